@@ -1,0 +1,27 @@
+"""The bridge core: every party is a row of one array, and a 20 ms tick is a handful of numpy calls over all rows.
+
+Pure: no socket, no thread, no clock; whoever drives it passes packets, frames and the time in, and takes frames out.
+
+The matrix products of the tick (clocks that drift, keys in the voice band) are small: a process that ticks sets
+`OPENBLAS_NUM_THREADS=1` before numpy is imported, or BLAS wakes threads that cost more than they save.
+"""
+
+from mixer.bridge import Bridge
+from mixer.errors import BridgeFull, FrameError, MixerError, NoSuchParty, NoSuchRoom, QueueFull, RecordingError
+from mixer.level import GateSettings
+from mixer.playout import PartyCounters
+from mixer.tick import Tick
+
+__all__ = [
+    "Bridge",
+    "BridgeFull",
+    "FrameError",
+    "GateSettings",
+    "MixerError",
+    "NoSuchParty",
+    "NoSuchRoom",
+    "PartyCounters",
+    "QueueFull",
+    "RecordingError",
+    "Tick",
+]

@@ -1,0 +1,304 @@
+"""What a conference answers: the values that come out of `mixer.conference`.
+
+They are carried out in order and without a second thought: whoever does so decides nothing about who may do what.
+`PartyLeft` comes exactly once for each party that was `Admitted` or `Waits`.
+"""
+
+from dataclasses import dataclass
+
+from mixer.roles import Place, RecordingState, Role
+
+__all__ = [
+    "Admitted",
+    "DeafChanged",
+    "DropInvite",
+    "Effect",
+    "Ended",
+    "HeldChanged",
+    "Invite",
+    "LockChanged",
+    "Music",
+    "MuteChanged",
+    "NoticesChanged",
+    "PartyLeft",
+    "Prompt",
+    "RecordingChanged",
+    "Refused",
+    "Removed",
+    "RoleChanged",
+    "Say",
+    "Sound",
+    "UnknownKeys",
+    "VolumeChanged",
+    "Waits",
+    "WhisperChanged",
+]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound that is not of the library: a name that a caller recorded, or one that was uploaded."""
+
+    id: str
+
+
+# What is said: the name of a prompt (as Asterisk's core sounds), a number to be spoken, or a sound.
+Prompt = str | int | Sound
+
+
+# Effects: who is where.
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The party is in the room, with its microphone on or off; it hears, and is neither held nor whispering."""
+
+    party: str
+    muted: bool
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The party is there, but not in the room: it neither hears nor is heard, whatever else is said about it.
+
+    Parameters
+    ----------
+    place
+        `Place.INVITED`, `Place.LOBBY` or `Place.WAITING`.
+    """
+
+    party: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The party is not there: the room is ``full``, ``locked`` or has ``ended``, or it is ``banned``.
+
+    An invitation that was answered too late is ``cancelled``.
+
+    Parameters
+    ----------
+    say
+        What a call that is already answered hears before it is hung up.
+    """
+
+    party: str
+    reason: str
+    say: tuple[Prompt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The party is sent away; `PartyLeft` follows.
+
+    Parameters
+    ----------
+    reason
+        ``kicked``, ``banned``, ``rejected`` (in the lobby), ``dropped`` (by ``##``), ``unconfirmed`` (invited, but did
+        not press 1), ``time`` (over `Settings.party_limit_s`), ``left`` (by a key), or, of invited parties who press 1
+        when there is no way in any more, as in `Refused`.
+    say
+        What it hears before it is hung up.
+    """
+
+    party: str
+    reason: str
+    say: tuple[Prompt, ...] = ()
+
+
+@dataclass(frozen=True)
+class PartyLeft:
+    """The party is out: it left, was removed, or the conference ended with it inside."""
+
+    party: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The conference is over. Only refusals follow.
+
+    Parameters
+    ----------
+    reason
+        It was ``unclaimed``, ``empty``, ``requested`` to end, its ``host_left``, or there was long ``silence``.
+    say
+        What those who were in it hear before they are hung up.
+    """
+
+    reason: str
+    say: tuple[Prompt, ...] = ()
+
+
+# Effects: what a party may do and hear.
+
+
+@dataclass(frozen=True)
+class MuteChanged:
+    """The party's microphone went off (muted) or on."""
+
+    party: str
+    muted: bool
+
+
+@dataclass(frozen=True)
+class DeafChanged:
+    """The party hears nothing of the room any more, or again."""
+
+    party: str
+    deaf: bool
+
+
+@dataclass(frozen=True)
+class HeldChanged:
+    """The party is on hold: neither heard nor hearing, besides what mute and deaf say; or back."""
+
+    party: str
+    held: bool
+
+
+@dataclass(frozen=True)
+class VolumeChanged:
+    """The party's volumes, in decibels; 0 is as it came."""
+
+    party: str
+    input_db: float
+    output_db: float
+
+
+@dataclass(frozen=True)
+class RoleChanged:
+    """The party is now a moderator, a participant or a listener."""
+
+    party: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class WhisperChanged:
+    """Who hears the party instead of the room (an empty tuple: nobody); None: the room."""
+
+    party: str
+    to: tuple[str, ...] | None
+
+
+# Effects: what is heard.
+
+
+@dataclass(frozen=True)
+class Say:
+    """Play prompts, one after the other.
+
+    Parameters
+    ----------
+    to
+        A party; None: everybody in the room.
+    prompts
+        What.
+    notice
+        Somebody came or left: when many do at once, the prompt queue may leave this out.
+    recorded
+        Whether it may be in the recording.
+    """
+
+    to: str | None
+    prompts: tuple[Prompt, ...]
+    notice: bool = False
+    recorded: bool = False
+
+
+@dataclass(frozen=True)
+class Music:
+    """The party hears music, or no more; it ends by itself with `PartyLeft`. Never in the recording.
+
+    Parameters
+    ----------
+    sound
+        The id of a `Sound`; empty: the usual music.
+    """
+
+    party: str
+    on: bool
+    sound: str = ""
+
+
+# Effects: the room.
+
+
+@dataclass(frozen=True)
+class LockChanged:
+    """The room was locked or unlocked."""
+
+    locked: bool
+
+
+@dataclass(frozen=True)
+class NoticesChanged:
+    """Entry notices went on or off."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class RecordingChanged:
+    """Start, pause, resume or stop the recorder of the room."""
+
+    state: RecordingState
+
+
+@dataclass(frozen=True)
+class Invite:
+    """Ring a number; told back by `InviteAnswered` or `InviteFailed`, unless a `DropInvite` comes first.
+
+    Parameters
+    ----------
+    invitation
+        Its number in this conference.
+    number
+        Digits.
+    by
+        The party that invites; empty: somebody in control.
+    """
+
+    invitation: int
+    number: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class DropInvite:
+    """Stop ringing."""
+
+    invitation: int
+
+
+@dataclass(frozen=True)
+class UnknownKeys:
+    """The party pressed keys that mean nothing for it; what it hears is a `Say` of its own."""
+
+    party: str
+    keys: str
+
+
+Effect = (
+    Admitted
+    | Waits
+    | Refused
+    | Removed
+    | PartyLeft
+    | Ended
+    | MuteChanged
+    | DeafChanged
+    | HeldChanged
+    | VolumeChanged
+    | RoleChanged
+    | WhisperChanged
+    | Say
+    | Music
+    | LockChanged
+    | NoticesChanged
+    | RecordingChanged
+    | Invite
+    | DropInvite
+    | UnknownKeys
+)

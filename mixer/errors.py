@@ -1,0 +1,43 @@
+"""What can go wrong in the mixer.
+
+MixerError
+├── FrameError      our mistake: an array of the wrong type, shape or rate crossed the border
+├── NoSuchParty     our mistake: a row that holds no party
+├── NoSuchRoom      our mistake: a room that does not exist
+├── BridgeFull      a refusal: no free row, or no free room
+├── QueueFull       a refusal: a local party pushed more than its queue holds
+├── KeypadError     our mistake: a menu nobody could press, or a key that is none
+└── RecordingError  the disk: a recording could not be written
+"""
+
+
+class MixerError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class FrameError(MixerError, ValueError):
+    """An array of the wrong type, shape or rate crossed the border."""
+
+
+class NoSuchParty(MixerError, LookupError):
+    """The row holds no party."""
+
+
+class NoSuchRoom(MixerError, LookupError):
+    """The room does not exist."""
+
+
+class BridgeFull(MixerError):
+    """Every row, or every room, is taken."""
+
+
+class QueueFull(MixerError):
+    """A local party pushed more samples than its queue holds; nothing of them was taken."""
+
+
+class RecordingError(MixerError):
+    """A recording could not be written; the operating system's error is the cause."""
+
+
+class KeypadError(MixerError, ValueError):
+    """A menu holds a sequence that nobody could press or a command that nobody carries out, or a key is none."""

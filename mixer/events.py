@@ -1,0 +1,313 @@
+"""What a conference is told: the values that go into `mixer.conference`, one at a time, with the time.
+
+A party is named by whoever runs the conference, at its `Join` or `InviteAnswered`; an event about a name that is not
+there has no effect. What comes out is in `mixer.effects`.
+"""
+
+from dataclasses import dataclass
+
+from mixer.roles import Kind, RecordingState, Role
+from mixer.settings import Settings
+
+__all__ = [
+    "Admit",
+    "CancelInvite",
+    "Dial",
+    "End",
+    "Event",
+    "InviteAnswered",
+    "InviteFailed",
+    "Join",
+    "Keys",
+    "Kick",
+    "Leave",
+    "Lock",
+    "MuteAll",
+    "NewSettings",
+    "Reject",
+    "SetDeaf",
+    "SetHeld",
+    "SetMuted",
+    "SetNotices",
+    "SetRecording",
+    "SetRole",
+    "SetVolume",
+    "SetWhisper",
+    "Talking",
+    "Time",
+    "Unban",
+]
+
+
+# Events: calls.
+
+
+@dataclass(frozen=True)
+class Join:
+    """A call is ready to come in, its codes checked.
+
+    Answered by `Admitted`, `Waits` or `Refused`; by nothing when the party is already there.
+
+    Parameters
+    ----------
+    party
+        Its name from now on.
+    role, kind
+        What it may do.
+    identity
+        What a ban is remembered by (a number, an extension, an address); empty: it cannot be banned.
+    name
+        The `Sound` id of its recorded name, for `Settings.announce_caller_name`; empty: it has none.
+    """
+
+    party: str
+    role: Role = Role.PARTICIPANT
+    kind: Kind = Kind.INSIDE
+    identity: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """A call is over, or was moved to another room."""
+
+    party: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A key was pressed, one of ``0-9 * # A-D``."""
+
+    party: str
+    digit: str
+
+
+@dataclass(frozen=True)
+class Talking:
+    """A party started or stopped talking; for `Settings.silence_limit_s` alone."""
+
+    party: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class InviteAnswered:
+    """An invitation was answered; with `Dial.confirm` it joins by pressing 1, else at once.
+
+    Answered by `Waits` or `Admitted`; by `Refused` when the invitation is gone or there is no room any more.
+
+    Parameters
+    ----------
+    invitation
+        Of the `Invite`.
+    party
+        Its name from now on.
+    kind, identity, name
+        As for `Join`.
+    """
+
+    invitation: int
+    party: str
+    kind: Kind = Kind.OUTSIDE
+    identity: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class InviteFailed:
+    """An invitation came to nothing before it was answered: ``busy``, ``no answer``, ``failed`` and the like."""
+
+    invitation: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CancelInvite:
+    """Take an invitation back, whether it still rings or was answered."""
+
+    invitation: int
+
+
+# Events: somebody in control (the API, SIP) wants something. Keys do the same through the menus.
+
+
+@dataclass(frozen=True)
+class SetMuted:
+    """Turn a microphone off or on."""
+
+    party: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class SetDeaf:
+    """Let a party in the room hear nothing, or again the room."""
+
+    party: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class SetHeld:
+    """Put a party that has joined on hold, muted and deaf and with music, or take it back."""
+
+    party: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class SetVolume:
+    """Make a party louder or softer; each in decibels, limited to `VOLUME_DB` of `mixer.settings`, None: as it is.
+
+    Parameters
+    ----------
+    input_db
+        What the others hear of it.
+    output_db
+        What it hears of the others.
+    """
+
+    party: str
+    input_db: float | None = None
+    output_db: float | None = None
+
+
+@dataclass(frozen=True)
+class SetRole:
+    """Make a party a moderator, a participant, or a listener, who only listens."""
+
+    party: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class SetWhisper:
+    """Let a party be heard by some alone, or by nobody (an empty tuple), or again by the room (None)."""
+
+    party: str
+    to: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Admit:
+    """Let a party in from the lobby."""
+
+    party: str
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Send a party away from the lobby."""
+
+    party: str
+
+
+@dataclass(frozen=True)
+class Kick:
+    """Send a party away, wherever it is; with `ban` its identity does not get in again."""
+
+    party: str
+    ban: bool = False
+
+
+@dataclass(frozen=True)
+class Unban:
+    """Take an identity back."""
+
+    identity: str
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Invite a number, as ``*8`` does.
+
+    Parameters
+    ----------
+    number
+        Whom: an extension or a number outside.
+    by
+        The party that invites, who hears what becomes of it; empty: nobody in the room.
+    role
+        Of the invited.
+    confirm
+        Whether whoever answers is asked to press 1: answering machines do not.
+    """
+
+    number: str
+    by: str = ""
+    role: Role = Role.PARTICIPANT
+    confirm: bool = True
+
+
+@dataclass(frozen=True)
+class MuteAll:
+    """Do what ``*91`` (on) and ``*90`` (off) do."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Let nobody more in, a moderator neither; or again everybody."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class SetNotices:
+    """Do what ``*95`` (on) and ``*94`` (off) do: say who comes and leaves."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class SetRecording:
+    """Start (from off), pause, resume (from paused) or stop the recording; also told when it stopped by itself."""
+
+    state: RecordingState
+
+
+@dataclass(frozen=True)
+class NewSettings:
+    """The settings of the conference were changed; they are in force at once, but send nobody away."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class End:
+    """End the conference."""
+
+
+@dataclass(frozen=True)
+class Time:
+    """Time has passed; `Conference.deadline` says when to come."""
+
+
+Event = (
+    Join
+    | Leave
+    | Keys
+    | Talking
+    | InviteAnswered
+    | InviteFailed
+    | CancelInvite
+    | SetMuted
+    | SetDeaf
+    | SetHeld
+    | SetVolume
+    | SetRole
+    | SetWhisper
+    | Admit
+    | Reject
+    | Kick
+    | Unban
+    | Dial
+    | MuteAll
+    | Lock
+    | SetNotices
+    | SetRecording
+    | NewSettings
+    | End
+    | Time
+)

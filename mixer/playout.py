@@ -1,0 +1,383 @@
+"""The playout of all parties: packets in at any time and in any order, one frame per row and tick out.
+
+A row's audio lies in its ring at the position its RTP timestamp says; a cursor per row tells what is played next. So
+any packet length, reordering and duplicates are one indexed write, and what never came is simply absent.
+
+The rules, in the order they are tried:
+
+* the first packet of a stream (new SSRC, a jump of the timestamp that a marker or the next packet confirms), or the
+  first after 100 ms of nothing, sets the cursor so that packets of its kind could come 10 ms later and be in time;
+* a packet seen before is dropped and counted as duplicate;
+* a packet whose time has been played is dropped and counted as late;
+* a packet whose time has passed in silence (nothing was played instead but concealment) moves the cursor back to it:
+  nothing is lost and the delay grows by just that;
+* a packet that would wait longer than `max_delay_s` moves the cursor forward until it waits half of that. What is
+  skipped is the oldest audio; it counts as overrun;
+* between these, `mixer.pace` plays a little faster or slower.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.arrival import Arrivals
+from mixer.errors import QueueFull
+from mixer.frame import ABSENT, TICK_S, samples_per_tick
+from mixer.pace import LOW_S, Pace
+from mixer.ring import Ring
+from mixer.stretch import HALF_TAPS, stretch
+
+Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+RING_S = 0.512
+"""A power of two of samples at 8 kHz, several times the longest delay."""
+REACH_TICKS = 4
+"""The longest packet written at once, 80 ms; longer ones are written in pieces. Played audio is kept as long."""
+IDLE_TICKS = 5
+"""After 100 ms of nothing a row is idle, and its next packet starts anew. More than `REACH_TICKS`: all is cleared."""
+ROUNDS = 16
+"""Packets per row and call that are looked at; what exceeds 160 ms of the shortest packets is a flood."""
+
+
+@dataclass(frozen=True)
+class PartyCounters:
+    """
+    What became of a party's packets since it was added.
+
+    Attributes
+    ----------
+    received : int
+        Packets that came, whatever became of them.
+    late, duplicate, overrun : int
+        Packets thrown away because their time had passed, because they had come before, or because they exceeded the
+        delay bound (audio skipped to keep the bound counts as the packets it would fill).
+    lost : int
+        Packets that never came (RFC 3550 A.3): expected minus received, duplicates not counted.
+    concealed : int
+        Frames in which missing audio was made up.
+    expected : int
+        Packets the peer sent, from its sequence numbers (RFC 3550 A.3).
+    extended_highest_sequence : int
+        Highest sequence number with its wraps above bit 16 (RFC 3550 6.4.1).
+    jitter_samples : float
+        Interarrival jitter in timestamp units (RFC 3550 A.8).
+    delay_s : float
+        How long the last packet waits between its arrival and its playout.
+    """
+
+    received: int = 0
+    late: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    overrun: int = 0
+    concealed: int = 0
+    expected: int = 0
+    extended_highest_sequence: int = 0
+    jitter_samples: float = 0.0
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """A batch of packets, one entry per packet; see `Bridge.receive`."""
+
+    rows: Index
+    seq: Index
+    timestamp: NDArray[np.uint32]
+    ssrc: NDArray[np.uint32]
+    marker: Flags
+    pcm: NDArray[np.int16]
+    arrival_s: NDArray[np.float64]
+
+    def pick(self, which: Index) -> "Packets":
+        """Give some of the packets."""
+        return Packets(
+            self.rows[which],
+            self.seq[which],
+            self.timestamp[which],
+            self.ssrc[which],
+            self.marker[which],
+            self.pcm[which],
+            self.arrival_s[which],
+        )
+
+
+class Playout:
+    """
+    Rings and cursors of all rows.
+
+    Parameters
+    ----------
+    capacity : int
+        Number of rows.
+    rate_hz : int
+        One of `mixer.frame.RATES_HZ`.
+    max_delay_s : float
+        The longest a packet may wait.
+    """
+
+    def __init__(self, capacity: int, rate_hz: int, max_delay_s: float = 0.1) -> None:
+        self.samples, self._rate_hz = samples_per_tick(rate_hz), rate_hz
+        self._kept = REACH_TICKS * self.samples
+        size = 1 << (round(RING_S * rate_hz) - 1).bit_length()
+        self._half = size // 2
+        self._max_delay, self._start = round(max_delay_s * rate_hz), round(LOW_S * rate_hz)
+        self._ring = Ring(capacity, size, self._kept)
+        self._arrivals, self._pace = Arrivals(capacity, rate_hz), Pace(capacity, rate_hz)
+        self._cursor: Index = np.full(capacity, size, np.int64)
+        self._end: Index = np.full(capacity, size, np.int64)  # one past the newest sample
+        self._played: Index = np.full(capacity, size, np.int64)  # one past the last sample played, not concealed
+        self._position: Index = np.full(capacity, size, np.int64)  # of the last packet, with its timestamp
+        self._timestamp = np.zeros(capacity, np.uint32)
+        self._astray: Index = np.full(capacity, -1, np.int64)  # timestamp that would confirm a jump
+        self._resting: Flags = np.ones(capacity, bool)
+        self._begun: Flags = np.zeros(capacity, bool)  # something was played since the stream began
+        self._idle = np.zeros(capacity, np.int64)
+        # Packets begin at multiples of this within a frame, from the first on: what length and frame have in common.
+        self._grain: Index = np.full(capacity, self.samples, np.int64)
+        self._wait: Index = np.zeros(capacity, np.int64)
+        self._late, self._overrun = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
+        self._next_s = -np.inf
+
+    def reset(self, row: int) -> None:
+        """Forget a row: a new party sits in it."""
+        self._ring.clear(np.array([row]))
+        self._arrivals.reset(row)
+        self._cursor[row] = self._end[row] = self._played[row] = 2 * self._half
+        self._resting[row], self._astray[row] = True, -1
+        self._late[row] = self._overrun[row] = self._wait[row] = self._idle[row] = 0
+
+    def counters(self, row: int, concealed: int) -> PartyCounters:
+        """Give the counters of a row; `concealed` is counted elsewhere."""
+        arrivals = self._arrivals
+        return PartyCounters(
+            received=int(arrivals.received[row]),
+            late=int(self._late[row]),
+            lost=arrivals.lost(row),
+            duplicate=int(arrivals.duplicate[row]),
+            overrun=int(self._overrun[row]),
+            concealed=concealed,
+            expected=arrivals.expected(row),
+            extended_highest_sequence=int(arrivals.highest[row]),
+            jitter_samples=float(arrivals.jitter[row]),
+            delay_s=float(self._wait[row]) / self._rate_hz,
+        )
+
+    def receive(self, packets: Packets, now_s: float) -> None:
+        """Take packets; those of one row in the order they came."""
+        self._next_s = max(self._next_s, now_s)
+        order, turn = _turns(packets.rows)
+        if turn is None:
+            self._take(packets)
+            return
+        for k in range(min(int(turn.max()) + 1, ROUNDS)):
+            self._take(packets.pick(order[turn == k]))
+        flood = packets.rows[order[turn >= ROUNDS]]
+        np.add.at(self._arrivals.received, flood, 1)
+        np.add.at(self._overrun, flood, 1)
+
+    def _take(self, packets: Packets) -> None:
+        """One packet of each of several rows."""
+        started, duplicate = self._arrivals.accept(packets.rows, packets.seq, packets.ssrc)
+        if not packets.pcm.shape[1]:
+            return
+        self._arrivals.time(packets.rows, packets.timestamp, packets.arrival_s, ~started & ~duplicate)
+        if duplicate.any():
+            fresh = np.flatnonzero(~duplicate)
+            packets, started = packets.pick(fresh), started[fresh]
+        if len(packets.rows):
+            self._place(packets, started)
+
+    def _place(self, packets: Packets, started: Flags) -> None:
+        rows, length = packets.rows, packets.pcm.shape[1]
+        position = self._position[rows] + (packets.timestamp - self._timestamp[rows]).view(np.int32)
+        # Samples between the arrival and the next tick: what a packet waits even if it is played at once.
+        ahead = ((self._next_s - packets.arrival_s) * self._rate_hz).astype(np.int64)
+        self._grain[rows] = math.gcd(length, self.samples)
+        resting = self._resting[rows]
+        wait = position - self._cursor[rows] + ahead
+        astray = ~started & np.where(resting, position + length <= self._played[rows], np.abs(wait) > self._half)
+        if astray.any():
+            started |= astray & (packets.marker | (packets.timestamp == self._astray[rows]))
+            astray &= ~started
+            self._astray[rows] = np.where(astray, packets.timestamp + np.uint32(length), -1)
+        position = self._begin(rows, position, ahead, started, resting & ~astray)
+        usable = ~astray & self._seat(rows, position, ahead, length, started | resting)
+        self._late[rows] += ~usable
+        which = np.flatnonzero(usable) if not usable.all() else slice(None)
+        self._write(rows[which], position[which], packets.timestamp[which], packets.pcm[which])
+
+    def _begin(self, rows: Index, position: Index, ahead: Index, started: Flags, resting: Flags) -> Index:
+        """Set the cursor of streams that start, or start anew; gives the positions, new ones for new streams."""
+        anew = np.flatnonzero(started | resting)
+        if not len(anew):
+            return position
+        new = np.flatnonzero(started)
+        self._ring.clear(rows[new])
+        position[new] = self._cursor[rows[new]] + 2 * self._half
+        self._end[rows[new]] = position[new]
+        self._played[rows[new]] = position[new] - 2 * self.samples
+        grain = self._grain[rows[anew]]
+        frames = -(-(self._start + self.samples - grain - ahead[anew]) // grain)
+        begin = position[anew] - np.clip(frames, 0, 2 * self.samples // grain) * grain
+        self._cursor[rows[anew]] = np.maximum(begin, self._played[rows[anew]])
+        self._resting[rows[anew]], self._begun[rows[anew]], self._idle[rows[anew]] = False, False, 0
+        return position
+
+    def _seat(self, rows: Index, position: Index, ahead: Index, length: int, anew: Flags) -> Flags:
+        """Move cursors back to packets that can still be played, and forward where the wait is too long."""
+        cursor, played = self._cursor[rows], self._played[rows]
+        usable: Flags = position + length > played
+        behind = cursor - np.maximum(position, played)
+        move = np.where(usable & (behind > 0) & ~anew, -behind, 0)
+        wait = position - cursor + ahead
+        if (over := usable & (wait > self._max_delay) & ~anew).any():
+            move = np.where(over, wait - self._max_delay // 2, move)
+            self._skip(rows[over], move[over], length)
+        if move.any():
+            self._cursor[rows] += move
+            self._pace.moved(rows, move)
+            wait -= move
+        self._pace.observe(rows, wait, anew)
+        self._wait[rows] = wait
+        return usable
+
+    def _skip(self, rows: Index, samples: Index, length: int) -> None:
+        """Forget audio that will never be played, and count it."""
+        self._overrun[rows] += -(-np.minimum(samples, np.maximum(self._end[rows] - self._cursor[rows], 0)) // length)
+        start = self._cursor[rows] - self._kept
+        for piece in range(0, int(samples.max()) + self._kept, self._kept):
+            self._ring.forget(rows, start + np.minimum(piece, samples), self._kept)
+
+    def _write(self, rows: Index, position: Index, timestamp: NDArray[np.uint32], pcm: NDArray[np.int16]) -> None:
+        for piece in range(0, pcm.shape[1], self._kept):
+            self._ring.write(rows, position + piece, pcm[:, piece : piece + self._kept])
+        self._position[rows], self._timestamp[rows] = position, timestamp
+        self._end[rows] = np.maximum(self._end[rows], position + pcm.shape[1])
+
+    def push(self, row: int, pcm: NDArray[np.int16]) -> int:
+        """Append to a row that is played as it is; gives the samples queued, raises `QueueFull`."""
+        queued = self.queued(row) + len(pcm)
+        if queued > self._half:
+            raise QueueFull(f"{queued} samples exceed the queue of {self._half}")
+        rows, self._end[row] = np.array([row]), max(self._end[row], self._cursor[row])
+        for piece in range(0, len(pcm), self._kept):
+            part = pcm[None, piece : piece + self._kept]
+            self._ring.write(rows, self._end[rows], part)
+            self._end[row] += part.shape[1]
+        return queued
+
+    def queued(self, row: int) -> int:
+        """Tell how many samples wait in a row."""
+        return max(0, int(self._end[row] - self._cursor[row]))
+
+    def tick(self, local: Flags, now_s: float) -> tuple[NDArray[np.int16], Flags, Flags]:
+        """
+        Take the next frame of the first rows.
+
+        Parameters
+        ----------
+        local : ndarray of bool, shape (rows,)
+            Rows fed by `push`.
+        now_s : float
+            When the tick was due.
+
+        Returns
+        -------
+        frames : ndarray of int16, shape (rows, samples)
+            `ABSENT` where nothing came.
+        lacking : ndarray of bool, shape (rows,)
+            Rows with any absent sample.
+        quiet : ndarray of bool, shape (rows,)
+            Rows in which that is no loss: idle, not yet begun, or fed by `push`.
+        """
+        count = len(local)
+        head, cursor = slice(0, count), self._cursor[:count]
+        frames = self._ring.read(head, cursor, self.samples)
+        lacking: Flags = frames.min(axis=1) == ABSENT
+        grain = self._grain[head]
+        spare = (self._position[head] - cursor) % grain
+        step = self._pace.steps(spare + self.samples - grain, spare)
+        step[lacking | local | self._resting[head]] = 0
+        quiet = local | self._resting[head] | ~self._begun[head]
+        self._stretch(frames, step)
+        self._note_played(frames, lacking, step)
+        self._pace.moved(head, step)
+        cursor += step + self.samples
+        cursor[local] = np.minimum(cursor, np.maximum(self._end[head], cursor - self.samples))[local]
+        span = self.samples + max(self._pace.most, HALF_TAPS)
+        self._ring.forget(head, cursor - self._kept - span, span)
+        self._next_s = now_s + TICK_S
+        return frames, lacking, quiet
+
+    def _stretch(self, frames: NDArray[np.int16], step: Index) -> None:
+        """Replace the frames of rows played faster or slower; `step` becomes what was possible."""
+        for k in np.unique(step[step != 0]):
+            rows = np.flatnonzero(step == k)
+            step[rows] = 0
+            rest = self._stretch_by(int(k), self._pass_silence(int(k), rows, frames, step), frames, step)
+            if k < 0 and len(rest):
+                # Nothing behind the frame has come yet: leave its last samples to serve the interpolation.
+                self._stretch_by(-HALF_TAPS, rest, frames, step)
+
+    def _pass_silence(self, k: int, rows: Index, frames: NDArray[np.int16], step: Index) -> Index:
+        """Skip or repeat samples of rows in which nothing moves, where that cannot be heard; gives the other rows."""
+        heard = frames[rows]
+        still = (heard == heard[:, :1]).all(axis=1)
+        if k > 0:
+            still &= (self._ring.read(rows, self._cursor[rows] + self.samples, k) == heard[:, :1]).all(axis=1)
+        step[rows[still]] = k
+        rest: Index = rows[~still]
+        return rest
+
+    def _stretch_by(self, k: int, rows: Index, frames: NDArray[np.int16], step: Index) -> Index:
+        """Stretch the rows that have all it takes; gives the others."""
+        wide = self._ring.read(rows, self._cursor[rows] - HALF_TAPS, self.samples + k + 2 * HALF_TAPS)
+        whole = wide.min(axis=1) != ABSENT
+        step[rows[whole]] = k
+        frames[rows[whole]] = stretch(wide[whole], self.samples)
+        rest: Index = rows[~whole]
+        return rest
+
+    def _note_played(self, frames: NDArray[np.int16], lacking: Flags, step: Index) -> None:
+        count = len(lacking)
+        cursor, played, idle = self._cursor[:count], self._played[:count], self._idle[:count]
+        full = ~lacking
+        played[full] = (cursor + step + self.samples)[full]
+        idle += 1
+        idle[full] = 0
+        self._begun[:count] |= full
+        rows = np.flatnonzero(lacking & ~self._resting[:count])
+        if not len(rows):
+            return
+        present = frames[rows] != ABSENT
+        some = present.any(axis=1)
+        last = self.samples - present[:, ::-1].argmax(axis=1)
+        played[rows[some]] = (cursor[rows] + last)[some]
+        idle[rows[some]] = 0
+        self._begun[rows[some]] = True
+        self._resting[rows] = (idle[rows] >= IDLE_TICKS) & (self._end[rows] <= cursor[rows])
+
+
+def _turns(rows: Index) -> tuple[Index, Index | None]:
+    """
+    Count the packets of each row.
+
+    Returns
+    -------
+    order : ndarray
+        The packets sorted by row, in each row as they came.
+    turn : ndarray or None
+        turn[i]: how many packets of its row stand before packet order[i]; None when no row has two.
+    """
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    first = np.ones(len(rows), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    if first.all():
+        return order, None
+    begin = np.flatnonzero(first)
+    return order, np.arange(len(rows)) - np.repeat(begin, np.diff(begin, append=len(rows)))

@@ -1,0 +1,51 @@
+"""What a party of a conference is, and where; and what its recorder does."""
+
+from enum import StrEnum
+
+__all__ = [
+    "Kind",
+    "Place",
+    "RecordingState",
+    "Role",
+]
+
+
+class Role(StrEnum):
+    """What a party may do; together with its `Kind` it names its menu (`mixer.keypad.Menu.of`)."""
+
+    MODERATOR = "moderator"
+    PARTICIPANT = "participant"
+    LISTENER = "listener"
+
+
+class Kind(StrEnum):
+    """Where a party is from."""
+
+    INSIDE = "inside"
+    "An extension of the account."
+    TOKEN = "token"
+    "Somebody else who holds the token of a ``conf_`` room."
+    OUTSIDE = "outside"
+    "Anybody else: a number that called in or was invited."
+
+
+class Place(StrEnum):
+    """How far in a party is. Only who has joined hears the room and is heard in it."""
+
+    INVITED = "invited"
+    "It was rung, has answered, and is asked to press 1."
+    LOBBY = "lobby"
+    "Until a moderator admits it."
+    WAITING = "waiting"
+    "For the host."
+    JOINED = "joined"
+    HELD = "held"
+    "In the room, but neither hearing nor heard; with music."
+
+
+class RecordingState(StrEnum):
+    """What the recorder of the room does."""
+
+    OFF = "off"
+    RUNNING = "running"
+    PAUSED = "paused"

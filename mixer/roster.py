@@ -1,0 +1,154 @@
+"""Who sits in which row, and in which room: the bookkeeping behind the bridge.
+
+Rows and rooms are handed out lowest number first, so the rows in use stay a short prefix of every array and the tick
+works on slices instead of gathered copies.
+"""
+
+import heapq
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.errors import BridgeFull, NoSuchParty, NoSuchRoom
+from mixer.whisper import Whispers
+
+Flags = NDArray[np.bool_]
+
+
+class Roster:
+    """
+    Flags and gains per row as arrays; rows and rooms as numbers.
+
+    Parameters
+    ----------
+    capacity : int
+        Number of rows.
+    rooms : int
+        Number of rooms.
+
+    Attributes
+    ----------
+    sources, unrecorded : ndarray of intp
+        The rows that are fed but do not listen, and those left out of recordings; mostly none.
+    """
+
+    def __init__(self, capacity: int, rooms: int) -> None:
+        self.capacity, self.room_limit = capacity, rooms
+        self.active: Flags = np.zeros(capacity, bool)
+        self.local: Flags = np.zeros(capacity, bool)
+        self.inband_keys: Flags = np.zeros(capacity, bool)
+        self.muted: Flags = np.zeros(capacity, bool)
+        self.deaf: Flags = np.zeros(capacity, bool)
+        self.send: Flags = np.zeros(capacity, bool)
+        self.receive: Flags = np.zeros(capacity, bool)
+        self.gain_in = np.ones(capacity, np.float32)
+        self.gain_out = np.ones(capacity, np.float32)
+        self.room = np.full(capacity, -1, np.int32)
+        self.room_exists: Flags = np.zeros(rooms, bool)
+        self.whispers = Whispers(capacity)
+        self.sources = self.unrecorded = np.zeros(0, np.intp)
+        self._free_rows, self._free_rooms = list(range(capacity)), list(range(rooms))
+        self._leaving: list[int] = []
+
+    @property
+    def rows_end(self) -> int:
+        """One past the highest row in use."""
+        return _end(self.active)
+
+    @property
+    def audible(self) -> Flags:
+        """Parties that can be heard by somebody: present, in a room or whispering, not muted."""
+        audible: Flags = self.room >= 0
+        if self.whispers:
+            audible |= self.whispers.private
+        audible &= self.active & ~self.muted
+        audible[self.sources] = False
+        return audible
+
+    @property
+    def rooms_end(self) -> int:
+        """One past the highest room in use."""
+        return _end(self.room_exists)
+
+    def add_room(self) -> int:
+        """Take a room; `BridgeFull` when there is none."""
+        if not self._free_rooms:
+            raise BridgeFull(f"all {self.room_limit} rooms are taken")
+        room = heapq.heappop(self._free_rooms)
+        self.room_exists[room] = True
+        return room
+
+    def remove_room(self, room: int) -> None:
+        """Give a room back; parties still in it are in no room from now on."""
+        self.check_room(room)
+        for row in np.flatnonzero((self.room == room) & self.whispers.private):
+            self.whispers.set(int(row), None)
+        self.room[self.room == room] = -1
+        self.room_exists[room] = False
+        heapq.heappush(self._free_rooms, room)
+
+    def add(self, room: int, *, local: bool, inband_keys: bool) -> int:
+        """Take a row; `BridgeFull` when there is none."""
+        if room != -1:
+            self.check_room(room)
+        if not self._free_rows:
+            raise BridgeFull(f"all {self.capacity} rows are taken")
+        row = heapq.heappop(self._free_rows)
+        self.active[row] = self.send[row] = self.receive[row] = True
+        self.muted[row] = self.deaf[row] = False
+        self.local[row], self.inband_keys[row] = local, inband_keys
+        self.gain_in[row] = self.gain_out[row] = 1.0
+        self.room[row] = room
+        return row
+
+    def add_source(self, room: int) -> int:
+        """Take a row for what is played; it is fed by `push`, hears nothing and has no voice gate."""
+        row = self.add(room, local=True, inband_keys=False)
+        self.send[row] = False
+        self.sources = np.append(self.sources, row)
+        return row
+
+    def set_recorded(self, row: int, on: bool) -> None:
+        """Keep a row in what is recorded, or leave it out."""
+        self.check(row)
+        others = self.unrecorded[self.unrecorded != row]
+        self.unrecorded = others if on else np.append(others, row)
+
+    def remove(self, row: int) -> None:
+        """Empty a row. Nobody else gets it before `recycle`, so that events of one tick never mean two parties."""
+        self.check(row)
+        self.active[row] = self.send[row] = self.receive[row] = False
+        self.room[row] = -1
+        self.sources, self.unrecorded = self.sources[self.sources != row], self.unrecorded[self.unrecorded != row]
+        self.whispers.forget(row)
+        self._leaving.append(row)
+
+    def recycle(self) -> None:
+        """Free the rows removed since the last call."""
+        while self._leaving:
+            heapq.heappush(self._free_rows, self._leaving.pop())
+
+    def move(self, row: int, room: int) -> None:
+        """Seat a party in another room, -1: in none. Who comes into a room speaks to it, whispering is over."""
+        self.check(row)
+        if room != -1:
+            self.check_room(room)
+        if room != self.room[row] and self.whispers.private[row]:
+            self.whispers.set(row, None)
+        self.room[row] = room
+
+    def check(self, row: int) -> None:
+        """Raise `NoSuchParty` unless the row holds a party."""
+        if not (0 <= row < self.capacity and self.active[row]):
+            raise NoSuchParty(f"no party in row {row}")
+
+    def check_room(self, room: int) -> None:
+        """Raise `NoSuchRoom` unless the room exists."""
+        if not (0 <= room < self.room_limit and self.room_exists[room]):
+            raise NoSuchRoom(f"no room {room}")
+
+
+def _end(used: Flags) -> int:
+    """One past the last true entry."""
+    last = int(used[::-1].argmax())
+    return len(used) - last if used[len(used) - 1 - last] else 0

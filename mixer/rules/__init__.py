@@ -1,0 +1,1 @@
+"""The rules of a conference, by subject; `mixer.conference` puts them together."""

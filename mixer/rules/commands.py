@@ -1,0 +1,214 @@
+"""What keys do: each command of a menu, carried out for the party that typed it."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from mixer.effects import Effect, UnknownKeys
+from mixer.events import Dial, Keys, Lock, MuteAll, SetMuted, SetNotices, SetVolume
+from mixer.keypad import UNKNOWN, Command
+from mixer.roles import RecordingState, Role
+from mixer.rules import control, doors, invite, life, voice
+from mixer.rules.life import Timer
+from mixer.rules.room import IN_ROOM, Party, Room, menu_name
+from mixer.settings import VOLUME_STEP_DB
+
+__all__ = ["RULES", "keys", "pauses"]
+
+Rule = Callable[[Room, Party, Command, float], list[Effect]]
+
+
+def keys(room: Room, party: Party, event: Keys, now: float) -> list[Effect]:
+    """Take a key of a party in the room."""
+    return _carry_out(room, party, party.keypad.press(event.digit, now), now)
+
+
+def pauses(room: Room) -> Iterator[Timer]:
+    """Yield when a pause ends the keys of a party."""
+    for name in room.typing:
+        party = room.parties[name]
+        if party.keypad.deadline is not None:
+            yield _pause(room, party, party.keypad.deadline)
+
+
+def _pause(room: Room, party: Party, when: float) -> Timer:
+    return Timer(when, lambda: _carry_out(room, party, party.keypad.expire(when), when))
+
+
+def _carry_out(room: Room, party: Party, commands: list[Command], now: float) -> list[Effect]:
+    effects: list[Effect] = []
+    for command in commands:
+        # One command may be the last: its party left by it, or ended the conference.
+        if party.name in room.parties:
+            effects += RULES[command.name](room, party, command, now)
+    pending = party.keypad.deadline is not None and party.name in room.parties
+    (room.typing.add if pending else room.typing.discard)(party.name)
+    return effects
+
+
+def _unknown(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return [UnknownKeys(party.name, command.keys), *voice.say(room, party.name, voice.NOT_A_KEY)]
+
+
+# The own microphone and the own ears.
+
+
+def _toggle_own_mute(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    if party.role is not Role.LISTENER and not room.may_unmute(party):
+        return _unknown(room, party, command, now)
+    return control.set_muted(room, party, SetMuted(party.name, not party.muted), now)
+
+
+def _volume(input_db: float, output_db: float) -> Rule:
+    def rule(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+        event = SetVolume(party.name, party.input_db + input_db, party.output_db + output_db)
+        return [*control.set_volume(room, party, event, now), *voice.say(room, party.name, "beep")]
+
+    return rule
+
+
+# The others' microphones.
+
+
+def _mute_all(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    room.listen_only = False
+    return control.mute_all(room, MuteAll(True), now)
+
+
+def _unmute_all(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    room.listen_only = False
+    return control.mute_all(room, MuteAll(False), now)
+
+
+def _listening_mode(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    """Go on to the next: everybody speaks; muted, but may unmute themselves; muted, and may not."""
+    if not room.muted_all:
+        return _mute_all(room, party, command, now)
+    if room.listen_only or room.settings.mute_non_moderator:
+        return _unmute_all(room, party, command, now)
+    room.listen_only = True
+    return [*control.mute_others(room, True), *voice.say(room, None, "conf-listenonly")]
+
+
+# The room.
+
+
+def _set_lock(room: Room, party: Party, on: bool, now: float) -> list[Effect]:
+    changed = control.lock(room, Lock(on), now)
+    return [*changed, *voice.say(room, party.name, "conf-lockednow" if on else "conf-unlockednow")]
+
+
+def _lock(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return _set_lock(room, party, True, now)
+
+
+def _unlock(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return _set_lock(room, party, False, now)
+
+
+def _toggle_lock(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return _set_lock(room, party, not room.locked, now)
+
+
+def _set_notices(room: Room, party: Party, on: bool, now: float) -> list[Effect]:
+    changed = control.set_notices(room, SetNotices(on), now)
+    return [*changed, *voice.say(room, party.name, "conf-notices-on" if on else "conf-notices-off")]
+
+
+def _notices_on(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return _set_notices(room, party, True, now)
+
+
+def _notices_off(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return _set_notices(room, party, False, now)
+
+
+def _toggle_notices(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return _set_notices(room, party, not room.notices, now)
+
+
+_NO_RECORDING = {RecordingState.OFF: "conf-recording-stopped", RecordingState.PAUSED: "conf-recording-paused"}
+
+
+def _record(room: Room, party: Party, state: RecordingState) -> list[Effect]:
+    changed = life.set_recording(room, state)
+    # That it runs is told to everybody.
+    told = voice.say(room, party.name, _NO_RECORDING[state]) if state in _NO_RECORDING else []
+    return [*changed, *told]
+
+
+def _toggle_recording(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    off = room.recording is RecordingState.OFF
+    return _record(room, party, RecordingState.RUNNING if off else RecordingState.OFF)
+
+
+def _pause_recording(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    """Pause, or resume."""
+    if room.recording is RecordingState.OFF:
+        return voice.say(room, party.name, voice.NOT_A_KEY)
+    runs = room.recording is RecordingState.RUNNING
+    return _record(room, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
+
+
+def _count(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return voice.say(room, party.name, *voice.alone_or_not(room, party))
+
+
+def _help(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    menu = room.settings.menu
+    return voice.say(room, party.name, menu.help.get(menu_name(menu, party.role, party.kind), voice.NOT_A_KEY))
+
+
+# Comings and goings.
+
+
+def _invite(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return invite.dial(room, Dial(command.number, party.name), now)
+
+
+def _drop_invited(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    dropped = invite.drop_last_of(room, party, now)
+    return voice.say(room, party.name, voice.NOT_A_KEY) if dropped is None else dropped
+
+
+def _kick_last(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    """Send away who came last, if it is neither a moderator nor outside of the room."""
+    inside = [other for other in room.parties.values() if other.place in IN_ROOM]
+    last = inside[-1]
+    if last.role is Role.MODERATOR:
+        return voice.say(room, party.name, voice.NOT_A_KEY)
+    return doors.remove(room, last, "kicked", now)
+
+
+def _leave(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return doors.remove(room, party, "left", now)
+
+
+def _end(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
+    return life.over(room, "requested")
+
+
+RULES: Mapping[str, Rule] = {
+    "toggle_own_mute": _toggle_own_mute,
+    "mute_all": _mute_all,
+    "unmute_all": _unmute_all,
+    "listening_mode": _listening_mode,
+    "lock": _lock,
+    "unlock": _unlock,
+    "toggle_lock": _toggle_lock,
+    "notices_on": _notices_on,
+    "notices_off": _notices_off,
+    "toggle_notices": _toggle_notices,
+    "invite": _invite,
+    "drop_invited": _drop_invited,
+    "kick_last": _kick_last,
+    "toggle_recording": _toggle_recording,
+    "pause_recording": _pause_recording,
+    "count": _count,
+    "help": _help,
+    "leave": _leave,
+    "end": _end,
+    "louder": _volume(0.0, VOLUME_STEP_DB),
+    "softer": _volume(0.0, -VOLUME_STEP_DB),
+    "speak_louder": _volume(VOLUME_STEP_DB, 0.0),
+    "speak_softer": _volume(-VOLUME_STEP_DB, 0.0),
+    UNKNOWN: _unknown,
+}

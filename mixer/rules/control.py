@@ -1,0 +1,196 @@
+"""What is done to parties and to the room: by keys and by whoever is in control alike."""
+
+from mixer.effects import (
+    DeafChanged,
+    Effect,
+    HeldChanged,
+    LockChanged,
+    MuteChanged,
+    NoticesChanged,
+    RoleChanged,
+    VolumeChanged,
+)
+from mixer.events import (
+    Lock,
+    MuteAll,
+    NewSettings,
+    SetDeaf,
+    SetHeld,
+    SetMuted,
+    SetNotices,
+    SetRecording,
+    SetRole,
+    SetVolume,
+    SetWhisper,
+    Talking,
+)
+from mixer.keypad import Keypad
+from mixer.roles import Place, RecordingState, Role
+from mixer.rules import doors, life, voice
+from mixer.rules.room import IN_ROOM, Party, Room, table_of
+from mixer.settings import VOLUME_DB
+
+__all__ = [
+    "lock",
+    "mute",
+    "mute_all",
+    "mute_others",
+    "new_settings",
+    "set_deaf",
+    "set_held",
+    "set_muted",
+    "set_notices",
+    "set_recording",
+    "set_role",
+    "set_volume",
+    "set_whisper",
+    "talking",
+]
+
+
+def mute(party: Party, on: bool) -> list[Effect]:
+    """Turn a microphone off or on; a listener's is never on."""
+    if party.muted == on or party.role is Role.LISTENER:
+        return []
+    party.muted = on
+    return [MuteChanged(party.name, on)]
+
+
+def mute_others(room: Room, on: bool) -> list[Effect]:
+    """Turn the microphones of all but moderators off or on, and those of late joiners."""
+    room.muted_all = on
+    others = [party for party in room.parties.values() if party.role is not Role.MODERATOR]
+    return [effect for party in others for effect in mute(party, on)]
+
+
+# Of one party.
+
+
+def set_muted(room: Room, party: Party, event: SetMuted, now: float) -> list[Effect]:
+    """Turn a microphone off or on, and tell its owner."""
+    changed = mute(party, event.on)
+    told = changed and party.place is Place.JOINED
+    return [*changed, *(voice.say(room, party.name, "conf-muted" if event.on else "conf-unmuted") if told else [])]
+
+
+def set_deaf(room: Room, party: Party, event: SetDeaf, now: float) -> list[Effect]:
+    """Close a party's ears or open them."""
+    if party.deaf == event.on:
+        return []
+    party.deaf = event.on
+    return [DeafChanged(party.name, event.on)]
+
+
+def set_held(room: Room, party: Party, event: SetHeld, now: float) -> list[Effect]:
+    """Put a party on hold or take it back."""
+    place = Place.HELD if event.on else Place.JOINED
+    if party.place is place:
+        return []
+    party.place, room.moved = place, True
+    return [HeldChanged(party.name, event.on)]
+
+
+def set_volume(room: Room, party: Party, event: SetVolume, now: float) -> list[Effect]:
+    """Make a party, or what it hears, louder or softer."""
+    before = (party.input_db, party.output_db)
+    party.input_db = _limited(event.input_db, party.input_db)
+    party.output_db = _limited(event.output_db, party.output_db)
+    after = (party.input_db, party.output_db)
+    return [VolumeChanged(party.name, *after)] if after != before else []
+
+
+def _limited(wanted: float | None, now: float) -> float:
+    softest, loudest = VOLUME_DB
+    return now if wanted is None else min(max(wanted, softest), loudest)
+
+
+def set_role(room: Room, party: Party, event: SetRole, now: float) -> list[Effect]:
+    """Give a party another role: its keys, its microphone, and what its coming or going as a host means."""
+    before = party.role
+    if event.role is before:
+        return []
+    party.role = event.role
+    _give_keys(room, party)
+    muted = room.starts_muted(event.role) or (party.muted and before is not Role.LISTENER)
+    effects: list[Effect] = [RoleChanged(party.name, event.role)]
+    if muted != party.muted:
+        party.muted = muted
+        effects.append(MuteChanged(party.name, muted))
+    return effects + _other_host(room, party, before, now)
+
+
+def _other_host(room: Room, party: Party, before: Role, now: float) -> list[Effect]:
+    """Take a new host for one that came, and a host no more for one that left."""
+    if party.role is Role.MODERATOR:
+        return _new_host(room, party, now)
+    return life.host_left(room, now) if before is Role.MODERATOR and party.place in IN_ROOM else []
+
+
+def _new_host(room: Room, party: Party, now: float) -> list[Effect]:
+    if party.place in IN_ROOM:
+        life.host_came(room)
+        return [*doors.begin(room, now), *life.recorded_from(room, party)]
+    return doors.begin(room, now)
+
+
+def _give_keys(room: Room, party: Party) -> None:
+    party.keypad = Keypad(table_of(room.settings.menu, party.role, party.kind), room.settings.key_timeout_s)
+    room.typing.discard(party.name)
+
+
+def set_whisper(room: Room, party: Party, event: SetWhisper, now: float) -> list[Effect]:
+    """Choose who hears a party; those who cannot hear anything now will when they can."""
+    party.whisper, room.moved = event.to, True
+    return []
+
+
+def talking(room: Room, party: Party, event: Talking, now: float) -> list[Effect]:
+    """Take notice of who talks."""
+    (room.talkers.add if event.on else room.talkers.discard)(party.name)
+    return []
+
+
+# Of the room.
+
+
+def mute_all(room: Room, event: MuteAll, now: float) -> list[Effect]:
+    """Turn the microphones of all but moderators off or on, and tell everybody."""
+    return [*mute_others(room, event.on), *voice.say(room, None, "conf-now-muted" if event.on else "conf-now-unmuted")]
+
+
+def lock(room: Room, event: Lock, now: float) -> list[Effect]:
+    """Lock or unlock; who waited for a host that came meanwhile gets in then."""
+    if room.locked == event.on:
+        return []
+    room.locked = event.on
+    return [LockChanged(event.on), *doors.begin(room, now)]
+
+
+def set_notices(room: Room, event: SetNotices, now: float) -> list[Effect]:
+    """Tell who comes and leaves, or do not."""
+    if room.notices == event.on:
+        return []
+    room.notices = event.on
+    return [NoticesChanged(event.on)]
+
+
+def set_recording(room: Room, event: SetRecording, now: float) -> list[Effect]:
+    """Start, pause, resume or stop the recording, while there is somebody to be recorded."""
+    nobody = event.state is RecordingState.RUNNING and not room.joined
+    return [] if nobody else life.set_recording(room, event.state)
+
+
+def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
+    """Follow changed settings at once, as far as they are not about coming in."""
+    before, room.settings, room.moved = room.settings, event.settings, True
+    effects: list[Effect] = []
+    if event.settings.mute_non_moderator != before.mute_non_moderator:
+        effects += mute_others(room, event.settings.mute_non_moderator)
+    if event.settings.entry_notices != before.entry_notices:
+        effects += set_notices(room, SetNotices(event.settings.entry_notices), now)
+    if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
+        for party in room.parties.values():
+            _give_keys(room, party)
+    effects += doors.begin(room, now)
+    inside = [party for party in room.parties.values() if party.place in IN_ROOM]
+    return effects + [effect for party in inside for effect in life.recorded_from(room, party)]

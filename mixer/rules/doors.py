@@ -1,0 +1,161 @@
+"""Who comes in, who waits, and who leaves or is sent away."""
+
+from collections.abc import Iterator
+
+from mixer.effects import Admitted, Effect, PartyLeft, Refused, Removed, Waits
+from mixer.events import Admit, Join, Kick, Leave, Reject, Unban
+from mixer.keypad import Keypad
+from mixer.roles import Kind, Place, Role
+from mixer.rules import life, voice
+from mixer.rules.life import Timer
+from mixer.rules.room import IN_ROOM, Party, Room, State, table_of
+
+__all__ = [
+    "admit",
+    "begin",
+    "enter",
+    "join",
+    "kick",
+    "leave",
+    "let_in",
+    "make_party",
+    "obstacle",
+    "refused",
+    "refuse",
+    "reject",
+    "remove",
+    "stays",
+    "unban",
+]
+
+
+def join(room: Room, event: Join, now: float) -> list[Effect]:
+    """Let a call in, to the room or a place before it, or refuse it."""
+    if event.party in room.parties:
+        return []
+    reason = obstacle(room, event.identity, event.role)
+    if reason:
+        return [refused(room, event.party, reason)]
+    party = make_party(room, event.party, event.role, event.kind, now)
+    party.identity, party.sound = event.identity, event.name
+    lobby = room.settings.lobby and event.role is not Role.MODERATOR
+    return stand(room, party, Place.LOBBY) if lobby else enter(room, party, now)
+
+
+def refuse(room: Room, event: Join, now: float) -> list[Effect]:
+    """Refuse a call: it is over."""
+    return [refused(room, event.party, "ended")]
+
+
+def refused(room: Room, name: str, reason: str) -> Refused:
+    """Say no."""
+    return Refused(name, reason, voice.farewell(room, reason))
+
+
+def obstacle(room: Room, identity: str, role: Role) -> str:
+    """Say why somebody cannot come in now; empty: nothing is in the way."""
+    if identity and identity in room.banned:
+        return "banned"
+    if room.locked:
+        return "locked"
+    # Those who wait for the host must not take the host's place.
+    kept = 1 if room.awaits_host and role is not Role.MODERATOR else 0
+    return "full" if room.members >= room.settings.max_members - kept else ""
+
+
+def make_party(room: Room, name: str, role: Role, kind: Kind, now: float) -> Party:
+    """Take notice of a call; the conference is claimed."""
+    keypad = Keypad(table_of(room.settings.menu, role, kind), room.settings.key_timeout_s)
+    party = Party(name, role, kind, "", "", keypad, room.starts_muted(role), now)
+    room.parties[name] = party
+    room.state, room.ends = State.OPEN, None
+    return party
+
+
+def enter(room: Room, party: Party, now: float) -> list[Effect]:
+    """Let a party into the room, or make it wait for the host."""
+    if room.awaits_host and party.role is not Role.MODERATOR:
+        return stand(room, party, Place.WAITING)
+    return let_in(room, party, now)
+
+
+def stand(room: Room, party: Party, place: Place) -> list[Effect]:
+    """Let a party wait at a place before the room."""
+    party.place, room.moved = place, True
+    return [Waits(party.name, place), *voice.waits(room, party)]
+
+
+def let_in(room: Room, party: Party, now: float) -> list[Effect]:
+    """Let a party into the room; a host brings in those who waited for it."""
+    party.place, room.moved, room.heard_at = Place.JOINED, True, now
+    effects: list[Effect] = [Admitted(party.name, party.muted), *voice.arrived(room, party)]
+    if party.role is Role.MODERATOR:
+        life.host_came(room)
+        effects += begin(room, now)
+    return effects + life.recorded_from(room, party)
+
+
+def begin(room: Room, now: float) -> list[Effect]:
+    """Let in those who wait for a host that has come; nobody while the room is locked."""
+    if room.locked:
+        return []
+    waiting = [party for party in room.parties.values() if party.place is Place.WAITING]
+    return [effect for party in waiting for effect in _stop_waiting(room, party, now)]
+
+
+def _stop_waiting(room: Room, party: Party, now: float) -> list[Effect]:
+    # A host among those who wait, made one meanwhile, lets in the others before their turn comes here.
+    if party.place is not Place.WAITING or (room.awaits_host and party.role is not Role.MODERATOR):
+        return []
+    return [*voice.say(room, party.name, "conf-placeintoconf"), *let_in(room, party, now)]
+
+
+def admit(room: Room, party: Party, event: Admit, now: float) -> list[Effect]:
+    """Let a party on from the lobby; nobody gets into a locked room, so there it stays."""
+    return [] if room.locked else enter(room, party, now)
+
+
+def leave(room: Room, party: Party, event: Leave, now: float) -> list[Effect]:
+    """Forget a party."""
+    del room.parties[party.name]
+    room.talkers.discard(party.name)
+    room.typing.discard(party.name)
+    room.invitations = {key: one for key, one in room.invitations.items() if one.party != party.name}
+    room.moved = True
+    effects: list[Effect] = [PartyLeft(party.name)]
+    if party.place in IN_ROOM:
+        effects += voice.gone(room, party)
+        effects += life.host_left(room, now) if party.role is Role.MODERATOR else []
+    return effects if room.parties else effects + life.emptied(room, now)
+
+
+def remove(room: Room, party: Party, reason: str, now: float) -> list[Effect]:
+    """Send a party away."""
+    farewell = voice.farewell(room, reason)
+    return [Removed(party.name, reason, farewell), *leave(room, party, Leave(party.name), now)]
+
+
+def reject(room: Room, party: Party, event: Reject, now: float) -> list[Effect]:
+    """Send a party away from the lobby."""
+    return remove(room, party, "rejected", now)
+
+
+def kick(room: Room, party: Party, event: Kick, now: float) -> list[Effect]:
+    """Send a party away, and perhaps remember not to let it in again."""
+    if event.ban and party.identity:
+        room.banned.add(party.identity)
+    return remove(room, party, "banned" if event.ban and party.identity else "kicked", now)
+
+
+def unban(room: Room, event: Unban, now: float) -> list[Effect]:
+    """Let somebody in again."""
+    room.banned.discard(event.identity)
+    return []
+
+
+def stays(room: Room) -> Iterator[Timer]:
+    """Yield when the party that has been here longest has been here too long."""
+    oldest = next(iter(room.parties.values()), None)
+    if room.settings.party_limit_s and oldest is not None:
+        when = oldest.since + room.settings.party_limit_s
+        yield Timer(when, lambda: remove(room, oldest, "time", when))

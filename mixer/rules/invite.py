@@ -1,0 +1,107 @@
+"""Numbers that are rung, and join when they answer and press 1."""
+
+from collections.abc import Iterator
+
+from mixer.effects import DropInvite, Effect, Invite
+from mixer.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
+from mixer.roles import Place
+from mixer.rules import voice
+from mixer.rules.doors import enter, make_party, obstacle, refused, remove, stand
+from mixer.rules.life import Timer
+from mixer.rules.room import Invitation, Party, Room
+
+__all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "patience", "refuse_answer"]
+
+# What who was invited presses to come in, as the prompt says.
+YES = "1"
+
+
+def dial(room: Room, event: Dial, now: float) -> list[Effect]:
+    """Ring a number, unless whoever answers could not come in anyway."""
+    no_use = _no_use(room)
+    if no_use:
+        return voice.say(room, event.by, no_use) if event.by else []
+    room.invited += 1
+    room.invitations[room.invited] = Invitation(room.invited, event.by, event.role, event.confirm)
+    pleasantry = voice.say(room, event.by, "pls-wait-connect-call") if event.by else []
+    return [Invite(room.invited, event.number, event.by), *pleasantry]
+
+
+def _no_use(room: Room) -> str:
+    """Say with a prompt why nobody can be invited now; empty: somebody can."""
+    if room.locked:
+        return "conf-locked"
+    pending = len(room.pending)
+    no_place = room.members + pending >= room.settings.max_members
+    return "conf-full" if no_place or pending >= room.settings.max_invited else ""
+
+
+def answered(room: Room, event: InviteAnswered, now: float) -> list[Effect]:
+    """Ask who answered whether it wants in, or let it in at once."""
+    if event.party in room.parties:
+        return []
+    invitation = room.invitations.get(event.invitation)
+    if invitation is None or invitation.party:
+        return [refused(room, event.party, "cancelled")]
+    reason = obstacle(room, event.identity, invitation.role)
+    if reason:
+        del room.invitations[invitation.id]
+        return [refused(room, event.party, reason)]
+    party = make_party(room, event.party, invitation.role, event.kind, now)
+    party.identity, party.sound = event.identity, event.name
+    invitation.party = party.name
+    return stand(room, party, Place.INVITED) if invitation.confirm else enter(room, party, now)
+
+
+def refuse_answer(room: Room, event: InviteAnswered, now: float) -> list[Effect]:
+    """Refuse who answered: it is over."""
+    return [refused(room, event.party, "ended")]
+
+
+def confirm(room: Room, party: Party, event: Keys, now: float) -> list[Effect]:
+    """Take the yes of somebody invited; other keys are slips."""
+    if event.digit != YES:
+        return []
+    reason = obstacle(room, party.identity, party.role)
+    return remove(room, party, reason, now) if reason else enter(room, party, now)
+
+
+def failed(room: Room, event: InviteFailed, now: float) -> list[Effect]:
+    """Tell who invited that nobody comes."""
+    invitation = room.invitations.get(event.invitation)
+    if invitation is None or invitation.party:
+        return []
+    del room.invitations[invitation.id]
+    return voice.say(room, invitation.by, "vm-nobodyavail") if invitation.by in room.parties else []
+
+
+def cancel(room: Room, event: CancelInvite, now: float) -> list[Effect]:
+    """Take an invitation back."""
+    invitation = room.invitations.get(event.invitation)
+    return _drop(room, invitation, now) if invitation is not None else []
+
+
+def drop_last_of(room: Room, party: Party, now: float) -> list[Effect] | None:
+    """Take back the last invitation of a party, whatever became of it; None when there is none."""
+    own = [one for one in room.invitations.values() if one.by == party.name]
+    return _drop(room, own[-1], now) if own else None
+
+
+def _drop(room: Room, invitation: Invitation, now: float) -> list[Effect]:
+    if invitation.party:
+        return remove(room, room.parties[invitation.party], "dropped", now)
+    del room.invitations[invitation.id]
+    return [DropInvite(invitation.id)]
+
+
+def patience(room: Room) -> Iterator[Timer]:
+    """Yield when somebody invited has not pressed 1 for too long."""
+    for invitation in room.invitations.values():
+        party = room.parties.get(invitation.party)
+        if party is not None and party.place is Place.INVITED:
+            yield _until(room, party)
+
+
+def _until(room: Room, party: Party) -> Timer:
+    when = party.since + room.settings.confirm_timeout_s
+    return Timer(when, lambda: remove(room, party, "unconfirmed", when))

@@ -1,0 +1,86 @@
+"""The life of a conference: what a host's coming and going does, what emptiness does, what time does, and the end."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from mixer.effects import DropInvite, Effect, Ended, PartyLeft, RecordingChanged
+from mixer.roles import Kind, RecordingState, Role
+from mixer.rules import voice
+from mixer.rules.room import Party, Room, State
+from mixer.settings import EndWithHost
+
+__all__ = ["Timer", "emptied", "host_came", "host_left", "over", "recorded_from", "set_recording", "timers"]
+
+
+class Timer(NamedTuple):
+    """Something that is due."""
+
+    when: float
+    act: Callable[[], list[Effect]]
+
+
+def host_came(room: Room) -> None:
+    """Begin, if the conference has not begun, and forget that a host left."""
+    room.started = True
+    room.host_ends = None
+
+
+def host_left(room: Room, now: float) -> list[Effect]:
+    """Let the conference end with its host, if it does; after the grace time."""
+    rule = room.settings.end_with_host
+    if not room.parties or rule is EndWithHost.NEVER or (rule is EndWithHost.LAST and room.has_host()):
+        return []
+    room.host_ends = now + room.settings.host_grace_s
+    return voice.say(room, None, "conf-leaderhasleft") if room.settings.host_grace_s else []
+
+
+def emptied(room: Room, now: float) -> list[Effect]:
+    """Wait for somebody to come back, as if nobody had come yet; whom a party was ringing has nobody to talk to."""
+    room.state, room.ends = State.EMPTY, (now + room.settings.empty_timeout_s, "empty")
+    room.started, room.recorded, room.host_ends = False, False, None
+    rung = [one.id for one in room.invitations.values() if one.by]
+    for invitation in rung:
+        del room.invitations[invitation]
+    return [*map(DropInvite, rung), *set_recording(room, RecordingState.OFF)]
+
+
+def over(room: Room, reason: str) -> list[Effect]:
+    """End the conference."""
+    effects = set_recording(room, RecordingState.OFF)
+    effects += [DropInvite(one.id) for one in room.invitations.values() if not one.party]
+    effects += [PartyLeft(name) for name in room.parties]
+    for held in (room.parties, room.invitations, room.talkers, room.typing):
+        held.clear()
+    room.state, room.ends, room.host_ends = State.ENDED, None, None
+    return [*effects, Ended(reason, voice.farewell(room, reason))]
+
+
+def set_recording(room: Room, state: RecordingState) -> list[Effect]:
+    """Start, pause, resume or stop; starting and resuming are told to all, and pausing what does not run is nothing."""
+    if state is room.recording or (state is RecordingState.PAUSED and room.recording is RecordingState.OFF):
+        return []
+    room.recording = state
+    notice = voice.recording_runs(room, None) if state is RecordingState.RUNNING else []
+    return [RecordingChanged(state), *notice]
+
+
+def recorded_from(room: Room, party: Party) -> list[Effect]:
+    """Start the recording of `Settings.record_enabled`, once, if it begins with this party."""
+    if room.recorded or not room.settings.record_enabled:
+        return []
+    invited = any(one.party == party.name for one in room.invitations.values())
+    if room.settings.hosted and party.role is not Role.MODERATOR and not (invited and party.kind is Kind.OUTSIDE):
+        return []
+    room.recorded = True
+    return set_recording(room, RecordingState.RUNNING)
+
+
+def timers(room: Room) -> Iterator[Timer]:
+    """Everything of the room as a whole that waits for time."""
+    if room.ends is not None and not room.invitations:
+        when, reason = room.ends
+        yield Timer(when, lambda: over(room, reason))
+    if room.host_ends is not None:
+        yield Timer(room.host_ends, lambda: over(room, "host_left"))
+    if room.settings.silence_limit_s and room.state is State.OPEN and room.joined and not room.is_heard():
+        yield Timer(room.heard_at + room.settings.silence_limit_s, lambda: over(room, "silence"))

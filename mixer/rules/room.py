@@ -1,0 +1,161 @@
+"""What is known of a conference at one moment, and the questions that more than one rule asks of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mixer.keypad import Keypad, Menu
+from mixer.roles import Kind, Place, RecordingState, Role
+from mixer.settings import Settings
+
+__all__ = ["IN_ROOM", "Invitation", "Party", "Room", "State", "menu_name", "table_of"]
+
+# Held parties are in the room, though they neither hear it nor are heard.
+IN_ROOM = frozenset({Place.JOINED, Place.HELD})
+
+
+class State(Enum):
+    """Where a conference is in its life."""
+
+    UNCLAIMED = "unclaimed"
+    OPEN = "open"
+    EMPTY = "empty"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Party:
+    """One call, from its coming to its leaving."""
+
+    name: str
+    role: Role
+    kind: Kind
+    identity: str
+    sound: str
+    "Id of its recorded name; empty: none."
+    keypad: Keypad
+    muted: bool
+    since: float
+    place: Place = Place.WAITING
+    deaf: bool = False
+    input_db: float = 0.0
+    output_db: float = 0.0
+    whisper: tuple[str, ...] | None = None
+    "Whom it wants to be heard by; None: the room."
+    whispers_to: tuple[str, ...] | None = None
+    "Those of them who can hear it now, as last told."
+    music: str | None = None
+    "Id of the music it hears, as last told; None: no music."
+
+    @property
+    def audible(self) -> bool:
+        """Whether anybody may hear it."""
+        return self.place is Place.JOINED and not self.muted
+
+
+@dataclass(slots=True)
+class Invitation:
+    """A number that rings, or the party that answered."""
+
+    id: int
+    by: str
+    role: Role
+    confirm: bool
+    party: str = ""
+    "Empty while it rings."
+
+
+@dataclass(slots=True)
+class Room:
+    """One conference; only the functions of `mixer.rules` change it."""
+
+    settings: Settings
+    ends: tuple[float, str] | None
+    "When it ends if nobody comes, and why."
+    state: State = State.UNCLAIMED
+    parties: dict[str, Party] = field(default_factory=dict)
+    "In the order they came."
+    invitations: dict[int, Invitation] = field(default_factory=dict)
+    invited: int = 0
+    "Invitations ever."
+    locked: bool = False
+    muted_all: bool = False
+    listen_only: bool = False
+    "Whether the moderator took away the right to unmute oneself."
+    notices: bool = False
+    recording: RecordingState = RecordingState.OFF
+    recorded: bool = False
+    "Whether `Settings.record_enabled` had its effect."
+    started: bool = False
+    "Whether a host has come."
+    host_ends: float | None = None
+    "When it ends because of a host that left."
+    banned: set[str] = field(default_factory=set)
+    talkers: set[str] = field(default_factory=set)
+    heard_at: float = 0.0
+    "When somebody was last heard."
+    typing: set[str] = field(default_factory=set)
+    "Parties with half a sequence of keys."
+    moved: bool = False
+    "Whether who hears music or a whisper is to be settled again."
+
+    @property
+    def joined(self) -> list[Party]:
+        """Who hears the room."""
+        return [party for party in self.parties.values() if party.place is Place.JOINED]
+
+    @property
+    def members(self) -> int:
+        """Calls that count: all but those who were invited and have not said yes."""
+        return sum(party.place is not Place.INVITED for party in self.parties.values())
+
+    @property
+    def pending(self) -> list[Invitation]:
+        """Invitations that ring or wait for a 1."""
+        return [one for one in self.invitations.values() if not one.party or self._asked(one.party)]
+
+    def _asked(self, name: str) -> bool:
+        return self.parties[name].place is Place.INVITED
+
+    @property
+    def awaits_host(self) -> bool:
+        """Whether who comes now waits for the host."""
+        return self.settings.hosted and self.settings.wait_for_host and not self.started
+
+    def has_host(self) -> bool:
+        """Whether a moderator is in the room."""
+        return any(party.role is Role.MODERATOR and party.place in IN_ROOM for party in self.parties.values())
+
+    def starts_muted(self, role: Role) -> bool:
+        """Whether a party of `role` begins with its microphone off."""
+        return role is Role.LISTENER or (self.muted_all and role is not Role.MODERATOR)
+
+    def may_unmute(self, party: Party) -> bool:
+        """Whether the party's own microphone is its own affair."""
+        if party.role is Role.LISTENER:
+            return False
+        return party.role is Role.MODERATOR or not (self.settings.mute_non_moderator or self.listen_only)
+
+    def is_heard(self) -> bool:
+        """Whether somebody is talking so that others can hear it."""
+        return any(self.parties[name].audible for name in self.talkers)
+
+    def reaches(self, party: Party) -> tuple[str, ...] | None:
+        """Say who of those a party whispers to can hear it now; None when it does not whisper."""
+        if party.whisper is None or party.place not in IN_ROOM:
+            return None
+        there = (self.parties.get(name) for name in party.whisper if name != party.name)
+        return tuple(other.name for other in there if other is not None and other.place is Place.JOINED)
+
+
+def menu_name(menu: Menu, role: Role, kind: Kind) -> str:
+    """Name the keys of a party: an extension has those of its role, others of ``<kind>_<role>``, or else ``<kind>``."""
+    if kind is Kind.INSIDE:
+        return role.value
+    special = f"{kind.value}_{role.value}"
+    return special if special in menu.roles else kind.value
+
+
+def table_of(menu: Menu, role: Role, kind: Kind) -> Mapping[str, str]:
+    """Keys of a party -> names of commands."""
+    return menu.of(menu_name(menu, role, kind))

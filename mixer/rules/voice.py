@@ -1,0 +1,136 @@
+"""What is said and played, and to whom. Names of prompts are those of Asterisk's core sounds, where it has one."""
+
+from mixer.effects import Effect, Music, Prompt, Say, Sound, WhisperChanged
+from mixer.roles import Place, RecordingState
+from mixer.rules.room import Party, Room
+
+__all__ = [
+    "FAREWELLS",
+    "NOT_A_KEY",
+    "alone_or_not",
+    "arrived",
+    "farewell",
+    "gone",
+    "recording_runs",
+    "say",
+    "settle",
+    "waits",
+]
+
+# Said to who typed something without a meaning.
+NOT_A_KEY = "conf-errormenu"
+# Before a call is hung up, by the reason.
+FAREWELLS: dict[str, tuple[Prompt, ...]] = {
+    "full": ("conf-full", "vm-goodbye"),
+    "locked": ("conf-locked", "vm-goodbye"),
+    "ended": ("confbridge-conf-end", "vm-goodbye"),
+    "cancelled": ("cancelled", "vm-goodbye"),
+    "banned": ("conf-kicked",),
+    "kicked": ("conf-kicked",),
+    "dropped": ("conf-kicked",),
+    "rejected": ("vm-goodbye",),
+    "unconfirmed": ("vm-goodbye",),
+    "left": ("vm-goodbye",),
+    "time": ("conf-kicked", "vm-goodbye"),
+    "host_left": ("conf-leaderhasleft", "vm-goodbye"),
+    "requested": ("confbridge-conf-end", "vm-goodbye"),
+    "silence": ("confbridge-conf-end", "vm-goodbye"),
+}
+# Where there is music whatever the settings say: nothing else is heard there.
+_MUSIC = frozenset({Place.LOBBY, Place.WAITING, Place.HELD})
+
+
+def say(room: Room, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+    """Say something, in a room that speaks."""
+    return _always(room, to, *prompts, notice=notice) if room.settings.prompts else []
+
+
+def _always(room: Room, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+    return [Say(to, prompts, notice, room.settings.record_prompts)]
+
+
+def farewell(room: Room, reason: str) -> tuple[Prompt, ...]:
+    """Say what is said to somebody before hanging up for `reason`."""
+    return FAREWELLS.get(reason, ()) if room.settings.prompts else ()
+
+
+def waits(room: Room, party: Party) -> list[Effect]:
+    """Tell a party what it waits for; who was invited must know what to press, in a silent room as well."""
+    if party.place is Place.INVITED:
+        return _always(room, party.name, "conf-invited")
+    return say(room, party.name, "conf-waitforleader" if party.place is Place.WAITING else "one-moment-please")
+
+
+def arrived(room: Room, party: Party) -> list[Effect]:
+    """Greet a party, and tell the room that it has come."""
+    greeting: list[Prompt] = [*alone_or_not(room, party)]
+    if party.muted:
+        greeting.append("conf-muted")
+    return [*say(room, party.name, *greeting, notice=True), *_recording_notice(room, party), *_entry(room, party)]
+
+
+def alone_or_not(room: Room, party: Party) -> tuple[Prompt, ...]:
+    """Say to a party how many others there are."""
+    others = sum(other is not party for other in room.joined)
+    if others < 1:
+        return ("conf-onlyperson",)
+    return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
+
+
+def _entry(room: Room, party: Party) -> list[Effect]:
+    """Tell the room who has come; the usual tone is for others, a chosen sound for the newcomer as well."""
+    if not room.notices:
+        return []
+    chosen, named = room.settings.enter_sound, _name(room, party)
+    if not chosen and len(room.joined) < 2:
+        return []
+    tone: Prompt = Sound(chosen) if chosen else "confbridge-join"
+    prompts: tuple[Prompt, ...] = (tone, *named, "conf-hasjoin") if named else (tone,)
+    return _always(room, None, *prompts, notice=True)
+
+
+def gone(room: Room, party: Party) -> list[Effect]:
+    """Tell the room who has left."""
+    if not room.notices or not room.joined:
+        return []
+    named = _name(room, party)
+    prompts: tuple[Prompt, ...] = (*named, "conf-hasleft") if named else ("confbridge-leave",)
+    return _always(room, None, *prompts, notice=True)
+
+
+def _name(room: Room, party: Party) -> tuple[Prompt, ...]:
+    return (Sound(party.sound),) if room.settings.announce_caller_name and party.sound else ()
+
+
+def _recording_notice(room: Room, party: Party) -> list[Effect]:
+    return recording_runs(room, party.name) if room.recording is RecordingState.RUNNING else []
+
+
+def recording_runs(room: Room, to: str | None) -> list[Effect]:
+    """Tell a party, or the room, that it is recorded."""
+    if not room.settings.record_notice:
+        return []
+    return _always(room, to, "conf-now-recording" if room.settings.prompts else "beep")
+
+
+def settle(room: Room) -> list[Effect]:
+    """Tell who hears music and whose whisper reaches whom, where it differs from what was last told."""
+    if not room.moved:
+        return []
+    room.moved = False
+    joined = room.joined
+    alone = joined[0] if room.settings.music and len(joined) == 1 else None
+    return [effect for party in room.parties.values() for effect in _settle_one(room, party, party is alone)]
+
+
+def _settle_one(room: Room, party: Party, alone: bool) -> list[Effect]:
+    effects: list[Effect] = []
+    music = room.settings.music_on_hold_sound if alone or party.place in _MUSIC else None
+    if music != party.music:
+        party.music = music
+        effects.append(Music(party.name, music is not None, music or ""))
+    to = room.reaches(party)
+    if to != party.whispers_to:
+        party.whispers_to = to
+        effects.append(WhisperChanged(party.name, to))
+    return effects

@@ -1,0 +1,59 @@
+"""A SIP softphone agent with an audio conference bridge inside.
+
+::
+
+    async with Agent("sip:bot@127.0.0.1") as agent:
+        call = await agent.invite("sip:conf_...@127.0.0.1:5060")
+        async for frame in call.frames():  # numpy int16, shape (samples,), call.rate Hz, 20 ms
+            await call.write(frame)
+"""
+
+from softphone.agent import Agent, Call, CallState, FrameStream, KeyMethod
+from softphone.bot import Bot, run_bot
+from softphone.errors import (
+    AudioError,
+    BadMessage,
+    CallEnded,
+    CallRefused,
+    ConfigError,
+    MediaError,
+    MediaFull,
+    NoCommonCodec,
+    NoSuchLeg,
+    SdpError,
+    SipError,
+    SipNetworkError,
+    SipTimeout,
+    SoftphoneError,
+    WorkerGone,
+)
+from softphone.media.leg import LegStats
+from softphone.sip.registration import Registration, RegistrationState
+
+__all__ = [
+    "Agent",
+    "AudioError",
+    "BadMessage",
+    "Bot",
+    "Call",
+    "CallEnded",
+    "CallRefused",
+    "CallState",
+    "ConfigError",
+    "FrameStream",
+    "KeyMethod",
+    "LegStats",
+    "MediaError",
+    "MediaFull",
+    "NoCommonCodec",
+    "NoSuchLeg",
+    "Registration",
+    "RegistrationState",
+    "SdpError",
+    "SipError",
+    "SipNetworkError",
+    "SipTimeout",
+    "SoftphoneError",
+    "WorkerGone",
+    "run_bot",
+]

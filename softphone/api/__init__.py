@@ -1,0 +1,1 @@
+"""The REST faces of the focus."""

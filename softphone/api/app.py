@@ -1,0 +1,70 @@
+"""The HTTP application: routes, limits, errors, cross-origin rules."""
+
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+import softphone.api.errors
+from softphone.api import auth, health, ringcentral, telphin, v1
+from softphone.api.auth import grant_of
+from softphone.api.context import Context
+from softphone.api.errors import ApiError
+from softphone.api.idempotency import Idempotency
+from softphone.api.limits import BodyLimit
+
+__all__ = ["create_app"]
+
+CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+CORS_REQUEST_HEADERS = (
+    "authorization",
+    "content-type",
+    "x-user-agent",
+    "client-id",
+    "discovery-tag",
+    "idempotency-key",
+)
+CORS_ANSWER_HEADERS = (
+    "retry-after",
+    "x-rate-limit-group",
+    "x-rate-limit-limit",
+    "x-rate-limit-remaining",
+    "x-rate-limit-window",
+)
+
+
+def create_app(context: Context) -> FastAPI:
+    """Build the application around what its routes share."""
+    http = context.config.http
+    app = FastAPI(title="softphone", summary="Conference bridge", redoc_url=None)
+    app.state.context = context
+    softphone.api.errors.install(app)
+    for router in (health.router, auth.router, ringcentral.router, telphin.router, *v1.ROUTERS):
+        app.include_router(router)
+    app.add_middleware(Idempotency, partial(_who, context))
+    app.add_middleware(
+        BodyLimit,
+        http.max_body_bytes,
+        http.request_timeout_s,
+        known=lambda header: _who(context, header) is not None,
+        upload_bytes=http.max_upload_bytes,
+    )
+    if http.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=http.cors_origins,
+            allow_credentials=True,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        )
+    return app
+
+
+def _who(context: Context, header: str) -> str | None:
+    """Name the extension, or else the program, whose token a header bears."""
+    try:
+        grant = grant_of(header, context)
+    except ApiError:
+        return None
+    return f"extension {grant.extension_id}" if grant.extension_id else f"program {grant.client_id}"

@@ -1,0 +1,47 @@
+"""What the routes share: one value in the application's state."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from softphone.api.brake import Brake
+from softphone.api.grants import Grants
+from softphone.api.hooks import Hooks
+from softphone.api.watching import Watching
+from softphone.config import Config
+from softphone.focus.accounts import Accounts
+from softphone.focus.control import Control
+from softphone.focus.focus import Focus
+from softphone.focus.stats import FocusStats
+from softphone.recordings.library import Library as Recordings
+from softphone.store.store import Store
+
+__all__ = ["Context", "ContextDep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The server as the routes see it."""
+
+    focus: Focus
+    accounts: Accounts
+    grants: Grants
+    logins: Brake
+    """Of the failed ones."""
+    stats: Callable[[], Awaitable[FocusStats]]
+    control: Control
+    store: Store
+    recordings: Recordings
+    watching: Watching
+    hooks: Hooks
+    config: Config
+
+
+def context_of(request: Request) -> Context:
+    """Give the value that :func:`softphone.api.app.create_app` put there."""
+    return cast(Context, request.app.state.context)
+
+
+ContextDep = Annotated[Context, Depends(context_of)]

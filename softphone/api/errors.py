@@ -1,0 +1,180 @@
+"""Error answers in the shape that the clients of the RingCentral contract read.
+
+``{"errorCode", "message", "errors": [{...}]}``, the top-level pair repeating the first entry; clients show the message
+and decide by the HTTP status.
+"""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from softphone.errors import AudioError, LibraryError, NoSuchRecording, SoftphoneError
+from softphone.focus.errors import (
+    FocusError,
+    NoSuchExtension,
+    NoSuchInvitation,
+    NoSuchParty,
+    NoSuchPlayback,
+    NoSuchSession,
+    NotAllowed,
+    Overloaded,
+)
+from softphone.invite import InviteError, MailError
+from softphone.store.errors import Conflict, NoSuchRow, PropertyError, StoreError
+
+__all__ = ["ApiError", "install", "not_found", "slow_down", "unauthorized"]
+
+
+# Where clients of Telphin's API read ``{"message": ...}``.
+PLAIN_PREFIXES = ("/api/ver1.0/", "/extension/", "/oauth/")
+
+
+class ApiError(Exception):
+    """An answer that is not the wished one.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    code
+        For programs, e.g. ``CMN-102``.
+    message
+        For people.
+    extra
+        Further attributes of the entry, such as ``parameterName``; repeated at the top.
+    headers
+        Of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        extra: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+    def response(self, path: str = "") -> JSONResponse:
+        """Write the answer, for a request of a path."""
+        if path.startswith(PLAIN_PREFIXES):
+            error = {"error": self.extra["error"]} if "error" in self.extra else {}
+            message = "Not found" if self.status == 404 else self.message
+            return JSONResponse({**error, "message": message}, self.status, self.headers)
+        entry = {"errorCode": self.code, "message": self.message, **self.extra}
+        return JSONResponse({**entry, "errors": [entry]}, self.status, self.headers)
+
+
+def not_found(parameter: str) -> ApiError:
+    """Answer that what `parameter` names does not exist."""
+    message = f"Resource for parameter [{parameter}] is not found"
+    return ApiError(404, "CMN-102", message, extra={"parameterName": parameter})
+
+
+def invalid(parameter: str) -> ApiError:
+    """Answer that the value of `parameter` will not do."""
+    message = f"Parameter [{parameter}] value is invalid."
+    return ApiError(400, "CMN-101", message, extra={"parameterName": parameter})
+
+
+def unauthorized(code: str, message: str) -> ApiError:
+    """Answer that the request bears no valid token."""
+    return ApiError(401, code, message, headers={"WWW-Authenticate": 'Bearer realm="softphone"'})
+
+
+def slow_down(wait_s: int) -> ApiError:
+    """Answer that there were too many requests; the next one may come in `wait_s` seconds."""
+    return ApiError(429, "CMN-301", "Request rate exceeded", headers={"Retry-After": str(wait_s)})
+
+
+# What it is that is not there, as the parameters of the paths name it.
+MISSING: dict[type[SoftphoneError], str] = {
+    NoSuchSession: "telephonySessionId",
+    NoSuchParty: "partyId",
+    NoSuchExtension: "extension",
+    NoSuchInvitation: "dial",
+    NoSuchPlayback: "playback",
+    NoSuchRecording: "recording",
+    NoSuchRow: "id",
+}
+
+
+def from_softphone(error: SoftphoneError) -> ApiError:
+    """Translate what the focus, the store or the library refused."""
+    if type(error) in MISSING:
+        return not_found(MISSING[type(error)])
+    match error:
+        case PropertyError():
+            return ApiError(400, "CMN-101", str(error), extra={"parameterName": error.name})
+        case AudioError() | InviteError():
+            return ApiError(400, "CMN-101", str(error))
+        case NotAllowed():
+            return ApiError(403, "CMN-408", str(error) or "Operation is not allowed for current user")
+        case Overloaded():
+            return overloaded("Service is overloaded")
+    return _from_state(error)
+
+
+def _from_state(error: SoftphoneError) -> ApiError:
+    match error:
+        case MailError():
+            return ApiError(502, "CMN-211", str(error))
+        case Conflict() | LibraryError() | FocusError():
+            return ApiError(409, "TAS-106", str(error) or "Operation is not allowed")
+        case StoreError():
+            return overloaded("The database is away")
+    return ApiError(500, "CMN-203", "Internal server error")
+
+
+def overloaded(message: str) -> ApiError:
+    """Answer that the same may succeed in a few seconds."""
+    return ApiError(503, "CMN-211", message, headers={"Retry-After": "5"})
+
+
+def from_http(error: HTTPException) -> ApiError:
+    """Translate what the framework refused."""
+    codes = {404: ("CMN-120", "Invalid URI"), 405: ("CMN-121", "Method is not allowed")}
+    code, message = codes.get(error.status_code, ("CMN-104", "Cannot parse request"))
+    return ApiError(error.status_code, code, message, headers=error.headers)
+
+
+def from_validation(error: RequestValidationError) -> ApiError:
+    """Translate a wrong parameter."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return ApiError(400, "CMN-103", "JSON can't be parsed.")
+    return invalid(str(first["loc"][-1]))
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every failure in this shape."""
+
+    @app.exception_handler(ApiError)
+    async def on_api_error(request: Request, error: ApiError) -> JSONResponse:
+        return error.response(request.url.path)
+
+    @app.exception_handler(SoftphoneError)
+    async def on_softphone_error(request: Request, error: SoftphoneError) -> JSONResponse:
+        return from_softphone(error).response(request.url.path)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return from_http(error).response(request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return from_validation(error).response(request.url.path)
+
+    @app.exception_handler(Exception)
+    async def on_failure(request: Request, _error: Exception) -> JSONResponse:
+        return ApiError(500, "CMN-203", "Internal server error").response(request.url.path)

@@ -1,0 +1,128 @@
+"""Tokens of the API as a value: issued, refreshed, revoked, and looked up, with the time as an argument.
+
+Only hashes of the tokens are kept, so a dump of the memory opens no door.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from softphone.config import TokenConfig
+
+__all__ = ["Grant", "Grants", "Pair"]
+
+# An access token is forgotten for good this long after its end; until then the answer says `expired`, not `unknown`.
+MEMORY_S = 3600.0
+
+# Bounds the memory that log-ins can take: at a few hundred bytes each some 20 MB.
+MAX_GRANTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a client gets."""
+
+    access: str
+    access_s: int
+    refresh: str
+    refresh_s: int
+    extension_id: str
+
+
+@dataclass(slots=True)
+class Grant:
+    """What we remember of a pair of tokens; times in seconds of one monotonic clock."""
+
+    client_id: str
+    extension_id: str
+    "Whose log-in it was; empty: the program's own."
+    access: bytes
+    refresh: bytes
+    access_until: float
+    refresh_until: float
+    successor: Pair | None = None
+    "The pair that a refresh gave, for a client that lost the answer."
+
+
+class Grants:
+    """All tokens of a node.
+
+    Parameters
+    ----------
+    settings
+        Life times.
+    """
+
+    def __init__(self, settings: TokenConfig) -> None:
+        self._settings = settings
+        self._by_access: dict[bytes, Grant] = {}
+        self._by_refresh: dict[bytes, Grant] = {}
+
+    def issue(
+        self, client_id: str, extension_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None
+    ) -> Pair:
+        """Make a new pair; a client may ask for a shorter life than the settings say, not for a longer one."""
+        self._forget(now)
+        pair = Pair(
+            secrets.token_urlsafe(32),
+            _shorter(access_s, self._settings.access_s),
+            secrets.token_urlsafe(32),
+            _shorter(refresh_s, self._settings.refresh_s),
+            extension_id,
+        )
+        grant = Grant(
+            client_id, extension_id, _hash(pair.access), _hash(pair.refresh), now + pair.access_s, now + pair.refresh_s
+        )
+        self._by_access[grant.access] = grant
+        self._by_refresh[grant.refresh] = grant
+        return pair
+
+    def refresh(
+        self, token: str, client_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None
+    ) -> Pair | None:
+        """Change a refresh token for a new pair; the old access token dies at once. None when it is not valid."""
+        grant = self._by_refresh.get(_hash(token))
+        if grant is None or grant.client_id != client_id or now >= grant.refresh_until:
+            return None
+        if grant.successor is None:
+            self._by_access.pop(grant.access, None)
+            grant.successor = self.issue(client_id, grant.extension_id, now, access_s, refresh_s)
+            grant.refresh_until = min(grant.refresh_until, now + self._settings.refresh_grace_s)
+        return grant.successor
+
+    def revoke(self, token: str, client_id: str) -> None:
+        """End the pair that `token`, of either kind, belongs to; an unknown one is no error (RFC 7009 section 2.2)."""
+        key = _hash(token)
+        grant = self._by_access.get(key) or self._by_refresh.get(key)
+        if grant is not None and grant.client_id == client_id:
+            self._by_access.pop(grant.access, None)
+            self._by_refresh.pop(grant.refresh, None)
+
+    def find(self, token: str) -> Grant | None:
+        """Look up an access token, valid or lately expired."""
+        return self._by_access.get(_hash(token))
+
+    def _forget(self, now: float) -> None:
+        """Drop what is long over; and, when that is not enough, the oldest."""
+        for grants, until in ((self._by_access, _access_end), (self._by_refresh, _refresh_end)):
+            while grants:
+                key, oldest = next(iter(grants.items()))
+                if len(grants) < MAX_GRANTS and now < until(oldest):
+                    break
+                del grants[key]
+
+
+def _access_end(grant: Grant) -> float:
+    return grant.access_until + MEMORY_S
+
+
+def _refresh_end(grant: Grant) -> float:
+    return grant.refresh_until
+
+
+def _shorter(wish_s: int | None, limit_s: int) -> int:
+    return limit_s if wish_s is None or wish_s <= 0 else min(wish_s, limit_s)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,77 @@
+"""Is it well, and what does it do: for load balancers and Prometheus. Neither needs a token, neither names anybody."""
+
+from collections.abc import Iterable, Iterator
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from softphone.api.context import ContextDep
+from softphone.focus.stats import FocusStats
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", responses={503: {"description": "The server is being stopped."}})
+async def health(context: ContextDep) -> JSONResponse:
+    """200 while new calls are taken; 503 while the server is being stopped."""
+    state = context.focus.state
+    return JSONResponse({"status": state}, 200 if state == "ok" else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(context: ContextDep) -> Response:
+    """All numbers, in the text format of Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(StatsCollector(await context.stats()))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class StatsCollector(Collector):
+    """One reading of the focus as metrics."""
+
+    def __init__(self, stats: FocusStats) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterable[Metric]:
+        """Give all metrics."""
+        stats = self._stats
+        yield GaugeMetricFamily("softphone_conferences", "Live conferences.", stats.conferences)
+        yield GaugeMetricFamily("softphone_parties", "Parties in all sessions.", stats.parties)
+        yield GaugeMetricFamily("softphone_calls", "SIP calls, answered or not.", stats.calls)
+        yield CounterMetricFamily("softphone_calls_refused", "Calls refused for overload.", stats.refused)
+        yield GaugeMetricFamily("softphone_registrations", "Registered contacts.", stats.registrations)
+        yield GaugeMetricFamily("softphone_sip_transactions", "Live SIP transactions.", stats.transactions)
+        yield from self._sip()
+        yield from self._workers()
+
+    def _sip(self) -> Iterator[Metric]:
+        counters = CounterMetricFamily("softphone_sip_messages", "SIP messages, by kind.", labels=["kind"])
+        for kind, count in self._stats.sip.items():
+            counters.add_metric([kind], count)
+        yield counters
+
+    def _workers(self) -> Iterator[Metric]:
+        legs = GaugeMetricFamily("softphone_legs", "Legs, by media worker.", labels=["worker"])
+        late = HistogramMetricFamily(
+            "softphone_tick_lateness_seconds", "How late the 20 ms ticks began, by media worker.", labels=["worker"]
+        )
+        over = CounterMetricFamily("softphone_late_ticks", "Ticks more than 20 ms late, by worker.", labels=["worker"])
+        strangers = CounterMetricFamily(
+            "softphone_stranger_datagrams", "Datagrams from unknown senders, by media worker.", labels=["worker"]
+        )
+        cpu = CounterMetricFamily("softphone_worker_cpu_seconds", "CPU time, by media worker.", labels=["worker"])
+        memory = GaugeMetricFamily("softphone_worker_memory_bytes", "Memory, by media worker.", labels=["worker"])
+        for worker in self._stats.workers:
+            name = str(worker.index)
+            legs.add_metric([name], worker.legs)
+            late.add_metric([name], worker.lateness, worker.lateness_sum_s)
+            over.add_metric([name], worker.late_ticks)
+            strangers.add_metric([name], worker.strangers)
+            cpu.add_metric([name], worker.cpu_s)
+            memory.add_metric([name], worker.memory_bytes)
+        yield from (legs, late, over, strangers, cpu, memory)

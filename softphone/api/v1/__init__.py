@@ -1,0 +1,25 @@
+"""Our own control API."""
+
+from softphone.api.v1 import (
+    conferences,
+    dials,
+    events,
+    extensions,
+    history,
+    invitation,
+    parties,
+    playbacks,
+    recording,
+    recordings,
+    sounds,
+    webhooks,
+)
+
+__all__ = ["ROUTERS"]
+
+BOTH = (
+    *(conferences, parties, playbacks, dials, recording, recordings),
+    *(sounds, extensions, invitation, events, webhooks),
+)
+
+ROUTERS = (*(router for module in BOTH for router in (module.reading, module.doing)), history.reading)

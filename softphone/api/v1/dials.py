@@ -1,0 +1,40 @@
+"""People called into a conference."""
+
+from typing import Annotated
+
+from fastapi import Path
+
+from softphone.api.answers import commands, queries
+from softphone.api.context import ContextDep
+from softphone.api.v1.models import DialList, DialView, DialWish
+from softphone.api.v1.paths import ManagedDep, SeenDep
+from softphone.api.v1.views import dial_view
+from softphone.focus.words import Role
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/conferences/{id}/dials"
+
+reading = queries(PREFIX, "dials")
+doing = commands(PREFIX, "dials")
+
+DialId = Annotated[int, Path(alias="dial", ge=0, le=2**31 - 1)]
+
+
+@doing.post("", status_code=202)
+async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> DialView:
+    """Call somebody; events tell what becomes of it."""
+    called = await context.control.dial(session.id, wish.number, by=wish.by, role=Role(wish.role), confirm=wish.confirm)
+    return dial_view(called)
+
+
+@reading.get("")
+async def list_dials(session: SeenDep, context: ContextDep) -> DialList:
+    """List all who were called, whatever became of it."""
+    return DialList(dials=[dial_view(each) for each in context.control.invitations(session.id)])
+
+
+@doing.delete("/{dial}")
+async def cancel_dial(session: ManagedDep, number: DialId, context: ContextDep) -> DialView:
+    """Let it ring no more."""
+    return dial_view(await context.control.cancel_dial(session.id, number))

@@ -1,0 +1,109 @@
+"""Parties of a conference: shown, changed, moved, sent away."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from softphone.api import access
+from softphone.api.answers import commands, queries
+from softphone.api.auth import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.api.v1.models import KeysWish, MoveWish, PartyChange, PartyList, PartyView
+from softphone.api.v1.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId
+from softphone.api.v1.views import party_view
+from softphone.focus.session import Party
+from softphone.focus.words import Role
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/conferences/{id}/parties"
+
+reading = queries(PREFIX, "parties")
+doing = commands(PREFIX, "parties")
+
+# What a party may change of itself; all else is for those who decide about the conference.
+OWN = {"muted", "deaf", "volume_out_db"}
+
+
+@reading.get("")
+async def list_parties(session: SeenDep) -> PartyList:
+    """List who is in the conference, waits for it, or is asked to press 1."""
+    return PartyList(parties=[party_view(party) for party in session.parties.values()])
+
+
+@reading.get("/{party}")
+async def read_party(party: PartyDep) -> PartyView:
+    """Show a party."""
+    return party_view(party)
+
+
+@doing.patch("/{party}")
+async def change_party(
+    session_id: SessionId, party: OwnPartyDep, change: PartyChange, caller: CallerDep, context: ContextDep
+) -> PartyView:
+    """Change microphone, hearing, hold, volume, role, or who hears it.
+
+    A party may turn its own microphone and hearing off and on, as far as the rules of the conference let it.
+    """
+    if change.model_fields_set - OWN:
+        access.manageable(session_id, caller, context)
+    if change.role is not None:
+        await context.control.role(session_id, party.id, Role(change.role))
+    if change.volume_in_db is not None or change.volume_out_db is not None:
+        await context.control.volume(session_id, party.id, in_db=change.volume_in_db, out_db=change.volume_out_db)
+    if "whispers_to" in change.model_fields_set:
+        await context.control.whisper(session_id, party.id, change.whispers_to)
+    await _switch(session_id, party, change, context)
+    return party_view(party)
+
+
+async def _switch(session_id: str, party: Party, change: PartyChange, context: Context) -> None:
+    switches = {
+        context.control.mute: change.muted,
+        context.control.deafen: change.deaf,
+        context.control.hold: change.held,
+    }
+    for switch, on in switches.items():
+        if on is not None:
+            await switch(session_id, party.id, on)
+
+
+@doing.delete("/{party}", status_code=204)
+async def kick_party(
+    session: ManagedDep,
+    party: PartyDep,
+    context: ContextDep,
+    ban: Annotated[bool, Query(description="It does not get in again while the conference lasts.")] = False,
+) -> Response:
+    """Send a party away."""
+    await context.control.kick(session.id, party.id, ban=ban)
+    return Response(status_code=204)
+
+
+@doing.post("/{party}/move")
+async def move_party(
+    session: ManagedDep, party: PartyDep, wish: MoveWish, caller: CallerDep, context: ContextDep
+) -> PartyView:
+    """Take a party into another conference, without a new call; it has another id there."""
+    there = access.manageable(wish.to, caller, context)
+    return party_view(await context.control.move(session.id, party.id, there.id))
+
+
+@doing.post("/{party}/admit")
+async def admit_party(session: ManagedDep, party: PartyDep, context: ContextDep) -> PartyView:
+    """Let a party in from the lobby."""
+    return party_view(await context.control.admit(session.id, party.id))
+
+
+@doing.post("/{party}/reject", status_code=204)
+async def reject_party(session: ManagedDep, party: PartyDep, context: ContextDep) -> Response:
+    """Send a party away from the lobby."""
+    await context.control.reject(session.id, party.id)
+    return Response(status_code=204)
+
+
+@doing.post("/{party}/keys", status_code=204)
+async def send_keys(session: ManagedDep, party: PartyDep, wish: KeysWish, context: ContextDep) -> Response:
+    """Press keys on a party's telephone (RFC 4733)."""
+    await context.control.send_keys(session.id, party.id, wish.keys)
+    return Response(status_code=204)

@@ -1,0 +1,38 @@
+"""The recorder of a conference: run, paused, stopped."""
+
+from softphone.api.answers import commands, queries
+from softphone.api.context import ContextDep
+from softphone.api.models import RecordingModel
+from softphone.api.v1.models import RecordingChange
+from softphone.api.v1.paths import ManagedDep
+from softphone.focus.recording import RecordingState
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/conferences/{id}/recording"
+
+reading = queries(PREFIX, "recordings")
+doing = commands(PREFIX, "recordings")
+
+
+def _view(state: RecordingState) -> RecordingModel:
+    return RecordingModel(active=state.active, path=state.path, seconds=state.seconds, id=state.id, paused=state.paused)
+
+
+@doing.post("")
+async def start_recording(session: ManagedDep, context: ContextDep) -> RecordingModel:
+    """Record the conference into a file in the data folder; one that is recorded already goes on as it was."""
+    return _view(await context.control.start_recording(session.id))
+
+
+@doing.patch("")
+async def pause_recording(session: ManagedDep, change: RecordingChange, context: ContextDep) -> RecordingModel:
+    """Leave silence in the recording, or go on with it."""
+    pause, resume = context.control.pause_recording, context.control.resume_recording
+    return _view(await (pause if change.paused else resume)(session.id))
+
+
+@doing.delete("")
+async def stop_recording(session: ManagedDep, context: ContextDep) -> RecordingModel:
+    """Stop recording; the file is complete when the answer comes."""
+    return _view(await context.control.stop_recording(session.id))

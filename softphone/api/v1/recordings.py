@@ -1,0 +1,176 @@
+"""The recordings that are kept: listed, shown, downloaded, deleted."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from softphone.api.access import may_manage
+from softphone.api.answers import commands, queries
+from softphone.api.auth import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.api.errors import not_found
+from softphone.api.ranges import check_range
+from softphone.focus.accounts import Extension
+from softphone.focus.errors import NoSuchSession
+from softphone.recordings.entry import Entry
+from softphone.store.errors import NoSuchRow
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/recordings"
+
+reading = queries(PREFIX, "recordings", 409, 416)
+doing = commands(PREFIX, "recordings")
+
+RecordingId = Annotated[str, Path(alias="recording", max_length=100)]
+FileName = Annotated[str, Path(alias="file", max_length=200)]
+
+SOUND: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": words,
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("audio/wav", "audio/flac", "audio/ogg", "multipart/byteranges")
+        },
+    }
+    for status, words in ((200, "The file."), (206, "The parts that were asked for."))
+}
+
+
+class SpanView(BaseModel):
+    """A stretch of time, in seconds since the start of the recording; without an end it goes on."""
+
+    start_s: float
+    end_s: float | None
+
+
+class PartySpanView(SpanView):
+    """A party was there."""
+
+    party: str
+    number: str
+    name: str
+
+
+class SpeechView(SpanView):
+    """A party talked."""
+
+    party: str
+
+
+class RecordingView(BaseModel):
+    """A recording."""
+
+    id: str
+    conference: str
+    state: str
+    started: datetime
+    ended: datetime | None
+    seconds: float
+    reason: str
+    format: str
+    mix: str
+    tracks: dict[str, str]
+    parties: list[PartySpanView]
+    pauses: list[SpanView]
+    size: int
+
+
+class RecordingDetails(RecordingView):
+    """A recording, with who spoke when."""
+
+    speech: list[SpeechView]
+
+
+class RecordingList(BaseModel):
+    """Recordings, the newest first."""
+
+    recordings: list[RecordingView]
+    next: Annotated[str | None, Field(description="Give it back as `after`; null: this was the last part.")]
+
+
+async def _entry(recording_id: RecordingId, caller: CallerDep, context: ContextDep) -> Entry:
+    """Give a recording that the caller may have."""
+    entry = await context.recordings.get(recording_id)
+    if not await _theirs(entry, caller, context):
+        raise not_found("recording")
+    return entry
+
+
+async def _theirs(entry: Entry, caller: Extension, context: Context) -> bool:
+    """Whether the caller decides, or decided, about the recorded conference."""
+    if caller.admin:
+        return True
+    try:
+        return may_manage(context.focus.session(entry.conference), caller)
+    except NoSuchSession:
+        pass
+    try:
+        return (await context.store.conference(entry.conference)).owner_id == caller.id
+    except NoSuchRow:
+        return False
+
+
+EntryDep = Annotated[Entry, Depends(_entry)]
+
+
+@reading.get("")
+async def list_recordings(
+    caller: CallerDep,
+    context: ContextDep,
+    conference: Annotated[str | None, Query(max_length=64, description="Of this conference only.")] = None,
+    after: Annotated[str | None, Query(max_length=100, description="`next` of the part before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> RecordingList:
+    """List the recordings of conferences that the caller decides about."""
+    found: list[Entry] = []
+    for entry in _from(context.recordings.entries, conference, after):
+        if len(found) > limit:
+            break
+        if await _theirs(entry, caller, context):
+            found.append(entry)
+    more = found[limit - 1].id if len(found) > limit else None
+    return RecordingList(recordings=[RecordingView(**_members(each)) for each in found[:limit]], next=more)
+
+
+def _from(entries: Iterable[Entry], conference: str | None, after: str | None) -> list[Entry]:
+    wanted = [entry for entry in entries if conference in (None, entry.conference)]
+    places = [place for place, entry in enumerate(wanted, 1) if entry.id == after]
+    return wanted[places[0] :] if places else wanted if after is None else []
+
+
+def _members(entry: Entry) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(entry)
+    return members
+
+
+@reading.get("/{recording}")
+async def read_recording(entry: EntryDep) -> RecordingDetails:
+    """Show a recording, with who was there and who spoke when."""
+    return RecordingDetails(**_members(entry))
+
+
+@reading.get("/{recording}/files/{file}", response_class=FileResponse, responses=SOUND)
+async def download_file(entry: EntryDep, name: FileName, request: Request, context: ContextDep) -> FileResponse:
+    """Download the mix or a track, or parts of it (Range)."""
+    file = context.recordings.file(entry.id, name)
+    check_range(request.headers.get("range"), file.path.stat().st_size)
+    return FileResponse(file.path, media_type=file.media_type, filename=file.filename)
+
+
+@reading.get("/{recording}/audio", response_class=FileResponse, responses=SOUND)
+async def download_recording(entry: EntryDep, request: Request, context: ContextDep) -> FileResponse:
+    """Download the mix, or parts of it (Range)."""
+    return await download_file(entry, entry.mix, request, context)
+
+
+@doing.delete("/{recording}", status_code=204)
+async def delete_recording(entry: EntryDep, context: ContextDep) -> Response:
+    """Delete a finished recording with all its files."""
+    await context.recordings.delete(entry.id)
+    return Response(status_code=204)

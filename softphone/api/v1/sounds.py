@@ -1,0 +1,84 @@
+"""Sounds that administrators bring, to be played in conferences."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path as Folder
+from typing import Annotated
+
+from fastapi import Form, Path, Response, UploadFile
+from pydantic import BaseModel
+
+from softphone.api.access import administrator
+from softphone.api.answers import commands, queries
+from softphone.api.auth import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.focus.uploads import Uploads, decoded
+from softphone.store.values import Sound
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/sounds"
+
+reading = queries(PREFIX, "sounds")
+doing = commands(PREFIX, "sounds")
+
+SoundId = Annotated[int, Path(alias="sound", ge=1, le=2**31 - 1)]
+
+
+class SoundView(BaseModel):
+    """An uploaded sound: ``{"sound": id}`` among those to be played, or the number in a room's properties."""
+
+    id: int
+    name: str
+    seconds: float
+    created: datetime
+
+
+class SoundList(BaseModel):
+    """All sounds, the oldest first."""
+
+    sounds: list[SoundView]
+
+
+def _view(sound: Sound) -> SoundView:
+    return SoundView(id=sound.id, name=sound.name, seconds=sound.seconds, created=sound.created)
+
+
+def _uploads(context: Context) -> Uploads:
+    return Uploads(Folder(context.config.server.data) / "sounds")
+
+
+@reading.get("")
+async def list_sounds(_caller: CallerDep, context: ContextDep) -> SoundList:
+    """List the sounds."""
+    return SoundList(sounds=[_view(sound) for sound in await context.store.sounds()])
+
+
+@doing.post("", status_code=201)
+async def upload_sound(
+    caller: CallerDep, context: ContextDep, file: UploadFile, name: Annotated[str, Form(max_length=100)] = ""
+) -> SoundView:
+    """Bring an audio file of any usual kind, of at most ten minutes."""
+    administrator(caller)
+    clip = await asyncio.to_thread(decoded, await file.read())
+    sound = await context.store.add_sound(_readable(name or file.filename or ""), "", clip.seconds)
+    try:
+        await asyncio.to_thread(_uploads(context).save, sound.id, clip)
+    except BaseException:
+        await context.store.remove_sound(sound.id)
+        raise
+    return _view(sound)
+
+
+def _readable(name: str) -> str:
+    """Leave out what does not show."""
+    return "".join(character for character in name if character.isprintable())[:100] or "sound"
+
+
+@doing.delete("/{sound}", status_code=204)
+async def delete_sound(caller: CallerDep, context: ContextDep, number: SoundId) -> Response:
+    """Delete a sound that no conference extension plays."""
+    administrator(caller)
+    await context.store.remove_sound(number)
+    await asyncio.to_thread(_uploads(context).remove, number)
+    return Response(status_code=204)

@@ -1,0 +1,127 @@
+"""``softphone call``: one call from the command line."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from softphone import sound_card
+from softphone.audio import source
+from softphone.commands.console import PlainFace, TerminalFace
+from softphone.commands.conversation import Plan, hold_conversation
+from softphone.commands.usage import wrong_use
+from softphone.errors import AudioError, BadMessage, SoftphoneError
+from softphone.sip.uri import Uri
+
+__all__ = ["call"]
+
+# Only to find out whether --play can be read at all, before anybody's telephone rings.
+PROBE_RATE_HZ = 8000
+
+KEYS = "0123456789*#ABCD,"
+
+# Without this they would be taken for user name and password of a sip URI.
+OTHER_SCHEMES = ("sips:", "tel:")
+
+
+def call(
+    uri: Annotated[str, typer.Argument(help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
+    user: Annotated[str, typer.Option(help="Who you are: a user name, or a whole sip: URI")] = "softphone",
+    password: Annotated[
+        str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")
+    ] = None,
+    registrar: Annotated[str | None, typer.Option(help="Register here first, e.g. sip:127.0.0.1:5060")] = None,
+    play: Annotated[str | None, typer.Option(metavar="FILE|tone:HZ|mic", help="What you say")] = None,
+    record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where what you hear goes")] = None,
+    keys: Annotated[str, typer.Option(help="Sent once connected; a comma waits a second")] = "",
+    duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
+) -> None:
+    """Call somebody, and talk by file, tone, keys or sound card.
+
+    On a terminal digits, * and # are sent as keys, m mutes and q hangs up. Elsewhere the call ends when the file has
+    been played, after --duration, or when the other side hangs up. Ctrl-C hangs up.
+
+    Example: softphone call sip:201@127.0.0.1:5060 --play hello.wav --keys ',1234#' --record heard.wav
+    """
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not json
+    uri = callee(uri, registrar)
+    plan = Plan(
+        uri=uri,
+        identity=identity(user, uri, registrar),
+        password=password,
+        registrar=registrar,
+        play=play,
+        record=record,
+        keys=keys.upper(),
+        duration_s=duration,
+        ends_with_file=play is not None and not interactive and duration is None,
+    )
+    _check(plan)
+    console = Console(stderr=not interactive)
+    try:
+        report = asyncio.run(hold_conversation(plan, TerminalFace(console) if interactive else PlainFace(console)))
+    except SoftphoneError as error:
+        typer.echo(f"softphone call: {error}", err=True)
+        raise typer.Exit(1) from None
+    if json:
+        typer.echo(msgspec.json.encode(report).decode())
+    else:
+        console.print(f"{report['reason']} after {report['seconds']:.1f} s", highlight=False)
+
+
+def callee(uri: str, registrar: str | None) -> str:
+    """Complete a URI without a scheme; a bare user name is for the agent to complete with the registrar.
+
+    Raises
+    ------
+    typer.Exit
+        It is no SIP URI, or the registrar is none (status 2).
+    """
+    whole = uri if uri.startswith("sip:") or (registrar and "@" not in uri) else f"sip:{uri}"
+    if uri.startswith(OTHER_SCHEMES) or not _is_sip(whole if whole.startswith("sip:") else f"sip:{whole}@registrar"):
+        wrong_use(f"call a SIP URI, for example sip:201@127.0.0.1:5060, not {uri!r}")
+    if registrar is not None and not _is_sip(registrar):
+        wrong_use(f"--registrar takes a SIP URI, for example sip:127.0.0.1:5060, not {registrar!r}")
+    return whole
+
+
+def _is_sip(uri: str) -> bool:
+    try:
+        return Uri.parse(uri).scheme == "sip"
+    except BadMessage:
+        return False
+
+
+def identity(user: str, uri: str, registrar: str | None) -> str:
+    """Complete a bare user name with the host of the registrar, or else of whom is called.
+
+    Raises
+    ------
+    typer.Exit
+        It makes no SIP URI (status 2).
+    """
+    domain = (registrar or uri).rpartition("@")[2].removeprefix("sip:").partition(";")[0].partition(":")[0]
+    whole = user if user.startswith(("sip:", "sips:")) else f"sip:{user}@{domain}"
+    if not _is_sip(whole):
+        wrong_use(f"--user takes a user name or a SIP URI, not {user!r}")
+    return whole
+
+
+def _check(plan: Plan) -> None:
+    """Refuse what cannot work before anybody's telephone rings."""
+    if strange := set(plan.keys) - set(KEYS):
+        wrong_use(f"--keys takes 0-9, *, #, A-D and comma, not {''.join(sorted(strange))!r}")
+    try:
+        if plan.play == "mic" or plan.record == "speaker":
+            sound_card.available()
+        if plan.play not in (None, "mic"):
+            source(plan.play or "", PROBE_RATE_HZ)
+    except AudioError as error:
+        wrong_use(f"{error}")
+    if plan.record not in (None, "speaker") and Path(plan.record or "").is_dir():
+        wrong_use(f"--record takes a file, and {plan.record} is a folder")

@@ -1,0 +1,248 @@
+"""``softphone conference``: conferences of a running server, from the command line."""
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from softphone.commands.desk import Desk, at_desk
+from softphone.commands.usage import wrong_use
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Command the conferences of a running server.\n\n"
+    "Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101",
+)
+
+ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Its id: s-...")]
+PartyId = Annotated[str, typer.Argument(metavar="PARTY", help="Its id: p-...")]
+SomeParty = Annotated[str | None, typer.Argument(metavar="PARTY", help="Its id; without one: all but moderators")]
+
+LISTED = ("id", "kind", "extension", "parties", "locked", "recording")
+ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking")
+
+
+def at(conference: str, *more: str) -> str:
+    """Give the path of a conference, or of something of it."""
+    return "/".join(("/conferences", *(quote(each, safe="") for each in (conference, *more))))
+
+
+@app.command()
+@at_desk
+def create(
+    desk: Desk,
+    max_members: Annotated[int | None, typer.Option(min=1, help="Most parties")] = None,
+    extension: Annotated[str | None, typer.Option(help="Open the room of this extension instead")] = None,
+) -> None:
+    """Make a conference, or open the room of an extension.
+
+    Example: softphone conference create --max-members 20 --server http://127.0.0.1:8080 --user 101 --password dev-101
+    """
+    made = desk.rest.ask("POST", "/conferences", {"max_members": max_members, "extension": extension})
+    desk.tell(made, f"{made['id']}\n{made['sip_uri']}")
+
+
+@app.command("list")
+@at_desk
+def list_(desk: Desk) -> None:
+    """List the running conferences.
+
+    Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101
+    """
+    answer = desk.rest.ask("GET", "/conferences")
+    desk.table(answer, answer["conferences"], LISTED)
+
+
+@app.command()
+@at_desk
+def show(desk: Desk, conference: ConferenceId) -> None:
+    """Show a conference and who is in it.
+
+    Example: softphone conference show s-0123... --server http://127.0.0.1:8080 --user 101 --password dev-101
+    """
+    answer = desk.rest.ask("GET", at(conference))
+    parties = desk.rest.ask("GET", at(conference, "parties"))["parties"]
+    if not desk.as_json:
+        desk.table(answer, [answer], LISTED)
+    desk.table(answer | {"parties": parties}, parties, ROSTER)
+
+
+@app.command()
+@at_desk
+def mute(desk: Desk, conference: ConferenceId, party: SomeParty = None) -> None:
+    """Turn the microphone of a party off, or of all but the moderators.
+
+    Example: softphone conference mute s-0123... p-0123...-2 --server http://127.0.0.1:8080
+    """
+    switch_microphones(desk, conference, party, muted=True)
+
+
+@app.command()
+@at_desk
+def unmute(desk: Desk, conference: ConferenceId, party: SomeParty = None) -> None:
+    """Turn the microphone of a party on, or of all.
+
+    Example: softphone conference unmute s-0123... --server http://127.0.0.1:8080
+    """
+    switch_microphones(desk, conference, party, muted=False)
+
+
+def switch_microphones(desk: Desk, conference: str, party: str | None, *, muted: bool) -> None:
+    """Turn one microphone, or those of all but the moderators, off or on."""
+    if party is None:
+        answer = desk.rest.ask("PATCH", at(conference), {"muted_all": muted})
+    else:
+        answer = desk.rest.ask("PATCH", at(conference, "parties", party), {"muted": muted})
+    desk.tell(answer, "muted" if muted else "not muted")
+
+
+@app.command()
+@at_desk
+def kick(
+    desk: Desk,
+    conference: ConferenceId,
+    party: PartyId,
+    ban: Annotated[bool, typer.Option("--ban", help="It does not get in again")] = False,
+) -> None:
+    """Send a party away.
+
+    Example: softphone conference kick s-0123... p-0123...-2 --ban --server http://127.0.0.1:8080
+    """
+    desk.rest.ask("DELETE", at(conference, "parties", party), query={"ban": str(ban).lower()})
+    desk.tell({"party": party, "kicked": True}, "sent away")
+
+
+@app.command()
+@at_desk
+def lock(desk: Desk, conference: ConferenceId) -> None:
+    """Let nobody more in.
+
+    Example: softphone conference lock s-0123... --server http://127.0.0.1:8080
+    """
+    desk.tell(desk.rest.ask("PATCH", at(conference), {"locked": True}), "locked")
+
+
+@app.command()
+@at_desk
+def unlock(desk: Desk, conference: ConferenceId) -> None:
+    """Let everybody in again.
+
+    Example: softphone conference unlock s-0123... --server http://127.0.0.1:8080
+    """
+    desk.tell(desk.rest.ask("PATCH", at(conference), {"locked": False}), "not locked")
+
+
+@app.command()
+@at_desk
+def record(
+    desk: Desk, conference: ConferenceId, stop: Annotated[bool, typer.Option("--stop", help="End it")] = False
+) -> None:
+    """Record a conference, or stop recording it.
+
+    Example: softphone conference record s-0123... --stop --server http://127.0.0.1:8080
+    """
+    answer = desk.rest.ask("DELETE" if stop else "POST", at(conference, "recording"))
+    desk.tell(answer, answer["path"])
+
+
+@app.command()
+@at_desk
+def play(
+    desk: Desk,
+    conference: ConferenceId,
+    sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to be spoken, sound:ID for uploads")],
+    party: Annotated[str | None, typer.Option(help="To this party only")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Over and over")] = False,
+) -> None:
+    """Play sounds, one after the other; prints the number of the playback.
+
+    Example: softphone conference play s-0123... conf-muted 42 --server http://127.0.0.1:8080
+    """
+    wish = {"sounds": [sound(each) for each in sounds], "party": party, "loop": loop}
+    answer = desk.rest.ask("POST", at(conference, "playbacks"), wish)
+    desk.tell(answer, str(answer["id"]))
+
+
+def sound(written: str) -> str | int | dict[str, int]:
+    """Read what is to be played.
+
+    Raises
+    ------
+    typer.Exit
+        It is ``sound:`` without a number (status 2).
+    """
+    if written.isascii() and written.isdigit():
+        return int(written)
+    kind, colon, number = written.partition(":")
+    if not colon:
+        return written
+    if kind != "sound" or not (number.isascii() and number.isdigit()):
+        wrong_use(f"an uploaded sound is sound:ID, for example sound:7, not {written!r}")
+    return {"sound": int(number)}
+
+
+@app.command()
+@at_desk
+def dial(
+    desk: Desk,
+    conference: ConferenceId,
+    number: Annotated[str, typer.Argument(help="An extension, or a number outside")],
+    confirm: Annotated[bool, typer.Option(help="Whether it is asked to press 1 first")] = True,
+) -> None:
+    """Call somebody into a conference.
+
+    Example: softphone conference dial s-0123... 103 --server http://127.0.0.1:8080
+    """
+    answer = desk.rest.ask("POST", at(conference, "dials"), {"number": number, "confirm": confirm})
+    desk.tell(answer, f"{answer['state']} ({answer['id']})")
+
+
+@app.command()
+@at_desk
+def end(desk: Desk, conference: ConferenceId) -> None:
+    """End a conference: goodbye to all.
+
+    Example: softphone conference end s-0123... --server http://127.0.0.1:8080
+    """
+    desk.rest.ask("DELETE", at(conference))
+    desk.tell({"id": conference, "ended": True}, "ended")
+
+
+@app.command()
+@at_desk
+def invite(
+    desk: Desk,
+    conference: ConferenceId,
+    to: Annotated[list[str] | None, typer.Argument(help="Mail addresses; without one the text is printed")] = None,
+    title: Annotated[str, typer.Option(help="What it is about")] = "Conference",
+    start: Annotated[str | None, typer.Option(help="When, e.g. 2027-01-31T15:00+01:00; else now")] = None,
+    minutes: Annotated[int, typer.Option(min=1, help="How long it is planned")] = 60,
+    ics: Annotated[Path | None, typer.Option(help="Write the calendar file here", dir_okay=False)] = None,
+) -> None:
+    """Invite people by mail, or print the invitation to be sent by other ways.
+
+    Example: softphone conference invite s-0123... ben@example.com --title Standup --server http://127.0.0.1:8080
+    """
+    about: dict[str, Any] = {"title": title, "minutes": minutes} | ({"start": start} if start else {})
+    if ics is not None:
+        write(ics, desk.rest.ask("POST", at(conference, "invitation"), about)["ics"])
+    if to:
+        answer = desk.rest.ask("POST", at(conference, "invitation", "mail"), about | {"to": to})
+        lines = [f"{each['to']}: {each['error'] or 'sent'}" for each in answer["deliveries"]]
+        desk.tell(answer, "\n".join(lines))
+        if any(each["error"] for each in answer["deliveries"]):
+            raise typer.Exit(1)
+    elif ics is None or desk.as_json:
+        answer = desk.rest.ask("POST", at(conference, "invitation"), about)
+        desk.tell(answer, answer["text"].rstrip("\n"))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file; raises typer.Exit (status 2) when that cannot be."""
+    try:
+        path.write_bytes(text.encode())
+    except OSError as error:
+        wrong_use(f"--ics names a file that can be written, and {path} cannot: {error.strerror}")

@@ -1,0 +1,112 @@
+"""What all commands of ``softphone conference`` share: the options that say where and who, and how results are told."""
+
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from softphone.commands.rest import ControlFailed, Login, Rest
+from softphone.commands.usage import wrong_use
+from softphone.config import DEV_PATH, load
+
+__all__ = ["Desk", "at_desk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A server to command, and how its answers are shown."""
+
+    rest: Rest
+    as_json: bool
+
+    def tell(self, answer: object, text: str) -> None:
+        """Say what became of a command."""
+        typer.echo(json.dumps(answer) if self.as_json else text)
+
+    def table(self, answer: object, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+        """Show a list."""
+        if self.as_json:
+            typer.echo(json.dumps(answer))
+            return
+        table = Table(box=None)
+        for name in columns:
+            # An id is there to be copied: it stays whole, however narrow the terminal.
+            widest = max((len(_cell(row[name])) for row in rows), default=0)
+            table.add_column(name, min_width=widest if name == "id" else None)
+        for row in rows:
+            table.add_row(*(_cell(row[name]) for name in columns))
+        Console().print(table, soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where the server is, who asks, and how the answer is shown."""
+
+    server: Annotated[str, typer.Option(help="URL of the server", envvar="SOFTPHONE_SERVER")] = "http://127.0.0.1:8080"
+    token: Annotated[str, typer.Option(help="Access token", envvar="SOFTPHONE_TOKEN")] = ""
+    user: Annotated[str, typer.Option(help="Extension to log in as", envvar="SOFTPHONE_USER")] = ""
+    password: Annotated[str, typer.Option(help="Its password", envvar="SOFTPHONE_PASSWORD")] = ""
+    client: Annotated[
+        str,
+        typer.Option(
+            metavar="ID:SECRET", help="API client; on this machine the development one", envvar="SOFTPHONE_CLIENT"
+        ),
+    ] = ""
+    json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON")] = False
+
+    def open(self) -> Desk:
+        """Log in; raises ControlFailed, and typer.Exit for what cannot be right."""
+        parts = urlsplit(self.server)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            wrong_use(f"--server takes a URL such as http://127.0.0.1:8080, not {self.server!r}")
+        if not self.token and not self.user:
+            wrong_use("say who asks: --token (or SOFTPHONE_TOKEN), or --user and --password")
+        client, _, secret = (self.client or _development_client(parts.hostname)).partition(":")
+        return Desk(Rest(self.server, Login(self.token, self.user, self.password, client, secret)), self.json)
+
+
+def _development_client(host: str) -> str:
+    """Give the API client of the development configuration, which a server serves on its own machine only."""
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        wrong_use("say which API client this is: --client ID:SECRET (or SOFTPHONE_CLIENT)")
+    client = load(DEV_PATH).clients[0]
+    return f"{client.id}:{client.secret}"
+
+
+def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared options in place of its desk; failures are one line and exit status 1."""
+    own = inspect.signature(command)
+    shared = inspect.signature(Options).parameters.values()
+    parameters = [
+        *list(own.parameters.values())[1:],
+        *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shared),
+    ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        options = Options(**{each.name: given.pop(each.name) for each in shared})
+        try:
+            command(options.open(), **given)
+        except ControlFailed as error:
+            typer.echo(f"softphone conference {command.__name__}: {error}", err=True)
+            raise typer.Exit(1) from None
+
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run

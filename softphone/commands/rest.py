@@ -1,0 +1,113 @@
+"""A small client of the control API for the command line: log in, ask, and say in one line what went wrong."""
+
+import base64
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from softphone.errors import SoftphoneError
+
+__all__ = ["ControlFailed", "Login", "Rest"]
+
+# Longer than anything the server does before it answers.
+TIMEOUT_S = 30.0
+
+
+class ControlFailed(SoftphoneError):
+    """The server refused, or cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks: a token, or else what gets one."""
+
+    token: str = ""
+    user: str = ""
+    password: str = ""
+    client: str = ""
+    secret: str = ""
+
+
+class Rest:
+    """A server, logged in to.
+
+    Parameters
+    ----------
+    server
+        Its URL.
+    login
+        Who asks.
+
+    Raises
+    ------
+    ControlFailed
+        The log-in failed, or the server cannot be reached.
+    """
+
+    def __init__(self, server: str, login: Login) -> None:
+        self._server = server.rstrip("/")
+        self._token = login.token or self._log_in(login)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send a request below ``/api/v1`` and give the JSON of its answer; None when there is none.
+
+        Raises
+        ------
+        ControlFailed
+            The server refused, or cannot be reached.
+        """
+        content = self.fetch(method, path, body, query=query)
+        return json.loads(content) if content else None
+
+    def fetch(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> bytes:
+        """Send a request below ``/api/v1`` and give its answer as it is; raises ControlFailed."""
+        url = f"{self._server}/api/v1{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        headers = {"Authorization": f"Bearer {self._token}"}
+        if method != "GET":
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        return self._send(urllib.request.Request(url, data, headers, method=method))
+
+    def _log_in(self, login: Login) -> str:
+        form = {"grant_type": "password", "username": login.user, "password": login.password}
+        basic = base64.b64encode(f"{login.client}:{login.secret}".encode()).decode()
+        request = urllib.request.Request(
+            f"{self._server}/restapi/oauth/token",
+            urllib.parse.urlencode(form).encode(),
+            {"Authorization": f"Basic {basic}"},
+        )
+        return str(json.loads(self._send(request))["access_token"])
+
+    def _send(self, request: urllib.request.Request) -> bytes:
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                content: bytes = answer.read()
+                return content
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ControlFailed(_reason(error)) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise ControlFailed(f"{self._server} cannot be reached: {reason}") from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """Give the words of an error answer."""
+    try:
+        return f"{json.loads(error.read())['message']} ({error.code})"
+    except (ValueError, KeyError, TypeError):
+        return f"status {error.code}"

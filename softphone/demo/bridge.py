@@ -1,0 +1,142 @@
+"""The bridge of the demonstration: ``softphone serve`` in a process of its own, and its REST face."""
+
+import asyncio
+import base64
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from softphone.config import DEV_PATH, load
+from softphone.errors import SoftphoneError
+
+__all__ = ["Bridge", "BridgeFailed", "running_bridge", "stop"]
+
+# A cold start imports everything on a machine that may be busy with the installation's last writes.
+START_S = 30.0
+
+# It has to hang up on everybody and close the recording; then it is told off.
+STOP_S = 10.0
+
+REQUEST_S = 10.0
+
+
+class BridgeFailed(SoftphoneError):
+    """The bridge did not start, or did not answer as it should."""
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A running bridge as its ``ready`` line describes it, and one extension's access token."""
+
+    sip: str
+    http: str
+    token: str = ""
+
+    async def log_in(self, extension: str, password: str) -> "Bridge":
+        """Return the same bridge with the bearer token of an extension (OAuth 2.0 password grant)."""
+        client = load(DEV_PATH).clients[0]
+        basic = base64.b64encode(f"{client.id}:{client.secret}".encode()).decode()
+        form = urlencode({"grant_type": "password", "username": extension, "password": password}).encode()
+        request = urllib.request.Request(f"{self.http}/restapi/oauth/token", form, {"Authorization": f"Basic {basic}"})
+        return Bridge(self.sip, self.http, (await asyncio.to_thread(_read, request))["access_token"])
+
+    async def request(self, method: str, path: str) -> dict[str, Any]:
+        """Ask the bridge over REST as the extension that logged in.
+
+        Raises
+        ------
+        BridgeFailed
+            The answer is an error, or there is none.
+        """
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        request = urllib.request.Request(f"{self.http}{path}", method=method, headers=headers)
+        return await asyncio.to_thread(_read, request)
+
+    async def create_conference(self) -> dict[str, Any]:
+        """Make a conference; returns its session (``id``, ``voiceCallToken``, ``parties`` ...)."""
+        answer = await self.request("POST", "/restapi/v1.0/account/~/telephony/conference")
+        session: dict[str, Any] = answer["session"]
+        return session
+
+    async def roster(self, session: str) -> list[dict[str, Any]]:
+        """Return the parties of a conference."""
+        answer = await self.request("GET", f"/restapi/v1.0/account/~/telephony/sessions/{session}")
+        parties: list[dict[str, Any]] = answer["parties"]
+        return parties
+
+    async def record(self, session: str, *, on: bool) -> dict[str, Any]:
+        """Start or stop the recording of a conference; returns its ``path`` and ``seconds``."""
+        return await self.request("POST" if on else "DELETE", f"/api/v1/conferences/{session}/recording")
+
+
+@asynccontextmanager
+async def running_bridge(data: Path, *options: str) -> AsyncIterator[Bridge]:
+    """Start ``softphone serve`` with the development configuration on free loopback ports, and end it at exit.
+
+    Parameters
+    ----------
+    data
+        The folder for its recordings; its log is written to ``serve.log`` there.
+    options
+        Further options of the command line.
+
+    Raises
+    ------
+    BridgeFailed
+        It did not get ready; the message holds the last line of its log.
+    """
+    ports = ("--sip-port", "0", "--http-port", "0", "--rtp-port", "0")
+    command = (sys.executable, "-m", "softphone", "serve", "--config", str(DEV_PATH), "--data", str(data), *ports)
+    log = data / "serve.log"
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *command, *options, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors
+        )
+    try:
+        ready = await _ready(process, log)
+        yield Bridge(ready["sip"], ready["http"])
+    finally:
+        await stop(process)
+
+
+async def _ready(process: asyncio.subprocess.Process, log: Path) -> dict[str, str]:
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), START_S)
+    except TimeoutError:
+        line = b""
+    if not line:
+        last = (log.read_text().splitlines() or ["it said nothing"])[-1]
+        raise BridgeFailed(f"the bridge did not start: {last}")
+    ready: dict[str, str] = json.loads(line)
+    return ready
+
+
+async def stop(process: asyncio.subprocess.Process) -> None:
+    """End a bridge and wait for it; one that is gone already is no error."""
+    # One that has ended by itself may be gone before the loop has heard of it.
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.communicate(), STOP_S)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+def _read(request: urllib.request.Request) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(request, timeout=REQUEST_S) as response:
+            answer: dict[str, Any] = json.loads(response.read() or b"{}")
+            return answer
+    except (OSError, ValueError) as error:
+        detail = error.read().decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
+        raise BridgeFailed(f"{request.get_method()} {request.selector}: {error} {detail}".rstrip()) from error

@@ -1,0 +1,254 @@
+"""Session descriptions as values (RFC 8866): parse, write, compare. Offer and answer live in ``sdp``.
+
+The parser takes what telephones really send (bare line feeds, missing ``s=`` or ``t=``, trailing blanks) and refuses
+what no telephone would send: too many bytes, lines or streams, numbers out of range.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from softphone.errors import SdpError
+
+__all__ = ["Connection", "MediaDescription", "Origin", "PayloadFormat", "SessionDescription", "parse"]
+
+MAX_BYTES = 65_536
+"""A browser with many interfaces offers some 8 kB; a UDP datagram cannot hold more than this."""
+
+MAX_LINES = 1_000
+MAX_STREAMS = 32
+"""Ten is a video wall already; each costs a line in every answer."""
+
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+STATIC_FORMATS = {0: ("PCMU", 8000), 3: ("GSM", 8000), 4: ("G723", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000)}
+STATIC_FORMATS |= {13: ("CN", 8000), 18: ("G729", 8000)}
+"""Payload types that need no ``a=rtpmap`` (RFC 3551 section 6), as far as telephones use them."""
+
+Attributes = tuple[tuple[str, str | None], ...]
+Line = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The ``c=`` line (RFC 8866 section 5.7): where media is to be sent."""
+
+    host: str
+    family: str = "IP4"
+
+    @classmethod
+    def parse(cls, value: str) -> "Connection":
+        """Read the value of a ``c=`` line; a multicast time-to-live behind a slash is dropped."""
+        bits = value.split()
+        if len(bits) < 3 or bits[0].upper() != "IN" or bits[1].upper() not in ("IP4", "IP6"):
+            raise SdpError(f"connection is not 'IN IP4 address': {value[:60]!r}")
+        return cls(bits[2].split("/")[0], bits[1].upper())
+
+    def __str__(self) -> str:
+        return f"IN {self.family} {self.host}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The ``o=`` line (RFC 8866 section 5.2): which session, which version of it."""
+
+    username: str = "-"
+    session_id: int = 0
+    version: int = 0
+    connection: Connection = Connection("0.0.0.0")
+
+    @classmethod
+    def parse(cls, value: str) -> "Origin":
+        """Read the value of an ``o=`` line; numbers that are none count as 0 (some telephones write words)."""
+        bits = value.split()
+        if len(bits) < 6:
+            raise SdpError(f"origin has fewer than six fields: {value[:60]!r}")
+        numbers = [int(bit[:20]) if re.fullmatch(r"[0-9]+", bit) else 0 for bit in bits[1:3]]
+        return cls(bits[0], numbers[0], numbers[1], Connection.parse(" ".join(bits[3:6])))
+
+    def __str__(self) -> str:
+        return f"{self.username} {self.session_id} {self.version} {self.connection}"
+
+
+@dataclass(frozen=True)
+class PayloadFormat:
+    """One payload type and what it stands for: upper-case name and clock in Hz."""
+
+    payload_type: int
+    name: str
+    clock_hz: int
+
+
+@dataclass(frozen=True)
+class MediaDescription:
+    """One ``m=`` line with what belongs to it (RFC 8866 section 5.14).
+
+    Port 0 means: refused, or switched off (RFC 3264 sections 6 and 8.2).
+    """
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    connection: Connection | None = None
+    attributes: Attributes = ()
+
+    @classmethod
+    def parse(cls, value: str) -> "MediaDescription":
+        """Read the value of an ``m=`` line; a number of ports behind a slash is dropped."""
+        bits = value.split()
+        port = bits[1].split("/")[0] if len(bits) > 2 else ""
+        if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65_535:
+            raise SdpError(f"media line is not 'kind port protocol formats': {value[:60]!r}")
+        return cls(bits[0].lower(), int(port), bits[2], tuple(bits[3:]))
+
+    def attribute(self, name: str) -> str | None:
+        """Value of the first attribute of that name: "" if it has none, None if it is not there."""
+        return next((value or "" for key, value in self.attributes if key == name), None)
+
+    @property
+    def direction(self) -> str | None:
+        """The direction attribute of this stream, None when it does not say."""
+        return next((key for key, _ in self.attributes if key in DIRECTIONS), None)
+
+    def payload_formats(self) -> list[PayloadFormat]:
+        """Return the formats in the order of preference; those without a known meaning are left out."""
+        known = {**STATIC_FORMATS, **dict(_rtpmaps(self.attributes))}
+        numbers = [int(text) for text in self.formats if re.fullmatch(r"[0-9]{1,3}", text)]
+        return [PayloadFormat(number, *known[number]) for number in numbers if number in known]
+
+    def refused(self) -> "MediaDescription":
+        """Return the line that refuses this stream: same kind, protocol and formats, port 0."""
+        return MediaDescription(self.kind, 0, self.protocol, self.formats or ("0",))
+
+    def __str__(self) -> str:
+        head = f"m={self.kind} {self.port} {self.protocol} {' '.join(self.formats)}\r\n"
+        where = f"c={self.connection}\r\n" if self.connection else ""
+        return head + where + _written(self.attributes)
+
+
+@dataclass(frozen=True)
+class SessionDescription:
+    """A whole description; ``str()`` gives the text with CRLF line ends, the last line included."""
+
+    origin: Origin
+    media: tuple[MediaDescription, ...] = ()
+    connection: Connection | None = None
+    name: str = "-"
+    timing: str = "0 0"
+    attributes: Attributes = field(default=())
+
+    def direction(self, media: MediaDescription) -> str:
+        """Direction of one of its streams: its own, else the session's, else ``sendrecv`` (RFC 8866 6.7)."""
+        whole = next((key for key, _ in self.attributes if key in DIRECTIONS), "sendrecv")
+        return media.direction or whole
+
+    def address(self, media: MediaDescription) -> Connection | None:
+        """Where one of its streams is to be sent: its own ``c=`` line, else the session's."""
+        return media.connection or self.connection
+
+    def with_direction(self, direction: str) -> "SessionDescription":
+        """Return the same description with another direction on every stream, one version later (hold, unhold)."""
+        turned = tuple(_turned(media, direction) for media in self.media)
+        return replace(self, media=turned, attributes=_undirected(self.attributes)).after(self)
+
+    def after(self, previous: "SessionDescription") -> "SessionDescription":
+        """Return this description as successor of `previous` (RFC 3264 section 8).
+
+        The session keeps its id; the version grows by one if anything else has changed, and stays if nothing has.
+        """
+        same = replace(self, origin=previous.origin)
+        if same == previous:
+            return same
+        return replace(self, origin=replace(previous.origin, version=previous.origin.version + 1))
+
+    def __str__(self) -> str:
+        where = f"c={self.connection}\r\n" if self.connection else ""
+        head = f"v=0\r\no={self.origin}\r\ns={self.name}\r\n{where}t={self.timing}\r\n"
+        return head + _written(self.attributes) + "".join(map(str, self.media))
+
+
+def parse(text: str | bytes) -> SessionDescription:
+    """Read a description (RFC 8866 section 5).
+
+    Parameters
+    ----------
+    text
+        The body, CRLF or LF line ends. Bytes that are not UTF-8 are replaced, never an error.
+
+    Raises
+    ------
+    SdpError
+        It is too large, does not begin with ``v=0``, has no ``o=`` line, or a line that matters is malformed.
+    """
+    if len(text) > MAX_BYTES:
+        raise SdpError(f"session description has {len(text)} bytes, more than {MAX_BYTES}")
+    lines = list(_lines(text.decode("utf-8", "replace") if isinstance(text, bytes) else text))
+    if not lines or lines[0] != ("v", "0"):
+        raise SdpError("session description does not begin with v=0")
+    sections = _sections(lines)
+    session = dict(reversed(sections[0]))
+    if "o" not in session:
+        raise SdpError("session description has no origin")
+    return SessionDescription(
+        Origin.parse(session["o"]),
+        tuple(_media(section) for section in sections[1:]),
+        Connection.parse(session["c"]) if "c" in session else None,
+        session.get("s") or "-",
+        session.get("t") or "0 0",
+        _attributes(sections[0]),
+    )
+
+
+def _lines(text: str) -> Iterator[Line]:
+    rows = [row.rstrip() for row in re.split(r"\r\n|\n|\r", text)]
+    filled = [row for row in rows if row]
+    if len(filled) > MAX_LINES:
+        raise SdpError(f"session description has more than {MAX_LINES} lines")
+    for row in filled:
+        if row[1:2] != "=" or "\0" in row:
+            raise SdpError(f"line is not 'letter=value': {row[:60]!r}")
+        yield row[0], row[2:].strip()
+
+
+def _sections(lines: list[Line]) -> list[list[Line]]:
+    """Split at the media lines: the session's own lines first, then one list per stream."""
+    sections: list[list[Line]] = [[]]
+    for line in lines:
+        if line[0] == "m":
+            sections.append([])
+        sections[-1].append(line)
+    if len(sections) > MAX_STREAMS + 1:
+        raise SdpError(f"session description has more than {MAX_STREAMS} streams")
+    return sections
+
+
+def _media(section: list[Line]) -> MediaDescription:
+    where = next((value for key, value in section if key == "c"), None)
+    connection = Connection.parse(where) if where is not None else None
+    return replace(MediaDescription.parse(section[0][1]), connection=connection, attributes=_attributes(section))
+
+
+def _attributes(section: Iterable[Line]) -> Attributes:
+    pairs = (value.partition(":") for key, value in section if key == "a")
+    return tuple((name.strip(), value.strip() if colon else None) for name, colon, value in pairs)
+
+
+def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int]]]:
+    for name, value in attributes:
+        if name == "rtpmap" and (found := re.match(r"([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})", value or "")):
+            yield int(found[1]), (found[2].upper(), int(found[3]))
+
+
+def _undirected(attributes: Attributes) -> Attributes:
+    return tuple(pair for pair in attributes if pair[0] not in DIRECTIONS)
+
+
+def _turned(media: MediaDescription, direction: str) -> MediaDescription:
+    if media.port == 0:
+        return media
+    return replace(media, attributes=(*_undirected(media.attributes), (direction, None)))
+
+
+def _written(attributes: Attributes) -> str:
+    return "".join(f"a={name}\r\n" if value is None else f"a={name}:{value}\r\n" for name, value in attributes)

@@ -1,0 +1,145 @@
+"""Says prompts to a room and to its parties: `prompt_queue` decides when, the workers play."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mixer.effects import Prompt
+from softphone.errors import MediaError
+from softphone.focus import prompt_queue as queue
+from softphone.focus.context import Context
+from softphone.focus.member import Member
+
+__all__ = ["Announcer"]
+
+log = structlog.get_logger()
+
+Find = Callable[[str], Member | None]
+
+
+class Announcer:
+    """The voice of one conference, or of one entrance.
+
+    Parameters
+    ----------
+    context
+        The focus's side.
+    find
+        Gives the member that a party's name means; None when it is gone.
+    room
+        Of the worker, for what is said to all.
+    said
+        Told when something with a tag was said: the tag, the party, and whether it was said whole.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        find: Find,
+        room: int | None = None,
+        said: Callable[[str, str | None, bool], None] = lambda _tag, _party, _whole: None,
+    ) -> None:
+        self._context = context
+        self._find = find
+        self._room = room
+        self._said = said
+        self._queue = queue.PromptQueue(context.library.resolve)
+        self._timer: asyncio.TimerHandle | None = None
+        self._playing: dict[int, asyncio.Task[int | None]] = {}
+
+    def say(
+        self,
+        to: str | None,
+        prompts: Sequence[Prompt],
+        *,
+        notice: bool = False,
+        recorded: bool = False,
+        barge_in: bool = False,
+        tag: str = "",
+    ) -> None:
+        """Say something to a party, or to all, after what is being said to them.
+
+        Parameters
+        ----------
+        notice
+            Somebody came or left: when many do at once, few words are made of it.
+        recorded
+            Whether it may be in the recording.
+        barge_in
+            A key that the party presses ends it.
+        tag
+            To be told when it is over.
+        """
+        self._handle(queue.Speak(to, tuple(prompts), notice, recorded, barge_in, tag=tag))
+
+    def key(self, party: str) -> None:
+        """Take notice that a party pressed a key: what may be interrupted is."""
+        self._handle(queue.Key(party))
+
+    def gone(self, party: str) -> None:
+        """Say nothing more to a party."""
+        self._handle(queue.PartyGone(party))
+
+    def close(self) -> None:
+        """Say nothing more to anybody."""
+        self._handle(queue.Close())
+
+    def _handle(self, event: queue.PromptEvent) -> None:
+        for effect in self._queue.handle(event, self._context.clock()):
+            match effect:
+                case queue.Play():
+                    self._playing[effect.playback] = self._context.tasks.start(self._play(effect))
+                case queue.Stop(playback):
+                    self._context.tasks.start(self._stop(playback))
+                case queue.Said(tag, to, whole):
+                    self._said(tag, to, whole)
+        self._arm()
+
+    async def _play(self, play: queue.Play) -> int | None:
+        """Begin a playback; what cannot be played is over at once."""
+        try:
+            return await self._begin(play)
+        except MediaError as error:
+            log.debug("prompt_not_played", error=str(error))
+            self._over(play.playback)
+            return None
+
+    async def _begin(self, play: queue.Play) -> int | None:
+        paths = list(play.spoken.paths)
+
+        def on_end(_reason: str) -> None:
+            self._over(play.playback)
+
+        playbacks = self._context.playbacks
+        if play.to is not None:
+            member = self._find(play.to)
+            if member is not None:
+                return await playbacks.to_leg(await member.ready(), paths, on_end, recorded=play.recorded)
+        elif self._room is not None:
+            return await playbacks.to_room(self._room, paths, on_end, recorded=play.recorded)
+        self._over(play.playback)
+        return None
+
+    def _over(self, playback: int) -> None:
+        self._playing.pop(playback, None)
+        self._handle(queue.PlaybackEnded(playback))
+
+    async def _stop(self, playback: int) -> None:
+        beginning = self._playing.get(playback)
+        started = await beginning if beginning is not None else None
+        if started is not None:
+            await self._context.playbacks.stop(started)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._queue.deadline
+        if deadline is not None:
+            delay_s = max(0.0, deadline - self._context.clock())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._handle(queue.Time())

@@ -1,0 +1,335 @@
+"""All that can be commanded of conferences: the face behind the control API, SIP REFER and the command line.
+
+Every command is an event for the rules of its conference, which decide what follows; nothing is done past them. What is
+given back are the session's or the party's own values, which go on changing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from mixer import conference as rules
+from softphone.errors import MediaError
+from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.admission import Admission
+from softphone.focus.conference import ConferenceRoom
+from softphone.focus.errors import NoSuchExtension, NoSuchInvitation, NoSuchPlayback, NoSuchSession, WrongState
+from softphone.focus.feed import EventType
+from softphone.focus.focus import Focus
+from softphone.focus.invitations import Invitation, InvitationState
+from softphone.focus.recording import RecordingState
+from softphone.focus.session import ConferenceRole, Party, Stage, TelephonySession
+
+__all__ = ["Control"]
+
+
+class Control:
+    """Commands.
+
+    Every method that names a session or party raises NoSuchSession or NoSuchParty when it is not there.
+
+    Parameters
+    ----------
+    focus
+        Where the conferences are.
+    accounts
+        Whose they are.
+    """
+
+    def __init__(self, focus: Focus, accounts: Accounts) -> None:
+        self._focus = focus
+        self._accounts = accounts
+        self._playbacks: dict[int, str] = {}
+
+    # Conferences.
+
+    async def create(self, owner: Extension, *, max_members: int | None = None) -> TelephonySession:
+        """Make a ``conf_`` conference; raises NotAllowed, Overloaded."""
+        return await self._focus.create_conference(owner, max_members=max_members)
+
+    async def open(self, number: str) -> TelephonySession:
+        """Give the conference of a conference extension or of a user's bridge, begun now if it is not running.
+
+        Raises
+        ------
+        NoSuchExtension
+        NotAllowed, Overloaded
+        """
+        extension = self._accounts.find(number)
+        if extension is None:
+            raise NoSuchExtension(number)
+        return (await self._focus.open(extension)).session
+
+    def conferences(self) -> list[TelephonySession]:
+        """List all that run, the oldest first."""
+        rooms = self._focus.rooms.values()
+        return [room.session for room in rooms if isinstance(room, ConferenceRoom)]
+
+    def conference(self, session: str) -> TelephonySession:
+        """Give one."""
+        return self._room(session).session
+
+    async def end(self, session: str) -> None:
+        """End it: goodbye to all."""
+        self._room(session).handle(rules.End())
+
+    async def lock(self, session: str, on: bool) -> TelephonySession:
+        """Let nobody more in, or again everybody."""
+        return self._tell(session, rules.Lock(on))
+
+    async def mute_all(self, session: str, on: bool) -> TelephonySession:
+        """Turn the microphones of all but the moderators off or on, also of those who come later."""
+        return self._tell(session, rules.MuteAll(on))
+
+    async def notices(self, session: str, on: bool) -> TelephonySession:
+        """Tell the room who comes and leaves, or not."""
+        return self._tell(session, rules.SetNotices(on))
+
+    # Parties.
+
+    async def mute(self, session: str, party: str, on: bool) -> Party:
+        """Turn a microphone off or on."""
+        return self._tell_of(session, party, rules.SetMuted(party, on))
+
+    async def deafen(self, session: str, party: str, on: bool) -> Party:
+        """Let a party hear nothing of the room, or again all."""
+        return self._tell_of(session, party, rules.SetDeaf(party, on))
+
+    async def hold(self, session: str, party: str, on: bool) -> Party:
+        """Put a party on hold, with music, or take it back."""
+        return self._tell_of(session, party, rules.SetHeld(party, on))
+
+    async def volume(
+        self, session: str, party: str, *, in_db: float | None = None, out_db: float | None = None
+    ) -> Party:
+        """Change how loud a party is to the others (in) and they are to it (out).
+
+        None: as it is; 0 dB: as it came.
+        """
+        return self._tell_of(session, party, rules.SetVolume(party, in_db, out_db))
+
+    async def role(self, session: str, party: str, role: rules.Role) -> Party:
+        """Make a party a moderator, a participant, or a listener."""
+        return self._tell_of(session, party, rules.SetRole(party, role))
+
+    async def kick(self, session: str, party: str, *, ban: bool = False) -> None:
+        """Send a party away; with `ban` it does not get in again while the conference lasts."""
+        self._tell_of(session, party, rules.Kick(party, ban))
+
+    async def admit(self, session: str, party: str) -> Party:
+        """Let a party in from the lobby.
+
+        Raises
+        ------
+        WrongState
+            It is not there.
+        """
+        self._in_lobby(session, party)
+        return self._tell_of(session, party, rules.Admit(party))
+
+    async def reject(self, session: str, party: str) -> None:
+        """Send a party away from the lobby; raises WrongState when it is not there."""
+        self._in_lobby(session, party)
+        self._tell_of(session, party, rules.Reject(party))
+
+    async def whisper(self, session: str, party: str, to: Sequence[str] | None) -> Party:
+        """Let a party be heard by some parties alone, or again by the room (None)."""
+        room = self._room(session)
+        listeners = None if to is None else tuple(room.member(each).party.id for each in to)
+        return self._tell_of(session, party, rules.SetWhisper(party, listeners))
+
+    async def move(self, session: str, party: str, to: str) -> Party:
+        """Take a party into another conference, without a new call.
+
+        Raises
+        ------
+        WrongState
+            The other conference does not let it in; it stays where it is.
+        """
+        here, there = self._room(session), self._room(to)
+        member = here.member(party)
+        if here is there:
+            return member.party
+        host = member.party.role is ConferenceRole.HOST
+        extension = member.party.extension_id
+        address = member.party.caller
+        admission = Admission(
+            address.number,
+            address.name,
+            self._accounts.by_id(extension) if extension else None,
+            rules.Role.MODERATOR if host else rules.Role.PARTICIPANT,
+            rules.Kind.INSIDE if extension else rules.Kind.OUTSIDE,
+        )
+        here.give(member)
+        refused = there.adopt(member, admission)
+        if refused is not None:
+            here.adopt(member, admission)
+            raise WrongState(f"The conference does not let it in: {refused.reason}")
+        return member.party
+
+    async def send_keys(self, session: str, party: str, keys: str) -> None:
+        """Press keys on a party's telephone (RFC 4733).
+
+        Raises
+        ------
+        WrongState
+            Its telephone takes none.
+        """
+        member = self._room(session).member(party)
+        try:
+            await self._focus.context.media.send_keys(await member.ready(), keys)
+        except MediaError as error:
+            raise WrongState(str(error)) from error
+
+    # Sounds.
+
+    async def play(
+        self,
+        session: str,
+        sounds: Sequence[rules.Prompt],
+        *,
+        party: str | None = None,
+        loop: bool = False,
+        recorded: bool = False,
+    ) -> int:
+        """Play sounds to a party or to all.
+
+        Parameters
+        ----------
+        sounds
+            One after the other: a name of the library, a number to be spoken, or an uploaded sound.
+        party
+            None: all.
+        loop
+            Over and over, until :meth:`stop_playback`.
+        recorded
+            Whether the recording has it.
+
+        Returns
+        -------
+        int
+            The playback; its end is a ``playback.ended`` event.
+
+        Raises
+        ------
+        WrongState
+            There is nothing to play, or it cannot be played now.
+        """
+        room, context = self._room(session), self._focus.context
+        paths = list((await asyncio.to_thread(context.library.resolve, tuple(sounds))).paths)
+        if not paths:
+            raise WrongState("there is no such sound")
+        number = [0]
+
+        def ended(reason: str) -> None:
+            self._playbacks.pop(number[0], None)
+            context.feed.publish(EventType.PLAYBACK_ENDED, session, party, playback=number[0], reason=reason)
+
+        try:
+            if party is None:
+                playing = context.playbacks.to_room(room.room, paths, ended, loop=loop, recorded=recorded)
+            else:
+                leg = await room.member(party).ready()
+                playing = context.playbacks.to_leg(leg, paths, ended, loop=loop, recorded=recorded)
+            number[0] = await playing
+        except MediaError as error:
+            raise WrongState(str(error)) from error
+        self._playbacks[number[0]] = session
+        return number[0]
+
+    async def stop_playback(self, session: str, playback: int) -> None:
+        """Stop what :meth:`play` began; raises NoSuchPlayback when it is over."""
+        if self._playbacks.get(playback) != self._room(session).session.id:
+            raise NoSuchPlayback(str(playback))
+        try:
+            await self._focus.context.playbacks.stop(playback)
+        except MediaError as error:
+            raise NoSuchPlayback(str(playback)) from error
+
+    # Calling out.
+
+    async def dial(
+        self,
+        session: str,
+        number: str,
+        *,
+        by: str = "",
+        role: rules.Role = rules.Role.PARTICIPANT,
+        confirm: bool = True,
+    ) -> Invitation:
+        """Call somebody into a conference; events tell what becomes of it.
+
+        Parameters
+        ----------
+        number
+            An extension, or a number outside.
+        by
+            The party that invites and hears what becomes of it; empty: none.
+        role
+            Of whoever answers.
+        confirm
+            Whether it is asked to press 1 first.
+
+        Raises
+        ------
+        WrongState
+            The rules do not let anybody be invited now.
+        """
+        return self._room(session).dial(rules.Dial(number, by, role, confirm))
+
+    def invitations(self, session: str) -> list[Invitation]:
+        """List all that were called into a conference, whatever became of it."""
+        return list(self._room(session).invitations.all.values())
+
+    async def cancel_dial(self, session: str, invitation: int) -> Invitation:
+        """Let a number ring no more; raises NoSuchInvitation when none of that id is ringing."""
+        room = self._room(session)
+        found = room.invitations.all.get(invitation)
+        if found is None or found.state is not InvitationState.RINGING:
+            raise NoSuchInvitation(str(invitation))
+        room.handle(rules.CancelInvite(invitation))
+        return found
+
+    # Recordings.
+
+    async def start_recording(self, session: str) -> RecordingState:
+        """Begin to record; raises WrongState when it cannot be. One that is paused goes on."""
+        return await self._focus.record(self._room(session).session.id, on=True)
+
+    async def pause_recording(self, session: str) -> RecordingState:
+        """Leave silence in the recording; raises WrongState when there is none."""
+        room = self._room(session)
+        state = await room.recorder.pause()
+        room.handle(rules.SetRecording(rules.RecordingState.PAUSED))
+        return state
+
+    async def resume_recording(self, session: str) -> RecordingState:
+        """Go on after a pause; raises WrongState when there is no recording."""
+        room = self._room(session)
+        if not room.recorder.running:
+            raise WrongState("The conference is not being recorded")
+        return await self._focus.record(room.session.id, on=True)
+
+    async def stop_recording(self, session: str) -> RecordingState:
+        """End the recording; raises WrongState when there is none."""
+        return await self._focus.record(self._room(session).session.id, on=False)
+
+    def _room(self, session: str) -> ConferenceRoom:
+        room = self._focus.room(session)
+        if not isinstance(room, ConferenceRoom):
+            raise NoSuchSession(session)
+        return room
+
+    def _tell(self, session: str, event: rules.Event) -> TelephonySession:
+        room = self._room(session)
+        room.handle(event)
+        return room.session
+
+    def _tell_of(self, session: str, party: str, event: rules.Event) -> Party:
+        room = self._room(session)
+        value = room.member(party).party
+        room.handle(event)
+        return value
+
+    def _in_lobby(self, session: str, party: str) -> None:
+        if self._room(session).member(party).party.stage is not Stage.LOBBY:
+            raise WrongState("The party is not in the lobby")

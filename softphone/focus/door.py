@@ -1,0 +1,285 @@
+"""The SIP door: who may come in, and where to. Every initial INVITE and every REGISTER passes here."""
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mixer.entrance import EntranceSettings
+from mixer.guesses import Guesses
+from mixer.roles import Kind, Role
+from softphone.config import ConferenceConfig, SipConfig
+from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, SdpError
+from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.admission import Admission
+from softphone.focus.codes import CodeBook
+from softphone.focus.conference import ConferenceRoom
+from softphone.focus.errors import FocusError, NoSuchSession
+from softphone.focus.focus import Focus
+from softphone.focus.reception import Reception
+from softphone.focus.ringing import Dialer
+from softphone.focus.routing import ToBridge, ToConference, ToExtension, ToRoom, route
+from softphone.focus.token import VoiceCallToken
+from softphone.focus.watchers import Watchers
+from softphone.sip.message import Request, Response, response
+
+if TYPE_CHECKING:
+    from softphone.sip.auth import Authenticator
+    from softphone.sip.call import Call
+    from softphone.sip.endpoint import Endpoint
+    from softphone.sip.registrar import Registrar
+
+__all__ = ["Door"]
+
+log = structlog.get_logger()
+
+Header = tuple[str, str]
+
+
+class Refusal(CallRefused):
+    """A refusal that needs headers: a challenge, or when to try again."""
+
+    def __init__(self, status: int, reason: str, headers: list[Header]) -> None:
+        super().__init__(status, reason)
+        self.headers = headers
+
+
+class Door:
+    """Admits, routes and refuses.
+
+    Parameters
+    ----------
+    focus
+        Where the sessions are.
+    accounts
+        Who we know.
+    dialer
+        Knows which phones a number means.
+    authenticator, registrar
+        Check who somebody is, and keep where its phones are.
+    watchers
+        Those who are told of rosters.
+    settings, conference
+        Of signalling, and of what callers are asked.
+    """
+
+    def __init__(
+        self,
+        focus: Focus,
+        accounts: Accounts,
+        dialer: Dialer,
+        authenticator: "Authenticator",
+        registrar: "Registrar",
+        watchers: Watchers,
+        settings: SipConfig,
+        conference: ConferenceConfig,
+    ) -> None:
+        self.refused = 0
+        self._focus = focus
+        self._accounts = accounts
+        self._authenticator = authenticator
+        self._registrar = registrar
+        self._watchers = watchers
+        self._settings = settings
+        self._conference = conference
+        self._dialer = dialer
+        guesses = Guesses(conference.wrong_codes, conference.wrong_codes_window_s)
+        self._codes = CodeBook(accounts, guesses, focus.context.clock)
+        self._entering: set[Call] = set()
+
+    @property
+    def calls(self) -> int:
+        """Calls with a leg, and calls on their way to one (a call is counted twice for the moment in between)."""
+        return self._focus.parties + len(self._entering)
+
+    async def on_invite(self, call: "Call") -> None:
+        """Take an initial INVITE: it is answered or refused when this returns."""
+        self._entering.add(call)
+        try:
+            await self._admit(call)
+        except CallEnded:
+            log.info("call_cancelled", call_id=call.call_id)
+        except (CallRefused, SdpError, MediaError, FocusError) as error:
+            self._refuse(call, error)
+        finally:
+            self._entering.discard(call)
+
+    def _refuse(self, call: "Call", error: Exception) -> None:
+        refusal = self._refusal(error)
+        if refusal.status != 407:
+            log.info("call_refused", call_id=call.call_id, status=refusal.status, reason=str(error))
+        call.reject(refusal.status, refusal.reason, refusal.headers)
+
+    def _refusal(self, error: Exception) -> Refusal:
+        """Say with which answer a call is refused for `error`."""
+        match error:
+            case Refusal():
+                return error
+            case CallRefused():
+                return Refusal(error.status, error.reason, [])
+            case NoCommonCodec():
+                return Refusal(488, "Not Acceptable Here", [])
+            case SdpError():
+                return Refusal(400, "Bad Session Description", [])
+        self.refused += 1
+        return Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
+
+    async def _admit(self, call: "Call") -> None:
+        if self._focus.draining or self.calls > self._settings.max_calls:
+            self.refused += 1
+            raise Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
+        caller = self._identify(call.invite)
+        destination = route(call.invite.uri.user or "", self._accounts)
+        # Only a phone that can be notified shows a roster, and some others stumble over the word.
+        if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
+            call.as_focus()
+        match destination:
+            case ToConference(token):
+                await self._join(call, caller, token)
+            case ToExtension(callee) if caller is not None:
+                await self._ring(call, caller, callee)
+            case ToRoom(extension) if caller is not None:
+                await self._enter(call, caller, extension)
+            case ToBridge():
+                await self._receive(
+                    call, admission_of(call, caller, Kind.OUTSIDE), EntranceSettings(prompt="conf-getconfno")
+                )
+            case _:
+                raise CallRefused(404, "Not Found")
+
+    def _identify(self, invite: Request) -> Extension | None:
+        """Say which extension is calling; None for a stranger.
+
+        Raises
+        ------
+        Refusal
+            407: it says it is one of ours and has yet to prove it. 403: it could not.
+        """
+        claimed = self._accounts.find(invite.from_.uri.user or "")
+        if claimed is None and invite.get("Proxy-Authorization") is None:
+            return None
+        verdict = self._authenticator.verify(invite, time.monotonic(), "Proxy-Authorization")
+        if verdict.wrong:
+            raise CallRefused(403, "Forbidden")
+        if verdict.username is None:
+            raise self._challenge(stale=verdict.stale)
+        proven = self._accounts.find(verdict.username)
+        if claimed is not None and proven is not claimed:
+            raise CallRefused(403, "Forbidden")
+        return proven
+
+    def _challenge(self, *, stale: bool = False) -> Refusal:
+        challenges = self._authenticator.challenge(time.monotonic(), stale=stale)
+        return Refusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
+
+    async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken) -> None:
+        """Bring a call into a conference of this node; a token of another node is unknown here."""
+        if (token.host, token.port) != self._focus.node:
+            raise CallRefused(404, "Not Found")
+        try:
+            room = self._focus.room(token.session_id)
+        except NoSuchSession:
+            ended = self._focus.has_ended(token.session_id)
+            raise CallRefused(*((410, "Gone") if ended else (404, "Not Found"))) from None
+        if not isinstance(room, ConferenceRoom):
+            raise CallRefused(404, "Not Found")
+        if caller is None and self._settings.require_credentials_for_conferences:
+            raise self._challenge()
+        host = caller is not None and caller.id == room.session.owner_id
+        await room.enter(call, admission_of(call, caller, Kind.TOKEN, Role.MODERATOR if host else Role.PARTICIPANT))
+
+    async def _enter(self, call: "Call", caller: Extension, extension: Extension) -> None:
+        """Bring an extension into the room of a conference extension, asking for its code if it has one."""
+        admission = admission_of(call, caller, Kind.INSIDE)
+        running = self._focus.find(extension)
+        asked = EntranceSettings(
+            ask_code=self._codes.asks(extension), ask_name=self._codes.asks_name(extension), prompt="conf-getpin"
+        )
+        if not (asked.ask_code or asked.ask_name):
+            room = running or await self._focus.open(extension)
+            await room.enter(call, admission)
+            return
+        if running is not None:
+            running.check_open()
+        await self._receive(call, admission, asked, extension, running)
+
+    async def _receive(
+        self,
+        call: "Call",
+        admission: Admission,
+        asked: EntranceSettings,
+        called: Extension | None = None,
+        room: ConferenceRoom | None = None,
+    ) -> None:
+        """Answer a call and ask for a code, or a name."""
+        settings = self._conference
+        asked = replace(
+            asked,
+            tries=settings.code_tries,
+            first_key_s=settings.code_patience_s,
+            pause_s=settings.code_timeout_s,
+        )
+        reception = Reception(self._focus.context, self._codes, self._focus.open, asked, called)
+        await reception.receive(call, admission, room.room if room is not None else None)
+
+    async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:
+        """Connect a call to the phones of an extension."""
+        phones = self._dialer.phones(callee)
+        room = await self._focus.create_call(caller)
+        await room.connect(call, caller, callee, phones)
+
+    async def on_request(self, request: Request, source: "Endpoint") -> Response | None:
+        """Answer a request outside of any dialog; None leaves it to the stack."""
+        match request.method:
+            case "REGISTER":
+                return self._register(request, source)
+            case "SUBSCRIBE":
+                return self._subscribe(request, source)
+        return None
+
+    def _register(self, request: Request, source: "Endpoint") -> Response:
+        """Answer a REGISTER (RFC 3261 section 10.3): everybody registers its own address only."""
+        extension = self._prove(request)
+        if isinstance(extension, Response):
+            return extension
+        if extension is None or self._accounts.find(request.to.uri.user or "") is not extension:
+            return response(request, 403)
+        return self._registrar.handle(request, source, time.monotonic())
+
+    def _subscribe(self, request: Request, source: "Endpoint") -> Response:
+        """Answer a SUBSCRIBE (RFC 4575 section 3): who holds a token may watch, other rooms are for our extensions."""
+        session_id = ""
+        match route(request.uri.user or "", self._accounts):
+            case ToConference(token) if (token.host, token.port) == self._focus.node:
+                session_id = token.session_id
+                stranger = self._settings.require_credentials_for_conferences
+            case ToRoom(extension):
+                running = self._focus.find(extension)
+                session_id = running.session.id if running is not None else ""
+                stranger = True
+            case _:
+                return response(request, 404)
+        proof = self._prove(request) if stranger else None
+        if isinstance(proof, Response):
+            return proof
+        return self._watchers.subscribe(request, source, session_id)
+
+    def _prove(self, request: Request) -> Extension | Response | None:
+        """Say who sent a request that is no INVITE; a response: it has to prove it, or could not."""
+        now = time.monotonic()
+        verdict = self._authenticator.verify(request, now)
+        if verdict.wrong:
+            return response(request, 403)
+        if verdict.username is None:
+            challenges = self._authenticator.challenge(now, stale=verdict.stale)
+            return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
+        return self._accounts.find(verdict.username)
+
+
+def admission_of(call: "Call", caller: Extension | None, stranger: Kind, role: Role = Role.PARTICIPANT) -> Admission:
+    """Say as what a call comes in; `stranger` is the kind of somebody from outside."""
+    if caller is not None:
+        return Admission(caller.number, caller.name, caller, role, Kind.INSIDE)
+    address = call.invite.from_
+    return Admission(address.uri.user or "anonymous", address.display or "", None, role, stranger)

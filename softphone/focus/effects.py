@@ -1,0 +1,244 @@
+"""What the rules of a conference say is done here, effect by effect, without a second thought."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from mixer import conference as rules
+from softphone.errors import SoftphoneError
+from softphone.focus.admission import Parting
+from softphone.focus.context import quietly
+from softphone.focus.feed import EventType
+from softphone.focus.member import Member
+from softphone.focus.session import ConferenceRole, Stage
+
+if TYPE_CHECKING:
+    from softphone.focus.conference import ConferenceRoom
+
+__all__ = ["carry_out"]
+
+log = structlog.get_logger()
+
+
+def carry_out(room: "ConferenceRoom", effect: rules.Effect) -> None:
+    """Do what an effect says; one about a party that is not there any more is nothing."""
+    CARRIED_OUT[type(effect)](room, effect)
+
+
+# Who is where.
+
+
+def _admitted(room: "ConferenceRoom", effect: rules.Admitted) -> None:
+    member = room.members[effect.party]
+    party = member.party
+    party.stage, party.muted = Stage.JOINED, effect.muted
+    member.admit(room.room)
+    room.context.tasks.start(quietly(_recorded(room, member)))
+    room.inside.add(party.id)
+    role = party.role.value if party.role else ""
+    room.context.history.joined(
+        room.session.id,
+        party.id,
+        number=party.caller.number,
+        role=role,
+        name=party.caller.name,
+        extension_id=party.extension_id,
+        muted=effect.muted,
+    )
+    room.publish(
+        EventType.PARTY_JOINED,
+        party.id,
+        number=party.caller.number,
+        name=party.caller.name,
+        role=role,
+        muted=effect.muted,
+    )
+
+
+async def _recorded(room: "ConferenceRoom", member: Member) -> None:
+    """Tell the recording of somebody who came in, once it has a leg."""
+    await member.ready()
+    if room.members.get(member.party.id) is member:
+        room.recorder.joined(member)
+
+
+def _waits(room: "ConferenceRoom", effect: rules.Waits) -> None:
+    member = room.members[effect.party]
+    party = member.party
+    party.stage = Stage(effect.place.value)
+    member.take_out()
+    room.publish(
+        EventType.PARTY_WAITING,
+        party.id,
+        stage=party.stage.value,
+        number=party.caller.number,
+        name=party.caller.name,
+    )
+
+
+def _removed(room: "ConferenceRoom", effect: rules.Removed) -> None:
+    room.partings[effect.party] = Parting(effect.reason, effect.say)
+
+
+def _party_left(room: "ConferenceRoom", effect: rules.PartyLeft) -> None:
+    room.announcer.gone(effect.party)
+    room.music.stop(effect.party)
+    room.recorder.left(effect.party)
+    member = room.strike(effect.party)
+    if member is not None:
+        room.departing.append(member)
+    else:
+        room.tell_left(effect.party, room.partings.pop(effect.party).reason)
+
+
+def _ended(room: "ConferenceRoom", effect: rules.Ended) -> None:
+    room.last_words = Parting(effect.reason, effect.say)
+
+
+# What a party may do and hear.
+
+
+def _change(room: "ConferenceRoom", name: str, **changes: Any) -> Member | None:
+    """Change what is known of a party and tell the watchers."""
+    member = room.members.get(name)
+    if member is None:
+        return None
+    for key, value in changes.items():
+        setattr(member.party, key, value)
+    member.refresh()
+    return member
+
+
+def _mute_changed(room: "ConferenceRoom", effect: rules.MuteChanged) -> None:
+    if _change(room, effect.party, muted=effect.muted):
+        room.context.history.muted(room.session.id, effect.party, effect.muted)
+        room.publish(EventType.PARTY_CHANGED, effect.party, muted=effect.muted)
+
+
+def _deaf_changed(room: "ConferenceRoom", effect: rules.DeafChanged) -> None:
+    if _change(room, effect.party, deaf=effect.deaf):
+        room.publish(EventType.PARTY_CHANGED, effect.party, deaf=effect.deaf)
+
+
+def _held_changed(room: "ConferenceRoom", effect: rules.HeldChanged) -> None:
+    if _change(room, effect.party, stage=Stage.HELD if effect.held else Stage.JOINED):
+        room.publish(EventType.PARTY_CHANGED, effect.party, held=effect.held)
+
+
+def _volume_changed(room: "ConferenceRoom", effect: rules.VolumeChanged) -> None:
+    changes = {"volume_in_db": effect.input_db, "volume_out_db": effect.output_db}
+    if _change(room, effect.party, **changes):
+        room.publish(EventType.PARTY_CHANGED, effect.party, **changes)
+
+
+def _role_changed(room: "ConferenceRoom", effect: rules.RoleChanged) -> None:
+    host = effect.role is rules.Role.MODERATOR
+    if _change(room, effect.party, role=ConferenceRole.HOST if host else ConferenceRole.PARTICIPANT):
+        room.publish(EventType.PARTY_CHANGED, effect.party, role=effect.role.value)
+
+
+def _whisper_changed(room: "ConferenceRoom", effect: rules.WhisperChanged) -> None:
+    member = _change(room, effect.party, whispers_to=effect.to)
+    if member is not None:
+        room.context.tasks.start(quietly(_whisper(room, member, effect.to)))
+        room.publish(EventType.PARTY_CHANGED, effect.party, whispers_to=effect.to)
+
+
+async def _whisper(room: "ConferenceRoom", member: Member, to: tuple[str, ...] | None) -> None:
+    leg = await member.ready()
+    listeners = [room.members[name] for name in to or () if name in room.members]
+    legs = [listener.leg for listener in listeners if listener.leg is not None]
+    await room.context.media.whisper(leg, None if to is None else legs)
+
+
+# What is heard.
+
+
+def _say(room: "ConferenceRoom", effect: rules.Say) -> None:
+    # Keys cut off what was said to the one who pressed them; what was said to all, they do not.
+    room.announcer.say(
+        effect.to,
+        effect.prompts,
+        notice=effect.notice,
+        recorded=effect.recorded,
+        barge_in=effect.to is not None,
+    )
+
+
+def _music(room: "ConferenceRoom", effect: rules.Music) -> None:
+    member = room.members.get(effect.party)
+    if effect.on and member is not None:
+        room.music.start(member, effect.sound)
+    else:
+        room.music.stop(effect.party)
+
+
+# The room.
+
+
+def _lock_changed(room: "ConferenceRoom", effect: rules.LockChanged) -> None:
+    room.session.locked = effect.locked
+    room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
+
+
+def _notices_changed(room: "ConferenceRoom", effect: rules.NoticesChanged) -> None:
+    room.session.notices = effect.on
+    room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
+
+
+def _recording_changed(room: "ConferenceRoom", effect: rules.RecordingChanged) -> None:
+    room.context.tasks.start(_record(room, effect.state))
+
+
+async def _record(room: "ConferenceRoom", state: rules.RecordingState) -> None:
+    """Do what the rules want of the recorder; when it cannot, tell them."""
+    try:
+        match state:
+            case rules.RecordingState.RUNNING:
+                await room.recorder.start()
+            case rules.RecordingState.PAUSED:
+                await room.recorder.pause()
+            case rules.RecordingState.OFF:
+                await room.recorder.finish()
+    except SoftphoneError as error:
+        log.warning("not_recording", session=room.session.id, error=str(error))
+        room.handle(rules.SetRecording(rules.RecordingState.OFF))
+
+
+def _invite(room: "ConferenceRoom", effect: rules.Invite) -> None:
+    inviter = room.session.parties.get(effect.by)
+    caller = inviter.caller.number if inviter is not None else room.session.extension or "conference"
+    room.invitations.start(effect.invitation, effect.number, effect.by, caller)
+
+
+def _drop_invite(room: "ConferenceRoom", effect: rules.DropInvite) -> None:
+    room.invitations.drop(effect.invitation)
+
+
+def _unknown_keys(room: "ConferenceRoom", effect: rules.UnknownKeys) -> None:
+    # How many, never which: they may be somebody's code.
+    log.info("unknown_keys", session=room.session.id, party=effect.party, count=len(effect.keys))
+
+
+CARRIED_OUT: Mapping[type, Callable[["ConferenceRoom", Any], None]] = {
+    rules.Admitted: _admitted,
+    rules.Waits: _waits,
+    rules.Removed: _removed,
+    rules.PartyLeft: _party_left,
+    rules.Ended: _ended,
+    rules.MuteChanged: _mute_changed,
+    rules.DeafChanged: _deaf_changed,
+    rules.HeldChanged: _held_changed,
+    rules.VolumeChanged: _volume_changed,
+    rules.RoleChanged: _role_changed,
+    rules.WhisperChanged: _whisper_changed,
+    rules.Say: _say,
+    rules.Music: _music,
+    rules.LockChanged: _lock_changed,
+    rules.NoticesChanged: _notices_changed,
+    rules.RecordingChanged: _recording_changed,
+    rules.Invite: _invite,
+    rules.DropInvite: _drop_invite,
+    rules.UnknownKeys: _unknown_keys,
+}

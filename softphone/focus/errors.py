@@ -1,0 +1,70 @@
+"""What a user of the focus can get wrong.
+
+::
+
+    FocusError             (a SoftphoneError)
+    ├── NoSuchSession      there is no such session, or it has ended
+    ├── NoSuchParty        there is no such party in the session
+    ├── NoSuchExtension    the account has no such number
+    ├── NoSuchInvitation   nobody is being called under this number
+    ├── NoSuchPlayback     it is over, or never was
+    ├── NoSuchSound        no prompt or uploaded sound of this name
+    ├── NotAllowed         the extension may not do that
+    ├── WrongState         the session or party is not in a state for it
+    └── Overloaded         no room for one more, or the server is being stopped
+"""
+
+from softphone.errors import SoftphoneError
+
+__all__ = [
+    "FocusError",
+    "NoSuchExtension",
+    "NoSuchInvitation",
+    "NoSuchParty",
+    "NoSuchPlayback",
+    "NoSuchSession",
+    "NoSuchSound",
+    "NotAllowed",
+    "Overloaded",
+    "WrongState",
+]
+
+
+class FocusError(SoftphoneError):
+    """The focus could not do what was asked."""
+
+
+class NoSuchSession(FocusError):
+    """There is no such session, or it has ended."""
+
+
+class NoSuchParty(FocusError):
+    """There is no such party in the session."""
+
+
+class NoSuchExtension(FocusError):
+    """The account has no such number."""
+
+
+class NoSuchInvitation(FocusError):
+    """Nobody is being called under this number."""
+
+
+class NoSuchPlayback(FocusError):
+    """It is over, or never was."""
+
+
+class NoSuchSound(FocusError):
+    """There is no prompt or uploaded sound of this name."""
+
+
+class NotAllowed(FocusError):
+    """The extension may not do that."""
+
+
+class WrongState(FocusError):
+    """The session or party is not in a state for it."""
+
+
+class Overloaded(FocusError):
+    """There is no room for one more, or the server is being stopped."""

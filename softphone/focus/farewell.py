@@ -1,0 +1,75 @@
+"""The last moments of a call: a word to the party, and BYE."""
+
+import asyncio
+from collections.abc import Sequence
+
+from mixer.effects import Prompt
+from softphone.focus.context import Context, Header, quietly
+from softphone.focus.member import Member
+from softphone.focus.session import PartyStatus
+
+__all__ = ["Farewell"]
+
+# A playback that never tells of its end must not keep the call.
+PATIENCE_S = 2.0
+
+
+class Farewell:
+    """Keeps a member that is in no room any more until it is gone.
+
+    Parameters
+    ----------
+    context
+        The focus's side.
+    member
+        Who leaves.
+    headers
+        Of the BYE.
+    """
+
+    def __init__(self, context: Context, member: Member, headers: Sequence[Header] = ()) -> None:
+        self._context = context
+        self._member = member
+        self._headers = headers
+        self._over = asyncio.Event()
+        member.keeper = self
+
+    def say(self, prompts: Sequence[Prompt] = ()) -> None:
+        """Say something, soon, and then hang up and give the leg back."""
+        self._member.take_out()
+        self._context.tasks.start(quietly(self._leave(prompts)))
+
+    def key(self, member: Member, digit: str) -> None:
+        """Hear no more keys."""
+
+    def talking(self, member: Member, on: bool) -> None:
+        """Hear no more."""
+
+    def over(self, member: Member, reason: str) -> None:
+        """Say no more: its call is over."""
+        self._over.set()
+
+    def silent(self, member: Member) -> None:
+        """Say no more: nobody is there."""
+        self._over.set()
+
+    async def _leave(self, prompts: Sequence[Prompt]) -> None:
+        member = self._member
+        try:
+            if prompts:
+                await self._say(await member.ready(), prompts)
+        finally:
+            member.party.status = PartyStatus.DISCONNECTED
+            member.hang_up(self._headers)
+            await member.close()
+
+    async def _say(self, leg: int, prompts: Sequence[Prompt]) -> None:
+        spoken = self._context.library.resolve(tuple(prompts))
+        if not spoken.paths:
+            return
+        await self._context.playbacks.to_leg(leg, list(spoken.paths), lambda _reason: self._over.set())
+        try:
+            async with asyncio.timeout(spoken.seconds + PATIENCE_S):
+                await self._over.wait()
+        except TimeoutError:
+            pass

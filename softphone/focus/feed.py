@@ -1,0 +1,151 @@
+"""What happened on this node, as a bounded log that watchers read and resume: for event streams and webhooks.
+
+Ids rise by one. They begin at the milliseconds of the start, so an id from before a restart is below all later ones: a
+watcher that resumes with it gets what there is, and is told that it missed something.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["EventType", "Feed", "FeedEvent", "Subscription"]
+
+# Ten minutes of a busy node; some megabytes.
+KEPT = 10_000
+
+
+class EventType(StrEnum):
+    """What can happen; in brackets what the event's data say. A party is who the event names, if it names one."""
+
+    CONFERENCE_CREATED = "conference.created"
+    "[origin: ``conf``, ``extension`` or ``bridge``; extension: number of the room's owner or of the room itself]"
+    CONFERENCE_CHANGED = "conference.changed"
+    "[those that changed of locked, muted_all, notices]"
+    CONFERENCE_ENDED = "conference.ended"
+    "[reason]"
+    PARTY_WAITING = "party.waiting"
+    "[stage: ``invited``, ``lobby`` or ``waiting``; number, name]"
+    PARTY_JOINED = "party.joined"
+    "[number, name, role, muted]"
+    PARTY_LEFT = "party.left"
+    "One for each that joined. [reason]"
+    PARTY_CHANGED = "party.changed"
+    "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role]"
+    PARTY_TALKING = "party.talking"
+    "[on]"
+    INVITATION_RINGING = "invitation.ringing"
+    "Somebody is called out to. [invitation, number]"
+    INVITATION_ANSWERED = "invitation.answered"
+    "It was picked up, and is asked to press 1. [invitation, number]"
+    INVITATION_FAILED = "invitation.failed"
+    "[invitation, number, reason]"
+    RECORDING_STARTED = "recording.started"
+    "[recording, path]"
+    RECORDING_PAUSED = "recording.paused"
+    "[recording]"
+    RECORDING_RESUMED = "recording.resumed"
+    "[recording]"
+    RECORDING_ENDED = "recording.ended"
+    "[recording, path, seconds, reason]"
+    RECORDING_READY = "recording.ready"
+    "Converted, and there to be fetched. [recording, seconds]"
+    PLAYBACK_ENDED = "playback.ended"
+    "Of what was asked for through the control face. [playback, reason]"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """One thing that happened."""
+
+    id: int
+    time: datetime
+    "UTC."
+    type: EventType
+    session: str
+    "Telephony session id."
+    party: str | None = None
+    "Party id, of an event about a party."
+    data: Mapping[str, Any] = field(default_factory=dict)
+    "What JSON can hold; see `EventType`."
+
+
+class Feed:
+    """The log.
+
+    Parameters
+    ----------
+    kept
+        How many events are kept for those who come later or fall behind.
+    now
+        The time of day, UTC.
+    """
+
+    def __init__(self, kept: int = KEPT, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._kept = kept
+        self._now = now
+        self._events: dict[int, FeedEvent] = {}
+        self._oldest = self._next = time.time_ns() // 1_000_000
+        self._news = asyncio.Event()
+
+    @property
+    def last_id(self) -> int:
+        """Id of the newest event; of none yet, the one before the first."""
+        return self._next - 1
+
+    def publish(self, type: EventType, session: str, party: str | None = None, **data: Any) -> FeedEvent:
+        """Add an event; whoever is subscribed wakes up."""
+        event = FeedEvent(self._next, self._now(), type, session, party, data)
+        self._events[event.id] = event
+        self._next += 1
+        if len(self._events) > self._kept:
+            del self._events[self._oldest]
+            self._oldest += 1
+        self._news.set()
+        self._news = asyncio.Event()
+        return event
+
+    def after(self, last_id: int) -> FeedEvent | None:
+        """Give the oldest event that is kept and newer than `last_id`; None when there is none."""
+        return self._events.get(max(last_id + 1, self._oldest))
+
+    async def news(self) -> None:
+        """Wait for the next event."""
+        await self._news.wait()
+
+    def subscribe(self, last_id: int | None = None) -> "Subscription":
+        """Follow the log.
+
+        Parameters
+        ----------
+        last_id
+            The last event that the watcher has; None begins with the next one that happens.
+        """
+        return Subscription(self, self.last_id if last_id is None else min(last_id, self.last_id))
+
+
+class Subscription(AsyncIterator[FeedEvent]):
+    """One watcher's place in the log: ``async for event in feed.subscribe()``. It holds no events itself.
+
+    Attributes
+    ----------
+    last_id
+        Of the newest event that the watcher was given.
+    missed
+        How many events it can no longer be given, because it came or read too late.
+    """
+
+    def __init__(self, feed: Feed, last_id: int) -> None:
+        self._feed = feed
+        self.last_id = last_id
+        self.missed = 0
+
+    async def __anext__(self) -> FeedEvent:
+        while (event := self._feed.after(self.last_id)) is None:
+            await self._feed.news()
+        self.missed += event.id - self.last_id - 1
+        self.last_id = event.id
+        return event

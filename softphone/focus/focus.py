@@ -1,0 +1,378 @@
+"""The focus (RFC 4353): the sessions of this node, what is done to them, and what the media workers report of them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+from mixer import conference as rules
+from softphone.config import Config
+from softphone.errors import MediaError
+from softphone.focus import room_settings
+from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.conference import ConferenceRoom
+from softphone.focus.context import Context
+from softphone.focus.ended import EndedMemory
+from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
+from softphone.focus.feed import EventType
+from softphone.focus.member import Member
+from softphone.focus.menus import load_menu
+from softphone.focus.names import Names
+from softphone.focus.playbacks import Playbacks
+from softphone.focus.prompts import Library
+from softphone.focus.recording import RecordingState
+from softphone.focus.ringing import Dialer
+from softphone.focus.room import Room
+from softphone.focus.session import Origin, RoomKind, TelephonySession
+from softphone.focus.token import VoiceCallToken, new_session_id
+from softphone.focus.two_party import CallRoom
+from softphone.media.leg import (
+    Event,
+    KeyPressed,
+    PlaybackEnded,
+    RecordingEnded,
+    RtpTimeout,
+    Talking,
+    WorkerLost,
+)
+from softphone.recordings.entry import Entry
+from softphone.recordings.library import Library as Recordings
+from softphone.store.history import History
+from softphone.store.values import Change, PropertiesChanged
+
+if TYPE_CHECKING:
+    from softphone.media.client import Media
+
+__all__ = ["Focus"]
+
+log = structlog.get_logger()
+
+
+class Focus:
+    """All sessions of a node.
+
+    Parameters
+    ----------
+    config
+        Settings.
+    media
+        The workers; their events come here.
+    node
+        Our address and SIP port, as peers see them: part of every token.
+    accounts
+        Who has which room, and its properties.
+    dialer
+        The way to a number.
+    history, library, names, recordings
+        Where it is written down, what is said to people, what they say of themselves, and where recordings are kept.
+    clock
+        Monotonic seconds.
+
+    Attributes
+    ----------
+    feed
+        What happens here, for whoever watches.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        media: "Media",
+        node: tuple[str, int],
+        *,
+        accounts: Accounts,
+        dialer: Dialer,
+        history: History,
+        library: Library,
+        names: Names,
+        recordings: Recordings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.node = node
+        self.rooms: dict[str, Room] = {}
+        self.draining = False
+        self._config = config
+        self._accounts = accounts
+        self._dialer = dialer
+        self._menu = load_menu(config.conference.menu)
+        self._ended = EndedMemory(config.conference.ended_kept_s, config.conference.ended_kept)
+        self._opening = asyncio.Lock()
+        self.context = Context(
+            media=media,
+            playbacks=Playbacks(media),
+            library=library,
+            names=names,
+            history=history,
+            clock=clock,
+            recordings=recordings,
+            rtp_timeout_s=config.media.rtp_timeout_s,
+            answer_delay_s=config.sip.answer_delay_s,
+            closed=self._closed,
+        )
+        self.feed = self.context.feed
+        media.on_event = self.on_media_event
+        recordings.on_ready = self._on_recording_ready
+        recordings.on_deleted = lambda entry: history.recording_deleted(entry.id)
+
+    @property
+    def state(self) -> Literal["ok", "draining"]:
+        """Whether new calls are taken."""
+        return "draining" if self.draining else "ok"
+
+    @property
+    def parties(self) -> int:
+        """How many parties have a leg."""
+        return len(self.context.legs)
+
+    @property
+    def conferences(self) -> int:
+        """How many conferences live."""
+        return sum(1 for room in self.rooms.values() if room.session.origin is Origin.CONFERENCE)
+
+    async def create_conference(self, owner: Extension, *, max_members: int | None = None) -> TelephonySession:
+        """Make a conference that waits for its first party.
+
+        Parameters
+        ----------
+        owner
+            Who makes it, and is its host.
+        max_members
+            Most parties; the configured number when None.
+
+        Raises
+        ------
+        NotAllowed
+            The extension may not start conferences.
+        Overloaded
+            There are too many, the server is being stopped, or no media worker takes one more room.
+        """
+        if not owner.conferencing:
+            raise NotAllowed("In order to call this API endpoint, user needs to have [OrganizeConference] permission")
+        limits = self._config.conference
+        session_id = new_session_id()
+        token = VoiceCallToken(session_id, *self.node)
+        session = TelephonySession(session_id, Origin.CONFERENCE, owner.id, token)
+        await self._open(session, room_settings.of_token(limits, self._menu, max_members))
+        log.info("conference_created", session=session_id, owner=owner.number)
+        return session
+
+    async def open(self, extension: Extension) -> ConferenceRoom:
+        """Give the running conference of a conference extension or of a user's bridge; begin one if there is none.
+
+        Raises
+        ------
+        NotAllowed
+            The user may not hold conferences.
+        Overloaded
+            As for :meth:`create_conference`.
+        """
+        if not extension.conferencing:
+            raise NotAllowed(f"extension {extension.number} may not hold conferences")
+        async with self._opening:
+            room = self.find(extension)
+            if room is not None:
+                return room
+            bridge = extension.kind == "user"
+            session = TelephonySession(
+                new_session_id(),
+                Origin.CONFERENCE,
+                extension.id if bridge else None,
+                kind=RoomKind.BRIDGE if bridge else RoomKind.EXTENSION,
+                extension=extension.number,
+                extension_id=extension.id,
+            )
+            log.info("conference_opened", session=session.id, extension=extension.number)
+            return await self._open(session, self.settings_of(extension))
+
+    def find(self, extension: Extension) -> ConferenceRoom | None:
+        """Give the running conference of a conference extension or of a user's bridge, if there is one."""
+        for room in self.rooms.values():
+            if isinstance(room, ConferenceRoom) and room.session.extension_id == extension.id:
+                return room
+        return None
+
+    def settings_of(self, extension: Extension) -> rules.Settings:
+        """Say by which rules the conference of an extension or of a user's bridge is held."""
+        properties = self._accounts.directory.properties(extension.id)
+        if properties is None:
+            return room_settings.of_bridge(self._config.conference, self._menu)
+        return room_settings.of_extension(self._config.conference, self._menu, properties)
+
+    def on_change(self, change: Change) -> None:
+        """Take what was changed in the store: a running room goes on by its new properties."""
+        if not isinstance(change, PropertiesChanged):
+            return
+        for room in self.rooms.values():
+            if isinstance(room, ConferenceRoom) and room.session.extension_id == change.extension_id:
+                settings = room_settings.of_extension(self._config.conference, self._menu, change.properties)
+                room.handle(rules.NewSettings(settings))
+                break
+
+    async def _open(self, session: TelephonySession, settings: rules.Settings) -> ConferenceRoom:
+        if self.draining or self.conferences >= self._config.conference.max_conferences:
+            raise Overloaded("no more conferences")
+        number = await self._create_room()
+        room = ConferenceRoom(session, number, self.context, settings, self._dialer)
+        self.rooms[session.id] = room
+        return room
+
+    async def create_call(self, owner: Extension) -> CallRoom:
+        """Make the session of a two-party call.
+
+        Raises
+        ------
+        Overloaded
+            The server is being stopped, or no media worker takes one more room.
+        """
+        if self.draining:
+            raise Overloaded("the server stops")
+        session = TelephonySession(new_session_id(), Origin.CALL, owner.id)
+        room = CallRoom(session, await self._create_room(), self.context, self._dialer)
+        self.rooms[session.id] = room
+        return room
+
+    async def _create_room(self) -> int:
+        try:
+            return await self.context.media.create_room()
+        except MediaError as error:
+            raise Overloaded(str(error)) from error
+
+    def room(self, session_id: str) -> Room:
+        """Find a running session.
+
+        Raises
+        ------
+        NoSuchSession
+        """
+        try:
+            return self.rooms[session_id]
+        except KeyError:
+            raise NoSuchSession(session_id) from None
+
+    def session(self, session_id: str) -> TelephonySession:
+        """Find what others see of a running session.
+
+        Raises
+        ------
+        NoSuchSession
+        """
+        return self.room(session_id).session
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether the conference was here and is over; forgotten after a while."""
+        return self._ended.holds(session_id, self.context.clock())
+
+    async def end(self, session_id: str) -> None:
+        """End a session: BYE to all.
+
+        Raises
+        ------
+        NoSuchSession
+        """
+        room = self.room(session_id)
+        if isinstance(room, ConferenceRoom):
+            room.handle(rules.End())
+        else:
+            room.close("requested")
+
+    async def mute(self, session_id: str, party_id: str, on: bool) -> None:
+        """Turn a party's microphone off or on.
+
+        Raises
+        ------
+        NoSuchSession, NoSuchParty
+        """
+        self.room(session_id).set_muted(party_id, on)
+
+    async def remove(self, session_id: str, party_id: str) -> None:
+        """Remove a party: it gets BYE.
+
+        Raises
+        ------
+        NoSuchSession, NoSuchParty
+        """
+        room = self.room(session_id)
+        room.dismiss(room.member(party_id), "removed")
+
+    async def record(self, session_id: str, *, on: bool) -> RecordingState:
+        """Start or stop the recording of a session; starting twice is no error.
+
+        Raises
+        ------
+        NoSuchSession
+        WrongState
+            There is no recording to stop, or none can be made.
+        """
+        room = self.room(session_id)
+        state = await (room.recorder.start() if on else room.recorder.stop())
+        if isinstance(room, ConferenceRoom):
+            room.handle(rules.SetRecording(rules.RecordingState.RUNNING if on else rules.RecordingState.OFF))
+        return state
+
+    async def drain(self) -> None:
+        """Take no more calls, end all sessions, and wait for their goodbyes as long as configured."""
+        self.draining = True
+        for room in list(self.rooms.values()):
+            room.close("server stops")
+        await self.context.tasks.settle(self._config.server.drain_s)
+
+    def on_media_event(self, event: Event) -> None:
+        """Take what a worker reports."""
+        match event:
+            case PlaybackEnded(playback, reason):
+                self.context.playbacks.ended(playback, reason)
+            case RecordingEnded():
+                self._on_recording_ended(event)
+            case WorkerLost():
+                self._on_worker_lost(event)
+            case _:
+                member = self.context.legs.get(getattr(event, "leg", -1))
+                if member is not None:
+                    self._on_leg_event(member, event)
+
+    def _on_leg_event(self, member: Member, event: Event) -> None:
+        match event:
+            case Talking(on=on):
+                member.keeper.talking(member, on)
+            case KeyPressed(key=key):
+                member.keeper.key(member, key)
+            case RtpTimeout():
+                member.keeper.silent(member)
+            case _:
+                pass
+
+    def _on_recording_ended(self, event: RecordingEnded) -> None:
+        if self.context.names.ended(event.recording):
+            return
+        for room in self.rooms.values():
+            if room.recorder.owns(event.recording):
+                self.context.tasks.start(self._recording_ended(room, event))
+                break
+
+    async def _recording_ended(self, room: Room, event: RecordingEnded) -> None:
+        """Tell the rules of a recording that ended unasked."""
+        if await room.recorder.ended(event) and isinstance(room, ConferenceRoom):
+            room.handle(rules.SetRecording(rules.RecordingState.OFF))
+
+    def _on_recording_ready(self, entry: Entry) -> None:
+        path = str(self.context.recordings.file(entry.id).path)
+        self.context.history.recording_ended(entry.id, seconds=entry.seconds, reason=entry.reason, path=path)
+        self.feed.publish(EventType.RECORDING_READY, entry.conference, recording=entry.id, seconds=entry.seconds)
+
+    def _on_worker_lost(self, event: WorkerLost) -> None:
+        lost = set(event.rooms)
+        gone = [room for room in self.rooms.values() if room.room in lost]
+        log.error("media_worker_lost", pid=event.pid, sessions=len(gone))
+        for room in gone:
+            room.close("media worker lost")
+        for leg in event.legs:
+            member = self.context.legs.pop(leg, None)
+            if member is not None:
+                member.hang_up()
+
+    def _closed(self, room: Room, _reason: str) -> None:
+        self.rooms.pop(room.session.id, None)
+        if room.session.origin is Origin.CONFERENCE:
+            self._ended.add(room.session.id, self.context.clock())

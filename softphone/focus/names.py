@@ -1,0 +1,92 @@
+"""The names that callers say when they come in: recorded, played to the room, and gone with the conference."""
+
+import asyncio
+import secrets
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from softphone.errors import MediaError
+
+if TYPE_CHECKING:
+    from softphone.media.client import Media
+
+__all__ = ["Names"]
+
+log = structlog.get_logger()
+
+# Shorter is a click, or somebody who pressed # at once.
+SHORTEST_S = 0.2
+# The worker tells of the end a moment after it.
+PATIENCE_S = 2.0
+
+
+class Names:
+    """Records names.
+
+    Parameters
+    ----------
+    folder
+        Where the sound library finds them; what an earlier run left there is removed.
+    media
+        The workers; whoever gets their events hands RecordingEnded to :meth:`ended`.
+    """
+
+    def __init__(self, folder: Path, media: "Media") -> None:
+        self._folder = folder.absolute()
+        self._media = media
+        self._over: dict[int, asyncio.Event] = {}
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._folder.glob("*.wav"):
+            left.unlink(missing_ok=True)
+
+    async def record(self, leg: int, max_s: float, stop: asyncio.Event) -> str:
+        """Record what a leg says, until `stop` or for at most `max_s`; give the id of the sound.
+
+        Returns
+        -------
+        str
+            Empty: nothing was said, or it could not be recorded.
+        """
+        name = secrets.token_hex(16)
+        try:
+            await self._record(leg, name, max_s, stop)
+            if await asyncio.to_thread(self._seconds, name) >= SHORTEST_S:
+                return name
+        except (MediaError, OSError, EOFError, wave.Error) as error:
+            log.warning("name_not_recorded", error=str(error))
+        self.forget(name)
+        return ""
+
+    async def _record(self, leg: int, name: str, max_s: float, stop: asyncio.Event) -> None:
+        number = await self._media.record_leg(leg, str(self._path(name)), max_s)
+        over = self._over[number] = asyncio.Event()
+        waiting = [asyncio.create_task(event.wait()) for event in (over, stop)]
+        try:
+            await asyncio.wait(waiting, timeout=max_s + PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            if not over.is_set():
+                await self._media.stop_recording(number)
+        finally:
+            for each in waiting:
+                each.cancel()
+            del self._over[number]
+
+    def ended(self, number: int) -> bool:
+        """Take notice that a recording has ended; whether it was a name."""
+        over = self._over.get(number)
+        if over is not None:
+            over.set()
+        return over is not None
+
+    def forget(self, name: str) -> None:
+        """Remove a name."""
+        self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.wav"
+
+    def _seconds(self, name: str) -> float:
+        with wave.open(str(self._path(name)), "rb") as file:
+            return float(file.getnframes() / file.getframerate())

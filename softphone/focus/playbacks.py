@@ -1,0 +1,66 @@
+"""The playbacks that run on the workers, and who wants to know when each ends."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from softphone.media.client import Media
+
+__all__ = ["Playbacks"]
+
+
+class Playbacks:
+    """Starts and stops playbacks.
+
+    Parameters
+    ----------
+    media
+        The workers; whoever gets their events hands PlaybackEnded to :meth:`ended`.
+    """
+
+    def __init__(self, media: "Media") -> None:
+        self._media = media
+        self._on_end: dict[int, Callable[[str], None]] = {}
+
+    async def to_leg(
+        self, leg: int, paths: list[Path], on_end: Callable[[str], None], *, loop: bool = False, recorded: bool = False
+    ) -> int:
+        """Play files to one leg, in whatever room it is.
+
+        Parameters
+        ----------
+        on_end
+            Called once, with the reason.
+
+        Raises
+        ------
+        MediaError
+        """
+        playback = await self._media.play(paths, leg=leg, loop=loop, recorded=recorded)
+        self._on_end[playback] = on_end
+        return playback
+
+    async def to_room(
+        self, room: int, paths: list[Path], on_end: Callable[[str], None], *, loop: bool = False, recorded: bool = False
+    ) -> int:
+        """Play files to all in a room; as :meth:`to_leg`."""
+        playback = await self._media.play(paths, room=room, loop=loop, recorded=recorded)
+        self._on_end[playback] = on_end
+        return playback
+
+    async def stop(self, playback: int) -> None:
+        """Stop a playback; its end is told as any other.
+
+        Raises
+        ------
+        MediaError
+            It is over already.
+        """
+        await self._media.stop_playback(playback)
+
+    def ended(self, playback: int, reason: str) -> None:
+        """Take notice that a playback has ended."""
+        on_end = self._on_end.pop(playback, None)
+        if on_end is not None:
+            on_end(reason)

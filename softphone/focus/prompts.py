@@ -1,0 +1,146 @@
+"""Where the sounds are: names of prompts, numbers and uploaded sounds become files.
+
+Names are those of Asterisk's core sounds, so that a language pack of Asterisk drops in by naming its folder. What it
+lacks is taken from our own set, which is part of the package (``softphone/sounds``).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import soundfile
+import structlog
+
+from mixer.effects import Prompt, Sound
+from softphone.config import PromptsConfig
+from softphone.errors import ConfigError
+from softphone.focus.errors import NoSuchSound
+from softphone.focus.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
+
+__all__ = ["OWN_SOUNDS", "Library", "Spoken"]
+
+log = structlog.get_logger()
+
+OWN_SOUNDS = Path(__file__).parent.parent / "sounds"
+
+# The language that our own set is complete in.
+OWN_LANGUAGE = "en"
+
+SUFFIXES = (".wav", ".flac", ".ogg")
+
+# No dot, so no way out of the folder and no other suffix.
+NAME = re.compile(r"\A[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Prompts made ready to be played, one file after the other."""
+
+    paths: tuple[Path, ...]
+    seconds: float
+    "Of all together."
+
+
+class Library:
+    """The sounds of one language.
+
+    Parameters
+    ----------
+    folders
+        Searched first, in this order: language packs.
+    language
+        Names our own set, and how numbers are said.
+    sounds
+        Folders of what has an id instead of a name: uploaded sounds, names that callers recorded.
+
+    Raises
+    ------
+    ConfigError
+        One of `folders` is not there.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (), language: str = OWN_LANGUAGE, sounds: Sequence[Path] = ()) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                raise ConfigError(f"prompts.folders: no folder {str(folder)!r}")
+        own = (OWN_SOUNDS / language, OWN_SOUNDS / OWN_LANGUAGE)
+        self._folders = (*folders, *dict.fromkeys(own))
+        self._sounds = tuple(sounds)
+        self._steps = LANGUAGES.get(language[:2], ENGLISH)
+        self._seconds: dict[Path, tuple[int, float]] = {}
+        self._missed: set[Prompt] = set()
+
+    @classmethod
+    def from_config(cls, config: PromptsConfig, sounds: Sequence[Path] = ()) -> Self:
+        """Make the library that the settings describe.
+
+        Raises
+        ------
+        ConfigError
+            A folder is not there.
+        """
+        return cls([Path(folder) for folder in config.folders], config.language, sounds)
+
+    def path(self, name: str | Sound) -> Path:
+        """Find the file of a prompt, or of a sound by its id.
+
+        Raises
+        ------
+        NoSuchSound
+            There is none, or it is no name of a sound.
+        """
+        if isinstance(name, Sound):
+            return _find(name.id, self._sounds)
+        return _find(name, self._folders)
+
+    def resolve(self, prompts: Sequence[Prompt]) -> Spoken:
+        """Find the files of prompts, numbers and sounds.
+
+        A conversation does not break off because a file is missing or broken: it is left out, and logged once.
+        A number that is too large to be counted is said digit by digit.
+
+        Raises
+        ------
+        ValueError
+            A number is negative.
+        """
+        found = [one for prompt in prompts if (one := self._playable(prompt)) is not None]
+        return Spoken(tuple(path for one in found for path in one.paths), sum(one.seconds for one in found))
+
+    def _playable(self, prompt: Prompt) -> Spoken | None:
+        if isinstance(prompt, int):
+            return self.resolve(self._number(prompt))
+        try:
+            path = self.path(prompt)
+            return Spoken((path,), self._duration(path))
+        except (NoSuchSound, OSError, soundfile.SoundFileError) as error:
+            if prompt not in self._missed:
+                self._missed.add(prompt)
+                log.warning("sound left out", sound=str(prompt), reason=str(error))
+            return None
+
+    def _number(self, number: int) -> tuple[str, ...]:
+        if number > LARGEST:
+            return tuple(f"digits/{digit}" for digit in str(number))
+        return spoken(number, self._steps)
+
+    def _duration(self, path: Path) -> float:
+        """Seconds of a file, read again only when it changed."""
+        changed = path.stat().st_mtime_ns
+        known = self._seconds.get(path)
+        if known is None or known[0] != changed:
+            known = self._seconds[path] = (changed, float(soundfile.info(path).duration))
+        return known[1]
+
+
+def _find(name: str, folders: Sequence[Path]) -> Path:
+    if not NAME.match(name):
+        raise NoSuchSound(f"{name!r} is no name of a sound")
+    for folder in folders:
+        for suffix in SUFFIXES:
+            path = folder / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    raise NoSuchSound(f"no sound {name!r}")

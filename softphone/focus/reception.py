@@ -1,0 +1,211 @@
+"""Where callers are asked for their code: answered, in no room, hearing nothing but what is said to them.
+
+`mixer.entrance` decides what is asked and how often; this speaks, checks, and in the end brings the caller into the
+room that its code opens, or says goodbye.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mixer import entrance as rules
+from mixer.effects import Prompt
+from mixer.roles import Kind, Role
+from softphone.errors import SoftphoneError
+from softphone.focus.accounts import Extension
+from softphone.focus.admission import Admission
+from softphone.focus.announcer import Announcer
+from softphone.focus.codes import CodeBook, Passage
+from softphone.focus.conference import HERE, ConferenceRoom
+from softphone.focus.context import Context
+from softphone.focus.errors import FocusError
+from softphone.focus.farewell import Farewell
+from softphone.focus.member import Member
+from softphone.focus.session import Direction, Party, PartyAddress
+
+if TYPE_CHECKING:
+    from softphone.sip.call import Call
+
+__all__ = ["Reception"]
+
+log = structlog.get_logger()
+
+CALLER = "caller"
+NAME = "name"
+SORRY = ("im-sorry", "vm-goodbye")
+
+
+class Reception:
+    """One caller at the entrance; keeps its member until it is in a room, or gone.
+
+    Parameters
+    ----------
+    context
+        The focus's side.
+    codes
+        Judges what is typed.
+    open_room
+        Gives the running conference of an extension.
+    settings
+        What is asked.
+    called
+        The conference extension that was called; None: the bridge number.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        codes: CodeBook,
+        open_room: Callable[[Extension], Awaitable[ConferenceRoom]],
+        settings: rules.EntranceSettings,
+        called: Extension | None,
+    ) -> None:
+        self._context = context
+        self._codes = codes
+        self._open_room = open_room
+        self._called = called
+        self._entrance = rules.Entrance(settings)
+        self._announcer = Announcer(context, self._find, said=self._said)
+        self._name_said = asyncio.Event()
+        self._name_s = settings.name_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._member: Member | None = None
+        self._admission = Admission("")
+        # Without a code who comes is a participant.
+        self._passage = Passage(called, Role.PARTICIPANT) if called is not None and not settings.ask_code else None
+
+    async def receive(self, call: "Call", admission: Admission, room: int | None) -> None:
+        """Answer a call and begin to ask.
+
+        Parameters
+        ----------
+        admission
+            Who calls.
+        room
+            On the worker, where the caller will probably go; None: not known.
+
+        Raises
+        ------
+        SdpError, MediaError, CallEnded
+            It came to nothing.
+        """
+        self._admission = admission
+        address = PartyAddress(admission.number, admission.name, admission.caller.id if admission.caller else None)
+        member = self._member = Member(
+            Party("", address, HERE, Direction.INBOUND), self, self._context, room=room, call=call
+        )
+        try:
+            await member.answer()
+        except SoftphoneError:
+            self._leave()
+            await member.close()
+            raise
+        log.info("caller_received", call_id=call.call_id, called=self._called.number if self._called else "bridge")
+        self._handle(rules.Begin())
+
+    def key(self, member: Member, digit: str) -> None:
+        """Take a pressed key; what is being said gives way."""
+        self._announcer.key(CALLER)
+        self._handle(rules.Key(digit))
+
+    def talking(self, member: Member, on: bool) -> None:
+        """Listen to nobody: only keys count here."""
+
+    def over(self, member: Member, reason: str) -> None:
+        """Forget a caller that hung up."""
+        self._leave()
+        Farewell(self._context, member).say()
+
+    def silent(self, member: Member) -> None:
+        """Hang up on a caller that is not there any more."""
+        self._leave()
+        Farewell(self._context, member).say()
+
+    def _find(self, _party: str) -> Member | None:
+        return self._member
+
+    def _leave(self) -> None:
+        """Have nothing more to do with the caller."""
+        self._member = None
+        self._announcer.close()
+        self._handle(rules.Gone())
+
+    def _handle(self, event: rules.Event) -> None:
+        for effect in self._entrance.handle(event, self._context.clock()):
+            self._carry_out(effect)
+        self._arm()
+
+    def _carry_out(self, effect: rules.Effect) -> None:
+        match effect:
+            case rules.Ask(prompts):
+                self._announcer.say(CALLER, prompts, barge_in=True)
+            case rules.Check(code):
+                verdict, self._passage = self._codes.judge(self._called, code)
+                ask_name = self._passage is not None and self._codes.asks_name(self._passage.extension)
+                self._handle(rules.Checked(verdict, ask_name))
+            case rules.RecordName(prompts, max_s):
+                self._name_s = max_s
+                self._announcer.say(CALLER, prompts, barge_in=True, tag=NAME)
+            case rules.StopRecording():
+                self._name_said.set()
+            case rules.Passed(name):
+                self._context.tasks.start(self._bring_in(name))
+            case rules.TurnedAway(reason, say):
+                log.info("caller_turned_away", reason=reason)
+                self._dismiss(say)
+
+    def _said(self, tag: str, _to: str | None, _whole: bool) -> None:
+        """Record the name after it was asked for, or after a key cut that short."""
+        if tag == NAME and self._member is not None:
+            self._context.tasks.start(self._record_name(self._member))
+
+    async def _record_name(self, member: Member) -> None:
+        name = ""
+        if member.leg is not None:
+            name = await self._context.names.record(member.leg, self._name_s, self._name_said)
+        self._handle(rules.NameRecorded(name))
+
+    def _dismiss(self, say: tuple[Prompt, ...]) -> None:
+        member = self._member
+        if member is not None:
+            self._leave()
+            Farewell(self._context, member).say(say)
+
+    async def _bring_in(self, name: str) -> None:
+        """Bring the caller into the room that its code opens."""
+        passage = self._passage
+        if passage is None:
+            return
+        try:
+            room = await self._open_room(passage.extension)
+        except FocusError as error:
+            log.warning("room_not_open", extension=passage.extension.number, error=str(error))
+            self._dismiss(SORRY)
+            return
+        member = self._member
+        if member is None:
+            return
+        kind = Kind.INSIDE if self._admission.caller is not None else Kind.OUTSIDE
+        refused = room.adopt(
+            member,
+            Admission(self._admission.number, self._admission.name, self._admission.caller, passage.role, kind, name),
+        )
+        if refused is not None:
+            self._dismiss(refused.say)
+        else:
+            self._leave()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._entrance.deadline
+        if deadline is not None:
+            delay_s = max(0.0, deadline - self._context.clock())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._handle(rules.Time())

@@ -1,0 +1,222 @@
+"""The recorder of a room as the control side sees it."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from softphone.errors import MediaError
+from softphone.focus.context import Context, quietly
+from softphone.focus.errors import NoSuchSound, WrongState
+from softphone.focus.feed import EventType
+from softphone.media.leg import RecordingEnded
+from softphone.recordings.running import Running, Speaker
+
+if TYPE_CHECKING:
+    from softphone.focus.member import Member
+
+__all__ = ["Recorder", "RecordingState"]
+
+log = structlog.get_logger()
+
+# Heard by all in the room, and not recorded.
+NOTICE = "recording-tone"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """What is told about a recording."""
+
+    active: bool
+    path: str
+    "Absolute, of a WAV file; another format takes its place when it is converted, see the library."
+    seconds: float
+    "Recorded so far; 0 while the recording runs."
+    id: str = ""
+    "In the library of recordings."
+    paused: bool = False
+
+
+class Recorder:
+    """Records a room, one recording after the other.
+
+    Parameters
+    ----------
+    context
+        The focus's side.
+    session_id, room
+        What is recorded.
+    members
+        Gives those who are there.
+    """
+
+    def __init__(self, context: Context, session_id: str, room: int, members: Callable[[], Iterable["Member"]]) -> None:
+        self._context = context
+        self._session_id = session_id
+        self._room = room
+        self._members = members
+        self._running: Running | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def running(self) -> bool:
+        """Whether a recording is being made, paused or not."""
+        return self._running is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused."""
+        return self._running is not None and self._running.paused
+
+    async def start(self) -> RecordingState:
+        """Begin a recording; one that is being made goes on, also after a pause.
+
+        Raises
+        ------
+        WrongState
+            None can be made.
+        """
+        async with self._lock:
+            try:
+                running = self._running or await self._begin()
+                if running.paused:
+                    await running.resume()
+                    self._context.history.recording_resumed(running.id)
+                    self._tell(EventType.RECORDING_RESUMED, running)
+            except MediaError as error:
+                log.error("recording_failed", session=self._session_id, error=str(error))
+                raise WrongState("The conference cannot be recorded") from error
+            return RecordingState(True, str(running.path), 0.0, running.id)
+
+    async def pause(self) -> RecordingState:
+        """Leave silence in the recording until it is started again.
+
+        Raises
+        ------
+        WrongState
+            There is none, or its worker is gone.
+        """
+        async with self._lock:
+            running = self._running
+            if running is None:
+                raise WrongState("The conference is not being recorded")
+            if not running.paused:
+                try:
+                    await running.pause()
+                except MediaError as error:
+                    raise WrongState("The recording is lost") from error
+                self._context.history.recording_paused(running.id)
+                self._tell(EventType.RECORDING_PAUSED, running)
+            return RecordingState(True, str(running.path), 0.0, running.id, paused=True)
+
+    async def stop(self) -> RecordingState:
+        """End the recording; its WAV file is complete when this returns.
+
+        Raises
+        ------
+        WrongState
+            There is none.
+        """
+        async with self._lock:
+            running = self._running
+            if running is None:
+                raise WrongState("The conference is not being recorded")
+            entry = await running.stop()
+            self._ended(running)
+            return RecordingState(False, str(running.path), entry.seconds, running.id)
+
+    async def finish(self) -> None:
+        """End the recording, if one is being made."""
+        if self._running is not None:
+            await self.stop()
+
+    def owns(self, number: int) -> bool:
+        """Tell whether a recording of the workers is this recorder's."""
+        return self._running is not None and self._running.number == number
+
+    async def ended(self, event: RecordingEnded) -> bool:
+        """Take notice that the worker has ended it; whether nobody had asked for it."""
+        async with self._lock:
+            running = self._running
+            if running is None or running.number != event.recording:
+                return False
+            log.warning("recording_ended", session=self._session_id, reason=event.reason, seconds=event.seconds)
+            await running.ended(event)
+            self._ended(running)
+            return True
+
+    def joined(self, member: "Member") -> None:
+        """Take notice that somebody is in the room now."""
+        if self._running is not None and member.leg is not None:
+            self._running.joined(_speaker(member, member.leg))
+            self._talk(self._running, member)
+
+    def left(self, party: str) -> None:
+        """Take notice that somebody is in the room no more."""
+        if self._running is not None:
+            self._running.left(party)
+
+    def talking(self, party: str, on: bool) -> None:
+        """Take notice that somebody began or ceased to talk."""
+        if self._running is not None:
+            self._running.talking(party, on)
+
+    async def _begin(self) -> Running:
+        """Record all who are there; who comes or goes in the meantime is not forgotten."""
+        context = self._context
+        parties = self._speakers()
+        running = await context.recordings.start(
+            context.media, self._room, conference=self._session_id, parties=parties
+        )
+        self._running = running
+        now = self._speakers()
+        for speaker in now:
+            if speaker not in parties:
+                running.joined(speaker)
+        for speaker in parties:
+            if speaker not in now:
+                running.left(speaker.party)
+        for member in self._members():
+            self._talk(running, member)
+        context.history.recording_started(running.id, self._session_id, str(running.path))
+        self._tell(EventType.RECORDING_STARTED, running)
+        if context.recordings.settings.notice:
+            context.tasks.start(quietly(self._notice()))
+        return running
+
+    @staticmethod
+    def _talk(running: Running, member: "Member") -> None:
+        """Note somebody who was talking already."""
+        if member.inside and member.party.talking:
+            running.talking(member.party.id, True)
+
+    async def _notice(self) -> None:
+        try:
+            path = self._context.library.path(NOTICE)
+        except NoSuchSound as error:
+            log.warning("no_recording_notice", error=str(error))
+            return
+        await self._context.media.play(path, room=self._room)
+
+    def _speakers(self) -> list[Speaker]:
+        return [_speaker(member, member.leg) for member in self._members() if member.inside and member.leg is not None]
+
+    def _ended(self, running: Running) -> None:
+        self._running = None
+        entry = running.entry
+        folder = running.path.parent
+        tracks = [str(folder / name) for name in entry.tracks.values()]
+        self._context.history.recording_ended(
+            entry.id, seconds=entry.seconds, reason=entry.reason, path=str(folder / entry.mix), tracks=tracks
+        )
+        self._tell(EventType.RECORDING_ENDED, running, seconds=entry.seconds, reason=entry.reason)
+
+    def _tell(self, kind: EventType, running: Running, **data: Any) -> None:
+        self._context.feed.publish(kind, self._session_id, recording=running.id, path=str(running.path), **data)
+
+
+def _speaker(member: "Member", leg: int) -> Speaker:
+    party = member.party
+    return Speaker(party.id, leg, party.caller.number, party.caller.name)

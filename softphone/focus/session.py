@@ -1,0 +1,153 @@
+"""Telephony sessions and their parties as values: what the API shows, and what outlives the call.
+
+A session is one or more parties; a conference is a session whose origin is `Origin.CONFERENCE`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+
+from softphone.focus.token import VoiceCallToken
+
+__all__ = [
+    "ConferenceRole",
+    "Direction",
+    "Origin",
+    "Party",
+    "PartyAddress",
+    "PartyStatus",
+    "RoomKind",
+    "Stage",
+    "TelephonySession",
+]
+
+
+class Origin(Enum):
+    """How a session began."""
+
+    CALL = "Call"
+    CONFERENCE = "Conference"
+
+
+class RoomKind(Enum):
+    """By which entrance a conference is reached."""
+
+    TOKEN = "token"
+    "``conf_<token>``."
+    EXTENSION = "extension"
+    "The number of a conference extension, and its codes."
+    BRIDGE = "bridge"
+    "The account's bridge number, and the codes of a user."
+
+
+class Stage(Enum):
+    """How far a party of a conference is inside."""
+
+    INVITED = "invited"
+    "It was called, has answered, and is asked to press 1."
+    LOBBY = "lobby"
+    "Waiting to be admitted."
+    WAITING = "waiting"
+    "For the host."
+    JOINED = "joined"
+    HELD = "held"
+    "On hold by us, with music; a phone that holds us shows in the status of its party."
+
+
+class PartyStatus(Enum):
+    """How far a party's call is."""
+
+    SETUP = "Setup"
+    PROCEEDING = "Proceeding"
+    ANSWERED = "Answered"
+    HOLD = "Hold"
+    DISCONNECTED = "Disconnected"
+
+
+class ConferenceRole(Enum):
+    """What a party of a conference is to the others."""
+
+    HOST = "Host"
+    PARTICIPANT = "Participant"
+
+
+class Direction(Enum):
+    """Of a party's call, seen from our extension."""
+
+    INBOUND = "Inbound"
+    OUTBOUND = "Outbound"
+
+
+@dataclass(frozen=True, slots=True)
+class PartyAddress:
+    """One end of a party's call."""
+
+    number: str
+    name: str = ""
+    extension_id: str | None = None
+
+
+@dataclass(slots=True)
+class Party:
+    """One participant of a session."""
+
+    id: str
+    "``p-<session hex>-<n>``, n counts from 1."
+    caller: PartyAddress
+    callee: PartyAddress
+    direction: Direction
+    role: ConferenceRole | None = None
+    "None in a two-party call."
+    extension_id: str | None = None
+    "Of the extension that this party is; None for somebody from outside."
+    status: PartyStatus = PartyStatus.SETUP
+    stage: Stage = Stage.JOINED
+    muted: bool = False
+    talking: bool = False
+    deaf: bool = False
+    volume_in_db: float = 0.0
+    "What the others hear of it is so much louder."
+    volume_out_db: float = 0.0
+    "What it hears is so much louder."
+    whispers_to: tuple[str, ...] | None = None
+    "Ids of the only parties that hear it; None: it is heard by all."
+
+
+@dataclass(slots=True)
+class TelephonySession:
+    """A call or conference from its creation to its end."""
+
+    id: str
+    "``s-`` and 32 hex digits."
+    origin: Origin
+    owner_id: str | None
+    "Extension id of whoever made it; the host of a conference."
+    token: VoiceCallToken | None = None
+    "Of a conference: the capability to join."
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    parties: dict[str, Party] = field(default_factory=dict)
+    "Who is there, by party id, in the order of arrival."
+    kind: RoomKind = RoomKind.TOKEN
+    extension: str | None = None
+    "Number of the conference extension, or of the user whose bridge room it is."
+    extension_id: str | None = None
+    "Its id."
+    locked: bool = False
+    muted_all: bool = False
+    "Who comes in begins muted, unless it is a moderator."
+    notices: bool = True
+    "Whether comings and goings are told to the room."
+    _next: int = 2
+    _host_came: bool = False
+
+    def new_party_id(self, *, host: bool) -> str:
+        """Give the next party id of this session.
+
+        Number 1 is kept for the host, or caller, whenever it comes: clients take the lowest number for it.
+        """
+        if host and not self._host_came:
+            self._host_came = True
+            number = 1
+        else:
+            number, self._next = self._next, self._next + 1
+        return f"p-{self.id.removeprefix('s-')}-{number}"

@@ -1,0 +1,134 @@
+"""A call from one extension to another: a room of two. All phones of the callee ring; the first to answer wins."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from softphone import sdp
+from softphone.errors import CallEnded, MediaError, SoftphoneError
+from softphone.focus.accounts import Extension
+from softphone.focus.context import Context, Header
+from softphone.focus.member import Member
+from softphone.focus.ringing import Dialer, Ringing, Target
+from softphone.focus.room import Room
+from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
+
+if TYPE_CHECKING:
+    from softphone.sip.call import Call
+
+__all__ = ["CallRoom"]
+
+log = structlog.get_logger()
+
+
+class CallRoom(Room):
+    """A two-party call.
+
+    Parameters
+    ----------
+    session, room, context
+        As for `Room`.
+    dialer
+        Rings the callee's phones.
+    """
+
+    def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
+        super().__init__(session, room, context)
+        self._ringing = Ringing(dialer, context.tasks)
+
+    async def connect(self, call: "Call", caller: Extension, callee: Extension, phones: Sequence[Target]) -> None:
+        """Ring the callee's phones and join the first that answers with the caller.
+
+        Raises
+        ------
+        CallRefused
+            Nobody answered; with the status to pass on.
+        SdpError, MediaError, CallEnded
+        """
+        if call.remote_sdp is not None:
+            sdp.choose(sdp.parse(call.remote_sdp))
+        ends = (
+            PartyAddress(caller.number, caller.name, caller.id),
+            PartyAddress(callee.number, callee.name, callee.id),
+        )
+        first = Party(self.session.new_party_id(host=True), *ends, Direction.OUTBOUND, extension_id=caller.id)
+        second = Party(self.session.new_party_id(host=False), *ends, Direction.INBOUND, extension_id=callee.id)
+        history = self.context.history
+        history.call_started(
+            self.session.id,
+            session_id=self.session.id,
+            direction="outbound",
+            caller=caller.number,
+            callee=callee.number,
+            extension_id=caller.id,
+        )
+        member = self.attach(first, call)
+        member.admit(self.room)
+        try:
+            await call.ring(180, None, self.identity(member))
+            await self._ring(second, phones)
+            await member.answer(self.identity(member))
+        except (SoftphoneError, asyncio.CancelledError):
+            self.release(member)
+            self.close("failed")
+            raise
+        history.call_answered(self.session.id)
+
+    async def _ring(self, party: Party, phones: Sequence[Target]) -> None:
+        """Ring all phones; the first that answers becomes the second member."""
+        self.session.parties[party.id] = party
+        party.status = PartyStatus.PROCEEDING
+        try:
+            winner = await self._ringing.first(phones, lambda: self._phone(party), party.caller.number)
+        except SoftphoneError:
+            self.session.parties.pop(party.id, None)
+            raise
+        if self.ended or winner.leg is None:
+            winner.hang_up()
+            self.context.tasks.start(winner.close())
+            raise CallEnded("the caller hung up")
+        self.enrol(winner)
+        party.status = PartyStatus.ANSWERED
+
+    def _phone(self, party: Party) -> Member:
+        member = Member(party, self, self.context, room=self.room)
+        member.admit(self.room)
+        return member
+
+    def close(self, reason: str) -> None:
+        """End the call, ringing or answered."""
+        if not self.ended:
+            self.context.history.call_ended(self.session.id, reason)
+        self._ringing.stop()
+        super().close(reason)
+
+    def set_muted(self, party_id: str, on: bool) -> None:
+        """Turn a microphone off or on."""
+        member = self.member(party_id)
+        member.party.muted = on
+        member.refresh()
+
+    def key(self, member: Member, digit: str) -> None:
+        """Pass a key on to the other side."""
+        for other in self.members.values():
+            if other is not member and other.leg is not None:
+                self.context.tasks.start(self._send_key(other.leg, digit))
+
+    async def _send_key(self, leg: int, digit: str) -> None:
+        try:
+            await self.context.media.send_keys(leg, digit)
+        except MediaError as error:
+            log.debug("key_not_sent", error=str(error))
+
+    def dismiss(self, member: Member, reason: str, headers: Sequence[Header] = ()) -> None:
+        """Send one of the two away, which ends the call."""
+        member.hang_up(headers)
+        self.over(member, reason)
+
+    def over(self, member: Member, reason: str) -> None:
+        """End the call: nobody is left to talk to."""
+        if self.release(member):
+            log.info("party_left", session=self.session.id, party=member.party.id, reason=reason)
+            self.close("hung up")

@@ -1,0 +1,105 @@
+"""Sounds that users bring: checked, made into one format, kept in a folder under their ids."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from softphone.audio import to_pcm
+from softphone.errors import AudioError
+
+__all__ = ["LONGEST_S", "Clip", "Uploads", "decoded"]
+
+# The rate of our own prompts: what wideband telephony carries.
+RATE_HZ = 16_000
+
+# A piece of music while somebody waits; more is a mistake, or an attempt to fill memory.
+LONGEST_S = 600.0
+
+# No piece of music has more; a file that claims more would only cost time.
+FASTEST_HZ = 192_000
+MOST_CHANNELS = 2
+
+# A small file can hold much sound: it is unpacked bit by bit, in frames.
+BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A sound that can be kept."""
+
+    flac: bytes
+    "Mono, 16 kHz, 16 bits."
+    seconds: float
+
+
+def decoded(content: bytes) -> Clip:
+    """Make a clip of the content of an audio file of any usual kind. Takes a while: not for an event loop.
+
+    Raises
+    ------
+    AudioError
+        It is no audio file, is empty, or is longer than 10 minutes; the message is fit for its owner.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            _check(file)
+            pcm = to_pcm(_resampled(file), RATE_HZ, RATE_HZ)
+    except (soundfile.SoundFileError, ValueError) as error:
+        raise AudioError("this is no audio file that can be read") from error
+    written = io.BytesIO()
+    soundfile.write(written, pcm, RATE_HZ, format="FLAC", subtype="PCM_16")
+    return Clip(written.getvalue(), pcm.size / RATE_HZ)
+
+
+def _check(file: soundfile.SoundFile) -> None:
+    if not 0 < file.frames / file.samplerate <= LONGEST_S:
+        raise AudioError(f"the sound is empty or longer than {LONGEST_S:.0f} s")
+    if file.samplerate > FASTEST_HZ or file.channels > MOST_CHANNELS:
+        raise AudioError(f"the sound has more than {FASTEST_HZ} Hz or {MOST_CHANNELS} channels")
+
+
+def _resampled(file: soundfile.SoundFile) -> NDArray[np.float64]:
+    """Read all channels as one, at the rate of our sounds."""
+    stream = soxr.ResampleStream(file.samplerate, RATE_HZ, 1, dtype="float64")
+    blocks = [stream.resample_chunk(b.mean(axis=1)) for b in file.blocks(BLOCK, dtype="float64", always_2d=True)]
+    return np.concatenate([*blocks, stream.resample_chunk(np.zeros(0), last=True)])
+
+
+class Uploads:
+    """The folder of uploaded sounds; a library that knows it plays them as ``Sound(str(id))``.
+
+    Parameters
+    ----------
+    folder
+        Made (mode 0700) with the first sound.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, number: int) -> Path:
+        """Name the file of a sound, whether it is there or not."""
+        return self.folder / f"{number:d}.flac"
+
+    def save(self, number: int, clip: Clip) -> Path:
+        """Keep a sound: all of it or, on failure, what was there before.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        path = self.path(number)
+        fresh = path.with_suffix(".new")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.write_bytes(clip.flac)
+        return fresh.replace(path)
+
+    def remove(self, number: int) -> None:
+        """Delete a sound; nothing happens when it is not there."""
+        self.path(number).unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+"""Logs are events with fields, on stderr, as lines for people or as JSON for machines.
+
+Standard output belongs to results. Fields whose names say that they hold a secret are blotted out, whoever logs them.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from softphone.config import LogConfig
+
+__all__ = ["configure"]
+
+# Words in a field's name that mean: never write its value.
+SECRET_WORDS = ("password", "secret", "token", "authorization", "nonce", "pin", "ha1")
+
+
+def blot_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace the value of every field that is named like a secret."""
+    for key in event:
+        parts = key.lower().split("_")
+        if any(part.startswith(word) for part in parts for word in SECRET_WORDS):
+            event[key] = "…"
+    return event
+
+
+def configure(settings: LogConfig, stream: TextIO | None = None) -> None:
+    """Set up logging for the process.
+
+    Parameters
+    ----------
+    settings
+        Level and format.
+    stream
+        Where the lines go; stderr when None.
+    """
+    out = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=out.isatty())
+    )
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        blot_secrets,
+    ]
+    tail: list[Processor] = [structlog.processors.format_exc_info] if settings.format == "json" else []
+    structlog.configure(
+        processors=[*shared, *tail, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail, renderer],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

@@ -1,0 +1,248 @@
+"""What both sides of the worker's socket know: legs, their settings and statistics, and what happens to them.
+
+These are the messages of the media channel, as frozen msgspec structs; a tag tells them apart on the wire.
+"""
+
+from msgspec import Struct
+
+__all__ = [
+    "Address",
+    "Event",
+    "KeyPressed",
+    "KeysSent",
+    "LegInfo",
+    "LegSpec",
+    "LegStats",
+    "PlaybackEnded",
+    "RecordingEnded",
+    "RecordingInfo",
+    "RtpTimeout",
+    "Talking",
+    "WorkerLost",
+    "WorkerMetrics",
+]
+
+
+class Address(Struct, frozen=True):
+    """An IPv4 address (dotted quad) and a UDP port."""
+
+    host: str
+    port: int
+
+
+class LegSpec(Struct, frozen=True, kw_only=True):
+    """How a leg talks RTP with its peer, as negotiated (RFC 3264).
+
+    Attributes
+    ----------
+    codec
+        "PCMU" or "PCMA".
+    payload_type, event_payload_type
+        0 to 127, both ways; None: the peer takes no telephone events (RFC 4733).
+    remote
+        Where the peer receives RTP; None: not known yet.
+    remote_rtcp
+        Where it receives RTCP; None: `remote`'s port when `rtcp_mux` (RFC 5761), else the one above.
+    direction
+        Ours: "sendrecv", "sendonly", "recvonly" or "inactive" (RFC 8866 section 6.7).
+    latch
+        The peer is behind a NAT: take its address from its first valid RTP packet, once.
+    timeout_s
+        Without media for so long, RtpTimeout is reported; 0: never.
+    inband_keys
+        Listen for keys in the sound, for a peer without telephone events.
+    """
+
+    codec: str = "PCMU"
+    payload_type: int = 0
+    event_payload_type: int | None = 101
+    remote: Address | None = None
+    remote_rtcp: Address | None = None
+    rtcp_mux: bool = False
+    direction: str = "sendrecv"
+    latch: bool = False
+    timeout_s: float = 30.0
+    inband_keys: bool = False
+
+    @property
+    def receives(self) -> bool:
+        """Whether we take media from the peer."""
+        return self.direction in ("sendrecv", "recvonly")
+
+    @property
+    def sends(self) -> bool:
+        """Whether we send media to the peer."""
+        return self.direction in ("sendrecv", "sendonly")
+
+    @property
+    def rtcp(self) -> Address | None:
+        """Where reports go."""
+        if self.remote is None or self.remote_rtcp is not None:
+            return self.remote_rtcp
+        return self.remote if self.rtcp_mux else Address(self.remote.host, self.remote.port + 1)
+
+
+class LegInfo(Struct, frozen=True, tag=True):
+    """Where the peer of a leg sends to: the address for our session description."""
+
+    leg: int
+    host: str
+    port: int
+    rtcp_port: int
+
+
+class LegStats(Struct, frozen=True, tag=True, kw_only=True):
+    """What a leg has seen (RFC 3550 section 6.4).
+
+    Attributes
+    ----------
+    packets_received, packets_sent, octets_sent
+        RTP packets and payload bytes.
+    lost, late, duplicate, overrun
+        Packets that never came, came after their time, came twice, came too far ahead.
+    concealed
+        20 ms frames that were made up for lost ones.
+    jitter_ms
+        Interarrival jitter (RFC 3550 section 6.4.1).
+    rtt_ms
+        Round-trip time by RTCP; None: the peer has not reported on us yet.
+    loss_percent
+        Share of the peer's packets that were lost.
+    remote_loss_percent
+        Share of our packets that the peer lost, by its last report; None: not reported.
+    delay_ms
+        What the playout buffer adds now.
+    """
+
+    packets_received: int = 0
+    packets_sent: int = 0
+    octets_sent: int = 0
+    lost: int = 0
+    late: int = 0
+    duplicate: int = 0
+    overrun: int = 0
+    concealed: int = 0
+    jitter_ms: float = 0.0
+    rtt_ms: float | None = None
+    loss_percent: float = 0.0
+    remote_loss_percent: float | None = None
+    delay_ms: float = 0.0
+
+
+class RecordingInfo(Struct, frozen=True, tag=True):
+    """A finished recording: its file, its length, the files of single parties beside it, and why it ended."""
+
+    path: str
+    seconds: float
+    tracks: list[str] = []
+    reason: str = "stopped"
+
+
+class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
+    """How one worker is doing.
+
+    Attributes
+    ----------
+    lateness_ms
+        Upper bounds of the buckets of the lateness histogram; one more bucket is above them.
+    lateness_counts, lateness_sum_ms
+        Ticks per bucket (not cumulative), and the sum of all.
+    late_ticks, skipped_ticks
+        Ticks that began more than 20 ms late; ticks left out after a stall.
+    tick_p50_ms, tick_p99_ms, tick_max_ms
+        How long the recent ticks took (the last few thousand).
+    cpu_s, memory_bytes
+        Of the process.
+    strangers, invalid, unsent
+        Datagrams from unknown senders, that were no RTP or RTCP for us, that the system did not take.
+    """
+
+    pid: int
+    legs: int = 0
+    rooms: int = 0
+    ticks: int = 0
+    late_ticks: int = 0
+    skipped_ticks: int = 0
+    lateness_ms: list[float] = []
+    lateness_counts: list[int] = []
+    lateness_sum_ms: float = 0.0
+    tick_p50_ms: float = 0.0
+    tick_p99_ms: float = 0.0
+    tick_max_ms: float = 0.0
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+    strangers: int = 0
+    invalid: int = 0
+    unsent: int = 0
+
+
+class KeyPressed(Struct, frozen=True, tag=True):
+    """The peer of a leg pressed a key, one of 0-9, *, #, A-D."""
+
+    leg: int
+    key: str
+
+
+class KeysSent(Struct, frozen=True, tag=True):
+    """The last end packet of a `send_keys` request is out (or the leg is gone)."""
+
+    token: int
+
+
+class Talking(Struct, frozen=True, tag=True):
+    """A leg began or ceased to talk."""
+
+    leg: int
+    on: bool
+
+
+class RtpTimeout(Struct, frozen=True, tag=True):
+    """A leg has been without media for its `timeout_s`; said again only after media came back."""
+
+    leg: int
+
+
+class RecordingEnded(Struct, frozen=True, tag=True):
+    """A recording is closed.
+
+    Attributes
+    ----------
+    seconds
+        Of sound, silence in pauses included.
+    reason
+        "stopped", "room removed", "leg closed", "time" (of a leg's recording), "closed" (the engine), or what the disk
+        said.
+    tracks
+        The files of single parties, as long as the mix.
+    """
+
+    recording: int
+    path: str
+    seconds: float
+    reason: str
+    tracks: list[str] = []
+
+
+class PlaybackEnded(Struct, frozen=True, tag=True):
+    """A playback is over, by itself or not.
+
+    Attributes
+    ----------
+    reason
+        "finished", "stopped", "nobody listens" (its legs are closed), "room removed", "closed" (the engine), or what
+        is wrong with a file.
+    """
+
+    playback: int
+    reason: str
+
+
+class WorkerLost(Struct, frozen=True, tag=True):
+    """A worker process is gone, and with it these legs and rooms."""
+
+    pid: int
+    legs: list[int]
+    rooms: list[int]
+
+
+Event = KeyPressed | KeysSent | Talking | RtpTimeout | RecordingEnded | PlaybackEnded | WorkerLost

@@ -1,0 +1,138 @@
+"""The legs of a plane as columns: what the tick needs of each row stands in arrays, the rest in a record."""
+
+import secrets
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from softphone.media.keys import KeyReceiver, KeySender
+from softphone.media.leg import Address, LegSpec
+from softphone.media.port import UdpPort
+from softphone.media.slots import sockaddr
+
+__all__ = ["CODECS", "Leg", "Legs", "PortPair"]
+
+# The number of a codec in the `codec` column.
+CODECS = ("PCMU", "PCMA")
+# Payload type of nothing: larger than any (they have 7 bits).
+NO_TYPE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class PortPair:
+    """A port for RTP (and RTCP of peers that multiplex) and the one above it for RTCP."""
+
+    rtp: UdpPort
+    rtcp: UdpPort
+    shared: bool
+
+
+@dataclass(slots=True)
+class ReportState:
+    """What RTCP remembers of a leg between two reports (RFC 3550 section 6.4, appendix A.3)."""
+
+    expected: int = 0
+    received: int = 0
+    packets_sent: int = 0
+    last_sr: int = 0
+    last_sr_at: float = 0.0
+    rtt_s: float | None = None
+    remote_fraction: int | None = None
+
+
+@dataclass(slots=True)
+class Leg:
+    """What is needed of a leg now and then."""
+
+    spec: LegSpec
+    ports: PortPair
+    keys_out: KeySender
+    keys_in: KeyReceiver = field(default_factory=KeyReceiver)
+    report: ReportState = field(default_factory=ReportState)
+    remote: Address | None = None
+    remote_rtcp: Address | None = None
+    latching: bool = False
+
+
+class Legs:
+    """Columns of shape (capacity,) and the records beside them.
+
+    Attributes
+    ----------
+    leg
+        int64, the leg's number; 0: no leg in this row.
+    sending
+        bool, a frame goes out each tick.
+    receiving
+        bool, what comes is taken.
+    seq, timestamp, ssrc
+        uint16, uint32, uint32: of the next packet that goes out.
+    due_s
+        float64, when the next report goes out; infinite: never.
+    heard_s, timeout_s
+        float64, when valid media last came, and how long none may come (infinite: for ever).
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.leg = np.zeros(capacity, np.int64)
+        self.codec = np.zeros(capacity, np.uint8)
+        self.payload_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.event_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.sending = np.zeros(capacity, np.bool_)
+        self.receiving = np.zeros(capacity, np.bool_)
+        self.address = np.zeros((capacity, 16), np.uint8)
+        self.port = np.zeros(capacity, np.int64)
+        self.seq = np.zeros(capacity, np.uint16)
+        self.timestamp = np.zeros(capacity, np.uint32)
+        self.ssrc = np.zeros(capacity, np.uint32)
+        self.ssrc_in = np.zeros(capacity, np.uint32)
+        self.marker = np.zeros(capacity, np.bool_)
+        self.packets_sent = np.zeros(capacity, np.int64)
+        self.octets_sent = np.zeros(capacity, np.int64)
+        self.due_s = np.full(capacity, np.inf)
+        self.heard_s = np.zeros(capacity)
+        self.timeout_s = np.full(capacity, np.inf)
+        self.records: dict[int, Leg] = {}
+
+    def add(self, row: int, number: int, record: Leg, now: float) -> None:
+        """Take a leg into `row`: random SSRC, sequence number and timestamp (RFC 3550 section 5.1)."""
+        self.records[row] = record
+        self.leg[row] = number
+        self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
+        self.ssrc[row], self.ssrc_in[row] = secrets.randbits(32), 0
+        self.marker[row] = True
+        self.packets_sent[row] = self.octets_sent[row] = 0
+        self.heard_s[row] = now
+        self.apply(row, now)
+
+    def apply(self, row: int, now: float) -> None:
+        """Write the columns that follow from the record's spec and remote address."""
+        record = self.records[row]
+        spec = record.spec
+        self.codec[row] = CODECS.index(spec.codec)
+        self.payload_type[row] = spec.payload_type
+        self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
+        self.port[row] = record.ports.rtp.index
+        if spec.receives and not self.receiving[row]:
+            self.heard_s[row] = now
+        self.receiving[row] = spec.receives
+        self.timeout_s[row] = spec.timeout_s if spec.receives and spec.timeout_s > 0 else np.inf
+        if record.remote is not None:
+            self.address[row] = sockaddr(record.remote.host, record.remote.port)
+        self.set_sending(row)
+
+    def set_sending(self, row: int) -> None:
+        """Decide whether audio goes out: the peer is known, the direction allows it, no key is sounding."""
+        record = self.records[row]
+        on = record.remote is not None and record.spec.sends and not record.keys_out.sounding
+        self.marker[row] |= on and not self.sending[row]
+        self.sending[row] = on
+
+    def remove(self, row: int) -> Leg:
+        """Empty a row; give its record."""
+        self.leg[row] = 0
+        self.sending[row] = self.receiving[row] = False
+        self.due_s[row] = self.timeout_s[row] = np.inf
+        self.payload_type[row] = self.event_type[row] = NO_TYPE
+        return self.records.pop(row)

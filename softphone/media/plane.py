@@ -1,0 +1,323 @@
+"""The media plane: rows of a bridge to and from UDP.
+
+`drain` empties the sockets, several times per tick; `tick` looks at all that came, runs the bridge's tick and sends.
+The plane knows legs by row; it has no clock and no loop of its own.
+"""
+
+import numpy as np
+
+from mixer.bridge import Bridge
+from mixer.tick import Tick
+from softphone.errors import MediaError, NoSuchLeg
+from softphone.media.directory import key_of
+from softphone.media.keys import KeySender
+from softphone.media.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
+from softphone.media.legs import CODECS, Leg, Legs, PortPair
+from softphone.media.port import UdpPort
+from softphone.media.portpool import PortPool
+from softphone.media.receive import Receiver
+from softphone.media.reports import Reports
+from softphone.media.send import Sender
+from softphone.media.slots import Slots, sockaddr
+
+__all__ = ["Plane"]
+
+# Four ticks of everybody's packets, within what one recvmmsg takes and what a long stall piles up.
+SLOTS_PER_LEG, SLOTS_MIN, SLOTS_MAX = 4, 256, 8192
+# Time-outs are whole seconds: looking every fifth of one is soon enough.
+TIMEOUT_TICKS = 10
+# What one small datagram costs of a receive buffer: its bytes and the kernel's books on it.
+KERNEL_BYTES = 1280
+
+
+class Plane:
+    """Legs on UDP ports, mixed by a bridge.
+
+    Parameters
+    ----------
+    bridge
+        Its rows are the legs.
+    pool
+        The ports.
+    unix_offset_s
+        What to add to `now` (any monotonic clock, in seconds) for Unix time.
+    """
+
+    def __init__(self, bridge: Bridge, pool: PortPool, unix_offset_s: float) -> None:
+        self.bridge, self._pool = bridge, pool
+        self.legs = Legs(bridge.capacity)
+        self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
+        self._reports = Reports(self.legs, unix_offset_s)
+        self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
+        self._sender = Sender(self.legs, bridge.samples, pool.by_index, self._relieve)
+        self._keying: set[int] = set()
+        self._ticks = 0
+        self._now = 0.0
+        self.events: list[Event] = []
+
+    @property
+    def strangers(self) -> int:
+        """Datagrams from addresses that no leg talks with."""
+        return self._receiver.strangers
+
+    @property
+    def invalid(self) -> int:
+        """Datagrams that were neither RTP nor RTCP."""
+        return self._receiver.invalid
+
+    @property
+    def unsent(self) -> int:
+        """Datagrams that the system did not take."""
+        return self._sender.unsent
+
+    @property
+    def drains_per_tick(self) -> int:
+        """How often `drain` must be called in 20 ms, evenly, so that the receive buffer never fills: 1 to 20."""
+        room = self._pool.shared.rtp.receive_buffer // KERNEL_BYTES
+        return max(1, min(20, -(-4 * len(self.legs.records) // room)))
+
+    def open(self, number: int, spec: LegSpec, now: float) -> int:
+        """Open a leg.
+
+        Parameters
+        ----------
+        number
+            What events call it, above 0.
+        spec
+            How it talks.
+        now
+            Seconds.
+
+        Returns
+        -------
+        int
+            Its row.
+
+        Raises
+        ------
+        MediaFull
+            When no port is left.
+        MediaError
+            When the spec is not one that we can serve.
+        mixer.errors.BridgeFull
+            When no row is left.
+        """
+        check(spec)
+        ports = self._pool.shared if self._unambiguous(spec) else self._pool.open_own()
+        try:
+            row = self.bridge.add_party(inband_keys=spec.inband_keys)
+        except Exception:
+            self._pool.close_own(ports)
+            raise
+        record = Leg(spec, ports, KeySender(self.bridge.samples))
+        self.legs.add(row, number, record, now)
+        self._meet(row)
+        self._reports.start(row, now)
+        self._hold(row)
+        return row
+
+    def update(self, row: int, spec: LegSpec, now: float) -> None:
+        """Change how a leg talks; it keeps its port unless the peer's new address is taken there.
+
+        Raises
+        ------
+        MediaFull, MediaError
+            As `open`; the leg is as before then.
+        """
+        check(spec)
+        record = self._record(row)
+        before = record.spec
+        moved = (spec.remote, spec.remote_rtcp, spec.rtcp_mux) != (before.remote, before.remote_rtcp, before.rtcp_mux)
+        if moved and record.ports.shared and spec.remote != before.remote and not self._unambiguous(spec):
+            record.ports = self._pool.open_own()
+        record.spec = spec
+        if moved or (spec.latch and not before.latch):
+            self._meet(row)
+        self.legs.apply(row, now)
+        self._hold(row)
+
+    def close(self, row: int, now: float) -> LegStats:
+        """Close a leg: a goodbye to the peer, the row and an own port given back."""
+        stats = self.stats(row)
+        self._report(row, now, last=True)
+        self._receiver.unlock(row)
+        record = self.legs.remove(row)
+        self._receiver.latching.pop(record.ports.rtp.index, None)
+        self.events += [KeysSent(token) for token in record.keys_out.tokens]
+        self._keying.discard(row)
+        self._pool.close_own(record.ports)
+        self.bridge.remove_party(row)
+        return stats
+
+    def ports(self, row: int) -> PortPair:
+        """Give the ports that a leg uses."""
+        return self._record(row).ports
+
+    def send_keys(self, row: int, keys: str, tone_s: float, gap_s: float, token: int) -> None:
+        """Queue telephone events; KeysSent(token) follows when they are out.
+
+        Raises
+        ------
+        MediaError
+            When the peer takes no telephone events, or `keys` holds others than 0-9, *, #, A-D.
+        """
+        record = self._record(row)
+        if record.spec.event_payload_type is None:
+            raise MediaError("the peer takes no telephone events")
+        try:
+            record.keys_out.push(keys, int(tone_s * self.bridge.rate_hz), int(gap_s * self.bridge.rate_hz), token)
+        except ValueError as error:
+            raise MediaError(str(error)) from error
+        self._keying.add(row)
+
+    def stats(self, row: int) -> LegStats:
+        """Give what a leg has seen."""
+        record, c = self._record(row), self.bridge.counters(row)
+        report = record.report
+        expected = max(1, c.expected)
+        return LegStats(
+            packets_received=c.received,
+            packets_sent=int(self.legs.packets_sent[row]),
+            octets_sent=int(self.legs.octets_sent[row]),
+            lost=c.lost,
+            late=c.late,
+            duplicate=c.duplicate,
+            overrun=c.overrun,
+            concealed=c.concealed,
+            jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
+            rtt_ms=None if report.rtt_s is None else report.rtt_s * 1000,
+            loss_percent=100 * max(0, c.expected - c.received) / expected,
+            remote_loss_percent=None if report.remote_fraction is None else report.remote_fraction * 100 / 256,
+            delay_ms=c.delay_s * 1000,
+        )
+
+    def drain(self) -> None:
+        """Take what has come out of the shared port, so that it does not overflow; it is looked at in the next tick."""
+        self._take(self._pool.shared.rtp)
+
+    def tick(self, now: float) -> Tick:
+        """Look at all that came, mix, send; give the bridge's tick for recorders and applications."""
+        self._now = now
+        self.drain()
+        self._take(self._pool.shared.rtcp)
+        for port in self._pool.own_ready():
+            self._take(port)
+        self._receiver.process(now)
+        self._relieve()
+        tick = self.bridge.tick(now)
+        self._relieve()
+        self._keys()
+        self._sender.audio(tick)
+        self._sender.advance()
+        for row in self._reports.due(now):
+            self._report(row, now)
+        self._ticks += 1
+        if self._ticks % TIMEOUT_TICKS == 0:
+            self._timeouts(now)
+        self._relieve()
+        return tick
+
+    def skip(self, ticks: int) -> None:
+        """Leave out ticks after a stall: outgoing timestamps go on."""
+        self._sender.advance(ticks)
+
+    def _relieve(self) -> None:
+        """Drain in the midst of a tick, where the receive buffer does not last for a whole one."""
+        if self.drains_per_tick > 1:
+            self.drain()
+
+    def _take(self, port: UdpPort) -> None:
+        """Empty one port; when the slots are full, look at them first."""
+        while True:
+            port.receive(self._slots)
+            if self._slots.free:
+                return
+            self._receiver.process(self._now)
+
+    def _record(self, row: int) -> Leg:
+        """Give the record of a row."""
+        record = self.legs.records.get(row)
+        if record is None:
+            raise NoSuchLeg(f"row {row} has no leg")
+        return record
+
+    def _unambiguous(self, spec: LegSpec) -> bool:
+        """Tell whether the shared port can know this peer by its address."""
+        if spec.remote is None or spec.latch:
+            return False
+        return key_of(spec.remote, self._pool.shared.rtp.index) not in self._receiver.rtp
+
+    def _meet(self, row: int) -> None:
+        """Take a leg's media from where its spec says, or wait for whoever comes first."""
+        record = self._record(row)
+        if record.spec.remote is not None and not record.spec.latch:
+            self._receiver.lock(row, record.spec.remote)
+            return
+        self._receiver.unlock(row)
+        record.remote, record.remote_rtcp = record.spec.remote, record.spec.rtcp
+        record.latching = record.spec.latch
+        if record.latching:
+            self._receiver.latching[record.ports.rtp.index] = row
+
+    def _hold(self, row: int) -> None:
+        """Tell the bridge what a leg's direction means for it."""
+        spec = self._record(row).spec
+        self.bridge.set_receive(row, spec.receives)
+        self.bridge.set_send(row, spec.sends)
+
+    def _keys(self) -> None:
+        """Send this tick's packets of the keys that are sounding."""
+        for row in list(self._keying):
+            record = self.legs.records[row]
+            packets, token = record.keys_out.step(int(self.legs.timestamp[row]))
+            for packet in packets:
+                self._sender.event(row, packet)
+            if token is not None:
+                self.events.append(KeysSent(token))
+            if not record.keys_out.busy:
+                self._keying.discard(row)
+            self.legs.set_sending(row)
+
+    def _report(self, row: int, now: float, last: bool = False) -> None:
+        """Send a report (or the goodbye) of a leg, if the peer is known."""
+        target = self._reports.target(row)
+        if target is None:
+            return
+        record = self.legs.records[row]
+        port = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
+        make = self._reports.goodbye if last else self._reports.build
+        port.send_to(make(row, self.bridge.counters(row), now), target.host, target.port)
+
+    def _timeouts(self, now: float) -> None:
+        """Report legs that have been without media for too long, once."""
+        legs = self.legs
+        for row in np.flatnonzero(now - legs.heard_s > legs.timeout_s):
+            self.events.append(RtpTimeout(int(legs.leg[row])))
+            legs.timeout_s[row] = np.inf
+
+    def _on_key(self, row: int, key: str) -> None:
+        self.events.append(KeyPressed(int(self.legs.leg[row]), key))
+
+    def _on_report(self, row: int, datagram: bytes, arrival: float) -> None:
+        self._receiver.invalid += not self._reports.receive(row, datagram, arrival)
+
+
+def check(spec: LegSpec) -> None:
+    """Refuse a spec that cannot be served.
+
+    Raises
+    ------
+    MediaError
+        When the codec, the direction, a payload type or an address is not one that we can use.
+    """
+    if spec.codec not in CODECS:
+        raise MediaError(f"codec must be one of {', '.join(CODECS)}, not {spec.codec!r}")
+    if spec.direction not in ("sendrecv", "sendonly", "recvonly", "inactive"):
+        raise MediaError(f"no such direction: {spec.direction!r}")
+    if not all(kind is None or 0 <= kind <= 127 for kind in (spec.payload_type, spec.event_payload_type)):
+        raise MediaError("a payload type is 0 to 127")
+    for address in (spec.remote, spec.rtcp):
+        try:
+            _ = address and sockaddr(address.host, address.port)
+        except ValueError as error:
+            raise MediaError(str(error)) from error

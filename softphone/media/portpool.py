@@ -1,0 +1,142 @@
+"""The worker's UDP ports: the shared pair, and pairs for legs that need their own."""
+
+import select
+from collections.abc import Iterator
+
+from softphone.errors import MediaFull
+from softphone.media.legs import PortPair
+from softphone.media.port import Port, UdpPort
+
+__all__ = ["PortPool"]
+
+# Where the system picks, every second port is odd and some upper neighbours are taken; so many tries do not all fail.
+TRIES = 64
+# Sixteen bits of `Slots.keys` name the port.
+INDEX_MAX = 0xFFFF
+
+
+class PortPool:
+    """Opens ports in pairs, an even one for RTP and the next for RTCP (RFC 3550 section 11).
+
+    Parameters
+    ----------
+    host
+        Address to bind to.
+    shared_port
+        RTP port that legs with an unambiguous peer share; 0: the system picks.
+    own_ports
+        First and last port for legs that need their own; None: the system picks.
+
+    Raises
+    ------
+    OSError
+        When the shared port or the one above it is taken.
+    """
+
+    def __init__(self, host: str, shared_port: int = 0, own_ports: tuple[int, int] | None = None) -> None:
+        self._host = host
+        self._own_ports = own_ports
+        self._next_own = own_ports[0] + own_ports[0] % 2 if own_ports else 0
+        self._free: list[int] = []
+        self._next_index = 0
+        self.by_index: dict[int, UdpPort] = {}
+        self._by_fd: dict[int, UdpPort] = {}
+        self._poll = select.poll() if hasattr(select, "poll") else None
+        self.shared = self._pair(shared_port, shared=True) if shared_port else self._picked(shared=True)
+
+    def open_own(self) -> PortPair:
+        """Open a pair for one leg.
+
+        Raises
+        ------
+        MediaFull
+            When no port is left.
+        """
+        if len(self.by_index) + 2 > INDEX_MAX:
+            raise MediaFull("no port is left: too many are open")
+        if self._own_ports is None:
+            return self._picked(shared=False)
+        for port in self._candidates(*self._own_ports):
+            try:
+                return self._pair(port, shared=False)
+            except OSError:
+                continue
+        raise MediaFull(f"no port is left between {self._own_ports[0]} and {self._own_ports[1]}")
+
+    def close_own(self, pair: PortPair) -> None:
+        """Close a pair of `open_own`; the shared pair stays."""
+        if pair.shared:
+            return
+        for port in (pair.rtp, pair.rtcp):
+            self._forget(port)
+
+    def own_ready(self) -> list[UdpPort]:
+        """Give the ports beside the shared pair on which something has come."""
+        if len(self.by_index) <= 2:
+            return []
+        if self._poll is None:
+            return list(self._by_fd.values())
+        return [self._by_fd[fd] for fd, _ in self._poll.poll(0)]
+
+    def close(self) -> None:
+        """Close all ports."""
+        for port in list(self.by_index.values()):
+            port.close()
+        self.by_index.clear()
+        self._by_fd.clear()
+
+    def _candidates(self, first: int, last: int) -> Iterator[int]:
+        """Give the even ports of the range, beginning after the last given, so that none is reused soon."""
+        count = (last + 1 - first - first % 2) // 2
+        for _ in range(count):
+            port = self._next_own
+            self._next_own = port + 2 if port + 3 <= last else first + first % 2
+            yield port
+
+    def _picked(self, shared: bool) -> PortPair:
+        """Open a pair where the system picks the even port."""
+        for _ in range(TRIES):
+            probe = Port(self._host, 0, 0)
+            number = probe.port & ~1
+            probe.close()
+            try:
+                return self._pair(number, shared)
+            except OSError:
+                continue
+        raise MediaFull("no pair of free UDP ports was found")
+
+    def _pair(self, number: int, shared: bool) -> PortPair:
+        """Open `number` and the port above it."""
+        rtp = Port(self._host, number, self._index())
+        try:
+            rtcp = Port(self._host, number + 1, self._index())
+        except OSError:
+            self._free.append(rtp.index)
+            rtp.close()
+            raise
+        for port in (rtp, rtcp):
+            self.by_index[port.index] = port
+            if not shared:
+                self._watch(port)
+        return PortPair(rtp, rtcp, shared)
+
+    def _watch(self, port: UdpPort) -> None:
+        """Poll a port from now on."""
+        self._by_fd[port.fileno()] = port
+        if self._poll is not None:
+            self._poll.register(port.fileno(), select.POLLIN)
+
+    def _forget(self, port: UdpPort) -> None:
+        """Close a port and give its index back."""
+        if self._poll is not None:
+            self._poll.unregister(port.fileno())
+        del self._by_fd[port.fileno()], self.by_index[port.index]
+        self._free.append(port.index)
+        port.close()
+
+    def _index(self) -> int:
+        """Give an index that no open port has."""
+        if self._free:
+            return self._free.pop()
+        self._next_index += 1
+        return self._next_index - 1

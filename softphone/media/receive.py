@@ -1,0 +1,238 @@
+"""From datagrams to the bridge: who sent it, what is it, decode, hand over.
+
+Whole batches; no packet is looked at alone but keys and reports, which are rare and of which only so many are taken
+per tick.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer import g711
+from mixer.bridge import Bridge
+from softphone.media import rtp
+from softphone.media.directory import Directory, key_of
+from softphone.media.keys import unpack_event
+from softphone.media.leg import Address
+from softphone.media.legs import Legs
+from softphone.media.slots import Slots
+
+__all__ = ["Receiver", "first_of_each"]
+
+DECODE = (g711.DECODE_ULAW, g711.DECODE_ALAW)
+# Nobody but a flooder sends more in 20 ms: an event packet and its repeats; a report and a goodbye.
+EVENTS_PER_TICK = 8
+REPORTS_PER_TICK = 4
+# Peers keep to one packet size each; together they use a handful. Each size costs a pass.
+SIZES_PER_TICK = 16
+# 200 ms at 8 kHz: no peer packs more into a packet, and the ring takes no more at once.
+LARGEST_PAYLOAD = 1600
+
+
+def first_of_each(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Give the positions of the first `most` entries of each row, in their order.
+
+    Parameters
+    ----------
+    rows
+        int64, shape (n,).
+    most
+        How many of the same value are let through.
+
+    Returns
+    -------
+    NDArray
+        int64, positions in `rows`, ascending.
+    """
+    order = np.argsort(rows, kind="stable")
+    in_order = rows[order]
+    begins = np.searchsorted(in_order, in_order)
+    return np.sort(order[np.arange(len(rows)) - begins < most])
+
+
+class Receiver:
+    """Takes what has come in `slots` to the bridge.
+
+    Parameters
+    ----------
+    slots, legs, bridge
+        What it works between.
+    on_key
+        Called with row and key.
+    on_report
+        Called with row, datagram and its arrival in seconds.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        legs: Legs,
+        bridge: Bridge,
+        on_key: Callable[[int, str], None],
+        on_report: Callable[[int, bytes, float], None],
+    ) -> None:
+        self._slots, self._legs, self._bridge = slots, legs, bridge
+        self._on_key, self._on_report = on_key, on_report
+        self.rtp = Directory()
+        self.rtcp = Directory()
+        self.latching: dict[int, int] = {}  # port index -> row
+        self.strangers = 0
+        self.invalid = 0
+
+    def process(self, now: float) -> None:
+        """Look at all datagrams in the slots and empty them; whatever they hold, nothing raises."""
+        if not self._slots.used:
+            return
+        n = self._slots.used
+        data, length = self._slots.data[:n], self._slots.length[:n]
+        keys, arrival = self._slots.keys(), now - self._slots.ages_s()
+        reports = rtp.is_rtcp(data)
+        headers = rtp.parse(data, length)
+        rows = self.rtp.lookup(keys)
+        media = headers.valid & ~reports
+        if self.latching and np.any(media & (rows < 0)):
+            self._latch(np.flatnonzero(media & (rows < 0)), headers)
+            rows = self.rtp.lookup(keys)
+        self._count(media, reports, rows)
+        self._media(media & (rows >= 0), rows, headers, arrival, now)
+        if reports.any():
+            self._reports(np.flatnonzero(reports), keys, arrival)
+        self._slots.clear()
+
+    def _count(self, media: NDArray[np.bool_], reports: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
+        """Keep the books of what is dropped."""
+        self.invalid += int(np.count_nonzero(~(media | reports)))
+        self.strangers += int(np.count_nonzero(media & (rows < 0)))
+
+    def _latch(self, candidates: NDArray[np.int64], headers: rtp.Headers) -> None:
+        """Lock legs whose peer is behind a NAT to the source of their first valid packet."""
+        local = self._slots.local[candidates]
+        for port, row in list(self.latching.items()):
+            mine = candidates[local == port]
+            mine = mine[headers.payload_type[mine] == self._legs.payload_type[row]]
+            if not mine.size:
+                continue
+            raw = self._slots.address[mine[0]].tobytes()
+            self.lock(row, Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4])))
+
+    def lock(self, row: int, remote: Address) -> None:
+        """Take the media of `row` from `remote` and nobody else from now on."""
+        record = self._legs.records[row]
+        rtcp = remote if record.spec.rtcp_mux else Address(remote.host, min(remote.port + 1, 0xFFFF))
+        if remote == record.spec.remote:
+            rtcp = record.spec.rtcp or rtcp
+        record.remote, record.remote_rtcp, record.latching = remote, rtcp, False
+        self.latching.pop(record.ports.rtp.index, None)
+        self.unlock(row)
+        self.rtp.add(key_of(remote, record.ports.rtp.index), row)
+        reports_at = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
+        self.rtcp.add(key_of(rtcp, reports_at.index), row)
+        self._legs.apply(row, self._legs.heard_s[row])
+
+    def unlock(self, row: int) -> None:
+        """Take nothing for `row` from anybody."""
+        self.rtp.remove_row(row)
+        self.rtcp.remove_row(row)
+
+    def _media(
+        self,
+        known: NDArray[np.bool_],
+        rows: NDArray[np.int64],
+        headers: rtp.Headers,
+        arrival: NDArray[np.float64],
+        now: float,
+    ) -> None:
+        """Hand audio to the bridge and events to the key receivers."""
+        known &= self._legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
+        kind = headers.payload_type
+        audio = known & (kind == self._legs.payload_type[rows]) & (headers.size > 0) & (headers.size <= LARGEST_PAYLOAD)
+        at = np.flatnonzero(audio)
+        if at.size:
+            self._legs.heard_s[rows[at]] = now
+            self._legs.ssrc_in[rows[at]] = headers.ssrc[at]
+            self._audio(at, rows, headers, arrival, now)
+        events = np.flatnonzero(
+            known & ~audio & (kind == self._legs.event_type[rows]) & (headers.size >= rtp.EVENT.itemsize)
+        )
+        if events.size:
+            self._legs.heard_s[rows[events]] = now
+            self._events(events, rows, headers, arrival, now)
+
+    def _audio(
+        self,
+        at: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        headers: rtp.Headers,
+        arrival: NDArray[np.float64],
+        now: float,
+    ) -> None:
+        """Decode and hand over, one pass per shape of packet."""
+        shape = headers.offset[at] << 16 | headers.size[at]
+        for value in _most_frequent(shape):
+            same = at[shape == value]
+            offset, size = value >> 16, value & 0xFFFF
+            codes = self._slots.data[same, offset : offset + size]
+            self._hand_over(same, rows[same], headers, self._decode(codes, rows[same]), arrival, now)
+
+    def _hand_over(
+        self,
+        at: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        headers: rtp.Headers,
+        pcm: NDArray[np.int16],
+        arrival: NDArray[np.float64],
+        now: float,
+    ) -> None:
+        """Give packets of one size to the bridge."""
+        self._bridge.receive(
+            rows, headers.seq[at], headers.timestamp[at], headers.ssrc[at], headers.marker[at], pcm, arrival[at], now
+        )
+
+    def _decode(self, codes: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int16]:
+        """Decode packets by the codec of their rows."""
+        codec = self._legs.codec[rows]
+        first = int(codec[0])
+        pcm: NDArray[np.int16] = g711.decode(codes, DECODE[first])
+        others = np.flatnonzero(codec != first)
+        if others.size:
+            pcm[others] = g711.decode(codes[others], DECODE[1 - first])
+        return pcm
+
+    def _events(
+        self,
+        at: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        headers: rtp.Headers,
+        arrival: NDArray[np.float64],
+        now: float,
+    ) -> None:
+        """Find keys; event packets share the sequence numbers of the audio, so the bridge counts them too."""
+        nothing = np.zeros((len(at), 0), np.int16)
+        self._hand_over(at, rows[at], headers, nothing, arrival, now)
+        for i in at[first_of_each(rows[at], EVENTS_PER_TICK)]:
+            row, offset = int(rows[i]), int(headers.offset[i])
+            payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()
+            packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))
+            key = packet and self._legs.records[row].keys_in.receive(packet)
+            if key:
+                self._on_key(row, key)
+
+    def _reports(self, at: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64]) -> None:
+        """Hand over the reports of peers that we know."""
+        rows = self.rtcp.lookup(keys[at])
+        self.strangers += int(np.count_nonzero(rows < 0))
+        at, rows = at[rows >= 0], rows[rows >= 0]
+        for i in first_of_each(rows, REPORTS_PER_TICK):
+            slot = at[i]
+            datagram = self._slots.data[slot, : self._slots.length[slot]].tobytes()
+            self._on_report(int(rows[i]), datagram, float(arrival[slot]))
+
+
+def _most_frequent(values: NDArray[Any]) -> list[int]:
+    """Give the distinct values, the most frequent first, and no more than a tick can serve."""
+    if values.min() == values.max():
+        return [int(values[0])]
+    distinct, counts = np.unique(values, return_counts=True)
+    return [int(value) for value in distinct[np.argsort(-counts)][:SIZES_PER_TICK]]

@@ -1,0 +1,7 @@
+"""Recordings of conferences: made, looked after when they are finished, kept for as long as they should be."""
+
+from softphone.recordings.entry import Entry
+from softphone.recordings.library import Library, StoredFile
+from softphone.recordings.running import Running, Speaker
+
+__all__ = ["Entry", "Library", "Running", "Speaker", "StoredFile"]

@@ -1,0 +1,111 @@
+"""What is known of a recording: the JSON that stands beside its files.
+
+All offsets are seconds since the start of the recording, which is where the sound stands in every one of its files: a
+pause is silence there, not a cut.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["METADATA", "Entry", "Format", "PartySpan", "Span", "Speech", "State", "Stored", "decode", "encode"]
+
+# Its file, in the folder of the recording.
+METADATA = "recording.json"
+
+State = Literal["recording", "paused", "converting", "ready"]
+Format = Literal["wav", "flac", "opus"]
+
+
+class Span(Struct, frozen=True):
+    """A stretch of time; without an end it goes on."""
+
+    start_s: float
+    end_s: float | None = None
+
+
+class PartySpan(Struct, frozen=True):
+    """A party was there."""
+
+    party: str
+    number: str
+    name: str
+    start_s: float
+    end_s: float | None = None
+
+
+class Speech(Struct, frozen=True):
+    """A party talked."""
+
+    party: str
+    start_s: float
+    end_s: float | None = None
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A recording.
+
+    Attributes
+    ----------
+    id
+        Of letters, digits and dashes: the name of its folder.
+    conference
+        Telephony session id.
+    started, ended
+        UTC.
+    seconds
+        Of sound, pauses included; 0 while it runs.
+    reason
+        Why it ended: "stopped", "room removed", "restart" (the server died), "worker lost", or what the disk said.
+    mix
+        File name of what was said by all; prompts are not in it.
+    tracks
+        File names of what each party said, as long as the mix; by party id.
+    size
+        Bytes of all files, once it is ready.
+    """
+
+    id: str
+    conference: str
+    state: State = "recording"
+    started: datetime
+    ended: datetime | None = None
+    seconds: float = 0.0
+    reason: str = ""
+    format: Format = "wav"
+    mix: str = "mix.wav"
+    tracks: dict[str, str] = {}
+    parties: tuple[PartySpan, ...] = ()
+    speech: tuple[Speech, ...] = ()
+    pauses: tuple[Span, ...] = ()
+    size: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it is being made."""
+        return self.state in ("recording", "paused")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the sound files, the mix first."""
+        return (self.mix, *self.tracks.values())
+
+
+class Stored(Struct, frozen=True):
+    """What retention looks at: a finished recording, when it ended (Unix seconds) and how large it is (bytes)."""
+
+    id: str
+    ended: float
+    size: int
+
+
+def encode(entry: Entry) -> bytes:
+    """Give the JSON of an entry."""
+    return msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n"
+
+
+def decode(text: bytes) -> Entry:
+    """Read the JSON of an entry; raises msgspec.MsgspecError."""
+    return msgspec.json.decode(text, type=Entry)

@@ -1,0 +1,378 @@
+"""The recordings of a server: started here, and kept here when they are finished.
+
+A finished recording is converted if the settings ask for it, then whoever waits for it is told: a command, a webhook,
+`Library.on_ready`. One after the other and at low priority, so that calls do not notice. Once an hour, and whenever a
+recording is ready, those go that are too old or too much.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import structlog
+
+from mixer.errors import RecordingError
+from softphone.config import RecordingConfig
+from softphone.errors import MediaError, NoSuchRecording, RecordingRunning, SoftphoneError
+from softphone.recordings.entry import Entry, Stored, encode
+from softphone.recordings.programs import run
+from softphone.recordings.retention import expired
+from softphone.recordings.running import Keeper, Running, Speaker
+from softphone.recordings.shelf import Shelf
+from softphone.webhooks import Target, Webhooks
+
+if TYPE_CHECKING:
+    from softphone.media.client import Media
+
+__all__ = ["Library", "StoredFile"]
+
+log = structlog.get_logger()
+
+# What a killed server forgets of who was there and spoke: no more than of the sound, which is written each half second.
+SAVE_S = 1.0
+RETENTION_S = 3600.0
+# At the end of the program what is finished gets this long to be converted and told.
+DRAIN_S = 5.0
+# A day of speech takes minutes; more means that the converter hangs.
+CONVERT_TIMEOUT_S = 3600.0
+DAY_S = 86_400.0
+MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file to be downloaded."""
+
+    path: Path
+    media_type: str
+    filename: str
+    "For who saves it."
+
+
+def _ignore(entry: Entry) -> None:
+    """Do nothing with a recording."""
+
+
+class Library:
+    """The recordings under a folder; an async context manager.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    settings
+        What to do with finished recordings.
+    webhooks
+        Sends to `settings.webhook_url`.
+    now
+        The time of day, UTC.
+
+    Raises
+    ------
+    ConfigError
+        `settings.webhook_url` is none.
+
+    Attributes
+    ----------
+    on_ready, on_deleted
+        Called in the event loop with each recording that is ready, and each that was deleted.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: RecordingConfig,
+        *,
+        webhooks: Webhooks | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings
+        self.on_ready: Callable[[Entry], None] = _ignore
+        self.on_deleted: Callable[[Entry], None] = _ignore
+        self._shelf, self._webhooks, self._now = Shelf(root.absolute()), webhooks, now
+        self._entries: dict[str, Entry] = {}
+        self._running: dict[str, Running] = {}
+        self._changed: set[str] = set()
+        self._finished: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._target = Target(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
+        self._saving = asyncio.Lock()
+        self._keeper = Keeper(self._start_task, self._changed.add, self._finish)
+
+    async def __aenter__(self) -> Self:
+        """Find what is there, repair what a restart has interrupted, go on with what was not done."""
+        for entry in await asyncio.to_thread(self._shelf.load):
+            self._entries[entry.id] = entry
+        for entry in list(self._entries.values()):
+            if entry.running:
+                log.info("recording_repaired", recording=entry.id)
+                await self._complete(entry, "restart")
+            elif entry.state == "converting":
+                self._finished.put_nowait(entry.id)
+            else:
+                self._entries[entry.id] = _short(entry)
+        for work in (self._look_after(), self._save_changes(), self._retain()):
+            self._start_task(work)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Finish what is done soon, and stop; what is not converted by then will be at the next start."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._finished.join(), DRAIN_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._save()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All recordings, the newest first, without who spoke when (see `get`)."""
+        return tuple(sorted(self._entries.values(), key=lambda entry: entry.started, reverse=True))
+
+    async def start(self, media: "Media", room: int, *, conference: str, parties: Sequence[Speaker] = ()) -> Running:
+        """Record a room.
+
+        Parameters
+        ----------
+        media
+            The workers.
+        room
+            Which room of theirs.
+        conference
+            Telephony session id, for the record.
+        parties
+            Who is in it; tell the result who comes and goes.
+
+        Raises
+        ------
+        MediaError
+            The room is gone, or the disk refuses.
+        """
+        started = self._now()
+        id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
+        entry = Entry(id=id, conference=conference, started=started)
+        running = Running(entry, self._shelf.folder(id), media, self._keeper, tracks=self.settings.tracks)
+        try:
+            await asyncio.to_thread(self._shelf.make, entry)
+            self._running[id] = running
+            await running.begin(room, list(parties))
+        except (OSError, MediaError) as error:
+            self._running.pop(id, None)
+            await asyncio.to_thread(self._shelf.remove, id)
+            raise error if isinstance(error, MediaError) else MediaError(f"cannot record: {error}") from error
+        self._entries[id] = running.entry
+        return running
+
+    async def get(self, id: str) -> Entry:
+        """Give all that is known of a recording.
+
+        Raises
+        ------
+        NoSuchRecording
+        """
+        if id in self._running:
+            return self._running[id].entry
+        entry = self._find(id)
+        try:
+            return await asyncio.to_thread(self._shelf.read, entry.id)
+        except (OSError, msgspec.MsgspecError):
+            raise NoSuchRecording(id) from None
+
+    def file(self, id: str, name: str | None = None) -> StoredFile:
+        """Find a file of a finished recording.
+
+        Parameters
+        ----------
+        id
+            Which recording.
+        name
+            One of `Entry.files`; None: the mix.
+
+        Raises
+        ------
+        NoSuchRecording
+            There is no such recording, or it has no such file.
+        RecordingRunning
+            It is still being made.
+        """
+        entry = self._find(id)
+        if entry.running:
+            raise RecordingRunning(id)
+        name = entry.mix if name is None else name
+        path = self._shelf.folder(entry.id) / name
+        if name not in entry.files or not path.is_file():
+            raise NoSuchRecording(f"{id}/{name}")
+        return StoredFile(path, MEDIA_TYPES[path.suffix], f"{entry.id}-{name}")
+
+    async def delete(self, id: str) -> None:
+        """Delete a finished recording with all its files.
+
+        Raises
+        ------
+        NoSuchRecording
+        RecordingRunning
+        """
+        entry = self._find(id)
+        if entry.running:
+            raise RecordingRunning(id)
+        del self._entries[id]
+        await asyncio.to_thread(self._shelf.remove, id)
+        log.info("recording_deleted", recording=id)
+        self.on_deleted(entry)
+
+    def _find(self, id: str) -> Entry:
+        entry = self._entries.get(id)
+        if entry is None:
+            raise NoSuchRecording(id)
+        return self._running[id].entry if id in self._running else entry
+
+    def _start_task(self, work: Awaitable[None]) -> None:
+        """Run something beside everything else."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, SoftphoneError):
+            log.debug("recording_task_was_late", error=str(error))
+        else:
+            log.error("recording_task_failed", exc_info=error)
+
+    async def _finish(self, running: Running, reason: str) -> Entry:
+        """Take over what is not written any more."""
+        entry = await self._complete(running.entry, reason)
+        self._running.pop(entry.id, None)
+        return entry
+
+    async def _complete(self, entry: Entry, reason: str) -> Entry:
+        """Bring a recording to its end, and have it looked after."""
+        try:
+            entry = await asyncio.to_thread(self._shelf.complete, entry, reason)
+        except (RecordingError, OSError) as error:
+            log.error("recording_lost", recording=entry.id, error=str(error))
+            entry = msgspec.structs.replace(entry, state="converting", reason=str(error), ended=self._now(), tracks={})
+        self._entries[entry.id] = entry
+        await self._keep(entry)
+        self._finished.put_nowait(entry.id)
+        return entry
+
+    async def _keep(self, entry: Entry) -> None:
+        """Save the JSON of a recording, if the disk lets us."""
+        async with self._saving:
+            await self._write(entry)
+
+    async def _write(self, entry: Entry) -> None:
+        try:
+            await asyncio.to_thread(self._shelf.save, entry)
+        except OSError as error:
+            log.error("recording_not_saved", recording=entry.id, error=str(error))
+
+    async def _save_changes(self) -> None:
+        """Save now and then what is known of the recordings that are being made."""
+        while True:
+            await asyncio.sleep(SAVE_S)
+            await self._save()
+
+    async def _save(self) -> None:
+        for id in list(self._changed):
+            self._changed.discard(id)
+            async with self._saving:
+                running = self._running.get(id)
+                if running is not None and running.active:
+                    await self._write(running.entry)
+
+    async def _look_after(self) -> None:
+        """Convert what is finished, tell those who wait for it, one after another."""
+        while True:
+            id = await self._finished.get()
+            try:
+                if id in self._entries:
+                    await self._make_ready(self._entries[id])
+            except OSError as error:
+                log.error("recording_not_ready", recording=id, error=str(error))
+            finally:
+                self._finished.task_done()
+
+    async def _make_ready(self, entry: Entry) -> None:
+        entry = await self._convert(entry)
+        if entry.id not in self._entries:
+            return
+        entry = msgspec.structs.replace(entry, state="ready", size=await asyncio.to_thread(self._shelf.size, entry))
+        await self._keep(entry)
+        self._entries[entry.id] = _short(entry)
+        await asyncio.to_thread(self._shelf.tidy, entry)
+        self.on_ready(entry)
+        await self._tell(entry)
+        await self._drop_expired()
+
+    async def _convert(self, entry: Entry) -> Entry:
+        """Convert all files of a recording; when one cannot be, they all stay as they are."""
+        wanted = self.settings.format
+        if wanted == entry.format:
+            return entry
+        folder = self._shelf.folder(entry.id)
+        names = {name: str(Path(name).with_suffix(f".{wanted}")) for name in entry.files}
+        for source, target in names.items():
+            command = [sys.executable, "-m", "softphone.recordings.convert", str(folder / source), str(folder / target)]
+            problem = await run(command, timeout_s=CONVERT_TIMEOUT_S)
+            if problem is not None:
+                log.error("recording_not_converted", recording=entry.id, file=source, error=problem)
+                return entry
+        tracks = {party: names[name] for party, name in entry.tracks.items()}
+        return msgspec.structs.replace(entry, format=wanted, mix=names[entry.mix], tracks=tracks)
+
+    async def _tell(self, entry: Entry) -> None:
+        """Tell the command and the webhook that a recording is ready."""
+        settings = self.settings
+        if self._target is not None and self._webhooks is not None:
+            body = b'{"event":"recording.ready","recording":%b}' % msgspec.json.encode(entry)
+            self._webhooks.send(self._target, "recording.ready", body, delivery=entry.id)
+        if settings.hook:
+            folder = self._shelf.folder(entry.id)
+            environment = {
+                "SOFTPHONE_RECORDING": entry.id,
+                "SOFTPHONE_CONFERENCE": entry.conference,
+                "SOFTPHONE_FOLDER": str(folder.absolute()),
+                "SOFTPHONE_FILE": str((folder / entry.mix).absolute()),
+            }
+            problem = await run(
+                settings.hook, given=encode(entry), environment=environment, timeout_s=settings.hook_timeout_s
+            )
+            if problem is not None:
+                log.warning("recording_hook_failed", recording=entry.id, error=problem)
+
+    async def _retain(self) -> None:
+        """Look every hour for recordings that have become too old."""
+        while True:
+            await self._drop_expired()
+            await asyncio.sleep(RETENTION_S)
+
+    async def _drop_expired(self) -> None:
+        stored = [
+            Stored(entry.id, (entry.ended or entry.started).timestamp(), entry.size)
+            for entry in self._entries.values()
+            if entry.state == "ready"
+        ]
+        gone = expired(
+            stored,
+            self._now().timestamp(),
+            max_age_s=self.settings.max_age_days * DAY_S,
+            max_bytes=self.settings.max_total_mb * 1_000_000,
+        )
+        for id in gone:
+            await self.delete(id)
+
+
+def _short(entry: Entry) -> Entry:
+    """Leave out what would fill the memory."""
+    return msgspec.structs.replace(entry, speech=())

@@ -1,0 +1,218 @@
+"""A recording that is being made: who is there, who talks, when it was paused; and the media worker told."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from softphone.errors import MediaError
+from softphone.media.leg import RecordingEnded, RecordingInfo
+from softphone.recordings.entry import Entry, PartySpan, Span, Speech
+
+if TYPE_CHECKING:
+    from softphone.media.client import Media
+
+__all__ = ["Running", "Speaker", "track_name"]
+
+S = TypeVar("S", PartySpan, Speech, Span)
+
+# Ids of parties that can be names of files as they are.
+PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,58}")
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A party that is recorded: its id, its leg, and how it is called."""
+
+    party: str
+    leg: int
+    number: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """What a running recording needs of the library."""
+
+    start: Callable[[Awaitable[None]], None]
+    "Run something beside everything else."
+    changed: Callable[[str], None]
+    "Have the entry saved soon."
+    finish: Callable[["Running", str], Awaitable[Entry]]
+    "Take the recording over; why it ended."
+
+
+def track_name(party: str, known: int) -> str:
+    """Name the track of a party; `known` are those that have one."""
+    return party if PLAIN.fullmatch(party) and party != "mix" else f"party-{known + 1}"
+
+
+class Running:
+    """One recording; made by `Library.start`.
+
+    Attributes
+    ----------
+    entry
+        What is known so far.
+    number
+        What the media workers call it.
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        folder: Path,
+        media: "Media",
+        keeper: Keeper,
+        *,
+        tracks: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.entry = entry
+        self.number = 0
+        self._folder, self._media, self._keeper, self._clock = folder, media, keeper, clock
+        self._tracks = tracks
+        self._began = clock()
+        self._finished = False
+
+    @property
+    def id(self) -> str:
+        """Of the recording, in the library, the history and the API."""
+        return self.entry.id
+
+    @property
+    def path(self) -> Path:
+        """The WAV file of the mix."""
+        return self._folder / "mix.wav"
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on, pauses included."""
+        return self._clock() - self._began
+
+    @property
+    def active(self) -> bool:
+        """Whether it is being made, paused or not."""
+        return not self._finished
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused."""
+        return self.entry.state == "paused"
+
+    async def begin(self, room: int, speakers: Sequence[Speaker]) -> None:
+        """Tell the worker to record a room and those who are in it; raises MediaError."""
+        names = {speaker.leg: self._give_track(speaker.party) for speaker in speakers} if self._tracks else {}
+        self._began = self._clock()
+        self.number = await self._media.record(room, str(self.path), tracks=names)
+        for speaker in speakers:
+            self._came(speaker)
+
+    def joined(self, speaker: Speaker) -> None:
+        """Take notice that somebody came in, and give the party a track."""
+        if self._finished:
+            return
+        self._came(speaker)
+        if self._tracks:
+            self._keeper.start(self._media.track(self.number, speaker.leg, self._give_track(speaker.party)))
+
+    def left(self, party: str) -> None:
+        """Take notice that somebody left."""
+        if not self._finished:
+            self._change(parties=self._ended(self.entry.parties, party), speech=self._ended(self.entry.speech, party))
+
+    def talking(self, party: str, on: bool) -> None:
+        """Take notice that somebody began or ceased to talk."""
+        if self._finished or (on and any(each.party == party and each.end_s is None for each in self.entry.speech)):
+            return
+        speech = self._ended(self.entry.speech, party)
+        self._change(speech=(*speech, Speech(party, self._now())) if on else speech)
+
+    async def pause(self) -> None:
+        """Leave silence from now on; again it does nothing. Raises MediaError."""
+        if self.active and not self.paused:
+            await self._media.pause_recording(self.number)
+            self._change(state="paused", pauses=(*self.entry.pauses, Span(self._now())))
+
+    async def resume(self) -> None:
+        """Go on; again it does nothing. Raises MediaError."""
+        if self.active and self.paused:
+            await self._media.resume_recording(self.number)
+            self._change(state="recording", pauses=self._closed(self.entry.pauses))
+
+    async def stop(self) -> Entry:
+        """End it; its WAV files are complete when this returns, what is made of them comes later.
+
+        Raises
+        ------
+        MediaError
+            It has been ended already.
+        """
+        try:
+            info = await self._media.stop_recording(self.number)
+        except MediaError:
+            if self._finished:
+                raise
+            return await self.lost()
+        return await self.ended(info)
+
+    async def ended(self, event: RecordingEnded | RecordingInfo) -> Entry:
+        """Take notice that the worker has ended it, and why."""
+        return await self._finish(event.reason)
+
+    async def lost(self) -> Entry:
+        """Take notice that the worker is no more: what is in the files is what there is."""
+        return await self._finish("worker lost")
+
+    async def _finish(self, reason: str) -> Entry:
+        if not self._finished:
+            self._finished = True
+            self.entry = await self._keeper.finish(self, reason)
+        return self.entry
+
+    def _came(self, speaker: Speaker) -> None:
+        parties = self._ended(self.entry.parties, speaker.party)
+        span = PartySpan(speaker.party, speaker.number, speaker.name, self._now())
+        self._change(parties=(*parties, span))
+
+    def _give_track(self, party: str) -> str:
+        """Name the track of a party: the same when it comes again."""
+        before = self.entry.tracks.get(party)
+        name = before.removesuffix(".wav") if before else track_name(party, len(self.entry.tracks))
+        self._change(tracks={**self.entry.tracks, party: f"{name}.wav"})
+        return name
+
+    def _now(self) -> float:
+        return round(self.seconds, 3)
+
+    def _ended(self, spans: tuple[S, ...], party: str) -> tuple[S, ...]:
+        """End what goes on of a party."""
+        mine = [span for span in spans if span.end_s is None and getattr(span, "party", None) == party]
+        return tuple(msgspec.structs.replace(span, end_s=self._now()) if span in mine else span for span in spans)
+
+    def _closed(self, spans: tuple[S, ...]) -> tuple[S, ...]:
+        return _close(spans, self._now())
+
+    def _change(self, **changes: object) -> None:
+        self.entry = msgspec.structs.replace(self.entry, **changes)
+        self._keeper.changed(self.id)
+
+
+def close_spans(entry: Entry, end_s: float) -> Entry:
+    """End everything that goes on."""
+    return msgspec.structs.replace(
+        entry,
+        parties=_close(entry.parties, end_s),
+        speech=_close(entry.speech, end_s),
+        pauses=_close(entry.pauses, end_s),
+    )
+
+
+def _close(spans: tuple[S, ...], end_s: float) -> tuple[S, ...]:
+    return tuple(
+        msgspec.structs.replace(span, end_s=max(end_s, span.start_s)) if span.end_s is None else span for span in spans
+    )

@@ -1,0 +1,112 @@
+"""The folder of recordings: one folder for each, its JSON beside its sound. Everything here waits for the disk."""
+
+import contextlib
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import soundfile
+import structlog
+
+from mixer.errors import RecordingError
+from mixer.recording import mend
+from softphone.recordings.entry import METADATA, Entry, decode, encode
+from softphone.recordings.running import close_spans
+
+__all__ = ["Shelf"]
+
+log = structlog.get_logger()
+
+
+class Shelf:
+    """A folder of recordings.
+
+    Parameters
+    ----------
+    root
+        The folder; made when missing, for our eyes only.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, id: str) -> Path:
+        """Give the folder of a recording."""
+        return self.root / id
+
+    def make(self, entry: Entry) -> None:
+        """Make the folder of a new recording; raises OSError."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder(entry.id).mkdir(mode=0o700)
+        self.save(entry)
+
+    def save(self, entry: Entry) -> None:
+        """Write the JSON of a recording, whole or not at all; raises OSError."""
+        path = self.folder(entry.id) / METADATA
+        part = path.with_suffix(".part")
+        part.write_bytes(encode(entry))
+        os.replace(part, path)
+
+    def read(self, id: str) -> Entry:
+        """Read the JSON of a recording; raises OSError, msgspec.MsgspecError."""
+        return decode((self.folder(id) / METADATA).read_bytes())
+
+    def remove(self, id: str) -> None:
+        """Delete a recording with all its files."""
+        shutil.rmtree(self.folder(id), ignore_errors=True)
+
+    def load(self) -> list[Entry]:
+        """Read all recordings; what is none is left alone, and said."""
+        found = []
+        for path in sorted(self.root.glob(f"*/{METADATA}")):
+            try:
+                entry = self.read(path.parent.name)
+            except (OSError, msgspec.MsgspecError) as error:
+                log.warning("recording_unreadable", path=str(path), error=str(error))
+                continue
+            if entry.id == path.parent.name:
+                found.append(entry)
+        return found
+
+    def complete(self, entry: Entry, reason: str) -> Entry:
+        """Bring a recording whose writer is done to its end: files of the same length, what is missing left out.
+
+        Raises
+        ------
+        RecordingError
+            There is no mix.
+        """
+        folder = self.folder(entry.id)
+        samples = mend(folder / entry.mix)
+        tracks = {}
+        for party, name in entry.tracks.items():
+            try:
+                mend(folder / name, samples)
+                tracks[party] = name
+            except RecordingError as error:
+                if (folder / name).exists():
+                    log.warning("track_lost", recording=entry.id, error=str(error))
+        seconds = samples / soundfile.info(folder / entry.mix).samplerate
+        entry = close_spans(entry, seconds)
+        return msgspec.structs.replace(
+            entry,
+            state="converting",
+            tracks=tracks,
+            reason=reason,
+            seconds=seconds,
+            ended=entry.started + timedelta(seconds=seconds),
+        )
+
+    def tidy(self, entry: Entry) -> None:
+        """Delete what conversion has left over."""
+        for path in self.folder(entry.id).iterdir():
+            if path.name not in (*entry.files, METADATA):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def size(self, entry: Entry) -> int:
+        """Give the bytes that a recording takes on the disk: holes are free."""
+        paths = [self.folder(entry.id) / name for name in entry.files]
+        return sum(path.stat().st_blocks * 512 for path in paths if path.exists())

@@ -1,0 +1,209 @@
+"""The bridge in one piece: store, signalling, media workers, focus and HTTP, started and stopped together.
+
+::
+
+    async with Server(config) as server:
+        ...  # server.sip_uri, server.http_url
+"""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from softphone.api.app import create_app
+from softphone.api.brake import Brake
+from softphone.api.context import Context
+from softphone.api.grants import Grants
+from softphone.api.hooks import Hooks
+from softphone.api.serving import HttpServer
+from softphone.api.watching import Watching
+from softphone.config import Config
+from softphone.focus.accounts import Accounts
+from softphone.focus.control import Control
+from softphone.focus.door import Door
+from softphone.focus.focus import Focus
+from softphone.focus.names import Names
+from softphone.focus.prompts import Library
+from softphone.focus.ringing import Dialer
+from softphone.focus.stats import FocusStats, WorkerStats
+from softphone.focus.watchers import Watchers
+from softphone.media.pool import Pool
+from softphone.media.worker import WorkerSettings
+from softphone.recordings.library import Library as Recordings
+from softphone.sip.auth import Authenticator
+from softphone.sip.registrar import Registrar
+from softphone.sip.stack import Stack, StackSettings
+from softphone.store.history import History
+from softphone.store.store import Store
+from softphone.webhooks import Webhooks
+
+__all__ = ["Server"]
+
+log = structlog.get_logger()
+
+
+class Server:
+    """A bridge; an async context manager.
+
+    Parameters
+    ----------
+    config
+        Settings, complete with secrets.
+
+    Raises
+    ------
+    OSError
+        On entering: a port is in use; the message names it.
+    StoreUnavailable
+        On entering: the database is away.
+    ConfigError
+        The settings of the store or of an extension are wrong.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._exit = AsyncExitStack()
+        self._data = Path(config.server.data)
+        self.store = Store(config, self._data)
+        self.accounts: Accounts
+        self.history: History
+        self.recordings: Recordings
+        self.webhooks: Webhooks
+        self.hooks: Hooks
+        self.registrar = Registrar(min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s)
+        self.stack = Stack(_stack_settings(config))
+        self.media = Pool(_worker_settings(config), config.media.workers)
+        self.focus: Focus
+        self.control: Control
+        self.door: Door
+        self._http: HttpServer
+
+    async def __aenter__(self) -> Self:
+        """Start everything; on failure what was started is stopped again."""
+        async with AsyncExitStack() as starting:
+            await self._start(starting)
+            self._exit = starting.pop_all()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Take no new calls, end all, and stop everything."""
+        await self._exit.aclose()
+
+    async def _start(self, starting: AsyncExitStack) -> None:
+        """Start store, media, signalling, HTTP; they stop in the opposite order, the focus before the stack."""
+        config = self._config
+        store = await starting.enter_async_context(self.store)
+        self.accounts = Accounts(store.directory, config.clients)
+        self.history = await starting.enter_async_context(History(store.database, self._data))
+        self.webhooks = await starting.enter_async_context(Webhooks())
+        self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
+        starting.push_async_callback(self.media.stop)
+        await self.media.start()
+        starting.push_async_callback(self.stack.stop)
+        await self.stack.start()
+        dialer = Dialer(self.stack, self.accounts, self.registrar, config.sip, config.trunk)
+        self.focus = self._make_focus(dialer)
+        self.store.listeners.append(self.focus.on_change)
+        self.control = Control(self.focus, self.accounts)
+        await starting.enter_async_context(self.recordings)
+        self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
+        starting.push_async_callback(self.focus.drain)
+        authenticator = Authenticator(config.sip.domain, self.accounts.lookup, algorithms=config.sip.digest_algorithms)
+        watchers = await starting.enter_async_context(Watchers(self.focus, self.stack, config.sip.domain))
+        self.door = Door(
+            self.focus, self.accounts, dialer, authenticator, self.registrar, watchers, config.sip, config.conference
+        )
+        self.stack.on_request = self.door.on_request
+        self.stack.on_invite = self.door.on_invite
+        shared = self._shared()
+        app = create_app(shared)
+        self._http = HttpServer(app, config.server.host, config.http.port, head_s=config.http.request_timeout_s)
+        starting.push_async_callback(self._http.stop)
+        await starting.enter_async_context(shared.watching)
+        await self._http.start()
+        log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
+
+    def _make_focus(self, dialer: Dialer) -> Focus:
+        names = self._data / "names"
+        return Focus(
+            self._config,
+            self.media,
+            (self.stack.host, self.stack.port),
+            accounts=self.accounts,
+            dialer=dialer,
+            history=self.history,
+            library=Library.from_config(self._config.prompts, (self._data / "sounds", names)),
+            names=Names(names, self.media),
+            recordings=self.recordings,
+        )
+
+    def _shared(self) -> Context:
+        """Give what the routes share."""
+        http = self._config.http
+        return Context(
+            focus=self.focus,
+            accounts=self.accounts,
+            grants=Grants(self._config.token),
+            logins=Brake(http.login_failures, http.login_window_s),
+            stats=self.stats,
+            control=self.control,
+            store=self.store,
+            recordings=self.recordings,
+            watching=Watching(self.focus),
+            hooks=self.hooks,
+            config=self._config,
+        )
+
+    @property
+    def sip_uri(self) -> str:
+        """Where SIP is spoken."""
+        return f"sip:{_bracketed(self.stack.host)}:{self.stack.port}"
+
+    @property
+    def http_url(self) -> str:
+        """Where HTTP is spoken."""
+        return f"http://{_bracketed(self._http.host)}:{self._http.port}"
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Process ids of the media workers that live."""
+        return self.media.pids
+
+    async def stats(self) -> FocusStats:
+        """Read the numbers of the node."""
+        sip = self.stack.counters
+        return FocusStats(
+            conferences=self.focus.conferences,
+            parties=self.focus.parties,
+            calls=self.door.calls,
+            refused=self.door.refused,
+            registrations=len(self.registrar),
+            transactions=sip.pop("transactions"),
+            sip={kind: count for kind, count in sip.items() if kind != "calls"},
+            workers=[WorkerStats.of(index, each) for index, each in enumerate(await self.media.metrics())],
+        )
+
+
+def _stack_settings(config: Config) -> StackSettings:
+    return StackSettings(
+        host=config.server.host,
+        port=config.sip.port,
+        tcp=config.sip.tcp,
+        advertised=config.server.advertised_host or None,
+        user_agent=config.sip.user_agent,
+    )
+
+
+def _worker_settings(config: Config) -> WorkerSettings:
+    return WorkerSettings(
+        capacity=config.media.capacity,
+        host=config.server.host,
+        port=config.media.rtp_port,
+        advertised=config.server.advertised_host or None,
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,182 @@
+"""A call as its user sees it: ring, answer or reject what comes in; talk and hang up on both sides."""
+
+import asyncio
+from dataclasses import replace
+
+from softphone.errors import CallEnded
+from softphone.sip.auth import Credentials
+from softphone.sip.dialog import Dialog
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.fields import Address
+from softphone.sip.flow import flow_of
+from softphone.sip.message import Headers, Request, Response, new_tag, response
+from softphone.sip.usage import SDP, CallState, Usage
+from softphone.sip.wire import Wire
+
+__all__ = ["Call", "CallState"]
+
+
+class Call(Usage):
+    """One call, incoming or outgoing.
+
+    Attributes
+    ----------
+    direction
+        ``in`` or ``out``.
+    call_id
+        The Call-ID.
+    invite
+        The initial INVITE, the last one sent or received (with its credentials, if it was challenged).
+    response
+        The 2xx of an outgoing call; None for an incoming one.
+    source
+        Where the INVITE came from; for an outgoing call where it was sent.
+    remote_sdp, local_sdp
+        The latest description from the peer, and ours; None while there is none.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        dialog: Dialog,
+        invite: Request,
+        source: Endpoint,
+        *,
+        direction: str,
+        flow: Endpoint | None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        super().__init__(wire, dialog, flow, credentials)
+        self.direction = direction
+        self.invite = invite
+        self.source = source
+        self.response: Response | None = None
+        self._key = ""
+
+    @classmethod
+    def incoming(cls, wire: Wire, key: str, request: Request, source: Endpoint, contact: Address) -> "Call":
+        """Make the call that an initial INVITE asks for."""
+        dialog = Dialog.from_request(request, new_tag(), contact)
+        call = cls(wire, dialog, request, source, direction="in", flow=flow_of(request, source))
+        call._key = key
+        call._owns_call_id = False
+        call.remote_sdp = request.body.decode("utf-8", "replace") if request.body else None
+        return call
+
+    @classmethod
+    def outgoing(
+        cls,
+        wire: Wire,
+        dialog: Dialog,
+        invite: Request,
+        answer: Response,
+        target: Endpoint,
+        *,
+        flow: Endpoint | None,
+        credentials: Credentials | None,
+    ) -> "Call":
+        """Make the call that a 2xx to our INVITE began; it stands."""
+        call = cls(wire, dialog, invite, target, direction="out", flow=flow, credentials=credentials)
+        call.response = answer
+        call.state = CallState.CONFIRMED
+        call.local_sdp = invite.body.decode("utf-8", "replace")
+        call.remote_sdp = answer.body.decode("utf-8", "replace") if answer.body else None
+        return call
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID."""
+        return self.dialog.call_id
+
+    @property
+    def remote(self) -> Address:
+        """Who is at the other side: the peer's From or To, with display name."""
+        return self.dialog.remote
+
+    @property
+    def remote_uri(self) -> str:
+        """URI of the other side."""
+        return str(self.dialog.remote.uri)
+
+    def as_focus(self) -> None:
+        """Say in our Contact, from now on, that a conference is here (RFC 4579 section 5.1)."""
+        contact = self.dialog.contact
+        self.dialog.contact = replace(contact, params={**contact.params, "isfocus": None})
+
+    async def ring(self, status: int = 180, sdp: str | None = None, headers: Headers = ()) -> None:
+        """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
+
+        Raises
+        ------
+        CallEnded
+            The caller has cancelled.
+        """
+        self._check_early()
+        self._wire.respond(self._key, self._response(status, None, headers, sdp))
+
+    async def answer(self, sdp: str, headers: Headers = ()) -> None:
+        """Accept the call with our answer, or our offer if the INVITE had none; returns when the ACK came.
+
+        Raises
+        ------
+        CallEnded
+            The caller has cancelled, has hung up, or never sent the ACK.
+        """
+        self._check_early()
+        self.state = CallState.ANSWERED
+        self.local_sdp = sdp
+        ok = self._response(200, None, (*self.allowed, *headers), sdp)
+        acknowledged = await asyncio.shield(self._accept(self._key, ok, offered=self.remote_sdp is None))
+        if not acknowledged:
+            raise CallEnded("the call ended before it was acknowledged")
+
+    def reject(self, status: int, reason: str | None = None, headers: Headers = ()) -> None:
+        """Refuse the call with a final response of 300 or above; nothing happens if it is over already.
+
+        Raises
+        ------
+        ValueError
+            `status` is not a refusal.
+        """
+        if not 300 <= status <= 699:
+            raise ValueError(f"{status} does not refuse a call")
+        if self.state is CallState.EARLY:
+            self._wire.respond(self._key, self._response(status, reason, headers, None))
+            self._end("rejected")
+
+    async def bye(self, headers: Headers = ()) -> None:
+        """Hang up; an incoming call that is not answered yet is refused with 480 instead."""
+        if self.state is CallState.EARLY:
+            self.reject(480, headers=headers)
+        else:
+            await super().bye(headers)
+
+    def cancelled(self) -> None:
+        """Take the caller's CANCEL (RFC 3261 section 9.2): without effect once we have answered."""
+        if self.state is CallState.EARLY:
+            self._wire.respond(self._key, self._response(487, None, (), None))
+            self._end("cancelled")
+
+    def _on_bye(self, key: str, request: Request) -> None:
+        self._wire.respond(key, response(request, 200))
+        if self.state is CallState.EARLY:
+            self.cancelled()
+        self._end("bye")
+
+    def _check_early(self) -> None:
+        if self.state is CallState.ENDED:
+            raise CallEnded("the call is over")
+        if self.state is not CallState.EARLY or self.direction != "in":
+            raise ValueError("only an incoming call that is not answered yet can ring or be answered")
+
+    def _response(self, status: int, reason: str | None, headers: Headers, sdp: str | None) -> Response:
+        return response(
+            self.invite,
+            status,
+            reason,
+            to_tag=self.dialog.local.tag,
+            contact=self.dialog.contact if status < 300 else None,
+            headers=headers,
+            content_type=SDP if sdp is not None else None,
+            body=sdp or b"",
+        )

@@ -1,0 +1,57 @@
+"""Which call a message belongs to."""
+
+from softphone.sip.call import Call
+from softphone.sip.dialog import DialogId, dialog_id
+from softphone.sip.message import Request
+from softphone.sip.usage import Usage
+
+__all__ = ["Directory"]
+
+
+class Directory:
+    """The calls there are, by dialog, by peer and by the transaction of their INVITE."""
+
+    def __init__(self) -> None:
+        self._dialogs: dict[DialogId, Usage] = {}
+        self._peers: dict[tuple[str, str], Usage] = {}
+        self._invites: dict[str, Call] = {}
+
+    def calls(self) -> list[Usage]:
+        """Return all calls."""
+        return list(self._dialogs.values())
+
+    def enter(self, call: Usage, key: str | None = None) -> None:
+        """Take a call in, until it closes; `key` is the transaction of an incoming INVITE."""
+        name = call.dialog.id
+        self._dialogs[name] = call
+        self._peers[name.call_id, name.remote_tag] = call
+        call.on_closed = lambda: self._leave(name, key)
+        if key is not None and isinstance(call, Call):
+            self._invites[key] = call
+
+    def find(self, request: Request) -> Usage | None:
+        """Find the call that a request inside a dialog belongs to: by Call-ID and tags."""
+        return self._dialogs.get(dialog_id(request))
+
+    def acknowledged(self, ack: Request) -> Usage | None:
+        """Find the call that an ACK belongs to; some telephones put a random To tag there."""
+        return self.find(ack) or self._peers.get((ack.call_id, ack.from_.tag or ""))
+
+    def is_merged(self, request: Request) -> bool:
+        """Whether an INVITE has come before by another way (RFC 3261 section 8.2.2.2)."""
+        call = self._peers.get((request.call_id, request.from_.tag or ""))
+        return isinstance(call, Call) and call.direction == "in" and call.invite.cseq == request.cseq
+
+    def by_key(self, key: str) -> Call | None:
+        """Find the call whose INVITE came in this transaction."""
+        return self._invites.get(key)
+
+    def terminated(self, key: str) -> None:
+        """Forget a transaction."""
+        self._invites.pop(key, None)
+
+    def _leave(self, name: DialogId, key: str | None) -> None:
+        self._invites.pop(key or "", None)
+        call = self._dialogs.pop(name, None)
+        if self._peers.get((name.call_id, name.remote_tag)) is call:
+            self._peers.pop((name.call_id, name.remote_tag), None)

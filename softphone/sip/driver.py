@@ -1,0 +1,289 @@
+"""The driver: gives the pure machines sockets, timers and tasks, and brings back what came to who waits for it."""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from softphone.errors import SipNetworkError
+from softphone.sip import events
+from softphone.sip.directory import Directory
+from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.message import Request, Response, response
+from softphone.sip.transaction import Timers, TransactionLayer
+from softphone.sip.usage import Usage
+from softphone.sip.wire import Listener
+
+__all__ = ["Carrier", "Driver", "StackSettings", "TransportMaker"]
+
+log = logging.getLogger(__name__)
+
+PENDING = 1_000
+"""Calls and requests whose handler has not returned yet; at 200 a second that is five seconds of work."""
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """How a stack listens and what it says of itself.
+
+    ``advertised`` is the host in Contact and Via, when it is not ``host``. ``invite_timeout_s`` is how long a call may
+    ring. ``stream_above``: see `TransactionLayer`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tcp: bool = True
+    advertised: str | None = None
+    user_agent: str = "softphone"
+    timers: Timers = field(default_factory=Timers)
+    invite_timeout_s: float = 180.0
+    max_pending: int = PENDING
+    stream_above: int | None = 1300
+
+
+class Carrier(Protocol):
+    """What carries messages: `softphone.sip.transport.Transport`, or a wire in memory."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+
+    async def start(self, host: str, port: int, *, tcp: bool = True) -> None:
+        """Begin to listen. Raises OSError, the message naming the port."""
+
+    async def stop(self) -> None:
+        """Close everything."""
+
+    def send(self, send: Send) -> None:
+        """Send a message, or say that it failed."""
+
+    async def resolve(self, target: Endpoint) -> Endpoint:
+        """Look a name up. Raises OSError."""
+
+    def is_open(self, target: Endpoint) -> bool:
+        """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
+
+
+TransportMaker = Callable[[Callable[[bytes, Endpoint], None], Callable[[Send], None]], Carrier]
+
+
+class Driver:
+    """One transport, all transactions, all calls: the `Wire` of everything above.
+
+    Parameters
+    ----------
+    on_request, on_cancel
+        Told of each request and CANCEL; must not raise.
+    """
+
+    def __init__(
+        self,
+        settings: StackSettings,
+        on_request: Callable[[str, Request, Endpoint], None],
+        on_cancel: Callable[[events.CancelReceived], None],
+        transport: TransportMaker,
+    ) -> None:
+        self.settings = settings
+        self.timers = settings.timers
+        self.directory = Directory()
+        self.host = settings.host
+        self.port = settings.port
+        self._on_request = on_request
+        self._on_cancel = on_cancel
+        self._layer = TransactionLayer(settings.timers, stream_above=settings.stream_above if settings.tcp else None)
+        self._transport = transport(self._received, self._not_sent)
+        self._listeners: dict[str, Listener] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pumping = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._counts = {"requests_in": 0, "responses_in": 0, "requests_out": 0, "responses_out": 0}
+        self._handlers: dict[type[events.Event], Callable[[Any], None]] = {
+            events.RequestReceived: self._request,
+            events.ResponseReceived: self._response,
+            events.AckReceived: self._acknowledged,
+            events.CancelReceived: self._cancelled,
+            events.TransactionFailed: self._failed,
+            events.Terminated: self._terminated,
+        }
+
+    async def start(self) -> None:
+        """Listen; ``host`` and ``port`` then say where. Raises OSError, the message naming the port."""
+        self._loop = asyncio.get_running_loop()
+        await self._transport.start(self.settings.host, self.settings.port, tcp=self.settings.tcp)
+        self.port = self._transport.port
+        self.host = self.settings.advertised or _own_address(self.settings.host)
+        self._layer.sent_by = f"{self.host}:{self.port}"
+
+    async def stop(self) -> None:
+        """End all tasks and close the sockets."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._transport.stop()
+
+    def counters(self) -> dict[str, int]:
+        """Return what passed and what could not."""
+        layer = self._layer.counters
+        there = {"transactions": len(self._layer), "calls": len(self.directory.calls())}
+        return self._counts | there | {"bad": layer.bad, "stray": layer.stray, "refused": layer.refused}
+
+    # --- what calls ask for (Wire)
+
+    def send(self, request: Request, target: Endpoint, listener: Listener) -> str:
+        """See `Wire`."""
+        if request.get("User-Agent") is None:
+            request.add("User-Agent", self.settings.user_agent)
+        self._counts["requests_out"] += 1
+        key = self._layer.request(request, target, self._loop.time())
+        self._listeners[key] = listener
+        self._pump()
+        return key
+
+    async def resolve(self, target: Endpoint) -> Endpoint:
+        """See `Wire`."""
+        if _is_address(target.host):
+            return target
+        try:
+            return await self._transport.resolve(target)
+        except OSError as error:
+            raise SipNetworkError(f"{target.host}: {error}") from error
+
+    def is_open(self, target: Endpoint) -> bool:
+        """See `Carrier`."""
+        return self._transport.is_open(target)
+
+    def enter(self, call: Usage) -> None:
+        """See `Wire`."""
+        self.directory.enter(call)
+
+    def respond(self, key: str, answer: Response) -> None:
+        """See `Wire`."""
+        self._counts["responses_out"] += 1
+        self._layer.respond(key, answer, self._loop.time())
+        self._pump()
+
+    def acknowledge(self, ack: Request, target: Endpoint) -> None:
+        """See `Wire`."""
+        if _is_address(target.host):
+            self._layer.ack(ack, target)
+            self._pump()
+        else:
+            self.spawn(self._acknowledge_later(ack, target))
+
+    def cancel(self, key: str) -> None:
+        """See `Wire`."""
+        self._layer.cancel(key, self._loop.time())
+        self._pump()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """See `Wire`."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _acknowledge_later(self, ack: Request, target: Endpoint) -> None:
+        try:
+            self._layer.ack(ack, await self.resolve(target))
+        except SipNetworkError as error:
+            log.warning("an ACK cannot be sent: %s", error)
+        self._pump()
+
+    # --- between transport and transactions
+
+    def _received(self, data: bytes, source: Endpoint) -> None:
+        self._layer.receive(data, source, self._loop.time())
+        self._pump()
+
+    def _not_sent(self, send: Send) -> None:
+        self._layer.failed(send.key, self._loop.time())
+        self._pump()
+
+    def _expire(self) -> None:
+        self._timer = None
+        self._layer.expire(self._loop.time())
+        self._pump()
+
+    def _pump(self) -> None:
+        """Carry out what the transactions want, until they want nothing more."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._drain():
+                pass
+        finally:
+            self._pumping = False
+        self._arm()
+
+    def _drain(self) -> bool:
+        sends, happened = self._layer.sends(), self._layer.events()
+        for send in sends:
+            self._transport.send(send)
+        for event in happened:
+            try:
+                self._handlers[type(event)](event)
+            except Exception:
+                log.exception("an event could not be handled: %s", event)
+                if isinstance(event, events.RequestReceived):
+                    self.respond(event.key, response(event.request, 500))
+        return bool(sends or happened)
+
+    def _arm(self) -> None:
+        due = self._layer.next_deadline()
+        if self._timer is not None:
+            if due is not None and self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = None if due is None else self._loop.call_at(due, self._expire)
+
+    # --- to whom an event belongs
+
+    def _request(self, event: events.RequestReceived) -> None:
+        self._counts["requests_in"] += 1
+        self._on_request(event.key, event.request, event.source)
+
+    def _response(self, event: events.ResponseReceived) -> None:
+        self._counts["responses_in"] += 1
+        if listener := self._listeners.get(event.key):
+            listener.on_response(event.response)
+
+    def _acknowledged(self, event: events.AckReceived) -> None:
+        if call := self.directory.acknowledged(event.request):
+            call.acknowledged(event.request)
+
+    def _cancelled(self, event: events.CancelReceived) -> None:
+        self._counts["requests_in"] += 1
+        self._on_cancel(event)
+
+    def _failed(self, event: events.TransactionFailed) -> None:
+        if listener := self._listeners.get(event.key):
+            listener.on_failure(event.reason)
+
+    def _terminated(self, event: events.Terminated) -> None:
+        self._listeners.pop(event.key, None)
+        self.directory.terminated(event.key)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _own_address(host: str) -> str:
+    """Return an address that others may reach us by; a wildcard becomes that of the default route."""
+    if host not in ("0.0.0.0", ""):
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

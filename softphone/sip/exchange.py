@@ -1,0 +1,116 @@
+"""One request and its final response, challenges answered on the way (RFC 3261 sections 8.1 and 22)."""
+
+import asyncio
+from collections.abc import Callable
+
+from softphone.errors import SipError, SipNetworkError, SipTimeout
+from softphone.sip import auth
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.message import Request, Response
+from softphone.sip.wire import Wire
+
+__all__ = ["CHALLENGES", "PROOFS", "Exchange", "ask", "authorised", "failure"]
+
+PROOFS = ("Authorization", "Proxy-Authorization")
+
+CHALLENGES = 4
+"""How often one request is sent anew: a proxy and the peer, each once with a stale nonce."""
+
+
+def failure(reason: str, request: Request) -> SipError:
+    """Make the error for a request that got no final response."""
+    kind = SipTimeout if reason == "timeout" else SipNetworkError
+    return kind(f"{request.method} {request.uri}: {'no answer' if reason == 'timeout' else 'cannot be sent'}")
+
+
+class Exchange:
+    """A request that is not an INVITE, under way."""
+
+    def __init__(self, wire: Wire, request: Request, target: Endpoint) -> None:
+        self._request = request
+        self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
+        wire.send(request, target, self)
+
+    def on_response(self, response: Response) -> None:
+        """Take the first final response."""
+        if response.status >= 200 and not self._outcome.done():
+            self._outcome.set_result(response)
+
+    def on_failure(self, reason: str) -> None:
+        """Take notice that there will be none."""
+        if not self._outcome.done():
+            self._outcome.set_result(failure(reason, self._request))
+
+    async def response(self) -> Response:
+        """Wait for the final response.
+
+        Raises
+        ------
+        SipTimeout, SipNetworkError
+            There was none.
+        """
+        outcome = await self._outcome
+        if isinstance(outcome, SipError):
+            raise outcome
+        return outcome
+
+
+def authorised(
+    request: Request, response: Response, credentials: auth.Credentials | None, number: Callable[[], int]
+) -> Request | None:
+    """Return the request anew, with an answer to the challenges of a 401 or 407; None if there is none to give.
+
+    `number` gives the next CSeq number. Call-ID, From and To stay (RFC 3261 section 22.2).
+    """
+    if credentials is None or response.status not in (401, 407):
+        return None
+    answers = auth.answers(response, request.method, str(request.uri), credentials)
+    proved = {_realm(name, value) for name in PROOFS for value in request.get_all(name)}
+    if {_realm(*answer) for answer in answers} <= proved and not _is_stale(response):
+        return None
+    retry = request.copy()
+    for name in {name for name, _ in answers}:
+        asked = {_realm(*answer) for answer in answers}
+        kept = [value for value in request.get_all(name) if _realm(name, value) not in asked]
+        retry.set(name, *kept, *(value for each, value in answers if each == name))
+    retry.set("CSeq", f"{number()} {request.method}")
+    return retry
+
+
+def _realm(name: str, value: str) -> tuple[str, str]:
+    """Say what a proof is for: which header it is in, and the realm."""
+    return name, next((params.get("realm", "") for _, params in auth.parse_auth(value)), "")
+
+
+def _is_stale(response: Response) -> bool:
+    """Whether the secret was right and only the nonce is used up."""
+    lines = (line for name in ("WWW-Authenticate", "Proxy-Authenticate") for line in response.get_all(name))
+    return any(challenge.stale for line in lines for challenge in auth.Challenge.parse_list(line))
+
+
+async def ask(
+    wire: Wire,
+    request: Request,
+    target: Endpoint,
+    credentials: auth.Credentials | None = None,
+    number: Callable[[], int] | None = None,
+) -> Response:
+    """Send a request, answer what challenges come, and wait for the final response.
+
+    Raises
+    ------
+    SipTimeout, SipNetworkError
+        There was none.
+    """
+    target = await wire.resolve(target)
+    for _ in range(CHALLENGES):
+        response = await Exchange(wire, request, target).response()
+        retry = authorised(request, response, credentials, number or _successor(request))
+        if retry is None:
+            break
+        request = retry
+    return response
+
+
+def _successor(request: Request) -> Callable[[], int]:
+    return lambda: request.cseq.number + 1

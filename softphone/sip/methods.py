@@ -1,0 +1,47 @@
+"""What we understand, said in every message that asks for it, and what is refused before anybody looks at it."""
+
+from softphone.sip.message import Request, Response, response
+
+__all__ = ["ALLOW_HEADERS", "CAPABILITIES", "METHODS", "SUBSCRIPTION", "default_answer", "refuse"]
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+
+SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
+"""Requests that may come within a dialog that is no call's (RFC 6665 section 4.5.1)."""
+
+ALLOW_HEADERS = (("Allow", ", ".join(METHODS)),)
+
+CAPABILITIES = (*ALLOW_HEADERS, ("Accept", "application/sdp"), ("Accept-Encoding", "identity"), ("Supported", ""))
+"""What an OPTIONS is answered with (RFC 3261 section 11.2). We support no extension that has an option tag."""
+
+SCHEMES = ("sip", "sips", "tel")
+
+
+def refuse(request: Request) -> Response | None:
+    """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it."""
+    if request.max_forwards == 0 and request.method != "OPTIONS":
+        return response(request, 483)
+    if request.uri.scheme not in SCHEMES:
+        return response(request, 416)
+    if required := request.tokens("Require"):
+        return response(request, 420, headers=[("Unsupported", ", ".join(required))])
+    return _refuse_body(request) if request.method == "INVITE" else None
+
+
+def _refuse_body(request: Request) -> Response | None:
+    if not request.body:
+        return None
+    if request.tokens("Content-Encoding") not in ([], ["identity"]):
+        return response(request, 415, headers=[("Accept-Encoding", "identity")])
+    if request.content_type not in ("application/sdp", ""):
+        return response(request, 415, headers=[("Accept", "application/sdp")])
+    return None
+
+
+def default_answer(request: Request) -> Response:
+    """Answer a request that nobody else wants to answer."""
+    if request.method == "OPTIONS":
+        return response(request, 200, headers=CAPABILITIES)
+    if request.method in METHODS or (request.method in SUBSCRIPTION and request.to.tag):
+        return response(request, 481)
+    return response(request, 405, headers=ALLOW_HEADERS)

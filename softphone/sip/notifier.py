@@ -1,0 +1,236 @@
+"""Event notification (RFC 6665), the notifier's side: who wants to be told of a resource, until when, and the NOTIFYs.
+
+What is told is the package's business (`Package`): it gives the state of a resource and writes the document that turns
+one state into the next. A subscription sends one NOTIFY at a time and not more than one per second; what changes
+meanwhile is told together.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from softphone.errors import SipError
+from softphone.sip.dialog import Dialog, DialogId, dialog_id
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.fields import Address
+from softphone.sip.message import Headers, Request, Response, new_tag, response
+
+__all__ = ["Notifier", "Package", "Sender"]
+
+log = logging.getLogger(__name__)
+
+State = TypeVar("State")
+
+# A conference outlives an hour rarely; a subscriber that went away is forgotten after one (RFC 6665 section 3.1.1).
+DEFAULT_EXPIRES_S, MAX_EXPIRES_S, MIN_EXPIRES_S = 3600, 3600, 60
+
+# The most at one time: each costs a task and a NOTIFY per change.
+MAX_SUBSCRIPTIONS = 1000
+
+# RFC 4575 wants a subscriber not to be flooded; a roster that is a second old is still a roster.
+PACE_S = 1.0
+
+# How long the end of everything waits for the answers to the last NOTIFYs; they are sent at once.
+GOODBYE_S = 1.0
+
+
+class Package(Protocol[State]):
+    """An event package: what a resource's state is, and how it is told.
+
+    Attributes
+    ----------
+    name
+        As in the Event header.
+    content_type
+        Of its documents.
+    """
+
+    name: str
+    content_type: str
+
+    def state(self, resource: str) -> State | None:
+        """Give the state of a resource; None: there is none (any more)."""
+
+    def document(self, state: State, previous: State | None, version: int) -> bytes | None:
+        """Write what leads from `previous` to `state`, all of it when there is no previous; None: nothing changed."""
+
+
+class Sender(Protocol):
+    """What sends requests; a `softphone.sip.stack.Stack` is one."""
+
+    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
+
+
+@dataclass
+class _Subscription(Generic[State]):
+    resource: str
+    dialog: Dialog
+    target: Endpoint
+    event: str
+    expires_at: float
+    told: State | None = None
+    version: int = 0
+    reason: str = ""  # why it ends; "" while it goes on
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.due.set()
+        self.over.set()
+
+
+class Notifier(Generic[State]):
+    """All subscriptions to one event package.
+
+    Parameters
+    ----------
+    sender
+        Sends the NOTIFYs.
+    package
+        What is told.
+    pace_s
+        Between two NOTIFYs of one subscription at least.
+    """
+
+    def __init__(self, sender: Sender, package: Package[State], *, pace_s: float = PACE_S) -> None:
+        self._sender, self._package, self._pace_s = sender, package, pace_s
+        self._subscriptions: dict[DialogId, _Subscription[State]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def handle(self, request: Request, source: Endpoint, resource: str, contact: Address) -> Response:
+        """Answer a SUBSCRIBE (RFC 6665 section 4.2.1); the first NOTIFY follows.
+
+        Parameters
+        ----------
+        request, source
+            The request and where it came from; NOTIFYs go back there unless a proxy stays in the path.
+        resource
+            What it asks about.
+        contact
+            Ours.
+        """
+        if refusal := self._refuse(request):
+            return refusal
+        expires = min(DEFAULT_EXPIRES_S if request.expires is None else request.expires, MAX_EXPIRES_S)
+        known = self._subscriptions.get(dialog_id(request)) if request.to.tag else None
+        if known is not None:
+            return self._refresh(known, request, expires)
+        if request.to.tag:
+            return response(request, 481)
+        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            return response(request, 503, headers=[("Retry-After", str(MIN_EXPIRES_S))])
+        if self._package.state(resource) is None:
+            return response(request, 404)
+        return self._begin(request, source, resource, contact, expires)
+
+    def changed(self, resource: str) -> None:
+        """Tell all who are subscribed to a resource, soon, what has become of it."""
+        for each in self._subscriptions.values():
+            if each.resource == resource:
+                each.due.set()
+
+    async def close(self) -> None:
+        """End all subscriptions; returns when their last NOTIFYs are answered, or nobody answers for a second."""
+        for each in self._subscriptions.values():
+            each.end("deactivated")
+        if tasks := list(self._tasks):
+            _, deaf = await asyncio.wait(tasks, timeout=GOODBYE_S)
+            for task in deaf:
+                task.cancel()
+            await asyncio.gather(*deaf, return_exceptions=True)
+
+    def _refuse(self, request: Request) -> Response | None:
+        event = (request.get("Event") or "").split(";")[0].strip()
+        if event != self._package.name:
+            return response(request, 489, "Bad Event", headers=[("Allow-Events", self._package.name)])
+        accepted = [each.split(";")[0].strip() for each in request.tokens("Accept")]
+        if accepted and not {self._package.content_type, "application/*", "*/*"} & set(accepted):
+            return response(request, 406, headers=[("Accept", self._package.content_type)])
+        if request.expires is not None and 0 < request.expires < MIN_EXPIRES_S:
+            return response(request, 423, headers=[("Min-Expires", str(MIN_EXPIRES_S))])
+        return None
+
+    def _begin(self, request: Request, source: Endpoint, resource: str, contact: Address, expires: int) -> Response:
+        tag = new_tag()
+        dialog = Dialog.from_request(request, tag, contact)
+        target = Endpoint.of_uri(dialog.next_hop()) if dialog.route_set else source
+        event = request.get("Event") or self._package.name
+        made = _Subscription[State](resource, dialog, target, event, time.monotonic() + expires)
+        if expires == 0:  # asks once (RFC 6665 section 4.4.3)
+            made.end("timeout")
+        self._subscriptions[dialog.id] = made
+        task = asyncio.get_running_loop().create_task(self._serve(made))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return response(request, 200, to_tag=tag, contact=contact, headers=_expires(expires))
+
+    def _refresh(self, known: _Subscription[State], request: Request, expires: int) -> Response:
+        if not known.dialog.in_order(request):
+            return response(request, 500, "CSeq Out Of Order")
+        known.dialog.refresh(request)
+        known.expires_at = time.monotonic() + expires
+        known.told = None
+        if expires == 0:
+            known.end("timeout")
+        known.due.set()
+        return response(request, 200, contact=known.dialog.contact, headers=_expires(expires))
+
+    async def _serve(self, subscription: _Subscription[State]) -> None:
+        """Tell one subscriber, until it or the resource is gone."""
+        try:
+            while await self._notify(subscription):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._pace_s):
+                        await subscription.over.wait()
+                await self._until_due(subscription)
+        except SipError as error:
+            log.info("a subscriber is gone: %s", error)
+        finally:
+            self._subscriptions.pop(subscription.dialog.id, None)
+
+    async def _until_due(self, subscription: _Subscription[State]) -> None:
+        while not subscription.due.is_set():
+            try:
+                async with asyncio.timeout(max(0.0, subscription.expires_at - time.monotonic())):
+                    await subscription.due.wait()
+            except TimeoutError:
+                if subscription.expires_at <= time.monotonic():
+                    subscription.end("timeout")
+
+    async def _notify(self, subscription: _Subscription[State]) -> bool:
+        """Send what is new, if anything is; whether the subscription goes on."""
+        subscription.due.clear()
+        state = self._package.state(subscription.resource)
+        if state is None:
+            subscription.end("noresource")
+        reason, document = subscription.reason, None
+        if state is not None:
+            document = self._package.document(state, subscription.told, subscription.version + 1)
+        if document is None and not reason:
+            return True
+        if document is not None:
+            subscription.version, subscription.told = subscription.version + 1, state
+        answer = await self._sender.request(self._request(subscription, reason, document or b""), subscription.target)
+        return not reason and answer.status < 300
+
+    def _request(self, subscription: _Subscription[State], reason: str, document: bytes) -> Request:
+        left = max(0, round(subscription.expires_at - time.monotonic()))
+        state = f"terminated;reason={reason}" if reason else f"active;expires={left}"
+        return subscription.dialog.request(
+            "NOTIFY",
+            headers=[("Event", subscription.event), ("Subscription-State", state)],
+            content_type=self._package.content_type if document else None,
+            body=document,
+        )
+
+
+def _expires(seconds: int) -> Headers:
+    return [("Expires", str(seconds))]

@@ -1,0 +1,128 @@
+"""Placing a call (RFC 3261 section 13.2): the INVITE, its challenges, and the call that comes of it."""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from softphone.errors import CallRefused
+from softphone.sip.auth import Credentials
+from softphone.sip.call import Call
+from softphone.sip.dialog import SERVER_CSEQ, Dialog
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.exchange import CHALLENGES, authorised
+from softphone.sip.fields import Address
+from softphone.sip.invitation import Invitation, Progress
+from softphone.sip.message import Headers, Request, Response, new_tag, request
+from softphone.sip.methods import ALLOW_HEADERS
+from softphone.sip.uri import Uri
+from softphone.sip.usage import SDP
+from softphone.sip.wire import Wire
+
+__all__ = ["Plan", "place"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a call is to be: where to, as whom, with what.
+
+    ``route`` is a URI that the INVITE is sent through; ``target`` a flow that it is sent by, whatever its URIs say.
+    """
+
+    uri: Uri
+    sdp: str
+    from_: Address
+    contact: Address
+    credentials: Credentials | None = None
+    headers: Headers = ()
+    route: Uri | None = None
+    target: Endpoint | None = None
+    on_progress: Progress | None = None
+
+    def request(self) -> Request:
+        """Make the first INVITE."""
+        return request(
+            "INVITE",
+            self.uri,
+            from_=self.from_.with_tag(new_tag()),
+            to=Address(self.uri),
+            call_id=secrets.token_hex(12),
+            cseq=SERVER_CSEQ,
+            contact=self.contact,
+            routes=[Address(_loose(self.route))] if self.route else [],
+            headers=[*ALLOW_HEADERS, *self.headers],
+            content_type=SDP,
+            body=self.sdp,
+        )
+
+    def endpoint(self) -> Endpoint:
+        """Where the INVITE is sent."""
+        return self.target or Endpoint.of_uri(self.route or self.uri)
+
+    def router(self, dialog: Dialog) -> Endpoint:
+        """Where the requests of the dialog are sent."""
+        return self.target if self.target and not dialog.route_set else Endpoint.of_uri(dialog.next_hop())
+
+
+def _loose(route: Uri) -> Uri:
+    """Return the URI of a proxy as a loose route, which every proxy of today is (RFC 3261 section 19.1.1)."""
+    return route if "lr" in route.params else replace(route, params={**route.params, "lr": None}, text="")
+
+
+async def place(wire: Wire, plan: Plan) -> Call:
+    """Place the call; returns when it is answered, the ACK sent. Cancelling the task cancels the call.
+
+    Raises
+    ------
+    CallRefused
+        A final response of 300 or above.
+    SipTimeout, SipNetworkError
+        None came.
+    """
+    return await _Placing(wire, plan).run()
+
+
+class _Placing:
+    """A call on its way: one INVITE after the other, until one is answered without a challenge."""
+
+    def __init__(self, wire: Wire, plan: Plan) -> None:
+        self._wire = wire
+        self._plan = plan
+        self._invite = plan.request()
+        self._target = plan.endpoint()
+        self._call: Call | None = None
+
+    async def run(self) -> Call:
+        self._target = await self._wire.resolve(self._target)
+        for _ in range(CHALLENGES):
+            answer = await self._send().response()
+            if self._call is not None:
+                return self._call
+            retry = authorised(self._invite, answer, self._plan.credentials, self._next_number)
+            if retry is None:
+                break
+            self._invite = retry
+        raise CallRefused(answer.status, answer.reason)
+
+    def _send(self) -> Invitation:
+        return Invitation(
+            self._wire,
+            self._invite,
+            self._target,
+            self._plan.router,
+            on_progress=self._plan.on_progress,
+            on_answered=self._answered,
+        )
+
+    def _next_number(self) -> int:
+        return self._invite.cseq.number + 1
+
+    def _answered(self, dialog: Dialog, answer: Response) -> None:
+        self._call = Call.outgoing(
+            self._wire,
+            dialog,
+            self._invite,
+            answer,
+            self._target,
+            flow=self._plan.target,
+            credentials=self._plan.credentials,
+        )
+        self._wire.enter(self._call)

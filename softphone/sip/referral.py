@@ -1,0 +1,79 @@
+"""REFER within a call (RFC 3515): the peer asks us to call somebody, and is told what became of it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from softphone.errors import BadMessage, CallRefused, SipError
+from softphone.sip.fields import Address
+from softphone.sip.message import Headers, Request, Response, response
+from softphone.sip.phrases import PHRASES
+
+if TYPE_CHECKING:
+    from softphone.sip.usage import Usage
+
+__all__ = ["OnRefer", "accept", "referred"]
+
+log = logging.getLogger(__name__)
+
+OnRefer = Callable[[Address], Awaitable[object]]
+
+SIPFRAG = "message/sipfrag;version=2.0"
+
+# As long as somebody may be rung (RFC 3515 section 2.4.4: the subscription ends with the final NOTIFY).
+EXPIRES_S = 180
+
+
+def accept(request: Request) -> Response:
+    """Answer a REFER at once: 202, or 400 when it does not say whom to call (RFC 3515 section 2.4.2)."""
+    if _target(request) is None:
+        return response(request, 400, "Bad Refer-To")
+    return response(request, 202, headers=[("Refer-Sub", "false")] if _silent(request) else [])
+
+
+async def referred(call: "Usage", request: Request, on_refer: OnRefer) -> None:
+    """Do what an accepted REFER asks for, and tell the peer: first that it is tried, then how it ended."""
+    target = _target(request)
+    if target is None:
+        return
+    silent = _silent(request)
+    try:
+        if not silent:
+            await _notify(call, request, 100, f"active;expires={EXPIRES_S}")
+        status = await _status(on_refer, target)
+        if not silent:
+            await _notify(call, request, status, "terminated;reason=noresource")
+    except SipError as error:
+        log.info("who sent the REFER is gone: %s", error)
+
+
+async def _status(on_refer: OnRefer, target: Address) -> int:
+    try:
+        await on_refer(target)
+    except CallRefused as refusal:
+        return refusal.status
+    except Exception:
+        log.exception("a REFER could not be carried out")
+        return 500
+    return 200
+
+
+async def _notify(call: "Usage", request: Request, status: int, state: str) -> None:
+    headers: Headers = [("Event", f"refer;id={request.cseq.number}"), ("Subscription-State", state)]
+    await call.request(
+        "NOTIFY", headers=headers, content_type=SIPFRAG, body=f"SIP/2.0 {status} {PHRASES.get(status, 'Unknown')}\r\n"
+    )
+
+
+def _silent(request: Request) -> bool:
+    """Whether the peer does not want to be told (RFC 4488)."""
+    return (request.get("Refer-Sub") or "").strip().lower() == "false"
+
+
+def _target(request: Request) -> Address | None:
+    """Whom the peer wants to be called; None without exactly one Refer-To that can be read."""
+    values = request.get_all("Refer-To")
+    try:
+        return Address.parse(values[0]) if len(values) == 1 else None
+    except BadMessage:
+        return None

@@ -1,0 +1,280 @@
+"""A SIP node: places calls, registers, and says which part of it an incoming request belongs to."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from softphone.errors import CallEnded, SipTimeout
+from softphone.sip.auth import Credentials
+from softphone.sip.call import Call
+from softphone.sip.driver import Driver, StackSettings, TransportMaker
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.events import CancelReceived
+from softphone.sip.exchange import ask
+from softphone.sip.fields import Address
+from softphone.sip.invitation import Progress
+from softphone.sip.message import Headers, Request, Response, response
+from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
+from softphone.sip.outgoing import Plan, place
+from softphone.sip.registration import Registration
+from softphone.sip.transport import Transport
+from softphone.sip.uri import Uri
+from softphone.sip.usage import Usage
+
+__all__ = ["Stack", "StackSettings"]
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = "5"
+
+OnInvite = Callable[[Call], Awaitable[None]]
+OnRequest = Callable[[Request, Endpoint], Awaitable[Response | None]]
+
+
+class Stack:
+    """A SIP node on one UDP and TCP port.
+
+    Parameters
+    ----------
+    on_invite
+        Awaited with each new incoming call; an exception refuses it with 500.
+    on_request
+        Awaited with each other request outside calls and where it came from; returns the response, or None for what
+        the stack answers itself: OPTIONS with 200, anything else with 405.
+    transport
+        What carries the messages: makes a `Carrier` of the two callbacks.
+
+    Attributes
+    ----------
+    overloaded
+        While True, new calls are refused with 503 and Retry-After.
+    """
+
+    def __init__(
+        self,
+        settings: StackSettings,
+        *,
+        on_invite: OnInvite | None = None,
+        on_request: OnRequest | None = None,
+        transport: TransportMaker = Transport,
+    ) -> None:
+        self.settings = settings
+        self.on_invite = on_invite
+        self.on_request = on_request
+        self.overloaded = False
+        self.host = settings.host
+        self.port = settings.port
+        self._driver = Driver(settings, self._request, self._cancelled, transport)
+        self._pending = 0
+        self._refused = 0
+
+    # --- its life
+
+    async def start(self) -> None:
+        """Listen; ``host`` and ``port`` then say where.
+
+        Raises
+        ------
+        OSError
+            The port is in use; the message names it.
+        """
+        await self._driver.start()
+        self.host, self.port = self._driver.host, self._driver.port
+
+    async def stop(self) -> None:
+        """Close everything; calls that are still up are forgotten, not hung up."""
+        await self._driver.stop()
+
+    @property
+    def calls(self) -> list[Usage]:
+        """The calls there are, ringing ones included."""
+        return self._driver.directory.calls()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What passed, and what could not: for the metrics."""
+        counts = self._driver.counters()
+        return counts | {"refused": counts["refused"] + self._refused}
+
+    # --- what its user asks for
+
+    async def invite(
+        self,
+        uri: str,
+        sdp: str,
+        *,
+        from_uri: str,
+        credentials: Credentials | None = None,
+        headers: Headers = (),
+        route: str | None = None,
+        target: Endpoint | None = None,
+        on_progress: Progress | None = None,
+        timeout_s: float | None = None,
+    ) -> Call:
+        """Place a call; returns when it is answered and the ACK sent. Cancelling the task sends CANCEL.
+
+        Parameters
+        ----------
+        from_uri
+            A URI, or a whole From value with display name.
+        route
+            URI of a proxy to send it through.
+        target
+            The flow to send it by, such as the one a telephone registered over; when its connection is closed, `uri`
+            says where the telephone may still be.
+
+        Raises
+        ------
+        CallRefused
+            A final response of 300 or above.
+        SipTimeout
+            Nobody answered within `timeout_s`.
+        SipNetworkError
+            It could not be sent.
+        BadMessage
+            A URI is none.
+        """
+        from_ = Address.parse(from_uri)
+        if target is not None and not self._driver.is_open(target):
+            target = None
+        plan = Plan(
+            uri=Uri.parse(uri),
+            sdp=sdp,
+            from_=from_,
+            contact=self.contact(from_.uri.user, (target or Endpoint.of_uri(Uri.parse(route or uri))).transport),
+            credentials=credentials,
+            headers=headers,
+            route=Uri.parse(route) if route else None,
+            target=target,
+            on_progress=on_progress,
+        )
+        try:
+            async with asyncio.timeout(timeout_s or self.settings.invite_timeout_s):
+                return await place(self._driver, plan)
+        except TimeoutError as error:
+            raise SipTimeout(f"INVITE {uri}: not answered in time") from error
+
+    async def request(
+        self, request: Request, target: Endpoint | None = None, credentials: Credentials | None = None
+    ) -> Response:
+        """Send a request outside any dialog, answer what challenges come, and wait for the final response.
+
+        Raises
+        ------
+        SipTimeout, SipNetworkError
+            There was none.
+        """
+        routes = request.routes
+        return await ask(
+            self._driver, request, target or Endpoint.of_uri(routes[0].uri if routes else request.uri), credentials
+        )
+
+    async def register(
+        self,
+        registrar_uri: str,
+        aor: str,
+        contact: str | None = None,
+        credentials: Credentials | None = None,
+        expires: int = 300,
+    ) -> Registration:
+        """Register `aor` and keep it registered (RFC 3261 section 10.2); returns when the registrar has agreed.
+
+        Raises
+        ------
+        CallRefused
+            It has not.
+        SipTimeout, SipNetworkError
+            It did not answer.
+        """
+        registrar = Uri.parse(registrar_uri)
+        address = Address.parse(aor)
+        where = (
+            Address.parse(contact) if contact else self.contact(address.uri.user, Endpoint.of_uri(registrar).transport)
+        )
+        registration = Registration(self._driver, registrar, address, where, credentials, expires)
+        await registration.start()
+        return registration
+
+    def contact(self, user: str | None, transport: str = "udp") -> Address:
+        """Our Contact for a user name."""
+        params = {"transport": "tcp"} if transport == "tcp" else {}
+        return Address(Uri("sip", self.host, self.port, user, params=params))
+
+    # --- to whom a request belongs
+
+    def _request(self, key: str, request: Request, source: Endpoint) -> None:
+        if refusal := refuse(request):
+            self._driver.respond(key, refusal)
+        elif request.to.tag and request.method != "REGISTER":
+            self._in_dialog(key, request, source)
+        elif request.method == "INVITE":
+            self._new_call(key, request, source)
+        else:
+            self._other(key, request, source)
+
+    def _in_dialog(self, key: str, request: Request, source: Endpoint) -> None:
+        call = self._driver.directory.find(request)
+        if call is None and request.method not in SUBSCRIPTION:
+            self._driver.respond(key, response(request, 481))
+        elif call is None or not call.receive(key, request):
+            self._other(key, request, source)
+
+    def _new_call(self, key: str, request: Request, source: Endpoint) -> None:
+        if self._driver.directory.is_merged(request):
+            self._driver.respond(key, response(request, 482))
+        elif self.on_invite is None:
+            self._driver.respond(key, response(request, 480))
+        elif self._is_busy(key, request):
+            return
+        else:
+            self._driver.respond(key, response(request, 100))
+            call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
+            self._driver.directory.enter(call, key)
+            self._pending += 1
+            self._driver.spawn(self._hand_over(call, self.on_invite))
+
+    async def _hand_over(self, call: Call, on_invite: OnInvite) -> None:
+        try:
+            await on_invite(call)
+        except CallEnded:
+            pass
+        except Exception:
+            log.exception("an incoming call could not be handled")
+            call.reject(500)
+        finally:
+            self._pending -= 1
+
+    def _other(self, key: str, request: Request, source: Endpoint) -> None:
+        if self.on_request is None or request.method in ("BYE", "UPDATE", "INFO"):
+            self._driver.respond(key, default_answer(request))
+        elif not self._is_busy(key, request):
+            self._pending += 1
+            self._driver.spawn(self._answer(key, request, source, self.on_request))
+
+    async def _answer(self, key: str, request: Request, source: Endpoint, on_request: OnRequest) -> None:
+        try:
+            answer = await on_request(request, source)
+        except Exception:
+            log.exception("a request could not be handled: %s", request)
+            answer = response(request, 500)
+        finally:
+            self._pending -= 1
+        self._driver.respond(key, answer or default_answer(request))
+
+    def _is_busy(self, key: str, request: Request) -> bool:
+        """Refuse a request that we have no time for (RFC 3261 section 21.5.4)."""
+        busy = self._pending >= self.settings.max_pending or (self.overloaded and request.method == "INVITE")
+        if busy:
+            self._refused += 1
+            self._driver.respond(key, response(request, 503, headers=[("Retry-After", RETRY_AFTER_S)]))
+        return busy
+
+    def _cancelled(self, event: CancelReceived) -> None:
+        if event.invite is None:
+            self._driver.respond(event.key, response(event.request, 481))
+            return
+        call = self._driver.directory.by_key(event.invite)
+        tag = call.dialog.local.tag if call else None
+        self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
+        if call:
+            call.cancelled()

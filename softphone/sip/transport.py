@@ -1,0 +1,260 @@
+"""UDP and TCP by asyncio (RFC 3261 section 18): the only place of the signalling that has sockets."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+import structlog
+
+from softphone.errors import SipNetworkError
+from softphone.sip.connection import Connection, Limits
+from softphone.sip.endpoint import Endpoint, Send
+
+__all__ = ["Limits", "Transport", "TransportCounters"]
+
+_log = structlog.get_logger(__name__)
+
+# A burst of 1,000 INVITEs of 1.5 kB has room while the loop is busy elsewhere.
+UDP_BUFFER = 4 << 20
+# Tries to find a port that is free for UDP and TCP alike, when any port will do.
+PORT_TRIES = 20
+
+
+@dataclass(slots=True)
+class TransportCounters:
+    """What went wrong below the messages."""
+
+    unsent: int = 0
+    """Messages that could not be sent."""
+    refused: int = 0
+    """Connections closed because there were too many."""
+    faults: int = 0
+    """Messages whose handling raised: a fault of ours, logged."""
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """The UDP socket; what ICMP says of peers that are gone is not news of this socket."""
+
+    def __init__(self, transport: "Transport") -> None:
+        self._owner = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        # Keep-alives of clients behind NAT: line ends or zeros, to which no answer is expected.
+        if data.strip(b"\r\n\0"):
+            self._owner.arrived(data, Endpoint("udp", addr[0], addr[1]))
+
+
+class Transport:
+    """Sockets of one node: what comes goes to `receive`, what cannot go is told to `failed`.
+
+    Parameters
+    ----------
+    receive
+        Called with each message and where it came from.
+    failed
+        Called later, never from within `send`, with what could not be sent.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[bytes, Endpoint], None],
+        failed: Callable[[Send], None],
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.counters = TransportCounters()
+        self.host = ""
+        self.port = 0
+        self._receive = receive
+        self._failed = failed
+        self._udp: asyncio.DatagramTransport | None = None
+        self._server: asyncio.Server | None = None
+        self._numbers = count(1)
+        self._connections: dict[int, Connection] = {}
+        self._by_peer: dict[tuple[str, int], Connection] = {}
+        self._waiting: dict[tuple[str, int], list[Send]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        """Open TCP connections."""
+        return len(self._connections)
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True) -> None:
+        """Listen by UDP, and by TCP on the same port; port 0 finds one that is free for both.
+
+        Raises
+        ------
+        OSError
+            The port is in use, or the address is not ours; the message names both.
+        """
+        for tries_left in reversed(range(PORT_TRIES if port == 0 else 1)):
+            try:
+                await self._listen(host, port, tcp)
+                return
+            except OSError as error:
+                await self.stop()
+                if not tries_left:
+                    raise OSError(error.errno, f"cannot listen for SIP on {host}:{port}: {error.strerror}") from error
+
+    async def _listen(self, host: str, port: int, tcp: bool) -> None:
+        loop = asyncio.get_running_loop()
+        udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(host, port))
+        self._udp = udp
+        self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER)
+        self.host, self.port = udp.get_extra_info("sockname")[:2]
+        if tcp:
+            self._server = await loop.create_server(self._new_connection, host, self.port)
+
+    async def stop(self) -> None:
+        """Close everything; what is still waiting to be sent is dropped."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in list(self._connections.values()):
+            connection.close()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+        if self._udp is not None:
+            self._udp.close()
+        self._sweeper = self._server = self._udp = None
+        await asyncio.sleep(0)
+
+    # Out.
+
+    def send(self, send: Send) -> None:
+        """Send a message; of a failure `failed` is told."""
+        if send.target.transport == "udp":
+            self._send_datagram(send)
+        else:
+            self._send_stream(send)
+
+    def _send_datagram(self, send: Send) -> None:
+        if self._udp is None or not _is_address(send.target.host):
+            self._give_up(send)
+            return
+        try:
+            self._udp.sendto(send.data, (send.target.host, send.target.port))
+        except OSError:
+            self._give_up(send)
+
+    def _send_stream(self, send: Send) -> None:
+        """Send by the connection it belongs to, by one to the same address, or by a new one."""
+        address = (send.target.host, send.target.port)
+        for connection in (self._connections.get(send.target.connection or 0), self._by_peer.get(address)):
+            if connection is not None and connection.send(send):
+                return
+        if address in self._waiting:
+            self._wait(address, send)
+        elif len(self._connections) + len(self._waiting) >= self.limits.connections:
+            self._give_up(send)
+        else:
+            self._waiting[address] = [send]
+            task = asyncio.get_running_loop().create_task(self._open(address))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _wait(self, address: tuple[str, int], send: Send) -> None:
+        if len(self._waiting[address]) < self.limits.waiting:
+            self._waiting[address].append(send)
+        else:
+            self._give_up(send)
+
+    async def _open(self, address: tuple[str, int]) -> None:
+        connection: Connection | None = None
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(self.limits.connect_s):
+                loop = asyncio.get_running_loop()
+                _, connection = await loop.create_connection(self._new_connection, *address)
+        for send in self._waiting.pop(address):
+            if connection is None or not connection.send(send):
+                self._give_up(send)
+
+    def _give_up(self, send: Send) -> None:
+        self.counters.unsent += 1
+        asyncio.get_running_loop().call_soon(self._failed, send)
+
+    async def resolve(self, target: Endpoint) -> Endpoint:
+        """Look a host name up, once; an address comes back as it is.
+
+        Raises
+        ------
+        SipNetworkError
+            The name is not known.
+        """
+        if _is_address(target.host):
+            return target
+        kind = socket.SOCK_DGRAM if target.transport == "udp" else socket.SOCK_STREAM
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(target.host, target.port, family=family, type=kind)
+        except OSError as error:
+            raise SipNetworkError(f"cannot resolve {target.host!r}: {error.strerror}") from error
+        return Endpoint(target.transport, str(found[0][4][0]), target.port)
+
+    def is_open(self, target: Endpoint) -> bool:
+        """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
+        return target.connection is None or target.connection in self._connections
+
+    # In; the face that a Connection sees.
+
+    def arrived(self, data: bytes, source: Endpoint) -> None:
+        """Hand a message on; whatever its handling raises costs this message and no other."""
+        try:
+            self._receive(data, source)
+        except Exception:
+            self.counters.faults += 1
+            _log.exception("sip.fault", source=f"{source.transport}:{source.host}:{source.port}")
+
+    def opened(self, connection: Connection) -> bool:
+        """Take a connection in, unless there are too many."""
+        if len(self._connections) >= self.limits.connections:
+            self.counters.refused += 1
+            return False
+        self._connections[connection.number] = connection
+        self._by_peer[connection.peer] = connection
+        if self._sweeper is None:
+            self._sweep_later()
+        return True
+
+    def closed(self, connection: Connection, unanswered: list[Send]) -> None:
+        """Forget a connection; the requests that went by it may have been lost."""
+        self._connections.pop(connection.number, None)
+        if self._by_peer.get(connection.peer) is connection:
+            del self._by_peer[connection.peer]
+        for send in unanswered:
+            self._failed(send)
+
+    def _new_connection(self) -> Connection:
+        return Connection(self, next(self._numbers))
+
+    def _sweep_later(self) -> None:
+        every = min(self.limits.idle_s, self.limits.partial_s) / 4
+        self._sweeper = asyncio.get_running_loop().call_later(every, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what is overdue; without connections there is no timer."""
+        self._sweeper = None
+        now = asyncio.get_running_loop().time()
+        for connection in list(self._connections.values()):
+            if connection.overdue(now):
+                connection.close()
+        if self._connections:
+            self._sweep_later()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

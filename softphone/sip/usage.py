@@ -1,0 +1,381 @@
+"""An INVITE usage of a dialog (RFC 5057): what a call is once it stands, whoever began it.
+
+Offers travel both ways and may cross (RFC 3261 section 14): ours are sent one at a time and again after a glare; the
+peer's are refused while one of ours, or an earlier one of its own, is open.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from softphone.errors import CallEnded, CallRefused, SdpError, SipError
+from softphone.sip.acceptance import Acceptance
+from softphone.sip.auth import Credentials
+from softphone.sip.dialog import Dialog
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.exchange import CHALLENGES, ask, authorised
+from softphone.sip.invitation import Invitation
+from softphone.sip.message import Headers, Request, Response, response
+from softphone.sip.methods import METHODS
+from softphone.sip.referral import OnRefer, accept, referred
+from softphone.sip.wire import Wire
+
+__all__ = ["CallState", "Usage"]
+
+log = logging.getLogger(__name__)
+
+SDP = "application/sdp"
+
+GLARES = 5
+"""How often an offer is sent again after 491; with random waits, two or three are enough."""
+
+GONE = (408, 481)
+"""Answers within a dialog that say: there is no such dialog any more (RFC 3261 section 12.2.1.2)."""
+
+
+class CallState(Enum):
+    """Where a call stands."""
+
+    EARLY = "early"
+    ANSWERED = "answered"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+@dataclass
+class Unacknowledged:
+    """A 2xx of ours that waits for its ACK."""
+
+    key: str
+    response: Response
+    times: Acceptance
+    done: "asyncio.Future[bool]"
+    timer: asyncio.TimerHandle | None = None
+    offered: bool = False
+
+
+class Usage:
+    """A call within its dialog: hang up, offers, other requests; both directions alike.
+
+    Attributes
+    ----------
+    on_ended
+        Called exactly once when the call ends, whoever ended it, with the reason: ``bye`` (by the peer), ``hangup``
+        (by us), ``cancelled``, ``rejected`` (by us), ``no-ack``, ``gone`` (the peer does not know the dialog).
+    on_reinvite
+        Awaited with the peer's new offer, or None if it wants ours; returns the answer (or our offer). May raise
+        CallRefused to decline; an SdpError declines with 488.
+    on_answer
+        Called with the peer's answer to an offer that we made in response to its re-INVITE.
+    on_info
+        Called with content type and body of each INFO.
+    on_refer
+        Awaited with whom the peer wants to be called; the peer is told that it went well, or the status of a
+        CallRefused. While it is None, REFER is not among the methods we allow.
+    """
+
+    def __init__(self, wire: Wire, dialog: Dialog, flow: Endpoint | None, credentials: Credentials | None) -> None:
+        self._wire = wire
+        self.dialog = dialog
+        self._flow = flow
+        self._credentials = credentials
+        self.state = CallState.EARLY
+        self.remote_sdp: str | None = None
+        self.local_sdp: str | None = None
+        self._on_ended: Callable[[str], object] | None = None
+        self._reason = ""
+        self.on_reinvite: Callable[[str | None], Awaitable[str]] | None = None
+        self.on_answer: Callable[[str], object] | None = None
+        self.on_info: Callable[[str, bytes], object] | None = None
+        self.on_refer: OnRefer | None = None
+        self.on_closed: Callable[[], None] | None = None
+        self._unacknowledged: dict[int, Unacknowledged] = {}
+        self._offering = asyncio.Lock()
+        self._offer_is_open = False
+        self._answered = asyncio.Event()
+        self._answered.set()
+        self._owns_call_id = True
+
+    @property
+    def on_ended(self) -> Callable[[str], object] | None:
+        """Who is told of the end; set after it, it is told soon."""
+        return self._on_ended
+
+    @on_ended.setter
+    def on_ended(self, told: Callable[[str], object] | None) -> None:
+        late = self._on_ended is None and told is not None and self.state is CallState.ENDED
+        self._on_ended = told
+        if late and told is not None:
+            asyncio.get_running_loop().call_soon(told, self._reason)
+
+    @property
+    def allowed(self) -> Headers:
+        """The methods that the peer may use in this call, as a header."""
+        return [("Allow", ", ".join((*METHODS, "REFER") if self.on_refer is not None else METHODS))]
+
+    # --- what we do
+
+    async def bye(self, headers: Headers = ()) -> None:
+        """Hang up (RFC 3261 section 15.1.1); returns when the peer has answered or is known not to."""
+        if self.state is CallState.ENDED:
+            return
+        request = self.dialog.request("BYE", headers=headers)
+        self._end("hangup", closing=False)
+        try:
+            await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
+        except SipError as error:
+            log.info("nobody answered the BYE: %s", error)
+        finally:
+            self._close()
+
+    async def reinvite(self, sdp: str) -> str:
+        """Offer anew (RFC 3261 section 14.1); returns the peer's answer.
+
+        Raises
+        ------
+        CallRefused
+            The peer keeps to what was agreed before.
+        CallEnded
+            The call is or was over.
+        SipTimeout, SipNetworkError
+            No answer; the call has ended.
+        """
+        async with self._offering:
+            for _ in range(GLARES):
+                await self._answered.wait()
+                self._offer_is_open = True
+                try:
+                    answer = await self._offer(sdp)
+                finally:
+                    self._offer_is_open = False
+                if answer.status != 491:
+                    break
+                await asyncio.sleep(self._glare_delay())
+        if answer.status >= 300:
+            raise CallRefused(answer.status, answer.reason)
+        self.local_sdp = sdp
+        self.remote_sdp = answer.body.decode("utf-8", "replace")
+        return self.remote_sdp
+
+    async def request(
+        self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
+    ) -> Response:
+        """Send any other request within the call; returns the final response.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        SipTimeout, SipNetworkError
+            No answer; the call has ended.
+        """
+        self._check_alive()
+        request = self.dialog.request(method, headers=headers, content_type=content_type, body=body)
+        try:
+            answer = await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
+        except SipError:
+            self._end("gone")
+            raise
+        if answer.status in GONE:
+            self._end("gone")
+        return answer
+
+    async def info(self, content_type: str, body: bytes | str) -> int:
+        """Send an INFO (RFC 6086); returns the status of the answer. Raises as :meth:`request`."""
+        return (await self.request("INFO", content_type=content_type, body=body)).status
+
+    async def _offer(self, sdp: str) -> Response:
+        self._check_alive()
+        request = self.dialog.request("INVITE", headers=self.allowed, content_type=SDP, body=sdp)
+        try:
+            target = await self._wire.resolve(self._target())
+            for _ in range(CHALLENGES):
+                invitation = Invitation(self._wire, request, target, self._target_of, known=self.dialog)
+                answer = await invitation.response()
+                retry = authorised(request, answer, self._credentials, self.dialog.next_number)
+                if retry is None:
+                    break
+                request = retry
+        except SipError:
+            await self.bye()
+            raise
+        if answer.status in GONE:
+            self._end("gone")
+        return answer
+
+    def _glare_delay(self) -> float:
+        """Seconds until an offer is tried again (RFC 3261 section 14.1), in steps of 10 ms."""
+        return random.randint(210, 400) / 100 if self._owns_call_id else random.randint(0, 200) / 100
+
+    def _check_alive(self) -> None:
+        if self.state is CallState.ENDED:
+            raise CallEnded("the call is over")
+
+    def _target(self) -> Endpoint:
+        return self._target_of(self.dialog)
+
+    def _target_of(self, dialog: Dialog) -> Endpoint:
+        """Where our requests go: the flow that the peer came by unless a proxy stays in the path."""
+        if self._flow is not None and not dialog.route_set:
+            return self._flow
+        return Endpoint.of_uri(dialog.next_hop())
+
+    # --- what the peer does
+
+    def receive(self, key: str, request: Request) -> bool:
+        """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
+        handlers = {
+            "BYE": self._on_bye,
+            "INVITE": self._on_invite,
+            "UPDATE": self._on_update,
+            "INFO": self._on_info,
+        }
+        if self.on_refer is not None:
+            handlers["REFER"] = self._on_refer
+        handler = handlers.get(request.method)
+        if not self.dialog.in_order(request):
+            self._wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=_retry_after()))
+            return True
+        if handler is None:
+            return False
+        handler(key, request)
+        return True
+
+    def acknowledged(self, ack: Request) -> None:
+        """Take the ACK for a 2xx: found by its CSeq number, whatever its To tag or branch."""
+        waiting = self._unacknowledged.pop(ack.cseq.number, None)
+        if waiting is None:
+            return
+        answer = ack.body.decode("utf-8", "replace") if waiting.offered and ack.body else None
+        self.remote_sdp = answer or self.remote_sdp
+        self._settle(waiting, True)
+        if self.state is CallState.ANSWERED:
+            self.state = CallState.CONFIRMED
+        elif answer is not None and self.on_answer is not None:
+            self.on_answer(answer)
+
+    def _on_bye(self, key: str, request: Request) -> None:
+        self._wire.respond(key, response(request, 200))
+        self._end("bye")
+
+    def _on_info(self, key: str, request: Request) -> None:
+        self._wire.respond(key, response(request, 200))
+        if self.on_info is not None:
+            self.on_info(request.get("Content-Type") or "", request.body)
+
+    def _on_refer(self, key: str, request: Request) -> None:
+        answer = accept(request)
+        self._wire.respond(key, answer)
+        if answer.status == 202 and self.on_refer is not None:
+            self._wire.spawn(referred(self, request, self.on_refer))
+
+    def _on_update(self, key: str, request: Request) -> None:
+        if request.body:
+            self._on_invite(key, request)
+            return
+        self.dialog.refresh(request)
+        self._wire.respond(key, response(request, 200, contact=self.dialog.contact))
+
+    def _on_invite(self, key: str, request: Request) -> None:
+        if self._offer_is_open:
+            self._wire.respond(key, response(request, 491))
+        elif not self._answered.is_set() or self.state is CallState.EARLY:
+            self._wire.respond(key, response(request, 500, headers=_retry_after()))
+        elif self.state is CallState.ENDED:
+            self._wire.respond(key, response(request, 481))
+        else:
+            self._answered.clear()
+            self._wire.spawn(self._answer_offer(key, request))
+
+    async def _answer_offer(self, key: str, request: Request) -> None:
+        offer = request.body.decode("utf-8", "replace") if request.body else None
+        try:
+            reply = await self._decide(offer)
+        except CallRefused as refusal:
+            self._wire.respond(key, response(request, refusal.status, refusal.reason or None))
+        except Exception:
+            log.exception("a new offer could not be answered")
+            self._wire.respond(key, response(request, 500))
+        else:
+            self._agree(key, request, offer, reply)
+        finally:
+            self._answered.set()
+
+    async def _decide(self, offer: str | None) -> str:
+        if self.on_reinvite is None:
+            raise CallRefused(488, "Not Acceptable Here")
+        try:
+            return await self.on_reinvite(offer)
+        except SdpError as error:
+            raise CallRefused(488, "Not Acceptable Here") from error
+
+    def _agree(self, key: str, request: Request, offer: str | None, reply: str) -> None:
+        self.dialog.refresh(request)
+        self.local_sdp = reply
+        if offer is not None:
+            self.remote_sdp = offer
+        ok = response(request, 200, contact=self.dialog.contact, headers=self.allowed, content_type=SDP, body=reply)
+        if request.method == "UPDATE":
+            self._wire.respond(key, ok)
+        else:
+            self._accept(key, ok, offered=offer is None)
+
+    # --- a 2xx until its ACK, and the end
+
+    def _accept(self, key: str, ok: Response, *, offered: bool) -> "asyncio.Future[bool]":
+        """Send a 2xx until it is acknowledged; the future says whether it was."""
+        loop = asyncio.get_running_loop()
+        waiting = Unacknowledged(key, ok, Acceptance(self._wire.timers, loop.time()), loop.create_future())
+        waiting.offered = offered
+        self._unacknowledged[ok.cseq.number] = waiting
+        self._wire.respond(key, ok)
+        waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
+        return waiting.done
+
+    def _repeat(self, waiting: Unacknowledged) -> None:
+        loop = asyncio.get_running_loop()
+        if waiting.times.expire(loop.time()):
+            self._wire.respond(waiting.key, waiting.response)
+            waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
+            return
+        self._wire.spawn(self._not_acknowledged())
+
+    async def _not_acknowledged(self) -> None:
+        """End the session for want of an ACK (RFC 3261 section 13.3.1.4): with BYE."""
+        request = self.dialog.request("BYE")
+        self._end("no-ack")
+        with contextlib.suppress(SipError):
+            await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
+
+    def _settle(self, waiting: Unacknowledged, good: bool) -> None:
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+        if not waiting.done.done():
+            waiting.done.set_result(good)
+
+    def _end(self, reason: str, *, closing: bool = True) -> None:
+        if self.state is CallState.ENDED:
+            return
+        self.state = CallState.ENDED
+        self._reason = reason
+        for waiting in self._unacknowledged.values():
+            self._settle(waiting, False)
+        self._unacknowledged.clear()
+        if closing:
+            self._close()
+        if self._on_ended is not None:
+            self._on_ended(reason)
+
+    def _close(self) -> None:
+        """Let the driver forget the dialog."""
+        if self.on_closed is not None:
+            self.on_closed()
+
+
+def _retry_after() -> Headers:
+    """Between 0 and 10 seconds (RFC 3261 section 14.2)."""
+    return [("Retry-After", str(random.randint(0, 10)))]

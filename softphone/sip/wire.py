@@ -1,0 +1,50 @@
+"""What calls and registrations need of the driver below them, and what it tells them in return."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.machine import Timers
+from softphone.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from softphone.sip.usage import Usage
+
+__all__ = ["Listener", "Wire"]
+
+
+class Listener(Protocol):
+    """Who asked: told what becomes of a request."""
+
+    def on_response(self, response: Response) -> None:
+        """Take a response; of an INVITE every 2xx comes, retransmissions included (RFC 6026)."""
+
+    def on_failure(self, reason: str) -> None:
+        """Take notice that no final response will come: ``timeout`` or ``transport``."""
+
+
+class Wire(Protocol):
+    """The driver, seen from above."""
+
+    timers: Timers
+
+    def send(self, request: Request, target: Endpoint, listener: Listener) -> str:
+        """Send a request in a transaction of its own; returns the transaction's key."""
+
+    async def resolve(self, target: Endpoint) -> Endpoint:
+        """Look a host name up; addresses come back as they are. Raises SipNetworkError."""
+
+    def enter(self, call: "Usage") -> None:
+        """Let the requests of a call's dialog find it, until it closes."""
+
+    def respond(self, key: str, response: Response) -> None:
+        """Answer the request that came with `key`; a 2xx to INVITE may be given again and again."""
+
+    def acknowledge(self, ack: Request, target: Endpoint) -> None:
+        """Send an ACK for a 2xx, once, outside any transaction."""
+
+    def cancel(self, key: str) -> None:
+        """Send the CANCEL for an INVITE; afterwards the transaction is given up when its time is over."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background, until the driver stops."""

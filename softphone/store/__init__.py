@@ -1,0 +1,1 @@
+"""What outlives a process: accounts and their settings, and the history of conferences and calls."""

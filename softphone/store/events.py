@@ -1,0 +1,156 @@
+"""What happens in conferences and calls, as values that are journalled and later written to the database."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from softphone.store.values import CallDirection, ConferenceKind
+
+__all__ = ["Entry", "Event"]
+
+
+class _Event(Struct, frozen=True, tag=True, kw_only=True):
+    at: datetime
+    "UTC."
+
+
+class ConferenceCreated(_Event, frozen=True):
+    """A conference waits for its first party."""
+
+    conference_id: str
+    kind: ConferenceKind
+    owner_id: str | None
+    extension_id: str | None
+
+
+class ConferenceEnded(_Event, frozen=True):
+    """A conference is over, and with it whatever was still open in it."""
+
+    conference_id: str
+    reason: str
+
+
+class Joined(_Event, frozen=True):
+    """A party came."""
+
+    conference_id: str
+    party_id: str
+    number: str
+    name: str
+    extension_id: str | None
+    role: str
+    muted: bool
+
+
+class Left(_Event, frozen=True):
+    """A party went."""
+
+    conference_id: str
+    party_id: str
+    reason: str
+
+
+class Muted(_Event, frozen=True):
+    """A microphone was turned off."""
+
+    conference_id: str
+    party_id: str
+
+
+class Unmuted(_Event, frozen=True):
+    """A microphone was turned on."""
+
+    conference_id: str
+    party_id: str
+
+
+class RecordingStarted(_Event, frozen=True):
+    """Sound begins to be written."""
+
+    recording_id: str
+    conference_id: str
+    party_id: str | None
+    path: str
+
+
+class RecordingPaused(_Event, frozen=True):
+    """Nothing is written for a while."""
+
+    recording_id: str
+
+
+class RecordingResumed(_Event, frozen=True):
+    """It goes on."""
+
+    recording_id: str
+
+
+class RecordingEnded(_Event, frozen=True):
+    """The files are complete."""
+
+    recording_id: str
+    seconds: float
+    reason: str
+    path: str | None
+    tracks: tuple[str, ...]
+
+
+class RecordingDeleted(_Event, frozen=True):
+    """The files are gone."""
+
+    recording_id: str
+
+
+class CallStarted(_Event, frozen=True):
+    """Somebody is being rung."""
+
+    call_id: str
+    session_id: str
+    direction: CallDirection
+    caller: str
+    callee: str
+    extension_id: str | None
+
+
+class CallAnswered(_Event, frozen=True):
+    """Somebody answered."""
+
+    call_id: str
+
+
+class CallEnded(_Event, frozen=True):
+    """A call is over."""
+
+    call_id: str
+    reason: str
+
+
+class Restarted(_Event, frozen=True):
+    """The process that wrote what came before is gone; `at` is its last sign of life."""
+
+
+Event = (
+    ConferenceCreated
+    | ConferenceEnded
+    | Joined
+    | Left
+    | Muted
+    | Unmuted
+    | RecordingStarted
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingEnded
+    | RecordingDeleted
+    | CallStarted
+    | CallAnswered
+    | CallEnded
+    | Restarted
+)
+
+
+class Entry(Struct, frozen=True):
+    """A line of the journal."""
+
+    sequence: int
+    "Counts all events of a journal, without gaps; with the journal's node it names an event for ever."
+    event: Event

@@ -1,0 +1,100 @@
+"""Rows of tables to frozen values and back."""
+
+import base64
+import binascii
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, Table, insert, literal, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from softphone.store.tables import UtcDateTime
+from softphone.store.values import Page
+
+__all__ = ["MAX_PAGE", "page", "put", "read", "values_of"]
+
+# More items are not given at once.
+MAX_PAGE = 1000
+
+T = TypeVar("T")
+
+
+async def read(connection: AsyncConnection, kind: type[T], table: Table, *where: ColumnElement[bool]) -> list[T]:
+    """Read the rows of `table` for which all of `where` holds, as values of the dataclass `kind`."""
+    return await read_as(connection, kind, _select(kind, table).where(*where))
+
+
+async def read_as(connection: AsyncConnection, kind: type[T], query: Select[Any]) -> list[T]:
+    """Read what `query` gives, as values of the dataclass `kind`."""
+    rows = (await connection.execute(query)).mappings()
+    return [kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in rows]
+
+
+def _select(kind: type[Any], table: Table) -> Select[Any]:
+    names = [each.name for each in dataclasses.fields(kind)]
+    return select(*(table.c[name] for name in names if name in table.c))
+
+
+def values_of(value: Any) -> dict[str, Any]:
+    """Give the columns of a value."""
+    return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+
+
+async def put(connection: AsyncConnection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Change the row with `key`, or make it."""
+    where = [table.c[name] == value for name, value in key.items()]
+    changed = await connection.execute(update(table).where(*where).values(**values))
+    if changed.rowcount == 0:
+        await connection.execute(insert(table).values(**key, **values))
+
+
+async def page(
+    connection: AsyncConnection,
+    kind: type[T],
+    table: Table,
+    time: str,
+    where: Sequence[ColumnElement[bool]],
+    after: str | None,
+    limit: int,
+) -> Page[T]:
+    """Read a part of a table, the newest first.
+
+    Parameters
+    ----------
+    connection, kind, table
+        As for `read`; the table has an `id`.
+    time
+        The column that orders it.
+    where
+        What must hold.
+    after
+        `Page.next` of the part before; None: from the newest on. One that makes no sense gives an empty part.
+    limit
+        Items, 1 to `MAX_PAGE`.
+    """
+    limit = max(1, min(limit, MAX_PAGE))
+    order = tuple_(table.c[time], table.c.id)
+    query = _select(kind, table).where(*where).order_by(table.c[time].desc(), table.c.id.desc()).limit(limit + 1)
+    if after is not None:
+        mark = _mark(after)
+        if mark is None:
+            return Page((), None)
+        query = query.where(order < tuple_(literal(mark[0], UtcDateTime), literal(mark[1], table.c.id.type)))
+    items = await read_as(connection, kind, query)
+    more = len(items) > limit
+    return Page(tuple(items[:limit]), _cursor(items[limit - 1], time) if more else None)
+
+
+def _cursor(item: Any, time: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((getattr(item, time), item.id))).decode()
+
+
+def _mark(cursor: str) -> tuple[datetime, str] | None:
+    try:
+        moment, identity = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[datetime, str])
+    except (binascii.Error, ValueError):
+        return None
+    return (moment, identity) if moment.tzinfo is not None and "\0" not in identity else None

@@ -1,0 +1,128 @@
+"""The configuration as the first content of the database.
+
+An extension that the database does not have is taken from the configuration, at every start. One that it has stays as
+it is there: what was changed through the API stands, and `softphone serve` says where the two differ. With
+``store.seed = "always"`` the configuration wins instead. What stands only in the database is never removed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from softphone.config import DEV_PREFIX, Config, ExtensionConfig
+from softphone.errors import ConfigError
+from softphone.store.digest import ALGORITHMS, ha1
+from softphone.store.errors import PropertyError
+from softphone.store.properties import ConferenceProperties
+from softphone.store.values import Account, Credential, Extension
+
+__all__ = ["Seed", "Seedling", "credentials_of", "differences", "published", "seed_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seedling:
+    """An extension with what belongs to it."""
+
+    extension: Extension
+    credentials: tuple[Credential, ...] = ()
+    "Of a user."
+    properties: ConferenceProperties | None = None
+    "Of a conference."
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a configuration says about an account."""
+
+    account: Account
+    realm: str
+    extensions: tuple[Seedling, ...]
+
+
+def seed_of(config: Config) -> Seed:
+    """Read an account out of a configuration that is complete with passwords.
+
+    Raises
+    ------
+    ConfigError
+        The properties of a conference contradict each other, or two numbers differ by leading zeros only; the message
+        names the extension.
+    """
+    account = Account(config.account.id, config.account.main_number)
+    realm = config.sip.domain
+    entries = tuple(_seedling(account.id, realm, entry) for entry in config.extensions)
+    numbers: dict[str, str] = {}
+    for extension in (entry.extension for entry in entries):
+        other = numbers.setdefault(extension.id, extension.number)
+        if other != extension.number:
+            raise ConfigError(f"extension {extension.number!r}: its id would be that of {other!r}")
+    return Seed(account, realm, entries)
+
+
+def _seedling(account_id: str, realm: str, entry: ExtensionConfig) -> Seedling:
+    # The id of an extension is its number behind the account's: unique, and never mistaken for the number itself.
+    identity = f"{account_id}{int(entry.number):05d}"
+    extension = Extension(
+        identity, entry.number, entry.name or entry.number, entry.kind, entry.admin, entry.conferencing
+    )
+    if entry.kind == "user":
+        return Seedling(extension, credentials_of(extension, realm, entry.password))
+    return Seedling(extension, properties=_properties(entry))
+
+
+def _properties(entry: ExtensionConfig) -> ConferenceProperties:
+    try:
+        return ConferenceProperties(
+            announce_caller_name=entry.announce_caller_name,
+            max_members=entry.max_members,
+            pin=entry.pin or None,
+            moderator_pin=entry.moderator_pin or None,
+            mute_non_moderator=entry.mute_non_moderator,
+            record_enabled=entry.record_enabled,
+        )
+    except PropertyError as error:
+        raise ConfigError(f"extension {entry.number}: {error}") from error
+
+
+def credentials_of(extension: Extension, realm: str, password: str) -> tuple[Credential, ...]:
+    """Turn a password into what is kept of it."""
+    return tuple(
+        Credential(extension.id, realm, algorithm, ha1(algorithm, extension.number, realm, password))
+        for algorithm in ALGORITHMS
+    )
+
+
+def differences(wanted: Seedling, present: Seedling) -> list[str]:
+    """Name what is not the same, never showing a value."""
+    named = [
+        name
+        for name in ("number", "name", "kind", "admin", "conferencing")
+        if getattr(wanted.extension, name) != getattr(present.extension, name)
+    ]
+    if not set(wanted.credentials) <= set(present.credentials):
+        named.append("password")
+    if wanted.properties is not None and present.properties is not None:
+        named += [name for name in CONFIGURED if _value(wanted, name) != _value(present, name)]
+    return named
+
+
+# The properties that a configuration can hold: sounds are uploaded.
+CONFIGURED = (
+    "announce_caller_name",
+    "max_members",
+    "pin",
+    "moderator_pin",
+    "mute_non_moderator",
+    "record_enabled",
+)
+
+
+def _value(seedling: Seedling, name: str) -> object:
+    return getattr(seedling.properties, name)
+
+
+def published(extension: Extension, credentials: Iterable[Credential]) -> bool:
+    """Whether an extension has the password that the development configuration gives it, which everybody knows."""
+    return any(
+        each.ha1 == ha1(each.algorithm, extension.number, each.realm, DEV_PREFIX + extension.number)
+        for each in credentials
+    )

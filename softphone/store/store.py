@@ -1,0 +1,324 @@
+"""The store: accounts with what belongs to them, and the way to everything else that is kept.
+
+::
+
+    async with Store(config, data) as store:
+        store.directory.by_number("101")  # at once, from memory
+        await store.set_properties(extension_id, {"pin": "1234"})
+        page = await store.conferences(live=False)
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from softphone.config import Config, is_loopback
+from softphone.errors import ConfigError
+from softphone.store import rows
+from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
+from softphone.store.directory import Directory
+from softphone.store.errors import Conflict, NoSuchRow, PropertyError
+from softphone.store.properties import ConferenceProperties
+from softphone.store.seed import Seed, Seedling, credentials_of, differences, published, seed_of
+from softphone.store.shelf import Shelf
+from softphone.store.tables import ACCOUNTS, CODES, CREDENTIALS, EXTENSIONS, PROPERTIES, SOUNDS
+from softphone.store.values import (
+    Change,
+    Codes,
+    Credential,
+    Extension,
+    ExtensionChanged,
+    ExtensionRemoved,
+    PropertiesChanged,
+)
+
+__all__ = ["Store"]
+
+log = structlog.get_logger()
+
+# Six digits can be told over the telephone and typed; whoever tries them is stopped elsewhere.
+CODE_DIGITS = 6
+
+
+class Store(Shelf):
+    """What outlives the process; an async context manager.
+
+    Parameters
+    ----------
+    config
+        Settings, complete with passwords: where the database is, and what it is first filled with.
+    data
+        The data folder.
+    timeout_s
+        After so long without an answer the database counts as away.
+
+    Raises
+    ------
+    StoreUnavailable
+        On entering: the database is away.
+    ConfigError
+        The settings of the store or an extension are wrong; or, on entering, the database belongs to another account,
+        was made by a newer version, or holds published passwords while we listen beyond loopback.
+    """
+
+    directory: Directory
+    "The image of accounts and settings in memory; there once the store is entered."
+
+    def __init__(self, config: Config, data: Path, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(Database(url_of(config.store.url, data), timeout_s))
+        self.listeners: list[Callable[[Change], None]] = []
+        "Called, in the event loop, with every change that was committed."
+        self._config = config
+        self._changing = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Migrate, fill, and read the directory."""
+        try:
+            await self.database.start()
+            await self._fill(seed_of(self._config))
+        except WrongData as error:
+            await self.database.stop()
+            raise ConfigError(f"{self.database.name} holds an extension that collides with a configured one") from error
+        except BaseException:
+            await self.database.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close the connections."""
+        await self.database.stop()
+
+    async def set_properties(self, extension_id: str, changes: Mapping[str, object]) -> ConferenceProperties:
+        """Change some properties of a conference extension; the others stay.
+
+        Parameters
+        ----------
+        extension_id
+            Of the extension.
+        changes
+            New values by name, as they came from outside.
+
+        Raises
+        ------
+        NoSuchRow
+            There is no such conference extension.
+        PropertyError
+            A property is unknown or cannot have the value, or there is no such sound.
+        StoreUnavailable
+            The database is away; nothing has changed.
+        """
+        async with self._changing:
+            entry = self.directory.entry(extension_id)
+            if entry is None or entry.properties is None:
+                raise NoSuchRow("no such conference extension")
+            properties = entry.properties.changed(changes)
+            async with self.database.write() as connection:
+                await _check_sounds(connection, properties)
+                await _put_properties(connection, extension_id, properties)
+            self.directory.put(Seedling(entry.extension, properties=properties))
+        self._tell(PropertiesChanged(extension_id, properties))
+        return properties
+
+    async def put_extension(self, extension: Extension, *, password: str | None = None) -> None:
+        """Add an extension, or change one that is there; its number and kind stay what they were.
+
+        Parameters
+        ----------
+        extension
+            As it is to be.
+        password
+            Of a user; None keeps the one it has.
+
+        Raises
+        ------
+        Conflict
+            Another extension has the number, or this one would change its number or kind.
+        StoreUnavailable
+            The database is away; nothing has changed.
+        """
+        async with self._changing:
+            entry = self._entry_for(extension, password)
+            try:
+                async with self.database.write() as connection:
+                    await _put_entry(connection, self.directory.account.id, entry)
+            except WrongData:
+                raise Conflict("another extension has this number") from None
+            self.directory.put(entry)
+            await self._give_codes([extension])
+        self._tell(ExtensionChanged(extension))
+
+    def _entry_for(self, extension: Extension, password: str | None) -> Seedling:
+        present = self.directory.entry(extension.id)
+        if present is not None:
+            before = present.extension
+            if (before.number, before.kind) != (extension.number, extension.kind):
+                raise Conflict("an extension keeps its number and kind")
+        if extension.kind == "conference":
+            return Seedling(extension, properties=present.properties if present else ConferenceProperties())
+        if password is not None:
+            return Seedling(extension, credentials_of(extension, self.directory.realm, password))
+        return Seedling(extension, present.credentials if present else ())
+
+    async def remove_extension(self, extension_id: str) -> None:
+        """Remove an extension with its credentials, properties and codes; its history stays.
+
+        Raises
+        ------
+        NoSuchRow
+        StoreUnavailable
+            The database is away; nothing has changed.
+        """
+        async with self._changing:
+            async with self.database.write() as connection:
+                done = await connection.execute(delete(EXTENSIONS).where(EXTENSIONS.c.id == extension_id))
+            if done.rowcount == 0:
+                raise NoSuchRow("no such extension")
+            self.directory.remove(extension_id)
+        self._tell(ExtensionRemoved(extension_id))
+
+    def _tell(self, change: Change) -> None:
+        for listener in self.listeners:
+            listener(change)
+
+    async def _fill(self, seed: Seed) -> None:
+        """Take from the configuration what the database lacks, and read what it then has."""
+        async with self.database.write() as connection:
+            await _put_account(connection, seed)
+            present = {entry.extension.number: entry for entry in await _entries(connection)}
+            for wanted in seed.extensions:
+                await self._plant(connection, seed, wanted, present.get(wanted.extension.number))
+            entries, codes = await _entries(connection), await _codes(connection)
+        _tell_unconfigured(seed, present)
+        self.directory = Directory(seed.account, seed.realm, entries, codes)
+        self._check_exposure(entries)
+        await self._give_codes([e.extension for e in entries if e.extension.id not in codes])
+
+    async def _plant(self, connection: AsyncConnection, seed: Seed, wanted: Seedling, present: Seedling | None) -> None:
+        if present is None or self._config.store.seed == "always":
+            await _put_entry(connection, seed.account.id, wanted)
+            return
+        if seed.realm not in {each.realm for each in present.credentials}:
+            # A digest is of one realm: after `sip.domain` has changed the old ones open nothing.
+            await _put_credentials(connection, wanted)
+            present = replace(present, credentials=wanted.credentials)
+        if fields := differences(wanted, present):
+            log.warning("database_wins_over_configuration", extension=wanted.extension.number, fields=fields)
+
+    def _check_exposure(self, entries: Iterable[Seedling]) -> None:
+        """Refuse to show passwords that everybody knows to a network: they may be left from a try-out.
+
+        Raises
+        ------
+        ConfigError
+        """
+        host = self._config.server.host
+        known = [] if is_loopback(host) else [e.extension for e in entries if published(e.extension, e.credentials)]
+        if known:
+            raise ConfigError(
+                f"server.host = {host!r}: extension {known[0].number} has its development password in "
+                f'{self.database.name}; use another data folder, or set store.seed = "always"'
+            )
+
+    async def _give_codes(self, extensions: Iterable[Extension]) -> None:
+        """Make host and participant codes for the users among `extensions` that have none."""
+        for extension in extensions:
+            if extension.kind == "user" and self.directory.codes(extension.id) is None:
+                self.directory.put_codes(extension.id, await self._new_codes(extension))
+
+    async def _new_codes(self, extension: Extension) -> Codes:
+        while True:
+            codes = Codes(_new_code(), _new_code())
+            made = [
+                {"code": codes.host, "extension_id": extension.id, "role": "host"},
+                {"code": codes.participant, "extension_id": extension.id, "role": "participant"},
+            ]
+            try:
+                async with self.database.write() as connection:
+                    await connection.execute(insert(CODES), made)
+            except WrongData:
+                log.debug("code_taken", extension=extension.number)
+            else:
+                return codes
+
+
+def _new_code() -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
+
+
+def _tell_unconfigured(seed: Seed, present: Iterable[str]) -> None:
+    extra = set(present) - {each.extension.number for each in seed.extensions}
+    if extra:
+        log.info("extensions_only_in_database", numbers=sorted(extra))
+
+
+async def _put_account(connection: AsyncConnection, seed: Seed) -> None:
+    """Note whose database this is.
+
+    Raises
+    ------
+    ConfigError
+        It is another account's.
+    """
+    owner: str | None = await connection.scalar(select(ACCOUNTS.c.id))
+    if owner is not None and owner != seed.account.id:
+        raise ConfigError(f"account.id = {seed.account.id!r}: the database is of account {owner!r}")
+    await rows.put(connection, ACCOUNTS, {"id": seed.account.id}, {"main_number": seed.account.main_number})
+
+
+async def _put_entry(connection: AsyncConnection, account_id: str, entry: Seedling) -> None:
+    values = rows.values_of(entry.extension)
+    identity = values.pop("id")
+    await rows.put(connection, EXTENSIONS, {"id": identity}, values | {"account_id": account_id})
+    await _put_credentials(connection, entry)
+    if entry.properties is not None:
+        await _put_properties(connection, identity, entry.properties)
+
+
+async def _put_credentials(connection: AsyncConnection, entry: Seedling) -> None:
+    for each in entry.credentials:
+        key = {"extension_id": each.extension_id, "realm": each.realm, "algorithm": each.algorithm}
+        await rows.put(connection, CREDENTIALS, key, {"ha1": each.ha1})
+
+
+async def _put_properties(connection: AsyncConnection, extension_id: str, properties: ConferenceProperties) -> None:
+    await rows.put(connection, PROPERTIES, {"extension_id": extension_id}, rows.values_of(properties))
+
+
+async def _check_sounds(connection: AsyncConnection, properties: ConferenceProperties) -> None:
+    for name in ("enter_sound", "music_on_hold_sound"):
+        wanted = getattr(properties, name)
+        if wanted is not None and not await connection.scalar(select(SOUNDS.c.id).where(SOUNDS.c.id == wanted)):
+            raise PropertyError(name, "no such sound")
+
+
+async def _entries(connection: AsyncConnection) -> list[Seedling]:
+    """Read all extensions with what belongs to them."""
+    credentials: dict[str, list[Credential]] = {}
+    for each in await rows.read(connection, Credential, CREDENTIALS):
+        credentials.setdefault(each.extension_id, []).append(each)
+    properties: dict[str, dict[str, Any]] = {}
+    for row in (await connection.execute(select(PROPERTIES))).mappings():
+        values = dict(row)
+        properties[values.pop("extension_id")] = values
+    return [
+        Seedling(
+            extension,
+            tuple(credentials.get(extension.id, ())),
+            ConferenceProperties(**properties[extension.id]) if extension.id in properties else None,
+        )
+        for extension in await rows.read(connection, Extension, EXTENSIONS)
+    ]
+
+
+async def _codes(connection: AsyncConnection) -> dict[str, Codes]:
+    found: dict[str, dict[str, str]] = {}
+    for extension_id, role, code in await connection.execute(select(CODES.c.extension_id, CODES.c.role, CODES.c.code)):
+        found.setdefault(extension_id, {})[role] = code
+    return {key: Codes(**codes) for key, codes in found.items() if len(codes) == 2}

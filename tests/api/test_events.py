@@ -1,0 +1,147 @@
+"""Event streams: in order, resumed, told what was missed, and only of what the watcher may know."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from softphone.api.watching import Watching
+from softphone.focus.feed import EventType
+from softphone.server import Server
+from tests.api.conftest import logged_in
+from tests.focus.phone import Phone, bridge
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EVENTS = "/api/v1/events"
+
+
+class Stream:
+    """The blocks of a stream of server-sent events, as (field -> value); comments are left out."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self.lines = answer.aiter_lines()
+
+    async def next(self) -> dict[str, str]:
+        block: dict[str, str] = {}
+        async with asyncio.timeout(10):
+            while (line := await anext(self.lines)) or not block:
+                name, _, value = line.partition(": ")
+                block |= {name: value} if name else {}
+        return block
+
+    async def until(self, type: str) -> dict[str, Any]:
+        while (block := await self.next()).get("event") != type:
+            pass
+        data: dict[str, Any] = json.loads(block["data"])
+        assert block["id"] == str(data["id"])
+        return data
+
+
+@asynccontextmanager
+async def watching(client: httpx.AsyncClient, **options: Any) -> AsyncIterator[Stream]:
+    async with client.stream("GET", EVENTS, **options) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        stream = Stream(answer)
+        assert await anext(stream.lines) == ": events"
+        yield stream
+
+
+async def test_a_conference_is_told_and_resumed(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with watching(ada) as stream:
+        session = (await ada.post("/api/v1/conferences")).json()
+        created = await stream.until("conference.created")
+        assert created["session"] == session["id"]
+        async with Phone(shared, "102") as phone:
+            call = await phone.call(session["token"])
+            joined = await stream.until("party.joined")
+            assert joined["data"]["number"] == "102"
+            await call.bye()
+            left = await stream.until("party.left")
+            assert left["party"] == joined["party"]
+    await ada.delete(f"/api/v1/conferences/{session['id']}")
+    async with watching(ada, headers={"Last-Event-ID": str(left["id"])}) as stream:
+        assert (await stream.until("conference.ended"))["id"] > left["id"]
+    async with watching(ada, params={"last_id": created["id"] - 1}) as stream:
+        assert (await stream.until("conference.created")) == created
+        assert (await stream.until("party.joined")) == joined
+
+
+async def test_one_conference_of_many(ada: httpx.AsyncClient) -> None:
+    one = (await ada.post("/api/v1/conferences")).json()["id"]
+    async with watching(ada, params={"session": one}) as stream:
+        await ada.post("/api/v1/conferences")
+        await ada.delete(f"/api/v1/conferences/{one}")
+        assert json.loads((await stream.next())["data"])["session"] == one
+
+
+async def test_what_others_do_is_not_told(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with logged_in(shared, "102") as ben, watching(ben) as stream:
+        await ada.post("/api/v1/conferences")
+        mine = (await ben.post("/api/v1/conferences")).json()["id"]
+        assert (await stream.until("conference.created"))["session"] == mine
+        await ben.delete(f"/api/v1/conferences/{mine}")
+        assert (await stream.until("conference.ended"))["session"] == mine
+
+
+async def test_strangers_are_told_nothing(shared: Server, http: httpx.AsyncClient) -> None:
+    assert (await http.get(EVENTS)).status_code == 401
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(shared.http_url.replace("http", "ws") + EVENTS)
+    assert refused.value.response.status_code == 401
+
+
+async def test_by_websocket(shared: Server, ada: httpx.AsyncClient) -> None:
+    url = shared.http_url.replace("http", "ws") + EVENTS
+    token = ada.headers["authorization"].split()[1]
+    async with connect(url, additional_headers={"Authorization": ada.headers["authorization"]}) as socket:
+        session = (await ada.post("/api/v1/conferences")).json()["id"]
+        created = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        assert (created["type"], created["session"]) == ("conference.created", session)
+    async with connect(f"{url}?access_token={token}&last_id={created['id'] - 1}&session={session}") as socket:
+        assert json.loads(await asyncio.wait_for(socket.recv(), 10)) == created
+        await ada.delete(f"/api/v1/conferences/{session}")
+        assert json.loads(await asyncio.wait_for(socket.recv(), 10))["type"] == "conference.ended"
+
+
+async def test_who_comes_too_late_is_told_how_much_it_missed(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with watching(ada, headers={"Last-Event-ID": "1"}) as stream:
+        assert (await stream.next()).keys() == {"event", "data"}
+        assert "id" in await stream.next()
+    url = shared.http_url.replace("http", "ws") + EVENTS
+    async with connect(
+        url + "?last_id=1", additional_headers={"Authorization": ada.headers["authorization"]}
+    ) as socket:
+        missed = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        assert missed["type"] == "missed"
+        assert missed["missed"] > 0
+
+
+async def test_a_quiet_stream_says_that_it_lives(shared: Server) -> None:
+    quiet = Watching(shared.focus, keep_alive_s=0.01)
+    items = quiet.follow(shared.accounts.extensions["101"], None, None)
+    assert await anext(items) is None
+    shared.focus.feed.publish(EventType.CONFERENCE_ENDED, "s-0", reason="test")
+    assert await anext(items) is not None
+
+
+async def test_streams_end_when_the_server_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with AsyncExitStack() as clients:
+        async with bridge(tmp_path_factory.mktemp("stops")) as server:
+            client = await clients.enter_async_context(logged_in(server, "101"))
+            header = {"Authorization": client.headers["authorization"]}
+            socket = await connect(server.http_url.replace("http", "ws") + EVENTS, additional_headers=header)
+            stream = await clients.enter_async_context(watching(client))
+        assert [line async for line in stream.lines if line] == []
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(socket.recv(), 10)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001

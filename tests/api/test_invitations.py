@@ -1,0 +1,107 @@
+"""Invitations to conferences, written and mailed through a real mail server."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from softphone.server import Server
+from tests.api.conftest import logged_in
+from tests.focus.phone import bridge
+from tests.support.processes import port_block
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+V1 = "/api/v1/conferences"
+
+
+class Inbox:
+    """Takes all mail but to `nobody@`."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], str]] = []
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.startswith("nobody@"):
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
+        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))
+        return "250 OK"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def posted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Server, Inbox]]:
+    inbox = Inbox()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port_block())
+    controller.start()
+    mail = {"host": "127.0.0.1", "port": controller.port, "tls": "none", "sender": "bridge@example.com"}
+    try:
+        async with bridge(tmp_path_factory.mktemp("posted"), mail=mail) as server:
+            yield server, inbox
+    finally:
+        controller.stop()
+
+
+async def opened(client: httpx.AsyncClient, **wish: Any) -> str:
+    answer = await client.post(V1, json=wish)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_by_mail(posted: tuple[Server, Inbox]) -> None:
+    server, inbox = posted
+    async with logged_in(server, "101") as ada:
+        path = f"{V1}/{await opened(ada)}/invitation/mail"
+        answer = await ada.post(path, json={"title": "Standup", "to": ["Ben <ben@example.com>", "nobody@example.com"]})
+        assert answer.status_code == 200, answer.text
+        sent, refused = answer.json()["deliveries"]
+        assert (sent["to"], sent["error"]) == ("ben@example.com", "")
+        assert "550" in refused["error"]
+        assert [to for to, _ in inbox.mails] == [["ben@example.com"]]
+        assert "Subject: Invitation: Standup" in inbox.mails[0][1]
+        kept = (await server.store.invitations()).items
+        assert {each.recipient: each.state for each in kept} == {
+            "Ben <ben@example.com>": "sent",
+            "nobody@example.com": "failed",
+        }
+        wrongs: list[dict[str, Any]] = [{"to": []}, {"to": ["no"]}, {"to": ["a@b.example"], "title": "two\nlines"}]
+        for wrong in wrongs:
+            assert (await ada.post(path, json=wrong)).status_code == 400
+
+
+async def test_what_is_told_of_each_kind_of_room(shared: Server, ada: httpx.AsyncClient) -> None:
+    rooms = [await opened(ada), await opened(ada, extension="203"), await opened(ada, extension="101")]
+    texts = [(await ada.post(f"{V1}/{room}/invitation", json={})).json()["text"] for room in rooms]
+    assert "sip:conf_" in texts[0]
+    assert "Code" not in texts[0]
+    assert "sip:203@" in texts[1]
+    assert "1234" in texts[1]
+    assert "9876" not in texts[1]
+    codes = shared.accounts.directory.codes(shared.accounts.extensions["101"].id)
+    assert codes is not None
+    assert codes.participant in texts[2]
+    assert codes.host not in texts[2]
+    assert "+16505550100" in texts[2]
+
+
+async def test_the_calendar_file(ada: httpx.AsyncClient) -> None:
+    path = f"{V1}/{await opened(ada)}/invitation/calendar"
+    answer = await ada.post(path, json={"title": "Standup", "start": "2027-01-31T15:00:00+01:00", "minutes": 15})
+    assert answer.headers["content-type"].startswith("text/calendar")
+    assert "DTSTART:20270131T140000Z" in answer.text
+    assert (await ada.post(path, json={"start": "2027-01-31T15:00:00"})).status_code == 400
+
+
+async def test_without_a_mail_server(ada: httpx.AsyncClient) -> None:
+    path = f"{V1}/{await opened(ada)}/invitation/mail"
+    assert (await ada.post(path, json={"to": ["ben@example.com"]})).status_code == 409

@@ -1,0 +1,188 @@
+"""Recordings, sounds, properties and history over HTTP."""
+
+import asyncio
+import io
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from softphone.server import Server
+from tests.api.conftest import logged_in
+from tests.focus.phone import Phone
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+V1 = "/api/v1"
+
+
+async def opened(client: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:
+    answer = await client.post(f"{V1}/conferences", json=wish)
+    assert answer.status_code == 201, answer.text
+    conference: dict[str, Any] = answer.json()
+    return conference
+
+
+async def ready(client: httpx.AsyncClient, recording: str) -> dict[str, Any]:
+    """Wait until nothing is made of a recording any more."""
+    async with asyncio.timeout(20):
+        while (entry := (await client.get(f"{V1}/recordings/{recording}")).json())["state"] != "ready":
+            await asyncio.sleep(0.02)
+    details: dict[str, Any] = entry
+    return details
+
+
+async def test_a_recording_from_start_to_deletion(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await opened(ada)
+    recorder = f"{V1}/conferences/{conference['id']}/recording"
+    async with Phone(shared, "102") as phone, logged_in(shared, "102") as ben:
+        await phone.call(conference["token"])
+        started = (await ada.post(recorder)).json()
+        assert (started["active"], started["paused"]) == (True, False)
+        assert (await ada.patch(recorder, json={"paused": True})).json()["paused"] is True
+        assert (await ada.patch(recorder, json={"paused": False})).json()["paused"] is False
+        one = f"{V1}/recordings/{started['id']}"
+        assert (await ada.delete(one)).status_code == 409
+        assert (await ada.get(f"{one}/audio")).status_code == 409
+        assert (await ada.delete(recorder)).json()["active"] is False
+        assert (await ada.delete(recorder)).status_code == 409
+        details = await ready(ada, started["id"])
+        assert details["conference"] == conference["id"]
+        assert [party["number"] for party in details["parties"]] == ["102"]
+        assert len(details["pauses"]) == 1
+        listed = (await ada.get(f"{V1}/recordings", params={"conference": conference["id"]})).json()
+        assert [each["id"] for each in listed["recordings"]] == [started["id"]]
+        assert (await ben.get(one)).status_code == 404
+        assert (await ben.get(f"{V1}/recordings")).json() == {"recordings": [], "next": None}
+        whole = await ada.get(f"{one}/files/{details['mix']}")
+        assert whole.headers["content-type"] == "audio/wav"
+        assert soundfile.info(io.BytesIO(whole.content)).samplerate == 8000
+        assert (await ada.get(f"{one}/files/recording.json")).status_code == 404
+        assert (await ada.delete(one)).status_code == 204
+        assert (await ada.get(one)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "part"),
+    [
+        ("bytes=0-3", 206, slice(0, 4)),
+        ("bytes=4-", 206, slice(4, None)),
+        ("bytes=-10", 206, slice(-10, None)),
+        ("bytes=999999999-", 416, None),
+        ("bytes=-0", 416, None),
+        ("bytes=5-2", 400, None),
+        ("bytes=", 400, None),
+        ("lines=1-2", 400, None),
+        ("bytes=a-b", 400, None),
+    ],
+)
+async def test_parts_of_a_file(ada: httpx.AsyncClient, header: str, status: int, part: slice | None) -> None:
+    conference = await opened(ada)
+    recorder = f"{V1}/conferences/{conference['id']}/recording"
+    recording = (await ada.post(recorder)).json()["id"]
+    await ada.delete(recorder)
+    await ready(ada, recording)
+    path = f"{V1}/recordings/{recording}/audio"
+    whole = (await ada.get(path)).content
+    answer = await ada.get(path, headers={"Range": header})
+    assert answer.status_code == status
+    if part is None:
+        assert answer.json()["errors"][0]["errorCode"] == "CMN-101"
+    else:
+        assert answer.content == whole[part]
+    if status == 416:
+        assert answer.headers["content-range"] == f"bytes */{len(whole)}"
+
+
+async def test_the_list_in_parts(ada: httpx.AsyncClient) -> None:
+    conference = await opened(ada)
+    recorder = f"{V1}/conferences/{conference['id']}/recording"
+    made = []
+    for _ in range(3):
+        made.append((await ada.post(recorder)).json()["id"])
+        await ada.delete(recorder)
+    seen: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        answer = await ada.get(f"{V1}/recordings", params={"conference": conference["id"], "limit": 2, **after})
+        seen += [each["id"] for each in answer.json()["recordings"]]
+        if answer.json()["next"] is None:
+            break
+        after = {"after": answer.json()["next"]}
+    assert sorted(seen) == sorted(made)
+
+
+def tone(seconds: float = 0.2) -> bytes:
+    content = io.BytesIO()
+    samples = (8000 * np.sin(np.arange(int(8000 * seconds)) * 0.3)).astype(np.int16)
+    soundfile.write(content, samples, 8000, format="WAV")
+    return content.getvalue()
+
+
+async def test_a_sound_from_upload_to_deletion(shared: Server, ada: httpx.AsyncClient) -> None:
+    answer = await ada.post(f"{V1}/sounds", files={"file": ("gong.wav", tone())}, data={"name": "Gong"})
+    assert answer.status_code == 201, answer.text
+    sound = answer.json()
+    assert (sound["name"], sound["seconds"]) == ("Gong", pytest.approx(0.2, abs=0.001))
+    assert sound in (await ada.get(f"{V1}/sounds")).json()["sounds"]
+    conference = await opened(ada)
+    played = await ada.post(
+        f"{V1}/conferences/{conference['id']}/playbacks", json={"sounds": [{"sound": sound["id"]}], "loop": True}
+    )
+    assert played.status_code == 201, played.text
+    one = f"{V1}/sounds/{sound['id']}"
+    room = f"{V1}/extensions/202/properties"
+    assert (await ada.put(room, json={"enter_sound": sound["id"]})).json()["enter_sound"] == sound["id"]
+    assert (await ada.delete(one)).status_code == 409
+    await ada.put(room, json={"enter_sound": None})
+    async with logged_in(shared, "102") as ben:
+        assert (await ben.delete(one)).status_code == 403
+        assert (await ben.post(f"{V1}/sounds", files={"file": ("x.wav", tone())})).status_code == 403
+    assert (await ada.delete(one)).status_code == 204
+    assert (await ada.delete(one)).status_code == 404
+
+
+async def test_what_is_no_sound(ada: httpx.AsyncClient, http: httpx.AsyncClient) -> None:
+    assert (await ada.post(f"{V1}/sounds", files={"file": ("x.wav", b"nonsense")})).status_code == 400
+    assert (await ada.post(f"{V1}/sounds", data={"name": "x"})).status_code == 400
+    long = tone(3.0)
+    assert len(long) > 2000
+    assert (await http.post(f"{V1}/sounds", files={"file": ("x.wav", long)})).status_code == 413
+    assert (await ada.post(f"{V1}/sounds", files={"file": ("x.wav", long)})).status_code == 201
+
+
+async def test_properties_of_a_room(shared: Server, ada: httpx.AsyncClient) -> None:
+    path = f"{V1}/extensions/203/properties"
+    before = (await ada.get(path)).json()
+    assert before["pin"] == "1234"
+    assert (await ada.put(path, json={"record_enabled": True})).json() == before | {"record_enabled": True}
+    assert (await ada.put(path, json={"pin": None})).status_code == 400
+    assert (await ada.get(f"{V1}/extensions/102/properties")).status_code == 404
+    async with logged_in(shared, "102") as ben:
+        assert (await ben.get(path)).status_code == 403
+
+
+async def test_history(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await opened(ada)
+    path = f"{V1}/history/conferences/{conference['id']}"
+    async with Phone(shared, "102") as phone:
+        await phone.call(conference["token"])
+        party = (await ada.get(f"{V1}/conferences/{conference['id']}/parties")).json()["parties"][0]["id"]
+        await ada.patch(f"{V1}/conferences/{conference['id']}/parties/{party}", json={"muted": True})
+        await ada.delete(f"{V1}/conferences/{conference['id']}")
+        await phone.hung_up()
+    async with asyncio.timeout(20):
+        while (past := await ada.get(path)).status_code == 404 or past.json()["ended"] is None:
+            await asyncio.sleep(0.02)
+    assert past.json()["reason"]
+    (participation,) = (await ada.get(f"{path}/participations")).json()["participations"]
+    assert (participation["party_id"], participation["number"]) == (party, "102")
+    assert len(participation["mutes"]) == 1
+    listed = (await ada.get(f"{V1}/history/conferences", params={"live": False, "limit": 1000})).json()
+    assert conference["id"] in {each["id"] for each in listed["conferences"]}
+    async with logged_in(shared, "102") as ben:
+        assert (await ben.get(path)).status_code == 404
+        assert conference["id"] not in (await ben.get(f"{V1}/history/conferences")).text
+    assert (await ada.get(f"{V1}/history/conferences", params={"since": "2026-01-01"})).status_code == 400

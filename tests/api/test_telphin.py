@@ -1,0 +1,175 @@
+"""Properties of conference extensions in the shape of Telphin's API: each row of its contract."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from softphone.errors import CallRefused
+from softphone.server import Server
+from tests.api.conftest import logged_in
+from tests.focus.phone import Phone, bridge
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GRANT = {"grant_type": "client_credentials", "client_id": "dev-client", "client_secret": "dev-secret"}
+BARE, FULL = "/extension/{}/conference/", "/api/ver1.0/extension/{}/conference/"
+FRESH = {
+    "announce_caller_name": False,
+    "enter_sound": None,
+    "max_members": None,
+    "moderator_pin": None,
+    "music_on_hold_sound": None,
+    "mute_non_moderator": False,
+    "pin": None,
+    "record_enabled": False,
+}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def program(http: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A program with a token of the account."""
+    answer = await http.post("/oauth/token", data=GRANT)
+    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    yield http
+
+
+def path_of(server: Server, number: str, form: str = FULL) -> str:
+    return form.format(server.accounts.extensions[number].id)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"data": GRANT}, {"files": {name: (None, value) for name, value in GRANT.items()}}, {"params": GRANT}],
+    ids=["urlencoded", "multipart", "query"],
+)
+async def test_a_token_by_each_form(shared: Server, http: httpx.AsyncClient, form: dict[str, Any]) -> None:
+    answer = await http.post("/oauth/token", **form)
+    assert answer.status_code == 200, answer.text
+    token = answer.json()
+    assert token == {"access_token": token["access_token"], "token_type": "Bearer", "expires_in": 3600, "scope": "all"}
+    http.headers["Authorization"] = f"Bearer {token['access_token']}"
+    assert (await http.get(path_of(shared, "202"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        (GRANT | {"client_secret": "wrong"}, "invalid_client"),
+        (GRANT | {"grant_type": "none"}, "unsupported_grant_type"),
+        ({}, "unsupported_grant_type"),
+    ],
+)
+async def test_no_token(http: httpx.AsyncClient, form: dict[str, str], error: str) -> None:
+    answer = await http.post("/oauth/token", data=form)
+    assert answer.status_code == 400
+    assert answer.json().keys() == {"error", "message"}
+    assert answer.json()["error"] == error
+
+
+@pytest.mark.parametrize("form", [BARE, FULL, BARE.rstrip("/"), FULL.rstrip("/")])
+async def test_every_path(shared: Server, program: httpx.AsyncClient, form: str) -> None:
+    path = path_of(shared, "203", form)
+    assert (await program.get(path)).json() == FRESH | {
+        "pin": "1234",
+        "moderator_pin": "9876",
+        "mute_non_moderator": True,
+        "max_members": (await program.get(path)).json()["max_members"],
+    }
+    assert (await program.put(path, json={})).json() == (await program.get(path)).json()
+    assert (await program.delete(path)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"announce_caller_name": True},
+        {"max_members": 7},
+        {"max_members": None},
+        {"pin": "1"},
+        {"pin": "1234", "moderator_pin": "99"},
+        {"moderator_pin": None},
+        {"mute_non_moderator": True},
+        {"record_enabled": True},
+    ],
+)
+async def test_any_subset_is_changed(shared: Server, program: httpx.AsyncClient, change: dict[str, Any]) -> None:
+    path = path_of(shared, "202")
+    before = (await program.get(path)).json()
+    assert before.keys() == FRESH.keys()
+    answer = await program.put(path, json=change)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == before | change == (await program.get(path)).json()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"moderator_pin": "5", "pin": None},
+        {"pin": "12a"},
+        {"pin": 1234},
+        {"max_members": 0},
+        {"max_members": 10**30},
+        {"mute_non_moderator": "yes"},
+        {"enter_sound": 4711},
+        {"unknown": 1},
+        [1],
+        "text",
+    ],
+)
+async def test_wrong_values(shared: Server, program: httpx.AsyncClient, change: object) -> None:
+    path = path_of(shared, "202")
+    before = (await program.get(path)).json()
+    answer = await program.put(path, json=change)
+    assert answer.status_code == 400, answer.text
+    assert answer.json().keys() == {"message"}
+    assert (await program.get(path)).json() == before
+
+
+@pytest.mark.parametrize("content", [b"{", b"[" * 1500, b"\xff"])
+async def test_no_json(shared: Server, program: httpx.AsyncClient, content: bytes) -> None:
+    answer = await program.put(path_of(shared, "202"), content=content)
+    assert (answer.status_code, answer.json()) == (400, {"message": "JSON can't be parsed."})
+
+
+async def test_who_may(shared: Server, program: httpx.AsyncClient) -> None:
+    for number in ("101", "102"):
+        answer = await program.get(path_of(shared, number))
+        assert (answer.status_code, answer.json()) == (404, {"message": "Not found"})
+    assert (await program.get(FULL.format("nobody"))).json() == {"message": "Not found"}
+    async with logged_in(shared, "101") as admin, logged_in(shared, "102") as user:
+        assert (await admin.get(path_of(shared, "202"))).status_code == 200
+        refused = await user.get(path_of(shared, "202"))
+        assert refused.status_code == 403
+        assert refused.json().keys() == {"message"}
+    assert (await program.get("/api/v1/conferences")).status_code == 401
+    for header in ({}, {"Authorization": "Bearer nonsense"}):
+        async with httpx.AsyncClient(base_url=shared.http_url, headers=header) as stranger:
+            answer = await stranger.get(path_of(shared, "202"))
+            assert answer.status_code == 401
+            assert answer.json().keys() == {"message"}
+
+
+async def test_a_repeated_change(shared: Server, program: httpx.AsyncClient) -> None:
+    path, key = path_of(shared, "202"), {"Idempotency-Key": "telphin"}
+    first = await program.put(path, json={"max_members": 5}, headers=key)
+    await program.put(path, json={"max_members": 6})
+    assert (await program.put(path, json={"max_members": 5}, headers=key)).json() == first.json()
+    assert (await program.get(path)).json()["max_members"] == 6
+    assert (await program.put(path, json={"max_members": 8}, headers=key)).json().keys() == {"message"}
+
+
+async def test_in_force_at_once_and_after_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    data = tmp_path_factory.mktemp("restart")
+    async with bridge(data) as server, logged_in(server, "101") as admin, Phone(server, "102") as phone:
+        await phone.call("202")
+        await admin.put(path_of(server, "202"), json={"max_members": 1})
+        async with Phone(server, "103") as late:
+            with pytest.raises(CallRefused, match="486"):
+                await late.call("202")
+            await admin.put(path_of(server, "202"), json={"max_members": 2})
+            await late.call("202")
+    async with bridge(data) as server, logged_in(server, "101") as admin:
+        assert (await admin.get(path_of(server, "202"))).json()["max_members"] == 2

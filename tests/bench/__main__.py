@@ -1,0 +1,63 @@
+"""All benchmarks: `python -m tests.bench [PART ...]`. Prints tables and writes bench.json.
+
+A part is a module beside this one with `run() -> list of rows`; a row maps column names to values.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+PARTS = ("mixer", "media", "sip", "delay")
+RESULT = Path("bench.json")
+
+
+def table(name: str, rows: list[dict[str, Any]]) -> Table:
+    """One part's rows; wide ones are turned on their side."""
+    made = Table(title=name)
+    columns = list(rows[0]) if rows else []
+    if len(columns) <= 10:
+        for column in columns:
+            made.add_column(column, justify="right")
+        for row in rows:
+            made.add_row(*(str(row.get(column, "")) for column in columns))
+        return made
+    made.add_column(columns[0])
+    for row in rows:
+        made.add_column(str(row[columns[0]]), justify="right")
+    for column in columns[1:]:
+        made.add_row(column, *(str(row.get(column, "")) for row in rows))
+    return made
+
+
+def main() -> int:
+    console = Console()
+    asked = sys.argv[1:] or [part for part in PARTS if importlib.util.find_spec(f"tests.bench.{part}")]
+    unknown = [part for part in asked if part not in PARTS]
+    if unknown:
+        sys.stderr.write(f"no such benchmark: {', '.join(unknown)} (there are {', '.join(PARTS)})\n")
+        return 2
+    result: dict[str, Any] = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {platform.platform()}",
+        "python": platform.python_version(),
+        "command": f"python -m tests.bench {' '.join(sys.argv[1:])}".strip(),
+    }
+    for part in asked:
+        rows = importlib.import_module(f"tests.bench.{part}").run()
+        result[part] = rows
+        console.print(table(part, rows))
+        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""A bare SIP phone without sound, and the bridge it calls, for tests of the focus."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from softphone.commands.serve import with_options
+from softphone.config import DEV_PATH, load
+from softphone.focus.accounts import Extension
+from softphone.focus.session import TelephonySession
+from softphone.server import Server
+from softphone.sip.auth import Credentials
+from softphone.sip.call import Call
+from softphone.sip.message import Response
+from softphone.sip.stack import Stack, StackSettings
+
+FREE_PORTS: dict[str, dict[str, Any]] = {"sip": {"port": 0}, "http": {"port": 0}, "media": {"rtp_port": 0}}
+
+
+@asynccontextmanager
+async def bridge(data: Path, **sections: dict[str, Any]) -> AsyncIterator[Server]:
+    """A server with the development extensions on free ports; `sections` change its settings."""
+    named = {name: FREE_PORTS.get(name, {}) | sections.get(name, {}) for name in {*FREE_PORTS, *sections}}
+    # Goodbyes that nobody answers are not waited for as long as in earnest.
+    named["server"] = {"data": str(data), "drain_s": 1.0, **sections.get("server", {})}
+    async with Server(with_options(load(DEV_PATH), **named)) as server:
+        yield server
+
+
+def extension(server: Server, number: str) -> Extension:
+    return server.accounts.extensions[number]
+
+
+async def conference(server: Server, owner: str = "101", **options: Any) -> TelephonySession:
+    return await server.focus.create_conference(extension(server, owner), **options)
+
+
+def offer(codec: str = "0 101", direction: str = "sendrecv") -> str:
+    """What a phone offers whose sound nobody listens to (port 9 is `discard`)."""
+    lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "c=IN IP4 127.0.0.1",
+        "t=0 0",
+        f"m=audio 9 RTP/AVP {codec}",
+        "a=rtpmap:101 telephone-event/8000",
+        f"a={direction}",
+        "",
+    ]
+    return "\r\n".join(lines)
+
+
+class Phone:
+    """Extension `number` with its development password, or a guest when the number is none of ours."""
+
+    def __init__(self, server: Server, number: str = "guest", password: str | None = None) -> None:
+        self.server = server
+        self.number = number
+        known = number in server.accounts.extensions
+        self.credentials = Credentials(number, password or f"dev-{number}") if known or password else None
+        self.stack = Stack(StackSettings())
+        self.progress: list[Response] = []
+        self.ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def __aenter__(self) -> Self:
+        await self.stack.start()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.stack.stop()
+
+    async def call(self, user: object, sdp: str | None = None) -> Call:
+        """INVITE a user of the server; raises CallRefused."""
+        call = await self.stack.invite(
+            f"sip:{user}@127.0.0.1:{self.server.stack.port}",
+            sdp if sdp is not None else offer(),
+            from_uri=f"sip:{self.number}@softphone.local",
+            credentials=self.credentials,
+            on_progress=self.progress.append,
+        )
+        call.on_ended = self.ended.put_nowait
+        return call
+
+    async def hung_up(self) -> str:
+        """Wait for the other side's BYE."""
+        return await asyncio.wait_for(self.ended.get(), 10)
+
+    async def keys(self, call: Call, keys: str) -> None:
+        for key in keys:
+            assert await call.info("application/dtmf-relay", f"Signal={key}\r\nDuration=100\r\n") == 200
+
+    async def register(self) -> None:
+        uri = f"sip:127.0.0.1:{self.server.stack.port}"
+        await self.stack.register(uri, f"sip:{self.number}@softphone.local", credentials=self.credentials)

@@ -1,0 +1,180 @@
+"""Ways in: the code is asked, typed and judged; who waits hears music; over real SIP and RTP."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from softphone.agent.call import KeyMethod
+from softphone.agent.media import CallMedia
+from softphone.errors import CallRefused
+from softphone.focus.session import ConferenceRole, RoomKind, Stage
+from softphone.server import Server
+from tests.focus.phone import Phone, extension
+from tests.focus.table import (
+    CONFNO,
+    GOODBYE,
+    MUSIC,
+    PIN,
+    TONES,
+    Table,
+    expect,
+    only_session,
+    sounding_bridge,
+    stages,
+    until,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def without_events(text: str) -> str:
+    """An offer of a telephone that presses its keys in the sound."""
+    lines = [line for line in text.splitlines() if not line.startswith(("a=rtpmap:101", "a=fmtp:101"))]
+    return "\r\n".join(line.removesuffix(" 101") if line.startswith("m=audio") else line for line in lines) + "\r\n"
+
+
+async def test_a_code_opens_the_room_of_a_conference_extension(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        guest = await table.call("102", "201")
+        await table.expect([{PIN}])
+        assert not server.control.conferences()
+        await guest.call.send_keys("1234#")
+        await until(server.control.conferences)
+        await table.expect([{MUSIC}])
+        assert stages(server) == [Stage.WAITING]
+        host = await table.call("101", "201")
+        await table.expect([{MUSIC}, {PIN}])
+        await host.call.send_keys("9876#")
+        await until(lambda: stages(server) == [Stage.JOINED] * 2)
+        await table.expect([{TONES[1]}, {TONES[0]}])
+        session = only_session(server)
+        assert session.kind is RoomKind.EXTENSION
+        assert [party.role for party in session.parties.values()] == [ConferenceRole.PARTICIPANT, ConferenceRole.HOST]
+        await guest.call.hangup()
+        table.parties.remove(guest)
+        await until(lambda: len(session.parties) == 1)
+        await table.expect([{MUSIC}])
+
+
+@pytest.mark.parametrize("method", ["rfc4733", "info", "inband"])
+async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
+    tmp_path: Path, method: KeyMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if method == "inband":
+        offer = CallMedia.offer
+        monkeypatch.setattr(CallMedia, "offer", lambda media, *direction: without_events(offer(media, *direction)))
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        ada, ben = (server.accounts.directory.codes(extension(server, number).id) for number in ("101", "102"))
+        assert ada is not None
+        assert ben is not None
+        for number, code in (("+16505550100", ada.host), ("16505550100", ada.participant), ("16505550100", ben.host)):
+            party = await table.call("15550001111", number, speak=False)
+            await expect(party.call, {CONFNO})
+            await party.call.send_keys(f"{code}#", method=method)
+            await until(lambda: len(occupied(server)) == len(table.parties))
+            party.speak()
+        rooms = {each.extension: each for each in server.control.conferences()}
+        assert [(each.kind, len(each.parties)) for each in rooms.values()] == [
+            (RoomKind.BRIDGE, 2),
+            (RoomKind.BRIDGE, 1),
+        ]
+        roles = [party.role for party in rooms["101"].parties.values()]
+        assert roles == [ConferenceRole.HOST, ConferenceRole.PARTICIPANT]
+        await table.expect([{TONES[1]}, {TONES[0]}, {MUSIC}])
+
+
+async def test_three_wrong_codes_and_goodbye(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        party = await table.call("102", "201")
+        for code in ("471147#", "471148#"):
+            await party.call.send_keys(code)
+            await table.expect([{PIN}])
+        await party.call.send_keys("471149#")
+        await table.expect([{GOODBYE}])
+        assert await party.call.wait_ended() == "bye"
+        assert not server.control.conferences()
+        await until(lambda: server.focus.parties == 0)
+    out, err = capfd.readouterr()
+    assert "caller_turned_away" in out + err
+    assert "4711" not in out + err
+
+
+async def test_who_guesses_too_much_closes_the_room_for_codes(tmp_path: Path) -> None:
+    limits: dict[str, object] = {"wrong_codes": 2, "code_tries": 9}
+    async with sounding_bridge(tmp_path, conference=limits) as server, Phone(server, "102") as phone:
+        call = await phone.call("201")
+        for _ in range(3):
+            await phone.keys(call, "1111#")
+        await phone.keys(call, "9876#")
+        assert await phone.hung_up() == "bye"
+        other = await phone.call("203")
+        await phone.keys(other, "9876#")
+        await until(lambda: occupied(server) == ["203"])
+
+
+async def test_full_rooms(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path) as server:
+        for number in ("201", "202"):
+            await server.store.set_properties(extension(server, number).id, {"max_members": 1})
+        async with Phone(server, "101") as host, Phone(server, "102") as late:
+            for number in ("201", "202"):
+                call = await host.call(number)
+                await host.keys(call, "9876#")
+                await until(lambda number=number: number in occupied(server))  # type: ignore[misc]
+                with pytest.raises(CallRefused, match="486"):
+                    await late.call(number)
+            await server.store.set_properties(extension(server, "201").id, {"max_members": 2})
+            call = await late.call("201")
+            await late.keys(call, "1234#")
+            await until(lambda: occupied(server).count("201") == 2)
+
+
+def occupied(server: Server) -> list[str]:
+    return [each.extension or "" for each in server.control.conferences() for _ in each.parties]
+
+
+async def test_a_room_without_a_code_is_entered_at_once(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        await table.call("101", "202")
+        await table.expect([{MUSIC}])
+        await table.call("102", "202")
+        await table.expect([{TONES[1]}, {TONES[0]}])
+        async with Phone(server) as stranger:
+            with pytest.raises(CallRefused, match="404"):
+                await stranger.call("202")
+
+
+async def test_only_the_moderator_speaks(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        for who, code in (("101", "9876#"), ("102", "1234#")):
+            await (await table.call(who, "203")).call.send_keys(code)
+            await until(lambda: len(occupied(server)) == len(table.parties))
+        await table.expect([set(), {TONES[0]}])
+        await table.parties[1].call.send_keys("*1")
+        await table.expect([set(), {TONES[0]}])
+        await server.store.set_properties(extension(server, "203").id, {"mute_non_moderator": False})
+        await table.expect([{TONES[1]}, {TONES[0]}])
+
+
+async def test_recording_begins_with_the_host_and_history_tells_it(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        await server.store.set_properties(extension(server, "201").id, {"record_enabled": True})
+        for who, code in (("102", "1234#"), ("101", "9876#")):
+            await (await table.call(who, "201")).call.send_keys(code)
+            await until(lambda: len(occupied(server)) == len(table.parties))
+        room = server.focus.room(only_session(server).id)
+        await until(lambda: room.recorder.running)
+        await table.parties[0].call.send_keys("*1")
+        await until(lambda: [party.muted for party in room.session.parties.values()] == [True, False])
+        await server.control.end(room.session.id)
+        await until(lambda: not room.recorder.running)
+        assert await server.history.flush(5.0)
+        (record,) = [each for each in (await server.store.conferences()).items if each.id == room.session.id]
+        assert (record.kind, record.reason) == ("extension", "requested")
+        parties = await server.store.participations(room.session.id)
+        told = sorted((each.number, bool(each.mutes), each.left is not None) for each in parties)
+        assert told == [("101", False, True), ("102", True, True)]
+        events = json.dumps([each.data for each in server.focus.feed._events.values()])
+        assert "9876" not in events
+        assert "1234" not in events

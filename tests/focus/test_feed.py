@@ -1,0 +1,55 @@
+import asyncio
+
+from softphone.focus.feed import EventType, Feed, FeedEvent, Subscription
+
+
+def publish(feed: Feed, count: int) -> list[FeedEvent]:
+    return [feed.publish(EventType.PARTY_TALKING, "s-1", f"p-{n}", on=True) for n in range(count)]
+
+
+async def take(subscription: Subscription, count: int) -> list[FeedEvent]:
+    async with asyncio.timeout(5):
+        return [await anext(subscription) for _ in range(count)]
+
+
+async def test_a_watcher_gets_what_happens_from_now_on() -> None:
+    feed = Feed()
+    publish(feed, 3)
+    subscription = feed.subscribe()
+    waiting = asyncio.create_task(take(subscription, 2))
+    await asyncio.sleep(0)
+    published = publish(feed, 2)
+    assert await waiting == published
+    assert [event.id - published[0].id for event in published] == [0, 1]
+    assert published[0].data == {"on": True}
+
+
+async def test_a_watcher_resumes_behind_the_last_event_it_has() -> None:
+    feed = Feed()
+    published = publish(feed, 5)
+    subscription = feed.subscribe(published[1].id)
+    assert await take(subscription, 3) == published[2:]
+    assert subscription.missed == 0
+    assert subscription.last_id == feed.last_id
+
+
+async def test_who_reads_too_late_gets_what_is_kept_and_knows_what_it_missed() -> None:
+    feed = Feed(kept=3)
+    slow = feed.subscribe()
+    published = publish(feed, 10)
+    assert await take(slow, 3) == published[7:]
+    assert slow.missed == 7
+
+
+async def test_an_id_from_the_future_is_no_excuse_to_wait_for_it() -> None:
+    feed = Feed()
+    subscription = feed.subscribe(feed.last_id + 1_000_000)
+    published = publish(feed, 1)
+    assert await take(subscription, 1) == published
+
+
+async def test_watchers_do_not_take_from_each_other() -> None:
+    feed = Feed()
+    both = [feed.subscribe(), feed.subscribe()]
+    published = publish(feed, 4)
+    assert [await take(each, 4) for each in both] == [published, published]

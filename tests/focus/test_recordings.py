@@ -1,0 +1,76 @@
+"""A recording of a conference: who is in it, the pause, the tracks; what watchers and the history are told."""
+
+from pathlib import Path
+
+import pytest
+
+from softphone import hearing
+from softphone.focus.errors import WrongState
+from softphone.focus.feed import EventType
+from softphone.server import Server
+from tests.focus.phone import conference
+from tests.focus.table import TONES, Table, sounding_bridge, until
+from tests.support.tones import read_wav
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+KINDS = [f"recording.{kind}" for kind in ("started", "paused", "resumed", "ended", "ready")]
+
+
+def told(server: Server) -> list[str]:
+    """What watchers were told of recordings."""
+    feed, last = server.focus.feed, 0
+    found: list[str] = []
+    while (event := feed.after(last)) is not None:
+        last = event.id
+        found += [event.type.value] if event.type.value in KINDS else []
+    return found
+
+
+async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path, recording={"tracks": True}) as server, Table(server) as table:
+        session, control = await conference(server), server.control
+        await table.call("101", session.token)
+        with pytest.raises(WrongState):
+            await control.pause_recording(session.id)
+        # Who was talking before speaks in the recording too.
+        await until(lambda: all(party.talking for party in session.parties.values()))
+        begun = await control.start_recording(session.id)
+        await table.call("guest", session.token)
+        await table.expect([{TONES[1]}, {TONES[0]}])
+        assert (await control.pause_recording(session.id)).paused
+        await table.expect([{TONES[1]}, {TONES[0]}])
+        assert not (await control.resume_recording(session.id)).paused
+        await table.expect([{TONES[1]}, {TONES[0]}])
+        done = await control.stop_recording(session.id)
+        assert (done.id, done.active) == (begun.id, False)
+        await until(lambda: EventType.RECORDING_READY.value in told(server))
+        assert told(server) == KINDS
+        entry = await server.recordings.get(done.id)
+        assert [party.number for party in entry.parties] == ["101", "guest"]
+        assert {speech.party for speech in entry.speech} == set(session.parties)
+        assert len(entry.pauses) == 1
+        own = [read_wav(Path(done.path).parent / entry.tracks[party])[0] for party in session.parties]
+        assert hearing.matrix(own, TONES[:2]) == [[True, False], [False, True]]
+        mix, rate = read_wav(Path(done.path))
+        pause = entry.pauses[0]
+        assert pause.end_s is not None
+        middle = round(rate * (pause.start_s + pause.end_s) / 2)
+        assert not mix[middle - rate // 20 : middle + rate // 20].any()
+        assert await server.history.flush(5.0)
+        (kept,) = (await server.store.recordings()).items
+        assert (kept.id, kept.conference_id, kept.state) == (done.id, session.id, "ready")
+
+
+async def test_somebody_who_records_by_a_key_hears_of_it_as_all_do(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path, conference={"menu": "host"}) as server, Table(server) as table:
+        host = await table.call("101", "201", speak=False)
+        await host.call.send_keys("9876#")
+        await until(server.control.conferences)
+        (session,) = server.control.conferences()
+        recorder = server.focus.room(session.id).recorder
+        await host.call.send_keys("*#9")
+        await until(lambda: recorder.running)
+        await host.call.send_keys("*#9")
+        await until(lambda: not recorder.running)
+        assert [event for event in told(server) if event != KINDS[-1]] == [KINDS[0], KINDS[3]]

@@ -1,0 +1,83 @@
+"""REFER from inside a conference: somebody is called in, and the phone that asked hears how that went."""
+
+import asyncio
+
+import pytest
+
+from softphone.server import Server
+from softphone.sip.call import Call
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.message import Request, Response, response
+from tests.focus.phone import Phone, conference, offer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Told:
+    """Keeps the NOTIFYs of a phone."""
+
+    def __init__(self, phone: Phone) -> None:
+        self.got: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        phone.stack.on_request = self._notified
+
+    async def _notified(self, received: Request, source: Endpoint) -> Response:
+        self.got.put_nowait((received.body.decode().strip(), received.get("Subscription-State") or ""))
+        return response(received, 200)
+
+    async def next(self) -> str:
+        return (await asyncio.wait_for(self.got.get(), 10))[0]
+
+
+def refer_to(server: Server, user: str) -> list[tuple[str, str]]:
+    return [("Refer-To", f"<sip:{user}@127.0.0.1:{server.stack.port}>")]
+
+
+async def test_an_extension_is_called_in(shared: Server) -> None:
+    session = await conference(shared)
+    rung: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def answering(call: Call) -> None:
+        await call.answer(offer())
+        rung.put_nowait(call)
+
+    async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
+        bob.stack.on_invite = answering
+        await bob.register()
+        told = Told(host)
+        call = await host.call(session.token)
+        assert "REFER" in (call.response.get("Allow") or "" if call.response else "")
+        assert (await call.request("REFER", headers=refer_to(shared, "103"))).status == 202
+        assert await told.next() == "SIP/2.0 100 Trying"
+        joined = await asyncio.wait_for(rung.get(), 10)
+        assert await told.next() == "SIP/2.0 200 OK"
+        assert told.got.empty()
+        await joined.info("application/dtmf-relay", "Signal=1\r\nDuration=100\r\n")
+        async with asyncio.timeout(10):
+            while len(shared.control.conference(session.id).parties) < 2:
+                await asyncio.sleep(0.02)
+        await shared.focus.end(session.id)
+
+
+@pytest.mark.parametrize(
+    ("number", "asks", "ends"),
+    [("101", "104", "SIP/2.0 480"), ("101", "nobody", "SIP/2.0 404"), ("guest", "103", "SIP/2.0 403")],
+)
+async def test_how_it_fails_is_told(shared: Server, number: str, asks: str, ends: str) -> None:
+    session = await conference(shared)
+    async with Phone(shared, number) as phone:
+        told = Told(phone)
+        call = await phone.call(session.token)
+        assert (await call.request("REFER", headers=refer_to(shared, asks))).status == 202
+        assert await told.next() == "SIP/2.0 100 Trying"
+        assert (await told.next()).startswith(ends)
+        await call.bye()
+    await shared.focus.end(session.id)
+
+
+async def test_a_refer_to_nobody_is_bad(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as phone:
+        call = await phone.call(session.token)
+        assert (await call.request("REFER")).status == 400
+        await call.bye()
+    await shared.focus.end(session.id)

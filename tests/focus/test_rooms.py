@@ -1,0 +1,214 @@
+"""What happens to a conference that runs; over real SIP, with real workers."""
+
+import asyncio
+import os
+import signal
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mixer.tone import sine
+from softphone.agent import Agent
+from softphone.errors import CallRefused
+from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
+from softphone.focus.session import TelephonySession
+from softphone.media.leg import KeyPressed, Talking
+from softphone.server import Server
+from tests.focus.phone import Phone, bridge, conference, extension, offer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something that happens elsewhere; the time limit is for the broken case."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def muted(session: TelephonySession) -> list[bool]:
+    return [party.muted for party in session.parties.values()]
+
+
+async def test_star_one_toggles_the_own_microphone(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone:
+        call, other = await phone.call(session.token), await phone.call(session.token)
+        await phone.keys(call, "*1")
+        assert muted(session) == [True, False]
+        await phone.keys(call, "*1")
+        assert muted(session) == [False, False]
+        await phone.keys(other, "*91")
+        assert muted(session) == [False, False]
+        await shared.focus.end(session.id)
+
+
+async def test_the_host_mutes_and_unmutes_all_others(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host, Phone(shared) as guest:
+        chair, first = await host.call(session.token), await guest.call(session.token)
+        await host.keys(chair, "*91")
+        assert muted(session) == [False, True]
+        late = await guest.call(session.token)
+        assert muted(session) == [False, True, True]
+        await host.keys(chair, "*90")
+        assert muted(session) == [False, False, False]
+        for call in (first, late, chair):
+            await call.bye()
+        await until(lambda: not session.parties)
+
+
+async def test_keys_and_talking_from_the_media_worker(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone:
+        await phone.call(session.token)
+        room = shared.focus.room(session.id)
+        (member,) = room.members.values()
+        assert member.leg is not None
+        for key in "*1":
+            shared.focus.on_media_event(KeyPressed(member.leg, key))
+        shared.focus.on_media_event(Talking(member.leg, True))
+        assert (member.party.muted, member.party.talking) == (True, True)
+        shared.focus.on_media_event(Talking(member.leg, False))
+        assert not member.party.talking
+        leg = member.leg
+        await shared.focus.end(session.id)
+        shared.focus.on_media_event(KeyPressed(leg, "1"))
+
+
+async def test_keys_and_voice_by_rtp(shared: Server) -> None:
+    session = await conference(shared)
+    host, port = shared.focus.node
+    async with Agent("sip:bot@127.0.0.1") as agent:
+        call = await agent.invite(f"sip:{session.token}@{host}:{port}")
+        (party,) = session.parties.values()
+        speaking = asyncio.create_task(call.play(sine(440.0, 40_000)))
+        await until(lambda: party.talking)
+        await call.send_keys("*1")
+        await until(lambda: party.muted)
+        await call.send_keys("*1", method="info")
+        await until(lambda: not party.muted)
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
+        await until(lambda: not party.talking)
+        await call.hangup()
+        await until(lambda: not session.parties)
+
+
+async def test_mute_and_remove_from_outside(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone, Phone(shared) as other:
+        await phone.call(session.token)
+        await other.call(session.token)
+        first, second = session.parties
+        await shared.focus.mute(session.id, first, True)
+        assert muted(session) == [True, False]
+        await shared.focus.remove(session.id, first)
+        assert list(session.parties) == [second]
+        assert await phone.hung_up() == "bye"
+        with pytest.raises(NoSuchParty):
+            await shared.focus.mute(session.id, first, True)
+        await shared.focus.end(session.id)
+        assert await other.hung_up() == "bye"
+        with pytest.raises(NoSuchSession):
+            await shared.focus.end(session.id)
+        await until(lambda: shared.focus.parties == 0)
+
+
+async def test_who_may_not_make_a_conference(shared: Server) -> None:
+    with pytest.raises(NotAllowed):
+        await conference(shared, "105")
+
+
+async def test_a_recording_is_a_wave_file_in_the_data_folder(shared: Server, data: Path) -> None:
+    session = await conference(shared)
+    with pytest.raises(WrongState):
+        await shared.focus.record(session.id, on=False)
+    async with Phone(shared) as phone:
+        await phone.call(session.token)
+        begun = await shared.focus.record(session.id, on=True)
+        assert begun.active
+        assert await shared.focus.record(session.id, on=True) == begun
+        await asyncio.sleep(0.2)
+        done = await shared.focus.record(session.id, on=False)
+        assert (done.active, done.path) == (False, begun.path)
+        assert Path(done.path).parent.parent == data / "recordings"
+        with wave.open(done.path) as file:
+            assert file.getnframes() / file.getframerate() == pytest.approx(done.seconds)
+            assert done.seconds >= 0.1
+        await shared.focus.end(session.id)
+
+
+async def test_an_ended_conference_leaves_a_whole_recording(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone:
+        await phone.call(session.token)
+        begun = await shared.focus.record(session.id, on=True)
+        await asyncio.sleep(0.1)
+        await shared.focus.end(session.id)
+        await phone.hung_up()
+
+    def frames() -> int:
+        with wave.open(begun.path) as file:
+            return int(file.getnframes())
+
+    await until(frames)
+
+
+async def test_nobody_came(tmp_path: Path) -> None:
+    async with bridge(tmp_path, conference={"claim_timeout_s": 0.1}) as server:
+        session = await conference(server)
+        await until(lambda: server.focus.has_ended(session.id))
+        async with Phone(server) as phone:
+            with pytest.raises(CallRefused, match="410"):
+                await phone.call(session.token)
+
+
+async def test_a_party_without_media_is_hung_up_but_not_a_held_one(tmp_path: Path) -> None:
+    async with bridge(tmp_path, media={"rtp_port": 0, "rtp_timeout_s": 0.3}) as server:
+        session = await conference(server)
+        async with Phone(server) as silent, Phone(server) as holding:
+            await silent.call(session.token)
+            call = await holding.call(session.token, offer(direction="inactive"))
+            assert await silent.hung_up() == "bye"
+            assert len(session.parties) == 1
+            await call.bye()
+
+
+async def test_a_dead_worker_ends_its_calls_and_is_replaced(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as server:
+        session = await conference(server)
+        async with Phone(server) as phone:
+            await phone.call(session.token)
+            (pid,) = server.worker_pids
+            os.kill(pid, signal.SIGKILL)
+            assert await phone.hung_up() == "bye"
+            assert server.focus.has_ended(session.id)
+            await until(lambda: server.worker_pids not in ([], [pid]))
+            after = await conference(server)
+            await (await phone.call(after.token)).bye()
+
+
+async def test_stopping_says_goodbye_to_everybody(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as server:
+        session = await conference(server)
+        phone = await Phone(server).__aenter__()
+        await phone.call(session.token)
+        await server.focus.drain()
+        with pytest.raises(Overloaded):
+            await conference(server)
+        with pytest.raises(CallRefused, match="503"):
+            await phone.call(session.token)
+    assert await phone.hung_up() == "bye"
+    await phone.stack.stop()
+
+
+async def test_conferences_are_not_without_number(tmp_path: Path) -> None:
+    async with bridge(tmp_path, conference={"max_conferences": 1}) as server:
+        session = await conference(server)
+        with pytest.raises(Overloaded):
+            await conference(server)
+        await server.focus.end(session.id)
+        await server.focus.create_conference(extension(server, "102"))

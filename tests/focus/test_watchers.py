@@ -1,0 +1,130 @@
+"""The roster on a phone: SUBSCRIBE at the real server, NOTIFYs read by their XML."""
+
+import asyncio
+from xml.etree import ElementTree as xml
+
+import pytest
+
+from softphone import Agent
+from softphone.focus.conference_info import CONTENT_TYPE, NAMESPACE
+from softphone.server import Server
+from softphone.sip.auth import Credentials
+from softphone.sip.driver import StackSettings
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.message import Request, Response, request, response
+from softphone.sip.stack import Stack
+from tests.focus.phone import Phone, conference, offer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NS = f"{{{NAMESPACE}}}"
+
+
+class Watcher:
+    """A phone that subscribes; `told` are the documents of its NOTIFYs."""
+
+    def __init__(self, server: Server) -> None:
+        self._port = server.stack.port
+        self.told: asyncio.Queue[xml.Element] = asyncio.Queue()
+        self.states: list[str] = []
+        self.stack = Stack(StackSettings(), on_request=self._notified)
+
+    async def _notified(self, received: Request, source: Endpoint) -> Response:
+        self.states.append(received.get("Subscription-State") or "")
+        if received.body:
+            assert received.content_type == CONTENT_TYPE
+            self.told.put_nowait(xml.fromstring(received.body))
+        return response(received, 200)
+
+    async def subscribe(self, user: str, credentials: Credentials | None = None) -> Response:
+        asked = request(
+            "SUBSCRIBE",
+            f"sip:{user}@127.0.0.1:{self._port}",
+            from_="<sip:watcher@127.0.0.1>;tag=one",
+            to=f"<sip:{user}@127.0.0.1>",
+            call_id=f"watch-{user[-12:]}",
+            cseq=1,
+            contact=self.stack.contact("watcher"),
+            headers=[("Event", "conference"), ("Accept", CONTENT_TYPE), ("Expires", "600")],
+        )
+        return await self.stack.request(asked, Endpoint("udp", "127.0.0.1", self._port), credentials)
+
+    async def until(self, path: str, text: str) -> None:
+        """Wait for a document in which an element has this text."""
+        async with asyncio.timeout(10):
+            while not any(found.text == text for found in (await self.told.get()).iterfind(path)):
+                pass
+
+
+async def test_a_watcher_sees_who_comes_is_muted_and_goes(shared: Server) -> None:
+    server = shared
+    owner = server.accounts.find("101")
+    assert owner is not None
+    session = await server.focus.create_conference(owner)
+    watcher = Watcher(server)
+    await watcher.stack.start()
+    try:
+        answer = await watcher.subscribe(str(session.token))
+        assert answer.status == 200
+        assert answer.contact is not None and "isfocus" in answer.contact.params
+        await watcher.until(f"{NS}conference-state/{NS}user-count", "0")
+        async with Agent("sip:bob@127.0.0.1") as bob:
+            call = await bob.invite(f"sip:{session.token}@127.0.0.1:{server.stack.port}")
+            await watcher.until(f"{NS}conference-state/{NS}user-count", "1")
+            await call.send_keys("*1")
+            await watcher.until(f"{NS}users/{NS}user/{NS}endpoint/{NS}status", "muted-via-focus")
+            await call.hangup()
+        await watcher.until(f"{NS}conference-state/{NS}user-count", "0")
+        await server.focus.end(session.id)
+        async with asyncio.timeout(10):
+            while watcher.states[-1] != "terminated;reason=noresource":
+                await asyncio.sleep(0.02)
+    finally:
+        await watcher.stack.stop()
+
+
+@pytest.mark.parametrize(("allow", "said"), [("INVITE, ACK, BYE, NOTIFY", True), ("INVITE, ACK, BYE", False)])
+async def test_a_phone_that_can_be_notified_is_told_that_this_is_a_conference(
+    shared: Server, allow: str, said: bool
+) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone:
+        call = await phone.stack.invite(
+            f"sip:{session.token}@127.0.0.1:{shared.stack.port}",
+            offer(),
+            from_uri="sip:guest@softphone.local",
+            headers=[("Allow", allow)],
+        )
+        assert call.response is not None and call.response.contact is not None
+        assert ("isfocus" in call.response.contact.params) is said
+        await call.bye()
+    await shared.focus.end(session.id)
+
+
+@pytest.mark.parametrize(
+    ("user", "status"),
+    [("conf_00", 404), ("nobody", 404), ("101", 404), ("202", 401)],
+)
+async def test_who_may_not_watch(shared: Server, user: str, status: int) -> None:
+    watcher = Watcher(shared)
+    await watcher.stack.start()
+    try:
+        assert (await watcher.subscribe(user)).status == status
+    finally:
+        await watcher.stack.stop()
+
+
+async def test_an_extension_may_watch_a_room_that_is_open(shared: Server) -> None:
+    server = shared
+    room = server.accounts.find("202")
+    assert room is not None
+    await server.focus.open(room)
+    watcher = Watcher(server)
+    await watcher.stack.start()
+    try:
+        answer = await watcher.subscribe("202", Credentials("102", "dev-102"))
+        assert answer.status == 200
+        document = await watcher.told.get()
+        assert document.get("entity") == f"sip:202@127.0.0.1:{server.stack.port}"
+    finally:
+        await watcher.stack.stop()

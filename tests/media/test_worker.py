@@ -1,0 +1,191 @@
+"""The real worker process, the pool, and the engine in the application's loop."""
+
+import asyncio
+import os
+import signal
+import socket
+import wave
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from softphone.errors import MediaError, NoSuchLeg, WorkerGone
+from softphone.media.client import Media
+from softphone.media.leg import Address, Event, KeyPressed, LegSpec, WorkerLost
+from softphone.media.local import LocalMedia
+from softphone.media.messages import Splitter
+from softphone.media.pool import Pool
+from softphone.media.process import WorkerProcess
+from softphone.media.worker import WorkerSettings
+from tests.media.peer import Peer, tone
+
+SETTINGS = WorkerSettings(capacity=32)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something is so; the test's time-out is the limit."""
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    made = Pool(SETTINGS, workers=2)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def keys_between(media: Media) -> list[Event]:
+    """Two legs of one engine send to each other; give what was reported of the keys one pressed."""
+    events: list[Event] = []
+    media.on_event = events.append
+    room = await media.create_room()
+    one = await media.open_leg(LegSpec(), room=room)
+    other = await media.open_leg(LegSpec(), room=room)
+    await media.update_leg(one.leg, LegSpec(remote=Address(other.host, other.port)))
+    await media.update_leg(other.leg, LegSpec(remote=Address(one.host, one.port)))
+    await media.join(one.leg, room)
+    await media.send_keys(one.leg, "42#", duration_s=0.04, gap_s=0.04)
+    await until(lambda: len([event for event in events if isinstance(event, KeyPressed)]) == 3)
+    stats = await media.close_leg(other.leg)
+    assert stats.packets_received > 0
+    await media.close_leg(one.leg)
+    await media.remove_room(room)
+    assert [event.leg for event in events if isinstance(event, KeyPressed)] == [other.leg] * 3
+    return events
+
+
+async def test_keys_over_a_worker(pool: Pool) -> None:
+    events = await keys_between(pool)
+    assert [event.key for event in events if isinstance(event, KeyPressed)] == list("42#")
+
+
+async def test_keys_in_the_loop() -> None:
+    media = LocalMedia()
+    events = await keys_between(media)
+    assert [event.key for event in events if isinstance(event, KeyPressed)] == list("42#")
+    assert media._timer is None  # no leg, no timer
+    media.close()
+
+
+async def test_recording_is_closed_when_stop_returns(pool: Pool, tmp_path: Path) -> None:
+    room = await pool.create_room()
+    peer = Peer()
+    info = await pool.open_leg(LegSpec(remote=peer.address), room=room)
+    await pool.join(info.leg, room)
+    recording = await pool.record(room, str(tmp_path / "room.wav"))
+    peer.rtp.setblocking(True)
+    peer.rtp.settimeout(5)
+    await asyncio.to_thread(lambda: [peer.rtp.recv(500) for _ in range(10)])
+    info_of = await pool.stop_recording(recording)
+    with wave.open(info_of.path) as file:
+        assert file.getnframes() / 8000 == pytest.approx(info_of.seconds)
+        assert info_of.seconds >= 0.16
+    with pytest.raises(NoSuchLeg):
+        await pool.stop_recording(recording)
+    peer.close()
+
+
+async def test_rooms_are_spread_and_numbers_are_the_pools(pool: Pool) -> None:
+    rooms = [await pool.create_room() for _ in range(4)]
+    legs = [(await pool.open_leg(LegSpec(), room=room)).leg for room in rooms]
+    assert len({*rooms, *legs}) == 8
+    assert [metrics.rooms for metrics in await pool.metrics()] == [2, 2]
+    with pytest.raises(MediaError, match="different workers"):
+        await pool.join(legs[0], rooms[1])
+    for leg, room in zip(legs, rooms, strict=True):
+        await pool.join(leg, room)
+
+
+async def test_death_of_a_worker(pool: Pool) -> None:
+    events: list[Event] = []
+    pool.on_event = events.append
+    rooms = [await pool.create_room() for _ in range(2)]
+    legs = [(await pool.open_leg(LegSpec(), room=room)).leg for room in rooms]
+    before = pool.pids
+    os.kill(before[0], signal.SIGKILL)
+    await asyncio.wait_for(until(lambda: bool(events)), 1.0)
+    assert events == [WorkerLost(before[0], [legs[0]], [rooms[0]])]
+    with pytest.raises(NoSuchLeg):
+        await pool.stats(legs[0])
+    await pool.stats(legs[1])
+    await until(lambda: len(pool.pids) == 2)
+    assert before[0] not in pool.pids and before[1] in pool.pids
+    assert await pool.create_room() not in rooms
+
+
+async def test_requests_of_a_dying_worker_fail() -> None:
+    worker = WorkerProcess(SETTINGS)
+    await worker.start()
+    os.kill(worker.pid, signal.SIGSTOP)
+    asked = [asyncio.create_task(worker.create_room()) for _ in range(3)]
+    await asyncio.sleep(0)
+    os.kill(worker.pid, signal.SIGKILL)
+    for outcome in await asyncio.gather(*asked, return_exceptions=True):
+        assert isinstance(outcome, WorkerGone)
+    with pytest.raises(WorkerGone):
+        await worker.create_room()
+    await worker.stop()
+
+
+async def test_a_taken_port_fails_the_start() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        worker = WorkerProcess(WorkerSettings(capacity=4, port=taken.getsockname()[1]))
+        with pytest.raises(MediaError, match="ended at its start"):
+            await worker.start()
+        await worker.stop()
+
+
+async def test_the_worker_ends_with_its_control_process() -> None:
+    worker = WorkerProcess(SETTINGS)
+    await worker.start()
+    process = worker._process
+    assert process is not None and worker._transport is not None
+    worker._stopping = True
+    worker._transport.abort()
+    assert await asyncio.to_thread(process.wait, 5) == 0
+
+
+async def test_metrics(pool: Pool) -> None:
+    room = await pool.create_room()
+    peer = Peer()
+    info = await pool.open_leg(LegSpec(remote=peer.address), room=room)
+    await pool.join(info.leg, room)
+    await until(lambda: bool(peer.heard()))
+    busy = max(await pool.metrics(), key=lambda metrics: metrics.ticks)
+    assert busy.legs == busy.rooms == 1
+    assert busy.pid in pool.pids
+    assert sum(busy.lateness_counts) == busy.ticks > 0
+    assert len(busy.lateness_counts) == len(busy.lateness_ms) + 1
+    assert busy.memory_bytes > 1 << 20 and busy.tick_max_ms >= busy.tick_p50_ms > 0
+    peer.close()
+
+
+async def test_an_application_in_the_loop_hears_its_room() -> None:
+    media = LocalMedia()
+    room = await media.create_room()
+    speaker, listener = media.open_app(room), media.open_app(room)
+    heard: list[NDArray[np.int16]] = []
+    listener.on_frame = heard.append
+    sound = tone(500, 5).reshape(-1)
+    assert speaker.write(sound) == 800
+    await until(lambda: speaker.queued == 0 and len(heard) > 6)
+    np.testing.assert_array_equal(np.trim_zeros(np.concatenate(heard)), np.trim_zeros(sound))
+    speaker.close()
+    listener.close()
+    await media.remove_room(room)
+    assert media._timer is None
+    media.close()
+
+
+def test_frames_are_cut_out_of_the_stream() -> None:
+    splitter = Splitter()
+    wire = b"\0\0\0\3abc\0\0\0\0\0\0\0\1z"
+    assert [body for i in range(len(wire)) for body in splitter.feed(wire[i : i + 1])] == [b"abc", b"", b"z"]
+    with pytest.raises(ValueError, match="bytes"):
+        splitter.feed(b"\xff\xff\xff\xff")

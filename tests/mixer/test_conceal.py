@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mixer.conceal import SEARCHED
+from tests.mixer.test_playout import tone
+from tests.support.packets import Packet, bridge_of, deliver, packets_of, play
+
+Pcm = NDArray[np.int16]
+
+
+def with_losses(sent: Pcm, lost: set[int], rate_hz: int = 8000) -> tuple[Pcm, int]:
+    """What is heard, from the first packet on, and how many frames were concealed."""
+    bridge = bridge_of(rate_hz=rate_hz)
+    packets = [p for k, p in enumerate(packets_of(sent, rate_hz // 50, rate_hz=rate_hz)) if k not in lost]
+    said = play(bridge, packets, len(sent) // (rate_hz // 50))
+    return said[np.flatnonzero(said)[0] :], bridge.counters(0).concealed
+
+
+def frame_power(pcm: Pcm, samples: int) -> NDArray[np.float64]:
+    cut = pcm[: len(pcm) // samples * samples].reshape(-1, samples).astype(np.float64)
+    power: NDArray[np.float64] = (cut**2).mean(axis=1)
+    return power
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_five_percent_loss_leaves_no_hole_and_no_click_in_a_tone(rate_hz: int) -> None:
+    sent = tone(10, rate_hz, 440)
+    lost = set((np.random.default_rng(3).permutation(np.arange(10, 480, 2))[:24]).tolist())
+    said, concealed = with_losses(sent, lost, rate_hz)
+    assert concealed == len(lost)
+    power = frame_power(said[: 480 * rate_hz // 50], rate_hz // 50)
+    assert power.min() > 0.5 * np.median(power)
+    # a click would step further than the tone itself ever does
+    limit = 1.25 * float(np.abs(np.diff(sent.astype(int))).max())
+    assert np.abs(np.diff(said.astype(int))).max() < limit
+
+
+@pytest.mark.parametrize("pitch_hz", [90.0, 133.3, 200.0])
+def test_a_steady_voice_goes_on_through_the_gap(pitch_hz: float) -> None:
+    at = np.arange(80000) / 8000
+    wave = sum(np.sin(2 * np.pi * h * pitch_hz * at + h) / h for h in range(1, 12))
+    sent = np.rint(4000 * np.asarray(wave)).astype(np.int16)
+    said, _ = with_losses(sent, set(range(10, 450, 7)))
+    missing = np.arange(10, 440, 7)
+    truth, made = (pcm[: 450 * 160].reshape(-1, 160)[missing].astype(float) for pcm in (sent, said))
+    ratio_db = 10 * np.log10((truth**2).sum(axis=1) / ((truth - made) ** 2).sum(axis=1))
+    assert ratio_db.min() > 12
+
+
+def test_when_everybody_loses_a_packet_everybody_is_concealed() -> None:
+    parties = SEARCHED + 20
+    bridge = bridge_of(parties)
+    voice = tone(0.2, hz=400).reshape(-1, 160)
+    for k in range(8):
+        packets = [Packet(k * 0.02, k, k * 160, voice[k], row) for row in range(parties)] if k != 5 else []
+        deliver(bridge, packets, (k + 1) * 0.02)
+        heard = bridge.tick((k + 1) * 0.02).heard.astype(float)
+        if k > 1:
+            assert (heard**2).mean(axis=1).min() > 0.5 * 8000**2 / 2
+    assert all(bridge.counters(row).concealed == 1 for row in (0, parties - 1))
+
+
+def test_a_long_loss_fades_within_100_ms() -> None:
+    said, concealed = with_losses(tone(2), set(range(20, 60)))
+    power = frame_power(said, 160)
+    assert power[20] > 0.5 * power[10]
+    assert np.all(np.diff(power[20:26]) <= 0)
+    assert not power[25:59].any()
+    assert concealed == 4
+
+
+def test_audio_that_returns_is_blended_in() -> None:
+    sent = tone(2, hz=440)[1:]
+    said, _ = with_losses(sent, set(range(20, 23)))
+    assert np.abs(np.diff(said.astype(int)))[: 60 * 160].max() < 1.25 * np.abs(np.diff(sent.astype(int))).max()
+    np.testing.assert_array_equal(said[24 * 160 : 60 * 160], sent[24 * 160 : 60 * 160])
+
+
+def test_a_loss_inside_a_frame_starts_at_the_last_true_sample() -> None:
+    bridge = bridge_of()
+    sent = tone(1, hz=300)
+    packets = [p for k, p in enumerate(packets_of(sent, 80)) if k not in (41, 60)]
+    said = play(bridge, packets, 45)
+    assert np.abs(np.diff(said.astype(int)))[400:].max() < 1.3 * np.abs(np.diff(sent.astype(int))).max()
+
+
+def test_where_nothing_repeats_the_joint_is_still_smooth() -> None:
+    # a slow swing has no period that fits: repeating any of it would begin with a step
+    sent = tone(2, hz=23)[1:]
+    said, _ = with_losses(sent, set(range(10, 80, 3)))
+    starts = np.arange(10, 70, 3) * 160
+    assert np.abs(said[starts].astype(int) - said[starts - 1]).max() < 450

@@ -1,0 +1,376 @@
+"""What holds in a room whatever happens: anything at any time, with books kept from the effects alone."""
+
+from dataclasses import dataclass
+
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from mixer.conference import (
+    Admit,
+    Admitted,
+    CancelInvite,
+    Conference,
+    DeafChanged,
+    Dial,
+    DropInvite,
+    Effect,
+    End,
+    Ended,
+    EndWithHost,
+    Event,
+    HeldChanged,
+    Invite,
+    InviteAnswered,
+    InviteFailed,
+    Join,
+    Keys,
+    Kick,
+    Kind,
+    Leave,
+    Lock,
+    LockChanged,
+    Music,
+    MuteAll,
+    MuteChanged,
+    NewSettings,
+    PartyLeft,
+    Place,
+    RecordingChanged,
+    RecordingState,
+    Refused,
+    Reject,
+    Removed,
+    Role,
+    RoleChanged,
+    Say,
+    SetDeaf,
+    SetHeld,
+    SetMuted,
+    SetRecording,
+    SetRole,
+    Settings,
+    SetWhisper,
+    State,
+    Talking,
+    Time,
+    Unban,
+    UnknownKeys,
+    Waits,
+    WhisperChanged,
+)
+from mixer.keypad import DEFAULT_MENU, KEYS, Menu
+
+HOST_MENU = Menu({role: {**keys, "*#3": "leave", "*#5": "listening_mode"} for role, keys in DEFAULT_MENU.roles.items()})
+MAX = 4
+NAMES = [f"p{number}" for number in range(6)]
+IN_ROOM = {Place.JOINED, Place.HELD}
+TYPED = ["1", "*1", "*90", "*91", "*92", "*93", "*94", "*95", "*8102#", "##", "*#3", "*#5", *KEYS]
+names = st.sampled_from(NAMES)
+# One of those who are there, nearly always: a room without people proves little.
+somebody = st.integers(0, 11)
+rarely = st.sampled_from([False, False, False, True])
+
+
+@dataclass
+class Told:
+    """What the effects said of a party."""
+
+    place: Place
+    muted: bool = False
+    deaf: bool = False
+    music: bool = False
+    whispers: tuple[str, ...] | None = None
+
+
+class Rules(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.there: dict[str, Told] = {}
+        self.ringing: set[int] = set()
+        self.sent_away: set[str] = set()
+        self.locked = False
+        self.recording = RecordingState.OFF
+        self.ended = False
+
+    @initialize(
+        flags=st.fixed_dictionaries(
+            {
+                name: st.booleans()
+                for name in (
+                    *("wait_for_host", "lobby", "mute_non_moderator", "announce_caller_name", "record_enabled"),
+                    *("entry_notices", "prompts", "music", "hosted"),
+                )
+            }
+        ),
+        end_with_host=st.sampled_from(EndWithHost),
+        limits=st.tuples(st.sampled_from([0.0, 50.0]), st.sampled_from([0.0, 40.0]), st.sampled_from([0.0, 5.0])),
+        menu=st.sampled_from([DEFAULT_MENU, HOST_MENU]),
+        roles=st.lists(st.sampled_from(Role), min_size=2, max_size=MAX),
+    )
+    def begin(
+        self,
+        flags: dict[str, bool],
+        end_with_host: EndWithHost,
+        limits: tuple[float, float, float],
+        menu: Menu,
+        roles: list[Role],
+    ) -> None:
+        party_s, silence_s, grace_s = limits
+        self.settings = Settings(
+            max_members=MAX,
+            menu=menu,
+            end_with_host=end_with_host,
+            party_limit_s=party_s,
+            silence_limit_s=silence_s,
+            host_grace_s=grace_s,
+            **flags,  # type: ignore[arg-type]
+        )
+        self.conference = Conference(self.settings, self.now)
+        for name, role in zip(NAMES, roles, strict=False):
+            self.tell(Join(name, role))
+
+    @property
+    def in_room(self) -> dict[str, Told]:
+        return {name: told for name, told in self.there.items() if told.place in IN_ROOM}
+
+    def one_of_those_there(self, number: int) -> str:
+        there = list(self.there)
+        return there[number % len(there)] if there and number < 11 else NAMES[number % len(NAMES)]
+
+    def tell(self, event: Event) -> list[Effect]:
+        effects = self.conference.handle(event, self.now)
+        for effect in effects:
+            assert not self.ended or isinstance(effect, Refused)
+            self.book(effect)
+        return effects
+
+    def book(self, effect: Effect) -> None:
+        match effect:
+            case Admitted(party, muted):
+                assert not self.locked, "nobody gets into a locked room"
+                told = self.there.setdefault(party, Told(Place.JOINED))
+                assert told.place is not Place.JOINED or not told.music
+                told.place, told.muted = Place.JOINED, muted
+            case Waits(party, place):
+                assert place not in IN_ROOM
+                assert not self.locked or party in self.there
+                self.there.setdefault(party, Told(place)).place = place
+            case Removed(party):
+                assert party in self.there
+                self.sent_away.add(party)
+            case PartyLeft(party):
+                del self.there[party]
+                self.sent_away.discard(party)
+            case Ended():
+                assert not self.there
+                assert not self.ringing
+                assert self.recording is RecordingState.OFF
+                self.ended = True
+            case Refused(party):
+                assert party not in self.there
+            case _:
+                self.book_control(effect)
+
+    def book_control(self, effect: Effect) -> None:
+        match effect:
+            case MuteChanged(party, muted):
+                self.there[party].muted = muted
+            case DeafChanged(party, deaf):
+                assert self.there[party].deaf != deaf
+                self.there[party].deaf = deaf
+            case HeldChanged(party, held):
+                self.there[party].place = Place.HELD if held else Place.JOINED
+            case WhisperChanged(party, to):
+                self.there[party].whispers = to
+            case Music(party, on):
+                assert self.there[party].music != on
+                self.there[party].music = on
+            case _:
+                self.book_room(effect)
+
+    def book_room(self, effect: Effect) -> None:
+        match effect:
+            case LockChanged(locked):
+                assert self.locked != locked
+                self.locked = locked
+            case RecordingChanged(state):
+                assert self.recording is not state
+                assert state is not RecordingState.PAUSED or self.recording is RecordingState.RUNNING
+                self.recording = state
+            case Invite(invitation):
+                assert not self.locked
+                self.ringing.add(invitation)
+            case DropInvite(invitation):
+                self.ringing.remove(invitation)
+            case _:
+                self.book_words(effect)
+
+    def book_words(self, effect: Effect) -> None:
+        match effect:
+            case Say(to, prompts):
+                assert prompts
+                assert to is None or to in self.there
+            case UnknownKeys(party, keys):
+                assert self.there[party].place in IN_ROOM
+                assert keys
+            case RoleChanged(party):
+                assert party in self.there
+
+    @rule(name=names, role=st.sampled_from(Role), kind=st.sampled_from(Kind), caller=st.sampled_from(["", "x", "y"]))
+    def join(self, name: str, role: Role, kind: Kind, caller: str) -> None:
+        before = set(self.there)
+        effects = self.tell(Join(name, role, kind, caller, f"name-{name}"))
+        answers = [
+            effect for effect in effects if isinstance(effect, Admitted | Waits | Refused) and effect.party == name
+        ]
+        assert len(answers) == (name not in before) or self.ended
+        if self.locked and not self.ended and name not in before:
+            assert isinstance(answers[0], Refused)
+
+    @rule(number=somebody, really=rarely)
+    def leave(self, number: int, really: bool) -> None:
+        if really:
+            name = self.one_of_those_there(number)
+            self.tell(Leave(name))
+            assert name not in self.there
+
+    @rule(number=somebody, keys=st.sampled_from(TYPED))
+    def keys(self, number: int, keys: str) -> None:
+        name = self.one_of_those_there(number)
+        for key in keys:
+            self.tell(Keys(name, key))
+
+    @rule(number=somebody, on=st.booleans(), event=st.sampled_from([SetMuted, SetDeaf, SetHeld, Talking]))
+    def control(self, number: int, on: bool, event: type[SetMuted | SetDeaf | SetHeld | Talking]) -> None:
+        self.tell(event(self.one_of_those_there(number), on))
+
+    @rule(number=somebody, event=st.sampled_from([Admit, Admit, Admit, Admit, Admit, Reject]))
+    def doorman(self, number: int, event: type[Admit | Reject]) -> None:
+        self.tell(event(self.one_of_those_there(number)))
+
+    @rule(number=somebody, really=rarely)
+    def kick(self, number: int, really: bool) -> None:
+        if really:
+            self.tell(Kick(self.one_of_those_there(number)))
+
+    @precondition(lambda self: len(self.there) > 2)
+    @rule(number=somebody)
+    def ban(self, number: int) -> None:
+        name = self.one_of_those_there(number)
+        party = self.conference.parties.get(name)
+        self.tell(Kick(name, ban=True))
+        if party is not None and party.identity and not self.ended:
+            assert self.tell(Join("banned", identity=party.identity))[0] == Refused(
+                "banned", "banned", self.said("banned")
+            )
+            self.tell(Unban(party.identity))
+
+    def said(self, reason: str) -> tuple[str, ...]:
+        return ("conf-kicked",) if self.settings.prompts and reason == "banned" else ()
+
+    @rule(number=somebody, to=st.none() | st.lists(names, max_size=3).map(tuple))
+    def whisper(self, number: int, to: tuple[str, ...] | None) -> None:
+        self.tell(SetWhisper(self.one_of_those_there(number), to))
+
+    @rule(number=somebody, role=st.sampled_from(Role))
+    def promote(self, number: int, role: Role) -> None:
+        name = self.one_of_those_there(number)
+        self.tell(SetRole(name, role))
+        assert name not in self.there or self.conference.parties[name].role is role
+
+    @rule(on=st.booleans())
+    def mute_all(self, on: bool) -> None:
+        self.tell(MuteAll(on))
+        roles = {name: party.role for name, party in self.conference.parties.items()}
+        assert all(told.muted == on for name, told in self.in_room.items() if roles[name] is Role.PARTICIPANT)
+
+    @rule(on=rarely)
+    def lock(self, on: bool) -> None:
+        self.tell(Lock(on))
+
+    @rule(by=st.sampled_from(["", *NAMES]), confirm=st.booleans())
+    def dial(self, by: str, confirm: bool) -> None:
+        self.tell(Dial("102", by if by in self.there else "", confirm=confirm))
+
+    @rule(name=names, kind=st.sampled_from(Kind))
+    def answer(self, name: str, kind: Kind) -> None:
+        if self.ringing and name not in self.there:
+            invitation = min(self.ringing)
+            self.ringing.remove(invitation)
+            self.tell(InviteAnswered(invitation, name, kind))
+
+    @rule(cancel=st.booleans())
+    def give_up(self, cancel: bool) -> None:
+        if self.ringing:
+            invitation = max(self.ringing)
+            if not cancel:
+                self.ringing.remove(invitation)
+            self.tell(CancelInvite(invitation) if cancel else InviteFailed(invitation))
+            assert invitation not in self.ringing
+
+    @rule(state=st.sampled_from(RecordingState))
+    def record(self, state: RecordingState) -> None:
+        self.tell(SetRecording(state))
+
+    @rule(mute=st.booleans(), lobby=st.booleans())
+    def other_settings(self, mute: bool, lobby: bool) -> None:
+        changed = Settings(max_members=MAX, mute_non_moderator=mute, lobby=lobby, prompts=self.settings.prompts)
+        self.tell(NewSettings(changed))
+        if not self.ended:
+            self.settings = changed
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0]) | st.floats(0.0, 20.0))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.tell(Time())
+        assert self.conference.deadline is None or self.conference.deadline > self.now
+
+    @precondition(lambda self: self.now > 60.0 and not self.ended)
+    @rule()
+    def end(self) -> None:
+        self.tell(End())
+        assert self.ended
+
+    @invariant()
+    def books_agree(self) -> None:
+        parties = self.conference.parties
+        assert {name: party.place for name, party in parties.items()} == {n: t.place for n, t in self.there.items()}
+        assert all(parties[name].muted == told.muted for name, told in self.in_room.items())
+        assert self.conference.locked == self.locked
+        assert set(self.conference.ringing) == self.ringing
+        assert not self.sent_away, "who was sent away has left"
+        assert self.conference.recording is self.recording
+        assert (self.conference.state is State.ENDED) == self.ended
+        assert (self.conference.state is State.OPEN) == bool(self.there)
+
+    @invariant()
+    def never_too_many(self) -> None:
+        assert sum(told.place is not Place.INVITED for told in self.there.values()) <= MAX
+        assert self.conference.members <= MAX
+
+    @invariant()
+    def who_hears_whom(self) -> None:
+        """As somebody would say who only carried out the effects."""
+        for ear, listener in self.there.items():
+            for mouth, speaker in self.there.items():
+                both = listener.place is speaker.place is Place.JOINED and ear != mouth and not speaker.muted
+                aimed = not listener.deaf if speaker.whispers is None else ear in speaker.whispers
+                assert self.conference.hears(ear, mouth) == (both and aimed)
+
+    @invariant()
+    def who_waits_has_music(self) -> None:
+        for told in self.there.values():
+            if told.place in {Place.LOBBY, Place.WAITING, Place.HELD}:
+                assert told.music
+            assert not (told.music and told.place is Place.INVITED)
+
+    @invariant()
+    def a_listener_is_muted(self) -> None:
+        roles = {name: party.role for name, party in self.conference.parties.items()}
+        assert all(told.muted for name, told in self.in_room.items() if roles[name] is Role.LISTENER)
+
+
+TestRules = Rules.TestCase
+TestRules.settings = hypothesis_settings(max_examples=150, stateful_step_count=60, deadline=None)

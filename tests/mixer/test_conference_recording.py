@@ -1,0 +1,47 @@
+"""When the recording of a room begins, pauses and ends."""
+
+import pytest
+
+from mixer.conference import Join, Keys, Kind, Leave, PartyLeft, RecordingChanged, RecordingState, Role, SetRecording
+from tests.support.conference import invite, room
+
+RUNS, PAUSED, OFF = RecordingState.RUNNING, RecordingState.PAUSED, RecordingState.OFF
+
+
+@pytest.mark.parametrize(
+    ("settings", "joins", "begins_with"),
+    [
+        ({}, ["a", "host"], "host"),
+        ({"wait_for_host": True}, ["a", "host"], "host"),
+        ({"hosted": False}, ["a", "b"], "a"),
+    ],
+)
+def test_the_recording_begins_with_the_host(settings: dict[str, bool], joins: list[str], begins_with: str) -> None:
+    conference = room(record_enabled=True, **settings)
+    for name in joins:
+        role = Role.MODERATOR if name == "host" else Role.PARTICIPANT
+        began = RecordingChanged(RUNS) in conference.handle(Join(name, role), 1.0)
+        assert began == (name == begins_with)
+
+
+@pytest.mark.parametrize(("kind", "recorded"), [(Kind.OUTSIDE, True), (Kind.INSIDE, False)])
+def test_the_recording_begins_with_somebody_invited_from_outside(kind: Kind, recorded: bool) -> None:
+    conference = room("a", record_enabled=True)
+    invite(conference, by="a", kind=kind)
+    conference.handle(Keys("guest", "1"), 3.0)
+    assert conference.recording is (RUNS if recorded else OFF)
+
+
+def test_a_recording_that_was_stopped_is_not_started_by_the_next_host() -> None:
+    conference = room("host", record_enabled=True)
+    assert conference.handle(SetRecording(OFF), 1.0) == [RecordingChanged(OFF)]
+    conference.handle(Join("host2", Role.MODERATOR), 2.0)
+    assert conference.recording is OFF
+
+
+def test_a_recording_pauses_and_ends_with_the_last() -> None:
+    conference = room("a")
+    assert conference.handle(SetRecording(PAUSED), 1.0) == []
+    for state in (RUNS, PAUSED, RUNS):
+        assert conference.handle(SetRecording(state), 1.0) == [RecordingChanged(state)]
+    assert conference.handle(Leave("a"), 2.0) == [PartyLeft("a"), RecordingChanged(OFF)]

@@ -1,0 +1,161 @@
+"""Digest authentication against the examples of RFC 2617, 7616 and 8760, and against clients as they are."""
+
+import pytest
+
+from softphone.sip.auth import Authenticator, Challenge, Credentials, Verdict, answers, digest, hash_a1, parse_auth
+from softphone.sip.message import Request, response
+from tests.sip.wire import invite
+
+PASSWORDS = {"101": "dev-101"}
+
+
+def lookup(username: str, algorithm: str) -> str | None:
+    password = PASSWORDS.get(username)
+    return hash_a1(algorithm, username, "bridge.test", password) if password else None
+
+
+def server(algorithms: tuple[str, ...] = ("MD5",), qop: bool = True) -> Authenticator:
+    return Authenticator("bridge.test", lookup, algorithms=algorithms, qop=qop, lifetime_s=300.0)
+
+
+def answered(
+    challenge: str, *, password: str = "dev-101", method: str = "INVITE", uri: str = "sip:bob@example.com"
+) -> Request:
+    (read,) = Challenge.parse_list(challenge)
+    message = invite(method=method, CSeq=f"1 {method}")
+    message.set("Authorization", read.answer(Credentials("101", password), method, uri))
+    return message
+
+
+def test_rfc2617_example() -> None:
+    a1 = hash_a1("MD5", "Mufasa", "testrealm@host.com", "Circle Of Life")
+    nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
+    count = ("00000001", "0a4f113b", "auth")
+    assert digest("MD5", a1, "GET", "/dir/index.html", nonce, count) == "6629fae49393a05397450978507c4ef1"
+    # RFC 2069 as corrected by its errata
+    assert digest(
+        "MD5", hash_a1("MD5", "Mufasa", "testrealm@host.com", "CircleOfLife"), "GET", "/dir/index.html", nonce
+    ) == ("1949323746fe6a43ef61f9606e7febea")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "right"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_rfc7616_example(algorithm: str, right: str) -> None:
+    challenge = Challenge("http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", algorithm, ("auth",))
+    answer = challenge.answer(
+        Credentials("Mufasa", "Circle of Life"),
+        "GET",
+        "/dir/index.html",
+        cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+    )
+    ((scheme, params),) = parse_auth(answer)
+    assert scheme == "digest" and params["response"] == right and params["nc"] == "00000001"
+
+
+def test_challenges_as_servers_write_them() -> None:
+    line = 'Digest realm="a, b",nonce="n==",qop="auth,auth-int",stale=TRUE,algorithm="MD5", NTLM x="1"'
+    line += ", Digest realm=c, nonce=bm9=="
+    first, second = Challenge.parse_list(line)
+    assert (first.realm, first.nonce, first.qop, first.stale) == ("a, b", "n==", ("auth", "auth-int"), True)
+    assert (second.realm, second.nonce) == ("c", "bm9==")
+    assert Challenge.parse_list('Digest realm="a", nonce="n", algorithm=AKAv1-MD5') == []
+    assert Challenge.parse_list('Digest realm="a", nonce="n", qop="auth-int"') == [] and parse_auth("Basic Zm9v") == []
+
+
+def test_the_form_of_our_challenge() -> None:
+    (text,) = server(qop=False).challenge(0.0)
+    assert text.startswith('Digest algorithm=MD5, realm="bridge.test", nonce="')
+    assert [line.split(",")[0] for line in server(algorithms=("SHA-256", "MD5")).challenge(0.0)] == [
+        "Digest algorithm=SHA-256",
+        "Digest algorithm=MD5",
+    ]
+
+
+def test_the_first_challenge_we_can_answer_is_taken() -> None:
+    asked = invite()
+    challenges = [
+        ("Proxy-Authenticate", line)
+        for line in (
+            'Digest algorithm=SHA-512, realm="r", nonce="1"',
+            *server(algorithms=("SHA-256", "MD5")).challenge(0.0),
+        )
+    ]
+    ((name, value),) = answers(
+        response(asked, 407, headers=challenges), "INVITE", "sip:b@h", Credentials("101", "dev-101")
+    )
+    assert name == "Proxy-Authorization" and "algorithm=SHA-256" in value
+    assert answers(response(asked, 401), "INVITE", "sip:b@h", Credentials("101", "x")) == []
+
+
+@pytest.mark.parametrize("qop", [True, False])
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_who_knows_the_secret_is_let_in_once(algorithm: str, qop: bool) -> None:
+    guard = server(algorithms=(algorithm,), qop=qop)
+    message = answered(guard.challenge(0.0)[0])
+    assert guard.verify(message, 1.0) == Verdict("101")
+    assert guard.verify(message, 2.0) == Verdict(stale=True)
+
+
+def test_wrong_answers() -> None:
+    guard = server()
+    (challenge,) = guard.challenge(0.0)
+    assert guard.verify(answered(challenge, password="x"), 1.0) == Verdict(wrong=True)
+    assert guard.verify(answered(challenge, uri="sip:carol@example.com"), 1.0) == Verdict()
+    assert guard.verify(answered(challenge.replace("bridge.test", "other.test")), 1.0) == Verdict()
+    assert guard.verify(answered(challenge.replace('nonce="', 'nonce="0')), 1.0) == Verdict()
+    assert guard.verify(answered(server().challenge(0.0)[0]), 1.0) == Verdict()
+    assert (
+        guard.verify(invite(), 1.0) == Verdict()
+        and guard.verify(invite(Authorization='Digest \ufffd="'), 1.0) == Verdict()
+    )
+
+
+def test_an_old_nonce_is_stale() -> None:
+    guard = server()
+    message = answered(guard.challenge(0.0)[0])
+    assert guard.verify(message, 301.0) == Verdict(stale=True)
+    assert guard.challenge(301.0, stale=True)[0].endswith(", stale=TRUE")
+
+
+def test_a_register_may_be_sent_again() -> None:
+    guard = server()
+    message = answered(guard.challenge(0.0)[0], method="REGISTER", uri="sip:bridge.test")
+    assert [guard.verify(message, now) for now in (1.0, 3000.0)] == [Verdict("101")] * 2
+    assert guard.verify(message, 7201.0) == Verdict(stale=True)
+
+
+@pytest.mark.parametrize(
+    "uri", ["sip:bridge.test", "sip:BRIDGE.test;transport=UDP", "sip:example.com", "sip:bob@example.com;x=y"]
+)
+def test_the_uris_that_clients_put_into_the_digest(uri: str) -> None:
+    guard = server()
+    assert guard.verify(answered(guard.challenge(0.0)[0], uri=uri), 1.0) == Verdict("101")
+
+
+def test_the_count_must_rise() -> None:
+    guard = server()
+    (read,) = Challenge.parse_list(guard.challenge(0.0)[0])
+    a1 = hash_a1("MD5", "101", "bridge.test", "dev-101")
+
+    def verdict(nc: str) -> Verdict:
+        proof = digest("MD5", a1, "INVITE", "sip:bridge.test", read.nonce, (nc, "c", "auth"))
+        value = f'Digest username="101", realm="bridge.test", nonce="{read.nonce}", uri="sip:bridge.test", '
+        value += f'response="{proof}", qop=auth, nc={nc}, cnonce="c"'
+        return guard.verify(invite(Authorization=value), 1.0)
+
+    assert [verdict(nc).username for nc in ("00000001", "00000003", "00000002", "0000000a", "xyz")] == [
+        "101",
+        "101",
+        None,
+        "101",
+        None,
+    ]
+
+
+def test_secrets_stay_out_of_logs() -> None:
+    assert "dev-101" not in repr(Credentials("101", "dev-101"))

@@ -1,0 +1,113 @@
+"""What a REGISTER does to the bindings of a user."""
+
+import pytest
+
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.message import Request, Response, request
+from softphone.sip.registrar import Registrar
+
+PHONE = Endpoint("udp", "192.0.2.1", 5060)
+NAT = Endpoint("udp", "203.0.113.7", 40_000)
+STREAM = Endpoint("tcp", "192.0.2.1", 33_333, 4)
+
+
+def register(*contacts: str, cseq: int = 1, call_id: str = "r1", expires: int | None = None) -> Request:
+    made = request(
+        "REGISTER",
+        "sip:example.com",
+        from_="<sip:101@example.com>;tag=x",
+        to="<sip:101@example.com>",
+        call_id=call_id,
+        cseq=cseq,
+        headers=[("Contact", value) for value in contacts],
+    )
+    made.set("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1")
+    if expires is not None:
+        made.set("Expires", str(expires))
+    return made
+
+
+def uris(registrar: Registrar, now: float = 1.0) -> list[str]:
+    return [binding.uri for binding in registrar.contacts("101", now)]
+
+
+def handle(registrar: Registrar, message: Request, source: Endpoint = PHONE, now: float = 0.0) -> Response:
+    return registrar.handle(message, source, now)
+
+
+def test_a_binding_lives_as_long_as_granted() -> None:
+    registrar = Registrar(max_expires=100)
+    answer = handle(registrar, register("<sip:101@192.0.2.1>", expires=7200))
+    assert (answer.status, answer.get("Contact")) == (200, "<sip:101@192.0.2.1>;expires=100")
+    assert uris(registrar, 99.9) == ["sip:101@192.0.2.1"]
+    assert uris(registrar, 100.0) == [] and len(registrar) == 0
+
+
+def test_several_telephones_the_preferred_first() -> None:
+    registrar = Registrar()
+    handle(registrar, register("<sip:a@192.0.2.1>;q=0.2", "<sip:b@192.0.2.1>;q=0.9, <sip:c@192.0.2.1>;q=x"))
+    assert uris(registrar) == ["sip:c@192.0.2.1", "sip:b@192.0.2.1", "sip:a@192.0.2.1"]
+
+
+def test_the_answer_lists_all_in_one_header_the_senders_first() -> None:
+    registrar = Registrar()
+    handle(registrar, register("<sip:a@192.0.2.1>", call_id="other"))
+    answer = handle(registrar, register('<sip:b@192.0.2.1>;+sip.instance="<urn:x>"', expires=60))
+    assert answer.get_all("Contact") == [
+        '<sip:b@192.0.2.1>;+sip.instance="<urn:x>";expires=60, <sip:a@192.0.2.1>;expires=3600'
+    ]
+    assert handle(registrar, register(cseq=2)).get_all("Contact") == answer.get_all("Contact")
+
+
+def test_an_instance_replaces_its_old_address() -> None:
+    registrar = Registrar()
+    handle(registrar, register('<sip:a@one.invalid>;+sip.instance="<urn:x>"'))
+    handle(registrar, register('<sip:b@two.invalid>;+sip.instance="<urn:x>"', call_id="r2"))
+    assert uris(registrar) == ["sip:b@two.invalid"]
+
+
+def test_removal() -> None:
+    registrar = Registrar()
+    handle(registrar, register("<sip:a@192.0.2.1>", "<sip:b@192.0.2.1>"))
+    handle(registrar, register("<sip:a@192.0.2.1>;expires=0", cseq=2))
+    assert uris(registrar) == ["sip:b@192.0.2.1"]
+    assert handle(registrar, register("*", cseq=3)).status == 400
+    answer = handle(registrar, register("*", cseq=4, expires=0))
+    assert (answer.status, answer.get("Contact"), len(registrar)) == (200, None, 0)
+
+
+def test_what_came_too_late_changes_nothing() -> None:
+    registrar = Registrar()
+    handle(registrar, register("<sip:a@192.0.2.1>", cseq=5))
+    for stale in (register("<sip:a@192.0.2.1>", cseq=5), register("*", cseq=4, expires=0)):
+        assert handle(registrar, stale).status == 500
+    assert uris(registrar) == ["sip:a@192.0.2.1"]
+    assert handle(registrar, register("<sip:a@192.0.2.1>", cseq=1, call_id="r2")).status == 200
+
+
+def test_too_short_is_423() -> None:
+    registrar = Registrar(min_expires=60)
+    answer = handle(registrar, register("<sip:a@192.0.2.1>", "<sip:b@192.0.2.1>;expires=5"))
+    assert (answer.status, answer.get("Min-Expires"), len(registrar)) == (423, "60", 0)
+
+
+def test_one_too_many_is_603_but_refreshing_goes_on() -> None:
+    registrar = Registrar(max_contacts=1)
+    handle(registrar, register("<sip:a@192.0.2.1>"))
+    assert handle(registrar, register("<sip:b@192.0.2.1>", cseq=2)).status == 603
+    assert handle(registrar, register("<sip:a@192.0.2.1>", cseq=3)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("source", "contact", "reached"),
+    [
+        (PHONE, "<sip:101@192.0.2.1:5060>", PHONE),
+        (PHONE, "<sip:101@192.0.2.1:6060>", Endpoint("udp", "192.0.2.1", 6060)),
+        (NAT, "<sip:101@10.0.0.5:5060>", NAT),
+        (STREAM, "<sip:101@x.invalid;transport=ws>", STREAM),
+    ],
+)
+def test_calls_reach_it_where_it_can_be_reached(source: Endpoint, contact: str, reached: Endpoint) -> None:
+    registrar = Registrar()
+    handle(registrar, register(contact), source)
+    assert registrar.contacts("101", 1.0)[0].endpoint == reached

@@ -1,0 +1,242 @@
+"""Stacks on real sockets, with each other and with SIPp."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softphone import sdp
+from softphone.errors import CallRefused, SipNetworkError
+from softphone.sip.auth import Authenticator, hash_a1
+from softphone.sip.call import Call
+from softphone.sip.driver import StackSettings
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.message import Request, Response, request, response
+from softphone.sip.stack import Stack
+from tests.peers.sipp import SCENARIOS, Sipp
+
+OFFER = str(sdp.offer("127.0.0.1", 9, session_id=1, version=1))
+
+Handler = Callable[[Call], Coroutine[Any, Any, None]]
+
+
+def answer_to(offer: str | None) -> str:
+    if offer is None:
+        return OFFER
+    return str(sdp.answer(sdp.parse(offer), "127.0.0.1", 9, session_id=2, version=1)[0])
+
+
+async def answering(call: Call) -> None:
+    async def again(offer: str | None) -> str:
+        return answer_to(offer)
+
+    call.on_reinvite = again
+    await call.ring()
+    await call.answer(answer_to(call.remote_sdp))
+
+
+@asynccontextmanager
+async def running(*stacks: Stack) -> AsyncIterator[None]:
+    for stack in stacks:
+        await stack.start()
+    try:
+        yield
+    finally:
+        for stack in stacks:
+            await stack.stop()
+
+
+def node(handler: Handler | None = None, **options: Any) -> Stack:
+    return Stack(StackSettings(**options), on_invite=handler)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_on_real_sockets(transport: str) -> None:
+    calls: list[Call] = []
+
+    async def handler(call: Call) -> None:
+        calls.append(call)
+        await answering(call)
+
+    bob, alice = node(handler), node()
+    async with running(bob, alice):
+        uri = f"sip:bob@127.0.0.1:{bob.port};transport={transport}"
+        call = await alice.invite(uri, OFFER, from_uri="sip:alice@127.0.0.1")
+        assert calls[0].source.transport == transport
+        assert call.remote_sdp is not None and sdp.parse(call.remote_sdp).media
+        ended = asyncio.get_running_loop().create_future()
+        call.on_ended = ended.set_result
+        while calls[0].state.value != "confirmed":
+            await asyncio.sleep(0)
+        await calls[0].bye()
+        assert await ended == "bye"
+        assert alice.calls == bob.calls == []
+
+
+async def test_a_large_invite_goes_over_a_stream() -> None:
+    sources: list[Endpoint] = []
+
+    async def handler(call: Call) -> None:
+        sources.append(call.source)
+        call.reject(486)
+
+    bob, alice = node(handler), node()
+    async with running(bob, alice):
+        with pytest.raises(CallRefused, match="486"):
+            headers = [("Subject", "x" * 2_000)]
+            await alice.invite(f"sip:bob@127.0.0.1:{bob.port}", OFFER, from_uri="sip:a@b", headers=headers)
+    assert sources[0].transport == "tcp"
+
+
+async def test_nobody_listens_there() -> None:
+    async with running(alice := node()):
+        with pytest.raises(SipNetworkError):
+            await alice.invite("sip:bob@127.0.0.1:1;transport=tcp", OFFER, from_uri="sip:a@b")
+        with pytest.raises(SipNetworkError):
+            await alice.invite("sip:bob@nowhere.invalid", OFFER, from_uri="sip:a@b")
+
+
+async def test_a_port_in_use_is_named() -> None:
+    async with running(first := node()):
+        second = node(port=first.port)
+        with pytest.raises(OSError, match=str(first.port)):
+            await second.start()
+
+
+def outside(stack: Stack, method: str, **options: Any) -> Request:
+    uri = f"sip:127.0.0.1:{stack.port}"
+    return request(method, uri, from_="<sip:a@b>;tag=1", to=f"<{uri}>", call_id=f"c-{method}", cseq=1, **options)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "header"),
+    [("OPTIONS", 200, "Allow"), ("MESSAGE", 200, "X-Seen"), ("SUBSCRIBE", 405, "Allow"), ("BYE", 481, None)],
+)
+async def test_requests_outside_dialogs(method: str, status: int, header: str | None) -> None:
+    async def on_request(received: Request, source: Endpoint) -> Response | None:
+        return response(received, 200, headers=[("X-Seen", "1")]) if received.method == "MESSAGE" else None
+
+    bob, alice = Stack(StackSettings(), on_request=on_request), node()
+    async with running(bob, alice):
+        answer = await alice.request(outside(bob, method))
+        assert answer.status == status
+        assert header is None or answer.get(header)
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"max_forwards": 0}, 483),
+        ({"headers": [("Require", "100rel, timer")]}, 420),
+        ({"content_type": "text/plain", "body": "hello"}, 415),
+        ({"headers": [("Content-Encoding", "gzip")], "content_type": "application/sdp", "body": "x"}, 415),
+    ],
+)
+async def test_invites_that_nobody_needs_to_see(options: dict[str, Any], status: int) -> None:
+    bob, alice = node(answering), node()
+    async with running(bob, alice):
+        assert (await alice.request(outside(bob, "INVITE", **options))).status == status
+
+
+async def test_a_handler_that_breaks_is_a_500_and_the_next_request_works() -> None:
+    broken = True
+
+    async def on_request(received: Request, source: Endpoint) -> Response | None:
+        if broken:
+            raise RuntimeError("broken on purpose")
+        return None
+
+    bob, alice = Stack(StackSettings(), on_request=on_request), node()
+    async with running(bob, alice):
+        assert (await alice.request(outside(bob, "OPTIONS"))).status == 500
+        broken = False
+        assert (await alice.request(outside(bob, "OPTIONS"))).status == 200
+
+
+async def sipp(folder: Path, handler: Handler, scenario: str, *options: str, **more: Any) -> Stack:
+    async with running(stack := node(handler)):
+        with Sipp(folder, scenario, *options, remote=("127.0.0.1", stack.port), **more) as peer:
+            await asyncio.to_thread(peer.finish)
+        for _ in range(200):
+            if not stack.calls:
+                break
+            await asyncio.sleep(0.02)
+    return stack
+
+
+@pytest.mark.peer("sipp")
+@pytest.mark.parametrize("scenario", ["call", "hold"])
+async def test_sipp_calls(tmp_path: Path, scenario: str) -> None:
+    stack = await sipp(tmp_path, answering, scenario, "-d", "200", rows=[["bob"]], calls=5)
+    assert stack.calls == []
+
+
+@pytest.mark.peer("sipp")
+async def test_sipp_cancels(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def ringing(call: Call) -> None:
+        call.on_ended = ended.append
+        await call.ring()
+
+    await sipp(tmp_path, ringing, "cancel", rows=[["bob"]])
+    assert ended == ["cancelled"]
+
+
+@pytest.mark.peer("sipp")
+async def test_sipp_knows_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = (SCENARIOS / "digest.xml").read_text()
+    spoken = re.sub(r"\[authentication.*\]|\[field3\]", "[authentication username=alice password=secret]", scenario)
+    (tmp_path / "digest.xml").write_text(spoken)
+    monkeypatch.setattr("tests.peers.sipp.SCENARIOS", tmp_path)
+    guard = Authenticator("dev", lambda user, algorithm: hash_a1(algorithm, user, "dev", "secret"))
+    seen: list[str | None] = []
+
+    async def guarded(call: Call) -> None:
+        now = asyncio.get_running_loop().time()
+        seen.append(guard.verify(call.invite, now, "Proxy-Authorization").username)
+        if seen[-1] is None:
+            call.reject(407, headers=[("Proxy-Authenticate", value) for value in guard.challenge(now)])
+        else:
+            await answering(call)
+
+    await sipp(tmp_path, guarded, "digest", "-d", "100", rows=[["bob", "alice", "secret"]])
+    assert seen == [None, "alice"]
+
+
+@pytest.mark.peer("sipp")
+async def test_we_call_sipp(tmp_path: Path) -> None:
+    async with running(alice := node()):
+        with Sipp(tmp_path, "answer") as phone:
+            call = await alice.invite(f"sip:phone@127.0.0.1:{phone.port}", OFFER, from_uri="sip:alice@127.0.0.1")
+            assert sdp.accept(sdp.parse(OFFER), sdp.parse(call.remote_sdp or "")).codec == "PCMU"
+            await call.bye()
+            await asyncio.to_thread(phone.finish)
+
+
+async def test_a_telephone_whose_connection_is_closed_is_called_at_its_contact() -> None:
+    flows: asyncio.Queue[Endpoint] = asyncio.Queue()
+
+    async def register(asked: Request, source: Endpoint) -> Response:
+        flows.put_nowait(source)
+        return response(asked, 200)
+
+    registrar, telephone = Stack(StackSettings(), on_request=register), node(answering)
+    async with running(registrar, telephone):
+        reader, writer = await asyncio.open_connection(registrar.host, registrar.port)
+        uri = f"sip:phone@127.0.0.1:{telephone.port};transport=tcp"
+        asked = request("REGISTER", "sip:h", from_="<sip:a@h>;tag=1", to="<sip:a@h>", call_id="r", cseq=1, contact=uri)
+        asked.set("Via", "SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK-r")
+        writer.write(bytes(asked))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
+        writer.close()
+        flow = await flows.get()
+        async with asyncio.timeout(10):
+            while registrar._driver.is_open(flow):
+                await asyncio.sleep(0.01)
+            call = await registrar.invite(uri, OFFER, from_uri="sip:r@h", target=flow)
+        await call.bye()

@@ -1,0 +1,203 @@
+"""Real sockets on loopback."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from softphone.errors import SipNetworkError
+from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.framing import PING, Framer
+from softphone.sip.transport import Limits, Transport
+from tests.sip.wire import invite_bytes
+
+INVITE = invite_bytes(Content_Length="0")
+Arrivals = asyncio.Queue[tuple[bytes, Endpoint]]
+
+
+class Node:
+    """A transport with what came to it and what it could not send."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.came: Arrivals = asyncio.Queue()
+        self.failed: asyncio.Queue[Send] = asyncio.Queue()
+        self.handle: Callable[[bytes, Endpoint], None] = lambda data, source: self.came.put_nowait((data, source))
+        self.transport = Transport(lambda data, source: self.handle(data, source), self.failed.put_nowait, limits)
+
+    def at(self, transport: str) -> Endpoint:
+        return Endpoint(transport, "127.0.0.1", self.transport.port)
+
+    async def next(self) -> tuple[bytes, Endpoint]:
+        return await asyncio.wait_for(self.came.get(), 5)
+
+    async def next_failed(self) -> Send:
+        return await asyncio.wait_for(self.failed.get(), 5)
+
+
+@contextlib.asynccontextmanager
+async def node(limits: Limits | None = None) -> AsyncIterator[Node]:
+    made = Node(limits)
+    await made.transport.start()
+    try:
+        yield made
+    finally:
+        await made.transport.stop()
+
+
+@contextlib.asynccontextmanager
+async def stream(to: Node) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", to.transport.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+def closed_port(kind: int) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_there_and_back(transport: str) -> None:
+    async with node() as alice, node() as bob:
+        alice.transport.send(Send(INVITE, bob.at(transport)))
+        data, source = await bob.next()
+        assert data == INVITE and source.transport == transport
+        bob.transport.send(Send(b"SIP/2.0 200 OK\r\n\r\n", source))
+        data, source = await alice.next()
+        assert data == b"SIP/2.0 200 OK\r\n\r\n" and source.port == bob.transport.port
+        assert alice.transport.connections == bob.transport.connections == (transport == "tcp")
+
+
+async def test_messages_cut_and_joined_by_tcp() -> None:
+    async with node() as bob, stream(bob) as (reader, writer):
+        writer.write(INVITE + INVITE + INVITE[:100])
+        assert [(await bob.next())[0] for _ in range(2)] == [INVITE, INVITE]
+        writer.write(INVITE[100:] + PING)
+        assert (await bob.next())[0] == INVITE
+        assert await asyncio.wait_for(reader.readexactly(2), 5) == b"\r\n" and bob.came.empty()
+
+
+async def test_a_response_opens_a_connection_when_its_own_is_gone() -> None:
+    async with node() as alice, node() as bob:
+        async with stream(bob) as (_, writer):
+            writer.write(INVITE)
+            _, source = await bob.next()
+        while bob.transport.connections:
+            await asyncio.sleep(0)
+        bob.transport.send(
+            Send(b"SIP/2.0 200 OK\r\n\r\n", Endpoint("tcp", "127.0.0.1", alice.transport.port, source.connection))
+        )
+        assert (await alice.next())[0] == b"SIP/2.0 200 OK\r\n\r\n"
+
+
+async def test_many_messages_share_the_connection_that_is_being_opened() -> None:
+    async with node() as alice, node() as bob:
+        for _ in range(5):
+            alice.transport.send(Send(INVITE, bob.at("tcp")))
+        sources = [(await bob.next())[1] for _ in range(5)]
+        assert len(set(sources)) == 1 and bob.transport.connections == 1
+
+
+async def test_refused_connections_are_told() -> None:
+    async with node() as alice:
+        send = Send(INVITE, Endpoint("tcp", "127.0.0.1", closed_port(socket.SOCK_STREAM)), "key")
+        alice.transport.send(send)
+        assert alice.failed.empty() and await alice.next_failed() == send and alice.transport.counters.unsent == 1
+
+
+async def test_names_are_not_looked_up_while_sending() -> None:
+    async with node() as alice:
+        send = Send(INVITE, Endpoint("udp", "localhost", 5060))
+        alice.transport.send(send)
+        assert await alice.next_failed() == send
+        assert await alice.transport.resolve(send.target) == Endpoint("udp", "127.0.0.1", 5060)
+        with pytest.raises(SipNetworkError, match="cannot resolve"):
+            await alice.transport.resolve(Endpoint("udp", "no-such-host.invalid", 5060))
+
+
+async def test_requests_on_a_connection_that_dies_are_told() -> None:
+    async with node() as alice:
+        peer = await asyncio.start_server(lambda reader, writer: writer.transport.abort(), "127.0.0.1", 0)
+        async with peer:
+            send = Send(INVITE, Endpoint("tcp", "127.0.0.1", peer.sockets[0].getsockname()[1]), "key")
+            alice.transport.send(send)
+            assert await alice.next_failed() == send
+
+
+async def test_icmp_errors_are_survived() -> None:
+    async with node() as alice, node() as bob:
+        for _ in range(3):
+            alice.transport.send(Send(INVITE, Endpoint("udp", "127.0.0.1", closed_port(socket.SOCK_DGRAM))))
+        alice.transport.send(Send(INVITE, bob.at("udp")))
+        assert (await bob.next())[0] == INVITE
+
+
+async def test_a_fault_costs_one_message() -> None:
+    async with node() as alice, node() as bob:
+        keep = bob.handle
+
+        def fail(data: bytes, source: Endpoint) -> None:
+            bob.handle = keep
+            raise RuntimeError
+
+        bob.handle = fail
+        for transport in ("tcp", "tcp"):
+            alice.transport.send(Send(INVITE, bob.at(transport)))
+        assert (await bob.next())[0] == INVITE and bob.transport.counters.faults == 1
+
+
+async def test_keep_alive_datagrams_are_passed_over() -> None:
+    async with node() as alice, node() as bob:
+        for data in (b"\r\n\r\n", b"\0", b"", INVITE):
+            alice.transport.send(Send(data, bob.at("udp")))
+        assert (await bob.next())[0] == INVITE
+
+
+async def test_an_unreadable_length_is_answered_and_ends_the_connection() -> None:
+    async with node() as bob, stream(bob) as (reader, writer):
+        bob.handle = lambda data, source: bob.transport.send(Send(b"SIP/2.0 400 Bad\r\n\r\n", source))
+        writer.write(invite_bytes(Content_Length="-1") + INVITE)
+        assert await asyncio.wait_for(reader.read(), 5) == b"SIP/2.0 400 Bad\r\n\r\n"
+
+
+async def test_endless_headers_end_the_connection() -> None:
+    async with node(Limits(message=1000)) as bob, stream(bob) as (reader, writer):
+        writer.write(b"INVITE sip:b@h SIP/2.0\r\n" + b"X: y\r\n" * 300)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def test_too_many_connections() -> None:
+    async with node(Limits(connections=1)) as bob, stream(bob) as (_, writer):
+        writer.write(INVITE)
+        await bob.next()
+        async with stream(bob) as (reader, _):
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert bob.transport.counters.refused == 1
+        writer.write(INVITE)
+        assert (await bob.next())[0] == INVITE
+
+
+@pytest.mark.parametrize(("limits", "said"), [(Limits(idle_s=0.02), b""), (Limits(partial_s=0.02), b"INVITE sip:")])
+async def test_silent_connections_are_closed(limits: Limits, said: bytes) -> None:
+    async with node(limits) as bob, stream(bob) as (reader, writer):
+        writer.write(said)
+        assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.connections == 0
+
+
+async def test_a_port_in_use_is_named() -> None:
+    async with node() as bob:
+        with pytest.raises(OSError, match=f"127.0.0.1:{bob.transport.port}"):
+            await Transport(lambda data, source: None, lambda send: None).start("127.0.0.1", bob.transport.port)
+
+
+def test_a_framer_gives_what_it_has_when_it_breaks() -> None:
+    framer = Framer(max_message=400)
+    data = invite_bytes(Content_Length="500") + b"x"
+    assert framer.feed(data) == [data] and framer.broken and framer.feed(b"more") == []

@@ -1,0 +1,86 @@
+"""A wire in memory between SIP stacks: every message is recorded, and those that a rule names are lost."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from softphone.sip.driver import StackSettings
+from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.stack import OnInvite, OnRequest, Stack
+
+DELAY_S = 0.01
+
+Rule = Callable[[str, int], bool]
+"""Whether a message is lost: its first line, and how many with this line went before."""
+
+
+def keep_all(line: str, before: int) -> bool:
+    return False
+
+
+@dataclass
+class Ether:
+    """Who is there by port, and what was sent: first lines in order."""
+
+    lost: Rule = keep_all
+    sent: list[str] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
+    carriers: dict[int, "_Carrier"] = field(default_factory=dict)
+    ports: int = 5000
+
+    def stack(
+        self,
+        settings: StackSettings | None = None,
+        *,
+        on_invite: OnInvite | None = None,
+        on_request: OnRequest | None = None,
+    ) -> Stack:
+        settings = settings or StackSettings(tcp=False)
+        return Stack(
+            settings,
+            on_invite=on_invite,
+            on_request=on_request,
+            transport=lambda receive, failed: _Carrier(self, receive),
+        )
+
+    def deliver(self, send: Send, sender: Endpoint) -> None:
+        line = send.data.split(b"\r\n")[0].decode("utf-8", "replace")
+        lost = self.lost(line, self.sent.count(line))
+        self.sent.append(line)
+        self.messages.append(send.data)
+        to = self.carriers.get(send.target.port)
+        if to is not None and not lost:
+            asyncio.get_running_loop().call_later(DELAY_S, to.receive, send.data, sender)
+
+    def inject(self, text: str, port: int, source_port: int = 9) -> None:
+        """Let somebody without a stack send a message, line feeds made into CRLF."""
+        data = text.replace("\n", "\r\n").encode()
+        self.carriers[port].receive(data, Endpoint("udp", "127.0.0.1", source_port))
+
+    def methods(self) -> list[str]:
+        """What was sent, in short: methods and status codes."""
+        return [line.split(" ")[1 if line.startswith("SIP/2.0") else 0] for line in self.sent]
+
+
+class _Carrier:
+    def __init__(self, ether: Ether, receive: Callable[[bytes, Endpoint], None]) -> None:
+        self._ether = ether
+        self.receive = receive
+        self.port = 0
+
+    async def start(self, host: str, port: int, *, tcp: bool = True) -> None:
+        self._ether.ports += 1
+        self.port = port or self._ether.ports
+        self._ether.carriers[self.port] = self
+
+    async def stop(self) -> None:
+        self._ether.carriers.pop(self.port, None)
+
+    def send(self, send: Send) -> None:
+        self._ether.deliver(send, Endpoint("udp", "127.0.0.1", self.port))
+
+    def is_open(self, target: Endpoint) -> bool:
+        return True
+
+    async def resolve(self, target: Endpoint) -> Endpoint:
+        raise OSError("no names here")

@@ -1,0 +1,34 @@
+"""Phones and other programs from outside: which there are, and what it means when one is missing."""
+
+import os
+import shutil
+from importlib.util import find_spec
+
+import pytest
+
+from tests.support import postgres
+
+# Programs are found on PATH, modules by import. `tests/peers/install` brings the programs, the test extra the modules.
+PROGRAMS = ("sipp", "baresip")
+MODULES = ("pyVoIP", "aiosip")
+
+
+def is_present(name: str) -> bool:
+    """Whether the program or module `name` can be used here."""
+    if name in PROGRAMS:
+        return shutil.which(name) is not None
+    if name in MODULES:
+        return find_spec(name) is not None
+    if name == "postgres":
+        return postgres.programs() is not None
+    raise ValueError(f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)} and postgres")
+
+
+def require(name: str) -> None:
+    """Skip the test when `name` is missing; with CI=true fail it."""
+    if is_present(name):
+        return
+    message = f"{name} is missing: run tests/peers/install as root"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

@@ -1,0 +1,45 @@
+"""A room of two who talk without end, and a recording of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from softphone.media.local import AppLeg, LocalMedia
+from softphone.recordings.entry import Entry
+from softphone.recordings.library import Library
+from softphone.recordings.running import Speaker
+from tests.support.tones import sine
+
+TONES = {"anna": 400.0, "boris": 1000.0}
+
+
+@asynccontextmanager
+async def room_of_two() -> AsyncIterator[tuple[LocalMedia, int, dict[str, AppLeg]]]:
+    """A room in which two talk without end, each a tone of its own."""
+    media = LocalMedia()
+    room = await media.create_room()
+    apps = {name: AppLeg(media, room) for name in TONES}
+    for name, app in apps.items():
+        sound = sine(TONES[name], 0.02)
+        app.on_frame = lambda _, app=app, sound=sound: app.write(sound)  # type: ignore[misc]
+        app.write(sound)
+    media.open_app(room).close()  # has the clock started
+    yield media, room, apps
+    media.close()
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not done():
+            await asyncio.sleep(0.01)
+
+
+async def one_recording(library: Library, seconds: float = 0.3) -> Entry:
+    """Record two who talk, and wait until it is ready."""
+    async with room_of_two() as (media, room, apps):
+        speakers = [Speaker(name, app.leg) for name, app in apps.items()]
+        running = await library.start(media, room, conference="s-1", parties=speakers)
+        await asyncio.sleep(seconds)
+        await running.stop()
+    await until(lambda: library.entries[0].state == "ready")
+    return await library.get(running.id)

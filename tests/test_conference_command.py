@@ -1,0 +1,139 @@
+"""`softphone conference ...` as a user runs it: a real server, a real process for each command."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from softphone.commands.conference import app
+from tests.support.processes import ServerProcess
+from tests.support.rest import Rest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "softphone", "conference", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "400", **environment},
+    )
+
+
+@pytest.fixture
+def run(server: ServerProcess) -> Run:
+    """A command of extension 101 that has to succeed."""
+
+    def checked(*words: str) -> subprocess.CompletedProcess[str]:
+        done = command(*words, "--server", server.http_url, "--user", "101", "--password", "dev-101")
+        assert (done.returncode, done.stderr) == (0, ""), f"{words}: {done.stderr}"
+        return done
+
+    return checked
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(done.stdout)
+
+
+def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
+    session, uri = run("create", "--max-members", "5").stdout.split()
+    token = rest.session(session)["voiceCallToken"]
+    assert uri.startswith(f"sip:{token}@")
+    assert session in run("list").stdout
+    assert answer(run("lock", session, "--json"))["locked"] is True
+    assert run("unlock", session).stdout == "not locked\n"
+    assert answer(run("mute", session, "--json"))["muted_all"] is True
+    assert run("unmute", session).stdout == "not muted\n"
+    path = Path(run("record", session).stdout.strip())
+    assert path.exists()
+    run("record", session, "--stop")
+    assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
+    assert run("dial", session, "104").stdout.startswith("ringing")
+    assert run("end", session).stdout == "ended\n"
+    assert session not in run("list").stdout
+
+
+def test_an_invitation_by_command(run: Run, tmp_path: Path) -> None:
+    session, uri = run("create").stdout.split()
+    calendar = tmp_path / "x.ics"
+    invitation = run("invite", session, "--title", "Standup", "--start", "2027-01-31T15:00+01:00").stdout
+    assert "Standup" in invitation
+    assert uri in invitation
+    run("invite", session, "--ics", str(calendar))
+    assert calendar.read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
+    run("end", session)
+
+
+def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) -> None:
+    session = answer(run("create", "--json"))
+    call = [sys.executable, "-m", "softphone", "call", f"sip:{session['token']}@{server.sip_uri.removeprefix('sip:')}"]
+    with subprocess.Popen([*call, "--duration", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as phone:
+        try:
+            parties: list[dict[str, Any]] = []
+            while not parties:
+                assert phone.poll() is None
+                parties = answer(run("show", session["id"], "--json"))["parties"]
+            party = parties[0]["id"]
+            assert party in run("show", session["id"]).stdout
+            assert answer(run("mute", session["id"], party, "--json"))["muted"] is True
+            assert answer(run("unmute", session["id"], party, "--json"))["muted"] is False
+            run("kick", session["id"], party, "--ban")
+            assert phone.wait(20) == 0
+        finally:
+            phone.kill()
+    assert answer(run("show", session["id"], "--json"))["parties"] == []
+
+
+def test_a_token_from_the_environment(server: ServerProcess, rest: Rest) -> None:
+    token = rest.http.headers["Authorization"].split()[1]
+    done = command("list", "--json", SOFTPHONE_TOKEN=token, SOFTPHONE_SERVER=server.http_url)
+    assert done.returncode == 0, done.stderr
+    assert "conferences" in json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["list"], 2, "say who asks"),
+        (["list", "--token", "x", "--server", "here"], 2, "--server takes a URL"),
+        (["list", "--token", "x", "--server", "http://127.0.0.1:1"], 1, "cannot be reached"),
+        (["kick", "s-0", "--token", "x"], 2, "PARTY"),
+        (["play", "s-0", "sound:x", "--token", "x"], 2, "sound:7"),
+        (["mute"], 2, "CONFERENCE"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(words: list[str], status: int, says: str) -> None:
+    done = command(*words)
+    assert done.returncode == status
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_refusals_of_the_server_are_one_line(server: ServerProcess) -> None:
+    login = ("--server", server.http_url, "--user", "101", "--password")
+    unknown = command("end", "s-0", *login, "dev-101")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.startswith("softphone conference end: ")
+    assert "(404)" in unknown.stderr
+    stranger = command("list", *login, "wrong")
+    assert (stranger.returncode, stranger.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["create", "list", "show", "mute", "unmute", "kick", "lock", "unlock", "record", "play", "dial", "end", "invite"],
+)
+def test_help_has_an_example(name: str) -> None:
+    done = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"})
+    assert done.exit_code == 0
+    assert f"Example: softphone conference {name}" in " ".join(done.output.split())

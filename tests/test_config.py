@@ -1,0 +1,152 @@
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from softphone import config as settings
+from softphone import secrets
+from softphone.config import Config, check_exposure, from_table, is_loopback, load
+from softphone.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+PRODUCTION = ROOT / "config" / "softphone.toml"
+
+
+def test_the_commented_file_says_the_defaults() -> None:
+    written = load(PRODUCTION)
+    assert msgspec.structs.replace(written, extensions=(), clients=()) == Config()
+
+
+def test_every_option_stands_in_the_commented_file() -> None:
+    text = PRODUCTION.read_text()
+    for section in msgspec.structs.fields(Config):
+        kind = type(section.default) if section.default is not msgspec.NODEFAULT else None
+        if section.encode_name in ("extension", "client"):
+            kind = settings.ExtensionConfig if section.encode_name == "extension" else settings.ClientConfig
+        assert kind is not None
+        for option in msgspec.structs.fields(kind):
+            line = re.compile(rf"^(# )?{option.encode_name} = .*#|^id = |^secret = ", re.MULTILINE)
+            assert line.search(text), f"{section.encode_name}.{option.encode_name}"
+
+
+def test_dev_extensions_and_client() -> None:
+    dev = load(settings.DEV_PATH)
+    users = {e.number: (e.password, e.admin, e.conferencing) for e in dev.extensions if e.kind == "user"}
+    assert users == {
+        "101": ("dev-101", True, True),
+        "102": ("dev-102", False, True),
+        "103": ("dev-103", False, True),
+        "104": ("dev-104", False, True),
+        "105": ("dev-105", False, False),
+    }
+    rooms = {e.number: (e.pin, e.moderator_pin, e.mute_non_moderator) for e in dev.extensions if e.kind != "user"}
+    assert rooms == {"201": ("1234", "9876", False), "202": ("", "", False), "203": ("1234", "9876", True)}
+    assert [(c.id, c.secret) for c in dev.clients] == [("dev-client", "dev-secret")]
+    assert (dev.account.id, dev.account.main_number) == ("1", "+16505550100")
+    assert (ROOT / "config" / "dev.toml").resolve() == settings.DEV_PATH.resolve()
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ({"sip": {"port": 70000}}, "sip.port = 70000"),
+        ({"sip": {"port": "x"}}, "sip.port = 'x'"),
+        ({"sip": {"prot": 1}}, "prot"),
+        ({"nonsense": {}}, "nonsense"),
+        ({"conference": {"max_members": 0}}, "conference.max_members = 0"),
+        ({"extension": [{"number": "10x"}]}, "extension.0.number = '10x'"),
+        ({"extension": [{"number": "1"}, {"number": "1"}]}, "extension '1' stands twice"),
+        ({"log": {"level": "loud"}}, "log.level = 'loud'"),
+        ({"prompts": {"language": "../en"}}, "prompts.language = '../en'"),
+        ({"mail": {"host": "mail.example.com"}}, "set mail.sender"),
+        ({"mail": {"tls": "ssl"}}, "mail.tls = 'ssl'"),
+    ],
+)
+def test_a_wrong_setting_is_named(table: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        from_table(table)
+
+
+@pytest.mark.parametrize("extra", [{"password": 12345678}, {"password": "12345678", "color": 1}])
+def test_an_error_never_shows_a_secret(extra: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_table({"extension": [{"number": "1", **extra}]})
+    assert "12345678" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_broken_one_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no.toml: No such file"):
+        load(tmp_path / "no.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[sip\n")
+    with pytest.raises(ConfigError, match=r"broken\.toml is not TOML"):
+        load(broken)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.com", ""])
+def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_development_credentials_stay_on_loopback() -> None:
+    dev = load(settings.DEV_PATH)
+    check_exposure(dev)
+    exposed = msgspec.structs.replace(dev, server=msgspec.structs.replace(dev.server, host="0.0.0.0"))
+    with pytest.raises(ConfigError, match="development credentials"):
+        check_exposure(exposed)
+
+
+def test_first_run_makes_secrets_that_only_the_owner_reads(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    complete, made = secrets.complete(load(PRODUCTION), data)
+    assert made == data / "secrets.toml"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert len(complete.clients[0].secret) >= 32
+    assert len(complete.extensions[0].password) >= 32
+    assert complete.clients[0].secret != complete.extensions[0].password
+    again, made = secrets.complete(load(PRODUCTION), data)
+    assert made is None
+    assert again == complete
+
+
+def test_a_new_extension_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    first, _ = secrets.complete(from_table({"extension": [{"number": "1"}]}), tmp_path)
+    second, made = secrets.complete(from_table({"extension": [{"number": "1"}, {"number": "2"}]}), tmp_path)
+    assert made is not None
+    assert second.extensions[0] == first.extensions[0]
+    assert second.extensions[1].password not in ("", first.extensions[0].password)
+
+
+def test_nothing_is_written_when_no_secret_is_missing(tmp_path: Path) -> None:
+    dev = load(settings.DEV_PATH)
+    assert secrets.complete(dev, tmp_path / "data") == (dev, None)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_mail_password_may_stand_with_the_secrets_and_outlives_new_ones(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.toml"
+    path.write_text("[mail]\npassword = 'a\"b\\c\u00e4'\n")
+    mail = {"host": "m.example.com", "sender": "us@example.com", "username": "us"}
+    filled, made = secrets.complete(from_table({"mail": mail}), tmp_path)
+    assert (filled.mail.password, made) == ('a"b\\c\u00e4', None)
+    for number in ("1", "2"):
+        filled, made = secrets.complete(from_table({"mail": mail, "extension": [{"number": number}]}), tmp_path)
+        assert (filled.mail.password, made) == ('a"b\\c\u00e4', path)
+    written, _ = secrets.complete(from_table({"mail": mail | {"password": "typed"}}), tmp_path)
+    assert written.mail.password == "typed"
+
+
+def test_a_broken_secrets_file_is_named_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "secrets.toml").write_text("[client\nsecret-text")
+    with pytest.raises(ConfigError, match=r"secrets\.toml") as caught:
+        secrets.complete(load(PRODUCTION), tmp_path)
+    assert "secret-text" not in str(caught.value)

@@ -1,0 +1,114 @@
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from softphone import Agent, Call, run_bot
+from softphone.demo.bridge import Bridge, running_bridge
+from tests.support.tones import amplitude_of, read_wav, sine
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@asynccontextmanager
+async def conference(folder: Path) -> AsyncIterator[tuple[Bridge, str]]:
+    """A bridge with a conference: its face, and the URI to call."""
+    async with running_bridge(folder) as started:
+        bridge = await started.log_in("101", "dev-101")
+        token = (await bridge.create_conference())["voiceCallToken"]
+        yield bridge, f"sip:{token}@{bridge.sip.removeprefix('sip:')}"
+
+
+async def until_heard(call: Call, hz: float) -> None:
+    frames = call.frames()
+    while amplitude_of(np.concatenate([await anext(frames) for _ in range(5)]), hz) < 0.1:
+        pass
+
+
+async def test_the_echo_bot_says_back_what_it_hears(tmp_path: Path) -> None:
+    bot = example("echo_bot").EchoBot()
+    async with conference(tmp_path) as (_, uri), Agent() as agent:
+        call = await agent.invite(uri)
+        running = asyncio.create_task(run_bot(bot, uri))
+        talking = asyncio.create_task(call.play(sine(440, 30.0)))
+        await until_heard(call, 440)
+        talking.cancel()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_the_recorder_bot_records_the_conference(tmp_path: Path) -> None:
+    bot = example("recorder_bot").RecorderBot(tmp_path / "a.wav")
+    async with conference(tmp_path) as (_, uri), Agent() as agent:
+        running = asyncio.create_task(run_bot(bot, uri, duration_s=2.0))
+        call = await agent.invite(uri)
+        talking = asyncio.create_task(call.play(sine(440, 30.0)))
+        assert await running == "hangup"
+        talking.cancel()
+    pcm, rate_hz = read_wav(tmp_path / "a.wav")
+    assert rate_hz == 16000
+    assert pcm.size / rate_hz == pytest.approx(2.0, abs=0.3)
+    # In short pieces: the tone is a few hertz off while a playout buffer catches up.
+    assert np.median([amplitude_of(piece, 440, rate_hz) for piece in pcm[-rate_hz:].reshape(10, -1)]) > 0.1
+
+
+async def test_the_recorder_bot_pauses_into_a_second_file(tmp_path: Path) -> None:
+    bot = example("recorder_bot").RecorderBot(tmp_path / "a.wav")
+    calls: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def answer(call: Call) -> None:
+        await call.accept()
+        calls.put_nowait(call)
+
+    async with Agent("sip:host@127.0.0.1", on_call=answer) as host:
+        running = asyncio.create_task(run_bot(bot, host.contact))
+        call = await calls.get()
+        for _ in range(2):
+            frames = call.frames()
+            for _ in range(15):
+                await anext(frames)
+            await call.send_keys("0", method="info")
+        await call.hangup()
+        assert await running == "bye"
+    assert read_wav(tmp_path / "a.wav")[0].size > 0
+    assert (tmp_path / "a-2.wav").exists()
+
+
+async def test_who_is_talking_is_announced(tmp_path: Path) -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+
+    async def until_said(words: str) -> None:
+        while words not in await said.get():
+            pass
+
+    async with (
+        conference(tmp_path) as (bridge, uri),
+        Agent("sip:ada@127.0.0.1") as ada,
+        Agent("sip:bob@127.0.0.1") as bob,
+    ):
+        bot: Any = example("who_is_talking_bot").WhoIsTalkingBot(bridge.http, announce=said.put_nowait)
+        running = asyncio.create_task(run_bot(bot, uri))
+        calls = [await ada.invite(uri), await bob.invite(uri)]
+        for call, name in zip(calls, ("ada", "bob"), strict=True):
+            talking = asyncio.create_task(call.play(sine(440, 30.0)))
+            await until_said(f"talking: {name}")
+            talking.cancel()
+            await until_said("talking: nobody")
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running

@@ -1,0 +1,39 @@
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from softphone import logs
+from softphone.config import LogConfig
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> object:
+    yield
+    structlog.reset_defaults()
+    logging.basicConfig(force=True)
+
+
+def test_secrets_are_blotted_out() -> None:
+    out = io.StringIO()
+    logs.configure(LogConfig(format="json"), out)
+    structlog.get_logger().info(
+        "event", password="hunter2", voice_call_token="conf_1", moderator_pin="9876", user="ada"
+    )
+    line = json.loads(out.getvalue())
+    assert line["user"] == "ada"
+    assert line["event"] == "event"
+    assert not {"hunter2", "conf_1", "9876"} & set(line.values())
+
+
+def test_level_and_standard_library() -> None:
+    out = io.StringIO()
+    logs.configure(LogConfig(level="warning"), out)
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+    logging.getLogger("other").error("from elsewhere")
+    assert "quiet" not in out.getvalue()
+    assert "loud" in out.getvalue()
+    assert "from elsewhere" in out.getvalue()

@@ -1,0 +1,254 @@
+"""The library of recordings: made with real media, kept, found again after a kill, deleted in time."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+import soundfile
+
+from softphone.config import RecordingConfig
+from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
+from softphone.media.leg import Event, LegSpec, RecordingEnded, WorkerLost
+from softphone.media.pool import Pool
+from softphone.media.worker import WorkerSettings
+from softphone.recordings.entry import METADATA, Entry, Stored
+from softphone.recordings.library import Library
+from softphone.recordings.retention import expired
+from softphone.recordings.running import Speaker, track_name
+from tests.support.recordings import TONES, one_recording, room_of_two, until
+from tests.support.tones import RATE_HZ, read_wav, tones_in
+
+
+async def course(library: Library) -> Entry:
+    """Anna talks; Boris comes; a pause; Anna goes; the end."""
+    async with room_of_two() as (media, room, apps):
+        anna = Speaker("anna", apps["anna"].leg, "101", "Anna")
+        running = await library.start(media, room, conference="s-1", parties=[anna])
+        assert (running.active, running.paused, library.entries[0].running) == (True, False, True)
+        with pytest.raises(RecordingRunning):
+            library.file(running.id)
+        with pytest.raises(RecordingRunning):
+            await library.delete(running.id)
+        running.talking("anna", True)
+        await asyncio.sleep(0.2)
+        running.joined(Speaker("boris", apps["boris"].leg, "102"))
+        await running.pause()
+        await running.pause()
+        assert (await library.get(running.id)).state == "paused"
+        await asyncio.sleep(0.2)
+        await running.resume()
+        running.talking("anna", False)
+        running.left("anna")
+        apps["anna"].close()
+        await asyncio.sleep(0.2)
+        stopped = await running.stop()
+        assert (stopped.state, stopped.reason, running.active) == ("converting", "stopped", False)
+        with pytest.raises(MediaError):
+            await running.stop()
+        return stopped
+
+
+async def test_the_whole_course_of_a_recording(tmp_path: Path) -> None:
+    async with Library(tmp_path / "recordings", RecordingConfig(tracks=True)) as library:
+        ready: list[Entry] = []
+        library.on_ready = ready.append
+        stopped = await course(library)
+        await until(lambda: bool(ready))
+        entry = await library.get(stopped.id)
+        paths = [library.file(entry.id, name).path for name in entry.files]
+    assert entry == ready[0] == msgspec.structs.replace(stopped, state="ready", size=entry.size)
+    folder = tmp_path / "recordings" / entry.id
+    assert sorted(path.name for path in folder.iterdir()) == ["anna.wav", "boris.wav", "mix.wav", METADATA]
+    assert json.loads((folder / METADATA).read_text())["conference"] == "s-1"
+    assert folder.stat().st_mode & 0o777 == folder.parent.stat().st_mode & 0o777 == 0o700
+    (pause,), (speech,) = entry.pauses, entry.speech
+    assert pause.end_s is not None and 0.15 <= pause.end_s - pause.start_s <= 0.5
+    assert speech.party == "anna" and speech.end_s == pytest.approx(pause.end_s, abs=0.01)
+    who = [(span.party, span.number, span.name) for span in entry.parties]
+    assert who == [("anna", "101", "Anna"), ("boris", "102", "")]
+    assert [span.end_s for span in entry.parties] == [speech.end_s, entry.seconds]
+    assert entry.ended is not None and (entry.ended - entry.started).total_seconds() == pytest.approx(entry.seconds)
+    mix, anna, boris = (read_wav(path)[0] for path in paths)
+    assert len(mix) == len(anna) == len(boris) == round(entry.seconds * RATE_HZ)
+    assert tones_in(anna, [*TONES.values()]) == {400} and tones_in(boris, [*TONES.values()]) == {1000}
+    middle = slice(round((pause.start_s + 0.06) * RATE_HZ), round((pause.end_s - 0.06) * RATE_HZ))
+    assert not mix[middle].any() and mix[: 160 * 5].any() and mix[-160 * 3 :].any()
+    assert not anna[-160:].any()
+
+
+async def test_nothing_but_files_of_recordings_can_be_had(tmp_path: Path) -> None:
+    (tmp_path / "secret.wav").write_bytes(b"x")
+    async with Library(tmp_path / "recordings", RecordingConfig()) as library:
+        deleted: list[Entry] = []
+        library.on_deleted = deleted.append
+        entry = await one_recording(library, 0.1)
+        for name in ("../secret.wav", METADATA, "", ".", "/etc/passwd", "mix.flac"):
+            with pytest.raises(NoSuchRecording):
+                library.file(entry.id, name)
+        for id in ("..", ".", "", "../recordings/" + entry.id, "none"):
+            with pytest.raises(NoSuchRecording):
+                library.file(id)
+            with pytest.raises(NoSuchRecording):
+                await library.get(id)
+            with pytest.raises(NoSuchRecording):
+                await library.delete(id)
+        await library.delete(entry.id)
+        assert [each.id for each in deleted] == [entry.id] and library.entries == ()
+        assert not list((tmp_path / "recordings").iterdir()) and (tmp_path / "secret.wav").exists()
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from softphone.config import RecordingConfig
+from softphone.recordings.library import Library
+from softphone.recordings.running import Speaker
+from tests.support.recordings import room_of_two
+async def main():
+    settings = RecordingConfig(tracks=True)
+    async with Library(Path(sys.argv[1]), settings) as library, room_of_two() as (media, room, apps):
+        speakers = [Speaker(name, app.leg) for name, app in apps.items()]
+        running = await library.start(media, room, conference="s-1", parties=speakers)
+        running.talking("anna", True)
+        await asyncio.sleep(0.7)
+        apps["boris"].close()
+        await library._save()
+        await asyncio.sleep(0.9)
+        print("now", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_server_finds_its_recording_again(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    await asyncio.to_thread(process.stdout.readline)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    async with Library(tmp_path, RecordingConfig(format="flac", tracks=True)) as library:
+        await until(lambda: library.entries[0].state == "ready")
+        (short,) = library.entries
+        entry = await library.get(short.id)
+        assert (entry.reason, entry.format) == ("restart", "flac")
+        assert entry.seconds >= 0.6 and entry.speech[0].end_s == entry.parties[0].end_s == entry.seconds
+        assert entry.ended == entry.started + timedelta(seconds=entry.seconds)
+        mix, anna, boris = (soundfile.read(library.file(entry.id, name).path, dtype="int16")[0] for name in entry.files)
+        assert len(mix) == len(anna) == len(boris) == round(entry.seconds * RATE_HZ)
+        assert tones_in(anna, [*TONES.values()]) == {400}
+    async with Library(tmp_path, RecordingConfig()) as library:
+        assert library.entries == (msgspec.structs.replace(entry, speech=()),)
+
+
+async def test_a_lost_worker_and_a_full_disk_end_it_with_what_there_is(tmp_path: Path) -> None:
+    pool = Pool(WorkerSettings(capacity=8))
+    await pool.start()
+    events: list[Event] = []
+    pool.on_event = events.append
+    async with Library(tmp_path, RecordingConfig(tracks=True)) as library:
+        room = await pool.create_room()
+        leg = (await pool.open_leg(LegSpec(), room=room)).leg
+        await pool.join(leg, room)
+        runnings = [await library.start(pool, room, conference="s-1", parties=[Speaker("anna", leg)]) for _ in range(2)]
+        await asyncio.sleep(1.2)
+        await limit_files(pool.pids[0])
+        await until(lambda: len([event for event in events if isinstance(event, RecordingEnded)]) == 2)
+        full = next(event for event in events if isinstance(event, RecordingEnded))
+        hit = next(running for running in runnings if running.number == full.recording)
+        entry = await hit.ended(full)
+        assert "File too large" in entry.reason and entry.seconds >= 0.5
+        other = next(running for running in runnings if running is not hit)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        await until(lambda: any(isinstance(event, WorkerLost) for event in events))
+        lost = await other.lost()
+        assert lost.reason == "worker lost" and lost.seconds >= 0.5
+        assert (await other.lost()) == lost
+        await until(lambda: all(entry.state == "ready" for entry in library.entries))
+        for each in library.entries:
+            assert [len(read_wav(library.file(each.id, name).path)[0]) for name in each.files] == [
+                round(each.seconds * RATE_HZ)
+            ] * 2
+        await until(lambda: bool(pool.pids))
+        with pytest.raises(MediaError):
+            await library.start(pool, room, conference="s-1")
+        assert len(library.entries) == len(list(tmp_path.iterdir())) == 2
+    await pool.stop()
+
+
+async def limit_files(pid: int) -> None:
+    """Let no file of a process grow any more."""
+    command = ["prlimit", f"--pid={pid}", "--fsize=100:100"]
+    await asyncio.to_thread(lambda: subprocess.run(command, check=True, timeout=10))
+
+
+def stored(*ages_and_sizes: tuple[float, int]) -> list[Stored]:
+    return [Stored(f"{age:g}", 1000 - age, size) for age, size in ages_and_sizes]
+
+
+@pytest.mark.parametrize(
+    ("ages_and_sizes", "max_age_s", "max_bytes", "gone"),
+    [
+        ([], 10, 10, []),
+        ([(5, 1), (900, 1)], 0, 0, []),
+        ([(5, 1), (10, 1), (11, 1)], 10, 0, ["11"]),
+        ([(5, 4), (6, 4), (7, 4)], 0, 12, []),
+        ([(5, 4), (7, 4), (6, 4)], 0, 11, ["7"]),
+        ([(5, 4), (6, 4), (7, 4)], 0, 4, ["7", "6"]),
+        ([(5, 4), (6, 4), (7, 1)], 0, 5, ["7", "6"]),
+        ([(5, 100)], 0, 10, []),
+        ([(5, 4), (6, 4), (70, 4)], 10, 8, ["70"]),
+        ([(5, 9), (6, 4), (70, 4)], 10, 12, ["70", "6"]),
+    ],
+)
+def test_what_has_to_go(
+    ages_and_sizes: list[tuple[float, int]], max_age_s: float, max_bytes: int, gone: list[str]
+) -> None:
+    assert expired(stored(*ages_and_sizes), 1000.0, max_age_s=max_age_s, max_bytes=max_bytes) == gone
+
+
+async def test_old_recordings_go_when_another_is_ready(tmp_path: Path) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    async with Library(tmp_path, RecordingConfig(max_age_days=1), now=lambda: day) as library:
+        first = await one_recording(library, 0.1)
+        day += timedelta(hours=23)
+        second = await one_recording(library, 0.1)
+        assert {entry.id for entry in library.entries} == {first.id, second.id}
+        day += timedelta(hours=2)
+        third = await one_recording(library, 0.1)
+        await library._finished.join()
+        assert {entry.id for entry in library.entries} == {second.id, third.id}
+        assert {path.name for path in tmp_path.iterdir()} == {second.id, third.id}
+    day += timedelta(days=2)
+    async with Library(tmp_path, RecordingConfig(max_age_days=1), now=lambda: day) as library:
+        await until(lambda: library.entries == ())
+
+
+async def test_what_is_no_recording_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / METADATA).write_text("{")
+    async with Library(tmp_path, RecordingConfig()) as library:
+        assert library.entries == ()
+    assert (tmp_path / "broken" / METADATA).read_text() == "{"
+
+
+async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with Library(tmp_path / "file", RecordingConfig()) as library, room_of_two() as (media, room, _):
+        with pytest.raises(MediaError, match="cannot record"):
+            await library.start(media, room, conference="s-1")
+        assert library.entries == ()
+
+
+def test_names_of_tracks_are_names_of_files() -> None:
+    assert track_name("p-1.x", 0) == "p-1.x"
+    for party in ("../x", "", ".x", "mix", "ä", "x" * 99):
+        assert track_name(party, 2) == "party-3"

@@ -1,0 +1,189 @@
+"""Webhooks against a real HTTP server that misbehaves as told."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from softphone.errors import ConfigError
+from softphone.webhooks import Target, Webhooks, signature, verify
+
+SECRET = "quiet"
+NOW = 1_767_225_600.9
+
+
+@dataclass
+class Receiver:
+    """Answers with the statuses it is given, 204 afterwards; 0: hangs up, 1: talks nonsense, 103: an interim one."""
+
+    statuses: list[int] = field(default_factory=list)
+    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+        first, *lines = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        self.got.append((first, headers, await reader.readexactly(int(headers["content-length"]))))
+        status = self.statuses.pop(0) if self.statuses else 204
+        if status == 1:
+            writer.write(b"220 mail.example ESMTP\r\n")
+        elif status == 103:
+            writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        elif status:
+            writer.write(f"HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [body for _, _, body in self.got]
+
+    def target(self, path: str = "/hook?x=1", secret: str = SECRET) -> Target:
+        return Target(f"http://127.0.0.1:{self.port}{path}", secret)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    receiver.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield receiver
+
+
+def sender(**settings: object) -> Webhooks:
+    return Webhooks(**{"retries_s": (0.0, 0.0, 0.0), "clock": lambda: NOW} | settings)  # type: ignore[arg-type]
+
+
+async def test_a_delivery_is_signed(receiver: Receiver) -> None:
+    async with sender() as webhooks:
+        delivery = webhooks.send(receiver.target(), "recording.ready", b'{"id": 1}')
+    ((first, headers, body),) = receiver.got
+    assert first == "POST /hook?x=1 HTTP/1.1" and body == b'{"id": 1}'
+    assert headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert headers["content-type"] == "application/json"
+    assert (headers["x-softphone-event"], headers["x-softphone-delivery"]) == ("recording.ready", delivery)
+    expected = hmac.new(b"quiet", b'1767225600.{"id": 1}', hashlib.sha256).hexdigest()
+    assert headers["x-softphone-signature"] == f"sha256={expected}"
+    assert verify(SECRET, headers["x-softphone-timestamp"], body, headers["x-softphone-signature"], NOW + 299)
+
+
+async def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
+    async with sender() as webhooks:
+        webhooks.send(receiver.target(secret=""), "x", b"{}")
+    assert "x-softphone-signature" not in receiver.got[0][1]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "attempts"),
+    [
+        ([200], 1),
+        ([103], 1),
+        ([500, 503, 204], 3),
+        ([0, 1, 200], 3),
+        ([429, 408, 425, 200], 4),
+        ([500, 500, 500, 500, 500], 4),
+        ([404], 1),
+        ([410], 1),
+        ([301], 1),
+    ],
+)
+async def test_what_is_tried_again(receiver: Receiver, statuses: list[int], attempts: int) -> None:
+    receiver.statuses = statuses.copy()
+    async with sender() as webhooks:
+        webhooks.send(receiver.target(), "x", b"{}")
+    assert len(receiver.got) == attempts
+    assert len({headers["x-softphone-delivery"] for _, headers, _ in receiver.got}) == 1
+
+
+async def test_order_is_kept_behind_a_failure(receiver: Receiver) -> None:
+    receiver.statuses = [500, 200, 500, 200]
+    async with sender() as webhooks:
+        for body in (b"1", b"2", b"3"):
+            webhooks.send(receiver.target(), "x", body)
+    assert receiver.bodies == [b"1", b"1", b"2", b"2", b"3"]
+
+
+async def test_the_queue_is_bounded_and_loses_the_oldest(receiver: Receiver) -> None:
+    async with sender(queue_max=2) as webhooks:
+        for number in range(5):
+            webhooks.send(receiver.target(), "x", b"%d" % number)
+    assert receiver.bodies == [b"3", b"4"]
+
+
+async def test_nobody_waits_for_a_receiver_that_is_away(receiver: Receiver) -> None:
+    async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(be_silent, "127.0.0.1", 0)
+    away = Target(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/")
+    async with sender(retries_s=(), timeout_s=0.1) as webhooks:
+        webhooks.send(away, "x", b"{}")
+        webhooks.send(Target("http://127.0.0.1:1/"), "x", b"{}")
+        webhooks.send(receiver.target(), "x", b"here")
+        async with asyncio.timeout(5):
+            while not receiver.got or webhooks._senders:
+                await asyncio.sleep(0.005)
+    assert receiver.bodies == [b"here"]
+    silent.close()
+    await silent.wait_closed()
+
+
+async def test_a_receiver_that_is_no_more_is_forgotten(receiver: Receiver) -> None:
+    receiver.statuses = [500]
+    async with sender(retries_s=(3600.0,)) as webhooks:
+        webhooks.send(receiver.target(), "x", b"{}")
+        async with asyncio.timeout(5):
+            while not receiver.got:
+                await asyncio.sleep(0.005)
+        webhooks.forget(receiver.target())
+        webhooks.send(receiver.target(), "x", b"again")
+    assert receiver.bodies == [b"{}", b"again"]
+
+
+def test_what_a_receiver_accepts() -> None:
+    good = signature(SECRET, 1000, b"{}")
+    assert verify(SECRET, "1000", b"{}", good, 1000.0)
+    assert verify(SECRET, "1000", b"{}", good, 701.0)
+    for secret, timestamp, body, given, now in [
+        ("loud", "1000", b"{}", good, 1000.0),
+        (SECRET, "1001", b"{}", good, 1000.0),
+        (SECRET, "1000", b"{} ", good, 1000.0),
+        (SECRET, "1000", b"{}", good.upper(), 1000.0),
+        (SECRET, "1000", b"{}", "", 1000.0),
+        (SECRET, "1000", b"{}", "sha256=\xff", 1000.0),
+        (SECRET, "1000", b"{}", good, 1301.0),
+        (SECRET, "1000", b"{}", good, 699.0),
+        (SECRET, "-1000", b"{}", good, 1000.0),
+        (SECRET, "", b"{}", good, 1000.0),
+        (SECRET, "²", b"{}", good, 1000.0),
+    ]:
+        assert not verify(secret, timestamp, body, given, now)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com",
+        "ftp://example.com/",
+        "http://",
+        "http://u:p@example.com/",
+        "http://example.com:99999/",
+        "http://example.com/a b",
+        "http://example.com/\r\nX: y",
+        "http://exämple.com/",
+        "http://[::1/",
+    ],
+)
+def test_urls_that_cannot_be_sent_to(url: str) -> None:
+    with pytest.raises(ConfigError, match="URL"):
+        Target(url)
+
+
+def test_a_target_does_not_show_its_secret() -> None:
+    assert SECRET not in repr(Target("https://example.com/", SECRET))
