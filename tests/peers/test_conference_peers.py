@@ -56,7 +56,11 @@ class Keyed(Sipp):
         super().__init__(folder, method, *options, remote=server.sip_address, rows=[[called, number]])
 
     def press(self, keys: str) -> None:
-        """Let it press keys; by INFO they are sent one by one."""
+        """Let it press keys; by INFO they are sent one by one.
+
+        Before its ACK is out, SIPp takes a MESSAGE for the answer to its INVITE and gives the call up.
+        """
+        until(lambda: self.logged("answered"))
         for part in keys if self.single else [keys]:
             message = (
                 f"MESSAGE sip:sipp@{LOOPBACK} SIP/2.0\r\nVia: SIP/2.0/UDP {LOOPBACK};branch=z9hG4bK-test\r\n"
@@ -66,11 +70,11 @@ class Keyed(Sipp):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
                 sending.sendto(message.encode(), (LOOPBACK, self.port))
             self.presses += 1
-            until(lambda: self.logged() == self.presses)
+            until(lambda: self.logged("pressed") == self.presses)
 
-    def logged(self) -> int:
-        """How often it has pressed."""
-        return self.log.read_text().count("pressed") if self.log.exists() else 0
+    def logged(self, word: str) -> int:
+        """How often it has said this in its log."""
+        return self.log.read_text().count(word) if self.log.exists() else 0
 
 
 def course(pcm: Pcm) -> list[set[float]]:
