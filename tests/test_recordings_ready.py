@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +42,7 @@ def decoded(path: Path, tool: str, folder: Path) -> Pcm:
     return read_wav(out)[0]
 
 
+@pytest.mark.peer("ffmpeg", "sox")
 @pytest.mark.parametrize("kind", ["flac", "opus"])
 async def test_finished_recordings_are_converted(tmp_path: Path, kind: str) -> None:
     settings = msgspec.convert({"format": kind, "tracks": True}, RecordingConfig)
@@ -57,8 +57,7 @@ async def test_finished_recordings_are_converted(tmp_path: Path, kind: str) -> N
         stored = library.file(entry.id)
         assert (stored.path.name, stored.filename) == (f"mix.{kind}", f"{entry.id}-mix.{kind}")
         assert stored.media_type == {"flac": "audio/flac", "opus": "audio/ogg"}[kind]
-        tools = [tool for tool in ("ffmpeg", "sox") if shutil.which(tool)]
-        for tool in ["soundfile", *tools]:
+        for tool in ("soundfile", "ffmpeg", "sox"):
             for name, tones in {"mix": {400.0, 1000.0}, "anna": {400.0}, "boris": {1000.0}}.items():
                 if tool == "sox" and not can_sox_read(kind):
                     continue
@@ -72,11 +71,9 @@ def can_sox_read(kind: str) -> bool:
     return f" {kind}" in formats
 
 
-@pytest.mark.parametrize("tool", ["soundfile", "ffmpeg"])
+@pytest.mark.parametrize("tool", ["soundfile", pytest.param("ffmpeg", marks=pytest.mark.peer("ffmpeg"))])
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 32000, 48000])
 def test_conversion_keeps_every_sound_in_its_place(tmp_path: Path, tool: str, rate_hz: int) -> None:
-    if tool != "soundfile" and not shutil.which(tool):
-        pytest.skip(f"no {tool}")
     burst = sine(700, 0.2, rate_hz=rate_hz)
     with WavFile(tmp_path / "a.wav", rate_hz) as wav:
         wav.silence(3 * rate_hz)

@@ -12,9 +12,9 @@ from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
 from softphone.focus.numbers import ENGLISH, Step, spoken
 from softphone.focus.prompts import OWN_SOUNDS, Library
+from tests.support.peers import VOICES
 
 EN = OWN_SOUNDS / "en"
-ASTERISK = Path("/usr/share/asterisk/sounds/en")
 
 GERMAN = (
     Step(0, 1, ("digits/{n}",)),
@@ -159,11 +159,11 @@ def test_a_duration_follows_the_file(tmp_path: Path) -> None:
     assert library.resolve([Sound("me")]).seconds == 2.0
 
 
-@pytest.mark.skipif(not ASTERISK.is_dir(), reason="asterisk-core-sounds-en-wav is not installed")
+@pytest.mark.peer("voices")
 def test_an_installed_asterisk_pack_drops_in_by_one_line() -> None:
-    library = Library.from_config(PromptsConfig(folders=(str(ASTERISK),)))
+    library = Library.from_config(PromptsConfig(folders=(str(VOICES),)))
     made = library.resolve(["conf-thereare", 42, "conf-otherinparty"])
-    assert [path.parent.name for path in made.paths] == ["en", "digits", "digits", "en"]
-    assert all(path.is_relative_to(ASTERISK) for path in made.paths)
+    assert [path.parent.name for path in made.paths] == [VOICES.name, "digits", "digits", VOICES.name]
+    assert all(path.is_relative_to(VOICES) for path in made.paths)
     assert made.seconds > 1
     assert library.path("conf-invited") == EN / "conf-invited.flac"

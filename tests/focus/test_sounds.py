@@ -8,6 +8,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from softphone.focus.prompts import OWN_SOUNDS
+from tests.support.peers import VOICES
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = OWN_SOUNDS / "en"
@@ -16,9 +17,6 @@ SPOKEN = {*TEXTS["names"], *TEXTS["ours"], *(f"digits/{name}" for name in TEXTS[
 MUSIC = "music-on-hold"
 TONES = {"beep", "beeperr", "confbridge-join", "confbridge-leave", "recording-tone"}
 NAMES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.flac"))
-
-# Where Debian's asterisk-core-sounds-en-wav is installed.
-ASTERISK = Path("/usr/share/asterisk/sounds/en")
 
 
 def read(name: str) -> NDArray[np.float64]:
@@ -73,10 +71,9 @@ def test_the_music_loops_without_a_seam() -> None:
     assert abs(samples[0] - samples[-1]) <= steps.max()
 
 
-@pytest.mark.skipif(not ASTERISK.is_dir(), reason="asterisk-core-sounds-en-wav is not installed")
+@pytest.mark.peer("voices")
 def test_names_are_those_of_asterisk() -> None:
-    folder = ASTERISK.resolve()
-    foreign = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.wav")}
+    foreign = {path.relative_to(VOICES).with_suffix("").as_posix() for path in VOICES.rglob("*.wav")}
     theirs = {name for name in NAMES if name not in TEXTS["ours"]} - {MUSIC, "recording-tone"}
     assert theirs <= foreign
 

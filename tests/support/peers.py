@@ -3,14 +3,17 @@
 import os
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from tests.support import postgres
 
 # Programs are found on PATH, modules by import. `tests/peers/install` brings the programs, the test extra the modules.
-PROGRAMS = ("sipp", "baresip")
+PROGRAMS = ("sipp", "baresip", "sox", "ffmpeg")
 MODULES = ("pyVoIP", "aiosip")
+# Recordings of a real voice, where Debian's asterisk-core-sounds-en-wav puts them.
+VOICES = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 
 
 def is_present(name: str) -> bool:
@@ -21,7 +24,9 @@ def is_present(name: str) -> bool:
         return find_spec(name) is not None
     if name == "postgres":
         return postgres.programs() is not None
-    raise ValueError(f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)} and postgres")
+    if name == "voices":
+        return VOICES.is_dir()
+    raise ValueError(f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)}, postgres and voices")
 
 
 def require(name: str) -> None:
