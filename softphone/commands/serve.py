@@ -15,6 +15,7 @@ from softphone import config as settings
 from softphone import logs, secrets
 from softphone.commands.usage import wrong_use
 from softphone.config import Config
+from softphone.descriptors import allow_all
 from softphone.errors import ConfigError, SoftphoneError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ async def run(config: Config) -> None:
     """Serve until a signal comes."""
     from softphone.server import Server  # half of a second to import, which the other commands do not need
 
+    allow_all()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

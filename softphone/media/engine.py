@@ -133,13 +133,15 @@ class Engine:
         return bool(self._rows) or self._tape.busy or self._player.busy
 
     def handle(self, request: Request, now: float) -> Reply:
-        """Carry out a request; what goes wrong on purpose is a reply too."""
+        """Carry out a request; what goes wrong on purpose, or by the system's refusal, is a reply too."""
         try:
             return self._handlers[type(request)](request, now)
         except BridgeFull as error:
             return Failed(MediaFull.__name__, str(error))
         except (MediaError, MixerError) as error:
             return Failed(type(error).__name__, str(error))
+        except OSError as error:  # descriptors, memory, disk: the other legs live on
+            return Failed(MediaError.__name__, str(error))
 
     def drain(self) -> None:
         """Take what has come out of the sockets (see `Plane.drain`)."""

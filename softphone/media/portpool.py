@@ -1,5 +1,6 @@
 """The worker's UDP ports: the shared pair, and pairs for legs that need their own."""
 
+import errno
 import select
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ __all__ = ["PortPool"]
 TRIES = 64
 # Sixteen bits of `Slots.keys` name the port.
 INDEX_MAX = 0xFFFF
+# What the system says when the process, or all of them together, may open no more: another port will not help.
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class PortPool:
@@ -54,14 +57,11 @@ class PortPool:
         """
         if len(self.by_index) + 2 > INDEX_MAX:
             raise MediaFull("no port is left: too many are open")
-        if self._own_ports is None:
-            return self._picked(shared=False)
-        for port in self._candidates(*self._own_ports):
-            try:
-                return self._pair(port, shared=False)
-            except OSError:
-                continue
-        raise MediaFull(f"no port is left between {self._own_ports[0]} and {self._own_ports[1]}")
+        try:
+            return self._picked(shared=False) if self._own_ports is None else self._of_range(*self._own_ports)
+        except OSError as error:
+            mend = "; a leg takes two descriptors: raise ulimit -n" if error.errno in NO_DESCRIPTOR else ""
+            raise MediaFull(f"no port can be opened: {error}{mend}") from error
 
     def close_own(self, pair: PortPair) -> None:
         """Close a pair of `open_own`; the shared pair stays."""
@@ -85,6 +85,13 @@ class PortPool:
         self.by_index.clear()
         self._by_fd.clear()
 
+    def _of_range(self, first: int, last: int) -> PortPair:
+        """Open the next pair of the range that is free."""
+        for number in self._candidates(first, last):
+            if (pair := self._try(number, shared=False)) is not None:
+                return pair
+        raise MediaFull(f"no port is left between {first} and {last}")
+
     def _candidates(self, first: int, last: int) -> Iterator[int]:
         """Give the even ports of the range, beginning after the last given, so that none is reused soon."""
         count = (last + 1 - first - first % 2) // 2
@@ -99,17 +106,24 @@ class PortPool:
             probe = Port(self._host, 0, 0)
             number = probe.port & ~1
             probe.close()
-            try:
-                return self._pair(number, shared)
-            except OSError:
-                continue
+            if (pair := self._try(number, shared)) is not None:
+                return pair
         raise MediaFull("no pair of free UDP ports was found")
+
+    def _try(self, number: int, shared: bool) -> PortPair | None:
+        """Open a pair; None when it is taken, OSError when no other would be open either."""
+        try:
+            return self._pair(number, shared)
+        except OSError as error:
+            if error.errno in NO_DESCRIPTOR:
+                raise
+            return None
 
     def _pair(self, number: int, shared: bool) -> PortPair:
         """Open `number` and the port above it."""
-        rtp = Port(self._host, number, self._index())
+        rtp = self._open(number)
         try:
-            rtcp = Port(self._host, number + 1, self._index())
+            rtcp = self._open(number + 1)
         except OSError:
             self._free.append(rtp.index)
             rtp.close()
@@ -119,6 +133,15 @@ class PortPool:
             if not shared:
                 self._watch(port)
         return PortPair(rtp, rtcp, shared)
+
+    def _open(self, number: int) -> UdpPort:
+        """Open one port under an index of its own."""
+        index = self._index()
+        try:
+            return Port(self._host, number, index)
+        except OSError:
+            self._free.append(index)
+            raise
 
     def _watch(self, port: UdpPort) -> None:
         """Poll a port from now on."""

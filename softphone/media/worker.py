@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from softphone.descriptors import allow_all
 from softphone.media.engine import Engine
 from softphone.media.leg import WorkerMetrics
 from softphone.media.messages import GetMetrics, Ready, Splitter, frame, read_request
@@ -191,10 +192,18 @@ def keep_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
 
 
+def low_socket(fd: int) -> socket.socket:
+    """Take over an inherited socket, under the lowest number that is free: select(2) takes none above 1,023."""
+    control = socket.socket(fileno=os.dup(fd))
+    os.close(fd)
+    return control
+
+
 def main() -> int:
     """Run a worker; its settings are the first argument, as JSON."""
     settings = msgspec.json.decode(sys.argv[1], type=WorkerSettings)
-    control = socket.socket(fileno=settings.fd)
+    allow_all()
+    control = low_socket(settings.fd)
     try:
         engine = Engine(
             capacity=settings.capacity,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import wave
@@ -139,6 +140,18 @@ async def test_a_taken_port_fails_the_start() -> None:
         with pytest.raises(MediaError, match="ended at its start"):
             await worker.start()
         await worker.stop()
+
+
+async def test_a_worker_may_open_all_that_the_system_grants() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    worker = WorkerProcess(SETTINGS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
+    try:
+        await worker.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(worker.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    await worker.stop()
 
 
 async def test_the_worker_ends_with_its_control_process() -> None:
