@@ -180,6 +180,17 @@ class Bridge(Seats):
         if len(packets.rows):
             self._playout.receive(packets, now_s)
 
+    def drop(self, rows: NDArray[np.intp]) -> None:
+        """
+        Count packets that came and are not played: more than a party can use.
+
+        Parameters
+        ----------
+        rows : ndarray of integers, shape (n,)
+            The party of each packet; it counts as received and as overrun.
+        """
+        self._playout.drop(rows)
+
     def push(self, row: int, pcm: NDArray[np.int16]) -> int:
         """
         Append audio to a local party's queue; it is played as it is, silence when the queue runs dry.

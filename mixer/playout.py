@@ -175,9 +175,13 @@ class Playout:
             return
         for k in range(min(int(turn.max()) + 1, ROUNDS)):
             self._take(packets.pick(order[turn == k]))
-        flood = packets.rows[order[turn >= ROUNDS]]
-        np.add.at(self._arrivals.received, flood, 1)
-        np.add.at(self._overrun, flood, 1)
+        self.drop(packets.rows[order[turn >= ROUNDS]])
+
+    def drop(self, rows: Index) -> None:
+        """Count packets that are not looked at, one per entry of `rows`."""
+        if len(rows):
+            np.add.at(self._arrivals.received, rows, 1)
+            np.add.at(self._overrun, rows, 1)
 
     def _take(self, packets: Packets) -> None:
         """One packet of each of several rows."""

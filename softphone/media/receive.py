@@ -5,7 +5,6 @@ per tick.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,8 @@ DECODE = (g711.DECODE_ULAW, g711.DECODE_ALAW)
 # Nobody but a flooder sends more in 20 ms: an event packet and its repeats; a report and a goodbye.
 EVENTS_PER_TICK = 8
 REPORTS_PER_TICK = 4
+# As many as the playout looks at: 160 ms in the shortest packets, more than a stall leaves to be made up for.
+PACKETS_PER_TICK = 16
 # Peers keep to one packet size each; together they use a handful. Each size costs a pass.
 SIZES_PER_TICK = 16
 # 200 ms at 8 kHz: no peer packs more into a packet, and the ring takes no more at once.
@@ -169,12 +170,24 @@ class Receiver:
         now: float,
     ) -> None:
         """Decode and hand over, one pass per shape of packet."""
+        at = self._capped(at, rows)
         shape = headers.offset[at] << 16 | headers.size[at]
-        for value in _most_frequent(shape):
-            same = at[shape == value]
-            offset, size = value >> 16, value & 0xFFFF
+        left = np.ones(len(at), np.bool_)
+        for value in _commonest(shape, rows[at]):
+            which = shape == value
+            same, offset, size = at[which], value >> 16, value & 0xFFFF
             codes = self._slots.data[same, offset : offset + size]
             self._hand_over(same, rows[same], headers, self._decode(codes, rows[same]), arrival, now)
+            left &= ~which
+        self._bridge.drop(rows[at[left]])
+
+    def _capped(self, at: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Leave out what a row sends beyond anything that could be played, before it costs others their turn."""
+        if np.bincount(rows[at]).max() <= PACKETS_PER_TICK:
+            return at
+        kept = first_of_each(rows[at], PACKETS_PER_TICK)
+        self._bridge.drop(np.delete(rows[at], kept))
+        return at[kept]
 
     def _hand_over(
         self,
@@ -230,9 +243,13 @@ class Receiver:
             self._on_report(int(rows[i]), datagram, float(arrival[slot]))
 
 
-def _most_frequent(values: NDArray[Any]) -> list[int]:
-    """Give the distinct values, the most frequent first, and no more than a tick can serve."""
-    if values.min() == values.max():
-        return [int(values[0])]
-    distinct, counts = np.unique(values, return_counts=True)
-    return [int(value) for value in distinct[np.argsort(-counts)][:SIZES_PER_TICK]]
+def _commonest(shapes: NDArray[np.int32], rows: NDArray[np.int64]) -> list[int]:
+    """Give the distinct shapes, no more than a tick can serve: those first with which the most rows begin.
+
+    Each row has one vote, however much it sends in however many shapes: nobody can crowd out the others.
+    """
+    if shapes.min() == shapes.max():
+        return [int(shapes[0])]
+    distinct, number = np.unique(shapes, return_inverse=True)
+    votes = np.bincount(number[first_of_each(rows, 1)], minlength=len(distinct))
+    return [int(value) for value in distinct[np.argsort(-votes, kind="stable")][:SIZES_PER_TICK]]

@@ -172,6 +172,26 @@ def test_event_floods_are_capped_per_leg(driver: Driver, peers: list[Peer]) -> N
     assert 1 <= driver.events.count(KeyPressed(flooder.leg, "1")) <= 8
 
 
+@pytest.mark.parametrize("each", [1, 9])
+def test_a_flood_in_many_sizes_costs_nobody_else_a_packet(driver: Driver, peers: list[Peer], each: int) -> None:
+    victims = [driver.open(peer, driver.room()) for peer in peers[:2]]
+    flooder = driver.open(peers[2], driver.room(), codec="PCMA")
+    for _ in range(10):
+        peers[0].say(SILENCE)
+        peers[1].say(SILENCE[:80])
+        peers[1].say(SILENCE[80:])
+        for size in range(10, 10 + 32):
+            for _ in range(each):
+                peers[2].say(b"\xd5" * size)
+        driver.tick()
+    for victim, packets in zip(victims, (10, 20), strict=True):
+        found = stats(driver, victim.leg)
+        assert (found.packets_received, found.overrun, found.lost) == (packets, 0, 0)
+    found = stats(driver, flooder.leg)
+    assert found.packets_received == 320 * each
+    assert found.overrun >= 160 * (2 * each - 1)
+
+
 @pytest.mark.parametrize("sequence", [100, 0xFFFC])
 def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
     info = driver.open(peers[0], driver.room())
