@@ -147,10 +147,10 @@ class Engine:
         """Take what has come out of the sockets (see `Plane.drain`)."""
         self.plane.drain()
 
-    def tick(self, now: float) -> None:
-        """Do one tick, due at `now` (seconds)."""
+    def tick(self, now: float, clock: float) -> None:
+        """Do one tick, due at `now` (seconds), when the clock shows `clock`."""
         self._player.tick()
-        tick = self.plane.tick(now)
+        tick = self.plane.tick(now, clock)
         self._tape.take(tick)
         self._report(tick)
         for leg, on_frame in list(self._apps.items()):

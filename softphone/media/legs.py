@@ -67,6 +67,8 @@ class Legs:
         bool, what comes is taken.
     seq, timestamp, ssrc
         uint16, uint32, uint32: of the next packet that goes out.
+    frame_s
+        When the frame that goes out with `timestamp` is due, one time for all.
     due_s
         float64, when the next report goes out; infinite: never.
     heard_s, timeout_s
@@ -90,6 +92,7 @@ class Legs:
         self.marker = np.zeros(capacity, np.bool_)
         self.packets_sent = np.zeros(capacity, np.int64)
         self.octets_sent = np.zeros(capacity, np.int64)
+        self.frame_s = 0.0
         self.due_s = np.full(capacity, np.inf)
         self.heard_s = np.zeros(capacity)
         self.timeout_s = np.full(capacity, np.inf)

@@ -134,7 +134,7 @@ class LocalMedia(MediaFace):
         self._timer = None
         began = time.monotonic()
         try:
-            self.engine.tick(self._pacer.deadline or began)
+            self.engine.tick(self._pacer.deadline or began, began)
             self.engine.skip(self._pacer.done(began, time.monotonic()))
             self._tell()
         finally:  # an exception of the application's callback is the loop's to report; the sound goes on

@@ -47,7 +47,7 @@ class Plane:
         self.bridge, self._pool = bridge, pool
         self.legs = Legs(bridge.capacity)
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
-        self._reports = Reports(self.legs, unix_offset_s)
+        self._reports = Reports(self.legs, bridge.rate_hz, unix_offset_s)
         self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
         self._sender = Sender(self.legs, bridge.samples, pool.by_index, self._relieve)
         self._keying: set[int] = set()
@@ -195,9 +195,19 @@ class Plane:
         """Take what has come out of the shared port, so that it does not overflow; it is looked at in the next tick."""
         self._take(self._pool.shared.rtp)
 
-    def tick(self, now: float) -> Tick:
-        """Look at all that came, mix, send; give the bridge's tick for recorders and applications."""
+    def tick(self, now: float, clock: float) -> Tick:
+        """Look at all that came, mix, send; give the bridge's tick for recorders and applications.
+
+        Parameters
+        ----------
+        now
+            When the tick was due, in seconds: the time of what is heard and sent.
+        clock
+            What the clock shows really: the time of what came, and of reports.
+        """
         self._now = now
+        self.legs.frame_s = now
+        self._receiver.read_clock(clock)
         self.drain()
         self._take(self._pool.shared.rtcp)
         for port in self._pool.own_ready():
@@ -210,7 +220,7 @@ class Plane:
         self._sender.audio(tick)
         self._sender.advance()
         for row in self._reports.due(now):
-            self._report(row, now)
+            self._report(row, clock)
         self._ticks += 1
         if self._ticks % TIMEOUT_TICKS == 0:
             self._timeouts(now)

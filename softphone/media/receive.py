@@ -4,6 +4,7 @@ Whole batches; no packet is looked at alone but keys and reports, which are rare
 per tick.
 """
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -81,14 +82,25 @@ class Receiver:
         self.latching: dict[int, int] = {}  # port index -> row
         self.strangers = 0
         self.invalid = 0
+        self._clock_s, self._unix_ns = 0.0, time.time_ns()
+
+    def read_clock(self, clock: float) -> None:
+        """Note that it is `clock` (seconds) now: the kernel stamps datagrams with the system's time."""
+        self._clock_s, self._unix_ns = clock, time.time_ns()
 
     def process(self, now: float) -> None:
-        """Look at all datagrams in the slots and empty them; whatever they hold, nothing raises."""
+        """Look at all datagrams in the slots and empty them; whatever they hold, nothing raises.
+
+        Parameters
+        ----------
+        now
+            When the next tick of the bridge is or was due, in seconds. Datagrams may have come after that.
+        """
         if not self._slots.used:
             return
         n = self._slots.used
         data, length = self._slots.data[:n], self._slots.length[:n]
-        keys, arrival = self._slots.keys(), now - self._slots.ages_s()
+        keys, arrival = self._slots.keys(), self._clock_s - self._slots.ages_s(self._unix_ns)
         reports = rtp.is_rtcp(data)
         headers = rtp.parse(data, length)
         rows = self.rtp.lookup(keys)

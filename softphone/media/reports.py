@@ -24,12 +24,14 @@ class Reports:
     ----------
     legs
         The legs.
+    rate_hz
+        Clock of the timestamps.
     unix_offset_s
         What to add to `now` for Unix time.
     """
 
-    def __init__(self, legs: Legs, unix_offset_s: float) -> None:
-        self._legs, self._offset_s = legs, unix_offset_s
+    def __init__(self, legs: Legs, rate_hz: int, unix_offset_s: float) -> None:
+        self._legs, self._rate_hz, self._offset_s = legs, rate_hz, unix_offset_s
         self._cname = secrets.token_hex(12)  # RFC 7022 section 4.2: random, short-term
 
     def start(self, row: int, now: float) -> None:
@@ -51,10 +53,15 @@ class Reports:
         sender = None
         if sent != state.packets_sent:
             ntp = rtcp.ntp(now + self._offset_s)
-            sender = rtcp.SenderInfo(ntp, int(legs.timestamp[row]), sent, int(legs.octets_sent[row]))
+            sender = rtcp.SenderInfo(ntp, self._timestamp(row, now), sent, int(legs.octets_sent[row]))
         state.packets_sent = sent
         report = rtcp.Report(ssrc, sender, self._blocks(row, reception, now))
         return bytes(report) + bytes(rtcp.SourceDescription(ssrc, self._cname))
+
+    def _timestamp(self, row: int, now: float) -> int:
+        """Give the RTP timestamp of a moment: that of `now` in the stream we send (section 6.4.1)."""
+        ahead = round((now - self._legs.frame_s) * self._rate_hz)
+        return int(self._legs.timestamp[row]) + ahead & 0xFFFFFFFF
 
     def _blocks(self, row: int, reception: PartyCounters, now: float) -> tuple[rtcp.ReportBlock, ...]:
         """Say what we know of the peer; nothing while nothing has come."""

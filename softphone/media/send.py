@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
+from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.media import rtp
 from softphone.media.keys import EventPacket
@@ -97,6 +98,7 @@ class Sender:
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
         self._legs.timestamp += np.uint32(ticks * self._samples & 0xFFFFFFFF)
+        self._legs.frame_s += ticks * TICK_S
 
     def event(self, row: int, packet: EventPacket) -> None:
         """Send one packet of a telephone event."""

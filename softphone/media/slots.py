@@ -130,9 +130,9 @@ class Slots:
         """Give one number per used slot for (local port index, sender's address, sender's port)."""
         return self.address[: self.used].view("<u8")[:, 0] - np.uint64(AF_INET) + self.local[: self.used]
 
-    def ages_s(self) -> NDArray[np.float64]:
-        """Give seconds since each used slot's datagram came, 0 to 1."""
-        return np.clip((time.time_ns() - self.stamp[: self.used]) * 1e-9, 0.0, 1.0)
+    def ages_s(self, unix_ns: int) -> NDArray[np.float64]:
+        """Give seconds from each used slot's datagram to a Unix time in ns: -1 to 1, below 0 for those after it."""
+        return np.clip((unix_ns - self.stamp[: self.used]) * 1e-9, -1.0, 1.0)
 
     def _prepare(self, n: int) -> None:
         """Set the fields that the kernel reads and overwrites."""

@@ -139,7 +139,7 @@ class Worker:
             if began < deadline:
                 self._engine.drain()
             else:
-                self._engine.tick(deadline)
+                self._engine.tick(deadline, began)
                 self._engine.skip(self._pacer.done(began, time.monotonic()))
         for event in self._engine.events():
             self._send(frame(0, event))

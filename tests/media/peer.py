@@ -4,13 +4,16 @@ import socket
 import struct
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from mixer import g711
 from softphone.media.engine import Engine
-from softphone.media.leg import Address, Event, LegInfo, LegSpec
-from softphone.media.messages import CreateRoom, Join, Number, OpenLeg
+from softphone.media.leg import Address, Event, LegInfo, LegSpec, LegStats
+from softphone.media.messages import CreateRoom, GetStats, Join, Number, OpenLeg
 
 TICK_S = 0.02
+SILENCE = b"\xff" * 160
 
 
 class Peer:
@@ -81,10 +84,10 @@ class Driver:
         assert isinstance(made, Number)
         return made.value
 
-    def tick(self, count: int = 1) -> None:
+    def tick(self, count: int = 1, late_s: float = 0.0) -> None:
         for _ in range(count):
             self.now += TICK_S
-            self.engine.tick(self.now)
+            self.engine.tick(self.now, self.now + late_s)
             self.events += self.engine.events()
 
 
@@ -133,3 +136,20 @@ def power(datagrams: list[bytes], hz: float, table: NDArray[np.int16]) -> float:
     pcm = table[codes].astype(np.float64) / 32767
     at = np.arange(len(pcm)) / 8000
     return float(np.abs(2 * np.mean(pcm * np.exp(-2j * np.pi * hz * at))) ** 2)
+
+
+def codes(hz: float, frames: int, law: int = 0) -> list[bytes]:
+    table = (g711.ENCODE_ULAW, g711.ENCODE_ALAW)[law]
+    return [frame.tobytes() for frame in g711.encode(tone(hz, frames, 4000), table)]
+
+
+def stats(driver: Driver, leg: int) -> LegStats:
+    found = driver.engine.handle(GetStats(leg), driver.now)
+    assert isinstance(found, LegStats)
+    return found
+
+
+def aged(driver: Driver, monkeypatch: pytest.MonkeyPatch, age_s: float) -> None:
+    """Let all datagrams have come so long before the next tick begins."""
+    slots = driver.engine.plane._slots
+    monkeypatch.setattr(slots, "ages_s", lambda unix_ns: np.full(slots.used, age_s))

@@ -50,7 +50,7 @@ def test_a_leg_too_many_for_the_system_is_refused_and_the_others_live(engine: En
         assert 1 <= len(opened) <= 3
         assert {reply.kind for reply in refused} == {"MediaFull"}
         assert all("ulimit -n" in reply.message for reply in refused)
-        engine.tick(1000.02)
+        engine.tick(1000.02, 1000.02)
         engine.handle(CloseLeg(opened[0].leg), 1000.02)
         assert isinstance(engine.handle(OpenLeg(LegSpec()), 1000.02), LegInfo)
 

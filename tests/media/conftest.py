@@ -1,0 +1,27 @@
+"""An engine on each kind of port, and phones for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from softphone.media.engine import Engine
+from softphone.media.port import BatchPort, LoopPort, has_batches
+from tests.media.peer import Driver, Peer
+
+KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
+
+
+@pytest.fixture(params=KINDS)
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    monkeypatch.setattr("softphone.media.portpool.Port", request.param)
+    engine = Engine(capacity=16, gate=False)
+    yield Driver(engine)
+    engine.close(2000.0)
+
+
+@pytest.fixture
+def peers() -> Iterator[list[Peer]]:
+    made = [Peer(), Peer(), Peer(8)]
+    yield made
+    for peer in made:
+        peer.close()

@@ -1,0 +1,82 @@
+"""Telephone events on real loopback sockets, with a clock of our own."""
+
+import struct
+
+import pytest
+
+from softphone.media.leg import KeyPressed, KeysSent
+from softphone.media.messages import Failed, SendKeys
+from tests.media.peer import Driver, Peer, fields
+
+
+def event(code: int, duration: int, end: bool = False) -> bytes:
+    return struct.pack(">BBH", code, end << 7 | 10, duration)
+
+
+def test_one_key_however_many_packets(driver: Driver, peers: list[Peer]) -> None:
+    peer = peers[0]
+    info = driver.open(peer)
+    at = 2**32 - 100
+    for duration in (160, 160, 160, 320, 480):
+        peer.event(event(1, duration), at, marker=duration == 160)
+    driver.tick()
+    for _ in range(3):
+        peer.event(event(1, 640, end=True), at)
+    for _ in range(2):  # the same key again, its end lost
+        peer.event(event(1, 160), at + 1600)
+    peer.event(event(11, 800, end=True), at + 3200)  # all but one end packet lost
+    peer.event(event(1, 640, end=True), at)  # a straggler of the first
+    peer.event(event(99, 160), at + 4800)  # no key
+    peer.event(b"\1", at + 6400)  # no event
+    driver.tick()
+    assert driver.events == [KeyPressed(info.leg, key) for key in "11#"]
+
+
+def test_a_long_key_is_one_key(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0])
+    for segment in range(3):
+        peers[0].event(event(5, 160), 1000 + 0xFFFF * segment, marker=segment == 0)
+        peers[0].event(event(5, 0xFFFF), 1000 + 0xFFFF * segment)
+        driver.tick()
+    assert driver.events == [KeyPressed(info.leg, "5")]
+
+
+def test_event_floods_are_capped_per_leg(driver: Driver, peers: list[Peer]) -> None:
+    flooder, other = (driver.open(peer) for peer in peers[:2])
+    for i in range(100):
+        peers[0].event(event(1, 160), 100_000 * i)
+    peers[1].event(event(2, 160), 0)
+    driver.tick()
+    assert driver.events.count(KeyPressed(other.leg, "2")) == 1
+    assert 1 <= driver.events.count(KeyPressed(flooder.leg, "1")) <= 8
+
+
+@pytest.mark.parametrize("sequence", [100, 0xFFFC])
+def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
+    info = driver.open(peers[0], driver.room())
+    driver.engine.plane.legs.seq[:] = sequence
+    driver.tick()
+    peers[0].heard()
+    driver.engine.handle(SendKeys(info.leg, "7d", 0.06, 0.04, 55), driver.now)
+    driver.tick(12)
+    sent = [(fields(datagram), datagram[12:]) for datagram in peers[0].heard()]
+    events = [(head[2], head[4], *struct.unpack(">BBH", body)) for head, body in sent if head[1] == 101]
+    for key, code in ((events[:7], 7), (events[7:], 15)):
+        assert [(marker, *rest) for marker, _, *rest in key] == [
+            (True, code, 10, 160),
+            (False, code, 10, 160),
+            (False, code, 10, 160),
+            (False, code, 10, 320),
+            *[(False, code, 0x8A, 480)] * 3,
+        ]
+        assert len({at for _, at, *_ in key}) == 1
+    kinds = [head[1] for head, _ in sent]
+    assert kinds == [101] * 7 + [0] * 2 + [101] * 7 + [0] * 4  # no sound beside a key
+    assert [(b[0][3] - a[0][3]) & 0xFFFF for a, b in zip(sent, sent[1:], strict=False)] == [1] * (len(sent) - 1)
+    assert driver.events == [KeysSent(55)]
+
+
+@pytest.mark.parametrize("keys", ["", "12x"])
+def test_refuses_what_is_no_key(driver: Driver, peers: list[Peer], keys: str) -> None:
+    info = driver.open(peers[0])
+    assert isinstance(driver.engine.handle(SendKeys(info.leg, keys, 0.1, 0.05, 1), driver.now), Failed)
