@@ -5,6 +5,8 @@ call of `Bridge.tick` takes a frame from every row, mixes every room and says wh
 Pure: no socket, no clock, no thread. All changes (join, mute, move) take effect with the next tick.
 """
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -160,7 +162,7 @@ class Bridge(Seats):
             First packet of a talk spurt.
         pcm : ndarray of int16, shape (n, L)
             Decoded audio, -32767..32767 (see `mixer.frame.as_samples`). L = 0: the packets carried something else
-            (telephone events) and only their sequence numbers count.
+            (telephone events, comfort noise) and only their sequence numbers count, as those of parties on hold.
         arrival_s : ndarray of float64, shape (n,)
             When each packet came, seconds of the clock of `now_s`.
         now_s : float
@@ -176,9 +178,10 @@ class Bridge(Seats):
         packets = Packets(rows, seq.astype(np.int64), timestamp, ssrc, marker, pcm, arrival_s)
         wanted = self._roster.receive[rows]
         if not wanted.all():
+            held = packets.pick(np.flatnonzero(~wanted & self._roster.active[rows]))
+            self._playout.receive(dataclasses.replace(held, pcm=held.pcm[:, :0]), now_s)
             packets = packets.pick(np.flatnonzero(wanted))
-        if len(packets.rows):
-            self._playout.receive(packets, now_s)
+        self._playout.receive(packets, now_s)
 
     def drop(self, rows: NDArray[np.intp]) -> None:
         """

@@ -134,6 +134,7 @@ class Playout:
         self._timestamp = np.zeros(capacity, np.uint32)
         self._astray: Index = np.full(capacity, -1, np.int64)  # timestamp that would confirm a jump
         self._resting: Flags = np.ones(capacity, bool)
+        self._announced: Flags = np.zeros(capacity, bool)  # a stream began with something else than sound
         self._begun: Flags = np.zeros(capacity, bool)  # something was played since the stream began
         self._idle = np.zeros(capacity, np.int64)
         # Packets begin at multiples of this within a frame, from the first on: what length and frame have in common.
@@ -147,7 +148,7 @@ class Playout:
         self._ring.clear(np.array([row]))
         self._arrivals.reset(row)
         self._cursor[row] = self._end[row] = self._played[row] = 2 * self._half
-        self._resting[row], self._astray[row] = True, -1
+        self._resting[row], self._announced[row], self._astray[row] = True, False, -1
         self._late[row] = self._overrun[row] = self._wait[row] = self._idle[row] = 0
 
     def counters(self, row: int, concealed: int) -> PartyCounters:
@@ -169,6 +170,8 @@ class Playout:
     def receive(self, packets: Packets, now_s: float) -> None:
         """Take packets; those of one row in the order they came."""
         self._next_s = max(self._next_s, now_s)
+        if not len(packets.rows):
+            return
         order, turn = _turns(packets.rows)
         if turn is None:
             self._take(packets)
@@ -187,7 +190,10 @@ class Playout:
         """One packet of each of several rows."""
         started, duplicate = self._arrivals.accept(packets.rows, packets.seq, packets.ssrc)
         if not packets.pcm.shape[1]:
+            self._announced[packets.rows] |= started
             return
+        started |= self._announced[packets.rows]
+        self._announced[packets.rows] = False
         self._arrivals.time(packets.rows, packets.timestamp, packets.arrival_s, ~started & ~duplicate)
         if duplicate.any():
             fresh = np.flatnonzero(~duplicate)

@@ -148,6 +148,6 @@ class Seats:
         self._roster.send[row] = on
 
     def set_receive(self, row: int, on: bool) -> None:
-        """Take packets of this party, or ignore them (it is on hold); raises `NoSuchParty`."""
+        """Play packets of this party, or only count them (it is on hold); raises `NoSuchParty`."""
         self._roster.check(row)
         self._roster.receive[row] = on

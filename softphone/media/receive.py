@@ -157,21 +157,20 @@ class Receiver:
         arrival: NDArray[np.float64],
         now: float,
     ) -> None:
-        """Hand audio to the bridge and events to the key receivers."""
-        known &= self._legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
-        kind = headers.payload_type
-        audio = known & (kind == self._legs.payload_type[rows]) & (headers.size > 0) & (headers.size <= LARGEST_PAYLOAD)
-        at = np.flatnonzero(audio)
-        if at.size:
-            self._legs.heard_s[rows[at]] = now
-            self._legs.ssrc_in[rows[at]] = headers.ssrc[at]
-            self._audio(at, rows, headers, arrival, now)
-        events = np.flatnonzero(
-            known & ~audio & (kind == self._legs.event_type[rows]) & (headers.size >= rtp.EVENT.itemsize)
-        )
-        if events.size:
-            self._legs.heard_s[rows[events]] = now
-            self._events(events, rows, headers, arrival, now)
+        """Hand audio to the bridge and events to the key receivers; of all else only the sequence numbers count."""
+        legs, kind = self._legs, headers.payload_type
+        taken = known & legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
+        audio = taken & (kind == legs.payload_type[rows]) & (headers.size > 0) & (headers.size <= LARGEST_PAYLOAD)
+        event = taken & ~audio & (kind == legs.event_type[rows]) & (headers.size >= rtp.EVENT.itemsize)
+        at = np.flatnonzero(known)
+        legs.heard_s[rows[at]] = now
+        legs.ssrc_in[rows[at]] = headers.ssrc[at]
+        if audio.any():
+            self._audio(np.flatnonzero(audio), rows, headers, arrival, now)
+        if len(others := np.flatnonzero(known & ~audio)):
+            nothing = np.zeros((len(others), 0), np.int16)
+            self._hand_over(others, rows[others], headers, nothing, arrival, now)
+            self._events(np.flatnonzero(event), rows, headers)
 
     def _audio(
         self,
@@ -225,17 +224,8 @@ class Receiver:
             pcm[others] = g711.decode(codes[others], DECODE[1 - first])
         return pcm
 
-    def _events(
-        self,
-        at: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        headers: rtp.Headers,
-        arrival: NDArray[np.float64],
-        now: float,
-    ) -> None:
-        """Find keys; event packets share the sequence numbers of the audio, so the bridge counts them too."""
-        nothing = np.zeros((len(at), 0), np.int16)
-        self._hand_over(at, rows[at], headers, nothing, arrival, now)
+    def _events(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers) -> None:
+        """Find keys."""
         for i in at[first_of_each(rows[at], EVENTS_PER_TICK)]:
             row, offset = int(rows[i]), int(headers.offset[i])
             payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()

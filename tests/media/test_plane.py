@@ -83,6 +83,23 @@ def test_latches_once(driver: Driver, peers: list[Peer]) -> None:
     assert len(behind_nat.heard()) == 4
 
 
+@pytest.mark.parametrize("kind", ["hold", "comfort noise", "empty"])
+def test_what_is_not_played_is_not_lost(driver: Driver, peers: list[Peer], kind: str) -> None:
+    info = driver.open(peers[0], driver.room(), timeout_s=3.0)
+    spec = LegSpec(remote=peers[0].address, timeout_s=3.0)
+    for k in range(250):
+        between = 20 <= k < 220
+        if kind == "hold" and k in (20, 220):
+            directed = LegSpec(remote=spec.remote, timeout_s=3.0, direction="sendonly" if between else "sendrecv")
+            driver.engine.handle(UpdateLeg(info.leg, directed), driver.now)
+        peers[0].payload_type = 13 if between and kind == "comfort noise" else 0
+        peers[0].say(b"" if between and kind == "empty" else SILENCE)
+        driver.tick()
+    found = stats(driver, info.leg)
+    assert (found.packets_received, found.lost, found.duplicate) == (250, 0, 0)
+    assert driver.events == []
+
+
 def test_own_ports(driver: Driver, peers: list[Peer]) -> None:
     shared = driver.open(peers[0])
     unknown = driver.open(peers[1], remote=None)

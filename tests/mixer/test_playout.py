@@ -68,6 +68,15 @@ def test_duplicates_are_dropped_and_counted() -> None:
     assert counters.lost == 0
 
 
+def test_a_stream_that_begins_with_a_key_is_heard_from_its_first_sound_on() -> None:
+    bridge = bridge_of()
+    key = Packet(0.19, 7, 50, np.zeros(0, np.int16), ssrc=2)
+    voice = packets_of(ramp(3200, 5000), start_s=0.21, seq=8, timestamp=50 + 0x80001000, ssrc=2)
+    voice[0] = dataclasses.replace(voice[0], marker=False)
+    said = play(bridge, [*packets_of(ramp(1600)), key, *voice], 40)
+    assert np.isin(ramp(3200, 5000)[:1600], said).all()
+
+
 def test_sequence_and_timestamp_wrap_around() -> None:
     sent = ramp(16000)
     bridge = bridge_of()
