@@ -73,6 +73,8 @@ class Legs:
         float64, when the next report goes out; infinite: never.
     heard_s, timeout_s
         float64, when valid media last came, and how long none may come (infinite: for ever).
+    missed_s
+        float64, the `heard_s` after which it was reported that none came.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -96,6 +98,7 @@ class Legs:
         self.due_s = np.full(capacity, np.inf)
         self.heard_s = np.zeros(capacity)
         self.timeout_s = np.full(capacity, np.inf)
+        self.missed_s = np.full(capacity, -np.inf)
         self.records: dict[int, Leg] = {}
 
     def add(self, row: int, number: int, record: Leg, now: float) -> None:
@@ -106,7 +109,7 @@ class Legs:
         self.ssrc[row], self.ssrc_in[row] = secrets.randbits(32), 0
         self.marker[row] = True
         self.packets_sent[row] = self.octets_sent[row] = 0
-        self.heard_s[row] = now
+        self.heard_s[row], self.missed_s[row] = now, -np.inf
         self.apply(row, now)
 
     def apply(self, row: int, now: float) -> None:

@@ -299,11 +299,11 @@ class Plane:
         port.send_to(make(row, self.bridge.counters(row), now), target.host, target.port)
 
     def _timeouts(self, now: float) -> None:
-        """Report legs that have been without media for too long, once."""
+        """Report legs that have been without media for too long, once until media comes back."""
         legs = self.legs
-        for row in np.flatnonzero(now - legs.heard_s > legs.timeout_s):
-            self.events.append(RtpTimeout(int(legs.leg[row])))
-            legs.timeout_s[row] = np.inf
+        late = np.flatnonzero((now - legs.heard_s > legs.timeout_s) & (legs.heard_s != legs.missed_s))
+        legs.missed_s[late] = legs.heard_s[late]
+        self.events += [RtpTimeout(int(leg)) for leg in legs.leg[late]]
 
     def _on_key(self, row: int, key: str) -> None:
         self.events.append(KeyPressed(int(self.legs.leg[row]), key))

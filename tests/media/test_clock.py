@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from softphone.media import rtcp
-from softphone.media.leg import RtpTimeout
-from softphone.media.messages import CloseLeg
+from softphone.media.leg import LegSpec, RtpTimeout
+from softphone.media.messages import CloseLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, aged, codes, fields, stats
 
 
@@ -133,3 +133,16 @@ def test_time_out_once_and_not_on_hold(driver: Driver, peers: list[Peer]) -> Non
     assert [event for event in driver.events if isinstance(event, RtpTimeout)] == [RtpTimeout(silent.leg)]
     driver.tick(200)
     assert driver.events.count(RtpTimeout(talking.leg)) == 1
+
+
+def test_a_time_out_is_told_again_only_after_media_came_back(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0], timeout_s=3.0)
+    driver.tick(200)
+    driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[0].address, timeout_s=3.0)), driver.now)
+    driver.tick(200)
+    assert driver.events == [RtpTimeout(info.leg)]
+    peers[0].say(SILENCE)
+    driver.tick(100)
+    assert driver.events == [RtpTimeout(info.leg)]
+    driver.tick(200)
+    assert driver.events == [RtpTimeout(info.leg)] * 2
