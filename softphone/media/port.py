@@ -12,7 +12,8 @@ import socket
 import struct
 import sys
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -191,8 +192,7 @@ class BatchPort(_Base):
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
         before = slots.used
         while room := min(slots.free, CALL_MAX):
-            first = ctypes.c_void_p(slots.header_at + HDR_SIZE * slots.used)
-            n = _LIBC.recvmmsg(self._fd, first, room, socket.MSG_DONTWAIT, None)
+            n = _recvmmsg(self._fd, slots.header_at + HDR_SIZE * slots.used, room, socket.MSG_DONTWAIT, None)
             if n > 0:
                 slots.filled(n, self.index)
             elif ctypes.get_errno() in (errno.EAGAIN, errno.EBADF):
@@ -204,10 +204,8 @@ class BatchPort(_Base):
     def send(self, outbox: Outbox, start: int, stop: int) -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
         at, sent, patience = start, 0, SEND_WAIT_MS
-        base = outbox.header.ctypes.data
         while at < stop:
-            first = ctypes.c_void_p(base + HDR_SIZE * at)
-            n = _LIBC.sendmmsg(self._fd, first, min(stop - at, CALL_MAX), socket.MSG_DONTWAIT)
+            n = _sendmmsg(self._fd, outbox.header_at + HDR_SIZE * at, min(stop - at, CALL_MAX), socket.MSG_DONTWAIT)
             if n > 0:
                 at, sent = at + n, sent + n
             elif ctypes.get_errno() != errno.EAGAIN:
@@ -235,5 +233,15 @@ def has_batches() -> bool:
     )
 
 
+def _call(name: str, *kinds: Any) -> Callable[..., int]:
+    """Give a function of the C library; one that is not there is not called either (see `has_batches`)."""
+    call: Any = getattr(_LIBC, name, None)
+    if call is not None:
+        call.argtypes = kinds
+    return cast("Callable[..., int]", call)
+
+
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else ctypes.CDLL("msvcrt")
+_recvmmsg = _call("recvmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
+_sendmmsg = _call("sendmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
 Port: type[BatchPort] | type[LoopPort] = BatchPort if has_batches() else LoopPort

@@ -98,6 +98,7 @@ class Receiver:
         """
         if not self._slots.used:
             return
+        self._slots.settle()
         n = self._slots.used
         data, length = self._slots.data[:n], self._slots.length[:n]
         keys, arrival = self._slots.keys(), self._clock_s - self._slots.ages_s(self._unix_ns)

@@ -89,11 +89,13 @@ class Sender:
         n = len(ports)
         edges = np.flatnonzero(np.diff(ports)) + 1
         starts = np.unique(np.concatenate(([0], edges, np.arange(0, n, CHUNK))))
-        for start, stop in zip(starts, [*starts[1:], n], strict=True):
-            sent = self._ports[int(ports[start])].send(self._outbox, int(start), int(stop))
-            self.unsent += int(stop) - int(start) - sent
+        stops = [*starts[1:].tolist(), n]
+        sent = 0
+        for index, start, stop in zip(ports[starts].tolist(), starts.tolist(), stops, strict=True):
+            sent += self._ports[index].send(self._outbox, start, stop)
             if stop - start == CHUNK:
                 self._between()
+        self.unsent += n - sent
 
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""

@@ -78,7 +78,7 @@ class Slots:
     address
         uint8, shape (count, 16), struct sockaddr_in of the sender.
     stamp
-        int64, shape (count,), Unix time in ns at which the kernel took the datagram in.
+        int64, shape (count,), Unix time in ns at which the kernel took the datagram in; true after `settle`.
     local
         uint64, shape (count,), index of the port that it came in on.
     used
@@ -110,16 +110,18 @@ class Slots:
         return self.count - self.used
 
     def filled(self, n: int, local: int) -> None:
-        """Take in `n` datagrams that the kernel wrote after the used ones, on the port of index `local`."""
-        new = slice(self.used, self.used + n)
-        control = self._control[new]
-        self.stamp[new] = np.where(
-            control[:, 1] == TIMESTAMP_WORD, control[:, 2] * 1_000_000_000 + control[:, 3], time.time_ns()
-        )
-        if len(cut := np.flatnonzero(self._flags[new] & MSG_TRUNC)):
-            self.length[new][cut] = 0
-        self.local[new] = local
-        self.used += n
+        """Note that `n` datagrams came after the used ones, on the port of index `local`: called for each port."""
+        before = self.used
+        self.used = before + n
+        self.local[before : self.used] = local
+
+    def settle(self) -> None:
+        """Read what the kernel says beside the datagrams, once for all of them: when they came, whether they fit."""
+        used = slice(0, self.used)
+        control, stamp = self._control[used], self.stamp[used]
+        stamp[stamp == 0] = time.time_ns()
+        np.copyto(stamp, control[:, 2] * 1_000_000_000 + control[:, 3], where=control[:, 1] == TIMESTAMP_WORD)
+        self.length[used][(self._flags[used] & MSG_TRUNC) != 0] = 0
 
     def clear(self) -> None:
         """Forget all datagrams."""
@@ -139,6 +141,7 @@ class Slots:
         self.header["namelen"][:n] = SOCKADDR_SIZE
         self.header["controllen"][:n] = 8 * CONTROL_WORDS
         self._control[:n, 1] = 0
+        self.stamp[:n] = 0
 
 
 class Outbox:
@@ -162,6 +165,7 @@ class Outbox:
         self.rtp["first"] = 0x80
         self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
         self.header = np.zeros(count, MMSGHDR)
+        self.header_at = self.header.ctypes.data
         self.payloads = np.zeros((0, 0), np.uint8)
         self.payload_of = np.zeros(0, np.int64)
         self._iov = np.zeros((count, 2), IOVEC)
