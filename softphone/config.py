@@ -34,6 +34,7 @@ __all__ = [
     "TokenConfig",
     "TrunkConfig",
     "check_exposure",
+    "check_ports",
     "is_loopback",
     "load",
 ]
@@ -92,9 +93,16 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The media workers."""
 
     rtp_port: Port = 10000
+    own_ports: Annotated[str, Meta(pattern=r"\A([0-9]{1,5}-[0-9]{1,5})?\Z")] = ""
     workers: Count = 1
     capacity: Count = 2048
     rtp_timeout_s: Seconds = 30.0
+
+    @property
+    def own_range(self) -> tuple[int, int] | None:
+        """The first and the last of `own_ports`; None: any."""
+        first, _, last = self.own_ports.partition("-")
+        return (int(first), int(last)) if last else None
 
 
 class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -277,6 +285,7 @@ def from_table(table: dict[str, Any], source: str = "configuration") -> Config:
         raise ConfigError(f"{source}: {_with_value(str(error), table)}") from error
     _check_unique("extension", [extension.number for extension in config.extensions])
     _check_unique("client", [client.id for client in config.clients])
+    check_ports(config.media)
     if config.mail.host and not config.mail.sender:
         raise ConfigError(
             f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
@@ -302,6 +311,29 @@ def _check_unique(key: str, values: list[str]) -> None:
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
         raise ConfigError(f"{key} {twice[0]!r} stands twice")
+
+
+def check_ports(media: MediaConfig) -> None:
+    """Refuse ports of parties that do not suffice for the workers, or are those that the workers share.
+
+    Raises
+    ------
+    ConfigError
+        The range is too small, no range, or overlaps.
+    """
+    if media.own_range is None:
+        return
+    (first, last), shared_end = media.own_range, media.rtp_port + 2 * media.workers
+    if not 0 < first <= last <= 0xFFFF or (last + 1 - first - first % 2) // 2 < media.workers:
+        raise ConfigError(
+            f"media.own_ports = {media.own_ports!r}: an even port and the next are needed for each of the "
+            f"{media.workers} workers at least, and two more for each further call"
+        )
+    if media.rtp_port and media.rtp_port <= last and first < shared_end:
+        raise ConfigError(
+            f"media.own_ports = {media.own_ports!r}: the workers share {media.rtp_port}-{shared_end - 1} "
+            "(media.rtp_port, media.workers); choose others"
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -201,6 +201,7 @@ def _worker_settings(config: Config) -> WorkerSettings:
         capacity=config.media.capacity,
         host=config.server.host,
         port=config.media.rtp_port,
+        own_ports=config.media.own_range,
         advertised=config.server.advertised_host or None,
     )
 

@@ -61,6 +61,11 @@ def test_dev_extensions_and_client() -> None:
         ({"extension": [{"number": "1"}, {"number": "1"}]}, "extension '1' stands twice"),
         ({"log": {"level": "loud"}}, "log.level = 'loud'"),
         ({"prompts": {"language": "../en"}}, "prompts.language = '../en'"),
+        ({"media": {"own_ports": "5000"}}, "media.own_ports = '5000'"),
+        ({"media": {"own_ports": "5000-4000"}}, "media.own_ports = '5000-4000'"),
+        ({"media": {"own_ports": "65000-70000"}}, "media.own_ports = '65000-70000'"),
+        ({"media": {"own_ports": "5001-5004", "workers": 2}}, "media.own_ports = '5001-5004'"),
+        ({"media": {"own_ports": "10003-20000", "workers": 2}}, "the workers share 10000-10003"),
         ({"mail": {"host": "mail.example.com"}}, "set mail.sender"),
         ({"mail": {"tls": "ssl"}}, "mail.tls = 'ssl'"),
     ],
@@ -68,6 +73,11 @@ def test_dev_extensions_and_client() -> None:
 def test_a_wrong_setting_is_named(table: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(named)):
         from_table(table)
+
+
+def test_ports_of_parties() -> None:
+    assert from_table({}).media.own_range is None
+    assert from_table({"media": {"own_ports": "10002-10003"}}).media.own_range == (10002, 10003)
 
 
 @pytest.mark.parametrize("extra", [{"password": 12345678}, {"password": "12345678", "color": 1}])

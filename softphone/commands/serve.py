@@ -50,6 +50,7 @@ def serve(
             conference={"max_members": max_members},
         )
         settings.check_exposure(chosen)
+        settings.check_ports(chosen.media)
     except ConfigError as error:
         wrong_use(str(error))
     logs.configure(chosen.log)

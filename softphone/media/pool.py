@@ -80,7 +80,7 @@ class Pool:
     Parameters
     ----------
     settings
-        Of the first worker; the next ones have their shared ports two, four, ... above.
+        Of the first worker; the next ones have their shared ports two, four, ... above. They divide `own_ports`.
     workers
         How many, at least 1.
 
@@ -92,8 +92,10 @@ class Pool:
 
     def __init__(self, settings: WorkerSettings | None = None, workers: int = 1) -> None:
         first = settings or WorkerSettings()
+        shares = divided(first.own_ports, workers) if first.own_ports else [None] * workers
         self._settings = [
-            msgspec.structs.replace(first, port=first.port + 2 * i if first.port else 0) for i in range(workers)
+            msgspec.structs.replace(first, port=first.port + 2 * i if first.port else 0, own_ports=shares[i])
+            for i in range(workers)
         ]
         self._workers: dict[int, WorkerProcess] = {}
         numbers = itertools.count(1)
@@ -326,6 +328,14 @@ class Pool:
                 await self._start(slot)
             except MediaError:
                 await asyncio.sleep(RESTART_S)
+
+
+def divided(ports: tuple[int, int], workers: int) -> list[tuple[int, int]]:
+    """Divide a range of ports, first and last, into equal parts of whole pairs: an even port and the next."""
+    first, last = ports[0] + ports[0] % 2, ports[1]
+    pairs = (last + 1 - first) // 2
+    edges = [first + 2 * (pairs * i // workers) for i in range(workers + 1)]
+    return [(low, high - 1) for low, high in itertools.pairwise(edges)]
 
 
 def _common(places: list[tuple[WorkerProcess, int]]) -> WorkerProcess:

@@ -13,8 +13,9 @@ from softphone.errors import MediaFull
 from softphone.media.engine import Engine
 from softphone.media.leg import LegInfo, LegSpec
 from softphone.media.messages import CloseLeg, Failed, OpenLeg
+from softphone.media.pool import Pool, divided
 from softphone.media.portpool import PortPool
-from softphone.media.worker import low_socket
+from softphone.media.worker import WorkerSettings, low_socket
 from tests.media.peer import socket_pair
 
 
@@ -95,6 +96,27 @@ def test_a_port_is_not_given_again_while_others_of_the_range_are_unused() -> Non
         pool.close_own(pair)
     assert len(set(numbers)) == 5
     pool.close()
+
+
+def test_workers_divide_the_range_by_pairs() -> None:
+    assert divided((20001, 20010), 2) == [(20002, 20005), (20006, 20009)]
+    assert divided((20000, 20009), 3) == [(20000, 20001), (20002, 20005), (20006, 20009)]
+
+
+async def test_each_worker_opens_ports_of_its_own_part() -> None:
+    low, high = socket_pair()
+    first = low.getsockname()[1]
+    low.close()
+    high.close()
+    last = min(first + 399, 65535)
+    pool = Pool(WorkerSettings(capacity=4, own_ports=(first, last)), workers=2)
+    await pool.start()
+    try:
+        infos = [await pool.open_leg(LegSpec()) for _ in range(2)]
+    finally:
+        await pool.stop()
+    middle = divided((first, last), 2)[1][0]
+    assert first <= infos[0].port < middle <= infos[1].port < last
 
 
 def test_the_control_socket_gets_a_low_descriptor() -> None:
