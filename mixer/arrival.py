@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# RFC 3550 A.1: a sequence number further away than this is no loss but a restart, once the next packet confirms it.
-MAX_DROPOUT = 3000
+# RFC 3550 A.1: a sequence number further ahead, or further behind, is neither loss nor reordering but a restart, once
+# the next packet confirms it.
+MAX_DROPOUT, MAX_MISORDER = 3000, 100
 # One bit per sequence number: enough for a second of 20 ms packets. What is older is too late to be played anyway.
 HISTORY = 64
 
@@ -68,7 +69,7 @@ class Arrivals:
         if known.all() and (ahead == 1).all():
             self._follow(rows)
             return ~known, ~known
-        wild = known & (np.abs(ahead) >= MAX_DROPOUT)
+        wild = known & ((ahead >= MAX_DROPOUT) | (ahead <= -MAX_MISORDER))
         begins = ~known | wild & (seq == self._restart[rows])
         self._begin(rows[begins], seq[begins], ssrc[begins])
         self._restart[rows] = np.where(wild & ~begins, (seq + 1) & 0xFFFF, -1)

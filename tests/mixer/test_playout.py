@@ -77,6 +77,18 @@ def test_a_stream_that_begins_with_a_key_is_heard_from_its_first_sound_on() -> N
     assert np.isin(ramp(3200, 5000)[:1600], said).all()
 
 
+@pytest.mark.parametrize("back", [150, 1000, 2990])
+def test_a_sender_that_starts_its_numbers_anew_is_heard_on(back: int) -> None:
+    before = packets_of(ramp(8000), seq=3000)
+    sent = ramp(16000, 10000)
+    after = packets_of(sent, start_s=1.005, seq=3050 - back, timestamp=99)
+    bridge = bridge_of()
+    said = play(bridge, [*before, *after], 155)
+    np.testing.assert_array_equal(np.setdiff1d(sent, said), [])
+    counters = bridge.counters(0)
+    assert (counters.received, counters.duplicate, counters.late, counters.lost) == (150, 0, 0, 0)
+
+
 def test_sequence_and_timestamp_wrap_around() -> None:
     sent = ramp(16000)
     bridge = bridge_of()
