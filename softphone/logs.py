@@ -1,9 +1,11 @@
 """Logs are events with fields, on stderr, as lines for people or as JSON for machines.
 
-Standard output belongs to results. Fields whose names say that they hold a secret are blotted out, whoever logs them.
+Standard output belongs to results. Fields whose names say that they hold a secret are blotted out, whoever logs them;
+so is most of a session id, from which the token of a ``conf_`` conference can be told: what is left finds it again.
 """
 
 import logging
+import re
 import sys
 from typing import TextIO
 
@@ -17,13 +19,20 @@ __all__ = ["configure"]
 # Words in a field's name that mean: never write its value.
 SECRET_WORDS = ("password", "secret", "token", "authorization", "nonce", "pin", "ha1")
 
+# Of a session or party id (`softphone.focus.token`): eight digits stay, which are enough to tell ids of a log apart.
+ID = re.compile(r"\b([ps]-[0-9a-f]{8})[0-9a-f]{24}\b")
+# A token names the session in hexadecimal.
+TOKEN = re.compile(r"\bconf_[0-9a-f]+")
+
 
 def blot_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace the value of every field that is named like a secret."""
-    for key in event:
+    """Replace the value of every field that is named like a secret, and shorten what is one in the others."""
+    for key, value in event.items():
         parts = key.lower().split("_")
         if any(part.startswith(word) for part in parts for word in SECRET_WORDS):
             event[key] = "…"
+        elif isinstance(value, str):
+            event[key] = TOKEN.sub("conf_…", ID.sub(r"\1…", value))
     return event
 
 

@@ -7,6 +7,7 @@ import structlog
 
 from softphone import logs
 from softphone.config import LogConfig
+from softphone.focus.token import VoiceCallToken
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +27,18 @@ def test_secrets_are_blotted_out() -> None:
     assert line["user"] == "ada"
     assert line["event"] == "event"
     assert not {"hunter2", "conf_1", "9876"} & set(line.values())
+
+
+def test_ids_that_tokens_are_made_of_are_shortened() -> None:
+    out = io.StringIO()
+    logs.configure(LogConfig(format="json"), out)
+    digits = "0123456789abcdef" * 2
+    token = VoiceCallToken(f"s-{digits}", "127.0.0.1", 5060)
+    structlog.get_logger().info(f"to {token}", session=token.session_id, party=f"p-{digits}-12", call_id=digits)
+    line = json.loads(out.getvalue())
+    assert (line["session"], line["party"]) == ("s-01234567…", "p-01234567…-12")
+    assert line["event"] == "to conf_…"
+    assert line["call_id"] == digits
 
 
 def test_level_and_standard_library() -> None:

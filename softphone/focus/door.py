@@ -15,7 +15,7 @@ from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.admission import Admission
 from softphone.focus.codes import CodeBook
 from softphone.focus.conference import ConferenceRoom
-from softphone.focus.errors import FocusError, NoSuchSession
+from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
 from softphone.focus.reception import Reception
 from softphone.focus.ringing import Dialer
@@ -174,16 +174,11 @@ class Door:
         return Refusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
 
     async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken) -> None:
-        """Bring a call into a conference of this node; a token of another node is unknown here."""
-        if (token.host, token.port) != self._focus.node:
-            raise CallRefused(404, "Not Found")
-        try:
-            room = self._focus.room(token.session_id)
-        except NoSuchSession:
-            ended = self._focus.has_ended(token.session_id)
-            raise CallRefused(*((410, "Gone") if ended else (404, "Not Found"))) from None
-        if not isinstance(room, ConferenceRoom):
-            raise CallRefused(404, "Not Found")
+        """Bring a call into the conference that a token was made for; a token of another node is unknown here."""
+        room = self._focus.invited_by(token)
+        if room is None:
+            ended = (token.host, token.port) == self._focus.node and self._focus.has_ended(token.session_id)
+            raise CallRefused(*((410, "Gone") if ended else (404, "Not Found")))
         if caller is None and self._settings.require_credentials_for_conferences:
             raise self._challenge()
         host = caller is not None and caller.id == room.session.owner_id
@@ -249,21 +244,22 @@ class Door:
 
     def _subscribe(self, request: Request, source: "Endpoint") -> Response:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who holds a token may watch, other rooms are for our extensions."""
-        session_id = ""
-        match route(request.uri.user or "", self._accounts):
-            case ToConference(token) if (token.host, token.port) == self._focus.node:
-                session_id = token.session_id
-                stranger = self._settings.require_credentials_for_conferences
+        destination = route(request.uri.user or "", self._accounts)
+        if not isinstance(destination, ToConference | ToRoom):
+            return response(request, 404)
+        if isinstance(destination, ToRoom) or self._settings.require_credentials_for_conferences:
+            proof = self._prove(request)
+            if isinstance(proof, Response):
+                return proof
+        room = self._watched(destination)
+        return self._watchers.subscribe(request, source, room.session.id if room is not None else "")
+
+    def _watched(self, destination: ToConference | ToRoom) -> ConferenceRoom | None:
+        match destination:
+            case ToConference(token):
+                return self._focus.invited_by(token)
             case ToRoom(extension):
-                running = self._focus.find(extension)
-                session_id = running.session.id if running is not None else ""
-                stranger = True
-            case _:
-                return response(request, 404)
-        proof = self._prove(request) if stranger else None
-        if isinstance(proof, Response):
-            return proof
-        return self._watchers.subscribe(request, source, session_id)
+                return self._focus.find(extension)
 
     def _prove(self, request: Request) -> Extension | Response | None:
         """Say who sent a request that is no INVITE; a response: it has to prove it, or could not."""

@@ -251,6 +251,11 @@ class Focus:
         except KeyError:
             raise NoSuchSession(session_id) from None
 
+    def invited_by(self, token: VoiceCallToken) -> ConferenceRoom | None:
+        """Find the running conference that a token was made for; other rooms have entrances of their own."""
+        room = self.rooms.get(token.session_id)
+        return room if isinstance(room, ConferenceRoom) and room.session.token == token else None
+
     def session(self, session_id: str) -> TelephonySession:
         """Find what others see of a running session.
 
@@ -261,7 +266,7 @@ class Focus:
         return self.room(session_id).session
 
     def has_ended(self, session_id: str) -> bool:
-        """Whether the conference was here and is over; forgotten after a while."""
+        """Whether a ``conf_`` conference was here and is over; forgotten after a while."""
         return self._ended.holds(session_id, self.context.clock())
 
     async def end(self, session_id: str) -> None:
@@ -374,5 +379,5 @@ class Focus:
 
     def _closed(self, room: Room, _reason: str) -> None:
         self.rooms.pop(room.session.id, None)
-        if room.session.origin is Origin.CONFERENCE:
+        if room.session.token is not None:
             self._ended.add(room.session.id, self.context.clock())

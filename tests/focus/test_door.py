@@ -36,6 +36,17 @@ async def test_unknown_and_foreign_tokens(shared: Server) -> None:
         assert not session.parties
 
 
+async def test_a_token_made_of_the_id_of_another_room_opens_nothing(shared: Server) -> None:
+    for number in ("201", "102"):
+        room = await shared.focus.open(extension(shared, number))
+        forged = VoiceCallToken(room.session.id, *shared.focus.node)
+        async with Phone(shared) as stranger, Phone(shared, "103") as known:
+            assert [await refusal(phone, forged) for phone in (stranger, known)] == [404, 404]
+            assert not room.session.parties
+            await shared.focus.end(room.session.id)
+            assert await refusal(stranger, forged) == 404
+
+
 async def test_an_ended_conference_is_gone(shared: Server) -> None:
     session = await conference(shared)
     await shared.focus.end(session.id)

@@ -7,13 +7,14 @@ import pytest
 
 from softphone import Agent
 from softphone.focus.conference_info import CONTENT_TYPE, NAMESPACE
+from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.auth import Credentials
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, request, response
 from softphone.sip.stack import Stack
-from tests.focus.phone import Phone, conference, offer
+from tests.focus.phone import Phone, conference, extension, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -112,6 +113,18 @@ async def test_who_may_not_watch(shared: Server, user: str, status: int) -> None
         assert (await watcher.subscribe(user)).status == status
     finally:
         await watcher.stack.stop()
+
+
+async def test_a_token_made_of_the_id_of_another_room_shows_nothing(shared: Server) -> None:
+    room = await shared.focus.open(extension(shared, "201"))
+    watcher = Watcher(shared)
+    await watcher.stack.start()
+    try:
+        forged = VoiceCallToken(room.session.id, *shared.focus.node)
+        assert (await watcher.subscribe(str(forged))).status == 404
+    finally:
+        await watcher.stack.stop()
+    await shared.focus.end(room.session.id)
 
 
 async def test_an_extension_may_watch_a_room_that_is_open(shared: Server) -> None:
