@@ -3,11 +3,13 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from softphone.focus.accounts import Extension
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.feed import FeedEvent, Subscription
 from softphone.focus.focus import Focus
+from softphone.focus.session import TelephonySession
 
 __all__ = ["KEEP_ALIVE_S", "Watching"]
 
@@ -32,6 +34,7 @@ class Watching:
     def __init__(self, focus: Focus, keep_alive_s: float = KEEP_ALIVE_S) -> None:
         self.keep_alive_s = keep_alive_s
         self._focus = focus
+        # Who belonged to a session when it was last heard of.
         self._audiences: OrderedDict[str, set[str]] = OrderedDict()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -49,12 +52,14 @@ class Watching:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def may_be_told(self, session_id: str, watcher: Extension) -> bool:
-        """Whether a watcher may be told what happens in a session, also when it is over."""
+        """Whether a watcher may be told what happens in a session: its owner, and who is in it, or was at its end."""
         if watcher.admin:
             return True
-        self._note(session_id)
-        audience = self._audiences.get(session_id)
-        return audience is not None and watcher.id in audience
+        try:
+            session = self._focus.session(session_id)
+        except NoSuchSession:
+            return watcher.id in self._audiences.get(session_id, ())
+        return watcher.id in _audience(session)
 
     async def follow(self, watcher: Extension, session: str | None, last_id: int | None) -> AsyncIterator[object]:
         """Give the events that a watcher may be told of, until the server stops.
@@ -75,7 +80,7 @@ class Watching:
                 if not self._stopping.is_set():
                     yield None
             elif (session is None or event.session == session) and self.may_be_told(event.session, watcher):
-                yield event
+                yield event if watcher.admin else _for_parties(event)
 
     async def _next(self, events: Subscription) -> FeedEvent | None:
         """Wait for an event, the end of the server, or the time of a keep-alive."""
@@ -100,9 +105,20 @@ class Watching:
             session = self._focus.session(session_id)
         except NoSuchSession:
             return
-        audience = self._audiences.setdefault(session_id, set())
+        self._audiences[session_id] = _audience(session)
         self._audiences.move_to_end(session_id)
-        those = {session.owner_id, *(party.extension_id for party in session.parties.values())}
-        audience.update(each for each in those if each is not None)
         while len(self._audiences) > KEPT:
             self._audiences.popitem(last=False)
+
+
+def _audience(session: TelephonySession) -> set[str]:
+    """Name the extensions that belong to a session now."""
+    those = {session.owner_id, *(party.extension_id for party in session.parties.values())}
+    return {each for each in those if each is not None}
+
+
+def _for_parties(event: FeedEvent) -> FeedEvent:
+    """Leave out where files of the server are."""
+    if "path" not in event.data:
+        return event
+    return replace(event, data={name: value for name, value in event.data.items() if name != "path"})

@@ -92,6 +92,49 @@ async def test_what_others_do_is_not_told(shared: Server, ada: httpx.AsyncClient
         assert (await stream.until("conference.ended"))["session"] == mine
 
 
+async def test_who_was_sent_away_is_told_no_more(shared: Server, ada: httpx.AsyncClient) -> None:
+    session = (await ada.post("/api/v1/conferences")).json()
+    path = f"/api/v1/conferences/{session['id']}"
+    async with AsyncExitStack() as those:
+        streams = []
+        for number in ("102", "103"):
+            client = await those.enter_async_context(logged_in(shared, number))
+            streams.append(await those.enter_async_context(watching(client)))
+            phone = await those.enter_async_context(Phone(shared, number))
+            await phone.call(session["token"])
+        ben, cai = streams
+        party = (await ben.until("party.joined"))["party"]
+        assert (await ada.delete(f"{path}/parties/{party}", params={"ban": True})).status_code == 204
+        left = await cai.until("party.left")
+        assert left["party"] == party
+        await ada.patch(path, json={"locked": True})
+        assert (await cai.until("conference.changed"))["session"] == session["id"]
+        await ada.delete(path)
+        assert (await cai.until("conference.ended"))["session"] == session["id"]
+        # Of what came after the ban nothing: a conference of its own is what Ben is told of next.
+        client = await those.enter_async_context(logged_in(shared, "102"))
+        made = (await client.post("/api/v1/conferences")).json()["id"]
+        while (told := json.loads((await ben.next())["data"]))["session"] != made:
+            assert told["id"] < left["id"]
+        await client.delete(f"/api/v1/conferences/{made}")
+
+
+async def test_where_files_are_is_for_administrators(shared: Server, ada: httpx.AsyncClient) -> None:
+    session = (await ada.post("/api/v1/conferences")).json()
+    path = f"/api/v1/conferences/{session['id']}"
+    async with (
+        logged_in(shared, "102") as ben,
+        watching(ben) as his,
+        watching(ada) as hers,
+        Phone(shared, "102") as phone,
+    ):
+        await phone.call(session["token"])
+        assert (await ada.post(f"{path}/recording")).status_code == 200
+        assert (await his.until("recording.started"))["data"].keys() == {"recording"}
+        assert (await hers.until("recording.started"))["data"].keys() == {"recording", "path"}
+        await ada.delete(path)
+
+
 async def test_strangers_are_told_nothing(shared: Server, http: httpx.AsyncClient) -> None:
     assert (await http.get(EVENTS)).status_code == 401
     with pytest.raises(InvalidStatus) as refused:
