@@ -140,6 +140,17 @@ async def test_parties_are_commanded(shared: Server, ada: httpx.AsyncClient) -> 
             await second.call(conference["token"])
 
 
+async def test_a_change_with_a_mistake_changes_nothing(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await made(ada)
+    async with Phone(shared, "102") as phone:
+        await phone.call(conference["token"])
+        (before,) = await roster(ada, conference["id"])
+        wish = {"role": "moderator", "muted": True, "volume_in_db": 3.0, "whispers_to": ["nobody"]}
+        path = f"{V1}/{conference['id']}/parties/{before['id']}"
+        assert (await ada.patch(path, json=wish)).status_code == 404
+        assert await roster(ada, conference["id"]) == [before]
+
+
 async def test_sounds_are_played_and_stopped(shared: Server, ada: httpx.AsyncClient) -> None:
     conference = await made(ada)
     path = f"{V1}/{conference['id']}/playbacks"

@@ -9,7 +9,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
 from softphone.api.v1.models import KeysWish, MoveWish, PartyChange, PartyList, PartyView
-from softphone.api.v1.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId
+from softphone.api.v1.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
 from softphone.api.v1.views import party_view
 from softphone.focus.session import Party
 from softphone.focus.words import Role
@@ -45,8 +45,12 @@ async def change_party(
 
     A party may turn its own microphone and hearing off and on, as far as the rules of the conference let it.
     """
+    session = context.focus.session(session_id)
     if change.model_fields_set - OWN:
         access.manageable(session_id, caller, context)
+    # Everything is looked up before anything is done: what is refused has changed nothing.
+    for each in change.whispers_to or ():
+        party_of(session, each)
     if change.role is not None:
         await context.control.role(session_id, party.id, Role(change.role))
     if change.volume_in_db is not None or change.volume_out_db is not None:

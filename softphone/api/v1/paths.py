@@ -10,7 +10,7 @@ from softphone.api.context import ContextDep
 from softphone.api.errors import not_found
 from softphone.focus.session import Origin, Party, TelephonySession
 
-__all__ = ["ManagedDep", "OwnPartyDep", "PartyDep", "PartyId", "SeenDep", "SessionId"]
+__all__ = ["ManagedDep", "OwnPartyDep", "PartyDep", "PartyId", "SeenDep", "SessionId", "party_of"]
 
 SessionId = Annotated[str, Path(alias="id", max_length=64)]
 PartyId = Annotated[str, Path(alias="party", max_length=80)]
@@ -36,7 +36,8 @@ SeenDep = Annotated[TelephonySession, Depends(seen)]
 ManagedDep = Annotated[TelephonySession, Depends(managed)]
 
 
-def _party(session: TelephonySession, party_id: str) -> Party:
+def party_of(session: TelephonySession, party_id: str) -> Party:
+    """Give a party of a session; one that is not there is answered 404."""
     try:
         return session.parties[party_id]
     except KeyError:
@@ -45,12 +46,12 @@ def _party(session: TelephonySession, party_id: str) -> Party:
 
 async def seen_party(session: SeenDep, party_id: PartyId) -> Party:
     """Give a party of a conference that the caller may see."""
-    return _party(session, party_id)
+    return party_of(session, party_id)
 
 
 async def own_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> Party:
     """Give a party that the caller is, or decides about."""
-    return _party(_conference(access.own_or_manageable(session_id, party_id, caller, context)), party_id)
+    return party_of(_conference(access.own_or_manageable(session_id, party_id, caller, context)), party_id)
 
 
 PartyDep = Annotated[Party, Depends(seen_party)]
