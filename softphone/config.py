@@ -132,6 +132,7 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     code_timeout_s: Annotated[float, Meta(gt=0)] = 5.0
     code_patience_s: Annotated[float, Meta(gt=0)] = 20.0
     wrong_codes: Count = 20
+    wrong_codes_outside: Count = 200
     wrong_codes_window_s: Annotated[float, Meta(gt=0)] = 600.0
     claim_timeout_s: Seconds = 38.0
     ended_kept_s: Seconds = 600.0

@@ -149,6 +149,7 @@ class Server:
             logins=Brake(http.login_failures, http.login_window_s),
             stats=self.stats,
             control=self.control,
+            codes=self.door.codes,
             store=self.store,
             recordings=self.recordings,
             watching=Watching(self.focus),

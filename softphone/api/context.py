@@ -12,6 +12,7 @@ from softphone.api.hooks import Hooks
 from softphone.api.watching import Watching
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
+from softphone.focus.codes import CodeBook
 from softphone.focus.control import Control
 from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats
@@ -32,6 +33,7 @@ class Context:
     """Of the failed ones."""
     stats: Callable[[], Awaitable[FocusStats]]
     control: Control
+    codes: CodeBook
     store: Store
     recordings: Recordings
     watching: Watching

@@ -23,6 +23,8 @@ class Admission:
     kind: Kind = Kind.INSIDE
     spoken: str = ""
     "Id of its recorded name; empty: it has none."
+    host: str = ""
+    "Where its call came from: an address."
 
     @property
     def identity(self) -> str:

@@ -1,4 +1,10 @@
-"""Which code opens which room. Codes are compared and forgotten: none is logged, kept or told to anybody."""
+"""Which code opens which room. Codes are compared and forgotten: none is logged, kept or told to anybody.
+
+Wrong codes are counted, so that nobody finds a code by trying them all. For a conference extension that was called they
+are counted by room. At the bridge number a wrong code belongs to no room: it is held against its caller, so that a
+stranger who guesses shuts nobody else out. A caller from outside can call itself anything, so theirs are counted
+together as well, with a higher limit.
+"""
 
 import hmac
 from collections.abc import Callable
@@ -9,13 +15,15 @@ import structlog
 from mixer.entrance import Code, Verdict
 from mixer.guesses import Guesses
 from mixer.roles import Role
+from softphone.config import ConferenceConfig
 from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.admission import Admission
 
 __all__ = ["CodeBook", "Passage"]
 
 log = structlog.get_logger()
 
-# What wrong codes of the bridge number are counted under: they belong to no room.
+# What those of all callers from outside are counted under.
 BRIDGE = "bridge"
 
 
@@ -35,16 +43,18 @@ class CodeBook:
     ----------
     accounts
         Where the codes are.
-    guesses
-        Counts the wrong ones.
+    settings
+        How many wrong ones are borne.
     clock
         Monotonic seconds.
     """
 
-    def __init__(self, accounts: Accounts, guesses: Guesses, clock: Callable[[], float]) -> None:
+    def __init__(self, accounts: Accounts, settings: ConferenceConfig, clock: Callable[[], float]) -> None:
         self._accounts = accounts
-        self._guesses = guesses
         self._clock = clock
+        self._rooms = Guesses(settings.wrong_codes, settings.wrong_codes_window_s)
+        self._callers = Guesses(settings.wrong_codes, settings.wrong_codes_window_s)
+        self._outside = Guesses(settings.wrong_codes_outside, settings.wrong_codes_window_s)
 
     def asks(self, extension: Extension) -> bool:
         """Whether the room of a conference extension has a code."""
@@ -56,7 +66,7 @@ class CodeBook:
         properties = self._accounts.directory.properties(extension.id)
         return properties is not None and properties.announce_caller_name
 
-    def judge(self, extension: Extension | None, code: Code) -> tuple[Verdict, Passage | None]:
+    def judge(self, extension: Extension | None, code: Code, caller: Admission) -> tuple[Verdict, Passage | None]:
         """Say what a code is worth, and where it leads when it is right.
 
         Parameters
@@ -65,16 +75,32 @@ class CodeBook:
             The conference extension that was called; None: the bridge number.
         code
             What was typed.
+        caller
+            By whom.
         """
-        room, now = extension.id if extension is not None else BRIDGE, self._clock()
-        if self._guesses.closed(room, now):
+        now, counted = self._clock(), self._counted(extension, caller)
+        if any(guesses.closed(name, now) for guesses, name in counted):
             return Verdict.CLOSED, None
         passage = self._of_bridge(code) if extension is None else self._of_extension(extension, code)
         if passage is not None:
             return Verdict.RIGHT, passage
-        if self._guesses.wrong(room, now):
-            log.warning("too_many_wrong_codes", room=extension.number if extension else BRIDGE)
+        for guesses, name in counted:
+            if guesses.wrong(name, now):
+                log.warning("too_many_wrong_codes", of=name)
         return Verdict.WRONG, None
+
+    def _counted(self, extension: Extension | None, caller: Admission) -> list[tuple[Guesses, str]]:
+        """List what a wrong code is counted under."""
+        if extension is not None:
+            return [(self._rooms, f"room {extension.number}")]
+        if caller.caller is not None:
+            return [(self._callers, f"extension {caller.caller.number}")]
+        return [(self._callers, f"{caller.number} at {caller.host}"), (self._outside, BRIDGE)]
+
+    def forgive(self) -> None:
+        """Forget all wrong codes: whatever they closed is open again."""
+        for guesses in (self._rooms, self._callers, self._outside):
+            guesses.forgive()
 
     def _of_extension(self, extension: Extension, code: Code) -> Passage | None:
         properties = self._accounts.directory.properties(extension.id)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mixer.entrance import EntranceSettings
-from mixer.guesses import Guesses
 from mixer.roles import Kind, Role
 from softphone.config import ConferenceConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, SdpError
@@ -62,6 +61,11 @@ class Door:
         Those who are told of rosters.
     settings, conference
         Of signalling, and of what callers are asked.
+
+    Attributes
+    ----------
+    codes
+        Judges those of callers.
     """
 
     def __init__(
@@ -84,8 +88,7 @@ class Door:
         self._settings = settings
         self._conference = conference
         self._dialer = dialer
-        guesses = Guesses(conference.wrong_codes, conference.wrong_codes_window_s)
-        self._codes = CodeBook(accounts, guesses, focus.context.clock)
+        self.codes = CodeBook(accounts, conference, focus.context.clock)
         self._entering: set[Call] = set()
 
     @property
@@ -189,7 +192,7 @@ class Door:
         admission = admission_of(call, caller, Kind.INSIDE)
         running = self._focus.find(extension)
         asked = EntranceSettings(
-            ask_code=self._codes.asks(extension), ask_name=self._codes.asks_name(extension), prompt="conf-getpin"
+            ask_code=self.codes.asks(extension), ask_name=self.codes.asks_name(extension), prompt="conf-getpin"
         )
         if not (asked.ask_code or asked.ask_name):
             room = running or await self._focus.open(extension)
@@ -215,7 +218,7 @@ class Door:
             first_key_s=settings.code_patience_s,
             pause_s=settings.code_timeout_s,
         )
-        reception = Reception(self._focus.context, self._codes, self._focus.open, asked, called)
+        reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called)
         await reception.receive(call, admission, room.room if room is not None else None)
 
     async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:
@@ -275,7 +278,8 @@ class Door:
 
 def admission_of(call: "Call", caller: Extension | None, stranger: Kind, role: Role = Role.PARTICIPANT) -> Admission:
     """Say as what a call comes in; `stranger` is the kind of somebody from outside."""
+    host = call.source.host
     if caller is not None:
-        return Admission(caller.number, caller.name, caller, role, Kind.INSIDE)
+        return Admission(caller.number, caller.name, caller, role, Kind.INSIDE, host=host)
     address = call.invite.from_
-    return Admission(address.uri.user or "anonymous", address.display or "", None, role, stranger)
+    return Admission(address.uri.user or "anonymous", address.display or "", None, role, stranger, host=host)

@@ -142,7 +142,7 @@ class Reception:
             case rules.Ask(prompts):
                 self._announcer.say(CALLER, prompts, barge_in=True)
             case rules.Check(code):
-                verdict, self._passage = self._codes.judge(self._called, code)
+                verdict, self._passage = self._codes.judge(self._called, code, self._admission)
                 ask_name = self._passage is not None and self._codes.asks_name(self._passage.extension)
                 self._handle(rules.Checked(verdict, ask_name))
             case rules.RecordName(prompts, max_s):

@@ -13,13 +13,14 @@ from softphone.api.v1 import (
     recordings,
     sounds,
     webhooks,
+    wrong_codes,
 )
 
 __all__ = ["ROUTERS"]
 
 BOTH = (
     *(conferences, parties, playbacks, dials, recording, recordings),
-    *(sounds, extensions, invitation, events, webhooks),
+    *(sounds, extensions, invitation, events, webhooks, wrong_codes),
 )
 
 ROUTERS = (*(router for module in BOTH for router in (module.reading, module.doing)), history.reading)

@@ -1,0 +1,93 @@
+"""Codes and guesses: who is shut out by whose wrong codes, with the time as an argument."""
+
+import pytest
+
+from mixer.entrance import Code, Verdict
+from mixer.roles import Kind, Role
+from softphone.config import DEV_PATH, ConferenceConfig, load
+from softphone.focus.accounts import Accounts
+from softphone.focus.admission import Admission
+from softphone.focus.codes import CodeBook
+from softphone.store.values import Codes
+
+HOST, GUEST, WRONG = Code("190204"), Code("128576"), Code("471100")
+LIMIT, OUTSIDE = 3, 10
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    made = Accounts.from_config(load(DEV_PATH))
+    made.directory.put_codes(made.extensions["101"].id, Codes(HOST.digits, GUEST.digits))
+    return made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def codes(accounts: Accounts, clock: Clock) -> CodeBook:
+    settings = ConferenceConfig(wrong_codes=LIMIT, wrong_codes_outside=OUTSIDE, wrong_codes_window_s=600.0)
+    return CodeBook(accounts, settings, clock)
+
+
+def outside(number: str, host: str = "192.0.2.1") -> Admission:
+    return Admission(number, kind=Kind.OUTSIDE, host=host)
+
+
+def guess(codes: CodeBook, caller: Admission, times: int) -> list[Verdict]:
+    return [codes.judge(None, WRONG, caller)[0] for _ in range(times)]
+
+
+def test_codes_open_the_bridge_room_of_their_user(codes: CodeBook) -> None:
+    for code, role in ((HOST, Role.MODERATOR), (GUEST, Role.PARTICIPANT)):
+        verdict, passage = codes.judge(None, code, outside("15550001111"))
+        assert passage is not None
+        assert (verdict, passage.extension.number, passage.role) == (Verdict.RIGHT, "101", role)
+
+
+@pytest.mark.parametrize("host", [outside("15550002222"), outside("15550001111", "192.0.2.2")])
+def test_a_stranger_that_guesses_shuts_out_itself_alone(codes: CodeBook, host: Admission) -> None:
+    stranger = outside("15550001111")
+    assert guess(codes, stranger, LIMIT + 2) == [Verdict.WRONG] * (LIMIT + 1) + [Verdict.CLOSED]
+    assert codes.judge(None, HOST, stranger)[0] is Verdict.CLOSED
+    assert codes.judge(None, HOST, host)[0] is Verdict.RIGHT
+
+
+def test_who_takes_another_name_for_each_guess_is_stopped_all_the_same(
+    codes: CodeBook, accounts: Accounts, clock: Clock
+) -> None:
+    found = [codes.judge(None, WRONG, outside(str(number)))[0] for number in range(OUTSIDE + 5)]
+    assert found == [Verdict.WRONG] * (OUTSIDE + 1) + [Verdict.CLOSED] * 4
+    extension = accounts.extensions["102"]
+    known = Admission(extension.number, extension.name, extension)
+    assert codes.judge(None, HOST, outside("new"))[0] is Verdict.CLOSED
+    assert codes.judge(None, HOST, known)[0] is Verdict.RIGHT, "who has proved who it is"
+    clock.now += 600.0
+    assert codes.judge(None, HOST, outside("new"))[0] is Verdict.RIGHT
+
+
+def test_an_extension_that_guesses_closes_no_door_to_others(codes: CodeBook, accounts: Accounts) -> None:
+    callers = [Admission(number, "", accounts.extensions[number]) for number in ("102", "103")]
+    assert guess(codes, callers[0], OUTSIDE + 5)[-1] is Verdict.CLOSED
+    for other in (callers[1], outside("15550001111")):
+        assert codes.judge(None, HOST, other)[0] is Verdict.RIGHT
+
+
+def test_the_codes_of_a_called_room_are_counted_by_room(codes: CodeBook, accounts: Accounts) -> None:
+    room, other = accounts.extensions["201"], accounts.extensions["203"]
+    callers = [Admission(number, "", accounts.extensions[number]) for number in ("102", "103")]
+    for caller in (*callers, *callers):
+        assert codes.judge(room, WRONG, caller)[0] is Verdict.WRONG
+    assert codes.judge(room, Code("9876"), callers[0])[0] is Verdict.CLOSED
+    assert codes.judge(other, Code("9876"), callers[0])[0] is Verdict.RIGHT
+    codes.forgive()
+    assert codes.judge(room, Code("9876"), callers[0])[0] is Verdict.RIGHT
