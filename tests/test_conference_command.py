@@ -73,6 +73,16 @@ def test_an_invitation_by_command(run: Run, tmp_path: Path) -> None:
     run("end", session)
 
 
+def test_the_codes_of_a_user_by_command(run: Run) -> None:
+    number, host, participant = (line.split() for line in run("codes").stdout.splitlines())
+    assert number == ["number", "+16505550100"]
+    assert answer(run("codes", "101", "--json")) == {
+        "phone_number": number[1],
+        "host_code": host[1],
+        "participant_code": participant[1],
+    }
+
+
 def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) -> None:
     session = answer(run("create", "--json"))
     call = [sys.executable, "-m", "softphone", "call", f"sip:{session['token']}@{server.sip_uri.removeprefix('sip:')}"]
@@ -131,7 +141,22 @@ def test_refusals_of_the_server_are_one_line(server: ServerProcess) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["create", "list", "show", "mute", "unmute", "kick", "lock", "unlock", "record", "play", "dial", "end", "invite"],
+    [
+        "create",
+        "list",
+        "show",
+        "mute",
+        "unmute",
+        "kick",
+        "lock",
+        "unlock",
+        "record",
+        "play",
+        "dial",
+        "end",
+        "invite",
+        "codes",
+    ],
 )
 def test_help_has_an_example(name: str) -> None:
     done = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"})

@@ -7,10 +7,13 @@ from pydantic.alias_generators import to_camel
 
 __all__ = [
     "ConferenceRequest",
+    "ConferencingModel",
+    "FeatureModel",
     "PartyModel",
     "PartyRemoval",
     "PartyUpdate",
     "RecordingModel",
+    "ServiceInfoModel",
     "SessionAnswer",
     "SessionModel",
     "TokenAnswer",
@@ -132,3 +135,26 @@ class RecordingModel(BaseModel):
     seconds: float
     id: str
     paused: bool
+
+
+class ConferencingModel(Camel):
+    """How a user's room is dialled into."""
+
+    uri: str
+    phone_number: str
+    host_code: str
+    participant_code: str
+
+
+class FeatureModel(Camel):
+    """Something that an account has or lacks."""
+
+    feature_name: str
+    enabled: bool
+
+
+class ServiceInfoModel(Camel):
+    """What an account has."""
+
+    uri: str
+    service_features: list[FeatureModel]

@@ -240,6 +240,21 @@ def invite(
         desk.tell(answer, answer["text"].rstrip("\n"))
 
 
+@app.command()
+@at_desk
+def codes(
+    desk: Desk,
+    extension: Annotated[str, typer.Argument(help="Whose; administrators may ask for others'")] = "~",
+) -> None:
+    """Show the bridge number of the account and the codes of a user's room.
+
+    Example: softphone conference codes --server http://127.0.0.1:8080 --user 102 --password dev-102
+    """
+    answer = desk.rest.ask("GET", f"/extensions/{quote(extension, safe='~')}/codes")
+    lines = [f"{name:<11} {answer[f'{name}_code']}" for name in ("host", "participant")]
+    desk.tell(answer, "\n".join((f"{'number':<11} {answer['phone_number']}", *lines)))
+
+
 def write(path: Path, text: str) -> None:
     """Write a file; raises typer.Exit (status 2) when that cannot be."""
     try:

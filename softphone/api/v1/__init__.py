@@ -1,6 +1,7 @@
 """Our own control API."""
 
 from softphone.api.v1 import (
+    codes,
     conferences,
     dials,
     events,
@@ -20,7 +21,7 @@ __all__ = ["ROUTERS"]
 
 BOTH = (
     *(conferences, parties, playbacks, dials, recording, recordings),
-    *(sounds, extensions, invitation, events, webhooks, wrong_codes),
+    *(sounds, extensions, codes, invitation, events, webhooks, wrong_codes),
 )
 
 ROUTERS = (*(router for module in BOTH for router in (module.reading, module.doing)), history.reading)
