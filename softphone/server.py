@@ -111,7 +111,8 @@ class Server:
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         starting.push_async_callback(self.focus.drain)
         authenticator = Authenticator(config.sip.domain, self.accounts.lookup, algorithms=config.sip.digest_algorithms)
-        watchers = await starting.enter_async_context(Watchers(self.focus, self.stack, config.sip.domain))
+        watchers = Watchers(self.focus, self.stack, self.accounts)
+        await starting.enter_async_context(watchers)
         self.door = Door(
             self.focus, self.accounts, dialer, authenticator, self.registrar, watchers, config.sip, config.conference
         )

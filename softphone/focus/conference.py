@@ -14,6 +14,7 @@ import structlog
 from mixer import conference as rules
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus import effects, referrals
+from softphone.focus.accounts import Extension
 from softphone.focus.admission import Admission, Parting
 from softphone.focus.announcer import Announcer
 from softphone.focus.context import Context, Header
@@ -95,6 +96,11 @@ class ConferenceRoom(Room):
         """The most parties at one time."""
         return self._rules.settings.max_members
 
+    def member_of(self, extension: Extension) -> Member | None:
+        """Give the call by which an extension is in the conference, or waits for it."""
+        those = (member for member in self.members.values() if member.party.extension_id == extension.id)
+        return next(those, None)
+
     # Who comes.
 
     def check_open(self) -> None:
@@ -124,7 +130,7 @@ class ConferenceRoom(Room):
         refused = self._join(member, admission)
         if refused is not None:
             raise CallRefused(*REFUSALS[refused.reason])
-        referrals.follow(self, member, admission)
+        referrals.follow(self, member)
         try:
             await member.answer(self.identity(member))
         except SoftphoneError:
@@ -147,7 +153,7 @@ class ConferenceRoom(Room):
         if refused is not None:
             member.party, member.keeper = before, keeper
         else:
-            referrals.follow(self, member, admission)
+            referrals.follow(self, member)
         return refused
 
     def _join(self, member: Member, admission: Admission) -> rules.Refused | None:

@@ -18,7 +18,7 @@ from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
 from softphone.focus.reception import Reception
 from softphone.focus.ringing import Dialer
-from softphone.focus.routing import ToBridge, ToConference, ToExtension, ToRoom, route
+from softphone.focus.routing import Destination, ToBridge, ToConference, ToExtension, ToNowhere, ToRoom, route
 from softphone.focus.token import VoiceCallToken
 from softphone.focus.watchers import Watchers
 from softphone.sip.message import Request, Response, response
@@ -234,6 +234,8 @@ class Door:
                 return self._register(request, source)
             case "SUBSCRIBE":
                 return self._subscribe(request, source)
+            case "REFER":
+                return self._refer(request, source)
         return None
 
     def _register(self, request: Request, source: "Endpoint") -> Response:
@@ -246,23 +248,45 @@ class Door:
         return self._registrar.handle(request, source, time.monotonic())
 
     def _subscribe(self, request: Request, source: "Endpoint") -> Response:
-        """Answer a SUBSCRIBE (RFC 4575 section 3): who holds a token may watch, other rooms are for our extensions."""
+        """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
         destination = route(request.uri.user or "", self._accounts)
-        if not isinstance(destination, ToConference | ToRoom):
+        if isinstance(destination, ToConference) and not self._settings.require_credentials_for_conferences:
+            return self._watchers.subscribe(request, source, self._focus.invited_by(destination.token))
+        if isinstance(destination, ToExtension | ToNowhere):
             return response(request, 404)
-        if isinstance(destination, ToRoom) or self._settings.require_credentials_for_conferences:
-            proof = self._prove(request)
-            if isinstance(proof, Response):
-                return proof
-        room = self._watched(destination)
-        return self._watchers.subscribe(request, source, room.session.id if room is not None else "")
+        watcher = self._prove(request)
+        if isinstance(watcher, Response):
+            return watcher
+        room = self._conference_at(destination, watcher) if watcher is not None else None
+        return self._watchers.subscribe(request, source, room, watcher if self._has_code(destination) else None)
 
-    def _watched(self, destination: ToConference | ToRoom) -> ConferenceRoom | None:
+    def _has_code(self, destination: Destination) -> bool:
+        match destination:
+            case ToRoom(extension):
+                return self.codes.asks(extension)
+        return isinstance(destination, ToBridge)
+
+    def _refer(self, request: Request, source: "Endpoint") -> Response:
+        """Answer a REFER to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5)."""
+        extension = self._prove(request)
+        if isinstance(extension, Response):
+            return extension
+        room = self._conference_at(route(request.uri.user or "", self._accounts), extension)
+        member = room.member_of(extension) if room is not None and extension is not None else None
+        if room is None or member is None:
+            return response(request, 404)
+        return self._watchers.refer(request, source, room, member)
+
+    def _conference_at(self, destination: Destination, asks: Extension | None) -> ConferenceRoom | None:
+        """Give the running conference that a URI means; behind the bridge number the one of who asks."""
         match destination:
             case ToConference(token):
                 return self._focus.invited_by(token)
             case ToRoom(extension):
                 return self._focus.find(extension)
+            case ToBridge() if asks is not None:
+                return self._focus.bridge_of(asks)
+        return None
 
     def _prove(self, request: Request) -> Extension | Response | None:
         """Say who sent a request that is no INVITE; a response: it has to prove it, or could not."""

@@ -193,6 +193,13 @@ class Focus:
                 return room
         return None
 
+    def bridge_of(self, extension: Extension) -> ConferenceRoom | None:
+        """Give the room behind the bridge number that an extension is in; else its own, if there is one running."""
+        for room in self.rooms.values():
+            if isinstance(room, ConferenceRoom) and room.session.kind is RoomKind.BRIDGE and room.member_of(extension):
+                return room
+        return self.find(extension)
+
     def settings_of(self, extension: Extension) -> rules.Settings:
         """Say by which rules the conference of an extension or of a user's bridge is held."""
         properties = self._accounts.directory.properties(extension.id)

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from mixer import conference as rules
 from softphone.errors import CallRefused
-from softphone.focus.admission import Admission
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.member import Member
@@ -19,13 +18,13 @@ __all__ = ["follow", "refer"]
 STATUS = {"unknown": 404, "busy": 486, "declined": 603, "no answer": 480, "no trunk": 404, "dropped": 487}
 
 
-def follow(room: "ConferenceRoom", member: Member, admission: Admission) -> None:
+def follow(room: "ConferenceRoom", member: Member) -> None:
     """Let a member's phone invite by REFER."""
     if member.call is not None:
-        member.call.on_refer = lambda target: refer(room, member, admission, target)
+        member.call.on_refer = lambda target: refer(room, member, target)
 
 
-async def refer(room: "ConferenceRoom", member: Member, admission: Admission, target: "Address") -> None:
+async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> None:
     """Call somebody in; returns when it is answered.
 
     Raises
@@ -33,7 +32,7 @@ async def refer(room: "ConferenceRoom", member: Member, admission: Admission, ta
     CallRefused
         Only our extensions may; nobody may now; or the status with which it failed.
     """
-    if admission.kind is not rules.Kind.INSIDE or target.uri.params.get("method", "INVITE") != "INVITE":
+    if member.party.extension_id is None or target.uri.params.get("method", "INVITE") != "INVITE":
         raise CallRefused(403, "Forbidden")
     news = room.context.feed.subscribe()
     try:

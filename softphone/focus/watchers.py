@@ -7,11 +7,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.conference import ConferenceRoom
 from softphone.focus.conference_info import ConferencePackage, Endpoint, Roster, User
 from softphone.focus.focus import Focus
-from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
+from softphone.focus.member import Member
+from softphone.focus.referrals import refer
+from softphone.focus.session import Party, PartyStatus, RoomKind, Stage, TelephonySession
 from softphone.sip.notifier import Notifier
+from softphone.sip.referral import Reference, accept, referred
 
 if TYPE_CHECKING:
     from softphone.sip.endpoint import Endpoint as Source
@@ -32,12 +36,12 @@ class Watchers:
         Whose conferences they are.
     stack
         Sends the NOTIFYs.
-    domain
-        The host part of the URIs of parties.
+    accounts
+        Who may watch; the host part of the URIs of parties is their domain.
     """
 
-    def __init__(self, focus: Focus, stack: "Stack", domain: str) -> None:
-        self._focus, self._stack, self._domain = focus, stack, domain
+    def __init__(self, focus: Focus, stack: "Stack", accounts: Accounts) -> None:
+        self._focus, self._stack, self._accounts = focus, stack, accounts
         self._notifier = Notifier(stack, ConferencePackage(self._roster))
         self._following: asyncio.Task[None]
 
@@ -56,34 +60,66 @@ class Watchers:
     def __len__(self) -> int:
         return len(self._notifier)
 
-    def subscribe(self, request: "Request", source: "Source", session_id: str) -> "Response":
-        """Answer a SUBSCRIBE to a conference by somebody who may watch it."""
+    def subscribe(
+        self, request: "Request", source: "Source", room: ConferenceRoom | None, member: Extension | None = None
+    ) -> "Response":
+        """Answer a SUBSCRIBE to a conference.
+
+        Parameters
+        ----------
+        room
+            None: there is none that the subscriber may watch.
+        member
+            Who may watch only while being in it, or for being its owner or an administrator; None: this one may for
+            another reason.
+        """
         here = self._stack.contact(request.uri.user, source.transport)
         contact = replace(here, params={**here.params, "isfocus": None})
-        return self._notifier.handle(request, source, session_id, contact)
+        names = [room.session.id] if room is not None else []
+        names += [member.number] if member is not None else []
+        return self._notifier.handle(request, source, "/".join(names), contact)
+
+    def refer(self, request: "Request", source: "Source", room: ConferenceRoom, member: Member) -> "Response":
+        """Answer a REFER that came outside of the call by which somebody is in a conference (RFC 4579 section 5.5)."""
+        contact = self._stack.contact(request.uri.user, source.transport)
+        answer = accept(request, contact)
+        if answer.status == 202:
+            told = Reference(self._stack, request, source, contact, answer)
+            self._focus.context.tasks.start(referred(told, request, lambda target: refer(room, member, target)))
+        return answer
 
     async def _follow(self) -> None:
         async for event in self._focus.feed.subscribe():
             self._notifier.changed(event.session)
 
-    def _roster(self, session_id: str) -> Roster | None:
+    def _roster(self, resource: str) -> Roster | None:
+        """Write the roster of ``<session>`` or, for somebody who has to be in it, ``<session>/<extension>``."""
+        session_id, _, number = resource.partition("/")
         room = self._focus.rooms.get(session_id)
-        if not isinstance(room, ConferenceRoom) or room.ended:
+        if not isinstance(room, ConferenceRoom) or room.ended or (number and not self._belongs(number, room)):
             return None
-        host, port = self._focus.node
+        session, (host, port) = room.session, self._focus.node
+        user = self._accounts.main_number if session.kind is RoomKind.BRIDGE else session.extension
         called = {member.party.id for member in room.members.values() if member.call and member.call.direction == "out"}
-        return roster(room.session, f"{host}:{port}", self._domain, room.max_members, called)
+        uri = f"sip:{session.token or user}@{host}:{port}"
+        return roster(session, uri, self._accounts.realm, room.max_members, called)
+
+    def _belongs(self, number: str, room: ConferenceRoom) -> bool:
+        extension = self._accounts.find(number)
+        if extension is None:
+            return False
+        return extension.admin or room.session.owner_id == extension.id or room.member_of(extension) is not None
 
 
-def roster(session: TelephonySession, node: str, domain: str, max_users: int, called: Container[str] = ()) -> Roster:
+def roster(session: TelephonySession, uri: str, domain: str, max_users: int, called: Container[str] = ()) -> Roster:
     """Write down who is in a conference, as phones are told.
 
     Parameters
     ----------
     session
         The conference.
-    node
-        Our host and port: the conference's URI is there.
+    uri
+        Of the conference: what is called to join it.
     domain
         Of the parties' URIs.
     max_users
@@ -91,10 +127,9 @@ def roster(session: TelephonySession, node: str, domain: str, max_users: int, ca
     called
         The parties that were called; the others called us.
     """
-    user = str(session.token) if session.token else session.extension
     by_user = groupby(sorted(session.parties.values(), key=_number), key=_number)
     users = tuple(_user(number, list(parties), domain, called) for number, parties in by_user)
-    return Roster(f"sip:{user}@{node}", TITLE, max_users, session.locked, users)
+    return Roster(uri, TITLE, max_users, session.locked, users)
 
 
 def _number(party: Party) -> str:

@@ -132,9 +132,9 @@ class Notifier(Generic[State]):
         return self._begin(request, source, resource, contact, expires)
 
     def changed(self, resource: str) -> None:
-        """Tell all who are subscribed to a resource, soon, what has become of it."""
+        """Tell all who are subscribed to a resource, or to one below it (``resource/...``), soon, what became of it."""
         for each in self._subscriptions.values():
-            if each.resource == resource:
+            if each.resource == resource or each.resource.startswith(f"{resource}/"):
                 each.due.set()
 
     async def close(self) -> None:

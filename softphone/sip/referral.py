@@ -1,18 +1,17 @@
-"""REFER within a call (RFC 3515): the peer asks us to call somebody, and is told what became of it."""
+"""REFER (RFC 3515): the peer asks us, within a call or outside, to call somebody, and is told what became of it."""
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from softphone.errors import BadMessage, CallRefused, SipError
+from softphone.sip.dialog import Dialog
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.phrases import PHRASES
 
-if TYPE_CHECKING:
-    from softphone.sip.usage import Usage
-
-__all__ = ["OnRefer", "accept", "referred"]
+__all__ = ["OnRefer", "Reference", "accept", "referred"]
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +23,58 @@ SIPFRAG = "message/sipfrag;version=2.0"
 EXPIRES_S = 180
 
 
-def accept(request: Request) -> Response:
+class Teller(Protocol):
+    """Within what the peer is told: a call, or the dialog that its REFER began."""
+
+    async def request(
+        self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
+    ) -> Response:
+        """Send it and wait for the final response; raises SipError."""
+
+
+class Sender(Protocol):
+    """What sends requests; a `softphone.sip.stack.Stack` is one."""
+
+    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
+
+
+class Reference:
+    """The dialog that a REFER outside of a call begins (RFC 3515 section 2.4.4): it ends with our last NOTIFY.
+
+    Parameters
+    ----------
+    sender
+        Sends the NOTIFYs.
+    request, source
+        The REFER and where it came from; NOTIFYs go back there unless a proxy stays in the path.
+    contact
+        Ours.
+    answer
+        To the REFER, as :func:`accept` gives it; the tag of its To is our end of the dialog.
+    """
+
+    def __init__(self, sender: Sender, request: Request, source: Endpoint, contact: Address, answer: Response) -> None:
+        self._sender = sender
+        self._dialog = Dialog.from_request(request, answer.to.tag or "", contact)
+        self._target = Endpoint.of_uri(self._dialog.next_hop()) if self._dialog.route_set else source
+
+    async def request(
+        self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
+    ) -> Response:
+        """Send a request in the dialog; raises SipTimeout, SipNetworkError."""
+        asked = self._dialog.request(method, headers=headers, content_type=content_type, body=body)
+        return await self._sender.request(asked, self._target)
+
+
+def accept(request: Request, contact: Address | None = None) -> Response:
     """Answer a REFER at once: 202, or 400 when it does not say whom to call (RFC 3515 section 2.4.2)."""
     if _target(request) is None:
         return response(request, 400, "Bad Refer-To")
-    return response(request, 202, headers=[("Refer-Sub", "false")] if _silent(request) else [])
+    return response(request, 202, contact=contact, headers=[("Refer-Sub", "false")] if _silent(request) else [])
 
 
-async def referred(call: "Usage", request: Request, on_refer: OnRefer) -> None:
+async def referred(call: Teller, request: Request, on_refer: OnRefer) -> None:
     """Do what an accepted REFER asks for, and tell the peer: first that it is tried, then how it ended."""
     target = _target(request)
     if target is None:
@@ -58,7 +101,7 @@ async def _status(on_refer: OnRefer, target: Address) -> int:
     return 200
 
 
-async def _notify(call: "Usage", request: Request, status: int, state: str) -> None:
+async def _notify(call: Teller, request: Request, status: int, state: str) -> None:
     headers: Headers = [("Event", f"refer;id={request.cseq.number}"), ("Subscription-State", state)]
     await call.request(
         "NOTIFY", headers=headers, content_type=SIPFRAG, body=f"SIP/2.0 {status} {PHRASES.get(status, 'Unknown')}\r\n"

@@ -1,13 +1,14 @@
 """REFER from inside a conference: somebody is called in, and the phone that asked hears how that went."""
 
 import asyncio
+import secrets
 
 import pytest
 
 from softphone.server import Server
 from softphone.sip.call import Call
 from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response, response
+from softphone.sip.message import Request, Response, request, response
 from tests.focus.phone import Phone, conference, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,3 +82,49 @@ async def test_a_refer_to_nobody_is_bad(shared: Server) -> None:
         assert (await call.request("REFER")).status == 400
         await call.bye()
     await shared.focus.end(session.id)
+
+
+async def test_a_refer_outside_of_the_call(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
+        rung: asyncio.Queue[Call] = asyncio.Queue()
+
+        async def answering(call: Call) -> None:
+            await call.answer(offer())
+            rung.put_nowait(call)
+
+        bob.stack.on_invite = answering
+        await bob.register()
+        told = Told(host)
+        assert (await referring(shared, host, str(session.token), "103")).status == 404, "it is not in the room yet"
+        call = await host.call(session.token)
+        assert (await referring(shared, host, str(session.token), "103")).status == 202
+        assert await told.next() == "SIP/2.0 100 Trying"
+        await asyncio.wait_for(rung.get(), 10)
+        assert await told.next() == "SIP/2.0 200 OK"
+        assert (await referring(shared, host, "201", "103")).status == 404, "it is in another room"
+        await call.bye()
+    await shared.focus.end(session.id)
+
+
+async def test_a_stranger_may_refer_nobody(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as guest:
+        await guest.call(session.token)
+        assert (await referring(shared, guest, str(session.token), "103")).status == 401
+    await shared.focus.end(session.id)
+
+
+async def referring(server: Server, phone: Phone, user: str, target: str) -> Response:
+    """A REFER of a phone to the URI of a conference, outside of any dialog."""
+    asked = request(
+        "REFER",
+        f"sip:{user}@127.0.0.1:{server.stack.port}",
+        from_=f"<sip:{phone.number}@127.0.0.1>;tag=one",
+        to=f"<sip:{user}@127.0.0.1>",
+        call_id=f"refer-{secrets.token_hex(8)}",
+        cseq=1,
+        contact=phone.stack.contact(phone.number),
+        headers=refer_to(server, target),
+    )
+    return await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", server.stack.port), phone.credentials)

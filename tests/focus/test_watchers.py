@@ -1,15 +1,19 @@
 """The roster on a phone: SUBSCRIBE at the real server, NOTIFYs read by their XML."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from xml.etree import ElementTree as xml
 
 import pytest
 
 from softphone import Agent
+from softphone.focus.conference import ConferenceRoom
 from softphone.focus.conference_info import CONTENT_TYPE, NAMESPACE
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.auth import Credentials
+from softphone.sip.call import Call
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, request, response
@@ -141,3 +145,63 @@ async def test_an_extension_may_watch_a_room_that_is_open(shared: Server) -> Non
         assert document.get("entity") == f"sip:202@127.0.0.1:{server.stack.port}"
     finally:
         await watcher.stack.stop()
+
+
+@asynccontextmanager
+async def in_the_room(server: Server, number: str, calls: str, code: str) -> AsyncIterator[tuple[ConferenceRoom, Call]]:
+    """An extension that called a number and typed a code."""
+    async with Phone(server, number) as phone:
+        call = await phone.call(calls)
+        await phone.keys(call, f"{code}#")
+        async with asyncio.timeout(10):
+            while not any(each.parties for each in server.control.conferences()):
+                await asyncio.sleep(0.01)
+        (session,) = [each for each in server.control.conferences() if each.parties]
+        room = server.focus.room(session.id)
+        assert isinstance(room, ConferenceRoom)
+        yield room, call
+        await call.bye()
+        await server.focus.end(session.id)
+
+
+def host_code(server: Server, number: str) -> str:
+    codes = server.accounts.directory.codes(extension(server, number).id)
+    assert codes is not None
+    return codes.host
+
+
+async def status_of(server: Server, user: str, number: str) -> int:
+    watcher = Watcher(server)
+    await watcher.stack.start()
+    try:
+        return (await watcher.subscribe(user, Credentials(number, f"dev-{number}"))).status
+    finally:
+        await watcher.stack.stop()
+
+
+async def test_the_contact_of_the_bridge_leads_its_members_to_their_room(shared: Server) -> None:
+    bridge = shared.accounts.main_number
+    async with in_the_room(shared, "102", bridge, host_code(shared, "103")) as (room, call):
+        assert room.session.extension == "103"
+        assert call.response is not None and call.response.contact is not None
+        user = call.response.contact.uri.user or ""
+        watcher = Watcher(shared)
+        await watcher.stack.start()
+        try:
+            assert (await watcher.subscribe(user, Credentials("102", "dev-102"))).status == 200
+            document = await watcher.told.get()
+            assert document.get("entity") == f"sip:{bridge}@127.0.0.1:{shared.stack.port}"
+            assert document.findtext(f"{NS}conference-state/{NS}user-count") == "1"
+            assert await status_of(shared, user, "103") == 200, "whose room it is"
+            assert await status_of(shared, user, "104") == 404, "who is in no room"
+            await call.bye()
+            async with asyncio.timeout(10):
+                while watcher.states[-1] != "terminated;reason=noresource":
+                    await asyncio.sleep(0.02)
+        finally:
+            await watcher.stack.stop()
+
+
+async def test_who_is_in_a_room_with_a_code_is_shown_to_those_inside(shared: Server) -> None:
+    async with in_the_room(shared, "102", "201", "9876"):
+        assert [await status_of(shared, "201", number) for number in ("102", "103", "101")] == [200, 404, 200]
