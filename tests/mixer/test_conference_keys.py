@@ -338,3 +338,16 @@ def test_keys_after_the_last_command_are_nobodys() -> None:
     conference = room("a", "b", menu=menu)
     assert press(conference, "a", "*3#") == [Removed("a", "left"), PartyLeft("a")]
     assert conference.deadline is None
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_host_commands_pause_the_recording_and_go_on(kind: Kind) -> None:
+    conference = room("a", menu=HOST_MENU)
+    conference.handle(Join("boss", Role.MODERATOR, kind), 1.0)
+    for keys, state in (
+        ("*#9", RecordingState.RUNNING),
+        ("*#0", RecordingState.PAUSED),
+        ("*#0", RecordingState.RUNNING),
+    ):
+        assert RecordingChanged(state) in press(conference, "boss", keys), kind
+    assert not any(isinstance(effect, RecordingChanged) for effect in press(conference, "a", "*#0"))
