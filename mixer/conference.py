@@ -209,6 +209,11 @@ class Conference:
         return self._room.parties
 
     @property
+    def banned(self) -> frozenset[str]:
+        """Identities that are not let in."""
+        return frozenset(self._room.banned)
+
+    @property
     def members(self) -> int:
         """Calls that count towards `Settings.max_members`: all but those who are asked to press 1."""
         return self._room.members

@@ -98,6 +98,9 @@ def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) ->
             assert answer(run("unmute", session["id"], party, "--json"))["muted"] is False
             run("kick", session["id"], party, "--ban")
             assert phone.wait(20) == 0
+            (number,) = run("unban", session["id"]).stdout.split()
+            run("unban", session["id"], number)
+            assert run("unban", session["id"]).stdout == "nobody is banned\n"
         finally:
             phone.kill()
     assert answer(run("show", session["id"], "--json"))["parties"] == []

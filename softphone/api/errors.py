@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from softphone.errors import AudioError, LibraryError, NoSuchRecording, SoftphoneError
 from softphone.focus.errors import (
     FocusError,
+    NoSuchBan,
     NoSuchExtension,
     NoSuchInvitation,
     NoSuchParty,
@@ -101,6 +102,7 @@ def slow_down(wait_s: int) -> ApiError:
 MISSING: dict[type[SoftphoneError], str] = {
     NoSuchSession: "telephonySessionId",
     NoSuchParty: "partyId",
+    NoSuchBan: "number",
     NoSuchExtension: "extension",
     NoSuchInvitation: "dial",
     NoSuchPlayback: "playback",

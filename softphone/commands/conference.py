@@ -117,6 +117,27 @@ def kick(
 
 @app.command()
 @at_desk
+def unban(
+    desk: Desk,
+    conference: ConferenceId,
+    number: Annotated[
+        str | None, typer.Argument(help="Let it in again; without one those that are banned are listed")
+    ] = None,
+) -> None:
+    """Let a number in again that was sent away with --ban.
+
+    Example: softphone conference unban s-0123... 102 --server http://127.0.0.1:8080
+    """
+    if number is None:
+        answer = desk.rest.ask("GET", at(conference, "bans"))
+        desk.tell(answer, "\n".join(answer["numbers"]) or "nobody is banned")
+    else:
+        desk.rest.ask("DELETE", at(conference, "bans", number))
+        desk.tell({"number": number, "banned": False}, "let in again")
+
+
+@app.command()
+@at_desk
 def lock(desk: Desk, conference: ConferenceId) -> None:
     """Let nobody more in.
 

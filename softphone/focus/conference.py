@@ -101,6 +101,15 @@ class ConferenceRoom(Room):
         those = (member for member in self.members.values() if member.party.extension_id == extension.id)
         return next(those, None)
 
+    @property
+    def banned(self) -> frozenset[str]:
+        """Who is not let in: ids of extensions, numbers of others."""
+        return self._rules.banned
+
+    def bannable(self, party_id: str) -> bool:
+        """Whether a party would be known again: who hides its number is not."""
+        return bool(self._rules.parties[self.member(party_id).party.id].identity)
+
     # Who comes.
 
     def check_open(self) -> None:

@@ -12,7 +12,14 @@ from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.admission import Admission
 from softphone.focus.conference import ConferenceRoom
-from softphone.focus.errors import NoSuchExtension, NoSuchInvitation, NoSuchPlayback, NoSuchSession, WrongState
+from softphone.focus.errors import (
+    NoSuchBan,
+    NoSuchExtension,
+    NoSuchInvitation,
+    NoSuchPlayback,
+    NoSuchSession,
+    WrongState,
+)
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.invitations import Invitation, InvitationState
@@ -112,8 +119,29 @@ class Control:
         return self._tell_of(session, party, rules.SetRole(party, role))
 
     async def kick(self, session: str, party: str, *, ban: bool = False) -> None:
-        """Send a party away; with `ban` it does not get in again while the conference lasts."""
+        """Send a party away; with `ban` it does not get in again while the conference lasts.
+
+        Raises
+        ------
+        WrongState
+            It is to be banned and hides its number; it stays.
+        """
+        if ban and not self._room(session).bannable(party):
+            raise WrongState("It hides its number and cannot be banned; send it away without a ban, or lock")
         self._tell_of(session, party, rules.Kick(party, ban))
+
+    def bans(self, session: str) -> list[str]:
+        """List the numbers that do not get in again."""
+        known = {each: self._accounts.by_id(each) for each in self._room(session).banned}
+        return sorted(each if extension is None else extension.number for each, extension in known.items())
+
+    async def unban(self, session: str, number: str) -> None:
+        """Let a number in again; raises NoSuchBan when it is not banned."""
+        room, extension = self._room(session), self._accounts.find(number)
+        identity = number if extension is None else extension.id
+        if identity not in room.banned:
+            raise NoSuchBan(number)
+        room.handle(rules.Unban(identity))
 
     async def admit(self, session: str, party: str) -> Party:
         """Let a party in from the lobby.

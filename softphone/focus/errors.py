@@ -5,6 +5,7 @@
     FocusError             (a SoftphoneError)
     ├── NoSuchSession      there is no such session, or it has ended
     ├── NoSuchParty        there is no such party in the session
+    ├── NoSuchBan          the number is not banned
     ├── NoSuchExtension    the account has no such number
     ├── NoSuchInvitation   nobody is being called under this number
     ├── NoSuchPlayback     it is over, or never was
@@ -18,6 +19,7 @@ from softphone.errors import SoftphoneError
 
 __all__ = [
     "FocusError",
+    "NoSuchBan",
     "NoSuchExtension",
     "NoSuchInvitation",
     "NoSuchParty",
@@ -40,6 +42,10 @@ class NoSuchSession(FocusError):
 
 class NoSuchParty(FocusError):
     """There is no such party in the session."""
+
+
+class NoSuchBan(FocusError):
+    """The number is not banned from the conference."""
 
 
 class NoSuchExtension(FocusError):

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from softphone.errors import CallRefused
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone
@@ -149,6 +150,36 @@ async def test_a_change_with_a_mistake_changes_nothing(shared: Server, ada: http
         path = f"{V1}/{conference['id']}/parties/{before['id']}"
         assert (await ada.patch(path, json=wish)).status_code == 404
         assert await roster(ada, conference["id"]) == [before]
+
+
+async def test_who_is_banned_stays_out_until_it_is_let_in_again(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await made(ada)
+    path = f"{V1}/{conference['id']}"
+    async with logged_in(shared, "102") as member, Phone(shared, "102") as ben, Phone(shared, "15550001111") as out:
+        for phone in (ben, out):
+            await phone.call(conference["token"])
+        for party in await roster(ada, conference["id"]):
+            assert (await ada.delete(f"{path}/parties/{party['id']}", params={"ban": True})).status_code == 204
+        assert (await ada.get(f"{path}/bans")).json() == {"numbers": ["102", "15550001111"]}
+        assert (await member.get(f"{path}/bans")).status_code == 404
+        with pytest.raises(CallRefused, match="403"):
+            await ben.call(conference["token"])
+        assert (await ada.delete(f"{path}/bans/102")).status_code == 204
+        assert (await ada.delete(f"{path}/bans/102")).status_code == 404
+        await ben.call(conference["token"])
+        assert (await ada.get(f"{path}/bans")).json() == {"numbers": ["15550001111"]}
+
+
+async def test_who_hides_its_number_cannot_be_banned(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await made(ada)
+    async with Phone(shared, "anonymous") as phone:
+        await phone.call(conference["token"])
+        (party,) = await roster(ada, conference["id"])
+        path = f"{V1}/{conference['id']}/parties/{party['id']}"
+        assert (await ada.delete(path, params={"ban": True})).status_code == 409
+        assert await roster(ada, conference["id"]) == [party]
+        assert (await ada.delete(path)).status_code == 204
+        await phone.hung_up()
 
 
 async def test_sounds_are_played_and_stopped(shared: Server, ada: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Our own control API."""
 
 from softphone.api.v1 import (
+    bans,
     codes,
     conferences,
     dials,
@@ -20,7 +21,7 @@ from softphone.api.v1 import (
 __all__ = ["ROUTERS"]
 
 BOTH = (
-    *(conferences, parties, playbacks, dials, recording, recordings),
+    *(conferences, parties, bans, playbacks, dials, recording, recordings),
     *(sounds, extensions, codes, invitation, events, webhooks, wrong_codes),
 )
 
