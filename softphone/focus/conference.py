@@ -84,7 +84,7 @@ class ConferenceRoom(Room):
         self._dialer = dialer
         self._rules = rules.Conference(settings, context.clock())
         self._timer: asyncio.TimerHandle | None = None
-        session.notices = settings.entry_notices
+        session.notices, session.muted_all = settings.entry_notices, self._rules.muted_all
         context.history.conference_created(
             session.id, kind=session.kind.value, owner_id=session.owner_id, extension_id=session.extension_id
         )
@@ -295,7 +295,9 @@ class ConferenceRoom(Room):
             Of somebody who wants to come in, when the rules say no.
         """
         answer = self._rules.handle(event, self.context.clock())
-        self.session.muted_all = self._rules.muted_all
+        if self.session.muted_all != self._rules.muted_all:
+            self.session.muted_all = self._rules.muted_all
+            self.publish(EventType.CONFERENCE_CHANGED, muted_all=self.session.muted_all)
         self._arm()
         refused = None
         for effect in answer:

@@ -22,7 +22,7 @@ class EventType(StrEnum):
     """What can happen; in brackets what the event's data say. A party is who the event names, if it names one."""
 
     CONFERENCE_CREATED = "conference.created"
-    "[origin: ``conf``, ``extension`` or ``bridge``; extension: number of the room's owner or of the room itself]"
+    "[kind: ``token``, ``extension`` or ``bridge``; extension: number of the room, or of the user whose room it is]"
     CONFERENCE_CHANGED = "conference.changed"
     "[those that changed of locked, muted_all, notices]"
     CONFERENCE_ENDED = "conference.ended"
@@ -32,7 +32,7 @@ class EventType(StrEnum):
     PARTY_JOINED = "party.joined"
     "[number, name, role, muted]"
     PARTY_LEFT = "party.left"
-    "One for each that joined. [reason]"
+    "One for each that joined or waited. [reason]"
     PARTY_CHANGED = "party.changed"
     "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role]"
     PARTY_TALKING = "party.talking"

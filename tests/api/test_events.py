@@ -75,6 +75,20 @@ async def test_a_conference_is_told_and_resumed(shared: Server, ada: httpx.Async
         assert (await stream.until("party.joined")) == joined
 
 
+async def test_what_changes_in_a_room_is_told_though_nobody_is_in_it(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with watching(ada) as stream:
+        session = (await ada.post("/api/v1/conferences", json={"extension": "203"})).json()
+        assert session["muted_all"] is True
+        created = await stream.until("conference.created")
+        assert created["data"] == {"kind": "extension", "extension": "203"}
+        path = f"/api/v1/conferences/{session['id']}"
+        for change in ({"muted_all": False}, {"muted_all": True}, {"locked": True}, {"notices": False}):
+            await ada.patch(path, json=change)
+            await ada.patch(path, json=change)
+            assert (await stream.until("conference.changed"))["data"] == change
+        await ada.delete(path)
+
+
 async def test_one_conference_of_many(ada: httpx.AsyncClient) -> None:
     one = (await ada.post("/api/v1/conferences")).json()["id"]
     async with watching(ada, params={"session": one}) as stream:
