@@ -82,9 +82,9 @@ def not_found(parameter: str) -> ApiError:
     return ApiError(404, "CMN-102", message, extra={"parameterName": parameter})
 
 
-def invalid(parameter: str) -> ApiError:
+def invalid(parameter: str, why: str = "") -> ApiError:
     """Answer that the value of `parameter` will not do."""
-    message = f"Parameter [{parameter}] value is invalid."
+    message = f"Parameter [{parameter}] value is invalid" + (f": {why}" if why else ".")
     return ApiError(400, "CMN-101", message, extra={"parameterName": parameter})
 
 
@@ -155,7 +155,9 @@ def from_validation(error: RequestValidationError) -> ApiError:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return ApiError(400, "CMN-103", "JSON can't be parsed.")
-    return invalid(str(first["loc"][-1]))
+    # What our own models say tells the mend; what the library says does not tell it in our words.
+    told = str(first["ctx"]["error"]) if first["type"] == "value_error" else ""
+    return invalid(str(first["loc"][-1]), told)
 
 
 def install(app: FastAPI) -> None:

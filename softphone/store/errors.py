@@ -6,7 +6,7 @@
     ├── StoreUnavailable    the database is away, too slow or locked: try again later
     ├── NoSuchRow           what was asked for is not (or no longer) there
     ├── Conflict            the number is taken, or the sound is in use
-    └── PropertyError       our caller's mistake: a property with a value that it cannot have; it is named
+    └── PropertyError       our caller's mistake: a property, or the mark of a page, that cannot be; it is named
 """
 
 from softphone.errors import SoftphoneError
@@ -31,12 +31,12 @@ class Conflict(StoreError):
 
 
 class PropertyError(StoreError):
-    """A property has a value that it cannot have.
+    """A property has a value that it cannot have, or a page a mark that is none.
 
     Parameters
     ----------
     name
-        Of the property.
+        Of the property; ``after`` of a page.
     reason
         What is wrong; never holds the value, which may be a PIN.
     """

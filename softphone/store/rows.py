@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Table, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from softphone.store.errors import PropertyError
 from softphone.store.tables import UtcDateTime
 from softphone.store.values import Page
 
@@ -71,9 +72,14 @@ async def page(
     where
         What must hold.
     after
-        `Page.next` of the part before; None: from the newest on. One that makes no sense gives an empty part.
+        `Page.next` of the part before; None: from the newest on.
     limit
         Items, 1 to `MAX_PAGE`.
+
+    Raises
+    ------
+    PropertyError
+        `after` is no mark of ours.
     """
     limit = max(1, min(limit, MAX_PAGE))
     order = tuple_(table.c[time], table.c.id)
@@ -81,7 +87,7 @@ async def page(
     if after is not None:
         mark = _mark(after)
         if mark is None:
-            return Page((), None)
+            raise PropertyError("after", "it is not the `next` of the part before")
         query = query.where(order < tuple_(literal(mark[0], UtcDateTime), literal(mark[1], table.c.id.type)))
     items = await read_as(connection, kind, query)
     more = len(items) > limit

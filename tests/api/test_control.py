@@ -62,6 +62,7 @@ async def test_the_room_of_an_extension_is_opened_once(shared: Server, ada: http
         ("POST", "", {"max_members": 0}),
         ("POST", "", {"unknown": 1}),
         ("POST", "", {"extension": "bob"}),
+        ("POST", "", {"extension": "202", "max_members": 3}),
         ("PATCH", "/{id}", {}),
         ("PATCH", "/{id}", {"locked": None}),
         ("PATCH", "/{id}", {"locked": "maybe"}),
@@ -75,6 +76,19 @@ async def test_wrong_requests_are_400(ada: httpx.AsyncClient, method: str, path:
     answer = await ada.request(method, V1 + path.format(id=conference), json=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["errors"][0]["errorCode"] == "CMN-101"
+
+
+async def test_a_wrong_request_says_how_it_is_mended(ada: httpx.AsyncClient) -> None:
+    answer = (await ada.post(V1, json={"extension": "202", "max_members": 3})).json()
+    assert answer["message"].endswith("the room of an extension has a max_members of its own: leave it out")
+    answer = (await ada.get("/api/v1/history/conferences", params={"after": "garbage"})).json()
+    assert (answer["errorCode"], answer["parameterName"]) == ("CMN-101", "after")
+
+
+async def test_nobody_invites_nobody(ada: httpx.AsyncClient) -> None:
+    path = f"{V1}/{(await made(ada))['id']}/dials"
+    assert (await ada.post(path, json={"number": "103", "by": "p-nobody"})).status_code == 404
+    assert (await ada.get(path)).json() == {"dials": []}
 
 
 async def test_what_others_have_does_not_exist(shared: Server, ada: httpx.AsyncClient, http: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from softphone.config import Config
 from softphone.store import history as module
 from softphone.store.database import Database, url_of
+from softphone.store.errors import PropertyError
 from softphone.store.events import Event
 from softphone.store.history import JOURNAL, History
 from softphone.store.store import Store
@@ -139,7 +140,8 @@ async def test_lists_come_in_parts(store: Store, database: Databases) -> None:
         assert [c.id for c in (await store.conferences(live=False)).items] == ["s-3"]
         assert (await store.conferences(until=at(0))).items == ()
         for nonsense in ("", "x", "%%%", "e30=", "WyJ4IiwgInkiXQ=="):
-            assert (await store.conferences(after=nonsense)).items == ()
+            with pytest.raises(PropertyError, match="after: it is not"):
+                await store.conferences(after=nonsense)
 
 
 async def test_peers_may_send_any_text(store: Store, history: History) -> None:

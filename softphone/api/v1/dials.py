@@ -7,7 +7,7 @@ from fastapi import Path
 from softphone.api.answers import commands, queries
 from softphone.api.context import ContextDep
 from softphone.api.v1.models import DialList, DialView, DialWish
-from softphone.api.v1.paths import ManagedDep, SeenDep
+from softphone.api.v1.paths import ManagedDep, SeenDep, party_of
 from softphone.api.v1.views import dial_view
 from softphone.focus.words import Role
 
@@ -24,6 +24,8 @@ DialId = Annotated[int, Path(alias="dial", ge=0, le=2**31 - 1)]
 @doing.post("", status_code=202)
 async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> DialView:
     """Call somebody; events tell what becomes of it."""
+    if wish.by:
+        party_of(session, wish.by)
     called = await context.control.dial(session.id, wish.number, by=wish.by, role=Role(wish.role), confirm=wish.confirm)
     return dial_view(called)
 

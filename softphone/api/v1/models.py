@@ -53,6 +53,12 @@ class ConferenceWish(Strict):
     max_members: Annotated[int, Field(ge=1, le=100_000)] | None = None
     extension: Annotated[Number | None, Field(description="Open the room of this extension instead.")] = None
 
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.extension is not None and self.max_members is not None:
+            raise ValueError("the room of an extension has a max_members of its own: leave it out")
+        return self
+
 
 class ConferenceChange(Strict):
     """What of a conference is to be changed; the rest stays."""
