@@ -23,6 +23,7 @@ __all__ = [
     "Config",
     "ExtensionConfig",
     "HttpConfig",
+    "InviteConfig",
     "LogConfig",
     "MailConfig",
     "MediaConfig",
@@ -147,6 +148,14 @@ class PromptsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[str, Meta(pattern=r"\A[a-z]{2}(_[A-Z]{2})?\Z")] = "en"
 
 
+class InviteConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What invitations say beyond how to call."""
+
+    web_url: Annotated[
+        str, Meta(pattern=r"\A(https?://([A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]|\{code\}|\{room\}){1,1000})?\Z")
+    ] = ""
+
+
 class MailConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The mail server that invitations are sent through."""
 
@@ -237,6 +246,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     conference: ConferenceConfig = ConferenceConfig()
     trunk: TrunkConfig = TrunkConfig()
     prompts: PromptsConfig = PromptsConfig()
+    invite: InviteConfig = InviteConfig()
     mail: MailConfig = MailConfig()
     recording: RecordingConfig = RecordingConfig()
     token: TokenConfig = TokenConfig()

@@ -66,6 +66,8 @@ def test_dev_extensions_and_client() -> None:
         ({"media": {"own_ports": "65000-70000"}}, "media.own_ports = '65000-70000'"),
         ({"media": {"own_ports": "5001-5004", "workers": 2}}, "media.own_ports = '5001-5004'"),
         ({"media": {"own_ports": "10003-20000", "workers": 2}}, "the workers share 10000-10003"),
+        ({"invite": {"web_url": "https://example.com/{pin}"}}, "invite.web_url = 'https://example.com/{pin}'"),
+        ({"invite": {"web_url": "javascript:x"}}, "invite.web_url = 'javascript:x'"),
         ({"mail": {"host": "mail.example.com"}}, "set mail.sender"),
         ({"mail": {"tls": "ssl"}}, "mail.tls = 'ssl'"),
     ],

@@ -94,6 +94,28 @@ async def test_what_is_told_of_each_kind_of_room(shared: Server, ada: httpx.Asyn
     assert "+16505550100" in texts[2]
 
 
+async def test_a_link_for_browsers(tmp_path_factory: pytest.TempPathFactory, ada: httpx.AsyncClient) -> None:
+    text = (await ada.post(f"{V1}/{await opened(ada)}/invitation", json={})).json()["text"]
+    assert "Browser" not in text
+    url = {"web_url": "https://example.com/join/{room}?code={code}"}
+    async with bridge(tmp_path_factory.mktemp("web"), invite=url) as server, logged_in(server, "101") as other:
+        codes = server.accounts.directory.codes(server.accounts.extensions["101"].id)
+        assert codes is not None
+        token = await opened(other)
+        secret = (await other.get(f"{V1}/{token}")).json()["token"]
+        links = {
+            token: f"{secret}?code={secret}",
+            await opened(other, extension="203"): "203?code=1234",
+            await opened(other, extension="101"): f"%2B16505550100?code={codes.participant}",
+        }
+        for room, link in links.items():
+            answer = (await other.post(f"{V1}/{room}/invitation", json={})).json()
+            assert f"Browser:  https://example.com/join/{link}\n" in answer["text"]
+            assert "https://example.com/join/" in answer["ics"]
+        walk_in = await opened(other, extension="202")
+        assert "Browser" not in (await other.post(f"{V1}/{walk_in}/invitation", json={})).json()["text"]
+
+
 async def test_the_calendar_file(ada: httpx.AsyncClient) -> None:
     path = f"{V1}/{await opened(ada)}/invitation/calendar"
     answer = await ada.post(path, json={"title": "Standup", "start": "2027-01-31T15:00:00+01:00", "minutes": 15})

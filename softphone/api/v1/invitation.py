@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, Field
@@ -76,6 +77,7 @@ def _invitation(session: TelephonySession, wish: InvitationWish, context: Contex
         created=datetime.now(UTC),
         number=_number(session, context),
         code=_code(session, context),
+        web_url=_web_url(session, context),
         organizer=wish.organizer,
         start=wish.start,
         duration=timedelta(minutes=wish.minutes),
@@ -96,6 +98,18 @@ def _code(session: TelephonySession, context: Context) -> str:
         return codes.participant if codes else ""
     properties = directory.properties(extension_id)
     return (properties.pin or "") if properties else ""
+
+
+def _web_url(session: TelephonySession, context: Context) -> str:
+    """Give the link for browsers; one that needs a code that the room has not is none."""
+    url = context.config.invite.web_url
+    room = sip_uri(session, context).removeprefix("sip:").partition("@")[0]
+    values = {"code": _code(session, context) or str(session.token or ""), "room": room}
+    for name, value in values.items():
+        if f"{{{name}}}" in url and not value:
+            return ""
+        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+    return url
 
 
 @doing.post("")
