@@ -3,8 +3,8 @@
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, QueryParams
 
 from softphone.api import access
@@ -14,6 +14,7 @@ from softphone.api.bodies import described
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import ApiError, slow_down
 from softphone.api.properties import Properties, PropertiesChange, changes_of
+from softphone.focus.accounts import Extension
 from softphone.store.errors import NoSuchRow
 from softphone.store.properties import ConferenceProperties
 
@@ -84,16 +85,21 @@ def _refused(error: str, message: str) -> ApiError:
     return ApiError(400, "OAU-146", message, extra={"error": error})
 
 
-async def conference_extension(
-    extension_id: ExtensionId,
-    request: Request,
-    context: ContextDep,
-    _: Annotated[str | None, Depends(describe_bearer)] = None,
-) -> str:
-    """Give the id of a conference extension, to a program with a token of the account or to an administrator."""
+async def of_the_account(
+    request: Request, context: ContextDep, _: Annotated[str | None, Depends(describe_bearer)] = None
+) -> None:
+    """Let a program with a token of the account pass, and administrators."""
     header = request.headers.get("authorization", "")
     if grant_of(header, context).extension_id:
         access.administrator(extension_of(header, context))
+
+
+async def conference_extension(
+    named: ExtensionId, context: ContextDep, _: Annotated[None, Depends(of_the_account)]
+) -> str:
+    """Give the id of the conference extension with this id; with this number, when no extension has such an id."""
+    extension = context.accounts.by_id(named) or context.accounts.directory.by_number(named)
+    extension_id = extension.id if extension is not None else named
     _present(extension_id, context)
     return extension_id
 
@@ -106,6 +112,42 @@ def _present(extension_id: str, context: Context) -> ConferenceProperties:
     if properties is None:
         raise NoSuchRow(extension_id)
     return properties
+
+
+class ExtensionView(BaseModel):
+    """An extension, with what of Telphin's view of it there is here."""
+
+    id: Annotated[int | str, Field(description="A number, unless the account's id is none.")]
+    name: str
+    type: Literal["phone", "conference"]
+    status: Literal["active"] = "active"
+    label: str
+    domain: str
+
+
+@router.get("/api/ver1.0/client/@me/extension/", dependencies=[Depends(of_the_account)])
+@router.get("/api/ver1.0/client/@me/extension", include_in_schema=False, dependencies=[Depends(of_the_account)])
+async def list_extensions(
+    context: ContextDep,
+    kind: Annotated[Literal["phone", "conference"] | None, Query(alias="type")] = None,
+    page: Annotated[int, Query(ge=1, le=2**31 - 1)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[ExtensionView]:
+    """List the extensions, or those of a type, in the order of their numbers."""
+    found = sorted(context.accounts.extensions.values(), key=lambda each: (len(each.number), each.number))
+    views = [_view(each, context) for each in found]
+    chosen = [each for each in views if kind in (None, each.type)]
+    return chosen[(page - 1) * per_page : page * per_page]
+
+
+def _view(extension: Extension, context: Context) -> ExtensionView:
+    return ExtensionView(
+        id=int(extension.id) if extension.id.isdecimal() else extension.id,
+        name=f"{context.accounts.main_number.lstrip('+')}*{extension.number}".lstrip("*"),
+        type="conference" if extension.kind == "conference" else "phone",
+        label=extension.name,
+        domain=context.accounts.realm,
+    )
 
 
 @router.get("/api/ver1.0/extension/{id}/conference/")

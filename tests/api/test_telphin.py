@@ -1,6 +1,7 @@
 """Properties of conference extensions in the shape of Telphin's API: each row of its contract."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -80,6 +81,47 @@ async def test_every_path(shared: Server, program: httpx.AsyncClient, form: str)
     }
     assert (await program.put(path, json={})).json() == (await program.get(path)).json()
     assert (await program.delete(path)).status_code == 405
+
+
+async def test_the_number_is_taken_as_well_as_the_id(shared: Server, program: httpx.AsyncClient) -> None:
+    by_id = (await program.get(path_of(shared, "203"))).json()
+    assert (await program.get(FULL.format("203"))).json() == by_id
+    assert (await program.put(BARE.format("203"), json={"max_members": 9})).json()["max_members"] == 9
+    assert (await program.get(path_of(shared, "203"))).json()["max_members"] == 9
+    await program.put(path_of(shared, "203"), json={"max_members": by_id["max_members"]})
+    for user in ("101", "999"):
+        assert (await program.get(FULL.format(user))).status_code == 404
+
+
+async def test_an_id_goes_before_a_number(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with bridge(tmp_path_factory.mktemp("both")) as server, logged_in(server, "101") as admin:
+        room = server.accounts.extensions["201"]
+        other = replace(server.accounts.extensions["202"], id="4711", number=room.id)
+        await server.store.put_extension(other)
+        assert (await admin.get(FULL.format(room.id))).json()["pin"] == "1234"
+        assert (await admin.get(FULL.format(other.id))).json()["pin"] is None
+
+
+async def test_the_extensions_are_listed(shared: Server, program: httpx.AsyncClient) -> None:
+    path = "/api/ver1.0/client/@me/extension/"
+    everybody = (await program.get(path)).json()
+    assert [each["label"] for each in everybody][:2] == ["Ada Admin", "Ben User"]
+    rooms = (await program.get(path, params={"type": "conference"})).json()
+    assert rooms == [each for each in everybody if each["type"] == "conference"]
+    assert rooms[0] == {
+        "id": int(shared.accounts.extensions["201"].id),
+        "name": "16505550100*201",
+        "type": "conference",
+        "status": "active",
+        "label": "Room 201",
+        "domain": "softphone.local",
+    }
+    second = await program.get(path.rstrip("/"), params={"type": "conference", "page": 2, "per_page": 2})
+    assert second.json() == rooms[2:4]
+    for room in rooms:
+        assert (await program.get(FULL.format(room["id"]))).status_code == 200
+    async with logged_in(shared, "102") as user:
+        assert (await user.get(path)).status_code == 403
 
 
 @pytest.mark.parametrize(
