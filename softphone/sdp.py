@@ -68,6 +68,22 @@ class Negotiated:
     direction: str = "sendrecv"
     ptime_ms: int = PTIME_MS
 
+    @property
+    def sends(self) -> bool:
+        """Whether the peer takes our media."""
+        return self.direction in SENDING
+
+    def is_hold(self, *, heard: bool) -> bool:
+        """Whether the peer holds us (RFC 3264 section 8.4): it takes our media no more.
+
+        Parameters
+        ----------
+        heard
+            Whether it ever has taken it. One that only sends from the first holds nobody: it is an announcement, or
+            a listener's ear. One that neither takes nor sends, or says no address, holds from the first.
+        """
+        return not self.sends and (heard or self.direction == "inactive" or self.remote_host == NOWHERE)
+
 
 def offer(
     host: str,

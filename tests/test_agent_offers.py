@@ -1,4 +1,4 @@
-"""An agent and telephones that want our offer: theirs comes in the ACK, or does not."""
+"""An agent and what telephones offer: theirs comes in the ACK, or does not; they hold, and take back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from softphone import Agent, Call, SdpError
+from softphone import Agent, Call, CallState, SdpError
+from softphone.sip.call import Call as SipCall
+from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.uri import Uri
 from tests.support.processes import LOOPBACK
 from tests.support.raw import RawPhone, offer
@@ -54,3 +56,28 @@ async def test_a_late_answer_is_applied() -> None:
         ending = asyncio.create_task(call.hangup())
         phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
         await ending
+
+
+@pytest.mark.parametrize("hold", ["a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0"])
+async def test_who_holds_us_may_be_silent(hold: str) -> None:
+    sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+    theirs: asyncio.Queue[SipCall] = asyncio.Queue()
+
+    async def answer(call: SipCall) -> None:
+        await call.answer(sdp)
+        theirs.put_nowait(call)
+
+    phone = Stack(StackSettings(), on_invite=answer)
+    await phone.start()
+    try:
+        async with Agent(media_timeout_s=0.3) as agent:
+            held = await agent.invite(f"sip:phone@{phone.host}:{phone.port}")
+            holding = await theirs.get()
+            await holding.reinvite(f"{sdp}{hold}\r\n")
+            other = await agent.invite(f"sip:phone@{phone.host}:{phone.port}")
+            assert await other.wait_ended() == "no-media"
+            assert held.state is CallState.CONNECTED
+            await holding.reinvite(sdp)
+            assert await held.wait_ended() == "no-media"
+    finally:
+        await phone.stop()

@@ -37,6 +37,7 @@ class CallMedia:
         self._version = 0
         self._offered: sdp.SessionDescription | None = None
         self._remote: sdp.Negotiated | None = None
+        self._heard = False
         self._room = -1
         self._closed: LegStats | None = None
         self.leg = -1
@@ -126,6 +127,8 @@ class CallMedia:
 
     async def _apply(self, agreed: sdp.Negotiated) -> None:
         self._remote = agreed
+        held = agreed.is_hold(heard=self._heard)
+        self._heard |= agreed.sends
         rtcp_port = agreed.remote_rtcp_port
         spec = LegSpec(
             codec=agreed.codec,
@@ -135,6 +138,6 @@ class CallMedia:
             remote_rtcp=Address(agreed.remote_host, rtcp_port) if rtcp_port else None,
             rtcp_mux=agreed.rtcp_mux,
             direction=agreed.direction,
-            timeout_s=self._timeout_s,
+            timeout_s=0.0 if held else self._timeout_s,
         )
         self._info = await self._media.update_leg(self.leg, spec)

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper", "Member"]
 
-# Directions of ours in which the peer does not hear us: it has put us on hold (RFC 3264 section 8.4).
-HELD = ("recvonly", "inactive")
-
 
 class Keeper(Protocol):
     """Who is told what a member's telephone does."""
@@ -88,6 +85,7 @@ class Member:
         self._session_id = secrets.randbits(31)
         self._version = 0
         self._offered: sdp.SessionDescription | None = None
+        self._held = self._heard = False
         self._closed = False
         self._inside = False
         self._ready = asyncio.Event()
@@ -97,7 +95,7 @@ class Member:
     @property
     def held(self) -> bool:
         """Whether the peer has put us on hold."""
-        return self._spec.direction in HELD
+        return self._held
 
     @property
     def inside(self) -> bool:
@@ -305,7 +303,9 @@ class Member:
             self.keeper.key(self, digit)
 
     def _agree(self, agreed: sdp.Negotiated) -> None:
-        """Turn what was negotiated into what the worker needs."""
+        """Turn what was negotiated into what the worker needs; who holds us may be silent for as long as it likes."""
+        self._held = agreed.is_hold(heard=self._heard)
+        self._heard |= agreed.sends
         if agreed.remote_port == 0 or agreed.remote_host == "0.0.0.0":
             remote, rtcp = self._spec.remote, self._spec.remote_rtcp
         else:
@@ -320,7 +320,7 @@ class Member:
             rtcp_mux=agreed.rtcp_mux,
             direction=agreed.direction,
             latch=self.call is not None and _behind_nat(agreed.remote_host, self.call.source.host),
-            timeout_s=self._timeout_s,
+            timeout_s=0.0 if self._held else self._timeout_s,
             inband_keys=agreed.event_payload_type is None,
         )
 

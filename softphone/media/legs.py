@@ -120,7 +120,7 @@ class Legs:
         self.payload_type[row] = spec.payload_type
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
         self.port[row] = record.ports.rtp.index
-        if spec.receives and not self.receiving[row]:
+        if np.isinf(self.timeout_s[row]):  # nobody listened for silence till now, so it begins now
             self.heard_s[row] = now
         self.receiving[row] = spec.receives
         self.timeout_s[row] = spec.timeout_s if spec.receives and spec.timeout_s > 0 else np.inf

@@ -13,7 +13,7 @@ from mixer.tone import sine
 from softphone.agent import Agent
 from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
-from softphone.focus.session import TelephonySession
+from softphone.focus.session import PartyStatus, TelephonySession
 from softphone.media.leg import KeyPressed, Talking
 from softphone.server import Server
 from tests.focus.phone import Phone, bridge, conference, extension, offer
@@ -166,15 +166,39 @@ async def test_nobody_came(tmp_path: Path) -> None:
                 await phone.call(session.token)
 
 
-async def test_a_party_without_media_is_hung_up_but_not_a_held_one(tmp_path: Path) -> None:
+HOLDS = (
+    offer(direction="sendonly"),
+    offer(direction="inactive"),
+    offer().replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0"),
+)
+
+
+async def test_a_party_without_media_is_hung_up_but_not_one_that_holds(tmp_path: Path) -> None:
     async with bridge(tmp_path, media={"rtp_port": 0, "rtp_timeout_s": 0.3}) as server:
         session = await conference(server)
         async with Phone(server) as silent, Phone(server) as holding:
+            calls = [await holding.call(session.token) for _ in HOLDS]
+            for call, hold in zip(calls, HOLDS, strict=True):
+                await call.reinvite(hold)
             await silent.call(session.token)
-            call = await holding.call(session.token, offer(direction="inactive"))
             assert await silent.hung_up() == "bye"
-            assert len(session.parties) == 1
-            await call.bye()
+            assert [party.status for party in session.parties.values()] == [PartyStatus.HOLD] * len(HOLDS)
+            for call in calls:
+                await call.reinvite(offer())
+            for _ in calls:
+                assert await holding.hung_up() == "bye"
+
+
+async def test_who_only_speaks_from_the_first_does_not_hold(tmp_path: Path) -> None:
+    async with bridge(tmp_path, media={"rtp_port": 0, "rtp_timeout_s": 0.3}) as server:
+        session = await conference(server)
+        async with Phone(server) as announcer:
+            call = await announcer.call(session.token, offer(direction="sendonly"))
+            (party,) = session.parties.values()
+            assert party.status is PartyStatus.ANSWERED
+            await call.reinvite(offer(direction="sendonly"))
+            assert party.status is PartyStatus.ANSWERED
+            assert await announcer.hung_up() == "bye"
 
 
 async def test_a_dead_worker_ends_its_calls_and_is_replaced(tmp_path: Path) -> None:
