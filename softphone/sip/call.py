@@ -126,7 +126,7 @@ class Call(Usage):
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
         ok = self._response(200, None, (*self.allowed, *headers), sdp)
-        acknowledged = await asyncio.shield(self._accept(self._key, ok, offered=self.remote_sdp is None))
+        acknowledged = await asyncio.shield(self._accepted.send(self._key, ok, offered=self.remote_sdp is None))
         if not acknowledged:
             raise CallEnded("the call ended before it was acknowledged")
 

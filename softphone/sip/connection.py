@@ -108,11 +108,11 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         return True
 
-    def overdue(self, now: float) -> bool:
-        """Whether it has been silent, or in the middle of a message, for too long."""
+    def overdue(self, now: float, *, kept: bool) -> bool:
+        """Whether it has been in the middle of a message, or silent, for too long; one that is `kept` may be silent."""
         limits = self._owner.limits
         late = self.begun_at is not None and now - self.begun_at > limits.partial_s
-        return late or now - self.heard_at > limits.idle_s
+        return late or (not kept and now - self.heard_at > limits.idle_s)
 
     def close(self) -> None:
         """Close when what was written is out."""

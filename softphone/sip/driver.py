@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,6 +66,9 @@ class Carrier(Protocol):
     def is_open(self, target: Endpoint) -> bool:
         """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
 
+    def keep(self, numbers: Callable[[], Container[int]]) -> None:
+        """Leave the connections with these numbers open, however quiet they are."""
+
 
 TransportMaker = Callable[[Callable[[bytes, Endpoint], None], Callable[[Send], None]], Carrier]
 
@@ -95,6 +98,7 @@ class Driver:
         self._on_cancel = on_cancel
         self._layer = TransactionLayer(settings.timers, stream_above=settings.stream_above if settings.tcp else None)
         self._transport = transport(self._received, self._not_sent)
+        self._transport.keep(self.directory.connections)
         self._listeners: dict[str, Listener] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pumping = False

@@ -1,9 +1,11 @@
-"""Which way back to a peer: its Contact, or the flow that its request came by."""
+"""Which way back to a peer: its Contact, or the flow that its requests come by."""
 
+from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import DEFAULT_PORT, Endpoint
 from softphone.sip.message import Request
+from softphone.sip.wire import Wire
 
-__all__ = ["flow_of"]
+__all__ = ["Path", "flow_of"]
 
 
 def flow_of(request: Request, source: Endpoint) -> Endpoint | None:
@@ -15,3 +17,33 @@ def flow_of(request: Request, source: Endpoint) -> Endpoint | None:
     said = (via.host.strip("[]"), via.port or DEFAULT_PORT)
     direct = source.transport == "udp" and said == (source.host, source.port)
     return None if direct else source
+
+
+class Path:
+    """The way to the peer of a call.
+
+    Parameters
+    ----------
+    flow
+        The one it came by; None: its Contact is reached directly.
+    """
+
+    def __init__(self, wire: Wire, flow: Endpoint | None) -> None:
+        self._wire = wire
+        self.flow = flow
+
+    def came(self, request: Request, source: Endpoint) -> None:
+        """Take note of where a request of the peer came from: it may have a new connection, or its NAT a new port."""
+        self.flow = flow_of(request, source)
+
+    def target(self, dialog: Dialog) -> Endpoint:
+        """Say where our next request goes: the flow while it is open and no proxy stays in the path, else the Contact.
+
+        Raises
+        ------
+        SipNetworkError
+            The URI asks for a transport that we do not speak.
+        """
+        if self.flow is not None and not dialog.route_set and self._wire.is_open(self.flow):
+            return self.flow
+        return Endpoint.of_uri(dialog.next_hop())

@@ -1,5 +1,6 @@
 """REFER (RFC 3515): the peer asks us, within a call or outside, to call somebody, and is told what became of it."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -26,10 +27,8 @@ EXPIRES_S = 180
 class Teller(Protocol):
     """Within what the peer is told: a call, or the dialog that its REFER began."""
 
-    async def request(
-        self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
-    ) -> Response:
-        """Send it and wait for the final response; raises SipError."""
+    async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Send a NOTIFY and wait for the final response; raises SipError."""
 
 
 class Sender(Protocol):
@@ -59,11 +58,9 @@ class Reference:
         self._dialog = Dialog.from_request(request, answer.to.tag or "", contact)
         self._target = Endpoint.of_uri(self._dialog.next_hop()) if self._dialog.route_set else source
 
-    async def request(
-        self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
-    ) -> Response:
-        """Send a request in the dialog; raises SipTimeout, SipNetworkError."""
-        asked = self._dialog.request(method, headers=headers, content_type=content_type, body=body)
+    async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Send a NOTIFY in the dialog; raises SipTimeout, SipNetworkError."""
+        asked = self._dialog.request("NOTIFY", headers=headers, content_type=content_type, body=body)
         return await self._sender.request(asked, self._target)
 
 
@@ -79,15 +76,11 @@ async def referred(call: Teller, request: Request, on_refer: OnRefer) -> None:
     target = _target(request)
     if target is None:
         return
-    silent = _silent(request)
-    try:
-        if not silent:
-            await _notify(call, request, 100, f"active;expires={EXPIRES_S}")
-        status = await _status(on_refer, target)
-        if not silent:
-            await _notify(call, request, status, "terminated;reason=noresource")
-    except SipError as error:
-        log.info("who sent the REFER is gone: %s", error)
+    listens, status = await asyncio.gather(
+        _tell(call, request, 100, f"active;expires={EXPIRES_S}"), _status(on_refer, target)
+    )
+    if listens:
+        await _tell(call, request, status, "terminated;reason=noresource")
 
 
 async def _status(on_refer: OnRefer, target: Address) -> int:
@@ -101,11 +94,17 @@ async def _status(on_refer: OnRefer, target: Address) -> int:
     return 200
 
 
-async def _notify(call: Teller, request: Request, status: int, state: str) -> None:
+async def _tell(call: Teller, request: Request, status: int, state: str) -> bool:
+    """Send a NOTIFY; whether the peer listens: one that does not may have a call with us all the same (RFC 5057)."""
+    if _silent(request):
+        return False
     headers: Headers = [("Event", f"refer;id={request.cseq.number}"), ("Subscription-State", state)]
-    await call.request(
-        "NOTIFY", headers=headers, content_type=SIPFRAG, body=f"SIP/2.0 {status} {PHRASES.get(status, 'Unknown')}\r\n"
-    )
+    try:
+        body = f"SIP/2.0 {status} {PHRASES.get(status, 'Unknown')}\r\n"
+        return (await call.notify(headers, SIPFRAG, body)).status < 300
+    except SipError as error:
+        log.info("who sent the REFER does not listen: %s", error)
+        return False
 
 
 def _silent(request: Request) -> bool:

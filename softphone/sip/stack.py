@@ -216,7 +216,7 @@ class Stack:
         call = self._driver.directory.find(request)
         if call is None and request.method not in SUBSCRIPTION:
             self._driver.respond(key, response(request, 481))
-        elif call is None or not call.receive(key, request):
+        elif call is None or not call.receive(key, request, source):
             self._other(key, request, source)
 
     def _new_call(self, key: str, request: Request, source: Endpoint) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import count
 
@@ -79,6 +79,7 @@ class Transport:
         self._waiting: dict[tuple[str, int], list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._kept: Callable[[], Container[int]] = tuple
 
     @property
     def connections(self) -> int:
@@ -205,6 +206,10 @@ class Transport:
         """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
         return target.connection is None or target.connection in self._connections
 
+    def keep(self, numbers: Callable[[], Container[int]]) -> None:
+        """Leave the connections with these numbers open, however quiet they are: a call may be quiet for hours."""
+        self._kept = numbers
+
     # In; the face that a Connection sees.
 
     def arrived(self, data: bytes, source: Endpoint) -> None:
@@ -245,8 +250,9 @@ class Transport:
         """Close what is overdue; without connections there is no timer."""
         self._sweeper = None
         now = asyncio.get_running_loop().time()
+        kept = self._kept()
         for connection in list(self._connections.values()):
-            if connection.overdue(now):
+            if connection.overdue(now, kept=connection.number in kept):
                 connection.close()
         if self._connections:
             self._sweep_later()

@@ -5,19 +5,18 @@ peer's are refused while one of ours, or an earlier one of its own, is open.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from softphone.errors import CallEnded, CallRefused, SdpError, SipError
-from softphone.sip.acceptance import Acceptance
+from softphone.sip.acceptance import Acceptances
 from softphone.sip.auth import Credentials
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import CHALLENGES, ask, authorised
+from softphone.sip.flow import Path
 from softphone.sip.invitation import Invitation
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.methods import METHODS
@@ -46,18 +45,6 @@ class CallState(Enum):
     ENDED = "ended"
 
 
-@dataclass
-class Unacknowledged:
-    """A 2xx of ours that waits for its ACK."""
-
-    key: str
-    response: Response
-    times: Acceptance
-    done: "asyncio.Future[bool]"
-    timer: asyncio.TimerHandle | None = None
-    offered: bool = False
-
-
 class Usage:
     """A call within its dialog: hang up, offers, other requests; both directions alike.
 
@@ -81,7 +68,7 @@ class Usage:
     def __init__(self, wire: Wire, dialog: Dialog, flow: Endpoint | None, credentials: Credentials | None) -> None:
         self._wire = wire
         self.dialog = dialog
-        self._flow = flow
+        self._path = Path(wire, flow)
         self._credentials = credentials
         self.state = CallState.EARLY
         self.remote_sdp: str | None = None
@@ -93,7 +80,8 @@ class Usage:
         self.on_info: Callable[[str, bytes], object] | None = None
         self.on_refer: OnRefer | None = None
         self.on_closed: Callable[[], None] | None = None
-        self._unacknowledged: dict[int, Unacknowledged] = {}
+        self._accepted = Acceptances(wire, lambda: self._break_off("no-ack"))
+        self._asked: tuple[str, Request] | None = None
         self._offering = asyncio.Lock()
         self._offer_is_open = False
         self._answered = asyncio.Event()
@@ -117,6 +105,11 @@ class Usage:
         """The methods that the peer may use in this call, as a header."""
         return [("Allow", ", ".join((*METHODS, "REFER") if self.on_refer is not None else METHODS))]
 
+    @property
+    def flow(self) -> Endpoint | None:
+        """What the peer's requests come by; None: its Contact is reached directly."""
+        return self._path.flow
+
     # --- what we do
 
     async def bye(self, headers: Headers = ()) -> None:
@@ -125,12 +118,7 @@ class Usage:
             return
         request = self.dialog.request("BYE", headers=headers)
         self._end("hangup", closing=False)
-        try:
-            await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
-        except SipError as error:
-            log.info("nobody answered the BYE: %s", error)
-        finally:
-            self._close()
+        await self._say_goodbye(request)
 
     async def reinvite(self, sdp: str) -> str:
         """Offer anew (RFC 3261 section 14.1); returns the peer's answer.
@@ -173,16 +161,33 @@ class Usage:
         SipTimeout, SipNetworkError
             No answer; the call has ended.
         """
-        self._check_alive()
-        request = self.dialog.request(method, headers=headers, content_type=content_type, body=body)
         try:
-            answer = await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
+            answer = await self._ask(method, headers, content_type, body)
+        except CallEnded:
+            raise
         except SipError:
-            self._end("gone")
+            self._break_off("gone")
             raise
         if answer.status in GONE:
-            self._end("gone")
+            self._break_off("gone")
         return answer
+
+    async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Tell the peer of what it subscribed to within the call; whatever it answers, the call goes on (RFC 5057).
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        SipTimeout, SipNetworkError
+            No answer.
+        """
+        return await self._ask("NOTIFY", headers, content_type, body)
+
+    async def _ask(self, method: str, headers: Headers, content_type: str | None, body: bytes | str) -> Response:
+        self._check_alive()
+        request = self.dialog.request(method, headers=headers, content_type=content_type, body=body)
+        return await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
 
     async def info(self, content_type: str, body: bytes | str) -> int:
         """Send an INFO (RFC 6086); returns the status of the answer. Raises as :meth:`request`."""
@@ -194,7 +199,7 @@ class Usage:
         try:
             target = await self._wire.resolve(self._target())
             for _ in range(CHALLENGES):
-                invitation = Invitation(self._wire, request, target, self._target_of, known=self.dialog)
+                invitation = Invitation(self._wire, request, target, self._path.target, known=self.dialog)
                 answer = await invitation.response()
                 retry = authorised(request, answer, self._credentials, self.dialog.next_number)
                 if retry is None:
@@ -204,7 +209,7 @@ class Usage:
             await self.bye()
             raise
         if answer.status in GONE:
-            self._end("gone")
+            self._break_off("gone")
         return answer
 
     def _glare_delay(self) -> float:
@@ -216,17 +221,11 @@ class Usage:
             raise CallEnded("the call is over")
 
     def _target(self) -> Endpoint:
-        return self._target_of(self.dialog)
-
-    def _target_of(self, dialog: Dialog) -> Endpoint:
-        """Where our requests go: the flow that the peer came by unless a proxy stays in the path."""
-        if self._flow is not None and not dialog.route_set:
-            return self._flow
-        return Endpoint.of_uri(dialog.next_hop())
+        return self._path.target(self.dialog)
 
     # --- what the peer does
 
-    def receive(self, key: str, request: Request) -> bool:
+    def receive(self, key: str, request: Request, source: Endpoint) -> bool:
         """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
         handlers = {
             "BYE": self._on_bye,
@@ -240,6 +239,7 @@ class Usage:
         if not self.dialog.in_order(request):
             self._wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=_retry_after()))
             return True
+        self._path.came(request, source)
         if handler is None:
             return False
         handler(key, request)
@@ -247,12 +247,11 @@ class Usage:
 
     def acknowledged(self, ack: Request) -> None:
         """Take the ACK for a 2xx: found by its CSeq number, whatever its To tag or branch."""
-        waiting = self._unacknowledged.pop(ack.cseq.number, None)
+        waiting = self._accepted.acknowledged(ack.cseq.number)
         if waiting is None:
             return
         answer = ack.body.decode("utf-8", "replace") if waiting.offered and ack.body else None
         self.remote_sdp = answer or self.remote_sdp
-        self._settle(waiting, True)
         if self.state is CallState.ANSWERED:
             self.state = CallState.CONFIRMED
         elif answer is not None and self.on_answer is not None:
@@ -281,14 +280,15 @@ class Usage:
         self._wire.respond(key, response(request, 200, contact=self.dialog.contact))
 
     def _on_invite(self, key: str, request: Request) -> None:
-        if self._offer_is_open:
+        if self.state is CallState.ENDED:
+            self._wire.respond(key, response(request, 481))
+        elif self._offer_is_open:
             self._wire.respond(key, response(request, 491))
         elif not self._answered.is_set() or self.state is CallState.EARLY:
             self._wire.respond(key, response(request, 500, headers=_retry_after()))
-        elif self.state is CallState.ENDED:
-            self._wire.respond(key, response(request, 481))
         else:
             self._answered.clear()
+            self._asked = key, request
             self._wire.spawn(self._answer_offer(key, request))
 
     async def _answer_offer(self, key: str, request: Request) -> None:
@@ -303,6 +303,7 @@ class Usage:
         else:
             self._agree(key, request, offer, reply)
         finally:
+            self._asked = None
             self._answered.set()
 
     async def _decide(self, offer: str | None) -> str:
@@ -314,6 +315,9 @@ class Usage:
             raise CallRefused(488, "Not Acceptable Here") from error
 
     def _agree(self, key: str, request: Request, offer: str | None, reply: str) -> None:
+        if self.state is CallState.ENDED:
+            return
+        self._asked = None
         self.dialog.refresh(request)
         self.local_sdp = reply
         if offer is not None:
@@ -322,49 +326,37 @@ class Usage:
         if request.method == "UPDATE":
             self._wire.respond(key, ok)
         else:
-            self._accept(key, ok, offered=offer is None)
+            self._accepted.send(key, ok, offered=offer is None)
 
     # --- a 2xx until its ACK, and the end
 
-    def _accept(self, key: str, ok: Response, *, offered: bool) -> "asyncio.Future[bool]":
-        """Send a 2xx until it is acknowledged; the future says whether it was."""
-        loop = asyncio.get_running_loop()
-        waiting = Unacknowledged(key, ok, Acceptance(self._wire.timers, loop.time()), loop.create_future())
-        waiting.offered = offered
-        self._unacknowledged[ok.cseq.number] = waiting
-        self._wire.respond(key, ok)
-        waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
-        return waiting.done
+    def _break_off(self, reason: str) -> None:
+        """End a call that the peer does not answer in any more; with BYE, should it be there after all.
 
-    def _repeat(self, waiting: Unacknowledged) -> None:
-        loop = asyncio.get_running_loop()
-        if waiting.times.expire(loop.time()):
-            self._wire.respond(waiting.key, waiting.response)
-            waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
-            return
-        self._wire.spawn(self._not_acknowledged())
+        That is: it knows no dialog (RFC 3261 section 12.2.1.2), or sends no ACK (section 13.3.1.4).
+        """
+        if self.state is not CallState.ENDED:
+            request = self.dialog.request("BYE")
+            self._end(reason, closing=False)
+            self._wire.spawn(self._say_goodbye(request))
 
-    async def _not_acknowledged(self) -> None:
-        """End the session for want of an ACK (RFC 3261 section 13.3.1.4): with BYE."""
-        request = self.dialog.request("BYE")
-        self._end("no-ack")
-        with contextlib.suppress(SipError):
-            await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
-
-    def _settle(self, waiting: Unacknowledged, good: bool) -> None:
-        if waiting.timer is not None:
-            waiting.timer.cancel()
-        if not waiting.done.done():
-            waiting.done.set_result(good)
+    async def _say_goodbye(self, bye: Request) -> None:
+        try:
+            await ask(self._wire, bye, self._target(), self._credentials, self.dialog.next_number)
+        except SipError as error:
+            log.info("nobody answered the BYE: %s", error)
+        finally:
+            self._close()
 
     def _end(self, reason: str, *, closing: bool = True) -> None:
         if self.state is CallState.ENDED:
             return
         self.state = CallState.ENDED
         self._reason = reason
-        for waiting in self._unacknowledged.values():
-            self._settle(waiting, False)
-        self._unacknowledged.clear()
+        self._accepted.clear()
+        if self._asked is not None:  # an offer that crossed the end (RFC 3261 section 15.1.2)
+            key, request = self._asked
+            self._wire.respond(key, response(request, 487))
         if closing:
             self._close()
         if self._on_ended is not None:

@@ -34,6 +34,9 @@ class Wire(Protocol):
     async def resolve(self, target: Endpoint) -> Endpoint:
         """Look a host name up; addresses come back as they are. Raises SipNetworkError."""
 
+    def is_open(self, target: Endpoint) -> bool:
+        """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
+
     def enter(self, call: "Usage") -> None:
         """Let the requests of a call's dialog find it, until it closes."""
 

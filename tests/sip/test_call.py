@@ -194,8 +194,11 @@ def test_a_call_that_the_peer_has_forgotten_is_gone() -> None:
         assert ended == ["gone"]
         with pytest.raises(CallEnded):
             await mine.reinvite("x")
+        await settle(1)
+        assert pair.alice.calls == []
 
-    scene(work)
+    # Should it not have forgotten after all, it is not left alone with its call.
+    assert scene(work).ether.methods()[-4:] == ["INFO", "481", "BYE", "481"]
 
 
 def test_who_hears_late_of_the_end_hears_of_it_once() -> None:

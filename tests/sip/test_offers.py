@@ -71,6 +71,26 @@ def test_a_refused_offer_leaves_the_call() -> None:
     scene(work)
 
 
+def test_an_offer_that_crosses_the_end_is_answered_with_it() -> None:
+    async def slowly(offer: str | None) -> str:
+        await asyncio.sleep(5)
+        return ANSWER
+
+    async def work(pair: Pair) -> None:
+        mine = await pair.call()
+        await settle(1)
+        pair.calls[0].on_reinvite = slowly
+        offering = asyncio.create_task(mine.reinvite("hold"))
+        await asyncio.sleep(1)
+        await mine.bye()
+        with pytest.raises(CallRefused, match="487"):
+            await offering
+        await settle()
+        assert pair.ended == ["bye"]
+
+    assert scene(work).ether.methods()[5:] == ["INVITE", "100", "BYE", "200", "487", "ACK"]
+
+
 def test_an_offer_in_the_answer_and_the_answer_in_the_ack() -> None:
     async def work(pair: Pair) -> None:
         pair.ether.inject(late_invite(pair.bob), pair.bob.port)

@@ -191,6 +191,15 @@ async def test_silent_connections_are_closed(limits: Limits, said: bytes) -> Non
         assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.connections == 0
 
 
+async def test_a_connection_that_is_kept_may_be_silent() -> None:
+    async with node(Limits(idle_s=0.02)) as bob, stream(bob) as (_, first):
+        bob.transport.keep(lambda: {1})
+        async with stream(bob) as (reader, _):
+            assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.connections == 1
+        first.write(INVITE)
+        assert (await bob.next())[0] == INVITE
+
+
 async def test_a_port_in_use_is_named() -> None:
     async with node() as bob:
         with pytest.raises(OSError, match=f"127.0.0.1:{bob.transport.port}"):

@@ -1,7 +1,7 @@
 """A wire in memory between SIP stacks: every message is recorded, and those that a rule names are lost."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from softphone.sip.driver import StackSettings
@@ -81,6 +81,9 @@ class _Carrier:
 
     def is_open(self, target: Endpoint) -> bool:
         return True
+
+    def keep(self, numbers: Callable[[], Container[int]]) -> None:
+        pass
 
     async def resolve(self, target: Endpoint) -> Endpoint:
         raise OSError("no names here")
