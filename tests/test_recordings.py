@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import soundfile
+from structlog.testing import capture_logs
 
 from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
@@ -22,6 +23,7 @@ from softphone.recordings.entry import METADATA, Entry, Stored
 from softphone.recordings.library import Library
 from softphone.recordings.retention import expired
 from softphone.recordings.running import Speaker, track_name
+from softphone.recordings.shelf import Shelf
 from tests.support.recordings import TONES, one_recording, room_of_two, until
 from tests.support.tones import RATE_HZ, read_wav, tones_in
 
@@ -229,6 +231,65 @@ async def test_old_recordings_go_when_another_is_ready(tmp_path: Path) -> None:
     day += timedelta(days=2)
     async with Library(tmp_path, RecordingConfig(max_age_days=1), now=lambda: day) as library:
         await until(lambda: library.entries == ())
+
+
+async def interrupted(root: Path, id: str, *, state: str = "recording") -> Entry:
+    """A recording that a server left behind, without sound."""
+    entry = Entry(id=id, conference="s-1", state=state, started=datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
+    await asyncio.to_thread(Shelf(root).make, entry)
+    return entry
+
+
+@pytest.mark.parametrize("state", ["recording", "converting"])
+async def test_a_recording_without_sound_is_lost_and_those_behind_it_are_not(tmp_path: Path, state: str) -> None:
+    await interrupted(tmp_path, "none", state=state)
+    library = Library(tmp_path, RecordingConfig())
+    lost: list[Entry] = []
+    library.on_lost = lost.append
+    async with library:
+        second = await one_recording(library, 0.1)
+        (entry,) = lost
+        assert (entry.id, entry.state, await library.get("none")) == ("none", "lost", entry)
+        with pytest.raises(NoSuchRecording):
+            library.file("none")
+    async with Library(tmp_path, RecordingConfig()) as library:
+        assert {each.id: each.state for each in library.entries} == {"none": "lost", second.id: "ready"}
+        await library.delete("none")
+
+
+async def test_sound_that_goes_while_it_is_recorded_is_a_lost_recording(tmp_path: Path) -> None:
+    async with Library(tmp_path, RecordingConfig()) as library, room_of_two() as (media, room, _):
+        running = await library.start(media, room, conference="s-1")
+        await asyncio.sleep(0.1)
+        running.path.unlink()
+        entry = await running.stop()
+        assert (entry.state, entry.running) == ("lost", False) and "mix.wav" in entry.reason
+        await one_recording(library, 0.1)
+
+
+async def test_a_recording_that_nobody_can_be_told_of_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    ready: list[str] = []
+
+    def fail_once(entry: Entry) -> None:
+        ready.append(entry.id)
+        if len(ready) == 1:
+            raise NoSuchRecording(entry.id)
+
+    with capture_logs() as logs:
+        async with Library(tmp_path, RecordingConfig()) as library:
+            library.on_ready = fail_once
+            told = [(await one_recording(library, 0.1)).id for _ in range(2)]
+            await until(lambda: ready == told)
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_not_ready", "error")]
+
+
+async def test_what_a_disk_refused_is_found_again_by_the_next_start(tmp_path: Path) -> None:
+    async with Library(tmp_path, RecordingConfig()) as library:
+        entry = await one_recording(library, 0.1)
+    await asyncio.to_thread(Shelf(tmp_path).save, msgspec.structs.replace(entry, state="lost", reason="disk"))
+    async with Library(tmp_path, RecordingConfig()) as library:
+        await until(lambda: library.entries[0].state == "ready")
+        assert library.entries[0].seconds == entry.seconds
 
 
 async def test_what_is_no_recording_is_left_alone(tmp_path: Path) -> None:

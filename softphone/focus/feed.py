@@ -53,6 +53,8 @@ class EventType(StrEnum):
     "[recording, seconds, reason; for administrators path]"
     RECORDING_READY = "recording.ready"
     "Converted, and there to be fetched. [recording, seconds]"
+    RECORDING_LOST = "recording.lost"
+    "Nothing of it can be heard. [recording, reason]"
     PLAYBACK_ENDED = "playback.ended"
     "Of what was asked for through the control face. [playback, reason]"
 

@@ -114,6 +114,7 @@ class Focus:
         self.feed = self.context.feed
         media.on_event = self.on_media_event
         recordings.on_ready = self._on_recording_ready
+        recordings.on_lost = self._on_recording_lost
         recordings.on_deleted = lambda entry: history.recording_deleted(entry.id)
 
     @property
@@ -369,9 +370,15 @@ class Focus:
             room.handle(rules.SetRecording(rules.RecordingState.OFF))
 
     def _on_recording_ready(self, entry: Entry) -> None:
-        path = str(self.context.recordings.file(entry.id).path)
-        self.context.history.recording_ended(entry.id, seconds=entry.seconds, reason=entry.reason, path=path)
+        mix, *tracks = map(str, self.context.recordings.paths(entry))
+        self.context.history.recording_ended(
+            entry.id, seconds=entry.seconds, reason=entry.reason, path=mix, tracks=tracks
+        )
         self.feed.publish(EventType.RECORDING_READY, entry.conference, recording=entry.id, seconds=entry.seconds)
+
+    def _on_recording_lost(self, entry: Entry) -> None:
+        self.context.history.recording_lost(entry.id, entry.reason)
+        self.feed.publish(EventType.RECORDING_LOST, entry.conference, recording=entry.id, reason=entry.reason)
 
     def _on_worker_lost(self, event: WorkerLost) -> None:
         lost = set(event.rooms)

@@ -208,9 +208,10 @@ class Recorder:
         entry = running.entry
         folder = running.path.parent
         tracks = [str(folder / name) for name in entry.tracks.values()]
-        self._context.history.recording_ended(
-            entry.id, seconds=entry.seconds, reason=entry.reason, path=str(folder / entry.mix), tracks=tracks
-        )
+        if entry.state != "lost":
+            self._context.history.recording_ended(
+                entry.id, seconds=entry.seconds, reason=entry.reason, path=str(folder / entry.mix), tracks=tracks
+            )
         self._tell(EventType.RECORDING_ENDED, running, seconds=entry.seconds, reason=entry.reason)
 
     def _tell(self, kind: EventType, running: Running, **data: Any) -> None:

@@ -15,7 +15,7 @@ __all__ = ["METADATA", "Entry", "Format", "PartySpan", "Span", "Speech", "State"
 # Its file, in the folder of the recording.
 METADATA = "recording.json"
 
-State = Literal["recording", "paused", "converting", "ready"]
+State = Literal["recording", "paused", "converting", "ready", "lost"]
 Format = Literal["wav", "flac", "opus"]
 
 
@@ -53,6 +53,8 @@ class Entry(Struct, frozen=True, kw_only=True):
         Of letters, digits and dashes: the name of its folder.
     conference
         Telephony session id.
+    state
+        "lost": nothing of it can be heard, and `reason` says why.
     started, ended
         UTC.
     seconds

@@ -8,7 +8,6 @@ recording is ready, those go that are too old or too much.
 import asyncio
 import contextlib
 import secrets
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,13 +19,13 @@ import structlog
 
 from mixer.errors import RecordingError
 from softphone.config import RecordingConfig
-from softphone.errors import MediaError, NoSuchRecording, RecordingRunning, SoftphoneError
-from softphone.recordings.entry import Entry, Stored, encode
-from softphone.recordings.programs import run
+from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
+from softphone.recordings.aftercare import Aftercare
+from softphone.recordings.entry import Entry, Stored
 from softphone.recordings.retention import expired
-from softphone.recordings.running import Keeper, Running, Speaker
+from softphone.recordings.running import Keeper, Running, Speaker, close_spans
 from softphone.recordings.shelf import Shelf
-from softphone.webhooks import Target, Webhooks
+from softphone.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from softphone.media.client import Media
@@ -40,8 +39,6 @@ SAVE_S = 1.0
 RETENTION_S = 3600.0
 # At the end of the program what is finished gets this long to be converted and told.
 DRAIN_S = 5.0
-# A day of speech takes minutes; more means that the converter hangs.
-CONVERT_TIMEOUT_S = 3600.0
 DAY_S = 86_400.0
 MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
 
@@ -81,8 +78,8 @@ class Library:
 
     Attributes
     ----------
-    on_ready, on_deleted
-        Called in the event loop with each recording that is ready, and each that was deleted.
+    on_ready, on_lost, on_deleted
+        Called in the event loop with each recording that is ready, each that has no sound, and each that was deleted.
     """
 
     def __init__(
@@ -95,14 +92,15 @@ class Library:
     ) -> None:
         self.settings = settings
         self.on_ready: Callable[[Entry], None] = _ignore
+        self.on_lost: Callable[[Entry], None] = _ignore
         self.on_deleted: Callable[[Entry], None] = _ignore
-        self._shelf, self._webhooks, self._now = Shelf(root.absolute()), webhooks, now
+        self._shelf, self._now = Shelf(root.absolute()), now
+        self._aftercare = Aftercare(self._shelf, settings, webhooks)
         self._entries: dict[str, Entry] = {}
         self._running: dict[str, Running] = {}
         self._changed: set[str] = set()
         self._finished: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: set[asyncio.Future[None]] = set()
-        self._target = Target(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
         self._saving = asyncio.Lock()
         self._keeper = Keeper(self._start_task, self._changed.add, self._finish)
 
@@ -111,7 +109,7 @@ class Library:
         for entry in await asyncio.to_thread(self._shelf.load):
             self._entries[entry.id] = entry
         for entry in list(self._entries.values()):
-            if entry.running:
+            if entry.running or await asyncio.to_thread(self._found_again, entry):
                 log.info("recording_repaired", recording=entry.id)
                 await self._complete(entry, "restart")
             elif entry.state == "converting":
@@ -211,6 +209,10 @@ class Library:
             raise NoSuchRecording(f"{id}/{name}")
         return StoredFile(path, MEDIA_TYPES[path.suffix], f"{entry.id}-{name}")
 
+    def paths(self, entry: Entry) -> tuple[Path, ...]:
+        """Say where the sound of a recording is, the mix first, then the tracks."""
+        return tuple(self._shelf.folder(entry.id) / name for name in entry.files)
+
     async def delete(self, id: str) -> None:
         """Delete a finished recording with all its files.
 
@@ -233,6 +235,10 @@ class Library:
             raise NoSuchRecording(id)
         return self._running[id].entry if id in self._running else entry
 
+    def _found_again(self, entry: Entry) -> bool:
+        """Whether a lost recording has its sound after all: a disk that refused, and does so no more."""
+        return entry.state == "lost" and self._shelf.has_mix(entry)
+
     def _start_task(self, work: Awaitable[None]) -> None:
         """Run something beside everything else."""
         task = asyncio.ensure_future(work)
@@ -243,7 +249,7 @@ class Library:
         self._tasks.discard(task)
         if task.cancelled() or (error := task.exception()) is None:
             return
-        if isinstance(error, SoftphoneError):
+        if isinstance(error, MediaError):  # a track for somebody who has left, or of a recording that has ended
             log.debug("recording_task_was_late", error=str(error))
         else:
             log.error("recording_task_failed", exc_info=error)
@@ -259,11 +265,21 @@ class Library:
         try:
             entry = await asyncio.to_thread(self._shelf.complete, entry, reason)
         except (RecordingError, OSError) as error:
-            log.error("recording_lost", recording=entry.id, error=str(error))
-            entry = msgspec.structs.replace(entry, state="converting", reason=str(error), ended=self._now(), tracks={})
+            return await self._lose(entry, str(error))
         self._entries[entry.id] = entry
         await self._keep(entry)
         self._finished.put_nowait(entry.id)
+        return entry
+
+    async def _lose(self, entry: Entry, reason: str) -> Entry:
+        """Note that there is nothing to be heard of a recording."""
+        log.error("recording_lost", recording=entry.id, error=reason)
+        ended = entry.ended or self._now()
+        entry = close_spans(entry, (ended - entry.started).total_seconds())
+        entry = msgspec.structs.replace(entry, state="lost", reason=reason, ended=ended, seconds=0.0, tracks={})
+        self._entries[entry.id] = entry
+        await self._keep(entry)
+        self.on_lost(entry)
         return entry
 
     async def _keep(self, entry: Entry) -> None:
@@ -298,58 +314,26 @@ class Library:
             try:
                 if id in self._entries:
                     await self._make_ready(self._entries[id])
-            except OSError as error:
-                log.error("recording_not_ready", recording=id, error=str(error))
+            except Exception as error:
+                # Whatever it is, also a mistake of ours: the recordings behind it have no part in it.
+                log.error("recording_not_ready", recording=id, error=str(error), exc_info=error)
             finally:
                 self._finished.task_done()
 
     async def _make_ready(self, entry: Entry) -> None:
-        entry = await self._convert(entry)
+        entry = await self._aftercare.convert(entry)
         if entry.id not in self._entries:
+            return
+        if not await asyncio.to_thread(self._shelf.has_mix, entry):
+            await self._lose(entry, "the sound is gone")
             return
         entry = msgspec.structs.replace(entry, state="ready", size=await asyncio.to_thread(self._shelf.size, entry))
         await self._keep(entry)
         self._entries[entry.id] = _short(entry)
         await asyncio.to_thread(self._shelf.tidy, entry)
         self.on_ready(entry)
-        await self._tell(entry)
+        await self._aftercare.tell(entry)
         await self._drop_expired()
-
-    async def _convert(self, entry: Entry) -> Entry:
-        """Convert all files of a recording; when one cannot be, they all stay as they are."""
-        wanted = self.settings.format
-        if wanted == entry.format:
-            return entry
-        folder = self._shelf.folder(entry.id)
-        names = {name: str(Path(name).with_suffix(f".{wanted}")) for name in entry.files}
-        for source, target in names.items():
-            command = [sys.executable, "-m", "softphone.recordings.convert", str(folder / source), str(folder / target)]
-            problem = await run(command, timeout_s=CONVERT_TIMEOUT_S)
-            if problem is not None:
-                log.error("recording_not_converted", recording=entry.id, file=source, error=problem)
-                return entry
-        tracks = {party: names[name] for party, name in entry.tracks.items()}
-        return msgspec.structs.replace(entry, format=wanted, mix=names[entry.mix], tracks=tracks)
-
-    async def _tell(self, entry: Entry) -> None:
-        """Tell the command and the webhook that a recording is ready."""
-        settings = self.settings
-        if self._target is not None and self._webhooks is not None:
-            body = b'{"event":"recording.ready","recording":%b}' % msgspec.json.encode(entry)
-            self._webhooks.send(self._target, "recording.ready", body, delivery=entry.id)
-        if settings.hook:
-            folder = self._shelf.folder(entry.id)
-            environment = {
-                "SOFTPHONE_RECORDING": entry.id,
-                "SOFTPHONE_CONFERENCE": entry.conference,
-                "SOFTPHONE_FOLDER": str(folder.absolute()),
-                "SOFTPHONE_FILE": str((folder / entry.mix).absolute()),
-            }
-            problem = await run(
-                settings.hook, given=encode(entry), environment=environment, timeout_s=settings.hook_timeout_s
-            )
-            if problem is not None:
-                log.warning("recording_hook_failed", recording=entry.id, error=problem)
 
     async def _retain(self) -> None:
         """Look every hour for recordings that have become too old."""
@@ -361,7 +345,7 @@ class Library:
         stored = [
             Stored(entry.id, (entry.ended or entry.started).timestamp(), entry.size)
             for entry in self._entries.values()
-            if entry.state == "ready"
+            if entry.state in ("ready", "lost")
         ]
         gone = expired(
             stored,
@@ -370,7 +354,8 @@ class Library:
             max_bytes=self.settings.max_total_mb * 1_000_000,
         )
         for id in gone:
-            await self.delete(id)
+            with contextlib.suppress(NoSuchRecording):  # somebody else was faster
+                await self.delete(id)
 
 
 def _short(entry: Entry) -> Entry:

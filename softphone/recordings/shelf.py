@@ -99,6 +99,10 @@ class Shelf:
             ended=entry.started + timedelta(seconds=seconds),
         )
 
+    def has_mix(self, entry: Entry) -> bool:
+        """Tell whether the mix of a recording is there."""
+        return (self.folder(entry.id) / entry.mix).is_file()
+
     def tidy(self, entry: Entry) -> None:
         """Delete what conversion has left over."""
         for path in self.folder(entry.id).iterdir():

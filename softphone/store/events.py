@@ -95,6 +95,13 @@ class RecordingEnded(_Event, frozen=True):
     tracks: tuple[str, ...]
 
 
+class RecordingLost(_Event, frozen=True):
+    """There is nothing to be heard of it."""
+
+    recording_id: str
+    reason: str
+
+
 class RecordingDeleted(_Event, frozen=True):
     """The files are gone."""
 
@@ -140,6 +147,7 @@ Event = (
     | RecordingPaused
     | RecordingResumed
     | RecordingEnded
+    | RecordingLost
     | RecordingDeleted
     | CallStarted
     | CallAnswered

@@ -236,6 +236,10 @@ class History:
             )
         )
 
+    def recording_lost(self, recording_id: str, reason: str) -> None:
+        """Note that nothing can be heard of it, and why."""
+        self._note(events.RecordingLost(at=self._now(), recording_id=recording_id, reason=_clean(reason)))
+
     def recording_deleted(self, recording_id: str) -> None:
         """Note that the files are gone."""
         self._note(events.RecordingDeleted(at=self._now(), recording_id=recording_id))

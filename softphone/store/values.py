@@ -37,7 +37,7 @@ ExtensionKind = Literal["user", "conference"]
 ConferenceKind = Literal["token", "extension", "bridge"]
 CodeRole = Literal["host", "participant"]
 CallDirection = Literal["inbound", "outbound"]
-RecordingState = Literal["recording", "paused", "ready", "interrupted", "deleted"]
+RecordingState = Literal["recording", "paused", "ready", "interrupted", "lost", "deleted"]
 InvitationState = Literal["made", "sent", "failed"]
 
 

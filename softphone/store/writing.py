@@ -116,6 +116,15 @@ STATEMENTS: Mapping[type[Event], Sequence[Executable]] = {
             ended=sa.func.coalesce(RECORDINGS.c.ended, _not_before(RECORDINGS, "started")),
         ),
     ],
+    events.RecordingLost: [
+        update(RECORDINGS)
+        .where(RECORDINGS.c.id == RECORDING)
+        .values(
+            state="lost",
+            reason=REASON,
+            ended=sa.func.coalesce(RECORDINGS.c.ended, _not_before(RECORDINGS, "started")),
+        ),
+    ],
     events.RecordingDeleted: [_recording("deleted")],
     events.CallStarted: [
         insert(CALLS).values(

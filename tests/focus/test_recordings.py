@@ -14,7 +14,7 @@ from tests.support.tones import read_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-KINDS = [f"recording.{kind}" for kind in ("started", "paused", "resumed", "ended", "ready")]
+KINDS = [f"recording.{kind}" for kind in ("started", "paused", "resumed", "ended", "ready", "lost")]
 
 
 def told(server: Server) -> list[str]:
@@ -45,7 +45,7 @@ async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
         done = await control.stop_recording(session.id)
         assert (done.id, done.active) == (begun.id, False)
         await until(lambda: EventType.RECORDING_READY.value in told(server))
-        assert told(server) == KINDS
+        assert told(server) == KINDS[:-1]
         entry = await server.recordings.get(done.id)
         assert [party.number for party in entry.parties] == ["101", "guest"]
         assert {speech.party for speech in entry.speech} == set(session.parties)
@@ -60,6 +60,24 @@ async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
         assert await server.history.flush(5.0)
         (kept,) = (await server.store.recordings()).items
         assert (kept.id, kept.conference_id, kept.state) == (done.id, session.id, "ready")
+        assert kept.tracks == tuple(str(Path(done.path).parent / name) for name in entry.tracks.values())
+
+
+async def test_a_lost_recording_is_told_and_the_next_one_is_ready(tmp_path: Path) -> None:
+    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        session, control = await conference(server), server.control
+        await table.call("101", session.token)
+        lost = await control.start_recording(session.id)
+        Path(lost.path).unlink()
+        assert (await control.stop_recording(session.id)).id == lost.id
+        done = await control.start_recording(session.id)
+        await table.expect([set()])
+        await control.stop_recording(session.id)
+        await until(lambda: EventType.RECORDING_READY.value in told(server))
+        assert told(server) == [KINDS[0], KINDS[5], KINDS[3], KINDS[0], KINDS[3], KINDS[4]]
+        assert await server.history.flush(5.0)
+        states = {each.id: each.state for each in (await server.store.recordings()).items}
+        assert states == {lost.id: "lost", done.id: "ready"}
 
 
 async def test_somebody_who_records_by_a_key_hears_of_it_as_all_do(tmp_path: Path) -> None:
@@ -73,4 +91,4 @@ async def test_somebody_who_records_by_a_key_hears_of_it_as_all_do(tmp_path: Pat
         await until(lambda: recorder.running)
         await host.call.send_keys("*#9")
         await until(lambda: not recorder.running)
-        assert [event for event in told(server) if event != KINDS[-1]] == [KINDS[0], KINDS[3]]
+        assert [event for event in told(server) if event != KINDS[4]] == [KINDS[0], KINDS[3]]

@@ -285,6 +285,15 @@ async def test_a_restart_closes_what_was_open_at_the_last_sign_of_life(store: St
         assert (recording.state, recording.seconds, recording.ended) == ("ready", 54.5, first.left)
 
 
+async def test_a_recording_of_which_nothing_is_left(store: Store, history: History) -> None:
+    history.recording_started("r", "s-1", "/r.wav")
+    history.recording_lost("r", "the sound is gone")
+    assert await history.flush(PATIENCE_S)
+    recording = await store.recording("r")
+    assert (recording.state, recording.reason, recording.seconds) == ("lost", "the sound is gone", None)
+    assert recording.ended is not None
+
+
 async def test_nothing_ends_before_it_begins(store: Store, database: Databases) -> None:
     moments = iter([at(100), at(100), at(50), at(50)])
     async with History(store.database, database.data, lambda: next(moments)) as history:
