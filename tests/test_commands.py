@@ -108,6 +108,13 @@ async def test_call_without_a_terminal_ends_with_the_file(tmp_path: Path) -> Non
     assert "connected to sip:phone@127.0.0.1" in result.err
 
 
+async def test_a_file_is_sent_to_its_last_sample(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "second.wav", sine(440, 1.0))
+    async with Phone() as phone:
+        result = await softphone("call", phone.contact, "--play", path, "--json")
+    assert json.loads(result.out)["stats"]["packets_sent"] == 50
+
+
 async def test_call_ends_when_the_other_side_hangs_up() -> None:
     async with Phone() as phone, started("call", phone.contact, "--json") as process:
         call = await phone.answered.get()

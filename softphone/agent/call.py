@@ -178,6 +178,16 @@ class Call:
         if isinstance(sound, str | Path):
             sound = await asyncio.to_thread(audio.load, sound, self.rate)
         await self.write(sound)
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Return when everything that was written has been sent.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        """
         await self._voice.drain()
 
     def record(self, path: str | Path, rate_hz: int | None = None) -> None:

@@ -143,6 +143,7 @@ async def _speak(call: Call, play: str, controls: Controls) -> None:
     """Say what ``--play`` names; while the user has muted it goes on silently. A file ends, a tone does not."""
     async for frame in _sound(play, call.rate):
         await call.write(np.zeros_like(frame) if controls.muted else frame)
+    await call.drain()
 
 
 async def _sound(play: str, rate_hz: int) -> AsyncIterator[NDArray[np.int16]]:
