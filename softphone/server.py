@@ -97,7 +97,7 @@ class Server:
         store = await starting.enter_async_context(self.store)
         self.accounts = Accounts(store.directory, config.clients)
         self.history = await starting.enter_async_context(History(store.database, self._data))
-        self.webhooks = await starting.enter_async_context(Webhooks())
+        self.webhooks = await starting.enter_async_context(Webhooks(outbox=self._data / "webhooks.jsonl"))
         self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
         starting.push_async_callback(self.media.stop)
         await self.media.start()

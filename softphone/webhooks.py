@@ -7,7 +7,8 @@ A delivery is one POST. Its headers::
     X-Softphone-Timestamp: 1767225600        Unix seconds of this attempt
     X-Softphone-Signature: sha256=<hex>      HMAC-SHA256, key: the secret, of "<timestamp>." and the body
 
-`verify` is the receiver's side. Whoever sends never waits: there is a queue of bounded length for each receiver.
+`verify` is the receiver's side. Whoever sends never waits: there is a queue of bounded length for each receiver. What
+was not taken before the program ends goes on with the next start (`softphone.outbox`): a receiver may see one twice.
 """
 
 import asyncio
@@ -20,12 +21,14 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 import structlog
 
 from softphone.errors import ConfigError
+from softphone.outbox import Outbox, Parcel
 
 __all__ = ["RETRIES_S", "Target", "Webhooks", "signature", "verify"]
 
@@ -67,13 +70,6 @@ class Target:
     def __repr__(self) -> str:
         """Name it, without the secret."""
         return f"Target({self.url!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    event: str
-    body: bytes
-    id: str
 
 
 def split_url(url: str) -> SplitResult:
@@ -134,33 +130,47 @@ class Webhooks:
         Deliveries that may wait for one receiver.
     clock
         Unix seconds.
+    outbox
+        File of what was not taken yet; None: with the end of the program it is forgotten.
+
+    Raises
+    ------
+    OSError
+        On entering: the outbox cannot be used.
     """
 
     def __init__(
         self,
         *,
+        outbox: Path | None = None,
         retries_s: Sequence[float] = RETRIES_S,
         timeout_s: float = TIMEOUT_S,
         queue_max: int = QUEUE_MAX,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._retries_s, self._timeout_s, self._queue_max, self._clock = tuple(retries_s), timeout_s, queue_max, clock
-        self._queues: dict[Target, deque[_Delivery]] = {}
+        self._queues: dict[Target, deque[Parcel]] = {}
         self._senders: dict[Target, asyncio.Task[None]] = {}
         self._tls: ssl.SSLContext | None = None
+        self._outbox = Outbox(outbox)
 
     async def __aenter__(self) -> Self:
-        """Be ready to send."""
+        """Go on with what an earlier process has not got rid of."""
+        self._outbox.open()
+        for parcel in self._outbox.waiting:
+            self._queue(Target(parcel.url, parcel.secret), parcel)
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Give what is queued a last chance, then forget it."""
+        """Give what is queued a last chance; the rest is for the next start."""
         senders = list(self._senders.values())
         if senders:
             _, late = await asyncio.wait(senders, timeout=DRAIN_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*senders, return_exceptions=True)
+        for parcel in self._outbox.waiting:
+            log.info("webhook_not_taken_yet", url=parcel.url, delivery=parcel.id, event_type=parcel.event)
 
     def send(self, target: Target, event: str, body: bytes, *, delivery: str | None = None) -> str:
         """Queue a delivery; called in the event loop. It neither waits nor fails.
@@ -174,37 +184,50 @@ class Webhooks:
         body
             JSON.
         delivery
-            Its id; None: a new one.
+            Its id; None: a new one. One that waits already is not queued again.
 
         Returns
         -------
         str
             The id of the delivery.
         """
+        parcel = Parcel(delivery or uuid.uuid4().hex, target.url, target.secret, event, body.decode())
+        if not self._outbox.holds(parcel.id):
+            self._outbox.add(parcel)
+            self._queue(target, parcel)
+        return parcel.id
+
+    def _queue(self, target: Target, parcel: Parcel) -> None:
         queue = self._queues.setdefault(target, deque())
         if len(queue) >= self._queue_max:
-            log.warning("webhook_lost", url=target.url, delivery=queue.popleft().id, reason="too many wait")
-        queue.append(_Delivery(event, body, delivery or uuid.uuid4().hex))
+            lost = queue.popleft()
+            self._outbox.done(lost.id)
+            log.warning("webhook_lost", url=target.url, delivery=lost.id, reason="too many wait")
+        queue.append(parcel)
         if target not in self._senders:
             self._senders[target] = asyncio.create_task(self._work(target, queue), name="webhooks")
-        return queue[-1].id
 
     def forget(self, target: Target) -> None:
         """Drop what waits for a receiver that is no more."""
         self._queues.pop(target, None)
         if (task := self._senders.pop(target, None)) is not None:
             task.cancel()
+        for parcel in self._outbox.waiting:
+            if (parcel.url, parcel.secret) == (target.url, target.secret):
+                self._outbox.done(parcel.id)
 
-    async def _work(self, target: Target, queue: deque[_Delivery]) -> None:
+    async def _work(self, target: Target, queue: deque[Parcel]) -> None:
         """Send what is queued for one receiver, one after another."""
         try:
             while queue:
-                await self._deliver(target, queue.popleft())
+                parcel = queue.popleft()
+                await self._deliver(target, parcel)
+                self._outbox.done(parcel.id)
         finally:
             if self._senders.get(target) is asyncio.current_task():
                 del self._queues[target], self._senders[target]
 
-    async def _deliver(self, target: Target, delivery: _Delivery) -> None:
+    async def _deliver(self, target: Target, delivery: Parcel) -> None:
         """Try until it is taken, refused for good, or given up."""
         for pause_s in (*self._retries_s, None):
             problem, final = await self._attempt(target, delivery)
@@ -216,7 +239,7 @@ class Webhooks:
             log.debug("webhook_retry", url=target.url, delivery=delivery.id, reason=problem, pause_s=pause_s)
             await asyncio.sleep(pause_s)
 
-    async def _attempt(self, target: Target, delivery: _Delivery) -> tuple[str | None, bool]:
+    async def _attempt(self, target: Target, delivery: Parcel) -> tuple[str | None, bool]:
         """Post once: what went wrong (None: nothing), and whether it will go wrong again."""
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -227,7 +250,7 @@ class Webhooks:
             return None, True
         return f"status {status}", status < 500 and status not in LATER
 
-    async def _post(self, target: Target, delivery: _Delivery) -> int:
+    async def _post(self, target: Target, delivery: Parcel) -> int:
         """Send the request and give the status of the answer."""
         parts = split_url(target.url)
         tls = self._context() if parts.scheme == "https" else None
@@ -242,24 +265,24 @@ class Webhooks:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    def _request(self, parts: SplitResult, secret: str, delivery: _Delivery) -> bytes:
+    def _request(self, parts: SplitResult, secret: str, delivery: Parcel) -> bytes:
         """Give the bytes of the request (RFC 9112)."""
-        timestamp = int(self._clock())
+        timestamp, body = int(self._clock()), delivery.body.encode()
         headers = {
             "Host": parts.netloc,
             "User-Agent": "softphone",
             "Content-Type": "application/json",
-            "Content-Length": str(len(delivery.body)),
+            "Content-Length": str(len(body)),
             "Connection": "close",
             "X-Softphone-Event": delivery.event,
             "X-Softphone-Delivery": delivery.id,
             "X-Softphone-Timestamp": str(timestamp),
         }
         if secret:
-            headers["X-Softphone-Signature"] = signature(secret, timestamp, delivery.body)
+            headers["X-Softphone-Signature"] = signature(secret, timestamp, body)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        return "\r\n".join(lines).encode("ascii") + delivery.body
+        return "\r\n".join(lines).encode("ascii") + body
 
     def _context(self) -> ssl.SSLContext:
         """Give the TLS settings: certificates are checked against the system's authorities."""

@@ -63,9 +63,10 @@ async def test_the_whole_course_of_a_recording(tmp_path: Path) -> None:
         library.on_ready = ready.append
         stopped = await course(library)
         await until(lambda: bool(ready))
+        await library._finished.join()
         entry = await library.get(stopped.id)
         paths = [library.file(entry.id, name).path for name in entry.files]
-    assert entry == ready[0] == msgspec.structs.replace(stopped, state="ready", size=entry.size)
+    assert entry == ready[0] == msgspec.structs.replace(stopped, state="ready", size=entry.size, told=True)
     folder = tmp_path / "recordings" / entry.id
     assert sorted(path.name for path in folder.iterdir()) == ["anna.wav", "boris.wav", "mix.wav", METADATA]
     assert json.loads((folder / METADATA).read_text())["conference"] == "s-1"
@@ -138,6 +139,7 @@ async def test_a_killed_server_finds_its_recording_again(tmp_path: Path) -> None
     process.stdout.close()
     async with Library(tmp_path, RecordingConfig(format="flac", tracks=True)) as library:
         await until(lambda: library.entries[0].state == "ready")
+        await library._finished.join()
         (short,) = library.entries
         entry = await library.get(short.id)
         assert (entry.reason, entry.format) == ("restart", "flac")

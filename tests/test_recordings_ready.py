@@ -142,6 +142,7 @@ async def test_who_waits_for_it_is_told(tmp_path: Path) -> None:
         entry = await one_recording(library, 0.1)
         headers, body = await asyncio.wait_for(got.get(), 10)
         await library._finished.join()
+        entry = await library.get(entry.id)
     assert json.loads(body) == {"event": "recording.ready", "recording": as_json(entry)}
     assert headers["X-Softphone-Event"] == "recording.ready"
     stamp = headers["X-Softphone-Timestamp"]
@@ -154,6 +155,30 @@ async def test_who_waits_for_it_is_told(tmp_path: Path) -> None:
         "SOFTPHONE_FOLDER": str(tmp_path / "r" / entry.id),
         "SOFTPHONE_FILE": str(tmp_path / "r" / entry.id / "mix.wav"),
     }
+
+
+async def test_a_hook_that_a_stop_has_killed_runs_again_and_once_done_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("softphone.recordings.library.DRAIN_S", 0.01)
+    script = "import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(float(sys.argv[2]))"
+    runs = tmp_path / "runs"
+
+    def settings(seconds: str) -> RecordingConfig:
+        return RecordingConfig(hook=(sys.executable, "-c", script, str(runs), seconds))
+
+    async with Library(tmp_path / "recordings", settings("600")) as library:
+        entry = await one_recording(library, 0.1)
+        await until(runs.exists)
+        await until(lambda: runs.read_text() == "x")
+    ready: list[str] = []
+    async with Library(tmp_path / "recordings", settings("0")) as library:
+        library.on_ready = lambda each: ready.append(each.id)
+        await library._finished.join()
+        assert (runs.read_text(), ready) == ("xx", [entry.id])
+    async with Library(tmp_path / "recordings", settings("0")) as library:
+        await library._finished.join()
+    assert runs.read_text() == "xx"
 
 
 async def test_a_hook_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:

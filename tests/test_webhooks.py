@@ -3,12 +3,15 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from softphone.errors import ConfigError
+from softphone.outbox import Outbox
 from softphone.webhooks import Target, Webhooks, signature, verify
 
 SECRET = "quiet"
@@ -52,6 +55,19 @@ async def receiver() -> AsyncIterator[Receiver]:
     receiver.port = server.sockets[0].getsockname()[1]
     async with server:
         yield receiver
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not done():
+            await asyncio.sleep(0.005)
+
+
+def opened(path: Path) -> Outbox:
+    """What a next process finds."""
+    outbox = Outbox(path)
+    outbox.open()
+    return outbox
 
 
 def sender(**settings: object) -> Webhooks:
@@ -143,6 +159,39 @@ async def test_a_receiver_that_is_no_more_is_forgotten(receiver: Receiver) -> No
         webhooks.forget(receiver.target())
         webhooks.send(receiver.target(), "x", b"again")
     assert receiver.bodies == [b"{}", b"again"]
+
+
+async def test_what_was_not_taken_goes_on_with_the_next_start(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("softphone.webhooks.DRAIN_S", 0.05)
+    path = tmp_path / "data" / "webhooks.jsonl"
+    receiver.statuses = [204, 503, 503]
+    with capture_logs() as logs:
+        async with sender(outbox=path, retries_s=(600.0,)) as first:
+            ids = [first.send(receiver.target(), "x", body) for body in (b"1", b"2", b"3")]
+            assert first.send(receiver.target(), "x", b"3", delivery=ids[2]) == ids[2]
+            await until(lambda: len(receiver.got) == 2)
+    assert [log["delivery"] for log in logs if log["event"] == "webhook_not_taken_yet"] == ids[1:]
+    assert path.stat().st_mode & 0o777 == 0o600
+    receiver.statuses.clear()
+    async with sender(outbox=path):
+        await until(lambda: len(receiver.got) == 4)
+    assert receiver.bodies == [b"1", b"2", b"2", b"3"]
+    assert [headers["x-softphone-delivery"] for _, headers, _ in receiver.got[2:]] == ids[1:]
+    assert receiver.got[3][1]["x-softphone-signature"] == signature(SECRET, int(NOW), b"3")
+    assert opened(path).waiting == ()
+
+
+async def test_a_receiver_that_is_no_more_is_forgotten_for_good(receiver: Receiver, tmp_path: Path) -> None:
+    path = tmp_path / "webhooks.jsonl"
+    receiver.statuses = [503]
+    async with sender(outbox=path, retries_s=(600.0,)) as webhooks:
+        for body in (b"1", b"2"):
+            webhooks.send(receiver.target(), "x", body)
+        await until(lambda: len(receiver.got) == 1)
+        webhooks.forget(receiver.target())
+    assert opened(path).waiting == ()
 
 
 def test_what_a_receiver_accepts() -> None:

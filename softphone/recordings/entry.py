@@ -67,6 +67,8 @@ class Entry(Struct, frozen=True, kw_only=True):
         File names of what each party said, as long as the mix; by party id.
     size
         Bytes of all files, once it is ready.
+    told
+        Whether whoever waits for it was told that it is ready: the command has ended, the webhook is on its way.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     speech: tuple[Speech, ...] = ()
     pauses: tuple[Span, ...] = ()
     size: int = 0
+    told: bool = True
 
     @property
     def running(self) -> bool:

@@ -112,7 +112,7 @@ class Library:
             if entry.running or await asyncio.to_thread(self._found_again, entry):
                 log.info("recording_repaired", recording=entry.id)
                 await self._complete(entry, "restart")
-            elif entry.state == "converting":
+            elif entry.state == "converting" or not entry.told:
                 self._finished.put_nowait(entry.id)
             else:
                 self._entries[entry.id] = _short(entry)
@@ -155,7 +155,7 @@ class Library:
         """
         started = self._now()
         id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
-        entry = Entry(id=id, conference=conference, started=started)
+        entry = Entry(id=id, conference=conference, started=started, told=False)
         running = Running(entry, self._shelf.folder(id), media, self._keeper, tracks=self.settings.tracks)
         try:
             await asyncio.to_thread(self._shelf.make, entry)
@@ -276,7 +276,9 @@ class Library:
         log.error("recording_lost", recording=entry.id, error=reason)
         ended = entry.ended or self._now()
         entry = close_spans(entry, (ended - entry.started).total_seconds())
-        entry = msgspec.structs.replace(entry, state="lost", reason=reason, ended=ended, seconds=0.0, tracks={})
+        entry = msgspec.structs.replace(
+            entry, state="lost", reason=reason, ended=ended, seconds=0.0, tracks={}, told=True
+        )
         self._entries[entry.id] = entry
         await self._keep(entry)
         self.on_lost(entry)
@@ -321,7 +323,8 @@ class Library:
                 self._finished.task_done()
 
     async def _make_ready(self, entry: Entry) -> None:
-        entry = await self._aftercare.convert(entry)
+        if entry.state == "converting":
+            entry = await self._aftercare.convert(entry)
         if entry.id not in self._entries:
             return
         if not await asyncio.to_thread(self._shelf.has_mix, entry):
@@ -331,8 +334,12 @@ class Library:
         await self._keep(entry)
         self._entries[entry.id] = _short(entry)
         await asyncio.to_thread(self._shelf.tidy, entry)
-        self.on_ready(entry)
-        await self._aftercare.tell(entry)
+        told = msgspec.structs.replace(entry, told=True)
+        self.on_ready(told)
+        await self._aftercare.tell(told)
+        if told.id in self._entries:
+            await self._keep(told)
+            self._entries[told.id] = _short(told)
         await self._drop_expired()
 
     async def _retain(self) -> None:
