@@ -92,7 +92,11 @@ class Server:
         await self._exit.aclose()
 
     async def _start(self, starting: AsyncExitStack) -> None:
-        """Start store, media, signalling, HTTP; they stop in the opposite order, the focus before the stack."""
+        """Start store, media, signalling, HTTP.
+
+        They stop in the opposite order: first nobody new is let in and all are seen off, then recordings are finished,
+        and only when watchers have been told of all that do their streams and HTTP end.
+        """
         config = self._config
         store = await starting.enter_async_context(self.store)
         self.accounts = Accounts(store.directory, config.clients)
@@ -107,22 +111,23 @@ class Server:
         self.focus = self._make_focus(dialer)
         self.store.listeners.append(self.focus.on_change)
         self.control = Control(self.focus, self.accounts)
-        await starting.enter_async_context(self.recordings)
-        self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
-        starting.push_async_callback(self.focus.drain)
         authenticator = Authenticator(config.sip.domain, self.accounts.lookup, algorithms=config.sip.digest_algorithms)
         watchers = Watchers(self.focus, self.stack, self.accounts)
-        await starting.enter_async_context(watchers)
         self.door = Door(
             self.focus, self.accounts, dialer, authenticator, self.registrar, watchers, config.sip, config.conference
         )
-        self.stack.on_request = self.door.on_request
-        self.stack.on_invite = self.door.on_invite
+        self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self._shared()
-        app = create_app(shared)
-        self._http = HttpServer(app, config.server.host, config.http.port, head_s=config.http.request_timeout_s)
+        self._http = HttpServer(
+            create_app(shared), config.server.host, config.http.port, head_s=config.http.request_timeout_s
+        )
         starting.push_async_callback(self._http.stop)
         await starting.enter_async_context(shared.watching)
+        await starting.enter_async_context(self.recordings)
+        await starting.enter_async_context(watchers)
+        starting.push_async_callback(self.focus.drain)
+        self.stack.on_request = self.door.on_request
+        self.stack.on_invite = self.door.on_invite
         await self._http.start()
         log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
 

@@ -35,6 +35,27 @@ def test_sigterm_says_goodbye_to_all_and_takes_nobody_new(tmp_path: Path) -> Non
         assert "Traceback" not in server.err
 
 
+def test_watchers_are_told_of_the_end_and_load_balancers_that_it_comes(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server, Rest(server.http_url) as rest:
+        session = rest.conference()
+        with (
+            RawPhone(server.sip_address, session["voiceCallToken"], "last") as phone,
+            rest.http.stream("GET", "/api/v1/events") as stream,
+        ):
+            lines = stream.iter_lines()
+            assert next(lines) == ": events"
+            phone.invite(offer())
+            rest.http.post(f"/api/v1/conferences/{session['id']}/recording").raise_for_status()
+            server.process.send_signal(signal.SIGTERM)
+            goodbye = phone.receive("BYE")
+            health = rest.http.get("/healthz")
+            assert (health.status_code, health.json()) == (503, {"status": "draining"})
+            phone.answer(goodbye)
+            told = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+        assert server.process.wait(20) == 0
+    assert {"party.left", "conference.ended", "recording.ended", "recording.ready"} <= set(told)
+
+
 def test_a_party_without_media_is_told_why_it_is_hung_up(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(DEV_PATH.read_text() + "\n[media]\nrtp_timeout_s = 0.5\n")

@@ -62,7 +62,7 @@ class Watching:
         return watcher.id in _audience(session)
 
     async def follow(self, watcher: Extension, session: str | None, last_id: int | None) -> AsyncIterator[object]:
-        """Give the events that a watcher may be told of, until the server stops.
+        """Give the events that a watcher may be told of, to the last one before the server stops.
 
         Yields
         ------
@@ -71,14 +71,15 @@ class Watching:
         """
         events = self._focus.feed.subscribe(last_id)
         missed = 0
-        while not self._stopping.is_set():
+        while True:
             event = await self._next(events)
             if events.missed > missed:
                 yield events.missed - missed
                 missed = events.missed
             if event is None:
-                if not self._stopping.is_set():
-                    yield None
+                if self._stopping.is_set():
+                    return
+                yield None
             elif (session is None or event.session == session) and self.may_be_told(event.session, watcher):
                 yield event if watcher.admin else _for_parties(event)
 
