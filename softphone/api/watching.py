@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from softphone.focus.accounts import Extension
 from softphone.focus.errors import NoSuchSession
@@ -11,13 +11,20 @@ from softphone.focus.feed import FeedEvent, Subscription
 from softphone.focus.focus import Focus
 from softphone.focus.session import TelephonySession
 
-__all__ = ["KEEP_ALIVE_S", "Watching"]
+__all__ = ["KEEP_ALIVE_S", "Missed", "Watching"]
 
 # Shorter than what proxies wait for.
 KEEP_ALIVE_S = 15.0
 
 # Sessions whose audience is remembered after their end: as many events as the feed keeps can be of as many sessions.
 KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A watcher has missed events: so many; None: nobody knows how many, for the server has been restarted."""
+
+    count: int | None
 
 
 class Watching:
@@ -66,15 +73,17 @@ class Watching:
 
         Yields
         ------
-        FeedEvent, int, None
-            What happened; how many events the watcher has missed; nothing has happened for a while.
+        FeedEvent, Missed, None
+            What happened; that the watcher has missed something; nothing has happened for a while.
         """
         events = self._focus.feed.subscribe(last_id)
         missed = 0
+        if not events.resumed:
+            yield Missed(None)
         while True:
             event = await self._next(events)
             if events.missed > missed:
-                yield events.missed - missed
+                yield Missed(events.missed - missed)
                 missed = events.missed
             if event is None:
                 if self._stopping.is_set():

@@ -1,7 +1,7 @@
 """What happened on this node, as a bounded log that watchers read and resume: for event streams and webhooks.
 
 Ids rise by one. They begin at the milliseconds of the start, so an id from before a restart is below all later ones: a
-watcher that resumes with it gets what there is, and is told that it missed something.
+watcher that resumes with it gets what there is, and is told at once that nobody knows what it has missed.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class Feed:
         self._kept = kept
         self._now = now
         self._events: dict[int, FeedEvent] = {}
-        self._oldest = self._next = time.time_ns() // 1_000_000
+        self._first = self._oldest = self._next = time.time_ns() // 1_000_000
         self._news = asyncio.Event()
 
     @property
@@ -126,7 +126,12 @@ class Feed:
         last_id
             The last event that the watcher has; None begins with the next one that happens.
         """
-        return Subscription(self, self.last_id if last_id is None else min(last_id, self.last_id))
+        before = self._first - 1
+        return Subscription(
+            self,
+            self.last_id if last_id is None else min(max(last_id, before), self.last_id),
+            resumed=last_id is None or last_id >= before,
+        )
 
 
 class Subscription(AsyncIterator[FeedEvent]):
@@ -136,13 +141,16 @@ class Subscription(AsyncIterator[FeedEvent]):
     ----------
     last_id
         Of the newest event that the watcher was given.
+    resumed
+        Whether the log goes on where the watcher's last event was. It does not when that is from before a restart.
     missed
-        How many events it can no longer be given, because it came or read too late.
+        How many events since then, of this run, it can no longer be given, because it came or read too late.
     """
 
-    def __init__(self, feed: Feed, last_id: int) -> None:
+    def __init__(self, feed: Feed, last_id: int, *, resumed: bool = True) -> None:
         self._feed = feed
         self.last_id = last_id
+        self.resumed = resumed
         self.missed = 0
 
     async def __anext__(self) -> FeedEvent:

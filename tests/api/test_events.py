@@ -4,15 +4,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from softphone.api.watching import Watching
-from softphone.focus.feed import EventType
+from softphone.api.watching import Missed, Watching
+from softphone.focus.feed import EventType, Feed, FeedEvent
+from softphone.focus.focus import Focus
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone, bridge
@@ -169,17 +171,27 @@ async def test_by_websocket(shared: Server, ada: httpx.AsyncClient) -> None:
         assert json.loads(await asyncio.wait_for(socket.recv(), 10))["type"] == "conference.ended"
 
 
-async def test_who_comes_too_late_is_told_how_much_it_missed(shared: Server, ada: httpx.AsyncClient) -> None:
+async def test_who_was_there_before_a_restart_is_told_at_once_that_nobody_knows_what_it_missed(
+    shared: Server, ada: httpx.AsyncClient
+) -> None:
     async with watching(ada, headers={"Last-Event-ID": "1"}) as stream:
-        assert (await stream.next()).keys() == {"event", "data"}
+        assert await stream.next() == {"event": "missed", "data": '{"missed":null}'}
         assert "id" in await stream.next()
     url = shared.http_url.replace("http", "ws") + EVENTS
     async with connect(
         url + "?last_id=1", additional_headers={"Authorization": ada.headers["authorization"]}
     ) as socket:
-        missed = json.loads(await asyncio.wait_for(socket.recv(), 10))
-        assert missed["type"] == "missed"
-        assert missed["missed"] > 0
+        assert json.loads(await asyncio.wait_for(socket.recv(), 10)) == {"type": "missed", "missed": None}
+
+
+async def test_who_reads_too_slowly_is_told_how_much_it_missed(shared: Server) -> None:
+    feed = Feed(kept=2)
+    focus = cast(Focus, SimpleNamespace(feed=feed))
+    items = Watching(focus).follow(shared.accounts.extensions["101"], None, feed.last_id)
+    ids = [feed.publish(EventType.CONFERENCE_ENDED, "s-0", reason="test").id for _ in range(5)]
+    assert await anext(items) == Missed(3)
+    event = await anext(items)
+    assert isinstance(event, FeedEvent) and event.id == ids[3]
 
 
 async def test_a_quiet_stream_says_that_it_lives(shared: Server) -> None:

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from softphone.focus.feed import EventType, Feed, FeedEvent, Subscription
 
 
@@ -39,6 +41,21 @@ async def test_who_reads_too_late_gets_what_is_kept_and_knows_what_it_missed() -
     published = publish(feed, 10)
     assert await take(slow, 3) == published[7:]
     assert slow.missed == 7
+
+
+async def test_an_id_from_before_a_restart_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = publish(Feed(), 3)[-1].id
+    monkeypatch.setattr("time.time_ns", lambda: (before + 60_000) * 1_000_000)
+    feed = Feed(kept=3)
+    published = publish(feed, 2)
+    late = feed.subscribe(before)
+    assert await take(late, 2) == published
+    assert (late.resumed, late.missed) == (False, 0)
+    published = publish(feed, 4)
+    assert await take(late, 3) == published[1:]
+    assert late.missed == 1
+    for last_id in (None, published[0].id, published[0].id - 3, feed.last_id + 7):
+        assert feed.subscribe(last_id).resumed
 
 
 async def test_an_id_from_the_future_is_no_excuse_to_wait_for_it() -> None:

@@ -1,11 +1,13 @@
 """What happens, as it happens: server-sent events (HTML 9.2) and WebSocket (RFC 6455), resumed by the last id seen.
 
-A watcher that was away too long, or reads too slowly, is told how many events it has missed, and goes on with the
-oldest that is kept. We hold nothing for a watcher but its place: what it has not read stays in the feed.
+A watcher that was away too long, or reads too slowly, is told how many events it has missed (null: the server was
+restarted in between, and nobody knows), and goes on with the oldest that is kept. We hold nothing for a watcher but its
+place: what it has not read stays in the feed.
 """
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -19,6 +21,7 @@ from softphone.api.auth import extension_of
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import ApiError
 from softphone.api.happenings import event_view
+from softphone.api.watching import Missed
 from softphone.focus.accounts import Extension
 from softphone.focus.feed import FeedEvent
 
@@ -66,8 +69,8 @@ async def _lines(items: AsyncIterator[object]) -> AsyncIterator[str]:
         match item:
             case FeedEvent():
                 yield f"id: {item.id}\nevent: {item.type.value}\ndata: {event_view(item).model_dump_json()}\n\n"
-            case int():
-                yield f'event: missed\ndata: {{"missed":{item}}}\n\n'
+            case Missed():
+                yield f'event: missed\ndata: {{"missed":{json.dumps(item.count)}}}\n\n'
             case _:
                 yield ": nothing new\n\n"
 
@@ -111,8 +114,8 @@ def _text(item: object) -> str | None:
     match item:
         case FeedEvent():
             return event_view(item).model_dump_json()
-        case int():
-            return f'{{"type":"missed","missed":{item}}}'
+        case Missed():
+            return f'{{"type":"missed","missed":{json.dumps(item.count)}}}'
     return None
 
 
