@@ -55,7 +55,12 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert run("unmute", session).stdout == "not muted\n"
     path = Path(run("record", session).stdout.strip())
     assert path.exists()
+    recording = path.parent.name
+    assert f"yes {recording}" in run("show", session).stdout
+    rest.http.patch(f"/api/v1/conferences/{session}/recording", json={"paused": True}).raise_for_status()
+    assert f"paused {recording}" in run("show", session).stdout
     run("record", session, "--stop")
+    assert answer(run("show", session, "--json"))["recorder"] is None
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
     assert run("dial", session, "104").stdout.startswith("ringing")
     assert run("end", session).stdout == "ended\n"

@@ -65,9 +65,15 @@ def show(desk: Desk, conference: ConferenceId) -> None:
     """
     answer = desk.rest.ask("GET", at(conference))
     parties = desk.rest.ask("GET", at(conference, "parties"))["parties"]
+    recorder = desk.rest.find(at(conference, "recording"))
     if not desk.as_json:
-        desk.table(answer, [answer], LISTED)
-    desk.table(answer | {"parties": parties}, parties, ROSTER)
+        desk.table(answer, [answer | {"recording": of_recorder(recorder)}], LISTED)
+    desk.table(answer | {"parties": parties, "recorder": recorder}, parties, ROSTER)
+
+
+def of_recorder(recorder: dict[str, Any] | None) -> str:
+    """Say what a recorder does."""
+    return "no" if recorder is None else f"{'paused' if recorder['paused'] else 'yes'} {recorder['id']}"
 
 
 @app.command()

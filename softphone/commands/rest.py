@@ -8,6 +8,7 @@ import urllib.request
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from softphone.errors import SoftphoneError
@@ -19,7 +20,19 @@ TIMEOUT_S = 30.0
 
 
 class ControlFailed(SoftphoneError):
-    """The server refused, or cannot be reached."""
+    """The server refused, or cannot be reached.
+
+    Parameters
+    ----------
+    message
+        In one line.
+    status
+        Of the server's answer; 0: there was none.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,15 @@ class Rest:
         content = self.fetch(method, path, body, query=query)
         return json.loads(content) if content else None
 
+    def find(self, path: str) -> Any:
+        """Give the JSON of what may not be there: None where the server says so (404); raises ControlFailed."""
+        try:
+            return self.ask("GET", path)
+        except ControlFailed as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
     def fetch(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> bytes:
         """Send a request below ``/api/v1`` and give its answer as it is; raises ControlFailed."""
         url = f"{self._server}/api/v1{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
@@ -99,7 +121,7 @@ class Rest:
                 return content
         except urllib.error.HTTPError as error:
             with error:
-                raise ControlFailed(_reason(error)) from None
+                raise ControlFailed(_reason(error), error.code) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise ControlFailed(f"{self._server} cannot be reached: {reason}") from None

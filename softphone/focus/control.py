@@ -319,6 +319,10 @@ class Control:
 
     # Recordings.
 
+    def recording(self, session: str) -> RecordingState | None:
+        """Show the recording that is being made; None: there is none."""
+        return self._room(session).recorder.state
+
     async def start_recording(self, session: str) -> RecordingState:
         """Begin to record; raises WrongState when it cannot be. One that is paused goes on."""
         return await self._focus.record(self._room(session).session.id, on=True)

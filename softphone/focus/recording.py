@@ -33,7 +33,7 @@ class RecordingState:
     path: str
     "Absolute, of a WAV file; another format takes its place when it is converted, see the library."
     seconds: float
-    "Recorded so far; 0 while the recording runs."
+    "Since it began, pauses included."
     id: str = ""
     "In the library of recordings."
     paused: bool = False
@@ -70,6 +70,11 @@ class Recorder:
         """Whether it is paused."""
         return self._running is not None and self._running.paused
 
+    @property
+    def state(self) -> RecordingState | None:
+        """What is told about the recording that is being made; None: there is none."""
+        return None if self._running is None else _state(self._running)
+
     async def start(self) -> RecordingState:
         """Begin a recording; one that is being made goes on, also after a pause.
 
@@ -88,7 +93,7 @@ class Recorder:
             except MediaError as error:
                 log.error("recording_failed", session=self._session_id, error=str(error))
                 raise WrongState("The conference cannot be recorded") from error
-            return RecordingState(True, str(running.path), 0.0, running.id)
+            return _state(running)
 
     async def pause(self) -> RecordingState:
         """Leave silence in the recording until it is started again.
@@ -109,7 +114,7 @@ class Recorder:
                     raise WrongState("The recording is lost") from error
                 self._context.history.recording_paused(running.id)
                 self._tell(EventType.RECORDING_PAUSED, running)
-            return RecordingState(True, str(running.path), 0.0, running.id, paused=True)
+            return _state(running)
 
     async def stop(self) -> RecordingState:
         """End the recording; its WAV file is complete when this returns.
@@ -216,6 +221,10 @@ class Recorder:
 
     def _tell(self, kind: EventType, running: Running, **data: Any) -> None:
         self._context.feed.publish(kind, self._session_id, recording=running.id, path=str(running.path), **data)
+
+
+def _state(running: Running) -> RecordingState:
+    return RecordingState(True, str(running.path), round(running.seconds, 3), running.id, paused=running.paused)
 
 
 def _speaker(member: "Member", leg: int) -> Speaker:

@@ -132,7 +132,8 @@ class Library:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All recordings, the newest first, without who spoke when (see `get`)."""
-        return tuple(sorted(self._entries.values(), key=lambda entry: entry.started, reverse=True))
+        found = (_short(self._latest(entry)) for entry in self._entries.values())
+        return tuple(sorted(found, key=lambda entry: entry.started, reverse=True))
 
     async def start(self, media: "Media", room: int, *, conference: str, parties: Sequence[Speaker] = ()) -> Running:
         """Record a room.
@@ -233,7 +234,12 @@ class Library:
         entry = self._entries.get(id)
         if entry is None:
             raise NoSuchRecording(id)
-        return self._running[id].entry if id in self._running else entry
+        return self._latest(entry)
+
+    def _latest(self, entry: Entry) -> Entry:
+        """Give a recording that is being made as it is now."""
+        running = self._running.get(entry.id)
+        return entry if running is None else running.entry
 
     def _found_again(self, entry: Entry) -> bool:
         """Whether a lost recording has its sound after all: a disk that refused, and does so no more."""

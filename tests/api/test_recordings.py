@@ -39,9 +39,16 @@ async def test_a_recording_from_start_to_deletion(shared: Server, ada: httpx.Asy
     recorder = f"{V1}/conferences/{conference['id']}/recording"
     async with Phone(shared, "102") as phone, logged_in(shared, "102") as ben:
         await phone.call(conference["token"])
+        assert (await ada.get(recorder)).status_code == 404
         started = (await ada.post(recorder)).json()
         assert (started["active"], started["paused"]) == (True, False)
         assert (await ada.patch(recorder, json={"paused": True})).json()["paused"] is True
+        shown, seen = (await ada.get(recorder)).json(), (await ben.get(recorder)).json()
+        assert shown == started | {"paused": True, "seconds": shown["seconds"]}
+        assert (seen["id"], seen["path"]) == (started["id"], "")
+        (running,) = (await ada.get(f"{V1}/recordings", params={"conference": conference["id"]})).json()["recordings"]
+        assert (running["state"], [party["number"] for party in running["parties"]]) == ("paused", ["102"])
+        assert len(running["pauses"]) == 1
         assert (await ada.patch(recorder, json={"paused": False})).json()["paused"] is False
         one = f"{V1}/recordings/{started['id']}"
         assert (await ada.delete(one)).status_code == 409

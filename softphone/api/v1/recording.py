@@ -1,10 +1,15 @@
-"""The recorder of a conference: run, paused, stopped."""
+"""The recorder of a conference: run, shown, paused, stopped."""
 
+from dataclasses import replace
+
+from softphone.api.access import may_manage
 from softphone.api.answers import commands, queries
+from softphone.api.auth import CallerDep
 from softphone.api.context import ContextDep
+from softphone.api.errors import not_found
 from softphone.api.models import RecordingModel
 from softphone.api.v1.models import RecordingChange
-from softphone.api.v1.paths import ManagedDep
+from softphone.api.v1.paths import ManagedDep, SeenDep
 from softphone.focus.recording import RecordingState
 
 __all__ = ["doing", "reading"]
@@ -17,6 +22,15 @@ doing = commands(PREFIX, "recordings")
 
 def _view(state: RecordingState) -> RecordingModel:
     return RecordingModel(active=state.active, path=state.path, seconds=state.seconds, id=state.id, paused=state.paused)
+
+
+@reading.get("")
+async def read_recorder(session: SeenDep, caller: CallerDep, context: ContextDep) -> RecordingModel:
+    """Show the recording that is being made; 404 when there is none. Where its file is, is for those who decide."""
+    state = context.control.recording(session.id)
+    if state is None:
+        raise not_found("recording")
+    return _view(state if may_manage(session, caller) else replace(state, path=""))
 
 
 @doing.post("")
