@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from softphone import Agent, Call
-from softphone.commands.call import identity
+from softphone.commands.call import callee, identity
 from softphone.commands.console import level_dbfs, meter
 from tests.support.tones import amplitude_of, read_wav, sine, write_wav
 
@@ -168,6 +168,9 @@ async def test_a_refused_call_is_a_failure_in_one_line() -> None:
         (("call",), "Missing argument 'uri'"),
         (("call", "not a uri"), "sip:"),
         (("call", "sips:a@127.0.0.1"), "sip:"),
+        (("call", "202", "--user", "101"), "sip:202@127.0.0.1:5060, or --registrar"),
+        (("call", "sip:202"), "202@HOST"),
+        (("bot", ECHO, "202"), "202@HOST"),
         (("call", "sip:a@127.0.0.1", "--registrar", "nonsense"), "--registrar"),
         (("call", "sip:a@127.0.0.1", "--user", "a b"), "--user"),
         (("bot", "echo", "sip:a@127.0.0.1"), "MODULE:OBJECT"),
@@ -262,6 +265,11 @@ async def test_bot_runs_a_bot_from_a_file() -> None:
 )
 def test_who_is_calling(user: str, uri: str, registrar: str | None, expected: str) -> None:
     assert identity(user, uri, registrar) == expected
+
+
+def test_a_host_alone_can_be_called() -> None:
+    assert callee("sip:127.0.0.1:5060", None) == "sip:127.0.0.1:5060"
+    assert callee("202", "sip:127.0.0.1") == "202"
 
 
 def test_the_meter_moves_with_the_level() -> None:

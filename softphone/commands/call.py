@@ -1,6 +1,7 @@
 """``softphone call``: one call from the command line."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,9 @@ __all__ = ["call"]
 PROBE_RATE_HZ = 8000
 
 KEYS = "0123456789*#ABCD,"
+
+# A host of digits alone would be an address of four bytes (`inet_aton`), and nobody there would ever answer.
+NUMBER = re.compile(r"[0-9*#+]+")
 
 # Without this they would be taken for user name and password of a sip URI.
 OTHER_SCHEMES = ("sips:", "tel:")
@@ -85,9 +89,18 @@ def callee(uri: str, registrar: str | None) -> str:
     whole = uri if uri.startswith("sip:") or (registrar and "@" not in uri) else f"sip:{uri}"
     if uri.startswith(OTHER_SCHEMES) or not _is_sip(whole if whole.startswith("sip:") else f"sip:{whole}@registrar"):
         wrong_use(f"call a SIP URI, for example sip:201@127.0.0.1:5060, not {uri!r}")
+    if registrar is None and "@" not in uri:
+        _check_host(uri)
     if registrar is not None and not _is_sip(registrar):
         wrong_use(f"--registrar takes a SIP URI, for example sip:127.0.0.1:5060, not {registrar!r}")
     return whole
+
+
+def _check_host(uri: str) -> None:
+    """Refuse a name that says nothing of where it is."""
+    name = uri.removeprefix("sip:")
+    if name == uri or NUMBER.fullmatch(Uri.parse(uri).host):
+        wrong_use(f"say where {name} is: {name}@HOST, for example sip:{name}@127.0.0.1:5060, or --registrar")
 
 
 def _is_sip(uri: str) -> bool:
