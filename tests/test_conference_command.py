@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from softphone.commands.conference import app
 from tests.support.processes import ServerProcess
+from tests.support.raw import RawPhone, offer
 from tests.support.rest import Rest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,7 +63,7 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     run("record", session, "--stop")
     assert answer(run("show", session, "--json"))["recorder"] is None
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
-    assert run("dial", session, "104").stdout.startswith("ringing")
+    assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
     assert run("end", session).stdout == "ended\n"
     assert session not in run("list").stdout
 
@@ -145,6 +146,23 @@ def test_refusals_of_the_server_are_one_line(server: ServerProcess) -> None:
     assert "(404)" in unknown.stderr
     stranger = command("list", *login, "wrong")
     assert (stranger.returncode, stranger.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(("number", "reason"), [("104", "not registered"), ("5551234", "no trunk")])
+def test_who_cannot_be_called_is_a_failure(
+    run: Run, rest: Rest, server: ServerProcess, number: str, reason: str
+) -> None:
+    session = rest.conference()
+    with RawPhone(server.sip_address, session["voiceCallToken"], f"caller-{number}") as phone:
+        phone.invite(offer())
+        login = ("--server", server.http_url, "--user", "101", "--password", "dev-101")
+        done = command("dial", session["id"], number, *login)
+        assert (done.returncode, done.stdout) == (1, f"failed (1): {reason}\n")
+        shown = run("show", session["id"])
+        assert number in shown.stdout and reason in shown.stdout
+        assert answer(run("show", session["id"], "--json"))["dials"][0]["reason"] == reason
+        rest.end(session["id"])
+        phone.answer(phone.receive("BYE"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """``softphone conference``: conferences of a running server, from the command line."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -21,7 +22,11 @@ ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Its id:
 PartyId = Annotated[str, typer.Argument(metavar="PARTY", help="Its id: p-...")]
 SomeParty = Annotated[str | None, typer.Argument(metavar="PARTY", help="Its id; without one: all but moderators")]
 
+# Somebody who waits for an answer does not notice it.
+ASK_AGAIN_S = 0.1
+
 LISTED = ("id", "kind", "extension", "parties", "locked", "recording")
+DIALS = ("id", "number", "state", "reason", "party")
 ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking")
 
 
@@ -66,9 +71,12 @@ def show(desk: Desk, conference: ConferenceId) -> None:
     answer = desk.rest.ask("GET", at(conference))
     parties = desk.rest.ask("GET", at(conference, "parties"))["parties"]
     recorder = desk.rest.find(at(conference, "recording"))
+    dials = desk.rest.ask("GET", at(conference, "dials"))["dials"]
     if not desk.as_json:
         desk.table(answer, [answer | {"recording": of_recorder(recorder)}], LISTED)
-    desk.table(answer | {"parties": parties, "recorder": recorder}, parties, ROSTER)
+    desk.table(answer | {"parties": parties, "recorder": recorder, "dials": dials}, parties, ROSTER)
+    if dials and not desk.as_json:
+        desk.table(dials, dials, DIALS)
 
 
 def of_recorder(recorder: dict[str, Any] | None) -> str:
@@ -218,13 +226,28 @@ def dial(
     conference: ConferenceId,
     number: Annotated[str, typer.Argument(help="An extension, or a number outside")],
     confirm: Annotated[bool, typer.Option(help="Whether it is asked to press 1 first")] = True,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for what becomes of it")] = 3.0,
 ) -> None:
-    """Call somebody into a conference.
+    """Call somebody into a conference; exit status 1 when it is known in time that nobody comes.
 
     Example: softphone conference dial s-0123... 103 --server http://127.0.0.1:8080
     """
     answer = desk.rest.ask("POST", at(conference, "dials"), {"number": number, "confirm": confirm})
-    desk.tell(answer, f"{answer['state']} ({answer['id']})")
+    answer = outcome(desk, conference, answer, wait)
+    because = f": {answer['reason']}" if answer["reason"] else ""
+    desk.tell(answer, f"{answer['state']} ({answer['id']}){because}")
+    if answer["state"] in ("failed", "dropped"):
+        raise typer.Exit(1)
+
+
+def outcome(desk: Desk, conference: str, dialled: dict[str, Any], wait_s: float) -> dict[str, Any]:
+    """Say what has become of somebody who is called, when it is known or the time is over."""
+    until = time.monotonic() + wait_s
+    while dialled["state"] == "ringing" and time.monotonic() < until:
+        time.sleep(ASK_AGAIN_S)
+        dials = desk.rest.ask("GET", at(conference, "dials"))["dials"]
+        dialled = next(each for each in dials if each["id"] == dialled["id"])
+    return dialled
 
 
 @app.command()

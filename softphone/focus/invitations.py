@@ -38,7 +38,7 @@ class Invitation:
     "Party that invites; empty: somebody in control."
     state: InvitationState = InvitationState.RINGING
     reason: str = ""
-    "Why it failed: ``busy``, ``declined``, ``no answer``, ``unknown``, ``no trunk`` or ``failed``."
+    "Why it failed: ``busy``, ``declined``, ``no answer``, ``not registered``, ``unknown``, ``no trunk`` or ``failed``."
     party: str | None = None
     "Who answered."
     ringing: Ringing | None = field(default=None, repr=False)
@@ -149,6 +149,8 @@ def reason_of(error: SoftphoneError) -> str:
     match error:
         case CallRefused(reason="No Trunk"):
             return "no trunk"
+        case CallRefused(reason="Not Registered"):
+            return "not registered"
         case CallRefused():
             return REASONS.get(error.status, "failed")
         case SipTimeout() | CallEnded():

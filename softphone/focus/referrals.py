@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["follow", "refer"]
 
 # The words of an invitation that failed, as statuses again.
-STATUS = {"unknown": 404, "busy": 486, "declined": 603, "no answer": 480, "no trunk": 404, "dropped": 487}
+STATUS = {
+    "unknown": 404,
+    "busy": 486,
+    "declined": 603,
+    "no answer": 480,
+    "not registered": 480,
+    "no trunk": 404,
+    "dropped": 487,
+}
 
 
 def follow(room: "ConferenceRoom", member: Member) -> None:

@@ -66,13 +66,13 @@ class Dialer:
         Raises
         ------
         CallRefused
-            480: there is none.
+            480 "Not Registered": there is none.
         """
         now = time.monotonic()
         names = self._accounts.names(extension)
         bindings = [binding for name in names for binding in self._registrar.contacts(name, now)]
         if not bindings:
-            raise CallRefused(480, "Temporarily Unavailable")
+            raise CallRefused(480, "Not Registered")
         return [Target(str(binding.uri), binding.endpoint) for binding in bindings]
 
     def outside(self, number: str) -> list[Target]:

@@ -86,7 +86,7 @@ async def test_who_is_not_there_or_does_not_want_to(tmp_path: Path) -> None:
         await server.control.dial(session, "103")
         await (await asyncio.wait_for(ringing.get(), 10)).reject(603)
         await until(lambda: all(each.state is InvitationState.FAILED for each in invitations(server)))
-        assert [each.reason for each in invitations(server)] == ["no answer", "no trunk", "declined"]
+        assert [each.reason for each in invitations(server)] == ["not registered", "no trunk", "declined"]
         await server.control.lock(session, True)
         with pytest.raises(WrongState):
             await server.control.dial(session, "103")
