@@ -15,6 +15,7 @@ from softphone.commands.conference import app
 from tests.support.processes import ServerProcess
 from tests.support.raw import RawPhone, offer
 from tests.support.rest import Rest
+from tests.support.sounding import until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -45,7 +46,19 @@ def answer(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
+def download(run: Run, rest: Rest, session: str, recording: str, folder: Path) -> None:
+    """List a recording and fetch it, when it is ready."""
+    until(lambda: rest.http.get(f"/api/v1/recordings/{recording}").json()["state"] == "ready")
+    (listed,) = answer(run("recordings", "--conference", session, "--json"))["recordings"]
+    assert listed["id"] == recording
+    assert recording in run("recordings").stdout
+    out = folder / "heard.wav"
+    assert run("download", recording, "--out", str(out)).stdout == f"{out}\n"
+    assert list(folder.glob("*")) == [out]
+    assert out.read_bytes() == rest.http.get(f"/api/v1/recordings/{recording}/audio").content
+
+
+def test_a_conference_by_commands(run: Run, rest: Rest, tmp_path: Path) -> None:
     session, uri = run("create", "--max-members", "5").stdout.split()
     token = rest.session(session)["voiceCallToken"]
     assert uri.startswith(f"sip:{token}@")
@@ -54,13 +67,14 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert run("unlock", session).stdout == "not locked\n"
     assert answer(run("mute", session, "--json"))["muted_all"] is True
     assert run("unmute", session).stdout == "not muted\n"
-    path = Path(run("record", session).stdout.strip())
-    assert path.exists()
-    recording = path.parent.name
+    recording, folder = run("record", session).stdout.split()
+    assert Path(folder, "mix.wav").exists()
     assert f"yes {recording}" in run("show", session).stdout
-    rest.http.patch(f"/api/v1/conferences/{session}/recording", json={"paused": True}).raise_for_status()
+    assert run("record", session, "--pause").stdout.split() == [recording, folder]
     assert f"paused {recording}" in run("show", session).stdout
+    assert answer(run("record", session, "--resume", "--json"))["paused"] is False
     run("record", session, "--stop")
+    download(run, rest, session, recording, tmp_path)
     assert answer(run("show", session, "--json"))["recorder"] is None
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
@@ -128,6 +142,7 @@ def test_a_token_from_the_environment(server: ServerProcess, rest: Rest) -> None
         (["kick", "s-0", "--token", "x"], 2, "PARTY"),
         (["play", "s-0", "sound:x", "--token", "x"], 2, "sound:7"),
         (["mute"], 2, "CONFERENCE"),
+        (["record", "s-0", "--stop", "--pause", "--token", "x"], 2, "exclude each other"),
     ],
 )
 def test_what_goes_wrong_is_one_line(words: list[str], status: int, says: str) -> None:
@@ -177,6 +192,8 @@ def test_who_cannot_be_called_is_a_failure(
         "lock",
         "unlock",
         "record",
+        "recordings",
+        "download",
         "play",
         "dial",
         "end",

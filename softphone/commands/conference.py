@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import Desk, at_desk
+from softphone.commands.desk import ConferenceId, Desk, at, at_desk
+from softphone.commands.recordings import download, record, recordings
 from softphone.commands.usage import wrong_use
 
 __all__ = ["app"]
@@ -18,7 +18,9 @@ app = typer.Typer(
     "Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101",
 )
 
-ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Its id: s-...")]
+for command in (record, recordings, download):
+    app.command()(command)
+
 PartyId = Annotated[str, typer.Argument(metavar="PARTY", help="Its id: p-...")]
 SomeParty = Annotated[str | None, typer.Argument(metavar="PARTY", help="Its id; without one: all but moderators")]
 
@@ -28,11 +30,6 @@ ASK_AGAIN_S = 0.1
 LISTED = ("id", "kind", "extension", "parties", "locked", "recording")
 DIALS = ("id", "number", "state", "reason", "party")
 ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking")
-
-
-def at(conference: str, *more: str) -> str:
-    """Give the path of a conference, or of something of it."""
-    return "/".join(("/conferences", *(quote(each, safe="") for each in (conference, *more))))
 
 
 @app.command()
@@ -168,19 +165,6 @@ def unlock(desk: Desk, conference: ConferenceId) -> None:
     Example: softphone conference unlock s-0123... --server http://127.0.0.1:8080
     """
     desk.tell(desk.rest.ask("PATCH", at(conference), {"locked": False}), "not locked")
-
-
-@app.command()
-@at_desk
-def record(
-    desk: Desk, conference: ConferenceId, stop: Annotated[bool, typer.Option("--stop", help="End it")] = False
-) -> None:
-    """Record a conference, or stop recording it.
-
-    Example: softphone conference record s-0123... --stop --server http://127.0.0.1:8080
-    """
-    answer = desk.rest.ask("DELETE" if stop else "POST", at(conference, "recording"))
-    desk.tell(answer, answer["path"])
 
 
 @app.command()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import typer
 from rich.console import Console
@@ -16,7 +16,14 @@ from softphone.commands.rest import ControlFailed, Login, Rest
 from softphone.commands.usage import wrong_use
 from softphone.config import DEV_PATH, load
 
-__all__ = ["Desk", "at_desk"]
+__all__ = ["ConferenceId", "Desk", "at", "at_desk"]
+
+ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Its id: s-...")]
+
+
+def at(conference: str, *more: str) -> str:
+    """Give the path of a conference, or of something of it."""
+    return "/".join(("/conferences", *(quote(each, safe="") for each in (conference, *more))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from http.client import HTTPException, HTTPResponse
+from typing import Any, BinaryIO
 
 from softphone.errors import SoftphoneError
 
@@ -17,6 +18,7 @@ __all__ = ["ControlFailed", "Login", "Rest"]
 
 # Longer than anything the server does before it answers.
 TIMEOUT_S = 30.0
+BLOCK_BYTES = 2**16
 
 
 class ControlFailed(SoftphoneError):
@@ -95,6 +97,27 @@ class Rest:
 
     def fetch(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> bytes:
         """Send a request below ``/api/v1`` and give its answer as it is; raises ControlFailed."""
+        with self._open(self._request(method, path, body, query)) as answer:
+            content: bytes = answer.read()
+            return content
+
+    def download(self, path: str, file: BinaryIO) -> None:
+        """Copy an answer of any length into a file; raises ControlFailed, and OSError of the file."""
+        with self._open(self._request("GET", path)) as answer:
+            while block := self._read(answer):
+                file.write(block)
+            if answer.length:
+                raise ControlFailed(f"{self._server} broke off {answer.length} bytes before the end")
+
+    def _read(self, answer: HTTPResponse) -> bytes:
+        try:
+            return answer.read(BLOCK_BYTES)
+        except (OSError, HTTPException) as error:
+            raise ControlFailed(f"{self._server} broke off: {error}") from None
+
+    def _request(
+        self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
+    ) -> urllib.request.Request:
         url = f"{self._server}/api/v1{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = {"Authorization": f"Bearer {self._token}"}
         if method != "GET":
@@ -102,7 +125,7 @@ class Rest:
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        return self._send(urllib.request.Request(url, data, headers, method=method))
+        return urllib.request.Request(url, data, headers, method=method)
 
     def _log_in(self, login: Login) -> str:
         form = {"grant_type": "password", "username": login.user, "password": login.password}
@@ -112,13 +135,13 @@ class Rest:
             urllib.parse.urlencode(form).encode(),
             {"Authorization": f"Basic {basic}"},
         )
-        return str(json.loads(self._send(request))["access_token"])
+        with self._open(request) as answer:
+            return str(json.loads(answer.read())["access_token"])
 
-    def _send(self, request: urllib.request.Request) -> bytes:
+    def _open(self, request: urllib.request.Request) -> HTTPResponse:
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                content: bytes = answer.read()
-                return content
+            answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+            return answer
         except urllib.error.HTTPError as error:
             with error:
                 raise ControlFailed(_reason(error), error.code) from None
