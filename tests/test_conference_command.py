@@ -84,13 +84,14 @@ def test_a_conference_by_commands(run: Run, rest: Rest, tmp_path: Path) -> None:
 
 def test_an_invitation_by_command(run: Run, tmp_path: Path) -> None:
     session, uri = run("create").stdout.split()
-    calendar = tmp_path / "x.ics"
-    invitation = run("invite", session, "--title", "Standup", "--start", "2027-01-31T15:00+01:00").stdout
-    assert "Standup" in invitation
-    assert uri in invitation
-    run("invite", session, "--ics", str(calendar))
-    assert calendar.read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
+    assert uri in run("invite", session).stdout
     run("end", session)
+    calendar = tmp_path / "x.ics"
+    about = ("--title", "Standup", "--start", "2037-01-31T15:00+01:00", "--organizer", "Ada <ada@example.com>")
+    invitation = run("invite", "203", *about, "--ics", str(calendar)).stdout
+    assert "Standup" in invitation and "sip:203@" in invitation and "ada@example.com" not in invitation
+    assert calendar.read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
+    assert b"ORGANIZER;CN=" in calendar.read_bytes()
 
 
 def test_the_codes_of_a_user_by_command(run: Run) -> None:
@@ -142,6 +143,8 @@ def test_a_token_from_the_environment(server: ServerProcess, rest: Rest) -> None
         (["kick", "s-0", "--token", "x"], 2, "PARTY"),
         (["play", "s-0", "sound:x", "--token", "x"], 2, "sound:7"),
         (["mute"], 2, "CONFERENCE"),
+        (["invite", "203", "--start", "2027-01-31T15:00", "--token", "x"], 2, "time zone"),
+        (["invite", "203", "--start", "tomorrow", "--token", "x"], 2, "2027-01-31T15:00+01:00"),
         (["record", "s-0", "--stop", "--pause", "--token", "x"], 2, "exclude each other"),
     ],
 )

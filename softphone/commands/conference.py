@@ -1,12 +1,13 @@
 """``softphone conference``: conferences of a running server, from the command line."""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from softphone.commands.desk import ConferenceId, Desk, at, at_desk
+from softphone.commands.invite import invite
 from softphone.commands.recordings import download, record, recordings
 from softphone.commands.usage import wrong_use
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     "Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101",
 )
 
-for command in (record, recordings, download):
+for command in (record, recordings, download, invite):
     app.command()(command)
 
 PartyId = Annotated[str, typer.Argument(metavar="PARTY", help="Its id: p-...")]
@@ -247,35 +248,6 @@ def end(desk: Desk, conference: ConferenceId) -> None:
 
 @app.command()
 @at_desk
-def invite(
-    desk: Desk,
-    conference: ConferenceId,
-    to: Annotated[list[str] | None, typer.Argument(help="Mail addresses; without one the text is printed")] = None,
-    title: Annotated[str, typer.Option(help="What it is about")] = "Conference",
-    start: Annotated[str | None, typer.Option(help="When, e.g. 2027-01-31T15:00+01:00; else now")] = None,
-    minutes: Annotated[int, typer.Option(min=1, help="How long it is planned")] = 60,
-    ics: Annotated[Path | None, typer.Option(help="Write the calendar file here", dir_okay=False)] = None,
-) -> None:
-    """Invite people by mail, or print the invitation to be sent by other ways.
-
-    Example: softphone conference invite s-0123... ben@example.com --title Standup --server http://127.0.0.1:8080
-    """
-    about: dict[str, Any] = {"title": title, "minutes": minutes} | ({"start": start} if start else {})
-    if ics is not None:
-        write(ics, desk.rest.ask("POST", at(conference, "invitation"), about)["ics"])
-    if to:
-        answer = desk.rest.ask("POST", at(conference, "invitation", "mail"), about | {"to": to})
-        lines = [f"{each['to']}: {each['error'] or 'sent'}" for each in answer["deliveries"]]
-        desk.tell(answer, "\n".join(lines))
-        if any(each["error"] for each in answer["deliveries"]):
-            raise typer.Exit(1)
-    elif ics is None or desk.as_json:
-        answer = desk.rest.ask("POST", at(conference, "invitation"), about)
-        desk.tell(answer, answer["text"].rstrip("\n"))
-
-
-@app.command()
-@at_desk
 def codes(
     desk: Desk,
     extension: Annotated[str, typer.Argument(help="Whose; administrators may ask for others'")] = "~",
@@ -287,11 +259,3 @@ def codes(
     answer = desk.rest.ask("GET", f"/extensions/{quote(extension, safe='~')}/codes")
     lines = [f"{name:<11} {answer[f'{name}_code']}" for name in ("host", "participant")]
     desk.tell(answer, "\n".join((f"{'number':<11} {answer['phone_number']}", *lines)))
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file; raises typer.Exit (status 2) when that cannot be."""
-    try:
-        path.write_bytes(text.encode())
-    except OSError as error:
-        wrong_use(f"--ics names a file that can be written, and {path} cannot: {error.strerror}")

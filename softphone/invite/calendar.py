@@ -15,7 +15,8 @@ PRODUCT = "-//softphone//conference//EN"
 def method(invited: Invitation, attendee: Person | None) -> str:
     """Tell what the file asks of a calendar (RFC 5546): ``REQUEST`` an answer, or (empty) nothing.
 
-    An answer needs somebody to go to and somebody to come from.
+    An answer needs somebody to go to and somebody to come from; without a question the file names no attendee (RFC 5545
+    section 3.8.4.1).
     """
     return "REQUEST" if invited.organizer is not None and attendee is not None else ""
 
@@ -28,7 +29,7 @@ def ics(invited: Invitation, attendee: Person | None = None) -> str:
     invited
         What to.
     attendee
-        Whom it is for: whose calendar asks whether it comes, and answers the organizer.
+        Whom it is for: whose calendar asks whether it comes, and answers the organizer, if there is one.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def _people(invited: Invitation, attendee: Person | None) -> list[str]:
     lines = []
     if invited.organizer is not None:
         lines.append(f"ORGANIZER{_common_name(invited.organizer)}:mailto:{invited.organizer.address}")
-    if attendee is not None:
+    if method(invited, attendee) and attendee is not None:
         asked = ";ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
         lines.append(f"ATTENDEE{_common_name(attendee)}{asked}:mailto:{attendee.address}")
     return lines

@@ -1,6 +1,9 @@
 """Invitations to conferences, written and mailed through a real mail server."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email import message_from_string
+from email.policy import SMTP as SMTP_POLICY
 from typing import Any
 
 import httpx
@@ -52,6 +55,14 @@ async def posted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         controller.stop()
 
 
+def calendar_in(mail: str) -> str:
+    """The calendar file that is attached to a mail."""
+    (attached,) = message_from_string(mail, policy=SMTP_POLICY).iter_attachments()
+    content = attached.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content.decode().replace("\r\n ", "")
+
+
 async def opened(client: httpx.AsyncClient, **wish: Any) -> str:
     answer = await client.post(V1, json=wish)
     assert answer.status_code == 201, answer.text
@@ -69,6 +80,8 @@ async def test_by_mail(posted: tuple[Server, Inbox]) -> None:
         assert "550" in refused["error"]
         assert [to for to, _ in inbox.mails] == [["ben@example.com"]]
         assert "Subject: Invitation: Standup" in inbox.mails[0][1]
+        file = calendar_in(inbox.mails[0][1])
+        assert "METHOD:REQUEST" in file and "ORGANIZER:mailto:bridge@example.com" in file
         kept = (await server.store.invitations()).items
         assert {each.recipient: each.state for each in kept} == {
             "Ben <ben@example.com>": "sent",
@@ -116,8 +129,37 @@ async def test_a_link_for_browsers(tmp_path_factory: pytest.TempPathFactory, ada
         assert "Browser" not in (await other.post(f"{V1}/{walk_in}/invitation", json={})).json()["text"]
 
 
+async def test_a_room_that_nobody_has_opened(posted: tuple[Server, Inbox], ada: httpx.AsyncClient) -> None:
+    before = (await ada.get(V1)).json()
+    wish = {"title": "Later", "start": "2037-01-31T15:00:00+01:00"}
+    written = (await ada.post("/api/v1/extensions/203/invitation", json=wish)).json()
+    assert "sip:203@" in written["text"] and "1234" in written["text"] and "9876" not in written["text"]
+    own = (await ada.post("/api/v1/extensions/101/invitation", json=wish)).json()
+    assert "+16505550100" in own["text"] and "Code" in own["text"]
+    assert (await ada.get(V1)).json() == before
+    assert (await ada.post("/api/v1/extensions/999/invitation", json=wish)).status_code == 404
+    assert (await ada.post("/api/v1/extensions/105/invitation", json=wish)).status_code == 403
+    server, inbox = posted
+    async with logged_in(server, "102") as ben:
+        assert (await ben.post("/api/v1/extensions/203/invitation", json=wish)).status_code == 403
+        mailed = await ben.post(
+            "/api/v1/extensions/102/invitation/mail",
+            json=wish | {"to": ["cai@example.com"], "organizer": "ben@example.com"},
+        )
+        assert mailed.json()["deliveries"] == [{"to": "cai@example.com", "error": ""}]
+        assert "ORGANIZER:mailto:ben@example.com" in calendar_in(inbox.mails[-1][1])
+
+
+async def test_nobody_is_invited_to_where_nobody_will_be(ada: httpx.AsyncClient) -> None:
+    path = f"{V1}/{await opened(ada)}/invitation"
+    refused = await ada.post(path, json={"start": "2037-01-31T15:00:00+01:00"})
+    assert (refused.status_code, refused.json()["parameterName"]) == (400, "start")
+    assert "38 s" in refused.json()["message"]
+    assert (await ada.post(path, json={"start": datetime.now(UTC).isoformat()})).status_code == 200
+
+
 async def test_the_calendar_file(ada: httpx.AsyncClient) -> None:
-    path = f"{V1}/{await opened(ada)}/invitation/calendar"
+    path = f"{V1}/{await opened(ada, extension='203')}/invitation/calendar"
     answer = await ada.post(path, json={"title": "Standup", "start": "2027-01-31T15:00:00+01:00", "minutes": 15})
     assert answer.headers["content-type"].startswith("text/calendar")
     assert "DTSTART:20270131T140000Z" in answer.text

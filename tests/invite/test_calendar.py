@@ -78,7 +78,10 @@ def test_a_local_number_is_no_uri() -> None:
 def test_an_answer_is_asked_for_when_it_has_somewhere_to_go(
     invited: Invitation, attendee: Person | None, asked: str | None
 ) -> None:
-    assert icalendar.Calendar.from_ical(ics(invited, attendee)).get("METHOD") == asked
+    file = ics(invited, attendee)
+    assert icalendar.Calendar.from_ical(file).get("METHOD") == asked
+    # Nobody attends what nobody organizes (RFC 5545 section 3.8.4.1).
+    assert ("ATTENDEE" in file) == (asked is not None)
 
 
 def test_a_conference_without_a_start_is_now() -> None:

@@ -13,6 +13,7 @@ from softphone.api.v1 import (
     playbacks,
     recording,
     recordings,
+    room_invitation,
     sounds,
     webhooks,
     wrong_codes,
@@ -22,7 +23,7 @@ __all__ = ["ROUTERS"]
 
 BOTH = (
     *(conferences, parties, bans, playbacks, dials, recording, recordings),
-    *(sounds, extensions, codes, invitation, events, webhooks, wrong_codes),
+    *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes),
 )
 
 ROUTERS = (*(router for module in BOTH for router in (module.reading, module.doing)), history.reading)

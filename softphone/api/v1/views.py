@@ -5,15 +5,20 @@ from softphone.api.v1.models import ConferenceView, DialView, PartyView
 from softphone.focus.invitations import Invitation
 from softphone.focus.session import ConferenceRole, Party, TelephonySession
 
-__all__ = ["conference_view", "dial_view", "party_view", "sip_uri"]
+__all__ = ["conference_view", "dial_view", "party_view", "sip_uri", "uri_of"]
 
 
 def sip_uri(session: TelephonySession, context: Context) -> str:
     """Say what a telephone calls to join."""
-    host, port = context.focus.node
-    user = str(session.token) if session.token else session.extension
+    user = str(session.token) if session.token else session.extension or ""
     if session.kind.value == "bridge":
-        user = context.accounts.main_number or session.extension
+        user = context.accounts.main_number or user
+    return uri_of(user, context)
+
+
+def uri_of(user: str, context: Context) -> str:
+    """Write the URI of a user of this server."""
+    host, port = context.focus.node
     return f"sip:{user}@{f'[{host}]' if ':' in host else host}:{port}"
 
 
