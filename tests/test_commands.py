@@ -254,6 +254,50 @@ async def test_bot_runs_a_bot_from_a_file() -> None:
     assert amplitude_of(heard, 440) > 0.1
 
 
+BROKEN_BOTS = """
+from softphone import Bot
+class Needy(Bot):
+    def __init__(self, name):
+        self.name = name
+class Failing(Bot):
+    async def on_joined(self):
+        raise KeyError("lost")
+"""
+
+
+async def test_what_a_bot_raises_is_shown_with_its_own_lines(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN_BOTS)
+    async with Phone() as phone:
+        result = await softphone("bot", f"{path}:Failing", phone.contact)
+        assert await (await phone.answered.get()).wait_ended() == "bye"
+    assert (result.status, result.out) == (1, "")
+    assert result.err.splitlines() == [
+        f"softphone bot: {path}:Failing failed",
+        f'  File "{path}", line 8, in on_joined',
+        '    raise KeyError("lost")',
+        "KeyError: 'lost'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"), [(BROKEN_BOTS, "without arguments"), ("x = (", "SyntaxError"), ("\nx = y", "(line 2)")]
+)
+async def test_a_bot_that_cannot_be_made_is_told_in_one_line(tmp_path: Path, text: str, mend: str) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    result = await softphone("bot", f"{path}:Needy", "sip:a@127.0.0.1")
+    assert (result.status, result.out, len(result.err.splitlines())) == (2, "", 1)
+    assert mend in result.err
+
+
+async def test_the_result_of_a_bot_as_json() -> None:
+    async with Phone() as phone, started("bot", ECHO, phone.contact, "--json") as process:
+        await (await phone.answered.get()).hangup()
+        result = await ended(process)
+    assert json.loads(result.out) == {"bot": ECHO, "uri": phone.contact, "reason": "bye"}
+
+
 @pytest.mark.parametrize(
     ("user", "uri", "registrar", "expected"),
     [

@@ -3,19 +3,28 @@
 import asyncio
 import importlib
 import importlib.util
+import inspect
 import sys
+import sysconfig
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 
+import msgspec
 import typer
 
+import softphone
 from softphone.bot import Bot, run_bot
 from softphone.commands.call import callee, identity
 from softphone.commands.usage import wrong_use
 from softphone.errors import SoftphoneError
 
 __all__ = ["bot", "load_bot"]
+
+
+# Where no bot is: our own package, and Python's library.
+NOT_THE_BOTS = (str(Path(softphone.__file__).parent), sysconfig.get_path("stdlib"), "<frozen ")
 
 
 def bot(
@@ -27,8 +36,9 @@ def bot(
     ] = None,
     registrar: Annotated[str | None, typer.Option(help="Register here first")] = None,
     duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Run a bot until its call is over.
+    """Run a bot until its call is over; what it raises is shown with its own lines only, and is exit status 1.
 
     Example: softphone bot examples/echo_bot.py:EchoBot sip:conf_...@127.0.0.1:5060
     """
@@ -44,7 +54,23 @@ def bot(
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         reason = "interrupted"
-    typer.echo(reason, err=True)
+    except Exception as error:
+        typer.echo(f"softphone bot: {target} failed\n{own_lines(error)}", err=True)
+        raise typer.Exit(1) from None
+    if json:
+        typer.echo(msgspec.json.encode({"bot": target, "uri": uri, "reason": reason}).decode())
+    else:
+        typer.echo(reason, err=True)
+
+
+def own_lines(error: Exception) -> str:
+    """Write a traceback without what is ours and Python's: whoever writes a bot looks for the mistake in the bot."""
+    return "".join([*traceback.format_list(_frames(error)), *traceback.format_exception_only(error)]).rstrip()
+
+
+def _frames(error: Exception) -> list[traceback.FrameSummary]:
+    every = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in every if not frame.filename.startswith(NOT_THE_BOTS)]
 
 
 def load_bot(target: str) -> Bot:
@@ -59,10 +85,19 @@ def load_bot(target: str) -> Bot:
     if not colon or not module_name or not name:
         wrong_use(f"name the bot as MODULE:OBJECT, for example examples/echo_bot.py:EchoBot, not {target!r}")
     found = getattr(_import(module_name), name, None)
-    made = found() if isinstance(found, type) and issubclass(found, Bot) else found
-    if not isinstance(made, Bot):
+    if isinstance(found, type) and issubclass(found, Bot):
+        return _make(found, target)
+    if not isinstance(found, Bot):
         wrong_use(f"{target} is no softphone.Bot")
-    return made
+    return found
+
+
+def _make(kind: type[Bot], target: str) -> Bot:
+    try:
+        inspect.signature(kind).bind()
+    except TypeError as error:
+        wrong_use(f"{target} cannot be made without arguments ({error}): name an object that is made already")
+    return kind()
 
 
 def _import(name: str) -> ModuleType:
@@ -71,12 +106,22 @@ def _import(name: str) -> ModuleType:
         sys.path.insert(0, str(Path.cwd()))
         try:
             return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            wrong_use(f"cannot import {name}: {error}")
+        except Exception as error:
+            wrong_use(f"cannot import {name}: {_in_one_line(error)}")
     path = Path(name)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         wrong_use(f"no such file: {name}")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        wrong_use(f"cannot run {name}: {_in_one_line(error)}")
     return module
+
+
+def _in_one_line(error: Exception) -> str:
+    """Say what is wrong with a module, and in which line."""
+    frames = _frames(error)
+    where = f" (line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
