@@ -1,6 +1,8 @@
 """The command line: ties the commands together, each of which is a module of its own in `softphone.commands`."""
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -9,6 +11,7 @@ from softphone.commands.call import call
 from softphone.commands.conference import app as conference
 from softphone.commands.demo import demo
 from softphone.commands.serve import serve
+from softphone.commands.usage import PROGRAM, remember
 
 __all__ = ["app", "main"]
 
@@ -16,7 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="A SIP softphone agent with an audio conference bridge inside.",
 )
 app.command("serve")(serve)
 app.command("demo")(demo)
@@ -25,15 +27,31 @@ app.command("bot")(bot)
 app.add_typer(conference, name="conference")
 
 
+def tell_version(wanted: bool) -> None:
+    """Print the version if it is asked for, and stop."""
+    if wanted:
+        typer.echo(f"softphone {metadata.version('softphone')}")
+        raise typer.Exit
+
+
 @app.callback()
-def softphone() -> None:
-    """Run a conference bridge, join one by SIP, or find out what one can carry."""
+def softphone(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version and exit")
+    ] = False,
+) -> None:
+    """Run a conference bridge, or join one by SIP.
+
+    Example: softphone demo
+    """
+    remember(context)
 
 
 def main() -> None:
     """Run the command line; wrong use gets one line and exit status 2."""
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
         status = _complain(error)
     except (typer.Abort, KeyboardInterrupt):
@@ -44,7 +62,7 @@ def main() -> None:
 def _complain(error: typer.TyperException) -> int:
     """Say in one line what was wrong with the command line; where the help has been shown, it has said so already."""
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "softphone"
+    command = context.command_path if context else PROGRAM
     if message := error.format_message():
         typer.echo(f"{command}: {message} See {command} --help.", err=True)
     return 2

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,7 +166,7 @@ async def test_a_refused_call_is_a_failure_in_one_line() -> None:
         (("call", "sip:a@127.0.0.1", "--play", "tone:high"), "tone:440"),
         (("call", "sip:a@127.0.0.1", "--record", "/tmp"), "/tmp is a folder"),
         (("call", "sip:a@127.0.0.1", "--loud"), "--loud"),
-        (("call",), "Missing argument 'uri'"),
+        (("call",), "Missing argument 'URI'"),
         (("call", "not a uri"), "sip:"),
         (("call", "sips:a@127.0.0.1"), "sip:"),
         (("call", "202", "--user", "101"), "sip:202@127.0.0.1:5060, or --registrar"),
@@ -187,6 +188,12 @@ async def test_wrong_use_is_told_in_one_line(words: tuple[str, ...], mend: str) 
     assert result.out == ""
     assert len(result.err.splitlines()) == 1
     assert mend in result.err
+    assert result.err.startswith(f"softphone {words[0]}: ")
+
+
+async def test_the_program_names_its_version_and_an_example() -> None:
+    assert (await softphone("--version")).out == f"softphone {version('softphone')}\n"
+    assert "Example: softphone demo" in (await softphone("--help")).out
 
 
 async def test_without_a_command_the_help_is_shown() -> None:

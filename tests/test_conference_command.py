@@ -152,6 +152,7 @@ def test_what_goes_wrong_is_one_line(words: list[str], status: int, says: str) -
     done = command(*words)
     assert done.returncode == status
     assert says in done.stderr
+    assert done.stderr.startswith(f"softphone conference {words[0]}: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
@@ -164,6 +165,7 @@ def test_refusals_of_the_server_are_one_line(server: ServerProcess) -> None:
     assert "(404)" in unknown.stderr
     stranger = command("list", *login, "wrong")
     assert (stranger.returncode, stranger.stderr.count("\n")) == (1, 1)
+    assert stranger.stderr.startswith("softphone conference list: ")
 
 
 @pytest.mark.parametrize(("number", "reason"), [("104", "not registered"), ("5551234", "no trunk")])

@@ -29,7 +29,7 @@ NOT_THE_BOTS = (str(Path(softphone.__file__).parent), sysconfig.get_path("stdlib
 
 def bot(
     target: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A Bot class, by module or by path of a file")],
-    uri: Annotated[str, typer.Argument(help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
     user: Annotated[str, typer.Option(help="Who the bot is: a user name, or a whole sip: URI")] = "bot",
     password: Annotated[
         str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")

@@ -33,7 +33,7 @@ OTHER_SCHEMES = ("sips:", "tel:")
 
 
 def call(
-    uri: Annotated[str, typer.Argument(help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
     user: Annotated[str, typer.Option(help="Who you are: a user name, or a whole sip: URI")] = "softphone",
     password: Annotated[
         str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")

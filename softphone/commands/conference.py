@@ -9,7 +9,7 @@ import typer
 from softphone.commands.desk import ConferenceId, Desk, at, at_desk
 from softphone.commands.invite import invite
 from softphone.commands.recordings import download, record, recordings
-from softphone.commands.usage import wrong_use
+from softphone.commands.usage import remember, wrong_use
 
 __all__ = ["app"]
 
@@ -19,8 +19,7 @@ app = typer.Typer(
     "Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101",
 )
 
-for command in (record, recordings, download, invite):
-    app.command()(command)
+app.callback()(remember)
 
 PartyId = Annotated[str, typer.Argument(metavar="PARTY", help="Its id: p-...")]
 SomeParty = Annotated[str | None, typer.Argument(metavar="PARTY", help="Its id; without one: all but moderators")]
@@ -259,3 +258,7 @@ def codes(
     answer = desk.rest.ask("GET", f"/extensions/{quote(extension, safe='~')}/codes")
     lines = [f"{name:<11} {answer[f'{name}_code']}" for name in ("host", "participant")]
     desk.tell(answer, "\n".join((f"{'number':<11} {answer['phone_number']}", *lines)))
+
+
+for command in (record, recordings, download, invite):
+    app.command()(command)

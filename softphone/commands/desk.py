@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from softphone.commands.rest import ControlFailed, Login, Rest
-from softphone.commands.usage import wrong_use
+from softphone.commands.usage import command, wrong_use
 from softphone.config import DEV_PATH, load
 
 __all__ = ["ConferenceId", "Desk", "at", "at_desk"]
@@ -96,22 +96,22 @@ def _development_client(host: str) -> str:
     return f"{client.id}:{client.secret}"
 
 
-def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+def at_desk(work: Callable[..., None]) -> Callable[..., None]:
     """Give a command the shared options in place of its desk; failures are one line and exit status 1."""
-    own = inspect.signature(command)
+    own = inspect.signature(work)
     shared = inspect.signature(Options).parameters.values()
     parameters = [
         *list(own.parameters.values())[1:],
         *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shared),
     ]
 
-    @functools.wraps(command)
+    @functools.wraps(work)
     def run(**given: Any) -> None:
         options = Options(**{each.name: given.pop(each.name) for each in shared})
         try:
-            command(options.open(), **given)
+            work(options.open(), **given)
         except ControlFailed as error:
-            typer.echo(f"softphone conference {command.__name__}: {error}", err=True)
+            typer.echo(f"{command()}: {error}", err=True)
             raise typer.Exit(1) from None
 
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
