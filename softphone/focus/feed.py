@@ -36,7 +36,7 @@ class EventType(StrEnum):
     PARTY_CHANGED = "party.changed"
     "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role]"
     PARTY_TALKING = "party.talking"
-    "[on]"
+    "Each beginning has its end, before the party leaves. [on]"
     INVITATION_RINGING = "invitation.ringing"
     "Somebody is called out to. [invitation, number]"
     INVITATION_ANSWERED = "invitation.answered"
@@ -92,6 +92,7 @@ class Feed:
         self._events: dict[int, FeedEvent] = {}
         self._first = self._oldest = self._next = time.time_ns() // 1_000_000
         self._news = asyncio.Event()
+        self._talking: set[tuple[str, str]] = set()
 
     @property
     def last_id(self) -> int:
@@ -99,7 +100,9 @@ class Feed:
         return self._next - 1
 
     def publish(self, type: EventType, session: str, party: str | None = None, **data: Any) -> FeedEvent:
-        """Add an event; whoever is subscribed wakes up."""
+        """Add an event; whoever is subscribed wakes up. Who leaves talks no more: that is told first."""
+        if party is not None and self._ceases(type, (session, party), **data):
+            self.publish(EventType.PARTY_TALKING, session, party, on=False)
         event = FeedEvent(self._next, self._now(), type, session, party, data)
         self._events[event.id] = event
         self._next += 1
@@ -109,6 +112,14 @@ class Feed:
         self._news.set()
         self._news = asyncio.Event()
         return event
+
+    def _ceases(self, type: EventType, who: tuple[str, str], *, on: bool = False, **_data: Any) -> bool:
+        """Note who talks; whether a party that leaves does."""
+        if type is EventType.PARTY_LEFT:
+            return who in self._talking
+        if type is EventType.PARTY_TALKING:
+            (self._talking.add if on else self._talking.discard)(who)
+        return False
 
     def after(self, last_id: int) -> FeedEvent | None:
         """Give the oldest event that is kept and newer than `last_id`; None when there is none."""

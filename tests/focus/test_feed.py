@@ -70,3 +70,19 @@ async def test_watchers_do_not_take_from_each_other() -> None:
     both = [feed.subscribe(), feed.subscribe()]
     published = publish(feed, 4)
     assert [await take(each, 4) for each in both] == [published, published]
+
+
+async def test_who_leaves_while_talking_has_ceased_to() -> None:
+    feed = Feed()
+    subscription = feed.subscribe()
+    for party, on in (("p-1", True), ("p-2", True), ("p-2", False)):
+        feed.publish(EventType.PARTY_TALKING, "s-1", party, on=on)
+    for party in ("p-1", "p-2", "p-1"):
+        feed.publish(EventType.PARTY_LEFT, "s-1", party, reason="bye")
+    told = [(event.type.value, event.party, event.data) for event in (await take(subscription, 7))[3:]]
+    assert told == [
+        ("party.talking", "p-1", {"on": False}),
+        ("party.left", "p-1", {"reason": "bye"}),
+        ("party.left", "p-2", {"reason": "bye"}),
+        ("party.left", "p-1", {"reason": "bye"}),
+    ]
