@@ -135,16 +135,6 @@ def test_a_flood_in_many_sizes_costs_nobody_else_a_packet(driver: Driver, peers:
     assert found.overrun >= 160 * (2 * each - 1)
 
 
-def test_silence_counts_from_when_it_is_listened_for(driver: Driver, peers: list[Peer]) -> None:
-    info = driver.open(peers[0], timeout_s=0.0)
-    driver.tick(200)
-    driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[0].address, timeout_s=3.0)), driver.now)
-    driver.tick(140)
-    assert RtpTimeout(info.leg) not in driver.events
-    driver.tick(60)
-    assert driver.events.count(RtpTimeout(info.leg)) == 1
-
-
 def test_random_datagrams_do_no_harm(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
     info = driver.open(peers[0], room)
