@@ -4,13 +4,14 @@ Standard output belongs to results. Fields whose names say that they hold a secr
 so is most of a session id, from which the token of a ``conf_`` conference can be told: what is left finds it again.
 """
 
+import io
 import logging
 import re
 import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from softphone.config import LogConfig
 
@@ -36,6 +37,23 @@ def blot_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
+def _printable(text: str) -> str:
+    """Write what a terminal would obey, as Python does in its literals."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def show_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Let nobody whose text is logged, a Call-ID or a name, command the terminal or begin a line of its own."""
+    return {key: _printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback without values of variables, which may be secrets; its lines stay lines."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    out.write("\n".join(map(_printable, text.getvalue().split("\n"))))
+
+
 def configure(settings: LogConfig, stream: TextIO | None = None) -> None:
     """Set up logging for the process.
 
@@ -51,14 +69,14 @@ def configure(settings: LogConfig, stream: TextIO | None = None) -> None:
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=out.isatty())
+        else structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_traceback)
     )
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         blot_secrets,
     ]
-    tail: list[Processor] = [structlog.processors.format_exc_info] if settings.format == "json" else []
+    tail: list[Processor] = [structlog.processors.format_exc_info if settings.format == "json" else show_controls]
     structlog.configure(
         processors=[*shared, *tail, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

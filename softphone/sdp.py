@@ -7,7 +7,7 @@ offers writes :func:`offer` and reads what came back with :func:`accept`. The va
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from softphone.description import (
     Connection,
@@ -55,7 +55,8 @@ class Negotiated:
 
     ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
     the direction then does not include sending. ``remote_rtcp_port`` is None when the peer did not name one: the port
-    after ``remote_port``. ``ptime_ms`` is what the peer likes to receive.
+    after ``remote_port``. ``ptime_ms`` is what the peer likes to receive. ``other_payload_type`` is that of the codec
+    which the peer may send besides ``codec``, of the two that we offered; None: it may not.
     """
 
     codec: str
@@ -67,6 +68,7 @@ class Negotiated:
     rtcp_mux: bool = False
     direction: str = "sendrecv"
     ptime_ms: int = PTIME_MS
+    other_payload_type: int | None = None
 
     @property
     def sends(self) -> bool:
@@ -185,12 +187,14 @@ def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -
     index, ours = next((i, media) for i, media in enumerate(local_offer.media) if media.port)
     if index >= len(remote_answer.media):
         raise SdpError(f"answer has {len(remote_answer.media)} streams, the offer {len(local_offer.media)}")
-    codecs = [each.name for each in ours.payload_formats()]
+    codecs = [each.name for each in ours.payload_formats() if each.name in PAYLOAD_TYPES]
     theirs = remote_answer.media[index]
     agreed = _negotiated(remote_answer, theirs, codecs, local_offer.direction(ours))
     if agreed is None:
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
-    return agreed
+    spoken = {each.name for each in _spoken(theirs, codecs)} - {agreed.codec}
+    other = next((each.payload_type for each in ours.payload_formats() if each.name in spoken), None)
+    return replace(agreed, other_payload_type=other)
 
 
 def _select(description: SessionDescription, codecs: Sequence[str], direction: str) -> tuple[int, Negotiated]:

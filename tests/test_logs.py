@@ -50,3 +50,26 @@ def test_level_and_standard_library() -> None:
     assert "quiet" not in out.getvalue()
     assert "loud" in out.getvalue()
     assert "from elsewhere" in out.getvalue()
+
+
+def test_nobody_commands_the_terminal() -> None:
+    out = io.StringIO()
+    logs.configure(LogConfig(), out)
+    bad = "\x1b[2Jx\x9b\nforged"
+    structlog.get_logger().info(f"called {bad}", call_id=bad, name="Zoë")
+    logging.getLogger("other").error("got %s", bad)
+    try:
+        raise ValueError(bad)
+    except ValueError:
+        structlog.get_logger().exception("fault")
+    text = out.getvalue()
+    assert not {"\x1b", "\x9b"} & set(text)
+    assert "call_id=\\x1b[2Jx\\x9b\\nforged" in text and "name=Zoë" in text and "ValueError: \\x1b[2Jx" in text
+    assert "bad =" not in text  # values of variables may be secrets
+
+
+def test_json_holds_what_was_said() -> None:
+    out = io.StringIO()
+    logs.configure(LogConfig(format="json"), out)
+    structlog.get_logger().info("called", call_id="\x1b[2J")
+    assert "\x1b" not in out.getvalue() and json.loads(out.getvalue())["call_id"] == "\x1b[2J"

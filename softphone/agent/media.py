@@ -134,6 +134,7 @@ class CallMedia:
             codec=agreed.codec,
             payload_type=agreed.payload_type,
             event_payload_type=agreed.event_payload_type,
+            other_payload_type=agreed.other_payload_type,
             remote=Address(agreed.remote_host, agreed.remote_port),
             remote_rtcp=Address(agreed.remote_host, rtcp_port) if rtcp_port else None,
             rtcp_mux=agreed.rtcp_mux,

@@ -160,7 +160,7 @@ class Door:
             407: it says it is one of ours and has yet to prove it. 403: it could not.
         """
         claimed = self._accounts.find(invite.from_.uri.user or "")
-        if claimed is None and invite.get("Proxy-Authorization") is None:
+        if claimed is None and not self._authenticator.is_answered(invite, "Proxy-Authorization"):
             return None
         verdict = self._authenticator.verify(invite, time.monotonic(), "Proxy-Authorization")
         if verdict.wrong:

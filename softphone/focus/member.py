@@ -315,6 +315,7 @@ class Member:
             codec=agreed.codec,
             payload_type=agreed.payload_type,
             event_payload_type=agreed.event_payload_type,
+            other_payload_type=agreed.other_payload_type,
             remote=remote,
             remote_rtcp=rtcp,
             rtcp_mux=agreed.rtcp_mux,

@@ -39,6 +39,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         "PCMU" or "PCMA".
     payload_type, event_payload_type
         0 to 127, both ways; None: the peer takes no telephone events (RFC 4733).
+    other_payload_type
+        Of the other of the two codecs, which the peer may change to at any time (RFC 3264 section 7); None: it may not.
     remote
         Where the peer receives RTP; None: not known yet.
     remote_rtcp
@@ -56,6 +58,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     codec: str = "PCMU"
     payload_type: int = 0
     event_payload_type: int | None = 101
+    other_payload_type: int | None = None
     remote: Address | None = None
     remote_rtcp: Address | None = None
     rtcp_mux: bool = False

@@ -82,6 +82,7 @@ class Legs:
         self.leg = np.zeros(capacity, np.int64)
         self.codec = np.zeros(capacity, np.uint8)
         self.payload_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.other_type = np.full(capacity, NO_TYPE, np.uint8)
         self.event_type = np.full(capacity, NO_TYPE, np.uint8)
         self.sending = np.zeros(capacity, np.bool_)
         self.receiving = np.zeros(capacity, np.bool_)
@@ -118,6 +119,7 @@ class Legs:
         spec = record.spec
         self.codec[row] = CODECS.index(spec.codec)
         self.payload_type[row] = spec.payload_type
+        self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
         self.port[row] = record.ports.rtp.index
         if np.isinf(self.timeout_s[row]):  # nobody listened for silence till now, so it begins now
@@ -140,5 +142,5 @@ class Legs:
         self.leg[row] = 0
         self.sending[row] = self.receiving[row] = False
         self.due_s[row] = self.timeout_s[row] = np.inf
-        self.payload_type[row] = self.event_type[row] = NO_TYPE
+        self.payload_type[row] = self.other_type[row] = self.event_type[row] = NO_TYPE
         return self.records.pop(row)

@@ -324,7 +324,8 @@ def check(spec: LegSpec) -> None:
         raise MediaError(f"codec must be one of {', '.join(CODECS)}, not {spec.codec!r}")
     if spec.direction not in ("sendrecv", "sendonly", "recvonly", "inactive"):
         raise MediaError(f"no such direction: {spec.direction!r}")
-    if not all(kind is None or 0 <= kind <= 127 for kind in (spec.payload_type, spec.event_payload_type)):
+    kinds = (spec.payload_type, spec.other_payload_type, spec.event_payload_type)
+    if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
         raise MediaError("a payload type is 0 to 127")
     for address in (spec.remote, spec.rtcp):
         try:

@@ -125,7 +125,8 @@ class Receiver:
         local = self._slots.local[candidates]
         for port, row in list(self.latching.items()):
             mine = candidates[local == port]
-            mine = mine[headers.payload_type[mine] == self._legs.payload_type[row]]
+            kind = headers.payload_type[mine]
+            mine = mine[(kind == self._legs.payload_type[row]) | (kind == self._legs.other_type[row])]
             if not mine.size:
                 continue
             raw = self._slots.address[mine[0]].tobytes()
@@ -161,7 +162,8 @@ class Receiver:
         """Hand audio to the bridge and events to the key receivers; of all else only the sequence numbers count."""
         legs, kind = self._legs, headers.payload_type
         taken = known & legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
-        audio = taken & (kind == legs.payload_type[rows]) & (headers.size > 0) & (headers.size <= LARGEST_PAYLOAD)
+        spoken = (kind == legs.payload_type[rows]) | (kind == legs.other_type[rows])
+        audio = taken & spoken & (headers.size > 0) & (headers.size <= LARGEST_PAYLOAD)
         event = taken & ~audio & (kind == legs.event_type[rows]) & (headers.size >= rtp.EVENT.itemsize)
         at = np.flatnonzero(known)
         legs.heard_s[rows[at]] = now
@@ -189,7 +191,8 @@ class Receiver:
             which = shape == value
             same, offset, size = at[which], value >> 16, value & 0xFFFF
             codes = self._slots.data[same, offset : offset + size]
-            self._hand_over(same, rows[same], headers, self._decode(codes, rows[same]), arrival, now)
+            pcm = self._decode(codes, rows[same], headers.payload_type[same])
+            self._hand_over(same, rows[same], headers, pcm, arrival, now)
             left &= ~which
         self._bridge.drop(rows[at[left]])
 
@@ -215,9 +218,9 @@ class Receiver:
             rows, headers.seq[at], headers.timestamp[at], headers.ssrc[at], headers.marker[at], pcm, arrival[at], now
         )
 
-    def _decode(self, codes: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int16]:
-        """Decode packets by the codec of their rows."""
-        codec = self._legs.codec[rows]
+    def _decode(self, codes: NDArray[np.uint8], rows: NDArray[np.int64], kind: NDArray[np.uint8]) -> NDArray[np.int16]:
+        """Decode packets by the codec of their rows, or the other one where the payload type says so."""
+        codec = self._legs.codec[rows] ^ (kind == self._legs.other_type[rows])
         first = int(codec[0])
         pcm: NDArray[np.int16] = g711.decode(codes, DECODE[first])
         others = np.flatnonzero(codec != first)

@@ -183,11 +183,30 @@ NONCE_LIFETIME_S = 300.0
 REGISTER_LIFETIME_S = 7200.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """How a nonce was used last."""
+
+    count: int = 0
+    call_id: str = ""
+    cseq: int = 0
+
+
+def _count(params: dict[str, str]) -> int:
+    """Read the nonce count; 0, which never rises, where it is none."""
+    try:
+        return int(params.get("nc", ""), 16) if "qop" in params else 1
+    except ValueError:
+        return 0
+
+
 class Authenticator:
     """The server's side: makes challenges, and checks who answered them.
 
     Nonces are signed times: none is stored before it has been answered. With qop the count must rise; without, a nonce
-    is good for one request. REGISTER is let off both for as long as `register_lifetime_s`, because clients repeat it.
+    is good for one request. REGISTER is let off for as long as `register_lifetime_s`, because clients go on with the
+    nonce, and even the count, that their registration began with: theirs may come again under the Call-ID of its first
+    use and with a higher CSeq number.
 
     Parameters
     ----------
@@ -221,7 +240,7 @@ class Authenticator:
         self._lifetime_s = lifetime_s
         self._register_lifetime_s = register_lifetime_s
         self._key = secrets.token_bytes(32)
-        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._uses: OrderedDict[str, _Use] = OrderedDict()
 
     def challenge(self, now: float, *, stale: bool = False) -> list[str]:
         """Make the values for WWW-Authenticate or Proxy-Authenticate, one for each algorithm."""
@@ -230,23 +249,31 @@ class Authenticator:
 
     def verify(self, request: Request, now: float, header: str = "Authorization") -> Verdict:
         """Check a request's answer in `header` (Authorization or Proxy-Authorization); never raises."""
+        params = self._answer(request, header)
+        return NOBODY if params is None else self._judge(request, params, now)
+
+    def is_answered(self, request: Request, header: str = "Authorization") -> bool:
+        """Whether a request has an answer for our realm, right or wrong; those for other realms are not ours."""
+        return self._answer(request, header) is not None
+
+    def _answer(self, request: Request, header: str) -> dict[str, str] | None:
         for text in request.get_all(header):
             for scheme, params in parse_auth(text):
                 if scheme == "digest" and params.get("realm") == self.realm:
-                    return self._judge(request, params, now)
-        return NOBODY
+                    return params
+        return None
 
     def _judge(self, request: Request, params: dict[str, str], now: float) -> Verdict:
         nonce, uri = params.get("nonce", ""), params.get("uri", "")
         born = self._born(nonce)
-        if born is None or not _names(uri, request, self.realm):
+        if born is None or not _names(uri, request, self.realm) or params.get("qop") not in (None, "auth"):
             return NOBODY
         if not self._proves(request, params):
             return Verdict(wrong=True)
         register = request.method == "REGISTER"
         if now - born > (self._register_lifetime_s if register else self._lifetime_s):
             return Verdict(stale=True)
-        if not register and not self._count(nonce, params):
+        if not self._is_fresh(nonce, params, request):
             return Verdict(stale=True)
         return Verdict(params.get("username"))
 
@@ -254,7 +281,7 @@ class Authenticator:
         """Whether the response is the one that only who knows the secret can make."""
         algorithm = params.get("algorithm", "MD5").upper()
         qop = params.get("qop")
-        if algorithm not in self._taken or qop not in (None, "auth"):
+        if algorithm not in self._taken:
             return False
         count = (params.get("nc", ""), params.get("cnonce", ""), qop) if qop else None
         username = params.get("username")
@@ -265,18 +292,17 @@ class Authenticator:
         given = params.get("response", "").lower()
         return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape")) and known is not None
 
-    def _count(self, nonce: str, params: dict[str, str]) -> bool:
-        """Whether the nonce count rose (RFC 7616 section 3.4); without qop a nonce counts once."""
-        try:
-            number = int(params.get("nc", ""), 16) if "qop" in params else 1
-        except ValueError:
+    def _is_fresh(self, nonce: str, params: dict[str, str], request: Request) -> bool:
+        """Whether the nonce count rose (RFC 7616 section 3.4), without qop a nonce counting once; or so of a REGISTER."""
+        last = self._uses.get(nonce, _Use())
+        count = _count(params)
+        goes_on = request.method == "REGISTER" and last.call_id == request.call_id
+        if count <= last.count and not (goes_on and request.cseq.number > last.cseq):
             return False
-        if number <= self._counts.get(nonce, 0):
-            return False
-        self._counts[nonce] = number
-        self._counts.move_to_end(nonce)
-        if len(self._counts) > MAX_COUNTED:
-            self._counts.popitem(last=False)
+        self._uses[nonce] = _Use(max(count, last.count), request.call_id, request.cseq.number)
+        self._uses.move_to_end(nonce)
+        if len(self._uses) > MAX_COUNTED:
+            self._uses.popitem(last=False)
         return True
 
     def _nonce(self, now: float) -> str:

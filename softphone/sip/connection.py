@@ -23,10 +23,12 @@ class Limits:
     """Bytes of a message over TCP."""
     connections: int = 2000
     """Open TCP connections; the next one is closed at once."""
+    per_address: int = 1000
+    """The same from one address: half of them, for there are proxies, but nobody locks all others out."""
     idle_s: float = 900.0
     """Silence after which a connection is closed; clients that want to keep theirs ping every two minutes."""
     partial_s: float = 32.0
-    """How long a begun message may take to come whole."""
+    """How long a begun message may take to come whole, and the first one to come at all."""
     connect_s: float = 5.0
     """How long opening a connection may take."""
     waiting: int = 256
@@ -56,9 +58,10 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner, number: int) -> None:
         self.number = number
         self.peer = ("", 0)
-        self.heard_at = 0.0
+        self.heard_at = self._opened_at = 0.0
         self.begun_at: float | None = None
         self._owner = owner
+        self._used = False
         self._framer = Framer(owner.limits.message)
         self._transport: asyncio.Transport | None = None
         self._requests: deque[Send] = deque(maxlen=REMEMBERED)
@@ -67,7 +70,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who it is; close when there are too many."""
         self._transport = cast(asyncio.Transport, transport)
-        self.heard_at = self._clock()
+        self.heard_at = self._opened_at = self._clock()
         peer = transport.get_extra_info("peername")
         if peer is None or not self._owner.opened(self._named(peer)):
             self._transport.abort()
@@ -89,13 +92,16 @@ class Connection(asyncio.Protocol):
             if message == PING:
                 self._write(PONG)
             else:
+                self._used = True
                 self._owner.arrived(message, source)
+            self.begun_at = None
         self.begun_at = (self.begun_at or self.heard_at) if self._framer.partial else None
         if self._framer.broken:
             self.close()
 
     def send(self, send: Send) -> bool:
         """Write a message; False when the connection is gone."""
+        self._used = True
         if not send.data.startswith(b"SIP/"):
             self._requests.append(send)
         return self._write(send.data)
@@ -109,9 +115,10 @@ class Connection(asyncio.Protocol):
         return True
 
     def overdue(self, now: float, *, kept: bool) -> bool:
-        """Whether it has been in the middle of a message, or silent, for too long; one that is `kept` may be silent."""
+        """Whether a message is due for too long, or it has been silent; one that is `kept` may be silent."""
         limits = self._owner.limits
-        late = self.begun_at is not None and now - self.begun_at > limits.partial_s
+        due_since = self.begun_at if self._used else self._opened_at
+        late = due_since is not None and now - due_since > limits.partial_s
         return late or (not kept and now - self.heard_at > limits.idle_s)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from softphone.errors import SipNetworkError
 from softphone.sip.fields import Via
 from softphone.sip.message import Request
 from softphone.sip.uri import Uri
@@ -10,6 +11,7 @@ from softphone.sip.uri import Uri
 __all__ = ["DEFAULT_PORT", "Endpoint", "Send", "reply_endpoint", "stamp"]
 
 DEFAULT_PORT = 5060
+TRANSPORTS = ("udp", "tcp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,19 @@ class Endpoint:
 
     @classmethod
     def of_uri(cls, uri: Uri) -> Self:
-        """Where a request for a sip URI goes, before names are resolved (RFC 3263 section 4, without NAPTR and SRV)."""
-        host = uri.params.get("maddr") or uri.host
+        """Where a request for a sip URI goes, before names are resolved (RFC 3263 section 4, without NAPTR and SRV).
+
+        Raises
+        ------
+        SipNetworkError
+            It is no sip URI, or asks for a transport that we do not speak: what was to be private is not sent in clear.
+        """
         transport = (uri.params.get("transport") or "udp").lower()
-        return cls("tcp" if transport == "tcp" else "udp", host.strip("[]"), uri.port or DEFAULT_PORT)
+        if uri.scheme != "sip" or transport not in TRANSPORTS:
+            asked = f"transport={transport}" if uri.scheme == "sip" else f"{uri.scheme}:"
+            raise SipNetworkError(f"{uri}: {asked} is not spoken here, only sip: over UDP and TCP")
+        host = uri.params.get("maddr") or uri.host
+        return cls(transport, host.strip("[]"), uri.port or DEFAULT_PORT)
 
     def with_transport(self, transport: str) -> Self:
         """Give the same address by another transport."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from softphone.errors import SipError
+from softphone.errors import SipError, SipNetworkError
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import PROOFS, ask, failure
@@ -113,7 +113,11 @@ class Invitation:
             self._wire.acknowledge(*self._acks[tag])
             return
         dialog = self._known or Dialog.from_response(self._request, response)
-        self._acknowledge(dialog, tag, response)
+        try:
+            self._acknowledge(dialog, tag, response)
+        except SipNetworkError as error:
+            self._settle(error)
+            return
         if self._known is None and (self._given_up or self._outcome.done()):
             self._hang_up(dialog)
             self._settle(response)

@@ -16,6 +16,7 @@ from softphone.errors import SipError
 from softphone.sip.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
+from softphone.sip.flow import next_hop
 from softphone.sip.message import Headers, Request, Response, new_tag, response
 
 __all__ = ["Notifier", "Package", "Sender"]
@@ -161,9 +162,8 @@ class Notifier(Generic[State]):
     def _begin(self, request: Request, source: Endpoint, resource: str, contact: Address, expires: int) -> Response:
         tag = new_tag()
         dialog = Dialog.from_request(request, tag, contact)
-        target = Endpoint.of_uri(dialog.next_hop()) if dialog.route_set else source
         event = request.get("Event") or self._package.name
-        made = _Subscription[State](resource, dialog, target, event, time.monotonic() + expires)
+        made = _Subscription[State](resource, dialog, next_hop(dialog, source), event, time.monotonic() + expires)
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
         self._subscriptions[dialog.id] = made

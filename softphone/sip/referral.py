@@ -9,6 +9,7 @@ from softphone.errors import BadMessage, CallRefused, SipError
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
+from softphone.sip.flow import next_hop
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.phrases import PHRASES
 
@@ -56,7 +57,7 @@ class Reference:
     def __init__(self, sender: Sender, request: Request, source: Endpoint, contact: Address, answer: Response) -> None:
         self._sender = sender
         self._dialog = Dialog.from_request(request, answer.to.tag or "", contact)
-        self._target = Endpoint.of_uri(self._dialog.next_hop()) if self._dialog.route_set else source
+        self._target = next_hop(self._dialog, source)
 
     async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
         """Send a NOTIFY in the dialog; raises SipTimeout, SipNetworkError."""

@@ -4,9 +4,9 @@ Whether the sender may register at all has been decided before (digest); here is
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from softphone.errors import BadMessage
+from softphone.errors import BadMessage, SipNetworkError
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.flow import flow_of
@@ -149,7 +149,13 @@ class Registrar:
 
 
 def _binding(contact: Address, request: Request, source: Endpoint, expires_at: float) -> Binding:
-    where = flow_of(request, source) or Endpoint.of_uri(contact.uri)
+    """Make the binding of a Contact; one that only TLS or a WebSocket reaches needs a flow to be reached by."""
+    if contact.uri.scheme not in ("sip", "sips"):
+        raise Refusal(400, "Contact Is No SIP URI")
+    try:
+        where = flow_of(request, source) or Endpoint.of_uri(contact.uri)
+    except SipNetworkError:
+        raise Refusal(400, "Contact Transport Not Spoken Here") from None
     return Binding(contact, where, expires_at, request.call_id, request.cseq.number)
 
 
@@ -158,7 +164,7 @@ def _all_removed(request: Request, present: Iterable[Binding]) -> list[Binding]:
     if request.expires != 0:
         raise Refusal(400, "Contact * Needs Expires 0")
     for binding in present:
-        _check_order(_binding(binding.contact, request, binding.endpoint, 0.0), [binding])
+        _check_order(replace(binding, call_id=request.call_id, cseq=request.cseq.number), [binding])
     return []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import count
@@ -75,6 +76,7 @@ class Transport:
         self._server: asyncio.Server | None = None
         self._numbers = count(1)
         self._connections: dict[int, Connection] = {}
+        self._per_address: Counter[str] = Counter()
         self._by_peer: dict[tuple[str, int], Connection] = {}
         self._waiting: dict[tuple[str, int], list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -221,10 +223,13 @@ class Transport:
             _log.exception("sip.fault", source=f"{source.transport}:{source.host}:{source.port}")
 
     def opened(self, connection: Connection) -> bool:
-        """Take a connection in, unless there are too many."""
-        if len(self._connections) >= self.limits.connections:
+        """Take a connection in, unless there are too many, of all or from its address."""
+        host = connection.peer[0]
+        full = len(self._connections) >= self.limits.connections
+        if full or self._per_address[host] >= self.limits.per_address:
             self.counters.refused += 1
             return False
+        self._per_address[host] += 1
         self._connections[connection.number] = connection
         self._by_peer[connection.peer] = connection
         if self._sweeper is None:
@@ -233,11 +238,17 @@ class Transport:
 
     def closed(self, connection: Connection, unanswered: list[Send]) -> None:
         """Forget a connection; the requests that went by it may have been lost."""
-        self._connections.pop(connection.number, None)
+        if self._connections.pop(connection.number, None) is not None:
+            self._uncount(connection.peer[0])
         if self._by_peer.get(connection.peer) is connection:
             del self._by_peer[connection.peer]
         for send in unanswered:
             self._failed(send)
+
+    def _uncount(self, host: str) -> None:
+        self._per_address[host] -= 1
+        if not self._per_address[host]:
+            del self._per_address[host]
 
     def _new_connection(self) -> Connection:
         return Connection(self, next(self._numbers))

@@ -126,6 +126,21 @@ async def test_who_cannot_prove_it_is_refused(shared: Server, number: str, crede
             assert not session.parties
 
 
+async def test_an_answer_for_another_realm_is_none_of_ours(shared: Server) -> None:
+    session = await conference(shared)
+
+    def proof(realm: str) -> list[tuple[str, str]]:
+        return [("Proxy-Authorization", f'Digest username="x", realm="{realm}", nonce="n", uri="sip:a", response="0"')]
+
+    async with Phone(shared) as stranger:
+        uri = f"sip:{session.token}@127.0.0.1:{shared.stack.port}"
+        call = await stranger.stack.invite(uri, offer(), from_uri="sip:x@example.com", headers=proof("example.com"))
+        await call.bye()
+        with pytest.raises(CallRefused, match="407"):
+            await stranger.stack.invite(uri, offer(), from_uri="sip:x@example.com", headers=proof("softphone.local"))
+    await shared.focus.end(session.id)
+
+
 async def test_without_credentials_one_of_ours_is_challenged(shared: Server) -> None:
     session = await conference(shared)
     async with Phone(shared, "101") as phone:

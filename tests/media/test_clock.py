@@ -146,3 +146,13 @@ def test_a_time_out_is_told_again_only_after_media_came_back(driver: Driver, pee
     assert driver.events == [RtpTimeout(info.leg)]
     driver.tick(200)
     assert driver.events == [RtpTimeout(info.leg)] * 2
+
+
+def test_silence_counts_from_when_it_is_listened_for(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0], timeout_s=0.0)
+    driver.tick(200)
+    driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[0].address, timeout_s=3.0)), driver.now)
+    driver.tick(140)
+    assert RtpTimeout(info.leg) not in driver.events
+    driver.tick(60)
+    assert driver.events.count(RtpTimeout(info.leg)) == 1

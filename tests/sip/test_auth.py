@@ -122,11 +122,26 @@ def test_an_old_nonce_is_stale() -> None:
     assert guard.challenge(301.0, stale=True)[0].endswith(", stale=TRUE")
 
 
-def test_a_register_may_be_sent_again() -> None:
-    guard = server()
+@pytest.mark.parametrize("qop", [True, False])
+def test_a_registration_goes_on_with_its_nonce(qop: bool) -> None:
+    guard = server(qop=qop)
     message = answered(guard.challenge(0.0)[0], method="REGISTER", uri="sip:bridge.test")
-    assert [guard.verify(message, now) for now in (1.0, 3000.0)] == [Verdict("101")] * 2
+    message.set("CSeq", "7 REGISTER")
+    assert guard.verify(message, 1.0) == Verdict("101")
+    assert guard.verify(message, 2.0) == Verdict(stale=True)
+    message.set("CSeq", "8 REGISTER")
+    assert guard.verify(message, 3000.0) == Verdict("101")
+    message.set("CSeq", "9 REGISTER")
     assert guard.verify(message, 7201.0) == Verdict(stale=True)
+    message.set("Call-ID", "of somebody who has seen it")
+    assert guard.verify(message, 3001.0) == Verdict(stale=True)
+
+
+def test_what_we_did_not_offer_is_asked_for_anew() -> None:
+    guard = server()
+    message = answered(guard.challenge(0.0)[0])
+    message.set("Authorization", (message.get("Authorization") or "").replace("qop=auth", "qop=auth-int"))
+    assert guard.verify(message, 1.0) == Verdict()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from softphone.errors import CallRefused, SdpError
 from softphone.sip.call import CallState
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.stack import Stack
 from tests.support.sip_pair import ANSWER, OFFER, Pair, scene, settle
 
@@ -112,6 +113,16 @@ def test_an_ack_with_a_strange_tag_and_the_invites_branch_counts() -> None:
         sent = len(pair.ether.sent)
         await settle()
         assert len(pair.ether.sent) == sent and pair.calls[0].state is CallState.CONFIRMED
+
+    scene(work)
+
+
+def test_a_contact_that_cannot_be_reached_is_answered_where_it_came_from() -> None:
+    async def work(pair: Pair) -> None:
+        there = pair.ether.ports
+        pair.ether.inject(late_invite(pair.bob).replace("odd@127.0.0.1:9>", "odd@127.0.0.1:9;transport=tls>"), there, 7)
+        await settle(1)
+        assert pair.calls[0].flow == Endpoint("udp", "127.0.0.1", 7)
 
     scene(work)
 

@@ -99,6 +99,14 @@ def test_one_too_many_is_603_but_refreshing_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
+    "contact", ["<sips:101@192.0.2.1>", "<sip:101@192.0.2.1;transport=tls>", "<mailto:a@b>", "<tel:+1555>"]
+)
+def test_a_contact_that_cannot_be_reached_is_refused(contact: str) -> None:
+    registrar = Registrar()
+    assert (handle(registrar, register(contact)).status, len(registrar)) == (400, 0)
+
+
+@pytest.mark.parametrize(
     ("source", "contact", "reached"),
     [
         (PHONE, "<sip:101@192.0.2.1:5060>", PHONE),

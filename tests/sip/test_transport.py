@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from softphone.errors import SipNetworkError
+from softphone.sip.connection import Connection
 from softphone.sip.endpoint import Endpoint, Send
 from softphone.sip.framing import PING, Framer
 from softphone.sip.transport import Limits, Transport
@@ -15,6 +16,22 @@ from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")
 Arrivals = asyncio.Queue[tuple[bytes, Endpoint]]
+
+
+class Silent(asyncio.Transport):
+    """A transport that goes nowhere."""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return ("192.0.2.1", 5060)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
 
 
 class Node:
@@ -182,6 +199,58 @@ async def test_too_many_connections() -> None:
         assert bob.transport.counters.refused == 1
         writer.write(INVITE)
         assert (await bob.next())[0] == INVITE
+
+
+async def test_one_address_does_not_take_all_connections() -> None:
+    async with node(Limits(per_address=1)) as bob:
+        async with stream(bob) as (_, writer):
+            writer.write(INVITE)
+            await bob.next()
+            async with stream(bob) as (reader, _):
+                assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.counters.refused == 1
+        while bob.transport.connections:
+            await asyncio.sleep(0)
+        async with stream(bob) as (_, writer):
+            writer.write(INVITE)
+            await bob.next()
+
+
+class Times:
+    """The owner of a connection whose clock the test moves."""
+
+    limits = Limits(partial_s=32.0, idle_s=900.0)
+
+    def opened(self, connection: Connection) -> bool:
+        return True
+
+    def closed(self, connection: Connection, unanswered: list[Send]) -> None:
+        pass
+
+    def arrived(self, data: bytes, source: Endpoint) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("said", "overdue_s"),
+    [
+        ([], 33),  # the first message is due
+        ([(10, PING), (20, PING)], 33),  # a ping is none
+        ([(0, INVITE[:9])], 33),
+        ([(10, INVITE + INVITE[:9])], 43),
+        ([(0, INVITE[:9])] + [(10 * k, INVITE[9:] + INVITE[:9]) for k in range(1, 60)], 623),  # always one half come
+        ([(1, INVITE)], 902),
+    ],
+)
+async def test_when_a_connection_is_overdue(said: list[tuple[int, bytes]], overdue_s: int) -> None:
+    connection = Connection(Times(), 1)
+    now = 0.0
+    connection._clock = lambda: now
+    connection.connection_made(Silent())
+    for at, data in said:
+        now = float(at)
+        assert not connection.overdue(now, kept=False)
+        connection.data_received(data)
+    assert [connection.overdue(float(at), kept=False) for at in (overdue_s - 1, overdue_s)] == [False, True]
 
 
 @pytest.mark.parametrize(("limits", "said"), [(Limits(idle_s=0.02), b""), (Limits(partial_s=0.02), b"INVITE sip:")])
