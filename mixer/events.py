@@ -269,7 +269,11 @@ class SetRecording:
 
 @dataclass(frozen=True)
 class NewSettings:
-    """The settings of the conference were changed; they are in force at once, but send nobody away."""
+    """The settings of the conference were changed; they are in force at once.
+
+    They send nobody away but who has been here longer than `Settings.party_limit_s`. A new `Settings.silence_limit_s`
+    is counted from now.
+    """
 
     settings: Settings
 

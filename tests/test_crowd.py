@@ -1,4 +1,8 @@
-"""A crowd at the door: 200 calls in five seconds for a room of 100, and how much the room is talked to meanwhile."""
+"""A crowd at the door: 200 calls in five seconds for a room of 100, and how much the room is talked to meanwhile.
+
+The bar is no tick more than 20 ms late. That is the machine's to keep as much as ours, and tests share theirs with
+others: what was late is logged here, and `make bench` measures it (`late ticks`) with the cores to itself.
+"""
 
 import asyncio
 import contextlib

@@ -183,6 +183,7 @@ def set_recording(room: Room, event: SetRecording, now: float) -> list[Effect]:
 def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
     before, room.settings, room.moved = room.settings, event.settings, True
+    life.other_settings(room, before, now)
     effects: list[Effect] = []
     if event.settings.mute_non_moderator != before.mute_non_moderator:
         effects += mute_others(room, event.settings.mute_non_moderator)
@@ -191,6 +192,6 @@ def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
     if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
         for party in room.parties.values():
             _give_keys(room, party)
-    effects += doors.begin(room, now)
+    effects += [*doors.leave_lobby(room, now), *doors.begin(room, now)]
     inside = [party for party in room.parties.values() if party.place in IN_ROOM]
     return effects + [effect for party in inside for effect in life.recorded_from(room, party)]

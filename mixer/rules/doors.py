@@ -17,6 +17,7 @@ __all__ = [
     "join",
     "kick",
     "leave",
+    "leave_lobby",
     "let_in",
     "make_party",
     "obstacle",
@@ -113,6 +114,14 @@ def _stop_waiting(room: Room, party: Party, now: float) -> list[Effect]:
 def admit(room: Room, party: Party, event: Admit, now: float) -> list[Effect]:
     """Let a party on from the lobby; nobody gets into a locked room, so there it stays."""
     return [] if room.locked else enter(room, party, now)
+
+
+def leave_lobby(room: Room, now: float) -> list[Effect]:
+    """Let all on from a lobby that is no more; nobody while the room is locked."""
+    if room.settings.lobby or room.locked:
+        return []
+    those = [party for party in room.parties.values() if party.place is Place.LOBBY]
+    return [effect for party in those for effect in enter(room, party, now)]
 
 
 def leave(room: Room, party: Party, event: Leave, now: float) -> list[Effect]:

@@ -7,9 +7,19 @@ from mixer.effects import DropInvite, Effect, Ended, PartyLeft, RecordingChanged
 from mixer.roles import Kind, RecordingState, Role
 from mixer.rules import voice
 from mixer.rules.room import Party, Room, State
-from mixer.settings import EndWithHost
+from mixer.settings import EndWithHost, Settings
 
-__all__ = ["Timer", "emptied", "host_came", "host_left", "over", "recorded_from", "set_recording", "timers"]
+__all__ = [
+    "Timer",
+    "emptied",
+    "host_came",
+    "host_left",
+    "other_settings",
+    "over",
+    "recorded_from",
+    "set_recording",
+    "timers",
+]
 
 
 class Timer(NamedTuple):
@@ -32,6 +42,14 @@ def host_left(room: Room, now: float) -> list[Effect]:
         return []
     room.host_ends = now + room.settings.host_grace_s
     return voice.say(room, None, "conf-leaderhasleft") if room.settings.host_grace_s else []
+
+
+def other_settings(room: Room, before: Settings, now: float) -> None:
+    """Count a new limit of silence from now, and forget that a host left when that ends the conference no more."""
+    if room.settings.silence_limit_s != before.silence_limit_s:
+        room.heard_at = now
+    if room.settings.end_with_host is EndWithHost.NEVER:
+        room.host_ends = None
 
 
 def emptied(room: Room, now: float) -> list[Effect]:

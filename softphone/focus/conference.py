@@ -6,8 +6,8 @@ control face, are events for the rules. When they say that it left, it is seen o
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -26,6 +26,7 @@ from softphone.focus.member import Member
 from softphone.focus.music import Music
 from softphone.focus.ringing import Dialer
 from softphone.focus.room import Room
+from softphone.focus.room_settings import LifeRules
 from softphone.focus.session import ConferenceRole, Direction, Party, PartyAddress, TelephonySession
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ConferenceRoom(Room):
     session, room, context
         As for `Room`.
     settings
-        Of the rules.
+        Of the rules, as configured.
     dialer
         Calls people in.
 
@@ -82,6 +83,8 @@ class ConferenceRoom(Room):
         self.inside: set[str] = set()
         self._spoken: list[str] = []
         self._dialer = dialer
+        self._configured = settings
+        self._own = LifeRules()
         self._rules = rules.Conference(settings, context.clock())
         self._timer: asyncio.TimerHandle | None = None
         session.notices, session.muted_all = settings.entry_notices, self._rules.muted_all
@@ -92,9 +95,24 @@ class ConferenceRoom(Room):
         self._arm()
 
     @property
+    def settings(self) -> rules.Settings:
+        """Of the rules, in force."""
+        return self._rules.settings
+
+    @property
     def max_members(self) -> int:
         """The most parties at one time."""
-        return self._rules.settings.max_members
+        return self.settings.max_members
+
+    def configure(self, settings: rules.Settings) -> None:
+        """Go on by other settings, but for the rules of its own."""
+        self._configured = settings
+        self.handle(rules.NewSettings(self._own.over(settings)))
+
+    def change_rules(self, changes: Mapping[str, Any]) -> None:
+        """Change the rules of its own; see `LifeRules`."""
+        self._own = self._own.changed(changes)
+        self.configure(self._configured)
 
     def member_of(self, extension: Extension) -> Member | None:
         """Give the call by which an extension is in the conference, or waits for it."""

@@ -5,7 +5,9 @@ given back are the session's or the party's own values, which go on changing.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 from mixer import conference as rules
 from softphone.errors import MediaError
@@ -24,6 +26,7 @@ from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.invitations import Invitation, InvitationState
 from softphone.focus.recording import RecordingState
+from softphone.focus.room_settings import LifeRules
 from softphone.focus.session import ConferenceRole, Party, Stage, TelephonySession
 
 __all__ = ["Control"]
@@ -86,6 +89,17 @@ class Control:
     async def mute_all(self, session: str, on: bool) -> TelephonySession:
         """Turn the microphones of all but the moderators off or on, also of those who come later."""
         return self._tell(session, rules.MuteAll(on))
+
+    async def change_rules(self, session: str, changes: Mapping[str, Any]) -> TelephonySession:
+        """Give a conference rules of its own, in force at once; see `softphone.focus.room_settings.LifeRules`."""
+        room = self._room(session)
+        room.change_rules(changes)
+        return room.session
+
+    def life_rules(self, session: str) -> LifeRules:
+        """Tell the rules of its life that a conference is held by."""
+        settings = self._room(session).settings
+        return LifeRules(**{each.name: getattr(settings, each.name) for each in fields(LifeRules)})
 
     async def notices(self, session: str, on: bool) -> TelephonySession:
         """Tell the room who comes and leaves, or not."""

@@ -215,7 +215,7 @@ class Focus:
         for room in self.rooms.values():
             if isinstance(room, ConferenceRoom) and room.session.extension_id == change.extension_id:
                 settings = room_settings.of_extension(self._config.conference, self._menu, change.properties)
-                room.handle(rules.NewSettings(settings))
+                room.configure(settings)
                 break
 
     async def _open(self, session: TelephonySession, settings: rules.Settings) -> ConferenceRoom:

@@ -1,11 +1,36 @@
-"""By which rules each kind of conference is held."""
+"""By which rules each kind of conference is held, and what one may have of its own."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from mixer.conference import EndWithHost, Settings
 from mixer.keypad import Menu
 from softphone.config import ConferenceConfig
 from softphone.store.properties import ConferenceProperties
 
-__all__ = ["of_bridge", "of_extension", "of_token"]
+__all__ = ["LifeRules", "of_bridge", "of_extension", "of_token"]
+
+
+@dataclass(frozen=True, slots=True)
+class LifeRules:
+    """Rules of a conference's life that are its own, named as in `Settings`; None: as configured for its kind."""
+
+    wait_for_host: bool | None = None
+    end_with_host: EndWithHost | None = None
+    host_grace_s: float | None = None
+    party_limit_s: float | None = None
+    silence_limit_s: float | None = None
+    lobby: bool | None = None
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Take other values for some; None gives one back to the configuration."""
+        end = changes.get("end_with_host")
+        return replace(self, **{**changes, **({} if end is None else {"end_with_host": EndWithHost(end)})})
+
+    def over(self, settings: Settings) -> Settings:
+        """Give settings with these rules in place of theirs."""
+        return replace(settings, **{name: value for name, value in asdict(self).items() if value is not None})
 
 
 def of_token(config: ConferenceConfig, menu: Menu, max_members: int | None = None) -> Settings:

@@ -181,6 +181,28 @@ def test_a_pin(tmp_path: Path, server: ServerProcess, rest: Rest, method: str) -
         phone.finish()
 
 
+def test_the_moderators_keys_by_info(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
+    with Keyed(tmp_path, "info", server, "101", "201") as phone:
+        phone.press("9876#")
+        until(lambda: [party["role"] for party in rooms(rest).get("201", [])] == ["host"])
+        (session,) = [each["id"] for each in conferences(rest) if each["extension"] == "201"]
+        path = f"/api/v1/conferences/{session}"
+        changes = [
+            ("*92", "locked", True),
+            ("*93", "locked", False),
+            ("*94", "notices", False),
+            ("*95", "notices", True),
+        ]
+        for keys, name, value in changes:
+            assert rest.http.get(path).json()[name] is not value, keys
+            phone.press(keys)
+            until(lambda name=name, value=value: rest.http.get(path).json()[name] is value)  # type: ignore[misc]
+        phone.press("*8104#")
+        until(lambda: [each["number"] for each in rest.http.get(f"{path}/dials").json()["dials"]] == ["104"])
+        rest.http.delete(path).raise_for_status()
+        phone.finish()
+
+
 def test_a_wrong_pin_three_times(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
     """The first try is heard to be asked for: baresip listens beside."""
     account = "<sip:103@{}:{}>;auth_user=103;auth_pass=dev-103;regint=0".format(*server.sip_address)
@@ -211,7 +233,7 @@ def keypad(keys: str) -> Pcm:
 
 
 def test_a_code_in_the_sound_at_the_bridge_number(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
-    host, _ = codes(server, "101")
+    host, _ = codes(rest, "101")
     work = tmp_path / "sipp-inband"
     work.mkdir()
     write_mulaw(work / "tone.ulaw", keypad(f"{host}#"))

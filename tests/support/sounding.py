@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -57,17 +56,10 @@ def until(condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> Non
         time.sleep(0.05)
 
 
-def codes(server: ServerProcess, number: str) -> tuple[str, str]:
+def codes(rest: Rest, number: str) -> tuple[str, str]:
     """The host's and the participants' code of a user's room behind the bridge number."""
-    (path,) = (server.out_path.parent / "data").glob("*.db")
-    with sqlite3.connect(path) as database:
-        found = database.execute(
-            "SELECT role, code FROM codes JOIN extensions ON extensions.id = extension_id WHERE number = ?",
-            [number],
-        ).fetchall()
-    database.close()
-    roles = dict(found)
-    return str(roles["host"]), str(roles["participant"])
+    found = rest.http.get(f"/api/v1/extensions/{number}/codes").raise_for_status().json()
+    return found["host_code"], found["participant_code"]
 
 
 def metric(rest: Rest, name: str) -> float:

@@ -7,7 +7,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import not_found
-from softphone.api.v1.models import ConferenceChange, ConferenceList, ConferenceView, ConferenceWish
+from softphone.api.v1.models import ConferenceChange, ConferenceList, ConferenceView, ConferenceWish, Rules
 from softphone.api.v1.paths import ManagedDep, SeenDep
 from softphone.api.v1.views import conference_view
 from softphone.focus.accounts import Extension
@@ -30,6 +30,7 @@ async def create_conference(
         session = await context.control.create(caller, max_members=wanted.max_members)
     else:
         session = await _open(wanted.extension, caller, context)
+    await _rule(session, wanted.rules, context)
     return conference_view(session, context)
 
 
@@ -40,6 +41,11 @@ async def _open(number: str, caller: Extension, context: Context) -> TelephonySe
     if not caller.admin and extension.id != caller.id:
         raise NotAllowed("This room is another extension's")
     return await context.control.open(number)
+
+
+async def _rule(session: TelephonySession, rules: Rules | None, context: Context) -> None:
+    if rules is not None:
+        await context.control.change_rules(session.id, rules.model_dump(exclude_unset=True))
 
 
 @reading.get("")
@@ -57,13 +63,14 @@ async def read_conference(session: SeenDep, context: ContextDep) -> ConferenceVi
 
 @doing.patch("/{id}")
 async def change_conference(session: ManagedDep, change: ConferenceChange, context: ContextDep) -> ConferenceView:
-    """Lock or unlock it, turn all microphones off or on, switch the notices."""
+    """Lock or unlock it, turn all microphones off or on, switch the notices, give it rules of its own."""
     if change.locked is not None:
         await context.control.lock(session.id, change.locked)
     if change.muted_all is not None:
         await context.control.mute_all(session.id, change.muted_all)
     if change.notices is not None:
         await context.control.notices(session.id, change.notices)
+    await _rule(session, change.rules, context)
     return conference_view(session, context)
 
 

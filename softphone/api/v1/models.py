@@ -47,11 +47,43 @@ def one_change(wish: Wish) -> Wish:
     return wish
 
 
+Limit = Annotated[float, Field(ge=0, le=2_592_000)]
+HostEnd = Literal["never", "last", "any"]
+
+
+class Rules(Strict):
+    """Rules of a conference's life that are its own; null: as configured. Those that are not named stay."""
+
+    wait_for_host: Annotated[bool | None, Field(description="Who comes before the host waits for it.")] = None
+    end_with_host: Annotated[HostEnd | None, Field(description="End when the last host leaves, or any.")] = None
+    host_grace_s: Annotated[Limit | None, Field(description="How long after.")] = None
+    party_limit_s: Annotated[
+        Limit | None, Field(description="How long a party may stay, counted from its coming; 0: as it likes.")
+    ] = None
+    silence_limit_s: Annotated[
+        Limit | None,
+        Field(description="End after so long without anybody talking, at first counted from now; 0: never."),
+    ] = None
+    lobby: Annotated[bool | None, Field(description="All but hosts wait until somebody admits them.")] = None
+
+
+class RulesView(BaseModel):
+    """The rules of its life that a conference is held by."""
+
+    wait_for_host: bool
+    end_with_host: HostEnd
+    host_grace_s: float
+    party_limit_s: float
+    silence_limit_s: float
+    lobby: bool
+
+
 class ConferenceWish(Strict):
     """A new conference, or the room of an extension."""
 
     max_members: Annotated[int, Field(ge=1, le=100_000)] | None = None
     extension: Annotated[Number | None, Field(description="Open the room of this extension instead.")] = None
+    rules: Rules | None = None
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
@@ -66,6 +98,7 @@ class ConferenceChange(Strict):
     locked: bool | None = None
     muted_all: Annotated[bool | None, Field(description="All but moderators, also those who come later.")] = None
     notices: Annotated[bool | None, Field(description="Tell the room who comes and leaves.")] = None
+    rules: Annotated[Rules | None, Field(description="In force at once.")] = None
 
     @model_validator(mode="after")
     def _any(self) -> Self:
@@ -84,6 +117,7 @@ class ConferenceView(BaseModel):
     muted_all: bool
     notices: bool
     recording: bool
+    rules: RulesView
     parties: int
     token: Annotated[str | None, Field(description="Whoever calls it joins.")]
     sip_uri: str

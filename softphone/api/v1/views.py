@@ -1,7 +1,7 @@
 """Conferences and parties as the JSON of the control API."""
 
 from softphone.api.context import Context
-from softphone.api.v1.models import ConferenceView, DialView, PartyView
+from softphone.api.v1.models import ConferenceView, DialView, PartyView, RulesView
 from softphone.focus.invitations import Invitation
 from softphone.focus.session import ConferenceRole, Party, TelephonySession
 
@@ -34,6 +34,7 @@ def conference_view(session: TelephonySession, context: Context) -> ConferenceVi
         muted_all=session.muted_all,
         notices=session.notices,
         recording=context.focus.room(session.id).recorder.running,
+        rules=RulesView.model_validate(context.control.life_rules(session.id), from_attributes=True),
         parties=len(session.parties),
         token=str(session.token) if session.token else None,
         sip_uri=sip_uri(session, context),

@@ -1,0 +1,88 @@
+"""Rules of its own for one conference: told, changed, and held to by real calls."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from softphone.server import Server
+from tests.focus.phone import Phone
+from tests.focus.table import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+V1 = "/api/v1/conferences"
+CONFIGURED = {
+    "wait_for_host": False,
+    "end_with_host": "never",
+    "host_grace_s": 0.0,
+    "party_limit_s": 0.0,
+    "silence_limit_s": 0.0,
+    "lobby": False,
+}
+
+
+async def made(client: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:
+    answer = await client.post(V1, json=wish)
+    assert answer.status_code == 201, answer.text
+    conference: dict[str, Any] = answer.json()
+    return conference
+
+
+async def stages(client: httpx.AsyncClient, conference: str) -> list[str]:
+    answer = await client.get(f"{V1}/{conference}/parties")
+    return [party["stage"] for party in answer.json()["parties"]]
+
+
+async def test_rules_are_told_changed_and_given_back(ada: httpx.AsyncClient) -> None:
+    assert (await made(ada))["rules"] == CONFIGURED
+    own = {"end_with_host": "last", "host_grace_s": 30.0, "party_limit_s": 600.0}
+    conference = await made(ada, rules=own)
+    assert conference["rules"] == CONFIGURED | own
+    path = f"{V1}/{conference['id']}"
+    changed = (await ada.patch(path, json={"rules": {"lobby": True, "party_limit_s": 0.0}})).json()
+    assert changed["rules"] == CONFIGURED | own | {"lobby": True, "party_limit_s": 0.0}
+    given_back = (await ada.patch(path, json={"rules": dict.fromkeys(CONFIGURED)})).json()
+    assert given_back["rules"] == CONFIGURED
+
+
+@pytest.mark.parametrize("rules", [{"lobby": "maybe"}, {"party_limit_s": -1}, {"end_with_host": "first"}, {"pin": "1"}])
+async def test_wrong_rules(ada: httpx.AsyncClient, rules: dict[str, Any]) -> None:
+    assert (await ada.post(V1, json={"rules": rules})).status_code == 400
+
+
+async def test_properties_change_what_is_not_a_rule_of_its_own(shared: Server, ada: httpx.AsyncClient) -> None:
+    room = await made(ada, extension="201", rules={"lobby": True, "wait_for_host": False})
+    assert room["rules"]["wait_for_host"] is False
+    answer = await ada.put("/api/v1/extensions/201/properties", json={"max_members": 7})
+    assert answer.status_code == 200
+    rules = (await ada.get(f"{V1}/{room['id']}")).json()["rules"]
+    assert (rules["lobby"], rules["wait_for_host"]) == (True, False)
+    back = (await ada.patch(f"{V1}/{room['id']}", json={"rules": {"wait_for_host": None}})).json()
+    assert back["rules"]["wait_for_host"] is True
+    await ada.delete(f"{V1}/{room['id']}")
+
+
+async def test_waiting_for_the_host_and_ending_with_it(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await made(ada, rules={"wait_for_host": True, "end_with_host": "any"})
+    async with Phone(shared, "101") as host, Phone(shared) as guest:
+        await guest.call(conference["token"])
+        assert await stages(ada, conference["id"]) == ["waiting"]
+        call = await host.call(conference["token"])
+        await until(
+            lambda: (
+                [p.stage.value for p in shared.control.conference(conference["id"]).parties.values()] == ["joined"] * 2
+            )
+        )
+        await call.bye()
+        assert await guest.hung_up() == "bye"
+    assert (await ada.get(f"{V1}/{conference['id']}")).status_code == 404
+
+
+async def test_a_limit_set_meanwhile_sends_away_who_is_over_it(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await made(ada)
+    async with Phone(shared) as guest:
+        await guest.call(conference["token"])
+        await ada.patch(f"{V1}/{conference['id']}", json={"rules": {"party_limit_s": 0.001}})
+        assert await guest.hung_up() == "bye"
+    await ada.delete(f"{V1}/{conference['id']}")
