@@ -293,7 +293,10 @@ class Authenticator:
         return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape")) and known is not None
 
     def _is_fresh(self, nonce: str, params: dict[str, str], request: Request) -> bool:
-        """Whether the nonce count rose (RFC 7616 section 3.4), without qop a nonce counting once; or so of a REGISTER."""
+        """Tell whether the nonce count rose (RFC 7616 section 3.4); without qop a nonce serves once.
+
+        Clients that repeat their credentials through one registration are served while their CSeq rises.
+        """
         last = self._uses.get(nonce, _Use())
         count = _count(params)
         goes_on = request.method == "REGISTER" and last.call_id == request.call_id
