@@ -145,4 +145,13 @@ class NoSuchRecording(LibraryError):
 
 
 class RecordingRunning(LibraryError):
-    """The recording is still being made."""
+    """The recording is still being made.
+
+    Parameters
+    ----------
+    id
+        Which.
+    """
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"The recording {id} is still being made; stop it first")

@@ -157,7 +157,13 @@ def from_validation(error: RequestValidationError) -> ApiError:
         return ApiError(400, "CMN-103", "JSON can't be parsed.")
     # What our own models say tells the mend; what the library says does not tell it in our words.
     told = str(first["ctx"]["error"]) if first["type"] == "value_error" else ""
-    return invalid(str(first["loc"][-1]), told)
+    return invalid(_parameter(first["loc"]), told)
+
+
+def _parameter(place: tuple[int | str, ...]) -> str:
+    """Name what is wrong: a member of a list by the name of the list and its place, ``events.0``."""
+    numbered = isinstance(place[-1], int) and len(place) > 1
+    return f"{place[-2]}.{place[-1]}" if numbered else str(place[-1])
 
 
 def install(app: FastAPI) -> None:

@@ -102,6 +102,8 @@ async def test_who_may(shared: Server, ada: httpx.AsyncClient) -> None:
         assert (await ben.post(PATH, json={"url": "http://127.0.0.1/"})).status_code == 403
     for wrong in ({"url": "ftp://x/"}, {"url": "http://"}, {"url": "http://x/", "events": ["unknown"]}, {}):
         assert (await ada.post(PATH, json=wrong)).status_code == 400
+    wrong_event = (await ada.post(PATH, json={"url": "http://x/", "events": ["party.left", "unknown"]})).json()
+    assert wrong_event["parameterName"] == "events.1"
     assert (await ada.get(f"{PATH}/nobody")).status_code == 404
     assert (await ada.put(f"{PATH}/nobody", json={"url": "http://x/"})).status_code == 404
     assert (await ada.delete(f"{PATH}/nobody")).status_code == 404

@@ -14,7 +14,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import not_found
-from softphone.api.ranges import check_range
+from softphone.api.ranges import WholeFile, is_range
 from softphone.focus.accounts import Extension
 from softphone.focus.errors import NoSuchSession
 from softphone.recordings.entry import Entry
@@ -155,14 +155,17 @@ async def read_recording(entry: EntryDep) -> RecordingDetails:
     return RecordingDetails(**_members(entry))
 
 
+@reading.head("/{recording}/files/{file}", include_in_schema=False)
 @reading.get("/{recording}/files/{file}", response_class=FileResponse, responses=SOUND)
 async def download_file(entry: EntryDep, name: FileName, request: Request, context: ContextDep) -> FileResponse:
     """Download the mix or a track, or parts of it (Range)."""
     file = context.recordings.file(entry.id, name)
-    check_range(request.headers.get("range"), file.path.stat().st_size)
-    return FileResponse(file.path, media_type=file.media_type, filename=file.filename)
+    asked = request.headers.get("range") if request.method == "GET" else None
+    kind = FileResponse if is_range(asked, file.path.stat().st_size) else WholeFile
+    return kind(file.path, media_type=file.media_type, filename=file.filename)
 
 
+@reading.head("/{recording}/audio", include_in_schema=False)
 @reading.get("/{recording}/audio", response_class=FileResponse, responses=SOUND)
 async def download_recording(entry: EntryDep, request: Request, context: ContextDep) -> FileResponse:
     """Download the mix, or parts of it (Range)."""
