@@ -116,6 +116,13 @@ async def test_a_file_is_sent_to_its_last_sample(tmp_path: Path) -> None:
     assert json.loads(result.out)["stats"]["packets_sent"] == 50
 
 
+async def test_a_long_uri_stays_in_one_line() -> None:
+    async with Phone() as phone, started("call", f"{phone.contact};x={'y' * 90}") as process:
+        await (await phone.answered.get()).hangup()
+        result = await ended(process)
+    assert f"calling {phone.contact};x={'y' * 90} ..." in result.err.splitlines()
+
+
 async def test_call_ends_when_the_other_side_hangs_up() -> None:
     async with Phone() as phone, started("call", phone.contact, "--json") as process:
         call = await phone.answered.get()

@@ -26,7 +26,7 @@ def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, "COLUMNS": "400", **environment},
+        env={**os.environ, **environment},
     )
 
 

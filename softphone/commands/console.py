@@ -37,7 +37,7 @@ class PlainFace:
 
     def show(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     async def run(self, call: Call, controls: Controls) -> None:
         """Wait; there is nothing to press."""

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +18,9 @@ from softphone.commands.usage import command, wrong_use
 from softphone.config import DEV_PATH, load
 
 __all__ = ["ConferenceId", "Desk", "at", "at_desk"]
+
+# Columns of what is read by programs.
+UNLIMITED = 10_000
 
 ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Its id: s-...")]
 
@@ -49,7 +53,8 @@ class Desk:
             table.add_column(name, min_width=widest if name == "id" else None)
         for row in rows:
             table.add_row(*(_cell(row[name]) for name in columns))
-        Console().print(table, soft_wrap=True)
+        # What goes into a pipe or a file has no width.
+        Console(width=None if sys.stdout.isatty() else UNLIMITED).print(table, soft_wrap=True)
 
 
 def _cell(value: object) -> str:
