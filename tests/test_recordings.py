@@ -19,10 +19,10 @@ from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.media.leg import Event, LegSpec, RecordingEnded, WorkerLost
 from softphone.media.pool import Pool
 from softphone.media.worker import WorkerSettings
-from softphone.recordings.entry import METADATA, Entry, Stored
+from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored
 from softphone.recordings.library import Library
 from softphone.recordings.retention import expired
-from softphone.recordings.running import Speaker, track_name
+from softphone.recordings.running import Speaker, clip_spans, track_name
 from softphone.recordings.shelf import Shelf
 from tests.support.recordings import TONES, one_recording, room_of_two, until
 from tests.support.tones import RATE_HZ, read_wav, tones_in
@@ -292,6 +292,35 @@ async def test_what_a_disk_refused_is_found_again_by_the_next_start(tmp_path: Pa
     async with Library(tmp_path, RecordingConfig()) as library:
         await until(lambda: library.entries[0].state == "ready")
         assert library.entries[0].seconds == entry.seconds
+
+
+async def test_what_a_full_disk_refused_is_saved_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("softphone.recordings.library.SAVE_S", 0.01)
+
+    save = Shelf.save
+
+    def full(shelf: Shelf, entry: Entry) -> None:
+        if not entry.running:
+            raise OSError(28, "No space left on device")
+        save(shelf, entry)
+
+    async with Library(tmp_path, RecordingConfig()) as library:
+        with monkeypatch.context() as refusing, capture_logs() as logs:
+            refusing.setattr(Shelf, "save", full)
+            shown = await one_recording(library, 0.1)
+            await library._finished.join()
+        assert shown.state == "ready" and {entry["event"] for entry in logs} == {"recording_not_saved"}
+        await until(lambda: Shelf(tmp_path).read(shown.id).state == "ready")
+        assert await library.get(shown.id) == msgspec.structs.replace(shown, told=True)
+
+
+def test_nothing_goes_on_after_the_sound() -> None:
+    spans = (PartySpan("p", "1", "", 0.5, 9.0), PartySpan("p", "1", "", 1.0), PartySpan("p", "1", "", 8.0, 9.0))
+    entry = Entry(id="x", conference="s-1", started=datetime(2026, 1, 1, tzinfo=UTC), parties=spans)
+    clipped = clip_spans(entry, 2.0).parties
+    assert [(span.start_s, span.end_s) for span in clipped] == [(0.5, 2.0), (1.0, 2.0), (2.0, 2.0)]
 
 
 async def test_what_is_no_recording_is_left_alone(tmp_path: Path) -> None:

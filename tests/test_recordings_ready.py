@@ -18,6 +18,7 @@ from softphone.errors import ConfigError
 from softphone.recordings.convert import convert
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library
+from softphone.recordings.shelf import Shelf
 from softphone.webhooks import Webhooks, verify
 from tests.support.recordings import one_recording, room_of_two, until
 from tests.support.signals import Pcm
@@ -54,6 +55,7 @@ async def test_finished_recordings_are_converted(tmp_path: Path, kind: str) -> N
             {"anna": f"anna.{kind}", "boris": f"boris.{kind}"},
         )
         assert entry.size > 0 and not list(tmp_path.glob("*/*.wav")) and not list(tmp_path.glob("*/*.part"))
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*/*")} == {0o640}
         stored = library.file(entry.id)
         assert (stored.path.name, stored.filename) == (f"mix.{kind}", f"{entry.id}-mix.{kind}")
         assert stored.media_type == {"flac": "audio/flac", "opus": "audio/ogg"}[kind]
@@ -179,6 +181,19 @@ async def test_a_hook_that_a_stop_has_killed_runs_again_and_once_done_never(
     async with Library(tmp_path / "recordings", settings("0")) as library:
         await library._finished.join()
     assert runs.read_text() == "xx"
+
+
+async def test_what_a_kill_between_conversion_and_tidying_has_left_is_swept(tmp_path: Path) -> None:
+    async with Library(tmp_path, msgspec.convert({"format": "flac"}, RecordingConfig)) as library:
+        entry = await one_recording(library, 0.1)
+        await library._finished.join()
+    left = tmp_path / entry.id / "mix.wav"
+    left.write_bytes(b"RIFF")
+    await asyncio.to_thread(Shelf(tmp_path).save, msgspec.structs.replace(entry, told=False))
+    async with Library(tmp_path, RecordingConfig()) as library:
+        await library._finished.join()
+        assert library.file(entry.id).path.name == "mix.flac"
+    assert not left.exists()
 
 
 async def test_a_hook_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ FORMATS = {".flac": ("FLAC", "PCM_16"), ".opus": ("OGG", "OPUS")}
 OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
 # Samples at a time: a second or less, whatever the length of the file.
 BLOCK = 8000
+# Of the file, as of the one it is made from.
+FILE_MODE = 0o640
 # The least urgent.
 NICENESS = 19
 
@@ -36,6 +38,7 @@ def convert(source: Path, target: Path) -> None:
         raise ValueError(f"{target}: not .flac or .opus")
     kind, subtype = FORMATS[target.suffix]
     part = target.with_name(target.name + ".part")
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE))
     with soundfile.SoundFile(source) as wav:
         direct = kind != "OGG" or wav.samplerate in OPUS_RATES_HZ
         rate_hz = wav.samplerate if direct else OPUS_RATES_HZ[-1]

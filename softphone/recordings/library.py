@@ -23,7 +23,7 @@ from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.recordings.aftercare import Aftercare
 from softphone.recordings.entry import Entry, Stored
 from softphone.recordings.retention import expired
-from softphone.recordings.running import Keeper, Running, Speaker, close_spans
+from softphone.recordings.running import Keeper, Running, Speaker, clip_spans
 from softphone.recordings.shelf import Shelf
 from softphone.webhooks import Webhooks
 
@@ -99,6 +99,7 @@ class Library:
         self._entries: dict[str, Entry] = {}
         self._running: dict[str, Running] = {}
         self._changed: set[str] = set()
+        self._unsaved: dict[str, Entry] = {}
         self._finished: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: set[asyncio.Future[None]] = set()
         self._saving = asyncio.Lock()
@@ -179,6 +180,8 @@ class Library:
         if id in self._running:
             return self._running[id].entry
         entry = self._find(id)
+        if id in self._unsaved:
+            return self._unsaved[id]
         try:
             return await asyncio.to_thread(self._shelf.read, entry.id)
         except (OSError, msgspec.MsgspecError):
@@ -226,6 +229,7 @@ class Library:
         if entry.running:
             raise RecordingRunning(id)
         del self._entries[id]
+        self._unsaved.pop(id, None)
         await asyncio.to_thread(self._shelf.remove, id)
         log.info("recording_deleted", recording=id)
         self.on_deleted(entry)
@@ -281,7 +285,7 @@ class Library:
         """Note that there is nothing to be heard of a recording."""
         log.error("recording_lost", recording=entry.id, error=reason)
         ended = entry.ended or self._now()
-        entry = close_spans(entry, (ended - entry.started).total_seconds())
+        entry = clip_spans(entry, (ended - entry.started).total_seconds())
         entry = msgspec.structs.replace(
             entry, state="lost", reason=reason, ended=ended, seconds=0.0, tracks={}, told=True
         )
@@ -296,10 +300,15 @@ class Library:
             await self._write(entry)
 
     async def _write(self, entry: Entry) -> None:
+        """Save; what the disk does not take is tried again."""
         try:
             await asyncio.to_thread(self._shelf.save, entry)
         except OSError as error:
-            log.error("recording_not_saved", recording=entry.id, error=str(error))
+            if self._unsaved.get(entry.id) != entry:
+                log.error("recording_not_saved", recording=entry.id, error=str(error))
+            self._unsaved[entry.id] = entry
+        else:
+            self._unsaved.pop(entry.id, None)
 
     async def _save_changes(self) -> None:
         """Save now and then what is known of the recordings that are being made."""
@@ -314,6 +323,10 @@ class Library:
                 running = self._running.get(id)
                 if running is not None and running.active:
                     await self._write(running.entry)
+        for entry in list(self._unsaved.values()):
+            async with self._saving:
+                if self._unsaved.get(entry.id) is entry and entry.id in self._entries:
+                    await self._write(entry)
 
     async def _look_after(self) -> None:
         """Convert what is finished, tell those who wait for it, one after another."""

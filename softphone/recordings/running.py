@@ -202,13 +202,24 @@ class Running:
         self._keeper.changed(self.id)
 
 
-def close_spans(entry: Entry, end_s: float) -> Entry:
-    """End everything that goes on."""
+def clip_spans(entry: Entry, end_s: float) -> Entry:
+    """End everything at the end of the sound at the latest, which a disk or a worker may have brought early."""
     return msgspec.structs.replace(
         entry,
-        parties=_close(entry.parties, end_s),
-        speech=_close(entry.speech, end_s),
-        pauses=_close(entry.pauses, end_s),
+        parties=_clip(entry.parties, end_s),
+        speech=_clip(entry.speech, end_s),
+        pauses=_clip(entry.pauses, end_s),
+    )
+
+
+def _clip(spans: tuple[S, ...], end_s: float) -> tuple[S, ...]:
+    return tuple(
+        msgspec.structs.replace(
+            span,
+            start_s=min(span.start_s, end_s),
+            end_s=end_s if span.end_s is None else min(span.end_s, end_s),
+        )
+        for span in spans
     )
 
 

@@ -13,11 +13,14 @@ import structlog
 from mixer.errors import RecordingError
 from mixer.recording import mend
 from softphone.recordings.entry import METADATA, Entry, decode, encode
-from softphone.recordings.running import close_spans
+from softphone.recordings.running import clip_spans
 
 __all__ = ["Shelf"]
 
 log = structlog.get_logger()
+
+# As the sound beside it (`mixer.recording`): the group may read, others may not.
+FILE_MODE = 0o640
 
 
 class Shelf:
@@ -46,7 +49,8 @@ class Shelf:
         """Write the JSON of a recording, whole or not at all; raises OSError."""
         path = self.folder(entry.id) / METADATA
         part = path.with_suffix(".part")
-        part.write_bytes(encode(entry))
+        with open(part, "wb", opener=lambda name, flags: os.open(name, flags, FILE_MODE)) as file:
+            file.write(encode(entry))
         os.replace(part, path)
 
     def read(self, id: str) -> Entry:
@@ -89,7 +93,7 @@ class Shelf:
                 if (folder / name).exists():
                     log.warning("track_lost", recording=entry.id, error=str(error))
         seconds = samples / soundfile.info(folder / entry.mix).samplerate
-        entry = close_spans(entry, seconds)
+        entry = clip_spans(entry, seconds)
         return msgspec.structs.replace(
             entry,
             state="converting",

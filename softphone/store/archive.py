@@ -1,6 +1,7 @@
 """Reading the history: conferences, who was in them, recordings and calls."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ from softphone.store.values import (
 __all__ = ["Archive"]
 
 T = TypeVar("T")
+
+# Ids in one query; databases take some thousand values.
+TOGETHER = 500
 
 
 class Archive:
@@ -77,6 +81,16 @@ class Archive:
         NoSuchRow
         """
         return await self._one(Conference, CONFERENCES, conference_id)
+
+    async def owned(self, owner_id: str, conference_ids: Iterable[str]) -> set[str]:
+        """Choose those conferences that an extension has made."""
+        wanted, found = list(conference_ids), set[str]()
+        async with self.database.read() as connection:
+            for start in range(0, len(wanted), TOGETHER):
+                some = CONFERENCES.c.id.in_(wanted[start : start + TOGETHER])
+                query = select(CONFERENCES.c.id).where(some, CONFERENCES.c.owner_id == owner_id)
+                found.update((await connection.execute(query)).scalars())
+        return found
 
     async def participations(self, conference_id: str) -> list[Participation]:
         """List who was in a conference, in the order of arrival, with the stretches in which they were muted."""

@@ -302,7 +302,7 @@ class History:
             try:
                 self._wake.clear()
                 while await self._write_some():
-                    self.unavailable = False
+                    self._say_available()
                     failures = 0
             except Exception as error:
                 # Also a mistake of ours: the journal keeps what happened, and the next attempt may fare better.
@@ -323,6 +323,12 @@ class History:
             ours = not isinstance(error, StoreUnavailable | OSError)
             log.error("history_waits", error=str(error), database=self._database.name, exc_info=error if ours else None)
         self.unavailable = True
+
+    def _say_available(self) -> None:
+        """Log the end of an outage."""
+        if self.unavailable:
+            log.info("history_goes_on", database=self._database.name)
+        self.unavailable = False
 
     def _sign(self) -> None:
         with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from softphone.server import Server
+from softphone.store.archive import Archive
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone
 
@@ -107,6 +109,32 @@ async def test_parts_of_a_file(ada: httpx.AsyncClient, header: str, status: int,
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(whole)))
     if status == 416:
         assert answer.headers["content-range"] == f"bytes */{len(whole)}"
+
+
+async def test_own_recordings_are_listed_when_the_conference_is_over(
+    shared: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def owned(owner: str, conferences: Iterable[str]) -> set[str]:
+        asked.append(owner)
+        return await Archive.owned(shared.store, owner, conferences)
+
+    async with logged_in(shared, "102") as ben, logged_in(shared, "103") as cai:
+        made = []
+        for _ in range(2):
+            conference = await opened(ben)
+            recorder = f"{V1}/conferences/{conference['id']}/recording"
+            made.append((await ben.post(recorder)).json()["id"])
+            await ben.delete(f"{V1}/conferences/{conference['id']}")
+        for recording in made:
+            await ready(ben, recording)
+        assert await shared.history.flush(5.0)
+        monkeypatch.setattr(shared.store, "owned", owned)
+        listed = (await ben.get(f"{V1}/recordings")).json()["recordings"]
+        assert [each["id"] for each in listed] == made[::-1]
+        assert len(asked) == 1, "one query for all"
+        assert (await cai.get(f"{V1}/recordings")).json()["recordings"] == []
 
 
 async def test_the_list_in_parts(ada: httpx.AsyncClient) -> None:

@@ -1,6 +1,6 @@
 """The recordings that are kept: listed, shown, downloaded, deleted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,9 +16,7 @@ from softphone.api.context import Context, ContextDep
 from softphone.api.errors import not_found
 from softphone.api.ranges import WholeFile, is_range
 from softphone.focus.accounts import Extension
-from softphone.focus.errors import NoSuchSession
 from softphone.recordings.entry import Entry
-from softphone.store.errors import NoSuchRow
 
 __all__ = ["doing", "reading"]
 
@@ -97,23 +95,20 @@ class RecordingList(BaseModel):
 async def _entry(recording_id: RecordingId, caller: CallerDep, context: ContextDep) -> Entry:
     """Give a recording that the caller may have."""
     entry = await context.recordings.get(recording_id)
-    if not await _theirs(entry, caller, context):
+    if not await _theirs([entry], caller, context):
         raise not_found("recording")
     return entry
 
 
-async def _theirs(entry: Entry, caller: Extension, context: Context) -> bool:
-    """Whether the caller decides, or decided, about the recorded conference."""
+async def _theirs(entries: Sequence[Entry], caller: Extension, context: Context) -> list[Entry]:
+    """Choose the recordings of conferences that the caller decides, or decided, about."""
     if caller.admin:
-        return True
-    try:
-        return may_manage(context.focus.session(entry.conference), caller)
-    except NoSuchSession:
-        pass
-    try:
-        return (await context.store.conference(entry.conference)).owner_id == caller.id
-    except NoSuchRow:
-        return False
+        return list(entries)
+    recorded = {entry.conference for entry in entries}
+    running = {each for each in recorded if each in context.focus.rooms}
+    theirs = {each for each in running if may_manage(context.focus.session(each), caller)}
+    theirs |= await context.store.owned(caller.id, recorded - running)
+    return [entry for entry in entries if entry.conference in theirs]
 
 
 EntryDep = Annotated[Entry, Depends(_entry)]
@@ -128,12 +123,7 @@ async def list_recordings(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> RecordingList:
     """List the recordings of conferences that the caller decides about."""
-    found: list[Entry] = []
-    for entry in _from(context.recordings.entries, conference, after):
-        if len(found) > limit:
-            break
-        if await _theirs(entry, caller, context):
-            found.append(entry)
+    found = await _theirs(_from(context.recordings.entries, conference, after), caller, context)
     more = found[limit - 1].id if len(found) > limit else None
     return RecordingList(recordings=[RecordingView(**_members(each)) for each in found[:limit]], next=more)
 
