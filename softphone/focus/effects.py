@@ -36,7 +36,7 @@ def _admitted(room: "ConferenceRoom", effect: rules.Admitted) -> None:
     member.admit(room.room)
     room.context.tasks.start(quietly(_recorded(room, member)))
     room.inside.add(party.id)
-    role = party.role.value if party.role else ""
+    role = party.role.word if party.role else ""
     room.context.history.joined(
         room.session.id,
         party.id,
@@ -133,9 +133,9 @@ def _volume_changed(room: "ConferenceRoom", effect: rules.VolumeChanged) -> None
 
 
 def _role_changed(room: "ConferenceRoom", effect: rules.RoleChanged) -> None:
-    host = effect.role is rules.Role.MODERATOR
-    if _change(room, effect.party, role=ConferenceRole.HOST if host else ConferenceRole.PARTICIPANT):
-        room.publish(EventType.PARTY_CHANGED, effect.party, role=effect.role.value)
+    role = ConferenceRole.HOST if effect.role is rules.Role.MODERATOR else ConferenceRole.PARTICIPANT
+    if _change(room, effect.party, role=role):
+        room.publish(EventType.PARTY_CHANGED, effect.party, role=role.word)
 
 
 def _whisper_changed(room: "ConferenceRoom", effect: rules.WhisperChanged) -> None:

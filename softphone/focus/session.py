@@ -70,6 +70,11 @@ class ConferenceRole(Enum):
     HOST = "Host"
     PARTICIPANT = "Participant"
 
+    @property
+    def word(self) -> str:
+        """As the control API, events and the history spell it; the value is RingCentral's spelling."""
+        return self.value.lower()
+
 
 class Direction(Enum):
     """Of a party's call, seen from our extension."""

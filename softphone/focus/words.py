@@ -3,4 +3,9 @@
 from mixer.conference import Prompt, Role
 from mixer.effects import Sound
 
-__all__ = ["Prompt", "Role", "Sound"]
+__all__ = ["Prompt", "Role", "Sound", "role_named"]
+
+
+def role_named(word: str) -> Role:
+    """Read a role: ``host`` is what the rules call a moderator."""
+    return Role.MODERATOR if word == "host" else Role(word)

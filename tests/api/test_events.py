@@ -65,7 +65,12 @@ async def test_a_conference_is_told_and_resumed(shared: Server, ada: httpx.Async
         async with Phone(shared, "102") as phone:
             call = await phone.call(session["token"])
             joined = await stream.until("party.joined")
-            assert joined["data"]["number"] == "102"
+            assert (joined["data"]["number"], joined["data"]["role"]) == ("102", "participant")
+            path = f"/api/v1/conferences/{session['id']}/parties"
+            assert (await ada.get(path)).json()["parties"][0]["role"] == "participant"
+            for word in ("participant", "host"):
+                await ada.patch(f"{path}/{joined['party']}", json={"role": word})
+            assert (await stream.until("party.changed"))["data"] == {"role": "host"}
             await call.bye()
             left = await stream.until("party.left")
             assert left["party"] == joined["party"]

@@ -219,7 +219,7 @@ async def test_history(shared: Server, ada: httpx.AsyncClient) -> None:
             await asyncio.sleep(0.02)
     assert past.json()["reason"]
     (participation,) = (await ada.get(f"{path}/participations")).json()["participations"]
-    assert (participation["party_id"], participation["number"]) == (party, "102")
+    assert (participation["party_id"], participation["number"], participation["role"]) == (party, "102", "participant")
     assert len(participation["mutes"]) == 1
     listed = (await ada.get(f"{V1}/history/conferences", params={"live": False, "limit": 1000})).json()
     assert conference["id"] in {each["id"] for each in listed["conferences"]}

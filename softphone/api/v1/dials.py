@@ -9,7 +9,7 @@ from softphone.api.context import ContextDep
 from softphone.api.v1.models import DialList, DialView, DialWish
 from softphone.api.v1.paths import ManagedDep, SeenDep, party_of
 from softphone.api.v1.views import dial_view
-from softphone.focus.words import Role
+from softphone.focus.words import role_named
 
 __all__ = ["doing", "reading"]
 
@@ -26,7 +26,9 @@ async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> Dial
     """Call somebody; events tell what becomes of it."""
     if wish.by:
         party_of(session, wish.by)
-    called = await context.control.dial(session.id, wish.number, by=wish.by, role=Role(wish.role), confirm=wish.confirm)
+    called = await context.control.dial(
+        session.id, wish.number, by=wish.by, role=role_named(wish.role), confirm=wish.confirm
+    )
     return dial_view(called)
 
 

@@ -24,7 +24,8 @@ __all__ = [
     "UploadedSound",
 ]
 
-RoleName = Literal["moderator", "participant", "listener"]
+# A moderator is a host; both words are taken, answers and events say host.
+RoleName = Literal["host", "moderator", "participant", "listener"]
 Number = Annotated[str, Field(pattern=r"^\+?[0-9*]{1,32}$")]
 SessionRef = Annotated[str, Field(max_length=64)]
 PartyRef = Annotated[str, Field(max_length=80)]

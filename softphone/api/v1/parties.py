@@ -12,7 +12,7 @@ from softphone.api.v1.models import KeysWish, MoveWish, PartyChange, PartyList, 
 from softphone.api.v1.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
 from softphone.api.v1.views import party_view
 from softphone.focus.session import Party
-from softphone.focus.words import Role
+from softphone.focus.words import role_named
 
 __all__ = ["doing", "reading"]
 
@@ -52,7 +52,7 @@ async def change_party(
     for each in change.whispers_to or ():
         party_of(session, each)
     if change.role is not None:
-        await context.control.role(session_id, party.id, Role(change.role))
+        await context.control.role(session_id, party.id, role_named(change.role))
     if change.volume_in_db is not None or change.volume_out_db is not None:
         await context.control.volume(session_id, party.id, in_db=change.volume_in_db, out_db=change.volume_out_db)
     if "whispers_to" in change.model_fields_set:

@@ -3,7 +3,7 @@
 from softphone.api.context import Context
 from softphone.api.v1.models import ConferenceView, DialView, PartyView, RulesView
 from softphone.focus.invitations import Invitation
-from softphone.focus.session import ConferenceRole, Party, TelephonySession
+from softphone.focus.session import Party, TelephonySession
 
 __all__ = ["conference_view", "dial_view", "party_view", "sip_uri", "uri_of"]
 
@@ -43,14 +43,13 @@ def conference_view(session: TelephonySession, context: Context) -> ConferenceVi
 
 def party_view(party: Party) -> PartyView:
     """Show a party."""
-    role = {ConferenceRole.HOST: "host", ConferenceRole.PARTICIPANT: "participant"}
     return PartyView.model_validate(
         {
             "id": party.id,
             "number": party.caller.number,
             "name": party.caller.name,
             "extension_id": party.extension_id,
-            "role": role[party.role] if party.role else None,
+            "role": party.role.word if party.role else None,
             "stage": party.stage.value,
             "status": party.status.value,
             "muted": party.muted,
