@@ -17,6 +17,7 @@ from softphone.focus import effects, referrals
 from softphone.focus.accounts import Extension
 from softphone.focus.admission import Admission, Parting
 from softphone.focus.announcer import Announcer
+from softphone.focus.call_records import note_call
 from softphone.focus.context import Context, Header
 from softphone.focus.errors import WrongState
 from softphone.focus.farewell import Farewell
@@ -346,8 +347,9 @@ class ConferenceRoom(Room):
         log.info("party_left", session=self.session.id, party=party, reason=reason)
 
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
-        """Tell the watchers."""
+        """Tell the watchers; who comes and goes is a call in the history."""
         self.context.feed.publish(type, self.session.id, party, **data)
+        note_call(self.context.history, self.session, self.invitations.all.values(), type, party, data)
 
     def _arm(self) -> None:
         """Wake up when the rules want to know that time has passed; an idle room has no timer."""

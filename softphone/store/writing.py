@@ -57,6 +57,16 @@ _MUTE = insert(MUTES).from_select(
 _UNMUTE = update(MUTES).where(_of_party(MUTES), _open(MUTES)).values(ended=_not_before(MUTES, "started"))
 
 
+# A party that comes back from the lobby is in the same call as before.
+_OF_CALL = _same(CALLS, "node", "session_id", "direction", "caller", "callee", "extension_id") | {
+    "id": CALL,
+    "started": AT,
+}
+_CALL_STARTED = insert(CALLS).from_select(
+    list(_OF_CALL), select(*_OF_CALL.values()).where(~select(CALLS.c.id).where(CALLS.c.id == CALL).exists())
+)
+
+
 def _recording(state: str) -> Executable:
     return update(RECORDINGS).where(RECORDINGS.c.id == RECORDING).values(state=state)
 
@@ -127,10 +137,7 @@ STATEMENTS: Mapping[type[Event], Sequence[Executable]] = {
     ],
     events.RecordingDeleted: [_recording("deleted")],
     events.CallStarted: [
-        insert(CALLS).values(
-            _same(CALLS, "node", "session_id", "direction", "caller", "callee", "extension_id", id="call_id")
-            | _column(CALLS, started="at")
-        ),
+        _CALL_STARTED,
     ],
     events.CallAnswered: [update(CALLS).where(CALLS.c.id == CALL, _open(CALLS, "answered")).values(answered=AT)],
     events.CallEnded: [

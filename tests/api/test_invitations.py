@@ -87,6 +87,10 @@ async def test_by_mail(posted: tuple[Server, Inbox]) -> None:
             "Ben <ben@example.com>": "sent",
             "nobody@example.com": "failed",
         }
+        listed = (await ada.get("/api/v1/invitations")).json()["invitations"]
+        assert {each["recipient"]: each["state"] for each in listed} == {each.recipient: each.state for each in kept}
+        async with logged_in(server, "102") as ben:
+            assert (await ben.get("/api/v1/invitations")).json() == {"invitations": [], "next": None}
         wrongs: list[dict[str, Any]] = [{"to": []}, {"to": ["no"]}, {"to": ["a@b.example"], "title": "two\nlines"}]
         for wrong in wrongs:
             assert (await ada.post(path, json=wrong)).status_code == 400

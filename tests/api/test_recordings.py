@@ -221,9 +221,18 @@ async def test_history(shared: Server, ada: httpx.AsyncClient) -> None:
     (participation,) = (await ada.get(f"{path}/participations")).json()["participations"]
     assert (participation["party_id"], participation["number"], participation["role"]) == (party, "102", "participant")
     assert len(participation["mutes"]) == 1
+    calls = (await ada.get(f"{V1}/history/calls", params={"session": conference["id"]})).json()["calls"]
+    assert [(each["id"], each["direction"], each["caller"], each["callee"]) for each in calls] == [
+        (party, "inbound", "102", "conference")
+    ]
+    assert calls[0]["answered"] <= calls[0]["ended"] and calls[0]["reason"] == participation["reason"]
     listed = (await ada.get(f"{V1}/history/conferences", params={"live": False, "limit": 1000})).json()
     assert conference["id"] in {each["id"] for each in listed["conferences"]}
     async with logged_in(shared, "102") as ben:
         assert (await ben.get(path)).status_code == 404
         assert conference["id"] not in (await ben.get(f"{V1}/history/conferences")).text
+        assert (await ben.get(f"{V1}/history/calls")).json()["calls"][0]["extension_id"] == "100102"
+        assert (await ben.get(f"{V1}/extensions")).status_code == 403
+    known = (await ada.get(f"{V1}/extensions")).json()["extensions"]
+    assert [(each["number"], each["kind"]) for each in known][-2:] == [("202", "conference"), ("203", "conference")]
     assert (await ada.get(f"{V1}/history/conferences", params={"since": "2026-01-01"})).status_code == 400

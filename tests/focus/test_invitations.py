@@ -59,6 +59,9 @@ async def test_star_eight_rings_an_extension_that_joins_by_pressing_one(tmp_path
         assert invitation.party in only_session(server).parties
         await host.call.send_keys("##")
         assert await invited.wait_ended() == "bye"
+        assert await server.history.flush(5.0)
+        calls = {call.direction: (call.caller, call.callee) for call in (await server.store.calls()).items}
+        assert calls == {"inbound": ("101", "202"), "outbound": ("202", "103")}
 
 
 async def test_an_invitation_is_dropped_while_it_rings(tmp_path: Path) -> None:

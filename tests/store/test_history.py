@@ -100,11 +100,12 @@ async def test_calls_are_remembered(store: Store, database: Databases) -> None:
         history.call_started("b", session_id="s-2", direction="inbound", caller="+1", callee="101")
         history.call_answered("a")
         history.call_ended("b", "busy")
+        history.call_started("b", session_id="s-2", direction="inbound", caller="+1", callee="101")
         history.call_ended("a", "hung up")
         assert await history.flush(PATIENCE_S)
         first, second = (await store.calls()).items
         assert (first.id, first.answered, first.ended, first.reason) == ("b", None, at(3), "busy")
-        assert (second.id, second.started, second.answered, second.ended) == ("a", at(0), at(2), at(4))
+        assert (second.id, second.started, second.answered, second.ended) == ("a", at(0), at(2), at(5))
         assert [call.id for call in (await store.calls(session_id="s-2")).items] == ["b"]
         assert [call.id for call in (await store.calls(extension_id="x")).items] == ["a"]
         assert [call.id for call in (await store.calls(since=at(1))).items] == ["b"]

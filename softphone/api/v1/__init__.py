@@ -2,13 +2,16 @@
 
 from softphone.api.v1 import (
     bans,
+    calls,
     codes,
     conferences,
     dials,
+    directory,
     events,
     extensions,
     history,
     invitation,
+    invitations,
     parties,
     playbacks,
     recording,
@@ -26,4 +29,9 @@ BOTH = (
     *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes),
 )
 
-ROUTERS = (*(router for module in BOTH for router in (module.reading, module.doing)), history.reading)
+READING = (history, calls, invitations, directory)
+
+ROUTERS = (
+    *(router for module in BOTH for router in (module.reading, module.doing)),
+    *(module.reading for module in READING),
+)

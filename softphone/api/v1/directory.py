@@ -1,0 +1,39 @@
+"""The extensions of the account."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from softphone.api.access import administrator
+from softphone.api.answers import queries
+from softphone.api.auth import CallerDep
+from softphone.api.context import ContextDep
+
+__all__ = ["reading"]
+
+reading = queries("/api/v1/extensions", "extensions", 403)
+
+
+class ExtensionView(BaseModel):
+    """An extension: a user, or a room."""
+
+    id: str
+    number: str
+    name: str
+    kind: Literal["user", "conference"]
+    admin: bool
+    conferencing: bool
+
+
+class ExtensionList(BaseModel):
+    """All extensions, by number."""
+
+    extensions: list[ExtensionView]
+
+
+@reading.get("")
+async def list_extensions(caller: CallerDep, context: ContextDep) -> ExtensionList:
+    """List all extensions, for administrators."""
+    administrator(caller)
+    known = sorted(context.accounts.extensions.values(), key=lambda extension: extension.number)
+    return ExtensionList(extensions=[ExtensionView.model_validate(each, from_attributes=True) for each in known])
