@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from softphone.commands.conference import app
+from softphone.config import DEV_PATH
 from tests.support.processes import ServerProcess
 from tests.support.raw import RawPhone, offer
 from tests.support.rest import Rest
@@ -166,6 +167,17 @@ def test_refusals_of_the_server_are_one_line(server: ServerProcess) -> None:
     stranger = command("list", *login, "wrong")
     assert (stranger.returncode, stranger.stderr.count("\n")) == (1, 1)
     assert stranger.stderr.startswith("softphone conference list: ")
+    program = command("list", *login, "dev-101", "--client", "other:secret")
+    assert (program.returncode, "--client" in program.stderr) == (1, False)
+
+
+def test_a_server_with_a_client_of_its_own_is_told_of(tmp_path: Path) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text(DEV_PATH.read_text().replace("dev-secret", "another-secret"))
+    with ServerProcess(tmp_path, "--config", str(config)) as server:
+        done = command("list", "--server", server.http_url, "--user", "101", "--password", "dev-101")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "--client ID:SECRET" in done.stderr and "secrets.toml" in done.stderr
 
 
 @pytest.mark.parametrize(("number", "reason"), [("104", "not registered"), ("5551234", "no trunk")])

@@ -18,6 +18,7 @@ from softphone.server import Server
 from tests.focus.phone import FREE_PORTS, Phone, conference
 
 PORTS = ("--sip-port", "0", "--http-port", "0", "--rtp-port", "0")
+ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "softphone", "serve")
 
 
@@ -129,6 +130,24 @@ def test_wrong_use_gets_one_line(arguments: tuple[str, ...], named: str) -> None
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert named in line
+
+
+def test_without_a_configuration_it_is_said_which_there_are(tmp_path: Path) -> None:
+    with Running(tmp_path, "--data", tmp_path) as server:
+        assert json.loads(server.line)["event"] == "ready"
+    words = server.errors.read_text()
+    assert "config/dev.toml" in words and "config/softphone.toml" in words
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
+def test_a_clone_serves_by_the_files_in_config(tmp_path: Path) -> None:
+    """Some of config/ are links to what is packaged, which a clone has to have too."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone], check=True, timeout=60)
+    with Running(clone, "--config", "config/dev.toml", "--data", tmp_path / "data") as server:
+        assert json.loads(server.line)["event"] == "ready"
+        assert "no extensions" not in server.errors.read_text()
+    assert (clone / "config" / "menus" / "default.toml").read_text()
 
 
 def test_help_has_an_example() -> None:

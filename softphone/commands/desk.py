@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +19,11 @@ from softphone.commands.usage import command, wrong_use
 from softphone.config import DEV_PATH, load
 
 __all__ = ["ConferenceId", "Desk", "at", "at_desk"]
+
+WHICH_CLIENT = (
+    "Say which API client this is: --client ID:SECRET (or SOFTPHONE_CLIENT); the secret of a server that is no"
+    " development server is in its configuration, or in secrets.toml in its data folder."
+)
 
 # Columns of what is read by programs.
 UNLIMITED = 10_000
@@ -89,14 +95,21 @@ class Options:
             wrong_use(f"--server takes a URL such as http://127.0.0.1:8080, not {self.server!r}")
         if not self.token and not self.user:
             wrong_use("say who asks: --token (or SOFTPHONE_TOKEN), or --user and --password")
-        client, _, secret = (self.client or _development_client(parts.hostname)).partition(":")
-        return Desk(Rest(self.server, Login(self.token, self.user, self.password, client, secret)), self.json)
+        client = self.client or ("" if self.token else _development_client(parts.hostname))
+        id, _, secret = client.partition(":")
+        try:
+            rest = Rest(self.server, Login(self.token, self.user, self.password, id, secret))
+        except ControlFailed as error:
+            if error.status != HTTPStatus.UNAUTHORIZED or self.client:
+                raise
+            raise ControlFailed(f"{error} {WHICH_CLIENT}", error.status) from None
+        return Desk(rest, self.json)
 
 
 def _development_client(host: str) -> str:
     """Give the API client of the development configuration, which a server serves on its own machine only."""
     if host not in ("localhost", "::1") and not host.startswith("127."):
-        wrong_use("say which API client this is: --client ID:SECRET (or SOFTPHONE_CLIENT)")
+        wrong_use(WHICH_CLIENT)
     client = load(DEV_PATH).clients[0]
     return f"{client.id}:{client.secret}"
 

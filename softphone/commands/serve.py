@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 
+NOBODY = (
+    "no configuration, so that there are no extensions and nobody can log in: --config config/dev.toml is for trying"
+    " things out on this machine, --config config/softphone.toml is where earnest begins"
+)
+
+
 def serve(
     config: Annotated[Path | None, typer.Option(help="Settings, e.g. config/dev.toml")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of secrets and recordings")] = None,
@@ -54,6 +60,8 @@ def serve(
     except ConfigError as error:
         wrong_use(str(error))
     logs.configure(chosen.log)
+    if config is None and not chosen.extensions:
+        typer.echo(f"softphone serve: {NOBODY}", err=True)
     try:
         complete, made = secrets.complete(chosen, Path(chosen.server.data))
         if made is not None:

@@ -209,7 +209,12 @@ class Store(Shelf):
             await _put_credentials(connection, wanted)
             present = replace(present, credentials=wanted.credentials)
         if fields := differences(wanted, present):
-            log.warning("database_wins_over_configuration", extension=wanted.extension.number, fields=fields)
+            log.warning(
+                "database_wins_over_configuration",
+                extension=wanted.extension.number,
+                fields=fields,
+                mend='seed = "always" in [store] has the configuration win',
+            )
 
     def _check_exposure(self, entries: Iterable[Seedling]) -> None:
         """Refuse to show passwords that everybody knows to a network: they may be left from a try-out.

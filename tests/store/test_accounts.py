@@ -73,6 +73,7 @@ async def test_what_was_changed_stands_after_a_restart(config: Config, database:
     assert directory.extensions["300"].id == "new"
     assert directory.properties("new") == ConferenceProperties()
     assert "104" in directory.extensions, "configured again: it is planted again"
+    assert any("always" in entry.get("mend", "") for entry in logs)
     told = {entry["extension"]: entry["fields"] for entry in logs if entry["event"].startswith("database_wins")}
     assert told == {"101": ["name", "password"], "201": ["pin", "record_enabled"]}
     assert [entry["numbers"] for entry in logs if entry["event"] == "extensions_only_in_database"] == [["300"]]
