@@ -33,7 +33,7 @@ class RecordingState:
     path: str
     "Absolute, of a WAV file; another format takes its place when it is converted, see the library."
     seconds: float
-    "Since it began, pauses included."
+    "Since it began, pauses included; 0 in the answers to what is done to a recording that runs."
     id: str = ""
     "In the library of recordings."
     paused: bool = False
@@ -73,7 +73,8 @@ class Recorder:
     @property
     def state(self) -> RecordingState | None:
         """What is told about the recording that is being made; None: there is none."""
-        return None if self._running is None else _state(self._running)
+        running = self._running
+        return None if running is None else _state(running, round(running.seconds, 3))
 
     async def start(self) -> RecordingState:
         """Begin a recording; one that is being made goes on, also after a pause.
@@ -223,8 +224,8 @@ class Recorder:
         self._context.feed.publish(kind, self._session_id, recording=running.id, path=str(running.path), **data)
 
 
-def _state(running: Running) -> RecordingState:
-    return RecordingState(True, str(running.path), round(running.seconds, 3), running.id, paused=running.paused)
+def _state(running: Running, seconds: float = 0.0) -> RecordingState:
+    return RecordingState(True, str(running.path), seconds, running.id, paused=running.paused)
 
 
 def _speaker(member: "Member", leg: int) -> Speaker:
