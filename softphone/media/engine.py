@@ -27,6 +27,7 @@ from softphone.media.messages import (
     Number,
     OpenLeg,
     PauseRecording,
+    Ping,
     Play,
     PlayTo,
     Record,
@@ -125,6 +126,7 @@ class Engine:
             Whisper: self._whisper,
             GetStats: self._get_stats,
             GetMetrics: self._get_metrics,
+            Ping: lambda request, now: Done(),
         }
 
     @property

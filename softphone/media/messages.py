@@ -29,6 +29,7 @@ __all__ = [
     "Number",
     "OpenLeg",
     "PauseRecording",
+    "Ping",
     "Play",
     "PlayTo",
     "Ready",
@@ -207,6 +208,10 @@ class GetMetrics(Struct, frozen=True, tag=True):
     """Answered with WorkerMetrics."""
 
 
+class Ping(Struct, frozen=True, tag=True):
+    """Answered with Done by a worker that is not hung."""
+
+
 class Done(Struct, frozen=True, tag=True):
     """It is done."""
 
@@ -257,6 +262,7 @@ Request = (
     | Whisper
     | GetStats
     | GetMetrics
+    | Ping
 )
 Reply = LegInfo | LegStats | WorkerMetrics | Done | Number | Failed
 Outcome = Reply | Ready | Event
