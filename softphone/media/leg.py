@@ -49,6 +49,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         Ours: "sendrecv", "sendonly", "recvonly" or "inactive" (RFC 8866 section 6.7).
     latch
         The peer is behind a NAT: take its address from its first valid RTP packet, once.
+    latch_host
+        The host that this packet must come from, whatever its port; None: any.
     timeout_s
         Without media for so long, RtpTimeout is reported; 0: never.
     inband_keys
@@ -64,6 +66,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     rtcp_mux: bool = False
     direction: str = "sendrecv"
     latch: bool = False
+    latch_host: str | None = None
     timeout_s: float = 30.0
     inband_keys: bool = False
 

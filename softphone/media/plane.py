@@ -11,7 +11,7 @@ from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.directory import key_of
 from softphone.media.keys import KeySender
-from softphone.media.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
+from softphone.media.leg import Address, Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
 from softphone.media.legs import CODECS, Leg, Legs, PortPair
 from softphone.media.port import UdpPort
 from softphone.media.portpool import PortPool
@@ -127,7 +127,7 @@ class Plane:
         check(spec)
         record = self._record(row)
         before = record.spec
-        moved = (spec.remote, spec.remote_rtcp, spec.rtcp_mux) != (before.remote, before.remote_rtcp, before.rtcp_mux)
+        moved = whereabouts(spec) != whereabouts(before)
         if moved and record.ports.shared and spec.remote != before.remote and not self._unambiguous(spec):
             record.ports = self._pool.open_own()
         record.spec = spec
@@ -312,6 +312,11 @@ class Plane:
         self._receiver.invalid += not self._reports.receive(row, datagram, arrival)
 
 
+def whereabouts(spec: LegSpec) -> tuple[object, ...]:
+    """Give all of a spec that tells where the peer is."""
+    return spec.remote, spec.remote_rtcp, spec.rtcp_mux, spec.latch_host
+
+
 def check(spec: LegSpec) -> None:
     """Refuse a spec that cannot be served.
 
@@ -327,7 +332,7 @@ def check(spec: LegSpec) -> None:
     kinds = (spec.payload_type, spec.other_payload_type, spec.event_payload_type)
     if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
         raise MediaError("a payload type is 0 to 127")
-    for address in (spec.remote, spec.rtcp):
+    for address in (spec.remote, spec.rtcp, spec.latch_host and Address(spec.latch_host, 0)):
         try:
             _ = address and sockaddr(address.host, address.port)
         except ValueError as error:

@@ -17,7 +17,7 @@ from softphone.media.directory import Directory, key_of
 from softphone.media.keys import unpack_event
 from softphone.media.leg import Address
 from softphone.media.legs import Legs
-from softphone.media.slots import Slots
+from softphone.media.slots import Slots, sockaddr
 
 __all__ = ["Receiver", "first_of_each"]
 
@@ -123,14 +123,19 @@ class Receiver:
     def _latch(self, candidates: NDArray[np.int64], headers: rtp.Headers) -> None:
         """Lock legs whose peer is behind a NAT to the source of their first valid packet."""
         local = self._slots.local[candidates]
-        for port, row in list(self.latching.items()):
+        for port in np.unique(local).tolist():
+            row = self.latching.get(port)
+            if row is None:
+                continue
             mine = candidates[local == port]
             kind = headers.payload_type[mine]
             mine = mine[(kind == self._legs.payload_type[row]) | (kind == self._legs.other_type[row])]
-            if not mine.size:
-                continue
-            raw = self._slots.address[mine[0]].tobytes()
-            self.lock(row, Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4])))
+            host = self._legs.records[row].spec.latch_host
+            if host is not None:
+                mine = mine[(self._slots.address[mine, 4:8] == sockaddr(host, 0)[4:8]).all(axis=1)]
+            if mine.size:
+                raw = self._slots.address[mine[0]].tobytes()
+                self.lock(row, Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4])))
 
     def lock(self, row: int, remote: Address) -> None:
         """Take the media of `row` from `remote` and nobody else from now on."""
