@@ -11,7 +11,7 @@ from mixer.tick import Tick
 from softphone.media import rtp
 from softphone.media.keys import EventPacket
 from softphone.media.legs import CODECS, Legs
-from softphone.media.port import UdpPort
+from softphone.media.port import Patience, UdpPort
 from softphone.media.slots import Outbox
 
 __all__ = ["Sender"]
@@ -40,6 +40,7 @@ class Sender:
         self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
         self._outbox = Outbox(legs.capacity)
         self._payloads = np.zeros((0, samples), np.uint8)
+        self._patience = Patience()
         self.unsent = 0
 
     def audio(self, tick: Tick) -> None:
@@ -89,10 +90,11 @@ class Sender:
         n = len(ports)
         edges = np.flatnonzero(np.diff(ports)) + 1
         starts = np.unique(np.concatenate(([0], edges, np.arange(0, n, CHUNK))))
+        self._patience.renew()
         stops = [*starts[1:].tolist(), n]
         sent = 0
         for index, start, stop in zip(ports[starts].tolist(), starts.tolist(), stops, strict=True):
-            sent += self._ports[index].send(self._outbox, start, stop)
+            sent += self._ports[index].send(self._outbox, start, stop, self._patience)
             if stop - start == CHUNK:
                 self._between()
         self.unsent += n - sent
