@@ -272,7 +272,7 @@ class MediaFace:
             event = await ended
         finally:
             del self._stops[recording]
-        return RecordingInfo(event.path, event.seconds, event.tracks, event.reason)
+        return RecordingInfo(event.path, event.seconds, event.tracks, event.reason, event.dropped_s)
 
     async def play(
         self,

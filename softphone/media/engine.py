@@ -341,6 +341,7 @@ class Engine:
             strangers=plane.strangers,
             invalid=plane.invalid,
             unsent=plane.unsent,
+            unrecorded_s=self._tape.dropped_s,
         )
 
     def _report(self, tick: Tick) -> None:

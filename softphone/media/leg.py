@@ -136,12 +136,13 @@ class LegStats(Struct, frozen=True, tag=True, kw_only=True):
 
 
 class RecordingInfo(Struct, frozen=True, tag=True):
-    """A finished recording: its file, its length, the files of single parties beside it, and why it ended."""
+    """A finished recording; see `RecordingEnded`."""
 
     path: str
     seconds: float
     tracks: list[str] = []
     reason: str = "stopped"
+    dropped_s: float = 0.0
 
 
 class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
@@ -161,6 +162,8 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
         Of the process.
     strangers, invalid, unsent
         Datagrams from unknown senders, that were no RTP or RTCP for us, that the system did not take.
+    unrecorded_s
+        Sound that the disk was too slow for, of all recordings together.
     """
 
     pid: int
@@ -180,6 +183,7 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
     strangers: int = 0
     invalid: int = 0
     unsent: int = 0
+    unrecorded_s: float = 0.0
 
 
 class KeyPressed(Struct, frozen=True, tag=True):
@@ -220,6 +224,8 @@ class RecordingEnded(Struct, frozen=True, tag=True):
         said.
     tracks
         The files of single parties, as long as the mix.
+    dropped_s
+        Of sound that the disk was too slow for: there is silence in its place.
     """
 
     recording: int
@@ -227,6 +233,7 @@ class RecordingEnded(Struct, frozen=True, tag=True):
     seconds: float
     reason: str
     tracks: list[str] = []
+    dropped_s: float = 0.0
 
 
 class PlaybackEnded(Struct, frozen=True, tag=True):

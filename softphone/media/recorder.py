@@ -8,14 +8,16 @@ the disk fails, that recording ends with the reason, and nothing else happens.
 import contextlib
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.errors import MixerError
+from mixer.frame import TICK_S
 from mixer.recording import WavFile
 from softphone.media.leg import RecordingEnded
 
@@ -78,6 +80,11 @@ class Recorder:
         Sample rate of all sound.
     samples
         Of a tick.
+
+    Attributes
+    ----------
+    dropped_ticks
+        Of recordings, that the disk was too slow for.
     """
 
     def __init__(self, rate_hz: int, samples: int) -> None:
@@ -87,6 +94,8 @@ class Recorder:
         # Each is changed by one side only.
         self._queued_bytes = self._done_bytes = 0
         self._open: set[int] = set()
+        self.dropped_ticks = 0
+        self._dropped: Counter[int] = Counter()
         self._ended: deque[RecordingEnded] = deque()
         self._thread: threading.Thread | None = None
 
@@ -111,11 +120,16 @@ class Recorder:
         self._jobs.put(_Begin(recording, state))
 
     def write(self, chunk: Chunk) -> None:
-        """Take sound; when the disk is too far behind it is left out, and silence stands in its place."""
+        """Take sound; when the disk is too far behind it is left out and counted, and silence stands in its place."""
         size = chunk.sound.nbytes
         if self._queued_bytes - self._done_bytes + size <= QUEUE_BYTES:
             self._queued_bytes += size
             self._jobs.put(chunk)
+            return
+        ticks = chunk.sound.shape[1]
+        for recording in {column.recording for column in chunk.columns}:
+            self._dropped[recording] += ticks
+            self.dropped_ticks += ticks
 
     def end(self, recording: int, tick: int, reason: str) -> None:
         """End a recording before a tick; RecordingEnded follows when its files are closed."""
@@ -125,7 +139,9 @@ class Recorder:
         """Give the recordings that have ended since the last call."""
         found = [self._ended.popleft() for _ in range(len(self._ended))]
         self._open.difference_update(event.recording for event in found)
-        return found
+        return [
+            msgspec.structs.replace(event, dropped_s=self._dropped.pop(event.recording, 0) * TICK_S) for event in found
+        ]
 
     def close(self) -> None:
         """Wait until all is on the disk, 5 s at most; all recordings must have been ended."""

@@ -79,6 +79,11 @@ class Tape:
         """Whether there is a recording to go on or to be closed."""
         return self._recorder.busy
 
+    @property
+    def dropped_s(self) -> float:
+        """Sound that the disk was too slow for, of all recordings together."""
+        return self._recorder.dropped_ticks * TICK_S
+
     def record(self, recording: int, request: Record) -> None:
         """Begin to record a room, and the parties that are named.
 

@@ -12,12 +12,13 @@ import pytest
 from mixer.g711 import ENCODE_ULAW, encode
 from softphone.media import recorder
 from softphone.media.engine import Engine
-from softphone.media.leg import Event, RecordingEnded
+from softphone.media.leg import Event, RecordingEnded, WorkerMetrics
 from softphone.media.messages import (
     CloseLeg,
     Configure,
     Done,
     Failed,
+    GetMetrics,
     Join,
     Leave,
     Number,
@@ -239,7 +240,9 @@ def test_a_disk_that_is_too_slow_leaves_silence(
     talk(driver, 25, speaker)
     ask(driver, StopRecording(recording))
     (event,) = ended(driver)
-    assert event.seconds == 2.0
+    assert (event.seconds, event.dropped_s) == (2.0, 0.5)
+    metrics = driver.engine.handle(GetMetrics(), driver.now)
+    assert isinstance(metrics, WorkerMetrics) and metrics.unrecorded_s == 0.5
     assert spans(pcm_of(tmp_path / "mix.wav")) == [(0, 50), (75, 100)]
 
 
