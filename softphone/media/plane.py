@@ -174,7 +174,6 @@ class Plane:
         """Give what a leg has seen."""
         record, c = self._record(row), self.bridge.counters(row)
         report = record.report
-        expected = max(1, c.expected)
         return LegStats(
             packets_received=c.received,
             packets_sent=int(self.legs.packets_sent[row]),
@@ -186,7 +185,7 @@ class Plane:
             concealed=c.concealed,
             jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
             rtt_ms=None if report.rtt_s is None else report.rtt_s * 1000,
-            loss_percent=100 * max(0, c.expected - c.received) / expected,
+            loss_percent=100 * c.lost / max(1, c.expected),
             remote_loss_percent=None if report.remote_fraction is None else report.remote_fraction * 100 / 256,
             delay_ms=c.delay_s * 1000,
         )
