@@ -22,7 +22,7 @@ from softphone.media.slots import Slots, sockaddr
 __all__ = ["Receiver", "first_of_each"]
 
 DECODE = (g711.DECODE_ULAW, g711.DECODE_ALAW)
-# Nobody but a flooder sends more in 20 ms: an event packet and its repeats; a report and a goodbye.
+# Nobody but a flooder sends more in 20 ms: events, however many packets each has; a report and a goodbye.
 EVENTS_PER_TICK = 8
 REPORTS_PER_TICK = 4
 # As many as the playout looks at: 160 ms in the shortest packets, more than a stall leaves to be made up for.
@@ -234,8 +234,13 @@ class Receiver:
         return pcm
 
     def _events(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers) -> None:
-        """Find keys."""
-        for i in at[first_of_each(rows[at], EVENTS_PER_TICK)]:
+        """Find keys: the first packet of an event tells it, the last whether it is over."""
+        event = rows[at] << 32 | headers.timestamp[at].astype(np.int64)
+        first = first_of_each(event, 1)
+        first = first[first_of_each(rows[at[first]], EVENTS_PER_TICK)]
+        last = len(at) - 1 - first_of_each(event[::-1], 1)
+        kept = np.union1d(first, last[np.isin(event[last], event[first])])
+        for i in at[kept]:
             row, offset = int(rows[i]), int(headers.offset[i])
             payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()
             packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))

@@ -41,6 +41,19 @@ def test_a_long_key_is_one_key(driver: Driver, peers: list[Peer]) -> None:
     assert driver.events == [KeyPressed(info.leg, "5")]
 
 
+def test_keys_that_come_in_one_burst_are_all_found(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0])
+    for key in range(4):  # a stall on the way: all packets of four keys at once
+        for duration in (160, 160, 160, 320, 480, 640, 800):
+            peers[0].event(event(key, duration), 2000 * key)
+        for _ in range(3):
+            peers[0].event(event(key, 800, end=True), 2000 * key)
+    driver.tick()
+    peers[0].event(event(3, 160), 6000 + 0xFFFF)  # the last one was over: this is another, not its next segment
+    driver.tick()
+    assert driver.events == [KeyPressed(info.leg, key) for key in "01233"]
+
+
 def test_event_floods_are_capped_per_leg(driver: Driver, peers: list[Peer]) -> None:
     flooder, other = (driver.open(peer) for peer in peers[:2])
     for i in range(100):
