@@ -166,7 +166,7 @@ class Plane:
             raise MediaError("the peer takes no telephone events")
         try:
             record.keys_out.push(keys, int(tone_s * self.bridge.rate_hz), int(gap_s * self.bridge.rate_hz), token)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise MediaError(str(error)) from error
         self._keying.add(row)
 

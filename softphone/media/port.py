@@ -31,6 +31,8 @@ BUFFER_BYTES = 16 << 20
 TOS_EXPEDITED = 0xB8
 # UIO_MAXIOV of Linux: recvmmsg and sendmmsg look at no more messages than this in a call
 CALL_MAX = 1024
+# Errors that one look at a port puts up with: ICMP leaves one per datagram sent, a broken port has them without end.
+ERRORS_MAX = 64
 # A full send buffer drains within a millisecond or so; ticks are 20 ms apart and must not wait longer than this in all.
 SEND_WAIT_MS = 5
 
@@ -158,13 +160,14 @@ class LoopPort(_Base):
 
     def receive(self, slots: Slots) -> int:
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
-        before = slots.used
-        while slots.free:
+        before, errors = slots.used, 0
+        while slots.free and errors < ERRORS_MAX:
             try:
                 data, (host, port) = self._socket.recvfrom(SLOT_SIZE + 1)
             except BlockingIOError:
                 break
             except OSError:  # an ICMP error about something sent before; the next call gets the next datagram
+                errors += 1
                 continue
             self._store(slots, data, host, port)
         return slots.used - before
@@ -208,13 +211,15 @@ class BatchPort(_Base):
 
     def receive(self, slots: Slots) -> int:
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
-        before = slots.used
-        while room := min(slots.free, CALL_MAX):
+        before, errors = slots.used, 0
+        while (room := min(slots.free, CALL_MAX)) and errors < ERRORS_MAX:
             n = _recvmmsg(self._fd, slots.header_at + HDR_SIZE * slots.used, room, socket.MSG_DONTWAIT, None)
             if n > 0:
                 slots.filled(n, self.index)
-            elif ctypes.get_errno() in (errno.EAGAIN, errno.EBADF):
+            elif ctypes.get_errno() == errno.EAGAIN:
                 break
+            else:
+                errors += 1
             if 0 < n < room:
                 break
         return slots.used - before

@@ -105,9 +105,9 @@ class Sender:
         self._legs.frame_s += ticks * TICK_S
 
     def event(self, row: int, packet: EventPacket) -> None:
-        """Send one packet of a telephone event."""
+        """Send one packet of a telephone event, unless the peer is not known or takes none (any more)."""
         legs, record = self._legs, self._legs.records[row]
-        if record.remote is None:
+        if record.remote is None or not record.spec.sends or record.spec.event_payload_type is None:
             return
         header = np.zeros(1, rtp.HEADER)
         header["first"], header["second"] = 0x80, int(legs.event_type[row]) | (packet.marker << 7)

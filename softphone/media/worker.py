@@ -141,8 +141,8 @@ class Worker:
             else:
                 self._engine.tick(deadline, began)
                 self._engine.skip(self._pacer.done(began, time.monotonic()))
-        for event in self._engine.events():
-            self._send(frame(0, event))
+        if events := self._engine.events():
+            self._send(b"".join(frame(0, event) for event in events))
 
     def _send(self, data: bytes) -> None:
         """Send without waiting; what does not go now goes when the socket is writable."""

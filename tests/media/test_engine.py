@@ -7,19 +7,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from softphone.errors import MediaFull
 from softphone.media.engine import Engine
+from softphone.media.leg import LegSpec
 from softphone.media.messages import (
     CloseLeg,
     Configure,
     Failed,
     Join,
     Leave,
+    OpenLeg,
     Record,
     RemoveRoom,
     StopRecording,
 )
 from softphone.media.pacer import CATCH_UP_TICKS, Pacer
-from tests.media.peer import Driver, Peer, tone
+from tests.media.peer import Driver, tone
 
 
 @pytest.fixture
@@ -83,12 +86,18 @@ def test_full(driver: Driver) -> None:
     room = driver.room()
     for _ in range(16):
         App(driver, room)
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(MediaFull, match="all 16 rows are taken"):
         App(driver, room)
-    peer = Peer()
-    with pytest.raises(AssertionError):
-        driver.open(peer)
-    peer.close()
+    refused = driver.engine.handle(OpenLeg(LegSpec()), driver.now)
+    assert isinstance(refused, Failed) and refused.kind == "MediaFull"
+
+
+@pytest.mark.parametrize("gain", [-0.1, 16.1, float("inf"), float("nan")])
+def test_a_gain_that_is_none_is_refused(driver: Driver, gain: float) -> None:
+    app = App(driver, driver.room())
+    for request in (Configure(app.leg, gain_in=gain), Configure(app.leg, gain_out=gain)):
+        refused = driver.engine.handle(request, driver.now)
+        assert isinstance(refused, Failed) and "a gain is 0 to 16" in refused.message
 
 
 def test_deadlines_are_absolute_and_a_stall_is_made_up_for() -> None:

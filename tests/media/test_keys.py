@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from softphone.media.leg import KeyPressed, KeysSent
-from softphone.media.messages import Failed, SendKeys
+from softphone.media.leg import KeyPressed, KeysSent, LegSpec
+from softphone.media.messages import Failed, SendKeys, UpdateLeg
 from tests.media.peer import Driver, Peer, fields
 
 
@@ -87,6 +87,25 @@ def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
     assert kinds == [101] * 7 + [0] * 2 + [101] * 7 + [0] * 4  # no sound beside a key
     assert [(b[0][3] - a[0][3]) & 0xFFFF for a, b in zip(sent, sent[1:], strict=False)] == [1] * (len(sent) - 1)
     assert driver.events == [KeysSent(55)]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"direction": "recvonly"}, {"direction": "inactive"}, {"event_payload_type": None}]
+)
+def test_no_keys_for_a_peer_that_takes_none(driver: Driver, peers: list[Peer], changed: dict[str, object]) -> None:
+    info = driver.open(peers[0], driver.room())
+    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04, 55), driver.now)
+    spec = LegSpec(**{"remote": peers[0].address} | changed)  # type: ignore[arg-type]
+    driver.engine.handle(UpdateLeg(info.leg, spec), driver.now)
+    driver.tick(6)
+    assert not [head for head in map(fields, peers[0].heard()) if head[1] != 0]
+    assert driver.events == [KeysSent(55)]
+
+
+@pytest.mark.parametrize("tone_s", [float("inf"), float("nan"), -1.0, 9.0])
+def test_refuses_a_key_without_end(driver: Driver, peers: list[Peer], tone_s: float) -> None:
+    info = driver.open(peers[0])
+    assert isinstance(driver.engine.handle(SendKeys(info.leg, "1", tone_s, 0.05, 1), driver.now), Failed)
 
 
 @pytest.mark.parametrize("keys", ["", "12x"])

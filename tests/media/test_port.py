@@ -2,7 +2,9 @@
 
 import ctypes
 import errno
+import os
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -90,6 +92,13 @@ def test_one_that_cannot_go_does_not_hold_up_the_others(port: UdpPort, peer: soc
     outbox.address[2] = sockaddr("127.0.0.1", 0)  # port 0 is nowhere
     assert port.send(outbox, 0, 5, Patience()) == 4
     assert [int.from_bytes(peer.recv(100)[2:4]) for _ in range(4)] == [0, 1, 3, 4]
+
+
+def test_a_broken_port_does_not_hold_up_the_tick(port: UdpPort) -> None:
+    with socket.socket(fileno=os.dup(port.fileno())) as kept, tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), port.fileno())  # no socket any more: each call fails
+        assert port.receive(Slots(10)) == 0
+        os.dup2(kept.fileno(), port.fileno())
 
 
 @pytest.mark.skipif(not has_batches(), reason="no sendmmsg here")
