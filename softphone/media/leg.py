@@ -16,6 +16,7 @@ __all__ = [
     "PlaybackEnded",
     "RecordingEnded",
     "RecordingInfo",
+    "RecordingOpened",
     "RtpTimeout",
     "Talking",
     "WorkerLost",
@@ -212,6 +213,14 @@ class RtpTimeout(Struct, frozen=True, tag=True):
     leg: int
 
 
+class RecordingOpened(Struct, frozen=True, tag=True):
+    """The file of a recording is open, or why it cannot be: then there is no such recording (any more)."""
+
+    recording: int
+    token: int
+    error: str = ""
+
+
 class RecordingEnded(Struct, frozen=True, tag=True):
     """A recording is closed.
 
@@ -258,4 +267,4 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
-Event = KeyPressed | KeysSent | Talking | RtpTimeout | RecordingEnded | PlaybackEnded | WorkerLost
+Event = KeyPressed | KeysSent | Talking | RtpTimeout | RecordingOpened | RecordingEnded | PlaybackEnded | WorkerLost

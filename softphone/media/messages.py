@@ -118,7 +118,7 @@ class SendKeys(Struct, frozen=True, tag=True):
 
 
 class Record(Struct, frozen=True, tag=True):
-    """Record a room; answered with Number.
+    """Record a room; answered with Number, RecordingOpened(token) follows when its file is open or cannot be.
 
     Attributes
     ----------
@@ -129,14 +129,16 @@ class Record(Struct, frozen=True, tag=True):
     room: int
     path: str
     tracks: dict[int, str] = {}
+    token: int = 0
 
 
 class RecordLeg(Struct, frozen=True, tag=True):
-    """Record what one leg says, for so long at most; answered with Number, RecordingEnded follows."""
+    """Record what one leg says, for so long at most; answered with Number, RecordingOpened, RecordingEnded follow."""
 
     leg: int
     path: str
     max_s: float
+    token: int = 0
 
 
 class Track(Struct, frozen=True, tag=True):

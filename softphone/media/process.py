@@ -18,6 +18,7 @@ from softphone.media.leg import (
     LegInfo,
     PlaybackEnded,
     RecordingEnded,
+    RecordingOpened,
     RtpTimeout,
     Talking,
     WorkerLost,
@@ -51,7 +52,7 @@ PING_S, HUNG_S = 1.0, 2.0
 SINGLE_THREADED = {
     name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 }
-EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingEnded, PlaybackEnded, WorkerLost)
+EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingOpened, RecordingEnded, PlaybackEnded, WorkerLost)
 
 
 class WorkerProcess(MediaFace, asyncio.Protocol):
