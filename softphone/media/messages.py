@@ -207,7 +207,15 @@ class GetStats(Struct, frozen=True, tag=True):
 
 
 class GetMetrics(Struct, frozen=True, tag=True):
-    """Answered with WorkerMetrics."""
+    """Answered with WorkerMetrics.
+
+    Attributes
+    ----------
+    recent
+        How many of the last ticks the durations are of; 0: as many as are remembered.
+    """
+
+    recent: int = 0
 
 
 class Ping(Struct, frozen=True, tag=True):

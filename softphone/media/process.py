@@ -180,9 +180,9 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         self._transport.write(frame(number, request))
         return future
 
-    async def metrics(self) -> WorkerMetrics:
-        """Give how the worker is doing."""
-        return await self._expect(WorkerMetrics, GetMetrics())
+    async def metrics(self, recent: int = 0) -> WorkerMetrics:
+        """Give how the worker is doing; durations of the last `recent` ticks, or of all that are remembered (0)."""
+        return await self._expect(WorkerMetrics, GetMetrics(recent))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the channel (called by asyncio)."""

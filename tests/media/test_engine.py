@@ -21,7 +21,7 @@ from softphone.media.messages import (
     RemoveRoom,
     StopRecording,
 )
-from softphone.media.pacer import CATCH_UP_TICKS, Pacer
+from softphone.media.pacer import CATCH_UP_TICKS, RECENT, Pacer
 from tests.media.peer import Driver, tone
 
 
@@ -114,6 +114,17 @@ def test_deadlines_are_absolute_and_a_stall_is_made_up_for() -> None:
     assert pacer.deadline == pytest.approx(10.3)
     assert pacer.skipped_ticks == 11
     assert sum(pacer.lateness.counts) == pacer.ticks == 3
+
+
+def test_durations_are_those_of_the_last_ticks() -> None:
+    pacer = Pacer()
+    for k in range(RECENT + 10):
+        pacer.start(0.0)
+        pacer.done(0.0, 0.030 if k < RECENT else 0.001 * (k - RECENT + 1))
+        pacer.stop()
+    assert pacer.durations_ms(10) == pytest.approx((5.5, 9.91, 10.0))
+    assert pacer.durations_ms()[2] == pytest.approx(30.0)
+    assert Pacer().durations_ms() == (0.0, 0.0, 0.0)
 
 
 def test_nothing_to_do_without_legs(driver: Driver) -> None:
