@@ -7,7 +7,16 @@ The matrix products of the tick (clocks that drift, keys in the voice band) are 
 """
 
 from mixer.bridge import Bridge
-from mixer.errors import BridgeFull, FrameError, MixerError, NoSuchParty, NoSuchRoom, QueueFull, RecordingError
+from mixer.errors import (
+    BridgeFull,
+    FrameError,
+    GainError,
+    MixerError,
+    NoSuchParty,
+    NoSuchRoom,
+    QueueFull,
+    RecordingError,
+)
 from mixer.level import GateSettings
 from mixer.playout import PartyCounters
 from mixer.tick import Tick
@@ -16,6 +25,7 @@ __all__ = [
     "Bridge",
     "BridgeFull",
     "FrameError",
+    "GainError",
     "GateSettings",
     "MixerError",
     "NoSuchParty",

@@ -2,6 +2,7 @@
 
 MixerError
 ├── FrameError      our mistake: an array of the wrong type, shape or rate crossed the border
+├── GainError       our mistake: a gain that is no number, below 0 or absurdly high
 ├── NoSuchParty     our mistake: a row that holds no party
 ├── NoSuchRoom      our mistake: a room that does not exist
 ├── BridgeFull      a refusal: no free row, or no free room
@@ -17,6 +18,10 @@ class MixerError(Exception):
 
 class FrameError(MixerError, ValueError):
     """An array of the wrong type, shape or rate crossed the border."""
+
+
+class GainError(MixerError, ValueError):
+    """A gain is not a number from 0 to what the mixer can carry."""
 
 
 class NoSuchParty(MixerError, LookupError):

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.errors import GainError
 from mixer.roster import Roster
+
+# 24 dB: the sum of 4,096 parties at full scale, scaled by this, is the largest that fits 32 bits.
+GAIN_MAX = 16.0
 
 
 class Seats:
@@ -133,14 +137,14 @@ class Seats:
         self._roster.set_recorded(row, on)
 
     def set_gain_in(self, row: int, linear: float) -> None:
-        """Scale what this party says (1: as it came); raises `NoSuchParty`."""
+        """Scale what this party says (1: as it came, 16 at most); raises `NoSuchParty`, `GainError`."""
         self._roster.check(row)
-        self._roster.gain_in[row] = linear
+        self._roster.gain_in[row] = checked_gain(linear)
 
     def set_gain_out(self, row: int, linear: float) -> None:
-        """Scale what this party hears (1: as mixed); raises `NoSuchParty`."""
+        """Scale what this party hears (1: as mixed, 16 at most); raises `NoSuchParty`, `GainError`."""
         self._roster.check(row)
-        self._roster.gain_out[row] = linear
+        self._roster.gain_out[row] = checked_gain(linear)
 
     def set_send(self, row: int, on: bool) -> None:
         """Make frames for this party, or none (it is on hold); raises `NoSuchParty`."""
@@ -151,3 +155,10 @@ class Seats:
         """Play packets of this party, or only count them (it is on hold); raises `NoSuchParty`."""
         self._roster.check(row)
         self._roster.receive[row] = on
+
+
+def checked_gain(linear: float) -> float:
+    """Give a gain back if it is one; raises `GainError`."""
+    if not 0 <= linear <= GAIN_MAX:  # not a number is neither
+        raise GainError(f"a gain is 0 to {GAIN_MAX:g}, not {linear}")
+    return linear

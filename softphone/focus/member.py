@@ -311,6 +311,7 @@ class Member:
         else:
             remote = Address(agreed.remote_host, agreed.remote_port)
             rtcp = Address(agreed.remote_host, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
+        signalling = None if self.call is None else signalling_host(self.call)
         self._spec = LegSpec(
             codec=agreed.codec,
             payload_type=agreed.payload_type,
@@ -320,7 +321,8 @@ class Member:
             remote_rtcp=rtcp,
             rtcp_mux=agreed.rtcp_mux,
             direction=agreed.direction,
-            latch=self.call is not None and _behind_nat(agreed.remote_host, self.call.source.host),
+            latch=signalling is not None and _behind_nat(agreed.remote_host, signalling),
+            latch_host=signalling if signalling is not None and _is_ipv4(signalling) else None,
             timeout_s=0.0 if self._held else self._timeout_s,
             inband_keys=agreed.event_payload_type is None,
         )
@@ -349,6 +351,26 @@ class Member:
 def linear(db: float) -> float:
     """Turn decibels into a factor."""
     return float(10.0 ** (db / 20.0))
+
+
+def signalling_host(call: "Call") -> str:
+    """Give the address that a peer's own signalling comes from.
+
+    A caller behind proxies is where the first of them saw it: the last Via (RFC 3261 section 18.2.1).
+    """
+    vias = call.invite.vias
+    if call.direction == "in" and len(vias) > 1:
+        return vias[-1].params.get("received") or vias[-1].host
+    return call.source.host
+
+
+def _is_ipv4(host: str) -> bool:
+    """Whether media can come from there: we speak RTP over IPv4 only."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _behind_nat(media_host: str, signalling_host: str) -> bool:

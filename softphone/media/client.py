@@ -21,6 +21,7 @@ from softphone.media.leg import (
     PlaybackEnded,
     RecordingEnded,
     RecordingInfo,
+    RecordingOpened,
 )
 from softphone.media.messages import (
     CloseLeg,
@@ -186,6 +187,7 @@ class MediaFace:
         self._tokens = itertools.count(1)
         self._keys: dict[int, asyncio.Future[None]] = {}
         self._stops: dict[int, asyncio.Future[RecordingEnded]] = {}
+        self._openings: dict[int, asyncio.Future[int | MediaError]] = {}
         self._starting: set[int] = set()
 
     async def ask(self, request: Request) -> Reply:
@@ -244,7 +246,7 @@ class MediaFace:
 
     async def record(self, room: int, path: str, *, tracks: Mapping[int, str] = NO_TRACKS) -> int:
         """Record a room; see `Media.record`."""
-        return (await self._expect(Number, Record(room, path, dict(tracks)))).value
+        return await self._open(lambda token: Record(room, path, dict(tracks), token))
 
     async def track(self, recording: int, leg: int, name: str) -> None:
         """Give a leg that came later a track; see `Media.track`."""
@@ -252,7 +254,28 @@ class MediaFace:
 
     async def record_leg(self, leg: int, path: str, max_s: float) -> int:
         """Record what one leg says; see `Media.record_leg`."""
-        return (await self._expect(Number, RecordLeg(leg, path, max_s))).value
+        return await self._open(lambda token: RecordLeg(leg, path, max_s, token))
+
+    async def _open(self, request: Callable[[int], Request]) -> int:
+        """Begin a recording and wait until its file is open."""
+        token = next(self._tokens)
+        opened: asyncio.Future[int | MediaError] = asyncio.get_running_loop().create_future()
+        self._openings[token] = opened
+        try:
+            await self._expect(Number, request(token))
+            outcome = await opened
+        finally:
+            del self._openings[token]
+        if isinstance(outcome, MediaError):
+            raise outcome
+        return outcome
+
+    def _opening(self, recording: int) -> bool:
+        """Tell whether a recording is open, and who asked for it does not know its number yet."""
+        return any(
+            future.done() and not future.cancelled() and future.result() == recording
+            for future in self._openings.values()
+        )
 
     async def pause_recording(self, recording: int) -> None:
         """Leave silence in a recording from now on."""
@@ -272,7 +295,7 @@ class MediaFace:
             event = await ended
         finally:
             del self._stops[recording]
-        return RecordingInfo(event.path, event.seconds, event.tracks, event.reason)
+        return RecordingInfo(event.path, event.seconds, event.tracks, event.reason, event.dropped_s)
 
     async def play(
         self,
@@ -318,10 +341,15 @@ class MediaFace:
         if isinstance(event, KeysSent):
             _resolve(self._keys.get(event.token), None)
             return
+        if isinstance(event, RecordingOpened):
+            _resolve(self._openings.get(event.token), MediaError(event.error) if event.error else event.recording)
+            return
         if isinstance(event, RecordingEnded):
             _resolve(self._stops.get(event.recording), event)
-        if isinstance(event, PlaybackEnded) and event.playback in self._starting:
-            # Whoever plays shall know the number before it hears of the end.
+        if (isinstance(event, PlaybackEnded) and event.playback in self._starting) or (
+            isinstance(event, RecordingEnded) and self._opening(event.recording)
+        ):
+            # Whoever plays or records shall know the number before it hears of the end.
             asyncio.get_running_loop().call_soon(self.happened, event)
             return
         self.on_event(event)
@@ -332,6 +360,8 @@ class MediaFace:
         for future in waiting:
             if not future.done():
                 future.set_exception(error)
+        for opened in self._openings.values():
+            _resolve(opened, error)
 
     async def _expect(self, kind: type[R], request: Request) -> R:
         """Carry out a request whose reply is of one type."""

@@ -27,6 +27,7 @@ from softphone.media.messages import (
     Number,
     OpenLeg,
     PauseRecording,
+    Ping,
     Play,
     PlayTo,
     Record,
@@ -125,6 +126,7 @@ class Engine:
             Whisper: self._whisper,
             GetStats: self._get_stats,
             GetMetrics: self._get_metrics,
+            Ping: lambda request, now: Done(),
         }
 
     @property
@@ -339,6 +341,7 @@ class Engine:
             strangers=plane.strangers,
             invalid=plane.invalid,
             unsent=plane.unsent,
+            unrecorded_s=self._tape.dropped_s,
         )
 
     def _report(self, tick: Tick) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "PlaybackEnded",
     "RecordingEnded",
     "RecordingInfo",
+    "RecordingOpened",
     "RtpTimeout",
     "Talking",
     "WorkerLost",
@@ -49,6 +50,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         Ours: "sendrecv", "sendonly", "recvonly" or "inactive" (RFC 8866 section 6.7).
     latch
         The peer is behind a NAT: take its address from its first valid RTP packet, once.
+    latch_host
+        The host that this packet must come from, whatever its port; None: any.
     timeout_s
         Without media for so long, RtpTimeout is reported; 0: never.
     inband_keys
@@ -64,6 +67,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     rtcp_mux: bool = False
     direction: str = "sendrecv"
     latch: bool = False
+    latch_host: str | None = None
     timeout_s: float = 30.0
     inband_keys: bool = False
 
@@ -133,12 +137,13 @@ class LegStats(Struct, frozen=True, tag=True, kw_only=True):
 
 
 class RecordingInfo(Struct, frozen=True, tag=True):
-    """A finished recording: its file, its length, the files of single parties beside it, and why it ended."""
+    """A finished recording; see `RecordingEnded`."""
 
     path: str
     seconds: float
     tracks: list[str] = []
     reason: str = "stopped"
+    dropped_s: float = 0.0
 
 
 class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
@@ -158,6 +163,8 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
         Of the process.
     strangers, invalid, unsent
         Datagrams from unknown senders, that were no RTP or RTCP for us, that the system did not take.
+    unrecorded_s
+        Sound that the disk was too slow for, of all recordings together.
     """
 
     pid: int
@@ -177,6 +184,7 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
     strangers: int = 0
     invalid: int = 0
     unsent: int = 0
+    unrecorded_s: float = 0.0
 
 
 class KeyPressed(Struct, frozen=True, tag=True):
@@ -205,6 +213,14 @@ class RtpTimeout(Struct, frozen=True, tag=True):
     leg: int
 
 
+class RecordingOpened(Struct, frozen=True, tag=True):
+    """The file of a recording is open, or why it cannot be: then there is no such recording (any more)."""
+
+    recording: int
+    token: int
+    error: str = ""
+
+
 class RecordingEnded(Struct, frozen=True, tag=True):
     """A recording is closed.
 
@@ -217,6 +233,8 @@ class RecordingEnded(Struct, frozen=True, tag=True):
         said.
     tracks
         The files of single parties, as long as the mix.
+    dropped_s
+        Of sound that the disk was too slow for: there is silence in its place.
     """
 
     recording: int
@@ -224,6 +242,7 @@ class RecordingEnded(Struct, frozen=True, tag=True):
     seconds: float
     reason: str
     tracks: list[str] = []
+    dropped_s: float = 0.0
 
 
 class PlaybackEnded(Struct, frozen=True, tag=True):
@@ -248,4 +267,4 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
-Event = KeyPressed | KeysSent | Talking | RtpTimeout | RecordingEnded | PlaybackEnded | WorkerLost
+Event = KeyPressed | KeysSent | Talking | RtpTimeout | RecordingOpened | RecordingEnded | PlaybackEnded | WorkerLost

@@ -29,6 +29,7 @@ __all__ = [
     "Number",
     "OpenLeg",
     "PauseRecording",
+    "Ping",
     "Play",
     "PlayTo",
     "Ready",
@@ -117,7 +118,7 @@ class SendKeys(Struct, frozen=True, tag=True):
 
 
 class Record(Struct, frozen=True, tag=True):
-    """Record a room; answered with Number.
+    """Record a room; answered with Number, RecordingOpened(token) follows when its file is open or cannot be.
 
     Attributes
     ----------
@@ -128,14 +129,16 @@ class Record(Struct, frozen=True, tag=True):
     room: int
     path: str
     tracks: dict[int, str] = {}
+    token: int = 0
 
 
 class RecordLeg(Struct, frozen=True, tag=True):
-    """Record what one leg says, for so long at most; answered with Number, RecordingEnded follows."""
+    """Record what one leg says, for so long at most; answered with Number, RecordingOpened, RecordingEnded follow."""
 
     leg: int
     path: str
     max_s: float
+    token: int = 0
 
 
 class Track(Struct, frozen=True, tag=True):
@@ -204,7 +207,19 @@ class GetStats(Struct, frozen=True, tag=True):
 
 
 class GetMetrics(Struct, frozen=True, tag=True):
-    """Answered with WorkerMetrics."""
+    """Answered with WorkerMetrics.
+
+    Attributes
+    ----------
+    recent
+        How many of the last ticks the durations are of; 0: as many as are remembered.
+    """
+
+    recent: int = 0
+
+
+class Ping(Struct, frozen=True, tag=True):
+    """Answered with Done by a worker that is not hung."""
 
 
 class Done(Struct, frozen=True, tag=True):
@@ -257,6 +272,7 @@ Request = (
     | Whisper
     | GetStats
     | GetMetrics
+    | Ping
 )
 Reply = LegInfo | LegStats | WorkerMetrics | Done | Number | Failed
 Outcome = Reply | Ready | Event

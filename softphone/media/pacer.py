@@ -7,7 +7,7 @@ import numpy as np
 
 from mixer.frame import TICK_S
 
-__all__ = ["Histogram", "Pacer"]
+__all__ = ["RECENT", "Histogram", "Pacer"]
 
 BOUNDS_MS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 # After a stall up to so many ticks are made up for at once: what the peers' buffers hold (and ours: 100 ms). What is
@@ -80,10 +80,11 @@ class Pacer:
         self.skipped_ticks += skipped
         return skipped
 
-    def durations_ms(self) -> tuple[float, float, float]:
-        """Give median, 99th percentile and maximum of the recent ticks' durations."""
-        recent = self._recent_ms[: min(self.ticks, RECENT)]
-        if not recent.size:
+    def durations_ms(self, most: int = RECENT) -> tuple[float, float, float]:
+        """Give median, 99th percentile and maximum of the durations of the last `most` ticks, as far as remembered."""
+        count = min(self.ticks, most, RECENT)
+        if count <= 0:
             return 0.0, 0.0, 0.0
+        recent = self._recent_ms[np.arange(self.ticks - count, self.ticks) % RECENT]
         p50, p99 = np.percentile(recent, (50, 99))
         return float(p50), float(p99), float(recent.max())

@@ -11,7 +11,7 @@ from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.directory import key_of
 from softphone.media.keys import KeySender
-from softphone.media.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
+from softphone.media.leg import Address, Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
 from softphone.media.legs import CODECS, Leg, Legs, PortPair
 from softphone.media.port import UdpPort
 from softphone.media.portpool import PortPool
@@ -127,7 +127,7 @@ class Plane:
         check(spec)
         record = self._record(row)
         before = record.spec
-        moved = (spec.remote, spec.remote_rtcp, spec.rtcp_mux) != (before.remote, before.remote_rtcp, before.rtcp_mux)
+        moved = whereabouts(spec) != whereabouts(before)
         if moved and record.ports.shared and spec.remote != before.remote and not self._unambiguous(spec):
             record.ports = self._pool.open_own()
         record.spec = spec
@@ -166,7 +166,7 @@ class Plane:
             raise MediaError("the peer takes no telephone events")
         try:
             record.keys_out.push(keys, int(tone_s * self.bridge.rate_hz), int(gap_s * self.bridge.rate_hz), token)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise MediaError(str(error)) from error
         self._keying.add(row)
 
@@ -174,7 +174,6 @@ class Plane:
         """Give what a leg has seen."""
         record, c = self._record(row), self.bridge.counters(row)
         report = record.report
-        expected = max(1, c.expected)
         return LegStats(
             packets_received=c.received,
             packets_sent=int(self.legs.packets_sent[row]),
@@ -186,7 +185,7 @@ class Plane:
             concealed=c.concealed,
             jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
             rtt_ms=None if report.rtt_s is None else report.rtt_s * 1000,
-            loss_percent=100 * max(0, c.expected - c.received) / expected,
+            loss_percent=100 * c.lost / max(1, c.expected),
             remote_loss_percent=None if report.remote_fraction is None else report.remote_fraction * 100 / 256,
             delay_ms=c.delay_s * 1000,
         )
@@ -312,6 +311,11 @@ class Plane:
         self._receiver.invalid += not self._reports.receive(row, datagram, arrival)
 
 
+def whereabouts(spec: LegSpec) -> tuple[object, ...]:
+    """Give all of a spec that tells where the peer is."""
+    return spec.remote, spec.remote_rtcp, spec.rtcp_mux, spec.latch_host
+
+
 def check(spec: LegSpec) -> None:
     """Refuse a spec that cannot be served.
 
@@ -327,7 +331,7 @@ def check(spec: LegSpec) -> None:
     kinds = (spec.payload_type, spec.other_payload_type, spec.event_payload_type)
     if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
         raise MediaError("a payload type is 0 to 127")
-    for address in (spec.remote, spec.rtcp):
+    for address in (spec.remote, spec.rtcp, spec.latch_host and Address(spec.latch_host, 0)):
         try:
             _ = address and sockaddr(address.host, address.port)
         except ValueError as error:

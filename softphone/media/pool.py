@@ -30,8 +30,9 @@ from softphone.media.worker import WorkerSettings
 
 __all__ = ["Pool"]
 
-# A worker that cannot start (its port is taken by somebody meanwhile) is tried again in this time.
-RESTART_S = 1.0
+# A worker that cannot start (its port is taken by somebody meanwhile, the system has no memory) is tried again in this
+# time, and twice as long after each further try, up to a limit.
+RESTART_S, RESTART_MAX_S = 1.0, 30.0
 
 
 @dataclass(slots=True)
@@ -323,11 +324,13 @@ class Pool:
 
     async def _restart(self, slot: int) -> None:
         """Start a worker in place of a dead one, however often it takes."""
+        pause_s = RESTART_S
         while slot not in self._workers:
             try:
                 await self._start(slot)
-            except MediaError:
-                await asyncio.sleep(RESTART_S)
+            except (MediaError, OSError):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, RESTART_MAX_S)
 
 
 def divided(ports: tuple[int, int], workers: int) -> list[tuple[int, int]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from softphone.media.slots import HDR_SIZE, SLOT_SIZE, Outbox, Slots, sockaddr
 
-__all__ = ["BatchPort", "LoopPort", "Port", "UdpPort", "has_batches", "open_socket"]
+__all__ = ["BatchPort", "LoopPort", "Patience", "Port", "UdpPort", "has_batches", "open_socket"]
 
 SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 32, 33, 35
 # Never fragment, and do not believe strangers about the path's MTU: media is far below any. The kernel then need not
@@ -31,8 +31,29 @@ BUFFER_BYTES = 16 << 20
 TOS_EXPEDITED = 0xB8
 # UIO_MAXIOV of Linux: recvmmsg and sendmmsg look at no more messages than this in a call
 CALL_MAX = 1024
+# Errors that one look at a port puts up with: ICMP leaves one per datagram sent, a broken port has them without end.
+ERRORS_MAX = 64
 # A full send buffer drains within a millisecond or so; ticks are 20 ms apart and must not wait longer than this in all.
 SEND_WAIT_MS = 5
+
+
+class Patience:
+    """How long the sends of one tick may wait for full buffers, all of them together."""
+
+    def __init__(self) -> None:
+        self._left_ms = SEND_WAIT_MS
+
+    def renew(self) -> None:
+        """Begin a tick."""
+        self._left_ms = SEND_WAIT_MS
+
+    def wait(self, fd: int) -> bool:
+        """Wait for a send buffer to drain, a millisecond at most; False when no patience is left."""
+        if self._left_ms <= 0:
+            return False
+        self._left_ms -= 1
+        select.select([], [fd], [], 0.001) if fd < 1024 else time.sleep(0.0005)
+        return True
 
 
 class UdpPort(Protocol):
@@ -61,7 +82,7 @@ class UdpPort(Protocol):
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
         ...
 
-    def send(self, outbox: Outbox, start: int, stop: int) -> int:
+    def send(self, outbox: Outbox, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
         ...
 
@@ -139,13 +160,14 @@ class LoopPort(_Base):
 
     def receive(self, slots: Slots) -> int:
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
-        before = slots.used
-        while slots.free:
+        before, errors = slots.used, 0
+        while slots.free and errors < ERRORS_MAX:
             try:
                 data, (host, port) = self._socket.recvfrom(SLOT_SIZE + 1)
             except BlockingIOError:
                 break
             except OSError:  # an ICMP error about something sent before; the next call gets the next datagram
+                errors += 1
                 continue
             self._store(slots, data, host, port)
         return slots.used - before
@@ -161,17 +183,16 @@ class LoopPort(_Base):
         slots.local[at] = self.index
         slots.used += 1
 
-    def send(self, outbox: Outbox, start: int, stop: int) -> int:
+    def send(self, outbox: Outbox, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
-        sent, patience = 0, SEND_WAIT_MS
+        sent = 0
         for i in range(start, stop):
             port, host = struct.unpack_from(">H4s", outbox.address[i].tobytes(), 2)
             try:
                 self._socket.sendto(outbox.datagram(i), (socket.inet_ntoa(host), port))
             except BlockingIOError:
-                if patience <= 0:
+                if not patience.wait(self.fileno()):
                     break
-                patience -= _wait_writable(self.fileno())
                 sent += self.send_to(outbox.datagram(i), socket.inet_ntoa(host), port)
             except OSError:
                 continue
@@ -190,37 +211,31 @@ class BatchPort(_Base):
 
     def receive(self, slots: Slots) -> int:
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
-        before = slots.used
-        while room := min(slots.free, CALL_MAX):
+        before, errors = slots.used, 0
+        while (room := min(slots.free, CALL_MAX)) and errors < ERRORS_MAX:
             n = _recvmmsg(self._fd, slots.header_at + HDR_SIZE * slots.used, room, socket.MSG_DONTWAIT, None)
             if n > 0:
                 slots.filled(n, self.index)
-            elif ctypes.get_errno() in (errno.EAGAIN, errno.EBADF):
+            elif ctypes.get_errno() == errno.EAGAIN:
                 break
+            else:
+                errors += 1
             if 0 < n < room:
                 break
         return slots.used - before
 
-    def send(self, outbox: Outbox, start: int, stop: int) -> int:
+    def send(self, outbox: Outbox, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
-        at, sent, patience = start, 0, SEND_WAIT_MS
+        at, sent = start, 0
         while at < stop:
             n = _sendmmsg(self._fd, outbox.header_at + HDR_SIZE * at, min(stop - at, CALL_MAX), socket.MSG_DONTWAIT)
             if n > 0:
                 at, sent = at + n, sent + n
             elif ctypes.get_errno() != errno.EAGAIN:
                 at += 1  # this one cannot go (no route, refused by a filter); the others can
-            elif patience <= 0:
+            elif not patience.wait(self._fd):
                 break
-            else:
-                patience -= _wait_writable(self._fd)
         return sent
-
-
-def _wait_writable(fd: int) -> int:
-    """Wait for the send buffer to drain, a millisecond at most; give the milliseconds of patience that it cost."""
-    select.select([], [fd], [], 0.001) if fd < 1024 else time.sleep(0.0005)
-    return 1
 
 
 def has_batches() -> bool:

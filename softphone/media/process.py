@@ -18,6 +18,7 @@ from softphone.media.leg import (
     LegInfo,
     PlaybackEnded,
     RecordingEnded,
+    RecordingOpened,
     RtpTimeout,
     Talking,
     WorkerLost,
@@ -29,6 +30,7 @@ from softphone.media.messages import (
     GetMetrics,
     Number,
     Outcome,
+    Ping,
     Ready,
     RemoveRoom,
     Reply,
@@ -44,11 +46,13 @@ __all__ = ["WorkerProcess"]
 # Imports, tables and a few megabytes of arrays: a second or two on a busy machine.
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+# A worker that does not answer within two seconds has said nothing for a hundred ticks: its calls are gone anyway.
+PING_S, HUNG_S = 1.0, 2.0
 # One core per worker is the design; a numeric library that starts threads of its own takes it from the others.
 SINGLE_THREADED = {
     name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 }
-EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingEnded, PlaybackEnded, WorkerLost)
+EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingOpened, RecordingEnded, PlaybackEnded, WorkerLost)
 
 
 class WorkerProcess(MediaFace, asyncio.Protocol):
@@ -62,7 +66,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
     Attributes
     ----------
     on_lost
-        Called once in the event loop when the process has died by itself.
+        Called once in the event loop when the process has died by itself, or was killed because it hung.
     pid, port
         Of the running worker.
     """
@@ -81,6 +85,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         self._pending: dict[int, tuple[Request, asyncio.Future[Reply]]] = {}
         self._ready: asyncio.Future[None] | None = None
         self._stopping = False
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the process and wait until it listens.
@@ -89,18 +94,17 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         ------
         MediaError
             When it ends instead (a port in use: said on stderr), or does not come up in time.
+        OSError
+            When the system gives no process or no descriptor.
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         with theirs:
-            settings = msgspec.structs.replace(self._settings, fd=theirs.fileno())
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "softphone.media.worker", msgspec.json.encode(settings).decode()],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=os.environ | SINGLE_THREADED,
-            )
+            try:
+                self._process = self._spawn(theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
         self._ready = loop.create_future()
         ours.setblocking(False)
         await loop.create_connection(lambda: self, sock=ours)
@@ -112,10 +116,39 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         except asyncio.CancelledError:
             await self.stop()
             raise
+        self._watching = loop.create_task(self._watch())
+
+    def _spawn(self, fd: int) -> "subprocess.Popen[bytes]":
+        """Start the process with its end of the channel."""
+        settings = msgspec.structs.replace(self._settings, fd=fd)
+        return subprocess.Popen(
+            [sys.executable, "-m", "softphone.media.worker", msgspec.json.encode(settings).decode()],
+            pass_fds=[fd],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | SINGLE_THREADED,
+        )
+
+    async def _watch(self) -> None:
+        """Kill a worker that hangs: its end is noticed like any other (see `connection_lost`)."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(PING_S)
+            try:
+                asked, answer = loop.time(), self._send(Ping())
+            except WorkerGone:  # about to be noticed
+                return
+            answer.add_done_callback(asyncio.Future.exception)  # a worker that dies meanwhile is missed elsewhere
+            await asyncio.wait({answer}, timeout=HUNG_S)
+            overslept = loop.time() - asked > HUNG_S + PING_S  # we hung ourselves, or all of us were stopped: ask again
+            if not answer.done() and not overslept and self._process is not None:
+                self._process.kill()
 
     async def stop(self) -> None:
         """End the process: recordings closed, goodbyes sent."""
         self._stopping = True
+        if self._watching is not None:
+            self._watching.cancel()
         if self._transport is not None:
             self._transport.close()
         process = self._process
@@ -135,17 +168,21 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         WorkerGone
             When the process is not there (any more).
         """
+        return await self._send(request)
+
+    def _send(self, request: Request) -> "asyncio.Future[Reply]":
+        """Send a request; its reply will be the result of the future. Raises WorkerGone."""
         if self._transport is None or self._transport.is_closing():
             raise WorkerGone("the media worker is gone")
         number = next(self._numbers)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._pending[number] = request, future
         self._transport.write(frame(number, request))
-        return await future
+        return future
 
-    async def metrics(self) -> WorkerMetrics:
-        """Give how the worker is doing."""
-        return await self._expect(WorkerMetrics, GetMetrics())
+    async def metrics(self, recent: int = 0) -> WorkerMetrics:
+        """Give how the worker is doing; durations of the last `recent` ticks, or of all that are remembered (0)."""
+        return await self._expect(WorkerMetrics, GetMetrics(recent))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the channel (called by asyncio)."""
@@ -159,6 +196,8 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Notice that the worker is gone (called by asyncio)."""
+        if self._watching is not None:
+            self._watching.cancel()
         gone = WorkerGone("the media worker is gone")
         pending, self._pending = self._pending, {}
         for _, future in pending.values():

@@ -17,12 +17,12 @@ from softphone.media.directory import Directory, key_of
 from softphone.media.keys import unpack_event
 from softphone.media.leg import Address
 from softphone.media.legs import Legs
-from softphone.media.slots import Slots
+from softphone.media.slots import Slots, sockaddr
 
 __all__ = ["Receiver", "first_of_each"]
 
 DECODE = (g711.DECODE_ULAW, g711.DECODE_ALAW)
-# Nobody but a flooder sends more in 20 ms: an event packet and its repeats; a report and a goodbye.
+# Nobody but a flooder sends more in 20 ms: events, however many packets each has; a report and a goodbye.
 EVENTS_PER_TICK = 8
 REPORTS_PER_TICK = 4
 # As many as the playout looks at: 160 ms in the shortest packets, more than a stall leaves to be made up for.
@@ -123,14 +123,19 @@ class Receiver:
     def _latch(self, candidates: NDArray[np.int64], headers: rtp.Headers) -> None:
         """Lock legs whose peer is behind a NAT to the source of their first valid packet."""
         local = self._slots.local[candidates]
-        for port, row in list(self.latching.items()):
+        for port in np.unique(local).tolist():
+            row = self.latching.get(port)
+            if row is None:
+                continue
             mine = candidates[local == port]
             kind = headers.payload_type[mine]
             mine = mine[(kind == self._legs.payload_type[row]) | (kind == self._legs.other_type[row])]
-            if not mine.size:
-                continue
-            raw = self._slots.address[mine[0]].tobytes()
-            self.lock(row, Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4])))
+            host = self._legs.records[row].spec.latch_host
+            if host is not None:
+                mine = mine[(self._slots.address[mine, 4:8] == sockaddr(host, 0)[4:8]).all(axis=1)]
+            if mine.size:
+                raw = self._slots.address[mine[0]].tobytes()
+                self.lock(row, Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4])))
 
     def lock(self, row: int, remote: Address) -> None:
         """Take the media of `row` from `remote` and nobody else from now on."""
@@ -229,8 +234,13 @@ class Receiver:
         return pcm
 
     def _events(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers) -> None:
-        """Find keys."""
-        for i in at[first_of_each(rows[at], EVENTS_PER_TICK)]:
+        """Find keys: the first packet of an event tells it, the last whether it is over."""
+        event = rows[at] << 32 | headers.timestamp[at].astype(np.int64)
+        first = first_of_each(event, 1)
+        first = first[first_of_each(rows[at[first]], EVENTS_PER_TICK)]
+        last = len(at) - 1 - first_of_each(event[::-1], 1)
+        kept = np.union1d(first, last[np.isin(event[last], event[first])])
+        for i in at[kept]:
             row, offset = int(rows[i]), int(headers.offset[i])
             payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()
             packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))

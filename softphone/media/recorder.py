@@ -8,16 +8,18 @@ the disk fails, that recording ends with the reason, and nothing else happens.
 import contextlib
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.errors import MixerError
+from mixer.frame import TICK_S
 from mixer.recording import WavFile
-from softphone.media.leg import RecordingEnded
+from softphone.media.leg import RecordingEnded, RecordingOpened
 
 __all__ = ["Chunk", "Column", "Recorder"]
 
@@ -56,6 +58,7 @@ class _Recording:
 @dataclass(frozen=True, slots=True)
 class _Begin:
     recording: int
+    token: int
     state: _Recording
 
 
@@ -78,6 +81,11 @@ class Recorder:
         Sample rate of all sound.
     samples
         Of a tick.
+
+    Attributes
+    ----------
+    dropped_ticks
+        Of recordings, that the disk was too slow for.
     """
 
     def __init__(self, rate_hz: int, samples: int) -> None:
@@ -87,7 +95,9 @@ class Recorder:
         # Each is changed by one side only.
         self._queued_bytes = self._done_bytes = 0
         self._open: set[int] = set()
-        self._ended: deque[RecordingEnded] = deque()
+        self.dropped_ticks = 0
+        self._dropped: Counter[int] = Counter()
+        self._told: deque[RecordingOpened | RecordingEnded] = deque()
         self._thread: threading.Thread | None = None
 
     @property
@@ -95,37 +105,42 @@ class Recorder:
         """Whether a recording is not closed and told yet."""
         return bool(self._open)
 
-    def begin(self, recording: int, path: str, tick: int) -> None:
-        """Begin a recording whose time starts with a tick.
-
-        Raises
-        ------
-        mixer.errors.RecordingError
-            When the file cannot be made.
-        """
-        state = _Recording(path, tick, {path: WavFile(path, self._rate_hz)})
+    def begin(self, recording: int, path: str, tick: int, token: int) -> None:
+        """Begin a recording whose time starts with a tick; RecordingOpened(token) follows."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
         self._open.add(recording)
-        self._jobs.put(_Begin(recording, state))
+        self._jobs.put(_Begin(recording, token, _Recording(path, tick)))
 
     def write(self, chunk: Chunk) -> None:
-        """Take sound; when the disk is too far behind it is left out, and silence stands in its place."""
+        """Take sound; when the disk is too far behind it is left out and counted, and silence stands in its place."""
         size = chunk.sound.nbytes
         if self._queued_bytes - self._done_bytes + size <= QUEUE_BYTES:
             self._queued_bytes += size
             self._jobs.put(chunk)
+            return
+        ticks = chunk.sound.shape[1]
+        for recording in {column.recording for column in chunk.columns}:
+            self._dropped[recording] += ticks
+            self.dropped_ticks += ticks
 
     def end(self, recording: int, tick: int, reason: str) -> None:
         """End a recording before a tick; RecordingEnded follows when its files are closed."""
         self._jobs.put(_End(recording, tick, reason))
 
-    def events(self) -> list[RecordingEnded]:
-        """Give the recordings that have ended since the last call."""
-        found = [self._ended.popleft() for _ in range(len(self._ended))]
-        self._open.difference_update(event.recording for event in found)
-        return found
+    def events(self) -> list[RecordingOpened | RecordingEnded]:
+        """Give the recordings that were opened, could not be, or have ended since the last call."""
+        return [self._settled(self._told.popleft()) for _ in range(len(self._told))]
+
+    def _settled(self, event: RecordingOpened | RecordingEnded) -> RecordingOpened | RecordingEnded:
+        """Take note of what the thread tells, and add what it does not know."""
+        if isinstance(event, RecordingEnded):
+            event = msgspec.structs.replace(event, dropped_s=self._dropped.pop(event.recording, 0) * TICK_S)
+        elif not event.error:
+            return event
+        self._open.discard(event.recording)
+        return event
 
     def close(self) -> None:
         """Wait until all is on the disk, 5 s at most; all recordings must have been ended."""
@@ -141,10 +156,20 @@ class Recorder:
                 case Chunk():
                     self._append(job)
                     self._done_bytes += job.sound.nbytes
-                case _Begin(recording, state):
-                    self._recordings[recording] = state
+                case _Begin():
+                    self._begin(job)
                 case _End(recording, tick, reason):
                     self._finish(recording, tick, reason)
+
+    def _begin(self, job: _Begin) -> None:
+        """Make the file of a recording: it may take as long as the disk likes."""
+        error = ""
+        try:
+            self._file(job.state, job.state.path)
+            self._recordings[job.recording] = job.state
+        except (MixerError, OSError) as failure:
+            error = f"cannot record to {job.state.path}: {failure}"
+        self._told.append(RecordingOpened(job.recording, job.token, error))
 
     def _append(self, chunk: Chunk) -> None:
         """Write each column where it belongs; all of it is on the disk afterwards, as far as the system goes."""
@@ -193,7 +218,7 @@ class Recorder:
             with contextlib.suppress(MixerError):
                 file.close()
         seconds = state.files[state.path].seconds
-        self._ended.append(RecordingEnded(recording, state.path, seconds, reason, _others(state.files, state.path)))
+        self._told.append(RecordingEnded(recording, state.path, seconds, reason, _others(state.files, state.path)))
 
 
 def _others(paths: Iterable[str], path: str) -> list[str]:

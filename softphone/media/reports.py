@@ -13,8 +13,9 @@ __all__ = ["Reports"]
 
 # RFC 3550 section 6.2: at least 5 s between reports, times 0.5 to 1.5 so that they do not bunch (section 6.3.1)
 INTERVAL_S = 5.0
-# Reports are built one by one: in a tick no more than this; the rest go out in the next one.
-MOST_PER_TICK = 16
+# Reports are built one by one: in a tick no more than this, or a quarter more than fall due on average when the plane
+# is full (4,096 legs: 20); the rest go out in the next ones, the longest overdue first.
+MOST_PER_TICK, TICKS_PER_ROUND = 16, 200
 
 
 class Reports:
@@ -40,7 +41,10 @@ class Reports:
 
     def due(self, now: float) -> list[int]:
         """Give the rows whose report is due, no more than a tick can build, and set their next time."""
-        rows = np.flatnonzero(self._legs.due_s <= now)[:MOST_PER_TICK]
+        rows = np.flatnonzero(self._legs.due_s <= now)
+        most = max(MOST_PER_TICK, self._legs.capacity // TICKS_PER_ROUND)
+        if len(rows) > most:
+            rows = rows[np.argsort(self._legs.due_s[rows], kind="stable")[:most]]
         for row in rows:
             self._legs.due_s[row] = now + _spread(INTERVAL_S)
         return [int(row) for row in rows]

@@ -11,7 +11,7 @@ from mixer.tick import Tick
 from softphone.media import rtp
 from softphone.media.keys import EventPacket
 from softphone.media.legs import CODECS, Legs
-from softphone.media.port import UdpPort
+from softphone.media.port import Patience, UdpPort
 from softphone.media.slots import Outbox
 
 __all__ = ["Sender"]
@@ -40,6 +40,7 @@ class Sender:
         self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
         self._outbox = Outbox(legs.capacity)
         self._payloads = np.zeros((0, samples), np.uint8)
+        self._patience = Patience()
         self.unsent = 0
 
     def audio(self, tick: Tick) -> None:
@@ -89,10 +90,11 @@ class Sender:
         n = len(ports)
         edges = np.flatnonzero(np.diff(ports)) + 1
         starts = np.unique(np.concatenate(([0], edges, np.arange(0, n, CHUNK))))
+        self._patience.renew()
         stops = [*starts[1:].tolist(), n]
         sent = 0
         for index, start, stop in zip(ports[starts].tolist(), starts.tolist(), stops, strict=True):
-            sent += self._ports[index].send(self._outbox, start, stop)
+            sent += self._ports[index].send(self._outbox, start, stop, self._patience)
             if stop - start == CHUNK:
                 self._between()
         self.unsent += n - sent
@@ -103,9 +105,9 @@ class Sender:
         self._legs.frame_s += ticks * TICK_S
 
     def event(self, row: int, packet: EventPacket) -> None:
-        """Send one packet of a telephone event."""
+        """Send one packet of a telephone event, unless the peer is not known or takes none (any more)."""
         legs, record = self._legs, self._legs.records[row]
-        if record.remote is None:
+        if record.remote is None or not record.spec.sends or record.spec.event_payload_type is None:
             return
         header = np.zeros(1, rtp.HEADER)
         header["first"], header["second"] = 0x80, int(legs.event_type[row]) | (packet.marker << 7)

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.bridge import Bridge
-from mixer.errors import MixerError
 from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
-from softphone.media.leg import RecordingEnded
+from softphone.media.leg import RecordingEnded, RecordingOpened
 from softphone.media.messages import Done, PauseRecording, Record, RecordLeg, StopRecording, Track
 from softphone.media.recorder import Chunk, Column, Recorder
 
@@ -79,19 +78,24 @@ class Tape:
         """Whether there is a recording to go on or to be closed."""
         return self._recorder.busy
 
+    @property
+    def dropped_s(self) -> float:
+        """Sound that the disk was too slow for, of all recordings together."""
+        return self._recorder.dropped_ticks * TICK_S
+
     def record(self, recording: int, request: Record) -> None:
         """Begin to record a room, and the parties that are named.
 
         Raises
         ------
         MediaError
-            When the file cannot be made, or a name is none for a file.
+            When a name is none for a file.
         NoSuchLeg
             When there is no such room or leg.
         """
         room = self._room_of(request.room)
         rows = {_beside(request.path, name, request.tracks): self._row_of(leg) for leg, name in request.tracks.items()}
-        self._begin(recording, _Recording(request.path, request.room, room, rows))
+        self._begin(recording, _Recording(request.path, request.room, room, rows), request.token)
 
     def record_leg(self, recording: int, request: RecordLeg) -> None:
         """Begin to record what one leg says, for a time.
@@ -99,7 +103,7 @@ class Tape:
         Raises
         ------
         MediaError
-            When the file cannot be made, or the time is not above 0.
+            When the time is not above 0.
         NoSuchLeg
             When there is no such leg.
         """
@@ -107,7 +111,7 @@ class Tape:
             raise MediaError(f"nothing is recorded in {request.max_s} s")
         rows = {request.path: self._row_of(request.leg)}
         until = self._tick + max(1.0, round(request.max_s / TICK_S))
-        self._begin(recording, _Recording(request.path, ANYWHERE, ANYWHERE, rows, until=until))
+        self._begin(recording, _Recording(request.path, ANYWHERE, ANYWHERE, rows, until=until), request.token)
 
     def track(self, request: Track, now: float) -> Done:
         """Give a leg a track of its own from now on, or let one go on with another leg.
@@ -173,11 +177,12 @@ class Tape:
             self._seal()
             self._tick += ticks
 
-    def events(self) -> list[RecordingEnded]:
-        """Give the recordings that have ended since the last call."""
+    def events(self) -> list[RecordingOpened | RecordingEnded]:
+        """Give the recordings that were opened, could not be, or have ended since the last call."""
         found = self._recorder.events()
         for event in found:
-            if self._recordings.pop(event.recording, None) is not None:
+            over = isinstance(event, RecordingEnded) or event.error
+            if over and self._recordings.pop(event.recording, None) is not None:
                 self._change()
         return found
 
@@ -193,11 +198,8 @@ class Tape:
             raise NoSuchLeg(f"there is no recording {recording}")
         return state
 
-    def _begin(self, recording: int, state: _Recording) -> None:
-        try:
-            self._recorder.begin(recording, state.path, self._tick)
-        except (MixerError, OSError) as error:
-            raise MediaError(f"cannot record to {state.path}: {error}") from error
+    def _begin(self, recording: int, state: _Recording, token: int) -> None:
+        self._recorder.begin(recording, state.path, self._tick, token)
         self._recordings[recording] = state
         self._change()
 

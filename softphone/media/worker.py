@@ -24,7 +24,7 @@ from softphone.descriptors import allow_all
 from softphone.media.engine import Engine
 from softphone.media.leg import WorkerMetrics
 from softphone.media.messages import GetMetrics, Ready, Splitter, frame, read_request
-from softphone.media.pacer import Pacer
+from softphone.media.pacer import RECENT, Pacer
 
 __all__ = ["Worker", "WorkerSettings", "main"]
 
@@ -122,7 +122,7 @@ class Worker:
             number, request = read_request(self._requests.popleft())
             reply = self._engine.handle(request, now)
             if isinstance(request, GetMetrics) and isinstance(reply, WorkerMetrics):
-                reply = self._metrics(reply)
+                reply = self._metrics(reply, request.recent)
             self._send(frame(number, reply))
             if self._pacer.deadline is not None and now >= self._pacer.deadline:
                 break
@@ -141,8 +141,8 @@ class Worker:
             else:
                 self._engine.tick(deadline, began)
                 self._engine.skip(self._pacer.done(began, time.monotonic()))
-        for event in self._engine.events():
-            self._send(frame(0, event))
+        if events := self._engine.events():
+            self._send(b"".join(frame(0, event) for event in events))
 
     def _send(self, data: bytes) -> None:
         """Send without waiting; what does not go now goes when the socket is writable."""
@@ -156,9 +156,9 @@ class Worker:
                 self._open = False
         self._open &= len(self._unsent) <= UNSENT_MAX
 
-    def _metrics(self, engine: WorkerMetrics) -> WorkerMetrics:
+    def _metrics(self, engine: WorkerMetrics, recent: int) -> WorkerMetrics:
         """Add what the process knows of itself."""
-        p50, p99, longest = self._pacer.durations_ms()
+        p50, p99, longest = self._pacer.durations_ms(recent or RECENT)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return msgspec.structs.replace(
             engine,

@@ -19,7 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.port import Port
+from softphone.media.port import Patience, Port
 from softphone.media.slots import Outbox, Slots, sockaddr
 
 TICK_S = 0.02
@@ -92,7 +92,7 @@ class Load:
             if wait > 0.0001:
                 time.sleep(wait)
             self.late_groups += wait < -TICK_S / 2
-            self.sent += self._port.send(self._outbox, g * GROUP, min(self._n, (g + 1) * GROUP))
+            self.sent += self._port.send(self._outbox, g * GROUP, min(self._n, (g + 1) * GROUP), Patience())
             self.sink()
 
     def sink(self) -> None:

@@ -54,7 +54,7 @@ async def mixed(parties: int, talkers: int, seconds: float) -> dict[str, float]:
     await asyncio.sleep(WARM_UP_S)
     before = await worker.metrics()
     await asyncio.sleep(seconds - 1.0)
-    after = await worker.metrics()
+    after = await worker.metrics(recent=int((seconds - 1.0) / TICK_S))  # not those of opening and warming up
     books = json.loads((await load.communicate())[0])
     await worker.stop()
     return figures(parties, before, after, seconds - 1.0) | {

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from softphone.media.port import BatchPort, Port
+from softphone.media.port import BatchPort, Patience, Port
 from softphone.media.slots import HDR_SIZE, Outbox, Slots
 from tests.bench.load import TICK_S, pin
 
@@ -55,7 +55,7 @@ def reflect(port: BatchPort, seconds: float) -> tuple[float, int]:
         if not before and now > start + WARM_UP_S:
             before, moved = cpu_s(), 0
         port.receive(slots)
-        moved += port.send(mirror, 0, mirror.turn())
+        moved += port.send(mirror, 0, mirror.turn(), Patience())
         slots.clear()
         k += 1
         time.sleep(max(0.0, start + k * TICK_S - time.perf_counter()))

@@ -1,11 +1,15 @@
 """Times on the plane: ticks that are late, reports, time-outs. On real loopback sockets, with a clock of our own."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from softphone.media import rtcp
 from softphone.media.leg import LegSpec, RtpTimeout
+from softphone.media.legs import Legs
 from softphone.media.messages import CloseLeg, UpdateLeg
+from softphone.media.reports import Reports
 from tests.media.peer import SILENCE, Driver, Peer, aged, codes, fields, stats
 
 
@@ -110,6 +114,31 @@ def test_round_trip_time_counts_what_was_on_the_way(
     found = stats(driver, info.leg)
     assert found.rtt_ms == pytest.approx(20 + 11 - 4 - 7 - 5, abs=0.05)
     assert found.remote_loss_percent == 25.0
+
+
+def test_reports_of_all_go_out_when_more_are_due_than_a_tick_can_build() -> None:
+    legs = Legs(4096)
+    reports = Reports(legs, 8000, 0.0)
+    legs.due_s[:] = 0.0
+    told = Counter(row for k in range(750) for row in reports.due(0.02 * k))  # 15 s
+    assert len(told) == 4096
+    assert max(len(reports.due(100.0 + k)) for k in range(3)) <= 20
+
+
+def test_repeats_do_not_hide_losses(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0])
+    for k in range(20):
+        peers[0].say(SILENCE)
+        if k % 2:
+            peers[0].seq -= 1
+            peers[0].timestamp -= 160
+            peers[0].say(SILENCE)
+            peers[0].seq += 1
+            peers[0].timestamp += 160
+        driver.tick()
+    found = stats(driver, info.leg)
+    assert (found.packets_received, found.duplicate, found.lost) == (30, 10, 9)
+    assert found.loss_percent == pytest.approx(100 * 9 / 29)
 
 
 def test_reports_on_the_media_port_when_multiplexed(driver: Driver, peers: list[Peer]) -> None:

@@ -7,19 +7,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from softphone.errors import MediaFull
 from softphone.media.engine import Engine
+from softphone.media.leg import LegSpec
 from softphone.media.messages import (
     CloseLeg,
     Configure,
     Failed,
     Join,
     Leave,
+    OpenLeg,
     Record,
     RemoveRoom,
     StopRecording,
 )
-from softphone.media.pacer import CATCH_UP_TICKS, Pacer
-from tests.media.peer import Driver, Peer, tone
+from softphone.media.pacer import CATCH_UP_TICKS, RECENT, Pacer
+from tests.media.peer import Driver, tone
 
 
 @pytest.fixture
@@ -83,12 +86,18 @@ def test_full(driver: Driver) -> None:
     room = driver.room()
     for _ in range(16):
         App(driver, room)
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(MediaFull, match="all 16 rows are taken"):
         App(driver, room)
-    peer = Peer()
-    with pytest.raises(AssertionError):
-        driver.open(peer)
-    peer.close()
+    refused = driver.engine.handle(OpenLeg(LegSpec()), driver.now)
+    assert isinstance(refused, Failed) and refused.kind == "MediaFull"
+
+
+@pytest.mark.parametrize("gain", [-0.1, 16.1, float("inf"), float("nan")])
+def test_a_gain_that_is_none_is_refused(driver: Driver, gain: float) -> None:
+    app = App(driver, driver.room())
+    for request in (Configure(app.leg, gain_in=gain), Configure(app.leg, gain_out=gain)):
+        refused = driver.engine.handle(request, driver.now)
+        assert isinstance(refused, Failed) and "a gain is 0 to 16" in refused.message
 
 
 def test_deadlines_are_absolute_and_a_stall_is_made_up_for() -> None:
@@ -105,6 +114,17 @@ def test_deadlines_are_absolute_and_a_stall_is_made_up_for() -> None:
     assert pacer.deadline == pytest.approx(10.3)
     assert pacer.skipped_ticks == 11
     assert sum(pacer.lateness.counts) == pacer.ticks == 3
+
+
+def test_durations_are_those_of_the_last_ticks() -> None:
+    pacer = Pacer()
+    for k in range(RECENT + 10):
+        pacer.start(0.0)
+        pacer.done(0.0, 0.030 if k < RECENT else 0.001 * (k - RECENT + 1))
+        pacer.stop()
+    assert pacer.durations_ms(10) == pytest.approx((5.5, 9.91, 10.0))
+    assert pacer.durations_ms()[2] == pytest.approx(30.0)
+    assert Pacer().durations_ms() == (0.0, 0.0, 0.0)
 
 
 def test_nothing_to_do_without_legs(driver: Driver) -> None:

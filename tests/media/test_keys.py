@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from softphone.media.leg import KeyPressed, KeysSent
-from softphone.media.messages import Failed, SendKeys
+from softphone.media.leg import KeyPressed, KeysSent, LegSpec
+from softphone.media.messages import Failed, SendKeys, UpdateLeg
 from tests.media.peer import Driver, Peer, fields
 
 
@@ -41,6 +41,19 @@ def test_a_long_key_is_one_key(driver: Driver, peers: list[Peer]) -> None:
     assert driver.events == [KeyPressed(info.leg, "5")]
 
 
+def test_keys_that_come_in_one_burst_are_all_found(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0])
+    for key in range(4):  # a stall on the way: all packets of four keys at once
+        for duration in (160, 160, 160, 320, 480, 640, 800):
+            peers[0].event(event(key, duration), 2000 * key)
+        for _ in range(3):
+            peers[0].event(event(key, 800, end=True), 2000 * key)
+    driver.tick()
+    peers[0].event(event(3, 160), 6000 + 0xFFFF)  # the last one was over: this is another, not its next segment
+    driver.tick()
+    assert driver.events == [KeyPressed(info.leg, key) for key in "01233"]
+
+
 def test_event_floods_are_capped_per_leg(driver: Driver, peers: list[Peer]) -> None:
     flooder, other = (driver.open(peer) for peer in peers[:2])
     for i in range(100):
@@ -74,6 +87,25 @@ def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
     assert kinds == [101] * 7 + [0] * 2 + [101] * 7 + [0] * 4  # no sound beside a key
     assert [(b[0][3] - a[0][3]) & 0xFFFF for a, b in zip(sent, sent[1:], strict=False)] == [1] * (len(sent) - 1)
     assert driver.events == [KeysSent(55)]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"direction": "recvonly"}, {"direction": "inactive"}, {"event_payload_type": None}]
+)
+def test_no_keys_for_a_peer_that_takes_none(driver: Driver, peers: list[Peer], changed: dict[str, object]) -> None:
+    info = driver.open(peers[0], driver.room())
+    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04, 55), driver.now)
+    spec = LegSpec(**{"remote": peers[0].address} | changed)  # type: ignore[arg-type]
+    driver.engine.handle(UpdateLeg(info.leg, spec), driver.now)
+    driver.tick(6)
+    assert not [head for head in map(fields, peers[0].heard()) if head[1] != 0]
+    assert driver.events == [KeysSent(55)]
+
+
+@pytest.mark.parametrize("tone_s", [float("inf"), float("nan"), -1.0, 9.0])
+def test_refuses_a_key_without_end(driver: Driver, peers: list[Peer], tone_s: float) -> None:
+    info = driver.open(peers[0])
+    assert isinstance(driver.engine.handle(SendKeys(info.leg, "1", tone_s, 0.05, 1), driver.now), Failed)
 
 
 @pytest.mark.parametrize("keys", ["", "12x"])

@@ -1,6 +1,7 @@
 """The plane on real loopback sockets, with a clock of our own."""
 
 import random
+import socket
 
 import numpy as np
 import pytest
@@ -76,6 +77,24 @@ def test_strangers_are_dropped_and_counted(driver: Driver, peers: list[Peer]) ->
     assert driver.engine.plane.strangers == 20
     assert stats(driver, info.leg).packets_received == 20
     assert power(peers[1].heard(), 1000, g711.DECODE_ULAW) < 1e-6
+
+
+@pytest.mark.parametrize("stranger_first", [True, False])
+def test_latches_to_the_host_that_signalling_came_from(driver: Driver, peers: list[Peer], stranger_first: bool) -> None:
+    info = driver.open(peers[0], driver.room(), remote=Address("192.168.1.7", 4000), latch=True, latch_host="127.0.0.1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.9.9.9", 0))
+        stranger.setblocking(False)
+        for k in range(5):
+            if stranger_first or k:
+                stranger.sendto(peers[0].packet(SILENCE), peers[0].to)
+            if k or not stranger_first:
+                peers[0].say(SILENCE)
+            driver.tick()
+        assert drained(stranger) == []
+    told = 4 if stranger_first else 5
+    assert stats(driver, info.leg).packets_received == len(peers[0].heard()) == told
+    assert driver.engine.plane.strangers == (5 if stranger_first else 4)
 
 
 def test_latches_once(driver: Driver, peers: list[Peer]) -> None:
@@ -200,6 +219,7 @@ def test_more_than_the_slots_hold_is_taken_in_turns(driver: Driver, peers: list[
         {"payload_type": 128},
         {"remote": Address("example.com", 5)},
         {"remote_rtcp": Address("127.0.0.1", 70000)},
+        {"latch_host": "example.com"},
     ],
 )
 def test_refuses_a_spec_that_it_cannot_serve(driver: Driver, wrong: dict[str, object]) -> None:

@@ -1,13 +1,17 @@
 """Both kinds of port, on real sockets, through the same tests."""
 
+import ctypes
+import errno
+import os
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from softphone.media.port import BatchPort, LoopPort, UdpPort, has_batches
+from softphone.media.port import BatchPort, LoopPort, Patience, UdpPort, has_batches
 from softphone.media.rtp import HEADER_SIZE
 from softphone.media.slots import SLOT_SIZE, Outbox, Slots, sockaddr
 
@@ -73,7 +77,7 @@ def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: 
     outbox.address[:] = sockaddr(*peer.getsockname())
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     for start in range(0, 1500, 100):
-        assert port.send(outbox, start, start + 100) == 100
+        assert port.send(outbox, start, start + 100, Patience()) == 100
         for i in range(start, start + 100):
             datagram = peer.recv(100)
             assert int.from_bytes(datagram[2:4]) == i
@@ -86,8 +90,37 @@ def test_one_that_cannot_go_does_not_hold_up_the_others(port: UdpPort, peer: soc
     outbox.rtp["seq"] = np.arange(5)
     outbox.address[:] = sockaddr(*peer.getsockname())
     outbox.address[2] = sockaddr("127.0.0.1", 0)  # port 0 is nowhere
-    assert port.send(outbox, 0, 5) == 4
+    assert port.send(outbox, 0, 5, Patience()) == 4
     assert [int.from_bytes(peer.recv(100)[2:4]) for _ in range(4)] == [0, 1, 3, 4]
+
+
+def test_a_broken_port_does_not_hold_up_the_tick(port: UdpPort) -> None:
+    with socket.socket(fileno=os.dup(port.fileno())) as kept, tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), port.fileno())  # no socket any more: each call fails
+        assert port.receive(Slots(10)) == 0
+        os.dup2(kept.fileno(), port.fileno())
+
+
+@pytest.mark.skipif(not has_batches(), reason="no sendmmsg here")
+def test_full_buffers_are_waited_for_five_milliseconds_in_all(
+    peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = BatchPort("127.0.0.1", 0, 0)
+    waits: list[float] = []
+
+    def full(*_call: object) -> int:
+        ctypes.set_errno(errno.EAGAIN)
+        return -1
+
+    monkeypatch.setattr("softphone.media.port._sendmmsg", full)
+    monkeypatch.setattr("softphone.media.port.select.select", lambda *call: waits.append(call[3]))
+    outbox, patience = Outbox(8), Patience()
+    outbox.address[:] = sockaddr(*peer.getsockname())
+    for _ in range(2):
+        patience.renew()
+        assert [port.send(outbox, at, at + 2, patience) for at in (0, 2, 4, 6)] == [0] * 4
+    assert waits == [0.001] * 10
+    port.close()
 
 
 def test_expedited_forwarding(port: UdpPort) -> None:

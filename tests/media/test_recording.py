@@ -1,6 +1,7 @@
 """Recordings of an engine: what is in the mix, what in each track, where in time, and what the disk can do to it."""
 
 import resource
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 
 from mixer.g711 import ENCODE_ULAW, encode
+from mixer.recording import WavFile
 from softphone.media import recorder
 from softphone.media.engine import Engine
-from softphone.media.leg import Event, RecordingEnded
+from softphone.media.leg import Event, RecordingEnded, RecordingOpened, WorkerMetrics
 from softphone.media.messages import (
     CloseLeg,
     Configure,
     Done,
     Failed,
+    GetMetrics,
     Join,
     Leave,
     Number,
@@ -239,7 +242,9 @@ def test_a_disk_that_is_too_slow_leaves_silence(
     talk(driver, 25, speaker)
     ask(driver, StopRecording(recording))
     (event,) = ended(driver)
-    assert event.seconds == 2.0
+    assert (event.seconds, event.dropped_s) == (2.0, 0.5)
+    metrics = driver.engine.handle(GetMetrics(), driver.now)
+    assert isinstance(metrics, WorkerMetrics) and metrics.unrecorded_s == 0.5
     assert spans(pcm_of(tmp_path / "mix.wav")) == [(0, 50), (75, 100)]
 
 
@@ -323,7 +328,6 @@ def test_what_cannot_be_recorded(driver: Driver, tmp_path: Path) -> None:
         assert isinstance(reply, Failed)
         return reply.message
 
-    assert "No such file" in refusal(Record(room, str(tmp_path / "no" / "x.wav")))
     assert "no room" in refusal(Record(99, mix))
     assert "no leg" in refusal(Record(room, mix, {99: "x"}))
     assert "nothing" in refusal(RecordLeg(leg, mix, 0))
@@ -334,4 +338,46 @@ def test_what_cannot_be_recorded(driver: Driver, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     recording = start(driver, Record(room, mix))
     assert "cannot be called" in refusal(Track(recording, leg, "mix"))
-    assert "File exists" in refusal(Record(room, mix))
+
+
+def test_a_file_that_cannot_be_made_is_told_and_nothing_is_recorded(driver: Driver, tmp_path: Path) -> None:
+    room = driver.room()
+    speaker = Voice(driver, room, 400)
+    good = start(driver, Record(room, str(tmp_path / "mix.wav"), token=1))
+    bad = start(driver, Record(room, str(tmp_path / "no" / "x.wav"), token=2))
+    twice = start(driver, RecordLeg(speaker.leg, str(tmp_path / "mix.wav"), 5, token=3))
+    wait_for(driver, lambda: len(driver.events) >= 3)
+    told = [event for event in driver.events if isinstance(event, RecordingOpened)]
+    assert [(event.recording, event.token) for event in told] == [(good, 1), (bad, 2), (twice, 3)]
+    for event, error in zip(told, ("", "No such file", "File exists"), strict=True):
+        assert error in event.error and bool(error) == bool(event.error)
+    talk(driver, 30, speaker)
+    for recording in (bad, twice):
+        reply = driver.engine.handle(StopRecording(recording), driver.now)
+        assert isinstance(reply, Failed) and reply.kind == "NoSuchLeg"
+    ask(driver, StopRecording(good))
+    (end,) = ended(driver)
+    assert (end.recording, end.seconds) == (good, 0.6)
+    assert not driver.engine._tape.busy
+
+
+def test_a_disk_that_takes_its_time_does_not_hold_up_the_tick(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned = threading.Event()
+
+    def slow(path: str, rate_hz: int) -> WavFile:
+        assert turned.wait(10)
+        return WavFile(path, rate_hz)
+
+    monkeypatch.setattr(recorder, "WavFile", slow)
+    room = driver.room()
+    speaker = Voice(driver, room, 400)
+    recording = start(driver, Record(room, str(tmp_path / "mix.wav")))
+    talk(driver, 30, speaker)
+    assert not [event for event in driver.events if isinstance(event, RecordingOpened)]
+    turned.set()  # only now has the disk turned
+    ask(driver, StopRecording(recording))
+    (event,) = ended(driver)
+    assert event.seconds == 0.6
+    np.testing.assert_array_equal(pcm_of(tmp_path / "mix.wav"), np.tile(tone(400, 1)[0], 30))

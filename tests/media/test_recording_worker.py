@@ -112,3 +112,13 @@ async def test_every_request_through_a_pool(pool: Pool, tmp_path: Path) -> None:
         await pool.record(room, str(tmp_path / "next.wav"), tracks={leg: "../x"})
     talker.close()
     late.close()
+
+
+async def test_a_file_that_cannot_be_made_is_an_error_of_whoever_records(pool: Pool, tmp_path: Path) -> None:
+    room = await pool.create_room()
+    with pytest.raises(MediaError, match="cannot record to .*No such file"):
+        await pool.record(room, str(tmp_path / "no" / "x.wav"))
+    recording = await pool.record(room, str(tmp_path / "x.wav"))
+    with pytest.raises(MediaError, match="File exists"):
+        await pool.record(room, str(tmp_path / "x.wav"))
+    assert (await pool.stop_recording(recording)).reason == "stopped"

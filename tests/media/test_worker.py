@@ -1,10 +1,12 @@
 """The real worker process, the pool, and the engine in the application's loop."""
 
 import asyncio
+import errno
 import os
 import resource
 import signal
 import socket
+import subprocess
 import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from softphone.errors import MediaError, NoSuchLeg, WorkerGone
 from softphone.media.client import Media
 from softphone.media.leg import Address, Event, KeyPressed, LegSpec, WorkerLost
 from softphone.media.local import LocalMedia
-from softphone.media.messages import Splitter
+from softphone.media.messages import Done, Ping, Splitter
 from softphone.media.pool import Pool
 from softphone.media.process import WorkerProcess
 from softphone.media.worker import WorkerSettings
@@ -117,6 +119,41 @@ async def test_death_of_a_worker(pool: Pool) -> None:
     await until(lambda: len(pool.pids) == 2)
     assert before[0] not in pool.pids and before[1] in pool.pids
     assert await pool.create_room() not in rooms
+
+
+async def test_a_worker_that_hangs_is_killed_and_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softphone.media.process.PING_S", 0.05)
+    monkeypatch.setattr("softphone.media.process.HUNG_S", 0.3)
+    pool = Pool(SETTINGS)
+    await pool.start()
+    events: list[Event] = []
+    pool.on_event = events.append
+    hung = pool.pids[0]
+    room = await pool.create_room()
+    os.kill(hung, signal.SIGSTOP)
+    await until(lambda: bool(events))
+    assert events == [WorkerLost(hung, [], [room])]
+    await until(lambda: bool(pool.pids))
+    assert await pool._workers[0].ask(Ping()) == Done()
+    await pool.stop()
+
+
+async def test_a_worker_is_started_anew_however_often_it_takes(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softphone.media.pool.RESTART_S", 0.01)
+    start, tries = WorkerProcess._spawn, 0
+
+    def spawn(self: WorkerProcess, fd: int) -> "subprocess.Popen[bytes]":
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return start(self, fd)
+
+    monkeypatch.setattr(WorkerProcess, "_spawn", spawn)
+    os.kill(pool.pids[0], signal.SIGKILL)
+    await until(lambda: len(pool.pids) == 1)
+    await until(lambda: len(pool.pids) == 2)
+    assert tries == 4
 
 
 async def test_requests_of_a_dying_worker_fail() -> None:
