@@ -270,12 +270,13 @@ class Bridge(Seats):
     def _hear(self, end: int, now_s: float) -> None:
         """Put into `heard` what the rows before `end` say in this tick."""
         roster, tick = self._roster, self._tick
-        frames, lacking, quiet = self._playout.tick(roster.local[:end], now_s)
+        dialling = np.flatnonzero(roster.inband_keys[:end])
+        frames, lacking, quiet = self._playout.tick(roster.local[:end], dialling, now_s)
         older, newer = (self._now + 1) % PAST, (self._now + 2) % PAST
         self._concealer.fill(frames, lacking, quiet, self._past[older, :end], self._past[newer, :end])
         self._past[self._now, :end] = frames
         self._now = older
-        tick.keys = self._dialled(frames)
+        tick.keys = self._keys.feed(dialling, frames[dialling]) if len(dialling) else []
         tick.heard[:end] = frames
         tick.heard[end:] = 0
         tick.heard[:end][roster.muted[:end] | ~roster.active[:end]] = 0
@@ -283,10 +284,6 @@ class Bridge(Seats):
             wide = np.rint(tick.heard[scaled] * roster.gain_in[scaled, None]).astype(np.int32)
             self._gain_in.narrow(wide, scaled, out := np.empty(wide.shape, np.int16))
             tick.heard[scaled] = out
-
-    def _dialled(self, frames: NDArray[np.int16]) -> list[tuple[int, str]]:
-        rows = np.flatnonzero(self._roster.inband_keys[: len(frames)])
-        return self._keys.feed(rows, frames[rows]) if len(rows) else []
 
     def _check_local(self, row: int) -> None:
         self._roster.check(row)

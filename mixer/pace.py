@@ -24,6 +24,9 @@ HIGH_S = 0.032
 # speech, and more than twice the worst clock the playout has to follow (1 %).
 SLOWER_S, FASTER_S = 0.001, 0.008
 STEPS_AT_8_KHZ = 4
+# Who dials in the sound is played at most 1.2 % faster or slower, still enough for a clock 1 % off: a key is told from
+# others by tones that may be 1.5 % off and not 3.5 % (Q.24).
+DIALLING_STEPS_AT_8_KHZ = 2
 # The least slack is kept for this long at least and twice as long at most: a jitter spike per second is remembered.
 MEMORY_TICKS = 50
 
@@ -47,6 +50,7 @@ class Pace:
         self._slower, self._faster = round(SLOWER_S * rate_hz), round(FASTER_S * rate_hz)
         self.most = STEPS_AT_8_KHZ * rate_hz // 8000
         self._scale = self.most // STEPS_AT_8_KHZ
+        self._most_dialling = DIALLING_STEPS_AT_8_KHZ * self._scale
         self._recent: Index = np.full(capacity, NOTHING)
         self._older: Index = np.full(capacity, NOTHING)
         self._age = 0
@@ -61,7 +65,7 @@ class Pace:
         self._recent[rows] -= samples
         self._older[rows] -= samples
 
-    def steps(self, inside: Index, spare: Index) -> Index:
+    def steps(self, inside: Index, spare: Index, dialling: Index) -> Index:
         """
         Decide the speed of the first rows for one tick.
 
@@ -71,6 +75,8 @@ class Pace:
             How deep inside a frame packets begin at most: the difference between wait and slack.
         spare : ndarray of int64, shape (rows,)
             The part of it that is gone when frames begin where packets do.
+        dialling : ndarray of int64, shape (n,)
+            The rows in whose sound keys are listened for.
 
         Returns
         -------
@@ -89,5 +95,7 @@ class Pace:
         slower = np.maximum(-((least - self._low) // self._slower), 0)
         step: Index = np.clip((faster - slower) * self._scale, -self.most, self.most)
         step[step == 0] = np.minimum(spare, self._scale)[step == 0]
+        if len(dialling):
+            step[dialling] = np.clip(step[dialling], -self._most_dialling, self._most_dialling)
         step[least > NOTHING // 2] = 0
         return step

@@ -284,7 +284,7 @@ class Playout:
         """Tell how many samples wait in a row."""
         return max(0, int(self._end[row] - self._cursor[row]))
 
-    def tick(self, local: Flags, now_s: float) -> tuple[NDArray[np.int16], Flags, Flags]:
+    def tick(self, local: Flags, dialling: Index, now_s: float) -> tuple[NDArray[np.int16], Flags, Flags]:
         """
         Take the next frame of the first rows.
 
@@ -292,6 +292,8 @@ class Playout:
         ----------
         local : ndarray of bool, shape (rows,)
             Rows fed by `push`.
+        dialling : ndarray of int64, shape (n,)
+            Rows of these in whose sound keys are listened for.
         now_s : float
             When the tick was due.
 
@@ -310,7 +312,7 @@ class Playout:
         lacking: Flags = frames.min(axis=1) == ABSENT
         grain = self._grain[head]
         spare = (self._position[head] - cursor) % grain
-        step = self._pace.steps(spare + self.samples - grain, spare)
+        step = self._pace.steps(spare + self.samples - grain, spare, dialling)
         step[lacking | local | self._resting[head]] = 0
         quiet = local | self._resting[head] | ~self._begun[head]
         self._stretch(frames, step)

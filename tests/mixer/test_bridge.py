@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from mixer import Bridge, BridgeFull, FrameError, NoSuchParty, NoSuchRoom, QueueFull
 from mixer.tone import dtmf
 from tests.mixer.test_playout import tone
-from tests.support.packets import Packet, bridge_of, deliver
+from tests.support.packets import Packet, bridge_of, deliver, packets_of
 
 Pcm = NDArray[np.int16]
 
@@ -223,6 +223,21 @@ def test_digits_dialled_in_the_voice_band() -> None:
         bridge.push(row, wave[k : k + 160])
         keys += bridge.tick(k / 8000).keys
     assert keys == [(row, "5"), (row, "#")]
+
+
+@pytest.mark.parametrize(("late_s", "ppm"), [(0.0, -10_000), (0.0, 10_000), (0.018, 0), (0.018, -10_000)])
+def test_keys_in_the_sound_of_a_party_that_is_played_faster_or_slower(late_s: float, ppm: float) -> None:
+    """Because of its clock, or because its packets come later from the ninth on."""
+    bridge, said = Bridge(1), "1234567890*#"
+    row = bridge.add_party(inband_keys=True)
+    quiet = np.zeros(1600, np.int16)
+    wave = np.concatenate((quiet, dtmf(said, 8000, duration_s=0.08, gap_s=0.07), quiet))
+    packets = packets_of(wave, ppm=ppm, delay_s=lambda k: late_s if k > 8 else 0.0)
+    keys = ""
+    for k in range(len(packets) + 10):
+        deliver(bridge, [each for each in packets if k <= each.at_s / 0.02 < k + 1], (k + 1) * 0.02)
+        keys += "".join(key for _, key in bridge.tick((k + 1) * 0.02).keys)
+    assert (row, keys) == (0, said)
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000])
