@@ -76,6 +76,8 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     retry_after_s: Count = 5
     min_expires_s: Count = 60
     max_expires_s: Count = 3600
+    login_failures: Count = 50
+    login_window_s: Annotated[float, Meta(gt=0)] = 60.0
 
 
 class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,12 +13,12 @@ from typing import Self
 import structlog
 
 from softphone.api.app import create_app
-from softphone.api.brake import Brake
 from softphone.api.context import Context
 from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.serving import HttpServer
 from softphone.api.watching import Watching
+from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control

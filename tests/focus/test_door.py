@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from softphone import sdp
 from softphone.errors import CallRefused
@@ -124,6 +125,22 @@ async def test_who_cannot_prove_it_is_refused(shared: Server, number: str, crede
         else:
             assert await refusal(phone, session.token) == 403
             assert not session.parties
+
+
+async def test_who_guesses_passwords_has_to_wait(tmp_path: Path) -> None:
+    async with bridge(tmp_path, sip={"login_failures": 3}) as server, Phone(server, "103") as right:
+        session = await conference(server)
+        async with Phone(server, "101", "wrong") as wrong:
+            with capture_logs() as logged:
+                answers = [await refusal(wrong, session.token) for _ in range(4)]
+        assert answers == [403, 403, 403, 503]
+        assert [(line["user"], line["host"]) for line in logged if line["event"] == "wrong_password"] == [
+            ("101", "127.0.0.1")
+        ]
+        with pytest.raises(CallRefused, match="503"):
+            await right.register()
+        async with Phone(server) as stranger:
+            await (await stranger.call(session.token)).bye()
 
 
 async def test_an_answer_for_another_realm_is_none_of_ours(shared: Server) -> None:
