@@ -20,6 +20,7 @@ from softphone.focus.proofs import Proofs, Refusal
 from softphone.focus.reception import Reception
 from softphone.focus.ringing import Dialer
 from softphone.focus.routing import Destination, ToBridge, ToConference, ToExtension, ToNowhere, ToRoom, route
+from softphone.focus.strangers import Strangers
 from softphone.focus.token import VoiceCallToken
 from softphone.focus.watchers import Watchers
 from softphone.sip.message import Request, Response, response
@@ -81,6 +82,7 @@ class Door:
         self._dialer = dialer
         self.codes = CodeBook(accounts, conference, focus.context.clock)
         self._entering: set[Call] = set()
+        self._strangers = Strangers()
 
     @property
     def calls(self) -> int:
@@ -116,14 +118,16 @@ class Door:
                 return Refusal(488, "Not Acceptable Here", [])
             case SdpError():
                 return Refusal(400, "Bad Session Description", [])
+        return self._overloaded()
+
+    def _overloaded(self) -> Refusal:
         self.refused += 1
         return Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: "Call") -> None:
         if self._focus.draining or self.calls > self._settings.max_calls:
-            self.refused += 1
-            raise Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
-        caller = self._proofs.caller(call.invite, call.source)
+            raise self._overloaded()
+        caller = self._caller(call)
         destination = route(call.invite.uri.user or "", self._accounts)
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
@@ -141,6 +145,13 @@ class Door:
                 )
             case _:
                 raise CallRefused(404, "Not Found")
+
+    def _caller(self, call: "Call") -> Extension | None:
+        """Say which extension is calling; None: a stranger, who is in so far."""
+        caller = self._proofs.caller(call.invite, call.source)
+        if caller is None and not self._strangers.take(call):
+            raise self._overloaded()
+        return caller
 
     async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken) -> None:
         """Bring a call into the conference that a token was made for; a token of another node is unknown here."""

@@ -31,6 +31,9 @@ class Call(Usage):
         The 2xx of an outgoing call; None for an incoming one.
     source
         Where the INVITE came from; for an outgoing call where it was sent.
+    patience_s
+        How long an incoming call may take to acknowledge our answer before it is over for us; None: as long as the
+        answer is repeated.
     remote_sdp, local_sdp
         The latest description from the peer, and ours; None while there is none.
     """
@@ -51,6 +54,7 @@ class Call(Usage):
         self.invite = invite
         self.source = source
         self.response: Response | None = None
+        self.patience_s: float | None = None
         self._key = ""
 
     @classmethod
@@ -126,7 +130,13 @@ class Call(Usage):
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
         ok = self._response(200, None, (*self.allowed, *headers), sdp)
-        acknowledged = await asyncio.shield(self._accepted.send(self._key, ok, offered=self.remote_sdp is None))
+        done = self._accepted.send(self._key, ok, offered=self.remote_sdp is None)
+        try:
+            async with asyncio.timeout(self.patience_s):
+                acknowledged = await asyncio.shield(done)
+        except TimeoutError:
+            self._end("no-ack", closing=False, repeating=True)
+            acknowledged = False
         if not acknowledged:
             raise CallEnded("the call ended before it was acknowledged")
 
@@ -158,10 +168,8 @@ class Call(Usage):
             self._end("cancelled")
 
     def _on_bye(self, key: str, request: Request) -> None:
-        self._wire.respond(key, response(request, 200))
-        if self.state is CallState.EARLY:
-            self.cancelled()
-        self._end("bye")
+        self.cancelled()
+        super()._on_bye(key, request)
 
     def _check_early(self) -> None:
         if self.state is CallState.ENDED:

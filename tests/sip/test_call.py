@@ -60,6 +60,28 @@ def test_a_2xx_without_ack_is_repeated_for_64_t1_and_ends_in_bye() -> None:
     assert "BYE" in pair.ether.methods()
 
 
+@pytest.mark.parametrize("heard", [5, 100])
+def test_a_caller_that_does_not_acknowledge_soon_may_be_given_up(heard: int) -> None:
+    settled: list[float] = []
+
+    async def hasty(call: Call) -> None:
+        call.patience_s = 4.0
+        call.on_settled = lambda: settled.append(asyncio.get_running_loop().time())
+        await answering(call)
+
+    async def work(pair: Pair) -> None:
+        await pair.call()
+        await settle(5)
+        assert pair.ended == ["no-ack"] and settled == [pytest.approx(4.0, abs=0.1)]
+        await settle()
+        assert pair.bob.calls == pair.alice.calls == []
+
+    pair = scene(work, hasty, lambda line, before: line.startswith("ACK") and before < heard)
+    # The answer is repeated all the same: it has BYE from us who acknowledges it late, or never.
+    assert pair.ether.methods().count("ACK") == min(heard + 1, 11)
+    assert pair.ether.methods().count("BYE") == 1
+
+
 def test_nobody_answers() -> None:
     async def work(pair: Pair) -> None:
         with pytest.raises(SipTimeout):
