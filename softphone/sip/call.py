@@ -9,7 +9,7 @@ from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.flow import way_back
-from softphone.sip.message import Headers, Request, Response, new_tag, response
+from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.usage import SDP, CallState, Usage
 from softphone.sip.wire import Wire
 
@@ -60,7 +60,7 @@ class Call(Usage):
     @classmethod
     def incoming(cls, wire: Wire, key: str, request: Request, source: Endpoint, contact: Address) -> "Call":
         """Make the call that an initial INVITE asks for."""
-        dialog = Dialog.from_request(request, new_tag(), contact)
+        dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
         call = cls(wire, dialog, request, source, direction="in", flow=way_back(request, source))
         call._key = key
         call._owns_call_id = False
