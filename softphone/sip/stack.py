@@ -108,6 +108,7 @@ class Stack:
         headers: Headers = (),
         route: str | None = None,
         target: Endpoint | None = None,
+        focus: str = "",
         on_progress: Progress | None = None,
         timeout_s: float | None = None,
     ) -> Call:
@@ -122,6 +123,9 @@ class Stack:
         target
             The flow to send it by, such as the one a telephone registered over; when its connection is closed, `uri`
             says where the telephone may still be.
+        focus
+            User part of the URI of the conference that it is called into, which our Contact then is (RFC 4579 section
+            5.5); empty: there is none.
 
         Raises
         ------
@@ -141,7 +145,11 @@ class Stack:
             uri=Uri.parse(uri),
             sdp=sdp,
             from_=from_,
-            contact=self.contact(from_.uri.user, (target or Endpoint.of_uri(Uri.parse(route or uri))).transport),
+            contact=self.contact(
+                focus or from_.uri.user,
+                (target or Endpoint.of_uri(Uri.parse(route or uri))).transport,
+                focus=bool(focus),
+            ),
             credentials=credentials,
             headers=headers,
             route=Uri.parse(route) if route else None,
@@ -195,10 +203,11 @@ class Stack:
         await registration.start()
         return registration
 
-    def contact(self, user: str | None, transport: str = "udp") -> Address:
-        """Our Contact for a user name."""
+    def contact(self, user: str | None, transport: str = "udp", *, focus: bool = False) -> Address:
+        """Our Contact for a user name; `focus`: a conference is there (RFC 4579 section 5.1)."""
         params = {"transport": "tcp"} if transport == "tcp" else {}
-        return Address(Uri("sip", self.host, self.port, user, params=params))
+        uri = Uri("sip", self.host, self.port, user, params=params)
+        return Address(uri, params={"isfocus": None} if focus else {})
 
     # --- to whom a request belongs
 
