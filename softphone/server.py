@@ -33,6 +33,7 @@ from softphone.media.pool import Pool
 from softphone.media.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.auth import Authenticator
+from softphone.sip.methods import Capabilities
 from softphone.sip.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.store.history import History
@@ -200,6 +201,7 @@ def _stack_settings(config: Config) -> StackSettings:
         tcp=config.sip.tcp,
         advertised=config.server.advertised_host or None,
         user_agent=config.sip.user_agent,
+        capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 
 

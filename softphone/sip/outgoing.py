@@ -12,7 +12,6 @@ from softphone.sip.exchange import CHALLENGES, authorised
 from softphone.sip.fields import Address
 from softphone.sip.invitation import Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
-from softphone.sip.methods import ALLOW_HEADERS
 from softphone.sip.uri import Uri
 from softphone.sip.usage import SDP
 from softphone.sip.wire import Wire
@@ -48,7 +47,7 @@ class Plan:
             cseq=SERVER_CSEQ,
             contact=self.contact,
             routes=[Address(_loose(self.route))] if self.route else [],
-            headers=[*ALLOW_HEADERS, *self.headers],
+            headers=self.headers,
             content_type=SDP,
             body=self.sdp,
         )

@@ -151,7 +151,7 @@ class Stack:
                 focus=bool(focus),
             ),
             credentials=credentials,
-            headers=headers,
+            headers=[*self.settings.capabilities.headers(refer=False), *headers],
             route=Uri.parse(route) if route else None,
             target=target,
             on_progress=on_progress,
@@ -226,7 +226,10 @@ class Stack:
         if call is None and request.method not in SUBSCRIPTION:
             self._driver.respond(key, response(request, 481))
         elif call is None or not call.receive(key, request, source):
-            self._other(key, request, source)
+            if request.method == "REFER":  # one that is not for this call is for nobody: we ask no credentials in calls
+                self._driver.respond(key, default_answer(request, self.settings.capabilities))
+            else:
+                self._other(key, request, source)
 
     def _new_call(self, key: str, request: Request, source: Endpoint) -> None:
         if self._driver.directory.is_merged(request):
@@ -255,7 +258,7 @@ class Stack:
 
     def _other(self, key: str, request: Request, source: Endpoint) -> None:
         if self.on_request is None or request.method in ("BYE", "UPDATE", "INFO"):
-            self._driver.respond(key, default_answer(request))
+            self._driver.respond(key, default_answer(request, self.settings.capabilities))
         elif not self._is_busy(key, request):
             self._pending += 1
             self._driver.spawn(self._answer(key, request, source, self.on_request))
@@ -268,7 +271,7 @@ class Stack:
             answer = response(request, 500)
         finally:
             self._pending -= 1
-        self._driver.respond(key, answer or default_answer(request))
+        self._driver.respond(key, answer or default_answer(request, self.settings.capabilities))
 
     def _is_busy(self, key: str, request: Request) -> bool:
         """Refuse a request that we have no time for (RFC 3261 section 21.5.4)."""

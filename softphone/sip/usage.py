@@ -19,7 +19,6 @@ from softphone.sip.exchange import CHALLENGES, ask, authorised
 from softphone.sip.flow import Path
 from softphone.sip.invitation import Invitation
 from softphone.sip.message import Headers, Request, Response, response
-from softphone.sip.methods import METHODS
 from softphone.sip.referral import OnRefer, accept, referred
 from softphone.sip.wire import Wire
 
@@ -105,8 +104,8 @@ class Usage:
 
     @property
     def allowed(self) -> Headers:
-        """The methods that the peer may use in this call, as a header."""
-        return [("Allow", ", ".join((*METHODS, "REFER") if self.on_refer is not None else METHODS))]
+        """What the peer may ask for in this call, as headers."""
+        return self._wire.capabilities.headers(refer=self.on_refer is not None)
 
     @property
     def flow(self) -> Endpoint | None:
@@ -275,7 +274,7 @@ class Usage:
             self.on_info(request.get("Content-Type") or "", request.body)
 
     def _on_refer(self, key: str, request: Request) -> None:
-        answer = accept(request)
+        answer = accept(request, self.dialog.contact)
         self._wire.respond(key, answer)
         if answer.status == 202 and self.on_refer is not None:
             self._wire.spawn(referred(self, request, self.on_refer))

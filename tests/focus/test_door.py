@@ -15,6 +15,7 @@ from softphone.focus.session import ConferenceRole, PartyStatus
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.auth import Credentials
+from softphone.sip.message import request
 from tests.focus.phone import Phone, bridge, conference, extension, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,6 +54,22 @@ async def test_an_ended_conference_is_gone(shared: Server) -> None:
     await shared.focus.end(session.id)
     async with Phone(shared) as phone:
         assert await refusal(phone, session.token) == 410
+
+
+async def test_what_is_served_is_said(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone:
+        call = await phone.call(session.token)
+        uri = f"sip:127.0.0.1:{shared.stack.port}"
+        asked = request("OPTIONS", uri, from_="<sip:a@b>;tag=1", to=f"<{uri}>", call_id="options", cseq=1)
+        for answer, served in (
+            (call.response, {"INVITE", "SUBSCRIBE", "REFER"}),
+            (await phone.stack.request(asked), {"INVITE", "REGISTER", "SUBSCRIBE", "REFER"}),
+        ):
+            assert answer is not None and served <= set(answer.tokens("Allow"))
+            assert answer.tokens("Allow-Events") == ["conference"]
+        await call.bye()
+    await shared.focus.end(session.id)
 
 
 async def test_strangers_get_nowhere_else(shared: Server) -> None:
