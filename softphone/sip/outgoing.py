@@ -1,5 +1,6 @@
 """Placing a call (RFC 3261 section 13.2): the INVITE, its challenges, and the call that comes of it."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, replace
 
@@ -92,7 +93,12 @@ class _Placing:
     async def run(self) -> Call:
         self._target = await self._wire.resolve(self._target)
         for _ in range(CHALLENGES):
-            answer = await self._send().response()
+            try:
+                answer = await self._send().response()
+            except asyncio.CancelledError:
+                if self._call is not None:
+                    self._wire.spawn(self._call.bye())
+                raise
             if self._call is not None:
                 return self._call
             retry = authorised(self._invite, answer, self._plan.credentials, self._next_number)

@@ -8,6 +8,7 @@ from softphone.errors import CallEnded, CallRefused, SipTimeout
 from softphone.sip.auth import Authenticator, Credentials, hash_a1
 from softphone.sip.call import Call, CallState
 from softphone.sip.driver import StackSettings
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Response
 from tests.support.ether import Ether
 from tests.support.jumping import run
@@ -135,6 +136,26 @@ def test_cancel_crosses_the_answer() -> None:
     pair = scene(work, slow)
     methods = pair.ether.methods()
     assert methods.index("CANCEL") < methods.index("ACK") < methods.index("BYE")
+
+
+def test_a_cancelled_task_hangs_up_what_was_answered_in_the_same_turn() -> None:
+    async def work(pair: Pair) -> None:
+        task = asyncio.create_task(pair.call())
+        carrier = pair.ether.carriers[pair.alice.port]
+        receive = carrier.receive
+
+        def crossing(data: bytes, source: Endpoint) -> None:
+            receive(data, source)
+            if data.startswith(b"SIP/2.0 200") and b"CSeq: 1000000 INVITE" in data:
+                task.cancel()
+
+        carrier.receive = crossing
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await settle(2)
+        assert pair.ended == ["bye"] and pair.alice.calls == pair.bob.calls == []
+
+    assert scene(work).ether.methods().count("BYE") == 1
 
 
 def test_the_ringing_time_is_over() -> None:
