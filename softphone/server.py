@@ -6,6 +6,7 @@
         ...  # server.sip_uri, server.http_url
 """
 
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -187,7 +188,7 @@ class Server:
             parties=self.focus.parties,
             calls=self.door.calls,
             refused=self.door.refused,
-            registrations=len(self.registrar),
+            registrations=self.registrar.count(time.monotonic()),
             transactions=sip.pop("transactions"),
             sip={kind: count for kind, count in sip.items() if kind != "calls"},
             workers=[WorkerStats.of(index, each) for index, each in enumerate(await self.media.metrics())],

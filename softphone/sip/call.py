@@ -56,6 +56,7 @@ class Call(Usage):
         self.response: Response | None = None
         self.patience_s: float | None = None
         self._key = ""
+        self._ringing: asyncio.TimerHandle | None = None
 
     @classmethod
     def incoming(cls, wire: Wire, key: str, request: Request, source: Endpoint, contact: Address) -> "Call":
@@ -107,6 +108,17 @@ class Call(Usage):
         contact = self.dialog.contact
         self.dialog.contact = replace(contact, params={**contact.params, "isfocus": None})
 
+    def limit_ringing(self, longest_s: float) -> None:
+        """Let the call ring no longer: then 480, or 487 where the caller said less (RFC 3261 section 13.3.1)."""
+        said = self.invite.expires
+        after_s, status = (longest_s, 480) if said is None or said > longest_s else (said, 487)
+        self._ringing = asyncio.get_running_loop().call_later(after_s, self._ring_out, status)
+
+    def _ring_out(self, status: int) -> None:
+        if self.state is CallState.EARLY:
+            self._wire.respond(self._key, self._response(status, None, (), None))
+            self._end("cancelled")
+
     async def ring(self, status: int = 180, sdp: str | None = None, headers: Headers = ()) -> None:
         """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
 
@@ -127,6 +139,7 @@ class Call(Usage):
             The caller has cancelled, has hung up, or never sent the ACK.
         """
         self._check_early()
+        self._silence()
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
         ok = self._response(200, None, (*self.allowed, *headers), sdp)
@@ -163,13 +176,19 @@ class Call(Usage):
 
     def cancelled(self) -> None:
         """Take the caller's CANCEL (RFC 3261 section 9.2): without effect once we have answered."""
-        if self.state is CallState.EARLY:
-            self._wire.respond(self._key, self._response(487, None, (), None))
-            self._end("cancelled")
+        self._ring_out(487)
 
     def _on_bye(self, key: str, request: Request) -> None:
         self.cancelled()
         super()._on_bye(key, request)
+
+    def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
+        self._silence()
+        super()._end(reason, closing=closing, repeating=repeating)
+
+    def _silence(self) -> None:
+        if self._ringing is not None:
+            self._ringing.cancel()
 
     def _check_early(self) -> None:
         if self.state is CallState.ENDED:

@@ -170,6 +170,8 @@ class Driver:
 
     def respond(self, key: str, answer: Response) -> None:
         """See `Wire`."""
+        if answer.get("Server") is None:
+            answer.add("Server", self.settings.user_agent)
         self._counts["responses_out"] += 1
         self._layer.respond(key, answer, self._loop.time())
         self._pump()

@@ -43,9 +43,10 @@ SCHEMES = ("sip", "sips", "tel")
 
 
 def refuse(request: Request) -> Response | None:
-    """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it."""
-    if request.max_forwards == 0 and request.method != "OPTIONS":
-        return response(request, 483)
+    """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it.
+
+    Max-Forwards is no business of who is not going to forward it.
+    """
     if request.uri.scheme not in SCHEMES:
         return response(request, 416)
     if required := request.tokens("Require"):

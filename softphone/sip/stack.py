@@ -242,6 +242,7 @@ class Stack:
             self._driver.respond(key, response(request, 100))
             call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
             self._driver.directory.enter(call, key)
+            call.limit_ringing(self.settings.invite_timeout_s)
             self._pending += 1
             self._driver.spawn(self._hand_over(call, self.on_invite))
 

@@ -51,7 +51,8 @@ class Usage:
     ----------
     on_ended
         Called exactly once when the call ends, whoever ended it, with the reason: ``bye`` (by the peer), ``hangup``
-        (by us), ``cancelled``, ``rejected`` (by us), ``no-ack``, ``gone`` (the peer does not know the dialog).
+        (by us), ``cancelled`` (or rung for too long), ``rejected`` (by us), ``no-ack``, ``gone`` (the peer does not
+        know the dialog).
     on_reinvite
         Awaited with the peer's new offer, or None if it wants ours; returns the answer (or our offer). May raise
         CallRefused to decline; an SdpError declines with 488.

@@ -158,6 +158,22 @@ def test_a_cancelled_task_hangs_up_what_was_answered_in_the_same_turn() -> None:
     assert scene(work).ether.methods().count("BYE") == 1
 
 
+@pytest.mark.parametrize(
+    ("headers", "after_s", "status"), [([("Expires", "20")], 20, 487), ([], 180, 480), ([("Expires", "900")], 180, 480)]
+)
+def test_nobody_rings_for_ever(headers: list[tuple[str, str]], after_s: int, status: int) -> None:
+    async def undecided(call: Call) -> None:
+        await call.ring()
+
+    async def work(pair: Pair) -> None:
+        with pytest.raises(CallRefused, match=str(status)):
+            await pair.call(headers=headers, timeout_s=1_000)
+        assert asyncio.get_running_loop().time() == pytest.approx(after_s, abs=1)
+        assert pair.ended == ["cancelled"] and pair.bob.calls == []
+
+    scene(work, undecided)
+
+
 def test_the_ringing_time_is_over() -> None:
     async def deaf(call: Call) -> None:
         await call.ring()
