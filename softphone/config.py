@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from softphone.checks import check_addresses, check_trunk
 from softphone.errors import ConfigError
 
 __all__ = [
@@ -76,6 +77,8 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     retry_after_s: Count = 5
     min_expires_s: Count = 60
     max_expires_s: Count = 3600
+    login_failures: Count = 50
+    login_window_s: Annotated[float, Meta(gt=0)] = 60.0
 
 
 class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -297,27 +300,13 @@ def from_table(table: dict[str, Any], source: str = "configuration") -> Config:
     _check_unique("extension", [extension.number for extension in config.extensions])
     _check_unique("client", [client.id for client in config.clients])
     check_ports(config.media)
+    check_addresses(config.server)
     check_trunk(config.trunk)
     if config.mail.host and not config.mail.sender:
         raise ConfigError(
             f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
         )
     return config
-
-
-def check_trunk(trunk: TrunkConfig) -> None:
-    """Refuse a trunk that would be called by another transport than was asked for, in clear.
-
-    Raises
-    ------
-    ConfigError
-        Its URI is no ``sip:`` one over UDP or TCP.
-    """
-    _, _, transport = trunk.uri.lower().partition(";transport=")
-    if trunk.uri.lower().startswith("sips:") or transport.partition(";")[0] not in ("", "udp", "tcp"):
-        raise ConfigError(
-            f"trunk.uri = {trunk.uri!r}: SIP goes over UDP and TCP only: sip:HOST or sip:HOST;transport=tcp"
-        )
 
 
 def _with_value(message: str, table: dict[str, Any]) -> str:

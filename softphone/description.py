@@ -21,6 +21,7 @@ MAX_STREAMS = 32
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
+STATIC_FORMATS: dict[int, tuple[str, int] | tuple[str, int, int]]
 STATIC_FORMATS = {0: ("PCMU", 8000), 3: ("GSM", 8000), 4: ("G723", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000)}
 STATIC_FORMATS |= {13: ("CN", 8000), 18: ("G729", 8000)}
 """Payload types that need no ``a=rtpmap`` (RFC 3551 section 6), as far as telephones use them."""
@@ -72,11 +73,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class PayloadFormat:
-    """One payload type and what it stands for: upper-case name and clock in Hz."""
+    """One payload type and what it stands for: upper-case name, clock in Hz, and channels."""
 
     payload_type: int
     name: str
     clock_hz: int
+    channels: int = 1
 
 
 @dataclass(frozen=True)
@@ -234,10 +236,12 @@ def _attributes(section: Iterable[Line]) -> Attributes:
     return tuple((name.strip(), value.strip() if colon else None) for name, colon, value in pairs)
 
 
-def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int]]]:
+def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int, int]]]:
     for name, value in attributes:
-        if name == "rtpmap" and (found := re.match(r"([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})", value or "")):
-            yield int(found[1]), (found[2].upper(), int(found[3]))
+        if name == "rtpmap" and (
+            found := re.match(r"([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?", value or "")
+        ):
+            yield int(found[1]), (found[2].upper(), int(found[3]), int(found[4] or 1))
 
 
 def _undirected(attributes: Attributes) -> Attributes:

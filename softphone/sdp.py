@@ -5,6 +5,7 @@ two steps: :func:`choose` reads an offer and says what would be spoken, :func:`a
 offers writes :func:`offer` and reads what came back with :func:`accept`. The values themselves are in ``description``.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -234,12 +235,18 @@ def _is_audio(media: MediaDescription) -> bool:
 
 
 def _is_ipv4(where: Connection) -> bool:
-    octets = where.host.split(".")
-    return where.family == "IP4" and len(octets) == 4 and all(_number(octet, 255) is not None for octet in octets)
+    """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
+    try:
+        address = ipaddress.IPv4Address(where.host)
+    except ValueError:
+        return False
+    return where.family == "IP4" and not (address.is_multicast or address.is_reserved)
 
 
 def _spoken(media: MediaDescription, codecs: Sequence[str]) -> Iterator[PayloadFormat]:
-    return (each for each in media.payload_formats() if each.name in codecs and each.clock_hz == 8000)
+    return (
+        each for each in media.payload_formats() if each.name in codecs and (each.clock_hz, each.channels) == (8000, 1)
+    )
 
 
 def _event_type(media: MediaDescription, clock_hz: int) -> int | None:

@@ -6,6 +6,7 @@
         ...  # server.sip_uri, server.http_url
 """
 
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -13,12 +14,12 @@ from typing import Self
 import structlog
 
 from softphone.api.app import create_app
-from softphone.api.brake import Brake
 from softphone.api.context import Context
 from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.serving import HttpServer
 from softphone.api.watching import Watching
+from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
@@ -33,6 +34,7 @@ from softphone.media.pool import Pool
 from softphone.media.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.auth import Authenticator
+from softphone.sip.methods import Capabilities
 from softphone.sip.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.store.history import History
@@ -186,7 +188,7 @@ class Server:
             parties=self.focus.parties,
             calls=self.door.calls,
             refused=self.door.refused,
-            registrations=len(self.registrar),
+            registrations=self.registrar.count(time.monotonic()),
             transactions=sip.pop("transactions"),
             sip={kind: count for kind, count in sip.items() if kind != "calls"},
             workers=[WorkerStats.of(index, each) for index, each in enumerate(await self.media.metrics())],
@@ -200,6 +202,7 @@ def _stack_settings(config: Config) -> StackSettings:
         tcp=config.sip.tcp,
         advertised=config.server.advertised_host or None,
         user_agent=config.sip.user_agent,
+        capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 
 

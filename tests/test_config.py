@@ -69,6 +69,8 @@ def test_dev_extensions_and_client() -> None:
         ({"invite": {"web_url": "https://example.com/{pin}"}}, "invite.web_url = 'https://example.com/{pin}'"),
         ({"invite": {"web_url": "javascript:x"}}, "invite.web_url = 'javascript:x'"),
         ({"mail": {"host": "mail.example.com"}}, "set mail.sender"),
+        ({"server": {"host": "::1"}}, "server.host = '::1': IPv6"),
+        ({"server": {"advertised_host": "2001:db8::1"}}, "server.advertised_host = '2001:db8::1': IPv6"),
         ({"trunk": {"uri": "sips:trunk.example.com"}}, "sip:HOST;transport=tcp"),
         ({"trunk": {"uri": "sip:trunk.example.com;transport=TLS"}}, "sip:HOST;transport=tcp"),
         ({"mail": {"tls": "ssl"}}, "mail.tls = 'ssl'"),

@@ -20,12 +20,14 @@ from softphone.agent.voice import Voice
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.media.leg import LegStats
 from softphone.sip.call import Call as SipCall
+from softphone.sip.fields import Address
 
 __all__ = ["Call", "CallState", "KeyMethod"]
 
 log = structlog.get_logger()
 
 KeyMethod = Literal["rfc4733", "info", "inband"]
+OnRefer = Callable[[str], Awaitable[object]]
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 KEYS = re.compile(r"[0-9*#A-D]+")
@@ -61,8 +63,12 @@ class Call:
     on_hangup
         Called once when the call is over, with the reason: ``bye`` (by the peer), ``hangup`` (by us), ``cancelled``,
         ``rejected``, ``no-ack``, ``no-media`` or ``gone`` (the peer does not know the call any more).
+    on_refer
+        Awaited with the URI that the peer wants us to call instead (REFER, RFC 3515): a bot may follow it with
+        :meth:`Agent.invite`. The peer is told that it went well when it returns, or the status of the CallRefused that
+        it raises. While it is None the peer is told that we do not do that.
 
-    Both callbacks may be plain or coroutine functions; what they raise is logged and harms nobody.
+    The other two may be plain or coroutine functions; what they raise is logged and harms nobody.
     """
 
     def __init__(self, signalling: SipCall, media: CallMedia, voice: Voice, rate_hz: int, spawn: Spawn) -> None:
@@ -71,6 +77,7 @@ class Call:
         self.held = False
         self.on_key: Callable[[str], object] | None = None
         self.on_hangup: Callable[[str], object] | None = None
+        self._on_refer: OnRefer | None = None
         self._sip = signalling
         self._media = media
         self._voice = voice
@@ -80,6 +87,20 @@ class Call:
         signalling.on_reinvite = self._reinvited
         signalling.on_answer = lambda answer: self._spawn(media.accept(answer))
         signalling.on_info = self._informed
+
+    @property
+    def on_refer(self) -> OnRefer | None:
+        """Who is asked to call somebody else."""
+        return self._on_refer
+
+    @on_refer.setter
+    def on_refer(self, asked: OnRefer | None) -> None:
+        self._on_refer = asked
+        self._sip.on_refer = None if asked is None else self._referred
+
+    async def _referred(self, target: Address) -> None:
+        if self._on_refer is not None:
+            await self._on_refer(str(target.uri))
 
     @property
     def remote_uri(self) -> str:

@@ -6,10 +6,10 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from softphone.api.brake import Brake
 from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.watching import Watching
+from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.codes import CodeBook

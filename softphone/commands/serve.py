@@ -13,6 +13,7 @@ import typer
 
 from softphone import config as settings
 from softphone import logs, secrets
+from softphone.checks import check_addresses
 from softphone.commands.usage import wrong_use
 from softphone.config import Config
 from softphone.descriptors import allow_all
@@ -57,6 +58,7 @@ def serve(
         )
         settings.check_exposure(chosen)
         settings.check_ports(chosen.media)
+        check_addresses(chosen.server)
     except ConfigError as error:
         wrong_use(str(error))
     logs.configure(chosen.log)

@@ -77,7 +77,7 @@ class ConferenceRoom(Room):
         super().__init__(session, room, context)
         self.announcer = Announcer(context, self.members.get, room)
         self.music = Music(context)
-        self.invitations = Invitations(session.id, context, dialer, self._make_invited, self._invited)
+        self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
         self.partings: dict[str, Parting] = {}
         self.departing: list[Member] = []
         self.last_words: Parting | None = None

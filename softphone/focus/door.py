@@ -16,9 +16,11 @@ from softphone.focus.codes import CodeBook
 from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
+from softphone.focus.proofs import Proofs, Refusal
 from softphone.focus.reception import Reception
 from softphone.focus.ringing import Dialer
 from softphone.focus.routing import Destination, ToBridge, ToConference, ToExtension, ToNowhere, ToRoom, route
+from softphone.focus.strangers import Strangers
 from softphone.focus.token import VoiceCallToken
 from softphone.focus.watchers import Watchers
 from softphone.sip.message import Request, Response, response
@@ -32,16 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Door"]
 
 log = structlog.get_logger()
-
-Header = tuple[str, str]
-
-
-class Refusal(CallRefused):
-    """A refusal that needs headers: a challenge, or when to try again."""
-
-    def __init__(self, status: int, reason: str, headers: list[Header]) -> None:
-        super().__init__(status, reason)
-        self.headers = headers
 
 
 class Door:
@@ -82,7 +74,7 @@ class Door:
         self.refused = 0
         self._focus = focus
         self._accounts = accounts
-        self._authenticator = authenticator
+        self._proofs = Proofs(accounts, authenticator, settings)
         self._registrar = registrar
         self._watchers = watchers
         self._settings = settings
@@ -90,6 +82,7 @@ class Door:
         self._dialer = dialer
         self.codes = CodeBook(accounts, conference, focus.context.clock)
         self._entering: set[Call] = set()
+        self._strangers = Strangers()
 
     @property
     def calls(self) -> int:
@@ -125,14 +118,16 @@ class Door:
                 return Refusal(488, "Not Acceptable Here", [])
             case SdpError():
                 return Refusal(400, "Bad Session Description", [])
+        return self._overloaded()
+
+    def _overloaded(self) -> Refusal:
         self.refused += 1
         return Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: "Call") -> None:
         if self._focus.draining or self.calls > self._settings.max_calls:
-            self.refused += 1
-            raise Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
-        caller = self._identify(call.invite)
+            raise self._overloaded()
+        caller = self._caller(call)
         destination = route(call.invite.uri.user or "", self._accounts)
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
@@ -151,30 +146,12 @@ class Door:
             case _:
                 raise CallRefused(404, "Not Found")
 
-    def _identify(self, invite: Request) -> Extension | None:
-        """Say which extension is calling; None for a stranger.
-
-        Raises
-        ------
-        Refusal
-            407: it says it is one of ours and has yet to prove it. 403: it could not.
-        """
-        claimed = self._accounts.find(invite.from_.uri.user or "")
-        if claimed is None and not self._authenticator.is_answered(invite, "Proxy-Authorization"):
-            return None
-        verdict = self._authenticator.verify(invite, time.monotonic(), "Proxy-Authorization")
-        if verdict.wrong:
-            raise CallRefused(403, "Forbidden")
-        if verdict.username is None:
-            raise self._challenge(stale=verdict.stale)
-        proven = self._accounts.find(verdict.username)
-        if claimed is not None and proven is not claimed:
-            raise CallRefused(403, "Forbidden")
-        return proven
-
-    def _challenge(self, *, stale: bool = False) -> Refusal:
-        challenges = self._authenticator.challenge(time.monotonic(), stale=stale)
-        return Refusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
+    def _caller(self, call: "Call") -> Extension | None:
+        """Say which extension is calling; None: a stranger, who is in so far."""
+        caller = self._proofs.caller(call.invite, call.source)
+        if caller is None and not self._strangers.take(call):
+            raise self._overloaded()
+        return caller
 
     async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken) -> None:
         """Bring a call into the conference that a token was made for; a token of another node is unknown here."""
@@ -183,7 +160,7 @@ class Door:
             ended = (token.host, token.port) == self._focus.node and self._focus.has_ended(token.session_id)
             raise CallRefused(*((410, "Gone") if ended else (404, "Not Found")))
         if caller is None and self._settings.require_credentials_for_conferences:
-            raise self._challenge()
+            raise self._proofs.challenge()
         host = caller is not None and caller.id == room.session.owner_id
         await room.enter(call, admission_of(call, caller, Kind.TOKEN, Role.MODERATOR if host else Role.PARTICIPANT))
 
@@ -240,7 +217,7 @@ class Door:
 
     def _register(self, request: Request, source: "Endpoint") -> Response:
         """Answer a REGISTER (RFC 3261 section 10.3): everybody registers its own address only."""
-        extension = self._prove(request)
+        extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
             return extension
         if extension is None or self._accounts.find(request.to.uri.user or "") is not extension:
@@ -254,7 +231,7 @@ class Door:
             return self._watchers.subscribe(request, source, self._focus.invited_by(destination.token))
         if isinstance(destination, ToExtension | ToNowhere):
             return response(request, 404)
-        watcher = self._prove(request)
+        watcher = self._proofs.sender(request, source)
         if isinstance(watcher, Response):
             return watcher
         room = self._conference_at(destination, watcher) if watcher is not None else None
@@ -268,7 +245,7 @@ class Door:
 
     def _refer(self, request: Request, source: "Endpoint") -> Response:
         """Answer a REFER to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5)."""
-        extension = self._prove(request)
+        extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
             return extension
         room = self._conference_at(route(request.uri.user or "", self._accounts), extension)
@@ -287,17 +264,6 @@ class Door:
             case ToBridge() if asks is not None:
                 return self._focus.bridge_of(asks)
         return None
-
-    def _prove(self, request: Request) -> Extension | Response | None:
-        """Say who sent a request that is no INVITE; a response: it has to prove it, or could not."""
-        now = time.monotonic()
-        verdict = self._authenticator.verify(request, now)
-        if verdict.wrong:
-            return response(request, 403)
-        if verdict.username is None:
-            challenges = self._authenticator.challenge(now, stale=verdict.stale)
-            return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
-        return self._accounts.find(verdict.username)
 
 
 def admission_of(call: "Call", caller: Extension | None, stranger: Kind, role: Role = Role.PARTICIPANT) -> Admission:

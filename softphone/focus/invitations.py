@@ -10,6 +10,7 @@ from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.member import Member
 from softphone.focus.ringing import Dialer, Ringing
+from softphone.focus.session import TelephonySession
 
 __all__ = ["Invitation", "InvitationState", "Invitations"]
 
@@ -59,7 +60,7 @@ class Invitations:
 
     def __init__(
         self,
-        session: str,
+        session: TelephonySession,
         context: Context,
         dialer: Dialer,
         make: Callable[[str], Member],
@@ -86,7 +87,7 @@ class Invitations:
         caller
             The number that the called sees.
         """
-        invitation = Invitation(number, self._session, called, by)
+        invitation = Invitation(number, self._session.id, called, by)
         self.all[number] = invitation
         self._publish(EventType.INVITATION_RINGING, invitation)
         self._context.tasks.start(self._call(invitation, caller))
@@ -107,7 +108,7 @@ class Invitations:
     async def _call(self, invitation: Invitation, caller: str) -> None:
         try:
             targets = self._dialer.targets(invitation.number)
-            invitation.ringing = Ringing(self._dialer, self._context.tasks)
+            invitation.ringing = Ringing(self._dialer, self._context.tasks, self._session)
             member = await invitation.ringing.first(targets, lambda: self._make(invitation.number), caller)
         except SoftphoneError as error:
             self._failed(invitation, error)
@@ -140,7 +141,7 @@ class Invitations:
 
     def _publish(self, type: EventType, invitation: Invitation, **data: str) -> None:
         self._context.feed.publish(
-            type, self._session, invitation.party, invitation=invitation.id, number=invitation.number, **data
+            type, self._session.id, invitation.party, invitation=invitation.id, number=invitation.number, **data
         )
 
 

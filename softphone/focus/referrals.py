@@ -1,4 +1,7 @@
-"""REFER from a phone inside (RFC 4579 section 5.5): the conference calls somebody in and tells how that went."""
+"""REFER from a phone inside: the conference calls somebody in, or sends somebody away, and tells how that went.
+
+RFC 4579 sections 5.5 and 5.11.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +10,7 @@ from softphone.errors import CallRefused
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.member import Member
+from softphone.focus.session import ConferenceRole
 
 if TYPE_CHECKING:
     from softphone.focus.conference import ConferenceRoom
@@ -33,14 +37,37 @@ def follow(room: "ConferenceRoom", member: Member) -> None:
 
 
 async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> None:
-    """Call somebody in; returns when it is answered.
+    """Do what a REFER asks for; returns when that is done.
 
     Raises
     ------
     CallRefused
-        Only our extensions may; nobody may now; or the status with which it failed.
+        It may not ask for that, or the status with which it failed.
     """
-    if member.party.extension_id is None or target.uri.params.get("method", "INVITE") != "INVITE":
+    match target.uri.params.get("method") or "INVITE":
+        case "INVITE":
+            await _call_in(room, member, target)
+        case "BYE":
+            _send_away(room, member, target)
+        case _:
+            raise CallRefused(501, "Not Implemented")
+
+
+def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> None:
+    """Send away whom a moderator names, by a URI of the roster: of a party, or of a number with all its phones."""
+    if member.party.role is not ConferenceRole.HOST:
+        raise CallRefused(403, "Forbidden")
+    parties = [each.party for each in room.members.values()]
+    named = [party.id for party in parties if target.uri.user in (party.id, party.caller.number)]
+    if not named:
+        raise CallRefused(404, "Not Found")
+    for party in named:
+        room.handle(rules.Kick(party))
+
+
+async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") -> None:
+    """Call somebody in; returns when it is answered. Only our extensions may, and not in every state of the room."""
+    if member.party.extension_id is None:
         raise CallRefused(403, "Forbidden")
     news = room.context.feed.subscribe()
     try:

@@ -10,6 +10,7 @@ from softphone.config import SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, SipError, SoftphoneError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.member import Member
+from softphone.focus.session import Origin, TelephonySession
 from softphone.focus.tasks import Tasks
 from softphone.sip.auth import Credentials
 from softphone.sip.endpoint import Endpoint
@@ -101,13 +102,23 @@ class Dialer:
         extension = self.find(number)
         return self.phones(extension) if extension is not None else self.outside(number)
 
-    async def ring(self, member: Member, target: Target, caller: str) -> Member:
+    def focus(self, session: TelephonySession, target: Target) -> str:
+        """Say what our Contact names where a telephone is called into a conference; empty: no conference.
+
+        Strangers behind a trunk are not given the URI: the token in it would let them in again, and others.
+        """
+        inside = session.origin is Origin.CONFERENCE and target.flow is not None
+        return session.user(self._accounts.main_number) if inside else ""
+
+    async def ring(self, member: Member, target: Target, caller: str, focus: str = "") -> Member:
         """Call one telephone; the member is answered when this returns, and is closed when it fails.
 
         Parameters
         ----------
         caller
             The number that is shown.
+        focus
+            As :meth:`focus` gives it.
 
         Raises
         ------
@@ -121,6 +132,7 @@ class Dialer:
                 from_uri=f"sip:{target.caller or caller}@{self._settings.domain}",
                 credentials=target.credentials,
                 target=target.flow,
+                focus=focus,
                 timeout_s=self._settings.ring_timeout_s,
             )
             member.listen(call)
@@ -139,9 +151,12 @@ class Ringing:
     ----------
     dialer, tasks
         Rings one; keeps the work alive.
+    session
+        What they are called into.
     """
 
-    def __init__(self, dialer: Dialer, tasks: Tasks) -> None:
+    def __init__(self, dialer: Dialer, tasks: Tasks, session: TelephonySession) -> None:
+        self._session = session
         self._dialer = dialer
         self._tasks = tasks
         self._attempts: list[asyncio.Task[Member]] = []
@@ -182,7 +197,7 @@ class Ringing:
 
     async def _ring(self, member: Member, target: Target, caller: str) -> Member:
         """Ring one telephone; one that answers too late is hung up on."""
-        await self._dialer.ring(member, target, caller)
+        await self._dialer.ring(member, target, caller, self._dialer.focus(self._session, target))
         if self._over:
             member.hang_up()
             await member.close()

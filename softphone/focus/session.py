@@ -145,6 +145,12 @@ class TelephonySession:
     _next: int = 2
     _host_came: bool = False
 
+    def user(self, main_number: str) -> str:
+        """Give the user part of the URI of a conference: what is called to join it."""
+        if self.token is not None:
+            return str(self.token)
+        return main_number if self.kind is RoomKind.BRIDGE else self.extension or ""
+
     def new_party_id(self, *, host: bool) -> str:
         """Give the next party id of this session.
 

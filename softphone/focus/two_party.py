@@ -36,7 +36,7 @@ class CallRoom(Room):
 
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
         super().__init__(session, room, context)
-        self._ringing = Ringing(dialer, context.tasks)
+        self._ringing = Ringing(dialer, context.tasks, session)
 
     async def connect(self, call: "Call", caller: Extension, callee: Extension, phones: Sequence[Target]) -> None:
         """Ring the callee's phones and join the first that answers with the caller.

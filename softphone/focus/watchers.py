@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Container
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from softphone.focus.conference_info import ConferencePackage, Endpoint, Roster,
 from softphone.focus.focus import Focus
 from softphone.focus.member import Member
 from softphone.focus.referrals import refer
-from softphone.focus.session import Party, PartyStatus, RoomKind, Stage, TelephonySession
+from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
 from softphone.sip.notifier import Notifier
 from softphone.sip.referral import Reference, accept, referred
 
@@ -73,8 +72,7 @@ class Watchers:
             Who may watch only while being in it, or for being its owner or an administrator; None: this one may for
             another reason.
         """
-        here = self._stack.contact(request.uri.user, source.transport)
-        contact = replace(here, params={**here.params, "isfocus": None})
+        contact = self._stack.contact(request.uri.user, source.transport, focus=True)
         names = [room.session.id] if room is not None else []
         names += [member.number] if member is not None else []
         return self._notifier.handle(request, source, "/".join(names), contact)
@@ -99,9 +97,8 @@ class Watchers:
         if not isinstance(room, ConferenceRoom) or room.ended or (number and not self._belongs(number, room)):
             return None
         session, (host, port) = room.session, self._focus.node
-        user = self._accounts.main_number if session.kind is RoomKind.BRIDGE else session.extension
         called = {member.party.id for member in room.members.values() if member.call and member.call.direction == "out"}
-        uri = f"sip:{session.token or user}@{host}:{port}"
+        uri = f"sip:{session.user(self._accounts.main_number)}@{host}:{port}"
         return roster(session, uri, self._accounts.realm, room.max_members, called)
 
     def _belongs(self, number: str, room: ConferenceRoom) -> bool:

@@ -9,7 +9,7 @@ from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.flow import way_back
-from softphone.sip.message import Headers, Request, Response, new_tag, response
+from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.usage import SDP, CallState, Usage
 from softphone.sip.wire import Wire
 
@@ -31,6 +31,9 @@ class Call(Usage):
         The 2xx of an outgoing call; None for an incoming one.
     source
         Where the INVITE came from; for an outgoing call where it was sent.
+    patience_s
+        How long an incoming call may take to acknowledge our answer before it is over for us; None: as long as the
+        answer is repeated.
     remote_sdp, local_sdp
         The latest description from the peer, and ours; None while there is none.
     """
@@ -51,12 +54,14 @@ class Call(Usage):
         self.invite = invite
         self.source = source
         self.response: Response | None = None
+        self.patience_s: float | None = None
         self._key = ""
+        self._ringing: asyncio.TimerHandle | None = None
 
     @classmethod
     def incoming(cls, wire: Wire, key: str, request: Request, source: Endpoint, contact: Address) -> "Call":
         """Make the call that an initial INVITE asks for."""
-        dialog = Dialog.from_request(request, new_tag(), contact)
+        dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
         call = cls(wire, dialog, request, source, direction="in", flow=way_back(request, source))
         call._key = key
         call._owns_call_id = False
@@ -103,6 +108,17 @@ class Call(Usage):
         contact = self.dialog.contact
         self.dialog.contact = replace(contact, params={**contact.params, "isfocus": None})
 
+    def limit_ringing(self, longest_s: float) -> None:
+        """Let the call ring no longer: then 480, or 487 where the caller said less (RFC 3261 section 13.3.1)."""
+        said = self.invite.expires
+        after_s, status = (longest_s, 480) if said is None or said > longest_s else (said, 487)
+        self._ringing = asyncio.get_running_loop().call_later(after_s, self._ring_out, status)
+
+    def _ring_out(self, status: int) -> None:
+        if self.state is CallState.EARLY:
+            self._wire.respond(self._key, self._response(status, None, (), None))
+            self._end("cancelled")
+
     async def ring(self, status: int = 180, sdp: str | None = None, headers: Headers = ()) -> None:
         """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
 
@@ -123,10 +139,17 @@ class Call(Usage):
             The caller has cancelled, has hung up, or never sent the ACK.
         """
         self._check_early()
+        self._silence()
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
         ok = self._response(200, None, (*self.allowed, *headers), sdp)
-        acknowledged = await asyncio.shield(self._accepted.send(self._key, ok, offered=self.remote_sdp is None))
+        done = self._accepted.send(self._key, ok, offered=self.remote_sdp is None)
+        try:
+            async with asyncio.timeout(self.patience_s):
+                acknowledged = await asyncio.shield(done)
+        except TimeoutError:
+            self._end("no-ack", closing=False, repeating=True)
+            acknowledged = False
         if not acknowledged:
             raise CallEnded("the call ended before it was acknowledged")
 
@@ -153,15 +176,19 @@ class Call(Usage):
 
     def cancelled(self) -> None:
         """Take the caller's CANCEL (RFC 3261 section 9.2): without effect once we have answered."""
-        if self.state is CallState.EARLY:
-            self._wire.respond(self._key, self._response(487, None, (), None))
-            self._end("cancelled")
+        self._ring_out(487)
 
     def _on_bye(self, key: str, request: Request) -> None:
-        self._wire.respond(key, response(request, 200))
-        if self.state is CallState.EARLY:
-            self.cancelled()
-        self._end("bye")
+        self.cancelled()
+        super()._on_bye(key, request)
+
+    def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
+        self._silence()
+        super()._end(reason, closing=closing, repeating=repeating)
+
+    def _silence(self) -> None:
+        if self._ringing is not None:
+            self._ringing.cancel()
 
     def _check_early(self) -> None:
         if self.state is CallState.ENDED:

@@ -13,6 +13,7 @@ from softphone.sip import events
 from softphone.sip.directory import Directory
 from softphone.sip.endpoint import Endpoint, Send
 from softphone.sip.message import Request, Response, response
+from softphone.sip.methods import Capabilities
 from softphone.sip.transaction import Timers, TransactionLayer
 from softphone.sip.usage import Usage
 from softphone.sip.wire import Listener
@@ -38,6 +39,7 @@ class StackSettings:
     tcp: bool = True
     advertised: str | None = None
     user_agent: str = "softphone"
+    capabilities: Capabilities = Capabilities()
     timers: Timers = field(default_factory=Timers)
     invite_timeout_s: float = 180.0
     max_pending: int = PENDING
@@ -91,6 +93,7 @@ class Driver:
     ) -> None:
         self.settings = settings
         self.timers = settings.timers
+        self.capabilities = settings.capabilities
         self.directory = Directory()
         self.host = settings.host
         self.port = settings.port
@@ -167,6 +170,8 @@ class Driver:
 
     def respond(self, key: str, answer: Response) -> None:
         """See `Wire`."""
+        if answer.get("Server") is None:
+            answer.add("Server", self.settings.user_agent)
         self._counts["responses_out"] += 1
         self._layer.respond(key, answer, self._loop.time())
         self._pump()

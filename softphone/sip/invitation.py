@@ -76,14 +76,11 @@ class Invitation:
         return outcome
 
     def cancel(self) -> None:
-        """Give up: CANCEL, which waits for a provisional response; BYE if the INVITE was answered already."""
+        """Give up: CANCEL, which waits for a provisional response; who was told of an answer hangs up itself."""
         if self._given_up:
             return
         self._given_up = True
-        if self._outcome.done():
-            if self._acks and self._known is None and self.dialog is not None:
-                self._hang_up(self.dialog)
-        else:
+        if not self._outcome.done():
             self._wire.cancel(self._key)
 
     def on_failure(self, reason: str) -> None:

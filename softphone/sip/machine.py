@@ -11,7 +11,7 @@ M; TRYING_DUE is the 200 ms of section 17.2.1 after which a server answers 100 b
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["MACHINES", "Action", "Input", "Kind", "State", "Timers", "initial", "step"]
+__all__ = ["MACHINES", "Action", "Input", "Kind", "State", "Timers", "initial", "may_answer", "step"]
 
 
 class Kind(Enum):
@@ -186,6 +186,13 @@ def initial(kind: Kind) -> State:
 def step(kind: Kind, state: State, what: Input) -> tuple[State, tuple[Action, ...]]:
     """Decide: the next state and the actions; an input the table does not list is absorbed."""
     return MACHINES[kind].get((state, what), (state, ()))
+
+
+def may_answer(kind: Kind, state: State, what: Input) -> bool:
+    """Whether a response still counts: nothing final went before it, or both are a 2xx to an INVITE."""
+    if state is State.ACCEPTED:
+        return what is Input.SUCCESS
+    return kind in (Kind.INVITE_SERVER, Kind.SERVER) and state in (State.TRYING, State.PROCEEDING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ after it, no typed header of this module raises. What is written goes out as ``N
 Content-Length last.
 """
 
+import hmac
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
@@ -15,7 +16,7 @@ from softphone.sip.grammar import is_token
 from softphone.sip.phrases import PHRASES
 from softphone.sip.uri import Uri
 
-__all__ = ["Headers", "Message", "Request", "Response", "new_tag", "request", "response"]
+__all__ = ["Headers", "Message", "Request", "Response", "new_tag", "request", "response", "tag_of"]
 
 T = TypeVar("T")
 
@@ -26,6 +27,19 @@ TAG_BYTES = 8
 def new_tag() -> str:
     """Make a fresh random tag (RFC 3261 section 19.3)."""
     return secrets.token_hex(TAG_BYTES)
+
+
+# Of this process: what a tag is made with, so that nobody guesses it.
+_TAG_KEY = secrets.token_bytes(32)
+
+
+def tag_of(received: "Request", here: str = "") -> str:
+    """Make our tag for a request; if it comes again it gets the same one (RFC 3261 section 8.2.7).
+
+    `here` tells nodes of one process apart, to which a fork may lead.
+    """
+    named = "\0".join([here, *(received.get(name) or "" for name in ("Via", "From", "Call-ID", "CSeq"))])
+    return hmac.digest(_TAG_KEY, named.encode("utf-8", "surrogateescape"), "sha256").hex()[: 2 * TAG_BYTES]
 
 
 class Message:
@@ -268,7 +282,8 @@ def response(
     """Make the response to a request (RFC 3261 section 8.2.6).
 
     Via, From, To, Call-ID and CSeq are copied as they were written; Record-Route too where it makes a dialog (above
-    100, below 300). A To without a tag gets `to_tag`, or a fresh one above 100. `reason` is the RFC's unless given.
+    100, below 300). A To without a tag gets `to_tag`, or above 100 the request's own (`tag_of`). `reason` is the RFC's
+    unless given.
 
     Raises
     ------
@@ -283,7 +298,7 @@ def response(
         for value in to_request.get_all(name):
             made._add(name, value)
     if status > 100 and not _has_tag(to_request):
-        made.set("To", f"{to_request.get('To')};tag={to_tag or new_tag()}")
+        made.set("To", f"{to_request.get('To')};tag={to_tag or tag_of(to_request)}")
     _finish(made, contact, headers, content_type)
     return made
 

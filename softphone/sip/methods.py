@@ -1,26 +1,52 @@
 """What we understand, said in every message that asks for it, and what is refused before anybody looks at it."""
 
+from dataclasses import dataclass
+
 from softphone.sip.message import Request, Response, response
 
-__all__ = ["ALLOW_HEADERS", "CAPABILITIES", "METHODS", "SUBSCRIPTION", "default_answer", "refuse"]
+__all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse"]
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 
 SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
 """Requests that may come within a dialog that is no call's (RFC 6665 section 4.5.1)."""
 
-ALLOW_HEADERS = (("Allow", ", ".join(METHODS)),)
+BODIES = (("Accept", "application/sdp"), ("Accept-Encoding", "identity"), ("Supported", ""))
+"""Of what an OPTIONS is answered with (RFC 3261 section 11.2). We support no extension that has an option tag."""
 
-CAPABILITIES = (*ALLOW_HEADERS, ("Accept", "application/sdp"), ("Accept-Encoding", "identity"), ("Supported", ""))
-"""What an OPTIONS is answered with (RFC 3261 section 11.2). We support no extension that has an option tag."""
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a node serves beyond calls.
+
+    Attributes
+    ----------
+    methods
+        Of requests outside of calls.
+    events
+        Packages that can be subscribed to (RFC 6665).
+    """
+
+    methods: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+    def headers(self, *, refer: bool | None = None) -> list[tuple[str, str]]:
+        """Write Allow and Allow-Events; `refer` is whether a call takes REFER, None outside of calls."""
+        others = [each for each in self.methods if each != "REFER"]
+        refers = "REFER" in self.methods if refer is None else refer
+        served = (*METHODS, *others, *(["REFER"] if refers else []))
+        events = [("Allow-Events", ", ".join(self.events))] if self.events else []
+        return [("Allow", ", ".join(served)), *events]
+
 
 SCHEMES = ("sip", "sips", "tel")
 
 
 def refuse(request: Request) -> Response | None:
-    """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it."""
-    if request.max_forwards == 0 and request.method != "OPTIONS":
-        return response(request, 483)
+    """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it.
+
+    Max-Forwards is no business of who is not going to forward it.
+    """
     if request.uri.scheme not in SCHEMES:
         return response(request, 416)
     if required := request.tokens("Require"):
@@ -38,10 +64,10 @@ def _refuse_body(request: Request) -> Response | None:
     return None
 
 
-def default_answer(request: Request) -> Response:
+def default_answer(request: Request, capabilities: Capabilities) -> Response:
     """Answer a request that nobody else wants to answer."""
     if request.method == "OPTIONS":
-        return response(request, 200, headers=CAPABILITIES)
+        return response(request, 200, headers=[*capabilities.headers(), *BODIES])
     if request.method in METHODS or (request.method in SUBSCRIPTION and request.to.tag):
         return response(request, 481)
-    return response(request, 405, headers=ALLOW_HEADERS)
+    return response(request, 405, headers=capabilities.headers(refer=False if request.to.tag else None))

@@ -1,5 +1,6 @@
 """Placing a call (RFC 3261 section 13.2): the INVITE, its challenges, and the call that comes of it."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,6 @@ from softphone.sip.exchange import CHALLENGES, authorised
 from softphone.sip.fields import Address
 from softphone.sip.invitation import Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
-from softphone.sip.methods import ALLOW_HEADERS
 from softphone.sip.uri import Uri
 from softphone.sip.usage import SDP
 from softphone.sip.wire import Wire
@@ -48,7 +48,7 @@ class Plan:
             cseq=SERVER_CSEQ,
             contact=self.contact,
             routes=[Address(_loose(self.route))] if self.route else [],
-            headers=[*ALLOW_HEADERS, *self.headers],
+            headers=self.headers,
             content_type=SDP,
             body=self.sdp,
         )
@@ -93,7 +93,12 @@ class _Placing:
     async def run(self) -> Call:
         self._target = await self._wire.resolve(self._target)
         for _ in range(CHALLENGES):
-            answer = await self._send().response()
+            try:
+                answer = await self._send().response()
+            except asyncio.CancelledError:
+                if self._call is not None:
+                    self._wire.spawn(self._call.bye())
+                raise
             if self._call is not None:
                 return self._call
             retry = authorised(self._invite, answer, self._plan.credentials, self._next_number)

@@ -92,8 +92,9 @@ class Registrar:
         self.max_contacts = max_contacts
         self._users: dict[str, list[Binding]] = {}
 
-    def __len__(self) -> int:
-        return sum(map(len, self._users.values()))
+    def count(self, now: float) -> int:
+        """Count the telephones that are registered."""
+        return sum(len(self.contacts(user, now)) for user in list(self._users))
 
     def contacts(self, user: str, now: float) -> list[Binding]:
         """Return the telephones of a user, the preferred first, the latest first among equals."""

@@ -54,6 +54,12 @@ def granted_s(answer: Response, contact: Address, asked: int) -> int:
     return asked if answer.expires is None else answer.expires
 
 
+def _least(refusal: Response, asked: int) -> int:
+    """Read from a 423 for how long we may register at least; what it does not say is no number to try with."""
+    said = (refusal.get("Min-Expires") or "").strip()
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 8 else asked
+
+
 class Registration:
     """One binding of ours at a registrar, kept until :meth:`unregister`.
 
@@ -80,6 +86,7 @@ class Registration:
         self._call_id = secrets.token_hex(12)
         self._number = SERVER_CSEQ
         self._over = asyncio.Event()
+        self._refreshing: asyncio.Future[None] | None = None
         self.state = RegistrationState.TRYING
         self.on_change: Callable[[RegistrationState], None] | None = None
         self.granted = 0
@@ -94,21 +101,32 @@ class Registration:
         if self._over.is_set():
             return
         self._over.set()
+        await self._finish()
         try:
             await self._ask(0)
         except SipError as error:
             log.info("the registrar did not take our binding back: %s", error)
         self._change(RegistrationState.UNREGISTERED)
 
+    async def _finish(self) -> None:
+        """Let a refresh that is under way end first: it would register anew what is taken back."""
+        if self._refreshing is not None and not self._refreshing.done():
+            await asyncio.wait([self._refreshing], timeout=self._wire.timers.t2)
+            self._refreshing.cancel()
+
     async def _keep(self) -> None:
         failures = 0
         while not await self._is_over_within(retry_after_s(failures) if failures else refresh_after_s(self.granted)):
+            self._refreshing = asyncio.ensure_future(self._attempt(self._expires))
             try:
-                await self._attempt(self._expires)
+                await self._refreshing
                 failures = 0
             except SipError as error:
                 failures += 1
                 log.warning("registration of %s failed: %s", self._to.uri, error)
+            except Exception:
+                failures += 1
+                log.exception("registration of %s could not be refreshed", self._to.uri)
 
     async def _is_over_within(self, seconds: float) -> bool:
         try:
@@ -121,7 +139,7 @@ class Registration:
         try:
             answer = await self._ask(expires)
             if answer.status == 423:
-                self._expires = int(answer.get("Min-Expires") or expires)
+                self._expires = _least(answer, expires)
                 answer = await self._ask(self._expires)
             if answer.status >= 300:
                 raise CallRefused(answer.status, answer.reason)

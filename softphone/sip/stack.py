@@ -108,6 +108,7 @@ class Stack:
         headers: Headers = (),
         route: str | None = None,
         target: Endpoint | None = None,
+        focus: str = "",
         on_progress: Progress | None = None,
         timeout_s: float | None = None,
     ) -> Call:
@@ -122,6 +123,9 @@ class Stack:
         target
             The flow to send it by, such as the one a telephone registered over; when its connection is closed, `uri`
             says where the telephone may still be.
+        focus
+            User part of the URI of the conference that it is called into, which our Contact then is (RFC 4579 section
+            5.5); empty: there is none.
 
         Raises
         ------
@@ -141,9 +145,13 @@ class Stack:
             uri=Uri.parse(uri),
             sdp=sdp,
             from_=from_,
-            contact=self.contact(from_.uri.user, (target or Endpoint.of_uri(Uri.parse(route or uri))).transport),
+            contact=self.contact(
+                focus or from_.uri.user,
+                (target or Endpoint.of_uri(Uri.parse(route or uri))).transport,
+                focus=bool(focus),
+            ),
             credentials=credentials,
-            headers=headers,
+            headers=[*self.settings.capabilities.headers(refer=False), *headers],
             route=Uri.parse(route) if route else None,
             target=target,
             on_progress=on_progress,
@@ -195,10 +203,11 @@ class Stack:
         await registration.start()
         return registration
 
-    def contact(self, user: str | None, transport: str = "udp") -> Address:
-        """Our Contact for a user name."""
+    def contact(self, user: str | None, transport: str = "udp", *, focus: bool = False) -> Address:
+        """Our Contact for a user name; `focus`: a conference is there (RFC 4579 section 5.1)."""
         params = {"transport": "tcp"} if transport == "tcp" else {}
-        return Address(Uri("sip", self.host, self.port, user, params=params))
+        uri = Uri("sip", self.host, self.port, user, params=params)
+        return Address(uri, params={"isfocus": None} if focus else {})
 
     # --- to whom a request belongs
 
@@ -217,7 +226,10 @@ class Stack:
         if call is None and request.method not in SUBSCRIPTION:
             self._driver.respond(key, response(request, 481))
         elif call is None or not call.receive(key, request, source):
-            self._other(key, request, source)
+            if request.method == "REFER":  # one that is not for this call is for nobody: we ask no credentials in calls
+                self._driver.respond(key, default_answer(request, self.settings.capabilities))
+            else:
+                self._other(key, request, source)
 
     def _new_call(self, key: str, request: Request, source: Endpoint) -> None:
         if self._driver.directory.is_merged(request):
@@ -230,6 +242,7 @@ class Stack:
             self._driver.respond(key, response(request, 100))
             call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
             self._driver.directory.enter(call, key)
+            call.limit_ringing(self.settings.invite_timeout_s)
             self._pending += 1
             self._driver.spawn(self._hand_over(call, self.on_invite))
 
@@ -246,7 +259,7 @@ class Stack:
 
     def _other(self, key: str, request: Request, source: Endpoint) -> None:
         if self.on_request is None or request.method in ("BYE", "UPDATE", "INFO"):
-            self._driver.respond(key, default_answer(request))
+            self._driver.respond(key, default_answer(request, self.settings.capabilities))
         elif not self._is_busy(key, request):
             self._pending += 1
             self._driver.spawn(self._answer(key, request, source, self.on_request))
@@ -259,7 +272,7 @@ class Stack:
             answer = response(request, 500)
         finally:
             self._pending -= 1
-        self._driver.respond(key, answer or default_answer(request))
+        self._driver.respond(key, answer or default_answer(request, self.settings.capabilities))
 
     def _is_busy(self, key: str, request: Request) -> bool:
         """Refuse a request that we have no time for (RFC 3261 section 21.5.4)."""

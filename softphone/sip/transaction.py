@@ -25,7 +25,7 @@ from softphone.sip.events import (
     TransactionFailed,
 )
 from softphone.sip.fields import COOKIE
-from softphone.sip.machine import Action, Input, Kind, State, Timers, initial, step
+from softphone.sip.machine import Action, Input, Kind, State, Timers, initial, may_answer, step
 from softphone.sip.matching import client_key, rank, server_key, sibling
 from softphone.sip.message import Request, Response, response
 from softphone.sip.parser import BadRequest, parse
@@ -40,6 +40,8 @@ LARGEST_DATAGRAM = 1300
 CAPACITY = 40_000
 # What the refused are told; long enough for the burst to be over (Retry-After, seconds).
 RETRY_AFTER = "5"
+# Refusals of requests by UDP that begin nothing: a challenge, and that there is nobody of that name.
+STATELESS = (401, 404, 407)
 # 64 bits: nobody guesses the branch of a request he has not seen.
 BRANCH_BYTES = 8
 
@@ -267,15 +269,26 @@ class TransactionLayer:
     def respond(self, key: str, message: Response, now: float) -> None:
         """Send a response; of a transaction that is over, or answered finally already, nothing is sent.
 
-        A 2xx to an INVITE may be sent again and again until its ACK has come: that is the user's business (RFC 6026).
+        Whom we do not know, and who asks for what is not here, is not kept, nor sent the answer over and over: by UDP
+        it may be somebody whose address another one wrote. A 2xx to an INVITE may be sent again and again until its
+        ACK has come: that is the user's business (RFC 6026).
         """
         transaction = self._transactions.get(key)
-        if transaction is None or not _may_answer(transaction, message):
+        if transaction is None or not may_answer(transaction.kind, transaction.state, rank(message)):
             return
         transaction.last = bytes(message)
+        if message.status in STATELESS and not transaction.remote.reliable and transaction.request.to.tag is None:
+            self._dismiss(transaction)
+            return
         self._feed(transaction, rank(message), now)
         if message.status >= 200:
             transaction.request = _ANSWERED
+
+    def _dismiss(self, transaction: _Transaction) -> None:
+        """Answer once and forget (RFC 3261 section 8.2.7): the request, if it comes again, is answered anew."""
+        self._sends.append(Send(transaction.last, transaction.remote))
+        del self._transactions[transaction.key]
+        self._events.append(Terminated(transaction.key))
 
     def _addressed(self, message: Request, branch: str, target: Endpoint) -> Request:
         via = f"SIP/2.0/{target.transport.upper()} {self.sent_by};branch={branch};rport"
@@ -381,11 +394,3 @@ _EFFECTS: dict[Action, Callable[[TransactionLayer, _Transaction, float, _Came | 
     Action.ARM_LINGER: TransactionLayer._arm_linger,
     Action.DISARM: TransactionLayer._disarm,
 }
-
-
-def _may_answer(transaction: _Transaction, message: Response) -> bool:
-    """Whether a response still counts: nothing final went before it, or both are a 2xx to an INVITE."""
-    if transaction.state is State.ACCEPTED:
-        return rank(message) is Input.SUCCESS
-    server = transaction.kind in (Kind.INVITE_SERVER, Kind.SERVER)
-    return server and transaction.state in (State.TRYING, State.PROCEEDING)

@@ -42,11 +42,16 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def __init__(self, transport: "Transport") -> None:
         self._owner = transport
+        self.error: Exception | None = None
+        """What the system said of the last datagram, too long or to where is no way: asyncio does not raise it."""
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         # Keep-alives of clients behind NAT: line ends or zeros, to which no answer is expected.
         if data.strip(b"\r\n\0"):
             self._owner.arrived(data, Endpoint("udp", addr[0], addr[1]))
+
+    def error_received(self, exc: Exception) -> None:
+        self.error = exc
 
 
 class Transport:
@@ -72,6 +77,7 @@ class Transport:
         self.port = 0
         self._receive = receive
         self._failed = failed
+        self._datagrams = _Datagrams(self)
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._numbers = count(1)
@@ -107,7 +113,7 @@ class Transport:
 
     async def _listen(self, host: str, port: int, tcp: bool) -> None:
         loop = asyncio.get_running_loop()
-        udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(host, port))
+        udp, self._datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(host, port))
         self._udp = udp
         self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER)
         self.host, self.port = udp.get_extra_info("sockname")[:2]
@@ -144,9 +150,9 @@ class Transport:
         if self._udp is None or not _is_address(send.target.host):
             self._give_up(send)
             return
-        try:
-            self._udp.sendto(send.data, (send.target.host, send.target.port))
-        except OSError:
+        self._datagrams.error = None
+        self._udp.sendto(send.data, (send.target.host, send.target.port))
+        if self._datagrams.error is not None:
             self._give_up(send)
 
     def _send_stream(self, send: Send) -> None:

@@ -19,7 +19,6 @@ from softphone.sip.exchange import CHALLENGES, ask, authorised
 from softphone.sip.flow import Path
 from softphone.sip.invitation import Invitation
 from softphone.sip.message import Headers, Request, Response, response
-from softphone.sip.methods import METHODS
 from softphone.sip.referral import OnRefer, accept, referred
 from softphone.sip.wire import Wire
 
@@ -52,7 +51,8 @@ class Usage:
     ----------
     on_ended
         Called exactly once when the call ends, whoever ended it, with the reason: ``bye`` (by the peer), ``hangup``
-        (by us), ``cancelled``, ``rejected`` (by us), ``no-ack``, ``gone`` (the peer does not know the dialog).
+        (by us), ``cancelled`` (or rung for too long), ``rejected`` (by us), ``no-ack``, ``gone`` (the peer does not
+        know the dialog).
     on_reinvite
         Awaited with the peer's new offer, or None if it wants ours; returns the answer (or our offer). May raise
         CallRefused to decline; an SdpError declines with 488.
@@ -63,6 +63,8 @@ class Usage:
     on_refer
         Awaited with whom the peer wants to be called; the peer is told that it went well, or the status of a
         CallRefused. While it is None, REFER is not among the methods we allow.
+    on_settled
+        Called once when the call is acknowledged, or over before.
     """
 
     def __init__(self, wire: Wire, dialog: Dialog, flow: Endpoint | None, credentials: Credentials | None) -> None:
@@ -79,8 +81,9 @@ class Usage:
         self.on_answer: Callable[[str], object] | None = None
         self.on_info: Callable[[str, bytes], object] | None = None
         self.on_refer: OnRefer | None = None
+        self.on_settled: Callable[[], object] | None = None
         self.on_closed: Callable[[], None] | None = None
-        self._accepted = Acceptances(wire, lambda: self._break_off("no-ack"))
+        self._accepted = Acceptances(wire, self._not_acknowledged)
         self._asked: tuple[str, Request] | None = None
         self._offering = asyncio.Lock()
         self._offer_is_open = False
@@ -102,8 +105,8 @@ class Usage:
 
     @property
     def allowed(self) -> Headers:
-        """The methods that the peer may use in this call, as a header."""
-        return [("Allow", ", ".join((*METHODS, "REFER") if self.on_refer is not None else METHODS))]
+        """What the peer may ask for in this call, as headers."""
+        return self._wire.capabilities.headers(refer=self.on_refer is not None)
 
     @property
     def flow(self) -> Endpoint | None:
@@ -252,14 +255,19 @@ class Usage:
             return
         answer = ack.body.decode("utf-8", "replace") if waiting.offered and ack.body else None
         self.remote_sdp = answer or self.remote_sdp
-        if self.state is CallState.ANSWERED:
+        if self.state is CallState.ENDED:  # we had no more patience
+            self._wire.spawn(self._say_goodbye(self.dialog.request("BYE")))
+        elif self.state is CallState.ANSWERED:
             self.state = CallState.CONFIRMED
+            self._settle()
         elif answer is not None and self.on_answer is not None:
             self.on_answer(answer)
 
     def _on_bye(self, key: str, request: Request) -> None:
         self._wire.respond(key, response(request, 200))
         self._end("bye")
+        self._accepted.clear()
+        self._close()
 
     def _on_info(self, key: str, request: Request) -> None:
         self._wire.respond(key, response(request, 200))
@@ -267,7 +275,7 @@ class Usage:
             self.on_info(request.get("Content-Type") or "", request.body)
 
     def _on_refer(self, key: str, request: Request) -> None:
-        answer = accept(request)
+        answer = accept(request, self.dialog.contact)
         self._wire.respond(key, answer)
         if answer.status == 202 and self.on_refer is not None:
             self._wire.spawn(referred(self, request, self.on_refer))
@@ -331,14 +339,17 @@ class Usage:
     # --- a 2xx until its ACK, and the end
 
     def _break_off(self, reason: str) -> None:
-        """End a call that the peer does not answer in any more; with BYE, should it be there after all.
-
-        That is: it knows no dialog (RFC 3261 section 12.2.1.2), or sends no ACK (section 13.3.1.4).
-        """
+        """End a call that the peer does not know or answer in any more (RFC 3261 section 12.2.1.2), with BYE."""
         if self.state is not CallState.ENDED:
             request = self.dialog.request("BYE")
             self._end(reason, closing=False)
             self._wire.spawn(self._say_goodbye(request))
+
+    def _not_acknowledged(self) -> None:
+        """End the session for want of an ACK (RFC 3261 section 13.3.1.4), with BYE."""
+        request = self.dialog.request("BYE")
+        self._end("no-ack", closing=False)
+        self._wire.spawn(self._say_goodbye(request))
 
     async def _say_goodbye(self, bye: Request) -> None:
         try:
@@ -348,12 +359,15 @@ class Usage:
         finally:
             self._close()
 
-    def _end(self, reason: str, *, closing: bool = True) -> None:
+    def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
+        """End the call for its user; `repeating`: its 2xx goes on being sent, to whoever acknowledges it late."""
         if self.state is CallState.ENDED:
             return
+        self._settle()
         self.state = CallState.ENDED
         self._reason = reason
-        self._accepted.clear()
+        if not repeating:
+            self._accepted.clear()
         if self._asked is not None:  # an offer that crossed the end (RFC 3261 section 15.1.2)
             key, request = self._asked
             self._wire.respond(key, response(request, 487))
@@ -361,6 +375,11 @@ class Usage:
             self._close()
         if self._on_ended is not None:
             self._on_ended(reason)
+
+    def _settle(self) -> None:
+        settled, self.on_settled = self.on_settled, None
+        if settled is not None:
+            settled()
 
     def _close(self) -> None:
         """Let the driver forget the dialog."""

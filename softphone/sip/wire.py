@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.machine import Timers
 from softphone.sip.message import Request, Response
+from softphone.sip.methods import Capabilities
 
 if TYPE_CHECKING:
     from softphone.sip.usage import Usage
@@ -27,6 +28,7 @@ class Wire(Protocol):
     """The driver, seen from above."""
 
     timers: Timers
+    capabilities: Capabilities
 
     def send(self, request: Request, target: Endpoint, listener: Listener) -> str:
         """Send a request in a transaction of its own; returns the transaction's key."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from softphone.api.brake import KEPT, Brake
+from softphone.brake import KEPT, Brake
 from tests.api.conftest import logged_in
 from tests.focus.phone import bridge
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from softphone import sdp
 from softphone.errors import CallRefused
@@ -14,6 +15,7 @@ from softphone.focus.session import ConferenceRole, PartyStatus
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.auth import Credentials
+from softphone.sip.message import request
 from tests.focus.phone import Phone, bridge, conference, extension, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,6 +54,22 @@ async def test_an_ended_conference_is_gone(shared: Server) -> None:
     await shared.focus.end(session.id)
     async with Phone(shared) as phone:
         assert await refusal(phone, session.token) == 410
+
+
+async def test_what_is_served_is_said(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as phone:
+        call = await phone.call(session.token)
+        uri = f"sip:127.0.0.1:{shared.stack.port}"
+        asked = request("OPTIONS", uri, from_="<sip:a@b>;tag=1", to=f"<{uri}>", call_id="options", cseq=1)
+        for answer, served in (
+            (call.response, {"INVITE", "SUBSCRIBE", "REFER"}),
+            (await phone.stack.request(asked), {"INVITE", "REGISTER", "SUBSCRIBE", "REFER"}),
+        ):
+            assert answer is not None and served <= set(answer.tokens("Allow"))
+            assert answer.tokens("Allow-Events") == ["conference"]
+        await call.bye()
+    await shared.focus.end(session.id)
 
 
 async def test_strangers_get_nowhere_else(shared: Server) -> None:
@@ -124,6 +142,22 @@ async def test_who_cannot_prove_it_is_refused(shared: Server, number: str, crede
         else:
             assert await refusal(phone, session.token) == 403
             assert not session.parties
+
+
+async def test_who_guesses_passwords_has_to_wait(tmp_path: Path) -> None:
+    async with bridge(tmp_path, sip={"login_failures": 3}) as server, Phone(server, "103") as right:
+        session = await conference(server)
+        async with Phone(server, "101", "wrong") as wrong:
+            with capture_logs() as logged:
+                answers = [await refusal(wrong, session.token) for _ in range(4)]
+        assert answers == [403, 403, 403, 503]
+        assert [(line["user"], line["host"]) for line in logged if line["event"] == "wrong_password"] == [
+            ("101", "127.0.0.1")
+        ]
+        with pytest.raises(CallRefused, match="503"):
+            await right.register()
+        async with Phone(server) as stranger:
+            await (await stranger.call(session.token)).bye()
 
 
 async def test_an_answer_for_another_realm_is_none_of_ours(shared: Server) -> None:

@@ -29,8 +29,10 @@ class Told:
         return (await asyncio.wait_for(self.got.get(), 10))[0]
 
 
-def refer_to(server: Server, user: str) -> list[tuple[str, str]]:
-    return [("Refer-To", f"<sip:{user}@127.0.0.1:{server.stack.port}>")]
+def refer_to(server: Server, asked: str) -> list[tuple[str, str]]:
+    """Of a user, with parameters of the URI behind a semicolon."""
+    user, semicolon, params = asked.partition(";")
+    return [("Refer-To", f"<sip:{user}@127.0.0.1:{server.stack.port}{semicolon}{params}>")]
 
 
 async def test_an_extension_is_called_in(shared: Server) -> None:
@@ -72,6 +74,28 @@ async def test_how_it_fails_is_told(shared: Server, number: str, asks: str, ends
         assert await told.next() == "SIP/2.0 100 Trying"
         assert (await told.next()).startswith(ends)
         await call.bye()
+    await shared.focus.end(session.id)
+
+
+async def test_a_moderator_sends_somebody_away(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host, Phone(shared) as guest:
+        chair, call = await host.call(session.token), await guest.call(session.token)
+        party = list(session.parties)[1]
+        told = Told(guest)
+        assert (await call.request("REFER", headers=refer_to(shared, f"{party};method=BYE"))).status == 202
+        assert [await told.next(), await told.next()] == ["SIP/2.0 100 Trying", "SIP/2.0 403 Forbidden"]
+        told = Told(host)
+        for asks, ends in (
+            ("nobody;method=BYE", "404 Not Found"),
+            ("103;method=INFO", "501 Not Implemented"),
+            (f"{party};method=BYE", "200 OK"),
+        ):
+            answer = await chair.request("REFER", headers=refer_to(shared, asks))
+            assert answer.status == 202 and answer.contact is not None
+            assert [await told.next(), await told.next()] == ["SIP/2.0 100 Trying", f"SIP/2.0 {ends}"]
+        assert await guest.hung_up() == "bye"
+        await chair.bye()
     await shared.focus.end(session.id)
 
 

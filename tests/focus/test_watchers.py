@@ -205,3 +205,28 @@ async def test_the_contact_of_the_bridge_leads_its_members_to_their_room(shared:
 async def test_who_is_in_a_room_with_a_code_is_shown_to_those_inside(shared: Server) -> None:
     async with in_the_room(shared, "102", "201", "9876"):
         assert [await status_of(shared, "201", number) for number in ("102", "103", "101")] == [200, 404, 200]
+
+
+async def test_who_is_called_in_is_told_where(shared: Server) -> None:
+    session = await conference(shared)
+    rung: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def answering(call: Call) -> None:
+        await call.answer(offer())
+        rung.put_nowait(call)
+
+    async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
+        bob.stack.on_invite = answering
+        await bob.register()
+        await host.call(session.token)
+        await shared.control.dial(session.id, "103", confirm=False)
+        contact = (await asyncio.wait_for(rung.get(), 10)).invite.contact
+        assert contact is not None and "isfocus" in contact.params
+        watcher = Watcher(shared)
+        await watcher.stack.start()
+        try:
+            assert (await watcher.subscribe(contact.uri.user or "")).status == 200
+            assert (await watcher.told.get()).get("entity") == f"sip:{session.token}@127.0.0.1:{shared.stack.port}"
+        finally:
+            await watcher.stack.stop()
+        await shared.focus.end(session.id)

@@ -8,6 +8,7 @@ from softphone.errors import CallEnded, CallRefused, SipTimeout
 from softphone.sip.auth import Authenticator, Credentials, hash_a1
 from softphone.sip.call import Call, CallState
 from softphone.sip.driver import StackSettings
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Response
 from tests.support.ether import Ether
 from tests.support.jumping import run
@@ -58,6 +59,28 @@ def test_a_2xx_without_ack_is_repeated_for_64_t1_and_ends_in_bye() -> None:
     pair = scene(work, answering, lambda line, before: line.startswith("ACK"))
     assert pair.ether.methods().count("ACK") == 11
     assert "BYE" in pair.ether.methods()
+
+
+@pytest.mark.parametrize("heard", [5, 100])
+def test_a_caller_that_does_not_acknowledge_soon_may_be_given_up(heard: int) -> None:
+    settled: list[float] = []
+
+    async def hasty(call: Call) -> None:
+        call.patience_s = 4.0
+        call.on_settled = lambda: settled.append(asyncio.get_running_loop().time())
+        await answering(call)
+
+    async def work(pair: Pair) -> None:
+        await pair.call()
+        await settle(5)
+        assert pair.ended == ["no-ack"] and settled == [pytest.approx(4.0, abs=0.1)]
+        await settle()
+        assert pair.bob.calls == pair.alice.calls == []
+
+    pair = scene(work, hasty, lambda line, before: line.startswith("ACK") and before < heard)
+    # The answer is repeated all the same: it has BYE from us who acknowledges it late, or never.
+    assert pair.ether.methods().count("ACK") == min(heard + 1, 11)
+    assert pair.ether.methods().count("BYE") == 1
 
 
 def test_nobody_answers() -> None:
@@ -113,6 +136,42 @@ def test_cancel_crosses_the_answer() -> None:
     pair = scene(work, slow)
     methods = pair.ether.methods()
     assert methods.index("CANCEL") < methods.index("ACK") < methods.index("BYE")
+
+
+def test_a_cancelled_task_hangs_up_what_was_answered_in_the_same_turn() -> None:
+    async def work(pair: Pair) -> None:
+        task = asyncio.create_task(pair.call())
+        carrier = pair.ether.carriers[pair.alice.port]
+        receive = carrier.receive
+
+        def crossing(data: bytes, source: Endpoint) -> None:
+            receive(data, source)
+            if data.startswith(b"SIP/2.0 200") and b"CSeq: 1000000 INVITE" in data:
+                task.cancel()
+
+        carrier.receive = crossing
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await settle(2)
+        assert pair.ended == ["bye"] and pair.alice.calls == pair.bob.calls == []
+
+    assert scene(work).ether.methods().count("BYE") == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "after_s", "status"), [([("Expires", "20")], 20, 487), ([], 180, 480), ([("Expires", "900")], 180, 480)]
+)
+def test_nobody_rings_for_ever(headers: list[tuple[str, str]], after_s: int, status: int) -> None:
+    async def undecided(call: Call) -> None:
+        await call.ring()
+
+    async def work(pair: Pair) -> None:
+        with pytest.raises(CallRefused, match=str(status)):
+            await pair.call(headers=headers, timeout_s=1_000)
+        assert asyncio.get_running_loop().time() == pytest.approx(after_s, abs=1)
+        assert pair.ended == ["cancelled"] and pair.bob.calls == []
+
+    scene(work, undecided)
 
 
 def test_the_ringing_time_is_over() -> None:

@@ -40,7 +40,7 @@ def test_a_binding_lives_as_long_as_granted() -> None:
     answer = handle(registrar, register("<sip:101@192.0.2.1>", expires=7200))
     assert (answer.status, answer.get("Contact")) == (200, "<sip:101@192.0.2.1>;expires=100")
     assert uris(registrar, 99.9) == ["sip:101@192.0.2.1"]
-    assert uris(registrar, 100.0) == [] and len(registrar) == 0
+    assert registrar.count(99.9) == 1 and registrar.count(100.0) == 0 and uris(registrar, 100.0) == []
 
 
 def test_several_telephones_the_preferred_first() -> None:
@@ -73,7 +73,7 @@ def test_removal() -> None:
     assert uris(registrar) == ["sip:b@192.0.2.1"]
     assert handle(registrar, register("*", cseq=3)).status == 400
     answer = handle(registrar, register("*", cseq=4, expires=0))
-    assert (answer.status, answer.get("Contact"), len(registrar)) == (200, None, 0)
+    assert (answer.status, answer.get("Contact"), registrar.count(0.0)) == (200, None, 0)
 
 
 def test_what_came_too_late_changes_nothing() -> None:
@@ -88,7 +88,7 @@ def test_what_came_too_late_changes_nothing() -> None:
 def test_too_short_is_423() -> None:
     registrar = Registrar(min_expires=60)
     answer = handle(registrar, register("<sip:a@192.0.2.1>", "<sip:b@192.0.2.1>;expires=5"))
-    assert (answer.status, answer.get("Min-Expires"), len(registrar)) == (423, "60", 0)
+    assert (answer.status, answer.get("Min-Expires"), registrar.count(0.0)) == (423, "60", 0)
 
 
 def test_one_too_many_is_603_but_refreshing_goes_on() -> None:
@@ -103,7 +103,7 @@ def test_one_too_many_is_603_but_refreshing_goes_on() -> None:
 )
 def test_a_contact_that_cannot_be_reached_is_refused(contact: str) -> None:
     registrar = Registrar()
-    assert (handle(registrar, register(contact)).status, len(registrar)) == (400, 0)
+    assert (handle(registrar, register(contact)).status, registrar.count(0.0)) == (400, 0)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,58 @@ def test_too_short_is_mended() -> None:
     scene(work, min_expires=120)
 
 
+@pytest.mark.parametrize("least", ["soon", "", "9" * 40])
+def test_a_refusal_that_says_no_time_ends_no_registration(least: str) -> None:
+    async def work(office: Office) -> None:
+        registration = await office.register()
+        states: list[RegistrationState] = []
+        registration.on_change = states.append
+        serve = office.server.on_request
+
+        async def refuse(request: Request, source: Endpoint) -> Response | None:
+            return response(request, 423, headers=[("Min-Expires", least)])
+
+        office.server.on_request = refuse
+        await asyncio.sleep(400)
+        office.server.on_request = serve
+        await asyncio.sleep(100)
+        assert states == [RegistrationState.FAILED, RegistrationState.REGISTERED] and len(office.contacts()) == 1
+
+    scene(work)
+
+
+def test_what_a_listener_raises_ends_no_registration() -> None:
+    async def work(office: Office) -> None:
+        registration = await office.register()
+
+        def broken(state: RegistrationState) -> None:
+            raise RuntimeError(state)
+
+        registration.on_change = broken
+        office.is_down = True
+        await asyncio.sleep(900)
+        office.is_down = False
+        await asyncio.sleep(100)
+        assert len(office.contacts()) == 1
+
+    scene(work)
+
+
+def test_taking_it_back_waits_for_the_refresh_that_is_under_way() -> None:
+    async def work(office: Office) -> None:
+        registration = await office.register()
+        before = len(office.ether.sent)
+        office.is_down = True
+        while len(office.ether.sent) == before:
+            await asyncio.sleep(0.1)
+        office.is_down = False  # what was lost is sent again in half a second
+        await registration.unregister()
+        await asyncio.sleep(100)
+        assert office.contacts() == [] and registration.state is RegistrationState.UNREGISTERED
+
+    scene(work)
+
+
 def test_the_network_goes_and_comes_back() -> None:
     async def work(office: Office) -> None:
         registration = await office.register()

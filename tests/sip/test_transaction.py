@@ -1,5 +1,6 @@
 """The four machines: every state with every input, and pairs of layers over a wire that loses what the test says."""
 
+import re
 from itertools import product
 
 import pytest
@@ -362,3 +363,27 @@ def test_timers_follow_from_three_numbers() -> None:
     assert timers.linger(Kind.CLIENT, State.COMPLETED, False) == 2.0
     assert timers.linger(Kind.SERVER, State.COMPLETED, True) == 0.0
     assert timers.linger(Kind.INVITE_SERVER, State.ACCEPTED, True) == pytest.approx(6.4)
+
+
+@pytest.mark.parametrize(("transport", "kept"), [("udp", 0), ("tcp", 1)])
+def test_strangers_are_refused_once_and_forgotten(transport: str, kept: int) -> None:
+    pair = Pair(transport)
+    pair.call()
+    pair.run()
+    asked = pair.asked()
+    pair.bob.respond(asked.key, response(asked.request, 407), pair.now)
+    assert pair.run(40.0, lose=True).count("b 0 SIP/2.0 407 Proxy Authentication Required") == 1
+    assert [line for line in pair.seen if line.startswith("b")][1:] == []
+    assert len(pair.bob) == kept * (pair.now < 32)
+
+
+def test_a_refusal_that_got_lost_is_given_again_with_the_same_tag() -> None:
+    layer = TransactionLayer()
+    tags = []
+    for _ in range(2):
+        layer.receive(invite_bytes(), ALICE, 0.0)
+        (asked,) = (event for event in layer.events() if isinstance(event, RequestReceived))
+        layer.respond(asked.key, response(asked.request, 404), 0.0)
+        (send,) = layer.sends()
+        tags.append(re.findall(rb"To: .*;tag=(\w+)", send.data))
+    assert tags[0] == tags[1] and len(layer) == 0 and layer.next_deadline() is None

@@ -155,6 +155,18 @@ async def test_icmp_errors_are_survived() -> None:
         assert (await bob.next())[0] == INVITE
 
 
+@pytest.mark.parametrize(
+    ("data", "host"), [(INVITE + bytes(66_000), "127.0.0.1"), (INVITE, "::1"), (INVITE, "2001:db8::1")]
+)
+async def test_a_datagram_that_cannot_go_is_told_at_once(data: bytes, host: str) -> None:
+    async with node() as alice, node() as bob:
+        send = Send(data, Endpoint("udp", host, bob.transport.port), "key")
+        alice.transport.send(send)
+        assert await alice.next_failed() == send
+        alice.transport.send(Send(INVITE, bob.at("udp")))
+        assert (await bob.next())[0] == INVITE and alice.failed.empty()
+
+
 async def test_a_fault_costs_one_message() -> None:
     async with node() as alice, node() as bob:
         keep = bob.handle

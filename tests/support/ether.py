@@ -1,6 +1,7 @@
 """A wire in memory between SIP stacks: every message is recorded, and those that a rule names are lost."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Ether:
     sent: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
     carriers: dict[int, "_Carrier"] = field(default_factory=dict)
+    under_way: "deque[tuple[_Carrier, bytes, Endpoint]]" = field(default_factory=deque)
     ports: int = 5000
 
     def stack(
@@ -50,7 +52,13 @@ class Ether:
         self.messages.append(send.data)
         to = self.carriers.get(send.target.port)
         if to is not None and not lost:
-            asyncio.get_running_loop().call_later(DELAY_S, to.receive, send.data, sender)
+            self.under_way.append((to, send.data, sender))
+            asyncio.get_running_loop().call_later(DELAY_S, self._arrive)
+
+    def _arrive(self) -> None:
+        """Deliver the oldest: of timers for one time the loop takes any first."""
+        to, data, sender = self.under_way.popleft()
+        to.receive(data, sender)
 
     def inject(self, text: str, port: int, source_port: int = 9) -> None:
         """Let somebody without a stack send a message, line feeds made into CRLF."""
