@@ -41,7 +41,6 @@ from mixer.effects import (
     Prompt,
     RecordingChanged,
     Refused,
-    Removed,
     RoleChanged,
     Say,
     Sound,
@@ -124,7 +123,6 @@ __all__ = [
     "RecordingState",
     "Refused",
     "Reject",
-    "Removed",
     "Role",
     "RoleChanged",
     "Say",
@@ -300,7 +298,7 @@ def _of_party(room: Room, event: Any, now: float) -> list[Effect]:
 
 
 def _end(room: Room, event: End, now: float) -> list[Effect]:
-    return life.over(room, "requested")
+    return life.over(room, event.reason)
 
 
 # Every event about a party, at every place where the party may be.

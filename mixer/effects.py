@@ -24,7 +24,6 @@ __all__ = [
     "Prompt",
     "RecordingChanged",
     "Refused",
-    "Removed",
     "RoleChanged",
     "Say",
     "Sound",
@@ -89,45 +88,36 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Removed:
-    """The party is sent away; `PartyLeft` follows.
+class PartyLeft:
+    """The party is out: it left, is sent away, or the conference ends with it inside.
 
     Parameters
     ----------
     reason
-        ``kicked``, ``banned``, ``rejected`` (in the lobby), ``dropped`` (by ``##``), ``unconfirmed`` (invited, but did
-        not press 1), ``time`` (over `Settings.party_limit_s`), ``left`` (by a key), or, of invited parties who press 1
-        when there is no way in any more, as in `Refused`.
+        As in its `Leave`; or it is sent away: ``kicked``, ``banned``, ``rejected`` (in the lobby), ``dropped`` (by
+        ``##``), ``unconfirmed`` (invited, but did not press 1), ``time`` (over `Settings.party_limit_s`), ``left`` (by
+        a key); or, of invited parties who press 1 when there is no way in any more, as in `Refused`; or as in the
+        `Ended` that follows.
     say
-        What it hears before it is hung up.
+        What it hears before it is hung up; nothing when it has gone by itself.
     """
 
     party: str
-    reason: str
+    reason: str = "left"
     say: tuple[Prompt, ...] = ()
-
-
-@dataclass(frozen=True)
-class PartyLeft:
-    """The party is out: it left, was removed, or the conference ended with it inside."""
-
-    party: str
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The conference is over. Only refusals follow.
+    """The conference is over, all have left. Only refusals follow.
 
     Parameters
     ----------
     reason
-        It was ``unclaimed``, ``empty``, ``requested`` to end, its ``host_left``, or there was long ``silence``.
-    say
-        What those who were in it hear before they are hung up.
+        It was ``unclaimed``, ``empty``, its ``host_left``, there was long ``silence``, or as in the `End`.
     """
 
     reason: str
-    say: tuple[Prompt, ...] = ()
 
 
 # Effects: what a party may do and hear.
@@ -284,7 +274,6 @@ Effect = (
     Admitted
     | Waits
     | Refused
-    | Removed
     | PartyLeft
     | Ended
     | MuteChanged

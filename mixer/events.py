@@ -58,6 +58,8 @@ class Join:
         What a ban is remembered by (a number, an extension, an address); empty: it cannot be banned.
     name
         The `Sound` id of its recorded name, for `Settings.announce_caller_name`; empty: it has none.
+    muted, deaf, input_db, output_db
+        As it was in the conference that it comes from, if it was moved.
     """
 
     party: str
@@ -65,13 +67,18 @@ class Join:
     kind: Kind = Kind.INSIDE
     identity: str = ""
     name: str = ""
+    muted: bool = False
+    deaf: bool = False
+    input_db: float = 0.0
+    output_db: float = 0.0
 
 
 @dataclass(frozen=True)
 class Leave:
-    """A call is over, or was moved to another room."""
+    """A call is over, is to be sent away, or was moved to another room; `PartyLeft` repeats why."""
 
     party: str
+    reason: str = "left"
 
 
 @dataclass(frozen=True)
@@ -280,7 +287,9 @@ class NewSettings:
 
 @dataclass(frozen=True)
 class End:
-    """End the conference."""
+    """End the conference; `Ended` repeats why."""
+
+    reason: str = "requested"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mixer.effects import Admitted, Effect, PartyLeft, Refused, Removed, Waits
+from mixer.effects import Admitted, DeafChanged, Effect, PartyLeft, Refused, VolumeChanged, Waits
 from mixer.events import Admit, Join, Kick, Leave, Reject, Unban
 from mixer.keypad import Keypad
 from mixer.roles import Kind, Place, Role
@@ -39,8 +39,21 @@ def join(room: Room, event: Join, now: float) -> list[Effect]:
         return [refused(room, event.party, reason)]
     party = make_party(room, event.party, event.role, event.kind, now)
     party.identity, party.sound = event.identity, event.name
+    party.muted = party.muted or event.muted
     lobby = room.settings.lobby and event.role is not Role.MODERATOR
-    return stand(room, party, Place.LOBBY) if lobby else enter(room, party, now)
+    came = stand(room, party, Place.LOBBY) if lobby else enter(room, party, now)
+    return came + _brought_along(party, event)
+
+
+def _brought_along(party: Party, event: Join) -> list[Effect]:
+    """Let a party that was moved hear, and be heard, as before."""
+    effects: list[Effect] = []
+    party.deaf, party.input_db, party.output_db = event.deaf, event.input_db, event.output_db
+    if party.deaf:
+        effects.append(DeafChanged(party.name, True))
+    if party.input_db or party.output_db:
+        effects.append(VolumeChanged(party.name, party.input_db, party.output_db))
+    return effects
 
 
 def refuse(room: Room, event: Join, now: float) -> list[Effect]:
@@ -125,23 +138,26 @@ def leave_lobby(room: Room, now: float) -> list[Effect]:
 
 
 def leave(room: Room, party: Party, event: Leave, now: float) -> list[Effect]:
-    """Forget a party."""
+    """Forget a party that has gone."""
+    return _out(room, party, PartyLeft(party.name, event.reason), now)
+
+
+def remove(room: Room, party: Party, reason: str, now: float) -> list[Effect]:
+    """Send a party away."""
+    return _out(room, party, PartyLeft(party.name, reason, voice.farewell(room, reason)), now)
+
+
+def _out(room: Room, party: Party, left: PartyLeft, now: float) -> list[Effect]:
     del room.parties[party.name]
     room.talkers.discard(party.name)
     room.typing.discard(party.name)
     room.invitations = {key: one for key, one in room.invitations.items() if one.party != party.name}
     room.moved = True
-    effects: list[Effect] = [PartyLeft(party.name)]
+    effects: list[Effect] = [left]
     if party.place in IN_ROOM:
         effects += voice.gone(room, party)
         effects += life.host_left(room, now) if party.role is Role.MODERATOR else []
     return effects if room.parties else effects + life.emptied(room, now)
-
-
-def remove(room: Room, party: Party, reason: str, now: float) -> list[Effect]:
-    """Send a party away."""
-    farewell = voice.farewell(room, reason)
-    return [Removed(party.name, reason, farewell), *leave(room, party, Leave(party.name), now)]
 
 
 def reject(room: Room, party: Party, event: Reject, now: float) -> list[Effect]:

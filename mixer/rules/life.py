@@ -66,11 +66,11 @@ def over(room: Room, reason: str) -> list[Effect]:
     """End the conference."""
     effects = set_recording(room, RecordingState.OFF)
     effects += [DropInvite(one.id) for one in room.invitations.values() if not one.party]
-    effects += [PartyLeft(name) for name in room.parties]
+    effects += [PartyLeft(name, reason, voice.farewell(room, reason)) for name in room.parties]
     for held in (room.parties, room.invitations, room.talkers, room.typing):
         held.clear()
     room.state, room.ends, room.host_ends = State.ENDED, None, None
-    return [*effects, Ended(reason, voice.farewell(room, reason))]
+    return [*effects, Ended(reason)]
 
 
 def set_recording(room: Room, state: RecordingState) -> list[Effect]:

@@ -1,14 +1,11 @@
-"""As what somebody comes into a conference, and how it leaves."""
+"""As what somebody comes into a conference."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mixer.effects import Prompt
 from mixer.roles import Kind, Role
 from softphone.focus.accounts import Extension
-from softphone.focus.context import Header
 
-__all__ = ["Admission", "Parting"]
+__all__ = ["Admission"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +22,11 @@ class Admission:
     "Id of its recorded name; empty: it has none."
     host: str = ""
     "Where its call came from: an address."
+    muted: bool = False
+    "This and what follows it brings along from another conference."
+    deaf: bool = False
+    volume_in_db: float = 0.0
+    volume_out_db: float = 0.0
 
     @property
     def identity(self) -> str:
@@ -32,13 +34,3 @@ class Admission:
         if self.caller is not None:
             return self.caller.id
         return "" if self.number == "anonymous" else self.number
-
-
-@dataclass(frozen=True, slots=True)
-class Parting:
-    """How somebody leaves."""
-
-    reason: str
-    say: tuple[Prompt, ...] = ()
-    headers: Sequence[Header] = ()
-    "Of the BYE."

@@ -1,12 +1,13 @@
 """A running conference: the rules of `mixer.conference` decide, `effects` carries out what they say.
 
-One caller's way: `enter` (its call decides all) or `adopt` (the reception has answered it and checked its codes) tells
-the rules of it; they let it in, let it wait, or refuse it. From then on its keys, and what is commanded through the
-control face, are events for the rules. When they say that it left, it is seen off.
+One caller's way: `enter` (its call decides all) or `admit` (it is answered, and somebody's: the reception's, or another
+conference's) asks the rules; they let it in, let it wait, or refuse it, and only then does it change hands. From then
+on its keys, its end, and what is commanded through the control face, are events for the rules. When they say that it
+left, it is seen off.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,10 +16,10 @@ from mixer import conference as rules
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus import effects, referrals
 from softphone.focus.accounts import Extension
-from softphone.focus.admission import Admission, Parting
+from softphone.focus.admission import Admission
 from softphone.focus.announcer import Announcer
 from softphone.focus.call_records import note_call
-from softphone.focus.context import Context, Header
+from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.farewell import Farewell
 from softphone.focus.feed import EventType
@@ -58,17 +59,6 @@ class ConferenceRoom(Room):
         Of the rules, as configured.
     dialer
         Calls people in.
-
-    Attributes
-    ----------
-    partings
-        How those leave who are about to, by party.
-    departing
-        Those who have left and are not yet seen off.
-    last_words
-        Once the rules have ended the conference: why, and what is said to all.
-    inside
-        The parties whose coming was written into the history.
     """
 
     def __init__(
@@ -78,10 +68,7 @@ class ConferenceRoom(Room):
         self.announcer = Announcer(context, self.members.get, room)
         self.music = Music(context)
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
-        self.partings: dict[str, Parting] = {}
-        self.departing: list[Member] = []
-        self.last_words: Parting | None = None
-        self.inside: set[str] = set()
+        self._asking: dict[str, tuple[Member, Party]] = {}
         self._spoken: list[str] = []
         self._dialer = dialer
         self._configured = settings
@@ -154,44 +141,75 @@ class ConferenceRoom(Room):
         SdpError, MediaError, CallEnded
             It came to nothing; the party is gone again.
         """
-        member = self.attach(self._new_party(admission), call)
-        refused = self._join(member, admission)
+        party = self._new_party(admission)
+        member = Member(party, self.context, room=self.room, call=call)
+        refused = self._join(member, party, admission)
         if refused is not None:
             raise CallRefused(*REFUSALS[refused.reason])
-        referrals.follow(self, member)
         try:
             await member.answer(self.identity(member))
         except SoftphoneError:
-            self.over(member, "failed")
+            member.keeper.over(member, "failed")
             raise
 
-    def adopt(self, member: Member, admission: Admission) -> rules.Refused | None:
+    def admit(self, member: Member, admission: Admission) -> rules.Refused | None:
         """Take somebody over whose call is answered.
 
         Returns
         -------
         Refused
-            The rules say no: the member is left as it was. None: it is in, or waits.
+            The rules say no: the member stays with who has it, as it was. None: it is in, or waits.
         """
-        before, keeper = member.party, member.keeper
-        member.party = self._new_party(admission)
-        member.party.status = before.status
-        self.enrol(member)
-        refused = self._join(member, admission)
-        if refused is not None:
-            member.party, member.keeper = before, keeper
-        else:
+        return self._join(member, self._new_party(admission), admission)
+
+    def _join(self, member: Member, party: Party, admission: Admission) -> rules.Refused | None:
+        event = rules.Join(
+            party.id,
+            admission.role,
+            admission.kind,
+            admission.identity,
+            admission.spoken,
+            muted=admission.muted,
+            deaf=admission.deaf,
+            input_db=admission.volume_in_db,
+            output_db=admission.volume_out_db,
+        )
+        refused = self._ask(member, party, event)
+        self._spoken.append(admission.spoken)
+        if refused is None:
             referrals.follow(self, member)
         return refused
 
-    def _join(self, member: Member, admission: Admission) -> rules.Refused | None:
-        event = rules.Join(member.party.id, admission.role, admission.kind, admission.identity, admission.spoken)
+    def _ask(self, member: Member, party: Party, event: rules.Join | rules.InviteAnswered) -> rules.Refused | None:
+        """Ask the rules for a member that wants in, as `party`; it is taken over by the effect that says yes."""
+        self._asking[party.id] = (member, party)
         refused = self.handle(event)
-        self._spoken.append(admission.spoken)
+        del self._asking[party.id]
         if refused is not None:
-            self.strike(member.party.id)
-            log.info("party_refused", session=self.session.id, party=member.party.id, reason=refused.reason)
+            log.info("party_refused", session=self.session.id, party=party.id, reason=refused.reason)
         return refused
+
+    def arrive(self, party_id: str) -> Member:
+        """Give the member that the rules let in or let wait; one that has asked is here from now on."""
+        if party_id not in self.members:
+            self.take(*self._asking[party_id])
+        return self.members[party_id]
+
+    def admission_of(self, member: Member, caller: Extension | None) -> Admission:
+        """Say as what a member, which is the extension `caller` if any, goes on into another conference."""
+        known, address = self._rules.parties[member.party.id], member.party.caller
+        return Admission(
+            address.number,
+            address.name,
+            caller,
+            known.role,
+            known.kind,
+            known.sound,
+            muted=known.muted,
+            deaf=known.deaf,
+            volume_in_db=known.input_db,
+            volume_out_db=known.output_db,
+        )
 
     def _new_party(self, admission: Admission) -> Party:
         host = admission.role is rules.Role.MODERATOR
@@ -208,19 +226,15 @@ class ConferenceRoom(Room):
     def _make_invited(self, number: str) -> Member:
         extension = self._dialer.find(number)
         admission = Admission(number, extension.name if extension else "", extension)
-        return Member(self._new_party(admission), self, self.context, room=self.room)
+        return Member(self._new_party(admission), self.context, room=self.room)
 
-    def _invited(self, event: rules.Event, member: Member | None) -> None:
+    def _invited(self, event: rules.InviteAnswered | rules.InviteFailed, member: Member | None) -> None:
         """Tell the rules what became of an invitation."""
-        if self.ended:
-            if member is not None:
-                Farewell(self.context, member).say()
+        if isinstance(event, rules.InviteFailed) or member is None:
+            self.handle(event)
             return
-        if member is not None:
-            self.enrol(member)
-        refused = self.handle(event)
-        if refused is not None and member is not None:
-            self.strike(member.party.id)
+        refused = self._ask(member, member.party, event)
+        if refused is not None:
             Farewell(self.context, member).say(refused.say)
 
     def dial(self, event: rules.Dial) -> Invitation:
@@ -245,61 +259,35 @@ class ConferenceRoom(Room):
 
     def key(self, member: Member, digit: str) -> None:
         """Give a pressed key to the rules; what is being said to the party gives way."""
-        party = member.party.id
-        if not self.ended and party in self.members:
-            self.announcer.key(party)
-            self.handle(rules.Keys(party, digit))
+        self.announcer.key(member.party.id)
+        self.handle(rules.Keys(member.party.id, digit))
 
     def talking(self, member: Member, on: bool) -> None:
         """Tell who talks."""
         super().talking(member, on)
-        party = member.party.id
-        if not self.ended and party in self.members:
-            self.publish(EventType.PARTY_TALKING, party, on=on)
-            self.handle(rules.Talking(party, on))
+        self.publish(EventType.PARTY_TALKING, member.party.id, on=on)
+        self.handle(rules.Talking(member.party.id, on))
 
     # Who goes.
 
-    def dismiss(self, member: Member, reason: str, headers: Sequence[Header] = ()) -> None:
-        """Send a member away: BYE, and the conference goes on without it."""
-        self.part(member, Parting(reason, headers=headers))
-
-    def over(self, member: Member, reason: str) -> None:
-        """Tell the rules that somebody's call is over."""
-        self.part(member, Parting(reason))
-
-    def part(self, member: Member, parting: Parting) -> None:
-        """Tell the rules that somebody leaves."""
-        party = member.party.id
-        if self.ended or self.members.get(party) is not member:
-            return
-        self.partings[party] = parting
-        self.handle(rules.Leave(party))
-        if self.release(member):
-            self.partings.pop(party, None)
-
-    def give(self, member: Member) -> None:
-        """Let somebody go who is another room's already."""
-        party = next(name for name, each in self.members.items() if each is member)
-        self.strike(party)
-        self.partings[party] = Parting("moved")
-        self.handle(rules.Leave(party))
+    def dismiss(self, member: Member, reason: str) -> None:
+        """Tell the rules that a member leaves; the conference goes on without it, if they say so."""
+        self.handle(rules.Leave(member.party.id, reason))
+        if self.keeps(member):
+            # The rules do not know it: nobody else would ever end it.
+            self.see_off(member, reason)
 
     def close(self, reason: str) -> None:
         """End the conference."""
-        if self.ended:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.handle(rules.End(reason))
+
+    def wind_up(self, reason: str) -> None:
+        """Give everything back when the rules have ended the conference, and all have left."""
         self.announcer.close()
         self.invitations.close()
-        for party in list(self.members):
-            self.tell_left(party, reason)
-            self.music.stop(party)
         for name in filter(None, self._spoken):
             self.context.names.forget(name)
-        super().close(reason)
+        super().wind_up(reason)
         self.context.history.conference_ended(self.session.id, reason)
         self.publish(EventType.CONFERENCE_ENDED, reason=reason)
 
@@ -324,27 +312,7 @@ class ConferenceRoom(Room):
                 refused = effect
             else:
                 effects.carry_out(self, effect)
-        self._see_off()
         return refused
-
-    def _see_off(self) -> None:
-        """Say goodbye to those who left, and to the conference if it is over."""
-        departing, self.departing = self.departing, []
-        for member in departing:
-            party = member.party.id
-            parting = self.last_words or self.partings.pop(party, Parting("left"))
-            self.tell_left(party, parting.reason)
-            Farewell(self.context, member, parting.headers).say(parting.say)
-        if self.last_words is not None:
-            self.close(self.last_words.reason)
-
-    def tell_left(self, party: str, reason: str) -> None:
-        """Write down that somebody who was inside is not any more."""
-        if party in self.inside:
-            self.inside.discard(party)
-            self.context.history.left(self.session.id, party, reason)
-        self.publish(EventType.PARTY_LEFT, party, reason=reason)
-        log.info("party_left", session=self.session.id, party=party, reason=reason)
 
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
         """Tell the watchers; who comes and goes is a call in the history."""
@@ -357,7 +325,7 @@ class ConferenceRoom(Room):
             self._timer.cancel()
             self._timer = None
         deadline = self._rules.deadline
-        if deadline is not None and not self.ended:
+        if deadline is not None:
             delay_s = max(0.0, deadline - self.context.clock())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
 

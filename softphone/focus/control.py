@@ -12,7 +12,6 @@ from typing import Any
 from mixer import conference as rules
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.admission import Admission
 from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import (
     NoSuchBan,
@@ -27,7 +26,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.invitations import Invitation, InvitationState
 from softphone.focus.recording import RecordingState
 from softphone.focus.room_settings import LifeRules
-from softphone.focus.session import ConferenceRole, Party, Stage, TelephonySession
+from softphone.focus.session import Party, Stage, TelephonySession
 
 __all__ = ["Control"]
 
@@ -180,7 +179,7 @@ class Control:
         return self._tell_of(session, party, rules.SetWhisper(party, listeners))
 
     async def move(self, session: str, party: str, to: str) -> Party:
-        """Take a party into another conference, without a new call.
+        """Take a party into another conference, without a new call; what it may do, and how it is heard, stays.
 
         Raises
         ------
@@ -191,20 +190,10 @@ class Control:
         member = here.member(party)
         if here is there:
             return member.party
-        host = member.party.role is ConferenceRole.HOST
         extension = member.party.extension_id
-        address = member.party.caller
-        admission = Admission(
-            address.number,
-            address.name,
-            self._accounts.by_id(extension) if extension else None,
-            rules.Role.MODERATOR if host else rules.Role.PARTICIPANT,
-            rules.Kind.INSIDE if extension else rules.Kind.OUTSIDE,
-        )
-        here.give(member)
-        refused = there.adopt(member, admission)
+        caller = self._accounts.by_id(extension) if extension else None
+        refused = there.admit(member, here.admission_of(member, caller))
         if refused is not None:
-            here.adopt(member, admission)
             raise WrongState(f"The conference does not let it in: {refused.reason}")
         return member.party
 

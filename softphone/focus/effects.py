@@ -7,7 +7,6 @@ import structlog
 
 from mixer import conference as rules
 from softphone.errors import SoftphoneError
-from softphone.focus.admission import Parting
 from softphone.focus.context import quietly
 from softphone.focus.feed import EventType
 from softphone.focus.member import Member
@@ -20,6 +19,9 @@ __all__ = ["carry_out"]
 
 log = structlog.get_logger()
 
+# Whose coming is written in the history, and so its leaving.
+CAME_IN = (Stage.JOINED, Stage.HELD)
+
 
 def carry_out(room: "ConferenceRoom", effect: rules.Effect) -> None:
     """Do what an effect says; one about a party that is not there any more is nothing."""
@@ -30,12 +32,11 @@ def carry_out(room: "ConferenceRoom", effect: rules.Effect) -> None:
 
 
 def _admitted(room: "ConferenceRoom", effect: rules.Admitted) -> None:
-    member = room.members[effect.party]
+    member = room.arrive(effect.party)
     party = member.party
     party.stage, party.muted = Stage.JOINED, effect.muted
     member.admit(room.room)
     room.context.tasks.start(quietly(_recorded(room, member)))
-    room.inside.add(party.id)
     role = party.role.word if party.role else ""
     room.context.history.joined(
         room.session.id,
@@ -64,7 +65,7 @@ async def _recorded(room: "ConferenceRoom", member: Member) -> None:
 
 
 def _waits(room: "ConferenceRoom", effect: rules.Waits) -> None:
-    member = room.members[effect.party]
+    member = room.arrive(effect.party)
     party = member.party
     party.stage = Stage(effect.place.value)
     member.take_out()
@@ -77,23 +78,19 @@ def _waits(room: "ConferenceRoom", effect: rules.Waits) -> None:
     )
 
 
-def _removed(room: "ConferenceRoom", effect: rules.Removed) -> None:
-    room.partings[effect.party] = Parting(effect.reason, effect.say)
-
-
 def _party_left(room: "ConferenceRoom", effect: rules.PartyLeft) -> None:
     room.announcer.gone(effect.party)
     room.music.stop(effect.party)
     room.recorder.left(effect.party)
-    member = room.strike(effect.party)
-    if member is not None:
-        room.departing.append(member)
-    else:
-        room.tell_left(effect.party, room.partings.pop(effect.party).reason)
+    member = room.members[effect.party]
+    if member.party.stage in CAME_IN:
+        room.context.history.left(room.session.id, effect.party, effect.reason)
+    room.see_off(member, effect.reason, effect.say)
+    room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
 
 
 def _ended(room: "ConferenceRoom", effect: rules.Ended) -> None:
-    room.last_words = Parting(effect.reason, effect.say)
+    room.wind_up(effect.reason)
 
 
 # What a party may do and hear.
@@ -224,7 +221,6 @@ def _unknown_keys(room: "ConferenceRoom", effect: rules.UnknownKeys) -> None:
 CARRIED_OUT: Mapping[type, Callable[["ConferenceRoom", Any], None]] = {
     rules.Admitted: _admitted,
     rules.Waits: _waits,
-    rules.Removed: _removed,
     rules.PartyLeft: _party_left,
     rules.Ended: _ended,
     rules.MuteChanged: _mute_changed,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from mixer.effects import Prompt
 from softphone.focus.context import Context, Header, quietly
 from softphone.focus.member import Member
-from softphone.focus.session import PartyStatus
 
 __all__ = ["Farewell"]
 
@@ -15,14 +14,14 @@ PATIENCE_S = 2.0
 
 
 class Farewell:
-    """Keeps a member that is in no room any more until it is gone.
+    """The last keeper of a member: it hangs up and gives the leg back.
 
     Parameters
     ----------
     context
         The focus's side.
     member
-        Who leaves.
+        Who leaves; taken from whoever has it.
     headers
         Of the BYE.
     """
@@ -32,12 +31,19 @@ class Farewell:
         self._member = member
         self._headers = headers
         self._over = asyncio.Event()
-        member.keeper = self
+        member.pass_to(self)
 
     def say(self, prompts: Sequence[Prompt] = ()) -> None:
         """Say something, soon, and then hang up and give the leg back."""
         self._member.take_out()
         self._context.tasks.start(quietly(self._leave(prompts)))
+
+    def keeps(self, member: Member) -> bool:
+        """Say whether it is this member's."""
+        return member is self._member
+
+    def lost(self, member: Member) -> None:
+        """Nobody takes a member from here."""
 
     def key(self, member: Member, digit: str) -> None:
         """Hear no more keys."""
@@ -59,7 +65,6 @@ class Farewell:
             if prompts:
                 await self._say(await member.ready(), prompts)
         finally:
-            member.party.status = PartyStatus.DISCONNECTED
             member.hang_up(self._headers)
             await member.close()
 

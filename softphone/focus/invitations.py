@@ -7,6 +7,7 @@ from enum import Enum
 from mixer import conference as rules
 from softphone.errors import CallEnded, CallRefused, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
+from softphone.focus.farewell import Farewell
 from softphone.focus.feed import EventType
 from softphone.focus.member import Member
 from softphone.focus.ringing import Dialer, Ringing
@@ -64,7 +65,7 @@ class Invitations:
         context: Context,
         dialer: Dialer,
         make: Callable[[str], Member],
-        tell: Callable[[rules.Event, Member | None], None],
+        tell: Callable[[rules.InviteAnswered | rules.InviteFailed, Member | None], None],
     ) -> None:
         self.all: dict[int, Invitation] = {}
         self._session = session
@@ -108,7 +109,7 @@ class Invitations:
     async def _call(self, invitation: Invitation, caller: str) -> None:
         try:
             targets = self._dialer.targets(invitation.number)
-            invitation.ringing = Ringing(self._dialer, self._context.tasks, self._session)
+            invitation.ringing = Ringing(self._dialer, self._context, self._session)
             member = await invitation.ringing.first(targets, lambda: self._make(invitation.number), caller)
         except SoftphoneError as error:
             self._failed(invitation, error)
@@ -116,8 +117,7 @@ class Invitations:
         finally:
             invitation.ringing = None
         if invitation.state is not InvitationState.RINGING:
-            member.hang_up()
-            await member.close()
+            Farewell(self._context, member).say()
             return
         invitation.state, invitation.party = InvitationState.ANSWERED, member.party.id
         self._publish(EventType.INVITATION_ANSWERED, invitation)

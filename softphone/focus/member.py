@@ -1,14 +1,13 @@
 """A party's call and its leg: offers and answers on one side, the media worker on the other.
 
-A member is kept by whoever it is with just now: a room, or before that the reception that asks it for a code. What its
-telephone does is told to its keeper.
+A member is with one keeper at a time (`softphone.focus.keeper`), who is told what its telephone does.
 """
 
 import asyncio
 import ipaddress
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from softphone import sdp
 from softphone.errors import (
@@ -23,44 +22,24 @@ from softphone.errors import (
 )
 from softphone.focus.context import Context, Header, quietly
 from softphone.focus.dtmf import digits_of
+from softphone.focus.keeper import NOBODY, Keeper
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.leg import Address, LegInfo, LegSpec
+from softphone.sip.usage import CallState
 
 if TYPE_CHECKING:
     from softphone.sip.call import Call
 
-__all__ = ["Keeper", "Member"]
-
-
-class Keeper(Protocol):
-    """Who is told what a member's telephone does."""
-
-    def key(self, member: "Member", digit: str) -> None:
-        """Take a pressed key."""
-        ...
-
-    def over(self, member: "Member", reason: str) -> None:
-        """Take notice that its call is over."""
-        ...
-
-    def talking(self, member: "Member", on: bool) -> None:
-        """Take notice that it began or ceased to talk."""
-        ...
-
-    def silent(self, member: "Member") -> None:
-        """Take notice that no media came for too long."""
-        ...
+__all__ = ["Member"]
 
 
 class Member:
-    """One call and its leg.
+    """One call and its leg; nobody's, until a keeper takes it.
 
     Parameters
     ----------
     party
         What others see of it; kept up to date.
-    keeper
-        Who it is with; may change.
     context
         The focus's side.
     room
@@ -69,11 +48,9 @@ class Member:
         The SIP call; None while it is still ringing somewhere.
     """
 
-    def __init__(
-        self, party: Party, keeper: Keeper, context: Context, *, room: int | None = None, call: "Call | None" = None
-    ) -> None:
+    def __init__(self, party: Party, context: Context, *, room: int | None = None, call: "Call | None" = None) -> None:
         self.party = party
-        self.keeper = keeper
+        self.keeper: Keeper = NOBODY
         self.leg: int | None = None
         self.call: Call | None = None
         self._context = context
@@ -103,14 +80,34 @@ class Member:
         return self._inside
 
     @property
+    def over(self) -> bool:
+        """Whether its call has ended."""
+        return self.call is not None and self.call.state is CallState.ENDED
+
+    @property
     def remote(self) -> Address | None:
         """Where the peer takes media; None while it has not said."""
         return self._spec.remote
 
+    def pass_to(self, keeper: Keeper, party: Party | None = None) -> None:
+        """Change hands: `keeper` has it from now on, and who had it strikes it from its list.
+
+        Parameters
+        ----------
+        party
+            What others see of it there; None: the same as before.
+        """
+        before, self.keeper = self.keeper, keeper
+        if before is not keeper and before.keeps(self):
+            before.lost(self)
+        if party is not None:
+            party.status = self.party.status
+            self.party = party
+
     def listen(self, call: "Call") -> None:
         """Make a call this member's, and hear of what becomes of it."""
         self.call = call
-        call.on_ended = lambda reason: self.keeper.over(self, reason)
+        call.on_ended = self._on_ended
         call.on_reinvite = self._on_reinvite
         call.on_answer = lambda answer: self._context.tasks.start(quietly(self.confirm(answer)))
         call.on_info = self._on_info
@@ -156,7 +153,7 @@ class Member:
             The call is over.
         """
         await self._ready.wait()
-        if self.leg is None:
+        if self.leg is None or self.over:
             raise NoSuchLeg("the call is over")
         return self.leg
 
@@ -289,6 +286,11 @@ class Member:
         if leg is not None:
             self._context.legs.pop(leg, None)
             await self._media.close_leg(leg)
+
+    def _on_ended(self, reason: str) -> None:
+        # Who waits for the answer of a call that is over waits no longer.
+        self._ready.set()
+        self.keeper.over(self, reason)
 
     async def _on_reinvite(self, offer: str | None) -> str:
         try:

@@ -93,17 +93,25 @@ class Reception:
         """
         self._admission = admission
         address = PartyAddress(admission.number, admission.name, admission.caller.id if admission.caller else None)
-        member = self._member = Member(
-            Party("", address, HERE, Direction.INBOUND), self, self._context, room=room, call=call
-        )
+        member = self._member = Member(Party("", address, HERE, Direction.INBOUND), self._context, room=room, call=call)
+        member.pass_to(self)
         try:
             await member.answer()
         except SoftphoneError:
-            self._leave()
-            await member.close()
+            member.keeper.over(member, "failed")
             raise
         log.info("caller_received", call_id=call.call_id, called=self._called.number if self._called else "bridge")
         self._handle(rules.Begin())
+
+    def keeps(self, member: Member) -> bool:
+        """Say whether it is this caller."""
+        return member is self._member
+
+    def lost(self, member: Member) -> None:
+        """Have nothing more to do with the caller: it is in a room, or about to be gone."""
+        self._member = None
+        self._announcer.close()
+        self._handle(rules.Gone())
 
     def key(self, member: Member, digit: str) -> None:
         """Take a pressed key; what is being said gives way."""
@@ -115,22 +123,14 @@ class Reception:
 
     def over(self, member: Member, reason: str) -> None:
         """Forget a caller that hung up."""
-        self._leave()
         Farewell(self._context, member).say()
 
     def silent(self, member: Member) -> None:
         """Hang up on a caller that is not there any more."""
-        self._leave()
         Farewell(self._context, member).say()
 
     def _find(self, _party: str) -> Member | None:
         return self._member
-
-    def _leave(self) -> None:
-        """Have nothing more to do with the caller."""
-        self._member = None
-        self._announcer.close()
-        self._handle(rules.Gone())
 
     def _handle(self, event: rules.Event) -> None:
         for effect in self._entrance.handle(event, self._context.clock()):
@@ -168,10 +168,8 @@ class Reception:
         self._handle(rules.NameRecorded(name))
 
     def _dismiss(self, say: tuple[Prompt, ...]) -> None:
-        member = self._member
-        if member is not None:
-            self._leave()
-            Farewell(self._context, member).say(say)
+        if self._member is not None:
+            Farewell(self._context, self._member).say(say)
 
     async def _bring_in(self, name: str) -> None:
         """Bring the caller into the room that its code opens."""
@@ -188,14 +186,12 @@ class Reception:
         if member is None:
             return
         kind = Kind.INSIDE if self._admission.caller is not None else Kind.OUTSIDE
-        refused = room.adopt(
+        refused = room.admit(
             member,
             Admission(self._admission.number, self._admission.name, self._admission.caller, passage.role, kind, name),
         )
         if refused is not None:
             self._dismiss(refused.say)
-        else:
-            self._leave()
 
     def _arm(self) -> None:
         if self._timer is not None:

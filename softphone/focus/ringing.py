@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from softphone.config import SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, SipError, SoftphoneError
 from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.context import Context
+from softphone.focus.farewell import Farewell
 from softphone.focus.member import Member
 from softphone.focus.session import Origin, TelephonySession
-from softphone.focus.tasks import Tasks
 from softphone.sip.auth import Credentials
 from softphone.sip.endpoint import Endpoint
 
@@ -145,22 +146,43 @@ class Dialer:
 
 
 class Ringing:
-    """All the telephones of a number ring; the first to answer wins.
+    """All the telephones of a number ring; the first to answer wins. Keeps them until one is handed on.
 
     Parameters
     ----------
-    dialer, tasks
-        Rings one; keeps the work alive.
+    dialer, context
+        Rings one; the focus's side.
     session
         What they are called into.
     """
 
-    def __init__(self, dialer: Dialer, tasks: Tasks, session: TelephonySession) -> None:
+    def __init__(self, dialer: Dialer, context: Context, session: TelephonySession) -> None:
         self._session = session
         self._dialer = dialer
-        self._tasks = tasks
+        self._context = context
+        self._members: set[Member] = set()
         self._attempts: list[asyncio.Task[Member]] = []
         self._over = False
+
+    def keeps(self, member: Member) -> bool:
+        """Say whether one rings, or has answered and nobody has taken it yet."""
+        return member in self._members
+
+    def lost(self, member: Member) -> None:
+        """Have no more to do with one that was taken."""
+        self._members.discard(member)
+
+    def key(self, member: Member, digit: str) -> None:
+        """Hear no keys: nobody has been asked anything yet."""
+
+    def over(self, member: Member, reason: str) -> None:
+        """Leave it to :meth:`first`, which gives no member whose call is over."""
+
+    def talking(self, member: Member, on: bool) -> None:
+        """Listen to nobody."""
+
+    def silent(self, member: Member) -> None:
+        """Wait on."""
 
     async def first(self, targets: Sequence[Target], make: Callable[[], Member], caller: str) -> Member:
         """Ring until one answers.
@@ -174,12 +196,17 @@ class Ringing:
         caller
             The number that is shown.
 
+        Returns
+        -------
+        Member
+            Its call stands. Whoever called takes it at once, or says farewell.
+
         Raises
         ------
         SipError
-            Nobody answered, or :meth:`stop` was called.
+            Nobody answered, or the one who did hung up at once, or :meth:`stop` was called.
         """
-        self._attempts = [self._tasks.start(self._ring(make(), target, caller)) for target in targets]
+        self._attempts = [self._context.tasks.start(self._ring(make(), target, caller)) for target in targets]
         failures: list[SoftphoneError] = []
         for attempt in asyncio.as_completed(self._attempts):
             try:
@@ -190,17 +217,24 @@ class Ringing:
                 break
             else:
                 self.stop()
-                return winner
+                if not winner.over:
+                    return winner
+                Farewell(self._context, winner).say()
         if self._over:
             raise CallEnded("it is no longer wanted")
         raise verdict(failures)
 
     async def _ring(self, member: Member, target: Target, caller: str) -> Member:
         """Ring one telephone; one that answers too late is hung up on."""
-        await self._dialer.ring(member, target, caller, self._dialer.focus(self._session, target))
+        self._members.add(member)
+        member.pass_to(self)
+        try:
+            await self._dialer.ring(member, target, caller, self._dialer.focus(self._session, target))
+        except BaseException:
+            self._members.discard(member)
+            raise
         if self._over:
-            member.hang_up()
-            await member.close()
+            Farewell(self._context, member).say()
             raise CallEnded("another telephone was faster")
         self._over = True
         return member

@@ -4,30 +4,30 @@ What a two-party call and a conference have in common; who may come in and what 
 """
 
 import abc
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import structlog
 
+from mixer.effects import Prompt
 from softphone.focus.context import Context, Header, quietly
 from softphone.focus.errors import NoSuchParty
+from softphone.focus.farewell import Farewell
 from softphone.focus.member import Member
 from softphone.focus.recording import Recorder
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 
-if TYPE_CHECKING:
-    from softphone.sip.call import Call
-
-__all__ = ["NO_MEDIA", "Room"]
+__all__ = ["Room"]
 
 log = structlog.get_logger()
 
-# RFC 3326; cause 102 is "recovery on timer expiry" (ITU-T Q.850).
-NO_MEDIA = [("Reason", 'Q.850;cause=102;text="no media"')]
+NO_MEDIA = "no media"
+
+# What a BYE says, by why the party leaves. RFC 3326; cause 102 is "recovery on timer expiry" (ITU-T Q.850).
+BYE: Mapping[str, Sequence[Header]] = {NO_MEDIA: [("Reason", 'Q.850;cause=102;text="no media"')]}
 
 
 class Room(abc.ABC):
-    """A running session.
+    """A running session, the keeper of its members.
 
     Parameters
     ----------
@@ -37,6 +37,11 @@ class Room(abc.ABC):
         Its room on the worker.
     context
         The focus's side.
+
+    Attributes
+    ----------
+    members
+        Who is here, by party; the same parties as in `session`. Only :meth:`take` and :meth:`see_off` change it.
     """
 
     def __init__(self, session: TelephonySession, room: int, context: Context) -> None:
@@ -56,17 +61,29 @@ class Room(abc.ABC):
         """Take a pressed key."""
 
     @abc.abstractmethod
-    def dismiss(self, member: Member, reason: str, headers: Sequence[Header] = ()) -> None:
-        """Send a member away: BYE, and the session goes on without it, if it can."""
+    def dismiss(self, member: Member, reason: str) -> None:
+        """Let a member go, whoever wants that: the session goes on without it, if it can."""
 
     @abc.abstractmethod
+    def close(self, reason: str) -> None:
+        """End the session: BYE to all, the recording closed, the room given back."""
+
+    def keeps(self, member: Member) -> bool:
+        """Say whether a member is here."""
+        return self.members.get(member.party.id) is member
+
+    def lost(self, member: Member) -> None:
+        """Go on without a member that another keeper has taken."""
+        self.dismiss(member, "moved")
+
     def over(self, member: Member, reason: str) -> None:
         """Take notice that a member's call is over."""
+        self.dismiss(member, reason)
 
     def silent(self, member: Member) -> None:
         """Take notice that no media came from a member for too long."""
         log.info("no_media", session=self.session.id, party=member.party.id)
-        self.dismiss(member, "no media", NO_MEDIA)
+        self.dismiss(member, NO_MEDIA)
 
     def talking(self, member: Member, on: bool) -> None:
         """Take notice that a member began or ceased to talk."""
@@ -85,43 +102,28 @@ class Room(abc.ABC):
         except KeyError:
             raise NoSuchParty(party_id) from None
 
-    def attach(self, party: Party, call: "Call | None") -> Member:
-        """Make a call a member of the room and listen to what becomes of it."""
-        member = Member(party, self, self.context, room=self.room, call=call)
-        self.enrol(member)
-        return member
+    def take(self, member: Member, party: Party) -> None:
+        """Have a member from now on, as `party`; who had it has it no more."""
+        member.pass_to(self, party)
+        self.members[party.id] = member
+        self.session.parties[party.id] = party
 
-    def enrol(self, member: Member) -> None:
-        """Make a member this room's."""
-        member.keeper = self
-        self.members[member.party.id] = member
-        self.session.parties[member.party.id] = member.party
-
-    def strike(self, party_id: str) -> Member | None:
-        """Make a member this room's no more; None when it is none."""
-        self.session.parties.pop(party_id, None)
-        return self.members.pop(party_id, None)
+    def see_off(self, member: Member, reason: str, say: Sequence[Prompt] = ()) -> None:
+        """Have a member no more; unless another keeper has it already, it hears a last word and gets BYE."""
+        del self.members[member.party.id]
+        self.session.parties.pop(member.party.id, None)
+        if member.keeper is self:
+            member.party.status = PartyStatus.DISCONNECTED
+            Farewell(self.context, member, BYE.get(reason, ())).say(say)
+        log.info("party_left", session=self.session.id, party=member.party.id, reason=reason)
 
     def identity(self, member: Member) -> Sequence[Header]:
         """Tell the client which party of which session it is; the form is what clients parse, to the letter."""
         return [("p-rc-api-ids", f"party-id={member.party.id};session-id={self.session.id}")]
 
-    def release(self, member: Member) -> bool:
-        """Forget a member and give its leg back; whether it was still there."""
-        if self.strike(member.party.id) is None:
-            return False
-        member.party.status = PartyStatus.DISCONNECTED
-        self.context.tasks.start(quietly(member.close()))
-        return True
-
-    def close(self, reason: str) -> None:
-        """End the session: BYE to all, the recording closed, the room given back."""
-        if self.ended:
-            return
+    def wind_up(self, reason: str) -> None:
+        """Give everything back when nobody is here any more."""
         self.ended = True
-        for member in list(self.members.values()):
-            member.hang_up()
-            self.release(member)
         self.context.tasks.start(quietly(self._give_back()))
         self.context.closed(self, reason)
         log.info("session_ended", session=self.session.id, reason=reason)

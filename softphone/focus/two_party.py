@@ -9,7 +9,8 @@ import structlog
 from softphone import sdp
 from softphone.errors import CallEnded, MediaError, SoftphoneError
 from softphone.focus.accounts import Extension
-from softphone.focus.context import Context, Header
+from softphone.focus.context import Context
+from softphone.focus.farewell import Farewell
 from softphone.focus.member import Member
 from softphone.focus.ringing import Dialer, Ringing, Target
 from softphone.focus.room import Room
@@ -36,7 +37,7 @@ class CallRoom(Room):
 
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
         super().__init__(session, room, context)
-        self._ringing = Ringing(dialer, context.tasks, session)
+        self._ringing = Ringing(dialer, context, session)
 
     async def connect(self, call: "Call", caller: Extension, callee: Extension, phones: Sequence[Target]) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
@@ -64,14 +65,14 @@ class CallRoom(Room):
             callee=callee.number,
             extension_id=caller.id,
         )
-        member = self.attach(first, call)
+        member = Member(first, self.context, room=self.room, call=call)
+        self.take(member, first)
         member.admit(self.room)
         try:
             await call.ring(180, None, self.identity(member))
             await self._ring(second, phones)
             await member.answer(self.identity(member))
         except (SoftphoneError, asyncio.CancelledError):
-            self.release(member)
             self.close("failed")
             raise
         history.call_answered(self.session.id)
@@ -85,24 +86,26 @@ class CallRoom(Room):
         except SoftphoneError:
             self.session.parties.pop(party.id, None)
             raise
-        if self.ended or winner.leg is None:
-            winner.hang_up()
-            self.context.tasks.start(winner.close())
+        if self.ended:
+            Farewell(self.context, winner).say()
             raise CallEnded("the caller hung up")
-        self.enrol(winner)
+        self.take(winner, party)
         party.status = PartyStatus.ANSWERED
 
     def _phone(self, party: Party) -> Member:
-        member = Member(party, self, self.context, room=self.room)
+        member = Member(party, self.context, room=self.room)
         member.admit(self.room)
         return member
 
     def close(self, reason: str) -> None:
         """End the call, ringing or answered."""
-        if not self.ended:
-            self.context.history.call_ended(self.session.id, reason)
+        if self.ended:
+            return
+        self.context.history.call_ended(self.session.id, reason)
         self._ringing.stop()
-        super().close(reason)
+        for member in list(self.members.values()):
+            self.see_off(member, reason)
+        self.wind_up(reason)
 
     def set_muted(self, party_id: str, on: bool) -> None:
         """Turn a microphone off or on."""
@@ -122,13 +125,7 @@ class CallRoom(Room):
         except MediaError as error:
             log.debug("key_not_sent", error=str(error))
 
-    def dismiss(self, member: Member, reason: str, headers: Sequence[Header] = ()) -> None:
-        """Send one of the two away, which ends the call."""
-        member.hang_up(headers)
-        self.over(member, reason)
-
-    def over(self, member: Member, reason: str) -> None:
-        """End the call: nobody is left to talk to."""
-        if self.release(member):
-            log.info("party_left", session=self.session.id, party=member.party.id, reason=reason)
-            self.close("hung up")
+    def dismiss(self, member: Member, reason: str) -> None:
+        """Let one of the two go, which ends the call: nobody is left to talk to."""
+        self.see_off(member, reason)
+        self.close("hung up")

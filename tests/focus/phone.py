@@ -15,6 +15,7 @@ from softphone.sip.auth import Credentials
 from softphone.sip.call import Call
 from softphone.sip.message import Response
 from softphone.sip.stack import Stack, StackSettings
+from tests.support.membership import astray
 
 FREE_PORTS: dict[str, dict[str, Any]] = {"sip": {"port": 0}, "http": {"port": 0}, "media": {"rtp_port": 0}}
 
@@ -27,6 +28,7 @@ async def bridge(data: Path, **sections: dict[str, Any]) -> AsyncIterator[Server
     named["server"] = {"data": str(data), "drain_s": 1.0, **sections.get("server", {})}
     async with Server(with_options(load(DEV_PATH), **named)) as server:
         yield server
+        assert astray(server.focus) == []
 
 
 def extension(server: Server, number: str) -> Extension:

@@ -167,6 +167,8 @@ async def test_move_between_conferences(table: Table, control: Control, session:
         await control.lock(session.id, True)
         await control.move(aside.id, party.id, session.id)
     assert len(aside.parties) == 2
+    assert aside.parties[party.id] is party
+    await table.expect([set(), {C}, {B}])
     await control.lock(session.id, False)
     for name in list(aside.parties):
         await control.move(aside.id, name, session.id)

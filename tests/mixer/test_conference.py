@@ -38,7 +38,6 @@ from mixer.conference import (
     RecordingState,
     Refused,
     Reject,
-    Removed,
     Role,
     RoleChanged,
     SetDeaf,
@@ -94,7 +93,7 @@ TABLE: list[tuple[Event, list[Effect], State | None, list[Effect], State | None]
     (SetWhisper("a", ()), [], None, [WhisperChanged("a", ())], None),
     (Admit("a"), [], None, [], None),
     (Reject("a"), [], None, [], None),
-    (Kick("a"), [], None, [Removed("a", "kicked"), PartyLeft("a")], EMPTY),
+    (Kick("a"), [], None, [PartyLeft("a", "kicked")], EMPTY),
     (Unban("x"), [], None, [], None),
     (Dial("102"), [Invite(1, "102")], None, [Invite(1, "102")], None),
     (MuteAll(True), [], None, [MuteChanged("a", True)], None),
@@ -102,7 +101,7 @@ TABLE: list[tuple[Event, list[Effect], State | None, list[Effect], State | None]
     (SetNotices(True), [NoticesChanged(True)], None, [NoticesChanged(True)], None),
     (SetRecording(RUNS), [], None, [RecordingChanged(RUNS)], None),
     (NewSettings(QUIET), [], None, [], None),
-    (End(), [Ended("requested")], ENDED, [PartyLeft("a"), Ended("requested")], ENDED),
+    (End(), [Ended("requested")], ENDED, [PartyLeft("a", "requested"), Ended("requested")], ENDED),
     (Time(), [], None, [], None),
 ]
 REFUSALS: dict[type[Event], list[Effect]] = {
@@ -144,7 +143,7 @@ def test_every_pair_is_decided() -> None:
 INVITED, LOBBY, WAITING, JOINED, HELD = Place.INVITED, Place.LOBBY, Place.WAITING, Place.JOINED, Place.HELD
 ANYWHERE: dict[type[Event], tuple[Event, list[Effect]]] = {
     Leave: (Leave("a"), [PartyLeft("a")]),
-    Kick: (Kick("a"), [Removed("a", "kicked"), PartyLeft("a")]),
+    Kick: (Kick("a"), [PartyLeft("a", "kicked")]),
     SetMuted: (SetMuted("a", True), [MuteChanged("a", True)]),
     SetVolume: (SetVolume("a", output_db=-3.0), [VolumeChanged("a", 0.0, -3.0)]),
     SetRole: (SetRole("a", Role.LISTENER), [RoleChanged("a", Role.LISTENER), MuteChanged("a", True)]),
@@ -160,7 +159,7 @@ ANYWHERE: dict[type[Event], tuple[Event, list[Effect]]] = {
 OTHERWISE: dict[tuple[Place, type[Event]], list[Effect]] = {
     (INVITED, Keys): [Admitted("a", False)],
     (LOBBY, Admit): [Admitted("a", False), Music("a", False)],
-    (LOBBY, Reject): [Removed("a", "rejected"), PartyLeft("a")],
+    (LOBBY, Reject): [PartyLeft("a", "rejected")],
     (JOINED, SetDeaf): [DeafChanged("a", True)],
     (JOINED, SetHeld): [HeldChanged("a", True), Music("a", True)],
     (JOINED, SetWhisper): [WhisperChanged("a", ("b",))],

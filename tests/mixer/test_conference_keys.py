@@ -28,7 +28,6 @@ from mixer.conference import (
     RecordingChanged,
     RecordingState,
     Refused,
-    Removed,
     Role,
     Say,
     SetMuted,
@@ -147,7 +146,7 @@ def test_hash_hash_drops_the_own_last_invitation() -> None:
     press(conference, "a", "*83#")
     conference.handle(InviteAnswered(2, "two"), 1.0)
     conference.handle(Keys("two", "1"), 1.0)
-    assert press(conference, "host", "##") == [Removed("two", "dropped"), PartyLeft("two")]
+    assert press(conference, "host", "##") == [PartyLeft("two", "dropped")]
     assert press(conference, "host", "##") == [DropInvite(1)]
     assert press(conference, "host", "##") == []
     assert conference.ringing == (3,)
@@ -168,7 +167,7 @@ def test_host_commands_count_and_help() -> None:
 
 
 def test_host_commands_leave() -> None:
-    assert press(hosted("a", prompts=False), "host", "*#3") == [Removed("host", "left"), PartyLeft("host")]
+    assert press(hosted("a", prompts=False), "host", "*#3") == [PartyLeft("host", "left")]
 
 
 def test_host_commands_go_through_the_listening_modes() -> None:
@@ -212,8 +211,8 @@ def test_other_commands() -> None:
     press(conference, "host", "4")
     assert press(conference, "host", "3") == [RecordingChanged(RecordingState.PAUSED)]
     assert press(conference, "host", "3") == [RecordingChanged(RecordingState.RUNNING)]
-    assert press(conference, "host", "1") == [Removed("b", "kicked"), PartyLeft("b")]
-    assert press(conference, "host", "11")[-1] == PartyLeft("a"), "and not itself"
+    assert press(conference, "host", "1") == [PartyLeft("b", "kicked")]
+    assert press(conference, "host", "11")[-1] == PartyLeft("a", "kicked"), "and not itself"
     assert only(press(conference, "host", "2"), Ended) == [Ended("requested")]
 
 
@@ -309,7 +308,8 @@ def test_who_is_sent_away_hears_why() -> None:
     assert conference.handle(Join("a"), 1.0) == [Refused("a", "locked", ("conf-locked", "vm-goodbye"))]
     ending = room("host", "a", prompts=True, end_with_host=EndWithHost.LAST, host_grace_s=9.0)
     assert said(ending.handle(Leave("host"), 1.0)) == [(None, ("conf-leaderhasleft",))]
-    assert ending.handle(Time(), 10.0)[-1] == Ended("host_left", ("conf-leaderhasleft", "vm-goodbye"))
+    last = PartyLeft("a", "host_left", ("conf-leaderhasleft", "vm-goodbye"))
+    assert ending.handle(Time(), 10.0)[-2:] == [last, Ended("host_left")]
 
 
 def test_no_use_is_told_to_who_invites() -> None:
@@ -336,7 +336,7 @@ def test_every_prompt_has_a_sound() -> None:
 def test_keys_after_the_last_command_are_nobodys() -> None:
     menu = Menu({"participant": {"*3": "leave", "*34": "count", "#": "toggle_own_mute"}})
     conference = room("a", "b", menu=menu)
-    assert press(conference, "a", "*3#") == [Removed("a", "left"), PartyLeft("a")]
+    assert press(conference, "a", "*3#") == [PartyLeft("a", "left")]
     assert conference.deadline is None
 
 

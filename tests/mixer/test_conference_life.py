@@ -29,7 +29,6 @@ from mixer.conference import (
     RecordingChanged,
     RecordingState,
     Refused,
-    Removed,
     Role,
     RoleChanged,
     SetHeld,
@@ -54,7 +53,10 @@ HOST = Join("host", Role.MODERATOR)
 
 
 def reasons(conference: Conference, now: float) -> list[str]:
-    return [effect.reason for effect in conference.handle(Time(), now) if isinstance(effect, Ended | Removed)]
+    """Why the conference ended, or else why somebody was sent away."""
+    effects = conference.handle(Time(), now)
+    ended = [effect.reason for effect in effects if isinstance(effect, Ended)]
+    return ended or [effect.reason for effect in effects if isinstance(effect, PartyLeft)]
 
 
 def test_who_comes_before_the_host_waits_with_music_and_comes_in_with_it() -> None:
@@ -123,7 +125,7 @@ def test_the_end_with_the_host(rule: EndWithHost, leaving: list[str], ends: bool
 
 def test_no_grace_ends_at_once() -> None:
     conference = room("host", "a", end_with_host=EndWithHost.LAST)
-    assert conference.handle(Leave("host"), 5.0) == [PartyLeft("host"), PartyLeft("a"), Ended("host_left")]
+    assert conference.handle(Leave("host"), 5.0) == [PartyLeft("host"), PartyLeft("a", "host_left"), Ended("host_left")]
 
 
 def test_a_host_who_is_none_any_more_ends_it_as_well() -> None:
@@ -162,7 +164,7 @@ def test_a_kick_and_a_ban() -> None:
     conference = room("host")
     for name, ban, reason in [("a", False, "kicked"), ("b", True, "banned")]:
         conference.handle(Join(name, identity="+491"), 1.0)
-        assert conference.handle(Kick(name, ban), 1.0) == [Removed(name, reason), PartyLeft(name)]
+        assert conference.handle(Kick(name, ban), 1.0) == [PartyLeft(name, reason)]
     assert conference.handle(Join("c", identity="+491"), 2.0) == [Refused("c", "banned")]
     assert conference.handle(Join("d", identity="+492"), 2.0) == [Admitted("d", False)]
     conference.handle(Unban("+491"), 3.0)
@@ -171,7 +173,7 @@ def test_a_kick_and_a_ban() -> None:
 
 def test_somebody_unknown_can_be_kicked_but_not_banned() -> None:
     conference = room("host", "a")
-    assert conference.handle(Kick("a", ban=True), 1.0)[0] == Removed("a", "kicked")
+    assert conference.handle(Kick("a", ban=True), 1.0)[0] == PartyLeft("a", "kicked")
     assert conference.handle(Join("b"), 1.0) == [Admitted("b", False)]
 
 
@@ -226,7 +228,7 @@ def test_a_party_has_its_time() -> None:
     conference = room("a", party_limit_s=100.0)
     conference.handle(Join("b"), 30.0)
     assert conference.deadline == 100.0
-    assert conference.handle(Time(), 100.0) == [Removed("a", "time"), PartyLeft("a")]
+    assert conference.handle(Time(), 100.0) == [PartyLeft("a", "time")]
     assert conference.deadline == 130.0
 
 
@@ -268,7 +270,7 @@ def test_an_answering_machine_is_hung_up() -> None:
     conference = room("host", confirm_timeout_s=20.0)
     invite(conference)
     assert conference.deadline == 22.0
-    assert conference.handle(Time(), 22.0) == [Removed("guest", "unconfirmed"), PartyLeft("guest")]
+    assert conference.handle(Time(), 22.0) == [PartyLeft("guest", "unconfirmed")]
 
 
 def test_without_asking_it_joins_when_it_answers() -> None:
@@ -299,7 +301,7 @@ def test_too_late_to_press_one(event: Lock | Join, reason: str) -> None:
     conference = room("host", max_members=2)
     invite(conference)
     conference.handle(event, 3.0)
-    assert conference.handle(Keys("guest", "1"), 3.0) == [Removed("guest", reason), PartyLeft("guest")]
+    assert conference.handle(Keys("guest", "1"), 3.0) == [PartyLeft("guest", reason)]
 
 
 def test_an_invitation_is_taken_back_wherever_it_is() -> None:
@@ -309,7 +311,7 @@ def test_an_invitation_is_taken_back_wherever_it_is() -> None:
     assert conference.handle(InviteAnswered(1, "guest"), 2.0) == [Refused("guest", "cancelled")]
     conference.handle(Dial("102", "host"), 3.0)
     conference.handle(InviteAnswered(2, "guest"), 3.0)
-    assert conference.handle(CancelInvite(2), 4.0) == [Removed("guest", "dropped"), PartyLeft("guest")]
+    assert conference.handle(CancelInvite(2), 4.0) == [PartyLeft("guest", "dropped")]
 
 
 def test_who_hangs_up_has_nobody_invited_any_more() -> None:

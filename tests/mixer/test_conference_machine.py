@@ -40,7 +40,6 @@ from mixer.conference import (
     RecordingState,
     Refused,
     Reject,
-    Removed,
     Role,
     RoleChanged,
     Say,
@@ -89,7 +88,6 @@ class Rules(RuleBasedStateMachine):
         self.now = 0.0
         self.there: dict[str, Told] = {}
         self.ringing: set[int] = set()
-        self.sent_away: set[str] = set()
         self.locked = False
         self.recording = RecordingState.OFF
         self.ended = False
@@ -157,12 +155,8 @@ class Rules(RuleBasedStateMachine):
                 assert place not in IN_ROOM
                 assert not self.locked or party in self.there
                 self.there.setdefault(party, Told(place)).place = place
-            case Removed(party):
-                assert party in self.there
-                self.sent_away.add(party)
             case PartyLeft(party):
                 del self.there[party]
-                self.sent_away.discard(party)
             case Ended():
                 assert not self.there
                 assert not self.ringing
@@ -340,7 +334,6 @@ class Rules(RuleBasedStateMachine):
         assert all(parties[name].muted == told.muted for name, told in self.in_room.items())
         assert self.conference.locked == self.locked
         assert set(self.conference.ringing) == self.ringing
-        assert not self.sent_away, "who was sent away has left"
         assert self.conference.recording is self.recording
         assert (self.conference.state is State.ENDED) == self.ended
         assert (self.conference.state is State.OPEN) == bool(self.there)

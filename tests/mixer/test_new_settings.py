@@ -15,7 +15,6 @@ from mixer.conference import (
     NewSettings,
     PartyLeft,
     Place,
-    Removed,
     Role,
     Settings,
     Time,
@@ -34,7 +33,7 @@ def test_silence_is_counted_from_the_limit_on() -> None:
     assert conference.deadline == 1060.0
     change(conference, 1030.0, silence_limit_s=60.0, lobby=True)
     assert conference.deadline == 1060.0, "the limit is as it was"
-    assert conference.handle(Time(), 1060.0)[-1] == Ended("silence", ())
+    assert conference.handle(Time(), 1060.0)[-1] == Ended("silence")
     conference = room("a", "b", silence_limit_s=60.0)
     change(conference, 30.0)
     assert conference.deadline is None
@@ -43,7 +42,7 @@ def test_silence_is_counted_from_the_limit_on() -> None:
 def test_who_has_been_here_longer_than_a_new_limit_leaves() -> None:
     conference = room("a")
     conference.handle(Join("b"), 90.0)
-    assert change(conference, 100.0, party_limit_s=50.0) == [Removed("a", "time"), PartyLeft("a")]
+    assert change(conference, 100.0, party_limit_s=50.0) == [PartyLeft("a", "time")]
     assert conference.deadline == 140.0
     change(conference, 120.0)
     assert conference.deadline is None

@@ -1,0 +1,71 @@
+"""Who has a member: at any moment one keeper, which lists it.
+
+All comings and goings on one map::
+
+    INVITE ──┬──────────────────────────► ConferenceRoom ◄──moved──► ConferenceRoom
+             ├──► Reception ──code, name───►    ▲
+             │                              Ringing  (called in, has answered)
+             │                                  ▼
+             └───────────────────────────► CallRoom  (extension to extension)
+
+    from wherever it is ──► Farewell ──► gone: a last word, BYE, the leg given back
+
+A member changes hands in one place, `Member.pass_to`, which tells the keeper that had it. A conference takes a member
+when its rules let it in or let it wait, and lets it go when they say that it left (`PartyLeft`): what they refuse stays
+with who had it, as it was. So a live leg is never without a keeper that ends it, and never on two lists.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from softphone.focus.member import Member
+
+__all__ = ["NOBODY", "Keeper"]
+
+
+class Keeper(Protocol):
+    """Has members, and is told what their telephones do."""
+
+    def keeps(self, member: "Member") -> bool:
+        """Say whether a member is on its list."""
+        ...
+
+    def lost(self, member: "Member") -> None:
+        """Strike a member from the list: another keeper has it now. It still has the name that it had here."""
+        ...
+
+    def key(self, member: "Member", digit: str) -> None:
+        """Take a pressed key."""
+        ...
+
+    def over(self, member: "Member", reason: str) -> None:
+        """Take notice that its call is over."""
+        ...
+
+    def talking(self, member: "Member", on: bool) -> None:
+        """Take notice that it began or ceased to talk."""
+        ...
+
+    def silent(self, member: "Member") -> None:
+        """Take notice that no media came for too long."""
+        ...
+
+
+class _Nobody:
+    """Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""
+
+    def keeps(self, member: "Member") -> bool:
+        return False
+
+    def lost(self, member: "Member") -> None: ...
+
+    def key(self, member: "Member", digit: str) -> None: ...
+
+    def over(self, member: "Member", reason: str) -> None: ...
+
+    def talking(self, member: "Member", on: bool) -> None: ...
+
+    def silent(self, member: "Member") -> None: ...
+
+
+NOBODY: Keeper = _Nobody()

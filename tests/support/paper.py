@@ -1,0 +1,202 @@
+"""A focus without network and sound: its calls and its media are on paper only, and nobody waits for them.
+
+A change at the media worker is in force at once, as in the order of a worker's socket; its answer takes a moment.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from softphone.config import DEV_PATH, load
+from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
+from softphone.focus.accounts import Accounts
+from softphone.focus.admission import Admission
+from softphone.focus.conference import ConferenceRoom
+from softphone.focus.control import Control
+from softphone.focus.focus import Focus
+from softphone.focus.names import Names
+from softphone.focus.prompts import Library
+from softphone.focus.ringing import Dialer, Target
+from softphone.focus.session import Origin, TelephonySession
+from softphone.focus.token import new_session_id
+from softphone.media.leg import LegInfo, PlaybackEnded
+from softphone.recordings.library import Library as Recordings
+from softphone.sip.usage import CallState
+from tests.focus.phone import offer
+
+ANSWER_S = 0.01
+
+
+class PaperMedia:
+    """Which leg is in which room, and what it may."""
+
+    def __init__(self) -> None:
+        self.on_event: Callable[[Any], None] = print
+        self.rooms: set[int] = set()
+        self.legs: dict[int, int | None] = {}
+        self.settings: dict[int, dict[str, Any]] = {}
+        self.whispers: dict[int, list[int] | None] = {}
+        self._numbers = itertools.count(1)
+
+    async def create_room(self) -> int:
+        self.rooms.add(number := next(self._numbers))
+        return number
+
+    async def remove_room(self, room: int) -> None:
+        self.rooms.discard(room)
+
+    async def open_leg(self, spec: Any, *, room: int | None = None) -> LegInfo:
+        await asyncio.sleep(ANSWER_S)
+        self.legs[number := next(self._numbers)] = None
+        self.settings[number] = {}
+        return LegInfo(number, "127.0.0.1", 9, 9)
+
+    async def update_leg(self, leg: int, spec: Any) -> LegInfo:
+        await self._there(leg)
+        return LegInfo(leg, "127.0.0.1", 9, 9)
+
+    async def close_leg(self, leg: int) -> None:
+        self.legs.pop(leg, None)
+
+    async def join(self, leg: int, room: int) -> None:
+        if leg in self.legs:
+            self.legs[leg] = room
+        await self._there(leg)
+
+    async def leave(self, leg: int) -> None:
+        if leg in self.legs:
+            self.legs[leg] = None
+        await self._there(leg)
+
+    async def configure(self, leg: int, **settings: Any) -> None:
+        self.settings.setdefault(leg, {}).update(settings)
+        await self._there(leg)
+
+    async def whisper(self, leg: int, to: list[int] | None) -> None:
+        self.whispers[leg] = to
+        await self._there(leg)
+
+    async def play(self, paths: Any, *, loop: bool = False, **_to: Any) -> int:
+        playback = next(self._numbers)
+        if not loop:
+            asyncio.get_running_loop().call_later(1.0, self.on_event, PlaybackEnded(playback, "finished"))
+        return playback
+
+    async def stop_playback(self, playback: int) -> None:
+        self.on_event(PlaybackEnded(playback, "stopped"))
+
+    async def _there(self, leg: int) -> None:
+        await asyncio.sleep(ANSWER_S)
+        if leg not in self.legs:
+            raise NoSuchLeg(str(leg))
+
+
+class PaperCall:
+    """A call; `direction` as of `softphone.sip.call.Call`."""
+
+    def __init__(self, direction: str = "in") -> None:
+        self.direction, self.call_id = direction, "paper"
+        self.remote_sdp: str | None = offer()
+        self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
+        self.state = CallState.EARLY if direction == "in" else CallState.CONFIRMED
+        self.on_ended: Callable[[str], object] = lambda _reason: None
+        self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
+
+    async def ring(self, *_response: Any) -> None:
+        if self.state is CallState.ENDED:
+            raise CallEnded("cancelled")
+
+    async def answer(self, *_response: Any) -> None:
+        await self.ring()
+        self.state = CallState.ANSWERED
+        await asyncio.sleep(ANSWER_S)
+        await self.ring()
+        self.state = CallState.CONFIRMED
+
+    async def bye(self, _headers: Any = ()) -> None:
+        self.end("hangup")
+
+    def end(self, reason: str = "bye") -> None:
+        """The telephone hangs up, or we do."""
+        if self.state is not CallState.ENDED:
+            self.state = CallState.ENDED
+            self.on_ended(reason)
+
+
+class PaperDialer(Dialer):
+    """Whoever is called answers after a moment with a call that `answer` makes."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], PaperCall] = lambda: PaperCall("out")
+
+    def find(self, number: str) -> None:
+        return None
+
+    def targets(self, number: str) -> list[Target]:
+        return [Target(f"sip:{number}@paper")]
+
+    def focus(self, session: TelephonySession, target: Target) -> str:
+        return ""
+
+    async def ring(self, member: Any, target: Target, caller: str, focus: str = "") -> Any:
+        try:
+            await member.open(None)
+            await asyncio.sleep(1.0)
+            call = self.answer()
+            member.listen(call)
+            await member.confirm(call.remote_sdp)
+        except BaseException:
+            member.hang_up()
+            await member.close()
+            raise
+        return member
+
+
+class Nothing:
+    """Takes every note, and keeps none."""
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_args, **_named: None
+
+
+class PaperBridge:
+    """The focus and what it stands on."""
+
+    def __init__(self, folder: Path) -> None:
+        config, self.media, self.dialer = load(DEV_PATH), PaperMedia(), PaperDialer()
+        media: Any = self.media
+        history: Any = Nothing()
+        accounts = Accounts.from_config(config)
+        self.focus = Focus(
+            config,
+            media,
+            ("127.0.0.1", 5060),
+            accounts=accounts,
+            dialer=self.dialer,
+            history=history,
+            library=Library(sounds=(folder / "names",)),
+            names=Names(folder / "names", media),
+            recordings=Recordings(folder / "recordings", config.recording),
+            clock=asyncio.get_running_loop().time,
+        )
+        self.control = Control(self.focus, accounts)
+        self.calls: list[PaperCall] = []
+
+    async def room(self, settings: Any) -> ConferenceRoom:
+        """A conference held by these rules."""
+        session = TelephonySession(new_session_id(), Origin.CONFERENCE, None)
+        return await self.focus._open(session, settings)
+
+    async def call(self, room: ConferenceRoom, number: str = "102", **admission: Any) -> PaperCall:
+        """Somebody calls a room."""
+        self.calls.append(call := PaperCall())
+        paper: Any = call
+        try:
+            await room.enter(paper, Admission(number, **admission))
+        except SoftphoneError:
+            call.end("rejected")
+            raise
+        return call
