@@ -28,6 +28,7 @@ from typing import Any, get_args
 from mixer.effects import (
     Admitted,
     DeafChanged,
+    Denied,
     DropInvite,
     Effect,
     Ended,
@@ -92,6 +93,7 @@ __all__ = [
     "CancelInvite",
     "Conference",
     "DeafChanged",
+    "Denied",
     "Dial",
     "DropInvite",
     "Effect",
@@ -310,11 +312,11 @@ _BEFORE: Mapping[type[Event], PartyRule] = {
     SetRole: control.set_role,
     Keys: _nothing,
     Talking: _nothing,
-    SetDeaf: _nothing,
-    SetHeld: _nothing,
-    SetWhisper: _nothing,
-    Admit: _nothing,
-    Reject: _nothing,
+    SetDeaf: control.not_inside,
+    SetHeld: control.not_inside,
+    SetWhisper: control.not_inside,
+    Admit: doors.not_in_lobby,
+    Reject: doors.not_in_lobby,
 }
 _INSIDE: Mapping[type[Event], PartyRule] = {
     **_BEFORE,

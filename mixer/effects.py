@@ -11,6 +11,7 @@ from mixer.roles import Place, RecordingState, Role
 __all__ = [
     "Admitted",
     "DeafChanged",
+    "Denied",
     "DropInvite",
     "Effect",
     "Ended",
@@ -172,6 +173,22 @@ class WhisperChanged:
     to: tuple[str, ...] | None
 
 
+@dataclass(frozen=True)
+class Denied:
+    """What was asked of a party is not done, and nothing has changed.
+
+    Parameters
+    ----------
+    reason
+        ``not_allowed``: its microphone is not its own affair. ``listener``: its microphone is never on. ``not_inside``:
+        it waits, and what it hears and who hears it is settled when it comes in. ``not_in_lobby``: it was let in, or
+        sent to wait elsewhere. ``locked``: nobody gets in.
+    """
+
+    party: str
+    reason: str
+
+
 # Effects: what is heard.
 
 
@@ -282,6 +299,7 @@ Effect = (
     | VolumeChanged
     | RoleChanged
     | WhisperChanged
+    | Denied
     | Say
     | Music
     | LockChanged

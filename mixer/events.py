@@ -140,10 +140,11 @@ class CancelInvite:
 
 @dataclass(frozen=True)
 class SetMuted:
-    """Turn a microphone off or on."""
+    """Turn a microphone off or on; `own`: the party itself wants it, which the room may not leave to it."""
 
     party: str
     on: bool
+    own: bool = False
 
 
 @dataclass(frozen=True)

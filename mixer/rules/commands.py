@@ -52,7 +52,9 @@ def _unknown(room: Room, party: Party, command: Command, now: float) -> list[Eff
 
 
 def _toggle_own_mute(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    if party.role is not Role.LISTENER and not room.may_unmute(party):
+    if party.role is Role.LISTENER:
+        return []
+    if not room.may_unmute(party):
         return _unknown(room, party, command, now)
     return control.set_muted(room, party, SetMuted(party.name, not party.muted), now)
 

@@ -2,6 +2,7 @@
 
 from mixer.effects import (
     DeafChanged,
+    Denied,
     Effect,
     HeldChanged,
     LockChanged,
@@ -36,6 +37,7 @@ __all__ = [
     "mute_all",
     "mute_others",
     "new_settings",
+    "not_inside",
     "set_deaf",
     "set_held",
     "set_muted",
@@ -68,9 +70,18 @@ def mute_others(room: Room, on: bool) -> list[Effect]:
 
 def set_muted(room: Room, party: Party, event: SetMuted, now: float) -> list[Effect]:
     """Turn a microphone off or on, and tell its owner."""
+    if party.role is Role.LISTENER and not event.on:
+        return [Denied(party.name, "listener")]
+    if event.own and not event.on and not room.may_unmute(party):
+        return [Denied(party.name, "not_allowed")]
     changed = mute(party, event.on)
     told = changed and party.place is Place.JOINED
     return [*changed, *(voice.say(room, party.name, "conf-muted" if event.on else "conf-unmuted") if told else [])]
+
+
+def not_inside(room: Room, party: Party, event: SetDeaf | SetHeld | SetWhisper, now: float) -> list[Effect]:
+    """Say no: who waits neither hears nor is heard, so there is nothing to change."""
+    return [Denied(party.name, "not_inside")]
 
 
 def set_deaf(room: Room, party: Party, event: SetDeaf, now: float) -> list[Effect]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mixer.effects import Admitted, DeafChanged, Effect, PartyLeft, Refused, VolumeChanged, Waits
+from mixer.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft, Refused, VolumeChanged, Waits
 from mixer.events import Admit, Join, Kick, Leave, Reject, Unban
 from mixer.keypad import Keypad
 from mixer.roles import Kind, Place, Role
@@ -20,6 +20,7 @@ __all__ = [
     "leave_lobby",
     "let_in",
     "make_party",
+    "not_in_lobby",
     "obstacle",
     "refused",
     "refuse",
@@ -126,7 +127,12 @@ def _stop_waiting(room: Room, party: Party, now: float) -> list[Effect]:
 
 def admit(room: Room, party: Party, event: Admit, now: float) -> list[Effect]:
     """Let a party on from the lobby; nobody gets into a locked room, so there it stays."""
-    return [] if room.locked else enter(room, party, now)
+    return [Denied(party.name, "locked")] if room.locked else enter(room, party, now)
+
+
+def not_in_lobby(room: Room, party: Party, event: Admit | Reject, now: float) -> list[Effect]:
+    """Say no: the doorman has nothing to do with this party."""
+    return [Denied(party.name, "not_in_lobby")]
 
 
 def leave_lobby(room: Room, now: float) -> list[Effect]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from softphone.api.access import manageable, own_or_manageable, visible
+from softphone.api.access import manageable, may_manage, own_or_manageable, visible
 from softphone.api.answers import failures
 from softphone.api.auth import CallerDep
 from softphone.api.bodies import described, read
@@ -80,12 +80,12 @@ async def read_party(session_id: SessionId, party_id: PartyId, caller: CallerDep
 async def update_party(
     session_id: SessionId, party_id: PartyId, request: Request, caller: CallerDep, context: ContextDep
 ) -> PartyModel:
-    """Turn a party's microphone off or on; it may do so itself, and the owner of the session for all."""
+    """Turn a party's microphone off or on; the owner of the session may for all, a party itself if the rules let it."""
     muted = (await read(request, PartyUpdate)).wanted()
     if muted is None:
         raise invalid("muted")
     session = own_or_manageable(session_id, party_id, caller, context)
-    await context.focus.mute(session.id, party_id, muted)
+    await context.focus.mute(session.id, party_id, muted, own=not may_manage(session, caller))
     return _party(session, party_id, caller, context)
 
 

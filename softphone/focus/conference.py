@@ -20,7 +20,7 @@ from softphone.focus.admission import Admission
 from softphone.focus.announcer import Announcer
 from softphone.focus.call_records import note_call
 from softphone.focus.context import Context
-from softphone.focus.errors import WrongState
+from softphone.focus.errors import FocusError, NotAllowed, WrongState
 from softphone.focus.farewell import Farewell
 from softphone.focus.feed import EventType
 from softphone.focus.invitations import Invitation, Invitations
@@ -43,6 +43,15 @@ REFUSALS = {
     "locked": (403, "Conference Locked"),
     "banned": (403, "Forbidden"),
     "ended": (410, "Gone"),
+}
+
+# Why something is not done, as the rules say it and as people read it.
+DENIALS: dict[str, tuple[type[FocusError], str]] = {
+    "not_allowed": (NotAllowed, "The conference does not let this party unmute itself"),
+    "listener": (WrongState, "A listener's microphone is never on: give it another role first"),
+    "not_inside": (WrongState, "The party is not in the room yet"),
+    "not_in_lobby": (WrongState, "The party is not in the lobby"),
+    "locked": (WrongState, "The conference is locked: unlock it first"),
 }
 
 HERE = PartyAddress("conference", "Conference")
@@ -183,7 +192,7 @@ class ConferenceRoom(Room):
     def _ask(self, member: Member, party: Party, event: rules.Join | rules.InviteAnswered) -> rules.Refused | None:
         """Ask the rules for a member that wants in, as `party`; it is taken over by the effect that says yes."""
         self._asking[party.id] = (member, party)
-        refused = self.handle(event)
+        refused = next((effect for effect in self.handle(event) if isinstance(effect, rules.Refused)), None)
         del self._asking[party.id]
         if refused is not None:
             log.info("party_refused", session=self.session.id, party=party.id, reason=refused.reason)
@@ -253,9 +262,9 @@ class ConferenceRoom(Room):
 
     # What they do.
 
-    def set_muted(self, party_id: str, on: bool) -> None:
-        """Turn a microphone off or on."""
-        self.handle(rules.SetMuted(self.member(party_id).party.id, on))
+    def set_muted(self, party_id: str, on: bool, *, own: bool = False) -> None:
+        """Turn a microphone off or on; raises as :meth:`command`."""
+        self.command(rules.SetMuted(self.member(party_id).party.id, on, own))
 
     def key(self, member: Member, digit: str) -> None:
         """Give a pressed key to the rules; what is being said to the party gives way."""
@@ -293,26 +302,31 @@ class ConferenceRoom(Room):
 
     # The rules.
 
-    def handle(self, event: rules.Event) -> rules.Refused | None:
-        """Hand an event to the rules, carry out what they answer, and set the alarm for what they wait for.
-
-        Returns
-        -------
-        Refused
-            Of somebody who wants to come in, when the rules say no.
-        """
+    def handle(self, event: rules.Event) -> list[rules.Effect]:
+        """Hand an event to the rules, carry out what they answer, and set the alarm for what they wait for."""
         answer = self._rules.handle(event, self.context.clock())
         if self.session.muted_all != self._rules.muted_all:
             self.session.muted_all = self._rules.muted_all
             self.publish(EventType.CONFERENCE_CHANGED, muted_all=self.session.muted_all)
         self._arm()
-        refused = None
         for effect in answer:
-            if isinstance(effect, rules.Refused):
-                refused = effect
-            else:
-                effects.carry_out(self, effect)
-        return refused
+            effects.carry_out(self, effect)
+        return answer
+
+    def command(self, event: rules.Event) -> None:
+        """Hand to the rules what somebody in control wants.
+
+        Raises
+        ------
+        NotAllowed
+            It is not for the party to decide.
+        WrongState
+            It cannot be done to the party now.
+        """
+        for effect in self.handle(event):
+            if isinstance(effect, rules.Denied):
+                error, why = DENIALS[effect.reason]
+                raise error(why)
 
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
         """Tell the watchers; who comes and goes is a call in the history."""

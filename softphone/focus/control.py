@@ -26,7 +26,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.invitations import Invitation, InvitationState
 from softphone.focus.recording import RecordingState
 from softphone.focus.room_settings import LifeRules
-from softphone.focus.session import Party, Stage, TelephonySession
+from softphone.focus.session import Party, TelephonySession
 
 __all__ = ["Control"]
 
@@ -34,7 +34,8 @@ __all__ = ["Control"]
 class Control:
     """Commands.
 
-    Every method that names a session or party raises NoSuchSession or NoSuchParty when it is not there.
+    Every method that names a session or party raises NoSuchSession or NoSuchParty when it is not there, and WrongState
+    when the rules do not let it be done to the party now.
 
     Parameters
     ----------
@@ -106,9 +107,20 @@ class Control:
 
     # Parties.
 
-    async def mute(self, session: str, party: str, on: bool) -> Party:
-        """Turn a microphone off or on."""
-        return self._tell_of(session, party, rules.SetMuted(party, on))
+    async def mute(self, session: str, party: str, on: bool, *, own: bool = False) -> Party:
+        """Turn a microphone off or on.
+
+        Parameters
+        ----------
+        own
+            The party itself wants it, who decides about no other.
+
+        Raises
+        ------
+        NotAllowed
+            The rules do not let the party unmute itself.
+        """
+        return self._tell_of(session, party, rules.SetMuted(party, on, own))
 
     async def deafen(self, session: str, party: str, on: bool) -> Party:
         """Let a party hear nothing of the room, or again all."""
@@ -157,19 +169,11 @@ class Control:
         room.handle(rules.Unban(identity))
 
     async def admit(self, session: str, party: str) -> Party:
-        """Let a party in from the lobby.
-
-        Raises
-        ------
-        WrongState
-            It is not there.
-        """
-        self._in_lobby(session, party)
+        """Let a party in from the lobby."""
         return self._tell_of(session, party, rules.Admit(party))
 
     async def reject(self, session: str, party: str) -> None:
-        """Send a party away from the lobby; raises WrongState when it is not there."""
-        self._in_lobby(session, party)
+        """Send a party away from the lobby."""
         self._tell_of(session, party, rules.Reject(party))
 
     async def whisper(self, session: str, party: str, to: Sequence[str] | None) -> Party:
@@ -362,9 +366,5 @@ class Control:
     def _tell_of(self, session: str, party: str, event: rules.Event) -> Party:
         room = self._room(session)
         value = room.member(party).party
-        room.handle(event)
+        room.command(event)
         return value
-
-    def _in_lobby(self, session: str, party: str) -> None:
-        if self._room(session).member(party).party.stage is not Stage.LOBBY:
-            raise WrongState("The party is not in the lobby")

@@ -218,9 +218,15 @@ def _unknown_keys(room: "ConferenceRoom", effect: rules.UnknownKeys) -> None:
     log.info("unknown_keys", session=room.session.id, party=effect.party, count=len(effect.keys))
 
 
+def _answered(room: "ConferenceRoom", effect: rules.Refused | rules.Denied) -> None:
+    """Do nothing: it is the answer to whoever asked."""
+
+
 CARRIED_OUT: Mapping[type, Callable[["ConferenceRoom", Any], None]] = {
     rules.Admitted: _admitted,
     rules.Waits: _waits,
+    rules.Refused: _answered,
+    rules.Denied: _answered,
     rules.PartyLeft: _party_left,
     rules.Ended: _ended,
     rules.MuteChanged: _mute_changed,

@@ -290,14 +290,16 @@ class Focus:
         else:
             room.close("requested")
 
-    async def mute(self, session_id: str, party_id: str, on: bool) -> None:
-        """Turn a party's microphone off or on.
+    async def mute(self, session_id: str, party_id: str, on: bool, *, own: bool = False) -> None:
+        """Turn a party's microphone off or on; `own`: the party wants it, who decides about no other.
 
         Raises
         ------
         NoSuchSession, NoSuchParty
+        NotAllowed, WrongState
+            The rules do not let the party unmute itself; it is a listener.
         """
-        self.room(session_id).set_muted(party_id, on)
+        self.room(session_id).set_muted(party_id, on, own=own)
 
     async def remove(self, session_id: str, party_id: str) -> None:
         """Remove a party: it gets BYE.

@@ -53,8 +53,8 @@ class Room(abc.ABC):
         self.ended = False
 
     @abc.abstractmethod
-    def set_muted(self, party_id: str, on: bool) -> None:
-        """Turn a microphone off or on."""
+    def set_muted(self, party_id: str, on: bool, *, own: bool = False) -> None:
+        """Turn a microphone off or on; `own`: its party wants it, and decides about no other."""
 
     @abc.abstractmethod
     def key(self, member: Member, digit: str) -> None:

@@ -107,7 +107,7 @@ class CallRoom(Room):
             self.see_off(member, reason)
         self.wind_up(reason)
 
-    def set_muted(self, party_id: str, on: bool) -> None:
+    def set_muted(self, party_id: str, on: bool, *, own: bool = False) -> None:
         """Turn a microphone off or on."""
         member = self.member(party_id)
         member.party.muted = on

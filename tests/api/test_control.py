@@ -10,6 +10,7 @@ from softphone.errors import CallRefused
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone
+from tests.focus.table import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -194,6 +195,27 @@ async def test_who_hides_its_number_cannot_be_banned(shared: Server, ada: httpx.
         assert await roster(ada, conference["id"]) == [party]
         assert (await ada.delete(path)).status_code == 204
         await phone.hung_up()
+
+
+async def test_what_the_rules_do_not_let_be_done(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "102") as phone, logged_in(shared, "102") as ben:
+        call = await phone.call("203")
+        await phone.keys(call, "1234#")
+        session = await shared.control.open("203")
+        await until(lambda: session.parties)
+        (party,) = session.parties
+        path = f"{V1}/{session.id}/parties/{party}"
+        old = f"/restapi/v1.0/account/~/telephony/sessions/{session.id}/parties/{party}"
+        changes: list[dict[str, Any]] = [{"held": True}, {"deaf": True}, {"whispers_to": []}]
+        for change in changes:
+            assert (await ada.patch(path, json=change)).status_code == 409, "it waits for the host"
+        for where in (path, old):
+            assert (await ben.patch(where, json={"muted": False})).status_code == 403
+            assert (await ada.patch(where, json={"muted": False})).status_code == 200
+            assert (await ben.patch(where, json={"muted": True})).status_code == 200
+        assert (await ada.patch(path, json={"role": "listener"})).status_code == 200
+        assert (await ada.patch(path, json={"muted": False})).status_code == 409
+        await call.bye()
 
 
 async def test_sounds_are_played_and_stopped(shared: Server, ada: httpx.AsyncClient) -> None:

@@ -12,6 +12,7 @@ from mixer.conference import (
     CancelInvite,
     Conference,
     DeafChanged,
+    Denied,
     Dial,
     Effect,
     End,
@@ -75,6 +76,7 @@ def in_state(state: State) -> Conference:
 
 NEW, OPEN, EMPTY, ENDED = State.UNCLAIMED, State.OPEN, State.EMPTY, State.ENDED
 RUNS = RecordingState.RUNNING
+LISTENING = Menu({Role.MODERATOR: {"5": "listening_mode"}})
 QUIET = Settings(record_notice=False)
 # Every event: what follows and the state after it where nobody is, and where 'a' is inside. None: the same state.
 TABLE: list[tuple[Event, list[Effect], State | None, list[Effect], State | None]] = [
@@ -91,8 +93,8 @@ TABLE: list[tuple[Event, list[Effect], State | None, list[Effect], State | None]
     (SetVolume("a", 3.0), [], None, [VolumeChanged("a", 3.0, 0.0)], None),
     (SetRole("a", Role.MODERATOR), [], None, [RoleChanged("a", Role.MODERATOR)], None),
     (SetWhisper("a", ()), [], None, [WhisperChanged("a", ())], None),
-    (Admit("a"), [], None, [], None),
-    (Reject("a"), [], None, [], None),
+    (Admit("a"), [], None, [Denied("a", "not_in_lobby")], None),
+    (Reject("a"), [], None, [Denied("a", "not_in_lobby")], None),
     (Kick("a"), [], None, [PartyLeft("a", "kicked")], EMPTY),
     (Unban("x"), [], None, [], None),
     (Dial("102"), [Invite(1, "102")], None, [Invite(1, "102")], None),
@@ -149,11 +151,11 @@ ANYWHERE: dict[type[Event], tuple[Event, list[Effect]]] = {
     SetRole: (SetRole("a", Role.LISTENER), [RoleChanged("a", Role.LISTENER), MuteChanged("a", True)]),
     Keys: (Keys("a", "1"), []),
     Talking: (Talking("a", True), []),
-    SetDeaf: (SetDeaf("a", True), []),
-    SetHeld: (SetHeld("a", True), []),
-    SetWhisper: (SetWhisper("a", ("b",)), []),
-    Admit: (Admit("a"), []),
-    Reject: (Reject("a"), []),
+    SetDeaf: (SetDeaf("a", True), [Denied("a", "not_inside")]),
+    SetHeld: (SetHeld("a", True), [Denied("a", "not_inside")]),
+    SetWhisper: (SetWhisper("a", ("b",)), [Denied("a", "not_inside")]),
+    Admit: (Admit("a"), [Denied("a", "not_in_lobby")]),
+    Reject: (Reject("a"), [Denied("a", "not_in_lobby")]),
 }
 # Where it is otherwise, for a party 'a' beside the moderator 'b'.
 OTHERWISE: dict[tuple[Place, type[Event]], list[Effect]] = {
@@ -164,6 +166,7 @@ OTHERWISE: dict[tuple[Place, type[Event]], list[Effect]] = {
     (JOINED, SetHeld): [HeldChanged("a", True), Music("a", True)],
     (JOINED, SetWhisper): [WhisperChanged("a", ("b",))],
     (HELD, SetDeaf): [DeafChanged("a", True)],
+    (HELD, SetHeld): [],
     (HELD, SetWhisper): [WhisperChanged("a", ("b",))],
 }
 
@@ -294,10 +297,23 @@ def test_control_mutes_like_keys() -> None:
     assert conference.handle(SetMuted("nobody", True), 1.0) == []
 
 
+def test_who_may_not_unmute_itself_may_by_no_way_but_others_may() -> None:
+    strict = room("host", "a", mute_non_moderator=True)
+    listening = room("host", "a", menu=LISTENING)
+    press(listening, "host", "55")
+    for conference in (strict, listening):
+        assert conference.muted == {"host": False, "a": True}
+        assert conference.handle(SetMuted("a", False, own=True), 1.0) == [Denied("a", "not_allowed")]
+        assert conference.handle(SetMuted("a", False), 1.0) == [MuteChanged("a", False)]
+        assert conference.handle(SetMuted("a", True, own=True), 1.0) == [MuteChanged("a", True)]
+        for on in (True, False):
+            assert conference.handle(SetMuted("host", on, own=True), 1.0) == [MuteChanged("host", on)]
+
+
 def test_a_listener_is_never_unmuted() -> None:
     conference = room("host", "ear-l")
-    assert conference.handle(SetMuted("ear-l", False), 1.0) == []
-    press(conference, "ear-l", "*1")
+    assert conference.handle(SetMuted("ear-l", False), 1.0) == [Denied("ear-l", "listener")]
+    assert press(conference, "ear-l", "*1") == []
     press(conference, "host", "*91*90")
     assert conference.muted["ear-l"]
 

@@ -7,6 +7,7 @@ from mixer.conference import (
     Admitted,
     CancelInvite,
     Conference,
+    Denied,
     Dial,
     DropInvite,
     Ended,
@@ -156,7 +157,7 @@ def test_from_the_lobby_one_may_go_on_waiting_for_the_host() -> None:
 def test_nobody_is_admitted_to_a_locked_room() -> None:
     conference = room("host", "a", lobby=True)
     conference.handle(Lock(True), 1.0)
-    assert conference.handle(Admit("a"), 1.0) == []
+    assert conference.handle(Admit("a"), 1.0) == [Denied("a", "locked")]
     assert conference.parties["a"].place is Place.LOBBY
 
 

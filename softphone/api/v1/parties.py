@@ -51,22 +51,28 @@ async def change_party(
     # Everything is looked up before anything is done: what is refused has changed nothing.
     for each in change.whispers_to or ():
         party_of(session, each)
+    # So is what the rules may deny: a microphone, unless its party gets another role, and what is for parties inside.
+    own = not access.may_manage(session, caller)
+    if change.role is None:
+        await _mute(session_id, party, change, context, own=own)
+    await _inside(session_id, party, change, context)
     if change.role is not None:
         await context.control.role(session_id, party.id, role_named(change.role))
+        await _mute(session_id, party, change, context, own=own)
     if change.volume_in_db is not None or change.volume_out_db is not None:
         await context.control.volume(session_id, party.id, in_db=change.volume_in_db, out_db=change.volume_out_db)
-    if "whispers_to" in change.model_fields_set:
-        await context.control.whisper(session_id, party.id, change.whispers_to)
-    await _switch(session_id, party, change, context)
     return party_view(party)
 
 
-async def _switch(session_id: str, party: Party, change: PartyChange, context: Context) -> None:
-    switches = {
-        context.control.mute: change.muted,
-        context.control.deafen: change.deaf,
-        context.control.hold: change.held,
-    }
+async def _mute(session_id: str, party: Party, change: PartyChange, context: Context, *, own: bool) -> None:
+    if change.muted is not None:
+        await context.control.mute(session_id, party.id, change.muted, own=own)
+
+
+async def _inside(session_id: str, party: Party, change: PartyChange, context: Context) -> None:
+    if "whispers_to" in change.model_fields_set:
+        await context.control.whisper(session_id, party.id, change.whispers_to)
+    switches = {context.control.deafen: change.deaf, context.control.hold: change.held}
     for switch, on in switches.items():
         if on is not None:
             await switch(session_id, party.id, on)
