@@ -175,14 +175,16 @@ class WhisperChanged:
 
 @dataclass(frozen=True)
 class Denied:
-    """What was asked of a party is not done, and nothing has changed.
+    """What was asked is not done, and nothing has changed.
 
     Parameters
     ----------
+    party
+        Of whom it was asked; empty: of the room.
     reason
         ``not_allowed``: its microphone is not its own affair. ``listener``: its microphone is never on. ``not_inside``:
         it waits, and what it hears and who hears it is settled when it comes in. ``not_in_lobby``: it was let in, or
-        sent to wait elsewhere. ``locked``: nobody gets in.
+        sent to wait elsewhere. ``locked``: nobody gets in. ``nobody_inside``: there is nobody to be recorded.
     """
 
     party: str

@@ -186,9 +186,9 @@ def set_notices(room: Room, event: SetNotices, now: float) -> list[Effect]:
 
 
 def set_recording(room: Room, event: SetRecording, now: float) -> list[Effect]:
-    """Start, pause, resume or stop the recording, while there is somebody to be recorded."""
+    """Start, pause, resume or stop the recording; it does not start while there is nobody to be recorded."""
     nobody = event.state is RecordingState.RUNNING and not room.joined
-    return [] if nobody else life.set_recording(room, event.state)
+    return [Denied("", "nobody_inside")] if nobody else life.set_recording(room, event.state)
 
 
 def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:

@@ -26,6 +26,7 @@ from softphone.focus.feed import EventType
 from softphone.focus.invitations import Invitation, Invitations
 from softphone.focus.member import Member
 from softphone.focus.music import Music
+from softphone.focus.recording import RecordingState
 from softphone.focus.ringing import Dialer
 from softphone.focus.room import Room
 from softphone.focus.room_settings import LifeRules
@@ -51,6 +52,7 @@ DENIALS: dict[str, tuple[type[FocusError], str]] = {
     "listener": (WrongState, "A listener's microphone is never on: give it another role first"),
     "not_inside": (WrongState, "The party is not in the room yet"),
     "not_in_lobby": (WrongState, "The party is not in the lobby"),
+    "nobody_inside": (WrongState, "Nobody is in the conference: there is nothing to record"),
     "locked": (WrongState, "The conference is locked: unlock it first"),
 }
 
@@ -266,6 +268,16 @@ class ConferenceRoom(Room):
         """Turn a microphone off or on; raises as :meth:`command`."""
         self.command(rules.SetMuted(self.member(party_id).party.id, on, own))
 
+    async def record(self, *, on: bool) -> RecordingState:
+        """Start or stop the recording; WrongState also when nobody is there to be recorded."""
+        if on:
+            # The rules begin it themselves, with a notice; what is given back is the state of the same recording.
+            self.command(rules.SetRecording(rules.RecordingState.RUNNING))
+            return await super().record(on=True)
+        state = await super().record(on=False)
+        self.handle(rules.SetRecording(rules.RecordingState.OFF))
+        return state
+
     def key(self, member: Member, digit: str) -> None:
         """Give a pressed key to the rules; what is being said to the party gives way."""
         self.announcer.key(member.party.id)
@@ -321,7 +333,7 @@ class ConferenceRoom(Room):
         NotAllowed
             It is not for the party to decide.
         WrongState
-            It cannot be done to the party now.
+            It cannot be done now.
         """
         for effect in self.handle(event):
             if isinstance(effect, rules.Denied):

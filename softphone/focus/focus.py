@@ -284,11 +284,7 @@ class Focus:
         ------
         NoSuchSession
         """
-        room = self.room(session_id)
-        if isinstance(room, ConferenceRoom):
-            room.handle(rules.End())
-        else:
-            room.close("requested")
+        self.room(session_id).close("requested")
 
     async def mute(self, session_id: str, party_id: str, on: bool, *, own: bool = False) -> None:
         """Turn a party's microphone off or on; `own`: the party wants it, who decides about no other.
@@ -312,19 +308,15 @@ class Focus:
         room.dismiss(room.member(party_id), "removed")
 
     async def record(self, session_id: str, *, on: bool) -> RecordingState:
-        """Start or stop the recording of a session; starting twice is no error.
+        """Start or stop the recording of a session, if its rules let it start; starting twice is no error.
 
         Raises
         ------
         NoSuchSession
         WrongState
-            There is no recording to stop, or none can be made.
+            There is no recording to stop, none can be made, or nobody is there to be recorded.
         """
-        room = self.room(session_id)
-        state = await (room.recorder.start() if on else room.recorder.stop())
-        if isinstance(room, ConferenceRoom):
-            room.handle(rules.SetRecording(rules.RecordingState.RUNNING if on else rules.RecordingState.OFF))
-        return state
+        return await self.room(session_id).record(on=on)
 
     async def drain(self) -> None:
         """Take no more calls, end all sessions, and wait for their goodbyes as long as configured."""

@@ -13,7 +13,7 @@ from softphone.focus.context import Context, Header, quietly
 from softphone.focus.errors import NoSuchParty
 from softphone.focus.farewell import Farewell
 from softphone.focus.member import Member
-from softphone.focus.recording import Recorder
+from softphone.focus.recording import Recorder, RecordingState
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 
 __all__ = ["Room"]
@@ -89,6 +89,16 @@ class Room(abc.ABC):
         """Take notice that a member began or ceased to talk."""
         member.party.talking = on
         self.recorder.talking(member.party.id, on)
+
+    async def record(self, *, on: bool) -> RecordingState:
+        """Start or stop the recording; starting twice is no error.
+
+        Raises
+        ------
+        WrongState
+            There is no recording to stop, or none can be made.
+        """
+        return await (self.recorder.start() if on else self.recorder.stop())
 
     def member(self, party_id: str) -> Member:
         """Find a member.

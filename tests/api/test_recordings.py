@@ -27,6 +27,20 @@ async def opened(client: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:
     return conference
 
 
+async def recorded(server: Server, client: httpx.AsyncClient, times: int) -> tuple[str, list[str]]:
+    """A conference that was recorded so many times, one guest being there, and its recordings."""
+    conference = await opened(client)
+    recorder = f"{V1}/conferences/{conference['id']}/recording"
+    made = []
+    async with Phone(server) as phone:
+        call = await phone.call(conference["token"])
+        for _ in range(times):
+            made.append((await client.post(recorder)).json()["id"])
+            await client.delete(recorder)
+        await call.bye()
+    return conference["id"], made
+
+
 async def ready(client: httpx.AsyncClient, recording: str) -> dict[str, Any]:
     """Wait until nothing is made of a recording any more."""
     async with asyncio.timeout(20):
@@ -39,6 +53,7 @@ async def ready(client: httpx.AsyncClient, recording: str) -> dict[str, Any]:
 async def test_a_recording_from_start_to_deletion(shared: Server, ada: httpx.AsyncClient) -> None:
     conference = await opened(ada)
     recorder = f"{V1}/conferences/{conference['id']}/recording"
+    assert (await ada.post(recorder)).status_code == 409, "nobody is there"
     async with Phone(shared, "102") as phone, logged_in(shared, "102") as ben:
         await phone.call(conference["token"])
         assert (await ada.get(recorder)).status_code == 404
@@ -91,11 +106,10 @@ async def test_a_recording_from_start_to_deletion(shared: Server, ada: httpx.Asy
         ("bytes=" + ",".join(["0-3"] * 99), 200, slice(None)),
     ],
 )
-async def test_parts_of_a_file(ada: httpx.AsyncClient, header: str, status: int, part: slice | None) -> None:
-    conference = await opened(ada)
-    recorder = f"{V1}/conferences/{conference['id']}/recording"
-    recording = (await ada.post(recorder)).json()["id"]
-    await ada.delete(recorder)
+async def test_parts_of_a_file(
+    shared: Server, ada: httpx.AsyncClient, header: str, status: int, part: slice | None
+) -> None:
+    _, (recording,) = await recorded(shared, ada, 1)
     await ready(ada, recording)
     path = f"{V1}/recordings/{recording}/audio"
     whole = (await ada.get(path)).content
@@ -123,10 +137,9 @@ async def test_own_recordings_are_listed_when_the_conference_is_over(
     async with logged_in(shared, "102") as ben, logged_in(shared, "103") as cai:
         made = []
         for _ in range(2):
-            conference = await opened(ben)
-            recorder = f"{V1}/conferences/{conference['id']}/recording"
-            made.append((await ben.post(recorder)).json()["id"])
-            await ben.delete(f"{V1}/conferences/{conference['id']}")
+            conference, (recording,) = await recorded(shared, ben, 1)
+            made.append(recording)
+            await ben.delete(f"{V1}/conferences/{conference}")
         for recording in made:
             await ready(ben, recording)
         assert await shared.history.flush(5.0)
@@ -137,17 +150,12 @@ async def test_own_recordings_are_listed_when_the_conference_is_over(
         assert (await cai.get(f"{V1}/recordings")).json()["recordings"] == []
 
 
-async def test_the_list_in_parts(ada: httpx.AsyncClient) -> None:
-    conference = await opened(ada)
-    recorder = f"{V1}/conferences/{conference['id']}/recording"
-    made = []
-    for _ in range(3):
-        made.append((await ada.post(recorder)).json()["id"])
-        await ada.delete(recorder)
+async def test_the_list_in_parts(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference, made = await recorded(shared, ada, 3)
     seen: list[str] = []
     after: dict[str, str] = {}
     while True:
-        answer = await ada.get(f"{V1}/recordings", params={"conference": conference["id"], "limit": 2, **after})
+        answer = await ada.get(f"{V1}/recordings", params={"conference": conference, "limit": 2, **after})
         seen += [each["id"] for each in answer.json()["recordings"]]
         if answer.json()["next"] is None:
             break

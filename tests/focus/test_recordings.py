@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from mixer.conference import RecordingState
 from softphone import hearing
+from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.server import Server
@@ -30,6 +32,8 @@ def told(server: Server) -> list[str]:
 async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
     async with sounding_bridge(tmp_path, recording={"tracks": True}) as server, Table(server) as table:
         session, control = await conference(server), server.control
+        with pytest.raises(WrongState, match="Nobody"):
+            await control.start_recording(session.id)
         await table.call("101", session.token)
         with pytest.raises(WrongState):
             await control.pause_recording(session.id)
@@ -39,6 +43,9 @@ async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
         await table.call("guest", session.token)
         await table.expect([{TONES[1]}, {TONES[0]}])
         assert (await control.pause_recording(session.id)).paused
+        room = server.focus.room(session.id)
+        assert isinstance(room, ConferenceRoom)
+        assert room._rules.recording is RecordingState.PAUSED
         await table.expect([{TONES[1]}, {TONES[0]}])
         assert not (await control.resume_recording(session.id)).paused
         await table.expect([{TONES[1]}, {TONES[0]}])

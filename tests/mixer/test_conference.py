@@ -101,7 +101,7 @@ TABLE: list[tuple[Event, list[Effect], State | None, list[Effect], State | None]
     (MuteAll(True), [], None, [MuteChanged("a", True)], None),
     (Lock(True), [LockChanged(True)], None, [LockChanged(True)], None),
     (SetNotices(True), [NoticesChanged(True)], None, [NoticesChanged(True)], None),
-    (SetRecording(RUNS), [], None, [RecordingChanged(RUNS)], None),
+    (SetRecording(RUNS), [Denied("", "nobody_inside")], None, [RecordingChanged(RUNS)], None),
     (NewSettings(QUIET), [], None, [], None),
     (End(), [Ended("requested")], ENDED, [PartyLeft("a", "requested"), Ended("requested")], ENDED),
     (Time(), [], None, [], None),
