@@ -31,6 +31,7 @@ from softphone.focus.ringing import Dialer
 from softphone.focus.room import Room
 from softphone.focus.room_settings import LifeRules
 from softphone.focus.session import ConferenceRole, Direction, Party, PartyAddress, TelephonySession
+from softphone.focus.spoken import SpokenNames
 
 if TYPE_CHECKING:
     from softphone.sip.call import Call
@@ -76,11 +77,11 @@ class ConferenceRoom(Room):
         self, session: TelephonySession, room: int, context: Context, settings: rules.Settings, dialer: Dialer
     ) -> None:
         super().__init__(session, room, context)
-        self.announcer = Announcer(context, self.members.get, room)
+        self.spoken = SpokenNames(context.names)
+        self.announcer = Announcer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
         self.music = Music(context)
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
-        self._asking: dict[str, tuple[Member, Party]] = {}
-        self._spoken: list[str] = []
+        self._asking: dict[str, tuple[Member, Party, str]] = {}
         self._dialer = dialer
         self._configured = settings
         self._own = LifeRules()
@@ -186,14 +187,13 @@ class ConferenceRoom(Room):
             output_db=admission.volume_out_db,
         )
         refused = self._ask(member, party, event)
-        self._spoken.append(admission.spoken)
         if refused is None:
             referrals.follow(self, member)
         return refused
 
     def _ask(self, member: Member, party: Party, event: rules.Join | rules.InviteAnswered) -> rules.Refused | None:
         """Ask the rules for a member that wants in, as `party`; it is taken over by the effect that says yes."""
-        self._asking[party.id] = (member, party)
+        self._asking[party.id] = (member, party, event.name)
         refused = next((effect for effect in self.handle(event) if isinstance(effect, rules.Refused)), None)
         del self._asking[party.id]
         if refused is not None:
@@ -203,7 +203,9 @@ class ConferenceRoom(Room):
     def arrive(self, party_id: str) -> Member:
         """Give the member that the rules let in or let wait; one that has asked is here from now on."""
         if party_id not in self.members:
-            self.take(*self._asking[party_id])
+            member, party, spoken = self._asking[party_id]
+            self.take(member, party)
+            self.spoken.came(party_id, spoken)
         return self.members[party_id]
 
     def admission_of(self, member: Member, caller: Extension | None) -> Admission:
@@ -306,8 +308,7 @@ class ConferenceRoom(Room):
         """Give everything back when the rules have ended the conference, and all have left."""
         self.announcer.close()
         self.invitations.close()
-        for name in filter(None, self._spoken):
-            self.context.names.forget(name)
+        self.spoken.close()
         super().wind_up(reason)
         self.context.history.conference_ended(self.session.id, reason)
         self.publish(EventType.CONFERENCE_ENDED, reason=reason)
@@ -323,6 +324,7 @@ class ConferenceRoom(Room):
         self._arm()
         for effect in answer:
             effects.carry_out(self, effect)
+        self.spoken.sweep()
         return answer
 
     def command(self, event: rules.Event) -> None:

@@ -85,6 +85,7 @@ def _party_left(room: "ConferenceRoom", effect: rules.PartyLeft) -> None:
     member = room.members[effect.party]
     if member.party.stage in CAME_IN:
         room.context.history.left(room.session.id, effect.party, effect.reason)
+    room.spoken.left(effect.party, moved=member.keeper is not room)
     room.see_off(member, effect.reason, effect.say)
     room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
 
@@ -160,6 +161,7 @@ def _say(room: "ConferenceRoom", effect: rules.Say) -> None:
         notice=effect.notice,
         recorded=effect.recorded,
         barge_in=effect.to is not None,
+        tag=room.spoken.telling(effect.prompts),
     )
 
 

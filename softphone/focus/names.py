@@ -81,8 +81,9 @@ class Names:
         return over is not None
 
     def forget(self, name: str) -> None:
-        """Remove a name."""
-        self._path(name).unlink(missing_ok=True)
+        """Remove a name; an empty one is none."""
+        if name:
+            self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.wav"

@@ -71,6 +71,8 @@ class Speak:
         Whether it is said however many are waiting.
     tag
         When something waits for its end (a hang-up, a recording), a word for it: `Said` returns it. Implies `must`.
+    tags
+        Of the notices that were merged into this.
     """
 
     to: str | None
@@ -80,6 +82,7 @@ class Speak:
     barge_in: bool = False
     must: bool = False
     tag: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +285,10 @@ class PromptQueue:
             return []
         recorded = all(notice.recorded for notice in self._notices)
         prompts = _merged([notice.prompts for notice in self._notices])
+        tags = tuple(notice.tag for notice in self._notices)
         self._notices.clear()
         self._next_notice = now + NOTICE_EVERY_S
-        line = self._lines[None] = _Line(deque([Speak(None, prompts, recorded=recorded)]))
+        line = self._lines[None] = _Line(deque([Speak(None, prompts, recorded=recorded, tags=tags)]))
         return self._go_on(None, line, now)
 
 
@@ -306,7 +310,7 @@ def _thin_out(line: _Line) -> None:
 
 
 def _said(over: Sequence[Speak], *, whole: bool) -> list[PromptEffect]:
-    return [Said(speak.tag, speak.to, whole) for speak in over if speak.tag]
+    return [Said(tag, speak.to, whole) for speak in over for tag in (speak.tag, *speak.tags) if tag]
 
 
 def _merged(notices: Sequence[tuple[Prompt, ...]]) -> tuple[Prompt, ...]:

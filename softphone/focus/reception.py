@@ -165,26 +165,34 @@ class Reception:
         name = ""
         if member.leg is not None:
             name = await self._context.names.record(member.leg, self._name_s, self._name_said)
-        self._handle(rules.NameRecorded(name))
+        if self._entrance.step is rules.Step.NAME:
+            self._handle(rules.NameRecorded(name))
+        else:
+            # The caller has hung up, or was let in without it.
+            self._context.names.forget(name)
 
     def _dismiss(self, say: tuple[Prompt, ...]) -> None:
         if self._member is not None:
             Farewell(self._context, self._member).say(say)
 
     async def _bring_in(self, name: str) -> None:
-        """Bring the caller into the room that its code opens."""
+        """Bring the caller into the room that its code opens; its name is kept only there."""
+        if not await self._brought_in(name):
+            self._context.names.forget(name)
+
+    async def _brought_in(self, name: str) -> bool:
         passage = self._passage
         if passage is None:
-            return
+            return False
         try:
             room = await self._open_room(passage.extension)
         except FocusError as error:
             log.warning("room_not_open", extension=passage.extension.number, error=str(error))
             self._dismiss(SORRY)
-            return
+            return False
         member = self._member
         if member is None:
-            return
+            return False
         kind = Kind.INSIDE if self._admission.caller is not None else Kind.OUTSIDE
         refused = room.admit(
             member,
@@ -192,6 +200,7 @@ class Reception:
         )
         if refused is not None:
             self._dismiss(refused.say)
+        return refused is None
 
     def _arm(self) -> None:
         if self._timer is not None:

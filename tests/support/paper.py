@@ -5,6 +5,7 @@ A change at the media worker is in force at once, as in the order of a worker's 
 
 import asyncio
 import itertools
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from softphone.focus.prompts import Library
 from softphone.focus.ringing import Dialer, Target
 from softphone.focus.session import Origin, TelephonySession
 from softphone.focus.token import new_session_id
-from softphone.media.leg import LegInfo, PlaybackEnded
+from softphone.media.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.usage import CallState
 from tests.focus.phone import offer
@@ -39,6 +40,7 @@ class PaperMedia:
         self.legs: dict[int, int | None] = {}
         self.settings: dict[int, dict[str, Any]] = {}
         self.whispers: dict[int, list[int] | None] = {}
+        self.recorded: dict[int, int] = {}
         self._numbers = itertools.count(1)
 
     async def create_room(self) -> int:
@@ -60,6 +62,8 @@ class PaperMedia:
 
     async def close_leg(self, leg: int) -> None:
         self.legs.pop(leg, None)
+        if leg in self.recorded:
+            self.on_event(RecordingEnded(self.recorded.pop(leg), "", 1.0, "leg closed"))
 
     async def join(self, leg: int, room: int) -> None:
         if leg in self.legs:
@@ -84,6 +88,16 @@ class PaperMedia:
         if not loop:
             asyncio.get_running_loop().call_later(1.0, self.on_event, PlaybackEnded(playback, "finished"))
         return playback
+
+    async def record_leg(self, leg: int, path: str, max_s: float) -> int:
+        """A second of silence is in the file at once; the recording goes on until it is stopped or its leg closed."""
+        with wave.open(path, "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(bytes(16000))
+        self.recorded[leg] = number = next(self._numbers)
+        return number
+
+    async def stop_recording(self, recording: int) -> None: ...
 
     async def stop_playback(self, playback: int) -> None:
         self.on_event(PlaybackEnded(playback, "stopped"))
@@ -169,7 +183,7 @@ class PaperBridge:
         config, self.media, self.dialer = load(DEV_PATH), PaperMedia(), PaperDialer()
         media: Any = self.media
         history: Any = Nothing()
-        accounts = Accounts.from_config(config)
+        self.accounts = accounts = Accounts.from_config(config)
         self.focus = Focus(
             config,
             media,
