@@ -45,7 +45,7 @@ def _carry_out(room: Room, party: Party, commands: list[Command], now: float) ->
 
 
 def _unknown(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    return [UnknownKeys(party.name, command.keys), *voice.say(room, party.name, voice.NOT_A_KEY)]
+    return [UnknownKeys(party.name, command.keys), *voice.not_a_key(room, party)]
 
 
 # The own microphone and the own ears.
@@ -145,7 +145,7 @@ def _toggle_recording(room: Room, party: Party, command: Command, now: float) ->
 def _pause_recording(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
     """Pause, or resume."""
     if room.recording is RecordingState.OFF:
-        return voice.say(room, party.name, voice.NOT_A_KEY)
+        return voice.not_a_key(room, party)
     runs = room.recording is RecordingState.RUNNING
     return _record(room, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
 
@@ -168,7 +168,7 @@ def _invite(room: Room, party: Party, command: Command, now: float) -> list[Effe
 
 def _drop_invited(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
     dropped = invite.drop_last_of(room, party, now)
-    return voice.say(room, party.name, voice.NOT_A_KEY) if dropped is None else dropped
+    return voice.not_a_key(room, party) if dropped is None else dropped
 
 
 def _kick_last(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
@@ -176,7 +176,7 @@ def _kick_last(room: Room, party: Party, command: Command, now: float) -> list[E
     inside = [other for other in room.parties.values() if other.place in IN_ROOM]
     last = inside[-1]
     if last.role is Role.MODERATOR:
-        return voice.say(room, party.name, voice.NOT_A_KEY)
+        return voice.not_a_key(room, party)
     return doors.remove(room, last, "kicked", now)
 
 

@@ -203,6 +203,8 @@ def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
     if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
         for party in room.parties.values():
             _give_keys(room, party)
+    if before.record_enabled and not event.settings.record_enabled:
+        effects += life.recorded_no_more(room)
     effects += [*doors.leave_lobby(room, now), *doors.begin(room, now)]
     inside = [party for party in room.parties.values() if party.place in IN_ROOM]
     return effects + [effect for party in inside for effect in life.recorded_from(room, party)]

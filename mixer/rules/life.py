@@ -17,6 +17,7 @@ __all__ = [
     "other_settings",
     "over",
     "recorded_from",
+    "recorded_no_more",
     "set_recording",
     "timers",
 ]
@@ -78,6 +79,7 @@ def set_recording(room: Room, state: RecordingState) -> list[Effect]:
     if state is room.recording or (state is RecordingState.PAUSED and room.recording is RecordingState.OFF):
         return []
     room.recording = state
+    room.recording_by_setting = room.recording_by_setting and state is not RecordingState.OFF
     notice = voice.recording_runs(room, None) if state is RecordingState.RUNNING else []
     return [RecordingChanged(state), *notice]
 
@@ -90,7 +92,17 @@ def recorded_from(room: Room, party: Party) -> list[Effect]:
     if room.settings.hosted and party.role is not Role.MODERATOR and not (invited and party.kind is Kind.OUTSIDE):
         return []
     room.recorded = True
-    return set_recording(room, RecordingState.RUNNING)
+    if room.recording is not RecordingState.OFF:
+        return []
+    begun = set_recording(room, RecordingState.RUNNING)
+    room.recording_by_setting = True
+    return begun
+
+
+def recorded_no_more(room: Room) -> list[Effect]:
+    """Stop what `Settings.record_enabled` began, as it is off now; should it be on again, it has its effect again."""
+    room.recorded = False
+    return set_recording(room, RecordingState.OFF) if room.recording_by_setting else []
 
 
 def timers(room: Room) -> Iterator[Timer]:

@@ -86,6 +86,8 @@ class Room:
     recording: RecordingState = RecordingState.OFF
     recorded: bool = False
     "Whether `Settings.record_enabled` had its effect."
+    recording_by_setting: bool = False
+    "Whether the recording that is made was begun by it, not by somebody."
     started: bool = False
     "Whether a host has come."
     host_ends: float | None = None

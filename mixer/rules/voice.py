@@ -11,6 +11,7 @@ __all__ = [
     "arrived",
     "farewell",
     "gone",
+    "not_a_key",
     "recording_runs",
     "say",
     "settle",
@@ -47,6 +48,11 @@ def say(room: Room, to: str | None, *prompts: Prompt, notice: bool = False) -> l
 
 def _always(room: Room, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
     return [Say(to, prompts, notice, room.settings.record_prompts)]
+
+
+def not_a_key(room: Room, party: Party) -> list[Effect]:
+    """Let a party hear that its keys did nothing; in a silent room by a tone, so that it need not guess."""
+    return _always(room, party.name, NOT_A_KEY if room.settings.prompts else "beeperr")
 
 
 def farewell(room: Room, reason: str) -> tuple[Prompt, ...]:
@@ -110,7 +116,7 @@ def recording_runs(room: Room, to: str | None) -> list[Effect]:
     """Tell a party, or the room, that it is recorded."""
     if not room.settings.record_notice:
         return []
-    return _always(room, to, "conf-now-recording" if room.settings.prompts else "beep")
+    return _always(room, to, "conf-now-recording" if room.settings.prompts else "recording-tone")
 
 
 def settle(room: Room) -> list[Effect]:

@@ -339,7 +339,7 @@ def test_new_settings_are_in_force_at_once() -> None:
     ]
     assert conference.handle(Join("c"), 1.0) == [Refused("c", "full")]
     back = conference.handle(NewSettings(Settings(wait_for_host=True)), 2.0)
-    assert back == [MuteChanged("a", False), MuteChanged("b", False)]
+    assert back == [MuteChanged("a", False), MuteChanged("b", False), RecordingChanged(OFF)]
 
 
 def test_new_settings_can_end_the_waiting() -> None:

@@ -2,7 +2,19 @@
 
 import pytest
 
-from mixer.conference import Join, Keys, Kind, Leave, PartyLeft, RecordingChanged, RecordingState, Role, SetRecording
+from mixer.conference import (
+    Join,
+    Keys,
+    Kind,
+    Leave,
+    NewSettings,
+    PartyLeft,
+    RecordingChanged,
+    RecordingState,
+    Role,
+    SetRecording,
+    Settings,
+)
 from tests.support.conference import invite, room
 
 RUNS, PAUSED, OFF = RecordingState.RUNNING, RecordingState.PAUSED, RecordingState.OFF
@@ -45,3 +57,27 @@ def test_a_recording_pauses_and_ends_with_the_last() -> None:
     for state in (RUNS, PAUSED, RUNS):
         assert conference.handle(SetRecording(state), 1.0) == [RecordingChanged(state)]
     assert conference.handle(Leave("a"), 2.0) == [PartyLeft("a"), RecordingChanged(OFF)]
+
+
+ON_AGAIN = NewSettings(Settings(record_enabled=True, record_notice=False))
+SWITCHED_OFF = NewSettings(Settings(record_notice=False))
+
+
+def test_the_setting_ends_what_it_began() -> None:
+    conference = room("host", record_enabled=True)
+    conference.handle(SetRecording(PAUSED), 1.0)
+    assert conference.handle(SWITCHED_OFF, 2.0) == [RecordingChanged(OFF)]
+    assert conference.handle(ON_AGAIN, 3.0) == [RecordingChanged(RUNS)]
+    assert conference.handle(SWITCHED_OFF, 4.0) == [RecordingChanged(OFF)]
+
+
+def test_the_setting_does_not_end_what_somebody_began() -> None:
+    by_hand = room("a", record_enabled=True)
+    by_hand.handle(SetRecording(RUNS), 1.0)
+    by_hand.handle(Join("host", Role.MODERATOR), 1.0)
+    again = room("host", record_enabled=True)
+    for state in (OFF, RUNS):
+        again.handle(SetRecording(state), 1.0)
+    for conference in (by_hand, again):
+        assert conference.handle(SWITCHED_OFF, 2.0) == []
+        assert conference.recording is RUNS

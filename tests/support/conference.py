@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from mixer.conference import Conference, Dial, Effect, InviteAnswered, Join, Keys, Kind, Role, Settings
+from mixer.conference import (
+    Conference,
+    Dial,
+    Effect,
+    InviteAnswered,
+    Join,
+    Keys,
+    Kind,
+    Role,
+    Say,
+    Settings,
+    UnknownKeys,
+)
 
 
 def role_of(name: str) -> Role:
@@ -23,6 +35,11 @@ def room(*members: str, now: float = 0.0, **settings: Any) -> Conference:
 def press(conference: Conference, party: str, keys: str, now: float = 1.0) -> list[Effect]:
     """What follows when a party types `keys` at one time."""
     return [effect for key in keys for effect in conference.handle(Keys(party, key), now)]
+
+
+def no_keys(party: str, keys: str) -> list[Effect]:
+    """What follows in a silent room when a party typed what means nothing."""
+    return [UnknownKeys(party, keys), Say(party, ("beeperr",))]
 
 
 def invite(conference: Conference, by: str = "host", **answer: Kind) -> None:
