@@ -110,7 +110,7 @@ class Settings:
         Whether everybody is told that a recording begins or, by who comes later, runs: by a voice with `prompts`, else
         by a tone.
     record_prompts
-        Whether prompts are in the recording.
+        Whether what is said to all is in the recording; what is said to one never is.
 
     Raises
     ------

@@ -154,12 +154,13 @@ async def _whisper(room: "ConferenceRoom", member: Member, to: tuple[str, ...] |
 
 
 def _say(room: "ConferenceRoom", effect: rules.Say) -> None:
-    # Keys cut off what was said to the one who pressed them; what was said to all, they do not.
+    # Keys cut off what was said to the one who pressed them; what was said to all, they do not. What is said to one is
+    # not said in the room, so no recording of the room has it.
     room.announcer.say(
         effect.to,
         effect.prompts,
         notice=effect.notice,
-        recorded=effect.recorded,
+        recorded=effect.recorded and effect.to is None,
         barge_in=effect.to is not None,
         tag=room.spoken.telling(effect.prompts),
     )

@@ -151,11 +151,10 @@ class Focus:
         """
         if not owner.conferencing:
             raise NotAllowed("In order to call this API endpoint, user needs to have [OrganizeConference] permission")
-        limits = self._config.conference
         session_id = new_session_id()
         token = VoiceCallToken(session_id, *self.node)
         session = TelephonySession(session_id, Origin.CONFERENCE, owner.id, token)
-        await self._open(session, room_settings.of_token(limits, self._menu, max_members))
+        await self._open(session, room_settings.of_token(self._config, self._menu, max_members))
         log.info("conference_created", session=session_id, owner=owner.number)
         return session
 
@@ -205,8 +204,8 @@ class Focus:
         """Say by which rules the conference of an extension or of a user's bridge is held."""
         properties = self._accounts.directory.properties(extension.id)
         if properties is None:
-            return room_settings.of_bridge(self._config.conference, self._menu)
-        return room_settings.of_extension(self._config.conference, self._menu, properties)
+            return room_settings.of_bridge(self._config, self._menu)
+        return room_settings.of_extension(self._config, self._menu, properties)
 
     def on_change(self, change: Change) -> None:
         """Take what was changed in the store: a running room goes on by its new properties."""
@@ -214,7 +213,7 @@ class Focus:
             return
         for room in self.rooms.values():
             if isinstance(room, ConferenceRoom) and room.session.extension_id == change.extension_id:
-                settings = room_settings.of_extension(self._config.conference, self._menu, change.properties)
+                settings = room_settings.of_extension(self._config, self._menu, change.properties)
                 room.configure(settings)
                 break
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from softphone.errors import MediaError
-from softphone.focus.context import Context, quietly
-from softphone.focus.errors import NoSuchSound, WrongState
+from softphone.focus.context import Context
+from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.media.leg import RecordingEnded
 from softphone.recordings.running import Running, Speaker
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Recorder", "RecordingState"]
 
 log = structlog.get_logger()
-
-# Heard by all in the room, and not recorded.
-NOTICE = "recording-tone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +185,6 @@ class Recorder:
             self._talk(running, member)
         context.history.recording_started(running.id, self._session_id, str(running.path))
         self._tell(EventType.RECORDING_STARTED, running)
-        if context.recordings.settings.notice:
-            context.tasks.start(quietly(self._notice()))
         return running
 
     @staticmethod
@@ -197,14 +192,6 @@ class Recorder:
         """Note somebody who was talking already."""
         if member.inside and member.party.talking:
             running.talking(member.party.id, True)
-
-    async def _notice(self) -> None:
-        try:
-            path = self._context.library.path(NOTICE)
-        except NoSuchSound as error:
-            log.warning("no_recording_notice", error=str(error))
-            return
-        await self._context.media.play(path, room=self._room)
 
     def _speakers(self) -> list[Speaker]:
         return [_speaker(member, member.leg) for member in self._members() if member.inside and member.leg is not None]

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mixer.conference import EndWithHost, Settings
 from mixer.keypad import Menu
-from softphone.config import ConferenceConfig
+from softphone.config import Config
 from softphone.store.properties import ConferenceProperties
 
 __all__ = ["LifeRules", "of_bridge", "of_extension", "of_token"]
@@ -33,18 +33,21 @@ class LifeRules:
         return replace(settings, **{name: value for name, value in asdict(self).items() if value is not None})
 
 
-def of_token(config: ConferenceConfig, menu: Menu, max_members: int | None = None) -> Settings:
+def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Settings:
     """Hold a ``conf_`` conference: programs use it, so nothing is spoken."""
+    held = config.conference
     return Settings(
-        max_members=max_members or config.max_members,
-        claim_timeout_s=config.claim_timeout_s,
+        max_members=max_members or held.max_members,
+        claim_timeout_s=held.claim_timeout_s,
         menu=menu,
-        key_timeout_s=config.key_timeout_s,
-        confirm_timeout_s=config.confirm_timeout_s,
+        key_timeout_s=held.key_timeout_s,
+        confirm_timeout_s=held.confirm_timeout_s,
+        record_notice=config.recording.notice,
+        record_prompts=config.recording.prompts,
     )
 
 
-def of_extension(config: ConferenceConfig, menu: Menu, properties: ConferenceProperties) -> Settings:
+def of_extension(config: Config, menu: Menu, properties: ConferenceProperties) -> Settings:
     """Hold the conference of a conference extension."""
     return _for_people(
         config,
@@ -59,13 +62,13 @@ def of_extension(config: ConferenceConfig, menu: Menu, properties: ConferencePro
     )
 
 
-def of_bridge(config: ConferenceConfig, menu: Menu) -> Settings:
+def of_bridge(config: Config, menu: Menu) -> Settings:
     """Hold a conference in the bridge room of a user."""
-    return _for_people(config, menu, config.bridge_max_members)
+    return _for_people(config, menu, config.conference.bridge_max_members)
 
 
 def _for_people(
-    config: ConferenceConfig,
+    config: Config,
     menu: Menu,
     max_members: int,
     *,
@@ -77,19 +80,20 @@ def _for_people(
     announce_caller_name: bool = False,
 ) -> Settings:
     """Hold a conference with prompts, notices and music."""
+    held = config.conference
     return Settings(
         max_members=max_members,
-        claim_timeout_s=config.claim_timeout_s,
+        claim_timeout_s=held.claim_timeout_s,
         menu=menu,
-        key_timeout_s=config.key_timeout_s,
-        confirm_timeout_s=config.confirm_timeout_s,
+        key_timeout_s=held.key_timeout_s,
+        confirm_timeout_s=held.confirm_timeout_s,
         hosted=hosted,
-        wait_for_host=hosted and not config.join_before_host,
-        end_with_host=EndWithHost(config.end_with_host),
-        host_grace_s=config.host_grace_s,
-        party_limit_s=config.party_limit_s,
-        silence_limit_s=config.silence_limit_s,
-        lobby=config.lobby,
+        wait_for_host=hosted and not held.join_before_host,
+        end_with_host=EndWithHost(held.end_with_host),
+        host_grace_s=held.host_grace_s,
+        party_limit_s=held.party_limit_s,
+        silence_limit_s=held.silence_limit_s,
+        lobby=held.lobby,
         mute_non_moderator=mute_non_moderator,
         enter_sound=enter_sound,
         music_on_hold_sound=music_on_hold_sound,
@@ -98,6 +102,8 @@ def _for_people(
         entry_notices=True,
         prompts=True,
         music=True,
+        record_notice=config.recording.notice,
+        record_prompts=config.recording.prompts,
     )
 
 

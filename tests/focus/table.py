@@ -44,13 +44,19 @@ def write_sounds(folder: Path) -> Path:
     for path in own.rglob("*.flac"):
         name = path.relative_to(own).with_suffix("")
         hz = PROMPTS.get(str(name))
-        pcm = sine(hz, 16000, 16000, level_dbov=LEVEL_DBOV) if hz else np.zeros(320, np.int16)
         file = folder / f"{name}.wav"
         file.parent.mkdir(exist_ok=True)
-        with wave.open(str(file), "wb") as wav:
-            wav.setparams((1, 2, 16000, 0, "NONE", ""))
-            wav.writeframes(pcm.tobytes())
+        write_tone(file, hz or 0.0, 1.0 if hz else 0.02)
     return folder
+
+
+def write_tone(file: Path, hz: float, seconds: float) -> None:
+    """A prompt that is a tone; of 0 Hz it is silence."""
+    samples = round(16000 * seconds)
+    pcm = sine(hz, samples, 16000, level_dbov=LEVEL_DBOV) if hz else np.zeros(samples, np.int16)
+    with wave.open(str(file), "wb") as wav:
+        wav.setparams((1, 2, 16000, 0, "NONE", ""))
+        wav.writeframes(pcm.tobytes())
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.server import Server
 from tests.focus.phone import conference
-from tests.focus.table import TONES, Table, sounding_bridge, until
+from tests.focus.table import CONFNO, TONES, Table, expect, sounding_bridge, until, write_tone
 from tests.support.tones import read_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -85,6 +85,31 @@ async def test_a_lost_recording_is_told_and_the_next_one_is_ready(tmp_path: Path
         assert await server.history.flush(5.0)
         states = {each.id: each.state for each in (await server.store.recordings()).items}
         assert states == {lost.id: "lost", done.id: "ready"}
+
+
+@pytest.mark.parametrize(("notice", "prompts"), [(True, False), (True, True), (False, True)])
+async def test_who_is_recorded_hears_so_and_the_recording_has_it_if_asked(
+    tmp_path: Path, notice: bool, prompts: bool
+) -> None:
+    options: dict[str, object] = {"notice": notice, "prompts": prompts}
+    async with sounding_bridge(tmp_path, recording=options) as server, Table(server) as table:
+        tone = tmp_path / "pack" / "recording-tone.wav"
+        write_tone(tone, CONFNO, 3.0)
+        session = await conference(server)
+        for who in ("101", "guest"):
+            await table.call(who, session.token, speak=False)
+        await server.control.start_recording(session.id)
+        await table.expect([{CONFNO}] * 2 if notice else [set()] * 2)
+        done = await server.control.stop_recording(session.id)
+        mix, _ = read_wav(Path(done.path))
+        assert hearing.matrix([mix], [CONFNO]) == [[notice and prompts]]
+        # The room hears nothing this time, so what is heard is said to one alone.
+        write_tone(tone, 0.0, 0.02)
+        await server.control.start_recording(session.id)
+        await table.expect([set()] * 2)
+        write_tone(tone, CONFNO, 3.0)
+        late = await table.call("other", session.token, speak=False)
+        await expect(late.call, {CONFNO} if notice else set())
 
 
 async def test_somebody_who_records_by_a_key_hears_of_it_as_all_do(tmp_path: Path) -> None:
