@@ -9,7 +9,7 @@ from softphone.api.models import (
     StatusModel,
 )
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.session import Party, PartyAddress, PartyStatus, TelephonySession
+from softphone.focus.session import ConferenceRole, Party, PartyAddress, PartyStatus, TelephonySession
 
 __all__ = ["party_view", "session_view"]
 
@@ -28,10 +28,12 @@ def session_view(session: TelephonySession, reader: Extension, accounts: Account
 def party_view(party: Party, reader: Extension, accounts: Accounts) -> PartyModel:
     """Show a party to `reader`; only the reader's own party carries its owner, which is how clients find themselves."""
     own = party.extension_id == reader.id
+    # That API has no word for a listener.
+    role = ConferenceRole.PARTICIPANT if party.role is ConferenceRole.LISTENER else party.role
     return PartyModel(
         id=party.id,
         direction=party.direction.value,
-        conference_role=party.role.value if party.role else None,
+        conference_role=role.value if role else None,
         muted=party.muted,
         talking=party.talking,
         stand_alone=party.status is PartyStatus.HOLD,

@@ -204,6 +204,9 @@ class ConferenceRoom(Room):
         """Give the member that the rules let in or let wait; one that has asked is here from now on."""
         if party_id not in self.members:
             member, party, spoken = self._asking[party_id]
+            if party_id in self._rules.parties:
+                # Of an invitation, only the rules know as what it comes.
+                party.role = ConferenceRole.of(self._rules.parties[party_id].role)
             self.take(member, party)
             self.spoken.came(party_id, spoken)
         return self.members[party_id]
@@ -232,7 +235,7 @@ class ConferenceRoom(Room):
             caller=PartyAddress(admission.number, admission.name, extension_id),
             callee=HERE,
             direction=Direction.OUTBOUND if host else Direction.INBOUND,
-            role=ConferenceRole.HOST if host else ConferenceRole.PARTICIPANT,
+            role=ConferenceRole.of(admission.role),
             extension_id=extension_id,
         )
 

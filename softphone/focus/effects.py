@@ -131,7 +131,7 @@ def _volume_changed(room: "ConferenceRoom", effect: rules.VolumeChanged) -> None
 
 
 def _role_changed(room: "ConferenceRoom", effect: rules.RoleChanged) -> None:
-    role = ConferenceRole.HOST if effect.role is rules.Role.MODERATOR else ConferenceRole.PARTICIPANT
+    role = ConferenceRole.of(effect.role)
     if _change(room, effect.party, role=role):
         room.publish(EventType.PARTY_CHANGED, effect.party, role=role.word)
 

@@ -6,7 +6,9 @@ A session is one or more parties; a conference is a session whose origin is `Ori
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Self
 
+from mixer.roles import Role
 from softphone.focus.token import VoiceCallToken
 
 __all__ = [
@@ -69,6 +71,12 @@ class ConferenceRole(Enum):
 
     HOST = "Host"
     PARTICIPANT = "Participant"
+    LISTENER = "Listener"
+
+    @classmethod
+    def of(cls, role: Role) -> Self:
+        """Give what a role of the rules is to the others."""
+        return cls["HOST" if role is Role.MODERATOR else role.name]
 
     @property
     def word(self) -> str:

@@ -213,7 +213,9 @@ async def test_what_the_rules_do_not_let_be_done(shared: Server, ada: httpx.Asyn
             assert (await ben.patch(where, json={"muted": False})).status_code == 403
             assert (await ada.patch(where, json={"muted": False})).status_code == 200
             assert (await ben.patch(where, json={"muted": True})).status_code == 200
-        assert (await ada.patch(path, json={"role": "listener"})).status_code == 200
+        assert (await ada.patch(path, json={"role": "listener"})).json()["role"] == "listener"
+        assert (await roster(ada, session.id))[0]["role"] == "listener"
+        assert (await ada.get(old)).json()["conferenceRole"] == "Participant"
         assert (await ada.patch(path, json={"muted": False})).status_code == 409
         await call.bye()
 

@@ -13,7 +13,7 @@ from softphone.errors import CallRefused
 from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import FocusError, WrongState
 from softphone.focus.invitations import InvitationState
-from softphone.focus.session import Stage
+from softphone.focus.session import ConferenceRole, Stage
 from softphone.sip.usage import CallState
 from tests.support.jumping import run
 from tests.support.membership import astray
@@ -147,6 +147,19 @@ def test_who_answers_and_hangs_up_at_once_never_comes_in(play: Callable[[Scene],
         await asyncio.sleep(5.0)
         assert (invitation.state, invitation.reason) == (InvitationState.FAILED, "no answer")
         assert len(room.session.parties) == 1
+
+    play(scene)
+
+
+def test_who_is_called_in_is_shown_as_what_it_is(play: Callable[[Scene], None]) -> None:
+    async def scene(bridge: PaperBridge) -> None:
+        room = await bridge.room(Settings())
+        await bridge.call(room)
+        for role in Role:
+            await bridge.control.dial(room.session.id, "103", role=role, confirm=False)
+        await asyncio.sleep(5.0)
+        shown = [party.role for party in room.session.parties.values()]
+        assert shown[1:] == [ConferenceRole.HOST, ConferenceRole.PARTICIPANT, ConferenceRole.LISTENER]
 
     play(scene)
 

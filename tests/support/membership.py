@@ -2,7 +2,7 @@
 
 from softphone.focus.conference import ConferenceRoom
 from softphone.focus.focus import Focus
-from softphone.focus.session import Stage
+from softphone.focus.session import ConferenceRole, Stage
 
 INSIDE = (Stage.JOINED, Stage.HELD)
 
@@ -31,6 +31,8 @@ def _books(room: ConferenceRoom) -> list[str]:
         shown, ruled = member.party, known[name]
         if shown is not room.session.parties[name] or shown.id != name:
             found.append(f"{name}: another party is shown")
+        if shown.role is not ConferenceRole.of(ruled.role):
+            found.append(f"{name}: shown as {shown.role}")
         # The microphone of somebody who waits is shown when it comes in.
         muted = shown.muted if shown.stage in INSIDE else ruled.muted
         if shown.stage is not Stage(ruled.place.value) or (muted, shown.deaf) != (ruled.muted, ruled.deaf):

@@ -137,7 +137,7 @@ class PartyView(BaseModel):
     number: str
     name: str
     extension_id: str | None
-    role: Annotated[Literal["host", "participant"] | None, Field(description="Null in a two-party call.")]
+    role: Annotated[Literal["host", "participant", "listener"] | None, Field(description="Null in a two-party call.")]
     stage: Literal["invited", "lobby", "waiting", "joined", "held"]
     status: Annotated[str, Field(description="Of its call.")]
     muted: bool
