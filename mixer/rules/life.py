@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from mixer.effects import DropInvite, Effect, Ended, PartyLeft, RecordingChanged
+from mixer.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
 from mixer.roles import Kind, RecordingState, Role
 from mixer.rules import voice
 from mixer.rules.room import Party, Room, State
@@ -54,13 +54,19 @@ def other_settings(room: Room, before: Settings, now: float) -> None:
 
 
 def emptied(room: Room, now: float) -> list[Effect]:
-    """Wait for somebody to come back, as if nobody had come yet; whom a party was ringing has nobody to talk to."""
+    """Wait for somebody to come back, as if nobody had come yet; whom a party was ringing has nobody to talk to.
+
+    A lock would keep out everybody, with nobody left to open it. A ban lasts as long as the conference.
+    """
     room.state, room.ends = State.EMPTY, (now + room.settings.empty_timeout_s, "empty")
     room.started, room.recorded, room.host_ends = False, False, None
     rung = [one.id for one in room.invitations.values() if one.by]
     for invitation in rung:
         del room.invitations[invitation]
-    return [*map(DropInvite, rung), *set_recording(room, RecordingState.OFF)]
+    room.muted_all, room.listen_only = room.settings.mute_non_moderator, False
+    unlocked: list[Effect] = [LockChanged(False)] if room.locked else []
+    room.locked = False
+    return [*map(DropInvite, rung), *unlocked, *set_recording(room, RecordingState.OFF)]
 
 
 def over(room: Room, reason: str) -> list[Effect]:

@@ -23,6 +23,7 @@ from mixer.conference import (
     Lock,
     LockChanged,
     Music,
+    MuteAll,
     MuteChanged,
     NewSettings,
     PartyLeft,
@@ -46,8 +47,9 @@ from mixer.conference import (
     Waits,
     WhisperChanged,
 )
+from mixer.keypad import Menu
 from mixer.settings import VOLUME_DB
-from tests.support.conference import invite, room
+from tests.support.conference import invite, press, room
 
 RUNS, PAUSED, OFF = RecordingState.RUNNING, RecordingState.PAUSED, RecordingState.OFF
 HOST = Join("host", Role.MODERATOR)
@@ -159,6 +161,17 @@ def test_nobody_is_admitted_to_a_locked_room() -> None:
     conference.handle(Lock(True), 1.0)
     assert conference.handle(Admit("a"), 1.0) == [Denied("a", "locked")]
     assert conference.parties["a"].place is Place.LOBBY
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_who_comes_back_to_an_empty_conference_finds_it_as_at_the_beginning(strict: bool) -> None:
+    conference = room("host", menu=Menu({Role.MODERATOR: {"5": "listening_mode"}}), mute_non_moderator=strict)
+    press(conference, "host", "5" if strict else "55")
+    conference.handle(MuteAll(True), 1.0)
+    conference.handle(Lock(True), 1.0)
+    assert conference.handle(Leave("host"), 2.0) == [PartyLeft("host"), LockChanged(False)]
+    assert conference.handle(Join("a"), 3.0) == [Admitted("a", strict)]
+    assert conference.handle(SetMuted("a", False, own=True), 3.0) == ([Denied("a", "not_allowed")] if strict else [])
 
 
 def test_a_kick_and_a_ban() -> None:
