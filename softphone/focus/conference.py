@@ -261,11 +261,10 @@ class ConferenceRoom(Room):
         WrongState
             The rules do not let anybody be invited now.
         """
-        before = len(self.invitations.all)
-        self.handle(event)
-        if len(self.invitations.all) == before:
-            raise WrongState("Nobody can be invited now")
-        return list(self.invitations.all.values())[-1]
+        for effect in self.handle(event):
+            if isinstance(effect, rules.Invite):
+                return self.invitations.all[effect.invitation]
+        raise WrongState("Nobody can be invited now")
 
     # What they do.
 

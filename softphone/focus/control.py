@@ -312,7 +312,7 @@ class Control:
         return self._room(session).dial(rules.Dial(number, by, role, confirm))
 
     def invitations(self, session: str) -> list[Invitation]:
-        """List all that were called into a conference, whatever became of it."""
+        """List who is being called into a conference, and the last who were, whatever became of it."""
         return list(self._room(session).invitations.all.values())
 
     async def cancel_dial(self, session: str, invitation: int) -> Invitation:

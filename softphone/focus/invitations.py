@@ -19,6 +19,10 @@ __all__ = ["Invitation", "InvitationState", "Invitations"]
 REASONS = {404: "unknown", 480: "no answer", 486: "busy", 600: "busy", 603: "declined"}
 
 
+# Of a conference that calls people in all day, so many are remembered that are over.
+KEPT = 100
+
+
 class InvitationState(Enum):
     """How far an invitation is."""
 
@@ -47,7 +51,7 @@ class Invitation:
 
 
 class Invitations:
-    """The invitations of one conference.
+    """The invitations of one conference: those that ring, and the last ones that are over.
 
     Parameters
     ----------
@@ -89,9 +93,16 @@ class Invitations:
             The number that the called sees.
         """
         invitation = Invitation(number, self._session.id, called, by)
+        self._forget()
         self.all[number] = invitation
         self._publish(EventType.INVITATION_RINGING, invitation)
         self._context.tasks.start(self._call(invitation, caller))
+
+    def _forget(self) -> None:
+        """Forget the oldest that are over."""
+        over = [each.id for each in self.all.values() if each.state is not InvitationState.RINGING]
+        for number in over[:-KEPT]:
+            del self.all[number]
 
     def drop(self, number: int) -> None:
         """Ring no more."""

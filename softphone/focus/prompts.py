@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import soundfile
 import structlog
@@ -29,6 +29,10 @@ OWN_SOUNDS = Path(__file__).parent.parent / "sounds"
 OWN_LANGUAGE = "en"
 
 SUFFIXES = (".wav", ".flac", ".ogg")
+
+# Files whose length is known, and sounds that were missed and are not warned of again: more than a language pack has,
+# and sounds come and go.
+KNOWN = 2000
 
 # No dot, so no way out of the folder and no other suffix.
 NAME = re.compile(r"\A[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*\Z")
@@ -70,7 +74,7 @@ class Library:
         self._sounds = tuple(sounds)
         self._steps = LANGUAGES.get(language[:2], ENGLISH)
         self._seconds: dict[Path, tuple[int, float]] = {}
-        self._missed: set[Prompt] = set()
+        self._missed: dict[Prompt, None] = {}
 
     @classmethod
     def from_config(cls, config: PromptsConfig, sounds: Sequence[Path] = ()) -> Self:
@@ -117,7 +121,8 @@ class Library:
             return Spoken((path,), self._duration(path))
         except (NoSuchSound, OSError, soundfile.SoundFileError) as error:
             if prompt not in self._missed:
-                self._missed.add(prompt)
+                _make_place(self._missed)
+                self._missed[prompt] = None
                 log.warning("sound left out", sound=str(prompt), reason=str(error))
             return None
 
@@ -131,8 +136,15 @@ class Library:
         changed = path.stat().st_mtime_ns
         known = self._seconds.get(path)
         if known is None or known[0] != changed:
+            _make_place(self._seconds)
             known = self._seconds[path] = (changed, float(soundfile.info(path).duration))
         return known[1]
+
+
+def _make_place(known: dict[Any, Any]) -> None:
+    """Forget the oldest when there is no place for one more."""
+    if len(known) >= KNOWN:
+        del known[next(iter(known))]
 
 
 def _find(name: str, folders: Sequence[Path]) -> Path:

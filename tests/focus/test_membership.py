@@ -12,7 +12,7 @@ from mixer.conference import EndWithHost, Kind, Role, Settings
 from softphone.errors import CallRefused
 from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import FocusError, WrongState
-from softphone.focus.invitations import InvitationState
+from softphone.focus.invitations import KEPT, InvitationState
 from softphone.focus.session import ConferenceRole, Stage
 from softphone.sip.usage import CallState
 from tests.support.jumping import run
@@ -160,6 +160,20 @@ def test_who_is_called_in_is_shown_as_what_it_is(play: Callable[[Scene], None]) 
         await asyncio.sleep(5.0)
         shown = [party.role for party in room.session.parties.values()]
         assert shown[1:] == [ConferenceRole.HOST, ConferenceRole.PARTICIPANT, ConferenceRole.LISTENER]
+
+    play(scene)
+
+
+def test_of_those_called_in_the_last_are_remembered(play: Callable[[Scene], None]) -> None:
+    async def scene(bridge: PaperBridge) -> None:
+        room = await bridge.room(Settings())
+        await bridge.call(room)
+        for number in range(1, KEPT + 20):
+            invitation = await bridge.control.dial(room.session.id, "103")
+            assert invitation.id == number
+            await bridge.control.cancel_dial(room.session.id, number)
+        numbers = [each.id for each in bridge.control.invitations(room.session.id)]
+        assert numbers == list(range(19, KEPT + 20))
 
     play(scene)
 

@@ -11,7 +11,7 @@ from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
 from softphone.focus.numbers import ENGLISH, Step, spoken
-from softphone.focus.prompts import OWN_SOUNDS, Library
+from softphone.focus.prompts import KNOWN, OWN_SOUNDS, Library
 from tests.support.peers import VOICES
 
 EN = OWN_SOUNDS / "en"
@@ -167,3 +167,13 @@ def test_an_installed_asterisk_pack_drops_in_by_one_line() -> None:
     assert all(path.is_relative_to(VOICES) for path in made.paths)
     assert made.seconds > 1
     assert library.path("conf-invited") == EN / "conf-invited.flac"
+
+
+def test_sounds_that_come_and_go_do_not_pile_up(tmp_path: Path) -> None:
+    library = Library(sounds=[tmp_path])
+    file = sound(tmp_path / "0.wav", 0.01)
+    for number in range(KNOWN + 10):
+        file = file.rename(tmp_path / f"{number}.wav")
+        assert library.resolve([Sound(str(number)), Sound("gone")]).paths == (file,)
+        assert library.resolve([Sound(f"missed-{number}")]).paths == ()
+    assert (len(library._seconds), len(library._missed)) == (KNOWN, KNOWN)
