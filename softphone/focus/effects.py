@@ -139,15 +139,28 @@ def _role_changed(room: "ConferenceRoom", effect: rules.RoleChanged) -> None:
 def _whisper_changed(room: "ConferenceRoom", effect: rules.WhisperChanged) -> None:
     member = _change(room, effect.party, whispers_to=effect.to)
     if member is not None:
-        room.context.tasks.start(quietly(_whisper(room, member, effect.to)))
+        room.context.tasks.start(quietly(_whisper(room, member)))
         room.publish(EventType.PARTY_CHANGED, effect.party, whispers_to=effect.to)
 
 
-async def _whisper(room: "ConferenceRoom", member: Member, to: tuple[str, ...] | None) -> None:
-    leg = await member.ready()
-    listeners = [room.members[name] for name in to or () if name in room.members]
-    legs = [listener.leg for listener in listeners if listener.leg is not None]
+async def _whisper(room: "ConferenceRoom", member: Member) -> None:
+    """Tell the worker who hears a party: at once, and again when one of them who is just coming in has a leg."""
+    coming = [listener for listener in _listeners(room, member) if listener.leg is None]
+    await _aim(room, member)
+    for listener in coming:
+        await listener.ready()
+        await _aim(room, member)
+
+
+async def _aim(room: "ConferenceRoom", member: Member) -> None:
+    leg, to = await member.ready(), member.party.whispers_to
+    legs = [listener.leg for listener in _listeners(room, member) if listener.leg is not None]
     await room.context.media.whisper(leg, None if to is None else legs)
+
+
+def _listeners(room: "ConferenceRoom", member: Member) -> list[Member]:
+    """Those who hear it now instead of the room."""
+    return [room.members[name] for name in member.party.whispers_to or () if name in room.members]
 
 
 # What is heard.

@@ -178,6 +178,28 @@ def test_of_those_called_in_the_last_are_remembered(play: Callable[[Scene], None
     play(scene)
 
 
+def test_a_whisper_reaches_who_is_just_coming_in(play: Callable[[Scene], None]) -> None:
+    async def scene(bridge: PaperBridge) -> None:
+        room = await bridge.room(Settings())
+        await bridge.call(room, **HOST)
+        coming = asyncio.create_task(bridge.call(room, **GUEST))
+        await asyncio.sleep(0.001)
+        host, guest = room.members.values()
+        assert guest.leg is None
+        await bridge.control.whisper(room.session.id, host.party.id, [guest.party.id])
+        await asyncio.sleep(0.005)
+        assert bridge.media.whispers == {host.leg: []}, "nobody hears it until then"
+        await coming
+        await asyncio.sleep(1.0)
+        assert host.leg is not None
+        assert bridge.media.whispers[host.leg] == [guest.leg or 0]
+        await bridge.control.whisper(room.session.id, host.party.id, None)
+        await asyncio.sleep(1.0)
+        assert bridge.media.whispers == {host.leg: None}
+
+    play(scene)
+
+
 SETTINGS = [
     Settings(max_members=3),
     Settings(max_members=4, end_with_host=EndWithHost.ANY, prompts=True, entry_notices=True),
