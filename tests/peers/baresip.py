@@ -124,7 +124,7 @@ class Baresip:
     def wait_registered(self, timeout_s: float = 10.0) -> None:
         """Until the registrar has said 200; it may have before we were connected, so this is read from the output."""
         deadline = time.monotonic() + timeout_s
-        while "200 OK () [1 binding]" not in self.program.out:
+        while "200 OK (softphone) [1 binding]" not in self.program.out:
             assert time.monotonic() < deadline, f"baresip is not registered: {self.program.words()}"
             time.sleep(0.05)
 
