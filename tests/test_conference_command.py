@@ -59,7 +59,7 @@ def download(run: Run, rest: Rest, session: str, recording: str, folder: Path) -
     assert out.read_bytes() == rest.http.get(f"/api/v1/recordings/{recording}/audio").content
 
 
-def test_a_conference_by_commands(run: Run, rest: Rest, tmp_path: Path) -> None:
+def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     session, uri = run("create", "--max-members", "5").stdout.split()
     token = rest.session(session)["voiceCallToken"]
     assert uri.startswith(f"sip:{token}@")
@@ -68,19 +68,27 @@ def test_a_conference_by_commands(run: Run, rest: Rest, tmp_path: Path) -> None:
     assert run("unlock", session).stdout == "not locked\n"
     assert answer(run("mute", session, "--json"))["muted_all"] is True
     assert run("unmute", session).stdout == "not muted\n"
-    recording, folder = run("record", session).stdout.split()
-    assert Path(folder, "mix.wav").exists()
-    assert f"yes {recording}" in run("show", session).stdout
-    assert run("record", session, "--pause").stdout.split() == [recording, folder]
-    assert f"paused {recording}" in run("show", session).stdout
-    assert answer(run("record", session, "--resume", "--json"))["paused"] is False
-    run("record", session, "--stop")
-    download(run, rest, session, recording, tmp_path)
-    assert answer(run("show", session, "--json"))["recorder"] is None
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
     assert run("end", session).stdout == "ended\n"
     assert session not in run("list").stdout
+
+
+def test_a_recording_by_commands(run: Run, rest: Rest, server: ServerProcess, tmp_path: Path) -> None:
+    session, uri = run("create").stdout.split()
+    user = uri.removeprefix("sip:").partition("@")[0]
+    with RawPhone(server.sip_address, user, "recorded") as phone:
+        phone.invite(offer("inactive"))
+        recording, folder = run("record", session).stdout.split()
+        assert Path(folder, "mix.wav").exists()
+        assert f"yes {recording}" in run("show", session).stdout
+        assert run("record", session, "--pause").stdout.split() == [recording, folder]
+        assert f"paused {recording}" in run("show", session).stdout
+        assert answer(run("record", session, "--resume", "--json"))["paused"] is False
+        run("record", session, "--stop")
+        download(run, rest, session, recording, tmp_path)
+        assert answer(run("show", session, "--json"))["recorder"] is None
+    run("end", session)
 
 
 def test_an_invitation_by_command(run: Run, tmp_path: Path) -> None:

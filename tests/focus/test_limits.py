@@ -53,7 +53,7 @@ async def test_a_conference_ends_with_its_host_after_the_grace_time(tmp_path: Pa
         await until(lambda: len(session.parties) == 1)
         assert server.control.conferences() == [session], "the host may come back"
         assert await guest.hung_up() == "bye"
-        await until(lambda: server.focus.has_ended(session.id))
+        await until(lambda: not server.control.conferences())
 
 
 async def test_nobody_stays_longer_than_may_be(tmp_path: Path) -> None:
