@@ -39,7 +39,7 @@ def table(name: str, rows: list[dict[str, Any]]) -> Table:
 
 
 def main() -> int:
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     asked = sys.argv[1:] or [part for part in PARTS if importlib.util.find_spec(f"tests.bench.{part}")]
     unknown = [part for part in asked if part not in PARTS]
     if unknown:

@@ -29,6 +29,7 @@ class Mirror(Outbox):
         self._whole = np.zeros(slots.count, [("base", "u8"), ("len", "u8")])
         self._whole["base"] = slots.data.ctypes.data + np.arange(slots.count, dtype=np.uint64) * slots.data.shape[1]
         self.header = np.zeros(slots.count, slots.header.dtype)
+        self.header_at = self.header.ctypes.data
         self.header["name"], self.header["namelen"] = slots.header["name"], 16
         self.header["iov"] = self._whole.ctypes.data + np.arange(slots.count, dtype=np.uint64) * 16
         self.header["iovlen"] = 1
