@@ -52,6 +52,8 @@ PING_S, HUNG_S = 1.0, 2.0
 SINGLE_THREADED = {
     name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 }
+# Large pages for its arrays: a tick of a full worker touches thousands of places that lie a small page or more apart.
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingOpened, RecordingEnded, PlaybackEnded, WorkerLost)
 
 
@@ -126,7 +128,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
             pass_fds=[fd],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=os.environ | SINGLE_THREADED,
+            env=os.environ | LARGE_PAGES | SINGLE_THREADED,
         )
 
     async def _watch(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("mixer", "media", "sip", "delay")
+PARTS = ("mixer", "media", "sip", "joins", "delay")
 RESULT = Path("bench.json")
 
 

@@ -46,16 +46,16 @@ async def _serve() -> None:
     await stack.stop()
 
 
-def _cpu_s(pid: int) -> float:
-    """Processor seconds a process has used."""
+def cpu_s(pid: int) -> float:
+    """Give the processor seconds a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _by_sipp(port: int, rate: int, folder: Path) -> int:
-    """Calls that went wrong."""
+def by_sipp(port: int, rate: int, folder: Path, user: str = "bench") -> int:
+    """Calls to a user that went wrong."""
     options = ("-d", str(TALK_MS), "-r", str(rate), "-l", "10000")
-    with Sipp(folder, "call", *options, remote=("127.0.0.1", port), rows=[["bench"]], calls=rate * SECONDS) as caller:
+    with Sipp(folder, "call", *options, remote=("127.0.0.1", port), rows=[[user]], calls=rate * SECONDS) as caller:
         try:
             caller.finish()
         except AssertionError:
@@ -82,14 +82,14 @@ async def _by_ourselves(port: int, rate: int) -> int:
 
 
 def _measure(server: "subprocess.Popen[str]", port: int, rate: int, caller: str) -> dict[str, Any]:
-    cpu, began = _cpu_s(server.pid), time.perf_counter()
+    cpu, began = cpu_s(server.pid), time.perf_counter()
     if caller == "sipp":
         with tempfile.TemporaryDirectory() as folder:
-            failed = _by_sipp(port, rate, Path(folder))
+            failed = by_sipp(port, rate, Path(folder))
     else:
         failed = asyncio.run(_by_ourselves(port, rate))
     seconds = time.perf_counter() - began
-    used = _cpu_s(server.pid) - cpu
+    used = cpu_s(server.pid) - cpu
     calls = rate * SECONDS
     return {
         "benchmark": "sip",
