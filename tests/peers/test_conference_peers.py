@@ -222,24 +222,41 @@ def test_a_wrong_pin_three_times(tmp_path: Path, server: ServerProcess, rest: Re
     assert "201" not in rooms(rest)
 
 
+REST_S = 1.2
+
+
 def keypad(keys: str) -> Pcm:
-    """Tones of 100 ms with 100 ms between, after a second of silence, and before so many that it is not said twice."""
+    """Tones of 100 ms with 100 ms between, after a second of silence, and before so many that it is not said twice.
+
+    A space is a rest in which everybody has noticed what the keys before it did.
+    """
     silence = np.zeros(RATE_HZ // 10, np.int16)
     parts = [np.zeros(RATE_HZ, np.int16)]
     for key in keys:
+        if key == " ":
+            parts.append(np.zeros(round(REST_S * RATE_HZ), np.int16))
+            continue
         row = next(place for place, line in enumerate(KEYPAD) if key in line)
         parts += [sine(ROWS[row], 0.1) + sine(COLUMNS[KEYPAD[row].index(key)], 0.1), silence]
     return np.concatenate([*parts, np.zeros(60 * RATE_HZ, np.int16)])
 
 
-def test_a_code_in_the_sound_at_the_bridge_number(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
+def test_a_code_and_the_keys_of_the_moderator_in_the_sound_at_the_bridge_number(
+    tmp_path: Path, server: ServerProcess, rest: Rest
+) -> None:
     host, _ = codes(rest, "101")
     work = tmp_path / "sipp-inband"
     work.mkdir()
-    write_mulaw(work / "tone.ulaw", keypad(f"{host}#"))
+    write_mulaw(work / "tone.ulaw", keypad(f"{host}# *92 *93 *94 *95 *91 *90 *1 *1"))
     with Sipp(tmp_path, "inband", remote=server.sip_address, rows=[["16505550100"]]) as phone:
         until(lambda: [party["role"] for party in rooms(rest).get("101", [])] == ["host"])
         (session,) = [each for each in conferences(rest) if each["extension"] == "101"]
+        path = f"/api/v1/conferences/{session['id']}"
         assert session["kind"] == "bridge"
-        rest.http.delete(f"/api/v1/conferences/{session['id']}").raise_for_status()
+        changes = [("locked", True), ("locked", False), ("notices", False), ("notices", True)]
+        for name, value in [*changes, ("muted_all", True), ("muted_all", False)]:
+            until(lambda name=name, value=value: rest.http.get(path).json()[name] is value)  # type: ignore[misc]
+        for number in ({"sipp"}, set[str]()):
+            until(lambda number=number: muted(rest, session["id"]) == number)  # type: ignore[misc]
+        rest.http.delete(path).raise_for_status()
         phone.finish()
