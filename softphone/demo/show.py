@@ -70,7 +70,7 @@ def _delay(report: DemoReport) -> str:
     application = [delay * 1000 for delay in report.application_delays_s if delay is not None]
     if len(bridge) < len(report.delays_s) or not bridge:
         return f"{len(report.delays_s) - len(bridge)} of {len(report.delays_s)} parties heard nothing"
-    through = f"{median(bridge):.0f} ms through the bridge, {median(application):.0f} ms application to application"
+    through = f"{median(bridge):.0f} ms through the bridge, {median(application):.0f} ms between applications"
     return f"{through} (median of {len(bridge)})"
 
 
