@@ -53,6 +53,7 @@ SINGLE_THREADED = {
     name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 }
 # Large pages for its arrays: a tick of a full worker touches thousands of places that lie a small page or more apart.
+# Whoever tunes the C library otherwise is not overruled.
 LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingOpened, RecordingEnded, PlaybackEnded, WorkerLost)
 
@@ -128,7 +129,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
             pass_fds=[fd],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=os.environ | LARGE_PAGES | SINGLE_THREADED,
+            env=LARGE_PAGES | os.environ | SINGLE_THREADED,
         )
 
     async def _watch(self) -> None:
