@@ -285,6 +285,26 @@ async def test_a_recording_that_nobody_can_be_told_of_does_not_hold_up_the_next(
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_not_ready", "error")]
 
 
+async def test_a_recording_that_is_deleted_while_it_is_made_ready_stays_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, size = asyncio.get_running_loop(), Shelf.size
+
+    def delete_then_size(shelf: Shelf, entry: Entry) -> int:  # in a thread
+        asyncio.run_coroutine_threadsafe(library.delete(entry.id), loop).result(10)
+        return size(shelf, entry)
+
+    monkeypatch.setattr(Shelf, "size", delete_then_size)
+    ready: list[Entry] = []
+    with capture_logs() as logs:
+        async with Library(tmp_path, RecordingConfig()) as library, room_of_two() as (media, room, _):
+            library.on_ready = ready.append
+            await (await library.start(media, room, conference="s-1")).stop()
+            await library._finished.join()
+            assert (library.entries, ready, list(tmp_path.iterdir())) == ((), [], [])
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_deleted", "info")]
+
+
 async def test_what_a_disk_refused_is_found_again_by_the_next_start(tmp_path: Path) -> None:
     async with Library(tmp_path, RecordingConfig()) as library:
         entry = await one_recording(library, 0.1)

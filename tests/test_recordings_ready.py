@@ -49,6 +49,7 @@ async def test_finished_recordings_are_converted(tmp_path: Path, kind: str) -> N
     settings = msgspec.convert({"format": kind, "tracks": True}, RecordingConfig)
     async with Library(tmp_path, settings) as library:
         entry = await one_recording(library, 1.0)
+        await library._finished.join()  # or its JSON may be in the middle of being written
         assert (entry.format, entry.mix, entry.tracks) == (
             kind,
             f"mix.{kind}",

@@ -304,6 +304,8 @@ class Library:
         try:
             await asyncio.to_thread(self._shelf.save, entry)
         except OSError as error:
+            if entry.id not in self._entries:  # deleted meanwhile
+                return
             if self._unsaved.get(entry.id) != entry:
                 log.error("recording_not_saved", recording=entry.id, error=str(error))
             self._unsaved[entry.id] = entry
@@ -351,15 +353,23 @@ class Library:
             return
         entry = msgspec.structs.replace(entry, state="ready", size=await asyncio.to_thread(self._shelf.size, entry))
         await self._keep(entry)
-        self._entries[entry.id] = _short(entry)
         await asyncio.to_thread(self._shelf.tidy, entry)
+        if not self._update(entry):
+            return
         told = msgspec.structs.replace(entry, told=True)
         self.on_ready(told)
         await self._aftercare.tell(told)
         if told.id in self._entries:
             await self._keep(told)
-            self._entries[told.id] = _short(told)
+            self._update(told)
         await self._drop_expired()
+
+    def _update(self, entry: Entry) -> bool:
+        """Know more of a recording, unless somebody has deleted it meanwhile; tells which."""
+        if entry.id not in self._entries:
+            return False
+        self._entries[entry.id] = _short(entry)
+        return True
 
     async def _retain(self) -> None:
         """Look every hour for recordings that have become too old."""

@@ -109,9 +109,9 @@ class Shelf:
 
     def tidy(self, entry: Entry) -> None:
         """Delete what conversion has left over."""
-        for path in self.folder(entry.id).iterdir():
-            if path.name not in (*entry.files, METADATA):
-                with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # somebody else may have deleted it
+            for path in self.folder(entry.id).iterdir():
+                if path.name not in (*entry.files, METADATA):
                     path.unlink()
 
     def size(self, entry: Entry) -> int:

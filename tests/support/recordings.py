@@ -35,7 +35,7 @@ async def until(done: Callable[[], bool]) -> None:
 
 
 async def one_recording(library: Library, seconds: float = 0.3) -> Entry:
-    """Record two who talk, and wait until it is ready."""
+    """Record two who talk, and wait until it is ready; those who wait for it may not have been told yet."""
     async with room_of_two() as (media, room, apps):
         speakers = [Speaker(name, app.leg) for name, app in apps.items()]
         running = await library.start(media, room, conference="s-1", parties=speakers)
