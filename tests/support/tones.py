@@ -50,17 +50,19 @@ def read_mulaw(path: Path) -> Pcm:
     return np.where(codes & 128, -magnitude, magnitude).astype(np.int16)
 
 
-def amplitude_of(pcm: Pcm, hz: float, rate_hz: int = RATE_HZ) -> float:
-    """Amplitude (full scale 1) of the component at `hz` (within 2 % of it, for phones with drifting clocks)."""
+def amplitude_of(pcm: Pcm, hz: float, rate_hz: int = RATE_HZ, *, within: float = 0.02) -> float:
+    """Amplitude (full scale 1) of the component at `hz`, or so near to it: by 2 %, for phones with drifting clocks."""
     if not len(pcm):
         return 0.0
     spectrum = np.abs(np.fft.rfft(pcm.astype(np.float64) * np.hanning(len(pcm)))) ** 2
     bins = np.fft.rfftfreq(len(pcm), 1 / rate_hz)
-    near = np.abs(bins - hz) <= max(0.02 * hz, 2 * rate_hz / len(pcm))
+    near = np.abs(bins - hz) <= max(within * hz, 2 * rate_hz / len(pcm))
     # A sine of amplitude a under a Hann window of n samples has the one-sided energy a^2 n^2 3/32.
     return float(np.sqrt(np.sum(spectrum[near]) * 32 / 3) / (len(pcm) * 32767))
 
 
-def tones_in(pcm: Pcm, candidates: list[float], *, floor: float = 0.02, rate_hz: int = RATE_HZ) -> set[float]:
-    """Those of `candidates` that are louder than `floor` (full scale 1) in `pcm`."""
-    return {hz for hz in candidates if amplitude_of(pcm, hz, rate_hz) > floor}
+def tones_in(
+    pcm: Pcm, candidates: list[float], *, floor: float = 0.02, rate_hz: int = RATE_HZ, within: float = 0.02
+) -> set[float]:
+    """Those of `candidates` that are louder than `floor` (full scale 1) in `pcm`; `within` as for `amplitude_of`."""
+    return {hz for hz in candidates if amplitude_of(pcm, hz, rate_hz, within=within) > floor}
