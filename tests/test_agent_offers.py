@@ -103,3 +103,14 @@ async def test_who_hangs_up_right_behind_the_ack_is_gone() -> None:
             phone.send("ACK", number=phone.number)
             phone.send("BYE")
             assert await outcome.get() is CallState.ENDED
+
+
+async def test_who_waits_for_the_answer_to_a_bye_is_let_go_when_the_agent_leaves() -> None:
+    async with called() as (phone, outcome, _):
+        await asyncio.to_thread(phone.invite, offer())
+        call = await outcome.get()
+        assert isinstance(call, Call)
+        ending = asyncio.create_task(call.hangup())
+        await asyncio.to_thread(phone.receive, "BYE")
+    async with asyncio.timeout(20):
+        await ending
