@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -285,24 +286,49 @@ async def test_a_recording_that_nobody_can_be_told_of_does_not_hold_up_the_next(
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_not_ready", "error")]
 
 
+@pytest.mark.parametrize("step", ["has_mix", "size", "save"])
 async def test_a_recording_that_is_deleted_while_it_is_made_ready_stays_deleted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    loop, size = asyncio.get_running_loop(), Shelf.size
+    loop, real = asyncio.get_running_loop(), getattr(Shelf, step)
+    deleting: list[Future[None]] = []
 
-    def delete_then_size(shelf: Shelf, entry: Entry) -> int:  # in a thread
-        asyncio.run_coroutine_threadsafe(library.delete(entry.id), loop).result(10)
-        return size(shelf, entry)
+    def delete_first(shelf: Shelf, entry: Entry) -> object:  # in a thread
+        if entry.state != "recording" and not library._running and not deleting:
+            deleting.append(asyncio.run_coroutine_threadsafe(library.delete(entry.id), loop))
+            if step == "save":  # is done first, as it has begun first
+                asyncio.run_coroutine_threadsafe(until(lambda: not library.entries), loop).result(20)
+            else:
+                deleting[0].result(20)
+        return real(shelf, entry)
 
-    monkeypatch.setattr(Shelf, "size", delete_then_size)
     ready: list[Entry] = []
     with capture_logs() as logs:
         async with Library(tmp_path, RecordingConfig()) as library, room_of_two() as (media, room, _):
-            library.on_ready = ready.append
-            await (await library.start(media, room, conference="s-1")).stop()
+            library.on_ready = library.on_lost = ready.append
+            running = await library.start(media, room, conference="s-1")
+            monkeypatch.setattr(Shelf, step, delete_first)
+            await running.stop()
             await library._finished.join()
+            await asyncio.wrap_future(deleting[0])
             assert (library.entries, ready, list(tmp_path.iterdir())) == ((), [], [])
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_deleted", "info")]
+
+
+async def test_what_is_called_ready_can_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    loop, real = asyncio.get_running_loop(), Shelf.tidy
+
+    def tidy(shelf: Shelf, entry: Entry) -> None:  # in a thread
+        real(shelf, entry)
+        shown = asyncio.run_coroutine_threadsafe(library.get(entry.id), loop).result(20)
+        seen.extend((shown.state, library.entries[0].state, library.file(entry.id, shown.mix).path.name))
+
+    monkeypatch.setattr(Shelf, "tidy", tidy)
+    async with Library(tmp_path, RecordingConfig(format="flac")) as library:
+        entry = await one_recording(library, 0.1)
+        assert library.file(entry.id).path.exists()
+    assert seen == ["converting", "converting", "mix.flac"]
 
 
 async def test_what_a_disk_refused_is_found_again_by_the_next_start(tmp_path: Path) -> None:
