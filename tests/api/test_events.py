@@ -168,8 +168,8 @@ async def test_by_websocket(shared: Server, ada: httpx.AsyncClient) -> None:
     token = ada.headers["authorization"].split()[1]
     async with connect(url, additional_headers={"Authorization": ada.headers["authorization"]}) as socket:
         session = (await ada.post("/api/v1/conferences")).json()["id"]
-        created = {"session": None}
-        while created["session"] != session:  # what came before it may still be telling of its end
+        created: dict[str, Any] = {}
+        while created.get("session") != session:  # what came before it may still be telling of its end
             created = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
         assert created["type"] == "conference.created"
     async with connect(f"{url}?access_token={token}&last_id={created['id'] - 1}&session={session}") as socket:
