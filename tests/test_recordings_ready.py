@@ -21,7 +21,7 @@ from softphone.recordings.library import Library
 from softphone.recordings.shelf import Shelf
 from softphone.webhooks import Webhooks, verify
 from tests.support.listening import listening
-from tests.support.recordings import one_recording, room_of_two, until
+from tests.support.recordings import one_recording, room_of_two, ticks, until
 from tests.support.signals import Pcm
 from tests.support.tones import RATE_HZ, read_wav, sine, tones_in
 
@@ -113,7 +113,7 @@ async def test_a_recording_that_cannot_be_converted_stays_wav(tmp_path: Path) ->
     async with Library(tmp_path, RecordingConfig(format="flac")) as library, room_of_two() as (media, room, _):
         running = await library.start(media, room, conference="s-1")
         (running.path.with_suffix(".flac.part")).mkdir()
-        await asyncio.sleep(0.1)
+        await ticks(media, 5)
         await running.stop()
         await library._finished.join()
         (entry,) = library.entries
