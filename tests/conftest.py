@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.peers import require
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
+
+# An example takes as long as it takes on a machine that is busy with other things; tests end by the limit of pytest.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
