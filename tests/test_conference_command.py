@@ -213,7 +213,7 @@ def test_who_cannot_be_called_is_a_failure(
         assert number in shown.stdout and reason in shown.stdout
         assert answer(run("show", session["id"], "--json"))["dials"][0]["reason"] == reason
         rest.end(session["id"])
-        phone.answer(phone.receive("BYE", 30.0))
+        phone.answer(phone.receive("BYE"))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ class RawPhone:
         """Send anything."""
         self.socket.sendto(text.encode(), self.address)
 
-    def receive(self, start: str, cseq: str = "", timeout_s: float = 20.0) -> str:
+    def receive(self, start: str, cseq: str = "", timeout_s: float = 30.0) -> str:
         """The next message that begins with `start`, a method or a status; of this CSeq, if one is given."""
         wanted = f"SIP/2.0 {start}" if start.isdigit() else f"{start} "
         deadline = time.monotonic() + timeout_s
