@@ -182,8 +182,30 @@ def test_a_pin(tmp_path: Path, server: ServerProcess, rest: Rest, method: str) -
         phone.finish()
 
 
-def test_the_moderators_keys_by_info(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
-    with Keyed(tmp_path, "info", server, "101", "201") as phone:
+class Dialling(Baresip):
+    """A baresip of an extension that presses by RFC 4733, any number of times."""
+
+    def __init__(self, folder: Path, server: ServerProcess, number: str, called: str) -> None:
+        host, port = server.sip_address
+        account = f"<sip:{number}@{host}:{port}>;auth_user={number};auth_pass=dev-{number};regint=0"
+        super().__init__(folder, BARESIP, account=account)
+        self.dial(server.call_uri(called))
+        self.listen(0.5)
+
+    def press(self, keys: str) -> None:
+        """Press keys, one after the other."""
+        for key in keys:
+            self.command("sndcode", key)
+
+    def finish(self) -> None:
+        """Wait for the other side's BYE."""
+        self.wait("CALL_CLOSED")
+
+
+@pytest.mark.parametrize("method", ["info", "telephone-event"])
+def test_the_moderators_keys(tmp_path: Path, server: ServerProcess, rest: Rest, method: str) -> None:
+    host = Keyed(tmp_path, "info", server, "101", "201") if method == "info" else None
+    with host or Dialling(tmp_path / "host", server, "101", "201") as phone:
         phone.press("9876#")
         until(lambda: [party["role"] for party in rooms(rest).get("201", [])] == ["host"])
         (session,) = [each["id"] for each in conferences(rest) if each["extension"] == "201"]
@@ -193,11 +215,16 @@ def test_the_moderators_keys_by_info(tmp_path: Path, server: ServerProcess, rest
             ("*93", "locked", False),
             ("*94", "notices", False),
             ("*95", "notices", True),
+            ("*91", "muted_all", True),
+            ("*90", "muted_all", False),
         ]
         for keys, name, value in changes:
             assert rest.http.get(path).json()[name] is not value, keys
             phone.press(keys)
             until(lambda name=name, value=value: rest.http.get(path).json()[name] is value)  # type: ignore[misc]
+        for expected in ({"101"}, set[str]()):
+            phone.press("*1")
+            until(lambda expected=expected: muted(rest, session) == expected)  # type: ignore[misc]
         phone.press("*8104#")
         until(lambda: [each["number"] for each in rest.http.get(f"{path}/dials").json()["dials"]] == ["104"])
         rest.http.delete(path).raise_for_status()
@@ -206,16 +233,12 @@ def test_the_moderators_keys_by_info(tmp_path: Path, server: ServerProcess, rest
 
 def test_a_wrong_pin_three_times(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
     """The first try is heard to be asked for: baresip listens beside."""
-    account = "<sip:103@{}:{}>;auth_user=103;auth_pass=dev-103;regint=0".format(*server.sip_address)
     with (
         Keyed(tmp_path, "keys", server, "102", "201") as phone,
-        Baresip(tmp_path / "baresip", BARESIP, account=account) as other,
+        Dialling(tmp_path / "baresip", server, "103", "201") as other,
     ):
-        other.dial(server.call_uri("201"))
-        other.listen(0.5)
         for _ in range(3):
-            for key in "4711#":
-                other.command("sndcode", key)
+            other.press("4711#")
         phone.press("1111#2222#3333#")
         phone.finish()
         other.wait("CALL_CLOSED")
