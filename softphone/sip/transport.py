@@ -208,6 +208,8 @@ class Transport:
             found = await loop.getaddrinfo(target.host, target.port, family=family, type=kind)
         except OSError as error:
             raise SipNetworkError(f"cannot resolve {target.host!r}: {error.strerror}") from error
+        except UnicodeError as error:  # no name is like this: a label of more than 63 characters
+            raise SipNetworkError(f"cannot resolve {target.host!r}: {error}") from error
         return Endpoint(target.transport, str(found[0][4][0]), target.port)
 
     def is_open(self, target: Endpoint) -> bool:

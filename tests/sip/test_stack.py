@@ -92,6 +92,7 @@ async def test_a_large_invite_goes_over_a_stream() -> None:
     assert sources[0].transport == "tcp"
 
 
+@pytest.mark.usefixtures("unknown_names")
 async def test_nobody_listens_there() -> None:
     async with running(alice := node()):
         with pytest.raises(SipNetworkError):
@@ -173,10 +174,9 @@ async def sipp(folder: Path, handler: Handler, scenario: str, *options: str, **m
     async with running(stack := node(handler)):
         with Sipp(folder, scenario, *options, remote=("127.0.0.1", stack.port), **more) as peer:
             await asyncio.to_thread(peer.finish)
-        for _ in range(200):
-            if not stack.calls:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(30):
+            while stack.calls:
+                await asyncio.sleep(0.02)
     return stack
 
 
