@@ -127,3 +127,8 @@ class Connection(asyncio.Protocol):
         """Close when what was written is out."""
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what was written and is not out is dropped."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -249,6 +249,31 @@ async def test_one_address_does_not_take_all_connections() -> None:
             await bob.next()
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_at_the_end_is_closed_too(turns: int) -> None:
+    """Wherever the loop is with it: not accepted, accepted, not told of yet."""
+    made = Node()
+    await made.transport.start()
+    with socket.create_connection(("127.0.0.1", made.transport.port)) as peer:
+        peer.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await made.transport.stop()
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 1), PATIENCE_S) == b""
+        assert made.transport.connections == 0
+
+
+async def test_who_does_not_read_keeps_nobody_from_stopping() -> None:
+    async with node(Limits(unread=1 << 30)) as bob, stream(bob) as (_, writer):
+        writer.write(INVITE)
+        _, source = await bob.next()
+        for _ in range(400):  # more than the buffers of both ends take
+            bob.transport.send(Send(b"SIP/2.0 200 OK\r\n\r\n".ljust(60_000), source))
+        await bob.transport.stop()
+        assert bob.transport.connections == 0
+
+
 class Times:
     """The owner of a connection whose clock the test moves."""
 
