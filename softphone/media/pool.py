@@ -4,7 +4,6 @@ Numbers of legs, rooms and recordings are the pool's own, so that those of a dea
 """
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,6 +102,7 @@ class Pool:
         kinds = ("leg", "room", "recording", "playback")
         self._legs, self._rooms, self._recordings, self._playbacks = (_Book(kind, numbers) for kind in kinds)
         self._restarts: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self.on_event: Callable[[Event], None] = ignore
 
     @property
@@ -111,20 +111,22 @@ class Pool:
         return [worker.pid for worker in self._workers.values()]
 
     async def start(self) -> None:
-        """Start all workers; raises MediaError when one does not come up."""
+        """Start all workers; raises MediaError or OSError when one does not come up: then none is left."""
+        self._stopping = False
         try:
             for slot in range(len(self._settings)):
                 await self._start(slot)
-        except MediaError:
+        except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End all workers."""
-        for task in list(self._restarts):
+        self._stopping = True  # who dies from now on is not replaced
+        restarts = list(self._restarts)
+        for task in restarts:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*restarts, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
         self._workers.clear()
 
@@ -317,15 +319,16 @@ class Pool:
         for book in (self._legs, self._rooms, self._recordings, self._playbacks):
             for number in book.of(worker):
                 book.remove(number)
-        task = asyncio.get_running_loop().create_task(self._restart(slot))
-        self._restarts.add(task)
-        task.add_done_callback(self._restarts.discard)
+        if not self._stopping:
+            task = asyncio.get_running_loop().create_task(self._restart(slot))
+            self._restarts.add(task)
+            task.add_done_callback(self._restarts.discard)
         self.on_event(lost)
 
     async def _restart(self, slot: int) -> None:
         """Start a worker in place of a dead one, however often it takes."""
         pause_s = RESTART_S
-        while slot not in self._workers:
+        while slot not in self._workers and not self._stopping:
             try:
                 await self._start(slot)
             except (MediaError, OSError):

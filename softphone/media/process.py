@@ -110,13 +110,16 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
                 raise
         self._ready = loop.create_future()
         ours.setblocking(False)
-        await loop.create_connection(lambda: self, sock=ours)
         try:
+            await loop.create_connection(lambda: self, sock=ours)
             await asyncio.wait_for(self._ready, START_TIMEOUT_S)
+            if self._transport is None or self._transport.is_closing():
+                raise MediaError("the media worker ended at its start")
         except TimeoutError:
             await self.stop()
             raise MediaError("the media worker did not come up") from None
-        except asyncio.CancelledError:
+        except BaseException:  # whoever gives up waiting, at whatever step, leaves no process behind
+            self._ready.cancel()
             await self.stop()
             raise
         self._watching = loop.create_task(self._watch())
@@ -209,7 +212,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         self.abandon(gone)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(MediaError("the media worker ended at its start; stderr says why"))
-        elif not self._stopping:
+        elif self._watching is not None and not self._stopping:  # else `start` says so, or nobody wants to know
             self._reap()
             self.on_lost(WorkerLost(self.pid, sorted(self.legs), sorted(self.rooms)))
         self.legs, self.rooms = set(), set()

@@ -11,6 +11,14 @@ from tests.media.peer import Driver, Peer
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
 
 
+@pytest.fixture(autouse=True)
+def _patient_recorder() -> Iterator[None]:
+    """What is on the disk is asked for when the recorder is closed, however slow the disk is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("softphone.media.recorder.CLOSE_TIMEOUT_S", 60.0)
+        yield
+
+
 @pytest.fixture(params=KINDS)
 def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
     monkeypatch.setattr("softphone.media.portpool.Port", request.param)

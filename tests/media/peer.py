@@ -2,9 +2,9 @@
 
 import socket
 import struct
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from mixer import g711
@@ -63,10 +63,15 @@ class Peer:
 
 
 class Driver:
-    """An engine and a clock that goes on a tick at a time."""
+    """An engine and a clock that goes on a tick at a time.
+
+    What peers have sent comes as the next tick begins, by this clock too: the kernel's stamps would tell of each moment
+    that the test was held up between the two, as of a network that is late.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        come(engine, lambda used: np.zeros(used))
         self.now = 1000.0
         self.events: list[Event] = []
 
@@ -149,7 +154,13 @@ def stats(driver: Driver, leg: int) -> LegStats:
     return found
 
 
-def aged(driver: Driver, monkeypatch: pytest.MonkeyPatch, age_s: float) -> None:
-    """Let all datagrams have come so long before the next tick begins."""
-    slots = driver.engine.plane._slots
-    monkeypatch.setattr(slots, "ages_s", lambda unix_ns: np.full(slots.used, age_s))
+def come(engine: Engine, ages_s: Callable[[int], NDArray[np.float64]]) -> None:
+    """Say how long ago datagrams came when a tick looks at them: `ages_s` of their number, in the order they came."""
+    slots = engine.plane._slots
+    slots.ages_s = lambda unix_ns: ages_s(slots.used)  # type: ignore[method-assign]
+
+
+def decoded(engine: Engine) -> None:
+    """Wait until all that is to be played has been read."""
+    for pool in (engine._player._sounds._small, engine._player._sounds._large):
+        pool.submit(int).result(60)

@@ -12,25 +12,26 @@ from softphone.media.legs import Legs
 from softphone.media.messages import CloseLeg, UpdateLeg
 from softphone.media.plane import REPORT_TICKS
 from softphone.media.reports import Reports
-from tests.media.peer import SILENCE, Driver, Peer, aged, codes, fields, stats
+from tests.media.peer import SILENCE, Driver, Peer, codes, come, fields, stats
 
 
-def test_ticks_that_are_late_by_turns_make_no_jitter(
-    driver: Driver, peers: list[Peer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def aged(driver: Driver, age_s: float) -> None:
+    """Let all datagrams have come so long before a tick begins."""
+    come(driver.engine, lambda used: np.full(used, age_s))
+
+
+def test_ticks_that_are_late_by_turns_make_no_jitter(driver: Driver, peers: list[Peer]) -> None:
     info = driver.open(peers[0], driver.room())
     for k in range(200):
         late_s = 0.01 * (k % 2)
         peers[0].say(SILENCE)
-        aged(driver, monkeypatch, 0.005 + late_s)  # it came 5 ms before the tick was due, each time
+        aged(driver, 0.005 + late_s)  # it came 5 ms before the tick was due, each time
         driver.tick(late_s=late_s)
     assert stats(driver, info.leg).jitter_ms == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("stall_s", [0.06, 0.08, 0.1])
-def test_a_stall_that_is_made_up_for_costs_no_sound(
-    driver: Driver, peers: list[Peer], monkeypatch: pytest.MonkeyPatch, stall_s: float
-) -> None:
+def test_a_stall_that_is_made_up_for_costs_no_sound(driver: Driver, peers: list[Peer], stall_s: float) -> None:
     room = driver.room()
     info = driver.open(peers[0], room)
     driver.open(peers[1], room)
@@ -40,17 +41,16 @@ def test_a_stall_that_is_made_up_for_costs_no_sound(
         for _ in range(count):
             peers[0].say(sound.pop(0))
 
-    aged(driver, monkeypatch, 0.005)
+    aged(driver, 0.005)
     for _ in range(50):
         say(1)
         driver.tick()
     missed = round(stall_s / 0.02)
     say(1 + missed)
-    slots = driver.engine.plane._slots
-    monkeypatch.setattr(slots, "ages_s", lambda unix_ns: 0.005 + 0.02 * np.arange(slots.used)[::-1])
+    come(driver.engine, lambda used: np.array([0.005 + 0.02 * k for k in reversed(range(used))]))
     for k in range(missed + 1):  # all of them at once, when the worker runs again
         driver.tick(late_s=stall_s - 0.02 * k)
-    aged(driver, monkeypatch, 0.005)
+    aged(driver, 0.005)
     before = stats(driver, info.leg).concealed
     for _ in range(20):
         say(1)
@@ -98,9 +98,7 @@ def test_reports(driver: Driver, peers: list[Peer]) -> None:
     assert last[-1] == rtcp.Goodbye((report.ssrc,))
 
 
-def test_round_trip_time_counts_what_was_on_the_way(
-    driver: Driver, peers: list[Peer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_round_trip_time_counts_what_was_on_the_way(driver: Driver, peers: list[Peer]) -> None:
     peer = peers[0]
     info = driver.open(peer, driver.room())
     driver.tick(REPORT_TICKS)
@@ -111,7 +109,7 @@ def test_round_trip_time_counts_what_was_on_the_way(
     held = int(0.005 * 65536)  # the peer answers 5 ms after it came
     answer = rtcp.ReportBlock(report.ssrc, 64, 3, 0, 0, report.sender.ntp >> 16 & 0xFFFFFFFF, held)
     peer.rtcp.sendto(bytes(rtcp.Report(peer.ssrc, None, (answer,))), peer.to_rtcp)
-    aged(driver, monkeypatch, 0.004)
+    aged(driver, 0.004)
     driver.tick(late_s=0.011)
     found = stats(driver, info.leg)
     assert found.rtt_ms == pytest.approx(20 + 11 - 4 - 7 - 5, abs=0.05)

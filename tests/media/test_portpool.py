@@ -1,5 +1,6 @@
 """Ports of their own for legs: the range, and what happens when the system gives no more."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -23,13 +24,20 @@ from tests.media.peer import socket_pair
 def descriptors_left(count: int) -> Iterator[None]:
     """Let this process open so many more files, and no more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with open(os.devnull, "rb") as file:
-        lowest = file.fileno()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + count, hard))
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    held = [lowest]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(lowest + 256, soft), hard))
     try:
+        with contextlib.suppress(OSError):  # all below the limit: some above the lowest may be in use already
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(count):
+            os.close(held.pop())
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
 
 
 @pytest.fixture(params=["any", "range"])
