@@ -17,6 +17,8 @@ from softphone.focus.session import PartyStatus, TelephonySession
 from softphone.media.leg import KeyPressed, Talking
 from softphone.server import Server
 from tests.focus.phone import Phone, bridge, conference, extension, offer
+from tests.support.raw import RawPhone
+from tests.support.raw import offer as raw_offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -227,6 +229,20 @@ async def test_stopping_says_goodbye_to_everybody(tmp_path: Path) -> None:
             await phone.call(session.token)
     assert await phone.hung_up() == "bye"
     await phone.stack.stop()
+
+
+async def test_a_goodbye_that_is_lost_is_said_again_before_the_server_stops(tmp_path: Path) -> None:
+    async with bridge(tmp_path, server={"drain_s": 30.0}) as server:
+        session = await conference(server)
+        with RawPhone(server.focus.node, str(session.token)) as phone:
+            await asyncio.to_thread(phone.invite, raw_offer())
+            draining = asyncio.create_task(server.focus.drain())
+            lost = await asyncio.to_thread(phone.receive, "BYE")
+            again = await asyncio.to_thread(phone.receive, "BYE")
+            assert again == lost
+            assert not draining.done()
+            phone.answer(again)
+            await draining
 
 
 async def test_conferences_are_not_without_number(tmp_path: Path) -> None:
