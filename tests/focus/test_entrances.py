@@ -1,12 +1,15 @@
 """Ways in: the code is asked, typed and judged; who waits hears music; over real SIP and RTP."""
 
+import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from softphone.agent.call import KeyMethod
 from softphone.agent.media import CallMedia
+from softphone.demo.party import Party
 from softphone.errors import CallRefused
 from softphone.focus.session import ConferenceRole, RoomKind, Stage
 from softphone.server import Server
@@ -77,15 +80,13 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
     if method == "inband":
         offer = CallMedia.offer
         monkeypatch.setattr(CallMedia, "offer", lambda media, *direction: without_events(offer(media, *direction)))
-    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+    async with sounding_bridge(tmp_path, conference={"code_tries": 20}) as server, Table(server) as table:
         ada, ben = (server.accounts.directory.codes(extension(server, number).id) for number in ("101", "102"))
         assert ada is not None
         assert ben is not None
         for number, code in (("+16505550100", ada.host), ("16505550100", ada.participant), ("16505550100", ben.host)):
             party = await table.call("15550001111", number, speak=False)
-            await expect(party.call, {CONFNO})
-            await party.call.send_keys(f"{code}#", method=method)
-            await until(lambda: len(occupied(server)) == len(table.parties))
+            await enter(server, party, code, method)
             party.speak()
         rooms = {each.extension: each for each in server.control.conferences()}
         assert [(each.kind, len(each.parties)) for each in rooms.values()] == [
@@ -95,6 +96,34 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
         roles = [party.role for party in rooms["101"].parties.values()]
         assert roles == [ConferenceRole.HOST, ConferenceRole.PARTICIPANT]
         await table.expect([{TONES[1]}, {TONES[0]}, {MUSIC}])
+
+
+async def enter(server: Server, party: Party, code: str, method: KeyMethod) -> None:
+    """Type a code at the bridge number, and come in.
+
+    A tone that a stalled machine cuts in two is two keys for any ear. So a code of such keys may be wrong, and is typed
+    again, but only if ticks were left out or late at either end.
+    """
+    there = len(occupied(server))
+    while len(occupied(server)) == there:
+        before = await stalled(server, party)
+        await expect(party.call, {CONFNO})
+        await party.call.send_keys(f"{code}#", method=method)
+        if method != "inband":
+            await until(lambda: len(occupied(server)) > there)
+            return
+        with suppress(TimeoutError):
+            # The pause that ends a code without its # is 5 s.
+            async with asyncio.timeout(8.0):
+                await until(lambda: len(occupied(server)) > there)
+        assert len(occupied(server)) > there or await stalled(server, party) > before, "a key was not heard"
+
+
+async def stalled(server: Server, party: Party) -> int:
+    """Ticks that were late or left out, at the bridge and at a telephone."""
+    ours = party._agent._media._pacer
+    workers = await server.media.metrics()
+    return ours.late_ticks + ours.skipped_ticks + sum(each.late_ticks + each.skipped_ticks for each in workers)
 
 
 async def test_three_wrong_codes_and_goodbye(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
