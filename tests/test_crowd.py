@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from softphone import Agent, Call
-from softphone.focus.prompt_queue import NOTICE_EVERY_S
+from softphone.focus.voice.prompt_queue import NOTICE_EVERY_S
 from tests.peers.sipp import Sipp
 from tests.support.rest import Rest
 from tests.support.sounding import metric, sounding_server, told

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from softphone.focus import prompts
 from softphone.focus.feed import Feed
-from softphone.focus.names import Names
-from softphone.focus.playbacks import Playbacks
 from softphone.focus.tasks import Tasks
+from softphone.focus.voice import prompts
+from softphone.focus.voice.names import Names
+from softphone.focus.voice.playbacks import Playbacks
 from softphone.recordings.library import Library
 from softphone.store.history import History
 
 if TYPE_CHECKING:
-    from softphone.focus.member import Member
-    from softphone.focus.room import Room
+    from softphone.focus.party.member import Member
+    from softphone.focus.room.room import Room
     from softphone.media.client import Media
 
 __all__ = ["Context", "Header"]

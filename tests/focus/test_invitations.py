@@ -9,7 +9,7 @@ import pytest
 
 from softphone.agent import Agent, Call
 from softphone.focus.errors import NoSuchInvitation, WrongState
-from softphone.focus.invitations import Invitation, InvitationState
+from softphone.focus.party.invitations import Invitation, InvitationState
 from softphone.focus.session import Stage
 from softphone.server import Server
 from tests.focus.phone import Phone, extension

@@ -12,9 +12,9 @@ import pytest
 
 from mixer.conference import EndWithHost, Kind, Role, Settings
 from softphone.errors import CallRefused
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import FocusError, WrongState
-from softphone.focus.invitations import KEPT, InvitationState
+from softphone.focus.party.invitations import KEPT, InvitationState
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import ConferenceRole, Stage
 from softphone.sip.usage import CallState
 from tests.support.jumping import run

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from softphone.focus.playbacks import Playbacks
+from softphone.focus.voice.playbacks import Playbacks
 
 PATHS = [Path("beep.wav")]
 

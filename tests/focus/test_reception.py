@@ -6,9 +6,9 @@ from typing import Any
 
 from mixer.entrance import EntranceSettings
 from softphone.config import ConferenceConfig
-from softphone.focus.admission import Admission
-from softphone.focus.codes import CodeBook
-from softphone.focus.reception import Reception
+from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.reception import Reception
+from softphone.focus.room.admission import Admission
 from softphone.media.leg import KeyPressed
 from tests.support.jumping import run
 from tests.support.paper import ANSWER_S, PaperBridge, PaperCall

@@ -7,9 +7,9 @@ import pytest
 
 from mixer.conference import RecordingState
 from softphone import hearing
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.server import Server
 from tests.focus.phone import conference
 from tests.focus.table import CONFNO, TONES, Table, expect, sounding_bridge, until, write_tone

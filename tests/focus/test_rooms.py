@@ -12,7 +12,7 @@ from mixer.tone import sine
 from softphone.agent import Agent
 from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
-from softphone.focus.recording import RecordingState
+from softphone.focus.room.recording import RecordingState
 from softphone.focus.session import PartyStatus, TelephonySession
 from softphone.media.leg import KeyPressed, Talking
 from softphone.recordings.entry import Entry

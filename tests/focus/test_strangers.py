@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from softphone.focus import strangers
+from softphone.focus.entrance import strangers
 from tests.focus.phone import Phone, bridge, conference
 from tests.focus.table import until
 from tests.focus.test_door import refusal

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as xml
 import pytest
 
 from softphone import Agent
-from softphone.focus.conference import ConferenceRoom
-from softphone.focus.conference_info import CONTENT_TYPE, NAMESPACE
+from softphone.focus.entrance.conference_info import CONTENT_TYPE, NAMESPACE
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.auth import Credentials

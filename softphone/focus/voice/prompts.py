@@ -17,7 +17,7 @@ from mixer.effects import Prompt, Sound
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
-from softphone.focus.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
+from softphone.focus.voice.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
 
 __all__ = ["OWN_SOUNDS", "Library", "Spoken"]
 

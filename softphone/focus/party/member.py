@@ -1,6 +1,6 @@
 """A party's call and its leg: offers and answers on one side, the media worker on the other.
 
-A member is with one keeper at a time (`softphone.focus.keeper`), who is told what its telephone does.
+A member is with one keeper at a time (`softphone.focus.party.keeper`), who is told what its telephone does.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from softphone.errors import (
     SoftphoneError,
 )
 from softphone.focus.context import Context, Header
-from softphone.focus.dtmf import digits_of
-from softphone.focus.keeper import NOBODY, Keeper
+from softphone.focus.party.dtmf import digits_of
+from softphone.focus.party.keeper import NOBODY, Keeper
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.leg import Address, LegInfo, LegSpec
 from softphone.sip.usage import CallState

@@ -11,9 +11,9 @@ import structlog
 from mixer.effects import Prompt
 from softphone.focus.context import Context, Header
 from softphone.focus.errors import NoSuchParty
-from softphone.focus.farewell import Farewell
-from softphone.focus.member import Member
-from softphone.focus.recording import Recorder, RecordingState
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
+from softphone.focus.room.recording import Recorder, RecordingState
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 
 __all__ = ["Room"]

@@ -8,11 +8,11 @@ import structlog
 from mixer import conference as rules
 from softphone.errors import SoftphoneError
 from softphone.focus.feed import EventType
-from softphone.focus.member import Member
+from softphone.focus.party.member import Member
 from softphone.focus.session import ConferenceRole, Stage
 
 if TYPE_CHECKING:
-    from softphone.focus.conference import ConferenceRoom
+    from softphone.focus.room.conference import ConferenceRoom
 
 __all__ = ["carry_out"]
 

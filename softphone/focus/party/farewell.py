@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mixer.effects import Prompt
 from softphone.focus.context import Context, Header
-from softphone.focus.member import Member
+from softphone.focus.party.member import Member
 
 __all__ = ["Farewell"]
 

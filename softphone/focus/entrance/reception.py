@@ -15,14 +15,14 @@ from mixer.effects import Prompt
 from mixer.roles import Kind, Role
 from softphone.errors import SoftphoneError
 from softphone.focus.accounts import Extension
-from softphone.focus.admission import Admission
-from softphone.focus.announcer import Announcer
-from softphone.focus.codes import CodeBook, Passage
-from softphone.focus.conference import HERE, ConferenceRoom
 from softphone.focus.context import Context
+from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.errors import FocusError
-from softphone.focus.farewell import Farewell
-from softphone.focus.member import Member
+from softphone.focus.party.announcer import Announcer
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
 
 if TYPE_CHECKING:
