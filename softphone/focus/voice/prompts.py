@@ -23,7 +23,7 @@ __all__ = ["OWN_SOUNDS", "Library", "Spoken"]
 
 log = structlog.get_logger()
 
-OWN_SOUNDS = Path(__file__).parent.parent / "sounds"
+OWN_SOUNDS = Path(__file__).parents[2] / "sounds"
 
 # The language that our own set is complete in.
 OWN_LANGUAGE = "en"
