@@ -191,9 +191,13 @@ async def _windows(
 async def _press(bridge: Bridge, session: str, parties: list[Party], keys: str, *, muted: bool) -> None:
     """Let the moderator press keys, and wait until the roster shows that all others are muted, or not."""
     await parties[0].call.send_keys(keys)
-    async with asyncio.timeout(EFFECT_S):
-        while any(party["muted"] is not muted for party in (await bridge.roster(session))[1:]):
-            await asyncio.sleep(POLL_S)
+    try:
+        async with asyncio.timeout(EFFECT_S):
+            while any(party["muted"] is not muted for party in (await bridge.roster(session))[1:]):
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        wanted = "muted" if muted else "unmuted"
+        raise BridgeFailed(f"{keys} was pressed, and after {EFFECT_S:.0f} s not all others are {wanted}") from None
 
 
 async def _window(name: str, parties: list[Party], length_s: float, expected: Matrix) -> Window:
