@@ -176,6 +176,7 @@ class Tape:
         if ticks:
             self._seal()
             self._tick += ticks
+            self._stop_due()
 
     def events(self) -> list[RecordingOpened | RecordingEnded]:
         """Give the recordings that were opened, could not be, or have ended since the last call."""
@@ -204,9 +205,9 @@ class Tape:
         self._change()
 
     def _end(self, recording: int, reason: str) -> None:
-        del self._recordings[recording]
+        state = self._recordings.pop(recording)
         self._change()
-        self._recorder.end(recording, self._tick, reason)
+        self._recorder.end(recording, int(min(self._tick, state.until)), reason)
 
     def _stop_due(self) -> None:
         """End what has been recorded for as long as it should."""

@@ -321,6 +321,16 @@ def test_one_leg_for_a_time(driver: Driver, tmp_path: Path) -> None:
     np.testing.assert_array_equal(pcm_of(tmp_path / "name.wav"), np.tile(tone(400, 1)[0], 10))
 
 
+def test_a_time_that_ends_in_ticks_left_out_is_no_longer(driver: Driver, tmp_path: Path) -> None:
+    speaker = Voice(driver, driver.room(), 400)
+    timed = start(driver, RecordLeg(speaker.leg, str(tmp_path / "name.wav"), 0.2))
+    talk(driver, 7, speaker)
+    driver.engine.skip(20)
+    talk(driver, 7, speaker)
+    assert ended(driver) == [RecordingEnded(timed, str(tmp_path / "name.wav"), 0.2, "time")]
+    assert spans(pcm_of(tmp_path / "name.wav")) == [(0, 7)]
+
+
 def test_what_cannot_be_recorded(driver: Driver, tmp_path: Path) -> None:
     room = driver.room()
     leg = Voice(driver, room, 400).leg
