@@ -4,6 +4,10 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 
 .PHONY: demo test serve check bench clean
+# Half an environment, left by a full disk or a hiccup of the network, would be taken for a whole one.
+.DELETE_ON_ERROR:
+# Two installations into one environment at a time spoil it.
+.NOTPARALLEL:
 
 demo: $(VENV)/.installed
 	$(BIN)/softphone demo

@@ -6,6 +6,7 @@ The matrix products of the tick (clocks that drift, keys in the voice band) are 
 `OPENBLAS_NUM_THREADS=1` before numpy is imported, or BLAS wakes threads that cost more than they save.
 """
 
+from mixer.arrival import Reception
 from mixer.bridge import Bridge
 from mixer.errors import (
     BridgeFull,
@@ -32,6 +33,7 @@ __all__ = [
     "NoSuchRoom",
     "PartyCounters",
     "QueueFull",
+    "Reception",
     "RecordingError",
     "Tick",
 ]

@@ -1,5 +1,7 @@
 """What the sequence numbers of arriving packets tell: loss, duplicates, jitter (RFC 3550 appendix A), for all rows."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,30 @@ Flags = NDArray[np.bool_]
 MAX_DROPOUT, MAX_MISORDER = 3000, 100
 # One bit per sequence number: enough for a second of 20 ms packets. What is older is too late to be played anyway.
 HISTORY = 64
+
+
+class Reception(NamedTuple):
+    """
+    What a report says of several rows (RFC 3550 section 6.4.1), each an array of shape (n,).
+
+    Attributes
+    ----------
+    received, expected : ndarray of int64
+        Packets that came, duplicates included, and packets that were sent.
+    highest : ndarray of int64
+        The extended highest sequence number, without bound.
+    jitter : ndarray of float64
+        Interarrival jitter in samples.
+    """
+
+    received: Index
+    expected: Index
+    highest: Index
+    jitter: NDArray[np.float64]
+
+    def pick(self, which: Index) -> "Reception":
+        """Give what it says of some of the rows."""
+        return Reception(self.received[which], self.expected[which], self.highest[which], self.jitter[which])
 
 
 class Arrivals:
@@ -46,13 +72,13 @@ class Arrivals:
             array[row] = 0
         self._known[row] = False
 
-    def expected(self, row: int) -> int:
-        """Tell how many packets were sent to this row, over all its streams (RFC 3550 A.3)."""
-        return int(self._expected_before[row]) + self._expected_now(row)
+    def reception(self, rows: Index) -> Reception:
+        """Give what a report says of some rows."""
+        return Reception(self.received[rows], self.expected(rows), self.highest[rows], self.jitter[rows])
 
-    def lost(self, row: int) -> int:
-        """Tell how many packets never came."""
-        return max(0, self.expected(row) - int(self.received[row] - self.duplicate[row]))
+    def expected(self, rows: Index) -> Index:
+        """Tell how many packets were sent to rows, over all streams of each (RFC 3550 A.3)."""
+        return self._expected_before[rows] + self._expected_now(rows)
 
     def accept(self, rows: Index, seq: Index, ssrc: NDArray[np.uint32]) -> tuple[Flags, Flags]:
         """
@@ -86,13 +112,13 @@ class Arrivals:
         self.jitter[rows] += np.where(same, (wander - self.jitter[rows]) / 16, 0.0)
         self._last_s[rows], self._last_timestamp[rows] = arrival_s, timestamp
 
-    def _expected_now(self, row: int) -> int:
-        return int(self.highest[row] - self._base[row]) + 1 if self._known[row] else 0
+    def _expected_now(self, rows: Index) -> Index:
+        return np.where(self._known[rows], self.highest[rows] - self._base[rows] + 1, 0)
 
     def _begin(self, rows: Index, seq: Index, ssrc: NDArray[np.uint32]) -> None:
         if not len(rows):
             return
-        self._expected_before[rows] += np.where(self._known[rows], self.highest[rows] - self._base[rows] + 1, 0)
+        self._expected_before[rows] += self._expected_now(rows)
         self._known[rows], self._ssrc[rows], self._seen[rows] = True, ssrc, 1
         self._base[rows] = self.highest[rows] = seq
 

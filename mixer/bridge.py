@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.arrival import Reception
 from mixer.conceal import Concealer
 from mixer.desk import Desk
 from mixer.errors import FrameError, NoSuchParty
@@ -311,3 +312,19 @@ class Bridge(Seats):
         """
         self._roster.check(row)
         return self._playout.counters(row, int(self._concealer.frames[row]))
+
+    def reception(self, rows: NDArray[np.intp]) -> Reception:
+        """
+        Tell what RTCP reports say of what came from some parties.
+
+        Parameters
+        ----------
+        rows : ndarray of integers, shape (n,)
+            Their rows; what it says of an empty one means nothing.
+
+        Returns
+        -------
+        Reception
+            Since each party was added.
+        """
+        return self._playout.reception(rows)

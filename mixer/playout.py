@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import Arrivals
+from mixer.arrival import Arrivals, Reception
 from mixer.errors import QueueFull
 from mixer.frame import ABSENT, TICK_S, samples_per_tick
 from mixer.pace import LOW_S, Pace
@@ -153,19 +153,24 @@ class Playout:
 
     def counters(self, row: int, concealed: int) -> PartyCounters:
         """Give the counters of a row; `concealed` is counted elsewhere."""
-        arrivals = self._arrivals
+        (received,), (expected,), (highest,), (jitter,) = (each.tolist() for each in self.reception(np.array([row])))
+        duplicate = int(self._arrivals.duplicate[row])
         return PartyCounters(
-            received=int(arrivals.received[row]),
+            received=received,
             late=int(self._late[row]),
-            lost=arrivals.lost(row),
-            duplicate=int(arrivals.duplicate[row]),
+            lost=max(0, expected - received + duplicate),
+            duplicate=duplicate,
             overrun=int(self._overrun[row]),
             concealed=concealed,
-            expected=arrivals.expected(row),
-            extended_highest_sequence=int(arrivals.highest[row]),
-            jitter_samples=float(arrivals.jitter[row]),
+            expected=expected,
+            extended_highest_sequence=highest,
+            jitter_samples=jitter,
             delay_s=float(self._wait[row]) / self._rate_hz,
         )
+
+    def reception(self, rows: Index) -> Reception:
+        """Give what a report says of some rows."""
+        return self._arrivals.reception(rows)
 
     def receive(self, packets: Packets, now_s: float) -> None:
         """Take packets; those of one row in the order they came."""

@@ -21,8 +21,10 @@ HIGHEST_HZ = 3000.0
 # Neighbours nearer than this run into each other when one sender's clock is 1 % fast and the other's 1 % slow.
 NEAREST = 1.035
 MOST = 1 + int(np.log(HIGHEST_HZ / LOWEST_HZ) / np.log(NEAREST))
-# A playout buffer that catches up plays up to 2.5 % faster. Where neighbours leave room, a band is wide enough for it.
-WIDEST_BAND = 0.03
+# A playout buffer that catches up plays up to 2.5 % faster, and two are on the way, the bridge's and the listener's.
+# Where neighbours leave room, a band is wide enough for one; of a few tones, between which distortion falls,
+# for both.
+WIDE_BAND, WIDEST_BAND = 0.03, 0.055
 # A tone below this is not heard: digital silence, comfort noise and the foot of a codec's noise are.
 FLOOR_DBOV = -55.0
 # Nor is one this far below the loudest in the same ear: the mu-law noise of a tone, and what a limiter makes of thirty
@@ -136,10 +138,10 @@ def measure(heard: Sequence[NDArray[np.int16]], tones_hz: Sequence[float], rate_
 
 
 def _band(tones_hz: Sequence[float]) -> float:
-    """Go a third of the way to the nearest neighbour, within what ToneMeter needs and what is of use."""
+    """Go a third of the way to the nearest neighbour, far a sixth, within what ToneMeter needs and what is of use."""
     ordered = np.sort(np.asarray(tones_hz, dtype=np.float64))
     nearest = float(np.min(ordered[1:] / ordered[:-1], initial=2.0))
-    return min(max((nearest - 1.0) / 3.0, BAND), WIDEST_BAND)
+    return max(BAND, min((nearest - 1.0) / 3.0, WIDE_BAND), min((nearest - 1.0) / 6.0, WIDEST_BAND))
 
 
 def matrix(heard: Sequence[NDArray[np.int16]], tones_hz: Sequence[float], rate_hz: int = RATE_HZ) -> list[list[bool]]:

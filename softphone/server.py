@@ -23,13 +23,13 @@ from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
-from softphone.focus.door import Door
+from softphone.focus.entrance.door import Door
+from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.focus import Focus
-from softphone.focus.names import Names
-from softphone.focus.prompts import Library
-from softphone.focus.ringing import Dialer
+from softphone.focus.party.ringing import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
-from softphone.focus.watchers import Watchers
+from softphone.focus.voice.names import Names
+from softphone.focus.voice.prompts import Library
 from softphone.media.pool import Pool
 from softphone.media.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings

@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.peers import require
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
+
+# A machine that is busy elsewhere makes an example slow, not wrong: hypothesis has 200 ms for each if it is not told.
+settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

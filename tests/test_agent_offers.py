@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from softphone import Agent, Call, CallState, SdpError
+from softphone import Agent, Call, CallEnded, CallState, SdpError
 from softphone.sip.call import Call as SipCall
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.uri import Uri
 from tests.support.processes import LOOPBACK
-from tests.support.raw import RawPhone, offer
+from tests.support.raw import RawPhone, header, offer
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def test_a_late_answer_that_is_none_ends_the_call(answer: str) -> None:
         await asyncio.to_thread(phone.invite, ack=answer)
         assert isinstance(await outcome.get(), SdpError)
         phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while agent.calls:
                 await asyncio.sleep(0.01)
 
@@ -49,7 +49,7 @@ async def test_a_late_answer_is_applied() -> None:
         assert isinstance(call, Call)
         before = (await call.stats()).packets_sent
         await asyncio.to_thread(phone.invite, ack=offer("inactive"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (sent := (await call.stats()).packets_sent) != before:
                 before = sent
                 await asyncio.sleep(0.1)
@@ -58,9 +58,10 @@ async def test_a_late_answer_is_applied() -> None:
         await ending
 
 
-@pytest.mark.parametrize("hold", ["a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0"])
-async def test_who_holds_us_may_be_silent(hold: str) -> None:
+async def test_who_holds_us_may_be_silent() -> None:
+    """Each of three holds in a way of its own; a fourth, who does not, shows that their time is over."""
     sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+    holds = ("a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0")
     theirs: asyncio.Queue[SipCall] = asyncio.Queue()
 
     async def answer(call: SipCall) -> None:
@@ -70,14 +71,46 @@ async def test_who_holds_us_may_be_silent(hold: str) -> None:
     phone = Stack(StackSettings(), on_invite=answer)
     await phone.start()
     try:
-        async with Agent(media_timeout_s=0.3) as agent:
-            held = await agent.invite(f"sip:phone@{phone.host}:{phone.port}")
-            holding = await theirs.get()
-            await holding.reinvite(f"{sdp}{hold}\r\n")
+        async with Agent(media_timeout_s=2.0) as agent:
+            ours, holding = [], []
+            for hold in holds:
+                ours.append(await agent.invite(f"sip:phone@{phone.host}:{phone.port}"))
+                holding.append(await theirs.get())
+                await holding[-1].reinvite(f"{sdp}{hold}\r\n")
             other = await agent.invite(f"sip:phone@{phone.host}:{phone.port}")
             assert await other.wait_ended() == "no-media"
-            assert held.state is CallState.CONNECTED
-            await holding.reinvite(sdp)
-            assert await held.wait_ended() == "no-media"
+            assert {call.state for call in ours} == {CallState.CONNECTED}
+            await asyncio.gather(*(call.reinvite(sdp) for call in holding))
+            assert [await call.wait_ended() for call in ours] == ["no-media"] * 3
     finally:
         await phone.stop()
+
+
+async def test_who_hangs_up_right_behind_the_ack_is_gone() -> None:
+    outcome: asyncio.Queue[CallState] = asyncio.Queue()
+
+    async def answer(call: Call) -> None:
+        with suppress(CallEnded):
+            await call.accept()
+            outcome.put_nowait(CallState.CONNECTED)
+        assert await call.wait_ended() == "bye"
+        outcome.put_nowait(call.state)
+
+    async with Agent("sip:agent@127.0.0.1", on_call=answer) as agent:
+        with RawPhone((LOOPBACK, Uri.parse(agent.contact).port or 0), "agent") as phone:
+            phone.send("INVITE", offer())
+            phone.to = header(await asyncio.to_thread(phone.receive, "200"), "To")
+            phone.send("ACK", number=phone.number)
+            phone.send("BYE")
+            assert await outcome.get() is CallState.ENDED
+
+
+async def test_who_waits_for_the_answer_to_a_bye_is_let_go_when_the_agent_leaves() -> None:
+    async with called() as (phone, outcome, _):
+        await asyncio.to_thread(phone.invite, offer())
+        call = await outcome.get()
+        assert isinstance(call, Call)
+        ending = asyncio.create_task(call.hangup())
+        await asyncio.to_thread(phone.receive, "BYE")
+    async with asyncio.timeout(20):
+        await ending

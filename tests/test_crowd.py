@@ -7,21 +7,24 @@ others: what was late is logged here, and `make bench` measures it (`late ticks`
 import asyncio
 import contextlib
 import logging
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from softphone import Agent, Call
-from softphone.focus.prompt_queue import NOTICE_EVERY_S
+from softphone.focus.voice.prompt_queue import NOTICE_EVERY_S
 from tests.peers.sipp import Sipp
 from tests.support.rest import Rest
 from tests.support.sounding import metric, sounding_server, told
 from tests.support.tones import RATE_HZ, Pcm, amplitude_of, sine, write_wav
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(180)]
 
 ROOM, JOINS, RATE = 100, 200, 40
+# The first are still there when the last call, be the machine slow.
+STAY_MS = "15000"
 NOTICE_HZ, NOTICE_S = 1450.0, 0.2
 BLOCK = RATE_HZ // 50
 
@@ -51,20 +54,22 @@ async def test_a_room_of_100_and_200_callers(tmp_path: Path) -> None:
         rest.http.patch(f"/api/v1/conferences/{session['id']}", json={"notices": True}).raise_for_status()
         log, heard = tmp_path / "joins.log", list[Pcm]()
         async with told(rest, session["id"]) as events, Agent("sip:first@127.0.0.1") as agent:
+            began_s = time.monotonic()
             call = await agent.invite(server.call_uri(session["token"]))
             listening = asyncio.create_task(keep(call, heard))
-            options = ("-r", str(RATE), "-d", "8000", "-trace_logs", "-log_file", str(log))
+            options = ("-r", str(RATE), "-d", STAY_MS, "-trace_logs", "-log_file", str(log))
             crowd = Sipp(
                 tmp_path, "join", *options, remote=server.sip_address, rows=[[session["token"]]], calls=JOINS - 1
             )
             with crowd:
                 await asyncio.to_thread(crowd.finish)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while sum(event["type"] == "party.left" for event in events) < ROOM - 1:
                     await asyncio.sleep(0.05)
             await call.hangup()
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
+            took_s = time.monotonic() - began_s
         answers = log.read_text().split()
         late = metric(rest, "softphone_late_ticks_total")
     logging.info("%d ticks were more than 20 ms late", late)
@@ -72,7 +77,7 @@ async def test_a_room_of_100_and_200_callers(tmp_path: Path) -> None:
     joined = [event["data"]["number"] for event in events if event["type"] == "party.joined"]
     assert len(joined) == ROOM
     pcm = np.concatenate(heard)
-    most = 1 + len(pcm) / RATE_HZ / NOTICE_EVERY_S
+    most = 1 + took_s / NOTICE_EVERY_S
     count, seconds = notices(pcm)
     assert 3 <= count <= most
     assert seconds <= most * NOTICE_S * 1.3

@@ -33,7 +33,9 @@ def conference(
     level = tone_level_dbov(count)
     samples = round(seconds * 8000)
     sent = [
-        at_sender_clock(over_the_wire(sine(hz, samples + 200, level_dbov=level)), drift_ppm * (-1) ** k)[:samples]
+        at_sender_clock(over_the_wire(sine(hz, samples + samples // 10, level_dbov=level)), drift_ppm * (-1) ** k)[
+            :samples
+        ]
         for k, hz in enumerate(tones(count))
     ]
     mixes = heard.astype(float) @ np.stack(sent).astype(float) * gain / 32768
@@ -76,6 +78,13 @@ def test_no_such_number_of_tones(count: int) -> None:
 def test_everybody_hears_everybody_else(count: int, drift_ppm: int, gain: float) -> None:
     expected = expectation(count)
     heard = measure(conference(count, expected, drift_ppm=drift_ppm, gain=gain), tones(count))
+    assert differences(heard, expected) == []
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_two_buffers_may_catch_up_one_behind_the_other(count: int) -> None:
+    expected = expectation(count)
+    heard = measure(conference(count, expected, drift_ppm=51_000), tones(count))
     assert differences(heard, expected) == []
 
 

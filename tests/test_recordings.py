@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from softphone.recordings.library import Library
 from softphone.recordings.retention import expired
 from softphone.recordings.running import Speaker, clip_spans, track_name
 from softphone.recordings.shelf import Shelf
-from tests.support.recordings import TONES, one_recording, room_of_two, until
+from tests.support.recordings import TONES, one_recording, room_of_two, ticks, until
 from tests.support.tones import RATE_HZ, read_wav, tones_in
 
 
@@ -39,17 +40,17 @@ async def course(library: Library) -> Entry:
         with pytest.raises(RecordingRunning):
             await library.delete(running.id)
         running.talking("anna", True)
-        await asyncio.sleep(0.2)
+        await ticks(media, 10)
         running.joined(Speaker("boris", apps["boris"].leg, "102"))
         await running.pause()
         await running.pause()
         assert (await library.get(running.id)).state == "paused"
-        await asyncio.sleep(0.2)
+        await ticks(media, 10)
         await running.resume()
         running.talking("anna", False)
         running.left("anna")
         apps["anna"].close()
-        await asyncio.sleep(0.2)
+        await ticks(media, 10)
         stopped = await running.stop()
         assert (stopped.state, stopped.reason, running.active) == ("converting", "stopped", False)
         with pytest.raises(MediaError):
@@ -71,18 +72,20 @@ async def test_the_whole_course_of_a_recording(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["anna.wav", "boris.wav", "mix.wav", METADATA]
     assert json.loads((folder / METADATA).read_text())["conference"] == "s-1"
     assert folder.stat().st_mode & 0o777 == folder.parent.stat().st_mode & 0o777 == 0o700
-    (pause,), (speech,) = entry.pauses, entry.speech
-    assert pause.end_s is not None and 0.15 <= pause.end_s - pause.start_s <= 0.5
-    assert speech.party == "anna" and speech.end_s == pytest.approx(pause.end_s, abs=0.01)
+    (pause,), (speech,), (anna_was, boris_was) = entry.pauses, entry.speech, entry.parties
+    assert pause.end_s is not None and pause.end_s - pause.start_s >= 0.18
+    assert anna_was.end_s is not None and speech.end_s is not None and boris_was.end_s == entry.seconds
+    assert speech.party == "anna" and pause.end_s <= speech.end_s <= anna_was.end_s <= entry.seconds - 0.18
     who = [(span.party, span.number, span.name) for span in entry.parties]
     assert who == [("anna", "101", "Anna"), ("boris", "102", "")]
-    assert [span.end_s for span in entry.parties] == [speech.end_s, entry.seconds]
     assert entry.ended is not None and (entry.ended - entry.started).total_seconds() == pytest.approx(entry.seconds)
     mix, anna, boris = (read_wav(path)[0] for path in paths)
     assert len(mix) == len(anna) == len(boris) == round(entry.seconds * RATE_HZ)
-    assert tones_in(anna, [*TONES.values()]) == {400} and tones_in(boris, [*TONES.values()]) == {1000}
+    # A machine that stands still leaves silence in them.
+    said = [track.reshape(-1, 160)[track.reshape(-1, 160).any(axis=1)].ravel() for track in (anna, boris)]
+    assert [tones_in(each, [*TONES.values()]) for each in said] == [{400}, {1000}]
     middle = slice(round((pause.start_s + 0.06) * RATE_HZ), round((pause.end_s - 0.06) * RATE_HZ))
-    assert not mix[middle].any() and mix[: 160 * 5].any() and mix[-160 * 3 :].any()
+    assert not mix[middle].any() and mix[: middle.start].any() and mix[middle.stop :].any()
     assert not anna[-160:].any()
 
 
@@ -113,17 +116,17 @@ from pathlib import Path
 from softphone.config import RecordingConfig
 from softphone.recordings.library import Library
 from softphone.recordings.running import Speaker
-from tests.support.recordings import room_of_two
+from tests.support.recordings import room_of_two, ticks
 async def main():
     settings = RecordingConfig(tracks=True)
     async with Library(Path(sys.argv[1]), settings) as library, room_of_two() as (media, room, apps):
         speakers = [Speaker(name, app.leg) for name, app in apps.items()]
         running = await library.start(media, room, conference="s-1", parties=speakers)
         running.talking("anna", True)
-        await asyncio.sleep(0.7)
+        await ticks(media, 35)
         apps["boris"].close()
         await library._save()
-        await asyncio.sleep(0.9)
+        await ticks(media, 45)
         print("now", flush=True)
         await asyncio.sleep(600)
 asyncio.run(main())
@@ -152,6 +155,10 @@ async def test_a_killed_server_finds_its_recording_again(tmp_path: Path) -> None
         assert library.entries == (msgspec.structs.replace(entry, speech=()),)
 
 
+# Bytes: sound is written each half second.
+HALF_SECOND = 8000
+
+
 async def test_a_lost_worker_and_a_full_disk_end_it_with_what_there_is(tmp_path: Path) -> None:
     pool = Pool(WorkerSettings(capacity=8))
     await pool.start()
@@ -162,7 +169,7 @@ async def test_a_lost_worker_and_a_full_disk_end_it_with_what_there_is(tmp_path:
         leg = (await pool.open_leg(LegSpec(), room=room)).leg
         await pool.join(leg, room)
         runnings = [await library.start(pool, room, conference="s-1", parties=[Speaker("anna", leg)]) for _ in range(2)]
-        await asyncio.sleep(1.2)
+        await until(lambda: all(running.path.stat().st_size > HALF_SECOND for running in runnings))
         await limit_files(pool.pids[0])
         await until(lambda: len([event for event in events if isinstance(event, RecordingEnded)]) == 2)
         full = next(event for event in events if isinstance(event, RecordingEnded))
@@ -262,7 +269,7 @@ async def test_a_recording_without_sound_is_lost_and_those_behind_it_are_not(tmp
 async def test_sound_that_goes_while_it_is_recorded_is_a_lost_recording(tmp_path: Path) -> None:
     async with Library(tmp_path, RecordingConfig()) as library, room_of_two() as (media, room, _):
         running = await library.start(media, room, conference="s-1")
-        await asyncio.sleep(0.1)
+        await ticks(media, 5)
         running.path.unlink()
         entry = await running.stop()
         assert (entry.state, entry.running) == ("lost", False) and "mix.wav" in entry.reason
@@ -285,24 +292,49 @@ async def test_a_recording_that_nobody_can_be_told_of_does_not_hold_up_the_next(
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_not_ready", "error")]
 
 
+@pytest.mark.parametrize("step", ["has_mix", "size", "save"])
 async def test_a_recording_that_is_deleted_while_it_is_made_ready_stays_deleted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    loop, size = asyncio.get_running_loop(), Shelf.size
+    loop, real = asyncio.get_running_loop(), getattr(Shelf, step)
+    deleting: list[Future[None]] = []
 
-    def delete_then_size(shelf: Shelf, entry: Entry) -> int:  # in a thread
-        asyncio.run_coroutine_threadsafe(library.delete(entry.id), loop).result(10)
-        return size(shelf, entry)
+    def delete_first(shelf: Shelf, entry: Entry) -> object:  # in a thread
+        if entry.state != "recording" and not library._running and not deleting:
+            deleting.append(asyncio.run_coroutine_threadsafe(library.delete(entry.id), loop))
+            if step == "save":  # is done first, as it has begun first
+                asyncio.run_coroutine_threadsafe(until(lambda: not library.entries), loop).result(20)
+            else:
+                deleting[0].result(20)
+        return real(shelf, entry)
 
-    monkeypatch.setattr(Shelf, "size", delete_then_size)
     ready: list[Entry] = []
     with capture_logs() as logs:
         async with Library(tmp_path, RecordingConfig()) as library, room_of_two() as (media, room, _):
-            library.on_ready = ready.append
-            await (await library.start(media, room, conference="s-1")).stop()
+            library.on_ready = library.on_lost = ready.append
+            running = await library.start(media, room, conference="s-1")
+            monkeypatch.setattr(Shelf, step, delete_first)
+            await running.stop()
             await library._finished.join()
+            await asyncio.wrap_future(deleting[0])
             assert (library.entries, ready, list(tmp_path.iterdir())) == ((), [], [])
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("recording_deleted", "info")]
+
+
+async def test_what_is_called_ready_can_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    loop, real = asyncio.get_running_loop(), Shelf.tidy
+
+    def tidy(shelf: Shelf, entry: Entry) -> None:  # in a thread
+        real(shelf, entry)
+        shown = asyncio.run_coroutine_threadsafe(library.get(entry.id), loop).result(20)
+        seen.extend((shown.state, library.entries[0].state, library.file(entry.id, shown.mix).path.name))
+
+    monkeypatch.setattr(Shelf, "tidy", tidy)
+    async with Library(tmp_path, RecordingConfig(format="flac")) as library:
+        entry = await one_recording(library, 0.1)
+        assert library.file(entry.id).path.exists()
+    assert seen == ["converting", "converting", "mix.flac"]
 
 
 async def test_what_a_disk_refused_is_found_again_by_the_next_start(tmp_path: Path) -> None:

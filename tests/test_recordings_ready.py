@@ -20,7 +20,8 @@ from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library
 from softphone.recordings.shelf import Shelf
 from softphone.webhooks import Webhooks, verify
-from tests.support.recordings import one_recording, room_of_two, until
+from tests.support.listening import listening
+from tests.support.recordings import one_recording, room_of_two, ticks, until
 from tests.support.signals import Pcm
 from tests.support.tones import RATE_HZ, read_wav, sine, tones_in
 
@@ -112,7 +113,7 @@ async def test_a_recording_that_cannot_be_converted_stays_wav(tmp_path: Path) ->
     async with Library(tmp_path, RecordingConfig(format="flac")) as library, room_of_two() as (media, room, _):
         running = await library.start(media, room, conference="s-1")
         (running.path.with_suffix(".flac.part")).mkdir()
-        await asyncio.sleep(0.1)
+        await ticks(media, 5)
         await running.stop()
         await library._finished.join()
         (entry,) = library.entries
@@ -128,24 +129,23 @@ async def test_who_waits_for_it_is_told(tmp_path: Path) -> None:
         headers = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
         got.put_nowait((headers, await reader.readexactly(int(headers["Content-Length"]))))
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     script = (
         "import json, os, sys, pathlib;"
         "pathlib.Path(sys.argv[1]).write_text(json.dumps("
         "[json.load(sys.stdin), {k: v for k, v in os.environ.items() if k.startswith('SOFTPHONE_')}]))"
     )
-    settings = RecordingConfig(
-        hook=(sys.executable, "-c", script, str(tmp_path / "told; rm -rf x")),
-        webhook_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/",
-        webhook_secret="quiet",
-    )
-    async with server, Webhooks() as webhooks, Library(tmp_path / "r", settings, webhooks=webhooks) as library:
-        entry = await one_recording(library, 0.1)
-        headers, body = await asyncio.wait_for(got.get(), 10)
-        await library._finished.join()
-        entry = await library.get(entry.id)
+    async with listening(serve) as port, Webhooks() as webhooks:
+        settings = RecordingConfig(
+            hook=(sys.executable, "-c", script, str(tmp_path / "told; rm -rf x")),
+            webhook_url=f"http://127.0.0.1:{port}/",
+            webhook_secret="quiet",
+        )
+        async with Library(tmp_path / "r", settings, webhooks=webhooks) as library:
+            entry = await one_recording(library, 0.1)
+            headers, body = await asyncio.wait_for(got.get(), 30)
+            await library._finished.join()
+            entry = await library.get(entry.id)
     assert json.loads(body) == {"event": "recording.ready", "recording": as_json(entry)}
     assert headers["X-Softphone-Event"] == "recording.ready"
     stamp = headers["X-Softphone-Timestamp"]
@@ -197,17 +197,36 @@ async def test_what_a_kill_between_conversion_and_tidying_has_left_is_swept(tmp_
     assert not left.exists()
 
 
-async def test_a_hook_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
+def alive(pid: str) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+async def test_a_hook_that_hangs_is_killed_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[asyncio.Timeout] = []
+
+    def noted(delay_s: float) -> asyncio.Timeout:
+        limits.append(asyncio.timeout(delay_s))
+        return limits[-1]
+
+    monkeypatch.setattr("softphone.recordings.programs.timeout", noted)
     script = (
         "import subprocess, sys; child = subprocess.Popen(['sleep', '600']);"
-        "open(sys.argv[1], 'w').write(str(child.pid)); child.wait()"
+        "print(child.pid, file=open(sys.argv[1], 'w')); child.wait()"
     )
-    settings = RecordingConfig(hook=(sys.executable, "-c", script, str(tmp_path / "pid")), hook_timeout_s=1.0)
+    pid = tmp_path / "pid"
+    settings = RecordingConfig(hook=(sys.executable, "-c", script, str(pid)), hook_timeout_s=600.0)
     async with Library(tmp_path / "recordings", settings) as library:
         await one_recording(library, 0.1)
+        await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+        assert alive(pid.read_text().strip()) and limits[0].when() is not None
+        limits[0].reschedule(0.0)  # the 600 s are over
         await library._finished.join()
-    child = Path(f"/proc/{(tmp_path / 'pid').read_text()}/status")
-    await until(lambda: not child.exists() or "zombie" in child.read_text())
+    await until(lambda: not alive(pid.read_text().strip()))
 
 
 @pytest.mark.parametrize("hook", [("/no/such/program",), ("false",), ("a\0b",)])

@@ -123,7 +123,7 @@ class Call:
         Raises
         ------
         CallEnded
-            The caller gave up, or the call was decided before.
+            The caller gave up or hung up, or the call was decided before.
         SdpError
             We have no codec in common; the caller got 488, or BYE if it let us offer.
         """
@@ -138,6 +138,7 @@ class Call:
             self._sip.reject(488, None, [("Warning", f'399 softphone "{error}"'.replace("\n", " "))])
             self._spawn(self._sip.bye())
             raise
+        self._require(CallState.RINGING)  # they may have hung up right behind their ACK
         self.state = CallState.CONNECTED
 
     async def reject(self, status: int = 486, reason: str | None = None) -> None:

@@ -12,8 +12,8 @@ from softphone.api.watching import Watching
 from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
-from softphone.focus.codes import CodeBook
 from softphone.focus.control import Control
+from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats
 from softphone.recordings.library import Library as Recordings

@@ -34,7 +34,7 @@ SETTLE_S = 0.4
 SHORTEST_WINDOW_S = 0.5
 
 # How long the bridge may take to show in the roster what the keys have done.
-EFFECT_S = 3.0
+EFFECT_S = 15.0
 POLL_S = 0.05
 
 # A recording of tones is far above; an empty one is digital silence.
@@ -137,8 +137,8 @@ async def _confer(bridge: Bridge, count: int, seconds: float, folder: Path, say:
         roster = await bridge.roster(session["id"])
         say("measuring the delay")
         delays = await _delays(parties)
+        length = clock.time() - began  # the file may take a while to be finished
         stopped = await bridge.record(session["id"], on=False)
-        length = clock.time() - began
         lost = sum([(await party.call.stats()).lost for party in parties])
     return DemoReport(
         sip=bridge.sip,
@@ -191,9 +191,13 @@ async def _windows(
 async def _press(bridge: Bridge, session: str, parties: list[Party], keys: str, *, muted: bool) -> None:
     """Let the moderator press keys, and wait until the roster shows that all others are muted, or not."""
     await parties[0].call.send_keys(keys)
-    async with asyncio.timeout(EFFECT_S):
-        while any(party["muted"] is not muted for party in (await bridge.roster(session))[1:]):
-            await asyncio.sleep(POLL_S)
+    try:
+        async with asyncio.timeout(EFFECT_S):
+            while any(party["muted"] is not muted for party in (await bridge.roster(session))[1:]):
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        wanted = "muted" if muted else "unmuted"
+        raise BridgeFailed(f"{keys} was pressed, and after {EFFECT_S:.0f} s not all others are {wanted}") from None
 
 
 async def _window(name: str, parties: list[Party], length_s: float, expected: Matrix) -> Window:

@@ -1,28 +1,23 @@
 """What everything that handles calls needs from the focus."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import structlog
-
-from softphone.errors import SoftphoneError
-from softphone.focus import prompts
 from softphone.focus.feed import Feed
-from softphone.focus.names import Names
-from softphone.focus.playbacks import Playbacks
 from softphone.focus.tasks import Tasks
+from softphone.focus.voice import prompts
+from softphone.focus.voice.names import Names
+from softphone.focus.voice.playbacks import Playbacks
 from softphone.recordings.library import Library
 from softphone.store.history import History
 
 if TYPE_CHECKING:
-    from softphone.focus.member import Member
-    from softphone.focus.room import Room
+    from softphone.focus.party.member import Member
+    from softphone.focus.room.room import Room
     from softphone.media.client import Media
 
-__all__ = ["Context", "Header", "quietly"]
-
-log = structlog.get_logger()
+__all__ = ["Context", "Header"]
 
 Header = tuple[str, str]
 
@@ -46,11 +41,3 @@ class Context:
     tasks: Tasks = field(default_factory=Tasks)
     legs: dict[int, "Member"] = field(default_factory=dict)
     "Whose each leg is; a member enters and strikes out its own."
-
-
-async def quietly(work: Awaitable[object]) -> None:
-    """Finish something that no longer matters: the call or the worker may be gone already."""
-    try:
-        await work
-    except SoftphoneError as error:
-        log.debug("clean_up_was_late", error=str(error))

@@ -12,7 +12,6 @@ from typing import Any
 from mixer import conference as rules
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import (
     NoSuchBan,
     NoSuchExtension,
@@ -23,9 +22,10 @@ from softphone.focus.errors import (
 )
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
-from softphone.focus.invitations import Invitation, InvitationState
-from softphone.focus.recording import RecordingState
-from softphone.focus.room_settings import LifeRules
+from softphone.focus.party.invitations import Invitation, InvitationState
+from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Party, TelephonySession
 
 __all__ = ["Control"]
@@ -91,7 +91,7 @@ class Control:
         return self._tell(session, rules.MuteAll(on))
 
     async def change_rules(self, session: str, changes: Mapping[str, Any]) -> TelephonySession:
-        """Give a conference rules of its own, in force at once; see `softphone.focus.room_settings.LifeRules`."""
+        """Give a conference rules of its own, in force at once; see `softphone.focus.room.settings.LifeRules`."""
         room = self._room(session)
         room.change_rules(changes)
         return room.session

@@ -10,24 +10,24 @@ import structlog
 from mixer import conference as rules
 from softphone.config import Config
 from softphone.errors import MediaError
-from softphone.focus import room_settings
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.context import Context
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
 from softphone.focus.feed import EventType
-from softphone.focus.member import Member
-from softphone.focus.menus import load_menu
-from softphone.focus.names import Names
-from softphone.focus.playbacks import Playbacks
-from softphone.focus.prompts import Library
-from softphone.focus.recording import RecordingState
-from softphone.focus.ringing import Dialer
-from softphone.focus.room import Room
+from softphone.focus.party.member import Member
+from softphone.focus.party.ringing import Dialer
+from softphone.focus.room import settings as room_settings
+from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.menus import load_menu
+from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.room import Room
+from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import Origin, RoomKind, TelephonySession
 from softphone.focus.token import VoiceCallToken, new_session_id
-from softphone.focus.two_party import CallRoom
+from softphone.focus.voice.names import Names
+from softphone.focus.voice.playbacks import Playbacks
+from softphone.focus.voice.prompts import Library
 from softphone.media.leg import (
     Event,
     KeyPressed,

@@ -28,19 +28,6 @@ class PortPair:
 
 
 @dataclass(slots=True)
-class ReportState:
-    """What RTCP remembers of a leg between two reports (RFC 3550 section 6.4, appendix A.3)."""
-
-    expected: int = 0
-    received: int = 0
-    packets_sent: int = 0
-    last_sr: int = 0
-    last_sr_at: float = 0.0
-    rtt_s: float | None = None
-    remote_fraction: int | None = None
-
-
-@dataclass(slots=True)
 class Leg:
     """What is needed of a leg now and then."""
 
@@ -48,7 +35,6 @@ class Leg:
     ports: PortPair
     keys_out: KeySender
     keys_in: KeyReceiver = field(default_factory=KeyReceiver)
-    report: ReportState = field(default_factory=ReportState)
     remote: Address | None = None
     remote_rtcp: Address | None = None
     latching: bool = False
@@ -71,6 +57,9 @@ class Legs:
         When the frame that goes out with `timestamp` is due, one time for all.
     due_s
         float64, when the next report goes out; infinite: never.
+    report_address, report_port, reports_to
+        uint8 of shape (capacity, 16), int64, bool: where reports go, the index of the port that they go from, and
+        whether that is known.
     heard_s, timeout_s
         float64, when valid media last came, and how long none may come (infinite: for ever).
     missed_s
@@ -97,6 +86,9 @@ class Legs:
         self.octets_sent = np.zeros(capacity, np.int64)
         self.frame_s = 0.0
         self.due_s = np.full(capacity, np.inf)
+        self.report_address = np.zeros((capacity, 16), np.uint8)
+        self.report_port = np.zeros(capacity, np.int64)
+        self.reports_to = np.zeros(capacity, np.bool_)
         self.heard_s = np.zeros(capacity)
         self.timeout_s = np.full(capacity, np.inf)
         self.missed_s = np.full(capacity, -np.inf)
@@ -128,6 +120,10 @@ class Legs:
         self.timeout_s[row] = spec.timeout_s if spec.receives and spec.timeout_s > 0 else np.inf
         if record.remote is not None:
             self.address[row] = sockaddr(record.remote.host, record.remote.port)
+        self.report_port[row] = (record.ports.rtp if spec.rtcp_mux else record.ports.rtcp).index
+        self.reports_to[row] = record.remote_rtcp is not None
+        if record.remote_rtcp is not None:
+            self.report_address[row] = sockaddr(record.remote_rtcp.host, record.remote_rtcp.port)
         self.set_sending(row)
 
     def set_sending(self, row: int) -> None:
@@ -140,7 +136,7 @@ class Legs:
     def remove(self, row: int) -> Leg:
         """Empty a row; give its record."""
         self.leg[row] = 0
-        self.sending[row] = self.receiving[row] = False
+        self.sending[row] = self.receiving[row] = self.reports_to[row] = False
         self.due_s[row] = self.timeout_s[row] = np.inf
         self.payload_type[row] = self.other_type[row] = self.event_type[row] = NO_TYPE
         return self.records.pop(row)

@@ -26,6 +26,8 @@ __all__ = ["Plane"]
 SLOTS_PER_LEG, SLOTS_MIN, SLOTS_MAX = 4, 256, 8192
 # Time-outs are whole seconds: looking every fifth of one is soon enough.
 TIMEOUT_TICKS = 10
+# Reports go out ten times a second, dozens together: for a few each tick, calling numpy costs more than the work.
+REPORT_TICKS = 5
 # What one small datagram costs of a receive buffer: its bytes and the kernel's books on it.
 KERNEL_BYTES = 1280
 
@@ -47,7 +49,7 @@ class Plane:
         self.bridge, self._pool = bridge, pool
         self.legs = Legs(bridge.capacity)
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
-        self._reports = Reports(self.legs, bridge.rate_hz, unix_offset_s)
+        self._reports = Reports(self.legs, bridge, unix_offset_s)
         self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
         self._sender = Sender(self.legs, bridge.samples, pool.by_index, self._relieve)
         self._keying: set[int] = set()
@@ -112,6 +114,7 @@ class Plane:
         record = Leg(spec, ports, KeySender(self.bridge.samples))
         self.legs.add(row, number, record, now)
         self._meet(row)
+        self.legs.apply(row, now)
         self._reports.start(row, now)
         self._hold(row)
         return row
@@ -139,7 +142,7 @@ class Plane:
     def close(self, row: int, now: float) -> LegStats:
         """Close a leg: a goodbye to the peer, the row and an own port given back."""
         stats = self.stats(row)
-        self._report(row, now, last=True)
+        self._say_goodbye(row, now)
         self._receiver.unlock(row)
         record = self.legs.remove(row)
         self._receiver.latching.pop(record.ports.rtp.index, None)
@@ -172,8 +175,8 @@ class Plane:
 
     def stats(self, row: int) -> LegStats:
         """Give what a leg has seen."""
-        record, c = self._record(row), self.bridge.counters(row)
-        report = record.report
+        self._record(row)
+        c, rtt_s, remote_loss = self.bridge.counters(row), self._reports.rtt_s(row), self._reports.remote_loss(row)
         return LegStats(
             packets_received=c.received,
             packets_sent=int(self.legs.packets_sent[row]),
@@ -184,9 +187,9 @@ class Plane:
             overrun=c.overrun,
             concealed=c.concealed,
             jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
-            rtt_ms=None if report.rtt_s is None else report.rtt_s * 1000,
+            rtt_ms=None if rtt_s is None else rtt_s * 1000,
             loss_percent=100 * c.lost / max(1, c.expected),
-            remote_loss_percent=None if report.remote_fraction is None else report.remote_fraction * 100 / 256,
+            remote_loss_percent=None if remote_loss is None else remote_loss * 100,
             delay_ms=c.delay_s * 1000,
         )
 
@@ -218,8 +221,8 @@ class Plane:
         self._keys()
         self._sender.audio(tick)
         self._sender.advance()
-        for row in self._reports.due(now):
-            self._report(row, clock)
+        if self._ticks % REPORT_TICKS == 0:
+            self._report(now, clock)
         self._ticks += 1
         if self._ticks % TIMEOUT_TICKS == 0:
             self._timeouts(now)
@@ -287,15 +290,19 @@ class Plane:
                 self._keying.discard(row)
             self.legs.set_sending(row)
 
-    def _report(self, row: int, now: float, last: bool = False) -> None:
-        """Send a report (or the goodbye) of a leg, if the peer is known."""
-        target = self._reports.target(row)
-        if target is None:
-            return
-        record = self.legs.records[row]
-        port = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
-        make = self._reports.goodbye if last else self._reports.build
-        port.send_to(make(row, self.bridge.counters(row), now), target.host, target.port)
+    def _report(self, now: float, clock: float) -> None:
+        """Send the reports that are due."""
+        rows = self._reports.due(now)
+        if len(rows):
+            self._reports.write(rows, clock)
+            self._sender.letters(self._reports.letters, self.legs.report_port[rows])
+
+    def _say_goodbye(self, row: int, now: float) -> None:
+        """Tell the peer of a leg, if it is known, that we go."""
+        record, to = self.legs.records[row], self.legs.records[row].remote_rtcp
+        if to is not None:
+            port = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
+            port.send_to(self._reports.goodbye(row, now), to.host, to.port)
 
     def _timeouts(self, now: float) -> None:
         """Report legs that have been without media for too long, once until media comes back."""

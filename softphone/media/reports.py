@@ -1,21 +1,33 @@
-"""Each leg's RTCP: when to report, what to say, what the peer's reports tell (RFC 3550 section 6)."""
+"""RTCP of all legs: when to report, what to say, what the peers' reports tell (RFC 3550 section 6).
+
+What reports need of each leg stands in columns, and those that are due are written together: a compound packet has one
+of four shapes (with or without a sender's part, with or without a block on the peer), and all of one shape are one
+record array.
+"""
 
 import secrets
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mixer.playout import PartyCounters
+from mixer.arrival import Reception
+from mixer.bridge import Bridge
 from softphone.media import rtcp
-from softphone.media.leg import Address
 from softphone.media.legs import Legs
+from softphone.media.slots import Letters
 
 __all__ = ["Reports"]
 
+Rows = NDArray[np.intp]
+
 # RFC 3550 section 6.2: at least 5 s between reports, times 0.5 to 1.5 so that they do not bunch (section 6.3.1)
 INTERVAL_S = 5.0
-# Reports are built one by one: in a tick no more than this, or a quarter more than fall due on average when the plane
-# is full (4,096 legs: 20); the rest go out in the next ones, the longest overdue first.
-MOST_PER_TICK, TICKS_PER_ROUND = 16, 200
+# At once no more than this, or a quarter more than fall due on average in 100 ms when the plane is full (4,096 legs:
+# 102); the rest go out the next times, the longest overdue first.
+MOST, TIMES_PER_ROUND = 16, 40
+# The name in each report: random, for one run (RFC 7022 section 4.2).
+CNAME_BYTES = 12
+NOT_TOLD = -1
 
 
 class Reports:
@@ -25,71 +37,117 @@ class Reports:
     ----------
     legs
         The legs.
-    rate_hz
-        Clock of the timestamps.
+    bridge
+        What it has received of each.
     unix_offset_s
         What to add to `now` for Unix time.
+
+    Attributes
+    ----------
+    letters
+        What `write` has written.
     """
 
-    def __init__(self, legs: Legs, rate_hz: int, unix_offset_s: float) -> None:
-        self._legs, self._rate_hz, self._offset_s = legs, rate_hz, unix_offset_s
-        self._cname = secrets.token_hex(12)  # RFC 7022 section 4.2: random, short-term
+    def __init__(self, legs: Legs, bridge: Bridge, unix_offset_s: float) -> None:
+        self._legs, self._bridge, self._offset_s = legs, bridge, unix_offset_s
+        cname = secrets.token_hex(CNAME_BYTES)
+        # Addressed by 2 * (has sent) + (has received).
+        self._shapes = [rtcp.layout(cname, sender, block) for sender in (False, True) for block in (False, True)]
+        self._most = max(MOST, legs.capacity // TIMES_PER_ROUND)
+        size = max(shape.itemsize for shape in self._shapes)
+        self.letters = Letters(np.zeros((self._most, size), np.uint8), np.zeros((self._most, 16), np.uint8))
+        self._random = np.random.default_rng()
+        # Up to the last report: what was expected, what came, what we had sent (appendix A.3).
+        self._expected, self._received = np.zeros(legs.capacity, np.int64), np.zeros(legs.capacity, np.int64)
+        self._sent = np.zeros(legs.capacity, np.int64)
+        # Of the peer's last report: its time by the peer's clock (compact, 0: none came) and when it came, by ours.
+        self._last_sr, self._last_sr_at = np.zeros(legs.capacity, np.uint32), np.zeros(legs.capacity)
+        self._rtt_s = np.full(legs.capacity, np.nan)
+        self._remote_fraction = np.full(legs.capacity, NOT_TOLD)
 
     def start(self, row: int, now: float) -> None:
         """Begin to report on `row`: the first one soon (section 6.2: half the interval)."""
-        self._legs.due_s[row] = now + _spread(INTERVAL_S / 2)
+        for column in (self._expected, self._received, self._sent, self._last_sr, self._last_sr_at):
+            column[row] = 0
+        self._rtt_s[row], self._remote_fraction[row] = np.nan, NOT_TOLD
+        self._legs.due_s[row] = now + INTERVAL_S / 2 * self._random.uniform(0.5, 1.5)
 
-    def due(self, now: float) -> list[int]:
-        """Give the rows whose report is due, no more than a tick can build, and set their next time."""
-        rows = np.flatnonzero(self._legs.due_s <= now)
-        most = max(MOST_PER_TICK, self._legs.capacity // TICKS_PER_ROUND)
-        if len(rows) > most:
-            rows = rows[np.argsort(self._legs.due_s[rows], kind="stable")[:most]]
-        for row in rows:
-            self._legs.due_s[row] = now + _spread(INTERVAL_S)
-        return [int(row) for row in rows]
+    def rtt_s(self, row: int) -> float | None:
+        """Give the round-trip time of a leg; None: the peer has not reported on us."""
+        return None if np.isnan(self._rtt_s[row]) else float(self._rtt_s[row])
 
-    def build(self, row: int, reception: PartyCounters, now: float) -> bytes:
-        """Build a compound packet: SR when we have sent since the last one, else RR, and SDES (section 6.4)."""
-        legs, state = self._legs, self._legs.records[row].report
-        sent = int(legs.packets_sent[row])
-        ssrc = int(legs.ssrc[row])
-        sender = None
-        if sent != state.packets_sent:
-            ntp = rtcp.ntp(now + self._offset_s)
-            sender = rtcp.SenderInfo(ntp, self._timestamp(row, now), sent, int(legs.octets_sent[row]))
-        state.packets_sent = sent
-        report = rtcp.Report(ssrc, sender, self._blocks(row, reception, now))
-        return bytes(report) + bytes(rtcp.SourceDescription(ssrc, self._cname))
+    def remote_loss(self, row: int) -> float | None:
+        """Give the share (0 to 1) that the peer lately lost of what we sent; None: it has not reported on us."""
+        fraction = int(self._remote_fraction[row])
+        return None if fraction == NOT_TOLD else fraction / 256
 
-    def _timestamp(self, row: int, now: float) -> int:
-        """Give the RTP timestamp of a moment: that of `now` in the stream we send (section 6.4.1)."""
-        ahead = round((now - self._legs.frame_s) * self._rate_hz)
-        return int(self._legs.timestamp[row]) + ahead & 0xFFFFFFFF
+    def due(self, now: float) -> Rows:
+        """Give the rows whose report is due, no more than go out at once, and set their next time.
 
-    def _blocks(self, row: int, reception: PartyCounters, now: float) -> tuple[rtcp.ReportBlock, ...]:
-        """Say what we know of the peer; nothing while nothing has come."""
-        state = self._legs.records[row].report
-        if not reception.received:
-            return ()
-        expected = max(0, reception.expected - state.expected)
-        lost = max(0, expected - (reception.received - state.received))
-        state.expected, state.received = reception.expected, reception.received
-        delay = int((now - state.last_sr_at) * 65536) if state.last_sr else 0
-        block = rtcp.ReportBlock(
-            int(self._legs.ssrc_in[row]),
-            min(255, lost * 256 // expected) if expected else 0,
-            reception.expected - reception.received,
-            reception.extended_highest_sequence & 0xFFFFFFFF,
-            int(reception.jitter_samples),
-            state.last_sr,
-            max(0, min(delay, 0xFFFFFFFF)),
-        )
-        return (block,)
+        Returns
+        -------
+        NDArray
+            intp, shape (n,), in the order of the ports that they report from; those whose peer is not known yet are
+            left out.
+        """
+        legs = self._legs
+        rows = np.flatnonzero(legs.due_s <= now)
+        if len(rows) > self._most:
+            rows = rows[np.argsort(legs.due_s[rows], kind="stable")[: self._most]]
+        legs.due_s[rows] = now + INTERVAL_S * self._random.uniform(0.5, 1.5, len(rows))
+        rows = rows[legs.reports_to[rows]]
+        return rows[np.argsort(legs.report_port[rows], kind="stable")]
 
-    def goodbye(self, row: int, reception: PartyCounters, now: float) -> bytes:
+    def write(self, rows: Rows, now: float) -> None:
+        """Write a compound packet for each of some rows into `letters`: SR if we have sent since the last, else RR.
+
+        Parameters
+        ----------
+        rows
+            intp, shape (n,), no more than `due` gives.
+        now
+            Seconds.
+        """
+        sent, heard = self._legs.packets_sent[rows], self._bridge.reception(rows)
+        shape = 2 * (sent != self._sent[rows]) + (heard.received > 0)
+        self._sent[rows] = sent
+        for number in np.unique(shape).tolist():
+            at = np.flatnonzero(shape == number)
+            packets = np.repeat(self._shapes[number], len(at))
+            packets["ssrc"] = packets["described"] = self._legs.ssrc[rows[at]]
+            if number & 2:
+                self._tell_sent(packets, rows[at], now)
+            if number & 1:
+                self._tell_received(packets, rows[at], heard.pick(at), now)
+            self.letters.data[at, : packets.itemsize] = packets.view(np.uint8).reshape(len(at), -1)
+            self.letters.length[at] = packets.itemsize
+        self.letters.address[: len(rows)] = self._legs.report_address[rows]
+
+    def _tell_sent(self, packets: NDArray[np.void], rows: Rows, now: float) -> None:
+        """Say what we have sent, and which timestamp belongs to this moment (section 6.4.1)."""
+        legs = self._legs
+        packets["ntp"] = rtcp.ntp(now + self._offset_s)
+        ahead = round((now - legs.frame_s) * self._bridge.rate_hz)
+        packets["timestamp"] = legs.timestamp[rows] + np.uint32(ahead & 0xFFFFFFFF)
+        packets["packets"], packets["octets"] = legs.packets_sent[rows], legs.octets_sent[rows]
+
+    def _tell_received(self, packets: NDArray[np.void], rows: Rows, heard: Reception, now: float) -> None:
+        """Say what we know of the peer (appendix A.3)."""
+        expected = np.maximum(heard.expected - self._expected[rows], 0)
+        lost = np.maximum(expected - (heard.received - self._received[rows]), 0)
+        self._expected[rows], self._received[rows] = heard.expected, heard.received
+        fraction = np.minimum(lost * 256 // np.maximum(expected, 1), 255)
+        total = np.clip(heard.expected - heard.received, -0x800000, 0x7FFFFF)
+        packets["source"], packets["lost"] = self._legs.ssrc_in[rows], fraction << 24 | total & 0xFFFFFF
+        packets["highest"], packets["jitter"] = heard.highest & 0xFFFFFFFF, heard.jitter
+        last = packets["last_report"] = self._last_sr[rows]
+        delay = np.clip((now - self._last_sr_at[rows]) * 65536, 0, 0xFFFFFFFF)
+        packets["delay"] = np.where(last > 0, delay, 0)
+
+    def goodbye(self, row: int, now: float) -> bytes:
         """Build the last compound packet of a leg (section 6.6)."""
-        return self.build(row, reception, now) + bytes(rtcp.Goodbye((int(self._legs.ssrc[row]),)))
+        self.write(np.array([row]), now)
+        return self.letters.datagram(0) + bytes(rtcp.Goodbye((int(self._legs.ssrc[row]),)))
 
     def receive(self, row: int, datagram: bytes, arrival: float) -> bool:
         """Read a peer's compound packet; False when it is none."""
@@ -104,20 +162,11 @@ class Reports:
 
     def _read(self, row: int, report: rtcp.Report, arrival: float) -> None:
         """Take in what one report tells."""
-        state = self._legs.records[row].report
         if report.sender is not None:
-            state.last_sr, state.last_sr_at = report.sender.ntp >> 16 & 0xFFFFFFFF, arrival
+            self._last_sr[row], self._last_sr_at[row] = report.sender.ntp >> 16 & 0xFFFFFFFF, arrival
         ours = [block for block in report.blocks if block.ssrc == int(self._legs.ssrc[row])]
         for block in ours:
-            state.remote_fraction = block.fraction_lost
+            self._remote_fraction[row] = block.fraction_lost
             rtt = rtcp.round_trip_s(block, rtcp.compact_ntp(arrival + self._offset_s))
-            state.rtt_s = state.rtt_s if rtt is None else rtt
-
-    def target(self, row: int) -> Address | None:
-        """Where the reports of a leg go."""
-        return self._legs.records[row].remote_rtcp
-
-
-def _spread(interval_s: float) -> float:
-    """Give a time between 0.5 and 1.5 intervals."""
-    return interval_s * (0.5 + secrets.randbelow(1000) / 1000)
+            if rtt is not None:
+                self._rtt_s[row] = rtt

@@ -1,12 +1,16 @@
 """RTCP packets as values (RFC 3550 section 6): parse and build, and the round-trip time.
 
 Reports come a few per leg and minute, so unlike RTP they are read one by one. A compound packet is read as far as it
-makes sense; what follows the first broken packet is left out.
+makes sense; what follows the first broken packet is left out. What we send ourselves is made for many legs at once,
+see `layout`.
 """
 
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "Goodbye",
@@ -17,6 +21,7 @@ __all__ = [
     "SenderInfo",
     "SourceDescription",
     "compact_ntp",
+    "layout",
     "parse",
     "round_trip_s",
 ]
@@ -182,6 +187,38 @@ def parse(data: bytes) -> list[Packet]:
             break
         packets += [packet] if packet is not None else []
     return packets
+
+
+def layout(cname: str, sender: bool, block: bool) -> NDArray[np.void]:
+    """Lay out the compound packet of a report and the name of its source.
+
+    Parameters
+    ----------
+    cname
+        The name.
+    sender
+        Whether it is a sender report: fields ntp, timestamp, packets, octets.
+    block
+        Whether it says something of a source: fields source, lost (fraction and total), highest, jitter, last_report,
+        delay.
+
+    Returns
+    -------
+    NDArray
+        A record array of shape (1,): what all such packets have in common, and names for what they do not; beside
+        those above, ssrc and described are both to be the SSRC of the leg.
+    """
+    info = SenderInfo(0, 0, 0, 0) if sender else None
+    report = bytes(Report(0, info, (ReportBlock(0, 0, 0, 0, 0, 0, 0),) if block else ()))
+    description = bytes(SourceDescription(0, cname))
+    fields = ["ssrc"]
+    fields += ["ntp", "timestamp", "packets", "octets"] if sender else []
+    fields += ["source", "lost", "highest", "jitter", "last_report", "delay"] if block else []
+    # No gaps: numpy does not copy them.
+    kinds: list[tuple[str, str]] = [("report", "V4"), *((name, ">u8" if name == "ntp" else ">u4") for name in fields)]
+    kinds += [("description", "V4"), ("described", ">u4"), ("items", f"V{len(description) - 8}")]
+    packet: NDArray[np.void] = np.frombuffer(report + description, np.dtype(kinds))
+    return packet
 
 
 def compact_ntp(unix_s: float) -> int:

@@ -1,6 +1,6 @@
 """From the bridge to datagrams: each frame is encoded once per codec, and all who hear it point at the same bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from softphone.media import rtp
 from softphone.media.keys import EventPacket
 from softphone.media.legs import CODECS, Legs
 from softphone.media.port import Patience, UdpPort
-from softphone.media.slots import Outbox
+from softphone.media.slots import Letters, Outbox
 
 __all__ = ["Sender"]
 
@@ -87,17 +87,18 @@ class Sender:
 
     def _send(self, ports: NDArray[np.int64]) -> None:
         """Send the outbox, whose datagrams are sorted by port."""
-        n = len(ports)
-        edges = np.flatnonzero(np.diff(ports)) + 1
-        starts = np.unique(np.concatenate(([0], edges, np.arange(0, n, CHUNK))))
         self._patience.renew()
-        stops = [*starts[1:].tolist(), n]
         sent = 0
-        for index, start, stop in zip(ports[starts].tolist(), starts.tolist(), stops, strict=True):
+        for index, start, stop in _runs(ports):
             sent += self._ports[index].send(self._outbox, start, stop, self._patience)
             if stop - start == CHUNK:
                 self._between()
-        self.unsent += n - sent
+        self.unsent += len(ports) - sent
+
+    def letters(self, letters: Letters, ports: NDArray[np.int64]) -> None:
+        """Send the first letters; `ports` has the index of each one's port, ascending."""
+        sent = sum(self._ports[index].send(letters, start, stop, self._patience) for index, start, stop in _runs(ports))
+        self.unsent += len(ports) - sent
 
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
@@ -117,3 +118,11 @@ class Sender:
         legs.seq[row] = int(legs.seq[row]) + 1 & 0xFFFF  # one number alone would warn when it wraps
         legs.packets_sent[row] += 1
         legs.octets_sent[row] += len(payload)
+
+
+def _runs(ports: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    """Give (port, start, stop) of the stretches of equal ports, cut where they are longer than a chunk."""
+    n = len(ports)
+    edges = np.flatnonzero(np.diff(ports)) + 1
+    starts = np.unique(np.concatenate(([0], edges, np.arange(0, n, CHUNK))))
+    return zip(ports[starts].tolist(), starts.tolist(), [*starts[1:].tolist(), n], strict=True)

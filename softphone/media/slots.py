@@ -2,6 +2,7 @@
 
 `Slots` is filled from behind by any number of ports and emptied once per tick. `Outbox` is written by the tick and
 sent by a port: each datagram is a twelve-byte header row and a pointer to a payload that it may share with others.
+`Letters` are datagrams to be sent that lie in one piece each.
 The layouts are those of Linux on 64-bit machines; elsewhere they are plain arrays that a loop reads and writes.
 """
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from softphone.media.rtp import HEADER
 
-__all__ = ["HDR_SIZE", "Outbox", "SLOT_SIZE", "Slots", "sockaddr"]
+__all__ = ["HDR_SIZE", "Letters", "Outbox", "SLOT_SIZE", "Slots", "sockaddr"]
 
 # struct mmsghdr, struct iovec and struct sockaddr_in (recvmmsg(2), ip(7))
 MMSGHDR = np.dtype(
@@ -192,3 +193,36 @@ class Outbox:
     def datagram(self, i: int) -> bytes:
         """Give datagram `i` as one piece, for a system without scatter and gather."""
         return bytes(self.rtp[i].tobytes() + self.payloads[self.payload_of[i]].tobytes())
+
+
+class Letters:
+    """Datagrams to be sent, each in one piece.
+
+    Parameters
+    ----------
+    data
+        uint8, shape (count, size), C order: a datagram per row, from its first byte.
+    address
+        uint8, shape (count, 16), struct sockaddr_in of each receiver.
+
+    Attributes
+    ----------
+    length
+        uint64, shape (count,), how many bytes of each row are sent.
+    """
+
+    def __init__(self, data: NDArray[np.uint8], address: NDArray[np.uint8]) -> None:
+        count, size = data.shape
+        self.data, self.address = data, address
+        self._iov = np.zeros(count, IOVEC)
+        self.length = self._iov["len"]
+        self.header = np.zeros(count, MMSGHDR)
+        self.header_at = self.header.ctypes.data
+        each = np.arange(count, dtype=np.uint64)
+        self._iov["base"] = data.ctypes.data + each * size
+        self.header["name"], self.header["namelen"] = address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
+        self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
+
+    def datagram(self, i: int) -> bytes:
+        """Give datagram `i`."""
+        return self.data[i, : int(self.length[i])].tobytes()

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,13 +23,13 @@ from softphone.recordings.aftercare import Aftercare
 from softphone.recordings.entry import Entry, Stored
 from softphone.recordings.retention import expired
 from softphone.recordings.running import Keeper, Running, Speaker, clip_spans
-from softphone.recordings.shelf import Shelf
+from softphone.recordings.shelf import Shelf, StoredFile
 from softphone.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from softphone.media.client import Media
 
-__all__ = ["Library", "StoredFile"]
+__all__ = ["Library"]
 
 log = structlog.get_logger()
 
@@ -40,17 +39,6 @@ RETENTION_S = 3600.0
 # At the end of the program what is finished gets this long to be converted and told.
 DRAIN_S = 5.0
 DAY_S = 86_400.0
-MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file to be downloaded."""
-
-    path: Path
-    media_type: str
-    filename: str
-    "For who saves it."
 
 
 def _ignore(entry: Entry) -> None:
@@ -180,12 +168,14 @@ class Library:
         if id in self._running:
             return self._running[id].entry
         entry = self._find(id)
-        if id in self._unsaved:
-            return self._unsaved[id]
+        whole = self._unsaved.get(id)
         try:
-            return await asyncio.to_thread(self._shelf.read, entry.id)
+            if whole is None:
+                whole = await asyncio.to_thread(self._shelf.read, entry.id)
         except (OSError, msgspec.MsgspecError):
             raise NoSuchRecording(id) from None
+        # On the disk it is ready a moment earlier than its files can be had.
+        return msgspec.structs.replace(whole, state=entry.state)
 
     def file(self, id: str, name: str | None = None) -> StoredFile:
         """Find a file of a finished recording.
@@ -207,11 +197,7 @@ class Library:
         entry = self._find(id)
         if entry.running:
             raise RecordingRunning(id)
-        name = entry.mix if name is None else name
-        path = self._shelf.folder(entry.id) / name
-        if name not in entry.files or not path.is_file():
-            raise NoSuchRecording(f"{id}/{name}")
-        return StoredFile(path, MEDIA_TYPES[path.suffix], f"{entry.id}-{name}")
+        return self._shelf.file(entry, entry.mix if name is None else name)
 
     def paths(self, entry: Entry) -> tuple[Path, ...]:
         """Say where the sound of a recording is, the mix first, then the tracks."""
@@ -229,8 +215,9 @@ class Library:
         if entry.running:
             raise RecordingRunning(id)
         del self._entries[id]
-        self._unsaved.pop(id, None)
-        await asyncio.to_thread(self._shelf.remove, id)
+        async with self._saving:
+            self._unsaved.pop(id, None)
+            await asyncio.to_thread(self._shelf.remove, id)
         log.info("recording_deleted", recording=id)
         self.on_deleted(entry)
 
@@ -295,17 +282,16 @@ class Library:
         return entry
 
     async def _keep(self, entry: Entry) -> None:
-        """Save the JSON of a recording, if the disk lets us."""
+        """Save the JSON of a recording, if the disk lets us and nobody has deleted it meanwhile."""
         async with self._saving:
-            await self._write(entry)
+            if entry.id in self._entries:
+                await self._write(entry)
 
     async def _write(self, entry: Entry) -> None:
         """Save; what the disk does not take is tried again."""
         try:
             await asyncio.to_thread(self._shelf.save, entry)
         except OSError as error:
-            if entry.id not in self._entries:  # deleted meanwhile
-                return
             if self._unsaved.get(entry.id) != entry:
                 log.error("recording_not_saved", recording=entry.id, error=str(error))
             self._unsaved[entry.id] = entry
@@ -344,16 +330,23 @@ class Library:
                 self._finished.task_done()
 
     async def _make_ready(self, entry: Entry) -> None:
-        if entry.state == "converting":
+        shown = entry.state
+        if shown == "converting":
             entry = await self._aftercare.convert(entry)
-        if entry.id not in self._entries:
+        there = await asyncio.to_thread(self._shelf.has_mix, entry)
+        if entry.id not in self._entries:  # deleted meanwhile, but for what the conversion has made since
+            await asyncio.to_thread(self._shelf.remove, entry.id)
             return
-        if not await asyncio.to_thread(self._shelf.has_mix, entry):
+        if not there:
             await self._lose(entry, "the sound is gone")
             return
         entry = msgspec.structs.replace(entry, state="ready", size=await asyncio.to_thread(self._shelf.size, entry))
         await self._keep(entry)
-        await asyncio.to_thread(self._shelf.tidy, entry)
+        # Its files are the new ones from now on; it is called ready when the old ones are gone.
+        if not self._update(msgspec.structs.replace(entry, state=shown)):
+            return
+        async with self._saving:
+            await asyncio.to_thread(self._shelf.tidy, entry)
         if not self._update(entry):
             return
         told = msgspec.structs.replace(entry, told=True)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from asyncio import timeout
 from collections.abc import Mapping, Sequence
 
 __all__ = ["run"]
@@ -41,7 +42,7 @@ async def run(
     except (OSError, ValueError) as error:
         return f"{argv[0]}: {error}"
     try:
-        async with asyncio.timeout(timeout_s):
+        async with timeout(timeout_s):
             await process.communicate(given)
     except TimeoutError:
         return f"{argv[0]}: not done in {timeout_s:g} s"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,15 +13,27 @@ import structlog
 
 from mixer.errors import RecordingError
 from mixer.recording import mend
+from softphone.errors import NoSuchRecording
 from softphone.recordings.entry import METADATA, Entry, decode, encode
 from softphone.recordings.running import clip_spans
 
-__all__ = ["Shelf"]
+__all__ = ["Shelf", "StoredFile"]
 
 log = structlog.get_logger()
 
 # As the sound beside it (`mixer.recording`): the group may read, others may not.
 FILE_MODE = 0o640
+MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file to be downloaded."""
+
+    path: Path
+    media_type: str
+    filename: str
+    "For who saves it."
 
 
 class Shelf:
@@ -103,15 +116,22 @@ class Shelf:
             ended=entry.started + timedelta(seconds=seconds),
         )
 
+    def file(self, entry: Entry, name: str) -> StoredFile:
+        """Find a file of a finished recording; raises NoSuchRecording when it has no such file."""
+        path = self.folder(entry.id) / name
+        if name not in entry.files or not path.is_file():
+            raise NoSuchRecording(f"{entry.id}/{name}")
+        return StoredFile(path, MEDIA_TYPES[path.suffix], f"{entry.id}-{name}")
+
     def has_mix(self, entry: Entry) -> bool:
         """Tell whether the mix of a recording is there."""
         return (self.folder(entry.id) / entry.mix).is_file()
 
     def tidy(self, entry: Entry) -> None:
         """Delete what conversion has left over."""
-        with contextlib.suppress(OSError):  # somebody else may have deleted it
-            for path in self.folder(entry.id).iterdir():
-                if path.name not in (*entry.files, METADATA):
+        for path in self.folder(entry.id).glob("*"):  # of a folder that somebody else has deleted: nothing
+            if path.name not in (*entry.files, METADATA):
+                with contextlib.suppress(OSError):
                     path.unlink()
 
     def size(self, entry: Entry) -> int:

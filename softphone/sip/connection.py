@@ -102,9 +102,11 @@ class Connection(asyncio.Protocol):
     def send(self, send: Send) -> bool:
         """Write a message; False when the connection is gone."""
         self._used = True
+        if not self._write(send.data):
+            return False
         if not send.data.startswith(b"SIP/"):
             self._requests.append(send)
-        return self._write(send.data)
+        return True
 
     def _write(self, data: bytes) -> bool:
         if self._transport is None or self._transport.is_closing():
@@ -125,3 +127,8 @@ class Connection(asyncio.Protocol):
         """Close when what was written is out."""
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what was written and is not out is dropped."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -125,13 +125,16 @@ class Driver:
         self._layer.sent_by = f"{self.host}:{self.port}"
 
     async def stop(self) -> None:
-        """End all tasks and close the sockets."""
+        """End all tasks, close the sockets, and tell who waits for a response that none will come."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
         await self._transport.stop()
+        waiting, self._listeners = self._listeners, {}
+        for listener in waiting.values():
+            listener.on_failure("stopped")
 
     def counters(self) -> dict[str, int]:
         """Return what passed and what could not."""

@@ -20,7 +20,8 @@ CHALLENGES = 4
 def failure(reason: str, request: Request) -> SipError:
     """Make the error for a request that got no final response."""
     kind = SipTimeout if reason == "timeout" else SipNetworkError
-    return kind(f"{request.method} {request.uri}: {'no answer' if reason == 'timeout' else 'cannot be sent'}")
+    words = {"timeout": "no answer", "stopped": "no answer any more, this side is stopped"}
+    return kind(f"{request.method} {request.uri}: {words.get(reason, 'cannot be sent')}")
 
 
 class Exchange:

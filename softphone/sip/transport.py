@@ -23,6 +23,8 @@ _log = structlog.get_logger(__name__)
 UDP_BUFFER = 4 << 20
 # Tries to find a port that is free for UDP and TCP alike, when any port will do.
 PORT_TRIES = 20
+# Turns of the loop from its accepting a connection, or giving up to open one, to its telling us.
+TELLING_TURNS = 3
 
 
 @dataclass(slots=True)
@@ -122,13 +124,12 @@ class Transport:
 
     async def stop(self) -> None:
         """Close everything; what is still waiting to be sent is dropped."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in list(self._connections.values()):
-            connection.close()
+        await self._close_connections()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -136,6 +137,18 @@ class Transport:
             self._udp.close()
         self._sweeper = self._server = self._udp = None
         await asyncio.sleep(0)
+
+    async def _close_connections(self) -> None:
+        """Close all, those too that have just been accepted; what a peer does not read is not waited for."""
+        # Nothing more is accepted, but the server stays until all are told of: one that is closed before leaks them.
+        for listening in self._server.sockets if self._server is not None else ():
+            asyncio.get_running_loop().remove_reader(listening)
+        for _ in range(TELLING_TURNS):
+            await asyncio.sleep(0)
+        for end in (Connection.close, Connection.abort):
+            for connection in list(self._connections.values()):
+                end(connection)
+            await asyncio.sleep(0)
 
     # Out.
 
@@ -208,6 +221,8 @@ class Transport:
             found = await loop.getaddrinfo(target.host, target.port, family=family, type=kind)
         except OSError as error:
             raise SipNetworkError(f"cannot resolve {target.host!r}: {error.strerror}") from error
+        except UnicodeError as error:  # no name is like this: a label of more than 63 characters
+            raise SipNetworkError(f"cannot resolve {target.host!r}: {error}") from error
         return Endpoint(target.transport, str(found[0][4][0]), target.port)
 
     def is_open(self, target: Endpoint) -> bool:

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from mixer.entrance import Code, Verdict
-from softphone.focus.admission import Admission
+from softphone.focus.room.admission import Admission
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.focus.phone import bridge

@@ -8,7 +8,7 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.server import Server
-from tests.api.conftest import logged_in
+from tests.api.conftest import PATIENCE_S, logged_in
 from tests.focus.phone import Phone
 from tests.focus.table import until
 
@@ -252,7 +252,7 @@ async def test_people_are_called_in(shared: Server, ada: httpx.AsyncClient) -> N
         assert answer.status_code == 202, answer.text
         dial = answer.json()
         assert (dial["number"], dial["state"]) == ("103", "ringing")
-        await asyncio.wait_for(rang.wait(), 10)
+        await asyncio.wait_for(rang.wait(), PATIENCE_S)
         assert (await ada.get(path)).json() == {"dials": [dial]}
         assert (await ada.delete(f"{path}/{dial['id']}")).json()["state"] == "dropped"
         assert (await ada.delete(f"{path}/{dial['id']}")).status_code == 404

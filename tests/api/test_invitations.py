@@ -1,5 +1,6 @@
 """Invitations to conferences, written and mailed through a real mail server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email import message_from_string
@@ -9,13 +10,12 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.focus.phone import bridge
-from tests.support.processes import port_block
+from tests.support.processes import LOOPBACK
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,15 +44,12 @@ class Inbox:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def posted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Server, Inbox]]:
-    inbox = Inbox()
-    controller = Controller(inbox, hostname="127.0.0.1", port=port_block())
-    controller.start()
-    mail = {"host": "127.0.0.1", "port": controller.port, "tls": "none", "sender": "bridge@example.com"}
-    try:
+    inbox, loop = Inbox(), asyncio.get_running_loop()
+    async with await loop.create_server(lambda: SMTP(inbox, hostname=LOOPBACK, loop=loop), LOOPBACK, 0) as mails:
+        port = mails.sockets[0].getsockname()[1]
+        mail = {"host": LOOPBACK, "port": port, "tls": "none", "sender": "bridge@example.com"}
         async with bridge(tmp_path_factory.mktemp("posted"), mail=mail) as server:
             yield server, inbox
-    finally:
-        controller.stop()
 
 
 def calendar_in(mail: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 
 from softphone.brake import KEPT, Brake
-from tests.api.conftest import logged_in
+from softphone.server import Server
+from tests.api.conftest import PATIENCE_S, logged_in
 from tests.focus.phone import bridge
 
 CLIENT = ("dev-client", "dev-secret")
@@ -51,7 +52,7 @@ async def test_an_account_is_guarded_though_the_address_changes(tmp_path: Path) 
         async def status(host: str, user: str, password: str = "wrong") -> int:
             form = {"grant_type": "password", "username": user, "password": password}
             transport = httpx.AsyncHTTPTransport(local_address=host)
-            async with httpx.AsyncClient(base_url=server.http_url, transport=transport) as http:
+            async with httpx.AsyncClient(base_url=server.http_url, transport=transport, timeout=PATIENCE_S) as http:
                 return (await http.post(TOKEN, data=form, auth=CLIENT)).status_code
 
         assert [await status(f"127.0.0.{n}", user) for n, user in enumerate(["101", "+16505550100*101"], 2)] == [
@@ -61,17 +62,33 @@ async def test_an_account_is_guarded_though_the_address_changes(tmp_path: Path) 
         assert await status("127.0.0.4", "102", "dev-102") == 200
 
 
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+LIMIT_S = 1.0
+
+
+async def left(server: Server, begun: bytes, *, before: int = 0) -> bytes:
+    """What comes, when requests are sent on one connection, longer apart than one may take, and then a part of one."""
+    host, port = server.http_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for _ in range(before):
+        writer.write(WHOLE)
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(1.1 * LIMIT_S)
+    writer.write(begun)
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        got = await asyncio.wait_for(reader.read(), PATIENCE_S)
+    writer.close()
+    with contextlib.suppress(ConnectionResetError):
+        await writer.wait_closed()
+    return got
+
+
 async def test_nobody_holds_a_connection_by_sending_slowly(tmp_path: Path) -> None:
-    async with bridge(tmp_path, http={"port": 0, "request_timeout_s": 0.2}) as server:
-        host, port = server.http_url.removeprefix("http://").split(":")
-        whole = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
-        for before, begun in ((0, b""), (0, whole[:20]), (4, whole[:20])):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            for _ in range(before):
-                writer.write(whole)
-                assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
-                await asyncio.sleep(0.1)
-            writer.write(begun)
-            with contextlib.suppress(ConnectionResetError):
-                assert await asyncio.wait_for(reader.read(), 4.0) == b""
-            writer.close()
+    half = b"POST /restapi/oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\ngrant"
+    async with bridge(tmp_path, http={"port": 0, "request_timeout_s": LIMIT_S}) as server:
+        nothing, head, later, body = await asyncio.gather(
+            left(server, b""), left(server, WHOLE[:20]), left(server, WHOLE[:20], before=2), left(server, half)
+        )
+        assert (nothing, head, later) == (b"", b"", b"")
+        assert body.startswith(b"HTTP/1.1 408")

@@ -12,7 +12,7 @@ import soundfile
 
 from softphone.server import Server
 from softphone.store.archive import Archive
-from tests.api.conftest import logged_in
+from tests.api.conftest import PATIENCE_S, logged_in
 from tests.focus.phone import Phone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,7 +43,7 @@ async def recorded(server: Server, client: httpx.AsyncClient, times: int) -> tup
 
 async def ready(client: httpx.AsyncClient, recording: str) -> dict[str, Any]:
     """Wait until nothing is made of a recording any more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (entry := (await client.get(f"{V1}/recordings/{recording}")).json())["state"] != "ready":
             await asyncio.sleep(0.02)
     details: dict[str, Any] = entry
@@ -222,7 +222,7 @@ async def test_history(shared: Server, ada: httpx.AsyncClient) -> None:
         await ada.patch(f"{V1}/conferences/{conference['id']}/parties/{party}", json={"muted": True})
         await ada.delete(f"{V1}/conferences/{conference['id']}")
         await phone.hung_up()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (past := await ada.get(path)).status_code == 404 or past.json()["ended"] is None:
             await asyncio.sleep(0.02)
     assert past.json()["reason"]

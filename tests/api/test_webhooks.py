@@ -15,6 +15,7 @@ from softphone.server import Server
 from softphone.webhooks import verify
 from tests.api.conftest import logged_in
 from tests.focus.phone import bridge
+from tests.support.listening import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,14 +35,11 @@ class Receiver:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:]) if name}
         body = await reader.readexactly(int(headers["content-length"]))
         status = self.statuses.pop(0) if self.statuses else 204
+        self.told.put_nowait((headers, body))  # before the answer: the next one comes by another connection
         writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-        self.told.put_nowait((headers, body))
 
     async def next(self) -> tuple[dict[str, str], dict[str, Any]]:
-        headers, body = await asyncio.wait_for(self.told.get(), 15)
+        headers, body = await asyncio.wait_for(self.told.get(), 30)
         told: dict[str, Any] = json.loads(body)
         return headers, told
 
@@ -49,9 +47,8 @@ class Receiver:
 @asynccontextmanager
 async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
     receiver = Receiver(list(statuses))
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?x=1"
-    async with server:
+    async with listening(receiver.serve) as port:
+        receiver.url = f"http://127.0.0.1:{port}/hook?x=1"
         yield receiver
 
 
@@ -80,7 +77,7 @@ async def test_the_signature_is_by_the_secret_that_is_shown_once(ada: httpx.Asyn
         assert shown.json() == {name: value for name, value in hook.items() if name != "secret"}
         assert shown.json() in (await ada.get(PATH)).json()["webhooks"]
         await ada.post("/api/v1/conferences")
-        headers, body = await asyncio.wait_for(receiver.told.get(), 15)
+        headers, body = await asyncio.wait_for(receiver.told.get(), 30)
         given = (headers["x-softphone-timestamp"], body, headers["x-softphone-signature"], time.time())
         assert verify(hook["secret"], *given)
         assert not verify(hook["secret"] + "x", *given)
@@ -89,7 +86,7 @@ async def test_the_signature_is_by_the_secret_that_is_shown_once(ada: httpx.Asyn
         await ada.post("/api/v1/conferences")
         await ada.put(f"{PATH}/{hook['id']}", json={"url": receiver.url, "secret": "0123456789abcdef"})
         last = (await ada.post("/api/v1/conferences")).json()["id"]
-        headers, body = await asyncio.wait_for(receiver.told.get(), 15)
+        headers, body = await asyncio.wait_for(receiver.told.get(), 30)
         assert json.loads(body)["session"] == last
         given = (headers["x-softphone-timestamp"], body, headers["x-softphone-signature"], time.time())
         assert verify("0123456789abcdef", *given)

@@ -11,34 +11,17 @@ import resource
 import sys
 import time
 
-import numpy as np
-
 from softphone.media.port import BatchPort, Patience, Port
-from softphone.media.slots import HDR_SIZE, Outbox, Slots
+from softphone.media.slots import HDR_SIZE, Letters, Slots
 from tests.bench.load import TICK_S, pin
 
 WARM_UP_S = 2.0
 
 
-class Mirror(Outbox):
-    """Sends received slots back where they came from, from where they lie."""
-
-    def __init__(self, slots: Slots) -> None:
-        super().__init__(1)
-        self._slots = slots
-        self._whole = np.zeros(slots.count, [("base", "u8"), ("len", "u8")])
-        self._whole["base"] = slots.data.ctypes.data + np.arange(slots.count, dtype=np.uint64) * slots.data.shape[1]
-        self.header = np.zeros(slots.count, slots.header.dtype)
-        self.header_at = self.header.ctypes.data
-        self.header["name"], self.header["namelen"] = slots.header["name"], 16
-        self.header["iov"] = self._whole.ctypes.data + np.arange(slots.count, dtype=np.uint64) * 16
-        self.header["iovlen"] = 1
-
-    def turn(self) -> int:
-        """Point at all used slots; give their number."""
-        n = self._slots.used
-        self._whole["len"][:n] = self._slots.length[:n]
-        return n
+def turn(slots: Slots, letters: Letters) -> int:
+    """Address what has come back to where it came from, from where it lies; give how many that is."""
+    letters.length[: slots.used] = slots.length[: slots.used]
+    return slots.used
 
 
 def cpu_s() -> float:
@@ -49,14 +32,14 @@ def cpu_s() -> float:
 def reflect(port: BatchPort, seconds: float) -> tuple[float, int]:
     """Reflect for so long; give the processor time of the counted part and the packets moved in it."""
     slots = Slots(8192)
-    mirror = Mirror(slots)
+    letters = Letters(slots.data, slots.address)
     start = time.perf_counter()
     before, k, moved = 0.0, 0, 0
     while (now := time.perf_counter()) < start + seconds:
         if not before and now > start + WARM_UP_S:
             before, moved = cpu_s(), 0
         port.receive(slots)
-        moved += port.send(mirror, 0, mirror.turn(), Patience())
+        moved += port.send(letters, 0, turn(slots, letters), Patience())
         slots.clear()
         k += 1
         time.sleep(max(0.0, start + k * TICK_S - time.perf_counter()))

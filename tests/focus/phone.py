@@ -88,7 +88,7 @@ class Phone:
 
     async def hung_up(self) -> str:
         """Wait for the other side's BYE."""
-        return await asyncio.wait_for(self.ended.get(), 10)
+        return await asyncio.wait_for(self.ended.get(), 30)
 
     async def keys(self, call: Call, keys: str) -> None:
         for key in keys:

@@ -1,10 +1,12 @@
 """People around a table: telephones with a tone each, prompts that are tones too, and who hears what."""
 
 import asyncio
+import time
 import wave
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from softphone.server import Server
 from tests.focus.phone import bridge
 
 Pcm = NDArray[np.int16]
+T = TypeVar("T")
 
 # Of parties, and of prompts: far enough apart to be told in 0.4 s, and none a multiple of another.
 TONES = (430.0, 560.0, 730.0, 950.0)
@@ -30,11 +33,14 @@ PROMPTS = {
     "conf-invited": INVITED,
     "vm-goodbye": GOODBYE,
 }
+# What asks for keys goes on until one is pressed: who listens late still hears it.
+ASKS = (PIN, CONFNO, INVITED)
+ASKS_S = 15.0
 LEVEL_DBOV = -24.0
 SETTLE_S = 0.3
 LISTEN_S = 0.5
-# A machine that is busy with other things is late with a change, or misses a frame.
-TRIES = 4
+# A machine that is busy with other things is late with a change, or misses frames; the limit is for the broken case.
+PATIENCE_S = 20.0
 
 
 def write_sounds(folder: Path) -> Path:
@@ -46,7 +52,7 @@ def write_sounds(folder: Path) -> Path:
         hz = PROMPTS.get(str(name))
         file = folder / f"{name}.wav"
         file.parent.mkdir(exist_ok=True)
-        write_tone(file, hz or 0.0, 1.0 if hz else 0.02)
+        write_tone(file, hz or 0.0, ASKS_S if hz in ASKS else 1.0 if hz else 0.02)
     return folder
 
 
@@ -63,8 +69,7 @@ def write_tone(file: Path, hz: float, seconds: float) -> None:
 async def sounding_bridge(data: Path, **sections: dict[str, object]) -> AsyncIterator[Server]:
     """A server whose prompts are tones."""
     prompts = {"folders": (str(write_sounds(data / "pack")),)}
-    conference = {"key_timeout_s": 1.0, **sections.pop("conference", {})}
-    async with bridge(data / "data", prompts=prompts, conference=conference, **sections) as server:
+    async with bridge(data / "data", prompts=prompts, **sections) as server:
         yield server
 
 
@@ -95,11 +100,7 @@ class Table:
 
     async def expect(self, expected: Sequence[set[float]]) -> None:
         """Every party hears just these tones, of parties and of prompts; if not at once, then soon."""
-        for _ in range(TRIES):
-            heard = await self.heard()
-            if heard == expected:
-                return
-        assert heard == expected
+        await expect_soon(self.heard, expected)
 
     async def heard(self) -> list[set[float]]:
         await asyncio.sleep(SETTLE_S)
@@ -115,18 +116,26 @@ def tones_in(heard: Sequence[Pcm]) -> list[set[float]]:
 
 async def expect(call: Call, expected: set[float]) -> None:
     """One telephone hears just these tones; if not at once, then soon."""
-    for _ in range(TRIES):
+
+    async def heard() -> set[float]:
         await asyncio.sleep(SETTLE_S)
         stream = call.frames()
-        (heard,) = tones_in([np.concatenate([await anext(stream) for _ in range(round(LISTEN_S / TICK_S))])])
-        if heard == expected:
-            return
+        return tones_in([np.concatenate([await anext(stream) for _ in range(round(LISTEN_S / TICK_S))])])[0]
+
+    await expect_soon(heard, expected)
+
+
+async def expect_soon(listen: Callable[[], Awaitable[T]], expected: T) -> None:
+    """Listen until what is heard is what is expected."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (heard := await listen()) != expected and time.monotonic() < deadline:
+        pass
     assert heard == expected
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that happens elsewhere; the time limit is for the broken case."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -6,8 +6,8 @@ from mixer.entrance import Code, Verdict
 from mixer.roles import Kind, Role
 from softphone.config import DEV_PATH, ConferenceConfig, load
 from softphone.focus.accounts import Accounts
-from softphone.focus.admission import Admission
-from softphone.focus.codes import CodeBook
+from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.room.admission import Admission
 from softphone.store.values import Codes
 
 HOST, GUEST, WRONG = Code("190204"), Code("128576"), Code("471100")

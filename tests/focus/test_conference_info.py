@@ -5,7 +5,7 @@ from xml.etree import ElementTree as etree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.focus.conference_info import Endpoint, Roster, User, document
+from softphone.focus.entrance.conference_info import Endpoint, Roster, User, document
 
 NS = "{urn:ietf:params:xml:ns:conference-info}"
 

@@ -43,8 +43,10 @@ async def register(server: Server, number: int, proof: str = "") -> Response:
             Authorization=proof,
         )
     )
-    answer = parse(await asyncio.wait_for(wire.came.get(), 5))
-    socket.close()
+    try:
+        answer = parse(await asyncio.wait_for(wire.came.get(), 30))
+    finally:
+        socket.close()
     assert isinstance(answer, Response)
     return answer
 

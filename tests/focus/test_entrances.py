@@ -1,12 +1,15 @@
 """Ways in: the code is asked, typed and judged; who waits hears music; over real SIP and RTP."""
 
+import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from softphone.agent.call import KeyMethod
 from softphone.agent.media import CallMedia
+from softphone.demo.party import Party
 from softphone.errors import CallRefused
 from softphone.focus.session import ConferenceRole, RoomKind, Stage
 from softphone.server import Server
@@ -22,10 +25,23 @@ from tests.focus.table import (
     only_session,
     sounding_bridge,
     stages,
+    tones_in,
     until,
+    write_tone,
 )
+from tests.support.tones import read_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+# What events say that is nobody's choice.
+CHANCE = ("recording", "path", "seconds")
+
+
+def half_seconds(heard: Path) -> list[set[float]]:
+    """The tones of each half second of a file."""
+    pcm, rate = read_wav(heard)
+    return tones_in([pcm[start : start + rate // 2] for start in range(0, len(pcm) - rate // 2, rate // 4)])
 
 
 def without_events(text: str) -> str:
@@ -64,15 +80,13 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
     if method == "inband":
         offer = CallMedia.offer
         monkeypatch.setattr(CallMedia, "offer", lambda media, *direction: without_events(offer(media, *direction)))
-    async with sounding_bridge(tmp_path) as server, Table(server) as table:
+    async with sounding_bridge(tmp_path, conference={"code_tries": 20}) as server, Table(server) as table:
         ada, ben = (server.accounts.directory.codes(extension(server, number).id) for number in ("101", "102"))
         assert ada is not None
         assert ben is not None
         for number, code in (("+16505550100", ada.host), ("16505550100", ada.participant), ("16505550100", ben.host)):
             party = await table.call("15550001111", number, speak=False)
-            await expect(party.call, {CONFNO})
-            await party.call.send_keys(f"{code}#", method=method)
-            await until(lambda: len(occupied(server)) == len(table.parties))
+            await enter(server, party, code, method)
             party.speak()
         rooms = {each.extension: each for each in server.control.conferences()}
         assert [(each.kind, len(each.parties)) for each in rooms.values()] == [
@@ -84,20 +98,52 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
         await table.expect([{TONES[1]}, {TONES[0]}, {MUSIC}])
 
 
+async def enter(server: Server, party: Party, code: str, method: KeyMethod) -> None:
+    """Type a code at the bridge number, and come in.
+
+    A tone that a stalled machine cuts in two is two keys for any ear. So a code of such keys may be wrong, and is typed
+    again, but only if ticks were left out or late at either end.
+    """
+    there = len(occupied(server))
+    while len(occupied(server)) == there:
+        before = await stalled(server, party)
+        await expect(party.call, {CONFNO})
+        await party.call.send_keys(f"{code}#", method=method)
+        if method != "inband":
+            await until(lambda: len(occupied(server)) > there)
+            return
+        with suppress(TimeoutError):
+            # The pause that ends a code without its # is 5 s.
+            async with asyncio.timeout(8.0):
+                await until(lambda: len(occupied(server)) > there)
+        assert len(occupied(server)) > there or await stalled(server, party) > before, "a key was not heard"
+
+
+async def stalled(server: Server, party: Party) -> int:
+    """Ticks that were late or left out, at the bridge and at a telephone."""
+    ours = party._agent._media._pacer
+    workers = await server.media.metrics()
+    return ours.late_ticks + ours.skipped_ticks + sum(each.late_ticks + each.skipped_ticks for each in workers)
+
+
 async def test_three_wrong_codes_and_goodbye(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     async with sounding_bridge(tmp_path) as server, Table(server) as table:
+        write_tone(tmp_path / "pack" / "vm-goodbye.wav", GOODBYE, 3.0)
         party = await table.call("102", "201")
-        for code in ("471147#", "471148#"):
-            await party.call.send_keys(code)
+        codes = ("471147", "471148", "471149")
+        for code in codes[:2]:
+            await party.call.send_keys(f"{code}#")
             await table.expect([{PIN}])
-        await party.call.send_keys("471149#")
-        await table.expect([{GOODBYE}])
+        party.call.record(tmp_path / "heard.wav")
+        await party.call.send_keys(f"{codes[2]}#")
         assert await party.call.wait_ended() == "bye"
+        assert {GOODBYE} in half_seconds(tmp_path / "heard.wav")
         assert not server.control.conferences()
         await until(lambda: server.focus.parties == 0)
     out, err = capfd.readouterr()
     assert "caller_turned_away" in out + err
-    assert "4711" not in out + err
+    # All digits of one: four of them are in a port, or in somebody's id, now and then.
+    assert not [code for code in codes if code in out + err]
 
 
 async def test_who_guesses_too_much_closes_the_room_for_codes(tmp_path: Path) -> None:
@@ -169,12 +215,14 @@ async def test_recording_begins_with_the_host_and_history_tells_it(tmp_path: Pat
         await until(lambda: [party.muted for party in room.session.parties.values()] == [True, False])
         await server.control.end(room.session.id)
         await until(lambda: not room.recorder.running)
-        assert await server.history.flush(5.0)
+        assert await server.history.flush(30.0)
         (record,) = [each for each in (await server.store.conferences()).items if each.id == room.session.id]
         assert (record.kind, record.reason) == ("extension", "requested")
         parties = await server.store.participations(room.session.id)
         told = sorted((each.number, bool(each.mutes), each.left is not None) for each in parties)
         assert told == [("101", False, True), ("102", True, True)]
-        events = json.dumps([each.data for each in server.focus.feed._events.values()])
-        assert "9876" not in events
-        assert "1234" not in events
+        events = [each.data.items() for each in server.focus.feed._events.values()]
+        # Ids, paths and times have any digits now and then.
+        said = json.dumps([value for data in events for key, value in data if key not in CHANCE])
+        assert "9876" not in said
+        assert "1234" not in said

@@ -10,7 +10,7 @@ def publish(feed: Feed, count: int) -> list[FeedEvent]:
 
 
 async def take(subscription: Subscription, count: int) -> list[FeedEvent]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [await anext(subscription) for _ in range(count)]
 
 

@@ -7,7 +7,7 @@ import pytest
 from softphone.focus.session import PartyStatus
 from softphone.server import Server
 from tests.focus.phone import conference
-from tests.focus.test_rooms import until
+from tests.focus.table import until
 from tests.support.raw import RawPhone, header, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import random
+import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,9 +12,9 @@ import pytest
 
 from mixer.conference import EndWithHost, Kind, Role, Settings
 from softphone.errors import CallRefused
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.errors import FocusError, WrongState
-from softphone.focus.invitations import KEPT, InvitationState
+from softphone.focus.party.invitations import KEPT, InvitationState
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import ConferenceRole, Stage
 from softphone.sip.usage import CallState
 from tests.support.jumping import run
@@ -198,6 +200,22 @@ def test_a_whisper_reaches_who_is_just_coming_in(play: Callable[[Scene], None]) 
         assert bridge.media.whispers == {host.leg: None}
 
     play(scene)
+
+
+def test_what_is_begun_in_the_last_moment_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def scene() -> None:
+        bridge = PaperBridge(tmp_path)
+        room = await bridge.room(Settings())
+        await bridge.call(room)
+        (member,) = room.members.values()
+        member.refresh()
+        member.hang_up()
+        # The loop is closed now, before any of it has begun: a coroutine that nobody ever awaits is a warning.
+
+    with warnings.catch_warnings(record=True) as warned:
+        run(scene())
+        gc.collect()
+    assert not warned
 
 
 SETTINGS = [

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from softphone.focus.member import signalling_host
+from softphone.focus.party.member import signalling_host
 from softphone.server import Server
 from softphone.sip.call import Call
 from softphone.sip.message import Request

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixer.effects import Prompt
-from softphone.focus.prompt_queue import (
+from softphone.focus.voice.prompt_queue import (
     LATE_S,
     MOST_WAITING,
     NOTICE_EVERY_S,
@@ -23,7 +23,7 @@ from softphone.focus.prompt_queue import (
     Stop,
     Time,
 )
-from softphone.focus.prompts import Library, Spoken
+from softphone.focus.voice.prompts import Library, Spoken
 
 BEEP = Speak(None, ("confbridge-join",), notice=True)
 

@@ -10,8 +10,8 @@ from mixer.effects import Sound
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
-from softphone.focus.numbers import ENGLISH, Step, spoken
-from softphone.focus.prompts import KNOWN, OWN_SOUNDS, Library
+from softphone.focus.voice.numbers import ENGLISH, Step, spoken
+from softphone.focus.voice.prompts import KNOWN, OWN_SOUNDS, Library
 from tests.support.peers import VOICES
 
 EN = OWN_SOUNDS / "en"

@@ -26,7 +26,7 @@ class Told:
         return response(received, 200)
 
     async def next(self) -> str:
-        return (await asyncio.wait_for(self.got.get(), 10))[0]
+        return (await asyncio.wait_for(self.got.get(), 30))[0]
 
 
 def refer_to(server: Server, asked: str) -> list[tuple[str, str]]:
@@ -51,11 +51,11 @@ async def test_an_extension_is_called_in(shared: Server) -> None:
         assert "REFER" in (call.response.get("Allow") or "" if call.response else "")
         assert (await call.request("REFER", headers=refer_to(shared, "103"))).status == 202
         assert await told.next() == "SIP/2.0 100 Trying"
-        joined = await asyncio.wait_for(rung.get(), 10)
+        joined = await asyncio.wait_for(rung.get(), 30)
         assert await told.next() == "SIP/2.0 200 OK"
         assert told.got.empty()
         await joined.info("application/dtmf-relay", "Signal=1\r\nDuration=100\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(shared.control.conference(session.id).parties) < 2:
                 await asyncio.sleep(0.02)
         await shared.focus.end(session.id)
@@ -124,7 +124,7 @@ async def test_a_refer_outside_of_the_call(shared: Server) -> None:
         call = await host.call(session.token)
         assert (await referring(shared, host, str(session.token), "103")).status == 202
         assert await told.next() == "SIP/2.0 100 Trying"
-        await asyncio.wait_for(rung.get(), 10)
+        await asyncio.wait_for(rung.get(), 30)
         assert await told.next() == "SIP/2.0 200 OK"
         assert (await referring(shared, host, "201", "103")).status == 404, "it is in another room"
         await call.bye()

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from softphone.focus.prompts import OWN_SOUNDS
+from softphone.focus.voice.prompts import OWN_SOUNDS
 from tests.support.peers import VOICES
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,11 +10,11 @@ import pytest
 from mixer.conference import Settings
 from mixer.entrance import EntranceSettings
 from softphone.config import ConferenceConfig
-from softphone.focus.admission import Admission
-from softphone.focus.codes import CodeBook
+from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.reception import Reception
 from softphone.focus.errors import Overloaded
-from softphone.focus.names import Names
-from softphone.focus.reception import Reception
+from softphone.focus.room.admission import Admission
+from softphone.focus.voice.names import Names
 from softphone.media.leg import KeyPressed
 from tests.support.jumping import run
 from tests.support.membership import astray

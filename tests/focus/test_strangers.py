@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from softphone.focus import strangers
+from softphone.focus.entrance import strangers
 from tests.focus.phone import Phone, bridge, conference
+from tests.focus.table import until
 from tests.focus.test_door import refusal
-from tests.focus.test_rooms import until
 from tests.support.raw import RawPhone, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,6 +30,7 @@ async def test_a_forged_datagram_takes_a_leg_for_a_moment(tmp_path: Path, monkey
             async with Phone(server) as stranger, Phone(server, "103") as known:
                 # The first, of few, has all the time that there is; the second had one tenth of a second.
                 await until(lambda: len(session.parties) == 1)
+                monkeypatch.setattr(strangers, "PATIENCE_S", 30.0)
                 await (await stranger.call(session.token)).bye()
                 monkeypatch.setattr(strangers, "PER_ADDRESS", 1)
                 assert await refusal(stranger, session.token) == 503

@@ -10,7 +10,7 @@ from softphone.focus.session import Origin, PartyStatus, TelephonySession
 from softphone.server import Server
 from softphone.sip.call import Call
 from tests.focus.phone import Phone, offer
-from tests.focus.test_rooms import until
+from tests.focus.table import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +51,8 @@ async def test_a_call_and_its_end(shared: Server) -> None:
         call = await caller.call("102")
         other = incoming.get_nowait()
         assert other.invite.from_.uri.user == "101"
-        assert [each.status for each in caller.progress if each.status > 100] == [180, 183]
+        # An INVITE that was repeated, because its first answer took half a second, is answered once more.
+        assert list(dict.fromkeys(each.status for each in caller.progress if each.status > 100)) == [180, 183]
         (session,) = calls_of(shared)
         first, second = session.parties.values()
         assert (first.status, second.status) == (PartyStatus.ANSWERED, PartyStatus.ANSWERED)

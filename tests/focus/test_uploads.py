@@ -8,8 +8,8 @@ import soundfile
 from mixer.effects import Sound
 from mixer.tone import ToneMeter
 from softphone.errors import AudioError
-from softphone.focus.prompts import Library
-from softphone.focus.uploads import LONGEST_S, Uploads, decoded
+from softphone.focus.voice.prompts import Library
+from softphone.focus.voice.uploads import LONGEST_S, Uploads, decoded
 
 
 def audio(seconds: float, rate_hz: int, channels: int = 1, kind: str = "WAV", level: float = 0.5) -> bytes:

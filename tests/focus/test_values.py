@@ -4,9 +4,9 @@ import pytest
 
 from softphone.config import DEV_PATH, load
 from softphone.focus.accounts import Accounts
-from softphone.focus.dtmf import digits_of
 from softphone.focus.ended import EndedMemory
-from softphone.focus.routing import Destination, ToConference, ToExtension, ToNowhere, ToRoom, route
+from softphone.focus.entrance.routing import Destination, ToConference, ToExtension, ToNowhere, ToRoom, route
+from softphone.focus.party.dtmf import digits_of
 from softphone.focus.session import Origin, TelephonySession
 from softphone.focus.token import VoiceCallToken
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as xml
 import pytest
 
 from softphone import Agent
-from softphone.focus.conference import ConferenceRoom
-from softphone.focus.conference_info import CONTENT_TYPE, NAMESPACE
+from softphone.focus.entrance.conference_info import CONTENT_TYPE, NAMESPACE
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.auth import Credentials
@@ -56,7 +56,7 @@ class Watcher:
 
     async def until(self, path: str, text: str) -> None:
         """Wait for a document in which an element has this text."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not any(found.text == text for found in (await self.told.get()).iterfind(path)):
                 pass
 
@@ -81,7 +81,7 @@ async def test_a_watcher_sees_who_comes_is_muted_and_goes(shared: Server) -> Non
             await call.hangup()
         await watcher.until(f"{NS}conference-state/{NS}user-count", "0")
         await server.focus.end(session.id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while watcher.states[-1] != "terminated;reason=noresource":
                 await asyncio.sleep(0.02)
     finally:
@@ -153,7 +153,7 @@ async def in_the_room(server: Server, number: str, calls: str, code: str) -> Asy
     async with Phone(server, number) as phone:
         call = await phone.call(calls)
         await phone.keys(call, f"{code}#")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not any(each.parties for each in server.control.conferences()):
                 await asyncio.sleep(0.01)
         (session,) = [each for each in server.control.conferences() if each.parties]
@@ -195,7 +195,7 @@ async def test_the_contact_of_the_bridge_leads_its_members_to_their_room(shared:
             assert await status_of(shared, user, "103") == 200, "whose room it is"
             assert await status_of(shared, user, "104") == 404, "who is in no room"
             await call.bye()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while watcher.states[-1] != "terminated;reason=noresource":
                     await asyncio.sleep(0.02)
         finally:
@@ -220,7 +220,7 @@ async def test_who_is_called_in_is_told_where(shared: Server) -> None:
         await bob.register()
         await host.call(session.token)
         await shared.control.dial(session.id, "103", confirm=False)
-        contact = (await asyncio.wait_for(rung.get(), 10)).invite.contact
+        contact = (await asyncio.wait_for(rung.get(), 30)).invite.contact
         assert contact is not None and "isfocus" in contact.params
         watcher = Watcher(shared)
         await watcher.stack.start()

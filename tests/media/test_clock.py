@@ -5,10 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mixer.bridge import Bridge
 from softphone.media import rtcp
 from softphone.media.leg import LegSpec, RtpTimeout
 from softphone.media.legs import Legs
 from softphone.media.messages import CloseLeg, UpdateLeg
+from softphone.media.plane import REPORT_TICKS
 from softphone.media.reports import Reports
 from tests.media.peer import SILENCE, Driver, Peer, codes, come, fields, stats
 
@@ -60,7 +62,7 @@ def test_a_stall_that_is_made_up_for_costs_no_sound(driver: Driver, peers: list[
 
 def test_a_report_tells_the_time_of_its_timestamp(driver: Driver, peers: list[Peer]) -> None:
     driver.open(peers[0], driver.room())
-    driver.tick(3)
+    driver.tick(REPORT_TICKS)
     driver.engine.plane.legs.due_s[0] = driver.now
     driver.tick(late_s=0.013)
     last = fields(peers[0].heard()[-1])
@@ -99,7 +101,7 @@ def test_reports(driver: Driver, peers: list[Peer]) -> None:
 def test_round_trip_time_counts_what_was_on_the_way(driver: Driver, peers: list[Peer]) -> None:
     peer = peers[0]
     info = driver.open(peer, driver.room())
-    driver.tick()
+    driver.tick(REPORT_TICKS)
     driver.engine.plane.legs.due_s[0] = driver.now
     driver.tick(late_s=0.007)
     (report, _) = rtcp.parse(peer.reports()[-1])
@@ -116,11 +118,11 @@ def test_round_trip_time_counts_what_was_on_the_way(driver: Driver, peers: list[
 
 def test_reports_of_all_go_out_when_more_are_due_than_a_tick_can_build() -> None:
     legs = Legs(4096)
-    reports = Reports(legs, 8000, 0.0)
-    legs.due_s[:] = 0.0
-    told = Counter(row for k in range(750) for row in reports.due(0.02 * k))  # 15 s
+    reports = Reports(legs, Bridge(legs.capacity), 0.0)
+    legs.due_s[:], legs.reports_to[:] = 0.0, True
+    told = Counter(int(row) for k in range(150) for row in reports.due(0.1 * k))  # 15 s
     assert len(told) == 4096
-    assert max(len(reports.due(100.0 + k)) for k in range(3)) <= 20
+    assert max(len(reports.due(100.0 + k)) for k in range(3)) <= 102
 
 
 def test_repeats_do_not_hide_losses(driver: Driver, peers: list[Peer]) -> None:

@@ -97,6 +97,17 @@ def test_latches_to_the_host_that_signalling_came_from(driver: Driver, peers: li
     assert driver.engine.plane.strangers == (5 if stranger_first else 4)
 
 
+def test_speaks_to_where_signalling_says_until_it_has_latched(driver: Driver, peers: list[Peer]) -> None:
+    """Two that wait for each other's first packet would wait for ever."""
+    signalled, real = peers[:2]
+    info = driver.open(signalled, driver.room(), latch=True)
+    driver.tick(3)
+    real.meet(info)
+    real.say(SILENCE)
+    driver.tick(2)
+    assert (len(signalled.heard()), len(real.heard())) == (3, 2)
+
+
 def test_latches_once(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
     behind_nat, stranger = peers[:2]

@@ -97,7 +97,7 @@ def said_in(pcm: Pcm) -> set[float]:
     """
     size = RATE_HZ // 2
     halves = (pcm[at : at + size] for at in (*range(0, len(pcm) - size, TICK), len(pcm) - size))
-    return {hz for half in halves for hz in tones_in(half, [400, 1000], floor=0.05, within=0.1)}
+    return {hz for half in halves for hz in tones_in(half, [400, 1000], floor=0.05, off=0.1)}
 
 
 async def test_a_killed_worker_leaves_all_but_the_last_second(pool: Pool, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from softphone.media.rtcp import (
     SenderInfo,
     SourceDescription,
     compact_ntp,
+    layout,
     parse,
     round_trip_s,
 )
@@ -33,6 +35,24 @@ def test_compound_packet() -> None:
     assert description == SourceDescription(0x11223344, "a.b")
     assert goodbye == Goodbye((0x11223344,))
     assert bytes(report) + bytes(description) + bytes(goodbye) == SENDER_REPORT + DESCRIPTION + BYE
+
+
+@pytest.mark.parametrize("block", [False, True])
+@pytest.mark.parametrize("sender", [False, True])
+def test_packets_laid_out_for_many_legs_are_those_of_the_values(sender: bool, block: bool) -> None:
+    packets = np.repeat(layout("a.b", sender, block), 2)
+    packets["ssrc"] = packets["described"] = 0x11223344
+    if sender:
+        for name, value in {"ntp": 0xB44DB70520000000, "timestamp": 320, "packets": 2, "octets": 320}.items():
+            packets[name] = value
+    if block:
+        told = (0x55667788, 0x40FFFFFE, 0x10005, 16, 0xB7052000, 0x54000)
+        for name, value in zip(("source", "lost", "highest", "jitter", "last_report", "delay"), told, strict=True):
+            packets[name] = value
+    report, description, _ = parse(SENDER_REPORT + DESCRIPTION + BYE)
+    assert isinstance(report, Report)
+    same = Report(report.ssrc, report.sender if sender else None, report.blocks if block else ())
+    assert [packet.tobytes() for packet in packets] == [bytes(same) + bytes(description)] * 2
 
 
 def test_round_trip_of_the_rfc() -> None:

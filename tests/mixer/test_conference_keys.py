@@ -39,7 +39,7 @@ from mixer.conference import (
 from mixer.keypad import Menu
 from mixer.rules.commands import RULES
 from mixer.settings import COMMANDS
-from softphone.focus.menus import load_menu
+from softphone.focus.room.menus import load_menu
 from tests.support.conference import no_keys, press, room
 
 PARTIES = {

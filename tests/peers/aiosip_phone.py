@@ -145,7 +145,7 @@ async def main() -> None:
         )
 
     registering = await dialog(plan.user, plan.user, plan.sip_port)
-    answer = await asyncio.wait_for(registering.register(expires=60), 5.0)
+    answer = await asyncio.wait_for(registering.register(expires=60), 30.0)
     say("registered", status=answer.status_code)
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
@@ -155,12 +155,12 @@ async def main() -> None:
         calling = await dialog("aiosip", plan.number, plan.sip_port + 1)
         headers = {"Content-Type": "application/sdp"}
         sdp = SDP.format(port=media.getsockname()[1])
-        call = await asyncio.wait_for(aiosip.Call.invite(calling, headers=headers, sdp=sdp), 5.0)
+        call = await asyncio.wait_for(aiosip.Call.invite(calling, headers=headers, sdp=sdp), 30.0)
         found = re.search(r"m=audio (\d+)", call.sdp)
         assert found, call.sdp
         say("answered", port=int(found[1]))
         packets = await converse(media, (plan.server, int(found[1])), plan)
-        await asyncio.wait_for(call.close(), 5.0)
+        await asyncio.wait_for(call.close(), 30.0)
         say("ended", packets=packets)
 
 

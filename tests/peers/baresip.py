@@ -80,11 +80,11 @@ class Baresip:
         self.program = Program([shutil.which("baresip") or "baresip", "-f", folder], folder)
         self._control = self._connect(control)
 
-    def _connect(self, port: int, timeout_s: float = 10.0) -> socket.socket:
+    def _connect(self, port: int, timeout_s: float = 30.0) -> socket.socket:
         deadline = time.monotonic() + timeout_s
         while self.program.running and time.monotonic() < deadline:
             try:
-                return socket.create_connection((LOOPBACK, port), timeout=1.0)
+                return socket.create_connection((LOOPBACK, port), timeout=timeout_s)
             except ConnectionRefusedError:
                 time.sleep(0.05)  # another program starts at its own pace and says nothing when it listens
         self.program.stop()
@@ -95,7 +95,7 @@ class Baresip:
         body = json.dumps({"command": name, "params": words, "token": name}).encode()
         self._control.sendall(b"%d:%s," % (len(body), body))
 
-    def wait(self, kind: str, timeout_s: float = 10.0) -> dict[str, Any]:
+    def wait(self, kind: str, timeout_s: float = 30.0) -> dict[str, Any]:
         """The first event of type `kind` since the last wait for that kind, such as CALL_ESTABLISHED or REGISTER_OK."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -121,14 +121,14 @@ class Baresip:
             self._events.append(json.loads(rest[: int(length)]))
             self._unread = rest[int(length) + 1 :]
 
-    def wait_registered(self, timeout_s: float = 10.0) -> None:
+    def wait_registered(self, timeout_s: float = 30.0) -> None:
         """Until the registrar has said 200; it may have before we were connected, so this is read from the output."""
         deadline = time.monotonic() + timeout_s
         while "200 OK (softphone) [1 binding]" not in self.program.out:
             assert time.monotonic() < deadline, f"baresip is not registered: {self.program.words()}"
             time.sleep(0.05)
 
-    def dial(self, uri: str, timeout_s: float = 10.0) -> None:
+    def dial(self, uri: str, timeout_s: float = 30.0) -> None:
         """Call `uri` and wait until it is answered and media flows."""
         self.command("dial", uri)
         self.wait("CALL_ESTABLISHED", timeout_s)
@@ -140,7 +140,7 @@ class Baresip:
     def listen(self, seconds: float) -> None:
         """Until so much more has been heard than at the time of asking."""
         enough = self.heard_samples() + round(seconds * RATE_HZ)
-        deadline = time.monotonic() + seconds + 10.0
+        deadline = time.monotonic() + seconds + 30.0
         while self.heard_samples() < enough:
             assert time.monotonic() < deadline, f"baresip hears nothing: {self.program.words()}"
             time.sleep(0.05)

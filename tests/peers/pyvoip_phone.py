@@ -14,7 +14,7 @@ import numpy as np
 from pyVoIP.VoIP import CallState, VoIPPhone
 
 # pyVoIP looks at its socket first one second after its start, and tells of a call one second after its INVITE.
-ANSWER_S = 15.0
+ANSWER_S = 30.0
 
 
 @dataclass(frozen=True)

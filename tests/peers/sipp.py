@@ -23,7 +23,7 @@ class Sipp(Program):
         remote: tuple[str, int] | None = None,
         rows: Sequence[Sequence[str]] = (),
         calls: int = 1,
-        limit_s: int = 30,
+        limit_s: int = 90,
     ) -> None:
         folder = folder / f"sipp-{scenario}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,10 @@ from tests.peers.baresip import Baresip
 from tests.peers.pyvoip import PyVoip
 from tests.support.processes import Program, ServerProcess, port_block
 from tests.support.rest import Rest
-from tests.support.tones import RATE_HZ, read_mulaw, sine, tones_in, write_mulaw
+from tests.support.sounding import until
+from tests.support.tones import read_mulaw, sine, tones_in, write_mulaw
 
-pytestmark = [pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.timeout(180)]
 
 AIOSIP = Path(__file__).with_name("aiosip_phone.py")
 TONES = [440.0, 620.0, 850.0, 1100.0]
@@ -42,7 +43,7 @@ def test_baresip_as_an_extension(tmp_path: Path, server: ServerProcess, rest: Re
     with Baresip(tmp_path / "phone", 440.0, account=account) as phone:
         phone.wait_registered()
         phone.dial(server.call_uri(session["voiceCallToken"]))
-        assert rest.connected(session["id"]) == 1
+        until(lambda: rest.connected(session["id"]) == 1)
         rest.end(session["id"])
         phone.wait("CALL_CLOSED")
 
@@ -58,12 +59,11 @@ def test_pyvoip_and_baresip_hear_each_other(tmp_path: Path, server: ServerProces
             for event in ("ready", "calling", "answered"):
                 phone.expect(event)
             assert phone.expect("ended")["by"] == "us"
-            assert phone.wait(15.0) == 0
+            assert phone.wait(30.0) == 0
             assert tones_in(phone.heard(), TONES, floor=0.05) == {440.0}
-        other.listen(0.5)
-        assert rest.connected(session["id"]) == 1, "pyVoIP's BYE was not taken"
+        until(lambda: rest.connected(session["id"]) == 1)  # its BYE was taken
         other.hang_up()
-        assert tones_in(other.heard()[-4 * RATE_HZ :], TONES) == {850.0}
+        assert tones_in(other.heard(), TONES) == {850.0}
 
 
 @pytest.mark.peer("pyVoIP")
@@ -75,7 +75,7 @@ def test_pyvoip_answers_our_bye(tmp_path: Path, server: ServerProcess, rest: Res
             phone.expect(event)
         rest.end(session["id"])
         assert phone.expect("ended")["by"] == "them"
-        assert phone.wait(15.0) == 0
+        assert phone.wait(30.0) == 0
 
 
 @pytest.mark.peer("pyVoIP", "baresip")
@@ -89,14 +89,14 @@ def test_baresip_calls_pyvoip_through_the_server(tmp_path: Path, server: ServerP
         Baresip(tmp_path / "baresip", 440.0, account=account) as caller,
     ):
         called.expect("ready")
-        caller.dial(server.call_uri("102"), 15.0)
+        caller.dial(server.call_uri("102"))
         called.expect("ringing")
         called.expect("answered")
         caller.listen(3.0)
         caller.hang_up()
         assert called.expect("ended")["by"] == "them"
         assert tones_in(called.heard(), TONES, floor=0.05) == {440.0}
-        assert tones_in(caller.heard()[-2 * RATE_HZ :], TONES) == {850.0}
+        assert tones_in(caller.heard(), TONES) == {850.0}
 
 
 @pytest.mark.peer("aiosip", "baresip")
@@ -112,9 +112,9 @@ def test_aiosip_registers_and_calls(tmp_path: Path, server: ServerProcess, rest:
         with Program([sys.executable, AIOSIP, json.dumps(plan)], tmp_path / "aiosip", pipe_out=True) as phone:
             assert phone.expect("registered")["status"] == 200
             phone.expect("answered")
-            assert phone.expect("ended")["packets"] > 80
-            assert phone.wait(10.0) == 0
-        assert rest.connected(session["id"]) == 1, "aiosip's BYE was not taken"
+            assert phone.expect("ended")["packets"] > 40
+            assert phone.wait(30.0) == 0
+        until(lambda: rest.connected(session["id"]) == 1)  # its BYE was taken
         other.hang_up()
-        assert tones_in(other.heard()[-2 * RATE_HZ :], TONES) == {850.0}
+        assert tones_in(other.heard(), TONES) == {850.0}
         assert tones_in(read_mulaw(heard), TONES) == {440.0}

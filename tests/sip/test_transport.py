@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -16,10 +16,14 @@ from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")
 Arrivals = asyncio.Queue[tuple[bytes, Endpoint]]
+# How long what must come may take where others keep the machine busy.
+PATIENCE_S = 30.0
 
 
 class Silent(asyncio.Transport):
     """A transport that goes nowhere."""
+
+    closing = False
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return ("192.0.2.1", 5060)
@@ -31,7 +35,7 @@ class Silent(asyncio.Transport):
         return 0
 
     def is_closing(self) -> bool:
-        return False
+        return self.closing
 
 
 class Node:
@@ -47,10 +51,10 @@ class Node:
         return Endpoint(transport, "127.0.0.1", self.transport.port)
 
     async def next(self) -> tuple[bytes, Endpoint]:
-        return await asyncio.wait_for(self.came.get(), 5)
+        return await asyncio.wait_for(self.came.get(), PATIENCE_S)
 
     async def next_failed(self) -> Send:
-        return await asyncio.wait_for(self.failed.get(), 5)
+        return await asyncio.wait_for(self.failed.get(), PATIENCE_S)
 
 
 @contextlib.asynccontextmanager
@@ -72,11 +76,25 @@ async def stream(to: Node) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.
         writer.close()
 
 
-def closed_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the end, which is a reset where the other side has left something unread."""
+    came = b""
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(PATIENCE_S):
+            while more := await reader.read(65536):
+                came += more
+    return came
+
+
+@contextlib.contextmanager
+def deaf_port(kind: int) -> Iterator[int]:
+    """A port where nobody answers, held so that nobody takes it: of TCP it does not listen, of UDP it hears itself."""
+    with socket.socket(socket.AF_INET, kind) as held:
+        held.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_DGRAM:
+            held.connect(held.getsockname())
+        port: int = held.getsockname()[1]
+        yield port
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -97,7 +115,7 @@ async def test_messages_cut_and_joined_by_tcp() -> None:
         assert [(await bob.next())[0] for _ in range(2)] == [INVITE, INVITE]
         writer.write(INVITE[100:] + PING)
         assert (await bob.next())[0] == INVITE
-        assert await asyncio.wait_for(reader.readexactly(2), 5) == b"\r\n" and bob.came.empty()
+        assert await asyncio.wait_for(reader.readexactly(2), PATIENCE_S) == b"\r\n" and bob.came.empty()
 
 
 async def test_a_response_opens_a_connection_when_its_own_is_gone() -> None:
@@ -122,12 +140,14 @@ async def test_many_messages_share_the_connection_that_is_being_opened() -> None
 
 
 async def test_refused_connections_are_told() -> None:
-    async with node() as alice:
-        send = Send(INVITE, Endpoint("tcp", "127.0.0.1", closed_port(socket.SOCK_STREAM)), "key")
-        alice.transport.send(send)
-        assert alice.failed.empty() and await alice.next_failed() == send and alice.transport.counters.unsent == 1
+    with deaf_port(socket.SOCK_STREAM) as port:
+        async with node() as alice:
+            send = Send(INVITE, Endpoint("tcp", "127.0.0.1", port), "key")
+            alice.transport.send(send)
+            assert alice.failed.empty() and await alice.next_failed() == send and alice.transport.counters.unsent == 1
 
 
+@pytest.mark.usefixtures("unknown_names")
 async def test_names_are_not_looked_up_while_sending() -> None:
     async with node() as alice:
         send = Send(INVITE, Endpoint("udp", "localhost", 5060))
@@ -136,6 +156,8 @@ async def test_names_are_not_looked_up_while_sending() -> None:
         assert await alice.transport.resolve(send.target) == Endpoint("udp", "127.0.0.1", 5060)
         with pytest.raises(SipNetworkError, match="cannot resolve"):
             await alice.transport.resolve(Endpoint("udp", "no-such-host.invalid", 5060))
+        with pytest.raises(SipNetworkError, match="cannot resolve"):
+            await alice.transport.resolve(Endpoint("udp", "no-name-is-as-long-as-this-" + "x" * 64, 5060))
 
 
 async def test_requests_on_a_connection_that_dies_are_told() -> None:
@@ -148,11 +170,12 @@ async def test_requests_on_a_connection_that_dies_are_told() -> None:
 
 
 async def test_icmp_errors_are_survived() -> None:
-    async with node() as alice, node() as bob:
-        for _ in range(3):
-            alice.transport.send(Send(INVITE, Endpoint("udp", "127.0.0.1", closed_port(socket.SOCK_DGRAM))))
-        alice.transport.send(Send(INVITE, bob.at("udp")))
-        assert (await bob.next())[0] == INVITE
+    with deaf_port(socket.SOCK_DGRAM) as port:
+        async with node() as alice, node() as bob:
+            for _ in range(3):
+                alice.transport.send(Send(INVITE, Endpoint("udp", "127.0.0.1", port)))
+            alice.transport.send(Send(INVITE, bob.at("udp")))
+            assert (await bob.next())[0] == INVITE
 
 
 @pytest.mark.parametrize(
@@ -192,13 +215,13 @@ async def test_an_unreadable_length_is_answered_and_ends_the_connection() -> Non
     async with node() as bob, stream(bob) as (reader, writer):
         bob.handle = lambda data, source: bob.transport.send(Send(b"SIP/2.0 400 Bad\r\n\r\n", source))
         writer.write(invite_bytes(Content_Length="-1") + INVITE)
-        assert await asyncio.wait_for(reader.read(), 5) == b"SIP/2.0 400 Bad\r\n\r\n"
+        assert await rest(reader) == b"SIP/2.0 400 Bad\r\n\r\n"
 
 
 async def test_endless_headers_end_the_connection() -> None:
     async with node(Limits(message=1000)) as bob, stream(bob) as (reader, writer):
         writer.write(b"INVITE sip:b@h SIP/2.0\r\n" + b"X: y\r\n" * 300)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await rest(reader) == b""
 
 
 async def test_too_many_connections() -> None:
@@ -206,8 +229,7 @@ async def test_too_many_connections() -> None:
         writer.write(INVITE)
         await bob.next()
         async with stream(bob) as (reader, _):
-            with contextlib.suppress(ConnectionResetError):
-                assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await rest(reader) == b""
         assert bob.transport.counters.refused == 1
         writer.write(INVITE)
         assert (await bob.next())[0] == INVITE
@@ -219,7 +241,7 @@ async def test_one_address_does_not_take_all_connections() -> None:
             writer.write(INVITE)
             await bob.next()
             async with stream(bob) as (reader, _):
-                assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.counters.refused == 1
+                assert await rest(reader) == b"" and bob.transport.counters.refused == 1
         while bob.transport.connections:
             await asyncio.sleep(0)
         async with stream(bob) as (_, writer):
@@ -227,16 +249,44 @@ async def test_one_address_does_not_take_all_connections() -> None:
             await bob.next()
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_at_the_end_is_closed_too(turns: int) -> None:
+    """Wherever the loop is with it: not accepted, accepted, not told of yet."""
+    made = Node()
+    await made.transport.start()
+    with socket.create_connection(("127.0.0.1", made.transport.port)) as peer:
+        peer.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await made.transport.stop()
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 1), PATIENCE_S) == b""
+        assert made.transport.connections == 0
+
+
+async def test_who_does_not_read_keeps_nobody_from_stopping() -> None:
+    async with node(Limits(unread=1 << 30)) as bob, stream(bob) as (_, writer):
+        writer.write(INVITE)
+        _, source = await bob.next()
+        for _ in range(400):  # more than the buffers of both ends take
+            bob.transport.send(Send(b"SIP/2.0 200 OK\r\n\r\n".ljust(60_000), source))
+        await bob.transport.stop()
+        assert bob.transport.connections == 0
+
+
 class Times:
     """The owner of a connection whose clock the test moves."""
 
     limits = Limits(partial_s=32.0, idle_s=900.0)
 
+    def __init__(self) -> None:
+        self.lost: list[Send] = []
+
     def opened(self, connection: Connection) -> bool:
         return True
 
     def closed(self, connection: Connection, unanswered: list[Send]) -> None:
-        pass
+        self.lost += unanswered
 
     def arrived(self, data: bytes, source: Endpoint) -> None:
         pass
@@ -265,20 +315,33 @@ async def test_when_a_connection_is_overdue(said: list[tuple[int, bytes]], overd
     assert [connection.overdue(float(at), kept=False) for at in (overdue_s - 1, overdue_s)] == [False, True]
 
 
+async def test_what_a_connection_does_not_take_any_more_is_not_lost_with_it() -> None:
+    """It goes by another one, where its answer may be on its way."""
+    owner, silent = Times(), Silent()
+    connection = Connection(owner, 1)
+    connection.connection_made(silent)
+    taken, refused = (Send(INVITE, Endpoint("tcp", "192.0.2.1", 5060), key) for key in ("taken", "refused"))
+    assert connection.send(taken)
+    silent.closing = True
+    assert not connection.send(refused)
+    connection.connection_lost(None)
+    assert owner.lost == [taken]
+
+
 @pytest.mark.parametrize(("limits", "said"), [(Limits(idle_s=0.02), b""), (Limits(partial_s=0.02), b"INVITE sip:")])
 async def test_silent_connections_are_closed(limits: Limits, said: bytes) -> None:
     async with node(limits) as bob, stream(bob) as (reader, writer):
         writer.write(said)
-        assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.connections == 0
+        assert await rest(reader) == b"" and bob.transport.connections == 0
 
 
 async def test_a_connection_that_is_kept_may_be_silent() -> None:
-    async with node(Limits(idle_s=0.02)) as bob, stream(bob) as (_, first):
+    async with node(Limits(idle_s=0.02)) as bob:
         bob.transport.keep(lambda: {1})
-        async with stream(bob) as (reader, _):
-            assert await asyncio.wait_for(reader.read(), 5) == b"" and bob.transport.connections == 1
-        first.write(INVITE)
-        assert (await bob.next())[0] == INVITE
+        async with stream(bob) as (_, first), stream(bob) as (reader, _):
+            assert await rest(reader) == b"" and bob.transport.connections == 1
+            first.write(INVITE)
+            assert (await bob.next())[0] == INVITE
 
 
 async def test_a_port_in_use_is_named() -> None:

@@ -24,7 +24,7 @@ class Databases:
             with self._server.away():
                 yield
             return
-        with closing(sqlite3.connect(self.data / FILE, isolation_level=None)) as other:
+        with closing(sqlite3.connect(self.data / FILE, timeout=30.0, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             yield
             other.execute("ROLLBACK")

@@ -19,10 +19,10 @@ def say(word: str) -> None:
 async def main(data: Path, url: str) -> None:
     dev = load(DEV_PATH)
     config = msgspec.structs.replace(dev, store=msgspec.structs.replace(dev.store, url=url))
-    async with Store(config, data, timeout_s=0.3) as store, History(store.database, data) as history:
+    async with Store(config, data) as store, History(store.database, data) as history:
         history.conference_created("s-1", kind="token", owner_id="100101")
         history.joined("s-1", "p-1", number="101", role="moderator")
-        await history.flush(10)
+        assert await history.flush(30)
         say("flushed")
         number = 1
         while await asyncio.to_thread(sys.stdin.readline):

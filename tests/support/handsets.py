@@ -56,17 +56,21 @@ class Handset:
 
     def press(self, keys: str) -> None:
         """A tenth of a second each, with a pause after it."""
+        packets: list[tuple[bool, int, bytes]] = []
         for key in keys:
             event = "0123456789*#ABCD".index(key)
             # Four packets while it is down, then its end three times (RFC 4733 section 2.5.1.4), of one timestamp.
             for back, (step, end) in enumerate([(1, 0), (2, 0), (3, 0), (4, 0), (5, END), (5, END), (5, END)]):
-                self.keys.append((back == 0, back, struct.pack("!BBH", event, end | VOLUME, SAMPLES * step)))
-            self.keys.extend([(False, 0, b"")] * 3)
+                packets.append((back == 0, back, struct.pack("!BBH", event, end | VOLUME, SAMPLES * step)))
+            packets += [(False, 0, b"")] * 3
+        # At once: the clock must not tick in the middle of a key.
+        self.keys.extend(packets)
 
     def tick(self) -> None:
         """Send one packet, and take what came."""
-        if self.remote is not None:
-            self.socket.sendto(self._packet(), self.remote)
+        remote = self.remote  # which another thread may take away
+        if remote is not None:
+            self.socket.sendto(self._packet(), remote)
         while True:
             try:
                 packet = self.socket.recv(2048)

@@ -1,7 +1,7 @@
 """What is true of all members at all times: every live leg has one keeper, which lists it, and the books agree."""
 
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.focus import Focus
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import ConferenceRole, Stage
 
 INSIDE = (Stage.JOINED, Stage.HELD)

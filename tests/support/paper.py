@@ -14,15 +14,15 @@ from typing import Any
 from softphone.config import DEV_PATH, load
 from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
 from softphone.focus.accounts import Accounts
-from softphone.focus.admission import Admission
-from softphone.focus.conference import ConferenceRoom
 from softphone.focus.control import Control
 from softphone.focus.focus import Focus
-from softphone.focus.names import Names
-from softphone.focus.prompts import Library
-from softphone.focus.ringing import Dialer, Target
+from softphone.focus.party.ringing import Dialer, Target
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import Origin, TelephonySession
 from softphone.focus.token import new_session_id
+from softphone.focus.voice.names import Names
+from softphone.focus.voice.prompts import Library
 from softphone.media.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.usage import CallState

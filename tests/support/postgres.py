@@ -18,6 +18,8 @@ from tests.support.processes import LOOPBACK, Program, port_block
 USERS = ("postgres", "nobody")
 # Debian keeps the programs of the server off PATH, a folder for each version.
 DEBIAN = Path("/usr/lib/postgresql")
+# Of `postmaster.pid`, from 0: what the server says of itself.
+STATUS_LINE = 7
 
 
 def programs() -> Path | None:
@@ -50,33 +52,42 @@ class Postgres:
         if os.geteuid() == 0 and (user := _user()) is not None:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
             self._lend = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        self._port = port_block()
+        self._port = 0
         self._databases = 0
-        data = self._folder / "data"
-        self._run("initdb", "-D", data, "-U", "tester", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
-        settings = f"listen_addresses={LOOPBACK}", f"port={self._port}", "unix_socket_directories=", "fsync=off"
-        options = [word for setting in settings for word in ("-c", setting)]
-        command = [*self._lend, str(folder / "postgres"), "-D", str(data), *options]
-        self._server = Program(command, self._folder / "words")
-        self._await_ready()
+        self._data = self._folder / "data"
+        self._run("initdb", "-D", self._data, "-U", "tester", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
+        self._server = self._start()
+
+    def _start(self) -> Program:
+        """Start it on a port that nobody has; one that was free when we looked may be somebody's by now."""
+        while True:
+            self._port = port_block()
+            settings = f"listen_addresses={LOOPBACK}", f"port={self._port}", "unix_socket_directories=", "fsync=off"
+            options = [word for setting in settings for word in ("-c", setting)]
+            command = [*self._lend, str(self._programs / "postgres"), "-D", str(self._data), *options]
+            server = Program(command, self._folder / "words")
+            while server.running:
+                if self._ready():
+                    return server
+                time.sleep(0.05)
+            assert "Address already in use" in server.err, server.words()
+
+    def _ready(self) -> bool:
+        """Whether it takes connections: it says so in its own file, where no other server can answer in its place."""
+        try:
+            words = (self._data / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False
+        return len(words) > STATUS_LINE and words[STATUS_LINE].strip() == "ready"
 
     def _address(self) -> Sequence[str]:
         return "-h", LOOPBACK, "-p", str(self._port)
 
     def _run(self, name: str, *arguments: str | Path) -> None:
-        done = self._try(name, *arguments)
+        command = [*self._lend, str(self._programs / name), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=self._folder, check=False)
         if done.returncode != 0:
             raise AssertionError(f"{name} failed: {done.stdout}{done.stderr}")
-
-    def _try(self, name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        command = [*self._lend, str(self._programs / name), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self._folder, check=False)
-
-    def _await_ready(self) -> None:
-        """Ask again and again, as its own tools do, until it takes connections or has died."""
-        while self._try("pg_isready", "-q", *self._address()).returncode != 0:
-            assert self._server.running, self._server.words()
-            time.sleep(0.05)
 
     def database(self) -> str:
         """The URL of a new, empty database."""
@@ -90,13 +101,21 @@ class Postgres:
         """Let the server and all that serves connections stand still: it takes what is sent, and says nothing."""
         held: list[int] = []
         try:
-            for pid in (self._server.pid, *_children(self._server.pid)):
-                os.kill(pid, signal.SIGSTOP)
-                held.append(pid)
+            self._hold(self._server.pid, held)
+            for pid in _children(self._server.pid):  # there will be no others: the one that makes them stands still
+                self._hold(pid, held)
             yield
         finally:
             for pid in held:
                 os.kill(pid, signal.SIGCONT)
+
+    @staticmethod
+    def _hold(pid: int, held: list[int]) -> None:
+        """Stop a process, and wait until it stands still; one that has ended is a zombie, and does so, too."""
+        os.kill(pid, signal.SIGSTOP)
+        held.append(pid)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "TZ":
+            time.sleep(0.001)
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,8 @@ from typing import Any, Self
 LOOPBACK = "127.0.0.1"
 # Below the kernel's ephemeral range (32768 up): no unbound client socket takes a port between our look and its use.
 PORTS = range(20000, 32000)
+# Given away in this run: a program binds some of its ports only when it is in a call.
+_given: set[int] = set()
 
 
 def _is_free(port: int) -> bool:
@@ -30,10 +32,12 @@ def _is_free(port: int) -> bool:
 
 
 def port_block(size: int = 1) -> int:
-    """The first, even, of `size` ports in a row that are free for UDP and TCP."""
+    """The first, even, of `size` ports in a row that are free for UDP and TCP, and nobody else's in this run."""
     for _ in range(1000):
         first = random.randrange(PORTS.start, PORTS.stop - size, 2)
-        if all(_is_free(port) for port in range(first, first + size)):
+        block = range(first, first + size)
+        if _given.isdisjoint(block) and all(map(_is_free, block)):
+            _given.update(block)
             return first
     raise OSError(f"no {size} free ports in a row")
 
@@ -107,7 +111,7 @@ class Program:
         line, _, self._unread = self._unread.partition(b"\n")
         return line.decode()
 
-    def expect(self, event: str, timeout_s: float = 20.0) -> dict[str, Any]:
+    def expect(self, event: str, timeout_s: float = 30.0) -> dict[str, Any]:
         """The next line of JSON on stdout must tell `event`; what is not JSON is a library's chatter."""
         while not (line := self.line(timeout_s)).startswith("{"):
             pass
@@ -134,7 +138,7 @@ class Program:
 class ServerProcess(Program):
     """`softphone serve` as a user starts it, on free ports; ready when the constructor returns."""
 
-    def __init__(self, folder: Path, *options: str, timeout_s: float = 20.0) -> None:
+    def __init__(self, folder: Path, *options: str, timeout_s: float = 60.0) -> None:
         config = Path(__file__).resolve().parents[2] / "config" / "dev.toml"
         ports = ("--sip-port", "0", "--http-port", "0", "--rtp-port", "0")
         command: list[str | Path] = [sys.executable, "-m", "softphone", "serve"]

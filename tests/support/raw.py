@@ -52,13 +52,13 @@ class RawPhone:
         """Send anything."""
         self.socket.sendto(text.encode(), self.address)
 
-    def receive(self, start: str, timeout_s: float = 5.0) -> str:
-        """The next message that begins with `start`: a method, or a status."""
+    def receive(self, start: str, cseq: str = "", timeout_s: float = 30.0) -> str:
+        """The next message that begins with `start`, a method or a status; of this CSeq, if one is given."""
         wanted = f"SIP/2.0 {start}" if start.isdigit() else f"{start} "
         deadline = time.monotonic() + timeout_s
         while True:
             for place, message in enumerate(self.unread):
-                if message.startswith(wanted):
+                if message.startswith(wanted) and header(message, "CSeq").startswith(cseq):
                     return self.unread.pop(place)
             self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
@@ -68,9 +68,9 @@ class RawPhone:
                 raise AssertionError(f"no {start} came, but {lines}") from None
 
     def invite(self, body: str = "", *, ack: str = "") -> str:
-        """INVITE, 200 and an ACK with the body `ack`; the 200."""
+        """INVITE, 200 and an ACK with the body `ack`; the 200, and not one of an earlier INVITE that came twice."""
         self.send("INVITE", body)
-        answer = self.receive("200")
+        answer = self.receive("200", f"{self.number} INVITE")
         self.to = header(answer, "To")
         self.send("ACK", ack, number=self.number)
         return answer

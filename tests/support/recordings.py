@@ -1,9 +1,11 @@
 """A room of two who talk without end, and a recording of it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from mixer.frame import TICK_S
 from softphone.media.local import AppLeg, LocalMedia
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library
@@ -29,9 +31,16 @@ async def room_of_two() -> AsyncIterator[tuple[LocalMedia, int, dict[str, AppLeg
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not done():
             await asyncio.sleep(0.01)
+
+
+async def ticks(media: LocalMedia, count: int) -> None:
+    """Wait for so many ticks more, and until none is overdue: what is done then is done at its place in the sound."""
+    pacer = media._pacer
+    until_tick = pacer.ticks + count
+    await until(lambda: pacer.ticks >= until_tick and (pacer.deadline or 0.0) > time.monotonic())
 
 
 async def one_recording(library: Library, seconds: float = 0.3) -> Entry:
@@ -39,7 +48,7 @@ async def one_recording(library: Library, seconds: float = 0.3) -> Entry:
     async with room_of_two() as (media, room, apps):
         speakers = [Speaker(name, app.leg) for name, app in apps.items()]
         running = await library.start(media, room, conference="s-1", parties=speakers)
-        await asyncio.sleep(seconds)
+        await ticks(media, round(seconds / TICK_S))
         await running.stop()
     await until(lambda: library.entries[0].state == "ready")
     return await library.get(running.id)

@@ -13,7 +13,7 @@ class Rest:
     """Answers are returned as parsed JSON; a status of 400 and above raises `httpx.HTTPStatusError`."""
 
     def __init__(self, http_url: str, extension: str = "101") -> None:
-        self.http = httpx.Client(base_url=http_url, timeout=10.0)
+        self.http = httpx.Client(base_url=http_url, timeout=30.0)
         grant = {"grant_type": "password", "username": extension, "password": f"dev-{extension}"}
         answer = self.http.post("/restapi/oauth/token", data=grant, auth=CLIENT).raise_for_status()
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

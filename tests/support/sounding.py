@@ -16,7 +16,7 @@ from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 
 CONFERENCES = "/api/v1/conferences"
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 def sounding_server(folder: Path, **settings: Mapping[str, object]) -> ServerProcess:
@@ -66,6 +66,22 @@ def metric(rest: Rest, name: str) -> float:
     """The sum of a metric over its labels."""
     lines = [line.split() for line in rest.http.get("/metrics").text.splitlines() if line.startswith(name)]
     return sum(float(value) for label, value in lines if label.partition("{")[0] == name)
+
+
+def until_told(rest: Rest, session: str, *wanted: Mapping[str, object]) -> None:
+    """Read the events of a session from its creation on until these changes have come, in this order.
+
+    Unlike `until` this misses nothing that was over before it looked.
+    """
+    left = [dict(each) for each in wanted]
+    with rest.http.stream("GET", "/api/v1/events", params={"session": session, "last_id": "0"}) as answer:
+        for line in answer.iter_lines():
+            told = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+            if left[0].items() <= told.get("data", {}).items():
+                left.pop(0)
+            if not left:
+                return
+    raise AssertionError(f"the events ended before {left}")
 
 
 @asynccontextmanager

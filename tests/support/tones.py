@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
 RATE_HZ = 8000
+# The clocks of phones drift by 1 %, and a playout buffer that catches up after a stall plays 2.5 % faster for seconds.
+OFF = 0.04
 
 
 def sine(hz: float, seconds: float, *, amplitude: float = 0.25, rate_hz: int = RATE_HZ) -> Pcm:
@@ -45,24 +47,37 @@ def write_mulaw(path: Path, pcm: Pcm) -> Path:
 
 def read_mulaw(path: Path) -> Pcm:
     """The other way round."""
-    codes = ~np.frombuffer(path.read_bytes(), np.uint8).astype(np.int32) & 255
+    return from_mulaw(path.read_bytes())
+
+
+def from_mulaw(sound: bytes) -> Pcm:
+    """Samples of raw G.711 mu-law."""
+    codes = ~np.frombuffer(sound, np.uint8).astype(np.int32) & 255
     magnitude = (((codes & 15) << 3) + 132 << ((codes >> 4) & 7)) - 132
     return np.where(codes & 128, -magnitude, magnitude).astype(np.int16)
 
 
-def amplitude_of(pcm: Pcm, hz: float, rate_hz: int = RATE_HZ, *, within: float = 0.02) -> float:
-    """Amplitude (full scale 1) of the component at `hz`, or so near to it: by 2 %, for phones with drifting clocks."""
+def amplitude_of(pcm: Pcm, hz: float, rate_hz: int = RATE_HZ, *, off: float = OFF) -> float:
+    """Amplitude (full scale 1) of the component at `hz`, or off it by this part of it."""
     if not len(pcm):
         return 0.0
     spectrum = np.abs(np.fft.rfft(pcm.astype(np.float64) * np.hanning(len(pcm)))) ** 2
     bins = np.fft.rfftfreq(len(pcm), 1 / rate_hz)
-    near = np.abs(bins - hz) <= max(within * hz, 2 * rate_hz / len(pcm))
+    near = np.abs(bins - hz) <= max(off * hz, 2 * rate_hz / len(pcm))
     # A sine of amplitude a under a Hann window of n samples has the one-sided energy a^2 n^2 3/32.
     return float(np.sqrt(np.sum(spectrum[near]) * 32 / 3) / (len(pcm) * 32767))
 
 
+def mostly(pcm: Pcm, hz: float, rate_hz: int = RATE_HZ) -> float:
+    """Amplitude at `hz` in the middlemost of all tenths of a second: a stall chops the tone in some of them."""
+    piece = rate_hz // 10
+    return float(
+        np.median([amplitude_of(part, hz, rate_hz) for part in pcm[: len(pcm) // piece * piece].reshape(-1, piece)])
+    )
+
+
 def tones_in(
-    pcm: Pcm, candidates: list[float], *, floor: float = 0.02, rate_hz: int = RATE_HZ, within: float = 0.02
+    pcm: Pcm, candidates: list[float], *, floor: float = 0.02, rate_hz: int = RATE_HZ, off: float = OFF
 ) -> set[float]:
-    """Those of `candidates` that are louder than `floor` (full scale 1) in `pcm`; `within` as for `amplitude_of`."""
-    return {hz for hz in candidates if amplitude_of(pcm, hz, rate_hz, within=within) > floor}
+    """Those of `candidates` that are louder than `floor` (full scale 1) in `pcm`; `off` as for `amplitude_of`."""
+    return {hz for hz in candidates if amplitude_of(pcm, hz, rate_hz, off=off) > floor}

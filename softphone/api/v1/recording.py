@@ -10,7 +10,7 @@ from softphone.api.errors import not_found
 from softphone.api.models import RecordingModel
 from softphone.api.v1.models import RecordingChange
 from softphone.api.v1.paths import ManagedDep, SeenDep
-from softphone.focus.recording import RecordingState
+from softphone.focus.room.recording import RecordingState
 
 __all__ = ["doing", "reading"]
 

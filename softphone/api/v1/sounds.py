@@ -12,7 +12,7 @@ from softphone.api.access import administrator
 from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
-from softphone.focus.uploads import Uploads, decoded
+from softphone.focus.voice.uploads import Uploads, decoded
 from softphone.store.values import Sound
 
 __all__ = ["doing", "reading"]

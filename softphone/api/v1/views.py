@@ -2,7 +2,7 @@
 
 from softphone.api.context import Context
 from softphone.api.v1.models import ConferenceView, DialView, PartyView, RulesView
-from softphone.focus.invitations import Invitation
+from softphone.focus.party.invitations import Invitation
 from softphone.focus.session import Party, TelephonySession
 
 __all__ = ["conference_view", "dial_view", "party_view", "sip_uri", "uri_of"]

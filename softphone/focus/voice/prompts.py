@@ -17,13 +17,13 @@ from mixer.effects import Prompt, Sound
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
-from softphone.focus.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
+from softphone.focus.voice.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
 
 __all__ = ["OWN_SOUNDS", "Library", "Spoken"]
 
 log = structlog.get_logger()
 
-OWN_SOUNDS = Path(__file__).parent.parent / "sounds"
+OWN_SOUNDS = Path(__file__).parents[2] / "sounds"
 
 # The language that our own set is complete in.
 OWN_LANGUAGE = "en"

@@ -7,9 +7,9 @@ import structlog
 
 from mixer.effects import Prompt
 from softphone.errors import MediaError
-from softphone.focus import prompt_queue as queue
 from softphone.focus.context import Context
-from softphone.focus.member import Member
+from softphone.focus.party.member import Member
+from softphone.focus.voice import prompt_queue as queue
 
 __all__ = ["Announcer"]
 

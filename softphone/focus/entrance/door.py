@@ -11,18 +11,18 @@ from mixer.roles import Kind, Role
 from softphone.config import ConferenceConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, SdpError
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.admission import Admission
-from softphone.focus.codes import CodeBook
-from softphone.focus.conference import ConferenceRoom
+from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.proofs import Proofs, Refusal
+from softphone.focus.entrance.reception import Reception
+from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToNowhere, ToRoom, route
+from softphone.focus.entrance.strangers import Strangers
+from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
-from softphone.focus.proofs import Proofs, Refusal
-from softphone.focus.reception import Reception
-from softphone.focus.ringing import Dialer
-from softphone.focus.routing import Destination, ToBridge, ToConference, ToExtension, ToNowhere, ToRoom, route
-from softphone.focus.strangers import Strangers
+from softphone.focus.party.ringing import Dialer
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
-from softphone.focus.watchers import Watchers
 from softphone.sip.message import Request, Response, response
 
 if TYPE_CHECKING:

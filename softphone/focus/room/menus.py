@@ -15,7 +15,7 @@ from softphone.errors import ConfigError
 
 __all__ = ["FOLDER", "TABLES", "load_menu", "menu_from_table"]
 
-FOLDER = Path(__file__).parent.parent / "data" / "menus"
+FOLDER = Path(__file__).parents[2] / "data" / "menus"
 
 _KINDS = (Kind.TOKEN.value, Kind.OUTSIDE.value)
 # Whose keys a menu may name.

@@ -1,6 +1,6 @@
 """A party's call and its leg: offers and answers on one side, the media worker on the other.
 
-A member is with one keeper at a time (`softphone.focus.keeper`), who is told what its telephone does.
+A member is with one keeper at a time (`softphone.focus.party.keeper`), who is told what its telephone does.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from softphone.errors import (
     SipError,
     SoftphoneError,
 )
-from softphone.focus.context import Context, Header, quietly
-from softphone.focus.dtmf import digits_of
-from softphone.focus.keeper import NOBODY, Keeper
+from softphone.focus.context import Context, Header
+from softphone.focus.party.dtmf import digits_of
+from softphone.focus.party.keeper import NOBODY, Keeper
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.leg import Address, LegInfo, LegSpec
 from softphone.sip.usage import CallState
@@ -109,7 +109,7 @@ class Member:
         self.call = call
         call.on_ended = self._on_ended
         call.on_reinvite = self._on_reinvite
-        call.on_answer = lambda answer: self._context.tasks.start(quietly(self.confirm(answer)))
+        call.on_answer = lambda answer: self._context.tasks.start(self.confirm(answer))
         call.on_info = self._on_info
 
     async def answer(self, headers: Sequence[Header] = ()) -> None:
@@ -192,13 +192,13 @@ class Member:
         """Put the leg into a room, out of the one it is in, soon; one that is not open yet when it is."""
         self._room, self._inside = room, True
         if self.leg is not None:
-            self._context.tasks.start(quietly(self._enter(room)))
+            self._context.tasks.start(self._enter(room))
 
     def take_out(self) -> None:
         """Take the leg out of its room, soon: it hears and says nothing there."""
         self._inside = False
         if self.leg is not None:
-            self._context.tasks.start(quietly(self._media.leave(self.leg)))
+            self._context.tasks.start(self._media.leave(self.leg))
 
     async def _enter(self, room: int) -> None:
         """Join a room; when that is on another worker, media moves there first. Who cannot is hung up on."""
@@ -229,7 +229,7 @@ class Member:
             await self._media.join(self.leg, room)
         finally:
             self._context.legs.pop(old, None)
-            self._context.tasks.start(quietly(self._media.close_leg(old)))
+            self._context.tasks.start(self._media.close_leg(old))
 
     async def confirm(self, answer: str) -> None:
         """Take the peer's answer to our offer."""
@@ -271,12 +271,12 @@ class Member:
 
     def refresh(self) -> None:
         """Apply what has changed, soon."""
-        self._context.tasks.start(quietly(self.apply()))
+        self._context.tasks.start(self.apply())
 
     def hang_up(self, headers: Sequence[Header] = ()) -> None:
         """End the call, soon; one that is not answered yet is refused."""
         if self.call is not None:
-            self._context.tasks.start(quietly(self.call.bye(headers)))
+            self._context.tasks.start(self.call.bye(headers))
 
     async def close(self) -> None:
         """Give the leg back; closing twice is no error."""

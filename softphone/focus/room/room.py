@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from mixer.effects import Prompt
-from softphone.focus.context import Context, Header, quietly
+from softphone.focus.context import Context, Header
 from softphone.focus.errors import NoSuchParty
-from softphone.focus.farewell import Farewell
-from softphone.focus.member import Member
-from softphone.focus.recording import Recorder, RecordingState
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
+from softphone.focus.room.recording import Recorder, RecordingState
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 
 __all__ = ["Room"]
@@ -134,7 +134,7 @@ class Room(abc.ABC):
     def wind_up(self, reason: str) -> None:
         """Give everything back when nobody is here any more."""
         self.ended = True
-        self.context.tasks.start(quietly(self._give_back()))
+        self.context.tasks.start(self._give_back())
         self.context.closed(self, reason)
         log.info("session_ended", session=self.session.id, reason=reason)
 

@@ -50,6 +50,8 @@ class Names:
         str
             Empty: nothing was said, or it could not be recorded.
         """
+        if stop.is_set():
+            return ""
         name = secrets.token_hex(16)
         try:
             await self._record(leg, name, max_s, stop)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from softphone.focus.feed import EventType
-from softphone.focus.invitations import Invitation
+from softphone.focus.party.invitations import Invitation
 from softphone.focus.session import Party, TelephonySession
 from softphone.store.history import History
 

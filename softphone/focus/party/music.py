@@ -7,7 +7,7 @@ import structlog
 from mixer.effects import Sound
 from softphone.errors import MediaError
 from softphone.focus.context import Context
-from softphone.focus.member import Member
+from softphone.focus.party.member import Member
 
 __all__ = ["Music"]
 

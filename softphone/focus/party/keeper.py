@@ -18,7 +18,7 @@ with who had it, as it was. So a live leg is never without a keeper that ends it
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from softphone.focus.member import Member
+    from softphone.focus.party.member import Member
 
 __all__ = ["NOBODY", "Keeper"]
 

@@ -7,13 +7,12 @@ import structlog
 
 from mixer import conference as rules
 from softphone.errors import SoftphoneError
-from softphone.focus.context import quietly
 from softphone.focus.feed import EventType
-from softphone.focus.member import Member
+from softphone.focus.party.member import Member
 from softphone.focus.session import ConferenceRole, Stage
 
 if TYPE_CHECKING:
-    from softphone.focus.conference import ConferenceRoom
+    from softphone.focus.room.conference import ConferenceRoom
 
 __all__ = ["carry_out"]
 
@@ -36,7 +35,7 @@ def _admitted(room: "ConferenceRoom", effect: rules.Admitted) -> None:
     party = member.party
     party.stage, party.muted = Stage.JOINED, effect.muted
     member.admit(room.room)
-    room.context.tasks.start(quietly(_recorded(room, member)))
+    room.context.tasks.start(_recorded(room, member))
     role = party.role.word if party.role else ""
     room.context.history.joined(
         room.session.id,
@@ -139,7 +138,7 @@ def _role_changed(room: "ConferenceRoom", effect: rules.RoleChanged) -> None:
 def _whisper_changed(room: "ConferenceRoom", effect: rules.WhisperChanged) -> None:
     member = _change(room, effect.party, whispers_to=effect.to)
     if member is not None:
-        room.context.tasks.start(quietly(_whisper(room, member)))
+        room.context.tasks.start(_whisper(room, member))
         room.publish(EventType.PARTY_CHANGED, effect.party, whispers_to=effect.to)
 
 

@@ -14,24 +14,24 @@ import structlog
 
 from mixer import conference as rules
 from softphone.errors import CallRefused, SoftphoneError
-from softphone.focus import effects, referrals
 from softphone.focus.accounts import Extension
-from softphone.focus.admission import Admission
-from softphone.focus.announcer import Announcer
-from softphone.focus.call_records import note_call
 from softphone.focus.context import Context
 from softphone.focus.errors import FocusError, NotAllowed, WrongState
-from softphone.focus.farewell import Farewell
 from softphone.focus.feed import EventType
-from softphone.focus.invitations import Invitation, Invitations
-from softphone.focus.member import Member
-from softphone.focus.music import Music
-from softphone.focus.recording import RecordingState
-from softphone.focus.ringing import Dialer
-from softphone.focus.room import Room
-from softphone.focus.room_settings import LifeRules
+from softphone.focus.party.announcer import Announcer
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.invitations import Invitation, Invitations
+from softphone.focus.party.member import Member
+from softphone.focus.party.music import Music
+from softphone.focus.party.ringing import Dialer
+from softphone.focus.room import effects, referrals
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.call_records import note_call
+from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.room import Room
+from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import ConferenceRole, Direction, Party, PartyAddress, TelephonySession
-from softphone.focus.spoken import SpokenNames
+from softphone.focus.voice.spoken import SpokenNames
 
 if TYPE_CHECKING:
     from softphone.sip.call import Call

@@ -10,10 +10,10 @@ from softphone import sdp
 from softphone.errors import CallEnded, MediaError, SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
-from softphone.focus.farewell import Farewell
-from softphone.focus.member import Member
-from softphone.focus.ringing import Dialer, Ringing, Target
-from softphone.focus.room import Room
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
+from softphone.focus.party.ringing import Dialer, Ringing, Target
+from softphone.focus.room.room import Room
 from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
 
 if TYPE_CHECKING:

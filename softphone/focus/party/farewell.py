@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from mixer.effects import Prompt
-from softphone.focus.context import Context, Header, quietly
-from softphone.focus.member import Member
+from softphone.focus.context import Context, Header
+from softphone.focus.party.member import Member
 
 __all__ = ["Farewell"]
 
@@ -36,7 +36,7 @@ class Farewell:
     def say(self, prompts: Sequence[Prompt] = ()) -> None:
         """Say something, soon, and then hang up and give the leg back."""
         self._member.take_out()
-        self._context.tasks.start(quietly(self._leave(prompts)))
+        self._context.tasks.start(self._leave(prompts))
 
     def keeps(self, member: Member) -> bool:
         """Say whether it is this member's."""

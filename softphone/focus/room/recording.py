@@ -15,7 +15,7 @@ from softphone.media.leg import RecordingEnded
 from softphone.recordings.running import Running, Speaker
 
 if TYPE_CHECKING:
-    from softphone.focus.member import Member
+    from softphone.focus.party.member import Member
 
 __all__ = ["Recorder", "RecordingState"]
 

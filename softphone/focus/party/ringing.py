@@ -10,8 +10,8 @@ from softphone.config import SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, SipError, SoftphoneError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.context import Context
-from softphone.focus.farewell import Farewell
-from softphone.focus.member import Member
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
 from softphone.focus.session import Origin, TelephonySession
 from softphone.sip.auth import Credentials
 from softphone.sip.endpoint import Endpoint

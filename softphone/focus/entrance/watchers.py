@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.conference import ConferenceRoom
-from softphone.focus.conference_info import ConferencePackage, Endpoint, Roster, User
+from softphone.focus.entrance.conference_info import ConferencePackage, Endpoint, Roster, User
 from softphone.focus.focus import Focus
-from softphone.focus.member import Member
-from softphone.focus.referrals import refer
+from softphone.focus.party.member import Member
+from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.referrals import refer
 from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
 from softphone.sip.notifier import Notifier
 from softphone.sip.referral import Reference, accept, referred

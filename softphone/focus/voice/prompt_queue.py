@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mixer.effects import Prompt
-from softphone.focus.prompts import Spoken
+from softphone.focus.voice.prompts import Spoken
 
 __all__ = [
     "Close",
@@ -167,7 +167,7 @@ class PromptQueue:
     Parameters
     ----------
     resolve
-        Finds the files of prompts and how long they are (`softphone.focus.prompts.Library.resolve`).
+        Finds the files of prompts and how long they are (`softphone.focus.voice.prompts.Library.resolve`).
     """
 
     def __init__(self, resolve: Callable[[Sequence[Prompt]], Spoken]) -> None:

@@ -17,7 +17,7 @@ from mixer.guesses import Guesses
 from mixer.roles import Role
 from softphone.config import ConferenceConfig
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.admission import Admission
+from softphone.focus.room.admission import Admission
 
 __all__ = ["CodeBook", "Passage"]
 

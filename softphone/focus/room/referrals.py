@@ -9,11 +9,11 @@ from mixer import conference as rules
 from softphone.errors import CallRefused
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
-from softphone.focus.member import Member
+from softphone.focus.party.member import Member
 from softphone.focus.session import ConferenceRole
 
 if TYPE_CHECKING:
-    from softphone.focus.conference import ConferenceRoom
+    from softphone.focus.room.conference import ConferenceRoom
     from softphone.sip.fields import Address
 
 __all__ = ["follow", "refer"]

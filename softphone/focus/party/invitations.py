@@ -7,10 +7,10 @@ from enum import Enum
 from mixer import conference as rules
 from softphone.errors import CallEnded, CallRefused, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
-from softphone.focus.farewell import Farewell
 from softphone.focus.feed import EventType
-from softphone.focus.member import Member
-from softphone.focus.ringing import Dialer, Ringing
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
+from softphone.focus.party.ringing import Dialer, Ringing
 from softphone.focus.session import TelephonySession
 
 __all__ = ["Invitation", "InvitationState", "Invitations"]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from mixer.effects import Prompt, Sound
-from softphone.focus.names import Names
+from softphone.focus.voice.names import Names
 
 __all__ = ["SpokenNames"]
 

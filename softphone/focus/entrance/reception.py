@@ -15,14 +15,14 @@ from mixer.effects import Prompt
 from mixer.roles import Kind, Role
 from softphone.errors import SoftphoneError
 from softphone.focus.accounts import Extension
-from softphone.focus.admission import Admission
-from softphone.focus.announcer import Announcer
-from softphone.focus.codes import CodeBook, Passage
-from softphone.focus.conference import HERE, ConferenceRoom
 from softphone.focus.context import Context
+from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.errors import FocusError
-from softphone.focus.farewell import Farewell
-from softphone.focus.member import Member
+from softphone.focus.party.announcer import Announcer
+from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.member import Member
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Reception:
         self._timer: asyncio.TimerHandle | None = None
         self._member: Member | None = None
         self._admission = Admission("")
+        # Keys that come before the ACK, which a busy server takes late: whoever dials a code along with the number.
+        self._early: list[str] = []
         # Without a code who comes is a participant.
         self._passage = Passage(called, Role.PARTICIPANT) if called is not None and not settings.ask_code else None
 
@@ -102,6 +104,8 @@ class Reception:
             raise
         log.info("caller_received", call_id=call.call_id, called=self._called.number if self._called else "bridge")
         self._handle(rules.Begin())
+        for digit in self._early:
+            self.key(member, digit)
 
     def keeps(self, member: Member) -> bool:
         """Say whether it is this caller."""
@@ -115,6 +119,9 @@ class Reception:
 
     def key(self, member: Member, digit: str) -> None:
         """Take a pressed key; what is being said gives way."""
+        if self._entrance.step is rules.Step.START:
+            self._early += [digit] if len(self._early) < rules.MAX_CODE else []
+            return
         self._announcer.key(CALLER)
         self._handle(rules.Key(digit))
 

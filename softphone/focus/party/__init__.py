@@ -1,0 +1,1 @@
+"""One party: its call and leg, who keeps it, what it is told, how it is rung and called in."""

@@ -1,0 +1,40 @@
+"""A caller at the entrance; with calls on paper, on a clock that jumps."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from mixer.entrance import EntranceSettings
+from softphone.config import ConferenceConfig
+from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.reception import Reception
+from softphone.focus.room.admission import Admission
+from softphone.media.leg import KeyPressed
+from tests.support.jumping import run
+from tests.support.paper import ANSWER_S, PaperBridge, PaperCall
+
+
+def test_keys_that_come_before_the_ack_are_part_of_the_code(tmp_path: Path) -> None:
+    async def scene() -> None:
+        bridge = PaperBridge(tmp_path)
+        context, extension = bridge.focus.context, bridge.accounts.extensions["201"]
+        codes = CodeBook(bridge.accounts, ConferenceConfig(), context.clock)
+        reception = Reception(context, codes, bridge.focus.open, EntranceSettings(), extension)
+        call: Any = PaperCall()
+        receiving = asyncio.create_task(reception.receive(call, Admission("guest"), None))
+        # The leg is there, our 200 is under way, and its ACK is not here yet.
+        await asyncio.sleep(2.5 * ANSWER_S)
+        (leg,) = bridge.media.legs
+        for key in "12":
+            bridge.media.on_event(KeyPressed(leg, key))
+        assert not receiving.done()
+        await receiving
+        for key in "34#":
+            bridge.media.on_event(KeyPressed(leg, key))
+        await asyncio.sleep(1.0)
+        (room,) = bridge.focus.rooms.values()
+        assert [member.leg for member in room.members.values()] == [leg]
+        room.close("requested")
+        await asyncio.sleep(10.0)
+
+    run(scene())
