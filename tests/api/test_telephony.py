@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mixer.recording import HEADER
 from softphone.server import Server
 from tests.api.conftest import ORIGIN, PATIENCE_S, logged_in
 from tests.focus.phone import Phone
@@ -184,11 +185,11 @@ async def test_recording(shared: Server, ada: httpx.AsyncClient) -> None:
         await phone.call(session["voiceCallToken"])
         begun = (await ada.post(path)).json()
         assert (begun["active"], begun["paused"], begun["seconds"]) == (True, False, 0.0)
-        await until(lambda: Path(begun["path"]).stat().st_size > 44)
+        await until(lambda: Path(begun["path"]).stat().st_size > HEADER.size)
         done = (await ada.delete(path)).json()
         assert (done["active"], done["path"]) == (False, begun["path"])
         assert done["seconds"] > 0
-        assert Path(done["path"]).stat().st_size > 44
+        assert Path(done["path"]).stat().st_size > HEADER.size
         await ada.delete(f"{SESSIONS}/{session['id']}")
 
 
