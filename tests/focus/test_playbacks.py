@@ -1,51 +1,44 @@
-"""The end of a playback is told once, however short it is."""
+"""The end of a playback is told once, and after its number, however short it is and however busy the event loop."""
 
 import asyncio
+import time
 from pathlib import Path
-from typing import Any
 
 from softphone.focus.voice.playbacks import Playbacks
-
-PATHS = [Path("beep.wav")]
-
-
-class Media:
-    """Workers whose every playback is over before its number is known."""
-
-    def __init__(self) -> None:
-        self.playbacks = Playbacks(self)  # type: ignore[arg-type]
-        self.number = 0
-
-    async def play(self, _paths: Any, **_to: Any) -> int:
-        self.number = number = self.number + 1
-        await asyncio.sleep(0)
-        self.playbacks.ended(number, "finished")
-        await asyncio.sleep(0)
-        return number
+from softphone.media.leg import Event, PlaybackEnded
+from softphone.media.pool import Pool
+from softphone.media.worker import WorkerSettings
+from tests.support.tones import sine, write_wav
 
 
-async def test_an_end_that_comes_before_the_number_is_told_after_it() -> None:
-    media = Media()
-    told: list[str] = []
-    begun = [media.playbacks.to_leg(1, PATHS, told.append), media.playbacks.to_room(2, PATHS, told.append)]
-    assert [await beginning for beginning in begun] == [1, 2]
-    await asyncio.sleep(0)
-    assert told == ["finished", "finished"]
-    begun = [media.playbacks.to_leg(1, PATHS, told.append) for _ in range(3)]
-    assert await asyncio.gather(*begun) == [3, 4, 5]
-    await asyncio.sleep(0)
-    assert told == ["finished"] * 5
-    assert (media.playbacks._early, media.playbacks._on_end) == ({}, {})
+async def test_an_end_that_is_read_together_with_the_number_is_told_after_it(tmp_path: Path) -> None:
+    pool = Pool(WorkerSettings(capacity=8))
+    playbacks, over = Playbacks(pool), set[int]()
+    known: dict[int, asyncio.Future[str]] = {}
+    short = write_wav(tmp_path / "short.wav", sine(400, 0.01))
 
+    def happened(event: Event) -> None:
+        if isinstance(event, PlaybackEnded):
+            over.add(event.playback)
+            playbacks.ended(event.playback, event.reason)
 
-async def test_whoever_begins_one_knows_its_number_when_the_end_is_told() -> None:
-    media, number = Media(), 0
-    told: list[tuple[int, str]] = []
+    async def play(room: int) -> None:
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        number = await playbacks.to_room(room, [short], told.set_result)
+        assert number not in over
+        known[number] = told
 
-    def ended(reason: str) -> None:
-        told.append((number, reason))
-
-    number = await media.playbacks.to_leg(1, PATHS, ended)
-    assert told == []
-    await asyncio.sleep(0)
-    assert told == [(1, "finished")]
+    pool.on_event = happened
+    await pool.start()
+    try:
+        room = await pool.create_room()
+        for stall_s in (0.0, 0.3):
+            playing = [asyncio.create_task(play(room)) for _ in range(3)]
+            await asyncio.sleep(0)
+            time.sleep(stall_s)  # the worker plays it meanwhile
+            await asyncio.gather(*playing)
+            async with asyncio.timeout(30):
+                assert [await told for told in known.values()] == ["finished"] * len(known)
+    finally:
+        await pool.stop()
+    assert over == known.keys()
