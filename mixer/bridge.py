@@ -17,7 +17,8 @@ from mixer.errors import FrameError, NoSuchParty
 from mixer.frame import TICK_S, as_samples, samples_per_tick
 from mixer.level import SILENCE_DBOV, Gate, GateSettings, Lead, level_dbov
 from mixer.mix import Limiter
-from mixer.playout import Packets, PartyCounters, Playout
+from mixer.packets import Packets
+from mixer.playout import PartyCounters, Playout
 from mixer.seats import Seats
 from mixer.tick import Tick
 from mixer.tone import Detector

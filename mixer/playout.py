@@ -26,6 +26,7 @@ from mixer.arrival import Arrivals, Reception
 from mixer.errors import QueueFull
 from mixer.frame import ABSENT, TICK_S, samples_per_tick
 from mixer.pace import LOW_S, Pace
+from mixer.packets import Packets, turns
 from mixer.ring import Ring
 from mixer.stretch import HALF_TAPS, stretch
 
@@ -78,31 +79,6 @@ class PartyCounters:
     extended_highest_sequence: int = 0
     jitter_samples: float = 0.0
     delay_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Packets:
-    """A batch of packets, one entry per packet; see `Bridge.receive`."""
-
-    rows: Index
-    seq: Index
-    timestamp: NDArray[np.uint32]
-    ssrc: NDArray[np.uint32]
-    marker: Flags
-    pcm: NDArray[np.int16]
-    arrival_s: NDArray[np.float64]
-
-    def pick(self, which: Index) -> "Packets":
-        """Give some of the packets."""
-        return Packets(
-            self.rows[which],
-            self.seq[which],
-            self.timestamp[which],
-            self.ssrc[which],
-            self.marker[which],
-            self.pcm[which],
-            self.arrival_s[which],
-        )
 
 
 class Playout:
@@ -177,7 +153,7 @@ class Playout:
         self._next_s = max(self._next_s, now_s)
         if not len(packets.rows):
             return
-        order, turn = _turns(packets.rows)
+        order, turn = turns(packets.rows)
         if turn is None:
             self._take(packets)
             return
@@ -377,24 +353,3 @@ class Playout:
         idle[rows[some]] = 0
         self._begun[rows[some]] = True
         self._resting[rows] = (idle[rows] >= IDLE_TICKS) & (self._end[rows] <= cursor[rows])
-
-
-def _turns(rows: Index) -> tuple[Index, Index | None]:
-    """
-    Count the packets of each row.
-
-    Returns
-    -------
-    order : ndarray
-        The packets sorted by row, in each row as they came.
-    turn : ndarray or None
-        turn[i]: how many packets of its row stand before packet order[i]; None when no row has two.
-    """
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    first = np.ones(len(rows), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    if first.all():
-        return order, None
-    begin = np.flatnonzero(first)
-    return order, np.arange(len(rows)) - np.repeat(begin, np.diff(begin, append=len(rows)))

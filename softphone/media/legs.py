@@ -95,7 +95,7 @@ class Legs:
         self.records: dict[int, Leg] = {}
 
     def add(self, row: int, number: int, record: Leg, now: float) -> None:
-        """Take a leg into `row`: random SSRC, sequence number and timestamp (RFC 3550 section 5.1)."""
+        """Take a leg into `row`: random SSRC, number and timestamp (RFC 3550 section 5.1); `apply` does the rest."""
         self.records[row] = record
         self.leg[row] = number
         self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
@@ -103,7 +103,6 @@ class Legs:
         self.marker[row] = True
         self.packets_sent[row] = self.octets_sent[row] = 0
         self.heard_s[row], self.missed_s[row] = now, -np.inf
-        self.apply(row, now)
 
     def apply(self, row: int, now: float) -> None:
         """Write the columns that follow from the record's spec and remote address."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from mixer.bridge import Bridge
+from mixer.packets import turns
 from softphone.media import rtp
 from softphone.media.directory import Directory, key_of
 from softphone.media.keys import unpack_event
@@ -48,10 +49,8 @@ def first_of_each(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     NDArray
         int64, positions in `rows`, ascending.
     """
-    order = np.argsort(rows, kind="stable")
-    in_order = rows[order]
-    begins = np.searchsorted(in_order, in_order)
-    return np.sort(order[np.arange(len(rows)) - begins < most])
+    order, turn = turns(rows)
+    return np.sort(order if turn is None else order[turn < most])
 
 
 class Receiver:
