@@ -53,7 +53,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     latch_host
         The host that this packet must come from, whatever its port; None: any.
     timeout_s
-        Without media for so long, RtpTimeout is reported; 0: never.
+        Without media and reports for so long, RtpTimeout is reported; 0: never.
     inband_keys
         Listen for keys in the sound, for a peer without telephone events.
     """
@@ -208,7 +208,7 @@ class Talking(Struct, frozen=True, tag=True):
 
 
 class RtpTimeout(Struct, frozen=True, tag=True):
-    """A leg has been without media for its `timeout_s`; said again only after media came back."""
+    """A leg has been without media and reports for its `timeout_s`; said again only after one of them came back."""
 
     leg: int
 

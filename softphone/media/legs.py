@@ -61,7 +61,8 @@ class Legs:
         uint8 of shape (capacity, 16), int64, bool: where reports go, the index of the port that they go from, and
         whether that is known.
     heard_s, timeout_s
-        float64, when valid media last came, and how long none may come (infinite: for ever).
+        float64, when the peer last gave a sign of life (media, or a report of its own: RFC 3550 section 6), and how
+        long none may come (infinite: for ever).
     missed_s
         float64, the `heard_s` after which it was reported that none came.
     """

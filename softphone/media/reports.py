@@ -150,14 +150,20 @@ class Reports:
         return self.letters.datagram(0) + bytes(rtcp.Goodbye((int(self._legs.ssrc[row]),)))
 
     def receive(self, row: int, datagram: bytes, arrival: float) -> bool:
-        """Read a peer's compound packet; False when it is none."""
+        """Read a peer's compound packet; False when it is none.
+
+        A report that is not a goodbye, and not ours come back, is a sign of life like media: a peer that suppresses
+        silence may send nothing else for long.
+        """
         try:
             packets = rtcp.parse(datagram)
         except rtcp.RtcpError:
             return False
-        for packet in packets:
-            if isinstance(packet, rtcp.Report):
-                self._read(row, packet, arrival)
+        reports = [each for each in packets if isinstance(each, rtcp.Report) and each.ssrc != self._legs.ssrc[row]]
+        for report in reports:
+            self._read(row, report, arrival)
+        if reports and not any(isinstance(each, rtcp.Goodbye) for each in packets):
+            self._legs.heard_s[row] = max(self._legs.heard_s[row], arrival)
         return True
 
     def _read(self, row: int, report: rtcp.Report, arrival: float) -> None:

@@ -177,6 +177,44 @@ def test_a_time_out_is_told_again_only_after_media_came_back(driver: Driver, pee
     assert driver.events == [RtpTimeout(info.leg)] * 2
 
 
+RR, SDES = rtcp.Report(7), bytes(rtcp.SourceDescription(7, "a@b"))
+
+
+@pytest.mark.parametrize(
+    ("datagram", "alive"),
+    [
+        (bytes(RR) + SDES, True),
+        (bytes(rtcp.Report(7, rtcp.SenderInfo(1, 2, 3, 4))), True),
+        (bytes(rtcp.Report(8, None, (rtcp.ReportBlock(9, 0, 0, 0, 0, 0, 0),))) + SDES, True),
+        (bytes(RR) + bytes(rtcp.Goodbye((7,))), False),
+        (SDES, False),
+        (b"\x80\xc9\0\x07garbage", False),
+        (b"ours", False),
+    ],
+)
+@pytest.mark.parametrize("mux", [False, True])
+def test_reports_of_a_peer_are_a_sign_of_life(
+    driver: Driver, peers: list[Peer], datagram: bytes, alive: bool, mux: bool
+) -> None:
+    peer = peers[0]
+    info = driver.open(peer, timeout_s=3.0, rtcp_mux=mux)
+    if datagram == b"ours":  # a peer that sends back what it gets
+        datagram = bytes(rtcp.Report(int(driver.engine.plane.legs.ssrc[0])))
+    for k in range(400):
+        if k % 100 == 0:
+            (peer.rtp if mux else peer.rtcp).sendto(datagram, peer.to if mux else peer.to_rtcp)
+        driver.tick()
+    assert (RtpTimeout(info.leg) not in driver.events) is alive
+
+
+def test_a_stranger_keeps_nobody_alive(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0], timeout_s=3.0)
+    for _ in range(200):
+        peers[1].rtcp.sendto(bytes(RR), peers[0].to_rtcp)
+        driver.tick()
+    assert driver.events == [RtpTimeout(info.leg)]
+
+
 def test_silence_counts_from_when_it_is_listened_for(driver: Driver, peers: list[Peer]) -> None:
     info = driver.open(peers[0], timeout_s=0.0)
     driver.tick(200)
