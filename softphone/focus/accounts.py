@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Iterable
 
 from softphone.config import ClientConfig, Config
+from softphone.sip.number import spelled
 from softphone.store.digest import ha1
 from softphone.store.directory import Directory
 from softphone.store.seed import seed_of
@@ -67,13 +68,18 @@ class Accounts:
             ``101``, or ``<main number>*101`` with or without the ``+``.
         """
         number, star, extension = user.partition("*")
-        if star and self.main_number and number.lstrip("+") == self.main_number.lstrip("+"):
+        if star and self.is_main_number(number):
             return self.extensions.get(extension)
         return self.extensions.get(user)
 
+    def is_main_number(self, user: str) -> bool:
+        """Whether a user name is the account's main number; phones leave its ``+`` away."""
+        main = spelled(self.main_number).lstrip("+")
+        return main != "" and user.lstrip("+") == main
+
     def names(self, extension: Extension) -> list[str]:
         """List the user names that mean an extension, the shortest first."""
-        main = self.main_number.lstrip("+")
+        main = spelled(self.main_number).lstrip("+")
         long = [f"{plus}{main}*{extension.number}" for plus in ("", "+")] if main else []
         return [extension.number, *long]
 

@@ -27,6 +27,7 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Party, TelephonySession
+from softphone.sip.number import spelled
 
 __all__ = ["Control"]
 
@@ -162,7 +163,8 @@ class Control:
 
     async def unban(self, session: str, number: str) -> None:
         """Let a number in again; raises NoSuchBan when it is not banned."""
-        room, extension = self._room(session), self._accounts.find(number)
+        room, number = self._room(session), spelled(number)
+        extension = self._accounts.find(number)
         identity = number if extension is None else extension.id
         if identity not in room.banned:
             raise NoSuchBan(number)
@@ -309,7 +311,7 @@ class Control:
         WrongState
             The rules do not let anybody be invited now.
         """
-        return self._room(session).dial(rules.Dial(number, by, role, confirm))
+        return self._room(session).dial(rules.Dial(spelled(number), by, role, confirm))
 
     def invitations(self, session: str) -> list[Invitation]:
         """List who is being called into a conference, and the last who were, whatever became of it."""

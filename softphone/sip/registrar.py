@@ -11,6 +11,7 @@ from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.flow import flow_of
 from softphone.sip.message import Request, Response, response
+from softphone.sip.number import number_of
 
 __all__ = ["Binding", "Registrar"]
 
@@ -110,7 +111,7 @@ class Registrar:
 
         The response lists the telephones of the user in one Contact header, the sender's first.
         """
-        user = request.to.uri.user or ""
+        user = number_of(request.to.uri)
         present = self.contacts(user, now)
         try:
             changed = self._changed(request, source, present, now)

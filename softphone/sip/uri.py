@@ -80,7 +80,7 @@ class Uri:
         scheme, rest = match.group(1).lower(), match.group(2)
         if scheme in ("sip", "sips"):
             return cls._parse_sip(scheme, rest, text)
-        user = rest.partition(";")[0] if scheme == "tel" else None
+        user = _unescape(rest.partition(";")[0]) if scheme == "tel" else None
         return cls(scheme, user=user, opaque=rest, text=text)
 
     @classmethod

@@ -24,6 +24,7 @@ from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.sip.message import Request, Response, response
+from softphone.sip.number import number_of
 
 if TYPE_CHECKING:
     from softphone.sip.auth import Authenticator
@@ -128,7 +129,7 @@ class Door:
         if self._focus.draining or self.calls > self._settings.max_calls:
             raise self._overloaded()
         caller = self._caller(call)
-        destination = route(call.invite.uri.user or "", self._accounts)
+        destination = route(number_of(call.invite.uri), self._accounts)
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
             call.as_focus()
@@ -220,13 +221,13 @@ class Door:
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
             return extension
-        if extension is None or self._accounts.find(request.to.uri.user or "") is not extension:
+        if extension is None or self._accounts.find(number_of(request.to.uri)) is not extension:
             return response(request, 403)
         return self._registrar.handle(request, source, time.monotonic())
 
     def _subscribe(self, request: Request, source: "Endpoint") -> Response:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
-        destination = route(request.uri.user or "", self._accounts)
+        destination = route(number_of(request.uri), self._accounts)
         if isinstance(destination, ToConference) and not self._settings.require_credentials_for_conferences:
             return self._watchers.subscribe(request, source, self._focus.invited_by(destination.token))
         if isinstance(destination, ToExtension | ToNowhere):
@@ -248,7 +249,7 @@ class Door:
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
             return extension
-        room = self._conference_at(route(request.uri.user or "", self._accounts), extension)
+        room = self._conference_at(route(number_of(request.uri), self._accounts), extension)
         member = room.member_of(extension) if room is not None and extension is not None else None
         if room is None or member is None:
             return response(request, 404)
@@ -272,4 +273,4 @@ def admission_of(call: "Call", caller: Extension | None, stranger: Kind, role: R
     if caller is not None:
         return Admission(caller.number, caller.name, caller, role, Kind.INSIDE, host=host)
     address = call.invite.from_
-    return Admission(address.uri.user or "anonymous", address.display or "", None, role, stranger, host=host)
+    return Admission(number_of(address.uri) or "anonymous", address.display or "", None, role, stranger, host=host)

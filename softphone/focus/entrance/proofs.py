@@ -11,6 +11,7 @@ from softphone.config import SipConfig
 from softphone.errors import CallRefused
 from softphone.focus.accounts import Accounts, Extension
 from softphone.sip.message import Request, Response, response
+from softphone.sip.number import number_of
 
 if TYPE_CHECKING:
     from softphone.sip.auth import Authenticator, Verdict
@@ -70,7 +71,7 @@ class Proofs:
         Refusal
             407: it says it is one of ours and has yet to prove it. 403: it could not. 503: it has to wait.
         """
-        claimed = self._accounts.find(invite.from_.uri.user or "")
+        claimed = self._accounts.find(number_of(invite.from_.uri))
         if claimed is None and not self._authenticator.is_answered(invite, "Proxy-Authorization"):
             return None
         verdict = self._verify(invite, source, "Proxy-Authorization")
@@ -111,7 +112,7 @@ class Proofs:
 
     def _tell(self, request: Request, source: "Endpoint", now: float) -> None:
         """Log a wrong answer, once in a window for each account and address."""
-        user = request.from_.uri.user or ""
+        user = number_of(request.from_.uri)
         name = [f"{source.host} {user}"]
         if not self._told.wait_s(name, now):
             self._told.failed(name, now)

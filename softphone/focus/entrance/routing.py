@@ -1,4 +1,4 @@
-"""Where an INVITE wants to go, decided from the Request-URI's user part alone."""
+"""Where an INVITE wants to go, decided from whom its Request-URI means (`softphone.sip.number`) alone."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ Destination = ToBridge | ToConference | ToExtension | ToRoom | ToNowhere
 
 
 def route(user: str, accounts: Accounts) -> Destination:
-    """Say where the user part of a Request-URI leads.
+    """Say where a number or user that is called leads.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def route(user: str, accounts: Accounts) -> Destination:
             return ToConference(VoiceCallToken.parse(user))
         except TokenError:
             return ToNowhere()
-    if user and user.lstrip("+") == accounts.main_number.lstrip("+"):
+    if accounts.is_main_number(user):
         return ToBridge()
     extension = accounts.find(user)
     if extension is None:

@@ -11,6 +11,7 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
 from softphone.focus.session import ConferenceRole
+from softphone.sip.number import number_of
 
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
@@ -58,7 +59,7 @@ def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> Non
     if member.party.role is not ConferenceRole.HOST:
         raise CallRefused(403, "Forbidden")
     parties = [each.party for each in room.members.values()]
-    named = [party.id for party in parties if target.uri.user in (party.id, party.caller.number)]
+    named = [party.id for party in parties if number_of(target.uri) in (party.id, party.caller.number)]
     if not named:
         raise CallRefused(404, "Not Found")
     for party in named:
@@ -71,7 +72,7 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
         raise CallRefused(403, "Forbidden")
     news = room.context.feed.subscribe()
     try:
-        invitation = room.dial(rules.Dial(target.uri.user or "", member.party.id))
+        invitation = room.dial(rules.Dial(number_of(target.uri), member.party.id))
     except WrongState as error:
         raise CallRefused(403, "Forbidden") from error
     async for event in news:
