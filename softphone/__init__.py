@@ -12,6 +12,7 @@ from softphone.agent import Agent, Call, CallState, FrameStream, KeyMethod
 from softphone.bot import Bot, run_bot
 from softphone.errors import (
     AudioError,
+    AuthenticationFailed,
     BadMessage,
     CallEnded,
     CallRefused,
@@ -33,6 +34,7 @@ from softphone.sip.registration import Registration, RegistrationState
 __all__ = [
     "Agent",
     "AudioError",
+    "AuthenticationFailed",
     "BadMessage",
     "Bot",
     "Call",

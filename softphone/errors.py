@@ -8,6 +8,7 @@
     ├── SipError
     │   ├── BadMessage         the peer's mistake: not a SIP message we can use
     │   ├── CallRefused        the peer's answer: a final response of 300 or above
+    │   │   └── AuthenticationFailed   our user name and password are wrong, missing, or not for who asks
     │   ├── CallEnded          the call was over before the operation was
     │   ├── SipTimeout         nobody answered (RFC 3261 timers B, F, H)
     │   └── SipNetworkError    the message could not be sent
@@ -23,8 +24,11 @@
         └── RecordingRunning   it is not finished
 """
 
+from collections.abc import Sequence
+
 __all__ = [
     "AudioError",
+    "AuthenticationFailed",
     "BadMessage",
     "CallEnded",
     "CallRefused",
@@ -88,12 +92,29 @@ class CallRefused(SipError):
         The status code (RFC 3261 section 21).
     reason
         The reason phrase.
+    contacts
+        The URIs of its Contact, best first: of a 3xx, where the callee is to be called instead (section 8.1.3.4).
+    realms
+        Of a 401 or 407, who asks for a password (section 22.1).
     """
 
-    def __init__(self, status: int, reason: str = "") -> None:
-        super().__init__(f"{status} {reason}".rstrip())
+    def __init__(
+        self, status: int, reason: str = "", *, contacts: Sequence[str] = (), realms: Sequence[str] = ()
+    ) -> None:
+        where = f", to {', '.join(contacts)}" if contacts and 300 <= status < 400 else ""
+        super().__init__(f"{status} {reason}".rstrip() + where)
         self.status = status
         self.reason = reason
+        self.contacts = tuple(contacts)
+        self.realms = tuple(realms)
+
+
+class AuthenticationFailed(CallRefused):
+    """Whom we asked wants a user name and password, and had none from us, or other ones; parameters as of the base."""
+
+    def __init__(self, message: str, refusal: CallRefused) -> None:
+        super().__init__(refusal.status, refusal.reason, contacts=refusal.contacts, realms=refusal.realms)
+        self.args = (message,)
 
 
 class CallEnded(SipError):

@@ -85,10 +85,22 @@ def digest(
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who we are to a server that asks."""
+    """Who we are to a server that asks.
+
+    A digest is worth a guess at the password to whoever gets it, over a nonce of their choice: it goes to nobody whose
+    realm is not among `realms`.
+    """
 
     username: str
     password: str = field(repr=False)
+    realms: frozenset[str] = frozenset()
+    """Whose challenges are answered; empty: anybody's."""
+    answered: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Whose challenges have been answered, which is how the realm of a registrar is learned."""
+
+    def is_for(self, realm: str) -> bool:
+        """Whether a challenge of `realm` is to be answered."""
+        return not self.realms or realm in self.realms
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +160,28 @@ _ANSWER_OF = {"WWW-Authenticate": "Authorization", "Proxy-Authenticate": "Proxy-
 def answers(refusal: Response, method: str, uri: str, credentials: Credentials) -> list[tuple[str, str]]:
     """Answer a 401 or 407: header lines for the request's next try, one a realm.
 
-    Of several challenges for a realm the first that we can answer is taken, as RFC 8760 section 2.4 orders them.
-    Whether it is worth trying again, `stale` and the request that was refused say. Empty when nothing can be answered.
+    Of several challenges for a realm the strongest is taken, whatever their order (against RFC 8760 section 2.4, which
+    lets the order decide): MD5 only where nothing better is offered. Whether it is worth trying again, `stale` and the
+    request that was refused say. Empty when nothing can be answered.
     """
     lines: list[tuple[str, str]] = []
     for asking, answering in _ANSWER_OF.items():
-        first: dict[str, Challenge] = {}
-        for text in refusal.get_all(asking):
-            for challenge in Challenge.parse_list(text):
-                first.setdefault(challenge.realm, challenge)
-        lines += [(answering, challenge.answer(credentials, method, uri)) for challenge in first.values()]
+        lines += [
+            (answering, each.answer(credentials, method, uri)) for each in _strongest(refusal, asking, credentials)
+        ]
     return lines
+
+
+def _strongest(refusal: Response, asking: str, credentials: Credentials) -> list[Challenge]:
+    """Choose one challenge for each realm that the credentials are for."""
+    best: dict[str, Challenge] = {}
+    for challenge in (each for text in refusal.get_all(asking) for each in Challenge.parse_list(text)):
+        known = best.setdefault(challenge.realm, challenge)
+        if ALGORITHMS.index(challenge.algorithm) > ALGORITHMS.index(known.algorithm):
+            best[challenge.realm] = challenge
+    chosen = [challenge for realm, challenge in best.items() if credentials.is_for(realm)]
+    credentials.answered.update(challenge.realm for challenge in chosen)
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)

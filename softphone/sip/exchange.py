@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-from softphone.errors import SipError, SipNetworkError, SipTimeout
+from softphone.errors import BadMessage, CallRefused, SipError, SipNetworkError, SipTimeout
 from softphone.sip import auth
 from softphone.sip.endpoint import Endpoint
+from softphone.sip.fields import Address
 from softphone.sip.message import Request, Response
 from softphone.sip.wire import Wire
 
-__all__ = ["CHALLENGES", "PROOFS", "Exchange", "ask", "authorised", "failure"]
+__all__ = ["CHALLENGES", "PROOFS", "Exchange", "ask", "authorised", "failure", "refused"]
 
 PROOFS = ("Authorization", "Proxy-Authorization")
 
@@ -22,6 +23,30 @@ def failure(reason: str, request: Request) -> SipError:
     kind = SipTimeout if reason == "timeout" else SipNetworkError
     words = {"timeout": "no answer", "stopped": "no answer any more, this side is stopped"}
     return kind(f"{request.method} {request.uri}: {words.get(reason, 'cannot be sent')}")
+
+
+def refused(answer: Response) -> CallRefused:
+    """Make the error for a final response of 300 or above, with what it says of where to go and who asks."""
+    try:
+        ranked = sorted(answer.contacts, key=lambda contact: -_rank(contact))
+    except BadMessage:
+        ranked = []
+    return CallRefused(
+        answer.status, answer.reason, contacts=[str(contact.uri) for contact in ranked], realms=_realms(answer)
+    )
+
+
+def _rank(contact: Address) -> float:
+    """Read the q of a Contact (RFC 3261 section 20.10); one that cannot be read ranks as one that is not there."""
+    try:
+        return float(contact.params.get("q") or 1.0)
+    except ValueError:
+        return 1.0
+
+
+def _realms(answer: Response) -> list[str]:
+    lines = [line for name in ("WWW-Authenticate", "Proxy-Authenticate") for line in answer.get_all(name)]
+    return list(dict.fromkeys(_realm("", line)[1] for line in lines))
 
 
 class Exchange:
@@ -66,6 +91,8 @@ def authorised(
     if credentials is None or response.status not in (401, 407):
         return None
     answers = auth.answers(response, request.method, str(request.uri), credentials)
+    if not answers:
+        return None
     proved = {_realm(name, value) for name in PROOFS for value in request.get_all(name)}
     if {_realm(*answer) for answer in answers} <= proved and not _is_stale(response):
         return None

@@ -4,12 +4,11 @@ import asyncio
 import secrets
 from dataclasses import dataclass, replace
 
-from softphone.errors import CallRefused
 from softphone.sip.auth import Credentials
 from softphone.sip.call import Call
 from softphone.sip.dialog import SERVER_CSEQ, Dialog
 from softphone.sip.endpoint import Endpoint
-from softphone.sip.exchange import CHALLENGES, authorised
+from softphone.sip.exchange import CHALLENGES, authorised, refused
 from softphone.sip.fields import Address
 from softphone.sip.invitation import Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
@@ -105,7 +104,7 @@ class _Placing:
             if retry is None:
                 break
             self._invite = retry
-        raise CallRefused(answer.status, answer.reason)
+        raise refused(answer)
 
     def _send(self) -> Invitation:
         return Invitation(

@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Callable
 from enum import Enum
 
-from softphone.errors import CallRefused, SipError
+from softphone.errors import SipError
 from softphone.sip.auth import Credentials
 from softphone.sip.dialog import SERVER_CSEQ
 from softphone.sip.endpoint import Endpoint
-from softphone.sip.exchange import ask
+from softphone.sip.exchange import ask, refused
 from softphone.sip.fields import Address
 from softphone.sip.message import Request, Response, new_tag, request
 from softphone.sip.uri import Uri
@@ -142,7 +142,7 @@ class Registration:
                 self._expires = _least(answer, expires)
                 answer = await self._ask(self._expires)
             if answer.status >= 300:
-                raise CallRefused(answer.status, answer.reason)
+                raise refused(answer)
         except SipError:
             self._change(RegistrationState.FAILED)
             raise

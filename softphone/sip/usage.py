@@ -63,6 +63,8 @@ class Usage:
     on_refer
         Awaited with whom the peer wants to be called; the peer is told that it went well, or the status of a
         CallRefused. While it is None, REFER is not among the methods we allow.
+    serves
+        Further methods that come within the call, each with what makes the answer.
     on_settled
         Called once when the call is acknowledged, or over before.
     """
@@ -81,6 +83,7 @@ class Usage:
         self.on_answer: Callable[[str], object] | None = None
         self.on_info: Callable[[str, bytes], object] | None = None
         self.on_refer: OnRefer | None = None
+        self.serves: dict[str, Callable[[Request], Response]] = {}
         self.on_settled: Callable[[], object] | None = None
         self.on_closed: Callable[[], None] | None = None
         self._accepted = Acceptances(wire, self._not_acknowledged)
@@ -243,6 +246,9 @@ class Usage:
             self._wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=_retry_after()))
             return True
         self._path.came(request, source)
+        if handler is None and request.method in self.serves:
+            self._wire.respond(key, self.serves[request.method](request))
+            return True
         if handler is None:
             return False
         handler(key, request)

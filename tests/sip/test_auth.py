@@ -3,7 +3,8 @@
 import pytest
 
 from softphone.sip.auth import Authenticator, Challenge, Credentials, Verdict, answers, digest, hash_a1, parse_auth
-from softphone.sip.message import Request, response
+from softphone.sip.exchange import authorised, refused
+from softphone.sip.message import Request, Response, response
 from tests.sip.wire import invite
 
 PASSWORDS = {"101": "dev-101"}
@@ -174,3 +175,36 @@ def test_the_count_must_rise() -> None:
 
 def test_secrets_stay_out_of_logs() -> None:
     assert "dev-101" not in repr(Credentials("101", "dev-101"))
+
+
+def challenged(*challenges: str, status: int = 401) -> Response:
+    return response(invite(), status, headers=[("WWW-Authenticate", each) for each in challenges])
+
+
+@pytest.mark.parametrize("order", [("MD5", "SHA-256"), ("SHA-256", "MD5"), ("MD5", "SHA-512-256", "SHA-256")])
+def test_md5_only_where_nothing_better_is_offered(order: tuple[str, ...]) -> None:
+    refusal = challenged(*(f'Digest realm="r", nonce="n", qop="auth", algorithm={name}' for name in order))
+    ((_, answer),) = answers(refusal, "INVITE", "sip:bob@example.com", Credentials("101", "dev-101"))
+    assert parse_auth(answer)[0][1]["algorithm"] == "SHA-256"
+
+
+def test_only_the_realms_that_a_password_is_for_get_an_answer() -> None:
+    refusal = challenged('Digest realm="evil", nonce="n"', 'Digest realm="home", nonce="n"')
+    credentials = Credentials("101", "dev-101", frozenset({"home"}))
+    ((_, answer),) = answers(refusal, "INVITE", "sip:bob@example.com", credentials)
+    assert parse_auth(answer)[0][1]["realm"] == "home"
+    assert credentials.answered == {"home"}
+
+
+@pytest.mark.parametrize("stale", ["", ", stale=TRUE"])
+def test_who_gets_no_answer_is_not_asked_again(stale: str) -> None:
+    refusal = challenged(f'Digest realm="evil", nonce="n"{stale}')
+    assert authorised(invite(), refusal, Credentials("101", "x", frozenset({"home"})), lambda: 2) is None
+
+
+def test_a_refusal_says_where_to_and_who_asks() -> None:
+    moved = response(invite(), 302, headers=[("Contact", "<sip:a@x>;q=0.1, <sip:b@y>;q=0.7, <sip:c@z>;q=high")])
+    assert refused(moved).contacts == ("sip:c@z", "sip:b@y", "sip:a@x")
+    assert str(refused(moved)) == "302 Moved Temporarily, to sip:c@z, sip:b@y, sip:a@x"
+    assert refused(challenged('Digest realm="evil", nonce="n"')).realms == ("evil",)
+    assert refused(response(invite(), 302, headers=[("Contact", "*")])).contacts == ()
