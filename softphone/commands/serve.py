@@ -13,9 +13,8 @@ import typer
 
 from softphone import config as settings
 from softphone import logs, secrets
-from softphone.checks import check_addresses
 from softphone.commands.usage import wrong_use
-from softphone.config import Config
+from softphone.config import Config, check_addresses
 from softphone.descriptors import allow_all
 from softphone.errors import ConfigError, SoftphoneError
 

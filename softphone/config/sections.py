@@ -1,23 +1,13 @@
-"""Settings: one TOML file read once at the edge; the rest of the program gets values.
+"""The sections of the configuration file, a frozen value each.
 
-Every option, its default and its meaning stands in ``config/softphone.toml``. A wrong one is refused with its key and
-value named; nothing is guessed.
+Every option, its default and its meaning stands in ``config/softphone.toml``.
 """
 
-import ipaddress
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
-from softphone.checks import check_addresses, check_trunk
-from softphone.errors import ConfigError
-
 __all__ = [
-    "DEV_PATH",
-    "DEV_PREFIX",
     "AccountConfig",
     "ClientConfig",
     "ConferenceConfig",
@@ -35,17 +25,7 @@ __all__ = [
     "StoreConfig",
     "TokenConfig",
     "TrunkConfig",
-    "check_exposure",
-    "check_ports",
-    "is_loopback",
-    "load",
 ]
-
-# The configuration for trying things out, part of the package so that `softphone demo` works from anywhere.
-DEV_PATH = Path(__file__).parent / "data" / "dev.toml"
-
-# Secrets that begin like this are printed in the documentation, so everybody knows them: loopback only.
-DEV_PREFIX = "dev-"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
@@ -259,124 +239,3 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     account: AccountConfig = AccountConfig()
     extensions: tuple[ExtensionConfig, ...] = field(default=(), name="extension")
     clients: tuple[ClientConfig, ...] = field(default=(), name="client")
-
-
-def load(path: Path | None) -> Config:
-    """Read the settings from a TOML file.
-
-    Parameters
-    ----------
-    path
-        The file; None gives the defaults.
-
-    Raises
-    ------
-    ConfigError
-        The file cannot be read, is not TOML, or holds a wrong setting, which is named.
-    """
-    if path is None:
-        return Config()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"cannot read {path}: {reason}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    return from_table(table, str(path))
-
-
-def from_table(table: dict[str, Any], source: str = "configuration") -> Config:
-    """Turn a parsed TOML table into settings.
-
-    Raises
-    ------
-    ConfigError
-        A setting is unknown or wrong; the message names the source, the key and the value.
-    """
-    try:
-        config = msgspec.convert(table, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {_with_value(str(error), table)}") from error
-    _check_unique("extension", [extension.number for extension in config.extensions])
-    _check_unique("client", [client.id for client in config.clients])
-    check_ports(config.media)
-    check_addresses(config.server)
-    check_trunk(config.trunk)
-    if config.mail.host and not config.mail.sender:
-        raise ConfigError(
-            f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
-        )
-    return config
-
-
-def _with_value(message: str, table: dict[str, Any]) -> str:
-    """Add to the library's message, which says where (`$.sip.port`), what stands there, unless it is a secret."""
-    text, mark, where = message.rpartition(" - at `$")
-    if not mark:
-        return message
-    keys = where.rstrip("`").replace("[", ".").replace("]", "").strip(".").split(".")
-    value: Any = table
-    for key in keys:
-        value = value[int(key)] if isinstance(value, list) else value.get(key) if isinstance(value, dict) else None
-    hidden = isinstance(value, dict | list) or keys[-1] in {"password", "secret", "pin", "moderator_pin", "url"}
-    shown = "" if hidden else f" = {value!r}"
-    return f"{'.'.join(keys)}{shown}: {text[:1].lower()}{text[1:]}"
-
-
-def _check_unique(key: str, values: list[str]) -> None:
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise ConfigError(f"{key} {twice[0]!r} stands twice")
-
-
-def check_ports(media: MediaConfig) -> None:
-    """Refuse ports of parties that do not suffice for the workers, or are those that the workers share.
-
-    Raises
-    ------
-    ConfigError
-        The range is too small, no range, or overlaps.
-    """
-    if media.own_range is None:
-        return
-    (first, last), shared_end = media.own_range, media.rtp_port + 2 * media.workers
-    if not 0 < first <= last <= 0xFFFF or (last + 1 - first - first % 2) // 2 < media.workers:
-        raise ConfigError(
-            f"media.own_ports = {media.own_ports!r}: an even port and the next are needed for each of the "
-            f"{media.workers} workers at least, and two more for each further call"
-        )
-    if media.rtp_port and media.rtp_port <= last and first < shared_end:
-        raise ConfigError(
-            f"media.own_ports = {media.own_ports!r}: the workers share {media.rtp_port}-{shared_end - 1} "
-            "(media.rtp_port, media.workers); choose others"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`, an address or `localhost`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check_exposure(config: Config) -> None:
-    """Refuse to show the published development credentials to a network.
-
-    Raises
-    ------
-    ConfigError
-        The host is not a loopback address and a secret is one of those that everybody knows.
-    """
-    if is_loopback(config.server.host):
-        return
-    known = [f"extension {e.number}" for e in config.extensions if e.password.startswith(DEV_PREFIX)]
-    known += [f"client {c.id}" for c in config.clients if c.secret.startswith(DEV_PREFIX)]
-    if known:
-        raise ConfigError(
-            f"server.host = {config.server.host!r}: development credentials ({known[0]}) are for loopback addresses "
-            "only; use a configuration without them, such as config/softphone.toml"
-        )

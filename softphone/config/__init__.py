@@ -1,0 +1,57 @@
+"""Settings: one TOML file read once at the edge; the rest of the program gets values."""
+
+from pathlib import Path
+
+from softphone.config.checks import DEV_PREFIX, check_addresses, check_exposure, check_ports, check_trunk, is_loopback
+from softphone.config.loading import from_table, load
+from softphone.config.sections import (
+    AccountConfig,
+    ClientConfig,
+    ConferenceConfig,
+    Config,
+    ExtensionConfig,
+    HttpConfig,
+    InviteConfig,
+    LogConfig,
+    MailConfig,
+    MediaConfig,
+    PromptsConfig,
+    RecordingConfig,
+    ServerConfig,
+    SipConfig,
+    StoreConfig,
+    TokenConfig,
+    TrunkConfig,
+)
+
+__all__ = [
+    "AccountConfig",
+    "ClientConfig",
+    "ConferenceConfig",
+    "Config",
+    "DEV_PATH",
+    "DEV_PREFIX",
+    "ExtensionConfig",
+    "HttpConfig",
+    "InviteConfig",
+    "LogConfig",
+    "MailConfig",
+    "MediaConfig",
+    "PromptsConfig",
+    "RecordingConfig",
+    "ServerConfig",
+    "SipConfig",
+    "StoreConfig",
+    "TokenConfig",
+    "TrunkConfig",
+    "check_addresses",
+    "check_exposure",
+    "check_ports",
+    "check_trunk",
+    "from_table",
+    "is_loopback",
+    "load",
+]
+
+# The configuration for trying things out, part of the package so that `softphone demo` works from anywhere.
+DEV_PATH = Path(__file__).parent.parent / "data" / "dev.toml"

@@ -1,0 +1,82 @@
+"""Reading the configuration file: a wrong setting is refused with its key and value named; nothing is guessed."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from softphone.config.checks import check_addresses, check_ports, check_trunk
+from softphone.config.sections import Config
+from softphone.errors import ConfigError
+
+__all__ = ["from_table", "load"]
+
+
+def load(path: Path | None) -> Config:
+    """Read the settings from a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file; None gives the defaults.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is not TOML, or holds a wrong setting, which is named.
+    """
+    if path is None:
+        return Config()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"cannot read {path}: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    return from_table(table, str(path))
+
+
+def from_table(table: dict[str, Any], source: str = "configuration") -> Config:
+    """Turn a parsed TOML table into settings.
+
+    Raises
+    ------
+    ConfigError
+        A setting is unknown or wrong; the message names the source, the key and the value.
+    """
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {_with_value(str(error), table)}") from error
+    _check_unique("extension", [extension.number for extension in config.extensions])
+    _check_unique("client", [client.id for client in config.clients])
+    check_ports(config.media)
+    check_addresses(config.server)
+    check_trunk(config.trunk)
+    if config.mail.host and not config.mail.sender:
+        raise ConfigError(
+            f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
+        )
+    return config
+
+
+def _with_value(message: str, table: dict[str, Any]) -> str:
+    """Add to the library's message, which says where (`$.sip.port`), what stands there, unless it is a secret."""
+    text, mark, where = message.rpartition(" - at `$")
+    if not mark:
+        return message
+    keys = where.rstrip("`").replace("[", ".").replace("]", "").strip(".").split(".")
+    value: Any = table
+    for key in keys:
+        value = value[int(key)] if isinstance(value, list) else value.get(key) if isinstance(value, dict) else None
+    hidden = isinstance(value, dict | list) or keys[-1] in {"password", "secret", "pin", "moderator_pin", "url"}
+    shown = "" if hidden else f" = {value!r}"
+    return f"{'.'.join(keys)}{shown}: {text[:1].lower()}{text[1:]}"
+
+
+def _check_unique(key: str, values: list[str]) -> None:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ConfigError(f"{key} {twice[0]!r} stands twice")
