@@ -70,6 +70,11 @@ class Samples:
         grown: list[float] = (values[-quarter:].mean(axis=0) - values[quarter : 2 * quarter].mean(axis=0)).tolist()
         return [round(each) for each in grown]
 
+    def report(self) -> dict[str, list[Any]]:
+        """What was grown, and what there was at the end."""
+        grown = {"bytes grown": self.growth(self.bytes), "files grown": self.growth(self.files)}
+        return {**grown, "bytes": self.bytes[-1], "files": self.files[-1]}
+
 
 async def registered_phone(server: ServerProcess, token: str, seconds: float) -> dict[str, Any]:
     """A phone that registers anew and joins a conference, every five seconds: what went wrong."""
@@ -117,26 +122,16 @@ def soak(seconds: float, per_second: float, folder: Path) -> dict[str, Any]:
     ):
         room, crowd = (_conference(rest) for _ in range(2))
         pairs = [_conference(rest) for _ in range(PAIRS)]
-        host, port = server.sip_address
-        bearer = rest.http.headers["Authorization"].removeprefix("Bearer ")
         http_port = int(server.http_url.rpartition(":")[2])
-        target = Target(host, port, http_port, rtp, bearer, room["token"], "+16505550100", seconds)
+        bearer = rest.http.headers["Authorization"].removeprefix("Bearer ")
+        target = Target(*server.sip_address, http_port, rtp, bearer, room["token"], "+16505550100", seconds)
         samples = Samples(server.pids)
-        calls = int(seconds * per_second)
-        options = ("-r", str(per_second), "-d", str(STAY_MS), "-l", "1000")
+        good_of = (*map(str, server.sip_address), str(seconds), *(pair["token"] for pair in pairs))
         with (
-            beside("tests.soak.good", host, str(port), str(seconds), *(pair["token"] for pair in pairs)) as good,
+            beside("tests.soak.good", *good_of) as good,
             _all_there(rest, pairs),
             beside("tests.soak.bad", msgspec.json.encode(target).decode()) as bad,
-            Sipp(
-                folder,
-                "call",
-                *options,
-                remote=server.sip_address,
-                rows=[[crowd["token"]]],
-                calls=calls,
-                limit_s=int(seconds) + 60,
-            ) as joins,
+            _joins(server, folder, crowd["token"], seconds, per_second) as joins,
         ):
             registered = asyncio.run(_beside(server, samples, crowd["token"], seconds))
             said = [json.loads(part.communicate(timeout=120)[0]) for part in (good, bad)]
@@ -144,20 +139,22 @@ def soak(seconds: float, per_second: float, folder: Path) -> dict[str, Any]:
         there, took_s = left_over(rest, room["id"])
         report = {
             "seconds": seconds,
-            "joins": {"asked": calls, **_sipp_counts(joins)},
+            "joins": {"asked": int(seconds * per_second), **_sipp_counts(joins)},
             "registered phone": registered,
             "good parties": said[0],
             "bad guests": said[1],
             "ghosts": {"left": there, "gone_after_s": took_s},
-            "bytes grown": samples.growth(samples.bytes),
-            "files grown": samples.growth(samples.files),
-            "bytes": samples.bytes[-1],
-            "files": samples.files[-1],
+            **samples.report(),
             "tracebacks": server.err.count("Traceback"),
             "running": server.running and all(Path(f"/proc/{pid}").exists() for pid in server.pids),
         }
-        report["wrong"] = _wrong(report)
-    return report
+    return report | {"wrong": _wrong(report)}
+
+
+def _joins(server: ServerProcess, folder: Path, token: str, seconds: float, per_second: float) -> Sipp:
+    options = ("-r", str(per_second), "-d", str(STAY_MS), "-l", "1000")
+    calls, limit_s = int(seconds * per_second), int(seconds) + 60
+    return Sipp(folder, "call", *options, remote=server.sip_address, rows=[[token]], calls=calls, limit_s=limit_s)
 
 
 @contextmanager
