@@ -12,7 +12,7 @@ from softphone.errors import SipNetworkError
 from softphone.sip import events
 from softphone.sip.directory import Directory
 from softphone.sip.endpoint import Endpoint, Send
-from softphone.sip.message import Request, Response, response
+from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.methods import Capabilities
 from softphone.sip.transaction import Timers, TransactionLayer
 from softphone.sip.usage import Usage
@@ -187,9 +187,9 @@ class Driver:
         else:
             self.spawn(self._acknowledge_later(ack, target))
 
-    def cancel(self, key: str) -> None:
+    def cancel(self, key: str, headers: Headers = ()) -> None:
         """See `Wire`."""
-        self._layer.cancel(key, self._loop.time())
+        self._layer.cancel(key, self._loop.time(), headers)
         self._pump()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

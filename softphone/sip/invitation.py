@@ -8,13 +8,13 @@ from softphone.errors import SipError, SipNetworkError
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import PROOFS, ask, failure
-from softphone.sip.message import Request, Response
+from softphone.sip.message import Headers, Request, Response
 from softphone.sip.wire import Wire
 
 __all__ = ["Invitation", "Progress"]
 
 Progress = Callable[[Response], None]
-"""Told every provisional response above 100."""
+"""Told every provisional response: 100 says that somebody is there, those above it what the telephone does."""
 
 Answered = Callable[[Dialog, Response], None]
 """Told at once of the 2xx that wins: the peer's next request may follow on its heels."""
@@ -33,6 +33,8 @@ class Invitation:
     ----------
     known
         The dialog of a re-INVITE.
+    cancel_headers
+        Gives the headers of the CANCEL, if one is sent: a Reason (RFC 3326).
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Invitation:
         known: Dialog | None = None,
         on_progress: Progress | None = None,
         on_answered: Answered | None = None,
+        cancel_headers: Callable[[], Headers] = tuple,
     ) -> None:
         self._wire = wire
         self._request = request
@@ -52,6 +55,7 @@ class Invitation:
         self._known = known
         self._on_progress = on_progress
         self._on_answered = on_answered
+        self._cancel_headers = cancel_headers
         self._acks: dict[str, tuple[Request, Endpoint]] = {}
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
         self._given_up = False
@@ -81,7 +85,7 @@ class Invitation:
             return
         self._given_up = True
         if not self._outcome.done():
-            self._wire.cancel(self._key)
+            self._wire.cancel(self._key, self._cancel_headers())
 
     def on_failure(self, reason: str) -> None:
         """Take notice that there will be no final response."""
@@ -101,7 +105,7 @@ class Invitation:
             self._outcome.set_result(outcome)
 
     def _progressed(self, response: Response) -> None:
-        if response.status > 100 and self._on_progress is not None and not self._given_up:
+        if self._on_progress is not None and not self._given_up:
             self._on_progress(response)
 
     def _succeeded(self, response: Response) -> None:

@@ -1,7 +1,7 @@
 """Which transaction a message belongs to (RFC 3261 section 17.1.3, 17.2.3), and the ACK and CANCEL that share it."""
 
 from softphone.sip.machine import Input
-from softphone.sip.message import Request, Response
+from softphone.sip.message import Headers, Request, Response
 
 __all__ = ["client_key", "rank", "server_key", "sibling"]
 
@@ -32,7 +32,7 @@ def rank(response: Response) -> Input:
     return Input.SUCCESS if response.status < 300 else Input.FAILURE
 
 
-def sibling(request: Request, method: str, to: str) -> Request:
+def sibling(request: Request, method: str, to: str, headers: Headers = ()) -> Request:
     """Make the CANCEL of a request (RFC 3261 section 9.1), or the ACK for its refusal (section 17.1.1.3).
 
     `to` is the To header as text: the request's own for a CANCEL, the response's for an ACK.
@@ -45,4 +45,6 @@ def sibling(request: Request, method: str, to: str) -> Request:
     made.set("CSeq", f"{request.cseq.number} {method}")
     made.set("Max-Forwards", "70")
     made.set("Route", *request.get_all("Route"))
+    for name, value in headers:
+        made.set(name, value)
     return made

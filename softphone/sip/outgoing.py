@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from softphone.sip.auth import Credentials
@@ -35,6 +36,7 @@ class Plan:
     route: Uri | None = None
     target: Endpoint | None = None
     on_progress: Progress | None = None
+    cancel_headers: Callable[[], Headers] = tuple
 
     def request(self) -> Request:
         """Make the first INVITE."""
@@ -114,6 +116,7 @@ class _Placing:
             self._plan.router,
             on_progress=self._plan.on_progress,
             on_answered=self._answered,
+            cancel_headers=self._plan.cancel_headers,
         )
 
     def _next_number(self) -> int:

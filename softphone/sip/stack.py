@@ -110,6 +110,7 @@ class Stack:
         target: Endpoint | None = None,
         focus: str = "",
         on_progress: Progress | None = None,
+        cancel_headers: Callable[[], Headers] = tuple,
         timeout_s: float | None = None,
     ) -> Call:
         """Place a call; returns when it is answered and the ACK sent. Cancelling the task sends CANCEL.
@@ -126,6 +127,8 @@ class Stack:
         focus
             User part of the URI of the conference that it is called into, which our Contact then is (RFC 4579 section
             5.5); empty: there is none.
+        cancel_headers
+            Gives the headers of the CANCEL, if the call is cancelled: why, as a Reason (RFC 3326).
 
         Raises
         ------
@@ -155,6 +158,7 @@ class Stack:
             route=Uri.parse(route) if route else None,
             target=target,
             on_progress=on_progress,
+            cancel_headers=cancel_headers,
         )
         try:
             async with asyncio.timeout(timeout_s or self.settings.invite_timeout_s):

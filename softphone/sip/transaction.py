@@ -27,7 +27,7 @@ from softphone.sip.events import (
 from softphone.sip.fields import COOKIE
 from softphone.sip.machine import Action, Input, Kind, State, Timers, initial, may_answer, step
 from softphone.sip.matching import client_key, rank, server_key, sibling
-from softphone.sip.message import Request, Response, response
+from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.parser import BadRequest, parse
 from softphone.sip.uri import Uri
 
@@ -68,6 +68,7 @@ class _Transaction:
     wait: float = 0.0
     due: dict[Input, float] = field(default_factory=dict)
     cancel_wanted: bool = False
+    cancel_headers: Headers = ()
     cancel_sent: bool = False
     datagram: Endpoint | None = None
     """Where to go by UDP after all, should the stream that a large request needs be refused."""
@@ -255,7 +256,7 @@ class TransactionLayer:
         branch = f"{COOKIE}-{secrets.token_hex(BRANCH_BYTES)}"
         self._sends.append(Send(bytes(self._addressed(message, branch, target)), target))
 
-    def cancel(self, key: str, now: float) -> None:
+    def cancel(self, key: str, now: float, headers: Headers = ()) -> None:
         """Cancel an INVITE of ours (RFC 3261 section 9.1), at once or when its first provisional response has come.
 
         Its final response is still told, 487 mostly; a peer that sends none is given 64*T1 after the CANCEL.
@@ -264,6 +265,7 @@ class TransactionLayer:
         if transaction is None or transaction.kind is not Kind.INVITE_CLIENT:
             return
         transaction.cancel_wanted = True
+        transaction.cancel_headers = headers
         self._send_cancel(transaction, now)
 
     def respond(self, key: str, message: Response, now: float) -> None:
@@ -298,7 +300,7 @@ class TransactionLayer:
         if invite.state is not State.PROCEEDING or invite.cancel_sent:
             return
         invite.cancel_sent = True
-        request = sibling(invite.request, "CANCEL", invite.request.get_all("To")[0])
+        request = sibling(invite.request, "CANCEL", invite.request.get_all("To")[0], invite.cancel_headers)
         self._feed(invite, Input.CANCELLED, now)
         self._start(self._add(client_key(request.via.branch, "CANCEL"), Kind.CLIENT, request, invite.remote), now)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.machine import Timers
-from softphone.sip.message import Request, Response
+from softphone.sip.message import Headers, Request, Response
 from softphone.sip.methods import Capabilities
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Wire(Protocol):
     def acknowledge(self, ack: Request, target: Endpoint) -> None:
         """Send an ACK for a 2xx, once, outside any transaction."""
 
-    def cancel(self, key: str) -> None:
-        """Send the CANCEL for an INVITE; afterwards the transaction is given up when its time is over."""
+    def cancel(self, key: str, headers: Headers = ()) -> None:
+        """Send the CANCEL for an INVITE, with further headers; the transaction is given up when its time is over."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run in the background, until the driver stops."""

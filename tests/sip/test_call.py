@@ -10,7 +10,7 @@ from softphone.sip.call import Call, CallState
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Response
-from tests.support.ether import Ether
+from tests.support.ether import Ether, Rule, keep_all
 from tests.support.jumping import run
 from tests.support.sip_pair import ANSWER, OFFER, Handler, Pair, answering, scene, settle
 
@@ -22,7 +22,7 @@ def test_a_call_from_ring_to_hang_up() -> None:
     async def work(pair: Pair) -> None:
         heard: list[int] = []
         call = await pair.call(on_progress=lambda response: heard.append(response.status))
-        assert (call.state, call.remote_sdp, call.local_sdp, heard) == (CallState.CONFIRMED, ANSWER, OFFER, [180])
+        assert (call.state, call.remote_sdp, call.local_sdp, heard) == (CallState.CONFIRMED, ANSWER, OFFER, [100, 180])
         await settle(1)
         theirs = pair.calls[0]
         assert (theirs.state, theirs.remote_sdp, theirs.remote.display) == (CallState.CONFIRMED, OFFER, "Alice")
@@ -107,6 +107,26 @@ def test_a_cancelled_task_cancels_the_call() -> None:
 
     pair = scene(work, forever)
     assert pair.ether.methods() == ["INVITE", "100", "180", "CANCEL", "200", "487", "ACK"]
+
+
+@pytest.mark.parametrize("lost", [keep_all, lambda line, before: line.startswith("SIP/2.0 1") and before < 2])
+def test_a_cancel_says_why_at_once_or_when_it_may_be_sent(lost: Rule) -> None:
+    async def forever(call: Call) -> None:
+        await call.ring()
+        await asyncio.sleep(1_000)
+
+    why = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
+
+    async def work(pair: Pair) -> None:
+        task = asyncio.create_task(pair.call(cancel_headers=lambda: [why]))
+        await settle(0.4)
+        task.cancel()
+        await settle(5)
+        assert pair.ended == ["cancelled"]
+
+    pair = scene(work, forever, lost)
+    (cancel,) = {message for message in pair.ether.messages if message.startswith(b"CANCEL")}
+    assert f"{why[0]}: {why[1]}\r\n".encode() in cancel
 
 
 def test_no_cancel_before_a_provisional_response() -> None:
