@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from softphone.errors import CallEnded
 from softphone.sip.auth import Credentials
+from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.flow import way_back
 from softphone.sip.message import Headers, Request, Response, response, tag_of
-from softphone.sip.usage import SDP, CallState, Usage
+from softphone.sip.usage import CallState, Usage
 from softphone.sip.wire import Wire
 
 __all__ = ["Call", "CallState"]
@@ -65,7 +66,7 @@ class Call(Usage):
         call = cls(wire, dialog, request, source, direction="in", flow=way_back(request, source))
         call._key = key
         call._owns_call_id = False
-        call.remote_sdp = request.body.decode("utf-8", "replace") if request.body else None
+        call.remote_sdp = sdp_of(request)
         return call
 
     @classmethod
@@ -85,7 +86,7 @@ class Call(Usage):
         call.response = answer
         call.state = CallState.CONFIRMED
         call.local_sdp = invite.body.decode("utf-8", "replace")
-        call.remote_sdp = answer.body.decode("utf-8", "replace") if answer.body else None
+        call.remote_sdp = sdp_of(answer)
         return call
 
     @property

@@ -172,7 +172,7 @@ class Message:
     @property
     def content_type(self) -> str:
         """The media type in lower case without parameters (RFC 3261 section 20.15); empty where there is none."""
-        return (self.get("Content-Type") or "").partition(";")[0].strip().lower()
+        return "".join((self.get("Content-Type") or "").partition(";")[0].split()).lower()
 
     def tokens(self, name: str) -> list[str]:
         """List the tokens of a list header: Require, Supported, Allow..."""

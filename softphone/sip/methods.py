@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from softphone.errors import BadMessage
+from softphone.sip.body import ACCEPTED, is_plain, read_sdp
 from softphone.sip.message import Request, Response, response
 
 __all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse"]
@@ -11,7 +13,7 @@ METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
 """Requests that may come within a dialog that is no call's (RFC 6665 section 4.5.1)."""
 
-BODIES = (("Accept", "application/sdp"), ("Accept-Encoding", "identity"), ("Supported", ""))
+BODIES = (("Accept", ", ".join(ACCEPTED)), ("Accept-Encoding", "identity"), ("Supported", ""))
 """Of what an OPTIONS is answered with (RFC 3261 section 11.2). We support no extension that has an option tag."""
 
 
@@ -39,6 +41,9 @@ class Capabilities:
         return [("Allow", ", ".join(served)), *events]
 
 
+DESCRIBED = ("INVITE", "UPDATE")
+"""Requests whose body is about the session; of what others carry (INFO) their receivers judge."""
+
 SCHEMES = ("sip", "sips", "tel")
 
 
@@ -51,16 +56,16 @@ def refuse(request: Request) -> Response | None:
         return response(request, 416)
     if required := request.tokens("Require"):
         return response(request, 420, headers=[("Unsupported", ", ".join(required))])
-    return _refuse_body(request) if request.method == "INVITE" else None
+    return _refuse_body(request) if request.method in DESCRIBED else None
 
 
 def _refuse_body(request: Request) -> Response | None:
-    if not request.body:
-        return None
-    if request.tokens("Content-Encoding") not in ([], ["identity"]):
-        return response(request, 415, headers=[("Accept-Encoding", "identity")])
-    if request.content_type not in ("application/sdp", ""):
-        return response(request, 415, headers=[("Accept", "application/sdp")])
+    try:
+        read_sdp(request)
+    except BadMessage as error:
+        plain = is_plain(request.get("Content-Encoding") or "")
+        accepted = ("Accept", ", ".join(ACCEPTED)) if plain else ("Accept-Encoding", "identity")
+        return response(request, error.status, error.reason, headers=[accepted] if error.status == 415 else [])
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from softphone.sip.auth import Credentials
+from softphone.sip.body import SDP
 from softphone.sip.call import Call
 from softphone.sip.dialog import SERVER_CSEQ, Dialog
 from softphone.sip.endpoint import Endpoint
@@ -14,7 +15,6 @@ from softphone.sip.fields import Address
 from softphone.sip.invitation import Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
 from softphone.sip.uri import Uri
-from softphone.sip.usage import SDP
 from softphone.sip.wire import Wire
 
 __all__ = ["Plan", "place"]

@@ -13,6 +13,7 @@ from enum import Enum
 from softphone.errors import CallEnded, CallRefused, SdpError, SipError
 from softphone.sip.acceptance import Acceptances
 from softphone.sip.auth import Credentials
+from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import CHALLENGES, ask, authorised
@@ -25,8 +26,6 @@ from softphone.sip.wire import Wire
 __all__ = ["CallState", "Usage"]
 
 log = logging.getLogger(__name__)
-
-SDP = "application/sdp"
 
 GLARES = 5
 """How often an offer is sent again after 491; with random waits, two or three are enough."""
@@ -152,7 +151,7 @@ class Usage:
         if answer.status >= 300:
             raise CallRefused(answer.status, answer.reason)
         self.local_sdp = sdp
-        self.remote_sdp = answer.body.decode("utf-8", "replace")
+        self.remote_sdp = sdp_of(answer) or ""
         return self.remote_sdp
 
     async def request(
@@ -259,7 +258,7 @@ class Usage:
         waiting = self._accepted.acknowledged(ack.cseq.number)
         if waiting is None:
             return
-        answer = ack.body.decode("utf-8", "replace") if waiting.offered and ack.body else None
+        answer = sdp_of(ack) if waiting.offered else None
         self.remote_sdp = answer or self.remote_sdp
         if self.state is CallState.ENDED:  # we had no more patience
             self._wire.spawn(self._say_goodbye(self.dialog.request("BYE")))
@@ -287,7 +286,7 @@ class Usage:
             self._wire.spawn(referred(self, request, self.on_refer))
 
     def _on_update(self, key: str, request: Request) -> None:
-        if request.body:
+        if sdp_of(request) is not None:
             self._on_invite(key, request)
             return
         self.dialog.refresh(request)
@@ -306,7 +305,7 @@ class Usage:
             self._wire.spawn(self._answer_offer(key, request))
 
     async def _answer_offer(self, key: str, request: Request) -> None:
-        offer = request.body.decode("utf-8", "replace") if request.body else None
+        offer = sdp_of(request)
         try:
             reply = await self._decide(offer)
         except CallRefused as refusal:

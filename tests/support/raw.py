@@ -8,6 +8,8 @@ from typing import Self
 
 from tests.support.processes import LOOPBACK
 
+SDP = "application/sdp"
+
 
 def offer(direction: str = "sendrecv") -> str:
     """What it offers; nobody listens to port 9."""
@@ -35,11 +37,13 @@ class RawPhone:
         self.socket.bind((LOOPBACK, 0))
         self.port = self.socket.getsockname()[1]
 
-    def send(self, method: str, body: str = "", *, number: int | None = None, headers: str = "") -> None:
-        """Send a request; ACK and CANCEL take the `number` of their INVITE."""
+    def send(
+        self, method: str, body: str = "", *, number: int | None = None, headers: str = "", kind: str = SDP
+    ) -> None:
+        """Send a request; ACK and CANCEL take the `number` of their INVITE; `kind` is the type of its body."""
         self.number += number is None
         number = number or self.number
-        kind = "Content-Type: application/sdp\r\n" if body else ""
+        kind = f"Content-Type: {kind}\r\n" if body else ""
         self.raw(
             f"{method} sip:{self.user}@{self.address[0]}:{self.address[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {LOOPBACK}:{self.port};branch=z9hG4bK-{self.call_id}-{number}{method}\r\n"
@@ -67,9 +71,9 @@ class RawPhone:
                 lines = [message.partition("\r\n")[0] for message in self.unread]
                 raise AssertionError(f"no {start} came, but {lines}") from None
 
-    def invite(self, body: str = "", *, ack: str = "") -> str:
+    def invite(self, body: str = "", *, ack: str = "", kind: str = SDP) -> str:
         """INVITE, 200 and an ACK with the body `ack`; the 200, and not one of an earlier INVITE that came twice."""
-        self.send("INVITE", body)
+        self.send("INVITE", body, kind=kind)
         answer = self.receive("200", f"{self.number} INVITE")
         self.to = header(answer, "To")
         self.send("ACK", ack, number=self.number)
