@@ -88,13 +88,14 @@ class Connection(asyncio.Protocol):
         """Hand on every whole message; answer pings; close what cannot be read any more."""
         self.heard_at = self._clock()
         source = Endpoint("tcp", *self.peer, self.number)
-        for message in self._framer.feed(data):
-            if message == PING:
-                self._write(PONG)
-            else:
+        messages = self._framer.feed(data)
+        if pings := messages.count(PING):
+            self._write(PONG * pings)
+        for message in messages:
+            self.begun_at = None
+            if message != PING:
                 self._used = True
                 self._owner.arrived(message, source)
-            self.begun_at = None
         self.begun_at = (self.begun_at or self.heard_at) if self._framer.partial else None
         if self._framer.broken:
             self.close()

@@ -32,6 +32,7 @@ class Framer:
         self._max = max_message
         self._buffer = bytearray()
         self._searched = 0
+        self._wanted: int | None = None
 
     @property
     def partial(self) -> bool:
@@ -42,7 +43,7 @@ class Framer:
         """Take what was read, return the messages that are complete; a `PING` counts as one.
 
         A message that is too long or whose length cannot be told is returned as far as it came, so that its sender can
-        be answered, and nothing after it: `broken` is set.
+        be answered, and nothing after it: `broken` is set. The work is linear in what was read, however it was cut.
         """
         self._buffer += data
         found: list[bytes] = []
@@ -51,21 +52,32 @@ class Framer:
         return found
 
     def _next(self) -> bytes | None:
+        if self._wanted is None:
+            if self._buffer.startswith(PONG):
+                return self._line_ends()
+            self._wanted = self._measure()
+        if self._wanted is None or len(self._buffer) < self._wanted:
+            return None
+        return self._take(self._wanted)
+
+    def _line_ends(self) -> bytes | None:
+        """Take a ping; a single line end, which is none once another byte follows it, is passed over."""
         if self._buffer.startswith(PING):
             return self._take(len(PING))
-        while self._buffer.startswith(PONG) and len(self._buffer) > 3:
-            del self._buffer[:2]
-            if self._buffer.startswith(PING):
-                return self._take(len(PING))
+        if len(self._buffer) < len(PING) and PING.startswith(self._buffer):
+            return None
+        del self._buffer[: len(PONG)]
+        return self._next()
+
+    def _measure(self) -> int | None:
+        """Say how many bytes the next message has; None while its headers are not whole."""
         end = self._buffer.find(b"\r\n\r\n", self._searched)
         if end < 0:
             self._searched = max(0, len(self._buffer) - 3)
             return self._give_up() if len(self._buffer) > self._max else None
         length = self._body_length(end)
         size = end + 4 + (length or 0)
-        if length is None or size > self._max:
-            return self._give_up()
-        return self._take(size) if len(self._buffer) >= size else None
+        return self._give_up() if length is None or size > self._max else size
 
     def _body_length(self, end: int) -> int | None:
         """Content-Length of the headers before `end`; None when it cannot be told."""
@@ -78,9 +90,9 @@ class Framer:
     def _take(self, size: int) -> bytes:
         message = bytes(self._buffer[:size])
         del self._buffer[:size]
-        self._searched = 0
+        self._searched, self._wanted = 0, None
         return message
 
-    def _give_up(self) -> bytes:
+    def _give_up(self) -> int:
         self.broken = True
-        return self._take(min(len(self._buffer), self._max))
+        return min(len(self._buffer), self._max)
