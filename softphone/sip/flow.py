@@ -4,22 +4,17 @@ import contextlib
 
 from softphone.errors import SipNetworkError
 from softphone.sip.dialog import Dialog
-from softphone.sip.endpoint import DEFAULT_PORT, Endpoint
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request
+from softphone.sip.where import is_direct
 from softphone.sip.wire import Wire
 
 __all__ = ["Path", "flow_of", "next_hop", "way_back"]
 
 
 def flow_of(request: Request, source: Endpoint) -> Endpoint | None:
-    """Return the flow if the Contact of a request may not be reached directly, else None.
-
-    That is: it came over a connection, or through a NAT (its Via names another address than it came from).
-    """
-    via = request.via
-    said = (via.host.strip("[]"), via.port or DEFAULT_PORT)
-    direct = source.transport == "udp" and said == (source.host, source.port)
-    return None if direct else source
+    """Return the flow if the Contact of a request may not be reached directly, else None."""
+    return None if is_direct(request, source) else source
 
 
 def way_back(request: Request, source: Endpoint) -> Endpoint | None:

@@ -3,13 +3,13 @@
 Whether the sender may register at all has been decided before (digest); here is what its REGISTER does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from softphone.errors import BadMessage, SipNetworkError
+from softphone.sip.binding import Binding
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
-from softphone.sip.flow import flow_of
 from softphone.sip.message import Request, Response, response
 from softphone.sip.number import number_of
 
@@ -17,51 +17,8 @@ __all__ = ["Binding", "Registrar"]
 
 HOUR_S = 3600
 
-
-@dataclass(frozen=True)
-class Binding:
-    """One telephone of a user.
-
-    Attributes
-    ----------
-    contact
-        The Contact as it was registered.
-    endpoint
-        Where requests for it are sent: its Contact's address, or the flow it registered over if that is not direct.
-    expires_at
-        End of the registration, on the clock of `Registrar.handle`.
-    """
-
-    contact: Address
-    endpoint: Endpoint
-    expires_at: float
-    call_id: str
-    cseq: int
-
-    @property
-    def uri(self) -> str:
-        """The Contact URI: Request-URI of requests for it."""
-        return str(self.contact.uri)
-
-    @property
-    def q(self) -> float:
-        """Preference, 0 to 1 (RFC 3261 section 20.10); 1 if not said."""
-        try:
-            return min(1.0, max(0.0, float(self.contact.params.get("q") or 1.0)))
-        except ValueError:
-            return 1.0
-
-    @property
-    def instance(self) -> str:
-        """What names the telephone over changes of its address (RFC 5626 section 4.1), "" if nothing does."""
-        instance = self.contact.params.get("+sip.instance") or ""
-        return instance and f"{instance};{self.contact.params.get('reg-id') or ''}"
-
-    def replaces(self, other: "Binding") -> bool:
-        """Whether both are the same telephone."""
-        if self.instance or other.instance:
-            return self.instance == other.instance
-        return self.contact.uri == other.contact.uri
+# A call that nobody answered may have been lost once; the second one says that nobody is there.
+FAILURES = 2
 
 
 @dataclass(frozen=True)
@@ -81,7 +38,7 @@ class Registrar:
     min_expires, max_expires, default_expires
         Seconds: shorter is refused with 423, longer is cut, unsaid is the default.
     max_contacts
-        Telephones per user; one more is refused with 603.
+        Telephones per user; one more takes the place of another one, which is the least likely to be there.
     """
 
     def __init__(
@@ -98,13 +55,38 @@ class Registrar:
         return sum(len(self.contacts(user, now)) for user in list(self._users))
 
     def contacts(self, user: str, now: float) -> list[Binding]:
-        """Return the telephones of a user, the preferred first, the latest first among equals."""
+        """Return the telephones of a user: those that failed last, then the preferred first, then the latest."""
         alive = [binding for binding in self._users.get(user, ()) if binding.expires_at > now]
-        if alive:
-            self._users[user] = alive
+        self._put(user, alive)
+        return sorted(alive, key=lambda binding: (binding.failures, -binding.q, -binding.expires_at))
+
+    def failed(self, binding: Binding) -> None:
+        """Take note that nobody answered at a telephone: it is tried last, and forgotten when that happens again.
+
+        A time-out or a transport error is meant; whoever answers is there, with 486 or 603, too. What has been
+        refreshed meanwhile is a new binding, which has not failed.
+        """
+        self._judge(binding, binding.failures + 1)
+
+    def answered(self, binding: Binding) -> None:
+        """Take note that somebody is there after all."""
+        self._judge(binding, 0)
+
+    def drop(self, binding: Binding) -> None:
+        """Forget a telephone: its flow is closed for good, or an administrator says so."""
+        self._judge(binding, FAILURES)
+
+    def _judge(self, binding: Binding, failures: int) -> None:
+        bindings = self._users.get(binding.user, [])
+        if binding in bindings:
+            left = [each for each in bindings if each != binding]
+            self._put(binding.user, left if failures >= FAILURES else [*left, replace(binding, failures=failures)])
+
+    def _put(self, user: str, bindings: list[Binding]) -> None:
+        if bindings:
+            self._users[user] = bindings
         else:
             self._users.pop(user, None)
-        return sorted(alive, key=lambda binding: (-binding.q, -binding.expires_at))
 
     def handle(self, request: Request, source: Endpoint, now: float) -> Response:
         """Carry a REGISTER out; all of it, or nothing (RFC 3261 section 10.3).
@@ -118,10 +100,7 @@ class Registrar:
         except (Refusal, BadMessage) as refusal:
             headers = refusal.headers if isinstance(refusal, Refusal) else ()
             return response(request, refusal.status, refusal.reason, headers=headers)
-        if changed:
-            self._users[user] = changed
-        else:
-            self._users.pop(user, None)
+        self._put(user, changed)
         return response(request, 200, headers=_listed(changed, request, now))
 
     def _changed(self, request: Request, source: Endpoint, present: list[Binding], now: float) -> list[Binding]:
@@ -130,14 +109,22 @@ class Registrar:
         bindings = list(present)
         for contact in request.contacts:
             lifetime = self._lifetime(contact, request)
-            new = _binding(contact, request, source, now + lifetime)
+            new = _binding(contact, request, source, now, lifetime)
             _check_order(new, bindings)
             bindings = [each for each in bindings if not new.replaces(each)]
             if lifetime:
                 bindings.insert(0, new)
-        if len(bindings) > max(self.max_contacts, len(present)):
-            raise Refusal(603, "Too Many Contacts")
-        return bindings
+        return self._fitting(bindings, request, source)
+
+    def _fitting(self, bindings: list[Binding], request: Request, source: Endpoint) -> list[Binding]:
+        """Make room for what has just been registered: never at its own cost, whatever else has to go."""
+        new = request.call_id, request.cseq.number
+        old = sorted((each for each in bindings if (each.call_id, each.cseq) != new), key=_staleness(source))
+        surplus = len(bindings) - self.max_contacts
+        if surplus > len(old):
+            raise Refusal(403, "Too Many Contacts")
+        given_up = old[: max(0, surplus)]
+        return [each for each in bindings if each not in given_up]
 
     def _lifetime(self, contact: Address, request: Request) -> int:
         """Seconds that a binding lives (RFC 3261 section 10.2.1.1); 0 removes it."""
@@ -150,15 +137,20 @@ class Registrar:
         return min(wanted, self.max_expires)
 
 
-def _binding(contact: Address, request: Request, source: Endpoint, expires_at: float) -> Binding:
-    """Make the binding of a Contact; one that only TLS or a WebSocket reaches needs a flow to be reached by."""
-    if contact.uri.scheme not in ("sip", "sips"):
-        raise Refusal(400, "Contact Is No SIP URI")
+def _binding(contact: Address, request: Request, source: Endpoint, now: float, lifetime_s: float) -> Binding:
     try:
-        where = flow_of(request, source) or Endpoint.of_uri(contact.uri)
+        return Binding.of(contact, request, source, now, lifetime_s)
     except SipNetworkError:
-        raise Refusal(400, "Contact Transport Not Spoken Here") from None
-    return Binding(contact, where, expires_at, request.call_id, request.cseq.number)
+        raise Refusal(400, "Contact Cannot Be Reached") from None
+
+
+def _staleness(source: Endpoint) -> Callable[[Binding], tuple[bool, bool, bool, float]]:
+    """Order bindings by how likely nobody is there any more, for somebody who registers from `source`.
+
+    One that failed; one from the same host, where the telephone has been started anew; one without a connection, for
+    an open one shows that somebody is there; the one that was refreshed longest ago.
+    """
+    return lambda each: (not each.failures, each.came.host != source.host, each.has_flow, each.refreshed_at)
 
 
 def _all_removed(request: Request, present: Iterable[Binding]) -> list[Binding]:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from softphone.sip.binding import same_address
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, request
 from softphone.sip.registrar import Registrar
+from softphone.sip.uri import Uri
 
 PHONE = Endpoint("udp", "192.0.2.1", 5060)
 NAT = Endpoint("udp", "203.0.113.7", 40_000)
@@ -91,11 +93,91 @@ def test_too_short_is_423() -> None:
     assert (answer.status, answer.get("Min-Expires"), registrar.count(0.0)) == (423, "60", 0)
 
 
-def test_one_too_many_is_603_but_refreshing_goes_on() -> None:
+def test_more_telephones_in_one_request_than_there_may_be_are_refused() -> None:
     registrar = Registrar(max_contacts=1)
     handle(registrar, register("<sip:a@192.0.2.1>"))
-    assert handle(registrar, register("<sip:b@192.0.2.1>", cseq=2)).status == 603
-    assert handle(registrar, register("<sip:a@192.0.2.1>", cseq=3)).status == 200
+    assert handle(registrar, register("<sip:b@192.0.2.1>", "<sip:c@192.0.2.1>", cseq=2)).status == 403
+    assert uris(registrar) == ["sip:a@192.0.2.1"]
+
+
+def at(port: int) -> Endpoint:
+    return Endpoint("udp", "192.0.2.1", port)
+
+
+def test_a_telephone_that_is_started_anew_again_and_again_stays_registered() -> None:
+    registrar = Registrar(max_contacts=5)
+    for start in range(20):
+        port = 5060 + start
+        answer = handle(registrar, register(f"<sip:a@192.0.2.1:{port}>", call_id=str(start)), at(port), float(start))
+        assert answer.status == 200 and uris(registrar, start)[0] == f"sip:a@192.0.2.1:{port}"
+    assert uris(registrar, 20.0) == [f"sip:a@192.0.2.1:{5060 + start}" for start in (19, 18, 17, 16, 15)]
+
+
+OTHER = Endpoint("udp", "198.51.100.9", 5060)
+
+
+@pytest.mark.parametrize(
+    ("present", "gives_way"),
+    [
+        ([("a", OTHER), ("b", OTHER)], "a"),  # refreshed longest ago
+        ([("a", OTHER), ("b", PHONE)], "b"),  # the same host
+        ([("a", STREAM), ("b", PHONE)], "b"),  # without a connection
+        ([("a", Endpoint("tcp", OTHER.host, 9, 7)), ("b", OTHER)], "b"),
+    ],
+)
+def test_who_gives_way_to_one_too_many(present: list[tuple[str, Endpoint]], gives_way: str) -> None:
+    registrar = Registrar(max_contacts=len(present))
+    for now, (name, source) in enumerate(present):
+        handle(registrar, register(f"<sip:{name}@{source.host}:{source.port}>", call_id=name), source, float(now))
+    handle(registrar, register("<sip:new@192.0.2.1>", call_id="new"), PHONE, 5.0)
+    left = {uri.partition("@")[0] for uri in uris(registrar, 5.0)}
+    assert left == {"sip:new", *(f"sip:{name}" for name, _ in present if name != gives_way)}
+
+
+def test_a_telephone_where_nobody_answered_is_tried_last_then_forgotten() -> None:
+    registrar = Registrar(max_contacts=2)
+    handle(registrar, register("<sip:dead@192.0.2.1>;q=1.0", call_id="dead"))
+    handle(registrar, register("<sip:live@192.0.2.2>;q=0.1", call_id="live"), OTHER)
+    dead = registrar.contacts("101", 1.0)[0]
+    registrar.failed(dead)
+    assert uris(registrar) == ["sip:live@192.0.2.2", "sip:dead@192.0.2.1"]
+    registrar.failed(dead)  # what is no longer there has no second failure
+    assert len(uris(registrar)) == 2
+    registrar.failed(registrar.contacts("101", 1.0)[1])
+    assert uris(registrar) == ["sip:live@192.0.2.2"]
+
+
+def test_a_telephone_that_answers_or_registers_again_has_not_failed() -> None:
+    registrar = Registrar()
+    for renew in (False, True):
+        handle(registrar, register("<sip:a@192.0.2.1>", cseq=1 + renew))
+        registrar.failed(registrar.contacts("101", 1.0)[0])
+        (doubtful,) = registrar.contacts("101", 1.0)
+        assert doubtful.failures == 1
+        if renew:
+            handle(registrar, register("<sip:a@192.0.2.1>", cseq=3))
+        else:
+            registrar.answered(doubtful)
+        assert registrar.contacts("101", 1.0)[0].failures == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("sip:a@Host.example", "sip:a@hOST.EXAMPLE", True),
+        ("sip:a@host.example.", "sip:a@host.example", True),
+        ("sip:A@host", "sip:a@host", False),
+        ("sip:a@host", "sip:a@host:5060", False),
+        ("sip:a@host;transport=TCP", "sip:a@host;transport=tcp", True),
+        ("sip:a@host;transport=tcp", "sip:a@host", False),
+        ("sip:a@host;ob", "sip:a@host", True),
+        ("sip:a@host;x=1", "sip:a@host;x=2", False),
+        ("sips:a@host", "sip:a@host", False),
+    ],
+)
+def test_when_two_contacts_are_one(one: str, other: str, same: bool) -> None:
+    assert same_address(Uri.parse(one), Uri.parse(other)) is same
+    assert same_address(Uri.parse(other), Uri.parse(one)) is same
 
 
 @pytest.mark.parametrize(
@@ -112,6 +194,7 @@ def test_a_contact_that_cannot_be_reached_is_refused(contact: str) -> None:
         (PHONE, "<sip:101@192.0.2.1:5060>", PHONE),
         (PHONE, "<sip:101@192.0.2.1:6060>", Endpoint("udp", "192.0.2.1", 6060)),
         (NAT, "<sip:101@10.0.0.5:5060>", NAT),
+        (PHONE, "<sip:101@192.0.2.9:6060>", Endpoint("udp", "192.0.2.9", 6060)),
         (STREAM, "<sip:101@x.invalid;transport=ws>", STREAM),
     ],
 )

@@ -1,0 +1,108 @@
+"""A binding of the registrar (RFC 3261 section 10): one telephone of a user, and the way to it."""
+
+from dataclasses import dataclass
+
+from softphone.errors import SipNetworkError
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.fields import Address
+from softphone.sip.message import Request
+from softphone.sip.uri import Uri
+from softphone.sip.where import is_direct, reach
+
+__all__ = ["Binding", "same_address"]
+
+# What makes two URIs different even if only one has it (RFC 3261 section 19.1.4).
+TELLING = ("transport", "user", "ttl", "method", "maddr")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One telephone of a user.
+
+    Attributes
+    ----------
+    user
+        User part of its address of record.
+    contact
+        The Contact as it was registered.
+    endpoint
+        Where requests for it are sent: its Contact's address, or the flow it registered over if that is not direct.
+    expires_at
+        End of the registration, on the clock of `Registrar.handle`.
+    came
+        Where its REGISTER came from.
+    refreshed_at
+        When, on the same clock.
+    failures
+        Attempts in a row to reach it that nobody answered.
+    """
+
+    user: str
+    contact: Address
+    endpoint: Endpoint
+    expires_at: float
+    call_id: str
+    cseq: int
+    came: Endpoint
+    refreshed_at: float
+    failures: int = 0
+
+    @classmethod
+    def of(cls, contact: Address, request: Request, source: Endpoint, now: float, lifetime_s: float) -> "Binding":
+        """Make the binding of one Contact of a REGISTER.
+
+        Raises
+        ------
+        SipNetworkError
+            It cannot be reached: it is no SIP URI, or asks for what only a flow could do, and there is none.
+        """
+        if contact.uri.scheme not in ("sip", "sips"):
+            raise SipNetworkError(f"{contact.uri} is no SIP URI")
+        where = source
+        if is_direct(request, source):
+            Endpoint.of_uri(contact.uri)
+            where = reach(contact.uri, source, trusted=True)
+        user = request.to.uri.user or ""
+        return cls(user, contact, where, now + lifetime_s, request.call_id, request.cseq.number, source, now)
+
+    @property
+    def uri(self) -> str:
+        """The Contact URI: Request-URI of requests for it."""
+        return str(self.contact.uri)
+
+    @property
+    def q(self) -> float:
+        """Preference, 0 to 1 (RFC 3261 section 20.10); 1 if not said."""
+        try:
+            return min(1.0, max(0.0, float(self.contact.params.get("q") or 1.0)))
+        except ValueError:
+            return 1.0
+
+    @property
+    def instance(self) -> str:
+        """What names the telephone over changes of its address (RFC 5626 section 4.1), "" if nothing does."""
+        instance = self.contact.params.get("+sip.instance") or ""
+        return instance and f"{instance};{self.contact.params.get('reg-id') or ''}"
+
+    @property
+    def has_flow(self) -> bool:
+        """Whether it is reached by a connection."""
+        return self.endpoint.connection is not None
+
+    def replaces(self, other: "Binding") -> bool:
+        """Whether both are the same telephone."""
+        if self.instance or other.instance:
+            return self.instance == other.instance
+        return same_address(self.contact.uri, other.contact.uri)
+
+
+def same_address(one: Uri, other: Uri) -> bool:
+    """Whether two SIP URIs are equal (RFC 3261 section 19.1.4): host in any case, most parameters if both have them."""
+    parts = [(uri.scheme, uri.user, uri.password, uri.host.lower().rstrip("."), uri.port) for uri in (one, other)]
+    names = {*TELLING, *(one.params.keys() & other.params.keys())}
+    return parts[0] == parts[1] and all(_value(one, name) == _value(other, name) for name in names)
+
+
+def _value(uri: Uri, name: str) -> str | None:
+    value = uri.params.get(name)
+    return value.lower() if value is not None else None
