@@ -18,9 +18,18 @@ VOLUME = 10
 REPEATS = 3
 # A segment's duration field holds no more; what lasts longer goes on in a new segment (section 2.5.1.3).
 SEGMENT_MAX = 0xFFFF
-# A packet that is older than the current event by less than this belongs to an earlier one; older still, to a sender
-# that has begun a new time line. Four seconds at 8 kHz, longer than any network keeps a packet.
-REORDER_SAMPLES = 32_000
+# What comes with an older timestamp than the current event, by less than this, belongs to an earlier one; older still,
+# to a sender that has begun a new time line. Longer than any network keeps a packet.
+REORDER_S = 4.0
+# A sequence number that is lower by more than this is a new line of numbers, not a late packet (20 s of packets).
+SEQUENCE_RESTART = 1000
+# Keys are further apart than this, updates of one key are not: both ITU-T Q.24 (40 ms on, 40 ms off) and RFC 4733
+# (an update each 50 ms) leave room.
+APART_S = 0.1
+# A marker on the heels of another is a copy; so long after it, it is the next key.
+MARKED_S = 0.15
+# The copies of an end follow it within this, held up by jitter too; an end that comes later is of another key.
+COPIES_S = 0.5
 _EVENT = struct.Struct(">BBH")
 
 
@@ -49,30 +58,81 @@ def unpack_event(payload: bytes, timestamp: int, marker: bool) -> EventPacket | 
 
 
 class KeyReceiver:
-    """Finds the keys of one sender."""
+    """Finds the keys of one sender.
 
-    def __init__(self) -> None:
+    A new timestamp alone is no new key, nor is an old one the old key: some senders give every packet, or every end
+    packet, a timestamp of its own, others have one for all keys of a call. A key begins with a marker, with another
+    code, behind an end, or where its time cannot be that of the key before; of two packets, the one with the older
+    sequence number is late and tells nothing.
+
+    Parameters
+    ----------
+    clock_hz
+        Of timestamps and durations, in Hz.
+    """
+
+    def __init__(self, clock_hz: int = 8000) -> None:
+        self._apart = int(APART_S * clock_hz)
+        self._reorder = int(REORDER_S * clock_hz)
+        self._nearly_full = SEGMENT_MAX - clock_hz // 2
         self._last: EventPacket | None = None
+        self._ended = False
+        self._line, self._seq, self._arrival_s = 0, 0, 0.0
 
-    def receive(self, packet: EventPacket) -> str | None:
-        """Take a packet; give the key if it is the first seen of its event, whichever packet of it that is."""
+    def receive(self, packet: EventPacket, seq: int, ssrc: int, arrival_s: float) -> str | None:
+        """Take a packet; give the key if it is the first seen of its event, whichever packet of it that is.
+
+        Parameters
+        ----------
+        packet
+            What it says.
+        seq, ssrc
+            Of its RTP header.
+        arrival_s
+            When it came, seconds of any clock.
+        """
         last = self._last
-        if last is None:
-            self._last = packet
-            return KEYS[packet.code]
-        ahead = (packet.timestamp - last.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        if ahead == 0:
-            self._last = packet if packet.end else last
-            return None
-        if -REORDER_SAMPLES < ahead < 0:
-            return None
-        self._last = packet
-        return None if self._continues(last, packet, ahead) else KEYS[packet.code]
+        goes_on = False
+        if last is not None and ssrc == self._line:
+            pause_s = arrival_s - self._arrival_s
+            if self._is_late(last, packet, seq, pause_s):
+                return None
+            goes_on = self._goes_on(last, packet, pause_s)
+        self._ended = packet.end or (goes_on and self._ended)
+        self._last, self._line, self._seq, self._arrival_s = packet, ssrc, seq, arrival_s
+        return None if goes_on else KEYS[packet.code]
 
-    @staticmethod
-    def _continues(last: EventPacket, packet: EventPacket, ahead: int) -> bool:
-        """Tell whether `packet` is the next segment of a long event."""
-        return ahead == SEGMENT_MAX and packet.code == last.code and not last.end and not packet.marker
+    def _is_late(self, last: EventPacket, packet: EventPacket, seq: int, pause_s: float) -> bool:
+        """Tell whether `packet` was overtaken on the way, or is a copy."""
+        behind = _signed(self._seq - seq, 16)
+        if 0 <= behind < SEQUENCE_RESTART and pause_s < REORDER_S:
+            return True
+        return -self._reorder < _ahead(last, packet) < 0 and not packet.marker
+
+    def _goes_on(self, last: EventPacket, packet: EventPacket, pause_s: float) -> bool:
+        """Tell whether `packet` is of the same event as `last`, which came before it."""
+        if packet.code != last.code:
+            return False
+        ahead, falls = _ahead(last, packet), packet.duration < last.duration
+        within = 0 <= ahead <= max(last.duration, packet.duration + self._apart * packet.end)
+        if packet.marker:  # a new key, unless the sender marks several packets of one
+            return within and not falls and pause_s <= MARKED_S and (packet.end or not self._ended)
+        if self._ended:  # only copies of the end follow an end
+            return packet.end and not falls and 0 <= ahead <= max(last.duration, self._apart) and pause_s <= COPIES_S
+        if falls and not packet.end:  # the next segment of a long event, or a key whose predecessor's end was lost
+            return ahead == SEGMENT_MAX or last.duration >= self._nearly_full
+        return within or 0 <= ahead <= self._apart or ahead == SEGMENT_MAX
+
+
+def _ahead(last: EventPacket, packet: EventPacket) -> int:
+    """Give how much later the timestamp of `packet` is."""
+    return _signed(packet.timestamp - last.timestamp, 32)
+
+
+def _signed(difference: int, bits: int) -> int:
+    """Give a difference of numbers that wrap as the nearest there is."""
+    half = 1 << bits - 1
+    return (difference + half & (1 << bits) - 1) - half
 
 
 class KeySender:

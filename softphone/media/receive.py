@@ -5,6 +5,7 @@ per tick.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -23,8 +24,9 @@ from softphone.media.slots import Slots, sockaddr
 __all__ = ["Receiver", "first_of_each"]
 
 DECODE = (g711.DECODE_ULAW, g711.DECODE_ALAW)
-# Nobody but a flooder sends more in 20 ms: events, however many packets each has; a report and a goodbye.
-EVENTS_PER_TICK = 8
+# Nobody but a flooder sends more in 20 ms: keys, and different packets of them; a report and a goodbye.
+KEYS_PER_TICK = 8
+EVENT_PACKETS_PER_TICK = 24
 REPORTS_PER_TICK = 4
 # As many as the playout looks at: 160 ms in the shortest packets, more than a stall leaves to be made up for.
 PACKETS_PER_TICK = 16
@@ -177,7 +179,8 @@ class Receiver:
         if len(others := np.flatnonzero(known & ~audio)):
             nothing = np.zeros((len(others), 0), np.int16)
             self._hand_over(others, rows[others], headers, nothing, arrival, now)
-            self._events(np.flatnonzero(event), rows, headers)
+            if event.any():
+                self._events(np.flatnonzero(event), rows, headers, arrival)
 
     def _audio(
         self,
@@ -232,20 +235,35 @@ class Receiver:
             pcm[others] = g711.decode(codes[others], DECODE[1 - first])
         return pcm
 
-    def _events(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers) -> None:
-        """Find keys: the first packet of an event tells it, the last whether it is over."""
-        event = rows[at] << 32 | headers.timestamp[at].astype(np.int64)
-        first = first_of_each(event, 1)
-        first = first[first_of_each(rows[at[first]], EVENTS_PER_TICK)]
-        last = len(at) - 1 - first_of_each(event[::-1], 1)
-        kept = np.union1d(first, last[np.isin(event[last], event[first])])
-        for i in at[kept]:
-            row, offset = int(rows[i]), int(headers.offset[i])
-            payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()
-            packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))
-            key = packet and self._legs.records[row].keys_in.receive(packet)
-            if key:
+    def _events(
+        self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers, arrival: NDArray[np.float64]
+    ) -> None:
+        """Find keys; of packets in a row that say the same but for a longer duration, the last is enough."""
+        at = at[np.argsort(rows[at], kind="stable")]
+        field = headers.offset[at, None] + np.arange(rtp.EVENT.itemsize)
+        said = self._slots.data[at[:, None], field].view(rtp.EVENT)[:, 0]
+        line = rows[at] << 32 | headers.timestamp[at].astype(np.int64)
+        kind = said["event"].astype(np.int64) << 16 | (said["flags"] & rtp.EVENT_END).astype(np.int64) << 8
+        kind |= headers.marker[at]
+        length = said["duration"].astype(np.int64)
+        last = np.ones(len(at), np.bool_)
+        last[:-1] = (line[1:] != line[:-1]) | (kind[1:] != kind[:-1]) | (length[1:] < length[:-1])
+        at = at[last]
+        found: Counter[int] = Counter()
+        for i in np.sort(at[first_of_each(rows[at], EVENT_PACKETS_PER_TICK)]):
+            row, key = int(rows[i]), self._key(i, int(rows[i]), headers, float(arrival[i]))
+            if key and found[row] < KEYS_PER_TICK:
+                found[row] += 1
                 self._on_key(row, key)
+
+    def _key(self, i: np.int64, row: int, headers: rtp.Headers, arrival_s: float) -> str | None:
+        """Give the key that begins with an event packet."""
+        offset = int(headers.offset[i])
+        payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()
+        packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))
+        if packet is None:
+            return None
+        return self._legs.records[row].keys_in.receive(packet, int(headers.seq[i]), int(headers.ssrc[i]), arrival_s)
 
     def _reports(self, at: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64]) -> None:
         """Hand over the reports of peers that we know."""
