@@ -221,8 +221,8 @@ class Agent:
     def _heard(self, event: Event) -> None:
         """Pass what the media plane noticed to the call it belongs to."""
         match event:
-            case KeyPressed(leg=leg, key=key) if leg in self._legs:
-                self._legs[leg].key_pressed(key)
+            case KeyPressed(leg=leg, key=key, way=way) if leg in self._legs:
+                self._legs[leg].key_pressed(key, way)
             case RtpTimeout(leg=leg) if leg in self._legs:
                 self._spawn(self._legs[leg].media_lost())
             case _:

@@ -17,6 +17,7 @@ from softphone import audio
 from softphone.agent.media import CallMedia
 from softphone.agent.streams import FrameStream
 from softphone.agent.voice import Voice
+from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.media.leg import LegStats
 from softphone.sip.call import Call as SipCall
@@ -31,8 +32,6 @@ OnRefer = Callable[[str], Awaitable[object]]
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 KEYS = re.compile(r"[0-9*#A-D]+")
-INFO_KEY = re.compile(r"^\s*Signal\s*=\s*([0-9*#A-Da-d])|^\s*([0-9*#A-Da-d])\s*$", re.MULTILINE)
-INFO_TYPES = ("application/dtmf-relay", "application/dtmf")
 
 # How long a key lasts in an INFO body, in ms, and the pause before the next one, in seconds: what telephones do.
 INFO_KEY_MS = 160
@@ -82,6 +81,7 @@ class Call:
         self._media = media
         self._voice = voice
         self._spawn = spawn
+        self._keys = KeyEntry()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         signalling.on_ended = self._finish
         signalling.on_reinvite = self._reinvited
@@ -304,9 +304,10 @@ class Call:
         """Return loss, jitter, round trip and the other counters of the call; after its end, those at the end."""
         return await self._media.stats()
 
-    def key_pressed(self, key: str) -> None:
-        """Tell the application of a key; called by the agent with what the media plane heard."""
-        self._notify(self.on_key, key)
+    def key_pressed(self, key: str, way: KeyWay = "event", held_s: float = 0.0) -> None:
+        """Tell the application of a key, once by however many ways it came; called with what media and INFO say."""
+        if self._keys.press(key, way, asyncio.get_running_loop().time(), held_s):
+            self._notify(self.on_key, key)
 
     async def media_lost(self) -> None:
         """Hang up because nothing came from the peer for too long; called by the agent."""
@@ -345,10 +346,8 @@ class Call:
                 raise CallRefused(status, "the peer takes no keys by INFO")
 
     def _informed(self, content_type: str, body: bytes) -> None:
-        text = body.decode(errors="replace")
-        found = INFO_KEY.search(text) if content_type.partition(";")[0].strip().lower() in INFO_TYPES else None
-        if found:
-            self.key_pressed((found[1] or found[2]).upper())
+        if (found := info_key(content_type, body)) is not None:
+            self.key_pressed(found.key, "info", found.held_s)
 
     def _finish(self, reason: str) -> None:
         """Tell everybody once that it is over, and give the media back."""

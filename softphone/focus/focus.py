@@ -342,8 +342,8 @@ class Focus:
         match event:
             case Talking(on=on):
                 member.keeper.talking(member, on)
-            case KeyPressed(key=key):
-                member.keeper.key(member, key)
+            case KeyPressed(key=key, way=way):
+                member.pressed(key, way)
             case RtpTimeout():
                 member.keeper.silent(member)
             case _:

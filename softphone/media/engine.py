@@ -352,4 +352,4 @@ class Engine:
         for row, key in tick.keys:
             leg = self._leg_of_row.get(row)
             if leg is not None:
-                self._events.append(KeyPressed(leg, key))
+                self._events.append(KeyPressed(leg, key, "tone"))

@@ -7,6 +7,7 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
+from mixer.frame import TICK_S
 from softphone.media.rtp import KEYS
 
 __all__ = ["EventPacket", "KeyReceiver", "KeySender", "unpack_event"]
@@ -14,8 +15,8 @@ __all__ = ["EventPacket", "KeyReceiver", "KeySender", "unpack_event"]
 END = 0x80
 # -10 dBm0, the middle of what RFC 4733 section 2.3.4 allows for DTMF
 VOLUME = 10
-# The first and the last packet of an event go out three times, so that either survives loss (section 2.5.1.4).
-REPEATS = 3
+# The last packet of an event goes out three times, so that it survives loss (section 2.5.1.4).
+ENDS = 3
 # A segment's duration field holds no more; what lasts longer goes on in a new segment (section 2.5.1.3).
 SEGMENT_MAX = 0xFFFF
 # What comes with an older timestamp than the current event, by less than this, belongs to an earlier one; older still,
@@ -140,20 +141,22 @@ class KeySender:
 
     Parameters
     ----------
-    samples
-        Timestamp units per tick.
+    clock_hz
+        Of durations, in Hz.
     """
 
-    def __init__(self, samples: int) -> None:
-        self._samples = samples
+    def __init__(self, clock_hz: int = 8000) -> None:
+        self._clock_hz = clock_hz
+        self._samples = round(TICK_S * clock_hz)
         self._queue: deque[tuple[int, int, int]] = deque()  # code, samples of sound, samples of silence after it
         self._tokens: deque[tuple[int, int]] = deque()  # token, keys left of it
         self._beginning = 0
         self._elapsed = -1  # samples of the current key, or -1 when none has begun
+        self._ends = 0  # how many ticks ago it ended
         self.sounding = False
 
-    def push(self, keys: str, tone_samples: int, gap_samples: int, token: int) -> None:
-        """Queue keys; `token` is given back by `step` when the last of them is out.
+    def push(self, keys: str, tone_s: float, gap_s: float, token: int) -> None:
+        """Queue keys, each of so many seconds; `token` is given back by `step` when the last of them is out.
 
         Raises
         ------
@@ -162,6 +165,7 @@ class KeySender:
         """
         if not keys or not set(keys.upper()) <= set(KEYS):
             raise ValueError(f"not keys of a telephone: {keys!r}")
+        tone_samples, gap_samples = int(tone_s * self._clock_hz), int(gap_s * self._clock_hz)
         if not 0 < tone_samples <= SEGMENT_MAX or not 0 <= gap_samples <= SEGMENT_MAX:
             raise ValueError("a key must last between one sample and 65535")
         self._queue += [(KEYS.index(key), tone_samples, gap_samples) for key in keys.upper()]
@@ -178,7 +182,11 @@ class KeySender:
         return bool(self._queue) or self.sounding
 
     def step(self, timestamp: int) -> tuple[list[EventPacket], int | None]:
-        """Give the packets of the tick that begins at `timestamp`, and the token that is complete with them."""
+        """Give the packets of the tick that begins at `timestamp`, and the token that is complete with them.
+
+        One packet goes out per tick while a key sounds, and its end three times, a tick apart (RFC 4733 section
+        2.5.1.4): a short loss on the way does not take all of them.
+        """
         if not self._queue:
             self.sounding = False
             return [], None
@@ -187,20 +195,16 @@ class KeySender:
         if first:
             self._beginning, self._elapsed = timestamp, 0
         self._elapsed += self._samples
-        ending = self._elapsed - self._samples < tone <= self._elapsed
         self.sounding = self._elapsed - self._samples < tone
-        packets = self._packets(code, min(self._elapsed, tone), first, ending)
-        if self._elapsed >= tone + gap:
+        duration = min(self._elapsed, tone)
+        end = self._elapsed >= tone
+        self._ends += end
+        packets = [EventPacket(self._beginning, code, end, duration, first)] if self._ends <= ENDS else []
+        complete = self._count() if self._ends == ENDS else None
+        if self._ends >= ENDS and self._elapsed >= tone + gap:
             self._queue.popleft()
-            self._elapsed = -1
-        return packets, self._count() if ending else None
-
-    def _packets(self, code: int, duration: int, first: bool, ending: bool) -> list[EventPacket]:
-        """Give the packets of one tick of a key."""
-        if not self.sounding:
-            return []
-        times = REPEATS if first or ending else 1
-        return [EventPacket(self._beginning, code, ending, duration, first and i == 0) for i in range(times)]
+            self._elapsed, self._ends = -1, 0
+        return packets, complete
 
     def _count(self) -> int | None:
         """Take one key off the oldest token; the token when that was its last."""

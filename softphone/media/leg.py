@@ -3,6 +3,8 @@
 These are the messages of the media channel, as frozen msgspec structs; a tag tells them apart on the wire.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 __all__ = [
@@ -39,9 +41,17 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     codec
         "PCMU" or "PCMA".
     payload_type, event_payload_type
-        0 to 127, both ways; None: the peer takes no telephone events (RFC 4733).
+        0 to 127, as the peer numbers them: what is sent (RFC 3264 section 6.1). None: the peer takes no telephone
+        events (RFC 4733).
+    payload_type_in, event_payload_type_in
+        As we number them: what is received. None: the same. Events are taken by either number, unless it is that of
+        sound: some answer with a number of their own and send by ours, some the other way round.
     other_payload_type
-        Of the other of the two codecs, which the peer may change to at any time (RFC 3264 section 7); None: it may not.
+        Of the other of the two codecs, which the peer may change to at any time (RFC 3264 section 7), as we number it;
+        None: it may not.
+    clock_hz, event_clock_hz
+        Of the codec's and of the events' timestamps. So far the first is 8000; events begin at timestamps of the codec
+        and last by their own clock.
     remote
         Where the peer receives RTP; None: not known yet.
     remote_rtcp
@@ -61,7 +71,11 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     codec: str = "PCMU"
     payload_type: int = 0
     event_payload_type: int | None = 101
+    payload_type_in: int | None = None
+    event_payload_type_in: int | None = None
     other_payload_type: int | None = None
+    clock_hz: int = 8000
+    event_clock_hz: int = 8000
     remote: Address | None = None
     remote_rtcp: Address | None = None
     rtcp_mux: bool = False
@@ -188,10 +202,11 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
 
 
 class KeyPressed(Struct, frozen=True, tag=True):
-    """The peer of a leg pressed a key, one of 0-9, *, #, A-D."""
+    """The peer of a leg pressed a key, one of 0-9, *, #, A-D: by an "event" (RFC 4733), or a "tone" in its sound."""
 
     leg: int
     key: str
+    way: Literal["event", "tone"] = "event"
 
 
 class KeysSent(Struct, frozen=True, tag=True):

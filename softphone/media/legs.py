@@ -1,7 +1,7 @@
 """The legs of a plane as columns: what the tick needs of each row stands in arrays, the rest in a record."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Leg:
     spec: LegSpec
     ports: PortPair
     keys_out: KeySender
-    keys_in: KeyReceiver = field(default_factory=KeyReceiver)
+    keys_in: KeyReceiver
     remote: Address | None = None
     remote_rtcp: Address | None = None
     latching: bool = False
@@ -51,6 +51,10 @@ class Legs:
         bool, a frame goes out each tick.
     receiving
         bool, what comes is taken.
+    payload_type, event_type
+        uint8, of what goes out.
+    type_in, other_type, event_types_in
+        uint8, of what comes in: the codec, the other codec, and telephone events (two per row).
     seq, timestamp, ssrc
         uint16, uint32, uint32: of the next packet that goes out.
     frame_s
@@ -73,7 +77,9 @@ class Legs:
         self.codec = np.zeros(capacity, np.uint8)
         self.payload_type = np.full(capacity, NO_TYPE, np.uint8)
         self.other_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.type_in = np.full(capacity, NO_TYPE, np.uint8)
         self.event_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.event_types_in = np.full((capacity, 2), NO_TYPE, np.uint8)
         self.sending = np.zeros(capacity, np.bool_)
         self.receiving = np.zeros(capacity, np.bool_)
         self.address = np.zeros((capacity, 16), np.uint8)
@@ -112,7 +118,10 @@ class Legs:
         self.codec[row] = CODECS.index(spec.codec)
         self.payload_type[row] = spec.payload_type
         self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
+        self.type_in[row] = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
+        ours = self.event_type[row] if spec.event_payload_type_in is None else spec.event_payload_type_in
+        self.event_types_in[row] = ours, self.event_type[row]
         self.port[row] = record.ports.rtp.index
         if np.isinf(self.timeout_s[row]):  # nobody listened for silence till now, so it begins now
             self.heard_s[row] = now
@@ -138,5 +147,6 @@ class Legs:
         self.leg[row] = 0
         self.sending[row] = self.receiving[row] = self.reports_to[row] = False
         self.due_s[row] = self.timeout_s[row] = np.inf
-        self.payload_type[row] = self.other_type[row] = self.event_type[row] = NO_TYPE
+        self.payload_type[row] = self.other_type[row] = self.event_type[row] = self.type_in[row] = NO_TYPE
+        self.event_types_in[row] = NO_TYPE
         return self.records.pop(row)

@@ -10,7 +10,7 @@ from mixer.bridge import Bridge
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.directory import key_of
-from softphone.media.keys import KeySender
+from softphone.media.keys import KeyReceiver, KeySender
 from softphone.media.leg import Address, Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
 from softphone.media.legs import CODECS, Leg, Legs, PortPair
 from softphone.media.port import UdpPort
@@ -28,6 +28,8 @@ SLOTS_PER_LEG, SLOTS_MIN, SLOTS_MAX = 4, 256, 8192
 TIMEOUT_TICKS = 10
 # Reports go out ten times a second, dozens together: for a few each tick, calling numpy costs more than the work.
 REPORT_TICKS = 5
+# All codecs so far; telephone events may come at the clock of any codec (RFC 4733 section 2.1).
+CLOCK_HZ, EVENT_CLOCK_MAX_HZ = 8000, 96_000
 # What one small datagram costs of a receive buffer: its bytes and the kernel's books on it.
 KERNEL_BYTES = 1280
 
@@ -111,7 +113,7 @@ class Plane:
         except Exception:
             self._pool.close_own(ports)
             raise
-        record = Leg(spec, ports, KeySender(self.bridge.samples))
+        record = Leg(spec, ports, KeySender(spec.event_clock_hz), KeyReceiver(spec.event_clock_hz))
         self.legs.add(row, number, record, now)
         self._meet(row)
         self.legs.apply(row, now)
@@ -134,6 +136,7 @@ class Plane:
         if moved and record.ports.shared and spec.remote != before.remote and not self._unambiguous(spec):
             record.ports = self._pool.open_own()
         record.spec = spec
+        self._rewind_keys(record, before.event_clock_hz)
         if moved or (spec.latch and not before.latch):
             self._meet(row)
         self.legs.apply(row, now)
@@ -168,7 +171,7 @@ class Plane:
         if record.spec.event_payload_type is None:
             raise MediaError("the peer takes no telephone events")
         try:
-            record.keys_out.push(keys, int(tone_s * self.bridge.rate_hz), int(gap_s * self.bridge.rate_hz), token)
+            record.keys_out.push(keys, tone_s, gap_s, token)
         except (ValueError, OverflowError) as error:
             raise MediaError(str(error)) from error
         self._keying.add(row)
@@ -271,6 +274,13 @@ class Plane:
         if record.latching:
             self._receiver.latching[record.ports.rtp.index] = row
 
+    def _rewind_keys(self, record: Leg, before_hz: int) -> None:
+        """Begin keys anew where their clock has become another; those that wait to be sent are given up."""
+        clock_hz = record.spec.event_clock_hz
+        if clock_hz != before_hz:
+            self.events += [KeysSent(token) for token in record.keys_out.tokens]
+            record.keys_in, record.keys_out = KeyReceiver(clock_hz), KeySender(clock_hz)
+
     def _hold(self, row: int) -> None:
         """Tell the bridge what a leg's direction means for it."""
         spec = self._record(row).spec
@@ -335,9 +345,12 @@ def check(spec: LegSpec) -> None:
         raise MediaError(f"codec must be one of {', '.join(CODECS)}, not {spec.codec!r}")
     if spec.direction not in ("sendrecv", "sendonly", "recvonly", "inactive"):
         raise MediaError(f"no such direction: {spec.direction!r}")
-    kinds = (spec.payload_type, spec.other_payload_type, spec.event_payload_type)
+    events = (spec.event_payload_type, spec.event_payload_type_in)
+    kinds = (spec.payload_type, spec.payload_type_in, spec.other_payload_type, *events)
     if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
         raise MediaError("a payload type is 0 to 127")
+    if spec.clock_hz != CLOCK_HZ or not CLOCK_HZ <= spec.event_clock_hz <= EVENT_CLOCK_MAX_HZ:
+        raise MediaError(f"no such clock: {spec.clock_hz} Hz, of events {spec.event_clock_hz} Hz")
     for address in (spec.remote, spec.rtcp, spec.latch_host and Address(spec.latch_host, 0)):
         try:
             _ = address and sockaddr(address.host, address.port)

@@ -6,7 +6,6 @@ from softphone.config import DEV_PATH, load
 from softphone.focus.accounts import Accounts
 from softphone.focus.ended import EndedMemory
 from softphone.focus.entrance.routing import Destination, ToConference, ToExtension, ToNowhere, ToRoom, route
-from softphone.focus.party.dtmf import digits_of
 from softphone.focus.session import Origin, TelephonySession
 from softphone.focus.token import VoiceCallToken
 
@@ -88,26 +87,3 @@ def test_the_memory_of_the_ended_is_bounded_in_time_and_count() -> None:
     for name in "bcde":
         memory.add(name, 1.0)
     assert [memory.holds(name, 2.0) for name in "abcde"] == [False, False, True, True, True]
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body", "key"),
-    [
-        ("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n", "5"),
-        ("application/dtmf-relay", b"Signal= *\r\nDuration= 160", "*"),
-        ("Application/DTMF-Relay; charset=utf-8", b"signal=#", "#"),
-        ("application/dtmf-relay", b"Duration=100\nSignal=10\n", "*"),
-        ("application/dtmf-relay", b"Signal=a\r\n", "A"),
-        ("application/dtmf", b"7", "7"),
-        ("application/dtmf", b" 11\r\n", "#"),
-        ("application/dtmf-relay", b"Duration=160\r\n", ""),
-        ("application/dtmf-relay", b"Signal=99\r\n", ""),
-        ("application/dtmf", b"123", ""),
-        ("application/dtmf", b"\xff", ""),
-        ("application/dtmf", b"", ""),
-        ("application/json", b"5", ""),
-        ("", b"5", ""),
-    ],
-)
-def test_keys_by_info(content_type: str, body: bytes, key: str) -> None:
-    assert digits_of(content_type, body) == key

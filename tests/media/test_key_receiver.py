@@ -36,7 +36,9 @@ class Sent:
     at_s: float
 
 
-def pressed(keys: str, manner: Manner, tone_s: float = 0.1, gap_s: float = 0.05, base: int = 2**32 - 3000) -> list[Sent]:
+def pressed(
+    keys: str, manner: Manner, tone_s: float = 0.1, gap_s: float = 0.05, base: int = 2**32 - 3000
+) -> list[Sent]:
     """All packets of some keys, in the order they are sent."""
     sent: list[Sent] = []
     for number, key in enumerate(keys):

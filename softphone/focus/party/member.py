@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from softphone import sdp
+from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.errors import (
     CallEnded,
     CallRefused,
@@ -21,7 +22,6 @@ from softphone.errors import (
     SoftphoneError,
 )
 from softphone.focus.context import Context, Header
-from softphone.focus.party.dtmf import digits_of
 from softphone.focus.party.keeper import NOBODY, Keeper
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.leg import Address, LegInfo, LegSpec
@@ -63,6 +63,7 @@ class Member:
         self._version = 0
         self._offered: sdp.SessionDescription | None = None
         self._held = self._heard = False
+        self._keys = KeyEntry()
         self._closed = False
         self._inside = False
         self._ready = asyncio.Event()
@@ -273,6 +274,11 @@ class Member:
         """Apply what has changed, soon."""
         self._context.tasks.start(self.apply())
 
+    def pressed(self, key: str, way: KeyWay, held_s: float = 0.0) -> None:
+        """Take a key that came by one way; the keeper hears of it once, by however many ways it comes."""
+        if self._keys.press(key, way, self._context.clock(), held_s):
+            self.keeper.key(self, key)
+
     def hang_up(self, headers: Sequence[Header] = ()) -> None:
         """End the call, soon; one that is not answered yet is refused."""
         if self.call is not None:
@@ -301,8 +307,8 @@ class Member:
             raise CallRefused(500, "Server Internal Error") from error
 
     def _on_info(self, content_type: str, body: bytes) -> None:
-        for digit in digits_of(content_type, body):
-            self.keeper.key(self, digit)
+        if (found := info_key(content_type, body)) is not None:
+            self.pressed(found.key, "info", found.held_s)
 
     def _agree(self, agreed: sdp.Negotiated) -> None:
         """Turn what was negotiated into what the worker needs; who holds us may be silent for as long as it likes."""

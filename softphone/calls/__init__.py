@@ -1,0 +1,1 @@
+"""One call leg, as a server and an agent see it: what was agreed, whose packets are taken, which keys were pressed."""
