@@ -31,8 +31,8 @@ class Address:
         return replace(self, params={**self.params, "tag": tag})
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read one address, with or without angle brackets.
+    def parse(cls, text: str, *, lenient: bool = False) -> Self:
+        """Read one address, with or without angle brackets; `lenient` passes over broken parameters.
 
         Raises
         ------
@@ -40,7 +40,7 @@ class Address:
             Not an address; a URI with "?" or "," that is not in brackets (RFC 3261 section 20.10).
         """
         head, *pieces = split_outside(text, ";")
-        params = parse_params(pieces)
+        params = parse_params(pieces, lenient=lenient)
         if not head.endswith(">"):
             return cls._bare(head, params)
         display, bracket, uri = head[:-1].rpartition("<")
@@ -55,9 +55,9 @@ class Address:
         return cls(Uri.parse(text), "", params)
 
     @classmethod
-    def parse_list(cls, text: str) -> list[Self]:
+    def parse_list(cls, text: str, *, lenient: bool = False) -> list[Self]:
         """Read a comma-separated list of addresses; raises BadMessage."""
-        return [cls.parse(piece) for piece in split_outside(text, ",")]
+        return [cls.parse(piece, lenient=lenient) for piece in split_outside(text, ",")]
 
     def __str__(self) -> str:
         display = f"{quote(self.display)} " if self.display else ""
@@ -107,9 +107,9 @@ class Via:
         return cls(match.group(2).upper(), host, port, parse_params(pieces, lenient=lenient))
 
     @classmethod
-    def parse_list(cls, text: str) -> list[Self]:
+    def parse_list(cls, text: str, *, lenient: bool = False) -> list[Self]:
         """Read the Vias of one header line; raises BadMessage."""
-        return [cls.parse(piece) for piece in split_outside(text, ",")]
+        return [cls.parse(piece, lenient=lenient) for piece in split_outside(text, ",")]
 
     @property
     def branch(self) -> str | None:

@@ -3,7 +3,7 @@
 from softphone.sip.machine import Input
 from softphone.sip.message import Headers, Request, Response
 
-__all__ = ["client_key", "rank", "server_key", "sibling"]
+__all__ = ["client_key", "is_answer", "rank", "server_key", "sibling"]
 
 
 def client_key(branch: str | None, method: str) -> str:
@@ -23,6 +23,14 @@ def server_key(request: Request, method: str) -> str:
     if via.branch is not None:
         return f"{via.branch}|{via.sent_by}|{common}"
     return f"{request.uri}|{request.from_.tag}|{via}|{common}"
+
+
+def is_answer(request: Request, response: Response) -> bool:
+    """Whether a response that carries our branch answers this request: the same CSeq number, and no Via but ours.
+
+    With another Via it came by a mistake of somebody between (RFC 3261 section 8.1.3.3).
+    """
+    return response.cseq.number == request.cseq.number and len(response.vias) == 1
 
 
 def rank(response: Response) -> Input:

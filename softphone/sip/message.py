@@ -36,9 +36,12 @@ _TAG_KEY = secrets.token_bytes(32)
 def tag_of(received: "Request", here: str = "") -> str:
     """Make our tag for a request; if it comes again it gets the same one (RFC 3261 section 8.2.7).
 
-    `here` tells nodes of one process apart, to which a fork may lead.
+    The CANCEL of a request gets the one that the request got (section 9.2). `here` tells nodes of one process apart, to
+    which a fork may lead.
     """
-    named = "\0".join([here, *(received.get(name) or "" for name in ("Via", "From", "Call-ID", "CSeq"))])
+    hop = "".join(f"{via.sent_by}|{via.params.get('branch')}" for via in received.vias[:1])
+    number = (received.get("CSeq") or "").partition(" ")[0]
+    named = "\0".join([here, hop, received.get("From") or "", received.get("Call-ID") or "", number])
     return hmac.digest(_TAG_KEY, named.encode("utf-8", "surrogateescape"), "sha256").hex()[: 2 * TAG_BYTES]
 
 
@@ -106,7 +109,7 @@ class Message:
     @property
     def vias(self) -> list[Via]:
         """Via, the top one first (RFC 3261 section 20.42)."""
-        return self._value("via", _vias)
+        return self._value("via", _response_vias if isinstance(self, Response) else _vias)
 
     @property
     def via(self) -> Via:
@@ -136,7 +139,7 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         """Contact (RFC 3261 section 20.10); empty for ``*`` (see `contact_is_star`) and where there is none."""
-        return [] if self.contact_is_star else self._value("contact", _addresses)
+        return [] if self.contact_is_star else self._value("contact", _contacts)
 
     @property
     def contact(self) -> Address | None:
@@ -331,6 +334,16 @@ def _addresses(values: list[str]) -> list[Address]:
 
 def _vias(values: list[str]) -> list[Via]:
     return [via for value in values for via in Via.parse_list(value)]
+
+
+def _contacts(values: list[str]) -> list[Address]:
+    """Parameters of a Contact that make no sense are nothing to us; its URI is."""
+    return [address for value in values for address in Address.parse_list(value, lenient=True)]
+
+
+def _response_vias(values: list[str]) -> list[Via]:
+    """Of our own Via we want back no more than the branch, whatever was written behind it on the way."""
+    return [via for value in values for via in Via.parse_list(value, lenient=True)]
 
 
 def _one_text(values: list[str]) -> str:

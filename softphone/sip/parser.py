@@ -7,10 +7,11 @@ not be repeated. What has one meaning is read; what has none is refused, with an
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from softphone.errors import BadMessage
 from softphone.sip.fields import Via
-from softphone.sip.grammar import is_token, split_outside
+from softphone.sip.grammar import TOKEN, is_token, split_outside
 from softphone.sip.message import Message, Request, Response
 from softphone.sip.uri import Uri
 
@@ -47,6 +48,8 @@ COMPACT = {
 }
 
 _FOLD = re.compile(rb"\r\n[ \t]+")
+VERSION = "SIP/2.0"
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 _STATUS = re.compile(r"[1-6][0-9][0-9]")
 
 
@@ -76,6 +79,11 @@ class _Draft:
     def complain(self, reason: str, status: int = 400) -> None:
         if self.complaint is None:
             self.complaint = (reason, status)
+
+    def spoil(self, reason: str, status: int = 400) -> None:
+        """Complain of a line; of a response, which nobody will send in another way, the line is left out instead."""
+        if isinstance(self.message, Request):
+            self.complain(reason, status)
 
 
 def header_end(data: bytes | bytearray) -> int:
@@ -117,21 +125,21 @@ def parse(data: bytes) -> Request | Response:
 
 
 def _first_line(line: str) -> _Draft:
-    """Request-Line or Status-Line (RFC 3261 section 7.1, 7.2)."""
-    if line.startswith("SIP/"):
+    """Request-Line or Status-Line (RFC 3261 section 7.1, 7.2); the version is compared without case."""
+    if line[:4].upper() == "SIP/":
         version, _, rest = line.partition(" ")
         status, _, reason = rest.partition(" ")
-        if version != "SIP/2.0" or _STATUS.fullmatch(status) is None:
+        if version.upper() != VERSION or _STATUS.fullmatch(status) is None:
             raise BadMessage("Bad status line")
         return _Draft(Response(int(status), reason))
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
-    if not is_token(method) or not version.upper().startswith("SIP/") and "SIP/" not in rest:
+    if not is_token(method) or "SIP/" not in rest.upper():
         raise BadMessage("Neither request nor response")
     request = Request(method, Uri("sip", "invalid.invalid"))
     draft = _Draft(request)
-    if version != "SIP/2.0":
-        known = re.fullmatch(r"SIP/[0-9]+\.[0-9]+", version) is not None
+    if version.upper() != VERSION:
+        known = _VERSION.fullmatch(version) is not None
         draft.complain("Version Not Supported" if known else "Bad request line", 505 if known else 400)
     else:
         _request_uri(draft, request, uri)
@@ -156,9 +164,9 @@ def _read_headers(draft: _Draft, lines: list[str]) -> None:
         name, colon, value = line.partition(":")
         name = name.rstrip(" \t")
         if "\r" in line or "\n" in line:
-            draft.complain("Bare CR or LF")
+            draft.spoil("Bare CR or LF")
         elif len(line) > MAX_LINE:
-            draft.complain("Header line too long", 513)
+            draft.spoil("Header line too long", 513)
         elif colon and is_token(name):
             add(COMPACT.get(name.lower(), name) if len(name) == 1 else name, value.strip())
 
@@ -173,27 +181,24 @@ def _must(read: Callable[[Message], object]) -> Callable[[_Draft], None]:
 def _check_cseq(draft: _Draft) -> None:
     message, cseq = draft.message, draft.message.cseq
     if isinstance(message, Request) and cseq.method != message.method:
-        draft.complain("CSeq method differs")
+        raise BadMessage("method differs")
 
 
 def _check_vias(draft: _Draft) -> None:
     if not draft.message.vias:
-        draft.complain("Via missing")
+        raise BadMessage("missing")
 
 
 def _check_contact(draft: _Draft) -> None:
     if "*" in (values := draft.message.get_all("Contact")) and len(values) > 1:
-        draft.complain("Contact: * and another")
+        raise BadMessage("* and another")
     _ = draft.message.contacts
 
 
-def _check_number(name: str) -> Callable[[_Draft], None]:
-    def check(draft: _Draft) -> None:
-        for text in draft.message.get_all(name):
-            if not (text.isascii() and text.isdigit() and int(text[:20]) <= 255):
-                draft.complain(f"Bad {name}")
-
-    return check
+def _check_forwards(draft: _Draft) -> None:
+    for text in draft.message.get_all("Max-Forwards"):
+        if not (text.isascii() and text.isdigit() and int(text[:20]) <= 255):
+            raise BadMessage("no number up to 255")
 
 
 def _check_length(draft: _Draft) -> None:
@@ -204,34 +209,92 @@ def _check_length(draft: _Draft) -> None:
         return
     text = values.pop()
     if values or not (text.isascii() and text.isdigit()) or len(text) > 10:
-        draft.complain("Bad Content-Length")
-    elif int(text) > len(message.body):
+        raise BadMessage("no number")
+    if int(text) > len(message.body):
         draft.complain("Body shorter than Content-Length")
-    else:
-        message.body = message.body[: int(text)]
+    message.body = message.body[: int(text)]
+
+
+def _always(_message: Message) -> bool:
+    return True
+
+
+def _never(_message: Message) -> bool:
+    return False
+
+
+def _is_request(message: Message) -> bool:
+    return isinstance(message, Request)
+
+
+def _is_answered(message: Message) -> bool:
+    return isinstance(message, Request) and message.method != "ACK"
+
+
+def _asks(*methods: str) -> Callable[[Message], bool]:
+    return lambda message: isinstance(message, Request) and message.method in methods
+
+
+def _begins(message: Message) -> bool:
+    """Whether a request may begin a dialog, for which its Record-Route is kept."""
+    return _MAY_BEGIN(message) and "tag" not in message.to.params
+
+
+_MAY_BEGIN = _asks("INVITE", "SUBSCRIBE", "REFER")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A header that is read: how, and in which messages it must make sense; in others it is left out instead."""
+
+    name: str
+    check: Callable[[_Draft], None]
+    matters: Callable[[Message], bool]
 
 
 # In the order in which a complaint is worth telling.
-_CHECKS: list[tuple[str, Callable[[_Draft], None]]] = [
-    ("Via", _check_vias),
-    ("From", _must(lambda message: message.from_)),
-    ("To", _must(lambda message: message.to)),
-    ("Call-ID", _must(lambda message: message.call_id)),
-    ("CSeq", _check_cseq),
-    ("Max-Forwards", _check_number("Max-Forwards")),
-    ("Contact", _check_contact),
-    ("Route", _must(lambda message: message.routes)),
-    ("Record-Route", _must(lambda message: message.record_routes)),
-    ("Content-Length", _check_length),
-]
+_FIELDS = (
+    _Field("Via", _check_vias, _always),
+    _Field("From", _must(lambda message: message.from_), _always),
+    _Field("To", _must(lambda message: message.to), _always),
+    _Field("Call-ID", _must(lambda message: message.call_id), _always),
+    _Field("CSeq", _check_cseq, _always),
+    _Field("Max-Forwards", _check_forwards, _is_answered),
+    _Field("Contact", _check_contact, _asks("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER", "REGISTER")),
+    _Field("Route", _must(lambda message: message.routes), _never),
+    _Field("Record-Route", _must(lambda message: message.record_routes), _begins),
+    _Field("Content-Length", _check_length, _is_request),
+)
 
 
 def _check(draft: _Draft) -> None:
-    for name, check in _CHECKS:
+    message = draft.message
+    if isinstance(message, Response):
+        _mend(message)
+    for field in _FIELDS:
         try:
-            check(draft)
+            field.check(draft)
         except BadMessage as error:
-            draft.complain(f"{name}: {error.reason}")
+            if draft.complaint is None and field.matters(message):
+                draft.complain(f"{field.name}: {error.reason}")
+            elif draft.complaint is None:
+                message.remove(field.name)
+
+
+# What an address that cannot be read still says.
+_TAG = re.compile(rf";\s*tag\s*=\s*({TOKEN})", re.IGNORECASE)
+_UNREADABLE = "<sip:unreadable.invalid>"
+
+
+def _mend(message: Response) -> None:
+    """Leave of From and To of a response what can be used: an answer is known by its branch, CSeq and tags alone."""
+    for name, read in (("From", attrgetter("from_")), ("To", attrgetter("to"))):
+        try:
+            read(message)
+        except BadMessage:
+            text = message.get(name) or ""
+            tag = _TAG.search(text, text.rfind(">") + 1)
+            message.set(name, f"{_UNREADABLE};tag={tag[1]}" if tag else _UNREADABLE)
 
 
 def _verdict(message: Message, reason: str, status: int) -> BadMessage:

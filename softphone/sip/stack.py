@@ -13,7 +13,7 @@ from softphone.sip.events import CancelReceived
 from softphone.sip.exchange import ask
 from softphone.sip.fields import Address
 from softphone.sip.invitation import Progress
-from softphone.sip.message import Headers, Request, Response, response
+from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.outgoing import Plan, place
 from softphone.sip.registration import Registration
@@ -291,7 +291,8 @@ class Stack:
             self._driver.respond(event.key, response(event.request, 481))
             return
         call = self._driver.directory.by_key(event.invite)
-        tag = call.dialog.local.tag if call else None
+        contact = self.contact(event.request.uri.user, event.source.transport)
+        tag = call.dialog.local.tag if call else tag_of(event.request, str(contact.uri))
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
         if call:
             call.cancelled()

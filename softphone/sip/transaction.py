@@ -26,7 +26,7 @@ from softphone.sip.events import (
 )
 from softphone.sip.fields import COOKIE
 from softphone.sip.machine import Action, Input, Kind, State, Timers, initial, may_answer, step
-from softphone.sip.matching import client_key, rank, server_key, sibling
+from softphone.sip.matching import client_key, is_answer, rank, server_key, sibling
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.parser import BadRequest, parse
 from softphone.sip.uri import Uri
@@ -185,7 +185,7 @@ class TransactionLayer:
 
     def _deliver_response(self, message: Response, source: Endpoint, now: float) -> None:
         transaction = self._transactions.get(client_key(message.via.branch, message.cseq.method))
-        if transaction is None:
+        if transaction is None or not is_answer(transaction.request, message):
             self.counters.stray += 1
             return
         transaction.datagram = None

@@ -94,7 +94,7 @@ class Uri:
         host, port = parse_host_port(address)
         return cls(
             scheme,
-            host,
+            host.lower(),  # RFC 3261 section 19.1.4: compared without case
             port,
             _unescape(user) if at else None,
             password if colon else None,

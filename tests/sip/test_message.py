@@ -118,7 +118,7 @@ def test_without_content_length_the_datagram_is_the_body() -> None:
         (invite_bytes(CSeq="4294967296 INVITE"), 400),
         (invite_bytes(Max_Forwards="300"), 400),
         (invite_bytes(Max_Forwards="x"), 400),
-        (invite_bytes(Route="<sip:a"), 400),
+        (invite_bytes(Record_Route="<sip:a"), 400),
         (invite_bytes(Contact="<sip:a@b"), 400),
         (invite_bytes(Content_Length="-1"), 400),
         (invite_bytes(Content_Length="0\nContent-Length: 1"), 400),
