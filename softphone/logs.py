@@ -8,12 +8,13 @@ import io
 import logging
 import re
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from softphone.config import LogConfig
+from softphone.text import printable
 
 __all__ = ["configure"]
 
@@ -37,21 +38,38 @@ def blot_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
-def _printable(text: str) -> str:
-    """Write what a terminal would obey, as Python does in its literals."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+# Nobody reads more of one value, and a disk is not to be filled by what a stranger sends; a traceback has many lines.
+LONGEST_VALUE = 1000
+LONGEST_TRACEBACK = 20_000
+
+
+def _cut(value: Any, longest: int = LONGEST_VALUE) -> Any:
+    """Shorten what is longer than anybody reads, and say by how much."""
+    if isinstance(value, list | tuple | dict | set | bytes) and len(text := repr(value)) > longest:
+        value = text
+    if not isinstance(value, str) or len(value) <= longest:
+        return value
+    return f"{value[:longest]}… ({len(value) - longest} more)"
+
+
+def cut_long_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Bound the length of a line, whatever is logged and by whom."""
+    return {
+        _cut(key, 100): _cut(value, LONGEST_TRACEBACK if key == "exception" else LONGEST_VALUE)
+        for key, value in event.items()
+    }
 
 
 def show_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Let nobody whose text is logged, a Call-ID or a name, command the terminal or begin a line of its own."""
-    return {key: _printable(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _traceback(out: TextIO, exc_info: ExcInfo) -> None:
     """Write a traceback without values of variables, which may be secrets; its lines stay lines."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, exc_info)
-    out.write("\n".join(map(_printable, text.getvalue().split("\n"))))
+    out.write("\n".join(_cut(printable(line)) for line in _cut(text.getvalue(), LONGEST_TRACEBACK).split("\n")))
 
 
 def configure(settings: LogConfig, stream: TextIO | None = None) -> None:
@@ -76,7 +94,8 @@ def configure(settings: LogConfig, stream: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         blot_secrets,
     ]
-    tail: list[Processor] = [structlog.processors.format_exc_info if settings.format == "json" else show_controls]
+    told: Processor = structlog.processors.format_exc_info if settings.format == "json" else show_controls
+    tail: list[Processor] = [told, cut_long_values]
     structlog.configure(
         processors=[*shared, *tail, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -73,3 +73,19 @@ def test_json_holds_what_was_said() -> None:
     logs.configure(LogConfig(format="json"), out)
     structlog.get_logger().info("called", call_id="\x1b[2J")
     assert "\x1b" not in out.getvalue() and json.loads(out.getvalue())["call_id"] == "\x1b[2J"
+
+
+@pytest.mark.parametrize("settings", [LogConfig(format="json"), LogConfig()], ids=["json", "console"])
+def test_a_line_has_an_end_whatever_is_logged(settings: LogConfig) -> None:
+    out = io.StringIO()
+    logs.configure(settings, out)
+    long = "x" * 5_000_000
+    structlog.get_logger().info("called", call_id=long, names=[long, long], **{long: 1})
+    logging.getLogger("other").error("got %s", long)
+    try:
+        raise ValueError(long)
+    except ValueError:
+        structlog.get_logger().exception("fault")
+    lines = out.getvalue().split("\n")
+    assert max(map(len, lines)) < 25_000 and len(out.getvalue()) < 40_000
+    assert "4999000 more" in lines[0]

@@ -75,7 +75,7 @@ def call(
     if json:
         typer.echo(msgspec.json.encode(report).decode())
     else:
-        console.print(f"{report['reason']} after {report['seconds']:.1f} s", highlight=False, soft_wrap=True)
+        PlainFace(console).show(f"{report['reason']} after {report['seconds']:.1f} s")
 
 
 def callee(uri: str, registrar: str | None) -> str:

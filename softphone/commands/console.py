@@ -16,6 +16,7 @@ from rich.text import Text
 
 from softphone.agent import Call
 from softphone.commands.conversation import Controls
+from softphone.text import printable
 
 __all__ = ["PlainFace", "TerminalFace", "level_dbfs", "meter"]
 
@@ -37,7 +38,7 @@ class PlainFace:
 
     def show(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
     async def run(self, call: Call, controls: Controls) -> None:
         """Wait; there is nothing to press."""
@@ -64,7 +65,7 @@ class TerminalFace(PlainFace):
     async def _show_level(self, call: Call, controls: Controls) -> None:
         frames: list[NDArray[np.int16]] = []
         shown = 0
-        self.show("[dim]digits * # are sent    m mutes    q hangs up[/dim]")
+        self._console.print(Text("digits * # are sent    m mutes    q hangs up", style="dim"), soft_wrap=True)
         with Live(
             meter(FLOOR_DBFS, 0.0, muted=False), console=self._console, transient=True, auto_refresh=False
         ) as live:

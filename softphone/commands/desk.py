@@ -13,10 +13,12 @@ from urllib.parse import quote, urlsplit
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from softphone.commands.rest import ControlFailed, Login, Rest
 from softphone.commands.usage import command, wrong_use
 from softphone.config import DEV_PATH, load
+from softphone.text import printable
 
 __all__ = ["ConferenceId", "Desk", "at", "at_desk"]
 
@@ -45,7 +47,7 @@ class Desk:
 
     def tell(self, answer: object, text: str) -> None:
         """Say what became of a command."""
-        typer.echo(json.dumps(answer) if self.as_json else text)
+        typer.echo(json.dumps(answer) if self.as_json else "\n".join(map(printable, text.split("\n"))))
 
     def table(self, answer: object, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
         """Show a list."""
@@ -63,13 +65,14 @@ class Desk:
         Console(width=None if sys.stdout.isatty() else UNLIMITED).print(table, soft_wrap=True)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
+    """Show a value: as it is, for what callers call themselves is neither markup nor for the terminal to obey."""
     match value:
         case None:
-            return "-"
+            return Text("-")
         case bool():
-            return "yes" if value else "no"
-    return str(value)
+            return Text("yes" if value else "no")
+    return Text(printable(str(value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def at_desk(work: Callable[..., None]) -> Callable[..., None]:
         try:
             work(options.open(), **given)
         except ControlFailed as error:
-            typer.echo(f"{command()}: {error}", err=True)
+            typer.echo(f"{command()}: {printable(str(error))}", err=True)
             raise typer.Exit(1) from None
 
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]

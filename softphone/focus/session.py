@@ -125,6 +125,20 @@ class Party:
     whispers_to: tuple[str, ...] | None = None
     "Ids of the only parties that hear it; None: it is heard by all."
 
+    def user(self, *, called: bool) -> str:
+        """Give the user part of its URI in rosters: of a participant for all its calls, and of nobody else.
+
+        That is its number where it is known to be its own: of an extension that has proved who it is, and of somebody
+        that we have called. Others may write anything into their From, or nothing: they get a pseudonym (RFC 4575
+        section 5.6), the party's id.
+
+        Parameters
+        ----------
+        called
+            Whether we called it.
+        """
+        return self.caller.number if called or self.extension_id is not None else self.id
+
 
 @dataclass(slots=True)
 class TelephonySession:

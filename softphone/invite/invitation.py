@@ -4,12 +4,12 @@ Whatever users may write is checked here, once: nothing that could end a line or
 """
 
 import re
-import unicodedata
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from softphone.invite.errors import InviteError
+from softphone.text import misleads
 
 __all__ = ["Invitation", "Person", "invitation", "person", "text"]
 
@@ -186,6 +186,6 @@ def _require(right: object, name: str, what: str) -> None:
 
 
 def _one_line(name: str, value: str) -> None:
-    """Refuse what ends lines and headers, and the encoded words of RFC 2047, in which both can hide."""
-    if "=?" in value or any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value):
+    """Refuse what ends lines and headers or misleads readers, and the encoded words of RFC 2047, in which both hide."""
+    if "=?" in value or misleads(value):
         raise InviteError(f"{name} must be one line of readable characters, without =?")

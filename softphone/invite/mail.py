@@ -18,7 +18,8 @@ from softphone.invite.invitation import Invitation, Person, person, text
 
 __all__ = ["Delivery", "message", "send"]
 
-ATTACHMENT = "invitation.ics"
+# What a reader saves it as.
+FILE = "invitation.ics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ class Delivery:
 
 
 def message(invited: Invitation, to: Person, sender: Person) -> EmailMessage:
-    """Write the mail: the text, with the calendar file attached. Answers go to the organizer."""
+    """Write the mail: the same as text and as a calendar file, of which the reader's program shows what it can show.
+
+    Programs with a calendar offer to take what is the last part of a ``multipart/alternative`` (RFC 6047 section 2.4);
+    as an attachment they would only offer to save it. Answers go to the organizer.
+    """
     mail = EmailMessage(policy=SMTP)
     mail["From"] = _address(sender)
     mail["To"] = _address(to)
@@ -43,12 +48,11 @@ def message(invited: Invitation, to: Person, sender: Person) -> EmailMessage:
     mail["Message-ID"] = make_msgid(domain=sender.address.rpartition("@")[2])
     mail.set_content(text(invited), cte="quoted-printable")
     asked = method(invited, to)
-    mail.add_attachment(
+    mail.add_alternative(
         ics(invited, to),
         subtype="calendar",
-        filename=ATTACHMENT,
         cte="base64",
-        params={"method": asked} if asked else {},
+        params={"name": FILE} | ({"method": asked} if asked else {}),
     )
     return mail
 

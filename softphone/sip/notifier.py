@@ -30,6 +30,9 @@ DEFAULT_EXPIRES_S, MAX_EXPIRES_S, MIN_EXPIRES_S = 3600, 3600, 60
 
 # The most at one time: each costs a task and a NOTIFY per change.
 MAX_SUBSCRIPTIONS = 1000
+# Of these to one resource and from one host: who may watch one conference cannot take them all.
+MAX_OF_RESOURCE = 250
+MAX_OF_HOST = 250
 
 # RFC 4575 wants a subscriber not to be flooded; a roster that is a second old is still a roster.
 PACE_S = 1.0
@@ -71,6 +74,7 @@ class _Subscription(Generic[State]):
     resource: str
     dialog: Dialog
     target: Endpoint
+    host: str
     event: str
     expires_at: float
     told: State | None = None
@@ -126,11 +130,18 @@ class Notifier(Generic[State]):
             return self._refresh(known, request, expires)
         if request.to.tag:
             return response(request, 481)
-        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+        if self._is_full(resource, source.host):
             return response(request, 503, headers=[("Retry-After", str(MIN_EXPIRES_S))])
         if self._package.state(resource) is None:
             return response(request, 404)
         return self._begin(request, source, resource, contact, expires)
+
+    def _is_full(self, resource: str, host: str) -> bool:
+        """Whether there is no place for one more: at all, to what a resource belongs to, or from a host."""
+        whole = resource.partition("/")[0]
+        to_it = sum(each.resource.partition("/")[0] == whole for each in self._subscriptions.values())
+        from_it = sum(each.host == host for each in self._subscriptions.values())
+        return len(self._subscriptions) >= MAX_SUBSCRIPTIONS or to_it >= MAX_OF_RESOURCE or from_it >= MAX_OF_HOST
 
     def changed(self, resource: str) -> None:
         """Tell all who are subscribed to a resource, or to one below it (``resource/...``), soon, what became of it."""
@@ -163,7 +174,8 @@ class Notifier(Generic[State]):
         tag = new_tag()
         dialog = Dialog.from_request(request, tag, contact)
         event = request.get("Event") or self._package.name
-        made = _Subscription[State](resource, dialog, next_hop(dialog, source), event, time.monotonic() + expires)
+        until = time.monotonic() + expires
+        made = _Subscription[State](resource, dialog, next_hop(dialog, source), source.host, event, until)
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
         self._subscriptions[dialog.id] = made

@@ -54,7 +54,7 @@ async def posted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
 
 def calendar_in(mail: str) -> str:
     """The calendar file that is attached to a mail."""
-    (attached,) = message_from_string(mail, policy=SMTP_POLICY).iter_attachments()
+    _plain, attached = message_from_string(mail, policy=SMTP_POLICY).iter_parts()
     content = attached.get_payload(decode=True)
     assert isinstance(content, bytes)
     return content.decode().replace("\r\n ", "")

@@ -108,9 +108,10 @@ async def test_the_mail_is_what_was_meant(box: Postbox) -> None:
     body = mail.get_body(("plain",))
     assert body is not None
     assert body.get_content().replace("\r\n", "\n") == text(weekly())
-    (attached,) = mail.iter_attachments()
-    assert attached.get_filename() == "invitation.ics"
-    assert attached.get_content_type() == "text/calendar"
+    assert mail.get_content_type() == "multipart/alternative"
+    plain, attached = mail.iter_parts()
+    assert (plain.get_content_type(), attached.get_content_type()) == ("text/plain", "text/calendar")
+    assert attached.get_filename() == "invitation.ics" and not attached.is_attachment()
     assert attached["Content-Type"].params["method"] == "REQUEST"
     file = attached.get_payload(decode=True)
     assert isinstance(file, bytes)
@@ -126,7 +127,7 @@ async def test_without_an_organizer_no_answer_is_asked_for(box: Postbox) -> None
         await send(spare(), ["ben@example.com"], config(port))
     ((_, mail),) = box.mails
     assert mail["Reply-To"] is None
-    (attached,) = mail.iter_attachments()
+    _plain, attached = mail.iter_parts()
     assert "method" not in attached["Content-Type"].params
     assert "METHOD" not in str(attached.get_payload(decode=True))
 

@@ -9,8 +9,9 @@ import pytest
 
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
+from softphone.sip.fields import Address
 from softphone.sip.message import Headers, Request, Response, request, response
-from softphone.sip.notifier import MAX_EXPIRES_S, Notifier
+from softphone.sip.notifier import MAX_EXPIRES_S, MAX_OF_HOST, MAX_OF_RESOURCE, MAX_SUBSCRIPTIONS, Notifier
 from softphone.sip.stack import OnRequest, Stack
 from tests.peers.sipp import Sipp
 from tests.support.ether import Ether
@@ -197,3 +198,50 @@ async def test_who_subscribes_in_the_end_is_told_that_it_is_over() -> None:
         await phone.got.get()
         await notifier.close()
         assert (await phone.got.get()).get("Subscription-State") == "terminated;reason=deactivated"
+
+
+class Deaf:
+    """Sends what nobody answers."""
+
+    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+        await asyncio.sleep(3600)
+        return response(request, 200)
+
+
+class Everything(Numbers):
+    def state(self, resource: str) -> int | None:
+        return 1
+
+
+def asking(notifier: Notifier[int], number: int, resource: str, host: str) -> int:
+    asked = request(
+        "SUBSCRIBE",
+        "sip:room@127.0.0.1",
+        from_=f"<sip:{number}@{host}>;tag=t{number}",
+        to="<sip:room@127.0.0.1>",
+        call_id=f"call-{number}",
+        cseq=1,
+        contact=Address.parse(f"<sip:{number}@{host}>"),
+        headers=[("Event", "conference")],
+    )
+    contact = Address.parse("<sip:us@127.0.0.1>")
+    return notifier.handle(asked, Endpoint("udp", host, 5060), resource, contact).status
+
+
+def test_nobody_takes_all_subscriptions() -> None:
+    """Not by one conference from many addresses, not by one address to many; and others still come in."""
+
+    async def work() -> None:
+        notifier = Notifier(Deaf(), Everything())
+        for number in range(MAX_SUBSCRIPTIONS):
+            asking(notifier, number, f"s-1/{number}", f"10.0.{number // 250}.{number % 250}")
+        assert len(notifier) == MAX_OF_RESOURCE
+        assert asking(notifier, 5000, "s-1", "10.9.9.9") == 503
+        for number in range(1000, 1000 + MAX_SUBSCRIPTIONS):
+            asking(notifier, number, f"s-{number}", "10.1.0.1")
+        assert len(notifier) == MAX_OF_RESOURCE + MAX_OF_HOST
+        assert asking(notifier, 5001, "s-2", "10.1.0.1") == 503
+        assert asking(notifier, 5002, "s-2", "10.9.9.9") == 200
+        await notifier.close()
+
+    run(work())

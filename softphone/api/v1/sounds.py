@@ -14,6 +14,7 @@ from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
 from softphone.focus.voice.uploads import Uploads, decoded
 from softphone.store.values import Sound
+from softphone.text import shown
 
 __all__ = ["doing", "reading"]
 
@@ -21,6 +22,9 @@ PREFIX = "/api/v1/sounds"
 
 reading = queries(PREFIX, "sounds")
 doing = commands(PREFIX, "sounds")
+
+# Of a name.
+LONGEST = 100
 
 SoundId = Annotated[int, Path(alias="sound", ge=1, le=2**31 - 1)]
 
@@ -56,23 +60,18 @@ async def list_sounds(_caller: CallerDep, context: ContextDep) -> SoundList:
 
 @doing.post("", status_code=201)
 async def upload_sound(
-    caller: CallerDep, context: ContextDep, file: UploadFile, name: Annotated[str, Form(max_length=100)] = ""
+    caller: CallerDep, context: ContextDep, file: UploadFile, name: Annotated[str, Form(max_length=LONGEST)] = ""
 ) -> SoundView:
     """Bring an audio file of any usual kind, of at most ten minutes."""
     administrator(caller)
     clip = await asyncio.to_thread(decoded, await file.read())
-    sound = await context.store.add_sound(_readable(name or file.filename or ""), "", clip.seconds)
+    sound = await context.store.add_sound(shown(name or file.filename or "", LONGEST) or "sound", "", clip.seconds)
     try:
         await asyncio.to_thread(_uploads(context).save, sound.id, clip)
     except BaseException:
         await context.store.remove_sound(sound.id)
         raise
     return _view(sound)
-
-
-def _readable(name: str) -> str:
-    """Leave out what does not show."""
-    return "".join(character for character in name if character.isprintable())[:100] or "sound"
 
 
 @doing.delete("/{sound}", status_code=204)

@@ -1,16 +1,24 @@
 """The conference event package (RFC 4575): the roster as phones show it, whole or what changed of it, in XML."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
-__all__ = ["CONTENT_TYPE", "ConferencePackage", "Endpoint", "Roster", "User", "document"]
+__all__ = ["CONTENT_TYPE", "ConferencePackage", "Endpoint", "Roster", "User", "document", "sip_uri"]
 
 
 CONTENT_TYPE = "application/conference-info+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:conference-info"
 
 xml.register_namespace("", NAMESPACE)
+
+# What is no Char of XML 1.0 (section 2.2) cannot be written into a document, by no way of escaping.
+NO_CHAR = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# What the user part of a SIP URI has unescaped: unreserved and user-unreserved (RFC 3261 section 25.1).
+USER = "-_.!~*'()&=+$,;?/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,13 @@ class ConferencePackage:
         return document(state, previous, version)
 
 
+def sip_uri(user: str, host: str, port: int | None = None) -> str:
+    """Write a SIP URI, which is one whatever the user is (RFC 3261 section 19.1.2)."""
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    where = quote(host, safe="[]:", errors="replace")
+    return f"sip:{quote(user, safe=USER, errors='replace')}@{where}{'' if port is None else f':{port}'}"
+
+
 def document(roster: Roster, previous: Roster | None, version: int) -> bytes | None:
     """Write a conference-info document (RFC 4575 section 5).
 
@@ -94,7 +109,7 @@ def document(roster: Roster, previous: Roster | None, version: int) -> bytes | N
     if roster == previous:
         return None
     whole = previous is None
-    root = xml.Element(_name("conference-info"), entity=roster.entity, version=str(version), state=_word(whole))
+    root = xml.Element(_name("conference-info"), entity=_chars(roster.entity), version=str(version), state=_word(whole))
     if previous is None:
         about = xml.SubElement(root, _name("conference-description"))
         _text(about, "display-text", roster.title)
@@ -108,7 +123,7 @@ def document(roster: Roster, previous: Roster | None, version: int) -> bytes | N
     known = {} if previous is None else {user.entity: user for user in previous.users}
     _users(users, (user for user in roster.users if known.get(user.entity) != user))
     for entity in sorted(known.keys() - {user.entity for user in roster.users}):
-        xml.SubElement(users, _name("user"), entity=entity, state="deleted")
+        xml.SubElement(users, _name("user"), entity=_chars(entity), state="deleted")
     text: bytes = xml.tostring(root, "utf-8", xml_declaration=True)
     return text
 
@@ -119,7 +134,7 @@ def _summary(roster: Roster) -> tuple[int, bool]:
 
 def _users(parent: xml.Element, users: Iterable[User]) -> None:
     for user in users:
-        element = xml.SubElement(parent, _name("user"), entity=user.entity, state="full")
+        element = xml.SubElement(parent, _name("user"), entity=_chars(user.entity), state="full")
         if user.name:
             _text(element, "display-text", user.name)
         roles = xml.SubElement(element, _name("roles"))
@@ -130,7 +145,7 @@ def _users(parent: xml.Element, users: Iterable[User]) -> None:
 
 
 def _endpoint(parent: xml.Element, endpoint: Endpoint) -> None:
-    element = xml.SubElement(parent, _name("endpoint"), entity=endpoint.entity)
+    element = xml.SubElement(parent, _name("endpoint"), entity=_chars(endpoint.entity))
     _text(element, "status", endpoint.status)
     _text(element, "joining-method", endpoint.joined_by)
     media = xml.SubElement(element, _name("media"), id="1")
@@ -147,5 +162,8 @@ def _name(tag: str) -> str:
 
 
 def _text(parent: xml.Element, tag: str, text: str) -> None:
-    # What XML 1.0 cannot hold (control characters in a display name) is left out.
-    xml.SubElement(parent, _name(tag)).text = "".join(c for c in text if c >= " " or c in "\t\n")
+    xml.SubElement(parent, _name(tag)).text = _chars(text)
+
+
+def _chars(text: str) -> str:
+    return NO_CHAR.sub("", text)

@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Container
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.entrance.conference_info import ConferencePackage, Endpoint, Roster, User
+from softphone.focus.entrance.conference_info import ConferencePackage, Endpoint, Roster, User, sip_uri
+from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.referrals import refer
+from softphone.focus.room.referrals import refer, was_called
 from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
 from softphone.sip.notifier import Notifier
 from softphone.sip.referral import Reference, accept, referred
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["Watchers", "roster"]
 
 TITLE = "Conference"
+
+# What a roster shows the change of. Talking begins and ends all the time, and it does not show that.
+SHOWN = frozenset(
+    {
+        EventType.CONFERENCE_CHANGED,
+        EventType.CONFERENCE_ENDED,
+        EventType.PARTY_WAITING,
+        EventType.PARTY_JOINED,
+        EventType.PARTY_LEFT,
+        EventType.PARTY_CHANGED,
+    }
+)
 
 
 class Watchers:
@@ -42,6 +54,7 @@ class Watchers:
     def __init__(self, focus: Focus, stack: "Stack", accounts: Accounts) -> None:
         self._focus, self._stack, self._accounts = focus, stack, accounts
         self._notifier = Notifier(stack, ConferencePackage(self._roster))
+        self._written: dict[str, Roster] = {}
         self._following: asyncio.Task[None]
 
     async def __aenter__(self) -> "Watchers":
@@ -88,7 +101,8 @@ class Watchers:
 
     async def _follow(self) -> None:
         async for event in self._focus.feed.subscribe():
-            self._notifier.changed(event.session)
+            if event.type in SHOWN:
+                self._notifier.changed(event.session)
 
     def _roster(self, resource: str) -> Roster | None:
         """Write the roster of ``<session>`` or, for somebody who has to be in it, ``<session>/<extension>``."""
@@ -96,9 +110,16 @@ class Watchers:
         room = self._focus.rooms.get(session_id)
         if not isinstance(room, ConferenceRoom) or room.ended or (number and not self._belongs(number, room)):
             return None
+        if (written := self._written.get(session_id)) is None:
+            # All who are told at this moment are told the same: it is written down once.
+            written = self._written[session_id] = self._write(room)
+            asyncio.get_running_loop().call_soon(self._written.clear)
+        return written
+
+    def _write(self, room: ConferenceRoom) -> Roster:
         session, (host, port) = room.session, self._focus.node
-        called = {member.party.id for member in room.members.values() if member.call and member.call.direction == "out"}
-        uri = f"sip:{session.user(self._accounts.main_number)}@{host}:{port}"
+        called = {name for name, member in room.members.items() if was_called(member)}
+        uri = sip_uri(session.user(self._accounts.main_number), host, port)
         return roster(session, uri, self._accounts.realm, room.max_members, called)
 
     def _belongs(self, number: str, room: ConferenceRoom) -> bool:
@@ -124,28 +145,26 @@ def roster(session: TelephonySession, uri: str, domain: str, max_users: int, cal
     called
         The parties that were called; the others called us.
     """
-    by_user = groupby(sorted(session.parties.values(), key=_number), key=_number)
-    users = tuple(_user(number, list(parties), domain, called) for number, parties in by_user)
+    by_user: dict[str, list[Party]] = {}
+    for party in session.parties.values():
+        by_user.setdefault(party.user(called=party.id in called), []).append(party)
+    users = tuple(_user(user, parties, domain, called) for user, parties in sorted(by_user.items()))
     return Roster(uri, TITLE, max_users, session.locked, users)
 
 
-def _number(party: Party) -> str:
-    return party.caller.number
-
-
-def _user(number: str, parties: list[Party], domain: str, called: Container[str]) -> User:
-    name = next((party.caller.name for party in parties if party.caller.name), "")
+def _user(user: str, parties: list[Party], domain: str, called: Container[str]) -> User:
+    name = next((party.caller.name for party in parties if party.caller.name), parties[0].caller.number)
     roles = tuple(sorted({party.role.value for party in parties if party.role is not None}))
     endpoints = tuple(
         Endpoint(
-            f"sip:{party.id}@{domain}",
+            sip_uri(party.id, domain),
             _status(party),
             "dialed-out" if party.id in called else "dialed-in",
             _media(party),
         )
         for party in parties
     )
-    return User(f"sip:{number}@{domain}", name, roles, endpoints)
+    return User(sip_uri(user, domain), name, roles, endpoints)
 
 
 def _status(party: Party) -> str:

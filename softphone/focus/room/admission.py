@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mixer.roles import Kind, Role
 from softphone.focus.accounts import Extension
+from softphone.text import shown
 
 __all__ = ["Admission"]
 
@@ -27,6 +28,11 @@ class Admission:
     deaf: bool = False
     volume_in_db: float = 0.0
     volume_out_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Clean what a stranger calls itself: here it comes in, to rosters, events, the history and recordings."""
+        object.__setattr__(self, "number", shown(self.number) or "anonymous")
+        object.__setattr__(self, "name", shown(self.name))
 
     @property
     def identity(self) -> str:

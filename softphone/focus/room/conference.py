@@ -8,6 +8,7 @@ left, it is seen off.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,6 +28,7 @@ from softphone.focus.party.ringing import Dialer
 from softphone.focus.room import effects, referrals
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.call_records import note_call
+from softphone.focus.room.namesakes import Namesakes
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
@@ -81,6 +83,7 @@ class ConferenceRoom(Room):
         self.announcer = Announcer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
         self.music = Music(context)
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
+        self._namesakes = Namesakes(session.parties)
         self._asking: dict[str, tuple[Member, Party, str]] = {}
         self._dialer = dialer
         self._configured = settings
@@ -207,6 +210,7 @@ class ConferenceRoom(Room):
             if party_id in self._rules.parties:
                 # Of an invitation, only the rules know as what it comes.
                 party.role = ConferenceRole.of(self._rules.parties[party_id].role)
+            party.caller = replace(party.caller, name=self._namesakes.name(party))
             self.take(member, party)
             self.spoken.came(party_id, spoken)
         return self.members[party_id]

@@ -12,12 +12,13 @@ from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
 from softphone.focus.session import ConferenceRole
 from softphone.sip.number import number_of
+from softphone.text import shown
 
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
     from softphone.sip.fields import Address
 
-__all__ = ["follow", "refer"]
+__all__ = ["follow", "refer", "was_called"]
 
 # The words of an invitation that failed, as statuses again.
 STATUS = {
@@ -29,6 +30,11 @@ STATUS = {
     "no trunk": 404,
     "dropped": 487,
 }
+
+
+def was_called(member: Member) -> bool:
+    """Whether we called a member; the others called us."""
+    return member.call is not None and member.call.direction == "out"
 
 
 def follow(room: "ConferenceRoom", member: Member) -> None:
@@ -55,11 +61,11 @@ async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> No
 
 
 def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> None:
-    """Send away whom a moderator names, by a URI of the roster: of a party, or of a number with all its phones."""
+    """Send away whom a moderator names, by a URI of the roster: of a call, or of a participant with all its calls."""
     if member.party.role is not ConferenceRole.HOST:
         raise CallRefused(403, "Forbidden")
-    parties = [each.party for each in room.members.values()]
-    named = [party.id for party in parties if number_of(target.uri) in (party.id, party.caller.number)]
+    user = number_of(target.uri)
+    named = [name for name, each in room.members.items() if user in (name, each.party.user(called=was_called(each)))]
     if not named:
         raise CallRefused(404, "Not Found")
     for party in named:
@@ -72,7 +78,7 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
         raise CallRefused(403, "Forbidden")
     news = room.context.feed.subscribe()
     try:
-        invitation = room.dial(rules.Dial(number_of(target.uri), member.party.id))
+        invitation = room.dial(rules.Dial(shown(number_of(target.uri)), member.party.id))
     except WrongState as error:
         raise CallRefused(403, "Forbidden") from error
     async for event in news:
