@@ -26,7 +26,7 @@ from softphone.focus.control import Control
 from softphone.focus.entrance.door import Door
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.focus import Focus
-from softphone.focus.party.ringing import Dialer
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import Library
@@ -116,7 +116,7 @@ class Server:
         authenticator = Authenticator(config.sip.domain, self.accounts.lookup, algorithms=config.sip.digest_algorithms)
         watchers = Watchers(self.focus, self.stack, self.accounts)
         self.door = Door(
-            self.focus, self.accounts, dialer, authenticator, self.registrar, watchers, config.sip, config.conference
+            self.focus, self.accounts, authenticator, self.registrar, watchers, config.sip, config.conference
         )
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self._shared()

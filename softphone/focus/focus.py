@@ -15,8 +15,8 @@ from softphone.focus.context import Context
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
 from softphone.focus.feed import EventType
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.member import Member
-from softphone.focus.party.ringing import Dialer
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.menus import load_menu

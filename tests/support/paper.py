@@ -16,7 +16,7 @@ from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.focus import Focus
-from softphone.focus.party.ringing import Dialer, Target
+from softphone.focus.party.dialer import Dialer, Target
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import Origin, TelephonySession
@@ -155,7 +155,7 @@ class PaperDialer(Dialer):
     def focus(self, session: TelephonySession, target: Target) -> str:
         return ""
 
-    async def ring(self, member: Any, target: Target, caller: str, focus: str = "") -> Any:
+    async def ring(self, member: Any, target: Target, caller: str, **_options: Any) -> Any:
         try:
             await member.open(None)
             await asyncio.sleep(1.0)

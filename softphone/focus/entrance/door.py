@@ -19,7 +19,6 @@ from softphone.focus.entrance.strangers import Strangers
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
-from softphone.focus.party.ringing import Dialer
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
@@ -46,8 +45,6 @@ class Door:
         Where the sessions are.
     accounts
         Who we know.
-    dialer
-        Knows which phones a number means.
     authenticator, registrar
         Check who somebody is, and keep where its phones are.
     watchers
@@ -65,7 +62,6 @@ class Door:
         self,
         focus: Focus,
         accounts: Accounts,
-        dialer: Dialer,
         authenticator: "Authenticator",
         registrar: "Registrar",
         watchers: Watchers,
@@ -80,7 +76,6 @@ class Door:
         self._watchers = watchers
         self._settings = settings
         self._conference = conference
-        self._dialer = dialer
         self.codes = CodeBook(accounts, conference, focus.context.clock)
         self._entering: set[Call] = set()
         self._strangers = Strangers()
@@ -201,9 +196,8 @@ class Door:
 
     async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:
         """Connect a call to the phones of an extension."""
-        phones = self._dialer.phones(callee)
         room = await self._focus.create_call(caller)
-        await room.connect(call, caller, callee, phones)
+        await room.connect(call, caller, callee)
 
     async def on_request(self, request: Request, source: "Endpoint") -> Response | None:
         """Answer a request outside of any dialog; None leaves it to the stack."""

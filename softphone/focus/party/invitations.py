@@ -1,23 +1,22 @@
 """Calling people into a conference: ``*8``, the control face, and what becomes of it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from mixer import conference as rules
-from softphone.errors import CallEnded, CallRefused, SipTimeout, SoftphoneError
+from softphone.errors import SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.member import Member
-from softphone.focus.party.ringing import Dialer, Ringing
+from softphone.focus.party.outcome import DROPPED, Outcome, outcome_of
+from softphone.focus.party.ringing import Ringing
 from softphone.focus.session import TelephonySession
 
 __all__ = ["Invitation", "InvitationState", "Invitations"]
-
-# RFC 3261 section 21, as the rules say it.
-REASONS = {404: "unknown", 480: "no answer", 486: "busy", 600: "busy", 603: "declined"}
-
 
 # Of a conference that calls people in all day, so many are remembered that are over.
 KEPT = 100
@@ -44,10 +43,12 @@ class Invitation:
     "Party that invites; empty: somebody in control."
     state: InvitationState = InvitationState.RINGING
     reason: str = ""
-    "Why it failed: ``busy``, ``declined``, ``no answer``, ``not registered``, ``unknown``, ``no trunk`` or ``failed``."
+    "Why it failed: one of `softphone.focus.party.outcome.WORDS`."
     party: str | None = None
     "Who answered."
     ringing: Ringing | None = field(default=None, repr=False)
+    outcome: "asyncio.Future[Outcome | None]" = field(default_factory=lambda: asyncio.Future(), repr=False)
+    "How it failed, once it has; None: it was answered."
 
 
 class Invitations:
@@ -108,9 +109,9 @@ class Invitations:
         """Ring no more."""
         invitation = self.all.get(number)
         if invitation is not None and invitation.state is InvitationState.RINGING:
-            invitation.state = InvitationState.DROPPED
-            self._stop(invitation)
-            self._publish(EventType.INVITATION_FAILED, invitation, reason="dropped")
+            if invitation.ringing is not None:
+                invitation.ringing.stop()
+            self._fail(invitation, InvitationState.DROPPED, DROPPED)
 
     def close(self) -> None:
         """Ring nobody any more."""
@@ -123,7 +124,7 @@ class Invitations:
             invitation.ringing = Ringing(self._dialer, self._context, self._session)
             member = await invitation.ringing.first(targets, lambda: self._make(invitation.number), caller)
         except SoftphoneError as error:
-            self._failed(invitation, error)
+            self._failed(invitation, outcome_of(error))
             return
         finally:
             invitation.ringing = None
@@ -131,6 +132,7 @@ class Invitations:
             Farewell(self._context, member).say()
             return
         invitation.state, invitation.party = InvitationState.ANSWERED, member.party.id
+        invitation.outcome.set_result(None)
         self._publish(EventType.INVITATION_ANSWERED, invitation)
         self._tell(self._answered(invitation, member), member)
 
@@ -139,32 +141,18 @@ class Invitations:
         kind = rules.Kind.INSIDE if extension else rules.Kind.OUTSIDE
         return rules.InviteAnswered(invitation.id, member.party.id, kind, extension or invitation.number)
 
-    def _failed(self, invitation: Invitation, error: SoftphoneError) -> None:
-        if invitation.state is not InvitationState.RINGING:
-            return
-        invitation.state, invitation.reason = InvitationState.FAILED, reason_of(error)
-        self._publish(EventType.INVITATION_FAILED, invitation, reason=invitation.reason)
-        self._tell(rules.InviteFailed(invitation.id, invitation.reason), None)
+    def _failed(self, invitation: Invitation, outcome: Outcome) -> None:
+        if invitation.state is InvitationState.RINGING:
+            self._fail(invitation, InvitationState.FAILED, outcome)
+            self._tell(rules.InviteFailed(invitation.id, outcome.word), None)
 
-    def _stop(self, invitation: Invitation) -> None:
-        if invitation.ringing is not None:
-            invitation.ringing.stop()
+    def _fail(self, invitation: Invitation, state: InvitationState, outcome: Outcome) -> None:
+        invitation.state = state
+        invitation.reason = outcome.word if state is InvitationState.FAILED else ""
+        invitation.outcome.set_result(outcome)
+        self._publish(EventType.INVITATION_FAILED, invitation, reason=outcome.word)
 
     def _publish(self, type: EventType, invitation: Invitation, **data: str) -> None:
         self._context.feed.publish(
             type, self._session.id, invitation.party, invitation=invitation.id, number=invitation.number, **data
         )
-
-
-def reason_of(error: SoftphoneError) -> str:
-    """Say why nobody came."""
-    match error:
-        case CallRefused(reason="No Trunk"):
-            return "no trunk"
-        case CallRefused(reason="Not Registered"):
-            return "not registered"
-        case CallRefused():
-            return REASONS.get(error.status, "failed")
-        case SipTimeout() | CallEnded():
-            return "no answer"
-    return "failed"

@@ -1,148 +1,48 @@
-"""Calling out: which telephones a number means, and ringing them until one answers."""
+"""Ringing all the telephones of a number until one answers: a fork, as a proxy makes it (RFC 3261 section 16.7)."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from softphone.config import SipConfig, TrunkConfig
-from softphone.errors import CallEnded, CallRefused, SipError, SoftphoneError
-from softphone.focus.accounts import Accounts, Extension
+import structlog
+
+from softphone.errors import CallEnded, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
+from softphone.focus.party.dialer import Dialer, Target
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.member import Member
-from softphone.focus.session import Origin, TelephonySession
-from softphone.sip.auth import Credentials
-from softphone.sip.endpoint import Endpoint
+from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of
+from softphone.focus.session import TelephonySession
+from softphone.sip.message import Headers, Response
 
-if TYPE_CHECKING:
-    from softphone.sip.registrar import Registrar
-    from softphone.sip.stack import Stack
+__all__ = ["Attempt", "Ringing"]
 
-__all__ = ["Dialer", "Ringing", "Target", "verdict"]
+log = structlog.get_logger()
 
+# When one telephone has refused, those that have not even said 100 have so long: three INVITEs were lost by then.
+SILENT_S = 2.0
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One telephone, or the way to one."""
-
-    uri: str
-    flow: Endpoint | None = None
-    "The one that it registered over; None: as the URI says."
-    credentials: Credentials | None = None
-    caller: str = ""
-    "The number that it is shown; empty: the caller's own."
+# Why the others ring no more (RFC 3326): a telephone that is told shows no missed call for one that was taken.
+ELSEWHERE: Headers = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+DECIDED: Headers = (("Reason", 'SIP;cause=600;text="Busy Everywhere"'),)
+GIVEN_UP: Headers = (("Reason", 'SIP;cause=487;text="Request Terminated"'),)
+TOO_LONG: Headers = (("Reason", 'SIP;cause=480;text="Temporarily Unavailable"'),)
 
 
-class Dialer:
-    """Knows the way to a number.
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One telephone that rings, or did."""
 
-    Parameters
-    ----------
-    stack
-        Sends the INVITEs.
-    accounts, registrar
-        Our extensions, and where their telephones are.
-    settings, trunk
-        Of signalling, and of the way to numbers outside.
-    """
-
-    def __init__(
-        self, stack: "Stack", accounts: Accounts, registrar: "Registrar", settings: SipConfig, trunk: TrunkConfig
-    ) -> None:
-        self._stack = stack
-        self._accounts = accounts
-        self._registrar = registrar
-        self._settings = settings
-        self._trunk = trunk
-
-    def find(self, number: str) -> Extension | None:
-        """Find the user that a number means; None: it is a number outside."""
-        extension = self._accounts.find(number)
-        return extension if extension is not None and extension.kind == "user" else None
-
-    def phones(self, extension: Extension) -> list[Target]:
-        """List the registered telephones of an extension.
-
-        Raises
-        ------
-        CallRefused
-            480 "Not Registered": there is none.
-        """
-        now = time.monotonic()
-        names = self._accounts.names(extension)
-        bindings = [binding for name in names for binding in self._registrar.contacts(name, now)]
-        if not bindings:
-            raise CallRefused(480, "Not Registered")
-        return [Target(str(binding.uri), binding.endpoint) for binding in bindings]
-
-    def outside(self, number: str) -> list[Target]:
-        """Give the way to a number that is none of ours.
-
-        Raises
-        ------
-        CallRefused
-            404: no trunk is configured.
-        """
-        trunk = self._trunk
-        if not trunk.uri:
-            raise CallRefused(404, "No Trunk")
-        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
-        scheme, _, host = trunk.uri.partition(":")
-        return [Target(f"{scheme}:{number}@{host}", credentials=credentials, caller=trunk.caller)]
-
-    def targets(self, number: str) -> list[Target]:
-        """List the telephones that a number means, inside or outside.
-
-        Raises
-        ------
-        CallRefused
-            There is none.
-        """
-        extension = self.find(number)
-        return self.phones(extension) if extension is not None else self.outside(number)
-
-    def focus(self, session: TelephonySession, target: Target) -> str:
-        """Say what our Contact names where a telephone is called into a conference; empty: no conference.
-
-        Strangers behind a trunk are not given the URI: the token in it would let them in again, and others.
-        """
-        inside = session.origin is Origin.CONFERENCE and target.flow is not None
-        return session.user(self._accounts.main_number) if inside else ""
-
-    async def ring(self, member: Member, target: Target, caller: str, focus: str = "") -> Member:
-        """Call one telephone; the member is answered when this returns, and is closed when it fails.
-
-        Parameters
-        ----------
-        caller
-            The number that is shown.
-        focus
-            As :meth:`focus` gives it.
-
-        Raises
-        ------
-        SipError, SdpError, MediaError
-        """
-        try:
-            offer = await member.open(None)
-            call = await self._stack.invite(
-                target.uri,
-                offer,
-                from_uri=f"sip:{target.caller or caller}@{self._settings.domain}",
-                credentials=target.credentials,
-                target=target.flow,
-                focus=focus,
-                timeout_s=self._settings.ring_timeout_s,
-            )
-            member.listen(call)
-            await member.confirm(call.remote_sdp or "")
-        except BaseException:
-            member.hang_up()
-            await member.close()
-            raise
-        return member
+    target: Target
+    member: Member
+    since: float
+    "On the clock of the loop."
+    alive: bool = False
+    "Whether it has said anything yet."
+    outcome: Outcome | None = FAILED
+    "How it failed; None: it has answered."
+    why: Headers = TOO_LONG
+    "Of the CANCEL, if there has to be one."
 
 
 class Ringing:
@@ -161,8 +61,8 @@ class Ringing:
         self._dialer = dialer
         self._context = context
         self._members: set[Member] = set()
-        self._attempts: list[asyncio.Task[Member]] = []
-        self._over = False
+        self._running: dict[asyncio.Task[None], Attempt] = {}
+        self._stopped = False
 
     def keeps(self, member: Member) -> bool:
         """Say whether one rings, or has answered and nobody has taken it yet."""
@@ -185,7 +85,7 @@ class Ringing:
         """Wait on."""
 
     async def first(self, targets: Sequence[Target], make: Callable[[], Member], caller: str) -> Member:
-        """Ring until one answers.
+        """Ring until one answers, one declines for all, or none is left.
 
         Parameters
         ----------
@@ -203,53 +103,104 @@ class Ringing:
 
         Raises
         ------
-        SipError
+        NotReached
             Nobody answered, or the one who did hung up at once, or :meth:`stop` was called.
         """
-        self._attempts = [self._context.tasks.start(self._ring(make(), target, caller)) for target in targets]
-        failures: list[SoftphoneError] = []
-        for attempt in asyncio.as_completed(self._attempts):
-            try:
-                winner = await attempt
-            except SoftphoneError as error:
-                failures.append(error)
-            except asyncio.CancelledError:
-                break
-            else:
-                self.stop()
-                if not winner.over:
+        outcomes: list[Outcome] = []
+        why = GIVEN_UP
+        for target in targets:
+            self._start(target, make(), caller)
+        try:
+            while self._running and not self._stopped:
+                over = await self._next(impatient=bool(outcomes))
+                winner = self._winner(over)
+                if winner is not None:
+                    why = ELSEWHERE
                     return winner
-                Farewell(self._context, winner).say()
-        if self._over:
-            raise CallEnded("it is no longer wanted")
-        raise verdict(failures)
+                outcomes += [attempt.outcome for attempt in over if attempt.outcome is not None]
+                if any(each.step is Step.CANCEL_ALL for each in outcomes):
+                    why = DECIDED
+                    break
+        finally:
+            self._cancel(why)
+        raise NotReached(CANCELLED if self._stopped else best(outcomes))
 
-    async def _ring(self, member: Member, target: Target, caller: str) -> Member:
-        """Ring one telephone; one that answers too late is hung up on."""
+    def _start(self, target: Target, member: Member, caller: str) -> None:
+        attempt = Attempt(target, member, asyncio.get_running_loop().time())
         self._members.add(member)
         member.pass_to(self)
+        self._running[self._context.tasks.start(self._ring(attempt, caller))] = attempt
+
+    async def _ring(self, attempt: Attempt, caller: str) -> None:
+        """Ring one telephone, and note what becomes of it."""
         try:
-            await self._dialer.ring(member, target, caller, self._dialer.focus(self._session, target))
-        except BaseException:
-            self._members.discard(member)
-            raise
-        if self._over:
-            Farewell(self._context, member).say()
-            raise CallEnded("another telephone was faster")
-        self._over = True
-        return member
+            await self._dialer.ring(
+                attempt.member,
+                attempt.target,
+                caller,
+                focus=self._dialer.focus(self._session, attempt.target),
+                on_progress=lambda response: self._progressed(attempt, response),
+                cancel_headers=lambda: attempt.why,
+            )
+            attempt.outcome = None
+        except SoftphoneError as error:
+            attempt.outcome = outcome_of(error, rang=attempt.alive)
+            log.info("not_reached", session=self._session.id, uri=attempt.target.uri, error=str(error))
+        finally:
+            if attempt.outcome is not None:
+                self._members.discard(attempt.member)
+
+    def _progressed(self, attempt: Attempt, response: Response) -> None:
+        attempt.alive = True
+
+    async def _next(self, *, impatient: bool) -> list[Attempt]:
+        """Wait until some are over; `impatient`: as long as what has never said anything may take at most."""
+        patience_s = self._patience_s() if impatient else None
+        done, _ = await asyncio.wait(self._running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            return [self._running.pop(task) for task in done]
+        for attempt in self._running.values():
+            attempt.outcome = outcome_of(SipTimeout("it never said anything"))
+        return self._cancel(GIVEN_UP)
+
+    def _patience_s(self) -> float | None:
+        """Say how long to wait for telephones that have not said anything; None: one of them has, and rings."""
+        if any(attempt.alive for attempt in self._running.values()):
+            return None
+        latest = max(attempt.since for attempt in self._running.values())
+        return max(0.0, latest + SILENT_S - asyncio.get_running_loop().time())
+
+    def _winner(self, over: Sequence[Attempt]) -> Member | None:
+        """Choose one of those that have answered, and hang up on the others, and on one that has hung up already."""
+        winner = None
+        for attempt in over:
+            if attempt.outcome is not None:
+                continue
+            if winner is None and not attempt.member.over and not self._stopped:
+                winner = attempt.member
+                continue
+            attempt.outcome = outcome_of(CallEnded("it hung up at once"))
+            Farewell(self._context, attempt.member).say()
+        return winner
 
     def stop(self) -> None:
-        """Let them ring no more."""
-        self._over = True
-        for attempt in self._attempts:
-            attempt.cancel()
-        self._attempts = []
+        """Let them ring no more; :meth:`first` ends."""
+        self._stopped = True
+        for task, attempt in self._running.items():
+            self._end(task, attempt, GIVEN_UP)
 
+    def _cancel(self, why: Headers) -> list[Attempt]:
+        """End all attempts that are left, and hang up on who has answered in the same moment."""
+        left, self._running = self._running, {}
+        for task, attempt in left.items():
+            if not task.done():
+                self._end(task, attempt, why)
+            elif attempt.outcome is None:
+                Farewell(self._context, attempt.member).say()
+        return list(left.values())
 
-def verdict(failures: Sequence[SoftphoneError]) -> SipError:
-    """Choose what the caller hears when no phone answered (RFC 3261 section 16.7): a refusal of the person, if any."""
-    refused = [error for error in failures if isinstance(error, CallRefused)]
-    personal = [error for error in refused if error.status >= 600] or [e for e in refused if e.status == 486]
-    best = personal[0] if personal else CallRefused(480, "Temporarily Unavailable")
-    return CallRefused(best.status, best.reason)
+    def _end(self, task: asyncio.Task[None], attempt: Attempt, why: Headers) -> None:
+        """Cancel an attempt, once: a second time would disturb its goodbye."""
+        if not task.cancelling():
+            attempt.why = why
+            task.cancel()

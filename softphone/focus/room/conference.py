@@ -20,11 +20,11 @@ from softphone.focus.context import Context
 from softphone.focus.errors import FocusError, NotAllowed, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.announcer import Announcer
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.invitations import Invitation, Invitations
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import Music
-from softphone.focus.party.ringing import Dialer
 from softphone.focus.room import effects, referrals
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.call_records import note_call

@@ -3,13 +3,14 @@
 RFC 4579 sections 5.5 and 5.11.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from mixer import conference as rules
 from softphone.errors import CallRefused
 from softphone.focus.errors import WrongState
-from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
+from softphone.focus.party.outcome import NotReached
 from softphone.focus.session import ConferenceRole
 from softphone.sip.number import number_of
 from softphone.text import shown
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
     from softphone.sip.fields import Address
 
 __all__ = ["follow", "refer", "was_called"]
-
-# The words of an invitation that failed, as statuses again.
-STATUS = {
-    "unknown": 404,
-    "busy": 486,
-    "declined": 603,
-    "no answer": 480,
-    "not registered": 480,
-    "no trunk": 404,
-    "dropped": 487,
-}
 
 
 def was_called(member: Member) -> bool:
@@ -76,15 +66,10 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
     """Call somebody in; returns when it is answered. Only our extensions may, and not in every state of the room."""
     if member.party.extension_id is None:
         raise CallRefused(403, "Forbidden")
-    news = room.context.feed.subscribe()
     try:
         invitation = room.dial(rules.Dial(shown(number_of(target.uri)), member.party.id))
     except WrongState as error:
         raise CallRefused(403, "Forbidden") from error
-    async for event in news:
-        if event.session != room.session.id or event.data.get("invitation") != invitation.id:
-            continue
-        if event.type is EventType.INVITATION_ANSWERED:
-            return
-        if event.type is EventType.INVITATION_FAILED:
-            raise CallRefused(STATUS.get(event.data["reason"], 480))
+    outcome = await asyncio.shield(invitation.outcome)
+    if outcome is not None:
+        raise NotReached(outcome)

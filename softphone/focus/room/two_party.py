@@ -1,7 +1,6 @@
 """A call from one extension to another: a room of two. All phones of the callee ring; the first to answer wins."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,9 +9,11 @@ from softphone import sdp
 from softphone.errors import CallEnded, MediaError, SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.member import Member
-from softphone.focus.party.ringing import Dialer, Ringing, Target
+from softphone.focus.party.outcome import NotReached
+from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.room import Room
 from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
 
@@ -37,15 +38,17 @@ class CallRoom(Room):
 
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
         super().__init__(session, room, context)
+        self._dialer = dialer
+        self._answered = False
         self._ringing = Ringing(dialer, context, session)
 
-    async def connect(self, call: "Call", caller: Extension, callee: Extension, phones: Sequence[Target]) -> None:
+    async def connect(self, call: "Call", caller: Extension, callee: Extension) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
 
         Raises
         ------
-        CallRefused
-            Nobody answered; with the status to pass on.
+        NotReached
+            Nobody answered, or no phone is there; with the status to pass on.
         SdpError, MediaError, CallEnded
         """
         if call.remote_sdp is not None:
@@ -70,18 +73,23 @@ class CallRoom(Room):
         member.admit(self.room)
         try:
             await call.ring(180, None, self.identity(member))
-            await self._ring(second, phones)
+            await self._ring(second, callee)
             await member.answer(self.identity(member))
+        except NotReached as error:
+            self.close(error.outcome.word)
+            raise
         except (SoftphoneError, asyncio.CancelledError):
             self.close("failed")
             raise
+        self._answered = True
         history.call_answered(self.session.id)
 
-    async def _ring(self, party: Party, phones: Sequence[Target]) -> None:
+    async def _ring(self, party: Party, callee: Extension) -> None:
         """Ring all phones; the first that answers becomes the second member."""
         self.session.parties[party.id] = party
         party.status = PartyStatus.PROCEEDING
         try:
+            phones = self._dialer.phones(callee)
             winner = await self._ringing.first(phones, lambda: self._phone(party), party.caller.number)
         except SoftphoneError:
             self.session.parties.pop(party.id, None)
@@ -128,4 +136,4 @@ class CallRoom(Room):
     def dismiss(self, member: Member, reason: str) -> None:
         """Let one of the two go, which ends the call: nobody is left to talk to."""
         self.see_off(member, reason)
-        self.close("hung up")
+        self.close("hung up" if self._answered else "cancelled")

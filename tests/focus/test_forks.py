@@ -1,0 +1,171 @@
+"""Called legs: what their telephones say, and what follows from it for the others, the caller and the history."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from softphone.errors import CallRefused
+from tests.focus.phone import offer
+from tests.focus.switchboard import Switchboard, answers, play, refuses, rings
+
+
+def words(board: Switchboard) -> list[str]:
+    return [str(reason) for _, reason in board.notes.of("call_ended")]
+
+
+@pytest.mark.parametrize(
+    ("status", "heard", "word"),
+    [
+        (486, 486, "busy"),
+        (404, 404, "unknown"),
+        (403, 403, "forbidden"),
+        (488, 488, "no common codec"),
+        (484, 484, "unknown"),
+        (503, 500, "unreachable"),
+        (603, 603, "declined"),
+        (606, 606, "no common codec"),
+        (401, 500, "unauthorized"),
+    ],
+)
+def test_the_caller_and_the_history_hear_what_the_callee_said(
+    tmp_path: Path, status: int, heard: int, word: str
+) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", refuses(status))
+        caller = await board.telephone("101")
+        with pytest.raises(CallRefused, match=str(heard)):
+            await caller.call("102")
+        assert words(board) == [word]
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(("status", "stops"), [(603, True), (600, True), (604, True), (486, False), (480, False)])
+def test_who_declines_for_all_telephones_stops_them(tmp_path: Path, status: int, stops: bool) -> None:
+    async def scene(board: Switchboard) -> None:
+        other = await board.telephone("102", rings)
+        await board.telephone("102", refuses(status, after_s=2.0))
+        caller = await board.telephone("101")
+        calling = asyncio.create_task(caller.call("102"))
+        await asyncio.sleep(3)
+        assert (other.ended == ["cancelled"]) is stops
+        assert calling.done() is stops
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await asyncio.sleep(1)
+        (cancel,) = board.sent(f"CANCEL {other.uri}")
+        reason = 'SIP;cause=600;text="Busy Everywhere"' if stops else 'SIP;cause=487;text="Request Terminated"'
+        assert f"Reason: {reason}\r\n" in cancel
+
+    play(tmp_path, scene)
+
+
+def test_the_others_are_told_that_the_call_was_taken_elsewhere(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        desk, mobile = [await board.telephone("102", behaviour) for behaviour in (rings, answers)]
+        caller = await board.telephone("101")
+        call = await caller.call("102")
+        await asyncio.sleep(1)
+        assert (desk.ended, mobile.ended) == (["cancelled"], [])
+        (cancel,) = board.sent("CANCEL")
+        assert 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n' in cancel
+        await call.bye()
+        await asyncio.sleep(1)
+        assert (mobile.ended, words(board)) == (["bye"], ["hung up"])
+
+    play(tmp_path, scene)
+
+
+def test_nobody_takes_it_in_time(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", rings)
+        caller = await board.telephone("101")
+        with pytest.raises(CallRefused, match="480"):
+            await caller.call("102")
+        assert words(board) == ["no answer"]
+        assert 'Reason: SIP;cause=480;text="Temporarily Unavailable"' in board.sent("CANCEL")[0]
+
+    play(tmp_path, scene, sip={"ring_timeout_s": 20.0})
+
+
+def test_the_caller_gives_up(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        callee, caller = await board.telephone("102", rings), await board.telephone("101")
+        calling = asyncio.create_task(caller.call("102"))
+        await asyncio.sleep(2)
+        calling.cancel()
+        await asyncio.sleep(2)
+        assert (callee.ended, words(board)) == (["cancelled"], ["cancelled"])
+        assert not board.focus.rooms and not board.focus.context.legs
+
+    play(tmp_path, scene)
+
+
+def test_no_telephone_is_there(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        caller = await board.telephone("101")
+        with pytest.raises(CallRefused, match="480"):
+            await caller.call("104")
+        assert words(board) == ["not registered"]
+
+    play(tmp_path, scene)
+
+
+def test_a_dead_telephone_does_not_hold_back_the_busy_of_a_live_one(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        dead = await board.telephone("102", answers)
+        await board.telephone("102", refuses(486))
+        caller = await board.telephone("101")
+        await board.leave(dead)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(CallRefused, match="486"):
+            await caller.call("102")
+        assert loop.time() - began < 3.0
+
+    play(tmp_path, scene)
+
+
+def test_a_telephone_that_is_only_slow_is_waited_for(tmp_path: Path) -> None:
+    async def slow(call: object) -> None:
+        await asyncio.sleep(10)  # it has said 100
+        await answers(call)  # type: ignore[arg-type]
+
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", slow)
+        await board.telephone("102", refuses(486))
+        caller = await board.telephone("101")
+        await (await caller.call("102")).bye()
+
+    play(tmp_path, scene)
+
+
+def test_two_answer_in_the_same_moment(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        both = [await board.telephone("102", answers) for _ in range(2)]
+        caller = await board.telephone("101")
+        call = await caller.call("102")
+        await asyncio.sleep(2)
+        assert sorted(len(each.ended) for each in both) == [0, 1]
+        await call.bye()
+        await asyncio.sleep(2)
+        assert all(each.ended for each in both)
+        assert not board.focus.rooms and not board.focus.context.legs
+
+    play(tmp_path, scene)
+
+
+def test_who_answers_and_hangs_up_at_once_leaves_the_call_to_the_others(tmp_path: Path) -> None:
+    async def hasty(call: object) -> None:
+        await call.answer(offer())  # type: ignore[attr-defined]
+        await call.bye()  # type: ignore[attr-defined]
+
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", hasty)
+        caller = await board.telephone("101")
+        await asyncio.gather(caller.call("102"), return_exceptions=True)
+        await asyncio.sleep(2)
+        assert not board.focus.rooms and not board.focus.context.legs
+
+    play(tmp_path, scene)
