@@ -9,9 +9,9 @@ from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
-from softphone.sip.flow import way_back
 from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.usage import CallState, Usage
+from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
 
 __all__ = ["Call", "CallState"]
@@ -47,10 +47,10 @@ class Call(Usage):
         source: Endpoint,
         *,
         direction: str,
-        flow: Endpoint | None,
+        way: WayBack,
         credentials: Credentials | None = None,
     ) -> None:
-        super().__init__(wire, dialog, flow, credentials)
+        super().__init__(wire, dialog, way, credentials)
         self.direction = direction
         self.invite = invite
         self.source = source
@@ -63,7 +63,7 @@ class Call(Usage):
     def incoming(cls, wire: Wire, key: str, request: Request, source: Endpoint, contact: Address) -> "Call":
         """Make the call that an initial INVITE asks for."""
         dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
-        call = cls(wire, dialog, request, source, direction="in", flow=way_back(request, source))
+        call = cls(wire, dialog, request, source, direction="in", way=WayBack.of(wire.flow, request, source))
         call._key = key
         call._owns_call_id = False
         call.remote_sdp = sdp_of(request)
@@ -78,11 +78,11 @@ class Call(Usage):
         answer: Response,
         target: Endpoint,
         *,
-        flow: Endpoint | None,
+        way: WayBack,
         credentials: Credentials | None,
     ) -> "Call":
         """Make the call that a 2xx to our INVITE began; it stands."""
-        call = cls(wire, dialog, invite, target, direction="out", flow=flow, credentials=credentials)
+        call = cls(wire, dialog, invite, target, direction="out", way=way, credentials=credentials)
         call.response = answer
         call.state = CallState.CONFIRMED
         call.local_sdp = invite.body.decode("utf-8", "replace")

@@ -20,11 +20,6 @@ class Directory:
         """Return all calls."""
         return list(self._dialogs.values())
 
-    def connections(self) -> set[int]:
-        """Return the numbers of the connections that calls came by."""
-        flows = (call.flow for call in self._dialogs.values())
-        return {flow.connection for flow in flows if flow is not None and flow.connection is not None}
-
     def enter(self, call: Usage, key: str | None = None) -> None:
         """Take a call in, until it closes; `key` is the transaction of an incoming INVITE."""
         name = call.dialog.id

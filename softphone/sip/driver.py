@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from softphone.errors import SipNetworkError
 from softphone.sip import events
 from softphone.sip.directory import Directory
 from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.methods import Capabilities
 from softphone.sip.transaction import Timers, TransactionLayer
@@ -65,14 +66,14 @@ class Carrier(Protocol):
     async def resolve(self, target: Endpoint) -> Endpoint:
         """Look a name up. Raises OSError."""
 
-    def is_open(self, target: Endpoint) -> bool:
-        """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
 
-    def keep(self, numbers: Callable[[], Container[int]]) -> None:
-        """Leave the connections with these numbers open, however quiet they are."""
+    def ping(self, target: Endpoint) -> None:
+        """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
 
-TransportMaker = Callable[[Callable[[bytes, Endpoint], None], Callable[[Send], None]], Carrier]
+TransportMaker = Callable[[Callable[[bytes, Endpoint], None], Callable[[str | None], None]], Carrier]
 
 
 class Driver:
@@ -101,7 +102,6 @@ class Driver:
         self._on_cancel = on_cancel
         self._layer = TransactionLayer(settings.timers, stream_above=settings.stream_above if settings.tcp else None)
         self._transport = transport(self._received, self._not_sent)
-        self._transport.keep(self.directory.connections)
         self._listeners: dict[str, Listener] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pumping = False
@@ -164,8 +164,16 @@ class Driver:
             raise SipNetworkError(f"{target.host}: {error}") from error
 
     def is_open(self, target: Endpoint) -> bool:
-        """See `Carrier`."""
-        return self._transport.is_open(target)
+        """See `Wire`."""
+        return target.connection is None or self._transport.flow(target) is not None
+
+    def flow(self, target: Endpoint) -> Flow | None:
+        """See `Wire`."""
+        return self._transport.flow(target)
+
+    def ping(self, target: Endpoint) -> None:
+        """See `Wire`."""
+        self._transport.ping(target)
 
     def enter(self, call: Usage) -> None:
         """See `Wire`."""
@@ -211,8 +219,8 @@ class Driver:
         self._layer.receive(data, source, self._loop.time())
         self._pump()
 
-    def _not_sent(self, send: Send) -> None:
-        self._layer.failed(send.key, self._loop.time())
+    def _not_sent(self, key: str | None) -> None:
+        self._layer.failed(key, self._loop.time())
         self._pump()
 
     def _expire(self) -> None:

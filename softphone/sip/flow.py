@@ -1,64 +1,72 @@
-"""Which way back to a peer: its Contact, or the flow that its requests come by."""
+"""A flow: an open way to a peer (RFC 5626 section 3.1), and the claims on it.
 
-import contextlib
+Over TCP it is a connection. Whoever has to reach the peer by it holds it: a call, a binding, a subscription. While one
+does, we do not close it for being quiet or to make room; when it is gone, its holders are told.
+"""
 
-from softphone.errors import SipNetworkError
-from softphone.sip.dialog import Dialog
+from collections.abc import Callable
+
 from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request
-from softphone.sip.where import is_direct
-from softphone.sip.wire import Wire
 
-__all__ = ["Path", "flow_of", "next_hop", "way_back"]
+__all__ = ["Flow", "Flows", "Hold"]
 
 
-def flow_of(request: Request, source: Endpoint) -> Endpoint | None:
-    """Return the flow if the Contact of a request may not be reached directly, else None."""
-    return None if is_direct(request, source) else source
+class Hold:
+    """One claim on a flow, until :meth:`release`."""
+
+    def __init__(self, flow: "Flow", told: Callable[[], object] | None) -> None:
+        self.flow = flow
+        self.told = told
+
+    def release(self) -> None:
+        """Give it up; the flow may be closed, and nobody is told."""
+        self.flow.holds.discard(self)
 
 
-def way_back(request: Request, source: Endpoint) -> Endpoint | None:
-    """Return the flow, as `flow_of`, also when the Contact asks for a transport that we do not speak."""
-    try:
-        Endpoint.of_uri(request.contact.uri if request.contact is not None else request.from_.uri)
-    except SipNetworkError:
-        return source
-    return flow_of(request, source)
-
-
-def next_hop(dialog: Dialog, source: Endpoint) -> Endpoint:
-    """Say where requests go in a dialog that began with one from `source`: there, unless a proxy stays in the path."""
-    if dialog.route_set:
-        with contextlib.suppress(SipNetworkError):
-            return Endpoint.of_uri(dialog.next_hop())
-    return source
-
-
-class Path:
-    """The way to the peer of a call.
+class Flow:
+    """A connection, seen from above.
 
     Parameters
     ----------
-    flow
-        The one it came by; None: its Contact is reached directly.
+    endpoint
+        The peer's, with the number of the connection.
+    close
+        Closes it.
+
+    Attributes
+    ----------
+    heard_at
+        When something came by it last, on the loop's clock: a message, a ping or the answer to one.
+    is_open
+        False once it is gone.
     """
 
-    def __init__(self, wire: Wire, flow: Endpoint | None) -> None:
-        self._wire = wire
-        self.flow = flow
+    def __init__(self, endpoint: Endpoint, close: Callable[[], None]) -> None:
+        self.endpoint = endpoint
+        self.close = close
+        self.heard_at = 0.0
+        self.is_open = True
+        self.holds: set[Hold] = set()
 
-    def came(self, request: Request, source: Endpoint) -> None:
-        """Take note of where a request of the peer came from: it may have a new connection, or its NAT a new port."""
-        self.flow = way_back(request, source)
+    @property
+    def is_held(self) -> bool:
+        """Whether anybody has a claim on it."""
+        return bool(self.holds)
 
-    def target(self, dialog: Dialog) -> Endpoint:
-        """Say where our next request goes: the flow while it is open and no proxy stays in the path, else the Contact.
+    def hold(self, told: Callable[[], object] | None = None) -> Hold:
+        """Claim it; `told` is called once if it closes before the claim is given up."""
+        made = Hold(self, told)
+        self.holds.add(made)
+        return made
 
-        Raises
-        ------
-        SipNetworkError
-            The URI asks for a transport that we do not speak.
-        """
-        if self.flow is not None and not dialog.route_set and self._wire.is_open(self.flow):
-            return self.flow
-        return Endpoint.of_uri(dialog.next_hop())
+    def closed(self) -> None:
+        """Tell all who hold it that it is gone."""
+        self.is_open = False
+        holds, self.holds = self.holds, set()
+        for hold in holds:
+            if hold.told is not None:
+                hold.told()
+
+
+Flows = Callable[[Endpoint], Flow | None]
+"""Finds the open flow of an endpoint: the connection that it names, else one to its address. None over UDP."""

@@ -16,8 +16,9 @@ from softphone.errors import SipError
 from softphone.sip.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
-from softphone.sip.flow import next_hop
+from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, new_tag, response
+from softphone.sip.where import WayBack
 
 __all__ = ["Notifier", "Package", "Sender"]
 
@@ -68,12 +69,15 @@ class Sender(Protocol):
     async def request(self, request: Request, target: Endpoint | None = None) -> Response:
         """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint."""
+
 
 @dataclass
 class _Subscription(Generic[State]):
     resource: str
     dialog: Dialog
-    target: Endpoint
+    way: WayBack
     host: str
     event: str
     expires_at: float
@@ -116,7 +120,7 @@ class Notifier(Generic[State]):
         Parameters
         ----------
         request, source
-            The request and where it came from; NOTIFYs go back there unless a proxy stays in the path.
+            The request and where it came from: NOTIFYs go the way back, that of the latest request.
         resource
             What it asks about.
         contact
@@ -127,7 +131,7 @@ class Notifier(Generic[State]):
         expires = min(DEFAULT_EXPIRES_S if request.expires is None else request.expires, MAX_EXPIRES_S)
         known = self._subscriptions.get(dialog_id(request)) if request.to.tag else None
         if known is not None:
-            return self._refresh(known, request, expires)
+            return self._refresh(known, request, source, expires)
         if request.to.tag:
             return response(request, 481)
         if self._is_full(resource, source.host):
@@ -174,8 +178,8 @@ class Notifier(Generic[State]):
         tag = new_tag()
         dialog = Dialog.from_request(request, tag, contact)
         event = request.get("Event") or self._package.name
-        until = time.monotonic() + expires
-        made = _Subscription[State](resource, dialog, next_hop(dialog, source), source.host, event, until)
+        until, way = time.monotonic() + expires, WayBack.of(self._sender.flow, request, source)
+        made = _Subscription[State](resource, dialog, way, source.host, event, until)
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
         self._subscriptions[dialog.id] = made
@@ -184,10 +188,11 @@ class Notifier(Generic[State]):
         task.add_done_callback(self._tasks.discard)
         return response(request, 200, to_tag=tag, contact=contact, headers=_expires(expires))
 
-    def _refresh(self, known: _Subscription[State], request: Request, expires: int) -> Response:
+    def _refresh(self, known: _Subscription[State], request: Request, source: Endpoint, expires: int) -> Response:
         if not known.dialog.in_order(request):
             return response(request, 500, "CSeq Out Of Order")
         known.dialog.refresh(request)
+        known.way.moved(request, source)
         known.expires_at = time.monotonic() + expires
         known.told = None
         if expires == 0:
@@ -206,6 +211,7 @@ class Notifier(Generic[State]):
         except SipError as error:
             log.info("a subscriber is gone: %s", error)
         finally:
+            subscription.way.release()
             self._subscriptions.pop(subscription.dialog.id, None)
 
     async def _until_due(self, subscription: _Subscription[State]) -> None:
@@ -230,7 +236,8 @@ class Notifier(Generic[State]):
             return True
         if document is not None:
             subscription.version, subscription.told = subscription.version + 1, state
-        answer = await self._sender.request(self._request(subscription, reason, document or b""), subscription.target)
+        told = self._request(subscription, reason, document or b"")
+        answer = await self._sender.request(told, subscription.way.target(subscription.dialog))
         return not reason and answer.status < 300
 
     def _request(self, subscription: _Subscription[State], reason: str, document: bytes) -> Request:

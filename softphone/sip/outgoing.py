@@ -15,6 +15,7 @@ from softphone.sip.fields import Address
 from softphone.sip.invitation import Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
 from softphone.sip.uri import Uri
+from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
 
 __all__ = ["Plan", "place"]
@@ -58,10 +59,6 @@ class Plan:
         """Where the INVITE is sent."""
         return self.target or Endpoint.of_uri(self.route or self.uri)
 
-    def router(self, dialog: Dialog) -> Endpoint:
-        """Where the requests of the dialog are sent."""
-        return self.target if self.target and not dialog.route_set else Endpoint.of_uri(dialog.next_hop())
-
 
 def _loose(route: Uri) -> Uri:
     """Return the URI of a proxy as a loose route, which every proxy of today is (RFC 3261 section 19.1.1)."""
@@ -89,10 +86,15 @@ class _Placing:
         self._plan = plan
         self._invite = plan.request()
         self._target = plan.endpoint()
+        self._way = self._way_to(self._target)
         self._call: Call | None = None
+
+    def _way_to(self, target: Endpoint) -> WayBack:
+        return WayBack(self._wire.flow, target, direct=self._plan.target is None, trusted=True)
 
     async def run(self) -> Call:
         self._target = await self._wire.resolve(self._target)
+        self._way = self._way_to(self._target)
         for _ in range(CHALLENGES):
             try:
                 answer = await self._send().response()
@@ -113,7 +115,7 @@ class _Placing:
             self._wire,
             self._invite,
             self._target,
-            self._plan.router,
+            self._way.target,
             on_progress=self._plan.on_progress,
             on_answered=self._answered,
             cancel_headers=self._plan.cancel_headers,
@@ -123,13 +125,14 @@ class _Placing:
         return self._invite.cseq.number + 1
 
     def _answered(self, dialog: Dialog, answer: Response) -> None:
+        self._way.hold()
         self._call = Call.outgoing(
             self._wire,
             dialog,
             self._invite,
             answer,
             self._target,
-            flow=self._plan.target,
+            way=self._way,
             credentials=self._plan.credentials,
         )
         self._wire.enter(self._call)

@@ -9,9 +9,10 @@ from softphone.errors import BadMessage, CallRefused, SipError
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
-from softphone.sip.flow import next_hop
+from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.phrases import PHRASES
+from softphone.sip.where import WayBack, is_direct
 
 __all__ = ["OnRefer", "Reference", "accept", "referred"]
 
@@ -38,6 +39,9 @@ class Sender(Protocol):
     async def request(self, request: Request, target: Endpoint | None = None) -> Response:
         """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint."""
+
 
 class Reference:
     """The dialog that a REFER outside of a call begins (RFC 3515 section 2.4.4): it ends with our last NOTIFY.
@@ -47,7 +51,7 @@ class Reference:
     sender
         Sends the NOTIFYs.
     request, source
-        The REFER and where it came from; NOTIFYs go back there unless a proxy stays in the path.
+        The REFER and where it came from; its sender has proved who it is.
     contact
         Ours.
     answer
@@ -57,12 +61,12 @@ class Reference:
     def __init__(self, sender: Sender, request: Request, source: Endpoint, contact: Address, answer: Response) -> None:
         self._sender = sender
         self._dialog = Dialog.from_request(request, answer.to.tag or "", contact)
-        self._target = next_hop(self._dialog, source)
+        self._way = WayBack(sender.flow, source, direct=is_direct(request, source), trusted=True)
 
     async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
         """Send a NOTIFY in the dialog; raises SipTimeout, SipNetworkError."""
         asked = self._dialog.request("NOTIFY", headers=headers, content_type=content_type, body=body)
-        return await self._sender.request(asked, self._target)
+        return await self._sender.request(asked, self._way.target(self._dialog))
 
 
 def accept(request: Request, contact: Address | None = None) -> Response:

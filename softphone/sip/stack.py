@@ -12,6 +12,7 @@ from softphone.sip.endpoint import Endpoint
 from softphone.sip.events import CancelReceived
 from softphone.sip.exchange import ask
 from softphone.sip.fields import Address
+from softphone.sip.flow import Flow
 from softphone.sip.invitation import Progress
 from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
@@ -180,6 +181,10 @@ class Stack:
         return await ask(
             self._driver, request, target or Endpoint.of_uri(routes[0].uri if routes else request.uri), credentials
         )
+
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+        return self._driver.flow(target)
 
     async def register(
         self,

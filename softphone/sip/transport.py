@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -13,7 +12,10 @@ import structlog
 
 from softphone.errors import SipNetworkError
 from softphone.sip.connection import Connection, Limits
+from softphone.sip.connections import Connections
 from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.flow import Flow
+from softphone.sip.framing import PING
 
 __all__ = ["Limits", "Transport", "TransportCounters"]
 
@@ -64,13 +66,13 @@ class Transport:
     receive
         Called with each message and where it came from.
     failed
-        Called later, never from within `send`, with what could not be sent.
+        Called later, never from within `send`, with the transaction of what could not be sent, if it has one.
     """
 
     def __init__(
         self,
         receive: Callable[[bytes, Endpoint], None],
-        failed: Callable[[Send], None],
+        failed: Callable[[str | None], None],
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -83,13 +85,10 @@ class Transport:
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._numbers = count(1)
-        self._connections: dict[int, Connection] = {}
-        self._per_address: Counter[str] = Counter()
-        self._by_peer: dict[tuple[str, int], Connection] = {}
+        self._connections = Connections(self.limits)
         self._waiting: dict[tuple[str, int], list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._kept: Callable[[], Container[int]] = tuple
 
     @property
     def connections(self) -> int:
@@ -146,7 +145,7 @@ class Transport:
         for _ in range(TELLING_TURNS):
             await asyncio.sleep(0)
         for end in (Connection.close, Connection.abort):
-            for connection in list(self._connections.values()):
+            for connection in self._connections:
                 end(connection)
             await asyncio.sleep(0)
 
@@ -171,12 +170,13 @@ class Transport:
     def _send_stream(self, send: Send) -> None:
         """Send by the connection it belongs to, by one to the same address, or by a new one."""
         address = (send.target.host, send.target.port)
-        for connection in (self._connections.get(send.target.connection or 0), self._by_peer.get(address)):
+        for target in (send.target, send.target.with_transport("tcp")):
+            connection = self._connections.find(target)
             if connection is not None and connection.send(send):
                 return
         if address in self._waiting:
             self._wait(address, send)
-        elif len(self._connections) + len(self._waiting) >= self.limits.connections:
+        elif len(self._waiting) >= self.limits.opening:
             self._give_up(send)
         else:
             self._waiting[address] = [send]
@@ -202,7 +202,7 @@ class Transport:
 
     def _give_up(self, send: Send) -> None:
         self.counters.unsent += 1
-        asyncio.get_running_loop().call_soon(self._failed, send)
+        asyncio.get_running_loop().call_soon(self._failed, send.key)
 
     async def resolve(self, target: Endpoint) -> Endpoint:
         """Look a host name up, once; an address comes back as it is.
@@ -225,13 +225,22 @@ class Transport:
             raise SipNetworkError(f"cannot resolve {target.host!r}: {error}") from error
         return Endpoint(target.transport, str(found[0][4][0]), target.port)
 
-    def is_open(self, target: Endpoint) -> bool:
-        """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
-        return target.connection is None or target.connection in self._connections
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+        if target.transport == "udp":
+            return None
+        number = target.connection
+        found = self._connections.find(target) if number is None else self._connections.named(number)
+        return found.flow if found is not None and found.flow.is_open else None
 
-    def keep(self, numbers: Callable[[], Container[int]]) -> None:
-        """Leave the connections with these numbers open, however quiet they are: a call may be quiet for hours."""
-        self._kept = numbers
+    def ping(self, target: Endpoint) -> None:
+        """Send what keeps a NAT's mapping or a connection open; to whom there is no connection, nothing is sent."""
+        if target.transport != "udp":
+            connection = self._connections.find(target)
+            if connection is not None:
+                connection.ping()
+        elif self._udp is not None and _is_address(target.host):
+            self._udp.sendto(PING, (target.host, target.port))
 
     # In; the face that a Connection sees.
 
@@ -244,32 +253,19 @@ class Transport:
             _log.exception("sip.fault", source=f"{source.transport}:{source.host}:{source.port}")
 
     def opened(self, connection: Connection) -> bool:
-        """Take a connection in, unless there are too many, of all or from its address."""
-        host = connection.peer[0]
-        full = len(self._connections) >= self.limits.connections
-        if full or self._per_address[host] >= self.limits.per_address:
+        """Take a connection in; False: there are too many, and all are held."""
+        if not self._connections.add(connection):
             self.counters.refused += 1
             return False
-        self._per_address[host] += 1
-        self._connections[connection.number] = connection
-        self._by_peer[connection.peer] = connection
         if self._sweeper is None:
             self._sweep_later()
         return True
 
-    def closed(self, connection: Connection, unanswered: list[Send]) -> None:
+    def closed(self, connection: Connection, unanswered: list[str]) -> None:
         """Forget a connection; the requests that went by it may have been lost."""
-        if self._connections.pop(connection.number, None) is not None:
-            self._uncount(connection.peer[0])
-        if self._by_peer.get(connection.peer) is connection:
-            del self._by_peer[connection.peer]
-        for send in unanswered:
-            self._failed(send)
-
-    def _uncount(self, host: str) -> None:
-        self._per_address[host] -= 1
-        if not self._per_address[host]:
-            del self._per_address[host]
+        self._connections.remove(connection)
+        for key in unanswered:
+            self._failed(key)
 
     def _new_connection(self) -> Connection:
         return Connection(self, next(self._numbers))
@@ -281,11 +277,7 @@ class Transport:
     def _sweep(self) -> None:
         """Close what is overdue; without connections there is no timer."""
         self._sweeper = None
-        now = asyncio.get_running_loop().time()
-        kept = self._kept()
-        for connection in list(self._connections.values()):
-            if connection.overdue(now, kept=connection.number in kept):
-                connection.close()
+        self._connections.sweep(asyncio.get_running_loop().time())
         if self._connections:
             self._sweep_later()
 

@@ -17,10 +17,10 @@ from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import CHALLENGES, ask, authorised
-from softphone.sip.flow import Path
 from softphone.sip.invitation import Invitation
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.referral import OnRefer, accept, referred
+from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
 
 __all__ = ["CallState", "Usage"]
@@ -64,14 +64,16 @@ class Usage:
         CallRefused. While it is None, REFER is not among the methods we allow.
     serves
         Further methods that come within the call, each with what makes the answer.
+    way
+        The way to the peer.
     on_settled
         Called once when the call is acknowledged, or over before.
     """
 
-    def __init__(self, wire: Wire, dialog: Dialog, flow: Endpoint | None, credentials: Credentials | None) -> None:
+    def __init__(self, wire: Wire, dialog: Dialog, way: WayBack, credentials: Credentials | None) -> None:
         self._wire = wire
         self.dialog = dialog
-        self._path = Path(wire, flow)
+        self.way = way
         self._credentials = credentials
         self.state = CallState.EARLY
         self.remote_sdp: str | None = None
@@ -109,11 +111,6 @@ class Usage:
     def allowed(self) -> Headers:
         """What the peer may ask for in this call, as headers."""
         return self._wire.capabilities.headers(refer=self.on_refer is not None)
-
-    @property
-    def flow(self) -> Endpoint | None:
-        """What the peer's requests come by; None: its Contact is reached directly."""
-        return self._path.flow
 
     # --- what we do
 
@@ -204,7 +201,7 @@ class Usage:
         try:
             target = await self._wire.resolve(self._target())
             for _ in range(CHALLENGES):
-                invitation = Invitation(self._wire, request, target, self._path.target, known=self.dialog)
+                invitation = Invitation(self._wire, request, target, self.way.target, known=self.dialog)
                 answer = await invitation.response()
                 retry = authorised(request, answer, self._credentials, self.dialog.next_number)
                 if retry is None:
@@ -226,7 +223,7 @@ class Usage:
             raise CallEnded("the call is over")
 
     def _target(self) -> Endpoint:
-        return self._path.target(self.dialog)
+        return self.way.target(self.dialog)
 
     # --- what the peer does
 
@@ -244,7 +241,7 @@ class Usage:
         if not self.dialog.in_order(request):
             self._wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=_retry_after()))
             return True
-        self._path.came(request, source)
+        self.way.moved(request, source)
         if handler is None and request.method in self.serves:
             self._wire.respond(key, self.serves[request.method](request))
             return True
@@ -388,6 +385,7 @@ class Usage:
 
     def _close(self) -> None:
         """Let the driver forget the dialog."""
+        self.way.release()
         if self.on_closed is not None:
             self.on_closed()
 

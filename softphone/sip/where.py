@@ -9,11 +9,72 @@ it has proved who it is, or was configured. And nobody from the public internet 
 import ipaddress
 
 from softphone.errors import SipNetworkError
+from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import DEFAULT_PORT, Endpoint
+from softphone.sip.flow import Flows, Hold
 from softphone.sip.message import Request
 from softphone.sip.uri import Uri
 
-__all__ = ["is_direct", "may_follow", "reach"]
+__all__ = ["WayBack", "is_direct", "may_follow", "reach"]
+
+
+class WayBack:
+    """The way to the peer of a dialog, and the claim on the flow that the peer's requests come by.
+
+    Parameters
+    ----------
+    flows
+        Finds open flows.
+    came
+        Where the peer's requests come from; of a dialog that we began, where ours went.
+    direct
+        Whether the peer can be reached where it says, and no flow is needed.
+
+    Attributes
+    ----------
+    trusted
+        Whether the peer has proved who it is, or is one that we chose to call.
+    """
+
+    def __init__(self, flows: Flows, came: Endpoint, *, direct: bool, trusted: bool = False) -> None:
+        self.came = came
+        self.trusted = trusted
+        self._flows = flows
+        self._direct = direct
+        self._hold: Hold | None = None
+
+    @classmethod
+    def of(cls, flows: Flows, request: Request, source: Endpoint) -> "WayBack":
+        """Make the way back to who sent a request."""
+        way = cls(flows, source, direct=is_direct(request, source))
+        way.hold()
+        return way
+
+    def moved(self, request: Request, source: Endpoint) -> None:
+        """Take note of where a request of the peer came from: it may have a new connection, or its NAT a new port."""
+        self._direct = is_direct(request, source)
+        if source != self.came:
+            self.came = source
+            self.hold()
+
+    def target(self, dialog: Dialog) -> Endpoint:
+        """Say where our next request goes: the flow, if it is open and no proxy stays in the path, else as `reach`."""
+        open_flow = not self._direct and (self.came.connection is None or self._flows(self.came) is not None)
+        if open_flow and not dialog.route_set:
+            return self.came
+        return reach(dialog.next_hop(), self.came, trusted=self.trusted)
+
+    def hold(self) -> None:
+        """Hold the flow that the peer is reached by now, and no other one."""
+        self.release()
+        flow = self._flows(self.came)
+        self._hold = flow.hold() if flow is not None else None
+
+    def release(self) -> None:
+        """Let go of the flow: the dialog is over."""
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
 
 
 def is_direct(request: Request, source: Endpoint) -> bool:

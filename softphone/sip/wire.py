@@ -4,6 +4,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from softphone.sip.endpoint import Endpoint
+from softphone.sip.flow import Flow
 from softphone.sip.machine import Timers
 from softphone.sip.message import Headers, Request, Response
 from softphone.sip.methods import Capabilities
@@ -38,6 +39,12 @@ class Wire(Protocol):
 
     def is_open(self, target: Endpoint) -> bool:
         """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
+
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+
+    def ping(self, target: Endpoint) -> None:
+        """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
     def enter(self, call: "Usage") -> None:
         """Let the requests of a call's dialog find it, until it closes."""

@@ -5,9 +5,18 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from softphone.sip.call import Call
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.fields import Address
+from softphone.sip.flow import Flow
+from softphone.sip.message import Request, Response, response
+from softphone.sip.notifier import Notifier
 from softphone.sip.stack import Stack
 from tests.sip.test_stack import answering, node, running
+from tests.sip.wire import ALICE, invite
+from tests.support.sip_pair import Pair, scene
 
 
 class TcpPhone:
@@ -82,7 +91,104 @@ async def test_a_telephone_is_reached_by_the_connection_that_it_spoke_by_last() 
             async with phone.connection() as (later, again):
                 again.write(phone.request("INFO", 2))
                 assert (await later.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
-                assert bridge._driver.directory.connections() == {2}
+                assert [each.flow.is_held for each in bridge._driver._transport._connections] == [False, True]  # type: ignore[attr-defined]
                 ending = asyncio.create_task(calls[0].bye())
                 assert (await later.readuntil(b"\r\n\r\n")).startswith(b"BYE sip:a@nowhere.invalid")
                 ending.cancel()
+
+
+class Told:
+    """A sender of NOTIFYs that notes where they go."""
+
+    def __init__(self) -> None:
+        self.targets: asyncio.Queue[Endpoint | None] = asyncio.Queue()
+
+    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+        self.targets.put_nowait(target)
+        return response(request, 200)
+
+    def flow(self, target: Endpoint) -> Flow | None:
+        return None
+
+
+class Clock:
+    """A package whose state is always another one."""
+
+    name, content_type = "clock", "text/plain"
+
+    def state(self, resource: str) -> int | None:
+        return 1
+
+    def document(self, state: int, previous: int | None, version: int) -> bytes | None:
+        return b"tick"
+
+
+def subscribe(number: int, to: str = "<sip:clock@h>", **headers: str) -> Request:
+    changed = {"method": "SUBSCRIBE", "CSeq": f"{number} SUBSCRIBE", "Event": "clock", "To": to, **headers}
+    return invite(**changed)
+
+
+VICTIM = {"Record_Route": "<sip:203.0.113.9:53;lr>"}
+
+
+@pytest.mark.parametrize(
+    ("named", "source", "goes"),
+    [
+        ({}, ALICE, ALICE),
+        ({"Contact": "<sip:alice@192.0.2.1:7000>"}, ALICE, Endpoint("udp", "192.0.2.1", 7000)),
+        ({"Contact": "<sip:x@10.0.0.5:6379;transport=tcp>"}, ALICE, ALICE),
+        (VICTIM, ALICE, ALICE),
+        (VICTIM, Endpoint("tcp", "192.0.2.1", 999, 3), Endpoint("tcp", "192.0.2.1", 999, 3)),
+        ({"Record_Route": "<sip:192.0.2.1:5062;lr>"}, ALICE, Endpoint("udp", "192.0.2.1", 5062)),
+    ],
+)
+async def test_no_notify_goes_where_only_a_stranger_says(
+    named: dict[str, str], source: Endpoint, goes: Endpoint
+) -> None:
+    notifier = Notifier(told := Told(), Clock(), pace_s=0.0)
+    assert notifier.handle(subscribe(1, **named), source, "clock", Address.parse("<sip:b@h>")).status == 200
+    assert await told.targets.get() == goes
+    await notifier.close()
+
+
+async def test_a_refreshed_subscription_is_told_where_it_was_refreshed_from() -> None:
+    notifier = Notifier(told := Told(), Clock(), pace_s=0.0)
+    answer = notifier.handle(subscribe(1), ALICE, "clock", Address.parse("<sip:b@h>"))
+    assert await told.targets.get() == ALICE
+    moved = Endpoint("udp", "198.51.100.7", 41_000)
+    assert notifier.handle(subscribe(2, str(answer.to)), moved, "clock", Address.parse("<sip:b@h>")).status == 200
+    assert await told.targets.get() == moved
+    await notifier.close()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "Contact: <sip:raw@10.0.0.5:6379;transport=tcp>",
+        "Record-Route: <sip:10.0.0.5:53;lr>\nContact: <sip:raw@127.0.0.1:9>",
+        "Record-Route: <sip:names.are.not.looked.up.invalid;lr>\nContact: <sip:raw@127.0.0.1:9>",
+        "Contact: <sips:raw@10.0.0.5>",
+    ],
+)
+def test_no_bye_goes_where_only_a_stranger_says(named: str) -> None:
+    async def work(pair: Pair) -> None:
+        pair.ether.inject(
+            "INVITE sip:bob@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKx\n"
+            f"From: <sip:raw@h>;tag=r\nTo: <sip:bob@h>\nCall-ID: raw\nCSeq: 1 INVITE\n{named}\nContent-Length: 0\n\n",
+            pair.bob.port,
+        )
+        await asyncio.sleep(1)
+        pair.ether.targets.clear()
+        (call,) = pair.calls
+        pair.ether.inject(
+            "ACK sip:bob@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKy\n"
+            f"From: <sip:raw@h>;tag=r\nTo: <sip:bob@h>;tag={call.dialog.local.tag}\nCall-ID: raw\nCSeq: 1 ACK\n"
+            "Content-Length: 0\n\n",
+            pair.bob.port,
+        )
+        await asyncio.sleep(1)
+        pair.ether.targets.clear()
+        await call.bye()
+        assert {(target.transport, target.host) for target in pair.ether.targets} == {("udp", "127.0.0.1")}
+
+    scene(work)

@@ -10,6 +10,7 @@ import pytest
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
+from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, request, response
 from softphone.sip.notifier import MAX_EXPIRES_S, MAX_OF_HOST, MAX_OF_RESOURCE, MAX_SUBSCRIPTIONS, Notifier
 from softphone.sip.stack import OnRequest, Stack
@@ -201,6 +202,9 @@ async def test_who_subscribes_in_the_end_is_told_that_it_is_over() -> None:
 
 
 class Deaf:
+    def flow(self, target: Endpoint) -> Flow | None:
+        return None
+
     """Sends what nobody answers."""
 
     async def request(self, request: Request, target: Endpoint | None = None) -> Response:
@@ -222,7 +226,7 @@ def asking(notifier: Notifier[int], number: int, resource: str, host: str) -> in
         call_id=f"call-{number}",
         cseq=1,
         contact=Address.parse(f"<sip:{number}@{host}>"),
-        headers=[("Event", "conference")],
+        headers=[("Event", "conference"), ("Via", f"SIP/2.0/UDP {host}:5060;branch=z9hG4bK{number}")],
     )
     contact = Address.parse("<sip:us@127.0.0.1>")
     return notifier.handle(asked, Endpoint("udp", host, 5060), resource, contact).status

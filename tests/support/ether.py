@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.flow import Flow
 from softphone.sip.stack import OnInvite, OnRequest, Stack
 
 DELAY_S = 0.01
@@ -26,9 +27,11 @@ class Ether:
     lost: Rule = keep_all
     sent: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
+    targets: list[Endpoint] = field(default_factory=list)
     carriers: dict[int, "_Carrier"] = field(default_factory=dict)
     under_way: "deque[tuple[_Carrier, bytes, Endpoint]]" = field(default_factory=deque)
     ports: int = 5000
+    pings: list[tuple[int, int]] = field(default_factory=list)
 
     def stack(
         self,
@@ -50,6 +53,7 @@ class Ether:
         lost = self.lost(line, self.sent.count(line))
         self.sent.append(line)
         self.messages.append(send.data)
+        self.targets.append(send.target)
         to = self.carriers.get(send.target.port)
         if to is not None and not lost:
             self.under_way.append((to, send.data, sender))
@@ -87,11 +91,11 @@ class _Carrier:
     def send(self, send: Send) -> None:
         self._ether.deliver(send, Endpoint("udp", "127.0.0.1", self.port))
 
-    def is_open(self, target: Endpoint) -> bool:
-        return True
+    def flow(self, target: Endpoint) -> Flow | None:
+        return None
 
-    def keep(self, numbers: Callable[[], Container[int]]) -> None:
-        pass
+    def ping(self, target: Endpoint) -> None:
+        self._ether.pings.append((self.port, target.port))
 
     async def resolve(self, target: Endpoint) -> Endpoint:
         raise OSError("no names here")
