@@ -19,11 +19,11 @@ from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.serving import HttpServer
 from softphone.api.watching import Watching
-from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.door import Door
+from softphone.focus.entrance.logins import Logins
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
@@ -154,7 +154,10 @@ class Server:
             focus=self.focus,
             accounts=self.accounts,
             grants=Grants(self._config.token),
-            logins=Brake(http.login_failures, http.login_window_s),
+            logins=Logins(
+                http.login_failures_user, http.login_failures, http.login_window_s, anywhere=http.login_failures
+            ),
+            programs=Logins(http.login_failures_user, http.login_failures, http.login_window_s),
             stats=self.stats,
             control=self.control,
             codes=self.door.codes,

@@ -2,8 +2,9 @@
 
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.security import HTTPBasic, OAuth2PasswordBearer
@@ -14,13 +15,13 @@ from softphone.api.errors import ApiError, slow_down, unauthorized
 from softphone.api.grants import Grant, Pair
 from softphone.api.models import TokenAnswer
 from softphone.focus.accounts import Extension
+from softphone.focus.entrance.logins import Logins
 
-__all__ = ["CallerDep", "describe_bearer", "extension_of", "grant_of", "router"]
+__all__ = ["CallerDep", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]
 
 router = APIRouter(tags=["authentication"], responses=failures(400, 401, 408, 413, 429))
 
-# Of what may be a guess at a secret: wrong credentials of the program, of the user.
-GUESSES = ("OAU-146", "OAU-140")
+T = TypeVar("T")
 
 SCOPE = "CallControl ReadAccounts VoipCalling"
 
@@ -62,41 +63,62 @@ def basic_credentials(header: str) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
-def authenticated_client(request: Request, context: Context, client_id: str = "", client_secret: str = "") -> str:
-    """Give the id of the program that sent the request, in Basic credentials or in the form."""
+def authenticated_client(
+    request: Request, context: Context, now: float, client_id: str = "", client_secret: str = ""
+) -> str:
+    """Give the id of the program that sent the request, in Basic credentials or in the form.
+
+    Raises
+    ------
+    ApiError
+        401: it is unknown or its secret wrong. 429: it was wrong too often from there.
+    """
     given = basic_credentials(request.headers.get("authorization", "")) or (client_id, client_secret)
-    if not context.accounts.client(*given):
+    if not is_program(request, context, now, *given):
         raise refused(401, "invalid_client", "OAU-146", "Invalid client credentials.")
     return given[0]
+
+
+def is_program(request: Request, context: Context, now: float, client_id: str, secret: str) -> bool:
+    """Whether the secret of a program is right.
+
+    Raises
+    ------
+    ApiError
+        429: it was wrong too often from there.
+    """
+    if not secret:  # nothing was guessed
+        return False
+    return _throttled(context.programs, request, client_id, now, lambda: context.accounts.client(client_id, secret))
+
+
+def _throttled(logins: Logins, request: Request, user: str, now: float, check: Callable[[], T]) -> T:
+    """Check a secret unless `user` was wrong too often; what `check` gives is true when it was right.
+
+    Raises
+    ------
+    ApiError
+        429: it has to wait.
+    """
+    address = request.client.host if request.client else ""
+    if wait_s := logins.wait_s(address, user, now):
+        raise slow_down(wait_s)
+    right = check()
+    (logins.succeeded if right else logins.failed)(address, user, now)
+    return right
 
 
 @router.post("/restapi/oauth/token", response_model=TokenAnswer, dependencies=[Depends(describe_client)])
 async def issue_token(request: Request, form: Annotated[TokenForm, Depends()], context: ContextDep) -> TokenAnswer:
     """Give a pair of tokens for a password or a refresh token."""
-    now = time.monotonic()
-    names = _guessers(request, form, context)
-    if wait_s := context.logins.wait_s(names, now):
-        raise slow_down(wait_s)
-    try:
-        return _answer(_granted(request, form, context, now))
-    except ApiError as error:
-        if error.code in GUESSES:
-            context.logins.failed(names, now)
-        raise
-
-
-def _guessers(request: Request, form: TokenForm, context: Context) -> list[str]:
-    """Name whom a failure is held against: the address, and the account that is meant if there is such a one."""
-    extension = context.accounts.find(_user(form))
-    names = [f"address {request.client.host}"] if request.client else []
-    return [*names, f"extension {extension.number}"] if extension else names
+    return _answer(_granted(request, form, context, time.monotonic()))
 
 
 def _granted(request: Request, form: TokenForm, context: Context, now: float) -> Pair:
-    client = authenticated_client(request, context, form.client_id, form.client_secret)
+    client = authenticated_client(request, context, now, form.client_id, form.client_secret)
     match form.grant_type:
         case "password":
-            pair = _by_password(form, client, context, now)
+            pair = _by_password(request, form, client, context, now)
         case "refresh_token":
             pair = context.grants.refresh(
                 form.refresh_token, client, now, form.access_token_ttl, form.refresh_token_ttl
@@ -113,8 +135,11 @@ def _user(form: TokenForm) -> str:
     return f"{form.username}*{form.extension}" if form.extension else form.username
 
 
-def _by_password(form: TokenForm, client: str, context: Context, now: float) -> Pair | None:
-    extension = context.accounts.login(_user(form), form.password)
+def _by_password(request: Request, form: TokenForm, client: str, context: Context, now: float) -> Pair | None:
+    user = _user(form)
+    meant = context.accounts.find(user)
+    name = meant.number if meant is not None else user.lower()
+    extension = _throttled(context.logins, request, name, now, lambda: context.accounts.login(user, form.password))
     if extension is None:
         return None
     return context.grants.issue(client, extension.id, now, form.access_token_ttl, form.refresh_token_ttl)
@@ -141,7 +166,7 @@ async def revoke_token(
     client_secret: Annotated[str, Form()] = "",
 ) -> Response:
     """End a pair of tokens, named by either of them (RFC 7009)."""
-    client = authenticated_client(request, context, client_id, client_secret)
+    client = authenticated_client(request, context, time.monotonic(), client_id, client_secret)
     context.grants.revoke(token, client)
     return Response()
 

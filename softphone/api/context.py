@@ -9,11 +9,11 @@ from fastapi import Depends, Request
 from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.watching import Watching
-from softphone.brake import Brake
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.logins import Logins
 from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats
 from softphone.recordings.library import Library as Recordings
@@ -29,8 +29,10 @@ class Context:
     focus: Focus
     accounts: Accounts
     grants: Grants
-    logins: Brake
-    """Of the failed ones."""
+    logins: Logins
+    """Throttles passwords of users."""
+    programs: Logins
+    """Throttles secrets of programs."""
     stats: Callable[[], Awaitable[FocusStats]]
     control: Control
     codes: CodeBook

@@ -9,10 +9,10 @@ from starlette.datastructures import FormData, QueryParams
 
 from softphone.api import access
 from softphone.api.answers import described_key
-from softphone.api.auth import describe_bearer, extension_of, grant_of
+from softphone.api.auth import describe_bearer, extension_of, grant_of, is_program
 from softphone.api.bodies import described
 from softphone.api.context import Context, ContextDep
-from softphone.api.errors import ApiError, slow_down
+from softphone.api.errors import ApiError
 from softphone.api.properties import Properties, PropertiesChange, changes_of
 from softphone.focus.accounts import Extension
 from softphone.store.errors import NoSuchRow
@@ -61,16 +61,12 @@ ExtensionId = Annotated[str, Path(alias="id", max_length=40)]
 @router.post("/oauth/token")
 async def issue_account_token(request: Request, context: ContextDep) -> AccountToken:
     """Give a program a token for the account; the parameters may stand in either kind of form, or in the query."""
-    names = [f"address {request.client.host}"] if request.client else []
     now = time.monotonic()
-    if wait_s := context.logins.wait_s(names, now):
-        raise slow_down(wait_s)
     given = await request.form() or request.query_params
     if _text(given, "grant_type") != "client_credentials":
         raise _refused("unsupported_grant_type", "only client_credentials")
     client = _text(given, "client_id")
-    if not context.accounts.client(client, _text(given, "client_secret")):
-        context.logins.failed(names, now)
+    if not is_program(request, context, now, client, _text(given, "client_secret")):
         raise _refused("invalid_client", "wrong client_id or client_secret")
     pair = context.grants.issue(client, "", now)
     return AccountToken(access_token=pair.access, expires_in=pair.access_s)

@@ -58,6 +58,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     min_expires_s: Count = 60
     max_expires_s: Count = 3600
     login_failures: Count = 50
+    login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0
 
 
@@ -70,6 +71,7 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_upload_bytes: Count = 33_554_432
     request_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     login_failures: Count = 50
+    login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0
 
 

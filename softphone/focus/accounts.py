@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from softphone.config import ClientConfig, Config
 from softphone.sip.number import spelled
-from softphone.store.digest import ha1
+from softphone.store.digest import ha1, spelling
 from softphone.store.directory import Directory
 from softphone.store.seed import seed_of
 from softphone.store.values import Extension
@@ -65,12 +65,23 @@ class Accounts:
         Parameters
         ----------
         user
-            ``101``, or ``<main number>*101`` with or without the ``+``.
+            ``101``, or ``<main number>*101`` with or without the ``+``; also ``101@<realm>`` and ``sip:101@<realm>``,
+            as telephones write it into their credentials.
         """
+        return self.extensions.get(self.canonical(user))
+
+    def canonical(self, user: str) -> str:
+        """Give the one spelling of a user name, whether there is such a user or not: the number of an extension."""
+        user, _ = spelling(user.strip('"'), self.realm)
         number, star, extension = user.partition("*")
         if star and self.is_main_number(number):
-            return self.extensions.get(extension)
-        return self.extensions.get(user)
+            return extension
+        return user
+
+    def could_be(self, user: str) -> bool:
+        """Whether a user name looks like an extension's, so that no answer shows whether it is one."""
+        number = self.canonical(user)
+        return number.isdecimal() and len(number) <= max(map(len, self.extensions), default=0)
 
     def is_main_number(self, user: str) -> bool:
         """Whether a user name is the account's main number; phones leave its ``+`` away."""

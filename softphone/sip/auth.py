@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from softphone.errors import BadMessage
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.grammar import TOKEN, quote, unquote
 from softphone.sip.message import Request, Response
 from softphone.sip.uri import Uri
@@ -191,9 +192,12 @@ class Verdict:
     username: str | None = None
     """Who sent the request; None: nobody proved it, challenge."""
     stale: bool = False
-    """The secret was right and only the nonce is used up: say so in the challenge, and the client tries again."""
+    """The nonce is used up, too old, or was given to somebody else or by somebody else: say so in the challenge, and
+    the client tries again without asking for the password."""
     wrong: bool = False
-    """The nonce was ours and the request meant us, but the user or the response was wrong."""
+    """The nonce was good and the request meant us, but the user or the response was wrong: a guess."""
+    unfit: bool = False
+    """The answer cannot be checked: a user name or an algorithm that no secret is kept for. No guess, and no proof."""
 
 
 NOBODY = Verdict()
@@ -213,6 +217,19 @@ class _Use:
     count: int = 0
     call_id: str = ""
     cseq: int = 0
+    flow: tuple[object, ...] = ()
+
+
+def _flow(request: Request, source: Endpoint) -> tuple[object, ...]:
+    """Say what a registration goes on over: its connection.
+
+    By UDP it is an address, which can be forged; whoever does it can register no other Contact than the one that the
+    credentials were sent with.
+    """
+    if source.connection is not None:
+        return source.transport, source.host, source.connection
+    contacts = [str(contact.uri) for contact in request.contacts]
+    return source.transport, source.host, source.port, *contacts, *request.get_all("Path")
 
 
 def _count(params: dict[str, str]) -> int:
@@ -226,10 +243,14 @@ def _count(params: dict[str, str]) -> int:
 class Authenticator:
     """The server's side: makes challenges, and checks who answered them.
 
-    Nonces are signed times: none is stored before it has been answered. With qop the count must rise; without, a nonce
-    is good for one request. REGISTER is let off for as long as `register_lifetime_s`, because clients go on with the
-    nonce, and even the count, that their registration began with: theirs may come again under the Call-ID of its first
-    use and with a higher CSeq number.
+    Nonces are signed times, each for the host that it was given to: none is stored before it has been answered, and
+    nobody can answer one in another's name without having seen it. Whether an answer is right is looked at only when
+    its nonce is good: what came with any other says nothing about the password, and is challenged anew with ``stale``
+    (RFC 7616 section 3.3).
+
+    With qop the count must rise; without, a nonce is good for one request. REGISTER is let off for as long as
+    `register_lifetime_s`, because clients go on with the nonce, and even the count, that their registration began with:
+    theirs may come again over the same flow, under the Call-ID of its first use and with a higher CSeq number.
 
     Parameters
     ----------
@@ -265,19 +286,22 @@ class Authenticator:
         self._key = secrets.token_bytes(32)
         self._uses: OrderedDict[str, _Use] = OrderedDict()
 
-    def challenge(self, now: float, *, stale: bool = False) -> list[str]:
-        """Make the values for WWW-Authenticate or Proxy-Authenticate, one for each algorithm."""
-        nonce = self._nonce(now)
-        return [str(Challenge(self.realm, nonce, algorithm, self._qop, stale)) for algorithm in self.algorithms]
+    def challenge(self, source: Endpoint, now: float, *, stale: bool = False) -> list[str]:
+        """Make the values for WWW-Authenticate or Proxy-Authenticate of `source`, one for each algorithm."""
+        return [
+            str(Challenge(self.realm, self._nonce(source.host, now), algorithm, self._qop, stale))
+            for algorithm in self.algorithms
+        ]
 
-    def verify(self, request: Request, now: float, header: str = "Authorization") -> Verdict:
+    def verify(self, request: Request, source: Endpoint, now: float, header: str = "Authorization") -> Verdict:
         """Check a request's answer in `header` (Authorization or Proxy-Authorization); never raises."""
         params = self._answer(request, header)
-        return NOBODY if params is None else self._judge(request, params, now)
+        return NOBODY if params is None else self._judge(request, source, params, now)
 
-    def is_answered(self, request: Request, header: str = "Authorization") -> bool:
-        """Whether a request has an answer for our realm, right or wrong; those for other realms are not ours."""
-        return self._answer(request, header) is not None
+    def username(self, request: Request, header: str = "Authorization") -> str | None:
+        """Give the user name in a request's answer for our realm, right or wrong; None: it has none for us."""
+        params = self._answer(request, header)
+        return None if params is None else params.get("username", "")
 
     def _answer(self, request: Request, header: str) -> dict[str, str] | None:
         for text in request.get_all(header):
@@ -286,26 +310,35 @@ class Authenticator:
                     return params
         return None
 
-    def _judge(self, request: Request, params: dict[str, str], now: float) -> Verdict:
+    def _judge(self, request: Request, source: Endpoint, params: dict[str, str], now: float) -> Verdict:
         nonce, uri = params.get("nonce", ""), params.get("uri", "")
-        born = self._born(nonce)
-        if born is None or not _names(uri, request, self.realm) or params.get("qop") not in (None, "auth"):
+        if not _names(uri, request, self.realm) or params.get("qop") not in (None, "auth"):
             return NOBODY
+        born = self._born(nonce, source.host)
+        lifetime_s = self._register_lifetime_s if request.method == "REGISTER" else self._lifetime_s
+        if born is None or now - born > lifetime_s:
+            return Verdict(stale=True)
+        if not self._is_checkable(params):
+            return Verdict(unfit=True)
         if not self._proves(request, params):
             return Verdict(wrong=True)
-        register = request.method == "REGISTER"
-        if now - born > (self._register_lifetime_s if register else self._lifetime_s):
-            return Verdict(stale=True)
-        if not self._is_fresh(nonce, params, request):
+        if not self._is_fresh(nonce, params, request, _flow(request, source)):
             return Verdict(stale=True)
         return Verdict(params.get("username"))
 
+    def _is_checkable(self, params: dict[str, str]) -> bool:
+        """Whether a secret may be kept for this user name, which is hashed as it is written, and this algorithm.
+
+        That is told by the text alone: whether there is such a user does not show.
+        """
+        username = params.get("username", "")
+        user = username.removesuffix(f"@{self.realm}")
+        bare = user if user == username else user.removeprefix("sip:")
+        return params.get("algorithm", "MD5").upper() in self._taken and not set(bare) & set('@:*"')
+
     def _proves(self, request: Request, params: dict[str, str]) -> bool:
         """Whether the response is the one that only who knows the secret can make."""
-        algorithm = params.get("algorithm", "MD5").upper()
-        qop = params.get("qop")
-        if algorithm not in self._taken:
-            return False
+        algorithm, qop = params.get("algorithm", "MD5").upper(), params.get("qop")
         count = (params.get("nc", ""), params.get("cnonce", ""), qop) if qop else None
         username = params.get("username")
         known = self._lookup(username, algorithm) if username else None
@@ -315,33 +348,33 @@ class Authenticator:
         given = params.get("response", "").lower()
         return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape")) and known is not None
 
-    def _is_fresh(self, nonce: str, params: dict[str, str], request: Request) -> bool:
+    def _is_fresh(self, nonce: str, params: dict[str, str], request: Request, flow: tuple[object, ...]) -> bool:
         """Tell whether the nonce count rose (RFC 7616 section 3.4); without qop a nonce serves once.
 
         Clients that repeat their credentials through one registration are served while their CSeq rises.
         """
         last = self._uses.get(nonce, _Use())
         count = _count(params)
-        goes_on = request.method == "REGISTER" and last.call_id == request.call_id
+        goes_on = request.method == "REGISTER" and (last.call_id, last.flow) == (request.call_id, flow)
         if count <= last.count and not (goes_on and request.cseq.number > last.cseq):
             return False
-        self._uses[nonce] = _Use(max(count, last.count), request.call_id, request.cseq.number)
+        self._uses[nonce] = _Use(max(count, last.count), request.call_id, request.cseq.number, flow)
         self._uses.move_to_end(nonce)
         if len(self._uses) > MAX_COUNTED:
             self._uses.popitem(last=False)
         return True
 
-    def _nonce(self, now: float) -> str:
+    def _nonce(self, host: str, now: float) -> str:
         stem = f"{int(now * 1000):012x}{secrets.token_hex(4)}"
-        return stem + self._sign(stem)
+        return stem + self._sign(stem, host)
 
-    def _sign(self, stem: str) -> str:
-        return hmac.digest(self._key, f"{stem}:{self.realm}".encode(), "sha256").hex()[:32]
+    def _sign(self, stem: str, host: str) -> str:
+        return hmac.digest(self._key, f"{stem}:{self.realm}:{host}".encode(), "sha256").hex()[:32]
 
-    def _born(self, nonce: str) -> float | None:
-        """When we made a nonce, in seconds; None if we did not."""
+    def _born(self, nonce: str, host: str) -> float | None:
+        """When we made a nonce for a host, in seconds; None if we did not."""
         stem, mac = nonce[:20], nonce[20:]
-        if not nonce.isascii() or not hmac.compare_digest(mac, self._sign(stem)):
+        if not nonce.isascii() or not hmac.compare_digest(mac, self._sign(stem, host)):
             return None
         return int(stem[:12], 16) / 1000
 

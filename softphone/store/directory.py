@@ -7,6 +7,7 @@ starts, and follows each change that the store has committed.
 from collections.abc import Iterable
 from typing import Literal
 
+from softphone.store.digest import spelling
 from softphone.store.properties import ConferenceProperties
 from softphone.store.seed import Seedling
 from softphone.store.values import Account, Codes, Extension
@@ -66,12 +67,16 @@ class Directory:
         """Find the extension id whose room a code opens, and as what; None for a wrong one."""
         return self._rooms.get(code)
 
-    def ha1(self, number: str, algorithm: str) -> str | None:
-        """Give the HA1 of a user for a digest algorithm (``MD5``, ``SHA-256``); None for a stranger."""
+    def ha1(self, user: str, algorithm: str) -> str | None:
+        """Give the HA1 of a user for a digest algorithm (``MD5``, ``SHA-256``); None for a stranger.
+
+        The user is its number, ``<number>@<realm>`` or ``sip:<number>@<realm>``.
+        """
+        number, kind = spelling(user, self.realm)
         extension = self.extensions.get(number)
         if extension is None:
             return None
-        wanted = (self.realm, algorithm.lower())
+        wanted = (self.realm, algorithm.lower() + kind)
         credentials = self._entries[extension.id].credentials
         return next((each.ha1 for each in credentials if (each.realm, each.algorithm) == wanted), None)
 

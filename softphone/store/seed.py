@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from softphone.config import DEV_PREFIX, Config, ExtensionConfig
 from softphone.errors import ConfigError
-from softphone.store.digest import ALGORITHMS, ha1
+from softphone.store.digest import ALGORITHMS, ha1, spellings
 from softphone.store.errors import PropertyError
 from softphone.store.properties import ConferenceProperties
 from softphone.store.values import Account, Credential, Extension
 
-__all__ = ["Seed", "Seedling", "credentials_of", "differences", "published", "seed_of"]
+__all__ = ["Seed", "Seedling", "credentials_of", "differences", "published", "seed_of", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ def _properties(entry: ExtensionConfig) -> ConferenceProperties:
 def credentials_of(extension: Extension, realm: str, password: str) -> tuple[Credential, ...]:
     """Turn a password into what is kept of it."""
     return tuple(
-        Credential(extension.id, realm, algorithm, ha1(algorithm, extension.number, realm, password))
-        for algorithm in ALGORITHMS
+        Credential(extension.id, realm, kind, secret)
+        for kind, secret in spellings(extension.number, realm, password).items()
     )
 
 
@@ -122,7 +122,31 @@ def _value(seedling: Seedling, name: str) -> object:
 
 def published(extension: Extension, credentials: Iterable[Credential]) -> bool:
     """Whether an extension has the password that the development configuration gives it, which everybody knows."""
-    return any(
-        each.ha1 == ha1(each.algorithm, extension.number, each.realm, DEV_PREFIX + extension.number)
-        for each in credentials
-    )
+    return _opens(DEV_PREFIX + extension.number, extension, credentials)
+
+
+# What is tried first by who guesses; of the number come its own digits, there and back.
+GUESSED = (
+    *("", "password", "secret", "admin", "test", "changeme", "phone", "voip", "sip", "1111", "0000", "4321"),
+    *("1234567890"[:length] for length in range(4, 11)),
+)
+SHORTEST = 8
+
+
+def weak(extension: Extension, credentials: Iterable[Credential], configured: str = "") -> bool:
+    """Whether the password of an extension is soon guessed.
+
+    Parameters
+    ----------
+    configured
+        What the configuration says that its password is; it may have been changed.
+    """
+    number, known = extension.number, [each for each in credentials if each.algorithm == "md5"]
+    tried = [*GUESSED, number, number[::-1], number * 2, f"{number}{number[::-1]}"]
+    tried += [configured] if 0 < len(configured) < SHORTEST and not configured.startswith(DEV_PREFIX) else []
+    return any(_opens(password, extension, known) for password in tried)
+
+
+def _opens(password: str, extension: Extension, credentials: Iterable[Credential]) -> bool:
+    plain = [each for each in credentials if each.algorithm in ALGORITHMS]
+    return any(each.ha1 == ha1(each.algorithm, extension.number, each.realm, password) for each in plain)

@@ -26,7 +26,7 @@ from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
 from softphone.store.directory import Directory
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
-from softphone.store.seed import Seed, Seedling, credentials_of, differences, published, seed_of
+from softphone.store.seed import SHORTEST, Seed, Seedling, credentials_of, differences, published, seed_of, weak
 from softphone.store.shelf import Shelf
 from softphone.store.tables import ACCOUNTS, CODES, CREDENTIALS, EXTENSIONS, PROPERTIES, SOUNDS
 from softphone.store.values import (
@@ -198,6 +198,7 @@ class Store(Shelf):
         _tell_unconfigured(seed, present)
         self.directory = Directory(seed.account, seed.realm, entries, codes)
         self._check_exposure(entries)
+        self._tell_weak(entries)
         await self._give_codes([e.extension for e in entries if e.extension.id not in codes])
 
     async def _plant(self, connection: AsyncConnection, seed: Seed, wanted: Seedling, present: Seedling | None) -> None:
@@ -208,6 +209,9 @@ class Store(Shelf):
             # A digest is of one realm: after `sip.domain` has changed the old ones open nothing.
             await _put_credentials(connection, wanted)
             present = replace(present, credentials=wanted.credentials)
+        elif set(present.credentials) < set(wanted.credentials):
+            # The same password, kept before user names were hashed in all their spellings.
+            await _put_credentials(connection, wanted)
         if fields := differences(wanted, present):
             log.warning(
                 "database_wins_over_configuration",
@@ -229,6 +233,21 @@ class Store(Shelf):
             raise ConfigError(
                 f"server.host = {host!r}: extension {known[0].number} has its development password in "
                 f'{self.database.name}; use another data folder, or set store.seed = "always"'
+            )
+
+    def _tell_weak(self, entries: Iterable[Seedling]) -> None:
+        """Log which users have passwords that are soon guessed; once, at the start."""
+        configured = {each.number: each.password for each in self._config.extensions}
+        numbers = [
+            entry.extension.number
+            for entry in entries
+            if weak(entry.extension, entry.credentials, configured.get(entry.extension.number, ""))
+        ]
+        if numbers:
+            log.warning(
+                "weak_passwords",
+                extensions=numbers,
+                mend=f"give them {SHORTEST} characters or more that nobody guesses",
             )
 
     async def _give_codes(self, extensions: Iterable[Extension]) -> None:

@@ -6,32 +6,12 @@ from pathlib import Path
 
 import httpx
 
-from softphone.brake import KEPT, Brake
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S, logged_in
 from tests.focus.phone import bridge
 
 CLIENT = ("dev-client", "dev-secret")
 TOKEN = "/restapi/oauth/token"
-
-
-def test_a_brake_by_name() -> None:
-    brake = Brake(2, 60.0)
-    assert brake.wait_s(["a", "b"], 0.0) == 0
-    brake.failed(["a", "b"], 0.0)
-    brake.failed(["a"], 10.5)
-    assert (brake.wait_s(["a"], 10.5), brake.wait_s(["b"], 10.5), brake.wait_s(["b", "a"], 59.9)) == (50, 0, 1)
-    assert brake.wait_s(["a"], 60.0) == 0
-    brake.failed(["a"], 60.0)
-    assert (brake.wait_s(["a"], 61.0), len(brake)) == (0, 1)
-
-
-def test_a_brake_remembers_so_many() -> None:
-    brake = Brake(1, 60.0)
-    for number in range(3 * KEPT):
-        brake.failed([str(number)], 0.0)
-    assert len(brake) <= KEPT + 1
-    assert (brake.wait_s(["0"], 1.0), brake.wait_s([str(3 * KEPT - 1)], 1.0)) == (0, 59)
 
 
 async def test_guesses_are_braked_and_work_goes_on(tmp_path: Path) -> None:
@@ -60,6 +40,42 @@ async def test_an_account_is_guarded_though_the_address_changes(tmp_path: Path) 
         ] * 2
         assert await status("127.0.0.4", "101", "dev-101") == 429
         assert await status("127.0.0.4", "102", "dev-102") == 200
+
+
+async def test_the_account_is_open_where_it_has_logged_in_and_without_credentials_nothing_is_guessed(
+    tmp_path: Path,
+) -> None:
+    async with bridge(tmp_path, http={"port": 0, "login_failures": 4}) as server:
+        form = {"grant_type": "password", "username": "101", "password": "wrong"}
+        right = form | {"password": "dev-101"}
+
+        async def status(host: str, data: dict[str, str], auth: tuple[str, str] = CLIENT) -> int:
+            transport = httpx.AsyncHTTPTransport(local_address=host)
+            async with httpx.AsyncClient(base_url=server.http_url, transport=transport, timeout=PATIENCE_S) as http:
+                return (await http.post(TOKEN, data=data, auth=auth)).status_code
+
+        assert [await status("127.0.0.2", form, ("dev-client", "")) for _ in range(6)] == [401] * 6
+        assert await status("127.0.0.2", right) == 200
+        # A stranger that has no secret shuts out itself alone, and from there.
+        assert [await status("127.0.0.3", form, ("dev-client", "no")) for _ in range(5)] == [401] * 4 + [429]
+        assert await status("127.0.0.4", right) == 200
+        # One that has it is stopped wherever it comes from; whoever has logged in somewhere may do so again.
+        guesses = [await status(f"127.0.0.{number}", form) for number in range(10, 15)]
+        assert guesses == [400] * 4 + [429]
+        assert [await status(host, right) for host in ("127.0.0.2", "127.0.0.4", "127.0.0.16")] == [200, 200, 429]
+        assert await status("127.0.0.16", right | {"username": "102", "password": "dev-102"}) == 200
+
+
+async def test_revocation_is_no_oracle_for_secrets(tmp_path: Path) -> None:
+    async with (
+        bridge(tmp_path, http={"port": 0, "login_failures": 3}) as server,
+        httpx.AsyncClient(base_url=server.http_url, timeout=PATIENCE_S) as http,
+    ):
+        form, revoke = {"token": "x"}, "/restapi/oauth/revoke"
+        answers = [await http.post(revoke, data=form, auth=("dev-client", "no")) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+        assert (await http.post(revoke, data=form, auth=CLIENT)).status_code == 429
 
 
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -74,7 +74,7 @@ async def test_what_is_served_is_said(shared: Server) -> None:
 
 async def test_strangers_get_nowhere_else(shared: Server) -> None:
     async with Phone(shared) as phone:
-        assert [await refusal(phone, user) for user in ("101", "201", "999", "bob")] == [404] * 4
+        assert [await refusal(phone, user) for user in ("101", "201", "999", "bob")] == [407] * 4
 
 
 async def test_extensions_that_are_not_there(shared: Server) -> None:

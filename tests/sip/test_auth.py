@@ -3,9 +3,10 @@
 import pytest
 
 from softphone.sip.auth import Authenticator, Challenge, Credentials, Verdict, answers, digest, hash_a1, parse_auth
+from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import authorised, refused
 from softphone.sip.message import Request, Response, response
-from tests.sip.wire import invite
+from tests.sip.wire import ALICE, BOB, invite
 
 PASSWORDS = {"101": "dev-101"}
 
@@ -69,9 +70,9 @@ def test_challenges_as_servers_write_them() -> None:
 
 
 def test_the_form_of_our_challenge() -> None:
-    (text,) = server(qop=False).challenge(0.0)
+    (text,) = server(qop=False).challenge(ALICE, 0.0)
     assert text.startswith('Digest algorithm=MD5, realm="bridge.test", nonce="')
-    assert [line.split(",")[0] for line in server(algorithms=("SHA-256", "MD5")).challenge(0.0)] == [
+    assert [line.split(",")[0] for line in server(algorithms=("SHA-256", "MD5")).challenge(ALICE, 0.0)] == [
         "Digest algorithm=SHA-256",
         "Digest algorithm=MD5",
     ]
@@ -83,7 +84,7 @@ def test_the_first_challenge_we_can_answer_is_taken() -> None:
         ("Proxy-Authenticate", line)
         for line in (
             'Digest algorithm=SHA-512, realm="r", nonce="1"',
-            *server(algorithms=("SHA-256", "MD5")).challenge(0.0),
+            *server(algorithms=("SHA-256", "MD5")).challenge(ALICE, 0.0),
         )
     ]
     ((name, value),) = answers(
@@ -97,52 +98,152 @@ def test_the_first_challenge_we_can_answer_is_taken() -> None:
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 def test_who_knows_the_secret_is_let_in_once(algorithm: str, qop: bool) -> None:
     guard = server(algorithms=(algorithm,), qop=qop)
-    message = answered(guard.challenge(0.0)[0])
-    assert guard.verify(message, 1.0) == Verdict("101")
-    assert guard.verify(message, 2.0) == Verdict(stale=True)
+    message = answered(guard.challenge(ALICE, 0.0)[0])
+    assert guard.verify(message, ALICE, 1.0) == Verdict("101")
+    assert guard.verify(message, ALICE, 2.0) == Verdict(stale=True)
 
 
 def test_wrong_answers() -> None:
     guard = server()
-    (challenge,) = guard.challenge(0.0)
-    assert guard.verify(answered(challenge, password="x"), 1.0) == Verdict(wrong=True)
-    assert guard.verify(answered(challenge, uri="sip:carol@example.com"), 1.0) == Verdict()
-    assert guard.verify(answered(challenge.replace("bridge.test", "other.test")), 1.0) == Verdict()
-    assert guard.verify(answered(challenge.replace('nonce="', 'nonce="0')), 1.0) == Verdict()
-    assert guard.verify(answered(server().challenge(0.0)[0]), 1.0) == Verdict()
+    (challenge,) = guard.challenge(ALICE, 0.0)
+    assert guard.verify(answered(challenge, password="x"), ALICE, 1.0) == Verdict(wrong=True)
+    assert guard.verify(answered(challenge, uri="sip:carol@example.com"), ALICE, 1.0) == Verdict()
+    assert guard.verify(answered(challenge.replace("bridge.test", "other.test")), ALICE, 1.0) == Verdict()
     assert (
-        guard.verify(invite(), 1.0) == Verdict()
-        and guard.verify(invite(Authorization='Digest \ufffd="'), 1.0) == Verdict()
+        guard.verify(invite(), ALICE, 1.0) == Verdict()
+        and guard.verify(invite(Authorization='Digest \ufffd="'), ALICE, 1.0) == Verdict()
     )
+
+
+ELSEWHERE = Endpoint("udp", ALICE.host, ALICE.port + 1)
+NEXT_DOOR = Endpoint("tcp", "192.0.2.3", 5060, 7)
+
+
+@pytest.mark.parametrize("password", ["dev-101", "x"])
+def test_a_nonce_that_is_not_good_here_says_nothing_about_the_password(password: str) -> None:
+    """A nonce of somebody else, of another server, altered, or old: right or wrong, no guess and no oracle."""
+    guard = server()
+    (challenge,), (theirs,), (foreign,) = (
+        guard.challenge(ALICE, 0.0),
+        guard.challenge(BOB, 0.0),
+        server().challenge(ALICE, 0.0),
+    )
+    altered = challenge.replace('nonce="', 'nonce="0')
+    for given, source, now in (
+        (theirs, ALICE, 1.0),
+        (challenge, BOB, 1.0),
+        (challenge, NEXT_DOOR, 1.0),
+        (foreign, ALICE, 1.0),
+        (altered, ALICE, 1.0),
+        (challenge, ALICE, 301.0),
+        (challenge, ALICE, 864_000.0),
+    ):
+        assert guard.verify(answered(given, password=password), source, now) == Verdict(stale=True)
+
+
+def test_an_ephemeral_port_is_the_same_host() -> None:
+    guard = server()
+    assert guard.verify(answered(guard.challenge(ALICE, 0.0)[0]), ELSEWHERE, 1.0) == Verdict("101")
+
+
+def registration(challenge: str, number: int = 7, contact: str = "<sip:101@192.0.2.1>") -> Request:
+    message = answered(challenge, method="REGISTER", uri="sip:bridge.test")
+    message.set("CSeq", f"{number} REGISTER")
+    message.set("Contact", contact)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("source", "contact"),
+    [
+        (BOB, "<sip:101@192.0.2.1>"),
+        (ELSEWHERE, "<sip:101@192.0.2.1>"),
+        (Endpoint("tcp", ALICE.host, ALICE.port, 1), "<sip:101@192.0.2.1>"),
+        (ALICE, "<sip:101@192.0.2.66>"),
+        (ALICE, "<sip:101@192.0.2.1>, <sip:101@192.0.2.66>"),
+    ],
+)
+def test_an_overheard_registration_is_of_no_use(source: Endpoint, contact: str) -> None:
+    """Not from another address, port or connection; nor, where its address is forged, to register somebody else."""
+    guard = server()
+    message = registration(guard.challenge(ALICE, 0.0)[0])
+    assert guard.verify(message, ALICE, 1.0) == Verdict("101")
+    overheard = registration(guard.challenge(ALICE, 0.0)[0])
+    overheard.set("Authorization", message.get("Authorization") or "")
+    overheard.set("CSeq", "8 REGISTER")
+    overheard.set("Contact", contact)
+    assert guard.verify(overheard, source, 2.0) == Verdict(stale=True)
+
+
+def test_a_connection_goes_on_with_its_credentials_whatever_it_registers() -> None:
+    """As sip.js does, over its WebSocket; over the next connection it is asked anew."""
+    guard, first = server(), Endpoint("tcp", ALICE.host, 40_000, 1)
+    (challenge,) = guard.challenge(first, 0.0)
+    message = registration(challenge)
+    proof = message.get("Authorization") or ""
+    assert guard.verify(message, first, 1.0) == Verdict("101")
+    for number, contact in ((8, "<sip:101@192.0.2.1>;expires=0"), (9, "*"), (10, "<sip:101@192.0.2.9>")):
+        message = registration(challenge, number, contact)
+        message.set("Authorization", proof)
+        assert guard.verify(message, first, 2.0) == Verdict("101")
+    message.set("CSeq", "11 REGISTER")
+    assert guard.verify(message, Endpoint("tcp", ALICE.host, 40_000, 2), 3.0) == Verdict(stale=True)
+
+
+@pytest.mark.parametrize(
+    ("username", "verdict"),
+    [
+        ("102", Verdict(wrong=True)),
+        ("102@bridge.test", Verdict(wrong=True)),
+        ("sip:102@bridge.test", Verdict(wrong=True)),
+        ("101@192.0.2.9", Verdict(unfit=True)),
+        ("999@192.0.2.9", Verdict(unfit=True)),
+        ("101@BRIDGE.test", Verdict(unfit=True)),
+        ("sip:101", Verdict(unfit=True)),
+        ('"101"', Verdict(unfit=True)),
+        ("15550100*101", Verdict(unfit=True)),
+    ],
+)
+def test_what_cannot_be_checked_is_no_guess_whoever_is_meant(username: str, verdict: Verdict) -> None:
+    guard = server()
+    (read,) = Challenge.parse_list(guard.challenge(ALICE, 0.0)[0])
+    message = invite(Authorization=read.answer(Credentials(username, "dev-101"), "INVITE", "sip:bob@example.com"))
+    assert guard.verify(message, ALICE, 1.0) == verdict
+
+
+def test_a_weaker_algorithm_is_no_guess_either() -> None:
+    guard = server(algorithms=("SHA-256",))
+    weaker = guard.challenge(ALICE, 0.0)[0].replace("SHA-256", "MD5")
+    assert guard.verify(answered(weaker), ALICE, 1.0) == Verdict(unfit=True)
 
 
 def test_an_old_nonce_is_stale() -> None:
     guard = server()
-    message = answered(guard.challenge(0.0)[0])
-    assert guard.verify(message, 301.0) == Verdict(stale=True)
-    assert guard.challenge(301.0, stale=True)[0].endswith(", stale=TRUE")
+    message = answered(guard.challenge(ALICE, 0.0)[0])
+    assert guard.verify(message, ALICE, 301.0) == Verdict(stale=True)
+    assert guard.challenge(ALICE, 301.0, stale=True)[0].endswith(", stale=TRUE")
 
 
 @pytest.mark.parametrize("qop", [True, False])
 def test_a_registration_goes_on_with_its_nonce(qop: bool) -> None:
     guard = server(qop=qop)
-    message = answered(guard.challenge(0.0)[0], method="REGISTER", uri="sip:bridge.test")
+    message = answered(guard.challenge(ALICE, 0.0)[0], method="REGISTER", uri="sip:bridge.test")
     message.set("CSeq", "7 REGISTER")
-    assert guard.verify(message, 1.0) == Verdict("101")
-    assert guard.verify(message, 2.0) == Verdict(stale=True)
+    assert guard.verify(message, ALICE, 1.0) == Verdict("101")
+    assert guard.verify(message, ALICE, 2.0) == Verdict(stale=True)
     message.set("CSeq", "8 REGISTER")
-    assert guard.verify(message, 3000.0) == Verdict("101")
+    assert guard.verify(message, ALICE, 3000.0) == Verdict("101")
     message.set("CSeq", "9 REGISTER")
-    assert guard.verify(message, 7201.0) == Verdict(stale=True)
+    assert guard.verify(message, ALICE, 7201.0) == Verdict(stale=True)
     message.set("Call-ID", "of somebody who has seen it")
-    assert guard.verify(message, 3001.0) == Verdict(stale=True)
+    assert guard.verify(message, ALICE, 3001.0) == Verdict(stale=True)
 
 
 def test_what_we_did_not_offer_is_asked_for_anew() -> None:
     guard = server()
-    message = answered(guard.challenge(0.0)[0])
+    message = answered(guard.challenge(ALICE, 0.0)[0])
     message.set("Authorization", (message.get("Authorization") or "").replace("qop=auth", "qop=auth-int"))
-    assert guard.verify(message, 1.0) == Verdict()
+    assert guard.verify(message, ALICE, 1.0) == Verdict()
 
 
 @pytest.mark.parametrize(
@@ -150,19 +251,19 @@ def test_what_we_did_not_offer_is_asked_for_anew() -> None:
 )
 def test_the_uris_that_clients_put_into_the_digest(uri: str) -> None:
     guard = server()
-    assert guard.verify(answered(guard.challenge(0.0)[0], uri=uri), 1.0) == Verdict("101")
+    assert guard.verify(answered(guard.challenge(ALICE, 0.0)[0], uri=uri), ALICE, 1.0) == Verdict("101")
 
 
 def test_the_count_must_rise() -> None:
     guard = server()
-    (read,) = Challenge.parse_list(guard.challenge(0.0)[0])
+    (read,) = Challenge.parse_list(guard.challenge(ALICE, 0.0)[0])
     a1 = hash_a1("MD5", "101", "bridge.test", "dev-101")
 
     def verdict(nc: str) -> Verdict:
         proof = digest("MD5", a1, "INVITE", "sip:bridge.test", read.nonce, (nc, "c", "auth"))
         value = f'Digest username="101", realm="bridge.test", nonce="{read.nonce}", uri="sip:bridge.test", '
         value += f'response="{proof}", qop=auth, nc={nc}, cnonce="c"'
-        return guard.verify(invite(Authorization=value), 1.0)
+        return guard.verify(invite(Authorization=value), ALICE, 1.0)
 
     assert [verdict(nc).username for nc in ("00000001", "00000003", "00000002", "0000000a", "xyz")] == [
         "101",

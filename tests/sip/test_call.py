@@ -232,8 +232,8 @@ def challenged(secret: str, status: int = 407) -> Handler:
 
     async def handler(call: Call) -> None:
         now = asyncio.get_running_loop().time()
-        if guard.verify(call.invite, now, shows).username is None:
-            call.reject(status, headers=[(asks, value) for value in guard.challenge(now)])
+        if guard.verify(call.invite, call.source, now, shows).username is None:
+            call.reject(status, headers=[(asks, value) for value in guard.challenge(call.source, now)])
         else:
             await answering(call)
 

@@ -29,8 +29,9 @@ class Office:
 
     async def serve(self, request: Request, source: Endpoint) -> Response | None:
         now = asyncio.get_running_loop().time()
-        if self.guard.verify(request, now).username is None:
-            return response(request, 401, headers=[("WWW-Authenticate", value) for value in self.guard.challenge(now)])
+        if self.guard.verify(request, source, now).username is None:
+            challenges = self.guard.challenge(source, now)
+            return response(request, 401, headers=[("WWW-Authenticate", value) for value in challenges])
         return self.registrar.handle(request, source, now)
 
     async def register(self, password: str = "secret", expires: int = 300) -> Registration:

@@ -210,9 +210,9 @@ async def test_sipp_knows_the_password(tmp_path: Path, monkeypatch: pytest.Monke
 
     async def guarded(call: Call) -> None:
         now = asyncio.get_running_loop().time()
-        seen.append(guard.verify(call.invite, now, "Proxy-Authorization").username)
+        seen.append(guard.verify(call.invite, call.source, now, "Proxy-Authorization").username)
         if seen[-1] is None:
-            call.reject(407, headers=[("Proxy-Authenticate", value) for value in guard.challenge(now)])
+            call.reject(407, headers=[("Proxy-Authenticate", value) for value in guard.challenge(call.source, now)])
         else:
             await answering(call)
 

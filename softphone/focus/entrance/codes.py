@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import structlog
 
 from mixer.entrance import Code, Verdict
-from mixer.guesses import Guesses
 from mixer.roles import Role
+from mixer.rules.attempts import Attempts
 from softphone.config import ConferenceConfig
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.room.admission import Admission
@@ -52,9 +52,9 @@ class CodeBook:
     def __init__(self, accounts: Accounts, settings: ConferenceConfig, clock: Callable[[], float]) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._rooms = Guesses(settings.wrong_codes, settings.wrong_codes_window_s)
-        self._callers = Guesses(settings.wrong_codes, settings.wrong_codes_window_s)
-        self._outside = Guesses(settings.wrong_codes_outside, settings.wrong_codes_window_s)
+        self._rooms = Attempts(settings.wrong_codes + 1, settings.wrong_codes_window_s)
+        self._callers = Attempts(settings.wrong_codes + 1, settings.wrong_codes_window_s)
+        self._outside = Attempts(settings.wrong_codes_outside + 1, settings.wrong_codes_window_s)
 
     def asks(self, extension: Extension) -> bool:
         """Whether the room of a conference extension has a code."""
@@ -79,17 +79,17 @@ class CodeBook:
             By whom.
         """
         now, counted = self._clock(), self._counted(extension, caller)
-        if any(guesses.closed(name, now) for guesses, name in counted):
+        if any(guesses.wait_s(name, now) for guesses, name in counted):
             return Verdict.CLOSED, None
         passage = self._of_bridge(code) if extension is None else self._of_extension(extension, code)
         if passage is not None:
             return Verdict.RIGHT, passage
         for guesses, name in counted:
-            if guesses.wrong(name, now):
+            if guesses.failed(name, now):
                 log.warning("too_many_wrong_codes", of=name)
         return Verdict.WRONG, None
 
-    def _counted(self, extension: Extension | None, caller: Admission) -> list[tuple[Guesses, str]]:
+    def _counted(self, extension: Extension | None, caller: Admission) -> list[tuple[Attempts, str]]:
         """List what a wrong code is counted under."""
         if extension is not None:
             return [(self._rooms, f"room {extension.number}")]
@@ -100,7 +100,7 @@ class CodeBook:
     def forgive(self) -> None:
         """Forget all wrong codes: whatever they closed is open again."""
         for guesses in (self._rooms, self._callers, self._outside):
-            guesses.forgive()
+            guesses.clear()
 
     def _of_extension(self, extension: Extension, code: Code) -> Passage | None:
         properties = self._accounts.directory.properties(extension.id)

@@ -14,7 +14,7 @@ from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.proofs import Proofs, Refusal
 from softphone.focus.entrance.reception import Reception
-from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToNowhere, ToRoom, route
+from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToRoom, route
 from softphone.focus.entrance.strangers import Strangers
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.errors import FocusError
@@ -71,7 +71,7 @@ class Door:
         self.refused = 0
         self._focus = focus
         self._accounts = accounts
-        self._proofs = Proofs(accounts, authenticator, settings)
+        self._proofs = Proofs(accounts, authenticator, settings, [focus.node[0]])
         self._registrar = registrar
         self._watchers = watchers
         self._settings = settings
@@ -123,40 +123,55 @@ class Door:
     async def _admit(self, call: "Call") -> None:
         if self._focus.draining or self.calls > self._settings.max_calls:
             raise self._overloaded()
-        caller = self._caller(call)
         destination = route(number_of(call.invite.uri), self._accounts)
+        caller = self._caller(call, destination)
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
             call.as_focus()
         match destination:
             case ToConference(token):
                 await self._join(call, caller, token)
-            case ToExtension(callee) if caller is not None:
-                await self._ring(call, caller, callee)
-            case ToRoom(extension) if caller is not None:
-                await self._enter(call, caller, extension)
             case ToBridge():
                 await self._receive(
                     call, admission_of(call, caller, Kind.OUTSIDE), EntranceSettings(prompt="conf-getconfno")
                 )
+            case ToExtension(callee) if caller is not None:
+                await self._ring(call, caller, callee)
+            case ToRoom(extension) if caller is not None:
+                await self._enter(call, caller, extension)
             case _:
                 raise CallRefused(404, "Not Found")
 
-    def _caller(self, call: "Call") -> Extension | None:
-        """Say which extension is calling; None: a stranger, who is in so far."""
-        caller = self._proofs.caller(call.invite, call.source)
-        if caller is None and not self._strangers.take(call):
-            raise self._overloaded()
-        return caller
+    def _caller(self, call: "Call", destination: Destination) -> Extension | None:
+        """Say which extension is calling; None: a stranger, who is in so far.
 
-    async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken) -> None:
+        Strangers get no further than conferences by token and the bridge number. Whatever else they call, they are
+        asked who they are, so that nothing shows which extensions there are.
+        """
+        caller = self._proofs.caller(call.invite, call.source)
+        if caller is not None:
+            return caller
+        if not isinstance(destination, ToConference | ToBridge):
+            raise self._proofs.challenge(call.source)
+        if not self._strangers.take(call):
+            raise self._overloaded()
+        return None
+
+    def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
+        return self._focus.invited_by(token) if token is not None else None
+
+    async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken | None) -> None:
         """Bring a call into the conference that a token was made for; a token of another node is unknown here."""
-        room = self._focus.invited_by(token)
-        if room is None:
-            ended = (token.host, token.port) == self._focus.node and self._focus.has_ended(token.session_id)
+        room = self._invited_by(token)
+        if room is None or token is None:
+            ended = (
+                token is not None
+                and (token.host, token.port) == self._focus.node
+                and self._focus.has_ended(token.session_id)
+            )
             raise CallRefused(*((410, "Gone") if ended else (404, "Not Found")))
         if caller is None and self._settings.require_credentials_for_conferences:
-            raise self._proofs.challenge()
+            raise self._proofs.challenge(call.source)
         host = caller is not None and caller.id == room.session.owner_id
         await room.enter(call, admission_of(call, caller, Kind.TOKEN, Role.MODERATOR if host else Role.PARTICIPANT))
 
@@ -223,9 +238,7 @@ class Door:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
         destination = route(number_of(request.uri), self._accounts)
         if isinstance(destination, ToConference) and not self._settings.require_credentials_for_conferences:
-            return self._watchers.subscribe(request, source, self._focus.invited_by(destination.token))
-        if isinstance(destination, ToExtension | ToNowhere):
-            return response(request, 404)
+            return self._watchers.subscribe(request, source, self._invited_by(destination.token))
         watcher = self._proofs.sender(request, source)
         if isinstance(watcher, Response):
             return watcher
@@ -253,7 +266,7 @@ class Door:
         """Give the running conference that a URI means; behind the bridge number the one of who asks."""
         match destination:
             case ToConference(token):
-                return self._focus.invited_by(token)
+                return self._invited_by(token)
             case ToRoom(extension):
                 return self._focus.find(extension)
             case ToBridge() if asks is not None:

@@ -1,15 +1,16 @@
 """Who sends a request: proved by digest (RFC 3261 section 22). Who guesses passwords has to wait."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import structlog
 
-from softphone.brake import Brake
+from mixer.rules.attempts import Attempts
 from softphone.config import SipConfig
 from softphone.errors import CallRefused
 from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.entrance.logins import Logins
 from softphone.sip.message import Request, Response, response
 from softphone.sip.number import number_of
 
@@ -35,9 +36,6 @@ class Refusal(CallRefused):
 class Proofs:
     """Checks who somebody is.
 
-    Wrong passwords are held against the address that they come from, and not against the account: else anybody could
-    keep its telephones from registering.
-
     Parameters
     ----------
     accounts
@@ -45,7 +43,9 @@ class Proofs:
     authenticator
         Makes the challenges, and checks what they are answered with.
     settings
-        How many wrong answers an address has, in which time.
+        How many wrong answers are borne, in which time.
+    hosts
+        Our addresses, which a From of ours may name instead of the SIP domain.
     clock
         Monotonic seconds.
     """
@@ -55,13 +55,15 @@ class Proofs:
         accounts: Accounts,
         authenticator: "Authenticator",
         settings: SipConfig,
+        hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._accounts = accounts
         self._authenticator = authenticator
         self._clock = clock
-        self._brake = Brake(settings.login_failures, settings.login_window_s)
-        self._told = Brake(1, settings.login_window_s)
+        self._hosts = {accounts.realm.lower(), *(host.lower() for host in hosts)}
+        self._logins = Logins(settings.login_failures_user, settings.login_failures, settings.login_window_s)
+        self._told = Attempts(1, settings.login_window_s)
 
     def caller(self, invite: Request, source: "Endpoint") -> Extension | None:
         """Say which extension is calling; None for a stranger.
@@ -71,16 +73,23 @@ class Proofs:
         Refusal
             407: it says it is one of ours and has yet to prove it. 403: it could not. 503: it has to wait.
         """
-        claimed = self._accounts.find(number_of(invite.from_.uri))
-        if claimed is None and not self._authenticator.is_answered(invite, "Proxy-Authorization"):
+        ours = self._is_ours(invite)
+        if not ours and self._authenticator.username(invite, "Proxy-Authorization") is None:
             return None
         verdict = self._verify(invite, source, "Proxy-Authorization")
         if verdict.username is None:
-            raise self.challenge(stale=verdict.stale)
+            raise self.challenge(source, stale=verdict.stale)
         proven = self._accounts.find(verdict.username)
+        claimed = self._accounts.find(number_of(invite.from_.uri)) if ours else None
         if claimed is not None and proven is not claimed:
             raise Refusal(403, "Forbidden", [])
         return proven
+
+    def _is_ours(self, request: Request) -> bool:
+        """Whether From says that it is an extension of this server; the number alone says nothing."""
+        uri = request.from_.uri
+        here = uri.host.lower() in self._hosts or uri.host.lower() == request.uri.host.lower()
+        return here and self._accounts.could_be(number_of(uri))
 
     def sender(self, request: Request, source: "Endpoint") -> Extension | Response | None:
         """Say who sent a request that is no INVITE; a response: it has to prove it, could not, or has to wait."""
@@ -89,31 +98,34 @@ class Proofs:
         except Refusal as refusal:
             return response(request, refusal.status, refusal.reason, headers=refusal.headers)
         if verdict.username is None:
-            challenges = self._authenticator.challenge(self._clock(), stale=verdict.stale)
+            challenges = self._authenticator.challenge(source, self._clock(), stale=verdict.stale)
             return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
         return self._accounts.find(verdict.username)
 
-    def challenge(self, *, stale: bool = False) -> Refusal:
+    def challenge(self, source: "Endpoint", *, stale: bool = False) -> Refusal:
         """Make the refusal of a caller that has to prove who it is."""
-        challenges = self._authenticator.challenge(self._clock(), stale=stale)
+        challenges = self._authenticator.challenge(source, self._clock(), stale=stale)
         return Refusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
 
     def _verify(self, request: Request, source: "Endpoint", header: str) -> "Verdict":
-        now = self._clock()
-        wait_s = self._brake.wait_s([source.host], now)
-        if wait_s and self._authenticator.is_answered(request, header):
+        username = self._authenticator.username(request, header)
+        if username is None:
+            return self._authenticator.verify(request, source, self._clock(), header)
+        user, now = self._accounts.canonical(username), self._clock()
+        if wait_s := self._logins.wait_s(source.host, user, now):
             raise Refusal(503, "Too Many Wrong Passwords", [("Retry-After", str(wait_s))])
-        verdict = self._authenticator.verify(request, now, header)
+        verdict = self._authenticator.verify(request, source, now, header)
+        if verdict.wrong or verdict.unfit:
+            self._tell(request, source, user, now)
         if verdict.wrong:
-            self._brake.failed([source.host], now)
-            self._tell(request, source, now)
+            self._logins.failed(source.host, user, now)
+        if verdict.wrong or verdict.unfit:
             raise Refusal(403, "Forbidden", [])
+        if verdict.username is not None:
+            self._logins.succeeded(source.host, user, now)
         return verdict
 
-    def _tell(self, request: Request, source: "Endpoint", now: float) -> None:
-        """Log a wrong answer, once in a window for each account and address."""
-        user = number_of(request.from_.uri)
-        name = [f"{source.host} {user}"]
-        if not self._told.wait_s(name, now):
-            self._told.failed(name, now)
+    def _tell(self, request: Request, source: "Endpoint", user: str, now: float) -> None:
+        """Log a wrong answer, once in a window for each user and address."""
+        if self._told.failed(f"{source.host} {user}", now):
             log.warning("wrong_password", user=user, host=source.host, method=request.method)

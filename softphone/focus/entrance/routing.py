@@ -12,7 +12,8 @@ __all__ = ["Destination", "ToBridge", "ToConference", "ToExtension", "ToNowhere"
 class ToConference:
     """To a ``conf_`` room, perhaps of another node."""
 
-    token: VoiceCallToken
+    token: VoiceCallToken | None
+    "None: it begins like a token, and is none."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def route(user: str, accounts: Accounts) -> Destination:
         try:
             return ToConference(VoiceCallToken.parse(user))
         except TokenError:
-            return ToNowhere()
+            return ToConference(None)
     if accounts.is_main_number(user):
         return ToBridge()
     extension = accounts.find(user)
