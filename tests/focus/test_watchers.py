@@ -108,7 +108,7 @@ async def test_a_phone_that_can_be_notified_is_told_that_this_is_a_conference(
 
 @pytest.mark.parametrize(
     ("user", "status"),
-    [("conf_00", 404), ("nobody", 404), ("101", 404), ("202", 401)],
+    [("conf_00", 404), ("nobody", 401), ("101", 401), ("202", 401)],
 )
 async def test_who_may_not_watch(shared: Server, user: str, status: int) -> None:
     watcher = Watcher(shared)
