@@ -35,6 +35,7 @@ from softphone.media.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.auth import Authenticator
 from softphone.sip.methods import Capabilities
+from softphone.sip.pinholes import Pinholes
 from softphone.sip.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.store.history import History
@@ -74,8 +75,10 @@ class Server:
         self.recordings: Recordings
         self.webhooks: Webhooks
         self.hooks: Hooks
-        self.registrar = Registrar(min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s)
         self.stack = Stack(_stack_settings(config))
+        self.registrar = Registrar(
+            min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
+        )
         self.media = Pool(_worker_settings(config), config.media.workers)
         self.focus: Focus
         self.control: Control
@@ -109,6 +112,9 @@ class Server:
         await self.media.start()
         starting.push_async_callback(self.stack.stop)
         await self.stack.start()
+        await starting.enter_async_context(
+            Pinholes(self.stack, self.registrar, config.sip.domain, config.sip.nat_ping_s)
+        )
         dialer = Dialer(self.stack, self.accounts, self.registrar, config.sip, config.trunk)
         self.focus = self._make_focus(dialer)
         self.store.listeners.append(self.focus.on_change)

@@ -57,6 +57,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     retry_after_s: Count = 5
     min_expires_s: Count = 60
     max_expires_s: Count = 3600
+    nat_ping_s: Annotated[int, Meta(ge=0)] = 30
     login_failures: Count = 50
     login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0

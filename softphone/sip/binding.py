@@ -1,6 +1,6 @@
 """A binding of the registrar (RFC 3261 section 10): one telephone of a user, and the way to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from softphone.errors import SipNetworkError
 from softphone.sip.endpoint import Endpoint
@@ -33,6 +33,8 @@ class Binding:
         Where its REGISTER came from.
     refreshed_at
         When, on the same clock.
+    direct
+        Whether it can be reached where its Contact says; else there is a NAT or a connection.
     failures
         Attempts in a row to reach it that nobody answered.
     """
@@ -45,6 +47,7 @@ class Binding:
     cseq: int
     came: Endpoint
     refreshed_at: float
+    direct: bool = True
     failures: int = 0
 
     @classmethod
@@ -58,12 +61,12 @@ class Binding:
         """
         if contact.uri.scheme not in ("sip", "sips"):
             raise SipNetworkError(f"{contact.uri} is no SIP URI")
-        where = source
-        if is_direct(request, source):
+        direct = is_direct(request, source)
+        if direct:
             Endpoint.of_uri(contact.uri)
-            where = reach(contact.uri, source, trusted=True)
-        user = request.to.uri.user or ""
-        return cls(user, contact, where, now + lifetime_s, request.call_id, request.cseq.number, source, now)
+        where = reach(contact.uri, source, trusted=True) if direct else source
+        user, number = request.to.uri.user or "", request.cseq.number
+        return cls(user, contact, where, now + lifetime_s, request.call_id, number, source, now, direct)
 
     @property
     def uri(self) -> str:
@@ -88,6 +91,19 @@ class Binding:
     def has_flow(self) -> bool:
         """Whether it is reached by a connection."""
         return self.endpoint.connection is not None
+
+    @property
+    def is_behind_nat(self) -> bool:
+        """Whether it is reached by UDP through the mapping of a NAT, which is forgotten when it is not used."""
+        return not self.direct and self.endpoint.transport == "udp"
+
+    def without_flow(self) -> "Binding | None":
+        """Return what is left of it when its connection is closed: its Contact, if that is where it really was."""
+        try:
+            where = Endpoint.of_uri(self.contact.uri)
+        except SipNetworkError:
+            return None
+        return replace(self, endpoint=where, failures=1) if where.host == self.came.host else None
 
     def replaces(self, other: "Binding") -> bool:
         """Whether both are the same telephone."""

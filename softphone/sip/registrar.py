@@ -5,11 +5,13 @@ Whether the sender may register at all has been decided before (digest); here is
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from softphone.errors import BadMessage, SipNetworkError
 from softphone.sip.binding import Binding
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
+from softphone.sip.flow import Flows, Hold
 from softphone.sip.message import Request, Response, response
 from softphone.sip.number import number_of
 
@@ -39,16 +41,33 @@ class Registrar:
         Seconds: shorter is refused with 423, longer is cut, unsaid is the default.
     max_contacts
         Telephones per user; one more takes the place of another one, which is the least likely to be there.
+    flows
+        Finds open flows: those of bindings are held, and a binding whose flow is closed is tried last, at its Contact,
+        or forgotten if nobody could reach it there.
+
+    Attributes
+    ----------
+    on_change
+        Called with a user whose bindings are others now.
     """
 
     def __init__(
-        self, *, min_expires: int = 30, max_expires: int = HOUR_S, default_expires: int = HOUR_S, max_contacts: int = 5
+        self,
+        *,
+        min_expires: int = 30,
+        max_expires: int = HOUR_S,
+        default_expires: int = HOUR_S,
+        max_contacts: int = 5,
+        flows: Flows = lambda target: None,
     ) -> None:
         self.min_expires = min_expires
         self.max_expires = max_expires
         self.default_expires = default_expires
         self.max_contacts = max_contacts
+        self.on_change: Callable[[str], object] | None = None
+        self._flows = flows
         self._users: dict[str, list[Binding]] = {}
+        self._holds: dict[str, list[Hold]] = {}
 
     def count(self, now: float) -> int:
         """Count the telephones that are registered."""
@@ -56,9 +75,15 @@ class Registrar:
 
     def contacts(self, user: str, now: float) -> list[Binding]:
         """Return the telephones of a user: those that failed last, then the preferred first, then the latest."""
-        alive = [binding for binding in self._users.get(user, ()) if binding.expires_at > now]
-        self._put(user, alive)
+        bindings = self._users.get(user, [])
+        alive = [binding for binding in bindings if binding.expires_at > now]
+        if len(alive) < len(bindings):
+            self._put(user, alive)
         return sorted(alive, key=lambda binding: (binding.failures, -binding.q, -binding.expires_at))
+
+    def bindings(self, now: float) -> list[Binding]:
+        """Return the telephones of all users."""
+        return [binding for user in sorted(self._users) for binding in self.contacts(user, now)]
 
     def failed(self, binding: Binding) -> None:
         """Take note that nobody answered at a telephone: it is tried last, and forgotten when that happens again.
@@ -83,10 +108,27 @@ class Registrar:
             self._put(binding.user, left if failures >= FAILURES else [*left, replace(binding, failures=failures)])
 
     def _put(self, user: str, bindings: list[Binding]) -> None:
+        """Let these be the bindings of a user, and hold the flows that they are reached by."""
+        numbers = {each.endpoint.connection: each.endpoint for each in bindings if each.has_flow}
+        found = [(number, self._flows(endpoint)) for number, endpoint in numbers.items()]
+        holds = [flow.hold(partial(self._lost, user, number)) for number, flow in found if flow is not None]
+        for hold in self._holds.pop(user, ()):
+            hold.release()
+        if holds:
+            self._holds[user] = holds
         if bindings:
             self._users[user] = bindings
         else:
             self._users.pop(user, None)
+        if self.on_change is not None:
+            self.on_change(user)
+
+    def _lost(self, user: str, number: int | None) -> None:
+        """Take note that a connection is closed."""
+        left = [
+            each.without_flow() if each.endpoint.connection == number else each for each in self._users.get(user, ())
+        ]
+        self._put(user, [each for each in left if each is not None])
 
     def handle(self, request: Request, source: Endpoint, now: float) -> Response:
         """Carry a REGISTER out; all of it, or nothing (RFC 3261 section 10.3).

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class Office:
         return [each.uri for each in self.registrar.contacts("101", asyncio.get_running_loop().time())]
 
 
-def scene(work: Callable[[Office], Awaitable[None]], **options: int) -> Office:
+def scene(work: Callable[[Office], Awaitable[None]], **options: Any) -> Office:
     async def play() -> Office:
         office = Office(Registrar(**options))
         stacks: list[Stack] = [office.server, office.phone]
