@@ -83,6 +83,7 @@ class Server:
         self.focus: Focus
         self.control: Control
         self.door: Door
+        self.api: Context
         self._http: HttpServer
 
     async def __aenter__(self) -> Self:
@@ -125,7 +126,7 @@ class Server:
             self.focus, self.accounts, authenticator, self.registrar, watchers, config.sip, config.conference
         )
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
-        shared = self._shared()
+        shared = self.api = self._shared()
         self._http = HttpServer(
             create_app(shared), config.server.host, config.http.port, head_s=config.http.request_timeout_s
         )

@@ -17,8 +17,8 @@ __all__ = ["HttpServer"]
 # Connections at the same time; more are answered 503.
 MAX_CONNECTIONS = 1000
 
-# Nobody has to tell us much over a WebSocket.
-MAX_MESSAGE_BYTES = 65_536
+# Nobody has to tell us anything over a WebSocket; what is longer ends it (RFC 6455 section 7.4.1, 1009).
+MAX_MESSAGE_BYTES = 1 << 20
 
 # How long requests that are under way may take when the server stops.
 SHUTDOWN_S = 2

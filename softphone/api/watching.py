@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 
+from softphone.api.errors import ApiError
+from softphone.api.happenings import event_view
 from softphone.focus.accounts import Extension
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.feed import FeedEvent, Subscription
 from softphone.focus.focus import Focus
 from softphone.focus.session import TelephonySession
 
-__all__ = ["KEEP_ALIVE_S", "Missed", "Watching"]
+__all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "Ended", "Missed", "Watching"]
 
 # Shorter than what proxies wait for.
 KEEP_ALIVE_S = 15.0
@@ -20,11 +22,45 @@ KEEP_ALIVE_S = 15.0
 KEPT = 10_000
 
 
+# Streams of one user at the same time. More are a client that forgets to close them: each costs time at every event.
+MOST_STREAMS = 50
+
+# The last events as JSON: a burst is sent to all watchers at about the same time.
+ENCODED = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Missed:
     """A watcher has missed events: so many; None: nobody knows how many, for the server has been restarted."""
 
     count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A stream is over before the server is."""
+
+    code: int
+    "With which a WebSocket is closed: 4000 and the HTTP status with which the stream would be refused now."
+    reason: str
+    "For people."
+
+
+TOO_MANY = Ended(4429, f"A user has {MOST_STREAMS} streams at most: a newer one has taken the place of this one")
+NOT_THEIRS = Ended(4403, "The conference is no longer yours to watch")
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One that is open."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    why: Ended | None = None
+    "None: the server stops."
+
+    def end(self, why: Ended | None) -> None:
+        self.why = why
+        self.over.set()
 
 
 class Watching:
@@ -43,7 +79,9 @@ class Watching:
         self._focus = focus
         # Who belonged to a session when it was last heard of.
         self._audiences: OrderedDict[str, set[str]] = OrderedDict()
-        self._stopping = asyncio.Event()
+        self._encoded: OrderedDict[tuple[int, bool], str] = OrderedDict()
+        self._streams: dict[str, list[_Stream]] = {}
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Watching":
@@ -53,10 +91,21 @@ class Watching:
 
     async def __aexit__(self, *_error: object) -> None:
         """End all streams."""
-        self._stopping.set()
+        self._stopping = True
+        for stream in [each for streams in self._streams.values() for each in streams]:
+            stream.end(None)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def json(self, event: FeedEvent) -> str:
+        """Write an event as JSON; for all streams that tell it, once."""
+        key = event.id, "path" in event.data
+        if (text := self._encoded.get(key)) is None:
+            text = self._encoded[key] = event_view(event).model_dump_json()
+            while len(self._encoded) > ENCODED:
+                self._encoded.popitem(last=False)
+        return text
 
     def may_be_told(self, session_id: str, watcher: Extension) -> bool:
         """Whether a watcher may be told what happens in a session: its owner, and who is in it, or was at its end."""
@@ -68,40 +117,101 @@ class Watching:
             return watcher.id in self._audiences.get(session_id, ())
         return watcher.id in _audience(session)
 
-    async def follow(self, watcher: Extension, session: str | None, last_id: int | None) -> AsyncIterator[object]:
+    async def follow(
+        self, watcher: Extension, session: str | None, last_id: int | None, ask: Callable[[], Extension] | None = None
+    ) -> AsyncIterator[object]:
         """Give the events that a watcher may be told of, to the last one before the server stops.
+
+        A stream is a request that lasts: whether it is still allowed is asked at each event and each keep-alive.
+
+        Parameters
+        ----------
+        watcher
+            Whose stream it is.
+        session
+            The only session that it tells of; None: all.
+        last_id
+            The last event that the watcher has.
+        ask
+            Gives the watcher as it is now, or raises ApiError when the request would be refused now; None: nobody asks.
 
         Yields
         ------
-        FeedEvent, Missed, None
-            What happened; that the watcher has missed something; nothing has happened for a while.
+        FeedEvent, Missed, Ended, None
+            What happened; that the watcher has missed something; why nothing follows; nothing has happened for a while.
         """
+        stream = self._begin(watcher)
+        ask, theirs = ask or (lambda: watcher), False
+        try:
+            async for item in self._all(stream, last_id):
+                now = ask()
+                if session is not None:
+                    before, theirs = theirs, self.may_be_told(session, now)
+                    if before and not theirs:
+                        stream.end(NOT_THEIRS)
+                        break
+                for told in self._told(item, session, now):
+                    yield told
+        except ApiError as error:
+            stream.end(Ended(4000 + error.status, error.message))
+        finally:
+            self._end(watcher, stream)
+        if stream.why is not None:
+            yield stream.why
+
+    def _told(self, item: object, session: str | None, watcher: Extension) -> list[object]:
+        """Give an item as the watcher may have it, or nothing."""
+        if not isinstance(item, FeedEvent):
+            return [item]
+        if session not in (None, item.session) or not self.may_be_told(item.session, watcher):
+            return []
+        return [item if watcher.admin else _for_parties(item)]
+
+    def _begin(self, watcher: Extension) -> _Stream:
+        """Note a stream; one too many takes the place of the oldest of the same user."""
+        streams = self._streams.setdefault(watcher.id, [])
+        stream = _Stream()
+        streams.append(stream)
+        if len(streams) > MOST_STREAMS:
+            streams.pop(0).end(TOO_MANY)
+        if self._stopping:
+            stream.end(None)
+        return stream
+
+    def _end(self, watcher: Extension, stream: _Stream) -> None:
+        streams = self._streams.get(watcher.id, [])
+        if stream in streams:
+            streams.remove(stream)
+        if not streams:
+            self._streams.pop(watcher.id, None)
+
+    async def _all(self, stream: _Stream, last_id: int | None) -> AsyncIterator[object]:
+        """Give all events, what was missed of them, and a None from time to time, until the stream is over."""
         events = self._focus.feed.subscribe(last_id)
         missed = 0
         if not events.resumed:
             yield Missed(None)
         while True:
-            event = await self._next(events)
+            event = await self._next(events, stream)
+            if event is None and stream.over.is_set():
+                return
             if events.missed > missed:
                 yield Missed(events.missed - missed)
                 missed = events.missed
-            if event is None:
-                if self._stopping.is_set():
-                    return
-                yield None
-            elif (session is None or event.session == session) and self.may_be_told(event.session, watcher):
-                yield event if watcher.admin else _for_parties(event)
+            yield event
 
-    async def _next(self, events: Subscription) -> FeedEvent | None:
-        """Wait for an event, the end of the server, or the time of a keep-alive."""
+    async def _next(self, events: Subscription, stream: _Stream) -> FeedEvent | None:
+        """Wait for an event, the end of the stream, or the time of a keep-alive."""
+        if stream.why is not None:
+            return None
         if (waiting := self._focus.feed.after(events.last_id)) is None:
             news = asyncio.ensure_future(self._focus.feed.news())
-            stop = asyncio.ensure_future(self._stopping.wait())
+            over = asyncio.ensure_future(stream.over.wait())
             try:
-                await asyncio.wait({news, stop}, timeout=self.keep_alive_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({news, over}, timeout=self.keep_alive_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 news.cancel()
-                stop.cancel()
+                over.cancel()
             waiting = self._focus.feed.after(events.last_id)
         return None if waiting is None else await anext(events)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,9 +13,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from softphone.api.watching import Missed, Watching
+from softphone.api.happenings import EventView, event_view
+from softphone.api.serving import MAX_MESSAGE_BYTES
+from softphone.api.watching import MOST_STREAMS, Ended, Missed, Watching
 from softphone.focus.feed import EventType, Feed, FeedEvent
 from softphone.focus.focus import Focus
+from softphone.focus.session import Origin, TelephonySession
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S, logged_in
 from tests.focus.phone import Phone, bridge
@@ -39,9 +43,13 @@ class Stream:
                 block |= {name: value} if name else {}
         return block
 
-    async def until(self, type: str) -> dict[str, Any]:
+    async def until_block(self, type: str) -> dict[str, str]:
         while (block := await self.next()).get("event") != type:
             pass
+        return block
+
+    async def until(self, type: str) -> dict[str, Any]:
+        block = await self.until_block(type)
         data: dict[str, Any] = json.loads(block["data"])
         assert block["id"] == str(data["id"])
         return data
@@ -222,3 +230,107 @@ async def test_streams_end_when_the_server_stops(tmp_path_factory: pytest.TempPa
             await asyncio.wait_for(socket.recv(), PATIENCE_S)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
+
+
+async def test_a_stream_ends_with_its_token(shared: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever way that is lost, and both kinds of stream; the client is told why."""
+    monkeypatch.setattr(shared.api.watching, "keep_alive_s", 0.05)
+    url = shared.http_url.replace("http", "ws") + EVENTS
+    for lose, says in LOST.items():
+        async with logged_in(shared, "102") as ben, watching(ben) as stream:
+            header = ben.headers["authorization"]
+            async with connect(url, additional_headers={"Authorization": header}) as socket:
+                await lose(shared, ben, header.split()[1])
+                ended = json.loads((await stream.until_block("ended"))["data"])
+                assert ended["code"] == 4401 and says in ended["reason"]
+                assert [line async for line in stream.lines if line] == []
+                with pytest.raises(ConnectionClosed) as closed:
+                    while True:
+                        await asyncio.wait_for(socket.recv(), PATIENCE_S)
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 4401 and says in closed.value.rcvd.reason
+
+
+async def _revoke(_server: Server, client: httpx.AsyncClient, token: str) -> None:
+    answer = await client.post("/restapi/oauth/revoke", data={"token": token}, auth=("dev-client", "dev-secret"))
+    assert answer.status_code == 200
+
+
+async def _expire(server: Server, _client: httpx.AsyncClient, token: str) -> None:
+    grant = server.api.grants.find(token)
+    assert grant is not None
+    grant.access_until = 0.0
+
+
+async def _forget_account(server: Server, _client: httpx.AsyncClient, token: str) -> None:
+    grant = server.api.grants.find(token)
+    assert grant is not None
+    grant.extension_id = "gone"
+
+
+LOST = {_revoke: "", _expire: "expired", _forget_account: ""}
+
+
+async def test_who_says_anything_into_a_stream_still_hears(shared: Server, ada: httpx.AsyncClient) -> None:
+    url = shared.http_url.replace("http", "ws") + EVENTS
+    async with connect(url, additional_headers={"Authorization": ada.headers["authorization"]}) as socket:
+        for said in ("", "hello", "x" * 500_000, b"", b"\0\xff" * 100_000, ["a", "b", ""], [b"a", b"b"]):
+            await socket.send(said)
+        await (await socket.ping())
+        session = (await ada.post("/api/v1/conferences")).json()["id"]
+        told: dict[str, Any] = {}
+        while told.get("session") != session:
+            told = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+    assert socket.close_code == 1000
+    await ada.delete(f"/api/v1/conferences/{session}")
+
+
+async def test_what_is_too_large_is_told_so(shared: Server, ada: httpx.AsyncClient) -> None:
+    url = shared.http_url.replace("http", "ws") + EVENTS
+    async with connect(url, additional_headers={"Authorization": ada.headers["authorization"]}) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.send("x" * (MAX_MESSAGE_BYTES + 1))
+            while True:
+                await asyncio.wait_for(socket.recv(), PATIENCE_S)
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
+
+
+async def test_one_user_has_so_many_streams_and_the_oldest_gives_way(shared: Server) -> None:
+    feed = Feed()
+    watched = Watching(cast(Focus, SimpleNamespace(feed=feed)), keep_alive_s=0.01)
+    ada, ben = shared.accounts.extensions["101"], shared.accounts.extensions["102"]
+    other = watched.follow(ben, None, None)
+    streams = [watched.follow(ada, None, None) for _ in range(MOST_STREAMS + 1)]
+    for each in (other, *streams):
+        assert await anext(each) is None
+    ended = await anext(streams[0])
+    assert isinstance(ended, Ended) and ended.code == 4429
+    assert [each async for each in streams[0]] == []
+    assert [await anext(each) for each in (other, *streams[1:])] == [None] * (MOST_STREAMS + 1)
+
+
+async def test_an_event_is_written_once_for_all_its_streams(shared: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+
+    def view(event: FeedEvent) -> EventView:
+        written.append(event.id)
+        return event_view(event)
+
+    monkeypatch.setattr("softphone.api.watching.event_view", view)
+    feed = Feed()
+    watched = Watching(cast(Focus, SimpleNamespace(feed=feed)))
+    events = [feed.publish(EventType.CONFERENCE_ENDED, "s-0", reason=str(n)) for n in range(3)]
+    texts = {watched.json(event) for _ in range(50) for event in events}
+    assert len(texts) == 3 and written == [event.id for event in events]
+
+
+async def test_a_stream_of_a_conference_ends_when_it_is_no_longer_its_watchers(shared: Server) -> None:
+    feed = Feed()
+    session = TelephonySession("s-0", Origin.CONFERENCE, "102-id")
+    focus = cast(Focus, SimpleNamespace(feed=feed, session=lambda _id: session))
+    ben = replace(shared.accounts.extensions["102"], id="102-id", admin=False)
+    items = Watching(focus, keep_alive_s=0.01).follow(ben, "s-0", None)
+    assert await anext(items) is None
+    session.owner_id = "another"
+    ended = await anext(items)
+    assert isinstance(ended, Ended) and ended.code == 4403

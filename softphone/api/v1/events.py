@@ -1,5 +1,8 @@
 """What happens, as it happens: server-sent events (HTML 9.2) and WebSocket (RFC 6455), resumed by the last id seen.
 
+A stream is a request that lasts: when its token is revoked, replaced or expired, or the watcher may watch no more, it
+ends within a keep-alive and says why, by an event ``ended`` or the code of the WebSocket's closing (4401, 4403, 4429).
+
 A watcher that was away too long, or reads too slowly, is told how many events it has missed (null: the server was
 restarted in between, and nobody knows), and goes on with the oldest that is kept. We hold nothing for a watcher but its
 place: what it has not read stays in the feed.
@@ -8,7 +11,7 @@ place: what it has not read stays in the feed.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import Header, Query, WebSocket
@@ -20,8 +23,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import extension_of
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import ApiError
-from softphone.api.happenings import event_view
-from softphone.api.watching import Missed
+from softphone.api.watching import Ended, Missed, Watching
 from softphone.focus.accounts import Extension
 from softphone.focus.feed import FeedEvent
 
@@ -33,14 +35,18 @@ doing = commands("/api/v1/events", "events")
 # A watcher that takes nothing for so long is gone.
 STALLED_S = 60.0
 
+# Bytes.
+LONGEST_REASON = 123
+
 LastId = Annotated[int | None, Query(ge=0, le=2**62, description="Go on after this event.")]
 Session = Annotated[str | None, Query(max_length=64, description="Of this conference only.")]
 Token = Annotated[str | None, Query(max_length=200, description="For browsers, which can send no header here.")]
 
 
-def _watcher(connection: HTTPConnection, context: Context, token: str | None) -> Extension:
+def _asking(connection: HTTPConnection, context: Context, token: str | None) -> Callable[[], Extension]:
+    """Give what tells the watcher, or raises ApiError, now and as often as it is asked."""
     header = f"Bearer {token}" if token else connection.headers.get("authorization", "")
-    return extension_of(header, context)
+    return lambda: extension_of(header, context)
 
 
 @reading.get(
@@ -57,20 +63,24 @@ async def watch_events(
     last_event_id: Annotated[str | None, Header(max_length=40)] = None,
 ) -> StreamingResponse:
     """Stream events, each with its id, its type and its JSON; ``missed`` tells how many were lost to the watcher."""
-    watcher = _watcher(connection, context, access_token)
+    ask = _asking(connection, context, access_token)
     since = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else last_id
-    items = context.watching.follow(watcher, session, since)
-    return StreamingResponse(_lines(items), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    items = context.watching.follow(ask(), session, since, ask)
+    return StreamingResponse(
+        _lines(items, context.watching), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
 
 
-async def _lines(items: AsyncIterator[object]) -> AsyncIterator[str]:
+async def _lines(items: AsyncIterator[object], watching: Watching) -> AsyncIterator[str]:
     yield ": events\n\n"
     async for item in items:
         match item:
             case FeedEvent():
-                yield f"id: {item.id}\nevent: {item.type.value}\ndata: {event_view(item).model_dump_json()}\n\n"
+                yield f"id: {item.id}\nevent: {item.type.value}\ndata: {watching.json(item)}\n\n"
             case Missed():
                 yield f'event: missed\ndata: {{"missed":{json.dumps(item.count)}}}\n\n'
+            case Ended():
+                yield f"event: ended\ndata: {json.dumps({'code': item.code, 'reason': item.reason})}\n\n"
             case _:
                 yield ": nothing new\n\n"
 
@@ -84,13 +94,14 @@ async def watch_events_by_websocket(
 ) -> None:
     """Send events as JSON texts; ``{"type": "missed", "missed": n}`` tells how many were lost to the watcher."""
     context: Context = socket.app.state.context
+    ask = _asking(socket, context, access_token)
     try:
-        watcher = _watcher(socket, context, access_token)
+        items = context.watching.follow(ask(), session, last_id, ask)
     except ApiError as error:
         await socket.send_denial_response(error.response())
         return
     await socket.accept()
-    sending = asyncio.create_task(_send(socket, context.watching.follow(watcher, session, last_id)))
+    sending = asyncio.create_task(_send(socket, items, context.watching))
     receiving = asyncio.create_task(_until_closed(socket))
     try:
         await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
@@ -100,27 +111,34 @@ async def watch_events_by_websocket(
         await asyncio.gather(sending, receiving, return_exceptions=True)
 
 
-async def _send(socket: WebSocket, items: AsyncIterator[object]) -> None:
+async def _send(socket: WebSocket, items: AsyncIterator[object], watching: Watching) -> None:
     """Send what happens; a watcher that does not read is let go."""
+    end = Ended(1001, "the server stops")
     with contextlib.suppress(WebSocketDisconnect, TimeoutError):
         async for item in items:
-            if (text := _text(item)) is not None:
+            if isinstance(item, Ended):
+                end = item
+            elif (text := _text(item, watching)) is not None:
                 async with asyncio.timeout(STALLED_S):
                     await socket.send_text(text)
-        await socket.close(1001, "the server stops")
+        await socket.close(end.code, _close_reason(end.reason))
 
 
-def _text(item: object) -> str | None:
+def _close_reason(text: str) -> str:
+    """Cut to what a close frame holds (RFC 6455 section 5.5)."""
+    return text.encode()[:LONGEST_REASON].decode(errors="ignore")
+
+
+def _text(item: object, watching: Watching) -> str | None:
     match item:
         case FeedEvent():
-            return event_view(item).model_dump_json()
+            return watching.json(item)
         case Missed():
             return f'{{"type":"missed","missed":{json.dumps(item.count)}}}'
     return None
 
 
 async def _until_closed(socket: WebSocket) -> None:
-    """Read, and forget, what a watcher says."""
-    with contextlib.suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_bytes()
+    """Read, and forget, whatever a watcher says, until it goes."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
