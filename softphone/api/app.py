@@ -10,6 +10,7 @@ from softphone.api import auth, conferencing, health, ringcentral, telphin, v1
 from softphone.api.auth import grant_of
 from softphone.api.context import Context
 from softphone.api.errors import ApiError
+from softphone.api.gate import Gate
 from softphone.api.idempotency import Idempotency
 from softphone.api.limits import BodyLimit
 
@@ -58,6 +59,7 @@ def create_app(context: Context) -> FastAPI:
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         )
+    app.add_middleware(Gate)
     return app
 
 
