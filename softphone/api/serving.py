@@ -129,7 +129,10 @@ class PatientProtocol(H11Protocol):
         """Answer what is not HTTP, in the shape of all refusals."""
         answer = ApiError(400, "CMN-104", "The request is not HTTP/1.1").response()
         headers = [*answer.raw_headers, (b"connection", b"close"), (b"cache-control", b"no-store")]
-        parts = (h11.Response(status_code=400, headers=headers, reason=b"Bad Request"), h11.Data(data=bytes(answer.body)))
+        parts = (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+        )
         for each in (*parts, h11.EndOfMessage()):
             self.transport.write(self.conn.send(each) or b"")
         self.transport.close()
