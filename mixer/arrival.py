@@ -1,4 +1,8 @@
-"""What the sequence numbers of arriving packets tell: loss, duplicates, jitter (RFC 3550 appendix A), for all rows."""
+"""What the sequence numbers of arriving packets tell: loss, duplicates, jitter (RFC 3550 appendix A), for all rows.
+
+Which packets are a row's is decided before (`mixer.stream`). Reports speak of one source (section 6.4.1), so what they
+say is counted from its first packet on; what the sources before it sent is kept for the sums over a party's whole life.
+"""
 
 from typing import NamedTuple
 
@@ -13,6 +17,8 @@ Flags = NDArray[np.bool_]
 MAX_DROPOUT, MAX_MISORDER = 3000, 100
 # One bit per sequence number: enough for a second of 20 ms packets. What is older is too late to be played anyway.
 HISTORY = 64
+# A packet that came later or earlier than this says something of a clock that was set, not of the network.
+LONGEST_WANDER_S = 1.0
 
 
 class Reception(NamedTuple):
@@ -21,14 +27,17 @@ class Reception(NamedTuple):
 
     Attributes
     ----------
+    ssrc : ndarray of int64
+        The source it speaks of; -1: none has been heard.
     received, expected : ndarray of int64
-        Packets that came, duplicates included, and packets that were sent.
+        Packets of it that came, duplicates included, and packets that were sent.
     highest : ndarray of int64
         The extended highest sequence number, without bound.
     jitter : ndarray of float64
         Interarrival jitter in samples.
     """
 
+    ssrc: Index
     received: Index
     expected: Index
     highest: Index
@@ -36,7 +45,9 @@ class Reception(NamedTuple):
 
     def pick(self, which: Index) -> "Reception":
         """Give what it says of some of the rows."""
-        return Reception(self.received[which], self.expected[which], self.highest[which], self.jitter[which])
+        return Reception(
+            self.ssrc[which], self.received[which], self.expected[which], self.highest[which], self.jitter[which]
+        )
 
 
 class Arrivals:
@@ -53,80 +64,90 @@ class Arrivals:
 
     def __init__(self, capacity: int, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._known: Flags = np.zeros(capacity, bool)
-        self._ssrc = np.zeros(capacity, np.uint32)
         self._seen = np.zeros(capacity, np.uint64)
-        self._restart = np.full(capacity, -1, np.int64)
-        self._base = np.zeros(capacity, np.int64)
-        self._expected_before = np.zeros(capacity, np.int64)
+        # Nothing was expected where the base is one above the highest.
+        self.highest, self._base = np.zeros(capacity, np.int64), np.ones(capacity, np.int64)
+        self._expected_before = np.zeros(capacity, np.int64)  # of this source, before its numbers started anew
         self._last_s = np.zeros(capacity)
         self._last_timestamp = np.zeros(capacity, np.uint32)
-        self.highest = np.zeros(capacity, np.int64)
         self.received = np.zeros(capacity, np.int64)
         self.duplicate = np.zeros(capacity, np.int64)
         self.jitter = np.zeros(capacity)
+        self._others_received, self._others_expected = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
 
     def reset(self, row: int) -> None:
         """Forget a row: a new party sits in it."""
-        for array in (self._expected_before, self.highest, self.received, self.duplicate, self.jitter):
+        self.change(np.array([row]))
+        for array in (self.duplicate, self._others_received, self._others_expected):
             array[row] = 0
-        self._known[row] = False
 
-    def reception(self, rows: Index) -> Reception:
-        """Give what a report says of some rows."""
-        return Reception(self.received[rows], self.expected(rows), self.highest[rows], self.jitter[rows])
+    def change(self, rows: Index) -> None:
+        """Begin to count for another source."""
+        self._others_received[rows] += self.received[rows]
+        self._others_expected[rows] += self.expected(rows)
+        self._expected_before[rows] = self.highest[rows] = self.received[rows] = 0
+        self._base[rows], self._seen[rows], self.jitter[rows] = 1, 0, 0.0
 
     def expected(self, rows: Index) -> Index:
-        """Tell how many packets were sent to rows, over all streams of each (RFC 3550 A.3)."""
-        return self._expected_before[rows] + self._expected_now(rows)
+        """Tell how many packets the sources of rows have sent (RFC 3550 A.3)."""
+        now: Index = self._expected_before[rows] + self.highest[rows] - self._base[rows] + 1
+        return now
 
-    def accept(self, rows: Index, seq: Index, ssrc: NDArray[np.uint32]) -> tuple[Flags, Flags]:
+    def in_all(self, row: int) -> tuple[int, int]:
+        """Tell how many packets of all sources a row has received, and how many were sent to it."""
+        (expected,) = self.expected(np.array([row])).tolist()
+        return int(self.received[row] + self._others_received[row]), expected + int(self._others_expected[row])
+
+    def accept(self, rows: Index, seq: Index, restarts: Flags | None = None) -> Flags:
         """
         Count one packet of each of several rows.
 
+        Parameters
+        ----------
+        rows, seq : ndarray of int64, shape (n,)
+            The rows, none twice, and the sequence numbers.
+        restarts : ndarray of bool, shape (n,), optional
+            The number begins a line: it is no duplicate, however far back it lies.
+
         Returns
         -------
-        started, duplicate : ndarray of bool, shape (n,)
-            The packet begins a new stream (first of all, or a new SSRC); the packet has come before.
+        ndarray of bool, shape (n,)
+            The packet has come before.
         """
         self.received[rows] += 1
-        known = self._known[rows] & (self._ssrc[rows] == ssrc)
         ahead = ((seq - self.highest[rows] + 0x8000) & 0xFFFF) - 0x8000
-        if known.all() and (ahead == 1).all():
+        if restarts is None and (ahead == 1).all():
             self._follow(rows)
-            return ~known, ~known
-        wild = known & ((ahead >= MAX_DROPOUT) | (ahead <= -MAX_MISORDER))
-        begins = ~known | wild & (seq == self._restart[rows])
-        self._begin(rows[begins], seq[begins], ssrc[begins])
-        self._restart[rows] = np.where(wild & ~begins, (seq + 1) & 0xFFFF, -1)
-        usual = ~begins & ~wild
+            return np.zeros(len(rows), bool)
+        begins = (ahead >= MAX_DROPOUT) | (ahead <= -MAX_MISORDER) | (self._base[rows] > self.highest[rows])
+        if restarts is not None:
+            begins |= restarts & (ahead <= 0)
+        self._begin(rows[begins], seq[begins])
+        usual = ~begins
         duplicate = np.zeros(len(rows), bool)
         duplicate[usual] = self._advance(rows[usual], ahead[usual])
         self.duplicate[rows] += duplicate
-        return ~known, duplicate
+        return duplicate
 
     def time(self, rows: Index, timestamp: NDArray[np.uint32], arrival_s: NDArray[np.float64], same: Flags) -> None:
-        """Follow the interarrival jitter; `same`: the packet continues the stream of the one before it."""
+        """Follow the interarrival jitter; `same`: the packet continues the time line of the one before it."""
         moved = (timestamp - self._last_timestamp[rows]).view(np.int32)
         wander = np.abs((arrival_s - self._last_s[rows]) * self._rate_hz - moved)
+        wander = np.minimum(wander, LONGEST_WANDER_S * self._rate_hz)
         self.jitter[rows] += np.where(same, (wander - self.jitter[rows]) / 16, 0.0)
         self._last_s[rows], self._last_timestamp[rows] = arrival_s, timestamp
 
-    def _expected_now(self, rows: Index) -> Index:
-        return np.where(self._known[rows], self.highest[rows] - self._base[rows] + 1, 0)
-
-    def _begin(self, rows: Index, seq: Index, ssrc: NDArray[np.uint32]) -> None:
+    def _begin(self, rows: Index, seq: Index) -> None:
         if not len(rows):
             return
-        self._expected_before[rows] += self._expected_now(rows)
-        self._known[rows], self._ssrc[rows], self._seen[rows] = True, ssrc, 1
+        self._expected_before[rows] = self.expected(rows)
         self._base[rows] = self.highest[rows] = seq
+        self._seen[rows] = 1
 
     def _follow(self, rows: Index) -> None:
         """Each packet is the one after the highest: what `_advance` does for the usual batch, in a few steps."""
         self.highest[rows] += 1
         self._seen[rows] = self._seen[rows] << np.uint64(1) | np.uint64(1)
-        self._restart[rows] = -1
 
     def _advance(self, rows: Index, ahead: Index) -> Flags:
         """Move the window of seen sequence numbers; tells which were in it."""

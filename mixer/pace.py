@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 # 10 ms, half a packet time. Playing slower helps only when the cursor has fallen back behind a packet's edge, up to a
 # whole frame away: with a clock 1 % slow that takes 9 ms at the greatest speed.
@@ -53,10 +54,29 @@ class Pace:
         self._most_dialling = DIALLING_STEPS_AT_8_KHZ * self._scale
         self._recent: Index = np.full(capacity, NOTHING)
         self._older: Index = np.full(capacity, NOTHING)
+        self._late = np.zeros(
+            capacity, np.int8
+        )  # how many times the memory will turn before a late packet is forgotten
         self._age = 0
 
-    def observe(self, rows: Index, wait: Index, anew: NDArray[np.bool_]) -> None:
-        """Take in the wait of one packet of each of several rows; `anew` forgets what was before."""
+    def observe(self, rows: Index, wait: Index, anew: Flags, usable: Flags) -> None:
+        """
+        Take in the wait of one packet of each of several rows.
+
+        Parameters
+        ----------
+        rows, wait : ndarray of int64, shape (n,)
+            The rows, and the waits in samples.
+        anew : ndarray of bool, shape (n,)
+            Forget what was before.
+        usable : ndarray of bool, shape (n,)
+            The packet can be played. Of those that cannot, the first in a while says nothing: it may be one packet that
+            lost its way, for which nobody should wait.
+        """
+        if not usable.all():
+            late = rows[~usable]
+            wait = np.where(usable | (self._late[rows] > 0), wait, NOTHING)
+            self._late[late] = 2
         self._recent[rows] = np.where(anew, wait, np.minimum(self._recent[rows], wait))
         self._older[rows[anew]] = NOTHING
 
@@ -88,6 +108,7 @@ class Pace:
             self._age = 0
             self._older[:] = self._recent
             self._recent[:] = NOTHING
+            np.maximum(self._late - 1, 0, out=self._late)
         count = len(inside)
         least = np.minimum(self._recent[:count], self._older[:count]) - inside
         excess = np.minimum(least - self._high, 1 << 20)

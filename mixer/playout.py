@@ -5,9 +5,10 @@ any packet length, reordering and duplicates are one indexed write, and what nev
 
 The rules, in the order they are tried:
 
-* the first packet of a stream (new SSRC, a jump of the timestamp that a marker or the next packet confirms), or the
-  first after 100 ms of nothing, sets the cursor so that packets of its kind could come 10 ms later and be in time;
+* a packet that does not belong to the row's stream (`mixer.stream`) is dropped and counted as stray;
 * a packet seen before is dropped and counted as duplicate;
+* the first packet of a stream, or the first after 100 ms of nothing, sets the cursor so that packets of its kind could
+  come 10 ms later and be in time;
 * a packet whose time has been played is dropped and counted as late;
 * a packet whose time has passed in silence (nothing was played instead but concealment) moves the cursor back to it:
   nothing is lost and the delay grows by just that;
@@ -28,6 +29,7 @@ from mixer.frame import ABSENT, TICK_S, samples_per_tick
 from mixer.pace import LOW_S, Pace
 from mixer.packets import Packets, turns
 from mixer.ring import Ring
+from mixer.stream import Situation, Streams
 from mixer.stretch import HALF_TAPS, stretch
 
 Index = NDArray[np.int64]
@@ -39,6 +41,8 @@ REACH_TICKS = 4
 """The longest packet written at once, 80 ms; longer ones are written in pieces. Played audio is kept as long."""
 IDLE_TICKS = 5
 """After 100 ms of nothing a row is idle, and its next packet starts anew. More than `REACH_TICKS`: all is cleared."""
+QUIET_TICKS = 2
+"""Another source may follow when nothing of the one before was played for so long: some 60 ms after its last packet."""
 ROUNDS = 16
 """Packets per row and call that are looked at; what exceeds 160 ms of the shortest packets is a flood."""
 
@@ -51,10 +55,13 @@ class PartyCounters:
     Attributes
     ----------
     received : int
-        Packets that came, whatever became of them.
+        Packets of the party's stream that came, whatever became of them.
     late, duplicate, overrun : int
         Packets thrown away because their time had passed, because they had come before, or because they exceeded the
         delay bound (audio skipped to keep the bound counts as the packets it would fill).
+    stray : int
+        Packets that belonged to no stream that was heard: of another source, or with a number or timestamp that the
+        next packet did not confirm. They are in no other counter.
     lost : int
         Packets that never came (RFC 3550 A.3): expected minus received, duplicates not counted.
     concealed : int
@@ -66,7 +73,7 @@ class PartyCounters:
     jitter_samples : float
         Interarrival jitter in timestamp units (RFC 3550 A.8).
     delay_s : float
-        How long the last packet waits between its arrival and its playout.
+        How long the last packet that could be played waits between its arrival and its playout.
     """
 
     received: int = 0
@@ -74,6 +81,7 @@ class PartyCounters:
     lost: int = 0
     duplicate: int = 0
     overrun: int = 0
+    stray: int = 0
     concealed: int = 0
     expected: int = 0
     extended_highest_sequence: int = 0
@@ -103,14 +111,11 @@ class Playout:
         self._max_delay, self._start = round(max_delay_s * rate_hz), round(LOW_S * rate_hz)
         self._ring = Ring(capacity, size, self._kept)
         self._arrivals, self._pace = Arrivals(capacity, rate_hz), Pace(capacity, rate_hz)
+        self._streams, self._stray = Streams(capacity), np.zeros(capacity, np.int64)
         self._cursor: Index = np.full(capacity, size, np.int64)
         self._end: Index = np.full(capacity, size, np.int64)  # one past the newest sample
         self._played: Index = np.full(capacity, size, np.int64)  # one past the last sample played, not concealed
-        self._position: Index = np.full(capacity, size, np.int64)  # of the last packet, with its timestamp
-        self._timestamp = np.zeros(capacity, np.uint32)
-        self._astray: Index = np.full(capacity, -1, np.int64)  # timestamp that would confirm a jump
         self._resting: Flags = np.ones(capacity, bool)
-        self._announced: Flags = np.zeros(capacity, bool)  # a stream began with something else than sound
         self._begun: Flags = np.zeros(capacity, bool)  # something was played since the stream began
         self._idle = np.zeros(capacity, np.int64)
         # Packets begin at multiples of this within a frame, from the first on: what length and frame have in common.
@@ -123,13 +128,15 @@ class Playout:
         """Forget a row: a new party sits in it."""
         self._ring.clear(np.array([row]))
         self._arrivals.reset(row)
+        self._streams.reset(row)
         self._cursor[row] = self._end[row] = self._played[row] = 2 * self._half
-        self._resting[row], self._announced[row], self._astray[row] = True, False, -1
-        self._late[row] = self._overrun[row] = self._wait[row] = self._idle[row] = 0
+        self._resting[row], self._begun[row] = True, False
+        for array in (self._late, self._overrun, self._stray, self._wait, self._idle):
+            array[row] = 0
 
     def counters(self, row: int, concealed: int) -> PartyCounters:
         """Give the counters of a row; `concealed` is counted elsewhere."""
-        (received,), (expected,), (highest,), (jitter,) = (each.tolist() for each in self.reception(np.array([row])))
+        received, expected = self._arrivals.in_all(row)
         duplicate = int(self._arrivals.duplicate[row])
         return PartyCounters(
             received=received,
@@ -137,16 +144,18 @@ class Playout:
             lost=max(0, expected - received + duplicate),
             duplicate=duplicate,
             overrun=int(self._overrun[row]),
+            stray=int(self._stray[row]),
             concealed=concealed,
             expected=expected,
-            extended_highest_sequence=highest,
-            jitter_samples=jitter,
+            extended_highest_sequence=int(self._arrivals.highest[row]),
+            jitter_samples=float(self._arrivals.jitter[row]),
             delay_s=float(self._wait[row]) / self._rate_hz,
         )
 
     def reception(self, rows: Index) -> Reception:
         """Give what a report says of some rows."""
-        return self._arrivals.reception(rows)
+        a = self._arrivals
+        return Reception(self._streams.ssrc[rows], a.received[rows], a.expected(rows), a.highest[rows], a.jitter[rows])
 
     def receive(self, packets: Packets, now_s: float) -> None:
         """Take packets; those of one row in the order they came."""
@@ -169,53 +178,84 @@ class Playout:
 
     def _take(self, packets: Packets) -> None:
         """One packet of each of several rows."""
-        started, duplicate = self._arrivals.accept(packets.rows, packets.seq, packets.ssrc)
         if not packets.pcm.shape[1]:
-            self._announced[packets.rows] |= started
+            self._note(packets)
             return
-        started |= self._announced[packets.rows]
-        self._announced[packets.rows] = False
-        self._arrivals.time(packets.rows, packets.timestamp, packets.arrival_s, ~started & ~duplicate)
-        if duplicate.any():
-            fresh = np.flatnonzero(~duplicate)
-            packets, started = packets.pick(fresh), started[fresh]
-        if len(packets.rows):
-            self._place(packets, started)
+        gap = self._streams.gaps(packets.rows, packets.timestamp)
+        if self._streams.in_line(packets, gap).all():
+            self._streams.advance(packets)
+            duplicate = self._arrivals.accept(packets.rows, packets.seq)
+            self._place(packets, gap, ~duplicate, np.zeros(len(gap), bool))
+        else:
+            self._sort_out(packets, gap)
 
-    def _place(self, packets: Packets, started: Flags) -> None:
-        rows, length = packets.rows, packets.pcm.shape[1]
-        position = self._position[rows] + (packets.timestamp - self._timestamp[rows]).view(np.int32)
-        # Samples between the arrival and the next tick: what a packet waits even if it is played at once.
-        ahead = ((self._next_s - packets.arrival_s) * self._rate_hz).astype(np.int64)
+    def _note(self, packets: Packets) -> None:
+        """Count packets that hold no sound."""
+        known, restarts = self._streams.note(packets)
+        self._arrivals.accept(packets.rows[known], packets.seq[known], restarts[known])
+        self._stray[packets.rows] += ~known
+
+    def _sort_out(self, packets: Packets, gap: Index) -> None:
+        """Take packets of which some are not those that are due."""
+        rows, verdict = packets.rows, self._streams.judge(packets, gap, self._situation(packets, gap))
+        self._stray[rows] += verdict.stray
+        self._arrivals.change(rows[verdict.changed])
+        taken = np.flatnonzero(~verdict.stray)
+        if len(taken):
+            duplicate = self._arrivals.accept(rows[taken], packets.seq[taken], verdict.restarts[taken])
+            self._place(packets.pick(taken), gap[taken], ~duplicate, verdict.begins[taken])
+
+    def _situation(self, packets: Packets, gap: Index) -> Situation:
+        rows = packets.rows
+        wait = self._end[rows] + gap - self._cursor[rows] + self._ahead(packets)
+        return Situation(
+            near=wait <= self._max_delay,
+            within=wait <= self._half,
+            dry=self._idle[rows] > 0,
+            resting=self._resting[rows],
+            quiet=self._resting[rows] | (self._idle[rows] >= QUIET_TICKS),
+        )
+
+    def _ahead(self, packets: Packets) -> Index:
+        """Tell how many samples lie between arrival and next tick: what packets wait at the least."""
+        ahead: Index = ((self._next_s - packets.arrival_s) * self._rate_hz).astype(np.int64)
+        return ahead
+
+    def _place(self, packets: Packets, gap: Index, fresh: Flags, begins: Flags) -> None:
+        """Put packets of the rows' streams where their timestamps say; `fresh`: the packet has not come before."""
+        resting = self._resting[packets.rows]
+        self._arrivals.time(packets.rows, packets.timestamp, packets.arrival_s, fresh & ~begins & ~resting)
+        if not fresh.all():
+            which = np.flatnonzero(fresh)
+            packets, gap, begins, resting = packets.pick(which), gap[which], begins[which], resting[which]
+        if not len(packets.rows):
+            return
+        rows, length, ahead = packets.rows, packets.pcm.shape[1], self._ahead(packets)
+        position = self._end[rows] + gap
         self._grain[rows] = math.gcd(length, self.samples)
-        resting = self._resting[rows]
-        wait = position - self._cursor[rows] + ahead
-        astray = ~started & np.where(resting, position + length <= self._played[rows], np.abs(wait) > self._half)
-        if astray.any():
-            started |= astray & (packets.marker | (packets.timestamp == self._astray[rows]))
-            astray &= ~started
-            self._astray[rows] = np.where(astray, packets.timestamp + np.uint32(length), -1)
-        position = self._begin(rows, position, ahead, started, resting & ~astray)
-        usable = ~astray & self._seat(rows, position, ahead, length, started | resting)
+        anew = begins | resting & (position + length > self._played[rows])
+        position = self._begin(rows, position, ahead, begins, anew)
+        usable = self._seat(rows, position, ahead, length, anew)
         self._late[rows] += ~usable
-        which = np.flatnonzero(usable) if not usable.all() else slice(None)
-        self._write(rows[which], position[which], packets.timestamp[which], packets.pcm[which])
+        if not usable.all():
+            which = np.flatnonzero(usable)
+            rows, position, packets = rows[which], position[which], packets.pick(which)
+        self._write(rows, position, packets.pcm)
 
-    def _begin(self, rows: Index, position: Index, ahead: Index, started: Flags, resting: Flags) -> Index:
-        """Set the cursor of streams that start, or start anew; gives the positions, new ones for new streams."""
-        anew = np.flatnonzero(started | resting)
-        if not len(anew):
+    def _begin(self, rows: Index, position: Index, ahead: Index, begins: Flags, anew: Flags) -> Index:
+        """Set the cursor of streams that begin, or go on after a rest; gives positions, new ones where they begin."""
+        if not anew.any():
             return position
-        new = np.flatnonzero(started)
-        self._ring.clear(rows[new])
+        which, new = np.flatnonzero(anew), np.flatnonzero(begins)
+        self._ring.clear(rows[which])
         position[new] = self._cursor[rows[new]] + 2 * self._half
         self._end[rows[new]] = position[new]
         self._played[rows[new]] = position[new] - 2 * self.samples
-        grain = self._grain[rows[anew]]
-        frames = -(-(self._start + self.samples - grain - ahead[anew]) // grain)
-        begin = position[anew] - np.clip(frames, 0, 2 * self.samples // grain) * grain
-        self._cursor[rows[anew]] = np.maximum(begin, self._played[rows[anew]])
-        self._resting[rows[anew]], self._begun[rows[anew]], self._idle[rows[anew]] = False, False, 0
+        grain = self._grain[rows[which]]
+        frames = -(-(self._start + self.samples - grain - ahead[which]) // grain)
+        begin = position[which] - np.clip(frames, 0, 2 * self.samples // grain) * grain
+        self._cursor[rows[which]] = np.maximum(begin, self._played[rows[which]])
+        self._resting[rows[which]], self._begun[rows[which]], self._idle[rows[which]] = False, False, 0
         return position
 
     def _seat(self, rows: Index, position: Index, ahead: Index, length: int, anew: Flags) -> Flags:
@@ -232,21 +272,20 @@ class Playout:
             self._cursor[rows] += move
             self._pace.moved(rows, move)
             wait -= move
-        self._pace.observe(rows, wait, anew)
-        self._wait[rows] = wait
+        self._pace.observe(rows, np.maximum(wait, -self._max_delay), anew, usable)
+        self._wait[rows] = np.where(usable, np.maximum(wait, 0), self._wait[rows])
         return usable
 
     def _skip(self, rows: Index, samples: Index, length: int) -> None:
         """Forget audio that will never be played, and count it."""
         self._overrun[rows] += -(-np.minimum(samples, np.maximum(self._end[rows] - self._cursor[rows], 0)) // length)
-        start = self._cursor[rows] - self._kept
+        start, samples = self._cursor[rows] - self._kept, np.minimum(samples, 2 * self._half)
         for piece in range(0, int(samples.max()) + self._kept, self._kept):
             self._ring.forget(rows, start + np.minimum(piece, samples), self._kept)
 
-    def _write(self, rows: Index, position: Index, timestamp: NDArray[np.uint32], pcm: NDArray[np.int16]) -> None:
+    def _write(self, rows: Index, position: Index, pcm: NDArray[np.int16]) -> None:
         for piece in range(0, pcm.shape[1], self._kept):
             self._ring.write(rows, position + piece, pcm[:, piece : piece + self._kept])
-        self._position[rows], self._timestamp[rows] = position, timestamp
         self._end[rows] = np.maximum(self._end[rows], position + pcm.shape[1])
 
     def push(self, row: int, pcm: NDArray[np.int16]) -> int:
@@ -292,7 +331,7 @@ class Playout:
         frames = self._ring.read(head, cursor, self.samples)
         lacking: Flags = frames.min(axis=1) == ABSENT
         grain = self._grain[head]
-        spare = (self._position[head] - cursor) % grain
+        spare = (self._end[head] - cursor) % grain
         step = self._pace.steps(spare + self.samples - grain, spare, dialling)
         step[lacking | local | self._resting[head]] = 0
         quiet = local | self._resting[head] | ~self._begun[head]

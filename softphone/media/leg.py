@@ -119,8 +119,9 @@ class LegStats(Struct, frozen=True, tag=True, kw_only=True):
     ----------
     packets_received, packets_sent, octets_sent
         RTP packets and payload bytes.
-    lost, late, duplicate, overrun
-        Packets that never came, came after their time, came twice, came too far ahead.
+    lost, late, duplicate, overrun, stray
+        Packets that never came, came after their time, came twice, came too far ahead, belonged to no stream that was
+        heard (another source, or a number or timestamp that no other packet confirmed; not in `packets_received`).
     concealed
         20 ms frames that were made up for lost ones.
     jitter_ms
@@ -142,6 +143,7 @@ class LegStats(Struct, frozen=True, tag=True, kw_only=True):
     late: int = 0
     duplicate: int = 0
     overrun: int = 0
+    stray: int = 0
     concealed: int = 0
     jitter_ms: float = 0.0
     rtt_ms: float | None = None

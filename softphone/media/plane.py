@@ -188,6 +188,7 @@ class Plane:
             late=c.late,
             duplicate=c.duplicate,
             overrun=c.overrun,
+            stray=c.stray,
             concealed=c.concealed,
             jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
             rtt_ms=None if rtt_s is None else rtt_s * 1000,

@@ -177,8 +177,8 @@ def test_a_flood_in_many_sizes_costs_nobody_else_a_packet(driver: Driver, peers:
         found = stats(driver, victim.leg)
         assert (found.packets_received, found.overrun, found.lost) == (packets, 0, 0)
     found = stats(driver, flooder.leg)
-    assert found.packets_received == 320 * each
-    assert found.overrun >= 160 * (2 * each - 1)
+    assert found.packets_received + found.stray == 320 * each
+    assert found.overrun >= 160 * each
 
 
 def test_random_datagrams_do_no_harm(driver: Driver, peers: list[Peer]) -> None:
@@ -207,8 +207,9 @@ def test_random_datagrams_do_no_harm(driver: Driver, peers: list[Peer]) -> None:
             driver.tick()
     driver.tick(10)
     before = stats(driver, info.leg).packets_received
-    peers[0].say(SILENCE)
-    driver.tick()
+    for _ in range(2):  # the first confirmed by the second
+        peers[0].say(SILENCE)
+        driver.tick()
     assert stats(driver, info.leg).packets_received == before + 1
     assert driver.engine.plane.invalid > 0 and driver.engine.plane.strangers > 0
 
@@ -219,7 +220,8 @@ def test_more_than_the_slots_hold_is_taken_in_turns(driver: Driver, peers: list[
         peers[0].say(SILENCE)
     driver.tick()
     driver.tick()
-    assert stats(driver, info.leg).packets_received == 300
+    found = stats(driver, info.leg)
+    assert found.packets_received + found.stray == 300
 
 
 @pytest.mark.parametrize(

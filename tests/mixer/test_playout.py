@@ -73,8 +73,9 @@ def test_a_stream_that_begins_with_a_key_is_heard_from_its_first_sound_on() -> N
     key = Packet(0.19, 7, 50, np.zeros(0, np.int16), ssrc=2)
     voice = packets_of(ramp(3200, 5000), start_s=0.21, seq=8, timestamp=50 + 0x80001000, ssrc=2)
     voice[0] = dataclasses.replace(voice[0], marker=False)
-    said = play(bridge, [*packets_of(ramp(1600)), key, *voice], 40)
+    said = play(bridge, [key, *voice], 40)
     assert np.isin(ramp(3200, 5000)[:1600], said).all()
+    assert (bridge.counters(0).received, bridge.counters(0).lost, bridge.counters(0).stray) == (21, 0, 0)
 
 
 @pytest.mark.parametrize("back", [150, 1000, 2990])
@@ -84,9 +85,11 @@ def test_a_sender_that_starts_its_numbers_anew_is_heard_on(back: int) -> None:
     after = packets_of(sent, start_s=1.005, seq=3050 - back, timestamp=99)
     bridge = bridge_of()
     said = play(bridge, [*before, *after], 155)
-    np.testing.assert_array_equal(np.setdiff1d(sent, said), [])
+    # The first waits for the second to confirm it (RFC 3550 A.1); some milliseconds behind the gap belong to the blend.
+    np.testing.assert_array_equal(np.setdiff1d(sent[240:], said), [])
     counters = bridge.counters(0)
-    assert (counters.received, counters.duplicate, counters.late, counters.lost) == (150, 0, 0, 0)
+    assert (counters.received, counters.stray) == (149, 1)
+    assert (counters.duplicate, counters.late, counters.lost) == (0, 0, 0)
 
 
 def test_sequence_and_timestamp_wrap_around() -> None:
@@ -158,10 +161,11 @@ def test_a_new_ssrc_begins_a_new_stream() -> None:
     follow = packets_of(second, start_s=0.505, seq=7, timestamp=5, ssrc=2)
     bridge = bridge_of()
     said = play(bridge, begin + follow, 45)
-    assert np.flatnonzero(said == 10000).size == 1
-    at = int(np.flatnonzero(said == 10000)[0])
-    np.testing.assert_array_equal(said[at : at + 2400], second[:2400])
+    # The source before it stays until it has been quiet for some 60 ms.
+    at = int(np.flatnonzero(said == second[480])[0])
+    np.testing.assert_array_equal(said[at : at + 2400], second[480:2880])
     assert bridge.counters(0).lost == 0
+    assert bridge.counters(0).stray == 2
 
 
 def test_a_gap_of_silence_is_no_loss() -> None:
@@ -302,7 +306,8 @@ def test_whatever_comes_nothing_is_played_twice_and_every_packet_is_accounted_fo
     assert set(cursors) <= set(range(152, 165))
     counters = bridge.counters(0)
     seen = len({p.seq for p in packets})
-    assert counters.received == len(packets)
-    assert counters.duplicate == len(packets) - seen
-    assert counters.expected == counters.lost + seen
+    assert counters.received + counters.stray == len(packets)
     assert counters.late <= seen
+    if not counters.stray:
+        assert counters.duplicate == len(packets) - seen
+        assert counters.expected == counters.lost + seen
