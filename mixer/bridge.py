@@ -226,6 +226,11 @@ class Bridge(Seats):
             raise FrameError(f"pushed audio has one dimension, not {pcm.ndim}")
         return self._playout.push(row, as_samples(pcm))
 
+    def flush(self, row: int) -> int:
+        """Drop what a local party has yet to say; gives the samples dropped, raises `NoSuchParty`."""
+        self._check_local(row)
+        return self._playout.flush(row)
+
     def queued(self, row: int) -> int:
         """Tell how many pushed samples a local party has yet to say; raises `NoSuchParty`."""
         self._check_local(row)

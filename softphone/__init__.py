@@ -8,8 +8,10 @@
             await call.write(frame)
 """
 
-from softphone.agent import Agent, Call, CallState, FrameStream, KeyMethod
-from softphone.bot import Bot, run_bot
+import logging
+
+from softphone.agent import Agent, Call, CallState, Frame, FrameStream, KeyMethod, Playback
+from softphone.bot import Bot, run_bot, serve_bot
 from softphone.errors import (
     AudioError,
     AuthenticationFailed,
@@ -42,6 +44,7 @@ __all__ = [
     "CallRefused",
     "CallState",
     "ConfigError",
+    "Frame",
     "FrameStream",
     "KeyMethod",
     "LegStats",
@@ -49,6 +52,7 @@ __all__ = [
     "MediaFull",
     "NoCommonCodec",
     "NoSuchLeg",
+    "Playback",
     "Registration",
     "RegistrationState",
     "SdpError",
@@ -58,4 +62,8 @@ __all__ = [
     "SoftphoneError",
     "WorkerGone",
     "run_bot",
+    "serve_bot",
 ]
+
+# What the library has to say goes to `logging` under "softphone"; where that is written is for the application to say.
+logging.getLogger("softphone").addHandler(logging.NullHandler())

@@ -18,7 +18,7 @@ from mixer.recording import WavFile
 from mixer.tone import sine
 from softphone.errors import AudioError
 
-__all__ = ["WavRecorder", "frames_of", "load", "source", "to_pcm"]
+__all__ = ["Resampler", "WavRecorder", "frames_of", "load", "source", "to_pcm"]
 
 # Loud enough to measure, and four of them add up without reaching full scale.
 TONE_LEVEL_DBOV = -16.0
@@ -131,6 +131,50 @@ def frames_of(pcm: NDArray[np.int16], samples: int) -> Iterator[NDArray[np.int16
     for start in range(0, pcm.size, samples):
         frame = pcm[start : start + samples]
         yield frame if frame.size == samples else np.pad(frame, (0, samples - frame.size))
+
+
+class Resampler:
+    """Sound that comes bit by bit, brought from one rate to another without a seam.
+
+    What comes out lags by the length of the filter, about 30 ms: so much is still inside until :meth:`rest`.
+
+    Parameters
+    ----------
+    from_rate_hz, rate_hz
+        The rate of what is fed and the rate wanted, in Hz.
+
+    Raises
+    ------
+    AudioError
+        A rate is not positive.
+    """
+
+    def __init__(self, from_rate_hz: int, rate_hz: int) -> None:
+        if from_rate_hz <= 0 or rate_hz <= 0:
+            raise AudioError(f"sample rates must be positive, not {from_rate_hz} and {rate_hz} Hz")
+        self.from_rate_hz, self.rate_hz = from_rate_hz, rate_hz
+        # With a fixed ratio soxr works in blocks of 100 ms and more, which nobody in a conversation can wait for.
+        self._stream = soxr.ResampleStream(from_rate_hz, rate_hz, 1, dtype="int16", vr=True)
+        self._short = np.zeros(0, np.int16)
+
+    def feed(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Take int16 samples, shape (n,); give what is ready, shape (m,)."""
+        made: NDArray[np.int16] = self._stream.resample_chunk(np.ascontiguousarray(pcm))
+        return made
+
+    def rest(self) -> NDArray[np.int16]:
+        """Give what is still inside, shape (m,); the next sound begins anew."""
+        made: NDArray[np.int16] = self._stream.resample_chunk(np.zeros(0, np.int16), last=True)
+        self._stream.clear()
+        return made
+
+    def frames(self, pcm: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
+        """Take int16 samples, shape (n,); give the whole frames of 20 ms that are ready."""
+        samples = self.rate_hz // 50
+        self._short = np.concatenate((self._short, self.feed(pcm)))
+        while self._short.size >= samples:
+            yield self._short[:samples].copy()
+            self._short = self._short[samples:]
 
 
 class WavRecorder:

@@ -10,9 +10,10 @@
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,18 @@ from numpy.typing import NDArray
 from softphone.agent import Agent, Call
 from softphone.errors import CallEnded
 
-__all__ = ["Bot", "run_bot"]
+__all__ = ["Bot", "run_bot", "serve_bot"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Bot:
     """Override what you need. All methods run in one event loop; a slow one delays only this bot.
+
+    One that blocks the loop (``time.sleep``, a model that computes) delays every call of the process: give such work to
+    ``asyncio.to_thread``.
 
     Attributes
     ----------
@@ -34,11 +42,30 @@ class Bot:
 
     call: Call
 
+    @property
+    def dropped(self) -> int:
+        """Frames of 20 ms that the bot did not get, because it or its event loop was too slow."""
+        return self.call.dropped
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Run something beside the frames: it is cancelled when the call ends, and what it raises is logged once.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        """
+        return self.call.spawn(work)
+
     async def on_joined(self) -> None:
-        """Act when the call is answered, before the first frame. What runs on beside the frames goes into a task."""
+        """Act when the call is answered, before the first frame; what runs on beside the frames is for `spawn`."""
 
     async def on_frame(self, frame: NDArray[np.int16]) -> None:
-        """Hear 20 ms: int16, shape (samples,), ``self.call.rate`` Hz. After a second of delay frames are skipped."""
+        """Hear 20 ms: int16, shape (samples,), ``self.call.rate`` Hz.
+
+        After a second of delay frames are left out, and the ``gap`` of the next one says how many
+        (:class:`softphone.Frame`).
+        """
 
     async def on_key(self, key: str) -> None:
         """Act on a key of the peer: one of ``0-9 * # A-D``."""
@@ -58,6 +85,8 @@ async def run_bot(
     headers: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Call `uri`, run the bot until the call is over, and return the reason of its end.
+
+    Any number may run in one event loop: they share one media plane.
 
     Parameters
     ----------
@@ -80,19 +109,77 @@ async def run_bot(
         Whatever a method of the bot raised; the call is hung up then.
     """
     async with Agent(identity, password=password, registrar=registrar) as agent:
-        bot.call = await agent.invite(uri, headers=headers)
-        limit = asyncio.timeout(duration_s)
-        try:
-            async with limit:
-                await _live(bot)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        finally:
-            await bot.call.hangup()
-            reason = await bot.call.wait_ended()
-            await bot.on_hangup(reason)
-        return reason
+        return await _converse(bot, await agent.invite(uri, headers=headers), duration_s)
+
+
+async def serve_bot(
+    make: Callable[[], Bot],
+    *,
+    identity: str = "sip:bot@127.0.0.1",
+    password: str | None = None,
+    registrar: str | None = None,
+    host: str | None = None,
+    port: int = 0,
+    max_calls: int = 32,
+    duration_s: float | None = None,
+    on_ready: Callable[[Agent], object] | None = None,
+) -> None:
+    """Answer every call with a bot of its own, until cancelled; then hang up, unregister and return by CancelledError.
+
+    What a bot raises is logged, and ends its own call only.
+
+    Parameters
+    ----------
+    make
+        Makes a bot: a class of bots, or a function. Called once for each call; when it raises, the caller gets 500.
+    identity, password, registrar, host, port, max_calls
+        Who and where the bots are, see :class:`softphone.Agent`.
+    duration_s
+        Hang up after so many seconds in a call.
+    on_ready
+        Called with the agent when it listens and is registered.
+
+    Raises
+    ------
+    OSError, SipError
+        As entering an :class:`softphone.Agent`.
+    """
+
+    async def answer(call: Call) -> None:
+        bot = make()
+        await call.accept()
+        log.info("%s takes the call of %s", type(bot).__name__, call.remote_uri)
+        await _converse(bot, call, duration_s)
+
+    async with Agent(
+        identity,
+        password=password,
+        registrar=registrar,
+        host=host,
+        port=port,
+        max_calls=max_calls,
+        on_call=answer,
+    ) as agent:
+        if on_ready is not None:
+            on_ready(agent)
+        await asyncio.get_running_loop().create_future()
+
+
+async def _converse(bot: Bot, call: Call, duration_s: float | None) -> str:
+    """Let a bot live through a call; returns the reason of its end."""
+    bot.call = call
+    limit = asyncio.timeout(duration_s)
+    try:
+        async with limit:
+            await _live(bot)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    finally:
+        await call.hangup()
+        reason = await call.wait_ended()
+        await bot.on_hangup(reason)
+    return reason
 
 
 async def _live(bot: Bot) -> None:

@@ -1,7 +1,9 @@
 """The public client: ``Agent`` is the telephone, ``Call`` is one conversation on it."""
 
 from softphone.agent.agent import Agent
-from softphone.agent.call import Call, CallState, KeyMethod
-from softphone.agent.streams import FrameStream
+from softphone.agent.call import Call, KeyMethod
+from softphone.agent.playback import Playback
+from softphone.agent.streams import Frame, FrameStream
+from softphone.agent.talk import CallState
 
-__all__ = ["Agent", "Call", "CallState", "FrameStream", "KeyMethod"]
+__all__ = ["Agent", "Call", "CallState", "Frame", "FrameStream", "KeyMethod", "Playback"]

@@ -1,56 +1,66 @@
 """The public client: a SIP user agent with an audio engine inside, in the caller's event loop."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
-
-from softphone.agent.call import Call, logged
+from softphone.agent.call import GOODBYE_S, Call, Errands
+from softphone.agent.dialling import Dialler, Wanted
+from softphone.agent.line import Line, uri_of
 from softphone.agent.media import CODECS, CallMedia
+from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
-from softphone.errors import SdpError, SoftphoneError
-from softphone.media.leg import Event, KeyPressed, RtpTimeout
-from softphone.media.local import LocalMedia
+from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError
 from softphone.sip.auth import Credentials
 from softphone.sip.call import Call as SipCall
 from softphone.sip.fields import Address
 from softphone.sip.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.uri import Uri
+from softphone.tasks import Tasks
 
 __all__ = ["Agent"]
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, str]]
 
-# A call's room has two: the peer's leg and the application.
-SEATS = 2
+LOOK_UP_S = 5.0
+"""So long a name server may take to say where the registrar is, before the agent listens on loopback only."""
 
 
 class Agent:
     """A softphone without a face: registers, places and answers calls, several at once.
 
-    An async context manager; everything lives in the event loop that enters it. Leaving it hangs up every call,
-    unregisters, and leaves no task and no socket behind.
+    An async context manager; everything lives in the event loop that enters it. Leaving it gives up what is being
+    dialled, hangs up every call, unregisters, and leaves no task and no socket behind; peers that do not answer that
+    are waited for two seconds. All agents of an event loop share one media plane: twenty of them with a call each cost
+    what one with twenty calls does.
 
     Parameters
     ----------
     uri
         Who we are, for example ``sip:bot@example.com`` or ``"Echo bot" <sip:bot@example.com>``.
     password
-        Answers digest challenges (RFC 3261 section 22), of the registrar and of whom we call.
+        Answers digest challenges (RFC 3261 section 22) of the registrar and the outbound proxy, and of whom we call at
+        their hosts or at the host of `uri`. A challenge from anywhere else gets nothing.
     username
         The user name for that, when it is not the user of `uri`.
+    realm
+        Only challenges of this realm are answered; when not given, after registration only those of the registrar's.
+        Without registrar and outbound proxy they are answered wherever they come from.
     registrar
         URI of the registrar. When given, entering registers and the binding is kept fresh, over network losses too;
-        see ``registration``.
+        see ``registration``. Its transport is that of calls to its host too: ``sip:pbx.example.com;transport=tcp``.
+    outbound_proxy
+        URI of a proxy that everything is sent through (as Route, RFC 3261 section 8.1.2).
     host
-        The local IPv4 address. When not given: the one from which the registrar, or else the host of `uri`, is reached.
+        The local IPv4 address. When not given: the one from which the outbound proxy, the registrar, or else the host
+        of `uri`, is reached; loopback when its name is not known.
     port
         The local SIP port, UDP and TCP; 0 takes a free one.
     codecs
@@ -61,7 +71,7 @@ class Agent:
         A call from which nothing came for so long is hung up; 0 = never.
     on_call
         Called with each incoming call, ringing: ``await call.accept()`` or ``await call.reject()``, now or later.
-        Without it callers get 480.
+        What it raises is logged, and the call refused or hung up. Without it callers get 480.
 
     Attributes
     ----------
@@ -72,6 +82,10 @@ class Agent:
 
     Raises
     ------
+    BadMessage
+        `uri`, `registrar` or `outbound_proxy` is no SIP URI.
+    ValueError
+        `codecs` names none, or one that we do not speak.
     OSError
         (entering) The port is in use.
     SipError
@@ -84,7 +98,9 @@ class Agent:
         *,
         password: str | None = None,
         username: str | None = None,
+        realm: str | None = None,
         registrar: str | None = None,
+        outbound_proxy: str | None = None,
         host: str | None = None,
         port: int = 0,
         codecs: Sequence[str] = CODECS,
@@ -96,25 +112,30 @@ class Agent:
         self.calls: list[Call] = []
         self.on_call = on_call
         self.registration: Registration | None = None
-        self._registrar = registrar
-        self._codecs = tuple(codecs)
+        self._codecs = known_codecs(codecs)
         self._media_timeout_s = media_timeout_s
-        self._address = Address.parse(uri).uri
-        user = username or self._address.user or ""
-        self._credentials = Credentials(user, password) if password is not None else None
-        self._host = host or local_address(Uri.parse(registrar).host if registrar else self._address.host)
-        self._stack = Stack(StackSettings(host=self._host, port=port), on_invite=self._invited)
+        self._identity = identity_of(uri)
+        self._registrar = uri_of(registrar, "registrar") if registrar else None
+        proxy = uri_of(outbound_proxy, "outbound_proxy") if outbound_proxy else None
+        user = username or self._identity.user or ""
+        credentials = Credentials(user, password) if password is not None else None
+        self._line = Line(self._identity, self._registrar, proxy, credentials, realm)
+        self._host = host
+        self._port = port
         self._max_calls = max_calls
-        self._legs: dict[int, Call] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._taken = 0
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        self._errands = Errands(Tasks(), Tasks(quiet=CallEnded))
+        self._handlers = Tasks(quiet=CallEnded)
+        self._left = False
         async with AsyncExitStack() as stack:
-            self._media = LocalMedia(self._host, capacity=SEATS * self._max_calls)
-            stack.callback(self._media.close)
-            self._rate_hz = self._media.engine.bridge.rate_hz
-            self._media.on_event = self._heard
+            host = self._host or await self._local_address()
+            self._planes = Planes.enter(host)
+            stack.callback(self._planes.leave)
+            self._stack = Stack(StackSettings(host=host, port=self._port), on_invite=self._invited)
+            self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)
             await self._stack.start()
             stack.push_async_callback(self._stack.stop)
             stack.push_async_callback(self._settle)
@@ -128,128 +149,182 @@ class Agent:
         await self._exit.aclose()
 
     @property
+    def late_ticks(self) -> int:
+        """Ticks of 20 ms that the event loop began too late or left out so far, in all calls of its agents.
+
+        What was left out is counted by :attr:`Call.dropped` too; what was late is heard late.
+        """
+        return self._planes.late_ticks
+
+    @property
     def contact(self) -> str:
         """The URI at which this agent can be called directly."""
-        return str(self._stack.contact(self._address.user).uri)
+        return str(self._stack.contact(self._identity.user).uri)
 
-    async def invite(self, uri: str, *, headers: Headers = (), timeout_s: float = 60.0) -> Call:
+    async def invite(
+        self, uri: str, *, headers: Headers = (), timeout_s: float = 60.0, follow_redirects: bool = False
+    ) -> Call:
         """Call somebody; returns when they have answered. Cancel it to give up (they get a CANCEL).
 
         Parameters
         ----------
         uri
-            A SIP URI; with a registrar a bare user name or number is completed with the registrar's host.
+            A SIP URI, or ``user@host``; with a registrar a bare user name or number, and a tel URI, is completed with
+            the registrar's host.
         headers
             Further headers of the INVITE, as (name, value).
         timeout_s
             Give up when it rings longer.
+        follow_redirects
+            Call whom a 300, 301 or 302 names instead, at most five of them, best first. Otherwise that is a
+            CallRefused, and its ``contacts`` say whom.
 
         Raises
         ------
         CallRefused
             The answer was a final response of 300 or above; it carries status and reason.
+        AuthenticationFailed
+            (a CallRefused) They want a password, and ours is wrong, not for them, or there is none.
         SipTimeout
             Nobody answered.
         SipNetworkError
-            The INVITE could not be sent.
+            The INVITE could not be sent, or the host is not known.
+        BadMessage
+            `uri` is no SIP URI, or says no host and there is no registrar.
         SdpError
-            What they answered is no answer to our offer; they were hung up on.
+            What they answered is no answer to our offer; they were hung up on. NoCommonCodec: no codec that we offered.
+        MediaFull
+            There are `max_calls` calls already.
         MediaError
-            No port or row is left here.
+            No port is left here.
+        CallEnded
+            The agent was left meanwhile.
         """
-        media = CallMedia(self._media, self._codecs, self._media_timeout_s)
-        app = await media.open()
+        target = self._line.complete(uri)
+        if self._left:
+            raise CallEnded(f"the agent was left before it called {target}")
+        if self._taken >= self._max_calls:
+            raise MediaFull(f"there are {self._taken} calls already, and the agent's max_calls is {self._max_calls}")
+        self._taken += 1
         try:
-            signalling = await self._stack.invite(
-                self._complete(uri),
-                media.offer(),
-                from_uri=self.uri,
-                credentials=self._credentials,
-                headers=headers,
-                timeout_s=timeout_s,
-            )
+            return await self._invite(Wanted(target, headers, timeout_s, follow_redirects))
+        except BaseException:
+            self._taken -= 1
+            raise
+
+    async def _invite(self, wanted: Wanted) -> Call:
+        media = CallMedia(self._planes, self._codecs, self._media_timeout_s)
+        voice = await media.open(str(wanted.target))
+        try:
+            signalling = await self._dialler.dial(wanted, media.offer())
         except BaseException:
             await media.close()
             raise
-        call = self._adopt(signalling, media, Voice(app, self._rate_hz))
+        call = self._adopt(signalling, media, voice)
+        if signalling.remote_sdp is None:
+            call.end_soon()
+            raise SdpError(f"{wanted.target} answered without a session description")
         try:
-            await call.connect(signalling.remote_sdp or "")
-        except SdpError:
-            await call.hangup()
-            raise
+            await call.connect(signalling.remote_sdp)
+        except SdpError as error:
+            raise type(error)(f"{wanted.target} answered what is of no use to us: {error}") from error
         return call
-
-    def _complete(self, uri: str) -> str:
-        if ":" in uri or self._registrar is None:
-            return uri
-        registrar = Uri.parse(self._registrar)
-        return f"sip:{uri}@{registrar.host}" + (f":{registrar.port}" if registrar.port else "")
 
     async def _register(self) -> None:
         if self._registrar is None:
             return
-        self.registration = await self._stack.register(self._registrar, self.uri, credentials=self._credentials)
+        try:
+            self.registration = await self._stack.register(
+                str(self._registrar), self.uri, credentials=self._line.credentials
+            )
+        except CallRefused as refusal:
+            raise self._line.explained(refusal, self._registrar) from refusal
+        self._line.registered()
+
+    async def _local_address(self) -> str:
+        """Find the address from which whom we talk to first is reached; nothing here holds up the event loop."""
+        host = (self._line.next_hop or self._identity).host.strip("[]")
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                loop = asyncio.get_running_loop()
+                found = await loop.getaddrinfo(host, 9, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError, TimeoutError) as error:
+            log.warning("listening on loopback only: %s is not known (%s)", host, error)
+            return "127.0.0.1"
+        address = str(found[0][4][0])
+        self._line.reached_at(address)
+        return local_address(address)
 
     async def _invited(self, signalling: SipCall) -> None:
         """Make a ringing call of an INVITE and hand it to the application."""
         if self.on_call is None:
             signalling.reject(480)
             return
-        media = CallMedia(self._media, self._codecs, self._media_timeout_s)
+        media = CallMedia(self._planes, self._codecs, self._media_timeout_s)
         try:
-            app = await media.open()
+            if self._taken >= self._max_calls:
+                raise MediaFull(f"the agent's max_calls is {self._max_calls}")
+            voice = await media.open(signalling.remote_uri)
         except SoftphoneError as error:
-            log.warning("no media for an incoming call", error=str(error))
+            log.warning("an incoming call is refused: %s", error)
             signalling.reject(503)
             return
-        call = self._adopt(signalling, media, Voice(app, self._rate_hz))
+        self._taken += 1
+        call = self._adopt(signalling, media, voice)
         await signalling.ring()
-        await self.on_call(call)
+        self._handlers.start(self._handle(call, self.on_call))
+
+    async def _handle(self, call: Call, on_call: Callable[[Call], Coroutine[Any, Any, object]]) -> None:
+        """Let the application handle an incoming call; one that it fails with does not stay."""
+        try:
+            await on_call(call)
+        except CallEnded:
+            pass
+        except Exception:
+            log.exception("on_call failed for the call of %s", call.remote_uri)
+            await call.fail()
 
     def _adopt(self, signalling: SipCall, media: CallMedia, voice: Voice) -> Call:
-        call = Call(signalling, media, voice, self._rate_hz, self._spawn)
+        call = Call(signalling, media, voice, self._line, self._errands)
         self.calls.append(call)
-        self._legs[media.leg] = call
-        self._spawn(self._forget(call, media.leg))
+        call.when_over(self._forget)
         return call
 
-    async def _forget(self, call: Call, leg: int) -> None:
-        await call.wait_ended()
+    def _forget(self, call: Call) -> None:
         self.calls.remove(call)
-        del self._legs[leg]
-
-    def _heard(self, event: Event) -> None:
-        """Pass what the media plane noticed to the call it belongs to."""
-        match event:
-            case KeyPressed(leg=leg, key=key, way=way) if leg in self._legs:
-                self._legs[leg].key_pressed(key, way)
-            case RtpTimeout(leg=leg) if leg in self._legs:
-                self._spawn(self._legs[leg].media_lost())
-            case _:
-                pass
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something beside the caller; leaving the agent waits for it."""
-        task = asyncio.get_running_loop().create_task(logged(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._taken -= 1
 
     async def _settle(self) -> None:
-        """Hang up everything, unregister, and wait for what is still at work."""
-        ending = [call.hangup() for call in self.calls]
+        """Give up what is dialled, hang up everything, unregister, and wait for what is still at work."""
+        self._left = True
+        await self._dialler.give_up()
+        for call in self.calls:
+            call.end_soon()
         if self.registration is not None:
-            ending.append(self.registration.unregister())
-        for result in await asyncio.gather(*ending, return_exceptions=True):
-            if isinstance(result, SoftphoneError):
-                log.warning("could not say goodbye", error=str(result))
-            elif isinstance(result, BaseException):
-                raise result
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
+            self._errands.goodbyes.start(self.registration.unregister())
+        await self._errands.goodbyes.settle(GOODBYE_S)
+        self._handlers.cancel()
+        await self._handlers.settle(None)
+        await self._errands.callbacks.settle(None)
+
+
+def identity_of(uri: str) -> Uri:
+    """Read who we are: a URI, or a whole From value; raises BadMessage."""
+    try:
+        return uri_of(str(Address.parse(uri).uri))
+    except BadMessage as error:
+        raise BadMessage(f"the agent's uri {uri!r} is no SIP URI: {error}") from error
+
+
+def known_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
+    """Check names of codecs; raises ValueError."""
+    if isinstance(codecs, str) or not codecs or set(codecs) - set(CODECS):
+        raise ValueError(f"codecs are {' and '.join(CODECS)} in order of preference, not {codecs!r}")
+    return tuple(codecs)
 
 
 def local_address(remote_host: str) -> str:
-    """Return the IPv4 address of this machine from which `remote_host` is reached; loopback when it is unknown."""
+    """Return the IPv4 address of this machine from which the address `remote_host` is reached; loopback when none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((remote_host, 9))

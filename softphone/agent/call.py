@@ -1,35 +1,31 @@
-"""One call, as its application sees it: frames in, frames out, keys, files, hold, hang-up."""
+"""One call, as its application sees it: answer, hold, keys, transfer, hang-up; `Talk` has what is heard and said."""
 
 import asyncio
 import inspect
+import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine
-from enum import Enum
-from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-import structlog
-from numpy.typing import NDArray
+from collections.abc import Awaitable, Callable
+from typing import Literal, NamedTuple
 
 from mixer.tone import dtmf
-from softphone import audio
+from softphone.agent.line import Line
 from softphone.agent.media import CallMedia
-from softphone.agent.streams import FrameStream
+from softphone.agent.talk import CallState, Talk
+from softphone.agent.transfer import transfer
 from softphone.agent.voice import Voice
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
-from softphone.errors import CallEnded, CallRefused, SdpError
-from softphone.media.leg import LegStats
+from softphone.errors import CallRefused, SdpError
+from softphone.media.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.call import Call as SipCall
 from softphone.sip.fields import Address
+from softphone.tasks import Tasks
 
-__all__ = ["Call", "CallState", "KeyMethod"]
+__all__ = ["GOODBYE_S", "Call", "CallState", "Errands", "KeyMethod"]
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 KeyMethod = Literal["rfc4733", "info", "inband"]
 OnRefer = Callable[[str], Awaitable[object]]
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 KEYS = re.compile(r"[0-9*#A-D]+")
 
@@ -37,16 +33,19 @@ KEYS = re.compile(r"[0-9*#A-D]+")
 INFO_KEY_MS = 160
 INFO_GAP_S = 0.1
 
-
-class CallState(Enum):
-    """Where a call is. An outgoing call is handed to the application only when it is CONNECTED."""
-
-    RINGING = "ringing"
-    CONNECTED = "connected"
-    ENDED = "ended"
+GOODBYE_S = 2.0
+"""So long a peer that is hung up on may take to say that it has heard it: time for two repetitions over UDP. Whoever is
+gone says nothing, and nobody is to wait half a minute for that."""
 
 
-class Call:
+class Errands(NamedTuple):
+    """What runs beside an agent's calls: signalling that may be cut short, and callbacks that may not."""
+
+    goodbyes: Tasks
+    callbacks: Tasks
+
+
+class Call(Talk):
     """A call, placed by :meth:`Agent.invite` or handed to ``Agent.on_call``; not made by hand.
 
     Attributes
@@ -54,11 +53,12 @@ class Call:
     rate
         Samples per second of every frame of this call, in Hz.
     state
-        RINGING (incoming and undecided), CONNECTED or ENDED.
+        RINGING (incoming and undecided), CONNECTED (from the 2xx on) or ENDED.
     held
         Whether we hold the peer.
     on_key
-        Called with each key that the peer presses (one of ``0-9 * # A-D``) by RFC 4733 or SIP INFO.
+        Called with each key that the peer presses (one of ``0-9 * # A-D``) by RFC 4733 or SIP INFO. The peer of a call
+        into a conference is the bridge: what its other parties press goes to the bridge and reaches no bot.
     on_hangup
         Called once when the call is over, with the reason: ``bye`` (by the peer), ``hangup`` (by us), ``cancelled``,
         ``rejected``, ``no-ack``, ``no-media`` or ``gone`` (the peer does not know the call any more).
@@ -70,23 +70,25 @@ class Call:
     The other two may be plain or coroutine functions; what they raise is logged and harms nobody.
     """
 
-    def __init__(self, signalling: SipCall, media: CallMedia, voice: Voice, rate_hz: int, spawn: Spawn) -> None:
-        self.rate = rate_hz
-        self.state = CallState.RINGING
+    def __init__(self, signalling: SipCall, media: CallMedia, voice: Voice, line: Line, errands: Errands) -> None:
+        super().__init__(voice, CallState.RINGING if signalling.direction == "in" else CallState.CONNECTED)
         self.held = False
         self.on_key: Callable[[str], object] | None = None
         self.on_hangup: Callable[[str], object] | None = None
         self._on_refer: OnRefer | None = None
         self._sip = signalling
         self._media = media
-        self._voice = voice
-        self._spawn = spawn
-        self._keys = KeyEntry()
+        self._line = line
+        self._errands = errands
+        self._entry = KeyEntry()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        media.seat(self)
         signalling.on_ended = self._finish
         signalling.on_reinvite = self._reinvited
-        signalling.on_answer = lambda answer: self._spawn(media.accept(answer))
+        signalling.on_answer = lambda answer: errands.goodbyes.start(media.accept(answer))
         signalling.on_info = self._informed
+
+    # --- who, and whether
 
     @property
     def on_refer(self) -> OnRefer | None:
@@ -118,7 +120,7 @@ class Call:
         return self._sip.direction
 
     async def accept(self) -> None:
-        """Answer an incoming call; returns when the caller has confirmed it.
+        """Answer an incoming call; returns when the caller has confirmed it. Cancelled meanwhile, it hangs up.
 
         Raises
         ------
@@ -131,15 +133,19 @@ class Call:
         offer = self._sip.remote_sdp
         try:
             description = self._media.offer() if offer is None else await self._media.answer(offer)
+            self._require(CallState.RINGING)  # they may have given up meanwhile
+            self.state = CallState.CONNECTED
             await self._sip.answer(description)
             if offer is None:
                 await self._media.accept(self._sip.remote_sdp or "")
         except SdpError as error:
             self._sip.reject(488, None, [("Warning", f'399 softphone "{error}"'.replace("\n", " "))])
-            self._spawn(self._sip.bye())
+            self.end_soon()
             raise
-        self._require(CallState.RINGING)  # they may have hung up right behind their ACK
-        self.state = CallState.CONNECTED
+        except BaseException:
+            self.end_soon()
+            raise
+        self._require(CallState.CONNECTED)  # they may have hung up right behind their ACK
 
     async def reject(self, status: int = 486, reason: str | None = None) -> None:
         """Refuse an incoming call.
@@ -159,89 +165,62 @@ class Call:
         self._require(CallState.RINGING)
         self._sip.reject(status, reason)
 
-    def frames(self) -> FrameStream:
-        """Listen: ``async for frame in call.frames()`` gives int16, shape (samples,), 20 ms each, until the hang-up.
+    async def hangup(self) -> None:
+        """End the call, or refuse it when it was still ringing; nothing happens when it is over.
 
-        There is no voice gate: what the peer sends is what comes, silence included. Each stream holds the last second
-        (50 frames); a reader further behind loses the oldest, counted in ``stream.dropped``. Streams are independent.
+        For us it is over at once; the peer is given two seconds to say that it has heard it.
         """
-        return self._voice.frames()
+        if self.state is not CallState.ENDED:
+            self._spared = asyncio.current_task()  # work of the call's own may end it, and has the last word
+            await asyncio.wait([self._errands.goodbyes.start(self._sip.bye())], timeout=GOODBYE_S)
 
-    async def write(self, samples: NDArray[np.int16]) -> None:
-        """Speak; returns when at most 60 ms wait to be sent, so a loop of writes runs at the speed of the call.
+    async def fail(self) -> None:
+        """Refuse with 500 a call that is still ringing, hang up another."""
+        if self.state is CallState.RINGING:
+            await self.reject(500)
+        else:
+            await self.hangup()
+
+    def when_over(self, told: "Callable[[Call], None]") -> None:
+        """Let somebody know when the call is over."""
+        self._over.add_done_callback(lambda _: told(self))
+
+    def end_soon(self) -> None:
+        """Hang up without waiting for it."""
+        if self.state is not CallState.ENDED:
+            self._errands.goodbyes.start(self._sip.bye())
+
+    async def wait_ended(self) -> str:
+        """Wait for the end of the call; returns the reason, as ``on_hangup`` gets it."""
+        return await asyncio.shield(self._over)
+
+    async def transfer(self, uri: str, *, timeout_s: float = 60.0) -> None:
+        """Let the peer call somebody else instead of us (REFER, RFC 3515; RFC 5589 section 6, blind transfer).
+
+        Returns when the peer says that it has reached them, and hangs up our call. A peer that does not want to say
+        (RFC 4488), or that hangs up first, is taken at its word: it has accepted.
 
         Parameters
         ----------
-        samples
-            int16, shape (n,), any n, at ``rate``. -32768 is sent as -32767.
+        uri
+            As of :meth:`Agent.invite`.
+        timeout_s
+            How long the peer may ring them.
 
         Raises
         ------
+        CallRefused
+            The peer does not do that, or those whom it called refused; our call goes on.
+        SipTimeout
+            The peer did not say in time what became of it; our call goes on.
+        BadMessage
+            `uri` is no SIP URI.
         CallEnded
             The call is over.
-        AudioError
-            The array has another shape or kind.
         """
         self._require(CallState.CONNECTED)
-        await self._voice.write(samples)
-
-    async def play(self, sound: str | Path | NDArray[np.int16]) -> None:
-        """Speak a file of any rate and format, or an array as in :meth:`write`; returns when its last sample is sent.
-
-        Cancel it to stop in the middle.
-
-        Raises
-        ------
-        AudioError
-            The file is missing or no audio file.
-        CallEnded
-            The call is over.
-        """
-        if isinstance(sound, str | Path):
-            sound = await asyncio.to_thread(audio.load, sound, self.rate)
-        await self.write(sound)
-        await self.drain()
-
-    async def drain(self) -> None:
-        """Return when everything that was written has been sent.
-
-        Raises
-        ------
-        CallEnded
-            The call is over.
-        """
-        await self._voice.drain()
-
-    def record(self, path: str | Path, rate_hz: int | None = None) -> None:
-        """Write what we hear from now on into a mono 16-bit WAV file, until :meth:`stop_recording` or the hang-up.
-
-        Parameters
-        ----------
-        path
-            Where; missing folders are made, an existing file is replaced.
-        rate_hz
-            The rate of the file, in Hz; that of the call when not given.
-
-        Raises
-        ------
-        AudioError
-            The file cannot be made, or the call is being recorded already.
-        CallEnded
-            The call is over.
-        """
-        if self.state is CallState.ENDED:
-            raise CallEnded("the call is over, there is nothing to record")
-        self._voice.record(path, rate_hz)
-
-    def stop_recording(self) -> float:
-        """Close the recording; returns its length in seconds, 0 when there was none.
-
-        Raises
-        ------
-        AudioError
-            The last samples could not be written.
-        """
-        return self._voice.stop_recording()
+        await transfer(self._sip, str(self._line.complete(uri)), str(self._line.identity), self._over, timeout_s)
+        await self.hangup()
 
     async def send_keys(self, keys: str, method: KeyMethod = "rfc4733") -> None:
         """Press keys, one after the other; returns when they are sent.
@@ -280,6 +259,8 @@ class Call:
         ------
         CallRefused
             The peer declined; nothing has changed.
+        SdpError
+            Its answer is none to our offer.
         CallEnded
             The call is over.
         """
@@ -289,40 +270,40 @@ class Call:
         """Take the peer back from hold; raises as :meth:`hold`."""
         await self._offer(held=False)
 
-    async def hangup(self) -> None:
-        """End the call, or refuse it when it was still ringing; nothing happens when it is over."""
-        if self.state is CallState.RINGING:
-            await self.reject(480)
-        elif self.state is CallState.CONNECTED:
-            await self._sip.bye()
-
-    async def wait_ended(self) -> str:
-        """Wait for the end of the call; returns the reason, as ``on_hangup`` gets it."""
-        return await asyncio.shield(self._over)
-
     async def stats(self) -> LegStats:
         """Return loss, jitter, round trip and the other counters of the call; after its end, those at the end."""
         return await self._media.stats()
 
-    def key_pressed(self, key: str, way: KeyWay = "event", held_s: float = 0.0) -> None:
-        """Tell the application of a key, once by however many ways it came; called with what media and INFO say."""
-        if self._keys.press(key, way, asyncio.get_running_loop().time(), held_s):
-            self._notify(self.on_key, key)
-
-    async def media_lost(self) -> None:
-        """Hang up because nothing came from the peer for too long; called by the agent."""
-        if self.state is CallState.CONNECTED:
-            self._finish("no-media")
-            await self._sip.bye([("Reason", 'SIP;cause=200;text="No media"')])
+    # --- for the agent and the media plane
 
     async def connect(self, answer: str) -> None:
-        """Take the answer to the offer of an outgoing call; called by the agent."""
-        await self._media.accept(answer)
-        self.state = CallState.CONNECTED
+        """Take the answer to the offer of an outgoing call.
 
-    def _require(self, state: CallState) -> None:
-        if self.state is not state:
-            raise CallEnded(f"the call is {self.state.value}, not {state.value}")
+        Raises
+        ------
+        SdpError
+            It is none; the call is being hung up.
+        """
+        try:
+            await self._media.accept(answer)
+        except BaseException:
+            self.end_soon()
+            raise
+
+    def heard(self, event: Event) -> None:
+        """Take what the media plane noticed."""
+        match event:
+            case KeyPressed(key=key, way=way):
+                self._pressed(key, way)
+            case RtpTimeout() if self.state is CallState.CONNECTED:
+                self._finish("no-media")
+                self._errands.goodbyes.start(self._sip.bye([("Reason", 'SIP;cause=200;text="No media"')]))
+            case _:
+                pass
+
+    def skipped(self, ticks: int) -> None:
+        """Take notice that for so many ticks nothing was heard nor said."""
+        self._voice.skipped(ticks)
 
     async def _offer(self, *, held: bool) -> None:
         self._require(CallState.CONNECTED)
@@ -347,16 +328,22 @@ class Call:
 
     def _informed(self, content_type: str, body: bytes) -> None:
         if (found := info_key(content_type, body)) is not None:
-            self.key_pressed(found.key, "info", found.held_s)
+            self._pressed(found.key, "info", found.held_s)
+
+    def _pressed(self, key: str, way: KeyWay, held_s: float = 0.0) -> None:
+        """Tell the application of a key, once by however many ways it came."""
+        if self._entry.press(key, way, asyncio.get_running_loop().time(), held_s):
+            self._keys.put(key)
+            self._notify(self.on_key, key)
 
     def _finish(self, reason: str) -> None:
         """Tell everybody once that it is over, and give the media back."""
         if self.state is CallState.ENDED:
             return
         self.state = CallState.ENDED
-        self._voice.end()
+        self._end()
         self._over.set_result(reason)
-        self._spawn(self._media.close())
+        self._errands.goodbyes.start(self._media.close())
         self._notify(self.on_hangup, reason)
 
     def _notify(self, callback: Callable[[str], object] | None, argument: str) -> None:
@@ -368,11 +355,8 @@ class Call:
             log.exception("a callback of the application failed")
             return
         if inspect.isawaitable(result):
-            self._spawn(logged(result))
+            self._errands.callbacks.start(_awaited(result))
 
 
-async def logged(awaitable: Awaitable[object]) -> None:
-    try:
-        await awaitable
-    except Exception:
-        log.exception("a callback of the application failed")
+async def _awaited(result: Awaitable[object]) -> None:
+    await result

@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Sequence
 
 from softphone import sdp
+from softphone.agent.plane import Plane, Planes, Seated
+from softphone.agent.voice import Voice
+from softphone.errors import MediaError
 from softphone.media.leg import Address, LegSpec, LegStats
-from softphone.media.local import AppLeg, LocalMedia
 
 __all__ = ["CallMedia"]
 
@@ -21,16 +23,17 @@ class CallMedia:
 
     Parameters
     ----------
-    media
-        The engine in this process.
+    planes
+        Where there is a seat for it.
     codecs
         Names in order of preference, see :func:`softphone.sdp.offer`.
     timeout_s
         After so long without a packet the engine says so; 0 = never.
     """
 
-    def __init__(self, media: LocalMedia, codecs: Sequence[str] = CODECS, timeout_s: float = 30.0) -> None:
-        self._media = media
+    def __init__(self, planes: Planes, codecs: Sequence[str] = CODECS, timeout_s: float = 30.0) -> None:
+        self._planes = planes
+        self._plane: Plane | None = None
         self._codecs = tuple(codecs)
         self._timeout_s = timeout_s
         self._session_id = secrets.randbits(31)
@@ -42,20 +45,32 @@ class CallMedia:
         self._closed: LegStats | None = None
         self.leg = -1
 
-    async def open(self) -> AppLeg:
-        """Take a port, and join leg and application in a room of their own; returns the application's leg.
+    async def open(self, who: str = "") -> Voice:
+        """Take a port, and join leg and application in a room of their own; returns the application's side.
+
+        `who` is the other side, for the log.
 
         Raises
         ------
         MediaError
-            No port or row is left.
+            No port is left.
         """
+        try:
+            self._plane = self._planes.roomy()
+        except OSError as error:
+            raise MediaError(f"there is no port for another call: {error}") from error
+        self._media = self._plane.media
         self._info = await self._media.open_leg(LegSpec(timeout_s=self._timeout_s))
         self.leg = self._info.leg
         self._room = await self._media.create_room()
         await self._media.join(self.leg, self._room)
         self._app = self._media.open_app(self._room)
-        return self._app
+        return Voice(self._app, self._plane.rate_hz, who)
+
+    def seat(self, call: Seated) -> None:
+        """Tell a call what becomes of its leg."""
+        if self._plane is not None:
+            self._plane.seat(self.leg, call)
 
     @property
     def sends_events(self) -> bool:
@@ -121,6 +136,8 @@ class CallMedia:
         """Give everything back; the second time does nothing."""
         if self.leg < 0 or self._closed is not None:
             return
+        if self._plane is not None:
+            self._plane.unseat(self.leg)
         self._closed = await self._media.close_leg(self.leg)
         self._app.close()
         await self._media.remove_room(self._room)

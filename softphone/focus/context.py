@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from softphone.focus.feed import Feed
-from softphone.focus.tasks import Tasks
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.recordings.library import Library
 from softphone.store.history import History
+from softphone.tasks import Tasks
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member

@@ -130,6 +130,11 @@ class Engine:
         }
 
     @property
+    def legs(self) -> int:
+        """How many there are, applications included."""
+        return len(self._rows)
+
+    @property
     def active(self) -> bool:
         """Whether ticks are needed: there is a leg, something is played, or a recording goes on or is to be closed."""
         return bool(self._rows) or self._tape.busy or self._player.busy
@@ -213,6 +218,10 @@ class Engine:
             When its queue is full; nothing was taken.
         """
         return self.bridge.push(self._row(leg), pcm)
+
+    def flush(self, leg: int) -> int:
+        """Drop what an application has yet to say; gives the samples dropped, raises NoSuchLeg."""
+        return self.bridge.flush(self._row(leg))
 
     def queued(self, leg: int) -> int:
         """Give the samples of an application that wait to be said."""

@@ -19,6 +19,10 @@ def no_frame(frame: NDArray[np.int16]) -> None:
     """Do nothing with a frame."""
 
 
+def no_skip(ticks: int) -> None:
+    """Do nothing about ticks that were left out."""
+
+
 class AppLeg:
     """The application's own seat in a room.
 
@@ -47,6 +51,10 @@ class AppLeg:
         """
         return self._media.engine.push(self.leg, pcm)
 
+    def flush(self) -> int:
+        """Say nothing of what waits; give the number of samples dropped. Raises NoSuchLeg after `close`."""
+        return self._media.engine.flush(self.leg)
+
     @property
     def queued(self) -> int:
         """Samples that wait to be said."""
@@ -70,6 +78,12 @@ class LocalMedia(MediaFace):
         Most legs, applications included.
     gate
         Whether only those whose voice gate is open are heard. An agent hears its peer as it is.
+
+    Attributes
+    ----------
+    on_skip
+        Called with how many ticks (20 ms each) were left out because the event loop was busy with something else for
+        too long: nothing was heard and nothing said in them, in any room.
     """
 
     def __init__(
@@ -86,6 +100,7 @@ class LocalMedia(MediaFace):
         self._pacer = Pacer()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self.on_skip: Callable[[int], None] = no_skip
 
     async def ask(self, request: Request) -> Reply:
         """Carry out one request."""
@@ -99,6 +114,11 @@ class LocalMedia(MediaFace):
         app = AppLeg(self, room)
         self._pace()
         return app
+
+    @property
+    def late_ticks(self) -> int:
+        """Ticks that began more than a tick late, or were left out."""
+        return self._pacer.late_ticks + self._pacer.skipped_ticks
 
     def close(self) -> None:
         """Close all legs and ports; again it does nothing."""
@@ -135,7 +155,10 @@ class LocalMedia(MediaFace):
         began = time.monotonic()
         try:
             self.engine.tick(self._pacer.deadline or began, began)
-            self.engine.skip(self._pacer.done(began, time.monotonic()))
+            skipped = self._pacer.done(began, time.monotonic())
+            self.engine.skip(skipped)
+            if skipped:
+                self.on_skip(skipped)
             self._tell()
         finally:  # an exception of the application's callback is the loop's to report; the sound goes on
             self._pace()

@@ -11,10 +11,13 @@ from softphone.sip.exchange import PROOFS, ask, failure
 from softphone.sip.message import Headers, Request, Response
 from softphone.sip.wire import Wire
 
-__all__ = ["Invitation", "Progress"]
+__all__ = ["GivenUp", "Invitation", "Progress"]
 
 Progress = Callable[[Response], None]
 """Told every provisional response: 100 says that somebody is there, those above it what the telephone does."""
+
+GivenUp = Callable[["asyncio.Future[Response | SipError]"], None]
+"""Told, when an INVITE is cancelled, of the future that is done when it is over: with a 487, as a rule."""
 
 Answered = Callable[[Dialog, Response], None]
 """Told at once of the 2xx that wins: the peer's next request may follow on its heels."""
@@ -61,6 +64,11 @@ class Invitation:
         self._given_up = False
         self.dialog: Dialog | None = known
         self._key = wire.send(request, target, self)
+
+    @property
+    def over(self) -> "asyncio.Future[Response | SipError]":
+        """Done with the final response, or the reason why there is none."""
+        return self._outcome
 
     async def response(self) -> Response:
         """Wait for the final response; when the wait is cancelled, so is the INVITE.

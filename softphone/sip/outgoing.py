@@ -12,7 +12,7 @@ from softphone.sip.dialog import SERVER_CSEQ, Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import CHALLENGES, authorised, refused
 from softphone.sip.fields import Address
-from softphone.sip.invitation import Invitation, Progress
+from softphone.sip.invitation import GivenUp, Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
 from softphone.sip.uri import Uri
 from softphone.sip.where import WayBack
@@ -38,6 +38,7 @@ class Plan:
     target: Endpoint | None = None
     on_progress: Progress | None = None
     cancel_headers: Callable[[], Headers] = tuple
+    on_given_up: GivenUp | None = None
 
     def request(self) -> Request:
         """Make the first INVITE."""
@@ -96,11 +97,14 @@ class _Placing:
         self._target = await self._wire.resolve(self._target)
         self._way = self._way_to(self._target)
         for _ in range(CHALLENGES):
+            invitation = self._send()
             try:
-                answer = await self._send().response()
+                answer = await invitation.response()
             except asyncio.CancelledError:
                 if self._call is not None:
                     self._wire.spawn(self._call.bye())
+                elif self._plan.on_given_up is not None:
+                    self._plan.on_given_up(invitation.over)
                 raise
             if self._call is not None:
                 return self._call

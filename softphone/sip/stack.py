@@ -13,7 +13,7 @@ from softphone.sip.events import CancelReceived
 from softphone.sip.exchange import ask
 from softphone.sip.fields import Address
 from softphone.sip.flow import Flow
-from softphone.sip.invitation import Progress
+from softphone.sip.invitation import GivenUp, Progress
 from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.outgoing import Plan, place
@@ -112,6 +112,7 @@ class Stack:
         focus: str = "",
         on_progress: Progress | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
+        on_given_up: GivenUp | None = None,
         timeout_s: float | None = None,
     ) -> Call:
         """Place a call; returns when it is answered and the ACK sent. Cancelling the task sends CANCEL.
@@ -130,6 +131,8 @@ class Stack:
             5.5); empty: there is none.
         cancel_headers
             Gives the headers of the CANCEL, if the call is cancelled: why, as a Reason (RFC 3326).
+        on_given_up
+            Told then of the future that is done when the INVITE is over.
 
         Raises
         ------
@@ -143,22 +146,18 @@ class Stack:
             A URI is none.
         """
         from_ = Address.parse(from_uri)
-        if target is not None and not self._driver.is_open(target):
-            target = None
+        target = target if target is not None and self._driver.is_open(target) else None
         plan = Plan(
             uri=Uri.parse(uri),
             sdp=sdp,
             from_=from_,
-            contact=self.contact(
-                focus or from_.uri.user,
-                (target or Endpoint.of_uri(Uri.parse(route or uri))).transport,
-                focus=bool(focus),
-            ),
+            contact=self.contact(focus or from_.uri.user, _transport(route or uri, target), focus=bool(focus)),
             credentials=credentials,
             headers=[*self.settings.capabilities.headers(refer=False), *headers],
             route=Uri.parse(route) if route else None,
             target=target,
             on_progress=on_progress,
+            on_given_up=on_given_up,
             cancel_headers=cancel_headers,
         )
         try:
@@ -301,3 +300,8 @@ class Stack:
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
         if call:
             call.cancelled()
+
+
+def _transport(uri: str, target: Endpoint | None) -> str:
+    """Say what a request goes by."""
+    return (target or Endpoint.of_uri(Uri.parse(uri))).transport

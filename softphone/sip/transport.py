@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-
-import structlog
 
 from softphone.errors import SipNetworkError
 from softphone.sip.connection import Connection, Limits
@@ -19,7 +18,7 @@ from softphone.sip.framing import PING
 
 __all__ = ["Limits", "Transport", "TransportCounters"]
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 # A burst of 1,000 INVITEs of 1.5 kB has room while the loop is busy elsewhere.
 UDP_BUFFER = 4 << 20
@@ -250,7 +249,7 @@ class Transport:
             self._receive(data, source)
         except Exception:
             self.counters.faults += 1
-            _log.exception("sip.fault", source=f"{source.transport}:{source.host}:{source.port}")
+            _log.exception("a message from %s:%s:%d could not be handled", source.transport, source.host, source.port)
 
     def opened(self, connection: Connection) -> bool:
         """Take a connection in; False: there are too many, and all are held."""

@@ -121,9 +121,8 @@ async def enter(server: Server, party: Party, code: str, method: KeyMethod) -> N
 
 async def stalled(server: Server, party: Party) -> int:
     """Ticks that were late or left out, at the bridge and at a telephone."""
-    ours = party._agent._media._pacer
     workers = await server.media.metrics()
-    return ours.late_ticks + ours.skipped_ticks + sum(each.late_ticks + each.skipped_ticks for each in workers)
+    return party._agent.late_ticks + sum(each.late_ticks + each.skipped_ticks for each in workers)
 
 
 async def test_three_wrong_codes_and_goodbye(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

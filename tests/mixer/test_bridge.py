@@ -123,6 +123,21 @@ def test_local_parties_say_what_is_pushed_and_nothing_else() -> None:
         bridge.push(0, voice)
 
 
+@pytest.mark.parametrize(("pushed", "ticks"), [(0, 0), (1, 0), (333, 1), (1600, 3), (1600, 0)])
+def test_what_is_flushed_is_not_said_and_what_is_pushed_then_is(pushed: int, ticks: int) -> None:
+    player = Bridge(2, gate=None)
+    room = player.add_room()
+    row, listener = player.add_party(room, local=True), player.add_party(room)
+    player.push(row, np.full(pushed, 7, np.int16))
+    for k in range(ticks):
+        player.tick(k * 0.02)
+    assert player.flush(row) == max(0, pushed - 160 * ticks)
+    assert player.queued(row) == player.flush(row) == 0
+    player.push(row, constant(9)[:80])
+    heard = np.concatenate([player.tick((ticks + k) * 0.02).frame_for(listener).copy() for k in range(12)])
+    np.testing.assert_array_equal(heard, np.concatenate((constant(9)[:80], np.zeros(12 * 160 - 80))))
+
+
 def test_the_lowest_sample_is_no_absence() -> None:
     bridge = Bridge(1, gate=None)
     row = bridge.add_party(bridge.add_room(), local=True)

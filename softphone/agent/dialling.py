@@ -1,0 +1,130 @@
+"""Calls on their way out: redirections followed, refusals explained, all given up when the agent is left."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from softphone.agent.line import Line, uri_of
+from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
+from softphone.sip.call import Call
+from softphone.sip.message import Response
+from softphone.sip.stack import Stack
+from softphone.sip.uri import Uri
+from softphone.tasks import Tasks
+
+__all__ = ["Dialler", "Wanted"]
+
+REDIRECTS = 5
+"""So many others are called at most for one call; loops are found out before (RFC 3261 section 8.1.3.4)."""
+
+REDIRECTING = (300, 301, 302)
+"""Who answers so names others to be called; 305 names a proxy, 380 another service."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A call that the application wants, see :meth:`softphone.Agent.invite`."""
+
+    target: Uri
+    headers: Sequence[tuple[str, str]]
+    timeout_s: float
+    follow_redirects: bool
+
+
+class Dialler:
+    """Places the calls of an agent.
+
+    Parameters
+    ----------
+    from_uri
+        Who calls, as a From value.
+    goodbyes
+        Where it is waited for the end of what was given up.
+    """
+
+    def __init__(self, stack: Stack, line: Line, from_uri: str, goodbyes: Tasks) -> None:
+        self._stack = stack
+        self._line = line
+        self._from_uri = from_uri
+        self._goodbyes = goodbyes
+        self._under_way: set[asyncio.Task[Call]] = set()
+
+    async def dial(self, wanted: Wanted, sdp: str) -> Call:
+        """Call, and return when somebody has answered; cancelled, it gives up with CANCEL, or BYE.
+
+        Raises
+        ------
+        CallEnded
+            The agent is left.
+        SoftphoneError
+            As :meth:`softphone.Agent.invite`.
+        """
+        task = asyncio.create_task(self._dial(wanted, sdp))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            self._abandon(task)
+            raise
+        if task.cancelled():
+            raise CallEnded(f"the agent was left while it called {wanted.target}")
+        return task.result()
+
+    async def give_up(self) -> None:
+        """Give up all that is under way."""
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _abandon(self, task: "asyncio.Task[Call]") -> None:
+        """End what nobody wants any more, even if it has just been answered."""
+        if not task.cancel() and not task.cancelled() and task.exception() is None:
+            self._goodbyes.start(task.result().bye())
+
+    async def _dial(self, wanted: Wanted, sdp: str) -> Call:
+        waiting, seen = deque([wanted.target]), {str(wanted.target)}
+        while True:
+            target = waiting.popleft()
+            try:
+                return await self._place(target, wanted, sdp)
+            except CallRefused as refusal:
+                if wanted.follow_redirects and refusal.status in REDIRECTING:
+                    fresh = [uri for uri in _targets(refusal) if str(uri) not in seen]
+                    fresh = fresh[: REDIRECTS + 1 - len(seen)]
+                    seen.update(map(str, fresh))
+                    waiting.extendleft(reversed(fresh))
+                if not waiting:
+                    raise self._line.explained(refusal, target) from refusal
+
+    async def _place(self, target: Uri, wanted: Wanted, sdp: str) -> Call:
+        proxy = self._line.proxy
+        return await self._stack.invite(
+            str(target),
+            sdp,
+            from_uri=self._from_uri,
+            credentials=self._line.credentials_for(target),
+            headers=wanted.headers,
+            route=str(proxy) if proxy else None,
+            timeout_s=wanted.timeout_s,
+            on_given_up=self._given_up,
+        )
+
+    def _given_up(self, over: "asyncio.Future[Response | SipError]") -> None:
+        self._goodbyes.start(_until(over))
+
+
+async def _until(over: "asyncio.Future[Response | SipError]") -> None:
+    await asyncio.wait([over])
+
+
+def _targets(refusal: CallRefused) -> list[Uri]:
+    """List whom a redirection names, as far as we can call them."""
+    found: list[Uri] = []
+    for text in refusal.contacts:
+        with suppress(BadMessage):
+            found.append(uri_of(text))
+    return found

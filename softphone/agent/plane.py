@@ -1,0 +1,144 @@
+"""Media of all agents of an event loop: they share one tick, however many they are.
+
+A tick costs half a millisecond or so before anybody is served. One for each of twenty agents would fill a core; shared,
+twenty agents with a call each cost what one agent with twenty calls does.
+"""
+
+import asyncio
+import logging
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from softphone.media.leg import Event, KeyPressed, RtpTimeout
+from softphone.media.local import LocalMedia
+
+__all__ = ["Plane", "Planes", "Seated"]
+
+log = logging.getLogger(__name__)
+
+SEATS = 2
+"""Of a call: the peer's leg and the application."""
+
+CAPACITY = 256
+"""Seats of one plane. An empty seat costs memory only; when all are taken, the next call opens another plane."""
+
+QUIET_S = 10.0
+"""So long after a line about a late event loop there is no other: a loop that is always late must not fill a disk."""
+
+
+class Seated(Protocol):
+    """A call, told of what happens in the plane; neither may raise."""
+
+    def heard(self, event: Event) -> None:
+        """Take what the plane noticed of the call's leg."""
+
+    def skipped(self, ticks: int) -> None:
+        """Take notice that for so many ticks of 20 ms nothing was heard nor said."""
+
+
+class Plane:
+    """One engine, the calls in it, and what is told when the event loop is late for it."""
+
+    def __init__(self, host: str) -> None:
+        self.media = LocalMedia(host, capacity=CAPACITY)
+        self.media.on_event = self._heard
+        self.media.on_skip = self._skipped
+        self._seated: dict[int, Seated] = {}
+        self._untold = 0
+        self._told_s = float("-inf")
+
+    @property
+    def rate_hz(self) -> int:
+        """Samples per second of all its calls."""
+        return self.media.engine.bridge.rate_hz
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another call fits; seats just left are taken again a tick later, which is the rest that stays."""
+        return self.media.engine.legs + 2 * SEATS <= CAPACITY
+
+    def seat(self, leg: int, call: Seated) -> None:
+        """Tell a call what becomes of its leg from now on."""
+        self._seated[leg] = call
+
+    def unseat(self, leg: int) -> None:
+        """Tell it nothing more."""
+        self._seated.pop(leg, None)
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, KeyPressed | RtpTimeout) and event.leg in self._seated:
+            self._seated[event.leg].heard(event)
+
+    def _skipped(self, ticks: int) -> None:
+        for call in list(self._seated.values()):
+            call.skipped(ticks)
+        self._untold += ticks
+        now = asyncio.get_running_loop().time()
+        if now - self._told_s >= QUIET_S:
+            log.warning(
+                "the event loop was busy for too long: %d frames of 20 ms were left out in each of %d calls",
+                self._untold,
+                len(self._seated),
+            )
+            self._told_s, self._untold = now, 0
+
+
+class Planes:
+    """The planes of one event loop and local address, for as long as there is an agent that uses them."""
+
+    _of_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Planes]]" = WeakKeyDictionary()
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._planes: list[Plane] = []
+        self._users = 0
+
+    @classmethod
+    def enter(cls, host: str) -> "Planes":
+        """Take part in the planes of the running loop at a local address; each `enter` needs its `leave`.
+
+        Raises
+        ------
+        OSError
+            There is no port left, or the address is not ours.
+        """
+        here = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
+        planes = here.setdefault(host, cls(host))
+        try:
+            planes.roomy()
+        except BaseException:
+            if not planes._users:
+                del here[host]
+            raise
+        planes._users += 1
+        return planes
+
+    @property
+    def late_ticks(self) -> int:
+        """Ticks that began more than 20 ms late or were left out, of all planes together."""
+        return sum(plane.media.late_ticks for plane in self._planes)
+
+    def leave(self) -> None:
+        """Close the planes behind the last one who leaves."""
+        self._users -= 1
+        if not self._users:
+            for plane in self._planes:
+                plane.media.close()
+            self._planes.clear()
+            here = self._of_loop[asyncio.get_running_loop()]
+            if here.get(self._host) is self:
+                del here[self._host]
+
+    def roomy(self) -> Plane:
+        """Give a plane with room for a call, a new one if need be.
+
+        Raises
+        ------
+        OSError
+            No port is left for another one.
+        """
+        for plane in self._planes:
+            if plane.has_room:
+                return plane
+        self._planes.append(Plane(self._host))
+        return self._planes[-1]

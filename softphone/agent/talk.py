@@ -1,0 +1,246 @@
+"""What is heard and said in a call: frames in, frames out, keys, files, recordings."""
+
+import asyncio
+import weakref
+from collections.abc import Coroutine
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softphone.agent.keys import KeysHeard
+from softphone.agent.listening import LOUD_DBOV, until_silent, until_voice
+from softphone.agent.playback import Playback, Sound, pieces
+from softphone.agent.streams import FrameStream
+from softphone.agent.voice import Voice, checked
+from softphone.errors import AudioError, CallEnded
+from softphone.tasks import Tasks
+
+__all__ = ["CallState", "Talk"]
+
+T = TypeVar("T")
+
+
+class CallState(Enum):
+    """Where a call is. An outgoing call is handed to the application only when it is CONNECTED."""
+
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+class Talk:
+    """The half of a call that the application hears and speaks by."""
+
+    def __init__(self, voice: Voice, state: CallState) -> None:
+        self.rate = voice.rate_hz
+        self.state = state
+        self._voice = voice
+        self._own = Tasks(quiet=CallEnded)
+        self._keys = KeysHeard()
+        self._spared: asyncio.Task[Any] | None = None
+        self._playbacks: weakref.WeakSet[Playback] = weakref.WeakSet()
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Run something beside the call: it is cancelled when the call ends, and what it raises is logged once.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        """
+        if self.state is CallState.ENDED:
+            work.close()
+            raise CallEnded("the call is over")
+        return self._own.start(work)
+
+    # --- hearing
+
+    @property
+    def dropped(self) -> int:
+        """Frames of 20 ms that did not reach a reader, see :attr:`Frame.gap`; of several streams the sum."""
+        return self._voice.dropped
+
+    def frames(self, rate_hz: int | None = None) -> FrameStream:
+        """Listen: ``async for frame in call.frames()`` gives int16, shape (samples,), 20 ms each, until the hang-up.
+
+        There is no voice gate: what the peer sends is what comes, silence included. Each stream holds the last second
+        (50 frames); a reader further behind loses the oldest, counted in ``stream.dropped`` and told by the ``gap`` of
+        the next frame (:class:`Frame`). Streams are independent.
+
+        Parameters
+        ----------
+        rate_hz
+            The rate of the frames, in Hz; that of the call when not given. At another rate they come 30 ms later.
+        """
+        return self._voice.frames(rate_hz)
+
+    async def wait_voice(
+        self, voice_s: float = 0.1, *, loud_dbov: float = LOUD_DBOV, timeout_s: float | None = None
+    ) -> bool:
+        """Wait until the peer has been loud for `voice_s` without a break; False when `timeout_s` went by before.
+
+        Loud is what is at least `loud_dbov` (0 is a full-scale square wave, speech -35 to -15) in 20 ms.
+
+        Raises
+        ------
+        CallEnded
+            The call ended before.
+        """
+        return await until_voice(self.frames(), voice_s, loud_dbov, timeout_s)
+
+    async def wait_silence(
+        self, silence_s: float = 0.8, *, loud_dbov: float = LOUD_DBOV, timeout_s: float | None = None
+    ) -> bool:
+        """Wait until the peer has not been loud for `silence_s` without a break; otherwise as :meth:`wait_voice`."""
+        return await until_silent(self.frames(), silence_s, loud_dbov, timeout_s)
+
+    async def read_keys(self, max: int | None = None, timeout: float | None = None, end: str = "#") -> str:
+        """Read what the peer types, beginning with what it has typed already and nobody has read.
+
+        Parameters
+        ----------
+        max
+            Return when so many keys are there; None: there may be any number.
+        timeout
+            Return what is there when no key came for so many seconds; None: wait for ever.
+        end
+            Keys that end the input and are not part of it; empty: there is none.
+
+        Returns
+        -------
+        str
+            Keys of ``0-9 * # A-D``; empty when none came in time.
+
+        Raises
+        ------
+        CallEnded
+            The call ended before.
+        """
+        return await self._keys.read(max, timeout, end)
+
+    # --- speaking
+
+    async def write(self, samples: NDArray[np.int16], rate_hz: int | None = None) -> None:
+        """Speak; returns when at most 60 ms wait to be sent, so a loop of writes runs at the speed of the call.
+
+        Parameters
+        ----------
+        samples
+            int16, shape (n,), any n. -32768 is sent as -32767.
+        rate_hz
+            Their rate, in Hz; that of the call when not given. Writes of one rate are taken as one sound; the last
+            30 ms of it stay in the resampler until :meth:`drain`.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        AudioError
+            The array has another shape or kind, or the rate is not positive.
+        """
+        self._require(CallState.CONNECTED)
+        await self._voice.write(samples, rate_hz)
+
+    def speak(self, sound: Sound, rate_hz: int | None = None) -> Playback:
+        """Begin to speak and return: the :class:`Playback` can be awaited, cut off, and says how much was heard.
+
+        Parameters
+        ----------
+        sound
+            A file of any rate and format; an array, int16 or floating within ±1.0, shape (n,) or (n, channels); or an
+            async iterator of arrays, such as a speech synthesiser.
+        rate_hz
+            The rate of arrays, in Hz; that of the call when not given.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        AudioError
+            There is no such file. What is found out later is raised by awaiting the playback.
+        """
+        self._require(CallState.CONNECTED)
+        if isinstance(sound, str | Path) and not Path(sound).is_file():
+            raise AudioError(f"no such audio file: {sound}")
+        playback = Playback(self._voice, pieces(sound, rate_hz, self.rate), self._own)
+        self._playbacks.add(playback)
+        return playback
+
+    def clear(self) -> None:
+        """Say nothing of what waits: ends every playback, and lets whoever writes go on as if it had been said."""
+        for playback in list(self._playbacks):
+            playback.clear()
+        self._voice.clear()
+
+    async def play(self, sound: str | Path | NDArray[np.int16], rate_hz: int | None = None) -> None:
+        """Speak a file or an array as :meth:`speak` does; returns when the last sample is sent.
+
+        Cancel it to stop at once.
+
+        Raises
+        ------
+        AudioError
+            The file is missing or no audio file.
+        CallEnded
+            The call is over.
+        """
+        playback = self.speak(sound if isinstance(sound, str | Path) else checked(sound), rate_hz)
+        try:
+            await playback
+        except asyncio.CancelledError:
+            playback.clear()
+            raise
+
+    async def drain(self) -> None:
+        """Return when everything that was written has been sent.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        """
+        await self._voice.drain()
+
+    def record(self, path: str | Path, rate_hz: int | None = None) -> None:
+        """Write what we hear from now on into a mono 16-bit WAV file, until :meth:`stop_recording` or the hang-up.
+
+        Parameters
+        ----------
+        path
+            Where; missing folders are made, an existing file is replaced.
+        rate_hz
+            The rate of the file, in Hz; that of the call when not given.
+
+        Raises
+        ------
+        AudioError
+            The file cannot be made, or the call is being recorded already.
+        CallEnded
+            The call is over.
+        """
+        if self.state is CallState.ENDED:
+            raise CallEnded("the call is over, there is nothing to record")
+        self._voice.record(path, rate_hz)
+
+    def stop_recording(self) -> float:
+        """Close the recording; returns its length in seconds, 0 when there was none.
+
+        Raises
+        ------
+        AudioError
+            The last samples could not be written.
+        """
+        return self._voice.stop_recording()
+
+    def _end(self) -> None:
+        """End everything that goes on beside the call but the task that ends it."""
+        self._voice.end()
+        self._keys.end()
+        self._own.cancel(but=self._spared)
+
+    def _require(self, state: CallState) -> None:
+        if self.state is not state:
+            raise CallEnded(f"the call is {self.state.value}, not {state.value}")

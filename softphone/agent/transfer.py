@@ -1,0 +1,61 @@
+"""Asking the peer to call somebody else (REFER, RFC 3515), and hearing what becomes of it."""
+
+import asyncio
+from typing import Any
+
+from softphone.errors import CallRefused, SipTimeout
+from softphone.sip.call import Call
+from softphone.sip.exchange import refused
+from softphone.sip.message import Request, Response, response
+
+__all__ = ["transfer"]
+
+
+class _Outcome:
+    """What the peer's NOTIFYs say (RFC 3515 section 2.4.5); the call's end is one too."""
+
+    def __init__(self) -> None:
+        self.known: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+
+    def notified(self, request: Request) -> Response:
+        """Take a NOTIFY of the subscription that our REFER began, and answer it."""
+        if (request.get("Event") or "").partition(";")[0].strip().lower() != "refer":
+            return response(request, 489)
+        line = request.body.decode("utf-8", "replace").partition("\n")[0].split(maxsplit=2)
+        status = int(line[1]) if len(line) > 1 and line[1].isascii() and line[1].isdigit() else 0
+        over = (request.get("Subscription-State") or "").strip().lower().startswith("terminated")
+        if (over or status >= 200) and not self.known.done():
+            self.known.set_result((status, line[2].strip() if len(line) > 2 else ""))
+        return response(request, 200)
+
+
+async def transfer(call: Call, target: str, referred_by: str, over: "asyncio.Future[str]", timeout_s: float) -> bool:
+    """Send the REFER and wait for the outcome; returns whether the peer told one.
+
+    Raises
+    ------
+    CallRefused
+        The peer does not do that, or whom it called refused it; our call goes on.
+    SipTimeout
+        It did not say within `timeout_s` what became of it; our call goes on.
+    """
+    outcome = _Outcome()
+    call.serves["NOTIFY"] = outcome.notified
+    try:
+        answer = await call.request("REFER", headers=[("Refer-To", f"<{target}>"), ("Referred-By", f"<{referred_by}>")])
+        if answer.status >= 300:
+            raise refused(answer)
+        if (answer.get("Refer-Sub") or "").strip().lower() == "false":
+            return False
+        either: list[asyncio.Future[Any]] = [outcome.known, over]
+        await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if not outcome.known.done():
+            if over.done():
+                return False
+            raise SipTimeout(f"the peer did not say within {timeout_s:g} s whether it has reached {target}")
+        status, reason = outcome.known.result()
+        if not 200 <= status < 300:
+            raise CallRefused(status or 408, reason or "the peer did not say what became of it")
+        return True
+    finally:
+        call.serves.pop("NOTIFY", None)
