@@ -229,7 +229,9 @@ class Bridge(Seats):
     def flush(self, row: int) -> int:
         """Drop what a local party has yet to say; gives the samples dropped, raises `NoSuchParty`."""
         self._check_local(row)
-        return self._playout.flush(row)
+        dropped = self._playout.queued(row)
+        self._playout.flush(row)
+        return dropped
 
     def queued(self, row: int) -> int:
         """Tell how many pushed samples a local party has yet to say; raises `NoSuchParty`."""

@@ -300,14 +300,10 @@ class Playout:
             self._end[row] += part.shape[1]
         return queued
 
-    def flush(self, row: int) -> int:
-        """Drop what waits in a row that is fed by `push`; gives the samples dropped."""
-        dropped = self.queued(row)
-        for piece in range(0, dropped, self._kept):
-            start = self._cursor[row : row + 1] + piece
-            self._ring.forget(np.array([row]), start, min(self._kept, dropped - piece))
+    def flush(self, row: int) -> None:
+        """Drop what waits in a row that is fed by `push`."""
+        self._ring.clear(np.array([row]))
         self._end[row] = self._cursor[row]
-        return dropped
 
     def queued(self, row: int) -> int:
         """Tell how many samples wait in a row."""
