@@ -108,9 +108,15 @@ async def watch(server: ServerProcess, samples: Samples, seconds: float) -> None
 def left_over(rest: Rest, session: str) -> tuple[int, float]:
     """Who is still in a conference after all are gone, and how long it took until nobody was."""
     begin = time.monotonic()
-    while (there := len(parties(rest, session))) and time.monotonic() - begin < GONE_S:
+    while (there := _there(rest, session)) and time.monotonic() - begin < GONE_S:
         time.sleep(1)
     return there, round(time.monotonic() - begin, 1)
+
+
+def _there(rest: Rest, session: str) -> int:
+    """How many are in a conference; one that ended with its last party has none."""
+    answer = rest.http.get(f"{CONFERENCES}/{session}/parties")
+    return len(answer.json()["parties"]) if answer.is_success else 0
 
 
 def soak(seconds: float, per_second: float, folder: Path) -> dict[str, Any]:
