@@ -6,20 +6,26 @@
         ...  # server.sip_uri, server.http_url
 """
 
+import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import structlog
 
+from softphone import logs
+from softphone.addresses import own_address
 from softphone.api.app import create_app
 from softphone.api.context import Context
 from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.serving import HttpServer
 from softphone.api.watching import Watching
-from softphone.config import Config
+from softphone.config import Config, changes, is_loopback
+from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.door import Door
@@ -45,6 +51,11 @@ from softphone.webhooks import Webhooks
 __all__ = ["Server"]
 
 log = structlog.get_logger()
+
+# Sections of the configuration that a running server takes anew.
+LIVE = ("conference", "log")
+# How often a server that drains looks whether the last call is over.
+DRAIN_STEP_S = 0.1
 
 
 class Server:
@@ -97,6 +108,32 @@ class Server:
         """Take no new calls, end all, and stop everything."""
         await self._exit.aclose()
 
+    async def calls_ended(self, again: asyncio.Event) -> None:
+        """Take no new calls, and wait for the last one as long as ``server.drain_wait_s`` says, or until `again`."""
+        wait_s = self._config.server.drain_wait_s
+        self.focus.draining = True
+        log.info("draining", wait_s=wait_s, calls=self.door.calls)
+        end = time.monotonic() + wait_s
+        while (self.door.calls or self.focus.parties) and time.monotonic() < end and not again.is_set():
+            await asyncio.sleep(DRAIN_STEP_S)
+
+    def reload(self, config: Config) -> None:
+        """Take other settings of conferences and of the log into use; they hold for what begins from now on.
+
+        What else was changed waits for a restart: the log says what.
+
+        Raises
+        ------
+        ConfigError
+            The menu cannot be read; everything is as it was.
+        """
+        changed = changes(self._config, config)
+        self.focus.reconfigure(config)
+        logs.configure(config.log)
+        later = [name for name in changed if name.partition(".")[0] not in LIVE]
+        log.info("reloaded", changed=changed, waiting_for_a_restart=later)
+        self._config = msgspec.structs.replace(self._config, **{name: getattr(config, name) for name in LIVE})
+
     async def _start(self, starting: AsyncExitStack) -> None:
         """Start store, media, signalling, HTTP.
 
@@ -110,9 +147,11 @@ class Server:
         self.webhooks = await starting.enter_async_context(Webhooks(outbox=self._data / "webhooks.jsonl"))
         self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
         starting.push_async_callback(self.media.stop)
-        await self.media.start()
+        with _chosen_by("media.rtp_port, --rtp-port"):
+            await self.media.start()
         starting.push_async_callback(self.stack.stop)
-        await self.stack.start()
+        with _chosen_by("sip.port, --sip-port"):
+            await self.stack.start()
         await starting.enter_async_context(
             Pinholes(self.stack, self.registrar, config.sip.domain, config.sip.nat_ping_s)
         )
@@ -137,7 +176,10 @@ class Server:
         starting.push_async_callback(self.focus.drain)
         self.stack.on_request = self.door.on_request
         self.stack.on_invite = self.door.on_invite
-        await self._http.start()
+        with _chosen_by("http.port, --http-port"):
+            await self._http.start()
+        if is_loopback(self.stack.host) and not is_loopback(config.server.host):
+            log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
         log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
 
     def _make_focus(self, dialer: Dialer) -> Focus:
@@ -210,7 +252,7 @@ def _stack_settings(config: Config) -> StackSettings:
         host=config.server.host,
         port=config.sip.port,
         tcp=config.sip.tcp,
-        advertised=config.server.advertised_host or None,
+        advertised=_advertised(config),
         user_agent=config.sip.user_agent,
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
@@ -222,8 +264,24 @@ def _worker_settings(config: Config) -> WorkerSettings:
         host=config.server.host,
         port=config.media.rtp_port,
         own_ports=config.media.own_range,
-        advertised=config.server.advertised_host or None,
+        advertised=_advertised(config),
     )
+
+
+def _advertised(config: Config) -> str:
+    """Give the address that signalling, media and tokens name; one for all of them."""
+    return config.server.advertised_host or own_address(config.server.host)
+
+
+@contextmanager
+def _chosen_by(options: str) -> Iterator[None]:
+    """Say which options choose the address that cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror} (chosen by {options})") from error
+    except MediaError as error:
+        raise MediaError(f"{error} (its port is chosen by {options})") from error
 
 
 def _bracketed(host: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import structlog
 import typer
 
 from softphone import config as settings
 from softphone import logs, secrets
 from softphone.commands.usage import wrong_use
-from softphone.config import Config, check_addresses
+from softphone.config import Config
 from softphone.descriptors import allow_all
 from softphone.errors import ConfigError, SoftphoneError
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from softphone.server import Server
 
 __all__ = ["serve"]
+
+log = structlog.get_logger()
 
 
 NOBODY = (
@@ -46,31 +49,57 @@ def serve(
 
     Example: softphone serve --config config/dev.toml
     """
+    chosen = Chosen(
+        config,
+        server={"host": host, "data": None if data is None else str(data)},
+        sip={"port": sip_port},
+        http={"port": http_port},
+        media={"rtp_port": rtp_port, "workers": workers},
+        conference={"max_members": max_members},
+    )
     try:
-        chosen = with_options(
-            settings.load(config),
-            server={"host": host, "data": None if data is None else str(data)},
-            sip={"port": sip_port},
-            http={"port": http_port},
-            media={"rtp_port": rtp_port, "workers": workers},
-            conference={"max_members": max_members},
-        )
-        settings.check_exposure(chosen)
-        settings.check_ports(chosen.media)
-        check_addresses(chosen.server)
+        first = chosen.read()
     except ConfigError as error:
         wrong_use(str(error))
-    logs.configure(chosen.log)
-    if config is None and not chosen.extensions:
+    logs.configure(first.log)
+    if config is None and not first.extensions:
         typer.echo(f"softphone serve: {NOBODY}", err=True)
     try:
-        complete, made = secrets.complete(chosen, Path(chosen.server.data))
-        if made is not None:
-            typer.echo(f"softphone serve: made new passwords and secrets, see {made.absolute()}", err=True)
-        asyncio.run(run(complete))
+        asyncio.run(run(chosen))
     except (SoftphoneError, OSError) as error:
         typer.echo(f"softphone serve: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+class Chosen:
+    """The settings of a file, with what the command line says over them; read anew each time.
+
+    Parameters
+    ----------
+    path
+        The file; None: the defaults.
+    sections
+        Options of each section; None says nothing.
+    """
+
+    def __init__(self, path: Path | None, **sections: dict[str, Any]) -> None:
+        self._path, self._sections = path, sections
+
+    def read(self) -> Config:
+        """Give the settings without the secrets of the data folder. Raises ConfigError."""
+        chosen = with_options(settings.load(self._path), **self._sections)
+        settings.check_exposure(chosen)
+        settings.check_ports(chosen.media)
+        settings.check_addresses(chosen.server)
+        return chosen
+
+    def complete(self) -> Config:
+        """Give all of them; secrets that are nowhere yet are made. Raises ConfigError."""
+        config = self.read()
+        whole, made = secrets.complete(config, Path(config.server.data))
+        if made is not None:
+            typer.echo(f"softphone serve: made new passwords and secrets, see {made.absolute()}", err=True)
+        return whole
 
 
 def with_options(config: Config, **sections: dict[str, Any]) -> Config:
@@ -83,19 +112,29 @@ def with_options(config: Config, **sections: dict[str, Any]) -> Config:
     return msgspec.structs.replace(config, **changed)
 
 
-async def run(config: Config) -> None:
-    """Serve until a signal comes."""
+async def run(chosen: Chosen) -> None:
+    """Serve until SIGTERM or SIGINT comes; after SIGHUP the settings are read anew."""
     from softphone.server import Server  # half of a second to import, which the other commands do not need
 
     allow_all()
-    stop = asyncio.Event()
+    stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with Server(config) as server:
+        loop.add_signal_handler(number, lambda: (again if stop.is_set() else stop).set())
+    async with Server(chosen.complete()) as server:
+        loop.add_signal_handler(signal.SIGHUP, reload, server, chosen)
         sys.stdout.write(json.dumps(ready_line(server), separators=(",", ":")) + "\n")
         sys.stdout.flush()
         await stop.wait()
+        await server.calls_ended(again)
+
+
+def reload(server: "Server", chosen: Chosen) -> None:
+    """Take the settings anew; wrong ones change nothing."""
+    try:
+        server.reload(chosen.complete())
+    except (SoftphoneError, OSError) as error:
+        log.error("not_reloaded", error=str(error))
 
 
 def ready_line(server: "Server") -> dict[str, Any]:

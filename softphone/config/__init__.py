@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from softphone.config.checks import DEV_PREFIX, check_addresses, check_exposure, check_ports, check_trunk, is_loopback
-from softphone.config.loading import from_table, load
+from softphone.config.loading import changes, from_table, load
 from softphone.config.sections import (
     AccountConfig,
     ClientConfig,
@@ -44,6 +44,7 @@ __all__ = [
     "StoreConfig",
     "TokenConfig",
     "TrunkConfig",
+    "changes",
     "check_addresses",
     "check_exposure",
     "check_ports",

@@ -10,7 +10,7 @@ from softphone.config.checks import check_addresses, check_ports, check_trunk
 from softphone.config.sections import Config
 from softphone.errors import ConfigError
 
-__all__ = ["from_table", "load"]
+__all__ = ["changes", "from_table", "load"]
 
 
 def load(path: Path | None) -> Config:
@@ -80,3 +80,16 @@ def _check_unique(key: str, values: list[str]) -> None:
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
         raise ConfigError(f"{key} {twice[0]!r} stands twice")
+
+
+def changes(before: Config, after: Config) -> list[str]:
+    """Name the options that differ, ``section.option``; a list of extensions or clients is one option."""
+    changed = []
+    for attribute, section in zip(Config.__struct_fields__, Config.__struct_encode_fields__, strict=True):
+        old, new = getattr(before, attribute), getattr(after, attribute)
+        if isinstance(old, tuple):
+            changed += [section] * (old != new)
+        else:
+            options = old.__struct_fields__
+            changed += [f"{section}.{name}" for name in options if getattr(old, name) != getattr(new, name)]
+    return changed

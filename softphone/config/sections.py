@@ -40,6 +40,7 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     advertised_host: str = ""
     data: str = "data"
     drain_s: Seconds = 5.0
+    drain_wait_s: Seconds = 0.0
 
 
 class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):

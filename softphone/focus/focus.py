@@ -317,6 +317,11 @@ class Focus:
         """
         return await self.room(session_id).record(on=on)
 
+    def reconfigure(self, config: Config) -> None:
+        """Open conferences by these settings from now on. Raises ConfigError: the menu cannot be read."""
+        self._menu = load_menu(config.conference.menu)
+        self._config = config
+
     async def drain(self) -> None:
         """Take no more calls, end all sessions, and wait for their goodbyes as long as configured."""
         self.draining = True

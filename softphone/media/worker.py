@@ -225,8 +225,10 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-    # Ctrl-C on a terminal reaches the whole group; the control process says when the calls are over.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C on a terminal reaches the whole group, and so does what a service manager sends: the control process says
+    # when the calls are over. When it dies, the channel ends, and the worker with it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     Worker(engine, control).run()
     return 0
 

@@ -3,11 +3,11 @@
 import asyncio
 import ipaddress
 import logging
-import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from softphone.addresses import own_address
 from softphone.errors import SipNetworkError
 from softphone.sip import events
 from softphone.sip.directory import Directory
@@ -121,7 +121,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         await self._transport.start(self.settings.host, self.settings.port, tcp=self.settings.tcp)
         self.port = self._transport.port
-        self.host = self.settings.advertised or _own_address(self.settings.host)
+        self.host = self.settings.advertised or own_address(self.settings.host)
         self._layer.sent_by = f"{self.host}:{self.port}"
 
     async def stop(self) -> None:
@@ -295,15 +295,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _own_address(host: str) -> str:
-    """Return an address that others may reach us by; a wildcard becomes that of the default route."""
-    if host not in ("0.0.0.0", ""):
-        return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
