@@ -146,15 +146,7 @@ class Server:
         self.history = await starting.enter_async_context(History(store.database, self._data))
         self.webhooks = await starting.enter_async_context(Webhooks(outbox=self._data / "webhooks.jsonl"))
         self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
-        starting.push_async_callback(self.media.stop)
-        with _chosen_by("media.rtp_port, --rtp-port"):
-            await self.media.start()
-        starting.push_async_callback(self.stack.stop)
-        with _chosen_by("sip.port, --sip-port"):
-            await self.stack.start()
-        await starting.enter_async_context(
-            Pinholes(self.stack, self.registrar, config.sip.domain, config.sip.nat_ping_s)
-        )
+        await self._start_media_and_signalling(starting)
         dialer = Dialer(self.stack, self.accounts, self.registrar, config.sip, config.trunk)
         self.focus = self._make_focus(dialer)
         self.store.listeners.append(self.focus.on_change)
@@ -178,9 +170,19 @@ class Server:
         self.stack.on_invite = self.door.on_invite
         with _chosen_by("http.port, --http-port"):
             await self._http.start()
-        if is_loopback(self.stack.host) and not is_loopback(config.server.host):
-            log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
         log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
+
+    async def _start_media_and_signalling(self, starting: AsyncExitStack) -> None:
+        sip = self._config.sip
+        starting.push_async_callback(self.media.stop)
+        with _chosen_by("media.rtp_port, --rtp-port"):
+            await self.media.start()
+        starting.push_async_callback(self.stack.stop)
+        with _chosen_by("sip.port, --sip-port"):
+            await self.stack.start()
+        if is_loopback(self.stack.host) and not is_loopback(self._config.server.host):
+            log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
+        await starting.enter_async_context(Pinholes(self.stack, self.registrar, sip.domain, sip.nat_ping_s))
 
     def _make_focus(self, dialer: Dialer) -> Focus:
         names = self._data / "names"
