@@ -151,7 +151,9 @@ class Server:
         self.focus = self._make_focus(dialer)
         self.store.listeners.append(self.focus.on_change)
         self.control = Control(self.focus, self.accounts)
-        authenticator = Authenticator(config.sip.domain, self.accounts.lookup, algorithms=config.sip.digest_algorithms)
+        authenticator = Authenticator(
+            config.sip.digest_realm, self.accounts.lookup, algorithms=config.sip.digest_algorithms
+        )
         watchers = Watchers(self.focus, self.stack, self.accounts)
         self.door = Door(
             self.focus, self.accounts, authenticator, self.registrar, watchers, config.sip, config.conference

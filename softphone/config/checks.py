@@ -2,10 +2,18 @@
 
 import ipaddress
 
-from softphone.config.sections import Config, MediaConfig, ServerConfig, TrunkConfig
+from softphone.config.sections import Config, MediaConfig, ServerConfig, SipConfig, TrunkConfig
 from softphone.errors import ConfigError
 
-__all__ = ["DEV_PREFIX", "check_addresses", "check_exposure", "check_ports", "check_trunk", "is_loopback"]
+__all__ = [
+    "DEV_PREFIX",
+    "check_addresses",
+    "check_exposure",
+    "check_peers",
+    "check_ports",
+    "check_trunk",
+    "is_loopback",
+]
 
 # Secrets that begin like this are printed in the documentation, so everybody knows them: loopback only.
 DEV_PREFIX = "dev-"
@@ -37,6 +45,23 @@ def check_trunk(trunk: TrunkConfig) -> None:
         raise ConfigError(
             f"trunk.uri = {trunk.uri!r}: SIP goes over UDP and TCP only: sip:HOST or sip:HOST;transport=tcp"
         )
+
+
+def check_peers(sip: SipConfig) -> None:
+    """Refuse trusted peers that are neither addresses nor networks: a name could be anybody's.
+
+    Raises
+    ------
+    ConfigError
+        One is none.
+    """
+    for peer in sip.trusted_peers:
+        try:
+            ipaddress.ip_network(peer, strict=False)
+        except ValueError:
+            raise ConfigError(
+                f'sip.trusted_peers: {peer!r} is neither an address nor a network such as "10.1.0.0/16"'
+            ) from None
 
 
 def check_ports(media: MediaConfig) -> None:

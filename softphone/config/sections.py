@@ -30,6 +30,9 @@ __all__ = [
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
+# Of passwords in databases from before there was an option for it.
+DEFAULT_REALM = "softphone.local"
+
 DigestAlgorithm = Literal["MD5", "SHA-256"]
 
 
@@ -48,7 +51,10 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     port: Port = 5060
     tcp: bool = True
-    domain: str = "softphone.local"
+    domain: Annotated[str, Meta(pattern=r"\A([A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]{1,5})?)?\Z")] = ""
+    realm: str = ""
+    aliases: tuple[str, ...] = ()
+    trusted_peers: tuple[str, ...] = ()
     user_agent: str = "softphone"
     require_credentials_for_conferences: bool = False
     digest_algorithms: Annotated[tuple[DigestAlgorithm, ...], Meta(min_length=1)] = ("MD5",)
@@ -62,6 +68,11 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     login_failures: Count = 50
     login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0
+
+    @property
+    def digest_realm(self) -> str:
+        """The realm of digest: what passwords in the database are hashed with."""
+        return self.realm or self.domain or DEFAULT_REALM
 
 
 class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +111,9 @@ class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
     username: str = ""
     password: str = ""
     caller: str = ""
+    from_user: str = ""
+    from_domain: str = ""
+    trusted: bool = False
 
 
 class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):

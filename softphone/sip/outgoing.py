@@ -21,6 +21,10 @@ from softphone.sip.wire import Wire
 __all__ = ["Plan", "place"]
 
 
+# Parameters of a URI that say how it is reached.
+HOW = ("transport", "maddr", "ttl", "lr", "method")
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a call is to be: where to, as whom, with what.
@@ -32,6 +36,7 @@ class Plan:
     sdp: str
     from_: Address
     contact: Address
+    to: Address | None = None
     credentials: Credentials | None = None
     headers: Headers = ()
     route: Uri | None = None
@@ -46,7 +51,7 @@ class Plan:
             "INVITE",
             self.uri,
             from_=self.from_.with_tag(new_tag()),
-            to=Address(self.uri),
+            to=self.to or Address(logical(self.uri)),
             call_id=secrets.token_hex(12),
             cseq=SERVER_CSEQ,
             contact=self.contact,
@@ -59,6 +64,12 @@ class Plan:
     def endpoint(self) -> Endpoint:
         """Where the INVITE is sent."""
         return self.target or Endpoint.of_uri(self.route or self.uri)
+
+
+def logical(uri: Uri) -> Uri:
+    """Give a URI as From and To may have it: whom it means, not how to get there (RFC 3261 section 19.1.1)."""
+    kept = {name: value for name, value in uri.params.items() if name not in HOW}
+    return uri if uri.opaque else replace(uri, port=None, params=kept, headers="", text="")
 
 
 def _loose(route: Uri) -> Uri:

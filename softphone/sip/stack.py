@@ -105,6 +105,7 @@ class Stack:
         sdp: str,
         *,
         from_uri: str,
+        to: str | None = None,
         credentials: Credentials | None = None,
         headers: Headers = (),
         route: str | None = None,
@@ -121,6 +122,8 @@ class Stack:
         ----------
         from_uri
             A URI, or a whole From value with display name.
+        to
+            The same for To: who is called, where that is more than how the telephone is reached; None: `uri`.
         route
             URI of a proxy to send it through.
         target
@@ -151,6 +154,7 @@ class Stack:
             uri=Uri.parse(uri),
             sdp=sdp,
             from_=from_,
+            to=Address.parse(to) if to else None,
             contact=self.contact(focus or from_.uri.user, _transport(route or uri, target), focus=bool(focus)),
             credentials=credentials,
             headers=[*self.settings.capabilities.headers(refer=False), *headers],

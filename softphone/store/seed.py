@@ -48,7 +48,7 @@ def seed_of(config: Config) -> Seed:
         names the extension.
     """
     account = Account(config.account.id, config.account.main_number)
-    realm = config.sip.domain
+    realm = config.sip.digest_realm
     entries = tuple(_seedling(account.id, realm, entry) for entry in config.extensions)
     numbers: dict[str, str] = {}
     for extension in (entry.extension for entry in entries):

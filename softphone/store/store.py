@@ -206,7 +206,7 @@ class Store(Shelf):
             await _put_entry(connection, seed.account.id, wanted)
             return
         if seed.realm not in {each.realm for each in present.credentials}:
-            # A digest is of one realm: after `sip.domain` has changed the old ones open nothing.
+            # A digest is of one realm: after `sip.realm` has changed the old ones open nothing.
             await _put_credentials(connection, wanted)
             present = replace(present, credentials=wanted.credentials)
         elif set(present.credentials) < set(wanted.credentials):

@@ -155,7 +155,7 @@ class PaperDialer(Dialer):
     def focus(self, session: TelephonySession, target: Target) -> str:
         return ""
 
-    async def ring(self, member: Any, target: Target, caller: str, **_options: Any) -> Any:
+    async def ring(self, member: Any, target: Target, caller: Any, **_options: Any) -> Any:
         try:
             await member.open(None)
             await asyncio.sleep(1.0)

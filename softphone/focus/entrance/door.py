@@ -19,6 +19,8 @@ from softphone.focus.entrance.strangers import Strangers
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
+from softphone.focus.home import Home
+from softphone.focus.party.identity import caller_of, is_trusted
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
@@ -71,7 +73,7 @@ class Door:
         self.refused = 0
         self._focus = focus
         self._accounts = accounts
-        self._proofs = Proofs(accounts, authenticator, settings, [focus.node[0]])
+        self._proofs = Proofs(accounts, authenticator, settings, Home.of(settings, *focus.node).hosts)
         self._registrar = registrar
         self._watchers = watchers
         self._settings = settings
@@ -132,9 +134,8 @@ class Door:
             case ToConference(token):
                 await self._join(call, caller, token)
             case ToBridge():
-                await self._receive(
-                    call, admission_of(call, caller, Kind.OUTSIDE), EntranceSettings(prompt="conf-getconfno")
-                )
+                admission = admission_of(call, caller, Kind.OUTSIDE, trusted=self._trusts(call))
+                await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
             case ToExtension(callee) if caller is not None:
                 await self._ring(call, caller, callee)
             case ToRoom(extension) if caller is not None:
@@ -173,7 +174,12 @@ class Door:
         if caller is None and self._settings.require_credentials_for_conferences:
             raise self._proofs.challenge(call.source)
         host = caller is not None and caller.id == room.session.owner_id
-        await room.enter(call, admission_of(call, caller, Kind.TOKEN, Role.MODERATOR if host else Role.PARTICIPANT))
+        role = Role.MODERATOR if host else Role.PARTICIPANT
+        await room.enter(call, admission_of(call, caller, Kind.TOKEN, role, trusted=self._trusts(call)))
+
+    def _trusts(self, call: "Call") -> bool:
+        """Whether who a call says it is from is believed, from where it came."""
+        return is_trusted(call.source.host, self._settings.trusted_peers)
 
     async def _enter(self, call: "Call", caller: Extension, extension: Extension) -> None:
         """Bring an extension into the room of a conference extension, asking for its code if it has one."""
@@ -274,10 +280,12 @@ class Door:
         return None
 
 
-def admission_of(call: "Call", caller: Extension | None, stranger: Kind, role: Role = Role.PARTICIPANT) -> Admission:
-    """Say as what a call comes in; `stranger` is the kind of somebody from outside."""
+def admission_of(
+    call: "Call", caller: Extension | None, stranger: Kind, role: Role = Role.PARTICIPANT, *, trusted: bool = False
+) -> Admission:
+    """Say as what a call comes in; `stranger` is the kind of somebody from outside, who may be `trusted` to say who."""
     host = call.source.host
     if caller is not None:
         return Admission(caller.number, caller.name, caller, role, Kind.INSIDE, host=host)
-    address = call.invite.from_
-    return Admission(number_of(address.uri) or "anonymous", address.display or "", None, role, stranger, host=host)
+    who = caller_of(call.invite, trusted=trusted)
+    return Admission(who.number, who.name, None, role, stranger, host=host)

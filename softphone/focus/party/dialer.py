@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from softphone.config import SipConfig, TrunkConfig
 from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.home import Home
+from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import refused
 from softphone.focus.session import Origin, TelephonySession
@@ -14,12 +16,13 @@ from softphone.sip.auth import Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.invitation import Progress
 from softphone.sip.message import Headers
+from softphone.sip.uri import Uri
 
 if TYPE_CHECKING:
     from softphone.sip.registrar import Registrar
     from softphone.sip.stack import Stack
 
-__all__ = ["Dialer", "Target"]
+__all__ = ["Dialer", "Target", "shown_to_trunk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,10 @@ class Target:
     flow: Endpoint | None = None
     "The one that it registered over; None: as the URI says."
     credentials: Credentials | None = None
-    caller: str = ""
-    "The number that it is shown; empty: the caller's own."
+    to: str = ""
+    "Who is called, as a URI; empty: `uri`."
+    trunk: bool = False
+    "Whether it is somebody outside, who is shown the caller as the trunk wants it."
 
 
 class Dialer:
@@ -56,6 +61,11 @@ class Dialer:
         self._settings = settings
         self._trunk = trunk
 
+    @property
+    def home(self) -> Home:
+        """Our own names."""
+        return Home.of(self._settings, self._stack.host, self._stack.port)
+
     def find(self, number: str) -> Extension | None:
         """Find the user that a number means; None: it is a number outside."""
         extension = self._accounts.find(number)
@@ -74,7 +84,8 @@ class Dialer:
         bindings = [binding for name in names for binding in self._registrar.contacts(name, now)]
         if not bindings:
             raise refused(480, "not registered")
-        return [Target(str(binding.uri), binding.endpoint) for binding in bindings]
+        to = str(self.home.address(extension.number))
+        return [Target(binding.uri, binding.endpoint, to=to) for binding in bindings]
 
     def outside(self, number: str) -> list[Target]:
         """Give the way to a number that is none of ours.
@@ -89,7 +100,7 @@ class Dialer:
             raise refused(404, "no trunk")
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
         scheme, _, host = trunk.uri.partition(":")
-        return [Target(f"{scheme}:{number}@{host}", credentials=credentials, caller=trunk.caller)]
+        return [Target(f"{scheme}:{number}@{host}", credentials=credentials, trunk=True)]
 
     def targets(self, number: str) -> list[Target]:
         """List the telephones that a number means, inside or outside.
@@ -114,7 +125,7 @@ class Dialer:
         self,
         member: Member,
         target: Target,
-        caller: str,
+        caller: Caller,
         *,
         focus: str = "",
         on_progress: Progress | None = None,
@@ -125,7 +136,7 @@ class Dialer:
         Parameters
         ----------
         caller
-            The number that is shown.
+            Who is shown.
         focus
             As :meth:`focus` gives it.
         on_progress
@@ -137,12 +148,15 @@ class Dialer:
         ------
         SipError, SdpError, MediaError
         """
+        who = self._shown(target, caller)
         try:
             offer = await member.open(None)
             call = await self._stack.invite(
                 target.uri,
                 offer,
-                from_uri=f"sip:{target.caller or caller}@{self._settings.domain}",
+                from_uri=str(who.from_),
+                to=target.to or None,
+                headers=who.headers,
                 credentials=target.credentials,
                 target=target.flow,
                 focus=focus,
@@ -157,3 +171,20 @@ class Dialer:
             await member.close()
             raise
         return member
+
+    def _shown(self, target: Target, caller: Caller) -> Shown:
+        """Say who calls: to our telephones by an address of ours, to the trunk by what it is configured to want."""
+        if target.trunk:
+            return shown_to_trunk(caller, self._trunk)
+        return shown(caller, self.home.address(caller.number))
+
+
+def shown_to_trunk(caller: Caller, trunk: TrunkConfig) -> Shown:
+    """Say who calls as a trunk wants it."""
+    number = trunk.caller or caller.number
+    domain = trunk.from_domain or Uri.parse(trunk.uri).host
+    return shown(
+        caller,
+        Uri("sip", domain, None, trunk.from_user or number),
+        asserted=Uri("sip", domain, None, number) if trunk.trusted else None,
+    )

@@ -11,6 +11,7 @@ from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import DROPPED, Outcome, outcome_of
 from softphone.focus.party.ringing import Ringing
@@ -79,7 +80,7 @@ class Invitations:
         self._make = make
         self._tell = tell
 
-    def start(self, number: int, called: str, by: str, caller: str) -> None:
+    def start(self, number: int, called: str, by: str, caller: Caller) -> None:
         """Ring a number.
 
         Parameters
@@ -91,7 +92,7 @@ class Invitations:
         by
             The party that invites.
         caller
-            The number that the called sees.
+            Who is shown to the called.
         """
         invitation = Invitation(number, self._session.id, called, by)
         self._forget()
@@ -118,7 +119,7 @@ class Invitations:
         for number in list(self.all):
             self.drop(number)
 
-    async def _call(self, invitation: Invitation, caller: str) -> None:
+    async def _call(self, invitation: Invitation, caller: Caller) -> None:
         try:
             targets = self._dialer.targets(invitation.number)
             invitation.ringing = Ringing(self._dialer, self._context, self._session)

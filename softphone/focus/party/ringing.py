@@ -10,6 +10,7 @@ from softphone.errors import CallEnded, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.party.dialer import Dialer, Target
 from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of
 from softphone.focus.session import TelephonySession
@@ -84,7 +85,7 @@ class Ringing:
     def silent(self, member: Member) -> None:
         """Wait on."""
 
-    async def first(self, targets: Sequence[Target], make: Callable[[], Member], caller: str) -> Member:
+    async def first(self, targets: Sequence[Target], make: Callable[[], Member], caller: Caller) -> Member:
         """Ring until one answers, one declines for all, or none is left.
 
         Parameters
@@ -94,7 +95,7 @@ class Ringing:
         make
             Makes the member of each.
         caller
-            The number that is shown.
+            Who is shown.
 
         Returns
         -------
@@ -125,13 +126,13 @@ class Ringing:
             self._cancel(why)
         raise NotReached(CANCELLED if self._stopped else best(outcomes))
 
-    def _start(self, target: Target, member: Member, caller: str) -> None:
+    def _start(self, target: Target, member: Member, caller: Caller) -> None:
         attempt = Attempt(target, member, asyncio.get_running_loop().time())
         self._members.add(member)
         member.pass_to(self)
         self._running[self._context.tasks.start(self._ring(attempt, caller))] = attempt
 
-    async def _ring(self, attempt: Attempt, caller: str) -> None:
+    async def _ring(self, attempt: Attempt, caller: Caller) -> None:
         """Ring one telephone, and note what becomes of it."""
         try:
             await self._dialer.ring(

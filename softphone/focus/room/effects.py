@@ -8,8 +8,9 @@ import structlog
 from mixer import conference as rules
 from softphone.errors import SoftphoneError
 from softphone.focus.feed import EventType
+from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
-from softphone.focus.session import ConferenceRole, Stage
+from softphone.focus.session import ConferenceRole, Party, Stage
 
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
@@ -220,8 +221,15 @@ async def _record(room: "ConferenceRoom", state: rules.RecordingState) -> None:
 
 def _invite(room: "ConferenceRoom", effect: rules.Invite) -> None:
     inviter = room.session.parties.get(effect.by)
-    caller = inviter.caller.number if inviter is not None else room.session.extension or "conference"
-    room.invitations.start(effect.invitation, effect.number, effect.by, caller)
+    room.invitations.start(effect.invitation, effect.number, effect.by, _caller(room, inviter))
+
+
+def _caller(room: "ConferenceRoom", inviter: Party | None) -> Caller:
+    """Say for whom somebody is called in: for who invites, or for whoever the conference belongs to."""
+    if inviter is not None:
+        return Caller(inviter.caller.number, inviter.caller.name, account=inviter.extension_id or "")
+    owner = room.session.owner_id or room.session.extension_id or room.session.id
+    return Caller(room.session.extension or "conference", "Conference", account=owner)
 
 
 def _drop_invite(room: "ConferenceRoom", effect: rules.DropInvite) -> None:

@@ -11,6 +11,7 @@ from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.identity import Caller, caller_of
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
@@ -73,7 +74,7 @@ class CallRoom(Room):
         member.admit(self.room)
         try:
             await call.ring(180, None, self.identity(member))
-            await self._ring(second, callee)
+            await self._ring(second, callee, Caller(caller.number, caller.name, _is_private(call), caller.id))
             await member.answer(self.identity(member))
         except NotReached as error:
             self.close(error.outcome.word)
@@ -84,13 +85,13 @@ class CallRoom(Room):
         self._answered = True
         history.call_answered(self.session.id)
 
-    async def _ring(self, party: Party, callee: Extension) -> None:
+    async def _ring(self, party: Party, callee: Extension, caller: Caller) -> None:
         """Ring all phones; the first that answers becomes the second member."""
         self.session.parties[party.id] = party
         party.status = PartyStatus.PROCEEDING
         try:
             phones = self._dialer.phones(callee)
-            winner = await self._ringing.first(phones, lambda: self._phone(party), party.caller.number)
+            winner = await self._ringing.first(phones, lambda: self._phone(party), caller)
         except SoftphoneError:
             self.session.parties.pop(party.id, None)
             raise
@@ -137,3 +138,8 @@ class CallRoom(Room):
         """Let one of the two go, which ends the call: nobody is left to talk to."""
         self.see_off(member, reason)
         self.close("hung up" if self._answered else "cancelled")
+
+
+def _is_private(call: "Call") -> bool:
+    """Whether the caller does not want to be shown; who it is has been proved."""
+    return caller_of(call.invite, trusted=False).private

@@ -1,0 +1,57 @@
+"""Our own names: what our addresses look like to others, and which of theirs mean us."""
+
+from dataclasses import dataclass
+
+from softphone.config import SipConfig
+from softphone.sip.endpoint import DEFAULT_PORT
+from softphone.sip.uri import Uri
+
+__all__ = ["Home"]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The domain of this node and all other names of it.
+
+    Attributes
+    ----------
+    domain
+        Host part of our own addresses, with the port where peers need it: whoever is shown one can call it.
+    hosts
+        All names and addresses of ours, lower case.
+    port
+        Where SIP is spoken.
+    """
+
+    domain: str
+    hosts: frozenset[str]
+    port: int
+
+    @classmethod
+    def of(cls, settings: SipConfig, host: str, port: int) -> "Home":
+        """Make it of the settings, and of the address that peers are told."""
+        address = host if port == DEFAULT_PORT else f"{host}:{port}"
+        named = (settings.domain, settings.digest_realm, host, *settings.aliases)
+        return cls(settings.domain or address, frozenset(each.lower() for each in named if each), port)
+
+    def address(self, user: str) -> Uri:
+        """Give the address of record of a user or number of ours."""
+        host, _, port = self.domain.partition(":")
+        return Uri("sip", host, int(port) if port else None, user)
+
+    def is_here(self, host: str) -> bool:
+        """Whether a host is this node, whatever the port: telephones leave the port of their registrar away."""
+        return host.lower() in self.hosts
+
+    def owns(self, uri: Uri, known_as: str = "") -> bool:
+        """Whether a URI that somebody wants to be called is of this node: another port is somebody else.
+
+        Parameters
+        ----------
+        known_as
+            A name by which whoever says so reaches us: it is ours, too.
+        """
+        if uri.scheme not in ("sip", "sips"):
+            return False
+        names = uri.host.lower() in self.hosts or (known_as != "" and uri.host.lower() == known_as.lower())
+        return names and (uri.port is None or uri.port == self.port)

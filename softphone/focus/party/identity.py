@@ -1,0 +1,107 @@
+"""Who calls: what our own INVITEs say of the caller, and what is believed of others' (RFC 3323, RFC 3325).
+
+P-Asserted-Identity is read from peers that are trusted by configuration, and sent to such only. ``Privacy: id`` hides
+the number from everybody else, whoever asked for it.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from softphone.errors import BadMessage
+from softphone.sip.fields import Address
+from softphone.sip.message import Headers, Request
+from softphone.sip.number import number_of
+from softphone.sip.uri import Uri
+
+__all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "is_trusted", "shown"]
+
+ANONYMOUS = "anonymous"
+"""The number of somebody who hides it."""
+
+# RFC 3323 section 4.1.1.3
+HIDDEN = Address(Uri("sip", "anonymous.invalid", None, ANONYMOUS), "Anonymous")
+
+# What a Privacy header may ask for that hides the caller's identity from the callee (RFC 3323 section 4.2, RFC 3325).
+HIDING = frozenset(("id", "user", "header"))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever a call of ours is made for."""
+
+    number: str
+    name: str = ""
+    private: bool = False
+    "The called person is not shown who it is."
+    account: str = ""
+    "Id of the extension that has proved who it is and answers for the call; empty: nobody has."
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an INVITE of ours says of the caller."""
+
+    from_: Address
+    headers: Headers = ()
+
+
+def shown(caller: Caller, address: Uri, *, asserted: Uri | None = None) -> Shown:
+    """Say of the caller what a called party may see.
+
+    Parameters
+    ----------
+    address
+        Who calls, as a URI that can be called back, or as the trunk wants it.
+    asserted
+        The same for P-Asserted-Identity; only where the called party is trusted. None: it is not.
+    """
+    identity = [("P-Asserted-Identity", str(Address(asserted, caller.name)))] if asserted is not None else []
+    if caller.private or caller.number == ANONYMOUS:
+        known = identity if caller.number != ANONYMOUS else []
+        return Shown(HIDDEN, [("Privacy", "id"), *known])
+    return Shown(Address(address, caller.name), identity)
+
+
+def caller_of(invite: Request, *, trusted: bool) -> Caller:
+    """Read who calls.
+
+    Parameters
+    ----------
+    trusted
+        Whether the peer that sent the INVITE is believed what it asserts.
+    """
+    private = any(token.strip().lower() in HIDING for line in invite.get_all("Privacy") for token in _tokens(line))
+    asserted = _asserted(invite) if trusted else None
+    address = asserted or invite.from_
+    number = number_of(address.uri)
+    if not number or address.uri.host.lower() == HIDDEN.uri.host:
+        private = True
+    if private:
+        return Caller(ANONYMOUS, private=True)
+    return Caller(number, address.display or "")
+
+
+def _tokens(line: str) -> list[str]:
+    return line.replace(",", ";").split(";")
+
+
+def _asserted(invite: Request) -> Address | None:
+    """Read the first P-Asserted-Identity that names somebody (RFC 3325 section 9.1: a sip URI, a tel URI, or both)."""
+    for line in invite.get_all("P-Asserted-Identity"):
+        try:
+            found = next((each for each in Address.parse_list(line) if number_of(each.uri)), None)
+        except BadMessage:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def is_trusted(host: str, peers: Sequence[str]) -> bool:
+    """Whether an address is one of `peers`: addresses, and networks such as ``10.1.0.0/16``."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(peer, strict=False) for peer in peers)
