@@ -20,6 +20,7 @@ from softphone.sip.outgoing import Plan, place
 from softphone.sip.registration import Registration
 from softphone.sip.transport import Transport
 from softphone.sip.uri import Uri
+from softphone.sip.uri_headers import split_headers
 from softphone.sip.usage import Usage
 
 __all__ = ["Stack", "StackSettings"]
@@ -120,6 +121,9 @@ class Stack:
 
         Parameters
         ----------
+        uri
+            Whom to call; its headers (``?Replaces=...``) become headers of the INVITE, as far as RFC 3261 section
+            19.1.5 has it.
         from_uri
             A URI, or a whole From value with display name.
         to
@@ -149,26 +153,30 @@ class Stack:
             A URI is none.
         """
         from_ = Address.parse(from_uri)
+        called, carried = split_headers(Uri.parse(uri))
         target = target if target is not None and self._driver.is_open(target) else None
         plan = Plan(
-            uri=Uri.parse(uri),
+            uri=called,
             sdp=sdp,
             from_=from_,
             to=Address.parse(to) if to else None,
             contact=self.contact(focus or from_.uri.user, _transport(route or uri, target), focus=bool(focus)),
             credentials=credentials,
-            headers=[*self.settings.capabilities.headers(refer=False), *headers],
+            headers=[*self.settings.capabilities.headers(refer=False), *carried, *headers],
             route=Uri.parse(route) if route else None,
             target=target,
             on_progress=on_progress,
             on_given_up=on_given_up,
             cancel_headers=cancel_headers,
         )
+        return await self._place(plan, timeout_s or self.settings.invite_timeout_s)
+
+    async def _place(self, plan: Plan, timeout_s: float) -> Call:
         try:
-            async with asyncio.timeout(timeout_s or self.settings.invite_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 return await place(self._driver, plan)
         except TimeoutError as error:
-            raise SipTimeout(f"INVITE {uri}: not answered in time") from error
+            raise SipTimeout(f"INVITE {plan.uri}: not answered in time") from error
 
     async def request(
         self, request: Request, target: Endpoint | None = None, credentials: Credentials | None = None
