@@ -1,6 +1,7 @@
 """What callers call themselves, shown by the command line: neither markup nor commands to the terminal."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from softphone.commands.console import PlainFace
 from softphone.commands.desk import Desk
+from softphone.commands.rest import Rest
 
 NASTY = [
     "\x1b]8;;http://x\x07click",
@@ -60,3 +62,17 @@ def test_an_error_of_the_server_commands_nothing(capsys: pytest.CaptureFixture[s
     with patch("softphone.commands.desk.Rest", side_effect=ControlFailed("no \x1b[2J here")):
         told = CliRunner().invoke(app, ["list", "--token", "x"])
     assert told.exit_code == 1 and "\x1b" not in told.output and "no \\x1b[2J here" in told.output
+
+
+def test_a_list_in_parts_is_shown_whole() -> None:
+    class Parts(Rest):
+        def __init__(self) -> None:
+            self.asked: list[Any] = []
+
+        def ask(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> Any:
+            self.asked.append(query)
+            return [{"things": [1], "next": "a"}, {"things": [2], "next": "b"}, {"things": [3]}][len(self.asked) - 1]
+
+    rest = Parts()
+    assert rest.all("/things", "things") == {"things": [1, 2, 3]}
+    assert rest.asked == [None, {"after": "a"}, {"after": "b"}]

@@ -54,7 +54,7 @@ def list_(desk: Desk) -> None:
 
     Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101
     """
-    answer = desk.rest.ask("GET", "/conferences")
+    answer = desk.rest.all("/conferences", "conferences")
     desk.table(answer, answer["conferences"], LISTED)
 
 
@@ -66,9 +66,9 @@ def show(desk: Desk, conference: ConferenceId) -> None:
     Example: softphone conference show s-0123... --server http://127.0.0.1:8080 --user 101 --password dev-101
     """
     answer = desk.rest.ask("GET", at(conference))
-    parties = desk.rest.ask("GET", at(conference, "parties"))["parties"]
+    parties = desk.rest.all(at(conference, "parties"), "parties")["parties"]
     recorder = desk.rest.find(at(conference, "recording"))
-    dials = desk.rest.ask("GET", at(conference, "dials"))["dials"]
+    dials = desk.rest.all(at(conference, "dials"), "dials")["dials"]
     if not desk.as_json:
         desk.table(answer, [answer | {"recording": of_recorder(recorder)}], LISTED)
     desk.table(answer | {"parties": parties, "recorder": recorder, "dials": dials}, parties, ROSTER)
@@ -140,7 +140,7 @@ def unban(
     Example: softphone conference unban s-0123... 102 --server http://127.0.0.1:8080
     """
     if number is None:
-        answer = desk.rest.ask("GET", at(conference, "bans"))
+        answer = desk.rest.all(at(conference, "bans"), "numbers")
         desk.tell(answer, "\n".join(answer["numbers"]) or "nobody is banned")
     else:
         desk.rest.ask("DELETE", at(conference, "bans", number))
@@ -229,7 +229,7 @@ def outcome(desk: Desk, conference: str, dialled: dict[str, Any], wait_s: float)
     until = time.monotonic() + wait_s
     while dialled["state"] == "ringing" and time.monotonic() < until:
         time.sleep(ASK_AGAIN_S)
-        dials = desk.rest.ask("GET", at(conference, "dials"))["dials"]
+        dials = desk.rest.all(at(conference, "dials"), "dials")["dials"]
         dialled = next(each for each in dials if each["id"] == dialled["id"])
     return dialled
 

@@ -86,6 +86,15 @@ class Rest:
         content = self.fetch(method, path, body, query=query)
         return json.loads(content) if content else None
 
+    def all(self, path: str, name: str) -> dict[str, Any]:
+        """Give the JSON of a list, with all of its parts in the member `name`; raises ControlFailed."""
+        whole: dict[str, Any] = self.ask("GET", path)
+        while (mark := whole.pop("next", None)) is not None:
+            part = self.ask("GET", path, query={"after": mark})
+            whole[name] += part[name]
+            whole |= {"next": part.get("next")} if part.get("next") else {}
+        return whole
+
     def find(self, path: str) -> Any:
         """Give the JSON of what may not be there: None where the server says so (404); raises ControlFailed."""
         try:

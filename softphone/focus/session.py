@@ -113,6 +113,8 @@ class Party:
     "None in a two-party call."
     extension_id: str | None = None
     "Of the extension that this party is; None for somebody from outside."
+    place: int = 0
+    "Rises with each that comes into the session: the order of arrival."
     status: PartyStatus = PartyStatus.SETUP
     stage: Stage = Stage.JOINED
     muted: bool = False
@@ -166,12 +168,19 @@ class TelephonySession:
     "Whether comings and goings are told to the room."
     _next: int = 2
     _host_came: bool = False
+    _came: int = 0
 
     def user(self, main_number: str) -> str:
         """Give the user part of the URI of a conference: what is called to join it."""
         if self.token is not None:
             return str(self.token)
         return main_number if self.kind is RoomKind.BRIDGE else self.extension or ""
+
+    def arrive(self, party: Party) -> None:
+        """Have a party from now on."""
+        self._came += 1
+        party.place = self._came
+        self.parties[party.id] = party
 
     def new_party_id(self, *, host: bool) -> str:
         """Give the next party id of this session.

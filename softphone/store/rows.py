@@ -4,7 +4,7 @@ import base64
 import binascii
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -85,22 +85,23 @@ async def page(
     order = tuple_(table.c[time], table.c.id)
     query = _select(kind, table).where(*where).order_by(table.c[time].desc(), table.c.id.desc()).limit(limit + 1)
     if after is not None:
-        mark = _mark(after)
+        mark = _mark(after, table.name)
         if mark is None:
             raise PropertyError("after", "it is not the `next` of the part before")
         query = query.where(order < tuple_(literal(mark[0], UtcDateTime), literal(mark[1], table.c.id.type)))
     items = await read_as(connection, kind, query)
     more = len(items) > limit
-    return Page(tuple(items[:limit]), _cursor(items[limit - 1], time) if more else None)
+    return Page(tuple(items[:limit]), _cursor(items[limit - 1], table.name, time) if more else None)
 
 
-def _cursor(item: Any, time: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((getattr(item, time), item.id))).decode()
+def _cursor(item: Any, of: str, time: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((str(of), getattr(item, time), item.id))).decode()
 
 
-def _mark(cursor: str) -> tuple[datetime, str] | None:
+def _mark(cursor: str, table: str) -> tuple[datetime, str] | None:
     try:
-        moment, identity = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[datetime, str])
-    except (binascii.Error, ValueError):
+        of, moment, identity = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[str, datetime, str])
+        moment = moment.astimezone(UTC)
+    except (binascii.Error, ValueError, OverflowError):
         return None
-    return (moment, identity) if moment.tzinfo is not None and "\0" not in identity else None
+    return (moment, identity) if of == str(table) and "\0" not in identity else None

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import Path, Response
-from pydantic import BaseModel
 
 from softphone.api.answers import commands, queries
 from softphone.api.context import ContextDep
+from softphone.api.pages import Part, WholeDep
 from softphone.api.v1.paths import ManagedDep
 
 __all__ = ["doing", "reading"]
@@ -17,16 +17,17 @@ reading = queries(PREFIX, "parties", 403)
 doing = commands(PREFIX, "parties")
 
 
-class BanList(BaseModel):
+class BanList(Part):
     """Who does not get in."""
 
     numbers: list[str]
 
 
 @reading.get("")
-async def list_bans(session: ManagedDep, context: ContextDep) -> BanList:
+async def list_bans(session: ManagedDep, context: ContextDep, parts: WholeDep) -> BanList:
     """List the numbers that do not get in while the conference lasts."""
-    return BanList(numbers=context.control.bans(session.id))
+    found = parts.of("bans", context.control.bans(session.id), lambda number: (0, number))
+    return BanList(numbers=found.items, next=found.next)
 
 
 @doing.delete("/{number}", status_code=204)

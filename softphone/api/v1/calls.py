@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from softphone.api.answers import queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import ContextDep
-from softphone.api.v1.history import Moment
+from softphone.api.pages import After, Limit, Moment
 
 __all__ = ["reading"]
 
@@ -45,8 +45,8 @@ async def list_calls(
     session: Annotated[str | None, Query(max_length=64, description="Of this session only.")] = None,
     since: Moment = None,
     until: Moment = None,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the part before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: After = None,
+    limit: Limit = 100,
 ) -> CallList:
     """List calls: an administrator's are all, others' their own."""
     own = None if caller.admin else caller.id

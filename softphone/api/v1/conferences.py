@@ -7,6 +7,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import not_found
+from softphone.api.pages import WholeDep, instant
 from softphone.api.v1.models import ConferenceChange, ConferenceList, ConferenceView, ConferenceWish, Rules
 from softphone.api.v1.paths import ManagedDep, SeenDep
 from softphone.api.v1.views import conference_view
@@ -49,10 +50,11 @@ async def _rule(session: TelephonySession, rules: Rules | None, context: Context
 
 
 @reading.get("")
-async def list_conferences(caller: CallerDep, context: ContextDep) -> ConferenceList:
+async def list_conferences(caller: CallerDep, context: ContextDep, parts: WholeDep) -> ConferenceList:
     """List the running conferences that the caller may see."""
     sessions = [session for session in context.control.conferences() if may_see(session, caller)]
-    return ConferenceList(conferences=[conference_view(session, context) for session in sessions])
+    found = parts.of("conferences", sessions, lambda session: (instant(session.created), session.id))
+    return ConferenceList(conferences=[conference_view(each, context) for each in found.items], next=found.next)
 
 
 @reading.get("/{id}")

@@ -6,6 +6,7 @@ from fastapi import Path
 
 from softphone.api.answers import commands, queries
 from softphone.api.context import ContextDep
+from softphone.api.pages import WholeDep
 from softphone.api.v1.models import DialList, DialView, DialWish
 from softphone.api.v1.paths import ManagedDep, SeenDep, party_of
 from softphone.api.v1.views import dial_view
@@ -33,9 +34,10 @@ async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> Dial
 
 
 @reading.get("")
-async def list_dials(session: SeenDep, context: ContextDep) -> DialList:
+async def list_dials(session: SeenDep, context: ContextDep, parts: WholeDep) -> DialList:
     """List all who were called, whatever became of it."""
-    return DialList(dials=[dial_view(each) for each in context.control.invitations(session.id)])
+    found = parts.of("dials", context.control.invitations(session.id), lambda called: (called.id, ""))
+    return DialList(dials=[dial_view(each) for each in found.items], next=found.next)
 
 
 @doing.delete("/{dial}")

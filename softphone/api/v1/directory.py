@@ -8,6 +8,7 @@ from softphone.api.access import administrator
 from softphone.api.answers import queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import ContextDep
+from softphone.api.pages import Part, WholeDep
 
 __all__ = ["reading"]
 
@@ -25,15 +26,16 @@ class ExtensionView(BaseModel):
     conferencing: bool
 
 
-class ExtensionList(BaseModel):
+class ExtensionList(Part):
     """All extensions, by number."""
 
     extensions: list[ExtensionView]
 
 
 @reading.get("")
-async def list_extensions(caller: CallerDep, context: ContextDep) -> ExtensionList:
+async def list_extensions(caller: CallerDep, context: ContextDep, parts: WholeDep) -> ExtensionList:
     """List all extensions, for administrators."""
     administrator(caller)
-    known = sorted(context.accounts.extensions.values(), key=lambda extension: extension.number)
-    return ExtensionList(extensions=[ExtensionView.model_validate(each, from_attributes=True) for each in known])
+    found = parts.of("extensions", context.accounts.extensions.values(), lambda extension: (0, extension.number))
+    views = [ExtensionView.model_validate(each, from_attributes=True) for each in found.items]
+    return ExtensionList(extensions=views, next=found.next)

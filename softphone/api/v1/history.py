@@ -4,19 +4,18 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from softphone.api.answers import queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.errors import not_found
+from softphone.api.pages import After, Limit, Moment, Part, WholeDep, instant
 from softphone.store.values import Conference, Participation
 
 __all__ = ["reading"]
 
 reading = queries("/api/v1/history/conferences", "history")
-
-Moment = Annotated[AwareDatetime | None, Query(description="With a time zone.")]
 
 
 class PastConference(BaseModel):
@@ -60,7 +59,7 @@ class ParticipationView(BaseModel):
     mutes: list[MuteView]
 
 
-class Participations(BaseModel):
+class Participations(Part):
     """All parties, in the order of arrival."""
 
     participations: list[ParticipationView]
@@ -85,8 +84,8 @@ async def list_past_conferences(
     live: Annotated[bool | None, Query(description="Only those that go on, or that are over.")] = None,
     since: Moment = None,
     until: Moment = None,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the part before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: After = None,
+    limit: Limit = 100,
 ) -> PastConferences:
     """List conferences: an administrator's are all, others' their own."""
     owner = None if caller.admin else caller.id
@@ -107,8 +106,9 @@ async def read_past_conference(conference: ConferenceDep) -> PastConference:
 
 
 @reading.get("/{id}/participations")
-async def list_participations(conference: ConferenceDep, context: ContextDep) -> Participations:
+async def list_participations(conference: ConferenceDep, context: ContextDep, parts: WholeDep) -> Participations:
     """List who was in a conference, and when their microphones were off."""
     found: list[Participation] = await context.store.participations(conference.id)
-    views = [ParticipationView.model_validate(each, from_attributes=True) for each in found]
-    return Participations(participations=views)
+    some = parts.of("participations", found, lambda each: (instant(each.joined), each.party_id))
+    views = [ParticipationView.model_validate(each, from_attributes=True) for each in some.items]
+    return Participations(participations=views, next=some.next)

@@ -1,14 +1,14 @@
 """The invitations that were sent, and what became of them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Query
 from pydantic import BaseModel
 
 from softphone.api.answers import queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import ContextDep
+from softphone.api.pages import After, Limit
 
 __all__ = ["reading"]
 
@@ -39,8 +39,8 @@ class SentInvitations(BaseModel):
 async def list_invitations(
     caller: CallerDep,
     context: ContextDep,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the part before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: After = None,
+    limit: Limit = 100,
 ) -> SentInvitations:
     """List sent invitations: an administrator's are all, others' their own."""
     page = await context.store.invitations(extension_id=None if caller.admin else caller.id, after=after, limit=limit)

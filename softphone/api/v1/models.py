@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from softphone.api.pages import Part
+
 __all__ = [
     "ConferenceChange",
     "ConferenceList",
@@ -124,7 +126,7 @@ class ConferenceView(BaseModel):
     sip_uri: str
 
 
-class ConferenceList(BaseModel):
+class ConferenceList(Part):
     """The running conferences, the oldest first."""
 
     conferences: list[ConferenceView]
@@ -148,7 +150,7 @@ class PartyView(BaseModel):
     whispers_to: list[str] | None
 
 
-class PartyList(BaseModel):
+class PartyList(Part):
     """Who is there, in the order of arrival."""
 
     parties: list[PartyView]
@@ -232,7 +234,7 @@ class DialView(BaseModel):
     party: str | None
 
 
-class DialList(BaseModel):
+class DialList(Part):
     """All who were called."""
 
     dials: list[DialView]

@@ -8,6 +8,7 @@ from softphone.api import access
 from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
+from softphone.api.pages import WholeDep
 from softphone.api.v1.models import KeysWish, MoveWish, PartyChange, PartyList, PartyView
 from softphone.api.v1.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
 from softphone.api.v1.views import party_view
@@ -26,9 +27,10 @@ OWN = {"muted", "deaf", "volume_out_db"}
 
 
 @reading.get("")
-async def list_parties(session: SeenDep) -> PartyList:
+async def list_parties(session: SeenDep, parts: WholeDep) -> PartyList:
     """List who is in the conference, waits for it, or is asked to press 1."""
-    return PartyList(parties=[party_view(party) for party in session.parties.values()])
+    found = parts.of("parties", session.parties.values(), lambda party: (party.place, party.id))
+    return PartyList(parties=[party_view(party) for party in found.items], next=found.next)
 
 
 @reading.get("/{party}")

@@ -1,6 +1,6 @@
 """The recordings that are kept: listed, shown, downloaded, deleted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
 from softphone.api.errors import not_found
+from softphone.api.pages import PartsDep, instant
 from softphone.api.ranges import WholeFile, is_range
 from softphone.focus.accounts import Extension
 from softphone.recordings.entry import Entry
@@ -118,20 +119,14 @@ EntryDep = Annotated[Entry, Depends(_entry)]
 async def list_recordings(
     caller: CallerDep,
     context: ContextDep,
+    parts: PartsDep,
     conference: Annotated[str | None, Query(max_length=64, description="Of this conference only.")] = None,
-    after: Annotated[str | None, Query(max_length=100, description="`next` of the part before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> RecordingList:
     """List the recordings of conferences that the caller decides about."""
-    found = await _theirs(_from(context.recordings.entries, conference, after), caller, context)
-    more = found[limit - 1].id if len(found) > limit else None
-    return RecordingList(recordings=[RecordingView(**_members(each)) for each in found[:limit]], next=more)
-
-
-def _from(entries: Iterable[Entry], conference: str | None, after: str | None) -> list[Entry]:
-    wanted = [entry for entry in entries if conference in (None, entry.conference)]
-    places = [place for place, entry in enumerate(wanted, 1) if entry.id == after]
-    return wanted[places[0] :] if places else wanted if after is None else []
+    wanted = [entry for entry in context.recordings.entries if conference in (None, entry.conference)]
+    theirs = await _theirs(wanted, caller, context)
+    found = parts.of("recordings", theirs, lambda entry: (-instant(entry.started), entry.id))
+    return RecordingList(recordings=[RecordingView(**_members(each)) for each in found.items], next=found.next)
 
 
 def _members(entry: Entry) -> dict[str, Any]:

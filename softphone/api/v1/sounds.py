@@ -12,6 +12,7 @@ from softphone.api.access import administrator
 from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
+from softphone.api.pages import Part, WholeDep
 from softphone.focus.voice.uploads import Uploads, decoded
 from softphone.store.values import Sound
 from softphone.text import shown
@@ -38,7 +39,7 @@ class SoundView(BaseModel):
     created: datetime
 
 
-class SoundList(BaseModel):
+class SoundList(Part):
     """All sounds, the oldest first."""
 
     sounds: list[SoundView]
@@ -53,9 +54,10 @@ def _uploads(context: Context) -> Uploads:
 
 
 @reading.get("")
-async def list_sounds(_caller: CallerDep, context: ContextDep) -> SoundList:
+async def list_sounds(_caller: CallerDep, context: ContextDep, parts: WholeDep) -> SoundList:
     """List the sounds."""
-    return SoundList(sounds=[_view(sound) for sound in await context.store.sounds()])
+    found = parts.of("sounds", await context.store.sounds(), lambda sound: (sound.id, ""))
+    return SoundList(sounds=[_view(sound) for sound in found.items], next=found.next)
 
 
 @doing.post("", status_code=201)

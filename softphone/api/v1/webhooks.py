@@ -16,6 +16,7 @@ from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.errors import ApiError
+from softphone.api.pages import Part, WholeDep, instant
 from softphone.api.v1.models import Strict
 from softphone.errors import ConfigError
 from softphone.focus.feed import EventType
@@ -58,7 +59,7 @@ class NewWebhook(WebhookView):
     secret: str
 
 
-class WebhookList(BaseModel):
+class WebhookList(Part):
     """All webhooks, the oldest first."""
 
     webhooks: list[WebhookView]
@@ -69,10 +70,11 @@ def _view(hook: Webhook) -> WebhookView:
 
 
 @reading.get("")
-async def list_webhooks(caller: CallerDep, context: ContextDep) -> WebhookList:
+async def list_webhooks(caller: CallerDep, context: ContextDep, parts: WholeDep) -> WebhookList:
     """List the webhooks."""
     administrator(caller)
-    return WebhookList(webhooks=[_view(hook) for hook in await context.store.webhooks()])
+    found = parts.of("webhooks", await context.store.webhooks(), lambda hook: (instant(hook.created), hook.id))
+    return WebhookList(webhooks=[_view(hook) for hook in found.items], next=found.next)
 
 
 @reading.get("/{webhook}")

@@ -116,7 +116,7 @@ class Room(abc.ABC):
         """Have a member from now on, as `party`; who had it has it no more."""
         member.pass_to(self, party)
         self.members[party.id] = member
-        self.session.parties[party.id] = party
+        self.session.arrive(party)
 
     def see_off(self, member: Member, reason: str, say: Sequence[Prompt] = ()) -> None:
         """Have a member no more; unless another keeper has it already, it hears a last word and gets BYE."""
