@@ -98,15 +98,15 @@ def test_parameters_that_a_proxy_spoiled_in_our_via() -> None:
     assert len(answered(layer, bytes(response(went, 200)).replace(b";rport", b";rport=;received=@;;", 1))) == 1
 
 
+# Of requests more is used: the end of the body, the hops that are left, and lines that are none are a trick.
+BESIDE = [line for line in GARBAGE if not line.startswith(("Max-Forwards", "Content-Length", "Reason", "Subject"))]
+
+
 @pytest.mark.parametrize(
-    "line", [line for line in GARBAGE if "\r" not in line.removesuffix("<sip:b@h>") and len(line) < 99]
+    ("method", "line"),
+    [*((method, line) for method in ("ACK", "BYE", "INFO", "CANCEL") for line in BESIDE), ("ACK", "Max-Forwards: x")],
 )
-@pytest.mark.parametrize("method", ["ACK", "BYE", "INFO", "OPTIONS", "CANCEL"])
 def test_garbage_beside_a_request_that_does_not_use_it(method: str, line: str) -> None:
-    if line.startswith(("Max-Forwards", "Content-Length")) and method != "ACK":
-        pytest.skip("these are used")
-    if line.startswith("Content-Length"):
-        pytest.skip("the end of a body is used")
     data = invite_bytes(method=method, CSeq=f"1 {method}", Max_Forwards="", Contact="")
     message = parse(data.replace(b"\r\nCall-ID", f"\r\n{line}\r\nCall-ID".encode(), 1))
     assert isinstance(message, Request) and message.method == method
