@@ -42,6 +42,7 @@ from softphone.recordings.library import Library as Recordings
 from softphone.sip.auth import Authenticator
 from softphone.sip.methods import Capabilities
 from softphone.sip.pinholes import Pinholes
+from softphone.sip.refresh import SessionSettings
 from softphone.sip.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.store.history import History
@@ -258,6 +259,7 @@ def _stack_settings(config: Config) -> StackSettings:
         tcp=config.sip.tcp,
         advertised=_advertised(config),
         user_agent=config.sip.user_agent,
+        session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 

@@ -65,6 +65,9 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     min_expires_s: Count = 60
     max_expires_s: Count = 3600
     nat_ping_s: Annotated[int, Meta(ge=0)] = 30
+    session_expires_s: Annotated[int, Meta(ge=0)] = 1800
+    session_min_s: Annotated[int, Meta(ge=90)] = 90
+    probe_s: Seconds = 60.0
     login_failures: Count = 50
     login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0

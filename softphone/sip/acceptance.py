@@ -78,6 +78,12 @@ class Acceptances:
             waiting.settle(True)
         return waiting
 
+    def release(self) -> None:
+        """Let nobody wait any more; what is sent goes on being sent until its ACK comes."""
+        for waiting in self._waiting.values():
+            if not waiting.done.done():
+                waiting.done.set_result(False)
+
     def clear(self) -> None:
         """Wait no more."""
         for waiting in self._waiting.values():

@@ -10,6 +10,7 @@ from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.message import Headers, Request, Response, response, tag_of
+from softphone.sip.refresh import Refresh
 from softphone.sip.usage import CallState, Usage
 from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
@@ -49,8 +50,9 @@ class Call(Usage):
         direction: str,
         way: WayBack,
         credentials: Credentials | None = None,
+        refresh: Refresh | None = None,
     ) -> None:
-        super().__init__(wire, dialog, way, credentials)
+        super().__init__(wire, dialog, way, credentials, refresh)
         self.direction = direction
         self.invite = invite
         self.source = source
@@ -65,7 +67,6 @@ class Call(Usage):
         dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
         call = cls(wire, dialog, request, source, direction="in", way=WayBack.of(wire.flow, request, source))
         call._key = key
-        call._owns_call_id = False
         call.remote_sdp = sdp_of(request)
         return call
 
@@ -80,11 +81,12 @@ class Call(Usage):
         *,
         way: WayBack,
         credentials: Credentials | None,
+        refresh: Refresh,
     ) -> "Call":
-        """Make the call that a 2xx to our INVITE began; it stands."""
-        call = cls(wire, dialog, invite, target, direction="out", way=way, credentials=credentials)
+        """Make the call that a 2xx to our INVITE began; it stands. `refresh` is the session timer we asked for."""
+        call = cls(wire, dialog, invite, target, direction="out", way=way, credentials=credentials, refresh=refresh)
         call.response = answer
-        call.state = CallState.CONFIRMED
+        call.watch.refreshed(answer)
         call.local_sdp = invite.body.decode("utf-8", "replace")
         call.remote_sdp = sdp_of(answer)
         return call
@@ -143,8 +145,9 @@ class Call(Usage):
         self._silence()
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
-        ok = self._response(200, None, (*self.allowed, *headers), sdp)
-        done = self._accepted.send(self._key, ok, offered=self.remote_sdp is None)
+        ok = self._response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
+        self._offers.answered(self.invite.cseq.number, offered=self.remote_sdp is None)
+        done = self.accept(self._key, ok, offered=self.remote_sdp is None)
         try:
             async with asyncio.timeout(self.patience_s):
                 acknowledged = await asyncio.shield(done)

@@ -2,6 +2,7 @@
 
 from softphone.sip.call import Call
 from softphone.sip.dialog import DialogId, dialog_id
+from softphone.sip.early import EarlyDialog
 from softphone.sip.message import Request
 from softphone.sip.usage import Usage
 
@@ -15,6 +16,7 @@ class Directory:
         self._dialogs: dict[DialogId, Usage] = {}
         self._peers: dict[tuple[str, str], Usage] = {}
         self._invites: dict[str, Call] = {}
+        self._early: dict[DialogId, EarlyDialog] = {}
 
     def calls(self) -> list[Usage]:
         """Return all calls."""
@@ -29,13 +31,22 @@ class Directory:
         if key is not None and isinstance(call, Call):
             self._invites[key] = call
 
-    def find(self, request: Request) -> Usage | None:
-        """Find the call that a request inside a dialog belongs to: by Call-ID and tags."""
-        return self._dialogs.get(dialog_id(request))
+    def enter_early(self, early: EarlyDialog) -> None:
+        """Take in the dialog of a telephone that rings."""
+        self._early[early.dialog.id] = early
+
+    def leave_early(self, early: EarlyDialog) -> None:
+        """Forget it: it has become a call, or nothing."""
+        self._early.pop(early.dialog.id, None)
+
+    def find(self, request: Request) -> Usage | EarlyDialog | None:
+        """Find the call that a request inside a dialog belongs to, or what may become one: by Call-ID and tags."""
+        name = dialog_id(request)
+        return self._dialogs.get(name) or self._early.get(name)
 
     def acknowledged(self, ack: Request) -> Usage | None:
         """Find the call that an ACK belongs to; some telephones put a random To tag there."""
-        return self.find(ack) or self._peers.get((ack.call_id, ack.from_.tag or ""))
+        return self._dialogs.get(dialog_id(ack)) or self._peers.get((ack.call_id, ack.from_.tag or ""))
 
     def is_merged(self, request: Request) -> bool:
         """Whether an INVITE has come before by another way (RFC 3261 section 8.2.2.2)."""

@@ -11,10 +11,12 @@ from softphone.addresses import own_address
 from softphone.errors import SipNetworkError
 from softphone.sip import events
 from softphone.sip.directory import Directory
+from softphone.sip.early import EarlyDialog
 from softphone.sip.endpoint import Endpoint, Send
 from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.methods import Capabilities
+from softphone.sip.refresh import SessionSettings
 from softphone.sip.transaction import Timers, TransactionLayer
 from softphone.sip.usage import Usage
 from softphone.sip.wire import Listener
@@ -41,6 +43,7 @@ class StackSettings:
     advertised: str | None = None
     user_agent: str = "softphone"
     capabilities: Capabilities = Capabilities()
+    session: SessionSettings = SessionSettings()
     timers: Timers = field(default_factory=Timers)
     invite_timeout_s: float = 180.0
     max_pending: int = PENDING
@@ -95,6 +98,7 @@ class Driver:
         self.settings = settings
         self.timers = settings.timers
         self.capabilities = settings.capabilities
+        self.session = settings.session
         self.directory = Directory()
         self.host = settings.host
         self.port = settings.port
@@ -178,6 +182,14 @@ class Driver:
     def enter(self, call: Usage) -> None:
         """See `Wire`."""
         self.directory.enter(call)
+
+    def enter_early(self, early: EarlyDialog) -> None:
+        """See `Wire`."""
+        self.directory.enter_early(early)
+
+    def leave_early(self, early: EarlyDialog) -> None:
+        """See `Wire`."""
+        self.directory.leave_early(early)
 
     def respond(self, key: str, answer: Response) -> None:
         """See `Wire`."""

@@ -6,15 +6,18 @@ from softphone.errors import BadMessage
 from softphone.sip.body import ACCEPTED, is_plain, read_sdp
 from softphone.sip.message import Request, Response, response
 
-__all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse"]
+__all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse", "refuse_info"]
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 
 SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
 """Requests that may come within a dialog that is no call's (RFC 6665 section 4.5.1)."""
 
-BODIES = (("Accept", ", ".join(ACCEPTED)), ("Accept-Encoding", "identity"), ("Supported", ""))
-"""Of what an OPTIONS is answered with (RFC 3261 section 11.2). We support no extension that has an option tag."""
+EXTENSIONS = ("timer",)
+"""The option tags that we support (RFC 4028)."""
+
+BODIES = (("Accept", ", ".join(ACCEPTED)), ("Accept-Encoding", "identity"), ("Supported", ", ".join(EXTENSIONS)))
+"""Of what an OPTIONS is answered with (RFC 3261 section 11.2)."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def refuse(request: Request) -> Response | None:
     """
     if request.uri.scheme not in SCHEMES:
         return response(request, 416)
-    if required := request.tokens("Require"):
-        return response(request, 420, headers=[("Unsupported", ", ".join(required))])
+    if unknown := [each for each in request.tokens("Require") if each.lower() not in EXTENSIONS]:
+        return response(request, 420, headers=[("Unsupported", ", ".join(unknown))])
     return _refuse_body(request) if request.method in DESCRIBED else None
 
 
@@ -67,6 +70,13 @@ def _refuse_body(request: Request) -> Response | None:
         accepted = ("Accept", ", ".join(ACCEPTED)) if plain else ("Accept-Encoding", "identity")
         return response(request, error.status, error.reason, headers=[accepted] if error.status == 415 else [])
     return None
+
+
+def refuse_info(request: Request) -> Response | None:
+    """Refuse an INFO of a package that was not asked for (RFC 6086 section 4.2.2): we ask for none."""
+    if not (request.get("Info-Package") or "").strip():
+        return None
+    return response(request, 469, headers=[("Recv-Info", "")])
 
 
 def default_answer(request: Request, capabilities: Capabilities) -> Response:

@@ -14,6 +14,7 @@ from softphone.sip.exchange import CHALLENGES, authorised, refused
 from softphone.sip.fields import Address
 from softphone.sip.invitation import GivenUp, Invitation, Progress
 from softphone.sip.message import Headers, Request, Response, new_tag, request
+from softphone.sip.refresh import Refresh
 from softphone.sip.uri import Uri
 from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
@@ -96,7 +97,8 @@ class _Placing:
     def __init__(self, wire: Wire, plan: Plan) -> None:
         self._wire = wire
         self._plan = plan
-        self._invite = plan.request()
+        self._refresh = Refresh(wire.session)
+        self._invite = self._extended(plan.request())
         self._target = plan.endpoint()
         self._way = self._way_to(self._target)
         self._call: Call | None = None
@@ -119,7 +121,7 @@ class _Placing:
                 raise
             if self._call is not None:
                 return self._call
-            retry = authorised(self._invite, answer, self._plan.credentials, self._next_number)
+            retry = self._again(answer)
             if retry is None:
                 break
             self._invite = retry
@@ -136,10 +138,23 @@ class _Placing:
             cancel_headers=self._plan.cancel_headers,
         )
 
+    def _again(self, answer: Response) -> Request | None:
+        """Make the INVITE that an answer asks for: with a proof, or for a longer session; None: it is final."""
+        if self._refresh.lengthened(answer):
+            retry = self._extended(self._invite.copy())
+            retry.set("CSeq", f"{self._next_number()} INVITE")
+            return retry
+        return authorised(self._invite, answer, self._plan.credentials, self._next_number)
+
+    def _extended(self, invite: Request) -> Request:
+        for name, value in self._refresh.asked():
+            invite.set(name, value)
+        return invite
+
     def _next_number(self) -> int:
         return self._invite.cseq.number + 1
 
-    def _answered(self, dialog: Dialog, answer: Response) -> None:
+    def _answered(self, dialog: Dialog, answer: Response, sdp: str | None) -> None:
         self._way.hold()
         self._call = Call.outgoing(
             self._wire,
@@ -149,5 +164,7 @@ class _Placing:
             self._target,
             way=self._way,
             credentials=self._plan.credentials,
+            refresh=self._refresh,
         )
+        self._call.remote_sdp = sdp
         self._wire.enter(self._call)

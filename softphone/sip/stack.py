@@ -17,6 +17,7 @@ from softphone.sip.invitation import GivenUp, Progress
 from softphone.sip.message import Headers, Request, Response, response, tag_of
 from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.outgoing import Plan, place
+from softphone.sip.refresh import too_brief
 from softphone.sip.registration import Registration
 from softphone.sip.transport import Transport
 from softphone.sip.uri import Uri
@@ -232,7 +233,7 @@ class Stack:
     # --- to whom a request belongs
 
     def _request(self, key: str, request: Request, source: Endpoint) -> None:
-        if refusal := refuse(request):
+        if refusal := refuse(request) or self._too_brief(request):
             self._driver.respond(key, refusal)
         elif request.to.tag and request.method != "REGISTER":
             self._in_dialog(key, request, source)
@@ -240,6 +241,9 @@ class Stack:
             self._new_call(key, request, source)
         else:
             self._other(key, request, source)
+
+    def _too_brief(self, request: Request) -> Response | None:
+        return too_brief(request, self.settings.session.min_s) if request.method in ("INVITE", "UPDATE") else None
 
     def _in_dialog(self, key: str, request: Request, source: Endpoint) -> None:
         call = self._driver.directory.find(request)
@@ -312,6 +316,8 @@ class Stack:
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
         if call:
             call.cancelled()
+        elif isinstance(usage := self._driver.directory.find(event.request), Usage):
+            usage.offer_cancelled(event.invite)
 
 
 def _transport(uri: str, target: Endpoint | None) -> str:

@@ -1,34 +1,31 @@
-"""An INVITE usage of a dialog (RFC 5057): what a call is once it stands, whoever began it.
-
-Offers travel both ways and may cross (RFC 3261 section 14): ours are sent one at a time and again after a glare; the
-peer's are refused while one of ours, or an earlier one of its own, is open.
-"""
+"""An INVITE usage of a dialog (RFC 5057): what a call is once it stands, whoever began it."""
 
 import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
+from typing import Any
 
-from softphone.errors import CallEnded, CallRefused, SdpError, SipError
+from softphone.errors import CallEnded, SipError
 from softphone.sip.acceptance import Acceptances
 from softphone.sip.auth import Credentials
 from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
 from softphone.sip.endpoint import Endpoint
-from softphone.sip.exchange import CHALLENGES, ask, authorised
-from softphone.sip.invitation import Invitation
+from softphone.sip.line import Line
 from softphone.sip.message import Headers, Request, Response, response
+from softphone.sip.methods import refuse_info
+from softphone.sip.offer_answer import OfferState
+from softphone.sip.offers import Offers, retry_after
 from softphone.sip.referral import OnRefer, accept, referred
+from softphone.sip.refresh import Refresh
+from softphone.sip.watch import Watch
 from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
 
 __all__ = ["CallState", "Usage"]
 
 log = logging.getLogger(__name__)
-
-GLARES = 5
-"""How often an offer is sent again after 491; with random waits, two or three are enough."""
 
 GONE = (408, 481)
 """Answers within a dialog that say: there is no such dialog any more (RFC 3261 section 12.2.1.2)."""
@@ -70,12 +67,19 @@ class Usage:
         Called once when the call is acknowledged, or over before.
     """
 
-    def __init__(self, wire: Wire, dialog: Dialog, way: WayBack, credentials: Credentials | None) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        dialog: Dialog,
+        way: WayBack,
+        credentials: Credentials | None,
+        refresh: Refresh | None,
+    ) -> None:
         self._wire = wire
         self.dialog = dialog
         self.way = way
-        self._credentials = credentials
-        self.state = CallState.EARLY
+        self.line = Line(wire, dialog, way, credentials)
+        self.state = CallState.EARLY if refresh is None else CallState.CONFIRMED
         self.remote_sdp: str | None = None
         self.local_sdp: str | None = None
         self._on_ended: Callable[[str], object] | None = None
@@ -88,12 +92,12 @@ class Usage:
         self.on_settled: Callable[[], object] | None = None
         self.on_closed: Callable[[], None] | None = None
         self._accepted = Acceptances(wire, self._not_acknowledged)
-        self._asked: tuple[str, Request] | None = None
-        self._offering = asyncio.Lock()
-        self._offer_is_open = False
-        self._answered = asyncio.Event()
-        self._answered.set()
-        self._owns_call_id = True
+        # Who did not begin the call was asked by the INVITE that did.
+        begun = OfferState.ASKED if refresh is None else OfferState.STABLE
+        self._offers = Offers(self, begun, owns_call_id=refresh is not None)
+        self.watch = Watch(self, refresh or Refresh(wire.session), wire.session)
+        self._farewell: Headers = ()
+        self._closed = asyncio.Event()
 
     @property
     def on_ended(self) -> Callable[[str], object] | None:
@@ -112,15 +116,32 @@ class Usage:
         """What the peer may ask for in this call, as headers."""
         return self._wire.capabilities.headers(refer=self.on_refer is not None)
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it is answered and acknowledged, and not over."""
+        return self.state is CallState.CONFIRMED
+
+    def quiet(self, on: bool) -> None:
+        """Say that nothing is heard of the peer, since it holds us or only listens: it is asked whether it is there."""
+        self.watch.quiet(on)
+
     # --- what we do
 
     async def bye(self, headers: Headers = ()) -> None:
-        """Hang up (RFC 3261 section 15.1.1); returns when the peer has answered or is known not to."""
+        """Hang up (RFC 3261 section 15.1.1); returns when the peer has answered or is known not to.
+
+        Who has not acknowledged our 2xx is told after its ACK, or when that has not come in time (section 15): it may
+        not have the 2xx, and would not know the dialog.
+        """
         if self.state is CallState.ENDED:
             return
-        request = self.dialog.request("BYE", headers=headers)
-        self._end("hangup", closing=False)
-        await self._say_goodbye(request)
+        self._farewell = headers
+        if self.state is CallState.ANSWERED:
+            self._end("hangup", closing=False, repeating=True)
+            await self._closed.wait()
+        else:
+            self._end("hangup", closing=False)
+            await self._say_goodbye()
 
     async def reinvite(self, sdp: str) -> str:
         """Offer anew (RFC 3261 section 14.1); returns the peer's answer.
@@ -134,22 +155,7 @@ class Usage:
         SipTimeout, SipNetworkError
             No answer; the call has ended.
         """
-        async with self._offering:
-            for _ in range(GLARES):
-                await self._answered.wait()
-                self._offer_is_open = True
-                try:
-                    answer = await self._offer(sdp)
-                finally:
-                    self._offer_is_open = False
-                if answer.status != 491:
-                    break
-                await asyncio.sleep(self._glare_delay())
-        if answer.status >= 300:
-            raise CallRefused(answer.status, answer.reason)
-        self.local_sdp = sdp
-        self.remote_sdp = sdp_of(answer) or ""
-        return self.remote_sdp
+        return await self._offers.send(sdp)
 
     async def request(
         self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
@@ -168,10 +174,10 @@ class Usage:
         except CallEnded:
             raise
         except SipError:
-            self._break_off("gone")
+            self.break_off("gone")
             raise
         if answer.status in GONE:
-            self._break_off("gone")
+            self.break_off("gone")
         return answer
 
     async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
@@ -188,42 +194,41 @@ class Usage:
 
     async def _ask(self, method: str, headers: Headers, content_type: str | None, body: bytes | str) -> Response:
         self._check_alive()
-        request = self.dialog.request(method, headers=headers, content_type=content_type, body=body)
-        return await ask(self._wire, request, self._target(), self._credentials, self.dialog.next_number)
+        return await self.line.ask(method, headers, content_type, body)
 
     async def info(self, content_type: str, body: bytes | str) -> int:
         """Send an INFO (RFC 6086); returns the status of the answer. Raises as :meth:`request`."""
         return (await self.request("INFO", content_type=content_type, body=body)).status
 
-    async def _offer(self, sdp: str) -> Response:
+    async def offer(self, headers: Headers, sdp: str) -> Response:
+        """Send a re-INVITE; for `Offers`. Raises as :meth:`reinvite`, and no refusals."""
         self._check_alive()
-        request = self.dialog.request("INVITE", headers=self.allowed, content_type=SDP, body=sdp)
         try:
-            target = await self._wire.resolve(self._target())
-            for _ in range(CHALLENGES):
-                invitation = Invitation(self._wire, request, target, self.way.target, known=self.dialog)
-                answer = await invitation.response()
-                retry = authorised(request, answer, self._credentials, self.dialog.next_number)
-                if retry is None:
-                    break
-                request = retry
+            answer = await self.line.invite(headers, SDP, sdp)
         except SipError:
             await self.bye()
             raise
         if answer.status in GONE:
-            self._break_off("gone")
+            self.break_off("gone")
         return answer
-
-    def _glare_delay(self) -> float:
-        """Seconds until an offer is tried again (RFC 3261 section 14.1), in steps of 10 ms."""
-        return random.randint(210, 400) / 100 if self._owns_call_id else random.randint(0, 200) / 100
 
     def _check_alive(self) -> None:
         if self.state is CallState.ENDED:
             raise CallEnded("the call is over")
 
-    def _target(self) -> Endpoint:
-        return self.way.target(self.dialog)
+    # --- for its parts
+
+    def respond(self, key: str, answer: Response) -> None:
+        """Answer a request."""
+        self._wire.respond(key, answer)
+
+    def accept(self, key: str, ok: Response, *, offered: bool) -> "asyncio.Future[bool]":
+        """Answer an INVITE with a 2xx until it is acknowledged; `offered`: it holds our offer."""
+        return self._accepted.send(key, ok, offered=offered)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background."""
+        self._wire.spawn(work)
 
     # --- what the peer does
 
@@ -231,7 +236,7 @@ class Usage:
         """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
         handlers = {
             "BYE": self._on_bye,
-            "INVITE": self._on_invite,
+            "INVITE": self._offers.receive,
             "UPDATE": self._on_update,
             "INFO": self._on_info,
         }
@@ -239,7 +244,7 @@ class Usage:
             handlers["REFER"] = self._on_refer
         handler = handlers.get(request.method)
         if not self.dialog.in_order(request):
-            self._wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=_retry_after()))
+            self._wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=retry_after()))
             return True
         self.way.moved(request, source)
         if handler is None and request.method in self.serves:
@@ -257,13 +262,19 @@ class Usage:
             return
         answer = sdp_of(ack) if waiting.offered else None
         self.remote_sdp = answer or self.remote_sdp
-        if self.state is CallState.ENDED:  # we had no more patience
-            self._wire.spawn(self._say_goodbye(self.dialog.request("BYE")))
+        self._offers.acknowledged(ack.cseq.number)
+        if self.state is CallState.ENDED:  # we hung up meanwhile
+            self._accepted.clear()
+            self._wire.spawn(self._say_goodbye())
         elif self.state is CallState.ANSWERED:
             self.state = CallState.CONFIRMED
             self._settle()
         elif answer is not None and self.on_answer is not None:
             self.on_answer(answer)
+
+    def offer_cancelled(self, key: str) -> None:
+        """Take the CANCEL of the re-INVITE that came in this transaction."""
+        self._offers.cancelled(key)
 
     def _on_bye(self, key: str, request: Request) -> None:
         self._wire.respond(key, response(request, 200))
@@ -272,8 +283,9 @@ class Usage:
         self._close()
 
     def _on_info(self, key: str, request: Request) -> None:
-        self._wire.respond(key, response(request, 200))
-        if self.on_info is not None:
+        refusal = refuse_info(request)
+        self._wire.respond(key, refusal or response(request, 200))
+        if refusal is None and self.on_info is not None:
             self.on_info(request.get("Content-Type") or "", request.body)
 
     def _on_refer(self, key: str, request: Request) -> None:
@@ -284,78 +296,28 @@ class Usage:
 
     def _on_update(self, key: str, request: Request) -> None:
         if sdp_of(request) is not None:
-            self._on_invite(key, request)
+            self._offers.receive(key, request)
             return
         self.dialog.refresh(request)
-        self._wire.respond(key, response(request, 200, contact=self.dialog.contact))
-
-    def _on_invite(self, key: str, request: Request) -> None:
-        if self.state is CallState.ENDED:
-            self._wire.respond(key, response(request, 481))
-        elif self._offer_is_open:
-            self._wire.respond(key, response(request, 491))
-        elif not self._answered.is_set() or self.state is CallState.EARLY:
-            self._wire.respond(key, response(request, 500, headers=_retry_after()))
-        else:
-            self._answered.clear()
-            self._asked = key, request
-            self._wire.spawn(self._answer_offer(key, request))
-
-    async def _answer_offer(self, key: str, request: Request) -> None:
-        offer = sdp_of(request)
-        try:
-            reply = await self._decide(offer)
-        except CallRefused as refusal:
-            self._wire.respond(key, response(request, refusal.status, refusal.reason or None))
-        except Exception:
-            log.exception("a new offer could not be answered")
-            self._wire.respond(key, response(request, 500))
-        else:
-            self._agree(key, request, offer, reply)
-        finally:
-            self._asked = None
-            self._answered.set()
-
-    async def _decide(self, offer: str | None) -> str:
-        if self.on_reinvite is None:
-            raise CallRefused(488, "Not Acceptable Here")
-        try:
-            return await self.on_reinvite(offer)
-        except SdpError as error:
-            raise CallRefused(488, "Not Acceptable Here") from error
-
-    def _agree(self, key: str, request: Request, offer: str | None, reply: str) -> None:
-        if self.state is CallState.ENDED:
-            return
-        self._asked = None
-        self.dialog.refresh(request)
-        self.local_sdp = reply
-        if offer is not None:
-            self.remote_sdp = offer
-        ok = response(request, 200, contact=self.dialog.contact, headers=self.allowed, content_type=SDP, body=reply)
-        if request.method == "UPDATE":
-            self._wire.respond(key, ok)
-        else:
-            self._accepted.send(key, ok, offered=offer is None)
+        headers = self.watch.extended(request)
+        self._wire.respond(key, response(request, 200, contact=self.dialog.contact, headers=headers))
 
     # --- a 2xx until its ACK, and the end
 
-    def _break_off(self, reason: str) -> None:
+    def break_off(self, reason: str) -> None:
         """End a call that the peer does not know or answer in any more (RFC 3261 section 12.2.1.2), with BYE."""
         if self.state is not CallState.ENDED:
-            request = self.dialog.request("BYE")
             self._end(reason, closing=False)
-            self._wire.spawn(self._say_goodbye(request))
+            self._wire.spawn(self._say_goodbye())
 
     def _not_acknowledged(self) -> None:
         """End the session for want of an ACK (RFC 3261 section 13.3.1.4), with BYE."""
-        request = self.dialog.request("BYE")
         self._end("no-ack", closing=False)
-        self._wire.spawn(self._say_goodbye(request))
+        self._wire.spawn(self._say_goodbye())
 
-    async def _say_goodbye(self, bye: Request) -> None:
+    async def _say_goodbye(self) -> None:
         try:
-            await ask(self._wire, bye, self._target(), self._credentials, self.dialog.next_number)
+            await self.line.ask("BYE", self._farewell)
         except SipError as error:
             log.info("nobody answered the BYE: %s", error)
         finally:
@@ -368,11 +330,12 @@ class Usage:
         self._settle()
         self.state = CallState.ENDED
         self._reason = reason
-        if not repeating:
+        if repeating:
+            self._accepted.release()
+        else:
             self._accepted.clear()
-        if self._asked is not None:  # an offer that crossed the end (RFC 3261 section 15.1.2)
-            key, request = self._asked
-            self._wire.respond(key, response(request, 487))
+        self.watch.stop()
+        self._offers.close()
         if closing:
             self._close()
         if self._on_ended is not None:
@@ -385,11 +348,7 @@ class Usage:
 
     def _close(self) -> None:
         """Let the driver forget the dialog."""
+        self._closed.set()
         self.way.release()
         if self.on_closed is not None:
             self.on_closed()
-
-
-def _retry_after() -> Headers:
-    """Between 0 and 10 seconds (RFC 3261 section 14.2)."""
-    return [("Retry-After", str(random.randint(0, 10)))]

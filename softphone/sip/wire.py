@@ -8,8 +8,10 @@ from softphone.sip.flow import Flow
 from softphone.sip.machine import Timers
 from softphone.sip.message import Headers, Request, Response
 from softphone.sip.methods import Capabilities
+from softphone.sip.refresh import SessionSettings
 
 if TYPE_CHECKING:
+    from softphone.sip.early import EarlyDialog
     from softphone.sip.usage import Usage
 
 __all__ = ["Listener", "Wire"]
@@ -30,6 +32,7 @@ class Wire(Protocol):
 
     timers: Timers
     capabilities: Capabilities
+    session: SessionSettings
 
     def send(self, request: Request, target: Endpoint, listener: Listener) -> str:
         """Send a request in a transaction of its own; returns the transaction's key."""
@@ -48,6 +51,12 @@ class Wire(Protocol):
 
     def enter(self, call: "Usage") -> None:
         """Let the requests of a call's dialog find it, until it closes."""
+
+    def enter_early(self, early: "EarlyDialog") -> None:
+        """Let the requests of an early dialog find it."""
+
+    def leave_early(self, early: "EarlyDialog") -> None:
+        """Let them find it no more."""
 
     def respond(self, key: str, response: Response) -> None:
         """Answer the request that came with `key`; a 2xx to INVITE may be given again and again."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from softphone.errors import CallRefused, SdpError
+from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.sip.call import CallState
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.stack import Stack
@@ -84,7 +84,7 @@ def test_an_offer_that_crosses_the_end_is_answered_with_it() -> None:
         offering = asyncio.create_task(mine.reinvite("hold"))
         await asyncio.sleep(1)
         await mine.bye()
-        with pytest.raises(CallRefused, match="487"):
+        with pytest.raises(CallEnded):
             await offering
         await settle()
         assert pair.ended == ["bye"]

@@ -334,6 +334,9 @@ class Member:
             timeout_s=0.0 if self._held else self._timeout_s,
             inband_keys=agreed.event_payload_type is None,
         )
+        if self.call is not None:
+            # Whom no silence betrays is asked whether it is there.
+            self.call.quiet(self._held or agreed.direction not in ("sendrecv", "recvonly"))
 
     def _describe(self, remote: sdp.SessionDescription | None) -> str:
         """Write our answer to `remote`, or our offer when there is none."""
