@@ -119,6 +119,9 @@ class PaperCall:
         self.on_ended: Callable[[str], object] = lambda _reason: None
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
 
+    def quiet(self, _on: bool) -> None:
+        pass
+
     async def ring(self, *_response: Any) -> None:
         if self.state is CallState.ENDED:
             raise CallEnded("cancelled")
