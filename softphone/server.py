@@ -157,7 +157,14 @@ class Server:
         )
         watchers = Watchers(self.focus, self.stack, self.accounts)
         self.door = Door(
-            self.focus, self.accounts, authenticator, self.registrar, watchers, config.sip, config.conference
+            self.focus,
+            self.accounts,
+            authenticator,
+            self.registrar,
+            watchers,
+            config.sip,
+            config.conference,
+            config.media.capacity * config.media.workers,
         )
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self.api = self._shared()
@@ -168,7 +175,7 @@ class Server:
         await starting.enter_async_context(shared.watching)
         await starting.enter_async_context(self.recordings)
         await starting.enter_async_context(watchers)
-        starting.push_async_callback(self.focus.drain)
+        starting.push_async_callback(self._drain)
         self.stack.on_request = self.door.on_request
         self.stack.on_invite = self.door.on_invite
         with _chosen_by("http.port, --http-port"):
@@ -186,6 +193,10 @@ class Server:
         if is_loopback(self.stack.host) and not is_loopback(self._config.server.host):
             log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
         await starting.enter_async_context(Pinholes(self.stack, self.registrar, sip.domain, sip.nat_ping_s))
+
+    async def _drain(self) -> None:
+        self.stack.overloaded = True
+        await self.focus.drain()
 
     def _make_focus(self, dialer: Dialer) -> Focus:
         names = self._data / "names"
@@ -260,6 +271,7 @@ def _stack_settings(config: Config) -> StackSettings:
         advertised=_advertised(config),
         user_agent=config.sip.user_agent,
         session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
+        trying=False,
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 

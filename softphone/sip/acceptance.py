@@ -12,21 +12,32 @@ __all__ = ["Acceptance", "Acceptances"]
 
 
 class Acceptance:
-    """The times of one 2xx: T1 after the first, then doubling up to T2; given up after 64 T1."""
+    """The times of one 2xx: T1 after the first, then doubling up to T2; given up after 64 T1.
 
-    def __init__(self, timers: Timers, now: float) -> None:
+    Parameters
+    ----------
+    repeat_s
+        How long it is sent again; None: until it is given up.
+    """
+
+    def __init__(self, timers: Timers, now: float, repeat_s: float | None = None) -> None:
         self._interval = timers.t1
         self._longest = timers.t2
         self._over = now + 64 * timers.t1
-        self.deadline = now + self._interval
+        self._quiet = self._over if repeat_s is None else now + repeat_s
+        self.deadline = self._next(now)
 
     def expire(self, now: float) -> bool:
         """Say what is due when ``deadline`` has come: True to send the 2xx again, False to give up."""
         if now >= self._over:
             return False
         self._interval = min(2 * self._interval, self._longest)
-        self.deadline = min(now + self._interval, self._over)
+        self.deadline = self._next(now)
         return True
+
+    def _next(self, now: float) -> float:
+        due = now + self._interval
+        return due if due < self._quiet else self._over
 
 
 @dataclass
@@ -62,10 +73,10 @@ class Acceptances:
         self._given_up = given_up
         self._waiting: dict[int, Unacknowledged] = {}
 
-    def send(self, key: str, ok: Response, *, offered: bool) -> "asyncio.Future[bool]":
-        """Send a 2xx until it is acknowledged; the future says whether it was."""
+    def send(self, key: str, ok: Response, *, offered: bool, repeat_s: float | None = None) -> "asyncio.Future[bool]":
+        """Send a 2xx until it is acknowledged, or `repeat_s` is over; the future says whether it was."""
         loop = asyncio.get_running_loop()
-        times = Acceptance(self._wire.timers, loop.time())
+        times = Acceptance(self._wire.timers, loop.time(), repeat_s)
         waiting = self._waiting[ok.cseq.number] = Unacknowledged(key, ok, times, loop.create_future(), offered)
         self._wire.respond(key, ok)
         waiting.timer = loop.call_at(times.deadline, self._repeat, waiting)

@@ -1,6 +1,7 @@
 """A call as its user sees it: ring, answer or reject what comes in; talk and hang up on both sides."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from softphone.errors import CallEnded
@@ -36,6 +37,11 @@ class Call(Usage):
     patience_s
         How long an incoming call may take to acknowledge our answer before it is over for us; None: as long as the
         answer is repeated.
+    repeat_s
+        How long our answer is repeated to a caller that has proved nothing, not even that its address is its own:
+        before its ACK nothing else is sent to it, no BYE either. None: a caller like any other.
+    on_decided
+        Called once when an incoming call rings, is answered or is over.
     remote_sdp, local_sdp
         The latest description from the peer, and ours; None while there is none.
     """
@@ -58,6 +64,8 @@ class Call(Usage):
         self.source = source
         self.response: Response | None = None
         self.patience_s: float | None = None
+        self.repeat_s: float | None = None
+        self.on_decided: Callable[[], object] | None = None
         self._key = ""
         self._ringing: asyncio.TimerHandle | None = None
 
@@ -131,6 +139,7 @@ class Call(Usage):
             The caller has cancelled.
         """
         self._check_early()
+        self._tell_decided()
         self._wire.respond(self._key, self._response(status, None, headers, sdp))
 
     async def answer(self, sdp: str, headers: Headers = ()) -> None:
@@ -143,11 +152,12 @@ class Call(Usage):
         """
         self._check_early()
         self._silence()
+        self._tell_decided()
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
         ok = self._response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
         self._offers.answered(self.invite.cseq.number, offered=self.remote_sdp is None)
-        done = self.accept(self._key, ok, offered=self.remote_sdp is None)
+        done = self.accept(self._key, ok, offered=self.remote_sdp is None, repeat_s=self.repeat_s)
         try:
             async with asyncio.timeout(self.patience_s):
                 acknowledged = await asyncio.shield(done)
@@ -157,8 +167,10 @@ class Call(Usage):
         if not acknowledged:
             raise CallEnded("the call ended before it was acknowledged")
 
-    def reject(self, status: int, reason: str | None = None, headers: Headers = ()) -> None:
+    def reject(self, status: int, reason: str | None = None, headers: Headers = (), *, once: bool = False) -> None:
         """Refuse the call with a final response of 300 or above; nothing happens if it is over already.
+
+        `once`: by UDP the answer is not repeated until its ACK; a caller that missed it asks again.
 
         Raises
         ------
@@ -168,7 +180,7 @@ class Call(Usage):
         if not 300 <= status <= 699:
             raise ValueError(f"{status} does not refuse a call")
         if self.state is CallState.EARLY:
-            self._wire.respond(self._key, self._response(status, reason, headers, None))
+            self._wire.respond(self._key, self._response(status, reason, headers, None), once=once)
             self._end("rejected")
 
     async def bye(self, headers: Headers = ()) -> None:
@@ -188,7 +200,20 @@ class Call(Usage):
 
     def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
         self._silence()
+        self._tell_decided()
         super()._end(reason, closing=closing, repeating=repeating)
+
+    def _not_acknowledged(self) -> None:
+        if self.repeat_s is None:
+            super()._not_acknowledged()
+        else:
+            self._end("no-ack", closing=False)
+            self._close()
+
+    def _tell_decided(self) -> None:
+        decided, self.on_decided = self.on_decided, None
+        if decided is not None:
+            decided()
 
     def _silence(self) -> None:
         if self._ringing is not None:

@@ -26,7 +26,8 @@ __all__ = ["Carrier", "Driver", "StackSettings", "TransportMaker"]
 log = logging.getLogger(__name__)
 
 PENDING = 1_000
-"""Calls and requests whose handler has not returned yet; at 200 a second that is five seconds of work."""
+"""Calls that neither ring nor are answered or refused yet, and apart from them other requests without an answer; at
+200 a second that is five seconds of work."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class StackSettings:
     """How a stack listens and what it says of itself.
 
     ``advertised`` is the host in Contact and Via, when it is not ``host``. ``invite_timeout_s`` is how long a call may
-    ring. ``stream_above``: see `TransactionLayer`.
+    ring. ``trying`` is whether each INVITE is answered by 100 at once, and not only where nothing else is to be said
+    within 200 ms (RFC 3261 section 17.2.1): a caller without an answer asks again, so that a lost refusal is mended.
+    ``stream_above``: see `TransactionLayer`.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +49,7 @@ class StackSettings:
     session: SessionSettings = SessionSettings()
     timers: Timers = field(default_factory=Timers)
     invite_timeout_s: float = 180.0
+    trying: bool = True
     max_pending: int = PENDING
     stream_above: int | None = 1300
 
@@ -191,12 +195,17 @@ class Driver:
         """See `Wire`."""
         self.directory.leave_early(early)
 
-    def respond(self, key: str, answer: Response) -> None:
+    def respond(self, key: str, answer: Response, *, once: bool = False) -> None:
         """See `Wire`."""
         if answer.get("Server") is None:
             answer.add("Server", self.settings.user_agent)
         self._counts["responses_out"] += 1
-        self._layer.respond(key, answer, self._loop.time())
+        self._layer.respond(key, answer, self._loop.time(), once=once)
+        self._pump()
+
+    def forget(self, key: str) -> None:
+        """See `Wire`."""
+        self._layer.forget(key)
         self._pump()
 
     def acknowledge(self, ack: Request, target: Endpoint) -> None:

@@ -55,7 +55,8 @@ class Exchange:
     def __init__(self, wire: Wire, request: Request, target: Endpoint) -> None:
         self._request = request
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
-        wire.send(request, target, self)
+        self._wire = wire
+        self._key = wire.send(request, target, self)
 
     def on_response(self, response: Response) -> None:
         """Take the first final response."""
@@ -68,14 +69,19 @@ class Exchange:
             self._outcome.set_result(failure(reason, self._request))
 
     async def response(self) -> Response:
-        """Wait for the final response.
+        """Wait for the final response. Who is cancelled asks no more, but for BYE, which is said all the same.
 
         Raises
         ------
         SipTimeout, SipNetworkError
             There was none.
         """
-        outcome = await self._outcome
+        try:
+            outcome = await self._outcome
+        except asyncio.CancelledError:
+            if self._request.method != "BYE":
+                self._wire.forget(self._key)
+            raise
         if isinstance(outcome, SipError):
             raise outcome
         return outcome

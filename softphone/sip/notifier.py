@@ -42,6 +42,12 @@ PACE_S = 1.0
 GOODBYE_S = 1.0
 
 
+# Until it has answered once, nothing shows that a subscriber by UDP is where its SUBSCRIBE came from: it is told twice,
+# at 0 and 0.5 s, and a large document not before it has answered.
+UNPROVEN_S = 1.0
+UNPROVEN_BYTES = 1500
+
+
 class Package(Protocol[State]):
     """An event package: what a resource's state is, and how it is told.
 
@@ -81,6 +87,7 @@ class _Subscription(Generic[State]):
     host: str
     event: str
     expires_at: float
+    proven: bool
     told: State | None = None
     version: int = 0
     reason: str = ""  # why it ends; "" while it goes on
@@ -134,7 +141,7 @@ class Notifier(Generic[State]):
             return self._refresh(known, request, source, expires)
         if request.to.tag:
             return response(request, 481)
-        if self._is_full(resource, source.host):
+        if self._is_full(resource, source.host) and not self._make_room(resource, source.host):
             return response(request, 503, headers=[("Retry-After", str(MIN_EXPIRES_S))])
         if self._package.state(resource) is None:
             return response(request, 404)
@@ -174,12 +181,24 @@ class Notifier(Generic[State]):
             return response(request, 423, headers=[("Min-Expires", str(MIN_EXPIRES_S))])
         return None
 
+    def _make_room(self, resource: str, host: str) -> bool:
+        """End the oldest subscription of a stranger for one of somebody who had to prove who it is, if there is one."""
+        if not _is_known(resource):
+            return False
+        for each in self._subscriptions.values():
+            if not _is_known(each.resource):
+                del self._subscriptions[each.dialog.id]
+                each.end("probation")
+                return not self._is_full(resource, host)
+        return False
+
     def _begin(self, request: Request, source: Endpoint, resource: str, contact: Address, expires: int) -> Response:
         tag = new_tag()
         dialog = Dialog.from_request(request, tag, contact)
         event = request.get("Event") or self._package.name
         until, way = time.monotonic() + expires, WayBack.of(self._sender.flow, request, source)
-        made = _Subscription[State](resource, dialog, way, source.host, event, until)
+        proven = source.reliable or _is_known(resource)
+        made = _Subscription[State](resource, dialog, way, source.host, event, until, proven)
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
         self._subscriptions[dialog.id] = made
@@ -234,10 +253,18 @@ class Notifier(Generic[State]):
             document = self._package.document(state, subscription.told, subscription.version + 1)
         if document is None and not reason:
             return True
+        if document is not None and not subscription.proven and len(document) > UNPROVEN_BYTES:
+            document = None
+            subscription.due.set()  # the whole of it when this is answered
         if document is not None:
             subscription.version, subscription.told = subscription.version + 1, state
         told = self._request(subscription, reason, document or b"")
-        answer = await self._sender.request(told, subscription.way.target(subscription.dialog))
+        try:
+            async with asyncio.timeout(None if subscription.proven else UNPROVEN_S):
+                answer = await self._sender.request(told, subscription.way.target(subscription.dialog))
+        except TimeoutError:
+            return False
+        subscription.proven = True
         return not reason and answer.status < 300
 
     def _request(self, subscription: _Subscription[State], reason: str, document: bytes) -> Request:
@@ -249,6 +276,11 @@ class Notifier(Generic[State]):
             content_type=self._package.content_type if document else None,
             body=document,
         )
+
+
+def _is_known(resource: str) -> bool:
+    """Whether a resource is for somebody alone, who had to prove who it is (``resource/...``)."""
+    return "/" in resource
 
 
 def _expires(seconds: int) -> Headers:

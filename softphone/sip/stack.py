@@ -68,7 +68,8 @@ class Stack:
         self.host = settings.host
         self.port = settings.port
         self._driver = Driver(settings, self._request, self._cancelled, transport)
-        self._pending = 0
+        self._undecided: set[Call] = set()
+        self._unanswered = 0
         self._refused = 0
 
     # --- its life
@@ -234,7 +235,7 @@ class Stack:
 
     def _request(self, key: str, request: Request, source: Endpoint) -> None:
         if refusal := refuse(request) or self._too_brief(request):
-            self._driver.respond(key, refusal)
+            self._driver.respond(key, refusal, once=request.to.tag is None)
         elif request.to.tag and request.method != "REGISTER":
             self._in_dialog(key, request, source)
         elif request.method == "INVITE":
@@ -248,7 +249,7 @@ class Stack:
     def _in_dialog(self, key: str, request: Request, source: Endpoint) -> None:
         call = self._driver.directory.find(request)
         if call is None and request.method not in SUBSCRIPTION:
-            self._driver.respond(key, response(request, 481))
+            self._driver.respond(key, response(request, 481), once=True)
         elif call is None or not call.receive(key, request, source):
             if request.method == "REFER":  # one that is not for this call is for nobody: we ask no credentials in calls
                 self._driver.respond(key, default_answer(request, self.settings.capabilities))
@@ -257,17 +258,19 @@ class Stack:
 
     def _new_call(self, key: str, request: Request, source: Endpoint) -> None:
         if self._driver.directory.is_merged(request):
-            self._driver.respond(key, response(request, 482))
+            self._driver.respond(key, response(request, 482), once=True)
         elif self.on_invite is None:
-            self._driver.respond(key, response(request, 480))
-        elif self._is_busy(key, request):
-            return
+            self._driver.respond(key, response(request, 480), once=True)
+        elif self.overloaded or len(self._undecided) >= self.settings.max_pending:
+            self._refuse_busy(key, request)
         else:
-            self._driver.respond(key, response(request, 100))
+            if self.settings.trying:
+                self._driver.respond(key, response(request, 100))
             call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
             self._driver.directory.enter(call, key)
             call.limit_ringing(self.settings.invite_timeout_s)
-            self._pending += 1
+            self._undecided.add(call)
+            call.on_decided = lambda: self._undecided.discard(call)
             self._driver.spawn(self._hand_over(call, self.on_invite))
 
     async def _hand_over(self, call: Call, on_invite: OnInvite) -> None:
@@ -279,13 +282,15 @@ class Stack:
             log.exception("an incoming call could not be handled")
             call.reject(500)
         finally:
-            self._pending -= 1
+            self._undecided.discard(call)
 
     def _other(self, key: str, request: Request, source: Endpoint) -> None:
         if self.on_request is None or request.method in ("BYE", "UPDATE", "INFO"):
-            self._driver.respond(key, default_answer(request, self.settings.capabilities))
-        elif not self._is_busy(key, request):
-            self._pending += 1
+            self._driver.respond(key, default_answer(request, self.settings.capabilities), once=True)
+        elif self._unanswered >= self.settings.max_pending:
+            self._refuse_busy(key, request)
+        else:
+            self._unanswered += 1
             self._driver.spawn(self._answer(key, request, source, self.on_request))
 
     async def _answer(self, key: str, request: Request, source: Endpoint, on_request: OnRequest) -> None:
@@ -295,20 +300,19 @@ class Stack:
             log.exception("a request could not be handled: %s", request)
             answer = response(request, 500)
         finally:
-            self._pending -= 1
-        self._driver.respond(key, answer or default_answer(request, self.settings.capabilities))
+            self._unanswered -= 1
+        # What changes nothing here is not kept: it is answered again when it comes again.
+        once = answer is None or answer.status >= 300
+        self._driver.respond(key, answer or default_answer(request, self.settings.capabilities), once=once)
 
-    def _is_busy(self, key: str, request: Request) -> bool:
+    def _refuse_busy(self, key: str, request: Request) -> None:
         """Refuse a request that we have no time for (RFC 3261 section 21.5.4)."""
-        busy = self._pending >= self.settings.max_pending or (self.overloaded and request.method == "INVITE")
-        if busy:
-            self._refused += 1
-            self._driver.respond(key, response(request, 503, headers=[("Retry-After", RETRY_AFTER_S)]))
-        return busy
+        self._refused += 1
+        self._driver.respond(key, response(request, 503, headers=[("Retry-After", RETRY_AFTER_S)]), once=True)
 
     def _cancelled(self, event: CancelReceived) -> None:
         if event.invite is None:
-            self._driver.respond(event.key, response(event.request, 481))
+            self._driver.respond(event.key, response(event.request, 481), once=True)
             return
         call = self._driver.directory.by_key(event.invite)
         contact = self.contact(event.request.uri.user, event.source.transport)

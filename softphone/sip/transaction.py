@@ -35,12 +35,12 @@ __all__ = ["Counters", "Timers", "TransactionLayer"]
 
 # RFC 3261 section 18.1.1: a larger request may not fit the path's MTU and goes over a stream.
 LARGEST_DATAGRAM = 1300
-# 400 calls a second, each with an INVITE and a BYE that stay 32 s after their answer and a challenged INVITE that stays
-# 5 s, make 27,600; the rest is for bursts. A finished one takes 2 kB.
+# 400 calls a second, each with INVITE and BYE that stay 32 s after their answer, make 25,600; the rest is for bursts. A
+# finished one takes 2 kB.
 CAPACITY = 40_000
 # What the refused are told; long enough for the burst to be over (Retry-After, seconds).
 RETRY_AFTER = "5"
-# Refusals of requests by UDP that begin nothing: a challenge, and that there is nobody of that name.
+# Refusals of requests by UDP that begin nothing, whoever is told: a challenge, and that there is nobody of that name.
 STATELESS = (401, 404, 407)
 # 64 bits: nobody guesses the branch of a request he has not seen.
 BRANCH_BYTES = 8
@@ -268,29 +268,32 @@ class TransactionLayer:
         transaction.cancel_headers = headers
         self._send_cancel(transaction, now)
 
-    def respond(self, key: str, message: Response, now: float) -> None:
+    def respond(self, key: str, message: Response, now: float, *, once: bool = False) -> None:
         """Send a response; of a transaction that is over, or answered finally already, nothing is sent.
 
-        Whom we do not know, and who asks for what is not here, is not kept, nor sent the answer over and over: by UDP
-        it may be somebody whose address another one wrote. A 2xx to an INVITE may be sent again and again until its
-        ACK has come: that is the user's business (RFC 6026).
+        Parameters
+        ----------
+        once
+            By UDP, answer a request that begins nothing and forget it (RFC 3261 section 8.2.7), as it is done with
+            `STATELESS` answers: it may bear somebody else's address, and nobody is to be sent many.
         """
         transaction = self._transactions.get(key)
         if transaction is None or not may_answer(transaction.kind, transaction.state, rank(message)):
             return
         transaction.last = bytes(message)
-        if message.status in STATELESS and not transaction.remote.reliable and transaction.request.to.tag is None:
-            self._dismiss(transaction)
+        once = once or (message.status in STATELESS and transaction.request.to.tag is None)
+        if once and message.status >= 200 and not transaction.remote.reliable:
+            self._sends.append(Send(transaction.last, transaction.remote))
+            self.forget(key)
             return
         self._feed(transaction, rank(message), now)
         if message.status >= 200:
             transaction.request = _ANSWERED
 
-    def _dismiss(self, transaction: _Transaction) -> None:
-        """Answer once and forget (RFC 3261 section 8.2.7): the request, if it comes again, is answered anew."""
-        self._sends.append(Send(transaction.last, transaction.remote))
-        del self._transactions[transaction.key]
-        self._events.append(Terminated(transaction.key))
+    def forget(self, key: str) -> None:
+        """Send a message no more; what comes for it is stray."""
+        if self._transactions.pop(key, None) is not None:
+            self._events.append(Terminated(key))
 
     def _addressed(self, message: Request, branch: str, target: Endpoint) -> Request:
         via = f"SIP/2.0/{target.transport.upper()} {self.sent_by};branch={branch};rport"

@@ -222,9 +222,9 @@ class Usage:
         """Answer a request."""
         self._wire.respond(key, answer)
 
-    def accept(self, key: str, ok: Response, *, offered: bool) -> "asyncio.Future[bool]":
-        """Answer an INVITE with a 2xx until it is acknowledged; `offered`: it holds our offer."""
-        return self._accepted.send(key, ok, offered=offered)
+    def accept(self, key: str, ok: Response, *, offered: bool, repeat_s: float | None = None) -> "asyncio.Future[bool]":
+        """Answer an INVITE with a 2xx until it is acknowledged, or `repeat_s` over; `offered`: it holds our offer."""
+        return self._accepted.send(key, ok, offered=offered, repeat_s=repeat_s)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run in the background."""

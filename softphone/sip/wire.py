@@ -49,6 +49,9 @@ class Wire(Protocol):
     def ping(self, target: Endpoint) -> None:
         """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
+    def forget(self, key: str) -> None:
+        """Send a request that is no INVITE no more, and wait for no answer to it."""
+
     def enter(self, call: "Usage") -> None:
         """Let the requests of a call's dialog find it, until it closes."""
 
@@ -58,8 +61,11 @@ class Wire(Protocol):
     def leave_early(self, early: "EarlyDialog") -> None:
         """Let them find it no more."""
 
-    def respond(self, key: str, response: Response) -> None:
-        """Answer the request that came with `key`; a 2xx to INVITE may be given again and again."""
+    def respond(self, key: str, response: Response, *, once: bool = False) -> None:
+        """Answer the request that came with `key`; a 2xx to INVITE may be given again and again.
+
+        `once`: by UDP it is sent once, and the request forgotten.
+        """
 
     def acknowledge(self, ack: Request, target: Endpoint) -> None:
         """Send an ACK for a 2xx, once, outside any transaction."""

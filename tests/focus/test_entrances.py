@@ -186,7 +186,7 @@ async def test_a_room_without_a_code_is_entered_at_once(tmp_path: Path) -> None:
         await table.call("102", "202")
         await table.expect([{TONES[1]}, {TONES[0]}])
         async with Phone(server) as stranger:
-            with pytest.raises(CallRefused, match="404"):
+            with pytest.raises(CallRefused, match="407"):
                 await stranger.call("202")
 
 

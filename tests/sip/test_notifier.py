@@ -249,3 +249,17 @@ def test_nobody_takes_all_subscriptions() -> None:
         await notifier.close()
 
     run(work())
+
+
+def test_a_stranger_gives_way_to_somebody_known_and_never_the_other_way_round() -> None:
+    async def work() -> None:
+        notifier = Notifier(Deaf(), Everything())
+        for number in range(MAX_SUBSCRIPTIONS):
+            asking(notifier, number, f"s-{number // 200}", f"10.0.{number // 100}.1")
+        assert len(notifier) == MAX_SUBSCRIPTIONS
+        assert asking(notifier, 5000, "s-77", "10.9.9.9") == 503
+        assert asking(notifier, 5001, "s-77/101", "10.9.9.9") == 200
+        assert len(notifier) == MAX_SUBSCRIPTIONS
+        await notifier.close()
+
+    run(work())

@@ -8,14 +8,14 @@ import structlog
 
 from mixer.entrance import EntranceSettings
 from mixer.roles import Kind, Role
-from softphone.config import ConferenceConfig, SipConfig
+from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, SdpError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.proofs import Proofs, Refusal
 from softphone.focus.entrance.reception import Reception
 from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToRoom, route
-from softphone.focus.entrance.strangers import Strangers
+from softphone.focus.entrance.strangers import Strangers, Waiting
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
@@ -37,6 +37,9 @@ __all__ = ["Door"]
 
 log = structlog.get_logger()
 
+# Of one media worker that is not told otherwise.
+LEGS = MediaConfig().capacity
+
 
 class Door:
     """Admits, routes and refuses.
@@ -53,6 +56,8 @@ class Door:
         Those who are told of rosters.
     settings, conference
         Of signalling, and of what callers are asked.
+    legs
+        How many the media workers have.
 
     Attributes
     ----------
@@ -69,6 +74,7 @@ class Door:
         watchers: Watchers,
         settings: SipConfig,
         conference: ConferenceConfig,
+        legs: int = LEGS,
     ) -> None:
         self.refused = 0
         self._focus = focus
@@ -79,8 +85,10 @@ class Door:
         self._settings = settings
         self._conference = conference
         self.codes = CodeBook(accounts, conference, focus.context.clock)
-        self._entering: set[Call] = set()
-        self._strangers = Strangers()
+        # And whether the caller has proved who it is.
+        self._entering: dict[Call, bool] = {}
+        self._strangers = Strangers(min(settings.max_calls, legs))
+        self._waiting = Waiting(min(settings.max_calls, legs))
 
     @property
     def calls(self) -> int:
@@ -89,7 +97,7 @@ class Door:
 
     async def on_invite(self, call: "Call") -> None:
         """Take an initial INVITE: it is answered or refused when this returns."""
-        self._entering.add(call)
+        self._entering[call] = False
         try:
             await self._admit(call)
         except CallEnded:
@@ -97,13 +105,13 @@ class Door:
         except (CallRefused, SdpError, MediaError, FocusError) as error:
             self._refuse(call, error)
         finally:
-            self._entering.discard(call)
+            del self._entering[call]
 
     def _refuse(self, call: "Call", error: Exception) -> None:
         refusal = self._refusal(error)
         if refusal.status != 407:
             log.info("call_refused", call_id=call.call_id, status=refusal.status, reason=str(error))
-        call.reject(refusal.status, refusal.reason, refusal.headers)
+        call.reject(refusal.status, refusal.reason, refusal.headers, once=not self._entering[call])
 
     def _refusal(self, error: Exception) -> Refusal:
         """Say with which answer a call is refused for `error`."""
@@ -123,7 +131,7 @@ class Door:
         return Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: "Call") -> None:
-        if self._focus.draining or self.calls > self._settings.max_calls:
+        if self._focus.draining:
             raise self._overloaded()
         destination = route(number_of(call.invite.uri), self._accounts)
         caller = self._caller(call, destination)
@@ -151,10 +159,13 @@ class Door:
         """
         caller = self._proofs.caller(call.invite, call.source)
         if caller is not None:
+            self._entering[call] = True
+            if self.calls > self._settings.max_calls:
+                raise self._overloaded()
             return caller
         if not isinstance(destination, ToConference | ToBridge):
             raise self._proofs.challenge(call.source)
-        if not self._strangers.take(call):
+        if self.calls > self._strangers.legs or not self._strangers.take(call):
             raise self._overloaded()
         return None
 
@@ -212,7 +223,8 @@ class Door:
             first_key_s=settings.code_patience_s,
             pause_s=settings.code_timeout_s,
         )
-        reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called)
+        waiting = self._waiting if admission.caller is None else None
+        reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called, waiting)
         await reception.receive(call, admission, room.room if room is not None else None)
 
     async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:

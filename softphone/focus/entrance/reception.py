@@ -17,6 +17,7 @@ from softphone.errors import SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
 from softphone.focus.entrance.codes import CodeBook, Passage
+from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.errors import FocusError
 from softphone.focus.party.announcer import Announcer
 from softphone.focus.party.farewell import Farewell
@@ -52,6 +53,8 @@ class Reception:
         What is asked.
     called
         The conference extension that was called; None: the bridge number.
+    waiting
+        Where a stranger has a place until it has said its code; None: for somebody whom we know.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Reception:
         open_room: Callable[[Extension], Awaitable[ConferenceRoom]],
         settings: rules.EntranceSettings,
         called: Extension | None,
+        waiting: Waiting | None = None,
     ) -> None:
         self._context = context
         self._codes = codes
         self._open_room = open_room
         self._called = called
+        self._waiting = waiting
         self._entrance = rules.Entrance(settings)
         self._announcer = Announcer(context, self._find, said=self._said)
         self._name_said = asyncio.Event()
@@ -102,6 +107,8 @@ class Reception:
         except SoftphoneError:
             member.keeper.over(member, "failed")
             raise
+        if self._waiting is not None and self._member is not None:
+            self._waiting.enter(self, admission.host)
         log.info("caller_received", call_id=call.call_id, called=self._called.number if self._called else "bridge")
         self._handle(rules.Begin())
         for digit in self._early:
@@ -114,6 +121,8 @@ class Reception:
     def lost(self, member: Member) -> None:
         """Have nothing more to do with the caller: it is in a room, or about to be gone."""
         self._member = None
+        if self._waiting is not None:
+            self._waiting.leave(self, self._admission.host)
         self._announcer.close()
         self._handle(rules.Gone())
 
@@ -135,6 +144,11 @@ class Reception:
     def silent(self, member: Member) -> None:
         """Hang up on a caller that is not there any more."""
         Farewell(self._context, member).say()
+
+    def give_way(self) -> None:
+        """Hang up on a caller that has not said its code: others need the leg."""
+        log.info("caller_gave_way", host=self._admission.host)
+        self._dismiss(())
 
     def _find(self, _party: str) -> Member | None:
         return self._member

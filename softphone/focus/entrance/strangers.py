@@ -1,27 +1,44 @@
-"""Callers whom we do not know, until the ACK shows that they are there: one forged datagram takes a leg till then."""
+"""Callers whom we do not know: how many there may be, and what is sent to an address that may not be their own.
 
-from collections import Counter
-from typing import TYPE_CHECKING
+Until the ACK nothing shows that a caller by UDP is where its INVITE says: one forged datagram takes a leg till then,
+and what we answer goes to whom it names. So there are few, they are answered few times, and never are all legs theirs.
+"""
+
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from softphone.sip.call import Call
 
-__all__ = ["Strangers"]
+__all__ = ["Strangers", "Waiting"]
 
 # Four hundred calls in a second whose ACK takes a second are a storm; a conference of thousands takes longer to come.
 PER_ADDRESS = 500
-# A fourth of the calls that the server takes: those whom we know still come in.
+# Unacknowledged; of fewer legs, at most half.
 TOTAL = 1000
-# So many may take the 32 s of RFC 3261 section 13.3.1.4, over lines that lose every other message.
+# So many may take their time, over lines that lose every other message: the answer comes at 0, 0.5, 1.5 and 3.5 s.
 FEW = 50
-# Of more, each has four of the repeated answers to acknowledge one.
+LONG_S = 12.0
+# Of more, each has two answers to acknowledge one.
 PATIENCE_S = 4.0
+BRIEF_S = 1.0
+# Of all legs strangers leave one in so many to those whom we know.
+RESERVE = 8
 
 
 class Strangers:
-    """Counts the calls of strangers that are not acknowledged yet."""
+    """Counts the calls of strangers that are not acknowledged yet.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    legs
+        How many there are for everybody.
+    """
+
+    def __init__(self, legs: int) -> None:
+        self.legs = legs - legs // RESERVE
+        "How many legs may be taken, by whomever, when a stranger comes in."
+        self._most = max(1, legs // 2)
         self._waiting: Counter[str] = Counter()
         self._total = 0
 
@@ -31,9 +48,12 @@ class Strangers:
     def take(self, call: "Call") -> bool:
         """Take a call in, with how long it may take to be acknowledged; False: there are too many."""
         host = call.source.host
-        if self._total >= TOTAL or self._waiting[host] >= PER_ADDRESS:
+        if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
             return False
-        call.patience_s = None if self._total < FEW else PATIENCE_S
+        few = self._total < min(FEW, max(1, self._most // 4))
+        call.patience_s = LONG_S if few else PATIENCE_S
+        if not call.source.reliable:
+            call.repeat_s = PATIENCE_S if few else BRIEF_S
         self._waiting[host] += 1
         self._total += 1
         call.on_settled = lambda: self._settled(host)
@@ -44,3 +64,56 @@ class Strangers:
         self._waiting[host] -= 1
         if not self._waiting[host]:
             del self._waiting[host]
+
+
+class Guest(Protocol):
+    """A stranger that has been answered, and has yet to say which room it wants."""
+
+    def give_way(self) -> None:
+        """Hang up: somebody else needs the place."""
+
+
+class Waiting:
+    """Strangers that are asked for a code: few from one host, and few in all.
+
+    One too many takes the place of the one that has waited longest, from the same host or, when all places are taken,
+    from the host that has most: who fills them shuts out nobody but himself.
+
+    Parameters
+    ----------
+    legs
+        How many there are for everybody.
+    """
+
+    def __init__(self, legs: int) -> None:
+        self._most = max(1, legs // 4)
+        self._most_of_host = max(1, min(50, self._most // 4))
+        self._by_host: dict[str, OrderedDict[Guest, None]] = {}
+        self._total = 0
+
+    def __len__(self) -> int:
+        return self._total
+
+    def enter(self, guest: Guest, host: str) -> None:
+        """Let somebody wait; until it leaves."""
+        if len(self._by_host.get(host, ())) >= self._most_of_host:
+            self._dismiss(host)
+        elif self._total >= self._most:
+            self._dismiss(max(self._by_host, key=lambda each: len(self._by_host[each])))
+        self._by_host.setdefault(host, OrderedDict())[guest] = None
+        self._total += 1
+
+    def leave(self, guest: Guest, host: str) -> None:
+        """Somebody waits no longer; nothing happens if it did not."""
+        there = self._by_host.get(host, OrderedDict())
+        if guest not in there:
+            return
+        del there[guest]
+        self._total -= 1
+        if not there:
+            del self._by_host[host]
+
+    def _dismiss(self, host: str) -> None:
+        guest = next(iter(self._by_host[host]))
+        self.leave(guest, host)
+        guest.give_way()

@@ -1,0 +1,292 @@
+"""What is sent to an address that nobody has shown to be his own, counted in bytes on a wire in memory.
+
+And whom a flood of forged requests keeps out.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softphone.focus.session import TelephonySession
+from softphone.sip.endpoint import Endpoint, Send
+from tests.focus.phone import offer
+from tests.focus.switchboard import Switchboard, Telephone, answers, play, rings
+
+VICTIM = Endpoint("udp", "203.0.113.9", 9)
+BRIDGE = "+16505550100"
+# One answer with a description before the 200, and the 200 four times; each is somewhat longer than the INVITE.
+FACTOR = 10
+
+
+class Flooded:
+    """A switchboard, and somebody who writes other people's addresses into datagrams."""
+
+    def __init__(self, board: Switchboard) -> None:
+        self.board = board
+        self.received: dict[str, list[bytes]] = defaultdict(list)
+        self.forged = 0
+        self.number = 0
+        object.__setattr__(board.stack.settings, "trying", False)  # as the server's are
+        deliver = board.ether.deliver
+
+        def counting(send: Send, sender: Endpoint) -> None:
+            self.received[send.target.host].append(send.data)
+            deliver(send, sender)
+
+        board.ether.deliver = counting  # type: ignore[method-assign]
+
+    def forge(
+        self, method: str, user: str, body: str = "", *, source: Endpoint = VICTIM, headers: str = "", tag: str = ""
+    ) -> str:
+        """Send a request with somebody's address; gives its Call-ID."""
+        self.number += 1
+        kind = "" if "Content-Type" in headers or not body else "Content-Type: application/sdp\r\n"
+        text = (
+            f"{method} sip:{user}@127.0.0.1 SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {source.host}:{source.port};branch=z9hG4bK-{self.number};rport\r\n"
+            f"From: <sip:caller@{source.host}>;tag=f{self.number}\r\nTo: <sip:{user}@127.0.0.1>{tag}\r\n"
+            f"Call-ID: forged-{self.number}\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n"
+            f"Contact: <sip:caller@{source.host}:{source.port}>\r\nUser-Agent: a telephone like any other 1.0\r\n"
+            f"{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+        self.forged += len(text)
+        self.board.ether.carriers[self.board.stack.port].receive(text, source)
+        return f"forged-{self.number}"
+
+    def first_lines(self, host: str = VICTIM.host) -> list[str]:
+        return [data.split(b"\r\n")[0].decode() for data in self.received[host]]
+
+    @property
+    def reflected(self) -> int:
+        return sum(len(data) for data in self.received[VICTIM.host])
+
+
+Work = Callable[[Flooded], Coroutine[Any, Any, None]]
+
+
+def flood(folder: Path, work: Work, **sections: dict[str, Any]) -> Flooded:
+    made: list[Flooded] = []
+
+    async def scene(board: Switchboard) -> None:
+        made.append(Flooded(board))
+        await work(made[0])
+
+    play(folder, scene, **sections)
+    return made[0]
+
+
+async def conference(flooded: Flooded, **options: Any) -> TelephonySession:
+    focus = flooded.board.focus
+    return await focus.create_conference(flooded.board.paper.accounts.extensions["101"], **options)
+
+
+@pytest.mark.parametrize("user", [BRIDGE, "token"])
+def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user: str) -> None:
+    async def work(flooded: Flooded) -> None:
+        session = await conference(flooded)
+        flooded.forge("INVITE", str(session.token) if user == "token" else user, offer())
+        await asyncio.sleep(200)
+        assert not session.parties and len(flooded.board.focus.context.legs) == 0
+
+    flooded = flood(tmp_path, work)
+    lines = flooded.first_lines()
+    assert [line.split()[1] for line in lines] == ["183"] + ["200"] * 4
+    assert flooded.reflected < FACTOR * flooded.forged
+
+
+def test_of_many_forged_invites_each_is_answered_less(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        for _ in range(50):
+            for _ in range(20):
+                flooded.forge("INVITE", BRIDGE, offer())
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(200)
+
+    flooded = flood(tmp_path, work)
+    assert flooded.reflected < 5 * flooded.forged
+    assert not any(line.startswith("BYE") for line in flooded.first_lines())
+    assert len(flooded.board.focus.context.legs) == 0
+
+
+async def full(flooded: Flooded) -> str:
+    session = await conference(flooded, max_members=1)
+    await (await flooded.board.telephone("101")).call(str(session.token))
+    return str(session.token)
+
+
+async def ended(flooded: Flooded) -> str:
+    session = await conference(flooded)
+    await flooded.board.focus.end(session.id)
+    return str(session.token)
+
+
+async def open_room(flooded: Flooded) -> str:
+    return str((await conference(flooded)).token)
+
+
+@pytest.mark.parametrize(
+    ("status", "target", "change"),
+    [
+        (415, open_room, {"body": "x", "headers": "Content-Type: text/plain\r\n"}),
+        (415, open_room, {"body": offer(), "headers": "Content-Encoding: gzip\r\n"}),
+        (420, open_room, {"body": offer(), "headers": "Require: 100rel\r\n"}),
+        (488, open_room, {"body": offer("9 18")}),
+        (400, open_room, {"body": "nonsense\r\n"}),
+        (481, open_room, {"body": offer(), "tag": ";tag=guessed"}),
+        (486, full, {"body": offer()}),
+        (410, ended, {"body": offer()}),
+        (404, "conf_00", {"body": offer()}),
+        (407, "101", {"body": offer()}),
+        (407, "nobody", {"body": offer()}),
+    ],
+)
+def test_a_refusal_is_sent_once(
+    tmp_path: Path, status: int, target: "str | Callable[[Flooded], Coroutine[Any, Any, str]]", change: dict[str, Any]
+) -> None:
+    async def work(flooded: Flooded) -> None:
+        user = target if isinstance(target, str) else await target(flooded)
+        flooded.forge("INVITE", user, **change)
+        await asyncio.sleep(100)
+
+    flooded = flood(tmp_path, work)
+    assert [int(line.split()[1]) for line in flooded.first_lines()] == [status]
+    assert flooded.reflected < 2 * flooded.forged
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "MESSAGE", "REFER", "BYE", "CANCEL", "PUBLISH", "UPDATE"])
+def test_other_requests_of_nobody_are_answered_once_and_not_kept(tmp_path: Path, method: str) -> None:
+    async def work(flooded: Flooded) -> None:
+        for _ in range(20):
+            flooded.forge(method, "101", tag=";tag=guessed" if method == "BYE" else "")
+        await asyncio.sleep(1)
+        kept = flooded.board.stack.counters["transactions"]
+        assert kept == 0
+        await asyncio.sleep(100)
+
+    flooded = flood(tmp_path, work)
+    assert len(flooded.first_lines()) == 20
+    assert flooded.reflected < 2 * flooded.forged
+
+
+def test_a_forged_subscription_is_told_twice_and_forgotten(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        session = await conference(flooded, max_members=100)
+        for number in range(30):
+            await (await flooded.board.telephone("102", register=False)).call(str(session.token))
+            assert number < len(session.parties)
+        flooded.forge("SUBSCRIBE", str(session.token), headers="Event: conference\r\nExpires: 3600\r\n")
+        await asyncio.sleep(300)
+
+    flooded = flood(tmp_path, work)
+    assert [line.split()[0] for line in flooded.first_lines()] == ["SIP/2.0", "NOTIFY", "NOTIFY"]
+    assert flooded.reflected < 5 * flooded.forged
+
+
+def test_a_flood_refuses_no_telephone_that_is_registered(tmp_path: Path) -> None:
+    """A thousand forged calls that nobody acknowledges, and known telephones register and call each other."""
+
+    async def work(flooded: Flooded) -> None:
+        board = flooded.board
+        caller = await board.telephone("101", rings)
+        await board.telephone("102", answers)
+        for number in range(1200):
+            flooded.forge("INVITE", BRIDGE, offer(), source=Endpoint("udp", f"203.0.113.{number % 4}", 9))
+        await asyncio.sleep(0.5)
+        late = await board.telephone("103", answers)
+        call = await caller.call("102")
+        again = await late.call("102")
+        for each in (call, again):
+            await each.bye()
+
+    flood(tmp_path, work)
+
+
+def test_calls_that_ring_are_no_overload(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        board = flooded.board
+        object.__setattr__(board.stack.settings, "max_pending", 3)
+        await board.telephone("102", rings)
+        callers = [await board.telephone("101") for _ in range(6)]
+        calls = []
+        for each in callers:
+            calls.append(asyncio.create_task(each.call("102")))
+            await asyncio.sleep(1)
+        await board.telephone("103")
+        assert [each.statuses for each in callers] == [[180]] * 6
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    flood(tmp_path, work)
+
+
+def test_who_waits_for_a_code_gives_way_to_the_next_and_known_parties_have_a_reserve(tmp_path: Path) -> None:
+    """Calls that are acknowledged and never say a code, one after the other from one host: an honest one comes in."""
+
+    async def work(flooded: Flooded) -> None:
+        board = flooded.board
+        stranger = Telephone(board, "guest", rings)
+        await stranger.stack.start()
+        calls = []
+        for _ in range(40):
+            calls.append(call := await stranger.call(BRIDGE, from_uri="sip:guest@example.com"))
+            call.on_ended = stranger.ended.append
+            await asyncio.sleep(0.1)
+        assert board.focus.parties <= 16 and len(stranger.ended) >= 24
+        await (await board.telephone("101")).call(str((await conference(flooded)).token))
+        await stranger.stack.stop()
+
+    flood(tmp_path, work, sip={"max_calls": 256})
+
+
+def test_nothing_tells_what_exists(tmp_path: Path) -> None:
+    """Requests to what is there and to what is not, and From likewise: the same answers, but for nonces."""
+
+    def shape(data: bytes) -> str:
+        lines = data.decode().split("\r\n")
+        return "\n".join(
+            line.partition('nonce="')[0]
+            for line in lines
+            if not line.lower().startswith(("via", "from", "to:", "call-id", "cseq"))
+        )
+
+    async def work(flooded: Flooded) -> None:
+        for method in ("INVITE", "SUBSCRIBE", "REFER", "OPTIONS", "MESSAGE"):
+            shapes = set()
+            for user in ("101", "102", "201", "999", "nobody", "16505550100*101", "16505550100*999"):
+                flooded.received.clear()
+                headers = "Event: conference\r\nRefer-To: <sip:x@example.com>\r\n"
+                flooded.forge(method, user, offer() if method == "INVITE" else "", headers=headers)
+                await asyncio.sleep(1)
+                shapes.add(tuple(shape(data) for data in flooded.received[VICTIM.host]))
+            assert len(shapes) == 1, method
+        for user in ("101", "105", "999", "000"):
+            telephone = Telephone(flooded.board, user, rings)
+            telephone.credentials = None  # type: ignore[assignment]
+            await telephone.stack.start()
+            for destination in (BRIDGE, "101", "999"):
+                with pytest.raises(Exception, match="407"):
+                    await telephone.call(destination, from_uri=f"sip:{user}@softphone.local")
+            await telephone.stack.stop()
+
+    flood(tmp_path, work)
+
+
+@pytest.mark.parametrize("host", ["example.com", "trunk.invalid", "203.0.113.9"])
+def test_a_number_of_another_domain_is_a_stranger_like_any_other(tmp_path: Path, host: str) -> None:
+    async def work(flooded: Flooded) -> None:
+        telephone = Telephone(flooded.board, "101", rings)
+        telephone.credentials = None  # type: ignore[assignment]
+        await telephone.stack.start()
+        session = await conference(flooded)
+        call = await telephone.call(str(session.token), from_uri=f"sip:101@{host}")
+        (party,) = session.parties.values()
+        assert party.extension_id is None
+        await call.bye()
+        await telephone.stack.stop()
+
+    flood(tmp_path, work)
