@@ -152,20 +152,8 @@ class Server:
         self.focus = self._make_focus(dialer)
         self.store.listeners.append(self.focus.on_change)
         self.control = Control(self.focus, self.accounts)
-        authenticator = Authenticator(
-            config.sip.digest_realm, self.accounts.lookup, algorithms=config.sip.digest_algorithms
-        )
         watchers = Watchers(self.focus, self.stack, self.accounts)
-        self.door = Door(
-            self.focus,
-            self.accounts,
-            authenticator,
-            self.registrar,
-            watchers,
-            config.sip,
-            config.conference,
-            config.media.capacity * config.media.workers,
-        )
+        self.door = self._make_door(watchers)
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self.api = self._shared()
         self._http = HttpServer(
@@ -181,6 +169,19 @@ class Server:
         with _chosen_by("http.port, --http-port"):
             await self._http.start()
         log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
+
+    def _make_door(self, watchers: Watchers) -> Door:
+        sip, media = self._config.sip, self._config.media
+        return Door(
+            self.focus,
+            self.accounts,
+            Authenticator(sip.digest_realm, self.accounts.lookup, algorithms=sip.digest_algorithms),
+            self.registrar,
+            watchers,
+            sip,
+            self._config.conference,
+            media.capacity * media.workers,
+        )
 
     async def _start_media_and_signalling(self, starting: AsyncExitStack) -> None:
         sip = self._config.sip

@@ -42,8 +42,7 @@ CAPACITY = 40_000
 RETRY_AFTER = "5"
 # Refusals of requests by UDP that begin nothing, whoever is told: a challenge, and that there is nobody of that name.
 STATELESS = (401, 404, 407)
-# 64 bits: nobody guesses the branch of a request he has not seen.
-BRANCH_BYTES = 8
+BRANCH_BYTES = 8  # 64 bits: nobody guesses the branch of a request he has not seen
 
 
 @dataclass(frozen=True, slots=True)
