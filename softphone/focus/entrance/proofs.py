@@ -61,7 +61,7 @@ class Proofs:
         self._accounts = accounts
         self._authenticator = authenticator
         self._clock = clock
-        self._hosts = {accounts.realm.lower(), *(host.lower() for host in hosts)}
+        self._hosts = {host.lower().partition(":")[0] for host in (accounts.realm, *hosts) if host}
         self._logins = Logins(settings.login_failures_user, settings.login_failures, settings.login_window_s)
         self._told = Attempts(1, settings.login_window_s)
 
