@@ -208,12 +208,15 @@ class Say:
         Somebody came or left: when many do at once, the prompt queue may leave this out.
     recorded
         Whether it may be in the recording.
+    when_recording
+        It says that the recording runs: to be said as soon as that is so, and not at all when it cannot be made.
     """
 
     to: str | None
     prompts: tuple[Prompt, ...]
     notice: bool = False
     recorded: bool = False
+    when_recording: bool = False
 
 
 @dataclass(frozen=True)

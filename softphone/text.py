@@ -5,10 +5,11 @@ is done here makes a text readable for people: one line, nothing invisible, noth
 follows.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable
 
-__all__ = ["LONGEST_NAME", "distinct", "misleads", "printable", "shown", "skeleton"]
+__all__ = ["LONGEST_NAME", "distinct", "misleads", "printable", "shown", "skeleton", "without_paths"]
 
 # Longer than any name that is shown somewhere; a roster of a thousand of them stays below a megabyte.
 LONGEST_NAME = 128
@@ -77,6 +78,15 @@ def _thinned(text: str) -> str:
 def printable(text: str) -> str:
     """Write a text for a terminal or a line of a log: what they would obey as Python has it in its literals."""
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+# An absolute path, quoted or not.
+_PATH = re.compile(r"'/[^']*'|/\S*[^\s:,;.']")
+
+
+def without_paths(text: str) -> str:
+    """Give the words of an error without saying where on the server a file is: that is for the log."""
+    return _PATH.sub("the file", shown(text, 200))
 
 
 def misleads(text: str) -> bool:

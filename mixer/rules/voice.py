@@ -116,7 +116,8 @@ def recording_runs(room: Room, to: str | None) -> list[Effect]:
     """Tell a party, or the room, that it is recorded."""
     if not room.settings.record_notice:
         return []
-    return _always(room, to, "conf-now-recording" if room.settings.prompts else "recording-tone")
+    prompt = "conf-now-recording" if room.settings.prompts else "recording-tone"
+    return [Say(to, (prompt,), recorded=room.settings.record_prompts, when_recording=True)]
 
 
 def settle(room: Room) -> list[Effect]:

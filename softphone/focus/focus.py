@@ -363,9 +363,11 @@ class Focus:
                 break
 
     async def _recording_ended(self, room: Room, event: RecordingEnded) -> None:
-        """Tell the rules of a recording that ended unasked."""
+        """Tell the rules of a recording that ended unasked, and the room, which was told that it runs."""
         if await room.recorder.ended(event) and isinstance(room, ConferenceRoom):
             room.handle(rules.SetRecording(rules.RecordingState.OFF))
+            if room.settings.prompts and room.settings.record_notice:
+                room.announcer.say(None, ("conf-recording-stopped",))
 
     def _on_recording_ready(self, entry: Entry) -> None:
         mix, *tracks = map(str, self.context.recordings.paths(entry))

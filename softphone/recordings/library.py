@@ -24,6 +24,7 @@ from softphone.recordings.entry import Entry, Stored
 from softphone.recordings.retention import expired
 from softphone.recordings.running import Keeper, Running, Speaker, clip_spans
 from softphone.recordings.shelf import Shelf, StoredFile
+from softphone.text import without_paths
 from softphone.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ class Library:
         ended = entry.ended or self._now()
         entry = clip_spans(entry, (ended - entry.started).total_seconds())
         entry = msgspec.structs.replace(
-            entry, state="lost", reason=reason, ended=ended, seconds=0.0, tracks={}, told=True
+            entry, state="lost", reason=without_paths(reason), ended=ended, seconds=0.0, tracks={}, told=True
         )
         self._entries[entry.id] = entry
         await self._keep(entry)

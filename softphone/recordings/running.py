@@ -12,6 +12,7 @@ import msgspec
 from softphone.errors import MediaError
 from softphone.media.leg import RecordingEnded, RecordingInfo
 from softphone.recordings.entry import Entry, PartySpan, Span, Speech
+from softphone.text import without_paths
 
 if TYPE_CHECKING:
     from softphone.media.client import Media
@@ -162,7 +163,7 @@ class Running:
 
     async def ended(self, event: RecordingEnded | RecordingInfo) -> Entry:
         """Take notice that the worker has ended it, and why."""
-        return await self._finish(event.reason)
+        return await self._finish(without_paths(event.reason))
 
     async def lost(self) -> Entry:
         """Take notice that the worker is no more: what is in the files is what there is."""

@@ -30,6 +30,7 @@ from softphone.focus.room.admission import Admission
 from softphone.focus.room.call_records import note_call
 from softphone.focus.room.namesakes import Namesakes
 from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.recording_notices import RecordingNotices
 from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import ConferenceRole, Direction, Party, PartyAddress, TelephonySession
@@ -82,6 +83,7 @@ class ConferenceRoom(Room):
         self.spoken = SpokenNames(context.names)
         self.announcer = Announcer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
         self.music = Music(context)
+        self.recording_notices = RecordingNotices(lambda notice: effects.say(self, notice))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
         self._namesakes = Namesakes(session.parties)
         self._asking: dict[str, tuple[Member, Party, str]] = {}

@@ -15,7 +15,7 @@ from softphone.focus.session import ConferenceRole, Party, Stage
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "say"]
 
 log = structlog.get_logger()
 
@@ -167,6 +167,14 @@ def _listeners(room: "ConferenceRoom", member: Member) -> list[Member]:
 
 
 def _say(room: "ConferenceRoom", effect: rules.Say) -> None:
+    if effect.when_recording:
+        room.recording_notices.take(effect, runs=room.recorder.running and not room.recorder.paused)
+    else:
+        say(room, effect)
+
+
+def say(room: "ConferenceRoom", effect: rules.Say) -> None:
+    """Say something to a party, or to all."""
     # Keys cut off what was said to the one who pressed them; what was said to all, they do not. What is said to one is
     # not said in the room, so no recording of the room has it.
     room.announcer.say(
@@ -210,13 +218,17 @@ async def _record(room: "ConferenceRoom", state: rules.RecordingState) -> None:
         match state:
             case rules.RecordingState.RUNNING:
                 await room.recorder.start()
+                room.recording_notices.runs()
+                return
             case rules.RecordingState.PAUSED:
                 await room.recorder.pause()
             case rules.RecordingState.OFF:
                 await room.recorder.finish()
     except SoftphoneError as error:
         log.warning("not_recording", session=room.session.id, error=str(error))
-        room.handle(rules.SetRecording(rules.RecordingState.OFF))
+        if not room.recorder.running:
+            room.handle(rules.SetRecording(rules.RecordingState.OFF))
+    room.recording_notices.none_runs()
 
 
 def _invite(room: "ConferenceRoom", effect: rules.Invite) -> None:

@@ -13,6 +13,7 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.media.leg import RecordingEnded
 from softphone.recordings.running import Running, Speaker
+from softphone.text import without_paths
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
@@ -56,6 +57,7 @@ class Recorder:
         self._members = members
         self._running: Running | None = None
         self._lock = asyncio.Lock()
+        self._starting: asyncio.Future[RecordingState] | None = None
 
     @property
     def running(self) -> bool:
@@ -76,11 +78,20 @@ class Recorder:
     async def start(self) -> RecordingState:
         """Begin a recording; one that is being made goes on, also after a pause.
 
+        Who asks while one is about to begin waits for the same one.
+
         Raises
         ------
         WrongState
             None can be made.
         """
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.ensure_future(self._start())
+            # Whoever asked may have gone away by then.
+            self._starting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> RecordingState:
         async with self._lock:
             try:
                 running = self._running or await self._begin()
@@ -89,9 +100,14 @@ class Recorder:
                     self._context.history.recording_resumed(running.id)
                     self._tell(EventType.RECORDING_RESUMED, running)
             except MediaError as error:
-                log.error("recording_failed", session=self._session_id, error=str(error))
-                raise WrongState("The conference cannot be recorded") from error
+                raise self._failed(error, "The conference cannot be recorded") from error
             return _state(running)
+
+    def _failed(self, error: MediaError, message: str) -> WrongState:
+        """Tell of what could not be done; where files are is for the log."""
+        log.error("recording_failed", session=self._session_id, error=str(error))
+        self._context.feed.publish(EventType.RECORDING_FAILED, self._session_id, reason=without_paths(str(error)))
+        return WrongState(message)
 
     async def pause(self) -> RecordingState:
         """Leave silence in the recording until it is started again.
@@ -109,7 +125,7 @@ class Recorder:
                 try:
                     await running.pause()
                 except MediaError as error:
-                    raise WrongState("The recording is lost") from error
+                    raise self._failed(error, "The recording is lost") from error
                 self._context.history.recording_paused(running.id)
                 self._tell(EventType.RECORDING_PAUSED, running)
             return _state(running)
