@@ -80,13 +80,13 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
-# An absolute path, quoted or not.
-_PATH = re.compile(r"'/[^']*'|/\S*[^\s:,;.']")
+# An absolute path, quoted or not; its last part is the name of the file.
+_PATH = re.compile(r"'/(?:[^'/]*/)*([^'/]*)'|(?<!\S)/(?:[^\s/:]+/)*([^\s/:]+)")
 
 
 def without_paths(text: str) -> str:
     """Give the words of an error without saying where on the server a file is: that is for the log."""
-    return _PATH.sub("the file", shown(text, 200))
+    return _PATH.sub(lambda path: path[1] or path[2] or "the file", shown(text, 1000))
 
 
 def misleads(text: str) -> bool:

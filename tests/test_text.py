@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.text import LONGEST_NAME, distinct, misleads, shown, skeleton
+from softphone.text import LONGEST_NAME, distinct, misleads, shown, skeleton, without_paths
 
 ANY = st.text(st.characters(), max_size=300)
 
@@ -74,3 +74,16 @@ def test_what_can_only_be_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "Ümläut  é", "👨\u200d👩\u200d👧", "می\u200cخواهم", "Jose\u0301 \u00a0"])
 def test_what_people_write(text: str) -> None:
     assert not misleads(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("/var/lib/x/mix.wav: No such file or directory", "mix.wav: No such file or directory"),
+        ("[Errno 28] No space: '/var/my data/mix.wav'", "[Errno 28] No space: mix.wav"),
+        ("cannot record to /a/b.wav: Input/output error", "cannot record to b.wav: Input/output error"),
+        ("the disk is full", "the disk is full"),
+    ],
+)
+def test_an_error_says_no_place_on_the_server(error: str, told: str) -> None:
+    assert without_paths(error) == told

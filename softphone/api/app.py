@@ -1,6 +1,7 @@
 """The HTTP application: routes, limits, errors, cross-origin rules."""
 
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -13,6 +14,7 @@ from softphone.api.errors import ApiError
 from softphone.api.gate import Gate
 from softphone.api.idempotency import Idempotency
 from softphone.api.limits import BodyLimit
+from softphone.api.uploads import Uploads
 
 __all__ = ["create_app"]
 
@@ -43,13 +45,8 @@ def create_app(context: Context) -> FastAPI:
     for router in (health.router, auth.router, ringcentral.router, conferencing.router, telphin.router, *v1.ROUTERS):
         app.include_router(router)
     app.add_middleware(Idempotency, partial(_who, context))
-    app.add_middleware(
-        BodyLimit,
-        http.max_body_bytes,
-        http.request_timeout_s,
-        known=lambda header: _who(context, header) is not None,
-        upload_bytes=http.max_upload_bytes,
-    )
+    app.add_middleware(BodyLimit, http.max_body_bytes, http.request_timeout_s)
+    app.add_middleware(Uploads, Path(context.config.server.data), http.max_upload_bytes, partial(_who, context))
     if http.cors_origins:
         app.add_middleware(
             CORSMiddleware,

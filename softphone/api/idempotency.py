@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.answers import KEY_HEADER
 from softphone.api.errors import ApiError
+from softphone.api.uploads import SPOOLED
 
 __all__ = ["Answers", "Idempotency"]
 
@@ -25,9 +26,12 @@ PREFIXES = ("/api/", "/extension/")
 
 # A client that repeats a command does so within minutes; a day outlives its restart.
 KEPT_S = 86_400.0
-KEPT = 10_000
-# Our answers to commands are some hundred bytes; this bounds what a few long ones take.
-KEPT_BYTES = 67_108_864
+# Of one user. Our answers to commands are some hundred bytes; the second bounds what a few long ones take.
+KEPT = 1_000
+KEPT_BYTES = 16 << 20
+# As many times as much of all.
+OF_ALL = 10
+BYTES_OF_ALL = 4
 LONGEST_KEY = 255
 
 
@@ -48,52 +52,78 @@ class Answers:
     Parameters
     ----------
     kept
-        How many; of more the oldest go.
+        How many of one user, and ten times as many of all; of more the oldest go, of who has the most.
     kept_s
         For how long.
     kept_bytes
-        How much of them; of more the oldest go.
+        How much of one user, and four times as much of all.
     """
 
     def __init__(self, kept: int = KEPT, kept_s: float = KEPT_S, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept = kept
-        self._kept_s = kept_s
-        self._kept_bytes = kept_bytes
-        self._bytes = 0
-        self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self._kept, self._kept_s, self._kept_bytes = kept, kept_s, kept_bytes
+        self._of: dict[str, _Kept] = {}
+        self._count = self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return self._count
 
     def find(self, key: tuple[str, str], now: float) -> Answer | None:
         """Give what is kept under a key."""
-        self._forget(now)
-        return self._answers.get(key)
+        self._forget(key[0], now)
+        kept = self._of.get(key[0])
+        return None if kept is None else kept.answers.get(key[1])
 
     def begin(self, key: tuple[str, str], fingerprint: bytes, now: float) -> Answer:
         """Note that a command is at work."""
-        answer = self._answers[key] = Answer(fingerprint, now)
-        self._forget(now)
+        answer = Answer(fingerprint, now)
+        kept = self._of.setdefault(key[0], _Kept())
+        self._count += key[1] not in kept.answers
+        kept.answers[key[1]] = answer
+        self._forget(key[0], now)
         return answer
 
     def end(self, key: tuple[str, str], answer: Answer, start: Message | None, body: bytes) -> None:
         """Note what a command was answered; without a start it is not to be given again."""
         answer.start, answer.body = start, body
-        if self._answers.get(key) is answer:
+        kept = self._of.get(key[0])
+        if kept is not None and kept.answers.get(key[1]) is answer:
             if start is None:
-                del self._answers[key]
+                del kept.answers[key[1]]
+                self._count -= 1
             else:
+                kept.bytes += len(body)
                 self._bytes += len(body)
         answer.done.set()
 
-    def _forget(self, now: float) -> None:
-        while self._answers:
-            oldest = next(iter(self._answers.values()))
-            many = len(self._answers) > self._kept or self._bytes > self._kept_bytes
-            if not many and now - oldest.begun < self._kept_s:
-                break
-            self._answers.popitem(last=False)
-            self._bytes -= len(oldest.body)
+    def _forget(self, who: str, now: float) -> None:
+        if (kept := self._of.get(who)) is not None:
+            while kept.answers and self._is_over(kept, now):
+                self._drop(who, kept)
+        while self._count > OF_ALL * self._kept:
+            self._drop(*max(self._of.items(), key=lambda each: len(each[1].answers)))
+        while self._bytes > BYTES_OF_ALL * self._kept_bytes:
+            self._drop(*max(self._of.items(), key=lambda each: each[1].bytes))
+
+    def _is_over(self, kept: "_Kept", now: float) -> bool:
+        """Whether the oldest of a user is not to be kept."""
+        many = len(kept.answers) > self._kept or kept.bytes > self._kept_bytes
+        return many or now - next(iter(kept.answers.values())).begun >= self._kept_s
+
+    def _drop(self, who: str, kept: "_Kept") -> None:
+        _, oldest = kept.answers.popitem(last=False)
+        kept.bytes -= len(oldest.body)
+        self._bytes -= len(oldest.body)
+        self._count -= 1
+        if not kept.answers:
+            del self._of[who]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one user."""
+
+    answers: "OrderedDict[str, Answer]" = field(default_factory=OrderedDict)
+    bytes: int = 0
 
 
 class Idempotency:
@@ -126,8 +156,11 @@ class Idempotency:
         if not 0 < len(asked[1]) <= LONGEST_KEY:
             await _bad_key(400, f"{KEY_HEADER} must have 1 to {LONGEST_KEY} characters", scope)(scope, receive, send)
             return
-        request = await receive()
-        fingerprint = _fingerprint(scope, request.get("body", b""))
+        if SPOOLED in scope:
+            fingerprint = _fingerprint(scope, scope[SPOOLED])
+        else:
+            request = await receive()
+            fingerprint, receive = _fingerprint(scope, request.get("body", b"")), _replay(request, receive)
         while (kept := self._answers.find(asked, self._clock())) is not None:
             if kept.fingerprint != fingerprint:
                 refusal = _bad_key(422, f"this {KEY_HEADER} was used for another request; take a new one", scope)
@@ -137,7 +170,7 @@ class Idempotency:
             if kept.start is not None:
                 await _again(kept, send)
                 return
-        await self._first(asked, fingerprint, scope, _replay(request, receive), send)
+        await self._first(asked, fingerprint, scope, receive, send)
 
     def _asked(self, scope: Scope) -> tuple[str, str] | None:
         """Give who asks with which key, when it is a command with a key."""

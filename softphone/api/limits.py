@@ -1,19 +1,13 @@
 """A request body has an end in bytes and in time; nobody may fill the memory or hold a connection open for ever."""
 
 import asyncio
-from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.errors import ApiError
+from softphone.api.uploads import SPOOLED
 
 __all__ = ["BodyLimit"]
-
-
-# What takes files, and how long one may take.
-UPLOADS = frozenset({("POST", "/api/v1/sounds")})
-UPLOAD_S = 120.0
 
 
 class BodyLimit:
@@ -27,31 +21,21 @@ class BodyLimit:
         Longest body.
     timeout_s
         How long the whole body may take.
-    known
-        Whether the ``Authorization`` header is one of ours: only those may upload.
-    upload_bytes
-        Longest body of an upload.
     """
 
-    def __init__(
-        self, app: ASGIApp, max_bytes: int, timeout_s: float, known: Callable[[str], bool], upload_bytes: int
-    ) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.timeout_s = timeout_s
-        self.upload_bytes = upload_bytes
-        self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body first, then hand it on whole: the routes behind never see half of one."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or SPOOLED in scope:
             await self.app(scope, receive, send)
             return
-        upload = self._is_upload(scope)
-        max_bytes = self.upload_bytes if upload else self.max_bytes
         try:
-            async with asyncio.timeout(UPLOAD_S if upload else self.timeout_s):
-                body = await _read(receive, max_bytes)
+            async with asyncio.timeout(self.timeout_s):
+                body = await _read(receive, self.max_bytes)
         except TimeoutError:
             await _refuse(408, "Request takes too long", scope)(scope, receive, send)
             return
@@ -59,12 +43,6 @@ class BodyLimit:
             await _refuse(413, "Request is too large", scope)(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
-
-    def _is_upload(self, scope: Scope) -> bool:
-        """Whether it is a file, from somebody whom we know."""
-        if (scope["method"], scope["path"]) not in UPLOADS:
-            return False
-        return self._known(Headers(scope=scope).get("authorization", ""))
 
 
 async def _read(receive: Receive, max_bytes: int) -> bytes | None:

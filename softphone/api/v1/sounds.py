@@ -12,6 +12,7 @@ from softphone.api.access import administrator
 from softphone.api.answers import commands, queries
 from softphone.api.auth import CallerDep
 from softphone.api.context import Context, ContextDep
+from softphone.api.errors import ApiError
 from softphone.api.pages import Part, WholeDep
 from softphone.focus.voice.uploads import Uploads, decoded
 from softphone.store.values import Sound
@@ -23,6 +24,9 @@ PREFIX = "/api/v1/sounds"
 
 reading = queries(PREFIX, "sounds")
 doing = commands(PREFIX, "sounds")
+
+# As many as an account can have use for; each takes some megabytes of the disk at most.
+MOST = 1000
 
 # Of a name.
 LONGEST = 100
@@ -66,7 +70,9 @@ async def upload_sound(
 ) -> SoundView:
     """Bring an audio file of any usual kind, of at most ten minutes."""
     administrator(caller)
-    clip = await asyncio.to_thread(decoded, await file.read())
+    if len(await context.store.sounds()) >= MOST:
+        raise ApiError(409, "TAS-106", f"There are {MOST} sounds already")
+    clip = await asyncio.to_thread(decoded, file.file)
     sound = await context.store.add_sound(shown(name or file.filename or "", LONGEST) or "sound", "", clip.seconds)
     try:
         await asyncio.to_thread(_uploads(context).save, sound.id, clip)

@@ -1,8 +1,10 @@
 """Sounds that users bring: checked, made into one format, kept in a folder under their ids."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -37,8 +39,10 @@ class Clip:
     seconds: float
 
 
-def decoded(content: bytes) -> Clip:
-    """Make a clip of the content of an audio file of any usual kind. Takes a while: not for an event loop.
+def decoded(content: bytes | BinaryIO) -> Clip:
+    """Make a clip of an audio file of any usual kind, or its content. Takes a while: not for an event loop.
+
+    Bit by bit: what it needs of memory does not grow with the file, but for the clip.
 
     Raises
     ------
@@ -46,14 +50,21 @@ def decoded(content: bytes) -> Clip:
         It is no audio file, is empty, or is longer than 10 minutes; the message is fit for its owner.
     """
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
+        with soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else content) as file:
             _check(file)
-            pcm = to_pcm(_resampled(file), RATE_HZ, RATE_HZ)
+            return _clip(file)
     except (soundfile.SoundFileError, ValueError) as error:
         raise AudioError("this is no audio file that can be read") from error
-    written = io.BytesIO()
-    soundfile.write(written, pcm, RATE_HZ, format="FLAC", subtype="PCM_16")
-    return Clip(written.getvalue(), pcm.size / RATE_HZ)
+
+
+def _clip(file: soundfile.SoundFile) -> Clip:
+    written, samples = io.BytesIO(), 0
+    with soundfile.SoundFile(written, "w", RATE_HZ, 1, format="FLAC", subtype="PCM_16") as clip:
+        for block in _resampled(file):
+            pcm = to_pcm(block, RATE_HZ, RATE_HZ)
+            samples += pcm.size
+            clip.write(pcm)
+    return Clip(written.getvalue(), samples / RATE_HZ)
 
 
 def _check(file: soundfile.SoundFile) -> None:
@@ -63,11 +74,12 @@ def _check(file: soundfile.SoundFile) -> None:
         raise AudioError(f"the sound has more than {FASTEST_HZ} Hz or {MOST_CHANNELS} channels")
 
 
-def _resampled(file: soundfile.SoundFile) -> NDArray[np.float64]:
+def _resampled(file: soundfile.SoundFile) -> Iterator[NDArray[np.float64]]:
     """Read all channels as one, at the rate of our sounds."""
     stream = soxr.ResampleStream(file.samplerate, RATE_HZ, 1, dtype="float64")
-    blocks = [stream.resample_chunk(b.mean(axis=1)) for b in file.blocks(BLOCK, dtype="float64", always_2d=True)]
-    return np.concatenate([*blocks, stream.resample_chunk(np.zeros(0), last=True)])
+    for block in file.blocks(BLOCK, dtype="float64", always_2d=True):
+        yield stream.resample_chunk(block.mean(axis=1))
+    yield stream.resample_chunk(np.zeros(0), last=True)
 
 
 class Uploads:
