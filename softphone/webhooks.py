@@ -46,7 +46,10 @@ DRAIN_S = 3.0
 LATER = frozenset({408, 425, 429})
 # Receivers accept signatures that are this old; clocks differ.
 TOLERANCE_S = 300.0
+# Of an answer: bytes of a line, interim answers before the one that counts, and header lines of one.
 LINE_MAX = 1 << 16
+MOST_INTERIM = 10
+MOST_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,11 @@ class Webhooks:
         try:
             while queue:
                 parcel = queue.popleft()
-                await self._deliver(target, parcel)
+                try:
+                    await self._deliver(target, parcel)
+                except Exception:
+                    # A mistake of ours costs one delivery, and not all that wait behind it.
+                    log.exception("webhook_lost", url=target.url, delivery=parcel.id, reason="failed unexpectedly")
                 self._outbox.done(parcel.id)
         finally:
             if self._senders.get(target) is asyncio.current_task():
@@ -244,6 +251,8 @@ class Webhooks:
         try:
             async with asyncio.timeout(self._timeout_s):
                 status = await self._post(target, delivery)
+        except asyncio.LimitOverrunError:
+            return "a line of the answer has no end", False
         except (OSError, ValueError, EOFError) as error:
             return str(error) or type(error).__name__, False
         if 200 <= status < 300:
@@ -292,12 +301,20 @@ class Webhooks:
 
 
 async def _status(reader: asyncio.StreamReader) -> int:
-    """Read the status of an answer, beyond interim ones (RFC 9110 section 15.2); raises ValueError, EOFError."""
-    while True:
+    """Read the status of an answer, beyond interim ones (RFC 9110 section 15.2); what follows it is not read.
+
+    Raises
+    ------
+    ValueError, EOFError, asyncio.LimitOverrunError
+        It is no answer, breaks off, or has a line without end.
+    """
+    for _ in range(MOST_INTERIM):
         words = (await reader.readuntil(b"\n")).split()
         if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
             raise ValueError("the answer is not HTTP")
         if int(words[1]) >= 200:
             return int(words[1])
-        while (await reader.readuntil(b"\n")).strip():
-            pass
+        for _ in range(MOST_LINES):
+            if not (await reader.readuntil(b"\n")).strip():
+                break
+    raise ValueError("the answer has no end of its beginning")

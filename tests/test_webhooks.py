@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from softphone.errors import ConfigError
-from softphone.outbox import Outbox
+from softphone.outbox import Outbox, Parcel
 from softphone.webhooks import Target, Webhooks, signature, verify
 from tests.support.listening import listening
 
@@ -247,3 +247,47 @@ def test_urls_that_cannot_be_sent_to(url: str) -> None:
 
 def test_a_target_does_not_show_its_secret() -> None:
     assert SECRET not in repr(Target("https://example.com/", SECRET))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 " + b"x" * 200_000,
+        b"HTTP/1.1 103 Hints\r\nLink: " + b"y" * 200_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+        b"HTTP/1.1 103 Hints\r\n" + b"A: b\r\n" * 5000,
+        b"\xff" * 200_000,
+    ],
+    ids=["status", "header", "interim", "headers", "noise"],
+)
+async def test_a_long_answer_costs_one_delivery_at_most(said: bytes) -> None:
+    """And the sender lives: what is sent behind it arrives."""
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        got.append(await reader.readexactly(length))
+        writer.write(said if got[-1] == b"1" else b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with listening(serve) as port, sender(retries_s=()) as webhooks:
+        target = Target(f"http://127.0.0.1:{port}/")
+        for body in (b"1", b"2", b"3"):
+            webhooks.send(target, "x", body)
+        await until(lambda: len(got) == 3)
+    assert got == [b"1", b"2", b"3"]
+
+
+async def test_a_mistake_of_ours_costs_one_delivery(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Webhooks._deliver
+
+    async def deliver(self: Webhooks, target: Target, parcel: Parcel) -> None:
+        if parcel.event == "bad":
+            raise RuntimeError("not foreseen")
+        await real(self, target, parcel)
+
+    monkeypatch.setattr(Webhooks, "_deliver", deliver)
+    async with sender() as webhooks:
+        for event in ("bad", "good"):
+            webhooks.send(receiver.target(), event, event.encode())
+        await until(lambda: receiver.bodies == [b"good"])

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import softphone.api.errors
-from softphone.api import auth, conferencing, health, ringcentral, telphin, v1
+from softphone.api import auth, conferencing, front, health, ringcentral, telphin, v1
 from softphone.api.auth import grant_of
 from softphone.api.context import Context
 from softphone.api.errors import ApiError
@@ -39,10 +39,18 @@ CORS_ANSWER_HEADERS = (
 def create_app(context: Context) -> FastAPI:
     """Build the application around what its routes share."""
     http = context.config.http
-    app = FastAPI(title="softphone", summary="Conference bridge", redoc_url=None)
+    app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
     app.state.context = context
     softphone.api.errors.install(app)
-    for router in (health.router, auth.router, ringcentral.router, conferencing.router, telphin.router, *v1.ROUTERS):
+    for router in (
+        front.router,
+        health.router,
+        auth.router,
+        ringcentral.router,
+        conferencing.router,
+        telphin.router,
+        *v1.ROUTERS,
+    ):
         app.include_router(router)
     app.add_middleware(Idempotency, partial(_who, context))
     app.add_middleware(BodyLimit, http.max_body_bytes, http.request_timeout_s)

@@ -25,12 +25,16 @@ from softphone.focus.errors import (
 )
 from softphone.invite import InviteError, MailError
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError, StoreError
+from softphone.text import shown
 
 __all__ = ["ApiError", "install", "not_found", "slow_down", "unauthorized"]
 
 
 # Where clients of Telphin's API read ``{"message": ...}``.
 PLAIN_PREFIXES = ("/api/ver1.0/", "/extension/", "/oauth/")
+
+
+LONGEST_MESSAGE = 500
 
 
 class ApiError(Exception):
@@ -62,8 +66,9 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.message = message
-        self.extra = dict(extra or {})
+        # What a request had in it may be told back: names of members, values.
+        self.message = shown(message, LONGEST_MESSAGE)
+        self.extra = {name: shown(value, LONGEST_MESSAGE) for name, value in (extra or {}).items()}
         self.headers = dict(headers or {})
 
     def response(self, path: str = "") -> JSONResponse:

@@ -1,13 +1,23 @@
-"""Is it well, and what does it do: for load balancers and Prometheus. Neither needs a token, neither names anybody."""
+"""Is it well, and what does it do: for load balancers and Prometheus. Neither names anybody.
 
+Health is anybody's to ask. Numbers tell how much a business talks: they are for this machine, for who has the token of
+the settings, and for administrators.
+"""
+
+import hmac
+import ipaddress
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from softphone.api.access import administrator
+from softphone.api.answers import failures
+from softphone.api.auth import bearer_token, describe_bearer, extension_of
 from softphone.api.context import ContextDep
 from softphone.focus.stats import FocusStats
 
@@ -23,7 +33,32 @@ async def health(context: ContextDep) -> JSONResponse:
     return JSONResponse({"status": state}, 200 if state == "ok" else 503)
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+async def may_measure(
+    request: Request, context: ContextDep, _: Annotated[str | None, Depends(describe_bearer)] = None
+) -> None:
+    """Let those pass who may know the numbers."""
+    header = request.headers.get("authorization", "")
+    if not header and request.client is not None and _is_here(request.client.host):
+        return
+    token = context.config.http.metrics_token
+    if token and header and hmac.compare_digest(bearer_token(header).encode(), token.encode()):
+        return
+    administrator(extension_of(header, context))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    dependencies=[Depends(may_measure)],
+    responses=failures(401, 403),
+)
 async def metrics(context: ContextDep) -> Response:
     """All numbers, in the text format of Prometheus."""
     registry = CollectorRegistry()

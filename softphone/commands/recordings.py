@@ -22,7 +22,7 @@ def record(
     pause: Annotated[bool, typer.Option("--pause", help="Leave silence in it from now on")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after a pause")] = False,
 ) -> None:
-    """Record a conference, or pause or stop that; prints the id of the recording and its folder on the server.
+    """Record a conference, or pause or stop that; prints the id of the recording, to administrators its folder.
 
     Example: softphone conference record s-0123... --pause --server http://127.0.0.1:8080
     """
@@ -33,7 +33,9 @@ def record(
         answer = desk.rest.ask("PATCH", path, {"paused": pause})
     else:
         answer = desk.rest.ask("DELETE" if stop else "POST", path)
-    desk.tell(answer, f"{answer['id']}\n{Path(answer['path']).parent}")
+    # Only administrators are told where it is on the server.
+    folder = [str(Path(answer["path"]).parent)] if answer["path"] else []
+    desk.tell(answer, "\n".join([answer["id"], *folder]))
 
 
 @at_desk

@@ -89,6 +89,7 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     login_failures: Count = 50
     login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0
+    metrics_token: str = ""
 
 
 class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
