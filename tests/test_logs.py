@@ -4,6 +4,8 @@ import logging
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from softphone import logs
 from softphone.config import LogConfig
@@ -89,3 +91,15 @@ def test_a_line_has_an_end_whatever_is_logged(settings: LogConfig) -> None:
     lines = out.getvalue().split("\n")
     assert max(map(len, lines)) < 25_000 and len(out.getvalue()) < 40_000
     assert "4999000 more" in lines[0]
+
+
+@given(st.text(st.characters(), max_size=50), st.text(st.characters(), max_size=50))
+def test_any_text_is_one_line_that_programs_read(text: str, other: str) -> None:
+    plain, out = io.StringIO(), io.StringIO()
+    logs.configure(LogConfig(), plain)
+    structlog.get_logger().info(text, value=other)
+    assert all(line.isprintable() for line in plain.getvalue().split("\n")) and plain.getvalue().count("\n") == 1
+    logs.configure(LogConfig(format="json"), out)
+    structlog.get_logger().info(text, value=other)
+    assert out.getvalue().count("\n") == 1 and out.getvalue().isascii()
+    assert json.loads(out.getvalue())["level"] == "info"

@@ -66,7 +66,7 @@ class RawPhone:
                     return self.unread.pop(place)
             self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
-                self.unread.append(self.socket.recv(65536).decode())
+                self.unread.append(self.socket.recv(65536).decode(errors="replace"))
             except TimeoutError:
                 lines = [message.partition("\r\n")[0] for message in self.unread]
                 raise AssertionError(f"no {start} came, but {lines}") from None
