@@ -238,7 +238,7 @@ class Agent:
                 str(self._registrar), self.uri, credentials=self._line.credentials
             )
         except CallRefused as refusal:
-            raise self._line.explained(refusal, self._registrar) from refusal
+            raise self._line.not_registered(refusal, self._registrar) from refusal
         self._line.registered()
 
     async def _local_address(self) -> str:

@@ -86,19 +86,20 @@ class Dialler:
             self._goodbyes.start(task.result().bye())
 
     async def _dial(self, wanted: Wanted, sdp: str) -> Call:
+        """Call one after the other until somebody answers; what the last one says is what is told."""
         waiting, seen = deque([wanted.target]), {str(wanted.target)}
         while True:
             target = waiting.popleft()
             try:
                 return await self._place(target, wanted, sdp)
             except CallRefused as refusal:
-                if wanted.follow_redirects and refusal.status in REDIRECTING:
-                    fresh = [uri for uri in _targets(refusal) if str(uri) not in seen]
-                    fresh = fresh[: REDIRECTS + 1 - len(seen)]
-                    seen.update(map(str, fresh))
-                    waiting.extendleft(reversed(fresh))
+                if wanted.follow_redirects:
+                    waiting.extendleft(reversed(_fresh(refusal, seen)))
                 if not waiting:
                     raise self._line.explained(refusal, target) from refusal
+            except SipError:
+                if not waiting:
+                    raise
 
     async def _place(self, target: Uri, wanted: Wanted, sdp: str) -> Call:
         proxy = self._line.proxy
@@ -121,10 +122,12 @@ async def _until(over: "asyncio.Future[Response | SipError]") -> None:
     await asyncio.wait([over])
 
 
-def _targets(refusal: CallRefused) -> list[Uri]:
-    """List whom a redirection names, as far as we can call them."""
+def _fresh(refusal: CallRefused, seen: set[str]) -> list[Uri]:
+    """List whom a redirection names and nobody called yet, best first, as many as may be; notes them in `seen`."""
     found: list[Uri] = []
-    for text in refusal.contacts:
-        with suppress(BadMessage):
-            found.append(uri_of(text))
+    for text in refusal.contacts if refusal.status in REDIRECTING else ():
+        if len(seen) <= REDIRECTS and text not in seen:
+            with suppress(BadMessage):
+                found.append(uri_of(text))
+                seen.add(text)
     return found

@@ -126,6 +126,13 @@ class Line:
             text = f"{uri} does not accept our user name or password for {realm} {said}"
         return AuthenticationFailed(text, refusal)
 
+    def not_registered(self, refusal: CallRefused, registrar: Uri) -> CallRefused:
+        """Say of the registrar's refusal what is wrong; many say 403 of a wrong password."""
+        if refusal.status == 403 and self.credentials is not None and self.credentials.answered:
+            text = f"{registrar} does not accept our user name or password (403 {refusal.reason})"
+            return AuthenticationFailed(text, refusal)
+        return self.explained(refusal, registrar)
+
     def _whose(self) -> str:
         known: Sequence[str] = sorted(self.credentials.realms) if self.credentials else ()
         return " and ".join(map(repr, known)) or f"the server at {' or '.join(sorted(self._ours))}"

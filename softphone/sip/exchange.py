@@ -1,12 +1,14 @@
 """One request and its final response, challenges answered on the way (RFC 3261 sections 8.1 and 22)."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from softphone.errors import BadMessage, CallRefused, SipError, SipNetworkError, SipTimeout
 from softphone.sip import auth
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
+from softphone.sip.grammar import split_outside
 from softphone.sip.message import Request, Response
 from softphone.sip.wire import Wire
 
@@ -27,13 +29,19 @@ def failure(reason: str, request: Request) -> SipError:
 
 def refused(answer: Response) -> CallRefused:
     """Make the error for a final response of 300 or above, with what it says of where to go and who asks."""
-    try:
-        ranked = sorted(answer.contacts, key=lambda contact: -_rank(contact))
-    except BadMessage:
-        ranked = []
+    ranked = sorted(_contacts(answer), key=lambda contact: -_rank(contact))
     return CallRefused(
         answer.status, answer.reason, contacts=[str(contact.uri) for contact in ranked], realms=_realms(answer)
     )
+
+
+def _contacts(answer: Response) -> list[Address]:
+    """Read each Contact by itself: one that is none spoils no other."""
+    found: list[Address] = []
+    for value in (each for line in answer.get_all("Contact") for each in split_outside(line, ",")):
+        with contextlib.suppress(BadMessage):
+            found.append(Address.parse(value.strip()))
+    return found
 
 
 def _rank(contact: Address) -> float:

@@ -304,7 +304,7 @@ def test_who_gets_no_answer_is_not_asked_again(stale: str) -> None:
 
 
 def test_a_refusal_says_where_to_and_who_asks() -> None:
-    moved = response(invite(), 302, headers=[("Contact", "<sip:a@x>;q=0.1, <sip:b@y>;q=0.7, <sip:c@z>;q=high")])
+    moved = response(invite(), 302, headers=[("Contact", "<sip:a@x>;q=0.1, <sip:b@y>;q=0.7, <sip:>, <sip:c@z>;q=high")])
     assert refused(moved).contacts == ("sip:c@z", "sip:b@y", "sip:a@x")
     assert str(refused(moved)) == "302 Moved Temporarily, to sip:c@z, sip:b@y, sip:a@x"
     assert refused(challenged('Digest realm="evil", nonce="n"')).realms == ("evil",)

@@ -1,0 +1,161 @@
+"""How calls go out: transport, proxy, redirections, and what a hostile host gets."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from softphone import Agent, AuthenticationFailed, CallRefused
+from softphone.demo.bridge import running_bridge
+from softphone.sip.auth import Authenticator, hash_a1
+from softphone.sip.call import Call as SipCall
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.message import Request, Response, response
+from softphone.sip.stack import Stack, StackSettings
+from tests.support.callee import Callee
+from tests.support.raw import header, offer
+
+EVIL = 'WWW-Authenticate: Digest realm="{}", nonce="chosen", algorithm=MD5\r\n'
+
+
+class Pbx:
+    """A server that registers anybody who knows the password, and takes calls; notes by what each came."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[str, str]] = []
+        self.stack = Stack(StackSettings(), on_invite=self._invited, on_request=self._asked)
+        self._authenticator = Authenticator("pbx", lambda user, algorithm: hash_a1(algorithm, user, "pbx", "secret"))
+
+    async def __aenter__(self) -> "Pbx":
+        await self.stack.start()
+        return self
+
+    async def __aexit__(self, *unused: object) -> None:
+        await self.stack.stop()
+
+    async def _asked(self, request: Request, source: Endpoint) -> Response:
+        self.came.append((request.method, source.transport))
+        if request.get("Authorization") is None:
+            return response(request, 401, headers=[("WWW-Authenticate", 'Digest realm="pbx", nonce="n"')])
+        return response(request, 200, contact=request.contact, headers=[("Expires", "300")])
+
+    async def _invited(self, call: SipCall) -> None:
+        self.came.append((f"INVITE {call.invite.uri}", call.source.transport))
+        await call.answer(offer())
+
+
+async def test_a_call_goes_by_the_transport_of_the_registrar() -> None:
+    async with Pbx() as pbx:
+        registrar = f"sip:127.0.0.1:{pbx.stack.port};transport=tcp"
+        async with Agent("sip:101@127.0.0.1", password="secret", registrar=registrar) as agent:
+            await agent.invite("102")
+            await agent.invite(f"sip:103@127.0.0.1:{pbx.stack.port}")
+    assert {transport for _, transport in pbx.came} == {"tcp"}
+    assert [what for what, _ in pbx.came if what.startswith("INVITE")] == [
+        f"INVITE sip:102@127.0.0.1:{pbx.stack.port};transport=tcp",
+        f"INVITE sip:103@127.0.0.1:{pbx.stack.port};transport=tcp",
+    ]
+
+
+async def test_everything_goes_through_the_outbound_proxy() -> None:
+    async with Callee() as proxy, Agent(outbound_proxy=f"sip:127.0.0.1:{proxy.port}") as agent:
+        calling = asyncio.create_task(agent.invite("sip:somebody@192.0.2.1"))
+        invite = await proxy.take()
+        assert invite.startswith("INVITE sip:somebody@192.0.2.1 ")
+        assert header(invite, "Route") == f"<sip:127.0.0.1:{proxy.port};lr>"
+        call = await calling
+        ending = asyncio.create_task(call.hangup())
+        proxy.answer(await proxy.receive("BYE"), "200 OK")
+        await ending
+
+
+@pytest.mark.parametrize("realm", ["evil", "pbx", "127.0.0.1"])
+async def test_a_hostile_host_gets_no_digest_whatever_realm_it_claims(realm: str) -> None:
+    async with Pbx() as pbx, Callee() as evil:
+        registrar = f"sip:127.0.0.1:{pbx.stack.port}"
+        async with Agent("sip:101@pbx.example", password="secret", registrar=registrar, host="127.0.0.1") as agent:
+            uri = f"sip:victim@localhost:{evil.port}"
+            calling = asyncio.create_task(agent.invite(uri))
+            evil.answer(await evil.receive("INVITE"), "401 Unauthorized", headers=EVIL.format(realm))
+            with pytest.raises(AuthenticationFailed, match="was not given away") as told:
+                await calling
+    assert uri in str(told.value) and "secret" not in str(told.value)
+    assert not any("Authorization: " in message for message in evil.seen)
+
+
+async def test_whoever_is_behind_our_own_server_gets_no_digest_for_another_realm() -> None:
+    async with Callee() as pbx:
+
+        async def register() -> None:
+            pbx.answer(await pbx.receive("REGISTER"), "401 Unauthorized", headers=EVIL.format("pbx"), tag="r")
+            granted = await pbx.receive("REGISTER")
+            contact = f"Contact: {header(granted, 'Contact')}\r\nExpires: 300\r\n"
+            pbx.answer(granted, "200 OK", headers=contact, tag="r")
+
+        serving = asyncio.create_task(register())
+        registrar = f"sip:127.0.0.1:{pbx.port}"
+        agent = Agent("sip:101@127.0.0.1", password="secret", registrar=registrar)
+        await agent.__aenter__()
+        await serving
+        calling = asyncio.create_task(agent.invite("102"))
+        pbx.answer(await pbx.receive("INVITE"), "401 Unauthorized", headers=EVIL.format("evil"))
+        with pytest.raises(AuthenticationFailed, match="ours is for 'pbx'"):
+            await calling
+        assert sum("Authorization: " in message for message in pbx.seen) == 1
+        leaving = asyncio.create_task(agent.__aexit__(None, None, None))
+        goodbye = await pbx.receive("REGISTER")
+        pbx.answer(goodbye, "200 OK", tag="r")
+        await leaving
+
+
+async def test_a_redirection_says_where_to() -> None:
+    async with Callee() as phone, Agent() as agent:
+        calling = asyncio.create_task(agent.invite(phone.uri))
+        moved = "Contact: <sip:b@192.0.2.2>;q=0.2, <sip:a@192.0.2.1>;q=0.9\r\n"
+        phone.answer(await phone.receive("INVITE"), "302 Moved Temporarily", headers=moved)
+        with pytest.raises(CallRefused, match="302 Moved Temporarily, to sip:a@192.0.2.1, sip:b@192.0.2.2") as told:
+            await calling
+        assert told.value.contacts == ("sip:a@192.0.2.1", "sip:b@192.0.2.2")
+
+
+async def test_a_redirection_is_followed_best_first_and_never_in_a_circle() -> None:
+    async with Callee() as first, Callee() as second, Callee() as third, Agent() as agent:
+        calling = asyncio.create_task(agent.invite(first.uri, follow_redirects=True))
+        both = f"Contact: <{third.uri}>;q=0.1, <{second.uri}>, <tel:+1>\r\n"
+        first.answer(await first.receive("INVITE"), "302 Moved Temporarily", headers=both)
+        back = f"Contact: <{first.uri}>, <{second.uri}>\r\n"
+        second.answer(await second.receive("INVITE"), "301 Moved Permanently", headers=back)
+        await third.take()
+        call = await calling
+        assert call.remote_uri == third.uri
+        ending = asyncio.create_task(call.hangup())
+        third.answer(await third.receive("BYE"), "200 OK")
+        await ending
+        assert sum(each.startswith("INVITE") for each in first.seen + second.seen) == 2
+
+
+async def test_no_more_than_five_redirections() -> None:
+    async with Callee() as phone, Agent() as agent:
+        calling = asyncio.create_task(agent.invite(phone.uri, follow_redirects=True))
+        for number in range(6):
+            moved = f"Contact: <sip:{number}@127.0.0.1:{phone.port}>\r\n"
+            phone.answer(await phone.receive("INVITE"), "302 Moved Temporarily", headers=moved)
+        with pytest.raises(CallRefused, match="302"):
+            await calling
+        assert sum(each.startswith("INVITE") for each in phone.seen) == 6
+
+
+async def test_an_agent_says_what_is_wrong_with_its_password(tmp_path: Path) -> None:
+    async with running_bridge(tmp_path) as bridge:
+        with pytest.raises(AuthenticationFailed, match="does not accept our user name or password .40[13]"):
+            async with Agent("sip:102@127.0.0.1", password="wrong", registrar=bridge.sip):
+                pass
+
+
+def test_nothing_is_looked_up_in_the_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("looked up")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("socket.socket", refuse)
+    Agent("sip:bot@name.invalid", registrar="sip:pbx.invalid")
