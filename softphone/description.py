@@ -233,7 +233,7 @@ def _media(section: list[Line]) -> MediaDescription:
 
 def _attributes(section: Iterable[Line]) -> Attributes:
     pairs = (value.partition(":") for key, value in section if key == "a")
-    return tuple((name.strip(), value.strip() if colon else None) for name, colon, value in pairs)
+    return tuple((name.strip().lower(), value.strip() if colon else None) for name, colon, value in pairs)
 
 
 def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int, int]]]:

@@ -44,7 +44,13 @@ EVENT_PAYLOAD_TYPE = 101
 
 PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 PTIME_MS = 20
+PTIMES_MS = (10, 20, 30, 40, 60)
+CLOCK_HZ = 8000
+# Of codecs that telephones have (RFC 4733 section 2.1: events have the clock of a codec beside them).
+EVENT_CLOCKS_HZ = (8000, 16_000, 24_000, 32_000, 48_000)
 NOWHERE = "0.0.0.0"
+LOOPBACK = "127.0.0.1"
+EVENTS = "TELEPHONE-EVENT"
 DIRECTIONS = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
 SENDING = ("sendrecv", "sendonly")
 RECEIVING = ("sendrecv", "recvonly")
@@ -55,9 +61,12 @@ class Negotiated:
     """What both sides will speak on the one audio stream.
 
     ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
-    the direction then does not include sending. ``remote_rtcp_port`` is None when the peer did not name one: the port
-    after ``remote_port``. ``ptime_ms`` is what the peer likes to receive. ``other_payload_type`` is that of the codec
-    which the peer may send besides ``codec``, of the two that we offered; None: it may not.
+    the direction then does not include sending. ``remote_port`` is 0 when the peer has switched the stream off.
+    ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; a host beside it
+    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound of ours a packet holds: what the peer likes to
+    receive, within its ``maxptime``, rounded down to one of ``PTIMES_MS``. Payload types are the peer's, what it wants
+    to receive; those that end in ``_in`` are ours, where they differ (RFC 3264 section 6.1). ``other_payload_type`` is
+    ours of the codec which the peer may send besides ``codec``, of the two that we offered; None: it may not.
     """
 
     codec: str
@@ -70,6 +79,9 @@ class Negotiated:
     direction: str = "sendrecv"
     ptime_ms: int = PTIME_MS
     other_payload_type: int | None = None
+    payload_type_in: int | None = None
+    event_payload_type_in: int | None = None
+    event_clock_hz: int = CLOCK_HZ
 
     @property
     def sends(self) -> bool:
@@ -112,27 +124,37 @@ def offer(
     rtcp_mux
         Whether we are ready to take RTCP on the RTP port (RFC 5761).
     """
-    formats = [PayloadFormat(PAYLOAD_TYPES[name], name, 8000) for name in codecs]
-    attributes = _attributes(formats, EVENT_PAYLOAD_TYPE, direction, _rtcp(port, rtcp_port), mux=rtcp_mux)
-    numbers = (*(str(each.payload_type) for each in formats), str(EVENT_PAYLOAD_TYPE))
+    formats = [PayloadFormat(PAYLOAD_TYPES[name], name, CLOCK_HZ) for name in codecs]
+    events = _event_formats(EVENT_PAYLOAD_TYPE)
+    attributes = _attributes(formats, events, direction, _rtcp(port, rtcp_port), mux=rtcp_mux)
+    numbers = tuple(str(each.payload_type) for each in (*formats, *events))
     media = MediaDescription("audio", port, "RTP/AVP", numbers, attributes=attributes)
     here = Connection(host)
     return SessionDescription(Origin("-", session_id, version, here), (media,), here)
 
 
 def choose(
-    remote_offer: SessionDescription, codecs: Sequence[str] = ("PCMU", "PCMA"), direction: str = "sendrecv"
+    remote_offer: SessionDescription,
+    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    direction: str = "sendrecv",
+    *,
+    again: bool = False,
 ) -> Negotiated:
     """Say what would be spoken if `remote_offer` were answered now; nothing is promised yet.
 
     The first usable audio stream counts, and in it the offerer's order of preference (RFC 3264 section 6.1).
+
+    Parameters
+    ----------
+    again
+        A stream was agreed before: an offer may switch it off by port 0 (section 8.2).
 
     Raises
     ------
     NoCommonCodec
         No stream is audio over plain RTP to an IPv4 address in one of `codecs` (answered with 488).
     """
-    return _select(remote_offer, codecs, direction)[1]
+    return _select(remote_offer, codecs, direction, again)[1]
 
 
 def answer(
@@ -145,6 +167,7 @@ def answer(
     version: int,
     direction: str = "sendrecv",
     rtcp_port: int | None = None,
+    again: bool = False,
 ) -> tuple[SessionDescription, Negotiated]:
     """Answer an offer (RFC 3264 section 6): one audio stream in one codec; all other streams are refused with port 0.
 
@@ -154,25 +177,32 @@ def answer(
         Where we receive, as in :func:`offer`.
     direction
         What we would like; the answer says at most what the offer allows.
+    again
+        As in :func:`choose`.
 
     Raises
     ------
     NoCommonCodec
         As :func:`choose`.
     """
-    index, agreed = _select(remote_offer, codecs, direction)
+    index, agreed = _select(remote_offer, codecs, direction, again)
     theirs = remote_offer.media[index]
-    spoken = [PayloadFormat(agreed.payload_type, agreed.codec, 8000)]
-    rtcp = None if agreed.rtcp_mux else _rtcp(port, rtcp_port)
-    attributes = _attributes(spoken, agreed.event_payload_type, agreed.direction, rtcp, mux=agreed.rtcp_mux)
-    if mid := theirs.attribute("mid"):
-        attributes = (("mid", mid), *attributes)
-    events = () if agreed.event_payload_type is None else (str(agreed.event_payload_type),)
-    formats = (str(agreed.payload_type), *events)
-    ours = MediaDescription("audio", port, theirs.protocol, formats, attributes=attributes)
+    ours = theirs.refused() if agreed.remote_port == 0 else _answered(theirs, agreed, port, rtcp_port)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
     here = Connection(host)
     return SessionDescription(Origin("-", session_id, version, here), media, here, timing=remote_offer.timing), agreed
+
+
+def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
+    """Write our side of the stream that was agreed."""
+    spoken = [PayloadFormat(agreed.payload_type, agreed.codec, CLOCK_HZ)]
+    rtcp = None if agreed.rtcp_mux else _rtcp(port, rtcp_port)
+    events = _event_formats(agreed.event_payload_type, agreed.event_clock_hz)
+    attributes = _attributes(spoken, events, agreed.direction, rtcp, mux=agreed.rtcp_mux)
+    if mid := theirs.attribute("mid"):
+        attributes = (("mid", mid), *attributes)
+    formats = tuple(str(each.payload_type) for each in (*spoken, *events))
+    return MediaDescription("audio", port, theirs.protocol, formats, attributes=attributes)
 
 
 def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -> Negotiated:
@@ -193,17 +223,45 @@ def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -
     agreed = _negotiated(remote_answer, theirs, codecs, local_offer.direction(ours))
     if agreed is None:
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
+    numbers = {each.name: each.payload_type for each in reversed(ours.payload_formats())}
     spoken = {each.name for each in _spoken(theirs, codecs)} - {agreed.codec}
     other = next((each.payload_type for each in ours.payload_formats() if each.name in spoken), None)
-    return replace(agreed, other_payload_type=other)
+    events = agreed.event_payload_type and numbers.get(EVENTS)
+    return replace(
+        agreed,
+        other_payload_type=other,
+        payload_type_in=_unless(numbers[agreed.codec], agreed.payload_type),
+        event_payload_type_in=_unless(events, agreed.event_payload_type),
+    )
 
 
-def _select(description: SessionDescription, codecs: Sequence[str], direction: str) -> tuple[int, Negotiated]:
+def _unless(ours: int | None, theirs: int | None) -> int | None:
+    return None if ours == theirs else ours
+
+
+def _select(
+    description: SessionDescription, codecs: Sequence[str], direction: str, again: bool
+) -> tuple[int, Negotiated]:
     for index, media in enumerate(description.media):
         if agreed := _negotiated(description, media, codecs, direction):
             return index, agreed
+    for index, media in enumerate(description.media):
+        if again and media.kind == "audio" and media.port == 0:
+            return index, Negotiated(codecs[0], PAYLOAD_TYPES[codecs[0]], None, NOWHERE, 0, direction="inactive")
+    raise NoCommonCodec(_objection(description, codecs)[:300])
+
+
+def _objection(description: SessionDescription, codecs: Sequence[str]) -> str:
+    """Say why nothing can be spoken, by the first stream that is audio."""
     offered = "; ".join(map(_said, description.media)) or "no stream"
-    raise NoCommonCodec(f"nothing in common with {offered[:300]}")
+    media = next((each for each in description.media if _is_audio(each) and any(_spoken(each, codecs))), None)
+    if media is None:
+        return f"nothing in common with {offered}"
+    where = description.address(media)
+    if where is None:
+        return f"no c= line says where media goes: {offered}"
+    kind = "an IPv6 address" if where.family == "IP6" else "no IPv4 address of one host (names are not looked up)"
+    return f"c= has {kind}: {where.host[:100]}"
 
 
 def _negotiated(
@@ -214,20 +272,35 @@ def _negotiated(
     spoken = next(_spoken(media, codecs), None)
     if spoken is None or where is None or not _is_ipv4(where) or not _is_audio(media):
         return None
+    events = _events(media, spoken.clock_hz)
     theirs = description.direction(media)
-    sends = wanted in SENDING and theirs in RECEIVING and where.host != NOWHERE
+    host = _address(where)
+    sends = wanted in SENDING and theirs in RECEIVING and host != NOWHERE
     receives = wanted in RECEIVING and theirs in SENDING
     return Negotiated(
         codec=spoken.name,
         payload_type=spoken.payload_type,
-        event_payload_type=_event_type(media, spoken.clock_hz),
-        remote_host=where.host,
+        event_payload_type=events.payload_type if events else None,
+        remote_host=host,
         remote_port=media.port,
         remote_rtcp_port=_number(media.attribute("rtcp"), 65_535),
         rtcp_mux=media.attribute("rtcp-mux") is not None,
         direction=DIRECTIONS.get((sends, receives), "inactive"),
-        ptime_ms=_number(media.attribute("ptime"), 1_000) or PTIME_MS,
+        ptime_ms=_ptime_ms(media),
+        event_clock_hz=events.clock_hz if events else CLOCK_HZ,
     )
+
+
+def _ptime_ms(media: MediaDescription) -> int:
+    """Give how much sound a packet to the peer holds (RFC 8866 sections 6.4, 6.5)."""
+    wanted = _number(media.attribute("ptime"), 1_000) or PTIME_MS
+    most = _number(media.attribute("maxptime"), 99_999) or wanted
+    return max((ms for ms in PTIMES_MS if ms <= min(wanted, most)), default=PTIMES_MS[0])
+
+
+def _address(where: Connection) -> str:
+    """Give the address of a ``c=`` line; the one name that needs no looking up has its own (RFC 6761 section 6.3)."""
+    return LOOPBACK if where.host.lower().rstrip(".") == "localhost" else where.host
 
 
 def _is_audio(media: MediaDescription) -> bool:
@@ -237,7 +310,7 @@ def _is_audio(media: MediaDescription) -> bool:
 def _is_ipv4(where: Connection) -> bool:
     """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
     try:
-        address = ipaddress.IPv4Address(where.host)
+        address = ipaddress.IPv4Address(_address(where))
     except ValueError:
         return False
     return where.family == "IP4" and not (address.is_multicast or address.is_reserved)
@@ -245,14 +318,20 @@ def _is_ipv4(where: Connection) -> bool:
 
 def _spoken(media: MediaDescription, codecs: Sequence[str]) -> Iterator[PayloadFormat]:
     return (
-        each for each in media.payload_formats() if each.name in codecs and (each.clock_hz, each.channels) == (8000, 1)
+        each
+        for each in media.payload_formats()
+        if each.name in codecs and (each.clock_hz, each.channels) == (CLOCK_HZ, 1)
     )
 
 
-def _event_type(media: MediaDescription, clock_hz: int) -> int | None:
-    """Payload type of telephone-event with the codec's clock (RFC 4733 section 2.1)."""
-    wanted = ("TELEPHONE-EVENT", clock_hz)
-    return next((each.payload_type for each in media.payload_formats() if (each.name, each.clock_hz) == wanted), None)
+def _events(media: MediaDescription, clock_hz: int) -> PayloadFormat | None:
+    """Give the telephone events with the codec's clock (RFC 4733 section 2.1), else with any that a codec has."""
+    found = [each for each in media.payload_formats() if each.name == EVENTS and each.clock_hz in EVENT_CLOCKS_HZ]
+    return next((each for each in found if each.clock_hz == clock_hz), found[0] if found else None)
+
+
+def _event_formats(payload_type: int | None, clock_hz: int = CLOCK_HZ) -> list[PayloadFormat]:
+    return [] if payload_type is None else [PayloadFormat(payload_type, EVENTS, clock_hz)]
 
 
 def _number(text: str | None, largest: int) -> int | None:
@@ -271,12 +350,20 @@ def _rtcp(port: int, rtcp_port: int | None) -> int | None:
 
 
 def _attributes(
-    formats: Sequence[PayloadFormat], event: int | None, direction: str, rtcp: int | None, *, mux: bool
+    formats: Sequence[PayloadFormat],
+    events: Sequence[PayloadFormat],
+    direction: str,
+    rtcp: int | None,
+    *,
+    mux: bool,
 ) -> tuple[tuple[str, str | None], ...]:
     pairs: list[tuple[str, str | None]] = []
     pairs += [("rtpmap", f"{each.payload_type} {each.name}/{each.clock_hz}") for each in formats]
-    if event is not None:
-        pairs += [("rtpmap", f"{event} telephone-event/8000"), ("fmtp", f"{event} 0-15")]
+    for each in events:
+        pairs += [
+            ("rtpmap", f"{each.payload_type} telephone-event/{each.clock_hz}"),
+            ("fmtp", f"{each.payload_type} 0-15"),
+        ]
     pairs.append(("ptime", str(PTIME_MS)))
     if rtcp is not None:
         pairs.append(("rtcp", str(rtcp)))

@@ -248,3 +248,90 @@ def test_written_and_read_again_it_is_the_same() -> None:
     for text in (BARESIP, SIPP, PYVOIP, BROWSER):
         once = described(text)
         assert sdp.parse(str(once)) == once
+
+
+@pytest.mark.parametrize(
+    ("lines", "ms"),
+    [
+        ((), 20),
+        (("a=ptime:10",), 10),
+        (("a=maxptime:10",), 10),
+        (("a=ptime:40", "a=maxptime:30"), 30),
+        (("a=ptime:60",), 60),
+        (("a=ptime:90",), 60),
+        (("a=ptime:25",), 20),
+        (("a=ptime:20.5",), 20),
+        (("a=ptime:5",), 10),
+        (("a=maxptime:150",), 20),
+        (("a=PTIME: 30",), 30),
+        (("a=ptime:0",), 20),
+        (("a=ptime:x", "a=maxptime:-5"), 20),
+        (("a=maxptime:15",), 10),
+    ],
+)
+def test_how_much_sound_a_packet_holds(lines: tuple[str, ...], ms: int) -> None:
+    assert sdp.choose(audio(*lines)).ptime_ms == ms
+
+
+@pytest.mark.parametrize(
+    ("offer", "why"),
+    [
+        (audio(where="IP6 2001:db8::1"), "IPv6"),
+        (audio(where="IP4 phone.example"), "names are not looked up.*phone.example"),
+        (audio(where="IP4 224.2.1.1/127"), "224.2.1.1"),
+        (sdp.parse("v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n"), "no c= line"),
+        (audio(media="audio 0 RTP/AVP 0"), "audio 0"),
+    ],
+)
+def test_a_refusal_says_why(offer: sdp.SessionDescription, why: str) -> None:
+    with pytest.raises(NoCommonCodec, match=why):
+        sdp.choose(offer)
+
+
+@pytest.mark.parametrize("name", ["localhost", "LocalHost", "localhost."])
+def test_the_name_of_this_machine_needs_no_looking_up(name: str) -> None:
+    assert sdp.choose(audio(where=f"IP4 {name}")).remote_host == "127.0.0.1"
+
+
+def test_events_at_another_clock_than_the_codecs_are_better_than_none() -> None:
+    text, agreed = answered(audio("a=rtpmap:110 telephone-event/48000", media="audio 6000 RTP/AVP 0 110"))
+    assert (agreed.event_payload_type, agreed.event_clock_hz) == (110, 48_000)
+    assert "a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n" in text
+
+
+def test_case_and_order_and_what_is_unknown_do_not_matter() -> None:
+    lines = (
+        "i=x",
+        "c=in ip4 192.0.2.9",
+        "c=IN IP4 192.0.2.77",
+        "b=AS:64",
+        "b=TIAS:64000",
+        "k=clear:x",
+        "a=x-foo",
+        "a=SendOnly",
+    )
+    offer = audio(
+        "a=RTPMAP:96 pcma/8000", "a=rtpmap:97 Telephone-Event/8000", *lines, media="Audio 6000/2 rtp/avp 18 96 97"
+    )
+    text, agreed = answered(offer)
+    assert (agreed.codec, agreed.remote_host, agreed.direction) == ("PCMA", "192.0.2.9", "recvonly")
+    assert (agreed.payload_type, agreed.event_payload_type) == (96, 97)
+    assert "m=audio 4000 rtp/avp 96 97\r\n" in text
+
+
+def test_the_first_stream_that_can_be_spoken_is() -> None:
+    streams = ("5000 RTP/SAVP 0", "0 RTP/AVP 0", "5004 RTP/AVP 18", "6000 RTP/AVP 0", "5006 RTP/AVP 0")
+    media = "".join(f"m=audio {stream}\n" for stream in streams)
+    text, agreed = answered(described(SIPP.partition("m=")[0] + media))
+    assert agreed.remote_port == 6000
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("m=")] == ["0", "0", "0", "4000", "0"]
+
+
+@pytest.mark.parametrize("lines", [(), ("m=video 0 RTP/AVP 31\n",)])
+def test_a_stream_may_be_switched_off_later_but_not_at_first(lines: tuple[str, ...]) -> None:
+    offer = described(SIPP.partition("m=")[0] + "".join(lines) + "m=audio 0 RTP/AVP 0\n")
+    answer, agreed = sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=2, again=True)
+    assert (agreed.remote_port, agreed.direction, agreed.is_hold(heard=True)) == (0, "inactive", True)
+    assert [media.port for media in answer.media] == [0] * (1 + len(lines))
+    with pytest.raises(NoCommonCodec):
+        sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=2)

@@ -14,6 +14,7 @@ from softphone.agent.talk import CallState, Talk
 from softphone.agent.transfer import transfer
 from softphone.agent.voice import Voice
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
+from softphone.calls.nat import signalling_host
 from softphone.errors import CallRefused, SdpError
 from softphone.media.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.call import Call as SipCall
@@ -83,6 +84,7 @@ class Call(Talk):
         self._entry = KeyEntry()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         media.seat(self)
+        media.signalled = signalling_host(signalling)
         signalling.on_ended = self._finish
         signalling.on_reinvite = self._reinvited
         signalling.on_answer = lambda answer: errands.goodbyes.start(media.accept(answer))

@@ -3,14 +3,14 @@
 Offers and answers are written and read here, because they are the only thing that tells the leg where its peer is.
 """
 
-import secrets
 from collections.abc import Sequence
 
 from softphone import sdp
 from softphone.agent.plane import Plane, Planes, Seated
 from softphone.agent.voice import Voice
+from softphone.calls.leg import Agreement, Describer
 from softphone.errors import MediaError
-from softphone.media.leg import Address, LegSpec, LegStats
+from softphone.media.leg import LegStats
 
 __all__ = ["CallMedia"]
 
@@ -29,18 +29,20 @@ class CallMedia:
         Names in order of preference, see :func:`softphone.sdp.offer`.
     timeout_s
         After so long without a packet the engine says so; 0 = never.
+
+    Attributes
+    ----------
+    signalled
+        The address that the peer's signalling comes from, see :mod:`softphone.calls.nat`; None while it is not known.
     """
 
     def __init__(self, planes: Planes, codecs: Sequence[str] = CODECS, timeout_s: float = 30.0) -> None:
         self._planes = planes
         self._plane: Plane | None = None
-        self._codecs = tuple(codecs)
-        self._timeout_s = timeout_s
-        self._session_id = secrets.randbits(31)
-        self._version = 0
-        self._offered: sdp.SessionDescription | None = None
-        self._remote: sdp.Negotiated | None = None
-        self._heard = False
+        self._agreement = Agreement.none(timeout_s)
+        self._describer = Describer(codecs)
+        self._agreed = False
+        self.signalled: str | None = None
         self._room = -1
         self._closed: LegStats | None = None
         self.leg = -1
@@ -60,7 +62,7 @@ class CallMedia:
         except OSError as error:
             raise MediaError(f"there is no port for another call: {error}") from error
         self._media = self._plane.media
-        self._info = await self._media.open_leg(LegSpec(timeout_s=self._timeout_s))
+        self._info = await self._media.open_leg(self._agreement.spec)
         self.leg = self._info.leg
         self._room = await self._media.create_room()
         await self._media.join(self.leg, self._room)
@@ -75,21 +77,11 @@ class CallMedia:
     @property
     def sends_events(self) -> bool:
         """Whether the peer takes keys as RFC 4733 events."""
-        return self._remote is not None and self._remote.event_payload_type is not None
+        return self._agreed and self._agreement.spec.event_payload_type is not None
 
     def offer(self, direction: str = "sendrecv") -> str:
         """Write an offer (RFC 3264 section 5, or 8 when one was made before)."""
-        self._version += 1
-        self._offered = sdp.offer(
-            self._info.host,
-            self._info.port,
-            codecs=self._codecs,
-            direction=direction,
-            session_id=self._session_id,
-            version=self._version,
-            rtcp_port=self._info.rtcp_port,
-        )
-        return str(self._offered)
+        return self._describer.offer(self._info, direction)
 
     async def accept(self, answer: str) -> None:
         """Take the peer's answer to the latest offer.
@@ -99,8 +91,7 @@ class CallMedia:
         SdpError
             It is no answer to it.
         """
-        assert self._offered is not None, "an answer follows an offer"
-        await self._apply(sdp.accept(self._offered, sdp.parse(answer)))
+        await self._change(self._agreement.after(self._describer.accept(answer), self.signalled))
 
     async def answer(self, offer: str, direction: str = "sendrecv") -> str:
         """Take the peer's offer and write the answer (RFC 3264 section 6).
@@ -110,19 +101,9 @@ class CallMedia:
         SdpError
             It is no offer, or has nothing in common with us (:class:`softphone.errors.NoCommonCodec`).
         """
-        self._version += 1
-        answer, agreed = sdp.answer(
-            sdp.parse(offer),
-            self._info.host,
-            self._info.port,
-            codecs=self._codecs,
-            session_id=self._session_id,
-            version=self._version,
-            direction=direction,
-            rtcp_port=self._info.rtcp_port,
-        )
-        await self._apply(agreed)
-        return str(answer)
+        remote = sdp.parse(offer)
+        await self._change(self._agreement.after(self._describer.choose(remote, direction), self.signalled))
+        return self._describer.answer(remote, self._info, direction)
 
     async def send_keys(self, keys: str) -> None:
         """Press keys by RFC 4733 events."""
@@ -142,20 +123,7 @@ class CallMedia:
         self._app.close()
         await self._media.remove_room(self._room)
 
-    async def _apply(self, agreed: sdp.Negotiated) -> None:
-        self._remote = agreed
-        held = agreed.is_hold(heard=self._heard)
-        self._heard |= agreed.sends
-        rtcp_port = agreed.remote_rtcp_port
-        spec = LegSpec(
-            codec=agreed.codec,
-            payload_type=agreed.payload_type,
-            event_payload_type=agreed.event_payload_type,
-            other_payload_type=agreed.other_payload_type,
-            remote=Address(agreed.remote_host, agreed.remote_port),
-            remote_rtcp=Address(agreed.remote_host, rtcp_port) if rtcp_port else None,
-            rtcp_mux=agreed.rtcp_mux,
-            direction=agreed.direction,
-            timeout_s=0.0 if held else self._timeout_s,
-        )
-        self._info = await self._media.update_leg(self.leg, spec)
+    async def _change(self, agreement: Agreement) -> None:
+        """Let the engine do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
+        self._info = await self._media.update_leg(self.leg, agreement.spec)
+        self._agreement, self._agreed = agreement, True

@@ -52,6 +52,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     clock_hz, event_clock_hz
         Of the codec's and of the events' timestamps. So far the first is 8000; events begin at timestamps of the codec
         and last by their own clock.
+    ptime_ms
+        Of sound in each packet that is sent: 10, 20, 30, 40, 50 or 60.
     remote
         Where the peer receives RTP; None: not known yet.
     remote_rtcp
@@ -76,6 +78,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     other_payload_type: int | None = None
     clock_hz: int = 8000
     event_clock_hz: int = 8000
+    ptime_ms: int = 20
     remote: Address | None = None
     remote_rtcp: Address | None = None
     rtcp_mux: bool = False
@@ -100,7 +103,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         """Where reports go."""
         if self.remote is None or self.remote_rtcp is not None:
             return self.remote_rtcp
-        return self.remote if self.rtcp_mux else Address(self.remote.host, self.remote.port + 1)
+        return self.remote if self.rtcp_mux else Address(self.remote.host, min(self.remote.port + 1, 0xFFFF))
 
 
 class LegInfo(Struct, frozen=True, tag=True):

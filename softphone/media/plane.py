@@ -9,16 +9,17 @@ import numpy as np
 from mixer.bridge import Bridge
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
+from softphone.media.check import check
 from softphone.media.directory import key_of
 from softphone.media.keys import KeyReceiver, KeySender
-from softphone.media.leg import Address, Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
-from softphone.media.legs import CODECS, Leg, Legs, PortPair
+from softphone.media.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
+from softphone.media.legs import Leg, Legs, PortPair
 from softphone.media.port import UdpPort
 from softphone.media.portpool import PortPool
 from softphone.media.receive import Receiver
 from softphone.media.reports import Reports
 from softphone.media.send import Sender
-from softphone.media.slots import Slots, sockaddr
+from softphone.media.slots import Slots
 
 __all__ = ["Plane"]
 
@@ -28,8 +29,6 @@ SLOTS_PER_LEG, SLOTS_MIN, SLOTS_MAX = 4, 256, 8192
 TIMEOUT_TICKS = 10
 # Reports go out ten times a second, dozens together: for a few each tick, calling numpy costs more than the work.
 REPORT_TICKS = 5
-# All codecs so far; telephone events may come at the clock of any codec (RFC 4733 section 2.1).
-CLOCK_HZ, EVENT_CLOCK_MAX_HZ = 8000, 96_000
 # What one small datagram costs of a receive buffer: its bytes and the kernel's books on it.
 KERNEL_BYTES = 1280
 
@@ -332,28 +331,3 @@ class Plane:
 def whereabouts(spec: LegSpec) -> tuple[object, ...]:
     """Give all of a spec that tells where the peer is."""
     return spec.remote, spec.remote_rtcp, spec.rtcp_mux, spec.latch_host
-
-
-def check(spec: LegSpec) -> None:
-    """Refuse a spec that cannot be served.
-
-    Raises
-    ------
-    MediaError
-        When the codec, the direction, a payload type or an address is not one that we can use.
-    """
-    if spec.codec not in CODECS:
-        raise MediaError(f"codec must be one of {', '.join(CODECS)}, not {spec.codec!r}")
-    if spec.direction not in ("sendrecv", "sendonly", "recvonly", "inactive"):
-        raise MediaError(f"no such direction: {spec.direction!r}")
-    events = (spec.event_payload_type, spec.event_payload_type_in)
-    kinds = (spec.payload_type, spec.payload_type_in, spec.other_payload_type, *events)
-    if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
-        raise MediaError("a payload type is 0 to 127")
-    if spec.clock_hz != CLOCK_HZ or not CLOCK_HZ <= spec.event_clock_hz <= EVENT_CLOCK_MAX_HZ:
-        raise MediaError(f"no such clock: {spec.clock_hz} Hz, of events {spec.event_clock_hz} Hz")
-    for address in (spec.remote, spec.rtcp, spec.latch_host and Address(spec.latch_host, 0)):
-        try:
-            _ = address and sockaddr(address.host, address.port)
-        except ValueError as error:
-            raise MediaError(str(error)) from error

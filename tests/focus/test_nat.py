@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from softphone.focus.party.member import signalling_host
+from softphone.calls.nat import signalling_host
 from softphone.server import Server
 from softphone.sip.call import Call
 from softphone.sip.message import Request
@@ -36,5 +36,5 @@ async def test_only_the_host_of_the_caller_is_latched_to(shared: Server, media_h
     async with Phone(shared) as phone:
         call = await phone.call(session.token, offer().replace("127.0.0.1", media_host))
         (member,) = shared.focus.room(session.id).members.values()
-        assert (member._spec.latch, member._spec.latch_host) == (latch, "127.0.0.1")
+        assert (member._agreement.spec.latch, member._agreement.spec.latch_host) == (latch, "127.0.0.1")
         await call.bye()

@@ -4,13 +4,13 @@ A member is with one keeper at a time (`softphone.focus.party.keeper`), who is t
 """
 
 import asyncio
-import ipaddress
-import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from softphone import sdp
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
+from softphone.calls.leg import Agreement, Describer
+from softphone.calls.nat import signalling_host
 from softphone.errors import (
     CallEnded,
     CallRefused,
@@ -24,7 +24,7 @@ from softphone.errors import (
 from softphone.focus.context import Context, Header
 from softphone.focus.party.keeper import NOBODY, Keeper
 from softphone.focus.session import Party, PartyStatus, Stage
-from softphone.media.leg import Address, LegInfo, LegSpec
+from softphone.media.leg import Address, LegInfo
 from softphone.sip.usage import CallState
 
 if TYPE_CHECKING:
@@ -56,13 +56,9 @@ class Member:
         self._context = context
         self._media = context.media
         self._room = room
-        self._timeout_s = context.rtp_timeout_s
-        self._spec = LegSpec(timeout_s=context.rtp_timeout_s)
+        self._agreement = Agreement.none(context.rtp_timeout_s)
+        self._describer = Describer()
         self._info: LegInfo | None = None
-        self._session_id = secrets.randbits(31)
-        self._version = 0
-        self._offered: sdp.SessionDescription | None = None
-        self._held = self._heard = False
         self._keys = KeyEntry()
         self._closed = False
         self._inside = False
@@ -73,7 +69,7 @@ class Member:
     @property
     def held(self) -> bool:
         """Whether the peer has put us on hold."""
-        return self._held
+        return self._agreement.held
 
     @property
     def inside(self) -> bool:
@@ -88,7 +84,7 @@ class Member:
     @property
     def remote(self) -> Address | None:
         """Where the peer takes media; None while it has not said."""
-        return self._spec.remote
+        return self._agreement.spec.remote
 
     def pass_to(self, keeper: Keeper, party: Party | None = None) -> None:
         """Change hands: `keeper` has it from now on, and who had it strikes it from its list.
@@ -177,8 +173,8 @@ class Member:
         """
         remote = sdp.parse(offer) if offer is not None else None
         if remote is not None:
-            self._agree(sdp.choose(remote))
-        self._info = await self._media.open_leg(self._spec, room=self._room)
+            self._agree(self._next(self._describer.choose(remote)))
+        self._info = await self._media.open_leg(self._agreement.spec, room=self._room)
         self.leg = self._info.leg
         self._context.legs[self.leg] = self
         if self._closed:
@@ -220,13 +216,11 @@ class Member:
         old, call = self.leg, self.call
         if old is None or call is None:
             return
-        self._info = await self._media.open_leg(self._spec, room=room)
+        self._info = await self._media.open_leg(self._agreement.spec, room=room)
         self.leg = self._info.leg
         self._context.legs[self.leg] = self
         try:
-            self._version += 1
-            offer = self._describe(None)
-            await self.confirm(await call.reinvite(offer))
+            await self.confirm(await call.reinvite(self._describe(None)))
             await self._media.join(self.leg, room)
         finally:
             self._context.legs.pop(old, None)
@@ -234,13 +228,9 @@ class Member:
 
     async def confirm(self, answer: str) -> None:
         """Take the peer's answer to our offer."""
-        if self._offered is None or self.leg is None:
+        if self.leg is None or not self._describer.awaits_answer:
             return
-        self._agree(sdp.accept(self._offered, sdp.parse(answer)))
-        self._offered = None
-        self._info = await self._media.update_leg(self.leg, self._spec)
-        await self.apply()
-        self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
+        await self._change(self.leg, self._next(self._describer.accept(answer)))
         self._ready.set()
 
     async def reoffer(self, offer: str | None) -> str:
@@ -249,12 +239,15 @@ class Member:
             raise MediaError("the leg is closed")
         remote = sdp.parse(offer) if offer is not None else None
         if remote is not None:
-            self._agree(sdp.choose(remote))
-            self._info = await self._media.update_leg(self.leg, self._spec)
-            await self.apply()
-            self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
-        self._version += 1
+            await self._change(self.leg, self._next(self._describer.choose(remote)))
         return self._describe(remote)
+
+    async def _change(self, leg: int, agreement: Agreement) -> None:
+        """Let the worker do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
+        self._info = await self._media.update_leg(leg, agreement.spec)
+        self._agree(agreement)
+        await self.apply()
+        self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
 
     async def apply(self) -> None:
         """Tell the worker what the party may say and hear; who holds us is silent: its music is not for the room."""
@@ -310,86 +303,23 @@ class Member:
         if (found := info_key(content_type, body)) is not None:
             self.pressed(found.key, "info", found.held_s)
 
-    def _agree(self, agreed: sdp.Negotiated) -> None:
-        """Turn what was negotiated into what the worker needs; who holds us may be silent for as long as it likes."""
-        self._held = agreed.is_hold(heard=self._heard)
-        self._heard |= agreed.sends
-        if agreed.remote_port == 0 or agreed.remote_host == "0.0.0.0":
-            remote, rtcp = self._spec.remote, self._spec.remote_rtcp
-        else:
-            remote = Address(agreed.remote_host, agreed.remote_port)
-            rtcp = Address(agreed.remote_host, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
-        signalling = None if self.call is None else signalling_host(self.call)
-        self._spec = LegSpec(
-            codec=agreed.codec,
-            payload_type=agreed.payload_type,
-            event_payload_type=agreed.event_payload_type,
-            other_payload_type=agreed.other_payload_type,
-            remote=remote,
-            remote_rtcp=rtcp,
-            rtcp_mux=agreed.rtcp_mux,
-            direction=agreed.direction,
-            latch=signalling is not None and _behind_nat(agreed.remote_host, signalling),
-            latch_host=signalling if signalling is not None and _is_ipv4(signalling) else None,
-            timeout_s=0.0 if self._held else self._timeout_s,
-            inband_keys=agreed.event_payload_type is None,
-        )
+    def _next(self, agreed: sdp.Negotiated) -> Agreement:
+        """Give what holds once `agreed` is in force."""
+        return self._agreement.after(agreed, None if self.call is None else signalling_host(self.call))
+
+    def _agree(self, agreement: Agreement) -> None:
+        """Let it be in force; whom no silence betrays is asked whether it is there."""
+        self._agreement = agreement
         if self.call is not None:
-            # Whom no silence betrays is asked whether it is there.
-            self.call.quiet(self._held or agreed.direction not in ("sendrecv", "recvonly"))
+            self.call.quiet(agreement.held or not agreement.spec.receives)
 
     def _describe(self, remote: sdp.SessionDescription | None) -> str:
         """Write our answer to `remote`, or our offer when there is none."""
         if self._info is None:
             raise MediaError("the leg is closed")
-        here = self._info
-        if remote is None:
-            self._offered = sdp.offer(
-                here.host, here.port, session_id=self._session_id, version=self._version, rtcp_port=here.rtcp_port
-            )
-            return str(self._offered)
-        answer, _ = sdp.answer(
-            remote,
-            here.host,
-            here.port,
-            session_id=self._session_id,
-            version=self._version,
-            rtcp_port=here.rtcp_port,
-        )
-        return str(answer)
+        return self._describer.offer(self._info) if remote is None else self._describer.answer(remote, self._info)
 
 
 def linear(db: float) -> float:
     """Turn decibels into a factor."""
     return float(10.0 ** (db / 20.0))
-
-
-def signalling_host(call: "Call") -> str:
-    """Give the address that a peer's own signalling comes from.
-
-    A caller behind proxies is where the first of them saw it: the last Via (RFC 3261 section 18.2.1).
-    """
-    vias = call.invite.vias
-    if call.direction == "in" and len(vias) > 1:
-        return vias[-1].params.get("received") or vias[-1].host
-    return call.source.host
-
-
-def _is_ipv4(host: str) -> bool:
-    """Whether media can come from there: we speak RTP over IPv4 only."""
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _behind_nat(media_host: str, signalling_host: str) -> bool:
-    """Whether a peer names a private address that its signalling does not come from: the packets will not either."""
-    if media_host == signalling_host or media_host == "0.0.0.0":
-        return False
-    try:
-        address = ipaddress.ip_address(media_host)
-    except ValueError:
-        return False
-    return address.is_private and not address.is_loopback

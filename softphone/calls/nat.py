@@ -1,0 +1,56 @@
+"""Whose packets are a party's: the rule for bridge and agent alike.
+
+Media is taken from the address that the party's description names. One other source is accepted in its place, once, and
+only until the named address is heard:
+
+* from any port of the host that the party's signalling comes from, when the description names an address that is not
+  globally routable and not that host: the party is behind a NAT (RFC 4961, RFC 7362);
+* from another port of the named host, when the party's signalling comes from that very host.
+
+Nobody else is ever heard, and a party that has been heard may move its port within its host only with the SSRC that it
+has. `softphone.media.sources` carries this out.
+"""
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from softphone.sip.call import Call
+
+__all__ = ["is_behind_nat", "is_ipv4", "signalling_host"]
+
+
+def signalling_host(call: "Call") -> str:
+    """Give the address that a peer's own signalling comes from.
+
+    A caller behind proxies is where the first of them saw it: the last Via (RFC 3261 section 18.2.1).
+    """
+    vias = call.invite.vias
+    if call.direction == "in" and len(vias) > 1:
+        return vias[-1].params.get("received") or vias[-1].host
+    return call.source.host
+
+
+def is_behind_nat(media_host: str, signalled: str) -> bool:
+    """Whether the packets of a peer will not come from where its description says: a NAT rewrites their address.
+
+    Parameters
+    ----------
+    media_host
+        The address of the description.
+    signalled
+        The address that its signalling comes from.
+    """
+    if media_host == signalled or not is_ipv4(signalled) or not is_ipv4(media_host) or media_host == "0.0.0.0":
+        return False
+    named, seen = ipaddress.ip_address(media_host), ipaddress.ip_address(signalled)
+    return not named.is_global and not (named.is_loopback and seen.is_loopback)
+
+
+def is_ipv4(host: str) -> bool:
+    """Whether media can come from there: RTP is spoken over IPv4 only."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,49 @@
+"""A new offer within a call: what is agreed is in force when the media worker has said yes, and not before."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixer.conference import Settings
+from softphone.errors import CallRefused, MediaFull
+from softphone.focus.session import PartyStatus
+from softphone.media.leg import LegInfo
+from tests.focus.phone import offer
+from tests.support.jumping import run
+from tests.support.paper import PaperBridge
+
+
+@pytest.mark.parametrize(
+    "new",
+    [offer(direction="inactive"), offer().replace("audio 9", "audio 4444"), offer().replace("audio 9", "audio 0")],
+)
+def test_an_offer_that_cannot_be_served_changes_nothing(tmp_path: Path, new: str) -> None:
+    async def scene() -> None:
+        bridge = PaperBridge(tmp_path)
+        room = await bridge.room(Settings())
+        call: Any = await bridge.call(room)
+        (member,) = room.members.values()
+        update, specs = bridge.media.update_leg, []
+
+        async def full(leg: int, spec: Any) -> LegInfo:
+            raise MediaFull("no port is left")
+
+        async def served(leg: int, spec: Any) -> LegInfo:
+            specs.append(spec)
+            return await update(leg, spec)
+
+        before = member._agreement
+        bridge.media.update_leg = full  # type: ignore[method-assign]
+        with pytest.raises(CallRefused, match="500"):
+            await call.on_reinvite(new)
+        assert (member._agreement, member.held, member.party.status) == (before, False, PartyStatus.ANSWERED)
+        bridge.media.update_leg = served  # type: ignore[method-assign]
+        answers = [await call.on_reinvite(offer()) for _ in range(2)]
+        assert specs == [before.spec] * 2
+        assert answers[0] == answers[1]
+        room.close("requested")
+        await asyncio.sleep(10.0)
+
+    run(scene())
