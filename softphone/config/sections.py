@@ -29,6 +29,8 @@ __all__ = [
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
+Limit = Annotated[int, Meta(ge=0)]
+Prefix = Annotated[str, Meta(pattern=r"\A\+?[0-9*#]+\Z")]
 Seconds = Annotated[float, Meta(ge=0)]
 # Of passwords in databases from before there was an option for it.
 DEFAULT_REALM = "softphone.local"
@@ -55,6 +57,8 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     realm: str = ""
     aliases: tuple[str, ...] = ()
     trusted_peers: tuple[str, ...] = ()
+    dial_domains: tuple[str, ...] = ()
+    max_redirects: Limit = 5
     user_agent: str = "softphone"
     require_credentials_for_conferences: bool = False
     digest_algorithms: Annotated[tuple[DigestAlgorithm, ...], Meta(min_length=1)] = ("MD5",)
@@ -118,6 +122,11 @@ class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
     from_user: str = ""
     from_domain: str = ""
     trusted: bool = False
+    allow: tuple[Prefix, ...] = ()
+    deny: tuple[Prefix, ...] = ()
+    max_calls: Limit = 100
+    user_calls: Limit = 10
+    user_calls_per_hour: Limit = 100
 
 
 class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):

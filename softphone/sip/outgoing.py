@@ -38,6 +38,7 @@ class Plan:
     from_: Address
     contact: Address
     to: Address | None = None
+    max_forwards: int = 70
     credentials: Credentials | None = None
     headers: Headers = ()
     route: Uri | None = None
@@ -57,6 +58,7 @@ class Plan:
             cseq=SERVER_CSEQ,
             contact=self.contact,
             routes=[Address(_loose(self.route))] if self.route else [],
+            max_forwards=self.max_forwards,
             headers=self.headers,
             content_type=SDP,
             body=self.sdp,

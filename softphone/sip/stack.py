@@ -117,6 +117,7 @@ class Stack:
         on_progress: Progress | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
         on_given_up: GivenUp | None = None,
+        max_forwards: int = 70,
         timeout_s: float | None = None,
     ) -> Call:
         """Place a call; returns when it is answered and the ACK sent. Cancelling the task sends CANCEL.
@@ -170,6 +171,7 @@ class Stack:
             on_progress=on_progress,
             on_given_up=on_given_up,
             cancel_headers=cancel_headers,
+            max_forwards=max_forwards,
         )
         return await self._place(plan, timeout_s or self.settings.invite_timeout_s)
 

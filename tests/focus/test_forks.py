@@ -169,3 +169,130 @@ def test_who_answers_and_hangs_up_at_once_leaves_the_call_to_the_others(tmp_path
         assert not board.focus.rooms and not board.focus.context.legs
 
     play(tmp_path, scene)
+
+
+def forwards(board: Switchboard, *numbers: str, host: str = "") -> list[str]:
+    """Contacts of a 302, the first preferred."""
+    here = host or f"127.0.0.1:{board.stack.port}"
+    return [f"<sip:{number}@{here}>;q={1 - place / 10:.1f}" for place, number in enumerate(numbers)]
+
+
+@pytest.mark.parametrize("status", [300, 301, 302])
+def test_a_telephone_that_is_forwarded_is_followed(tmp_path: Path, status: int) -> None:
+    async def scene(board: Switchboard) -> None:
+        target = await board.telephone("103", answers)
+        await board.telephone("102", refuses(status, None, *forwards(board, "103")))
+        caller = await board.telephone("101")
+        call = await caller.call("102")
+        assert len(target.calls) == 1
+        await call.bye()
+
+    play(tmp_path, scene)
+
+
+def test_of_several_contacts_the_preferred_is_asked_first(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        second, first = await board.telephone("104", answers), await board.telephone("103", refuses(486, after_s=1.0))
+        contacts = reversed(forwards(board, "103", "104"))
+        await board.telephone("102", refuses(302, None, *contacts))
+        call = await (await board.telephone("101")).call("102")
+        assert (len(first.calls), len(second.calls)) == (1, 1)
+        await call.bye()
+
+    play(tmp_path, scene)
+
+
+def test_forwarding_in_a_circle_ends(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        both = [await board.telephone(number) for number in ("102", "103")]
+        for telephone, other in zip(both, ("103", "102"), strict=True):
+            telephone.behaviour = refuses(302, None, *forwards(board, other))
+        with pytest.raises(CallRefused, match="482"):
+            await (await board.telephone("101")).call("102")
+        assert [len(each.calls) for each in both] == [1, 1]
+        assert words(board) == ["loop"]
+
+    play(tmp_path, scene)
+
+
+def test_who_is_sent_on_and_on_stops_somewhere(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        chain = [await board.telephone("102") for _ in range(1)]
+        tail = [await board.telephone("103", answers, register=False) for _ in range(4)]
+        for here, after in zip([*chain, *tail], tail, strict=False):
+            here.behaviour = refuses(302, None, f"<sip:103@phones.example:{after.stack.port};maddr=127.0.0.1>")
+        with pytest.raises(CallRefused, match="482"):
+            await (await board.telephone("101")).call("102")
+        assert [len(each.calls) for each in tail] == [1, 1, 0, 0]
+
+    play(tmp_path, scene, sip={"dial_domains": ("phones.example",), "max_redirects": 2})
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "<sip:mallory@elsewhere.example>",
+        "<sips:103@127.0.0.1>",
+        "<mailto:ben@example.com>",
+        "<tel:+19005550100>",
+        "<sip:202@127.0.0.1>",
+        "<sip:conf_00@127.0.0.1>",
+    ],
+)
+def test_where_the_caller_could_not_call_it_is_not_taken(tmp_path: Path, contact: str) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", refuses(302, None, contact))
+        with pytest.raises(CallRefused, match="302") as refused:
+            await (await board.telephone("101")).call("102")
+        assert refused.value.contacts == (contact.strip("<>"),)
+        assert words(board) == ["moved"]
+        assert not [line for line in board.ether.sent if line.startswith("INVITE") and "elsewhere" in line]
+
+    play(tmp_path, scene)
+
+
+def test_a_redirection_to_nowhere_is_passed_on(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", refuses(302))
+        with pytest.raises(CallRefused, match="302"):
+            await (await board.telephone("101")).call("102")
+
+    play(tmp_path, scene)
+
+
+def test_a_dead_telephone_is_tried_last_and_then_forgotten(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        dead, busy = await board.telephone("102", answers), await board.telephone("102", refuses(486))
+        caller = await board.telephone("101")
+        await board.leave(dead)
+
+        async def calls() -> int:
+            before = len(board.sent(f"INVITE {dead.uri}"))
+            with pytest.raises(CallRefused, match="486"):
+                await caller.call("102")
+            return len(board.sent(f"INVITE {dead.uri}")) - before
+
+        assert (await calls(), await calls()) == (1, 0)
+        # Alone it is asked again, and once more in vain is enough.
+        await board.leave(busy)
+        for _ in range(2):
+            with pytest.raises(CallRefused):
+                await caller.call("102")
+        with pytest.raises(CallRefused, match="480"):
+            await caller.call("102")
+        assert words(board)[-1] == "not registered"
+
+    play(tmp_path, scene)
+
+
+def test_a_telephone_that_comes_back_is_called_with_the_others(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        telephone = await board.telephone("102", answers)
+        caller = await board.telephone("101")
+        (binding,) = board.registrar.contacts("102", 0.0)
+        board.registrar.failed(binding)
+        await (await caller.call("102")).bye()
+        (binding,) = board.registrar.contacts("102", 0.0)
+        assert (binding.failures, len(telephone.calls)) == (0, 1)
+
+    play(tmp_path, scene)

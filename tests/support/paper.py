@@ -152,11 +152,13 @@ class PaperDialer(Dialer):
     def find(self, number: str) -> None:
         return None
 
-    def targets(self, number: str) -> list[Target]:
+    def targets(self, number: str, caller: Any) -> list[Target]:
         return [Target(f"sip:{number}@paper")]
 
     def focus(self, session: TelephonySession, target: Target) -> str:
         return ""
+
+    def found(self, target: Target) -> None: ...
 
     async def ring(self, member: Any, target: Target, caller: Any, **_options: Any) -> Any:
         try:

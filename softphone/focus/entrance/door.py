@@ -119,7 +119,7 @@ class Door:
             case Refusal():
                 return error
             case CallRefused():
-                return Refusal(error.status, error.reason, [])
+                return Refusal(error.status, error.reason, [("Contact", f"<{uri}>") for uri in error.contacts])
             case NoCommonCodec():
                 return Refusal(488, "Not Acceptable Here", [])
             case SdpError():

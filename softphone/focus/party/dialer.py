@@ -1,19 +1,16 @@
-"""Calling out: which telephones a number means, and calling one of them."""
+"""Calling one telephone: what its INVITE says, and the member that answers it."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from softphone.config import SipConfig, TrunkConfig
-from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.accounts import Accounts
 from softphone.focus.home import Home
+from softphone.focus.party.dialplan import DialPlan, Target
 from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
-from softphone.focus.party.outcome import refused
 from softphone.focus.session import Origin, TelephonySession
-from softphone.sip.auth import Credentials
-from softphone.sip.endpoint import Endpoint
 from softphone.sip.invitation import Progress
 from softphone.sip.message import Headers
 from softphone.sip.uri import Uri
@@ -25,93 +22,27 @@ if TYPE_CHECKING:
 __all__ = ["Dialer", "Target", "shown_to_trunk"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One telephone, or the way to one."""
-
-    uri: str
-    flow: Endpoint | None = None
-    "The one that it registered over; None: as the URI says."
-    credentials: Credentials | None = None
-    to: str = ""
-    "Who is called, as a URI; empty: `uri`."
-    trunk: bool = False
-    "Whether it is somebody outside, who is shown the caller as the trunk wants it."
-
-
-class Dialer:
-    """Knows the way to a number.
+class Dialer(DialPlan):
+    """The dial plan, and how it is carried out.
 
     Parameters
     ----------
     stack
         Sends the INVITEs.
-    accounts, registrar
-        Our extensions, and where their telephones are.
-    settings, trunk
-        Of signalling, and of the way to numbers outside.
+    accounts, registrar, settings, trunk
+        As for `DialPlan`.
     """
 
     def __init__(
         self, stack: "Stack", accounts: Accounts, registrar: "Registrar", settings: SipConfig, trunk: TrunkConfig
     ) -> None:
+        super().__init__(lambda: self.home, accounts, registrar, settings, trunk)
         self._stack = stack
-        self._accounts = accounts
-        self._registrar = registrar
-        self._settings = settings
-        self._trunk = trunk
 
     @property
     def home(self) -> Home:
         """Our own names."""
         return Home.of(self._settings, self._stack.host, self._stack.port)
-
-    def find(self, number: str) -> Extension | None:
-        """Find the user that a number means; None: it is a number outside."""
-        extension = self._accounts.find(number)
-        return extension if extension is not None and extension.kind == "user" else None
-
-    def phones(self, extension: Extension) -> list[Target]:
-        """List the registered telephones of an extension.
-
-        Raises
-        ------
-        NotReached
-            480: there is none.
-        """
-        now = time.monotonic()
-        names = self._accounts.names(extension)
-        bindings = [binding for name in names for binding in self._registrar.contacts(name, now)]
-        if not bindings:
-            raise refused(480, "not registered")
-        to = str(self.home.address(extension.number))
-        return [Target(binding.uri, binding.endpoint, to=to) for binding in bindings]
-
-    def outside(self, number: str) -> list[Target]:
-        """Give the way to a number that is none of ours.
-
-        Raises
-        ------
-        NotReached
-            404: no trunk is configured.
-        """
-        trunk = self._trunk
-        if not trunk.uri:
-            raise refused(404, "no trunk")
-        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
-        scheme, _, host = trunk.uri.partition(":")
-        return [Target(f"{scheme}:{number}@{host}", credentials=credentials, trunk=True)]
-
-    def targets(self, number: str) -> list[Target]:
-        """List the telephones that a number means, inside or outside.
-
-        Raises
-        ------
-        NotReached
-            There is none.
-        """
-        extension = self.find(number)
-        return self.phones(extension) if extension is not None else self.outside(number)
 
     def focus(self, session: TelephonySession, target: Target) -> str:
         """Say what our Contact names where a telephone is called into a conference; empty: no conference.
@@ -147,8 +78,11 @@ class Dialer:
         Raises
         ------
         SipError, SdpError, MediaError
+            NotReached where there are too many calls to the trunk.
         """
         who = self._shown(target, caller)
+        if target.trunk:
+            self.toll.enter(caller, member, time.monotonic())
         try:
             offer = await member.open(None)
             call = await self._stack.invite(
@@ -162,6 +96,7 @@ class Dialer:
                 focus=focus,
                 on_progress=on_progress,
                 cancel_headers=cancel_headers,
+                max_forwards=caller.hops,
                 timeout_s=self._settings.ring_timeout_s,
             )
             member.listen(call)

@@ -19,6 +19,8 @@ __all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "is_trusted", "shown"]
 ANONYMOUS = "anonymous"
 """The number of somebody who hides it."""
 
+MAX_FORWARDS = 70
+
 # RFC 3323 section 4.1.1.3
 HIDDEN = Address(Uri("sip", "anonymous.invalid", None, ANONYMOUS), "Anonymous")
 
@@ -36,6 +38,8 @@ class Caller:
     "The called person is not shown who it is."
     account: str = ""
     "Id of the extension that has proved who it is and answers for the call; empty: nobody has."
+    hops: int = MAX_FORWARDS
+    "How many further the call may go (Max-Forwards; RFC 7332)."
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Invitations:
 
     async def _call(self, invitation: Invitation, caller: Caller) -> None:
         try:
-            targets = self._dialer.targets(invitation.number)
+            targets = self._dialer.targets(invitation.number, caller)
             invitation.ringing = Ringing(self._dialer, self._context, self._session)
             member = await invitation.ringing.first(targets, lambda: self._make(invitation.number), caller)
         except SoftphoneError as error:

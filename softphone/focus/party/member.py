@@ -82,6 +82,11 @@ class Member:
         return self.call is not None and self.call.state is CallState.ENDED
 
     @property
+    def gone(self) -> bool:
+        """Whether it is nothing any more: neither a call nor a leg, nor on its way to one."""
+        return self.over or self._closed
+
+    @property
     def remote(self) -> Address | None:
         """Where the peer takes media; None while it has not said."""
         return self._agreement.spec.remote

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from softphone.errors import CallEnded, SipTimeout, SoftphoneError
+from softphone.errors import BadMessage, CallEnded, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.party.dialer import Dialer, Target
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
-from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of
+from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of, refused
 from softphone.focus.session import TelephonySession
 from softphone.sip.message import Headers, Response
+from softphone.sip.uri import Uri
 
 __all__ = ["Attempt", "Ringing"]
 
@@ -44,6 +45,39 @@ class Attempt:
     "How it failed; None: it has answered."
     why: Headers = TOO_LONG
     "Of the CANCEL, if there has to be one."
+
+
+@dataclass(slots=True)
+class Fork:
+    """What is known of a call to several telephones."""
+
+    make: Callable[[], Member]
+    caller: Caller
+    doubtful: list[Target]
+    "Nobody answered there the last time."
+    alternatives: list[Target] = field(default_factory=list)
+    "Of a redirection, in this order, when what was preferred to them has failed."
+    asked: set[str] = field(default_factory=set)
+    "URIs that were called."
+    redirects: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        """Whether somebody is there, and has said no."""
+        return any(outcome.word != "unreachable" for outcome in self.outcomes)
+
+    @property
+    def decided(self) -> bool:
+        """Whether somebody has said no for all."""
+        return any(outcome.step is Step.CANCEL_ALL for outcome in self.outcomes)
+
+    def later(self) -> list[Target]:
+        """Take those that come next: one that a redirection names, or all doubtful ones if nobody else is there."""
+        if self.alternatives:
+            return [self.alternatives.pop(0)]
+        doubtful, self.doubtful = self.doubtful, []
+        return [] if self.refused else doubtful
 
 
 class Ringing:
@@ -107,30 +141,61 @@ class Ringing:
         NotReached
             Nobody answered, or the one who did hung up at once, or :meth:`stop` was called.
         """
-        outcomes: list[Outcome] = []
+        fork = Fork(make, caller, doubtful=[target for target in targets if target.doubtful])
         why = GIVEN_UP
         for target in targets:
-            self._start(target, make(), caller)
+            if not target.doubtful:
+                self._start(fork, target)
         try:
-            while self._running and not self._stopped:
-                over = await self._next(impatient=bool(outcomes))
-                winner = self._winner(over)
+            while not self._stopped and (self._running or self._start_next(fork)):
+                winner = self._winner(await self._next(fork))
                 if winner is not None:
                     why = ELSEWHERE
                     return winner
-                outcomes += [attempt.outcome for attempt in over if attempt.outcome is not None]
-                if any(each.step is Step.CANCEL_ALL for each in outcomes):
+                if fork.decided:
                     why = DECIDED
                     break
         finally:
             self._cancel(why)
-        raise NotReached(CANCELLED if self._stopped else best(outcomes))
+        raise NotReached(CANCELLED if self._stopped else best(fork.outcomes))
 
-    def _start(self, target: Target, member: Member, caller: Caller) -> None:
-        attempt = Attempt(target, member, asyncio.get_running_loop().time())
-        self._members.add(member)
-        member.pass_to(self)
-        self._running[self._context.tasks.start(self._ring(attempt, caller))] = attempt
+    def _start(self, fork: Fork, target: Target) -> None:
+        attempt = Attempt(target, fork.make(), asyncio.get_running_loop().time())
+        fork.asked.add(target.uri)
+        self._members.add(attempt.member)
+        attempt.member.pass_to(self)
+        self._running[self._context.tasks.start(self._ring(attempt, fork.caller))] = attempt
+
+    def _start_next(self, fork: Fork) -> bool:
+        """Ring those that were left for later, now that all others are over; whether there is any."""
+        for target in fork.later():
+            self._start(fork, target)
+        return bool(self._running)
+
+    def _redirected(self, fork: Fork, outcome: Outcome) -> bool:
+        """Ask where a telephone says to, as far as the caller might call there; whether that decides what follows.
+
+        What cannot be followed is passed on: it is the answer of that telephone (RFC 3261 section 16.7, step 4).
+        """
+        if not self._dialer.max_redirects:
+            return False
+        found = [target for uri in outcome.targets for target in self._reached(fork, uri)]
+        fresh = {target.uri: target for target in found if target.uri not in fork.asked}
+        taken = list(fresh.values())[: max(0, self._dialer.max_redirects - fork.redirects)]
+        if taken:
+            fork.redirects += len(taken)
+            fork.alternatives += taken[1:]
+            self._start(fork, taken[0])
+        elif found:
+            fork.outcomes.append(refused(482, "loop").outcome)
+        return bool(found)
+
+    def _reached(self, fork: Fork, uri: str) -> list[Target]:
+        try:
+            return self._dialer.reach(Uri.parse(uri), fork.caller)
+        except (NotReached, BadMessage) as error:
+            log.info("not_followed", session=self._session.id, uri=uri, reason=str(error))
+            return []
 
     async def _ring(self, attempt: Attempt, caller: Caller) -> None:
         """Ring one telephone, and note what becomes of it."""
@@ -150,18 +215,35 @@ class Ringing:
         finally:
             if attempt.outcome is not None:
                 self._members.discard(attempt.member)
+        self._judge(attempt)
+
+    def _judge(self, attempt: Attempt) -> None:
+        """Tell the registrar whether anybody is at a telephone."""
+        if attempt.outcome is not None and attempt.outcome.word == "unreachable" and not attempt.alive:
+            self._dialer.lost(attempt.target)
+        else:
+            self._dialer.found(attempt.target)
 
     def _progressed(self, attempt: Attempt, response: Response) -> None:
         attempt.alive = True
 
-    async def _next(self, *, impatient: bool) -> list[Attempt]:
-        """Wait until some are over; `impatient`: as long as what has never said anything may take at most."""
-        patience_s = self._patience_s() if impatient else None
+    async def _next(self, fork: Fork) -> list[Attempt]:
+        """Wait until some are over, and take note of how; gives those that follow from nothing else."""
+        patience_s = self._patience_s() if fork.refused else None
         done, _ = await asyncio.wait(self._running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-        if done:
-            return [self._running.pop(task) for task in done]
+        over = [self._running.pop(task) for task in done] if done else self._silence()
+        for attempt in over:
+            outcome = attempt.outcome
+            if outcome is not None and not (outcome.step is Step.FOLLOW and self._redirected(fork, outcome)):
+                fork.outcomes.append(outcome)
+        return over
+
+    def _silence(self) -> list[Attempt]:
+        """Give up those that have not said anything; one that fails so for the second time is given more time first."""
         for attempt in self._running.values():
             attempt.outcome = outcome_of(SipTimeout("it never said anything"))
+            if not attempt.target.doubtful:
+                self._dialer.lost(attempt.target)
         return self._cancel(GIVEN_UP)
 
     def _patience_s(self) -> float | None:

@@ -1,0 +1,172 @@
+"""The dial plan: which telephones a number or a URI means, and for whom."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from softphone.config import SipConfig, TrunkConfig
+from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.home import Home
+from softphone.focus.party.identity import Caller
+from softphone.focus.party.outcome import refused
+from softphone.focus.party.toll import Toll
+from softphone.focus.token import PREFIX
+from softphone.sip.auth import Credentials
+from softphone.sip.binding import Binding
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.number import number_of
+from softphone.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from softphone.sip.registrar import Registrar
+
+__all__ = ["DialPlan", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One telephone, or the way to one."""
+
+    uri: str
+    flow: Endpoint | None = None
+    "The one that it registered over; None: as the URI says."
+    credentials: Credentials | None = None
+    to: str = ""
+    "Who is called, as a URI; empty: `uri`."
+    trunk: bool = False
+    "Whether it is somebody outside, who is shown the caller as the trunk wants it."
+    binding: Binding | None = None
+    "Its registration."
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether nobody answered there the last time: it is asked when all others are gone, too."""
+        return self.binding is not None and self.binding.failures > 0
+
+
+class DialPlan:
+    """Knows the way to a number.
+
+    Parameters
+    ----------
+    home
+        Gives our own names.
+    accounts, registrar
+        Our extensions, and where their telephones are.
+    settings, trunk
+        Of signalling, and of the way to numbers outside.
+    """
+
+    def __init__(
+        self,
+        home: Callable[[], Home],
+        accounts: Accounts,
+        registrar: "Registrar",
+        settings: SipConfig,
+        trunk: TrunkConfig,
+    ) -> None:
+        self._home = home
+        self._accounts = accounts
+        self._registrar = registrar
+        self._settings = settings
+        self._trunk = trunk
+        self.toll = Toll(trunk)
+
+    @property
+    def max_redirects(self) -> int:
+        """How many further targets a call may be sent to by those that are called."""
+        return self._settings.max_redirects
+
+    def find(self, number: str) -> Extension | None:
+        """Find the user that a number means; None: it is a number outside."""
+        extension = self._accounts.find(number)
+        return extension if extension is not None and extension.kind == "user" else None
+
+    def phones(self, extension: Extension) -> list[Target]:
+        """List the registered telephones of an extension.
+
+        Raises
+        ------
+        NotReached
+            480: there is none.
+        """
+        now = time.monotonic()
+        names = self._accounts.names(extension)
+        bindings = [binding for name in names for binding in self._registrar.contacts(name, now)]
+        if not bindings:
+            raise refused(480, "not registered")
+        to = str(self._home().address(extension.number))
+        return [Target(binding.uri, binding.endpoint, to=to, binding=binding) for binding in bindings]
+
+    def outside(self, number: str, caller: Caller) -> list[Target]:
+        """Give the way to a number that is none of ours.
+
+        Raises
+        ------
+        NotReached
+            404: no trunk is configured, or it is no number. 403: it may not be called by this caller.
+        """
+        trunk = self._trunk
+        if not trunk.uri:
+            raise refused(404, "no trunk")
+        self.toll.check(number, caller)
+        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
+        scheme, _, host = trunk.uri.partition(":")
+        return [Target(f"{scheme}:{number}@{host}", credentials=credentials, trunk=True)]
+
+    def targets(self, number: str, caller: Caller) -> list[Target]:
+        """List the telephones that a number means, inside or outside.
+
+        Raises
+        ------
+        NotReached
+            There is none. 482: it is a conference of ours, which is no telephone.
+        """
+        extension = self.find(number)
+        if extension is not None:
+            return self.phones(extension)
+        if self._is_conference(number):
+            raise refused(482, "loop")
+        return self.outside(number, caller)
+
+    def _is_conference(self, number: str) -> bool:
+        accounts = self._accounts
+        return number.startswith(PREFIX) or accounts.is_main_number(number) or accounts.find(number) is not None
+
+    def reach(self, uri: Uri, caller: Caller, known_as: str = "") -> list[Target]:
+        """List the telephones that a URI means, which somebody says is to be called.
+
+        A number of ours, or of the trunk, is what its user part says; anybody else's is called there, where that is
+        allowed: calls of ours do not go wherever a telephone likes.
+
+        Parameters
+        ----------
+        known_as
+            A name by which whoever says so reaches us.
+
+        Raises
+        ------
+        NotReached
+            There is none. 403: it may not be called. 416: not by this scheme.
+        """
+        if uri.scheme not in ("sip", "tel"):
+            raise refused(416, "unknown")
+        if uri.scheme == "tel" or self._home().owns(uri, known_as):
+            return self.targets(number_of(uri), caller)
+        if self._trunk.uri and uri.host.lower() == Uri.parse(self._trunk.uri).host.lower():
+            return self.outside(number_of(uri), caller)
+        allowed = self._settings.dial_domains
+        if not caller.account or not ("*" in allowed or uri.host.lower() in map(str.lower, allowed)):
+            raise refused(403, "not allowed")
+        return [Target(str(uri))]
+
+    def lost(self, target: Target) -> None:
+        """Take note that nobody is at a telephone."""
+        if target.binding is not None:
+            self._registrar.failed(target.binding)
+
+    def found(self, target: Target) -> None:
+        """Take note that somebody is there."""
+        if target.binding is not None and target.doubtful:
+            self._registrar.answered(target.binding)
