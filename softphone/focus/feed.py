@@ -57,6 +57,12 @@ class EventType(StrEnum):
     "Converted, and there to be fetched. [recording, seconds]"
     RECORDING_LOST = "recording.lost"
     "Nothing of it can be heard. [recording, reason]"
+    CALL_STARTED = "call.started"
+    "An extension calls another: the phones of the other are about to ring. [caller, callee: numbers]"
+    CALL_ANSWERED = "call.answered"
+    "[caller, callee]"
+    CALL_ENDED = "call.ended"
+    "One for each that was started. [caller, callee, reason]"
     PLAYBACK_ENDED = "playback.ended"
     "Of what was asked for through the control face. [playback, reason]"
 

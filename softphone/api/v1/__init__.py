@@ -17,6 +17,7 @@ from softphone.api.v1 import (
     recording,
     recordings,
     room_invitation,
+    running_calls,
     sounds,
     webhooks,
     wrong_codes,
@@ -25,7 +26,7 @@ from softphone.api.v1 import (
 __all__ = ["ROUTERS"]
 
 BOTH = (
-    *(conferences, parties, bans, playbacks, dials, recording, recordings),
+    *(running_calls, conferences, parties, bans, playbacks, dials, recording, recordings),
     *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes),
 )
 

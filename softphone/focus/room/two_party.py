@@ -9,6 +9,7 @@ from softphone import sdp
 from softphone.errors import CallEnded, MediaError, SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
+from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.identity import Caller, caller_of
@@ -40,7 +41,9 @@ class CallRoom(Room):
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
         super().__init__(session, room, context)
         self._dialer = dialer
-        self._answered = False
+        self.answered = False
+        "Whether the two can talk."
+        self._told: dict[str, str] = {}
         self._ringing = Ringing(dialer, context, session)
 
     async def connect(self, call: "Call", caller: Extension, callee: Extension) -> None:
@@ -82,13 +85,16 @@ class CallRoom(Room):
         except (SoftphoneError, asyncio.CancelledError):
             self.close("failed")
             raise
-        self._answered = True
+        self.answered = True
         history.call_answered(self.session.id)
+        self._tell(EventType.CALL_ANSWERED)
 
     async def _ring(self, party: Party, callee: Extension, caller: Caller) -> None:
         """Ring all phones; the first that answers becomes the second member."""
         self.session.parties[party.id] = party
         party.status = PartyStatus.PROCEEDING
+        self._told = {"caller": party.caller.number, "callee": party.callee.number}
+        self._tell(EventType.CALL_STARTED)
         try:
             phones = self._dialer.phones(callee)
             winner = await self._ringing.first(phones, lambda: self._phone(party), caller)
@@ -115,6 +121,11 @@ class CallRoom(Room):
         for member in list(self.members.values()):
             self.see_off(member, reason)
         self.wind_up(reason)
+        if self._told:
+            self._tell(EventType.CALL_ENDED, reason=reason)
+
+    def _tell(self, type: EventType, **more: str) -> None:
+        self.context.feed.publish(type, self.session.id, **self._told, **more)
 
     def set_muted(self, party_id: str, on: bool, *, own: bool = False) -> None:
         """Turn a microphone off or on."""
@@ -137,7 +148,7 @@ class CallRoom(Room):
     def dismiss(self, member: Member, reason: str) -> None:
         """Let one of the two go, which ends the call: nobody is left to talk to."""
         self.see_off(member, reason)
-        self.close("hung up" if self._answered else "cancelled")
+        self.close("hung up" if self.answered else "cancelled")
 
 
 def _is_private(call: "Call") -> bool:
