@@ -12,6 +12,7 @@
     │   ├── CallEnded          the call was over before the operation was
     │   ├── SipTimeout         nobody answered (RFC 3261 timers B, F, H)
     │   └── SipNetworkError    the message could not be sent
+    ├── UnresolvedName         a host name that has no address, or none in time
     ├── SdpError               the peer's mistake: not a session description we can use
     │   └── NoCommonCodec      nothing both sides can speak (answered with 488)
     ├── MediaError             the media worker refused or could not do it
@@ -46,6 +47,7 @@ __all__ = [
     "SipNetworkError",
     "SipTimeout",
     "SoftphoneError",
+    "UnresolvedName",
     "WorkerGone",
 ]
 
@@ -127,6 +129,10 @@ class SipTimeout(SipError):
 
 class SipNetworkError(SipError):
     """The message could not be sent."""
+
+
+class UnresolvedName(SoftphoneError):
+    """A host name has no IPv4 address that could be found out in time."""
 
 
 class SdpError(SoftphoneError):

@@ -1,6 +1,5 @@
 """The public client: a SIP user agent with an audio engine inside, in the caller's event loop."""
 
-import asyncio
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,7 +13,8 @@ from softphone.agent.line import Line, uri_of
 from softphone.agent.media import CODECS, CallMedia
 from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
-from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError
+from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError, UnresolvedName
+from softphone.resolver import Resolver
 from softphone.sip.auth import Credentials
 from softphone.sip.call import Call as SipCall
 from softphone.sip.fields import Address
@@ -28,9 +28,6 @@ __all__ = ["Agent"]
 log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, str]]
-
-LOOK_UP_S = 5.0
-"""So long a name server may take to say where the registrar is, before the agent listens on loopback only."""
 
 
 class Agent:
@@ -245,13 +242,10 @@ class Agent:
         """Find the address from which whom we talk to first is reached; nothing here holds up the event loop."""
         host = (self._line.next_hop or self._identity).host.strip("[]")
         try:
-            async with asyncio.timeout(LOOK_UP_S):
-                loop = asyncio.get_running_loop()
-                found = await loop.getaddrinfo(host, 9, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError, TimeoutError) as error:
-            log.warning("listening on loopback only: %s is not known (%s)", host, error)
+            address = (await Resolver().addresses(host))[0]
+        except UnresolvedName as error:
+            log.warning("listening on loopback only: %s", error)
             return "127.0.0.1"
-        address = str(found[0][4][0])
         self._line.reached_at(address)
         return local_address(address)
 

@@ -1,7 +1,6 @@
 """The driver: gives the pure machines sockets, timers and tasks, and brings back what came to who waits for it."""
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any, Protocol
 
 from softphone.addresses import own_address
 from softphone.errors import SipNetworkError
+from softphone.resolver import is_address
 from softphone.sip import events
 from softphone.sip.directory import Directory
 from softphone.sip.early import EarlyDialog
@@ -164,7 +164,7 @@ class Driver:
 
     async def resolve(self, target: Endpoint) -> Endpoint:
         """See `Wire`."""
-        if _is_address(target.host):
+        if is_address(target.host):
             return target
         try:
             return await self._transport.resolve(target)
@@ -210,7 +210,7 @@ class Driver:
 
     def acknowledge(self, ack: Request, target: Endpoint) -> None:
         """See `Wire`."""
-        if _is_address(target.host):
+        if is_address(target.host):
             self._layer.ack(ack, target)
             self._pump()
         else:
@@ -308,11 +308,3 @@ class Driver:
     def _terminated(self, event: events.Terminated) -> None:
         self._listeners.pop(event.key, None)
         self.directory.terminated(event.key)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

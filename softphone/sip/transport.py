@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
-from softphone.errors import SipNetworkError
+from softphone.errors import SipNetworkError, UnresolvedName
+from softphone.resolver import Resolver, is_address
 from softphone.sip.connection import Connection, Limits
 from softphone.sip.connections import Connections
 from softphone.sip.endpoint import Endpoint, Send
@@ -73,7 +73,9 @@ class Transport:
         receive: Callable[[bytes, Endpoint], None],
         failed: Callable[[str | None], None],
         limits: Limits | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
+        self.resolver = resolver or Resolver()
         self.limits = limits or Limits()
         self.counters = TransportCounters()
         self.host = ""
@@ -125,6 +127,7 @@ class Transport:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.resolver.close()
         await self._close_connections()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -158,7 +161,7 @@ class Transport:
             self._send_stream(send)
 
     def _send_datagram(self, send: Send) -> None:
-        if self._udp is None or not _is_address(send.target.host):
+        if self._udp is None or not is_address(send.target.host):
             self._give_up(send)
             return
         self._datagrams.error = None
@@ -204,25 +207,18 @@ class Transport:
         asyncio.get_running_loop().call_soon(self._failed, send.key)
 
     async def resolve(self, target: Endpoint) -> Endpoint:
-        """Look a host name up, once; an address comes back as it is.
+        """Look a host name up; an address comes back as it is.
 
         Raises
         ------
         SipNetworkError
             The name is not known.
         """
-        if _is_address(target.host):
-            return target
-        kind = socket.SOCK_DGRAM if target.transport == "udp" else socket.SOCK_STREAM
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(target.host, target.port, family=family, type=kind)
-        except OSError as error:
-            raise SipNetworkError(f"cannot resolve {target.host!r}: {error.strerror}") from error
-        except UnicodeError as error:  # no name is like this: a label of more than 63 characters
-            raise SipNetworkError(f"cannot resolve {target.host!r}: {error}") from error
-        return Endpoint(target.transport, str(found[0][4][0]), target.port)
+            addresses = await self.resolver.addresses(target.host)
+        except UnresolvedName as error:
+            raise SipNetworkError(str(error)) from error
+        return replace(target, host=addresses[0])
 
     def flow(self, target: Endpoint) -> Flow | None:
         """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
@@ -238,7 +234,7 @@ class Transport:
             connection = self._connections.find(target)
             if connection is not None:
                 connection.ping()
-        elif self._udp is not None and _is_address(target.host):
+        elif self._udp is not None and is_address(target.host):
             self._udp.sendto(PING, (target.host, target.port))
 
     # In; the face that a Connection sees.
@@ -279,11 +275,3 @@ class Transport:
         self._connections.sweep(asyncio.get_running_loop().time())
         if self._connections:
             self._sweep_later()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

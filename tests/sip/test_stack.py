@@ -92,7 +92,6 @@ async def test_a_large_invite_goes_over_a_stream() -> None:
     assert sources[0].transport == "tcp"
 
 
-@pytest.mark.usefixtures("unknown_names")
 async def test_nobody_listens_there() -> None:
     async with running(alice := node()):
         with pytest.raises(SipNetworkError):

@@ -76,7 +76,6 @@ async def test_refused_connections_are_told() -> None:
             assert alice.failed.empty() and await alice.next_failed() == "key" and alice.transport.counters.unsent == 1
 
 
-@pytest.mark.usefixtures("unknown_names")
 async def test_names_are_not_looked_up_while_sending() -> None:
     async with node() as alice:
         send = Send(INVITE, Endpoint("udp", "localhost", 5060), "key")

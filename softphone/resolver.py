@@ -1,0 +1,207 @@
+"""Host names to IPv4 addresses: the one place of signalling and media that asks for them.
+
+Nothing here blocks the loop or takes a thread of others, and a name server that never answers costs its own names only:
+each look-up is a datagram and a time limit. Names of the hosts file and ``localhost`` are not asked for at all.
+"""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from softphone.errors import UnresolvedName
+
+__all__ = ["Resolver", "is_address"]
+
+# A name server that takes longer is as good as none for a call that somebody waits for; the library asks twice in it.
+TIMEOUT_S = 4.0
+# Look-ups at a time; one more fails at once. 64 names that nobody answers make a socket each, for four seconds.
+LIMIT = 64
+# Names that are remembered, and for how long at least and at most; what failed is asked again soon.
+REMEMBERED = 1_000
+SHORTEST_S, LONGEST_S, FAILED_S = 5.0, 300.0, 5.0
+
+HOSTS = Path("/etc/hosts")
+
+NO_NAME = "there is no such name"
+ONLY_IPV6 = "it has IPv6 addresses only, which are not spoken here"
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    addresses: tuple[str, ...]
+    error: str
+    until: float
+
+
+class Resolver:
+    """Looks names up, each once at a time, and remembers them for a while.
+
+    Parameters
+    ----------
+    nameservers, port
+        Addresses of name servers; None: those of the system.
+    hosts
+        The hosts file.
+    timeout_s
+        Of one look-up.
+    limit
+        Look-ups at a time. Names that strangers give should have a resolver of their own.
+    clock
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        nameservers: Sequence[str] | None = None,
+        port: int = 53,
+        *,
+        hosts: Path = HOSTS,
+        timeout_s: float = TIMEOUT_S,
+        limit: int = LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._nameservers, self._port = nameservers, port
+        self._timeout_s, self._limit, self._clock = timeout_s, limit, clock
+        self._hosts = _Hosts(hosts)
+        self._known: dict[str, _Known] = {}
+        self._asking: dict[str, asyncio.Task[_Known]] = {}
+
+    async def addresses(self, name: str) -> tuple[str, ...]:
+        """Return the IPv4 addresses of a host, at least one; an address comes back as it is.
+
+        Raises
+        ------
+        UnresolvedName
+            There is none, or nobody said so in time; the message names the host and the reason.
+        """
+        if is_address(name):
+            return (name,)
+        host = name.rstrip(".").lower()
+        found = self._here(host) or await self._asked(host)
+        if not found.addresses:
+            raise UnresolvedName(f"cannot resolve {name!r}: {found.error}")
+        return found.addresses
+
+    async def close(self) -> None:
+        """Give up what is being looked up."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _here(self, host: str) -> _Known | None:
+        """Say what is known without asking anybody."""
+        if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3
+            return _Known(("127.0.0.1",), "", 0.0)
+        if host == "invalid" or host.endswith(".invalid"):  # section 6.4
+            return _Known((), NO_NAME, 0.0)
+        if (listed := self._hosts.find(host)) is not None:
+            return _Known(listed, ONLY_IPV6, 0.0)
+        known = self._known.get(host)
+        return known if known is not None and self._clock() < known.until else None
+
+    async def _asked(self, host: str) -> _Known:
+        """Ask, or wait for the answer that another one has asked for; who stops waiting stops no other one."""
+        task = self._asking.get(host)
+        if task is None:
+            if len(self._asking) >= self._limit:
+                return _Known((), "too many names are being looked up", 0.0)
+            task = self._asking[host] = asyncio.get_running_loop().create_task(self._look_up(host))
+            task.add_done_callback(lambda _: self._asking.pop(host, None))
+        return await asyncio.shield(task)
+
+    async def _look_up(self, host: str) -> _Known:
+        try:
+            addresses, error, lives_s = await self._query(host)
+        except TimeoutError:
+            addresses, error, lives_s = (), "no name server answered in time", FAILED_S
+        known = _Known(addresses, error, self._clock() + lives_s)
+        self._known.pop(host, None)
+        while len(self._known) >= REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[host] = known
+        return known
+
+    async def _query(self, host: str) -> tuple[tuple[str, ...], str, float]:
+        """Ask the name servers: addresses, or why there are none, and for how long that holds."""
+        import dns.asyncresolver  # takes 0.1 s and 5 MB: only where there are names to look up
+        import dns.exception
+        import dns.resolver
+
+        async def ask(kind: str) -> Any:
+            asked: Any = dns.asyncresolver.Resolver(configure=self._nameservers is None)
+            if self._nameservers is not None:
+                asked.port = self._port
+                asked.nameservers = list(self._nameservers)
+            async with asyncio.timeout(self._timeout_s):
+                return await asked.resolve(host, kind, search=True, lifetime=self._timeout_s)
+
+        try:
+            found: Any = await ask("A")
+            addresses = tuple(str(each.address) for each in found)
+            return addresses, "", min(max(float(found.rrset.ttl), SHORTEST_S), LONGEST_S)
+        except dns.resolver.NoAnswer:
+            return (), await _why(ask("AAAA")), FAILED_S
+        except (dns.exception.Timeout, TimeoutError):
+            raise TimeoutError from None
+        except (dns.exception.DNSException, OSError, UnicodeError) as error:
+            return (), _short(error), FAILED_S
+
+
+async def _why(asked: Coroutine[Any, Any, Any]) -> str:
+    """Say why a name has no IPv4 address."""
+    try:
+        await asked
+    except Exception:
+        return "it has no address"
+    return ONLY_IPV6
+
+
+def _short(error: Exception) -> str:
+    if type(error).__name__ == "NXDOMAIN":
+        return NO_NAME
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+
+
+class _Hosts:
+    """The hosts file, read anew when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at = -1
+        self._names: dict[str, tuple[str, ...]] = {}
+
+    def find(self, host: str) -> tuple[str, ...] | None:
+        """Return the IPv4 addresses of a host; None: it is not in there; empty: only with others."""
+        try:
+            changed = self._path.stat().st_mtime_ns
+            if changed != self._read_at:
+                self._names = _names(self._path.read_text("utf-8", "replace"))
+                self._read_at = changed
+        except OSError:
+            self._names = {}
+        return self._names.get(host)
+
+
+def _names(text: str) -> dict[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        address, *hosts = line.partition("#")[0].split() or [""]
+        if is_address(address):
+            kept = (address,) if ipaddress.ip_address(address).version == 4 else ()
+            for host in hosts:
+                names[host.lower()] = names.get(host.lower(), ()) + kept
+    return names
