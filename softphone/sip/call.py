@@ -42,6 +42,8 @@ class Call(Usage):
         before its ACK nothing else is sent to it, no BYE either. None: a caller like any other.
     on_decided
         Called once when an incoming call rings, is answered or is over.
+    came_back
+        Whether its INVITE is one of ours that found its way back to us.
     remote_sdp, local_sdp
         The latest description from the peer, and ours; None while there is none.
     """
@@ -64,6 +66,7 @@ class Call(Usage):
         self.source = source
         self.response: Response | None = None
         self.patience_s: float | None = None
+        self.came_back = False
         self.repeat_s: float | None = None
         self.on_decided: Callable[[], object] | None = None
         self._key = ""

@@ -1,5 +1,7 @@
 """Which call a message belongs to."""
 
+from collections import Counter
+
 from softphone.sip.call import Call
 from softphone.sip.dialog import DialogId, dialog_id
 from softphone.sip.early import EarlyDialog
@@ -9,6 +11,10 @@ from softphone.sip.usage import Usage
 __all__ = ["Directory"]
 
 
+Origin = tuple[str, str | None]
+"""Call-ID and From tag of an INVITE."""
+
+
 class Directory:
     """The calls there are, by dialog, by peer and by the transaction of their INVITE."""
 
@@ -16,6 +22,8 @@ class Directory:
         self._dialogs: dict[DialogId, Usage] = {}
         self._peers: dict[tuple[str, str], Usage] = {}
         self._invites: dict[str, Call] = {}
+        self._asked: dict[str, Origin] = {}
+        self._origins: Counter[Origin] = Counter()
         self._early: dict[DialogId, EarlyDialog] = {}
 
     def calls(self) -> list[Usage]:
@@ -53,6 +61,15 @@ class Directory:
         call = self._peers.get((request.call_id, request.from_.tag or ""))
         return isinstance(call, Call) and call.direction == "in" and call.invite.cseq == request.cseq
 
+    def asked(self, key: str, invite: Request) -> None:
+        """Take note of an INVITE of ours, until its transaction is forgotten."""
+        self._asked[key] = origin = invite.call_id, invite.from_.tag
+        self._origins[origin] += 1
+
+    def is_ours(self, invite: Request) -> bool:
+        """Whether an INVITE that came is one that we have sent, straight or by a proxy, which keeps its tags."""
+        return (invite.call_id, invite.from_.tag) in self._origins
+
     def by_key(self, key: str) -> Call | None:
         """Find the call whose INVITE came in this transaction."""
         return self._invites.get(key)
@@ -60,6 +77,10 @@ class Directory:
     def terminated(self, key: str) -> None:
         """Forget a transaction."""
         self._invites.pop(key, None)
+        if (origin := self._asked.pop(key, None)) is not None:
+            self._origins[origin] -= 1
+            if not self._origins[origin]:
+                del self._origins[origin]
 
     def _leave(self, name: DialogId, key: str | None) -> None:
         self._invites.pop(key or "", None)

@@ -159,6 +159,8 @@ class Driver:
         self._counts["requests_out"] += 1
         key = self._layer.request(request, target, self._loop.time())
         self._listeners[key] = listener
+        if request.method == "INVITE":
+            self.directory.asked(key, request)
         self._pump()
         return key
 

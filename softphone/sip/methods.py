@@ -50,7 +50,7 @@ DESCRIBED = ("INVITE", "UPDATE")
 SCHEMES = ("sip", "sips", "tel")
 
 
-def refuse(request: Request) -> Response | None:
+def refuse(request: Request, capabilities: Capabilities) -> Response | None:
     """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it.
 
     Max-Forwards is no business of who is not going to forward it.
@@ -59,7 +59,16 @@ def refuse(request: Request) -> Response | None:
         return response(request, 416)
     if unknown := [each for each in request.tokens("Require") if each.lower() not in EXTENSIONS]:
         return response(request, 420, headers=[("Unsupported", ", ".join(unknown))])
+    if request.method == "SUBSCRIBE" and capabilities.events:
+        return _refuse_event(request, capabilities)
     return _refuse_body(request) if request.method in DESCRIBED else None
+
+
+def _refuse_event(request: Request, capabilities: Capabilities) -> Response | None:
+    """Refuse a package that is not served here, whatever it is asked of (RFC 6665 section 4.2.1.1): 489 before 404."""
+    if (request.get("Event") or "").partition(";")[0].strip() in capabilities.events:
+        return None
+    return response(request, 489, headers=[("Allow-Events", ", ".join(capabilities.events))])
 
 
 def _refuse_body(request: Request) -> Response | None:

@@ -236,7 +236,7 @@ class Stack:
     # --- to whom a request belongs
 
     def _request(self, key: str, request: Request, source: Endpoint) -> None:
-        if refusal := refuse(request) or self._too_brief(request):
+        if refusal := refuse(request, self.settings.capabilities) or self._too_brief(request):
             self._driver.respond(key, refusal, once=request.to.tag is None)
         elif request.to.tag and request.method != "REGISTER":
             self._in_dialog(key, request, source)
@@ -270,6 +270,7 @@ class Stack:
                 self._driver.respond(key, response(request, 100))
             call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
             self._driver.directory.enter(call, key)
+            call.came_back = self._driver.directory.is_ours(request)
             call.limit_ringing(self.settings.invite_timeout_s)
             self._undecided.add(call)
             call.on_decided = lambda: self._undecided.discard(call)

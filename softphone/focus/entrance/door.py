@@ -131,9 +131,8 @@ class Door:
         return Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: "Call") -> None:
-        if self._focus.draining:
-            raise self._overloaded()
         destination = route(number_of(call.invite.uri), self._accounts)
+        self._check_open(call, destination)
         caller = self._caller(call, destination)
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
@@ -150,6 +149,13 @@ class Door:
                 await self._enter(call, caller, extension)
             case _:
                 raise CallRefused(404, "Not Found")
+
+    def _check_open(self, call: "Call", destination: Destination) -> None:
+        """Refuse everybody while we stop, and a conference that has called itself, or another one."""
+        if self._focus.draining:
+            raise self._overloaded()
+        if call.came_back and not isinstance(destination, ToExtension):
+            raise CallRefused(482, "Loop Detected")
 
     def _caller(self, call: "Call", destination: Destination) -> Extension | None:
         """Say which extension is calling; None: a stranger, who is in so far.
