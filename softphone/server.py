@@ -45,6 +45,7 @@ from softphone.sip.pinholes import Pinholes
 from softphone.sip.refresh import SessionSettings
 from softphone.sip.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.uri import Uri
 from softphone.store.history import History
 from softphone.store.store import Store
 from softphone.webhooks import Webhooks
@@ -181,6 +182,7 @@ class Server:
             sip,
             self._config.conference,
             media.capacity * media.workers,
+            {Uri.parse(self._config.trunk.uri).host} if self._config.trunk.uri else (),
         )
 
     async def _start_media_and_signalling(self, starting: AsyncExitStack) -> None:

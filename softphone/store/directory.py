@@ -63,6 +63,11 @@ class Directory:
         """Give the codes of a user's personal room; None when it has none."""
         return self._codes.get(extension_id)
 
+    @property
+    def code_count(self) -> int:
+        """How many codes open a room."""
+        return len(self._rooms)
+
     def find_code(self, code: str) -> tuple[str, Literal["host", "participant"]] | None:
         """Find the extension id whose room a code opens, and as what; None for a wrong one."""
         return self._rooms.get(code)

@@ -43,8 +43,10 @@ __all__ = ["Store"]
 
 log = structlog.get_logger()
 
-# Six digits can be told over the telephone and typed; whoever tries them is stopped elsewhere.
+# Six digits can be told over the telephone and typed. Of more than a hundred codes each has so many that less than one
+# number in ten thousand is one; whoever tries them is stopped by `softphone.focus.entrance.codes`.
 CODE_DIGITS = 6
+SPARSE_DIGITS = 4
 
 
 class Store(Shelf):
@@ -258,7 +260,8 @@ class Store(Shelf):
 
     async def _new_codes(self, extension: Extension) -> Codes:
         while True:
-            codes = Codes(_new_code(), _new_code())
+            digits = max(CODE_DIGITS, len(str(self.directory.code_count + 2)) + SPARSE_DIGITS)
+            codes = Codes(_new_code(digits), _new_code(digits))
             made = [
                 {"code": codes.host, "extension_id": extension.id, "role": "host"},
                 {"code": codes.participant, "extension_id": extension.id, "role": "participant"},
@@ -272,8 +275,8 @@ class Store(Shelf):
                 return codes
 
 
-def _new_code() -> str:
-    return "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
+def _new_code(digits: int) -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(digits))
 
 
 def _tell_unconfigured(seed: Seed, present: Iterable[str]) -> None:

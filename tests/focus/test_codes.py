@@ -91,3 +91,55 @@ def test_the_codes_of_a_called_room_are_counted_by_room(codes: CodeBook, account
     assert codes.judge(other, Code("9876"), callers[0])[0] is Verdict.RIGHT
     codes.forgive()
     assert codes.judge(room, Code("9876"), callers[0])[0] is Verdict.RIGHT
+
+
+def test_many_networks_together_find_no_code_and_shut_nobody_out(codes: CodeBook, clock: Clock) -> None:
+    """A thousand networks that guess for two days, as much as they may; and an honest one, whenever it comes."""
+    networks = [f"10.{number // 250}.{number % 250}" for number in range(1000)]
+    tried = dict.fromkeys(networks, 0)
+    for hour in range(48):
+        for number, network in enumerate(networks):
+            while (
+                codes.judge(None, WRONG, outside(f"{hour}.{tried[network]}", f"{network}.{hour}"))[0] is Verdict.WRONG
+            ):
+                tried[network] += 1
+                assert tried[network] < 100
+            if number % 100 == 0:
+                assert codes.judge(None, HOST, outside("+15550001111", f"198.51.{hour}.1"))[0] is Verdict.RIGHT
+        clock.now += 3600.0
+    # The alarm needs a few to go off; then each network has five, two, and one at a time, ever less often.
+    assert max(tried.values()) < 30
+    assert sum(tried.values()) < 16 * len(networks)
+
+
+def test_an_honest_network_may_mistype_while_others_guess(codes: CodeBook) -> None:
+    for number in range(OUTSIDE + 5):
+        codes.judge(None, WRONG, outside(str(number)))
+    honest = [outside("15550003333", "198.51.100.7"), outside("15550004444", "198.51.100.8")]
+    assert [codes.judge(None, WRONG, caller)[0] for caller in honest * 2] == [Verdict.WRONG] * 4
+    assert codes.judge(None, HOST, honest[0])[0] is Verdict.RIGHT
+
+
+def test_through_the_trunk_every_number_is_somebody_else(accounts: Accounts, clock: Clock) -> None:
+    settings = ConferenceConfig(wrong_codes=LIMIT, wrong_codes_outside=OUTSIDE, wrong_codes_window_s=600.0)
+    codes = CodeBook(accounts, settings, clock, {"192.0.2.1"})
+    assert guess(codes, outside("15550001111"), 9)[-1] is Verdict.CLOSED
+    for number in range(OUTSIDE + 5):
+        codes.judge(None, WRONG, outside(str(number)))
+    assert codes.judge(None, HOST, outside("15550009999"))[0] is Verdict.RIGHT
+    assert codes.judge(None, HOST, outside("15550001111"))[0] is Verdict.CLOSED
+
+
+def test_a_room_is_closed_to_who_guessed_and_not_to_who_comes_with_its_code(
+    codes: CodeBook, accounts: Accounts, clock: Clock
+) -> None:
+    room = accounts.extensions["201"]
+    offender, honest = (Admission(number, "", accounts.extensions[number]) for number in ("102", "103"))
+    for _ in range(LIMIT + 1):
+        codes.judge(room, WRONG, offender)
+    assert codes.judge(room, Code("9876"), offender)[0] is Verdict.CLOSED
+    assert codes.judge(room, Code("9876"), honest)[0] is Verdict.RIGHT
+    assert codes.judge(room, WRONG, honest)[0] is Verdict.WRONG
+    assert codes.judge(room, Code("9876"), honest)[0] is Verdict.CLOSED, "one try, no more"
+    clock.now += 600.0
+    assert codes.judge(room, Code("9876"), honest)[0] is Verdict.RIGHT

@@ -1,13 +1,20 @@
 """Which code opens which room. Codes are compared and forgotten: none is logged, kept or told to anybody.
 
-Wrong codes are counted, so that nobody finds a code by trying them all. For a conference extension that was called they
-are counted by room. At the bridge number a wrong code belongs to no room: it is held against its caller, so that a
-stranger who guesses shuts nobody else out. A caller from outside can call itself anything, so theirs are counted
-together as well, with a higher limit.
+Wrong codes are counted, so that nobody finds a code by trying them all. They shut out whoever types them, nobody else:
+
+* the caller: closed after `wrong_codes`, each time for twice as long and after half as many;
+* at a conference extension also the room: closed after `wrong_codes` to all who have typed a wrong one there;
+* at the bridge number, where a caller from outside can call itself anything, all from outside together: after
+  `wrong_codes_outside` wrong ones the source network of each is borne no more than `FEW`. Through the trunk each number
+  counts as a network.
+
+However many call together, each network tries `FEW` codes in the first window of the alarm, some ten more on that day
+and one a day from then on. `docs/conference.md` has the arithmetic.
 """
 
 import hmac
-from collections.abc import Callable
+import ipaddress
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import structlog
@@ -25,6 +32,13 @@ log = structlog.get_logger()
 
 # What those of all callers from outside are counted under.
 BRIDGE = "bridge"
+# Wrong codes of a network while all from outside together have typed too many: what is mistyped in two calls.
+FEW = 5
+# No closure is longer.
+LONGEST_S = 86_400.0
+
+Count = tuple[Attempts, str]
+"""Where a wrong code is counted, and under which name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +61,31 @@ class CodeBook:
         How many wrong ones are borne.
     clock
         Monotonic seconds.
+    trunks
+        Addresses that call on behalf of numbers, each of which is somebody else.
     """
 
-    def __init__(self, accounts: Accounts, settings: ConferenceConfig, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        settings: ConferenceConfig,
+        clock: Callable[[], float],
+        trunks: Container[str] = (),
+    ) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._rooms = Attempts(settings.wrong_codes + 1, settings.wrong_codes_window_s)
-        self._callers = Attempts(settings.wrong_codes + 1, settings.wrong_codes_window_s)
-        self._outside = Attempts(settings.wrong_codes_outside + 1, settings.wrong_codes_window_s)
+        self._trunks = trunks
+        limit, outside, window_s = (
+            settings.wrong_codes + 1,
+            settings.wrong_codes_outside + 1,
+            settings.wrong_codes_window_s,
+        )
+        longest_s = max(LONGEST_S, window_s)
+        self._callers = Attempts(limit, window_s, longest_s=longest_s)
+        self._rooms = Attempts(limit, window_s)
+        self._in_room = Attempts(1, window_s)
+        self._outside = Attempts(outside, window_s, longest_s=longest_s)
+        self._networks = Attempts(min(FEW, outside), window_s, longest_s=longest_s)
 
     def asks(self, extension: Extension) -> bool:
         """Whether the room of a conference extension has a code."""
@@ -78,29 +109,42 @@ class CodeBook:
         caller
             By whom.
         """
-        now, counted = self._clock(), self._counted(extension, caller)
-        if any(guesses.wait_s(name, now) for guesses, name in counted):
+        now, locks = self._clock(), self._locks(extension, caller)
+        if any(all(attempts.wait_s(name, now) for attempts, name in lock) for lock in locks):
             return Verdict.CLOSED, None
         passage = self._of_bridge(code) if extension is None else self._of_extension(extension, code)
         if passage is not None:
             return Verdict.RIGHT, passage
-        for guesses, name in counted:
-            if guesses.failed(name, now):
+        for attempts, name in (count for lock in locks for count in lock):
+            if attempts.failed(name, now) and attempts is not self._in_room:
                 log.warning("too_many_wrong_codes", of=name)
         return Verdict.WRONG, None
 
-    def _counted(self, extension: Extension | None, caller: Admission) -> list[tuple[Attempts, str]]:
-        """List what a wrong code is counted under."""
+    def _locks(self, extension: Extension | None, caller: Admission) -> list[list[Count]]:
+        """List what a wrong code is counted under; no code is taken where all of one of the lists is closed."""
+        known = caller.caller
+        who = f"extension {known.number}" if known is not None else f"{caller.number} at {caller.host}"
         if extension is not None:
-            return [(self._rooms, f"room {extension.number}")]
-        if caller.caller is not None:
-            return [(self._callers, f"extension {caller.caller.number}")]
-        return [(self._callers, f"{caller.number} at {caller.host}"), (self._outside, BRIDGE)]
+            room = f"room {extension.number}"
+            return [[(self._callers, f"{who}, {room}")], [(self._rooms, room), (self._in_room, f"{who}, {room}")]]
+        if known is not None:
+            return [[(self._callers, who)]]
+        return [[(self._callers, who)], [(self._outside, BRIDGE), (self._networks, self._network(caller))]]
+
+    def _network(self, caller: Admission) -> str:
+        """Name where a caller is, coarsely: whoever has one address there has many."""
+        if caller.host in self._trunks:
+            return f"{caller.number} at {caller.host}"
+        try:
+            address = ipaddress.ip_address(caller.host)
+        except ValueError:
+            return caller.host
+        return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
     def forgive(self) -> None:
         """Forget all wrong codes: whatever they closed is open again."""
-        for guesses in (self._rooms, self._callers, self._outside):
-            guesses.clear()
+        for attempts in (self._callers, self._rooms, self._in_room, self._outside, self._networks):
+            attempts.clear()
 
     def _of_extension(self, extension: Extension, code: Code) -> Passage | None:
         properties = self._accounts.directory.properties(extension.id)

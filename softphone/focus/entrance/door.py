@@ -1,6 +1,7 @@
 """The SIP door: who may come in, and where to. Every initial INVITE and every REGISTER passes here."""
 
 import time
+from collections.abc import Container
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,8 @@ class Door:
         Of signalling, and of what callers are asked.
     legs
         How many the media workers have.
+    trunks
+        Addresses that call on behalf of numbers.
 
     Attributes
     ----------
@@ -75,6 +78,7 @@ class Door:
         settings: SipConfig,
         conference: ConferenceConfig,
         legs: int = LEGS,
+        trunks: Container[str] = (),
     ) -> None:
         self.refused = 0
         self._focus = focus
@@ -84,7 +88,7 @@ class Door:
         self._watchers = watchers
         self._settings = settings
         self._conference = conference
-        self.codes = CodeBook(accounts, conference, focus.context.clock)
+        self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
         # And whether the caller has proved who it is.
         self._entering: dict[Call, bool] = {}
         self._strangers = Strangers(min(settings.max_calls, legs))
