@@ -26,7 +26,7 @@ from softphone.focus.party.invitations import Invitation, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.settings import LifeRules
-from softphone.focus.session import Party, TelephonySession
+from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.sip.number import spelled
 
 __all__ = ["Control"]
@@ -158,17 +158,22 @@ class Control:
 
     def bans(self, session: str) -> list[str]:
         """List the numbers that do not get in again."""
-        known = {each: self._accounts.by_id(each) for each in self._room(session).banned}
-        return sorted(each if extension is None else extension.number for each, extension in known.items())
+        return sorted({self._number(identity) for identity in self._room(session).banned})
+
+    def _number(self, identity: str) -> str:
+        """Give the number of whom a ban is remembered by."""
+        extension = self._accounts.by_id(identity)
+        return identity.removeprefix(OUTSIDE) if extension is None else extension.number
 
     async def unban(self, session: str, number: str) -> None:
-        """Let a number in again; raises NoSuchBan when it is not banned."""
+        """Let a number in again, of an extension or from outside; raises NoSuchBan when it is not banned."""
         room, number = self._room(session), spelled(number)
         extension = self._accounts.find(number)
-        identity = number if extension is None else extension.id
-        if identity not in room.banned:
+        meant = {identity_of(number, None), *([extension.id] if extension is not None else [])} & room.banned
+        if not meant:
             raise NoSuchBan(number)
-        room.handle(rules.Unban(identity))
+        for identity in meant:
+            room.handle(rules.Unban(identity))
 
     async def admit(self, session: str, party: str) -> Party:
         """Let a party in from the lobby."""

@@ -12,6 +12,7 @@ from mixer.roles import Role
 from softphone.focus.token import VoiceCallToken
 
 __all__ = [
+    "OUTSIDE",
     "ConferenceRole",
     "Direction",
     "Origin",
@@ -21,7 +22,17 @@ __all__ = [
     "RoomKind",
     "Stage",
     "TelephonySession",
+    "identity_of",
 ]
+
+
+# Of what a ban of somebody from outside is remembered by: no id of an extension, whatever a caller calls itself.
+OUTSIDE = "outside:"
+
+
+def identity_of(number: str, extension_id: str | None) -> str:
+    """Give what a ban of somebody is remembered by: the extension, or else the number."""
+    return f"{OUTSIDE}{number}" if extension_id is None else extension_id
 
 
 class Origin(Enum):

@@ -334,3 +334,22 @@ async def test_a_stream_of_a_conference_ends_when_it_is_no_longer_its_watchers(s
     session.owner_id = "another"
     ended = await anext(items)
     assert isinstance(ended, Ended) and ended.code == 4403
+
+
+async def test_who_administers_no_more_is_told_less(shared: Server) -> None:
+    feed = Feed()
+    session = TelephonySession("s-0", Origin.CONFERENCE, "another")
+    focus = cast(Focus, SimpleNamespace(feed=feed, session=lambda _id: session))
+    ada = replace(shared.accounts.extensions["101"], admin=True)
+    now = [ada]
+    items = Watching(focus, keep_alive_s=0.01).follow(ada, None, None, lambda: now[0])
+    assert await anext(items) is None
+    first = feed.publish(EventType.RECORDING_STARTED, "s-0", recording="r", path="/x")
+    assert await anext(items) is first
+    now[0] = replace(ada, admin=False)
+    feed.publish(EventType.RECORDING_STARTED, "s-0", recording="r", path="/x")
+    assert await anext(items) is None, "it is another's conference now"
+    session.owner_id = ada.id
+    feed.publish(EventType.RECORDING_STARTED, "s-0", recording="r", path="/x")
+    told = await anext(items)
+    assert isinstance(told, FeedEvent) and "path" not in told.data

@@ -173,6 +173,9 @@ class Unheard:
     def contact(self, user: str, *_how: Any, **_more: Any) -> Address:
         return Address(Uri("sip", "host", user=user))
 
+    def flow(self, target: SipEndpoint) -> None:
+        return None
+
     async def request(self, asked: Request, target: SipEndpoint | None = None) -> Response:
         self.told += 1
         return response(asked, 200)
@@ -213,5 +216,27 @@ def test_a_roster_is_written_once_for_all_and_not_for_talk(
                 room.talking(next(iter(room.members.values())), on)
                 await asyncio.sleep(5)
             assert (unheard.told, len(written)) == (40, 3)
+
+    play(scene)
+
+
+def test_a_ban_of_a_stranger_is_none_of_the_extension_it_calls_itself(play: Callable[[Scene], None]) -> None:
+    async def scene(bridge: PaperBridge) -> None:
+        room, ben = await bridge.room(Settings()), bridge.accounts.extensions["102"]
+        session = room.session.id
+        for number in (ben.id, ben.number, f"outside:{ben.id}"):
+            await bridge.call(room, number)
+        for party in list(room.members):
+            await bridge.control.kick(session, party, ban=True)
+        await bridge.call(room, ben.number, caller=ben)
+        for number in (ben.id, ben.number):
+            with pytest.raises(CallRefused, match="403"):
+                await bridge.call(room, number)
+        assert set(bridge.control.bans(session)) == {ben.id, ben.number, f"outside:{ben.id}"}
+        await bridge.control.kick(session, next(iter(room.members)), ban=True)
+        with pytest.raises(CallRefused, match="403"):
+            await bridge.call(room, ben.number, caller=ben)
+        await bridge.control.unban(session, ben.number)
+        await bridge.call(room, ben.number, caller=ben)
 
     play(scene)

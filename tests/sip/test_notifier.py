@@ -202,10 +202,10 @@ async def test_who_subscribes_in_the_end_is_told_that_it_is_over() -> None:
 
 
 class Deaf:
+    """Sends what nobody answers."""
+
     def flow(self, target: Endpoint) -> Flow | None:
         return None
-
-    """Sends what nobody answers."""
 
     async def request(self, request: Request, target: Endpoint | None = None) -> Response:
         await asyncio.sleep(3600)

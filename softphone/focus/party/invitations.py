@@ -15,7 +15,7 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import DROPPED, Outcome, outcome_of
 from softphone.focus.party.ringing import Ringing
-from softphone.focus.session import TelephonySession
+from softphone.focus.session import TelephonySession, identity_of
 
 __all__ = ["Invitation", "InvitationState", "Invitations"]
 
@@ -140,7 +140,7 @@ class Invitations:
     def _answered(self, invitation: Invitation, member: Member) -> rules.InviteAnswered:
         extension = member.party.extension_id
         kind = rules.Kind.INSIDE if extension else rules.Kind.OUTSIDE
-        return rules.InviteAnswered(invitation.id, member.party.id, kind, extension or invitation.number)
+        return rules.InviteAnswered(invitation.id, member.party.id, kind, identity_of(invitation.number, extension))
 
     def _failed(self, invitation: Invitation, outcome: Outcome) -> None:
         if invitation.state is InvitationState.RINGING:

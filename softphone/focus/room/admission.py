@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mixer.roles import Kind, Role
 from softphone.focus.accounts import Extension
+from softphone.focus.session import identity_of
 from softphone.text import shown
 
 __all__ = ["Admission"]
@@ -37,6 +38,6 @@ class Admission:
     @property
     def identity(self) -> str:
         """What a ban is remembered by; nothing of somebody who hides its number."""
-        if self.caller is not None:
-            return self.caller.id
-        return "" if self.number == "anonymous" else self.number
+        if self.caller is None and self.number == "anonymous":
+            return ""
+        return identity_of(self.number, None if self.caller is None else self.caller.id)
