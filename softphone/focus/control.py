@@ -316,7 +316,7 @@ class Control:
         WrongState
             The rules do not let anybody be invited now.
         """
-        return self._room(session).dial(rules.Dial(spelled(number), by, role, confirm))
+        return self._room(session).dial(rules.Dial(number, by, role, confirm))
 
     def invitations(self, session: str) -> list[Invitation]:
         """List who is being called into a conference, and the last who were, whatever became of it."""

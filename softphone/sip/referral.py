@@ -22,6 +22,9 @@ OnRefer = Callable[[Address], Awaitable[object]]
 
 SIPFRAG = "message/sipfrag;version=2.0"
 
+# URIs of somebody: a "cid:" would name a list of them in the body (RFC 5368), which is not read.
+CALLED = ("sip", "sips", "tel")
+
 # As long as somebody may be rung (RFC 3515 section 2.4.4: the subscription ends with the final NOTIFY).
 EXPIRES_S = 180
 
@@ -121,6 +124,7 @@ def _target(request: Request) -> Address | None:
     """Whom the peer wants to be called; None without exactly one Refer-To that can be read."""
     values = request.get_all("Refer-To")
     try:
-        return Address.parse(values[0]) if len(values) == 1 else None
+        target = Address.parse(values[0]) if len(values) == 1 else None
     except BadMessage:
         return None
+    return target if target is not None and target.uri.scheme in CALLED else None

@@ -74,10 +74,10 @@ class Phone:
     async def __aexit__(self, *_error: object) -> None:
         await self.stack.stop()
 
-    async def call(self, user: object, sdp: str | None = None) -> Call:
-        """INVITE a user of the server; raises CallRefused."""
+    async def call(self, user: object, sdp: str | None = None, known_as: str = "127.0.0.1") -> Call:
+        """INVITE a user of the server, by this name of it; raises CallRefused."""
         call = await self.stack.invite(
-            f"sip:{user}@127.0.0.1:{self.server.stack.port}",
+            f"sip:{user}@{known_as}:{self.server.stack.port}",
             sdp if sdp is not None else offer(),
             from_uri=f"sip:{self.number}@softphone.local",
             credentials=self.credentials,

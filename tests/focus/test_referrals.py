@@ -152,3 +152,56 @@ async def referring(server: Server, phone: Phone, user: str, target: str) -> Res
         headers=refer_to(server, target),
     )
     return await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", server.stack.port), phone.credentials)
+
+
+@pytest.mark.parametrize(
+    ("target", "ends"),
+    [
+        ("sip:104@elsewhere.example", "403 Forbidden"),
+        ("sip:5550100@their-pbx.example;transport=tcp", "403 Forbidden"),
+        ("sip:104@127.0.0.1:9", "403 Forbidden"),
+        ("sips:104@elsewhere.example", "416 Unsupported URI Scheme"),
+        ("tel:104", "480 Temporarily Unavailable"),
+        ("sip:104@softphone.local", "480 Temporarily Unavailable"),
+        ("sip:104@localhost", "480 Temporarily Unavailable"),  # as its telephone calls us
+        ("sip:202@127.0.0.1", "482 Loop Detected"),
+        ("sip:+16505550100@127.0.0.1", "482 Loop Detected"),
+        ("sip:104@softphone.local?Replaces=1%40h%3Bto-tag%3D1%3Bfrom-tag%3D2", "501 Not Implemented"),
+        ("sip:104@softphone.local?replaces=x", "501 Not Implemented"),
+        ("sip:104@softphone.local?Subject=x&From=%3Csip%3Aceo%40us%3E", "480 Temporarily Unavailable"),
+        ("sip:104@softphone.local?Subject", "400 Bad Request"),
+        ("sip:softphone.local", "404 Not Found"),
+    ],
+)
+async def test_host_and_headers_are_carried_or_refused(shared: Server, target: str, ends: str) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host:
+        told = Told(host)
+        call = await host.call(session.token, known_as="localhost")
+        assert (await call.request("REFER", headers=[("Refer-To", f"<{target}>")])).status == 202
+        assert [await told.next(), await told.next()] == ["SIP/2.0 100 Trying", f"SIP/2.0 {ends}"]
+        await call.bye()
+    await shared.focus.end(session.id)
+
+
+@pytest.mark.parametrize("target", ["<cid:list@x>", "<http://x/>", "<sip:104@x>, <sip:104@x>", "<sip:>"])
+async def test_a_refer_to_what_is_nobody_is_bad(shared: Server, target: str) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host:
+        call = await host.call(session.token)
+        assert (await call.request("REFER", headers=[("Refer-To", target)])).status == 400
+        await call.bye()
+    await shared.focus.end(session.id)
+
+
+async def test_a_dial_over_the_control_face_keeps_the_host(shared: Server) -> None:
+    session = await conference(shared)
+    for called, word in (
+        ("sip:104@elsewhere.example", "not allowed"),
+        (f"sip:104@127.0.0.1:{shared.stack.port}", "not registered"),
+        ("sip:bad uri@x y", "unknown"),
+    ):
+        invitation = await shared.control.dial(session.id, called)
+        await asyncio.wait_for(asyncio.shield(invitation.outcome), 30)
+        assert invitation.reason == word
+    await shared.focus.end(session.id)

@@ -158,6 +158,9 @@ class PaperDialer(Dialer):
     def focus(self, session: TelephonySession, target: Target) -> str:
         return ""
 
+    def spelled(self, called: str, known_as: str = "") -> str:
+        return called
+
     def found(self, target: Target) -> None: ...
 
     async def ring(self, member: Any, target: Target, caller: Any, **_options: Any) -> Any:

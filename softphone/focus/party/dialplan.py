@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from softphone.config import SipConfig, TrunkConfig
+from softphone.errors import BadMessage
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.home import Home
 from softphone.focus.party.identity import Caller
@@ -15,7 +16,7 @@ from softphone.focus.token import PREFIX
 from softphone.sip.auth import Credentials
 from softphone.sip.binding import Binding
 from softphone.sip.endpoint import Endpoint
-from softphone.sip.number import number_of
+from softphone.sip.number import number_of, spelled
 from softphone.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -123,12 +124,36 @@ class DialPlan:
         NotReached
             There is none. 482: it is a conference of ours, which is no telephone.
         """
+        if _is_uri(number):
+            return self._at(number, caller)
         extension = self.find(number)
         if extension is not None:
             return self.phones(extension)
         if self._is_conference(number):
             raise refused(482, "loop")
         return self.outside(number, caller)
+
+    def _at(self, uri: str, caller: Caller) -> list[Target]:
+        try:
+            return self.reach(Uri.parse(uri), caller)
+        except BadMessage as error:
+            raise refused(404, "unknown") from error
+
+    def spelled(self, called: str, known_as: str = "") -> str:
+        """Say whom a text means that somebody wants called: a number, or the URI of somebody elsewhere.
+
+        Parameters
+        ----------
+        known_as
+            A name by which whoever says so reaches us.
+        """
+        if not _is_uri(called):
+            return spelled(called)
+        try:
+            uri = Uri.parse(called)
+        except BadMessage:
+            return called
+        return number_of(uri) if uri.scheme == "sip" and self._home().owns(uri, known_as) else called
 
     def _is_conference(self, number: str) -> bool:
         accounts = self._accounts
@@ -170,3 +195,7 @@ class DialPlan:
         """Take note that somebody is there."""
         if target.binding is not None and target.doubtful:
             self._registrar.answered(target.binding)
+
+
+def _is_uri(called: str) -> bool:
+    return called.partition(":")[0].lower() in ("sip", "sips")

@@ -35,6 +35,7 @@ from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import ConferenceRole, Direction, Party, PartyAddress, TelephonySession
 from softphone.focus.voice.spoken import SpokenNames
+from softphone.text import shown
 
 if TYPE_CHECKING:
     from softphone.sip.call import Call
@@ -259,15 +260,23 @@ class ConferenceRoom(Room):
         if refused is not None:
             Farewell(self.context, member).say(refused.say)
 
-    def dial(self, event: rules.Dial) -> Invitation:
+    def dial(self, event: rules.Dial, known_as: str = "") -> Invitation:
         """Call somebody in.
+
+        Parameters
+        ----------
+        event
+            Its number may be a URI, too.
+        known_as
+            A name by which whoever invites reaches us.
 
         Raises
         ------
         WrongState
             The rules do not let anybody be invited now.
         """
-        for effect in self.handle(event):
+        named = self._dialer.spelled(event.number, known_as)
+        for effect in self.handle(replace(event, number=shown(named))):
             if isinstance(effect, rules.Invite):
                 return self.invitations.all[effect.invitation]
         raise WrongState("Nobody can be invited now")

@@ -4,16 +4,18 @@ RFC 4579 sections 5.5 and 5.11.
 """
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mixer import conference as rules
-from softphone.errors import CallRefused
+from softphone.errors import BadMessage, CallRefused
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.session import ConferenceRole
 from softphone.sip.number import number_of
-from softphone.text import shown
+from softphone.sip.uri import Uri
+from softphone.sip.uri_headers import REPLACES, headers_of
 
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
@@ -41,7 +43,7 @@ async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> No
     CallRefused
         It may not ask for that, or the status with which it failed.
     """
-    match target.uri.params.get("method") or "INVITE":
+    match target.uri.params.get("method", "INVITE"):
         case "INVITE":
             await _call_in(room, member, target)
         case "BYE":
@@ -67,9 +69,34 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
     if member.party.extension_id is None:
         raise CallRefused(403, "Forbidden")
     try:
-        invitation = room.dial(rules.Dial(shown(number_of(target.uri)), member.party.id))
+        invitation = room.dial(rules.Dial(str(_called(target.uri)), member.party.id), _known_as(member))
     except WrongState as error:
         raise CallRefused(403, "Forbidden") from error
     outcome = await asyncio.shield(invitation.outcome)
     if outcome is not None:
         raise NotReached(outcome)
+
+
+def _known_as(member: Member) -> str:
+    """Give the host that a member's telephone has called us by."""
+    call = member.call
+    return call.invite.uri.host if call is not None and call.direction == "in" else ""
+
+
+def _called(uri: Uri) -> Uri:
+    """Give whom a REFER means, without what the URI says of the request (RFC 3261 section 19.1.5).
+
+    Raises
+    ------
+    CallRefused
+        501: the call is to replace another (RFC 3891), which is not done; whoever is called would ring anew.
+        400: its headers are none.
+    """
+    try:
+        named = {name.lower() for name, _ in headers_of(uri)}
+    except BadMessage as error:
+        raise CallRefused(400, "Bad Request") from error
+    if REPLACES.lower() in named:
+        raise CallRefused(501, "Not Implemented")
+    params = {name: value for name, value in uri.params.items() if name != "method"}
+    return uri if uri.opaque else replace(uri, params=params, headers="", text="")
