@@ -41,7 +41,7 @@ async def test_the_bridge_number_in_any_spelling(shared: Server, uri: str) -> No
         await phone.dial(uri)
         (call,) = phone.stack.calls
         await call.bye()
-        with pytest.raises(CallRefused, match="404"):
+        with pytest.raises(CallRefused, match="407"):
             await phone.dial("tel:+1-650-555-0101")
 
 

@@ -204,7 +204,7 @@ def test_a_roster_is_written_once_for_all_and_not_for_talk(
                     call_id=f"c{number}",
                     cseq=1,
                     contact=stack.contact("w"),
-                    headers=[("Event", "conference")],
+                    headers=[("Via", "SIP/2.0/UDP host;branch=z9hG4bK1"), ("Event", "conference")],
                 )
                 assert watchers.subscribe(asked, SipEndpoint("udp", "127.0.0.1", 9), room).status == 200
             await asyncio.sleep(5)
