@@ -16,6 +16,8 @@ MEMORY_S = 3600.0
 
 # Bounds the memory that log-ins can take: at a few hundred bytes each some 20 MB.
 MAX_GRANTS = 50_000
+# Of one user, or one program: whoever logs in over and over ends the oldest of his own, and nobody else's.
+MAX_OF_OWNER = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Grant:
     successor: Pair | None = None
     "The pair that a refresh gave, for a client that lost the answer."
 
+    @property
+    def owner(self) -> str:
+        """Of whose tokens it is one: a user, or a program."""
+        return f"extension {self.extension_id}" if self.extension_id else f"client {self.client_id}"
+
 
 class Grants:
     """All tokens of a node.
@@ -57,6 +64,8 @@ class Grants:
         self._settings = settings
         self._by_access: dict[bytes, Grant] = {}
         self._by_refresh: dict[bytes, Grant] = {}
+        # By owner, in the order of issue.
+        self._owned: dict[str, dict[bytes, Grant]] = {}
 
     def issue(
         self, client_id: str, extension_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None
@@ -75,6 +84,10 @@ class Grants:
         )
         self._by_access[grant.access] = grant
         self._by_refresh[grant.refresh] = grant
+        owned = self._owned.setdefault(grant.owner, {})
+        owned[grant.refresh] = grant
+        if len(owned) > MAX_OF_OWNER:
+            self._drop(next(iter(owned.values())))
         return pair
 
     def refresh(
@@ -95,8 +108,18 @@ class Grants:
         key = _hash(token)
         grant = self._by_access.get(key) or self._by_refresh.get(key)
         if grant is not None and grant.client_id == client_id:
-            self._by_access.pop(grant.access, None)
-            self._by_refresh.pop(grant.refresh, None)
+            self._drop(grant)
+
+    def _drop(self, grant: Grant) -> None:
+        self._by_access.pop(grant.access, None)
+        self._by_refresh.pop(grant.refresh, None)
+        self._disown(grant)
+
+    def _disown(self, grant: Grant) -> None:
+        owned = self._owned.get(grant.owner, {})
+        owned.pop(grant.refresh, None)
+        if not owned:
+            self._owned.pop(grant.owner, None)
 
     def find(self, token: str) -> Grant | None:
         """Look up an access token, valid or lately expired."""
@@ -110,6 +133,8 @@ class Grants:
                 if len(grants) < MAX_GRANTS and now < until(oldest):
                     break
                 del grants[key]
+                if grants is self._by_refresh:
+                    self._disown(oldest)
 
 
 def _access_end(grant: Grant) -> float:

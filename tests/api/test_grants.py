@@ -61,6 +61,33 @@ def test_revoked_by_either_token() -> None:
 def test_the_memory_is_bounded() -> None:
     grants = Grants(SETTINGS)
     first = grants.issue("client", "7", 0.0)
-    for _ in range(module.MAX_GRANTS):
-        grants.issue("client", "7", 0.0)
+    for number in range(module.MAX_GRANTS):
+        grants.issue("client", str(1000 + number), 0.0)
     assert grants.find(first.access) is None
+
+
+def test_who_logs_in_over_and_over_ends_his_own_tokens_only() -> None:
+    grants = Grants(SETTINGS)
+    other, first, program = (
+        grants.issue("client", "8", 0.0),
+        grants.issue("client", "7", 0.0),
+        grants.issue("c", "", 0.0),
+    )
+    for _ in range(3 * module.MAX_OF_OWNER):
+        last = grants.issue("client", "7", 1.0)
+    assert grants.find(first.access) is None and grants.refresh(first.refresh, "client", 2.0) is None
+    for pair in (other, program, last):
+        assert grants.find(pair.access) is not None
+    grants.revoke(last.access, "client")
+    assert grants.find(last.access) is None
+
+
+def test_a_session_that_is_refreshed_for_ever_takes_bounded_memory() -> None:
+    grants, now = Grants(SETTINGS), 0.0
+    pair = grants.issue("client", "7", now)
+    for _ in range(2 * module.MAX_OF_OWNER):
+        now += 90.0
+        renewed = grants.refresh(pair.refresh, "client", now)
+        assert renewed is not None and grants.find(renewed.access) is not None
+        pair = renewed
+    assert len(grants._by_refresh) == len(grants._owned["extension 7"]) <= module.MAX_OF_OWNER

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from softphone.errors import CallRefused
 from softphone.focus.session import TelephonySession
 from softphone.sip.endpoint import Endpoint, Send
 from tests.focus.phone import offer
@@ -288,5 +289,30 @@ def test_a_number_of_another_domain_is_a_stranger_like_any_other(tmp_path: Path,
         assert party.extension_id is None
         await call.bye()
         await telephone.stack.stop()
+
+    flood(tmp_path, work)
+
+
+def test_the_ban_of_a_stranger_is_of_no_extension_whatever_he_calls_himself(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        board, control = flooded.board, flooded.board.paper.control
+        session = await conference(flooded)
+        ben = board.paper.accounts.extensions["102"]
+        stranger, known = await board.telephone("guest", register=False), await board.telephone("102")
+        stranger.credentials = None  # type: ignore[assignment]
+        for name in (ben.id, ben.number, f"extension {ben.id}"):
+            address = f"sip:{name.replace(' ', '%20')}@example.com"
+            await stranger.call(str(session.token), from_uri=address)
+            (party,) = session.parties
+            await control.kick(session.id, party, ban=True)
+            await asyncio.sleep(10)
+            with pytest.raises(CallRefused, match="403"):
+                await stranger.call(str(session.token), from_uri=address)
+            await (await known.call(str(session.token))).bye()
+            await asyncio.sleep(1)
+        assert control.bans(session.id) == sorted([ben.id, ben.number, f"extension {ben.id}"])
+        for name in control.bans(session.id):
+            await control.unban(session.id, name)
+        assert control.bans(session.id) == []
 
     flood(tmp_path, work)
