@@ -50,7 +50,7 @@ def call(
     On a terminal digits, * and # are sent as keys, m mutes and q hangs up. Elsewhere the call ends when the file has
     been played, after --duration, or when the other side hangs up. Ctrl-C hangs up.
 
-    Example: softphone call sip:201@127.0.0.1:5060 --play hello.wav --keys ',1234#' --record heard.wav
+    Example: softphone call sip:201@127.0.0.1:5060 --user 102 --password dev-102 --play hello.wav --keys ',1234#'
     """
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not json
     uri = callee(uri, registrar)
