@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 from softphone.errors import SipError
@@ -20,7 +21,7 @@ from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, new_tag, response
 from softphone.sip.where import WayBack
 
-__all__ = ["Notifier", "Package", "Sender"]
+__all__ = ["Notifier", "Package", "Pending", "Sender"]
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,12 @@ UNPROVEN_S = 1.0
 UNPROVEN_BYTES = 1500
 
 
+class Pending(Enum):
+    """In place of a state: the subscriber may not see it yet, but perhaps soon (RFC 6665 section 4.1.3)."""
+
+    PENDING = "pending"
+
+
 class Package(Protocol[State]):
     """An event package: what a resource's state is, and how it is told.
 
@@ -62,7 +69,7 @@ class Package(Protocol[State]):
     name: str
     content_type: str
 
-    def state(self, resource: str) -> State | None:
+    def state(self, resource: str) -> State | Pending | None:
         """Give the state of a resource; None: there is none (any more)."""
 
     def document(self, state: State, previous: State | None, version: int) -> bytes | None:
@@ -90,6 +97,7 @@ class _Subscription(Generic[State]):
     proven: bool
     told: State | None = None
     version: int = 0
+    pending: bool = False  # the subscriber has been told that it has to wait
     reason: str = ""  # why it ends; "" while it goes on
     due: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -213,7 +221,7 @@ class Notifier(Generic[State]):
         known.dialog.refresh(request)
         known.way.moved(request, source)
         known.expires_at = time.monotonic() + expires
-        known.told = None
+        known.told, known.pending = None, False
         if expires == 0:
             known.end("timeout")
         known.due.set()
@@ -245,20 +253,11 @@ class Notifier(Generic[State]):
     async def _notify(self, subscription: _Subscription[State]) -> bool:
         """Send what is new, if anything is; whether the subscription goes on."""
         subscription.due.clear()
-        state = self._package.state(subscription.resource)
-        if state is None:
-            subscription.end("noresource")
-        reason, document = subscription.reason, None
-        if state is not None:
-            document = self._package.document(state, subscription.told, subscription.version + 1)
-        if document is None and not reason:
+        document = self._news(subscription)
+        if document is None:
             return True
-        if document is not None and not subscription.proven and len(document) > UNPROVEN_BYTES:
-            document = None
-            subscription.due.set()  # the whole of it when this is answered
-        if document is not None:
-            subscription.version, subscription.told = subscription.version + 1, state
-        told = self._request(subscription, reason, document or b"")
+        reason = subscription.reason
+        told = self._request(subscription, reason, document)
         try:
             async with asyncio.timeout(None if subscription.proven else UNPROVEN_S):
                 answer = await self._sender.request(told, subscription.way.target(subscription.dialog))
@@ -267,9 +266,29 @@ class Notifier(Generic[State]):
         subscription.proven = True
         return not reason and answer.status < 300
 
+    def _news(self, subscription: _Subscription[State]) -> bytes | None:
+        """Write what the subscriber is told next, which may be its state alone; None: nothing is new."""
+        state = self._package.state(subscription.resource)
+        if isinstance(state, Pending):
+            waits, subscription.pending = subscription.pending, True
+            return b"" if subscription.reason or not waits else None
+        if state is None:
+            subscription.end("noresource")
+            return b""
+        subscription.pending = False
+        document = self._package.document(state, subscription.told, subscription.version + 1)
+        if document is None:
+            return b"" if subscription.reason else None
+        if not subscription.proven and len(document) > UNPROVEN_BYTES:
+            subscription.due.set()  # the whole of it when this is answered
+            return b""
+        subscription.version, subscription.told = subscription.version + 1, state
+        return document
+
     def _request(self, subscription: _Subscription[State], reason: str, document: bytes) -> Request:
+        word = "pending" if subscription.pending else "active"
         left = max(0, round(subscription.expires_at - time.monotonic()))
-        state = f"terminated;reason={reason}" if reason else f"active;expires={left}"
+        state = f"terminated;reason={reason}" if reason else f"{word};expires={left}"
         return subscription.dialog.request(
             "NOTIFY",
             headers=[("Event", subscription.event), ("Subscription-State", state)],

@@ -32,6 +32,7 @@ class Watcher:
         self._port = server.stack.port
         self.told: asyncio.Queue[xml.Element] = asyncio.Queue()
         self.states: list[str] = []
+        self.asked: list[str] = []
         self.stack = Stack(StackSettings(), on_request=self._notified)
 
     async def _notified(self, received: Request, source: Endpoint) -> Response:
@@ -47,11 +48,12 @@ class Watcher:
             f"sip:{user}@127.0.0.1:{self._port}",
             from_="<sip:watcher@127.0.0.1>;tag=one",
             to=f"<sip:{user}@127.0.0.1>",
-            call_id=f"watch-{user[-12:]}",
+            call_id=f"watch-{user[-12:]}-{len(self.asked)}",
             cseq=1,
             contact=self.stack.contact("watcher"),
             headers=[("Event", "conference"), ("Accept", CONTENT_TYPE), ("Expires", "600")],
         )
+        self.asked.append(user)
         return await self.stack.request(asked, Endpoint("udp", "127.0.0.1", self._port), credentials)
 
     async def until(self, path: str, text: str) -> None:
@@ -230,3 +232,27 @@ async def test_who_is_called_in_is_told_where(shared: Server) -> None:
         finally:
             await watcher.stack.stop()
         await shared.focus.end(session.id)
+
+
+@pytest.mark.parametrize("let_in", [True, False])
+async def test_who_is_still_asked_for_a_code_waits_for_its_roster(shared: Server, let_in: bool) -> None:
+    watcher, proof = Watcher(shared), Credentials("102", "dev-102")
+    await watcher.stack.start()
+    try:
+        async with Phone(shared, "102") as phone, asyncio.timeout(30):
+            assert (await watcher.subscribe("201", proof)).status == 404
+            call = await phone.call("201")
+            assert (await watcher.subscribe("201", proof)).status == 200
+            while not watcher.states:
+                await asyncio.sleep(0.01)
+            assert watcher.states[0].startswith("pending;expires=") and watcher.told.empty()
+            if let_in:
+                await phone.keys(call, "1234#")
+                document = await watcher.told.get()
+                assert document.findtext(f"{NS}conference-state/{NS}user-count") == "1"
+                assert watcher.states[-1].startswith("active;expires=")
+            await call.bye()
+            while watcher.states[-1] != "terminated;reason=noresource":
+                await asyncio.sleep(0.01)
+    finally:
+        await watcher.stack.stop()

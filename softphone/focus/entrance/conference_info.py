@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
+from softphone.sip.notifier import Pending
+
 __all__ = ["CONTENT_TYPE", "ConferencePackage", "Endpoint", "Roster", "User", "document", "sip_uri"]
 
 
@@ -70,10 +72,10 @@ class ConferencePackage:
     name = "conference"
     content_type = CONTENT_TYPE
 
-    def __init__(self, roster: Callable[[str], Roster | None]) -> None:
+    def __init__(self, roster: Callable[[str], Roster | Pending | None]) -> None:
         self._roster = roster
 
-    def state(self, resource: str) -> Roster | None:
+    def state(self, resource: str) -> Roster | Pending | None:
         """Give the roster of a session id."""
         return self._roster(resource)
 

@@ -234,7 +234,8 @@ class Door:
             pause_s=settings.code_timeout_s,
         )
         waiting = self._waiting if admission.caller is None else None
-        reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called, waiting)
+        done = self._watchers.enters(admission.caller) if admission.caller is not None else lambda: None
+        reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
         await reception.receive(call, admission, room.room if room is not None else None)
 
     async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:

@@ -55,6 +55,8 @@ class Reception:
         The conference extension that was called; None: the bridge number.
     waiting
         Where a stranger has a place until it has said its code; None: for somebody whom we know.
+    done
+        Called when the caller is no longer here.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class Reception:
         settings: rules.EntranceSettings,
         called: Extension | None,
         waiting: Waiting | None = None,
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         self._context = context
         self._codes = codes
         self._open_room = open_room
         self._called = called
         self._waiting = waiting
+        self._done = done
         self._entrance = rules.Entrance(settings)
         self._announcer = Announcer(context, self._find, said=self._said)
         self._name_said = asyncio.Event()
@@ -123,6 +127,7 @@ class Reception:
         self._member = None
         if self._waiting is not None:
             self._waiting.leave(self, self._admission.host)
+        self._done()
         self._announcer.close()
         self._handle(rules.Gone())
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Container
+from collections import Counter
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from softphone.focus.accounts import Accounts, Extension
@@ -13,7 +14,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer, was_called
 from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
-from softphone.sip.notifier import Notifier
+from softphone.sip.notifier import Notifier, Pending
 from softphone.sip.referral import Reference, accept, referred
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ SHOWN = frozenset(
 )
 
 
+# In place of a session: that of somebody who is being asked for a code, wherever it leads.
+ENTRANCE = "entrance"
+
+
 class Watchers:
     """All who are told of rosters; an async context manager, which follows the feed while it is open.
 
@@ -54,6 +59,7 @@ class Watchers:
     def __init__(self, focus: Focus, stack: "Stack", accounts: Accounts) -> None:
         self._focus, self._stack, self._accounts = focus, stack, accounts
         self._notifier = Notifier(stack, ConferencePackage(self._roster))
+        self._entering: Counter[str] = Counter()
         self._written: dict[str, Roster] = {}
         self._following: asyncio.Task[None]
 
@@ -87,8 +93,21 @@ class Watchers:
         """
         contact = self._stack.contact(request.uri.user, source.transport, focus=True)
         names = [room.session.id] if room is not None else []
-        names += [member.number] if member is not None else []
+        if member is not None:
+            if self._entering[member.number] and (room is None or not self._belongs(member.number, room)):
+                names = [ENTRANCE]
+            names.append(member.number)
         return self._notifier.handle(request, source, "/".join(names), contact)
+
+    def enters(self, caller: Extension) -> Callable[[], None]:
+        """Take note that somebody is at the entrance, who may watch as soon as it is let in; gives what ends that."""
+        self._entering[caller.number] += 1
+
+        def done() -> None:
+            self._entering[caller.number] -= 1
+            self._notifier.changed(ENTRANCE)
+
+        return done
 
     def refer(self, request: "Request", source: "Source", room: ConferenceRoom, member: Member) -> "Response":
         """Answer a REFER that came outside of the call by which somebody is in a conference (RFC 4579 section 5.5)."""
@@ -103,10 +122,15 @@ class Watchers:
         async for event in self._focus.feed.subscribe():
             if event.type in SHOWN:
                 self._notifier.changed(event.session)
+                self._notifier.changed(ENTRANCE)
 
-    def _roster(self, resource: str) -> Roster | None:
+    def _roster(self, resource: str) -> Roster | Pending | None:
         """Write the roster of ``<session>`` or, for somebody who has to be in it, ``<session>/<extension>``."""
         session_id, _, number = resource.partition("/")
+        if session_id == ENTRANCE:
+            session_id = self._joined(number)
+            if not session_id and self._entering[number]:
+                return Pending.PENDING
         room = self._focus.rooms.get(session_id)
         if not isinstance(room, ConferenceRoom) or room.ended or (number and not self._belongs(number, room)):
             return None
@@ -115,6 +139,14 @@ class Watchers:
             written = self._written[session_id] = self._write(room)
             asyncio.get_running_loop().call_soon(self._written.clear)
         return written
+
+    def _joined(self, number: str) -> str:
+        """Name the conference that an extension has come into; empty: none."""
+        extension = self._accounts.find(number)
+        for session_id, room in self._focus.rooms.items():
+            if extension is not None and isinstance(room, ConferenceRoom) and room.member_of(extension) is not None:
+                return session_id
+        return ""
 
     def _write(self, room: ConferenceRoom) -> Roster:
         session, (host, port) = room.session, self._focus.node
