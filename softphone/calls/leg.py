@@ -149,8 +149,8 @@ class Describer:
         )
         return str(self._say(answer))
 
-    def accept(self, answer: str) -> sdp.Negotiated:
-        """Read the peer's answer to the latest offer.
+    def accept(self, answer: str, *, early: bool = False) -> sdp.Negotiated:
+        """Read the peer's answer to the latest offer; an `early` one comes again, or another one, with the 200.
 
         Raises
         ------
@@ -160,7 +160,8 @@ class Describer:
         if self._offered is None:
             raise SdpError("an answer to no offer")
         agreed = sdp.accept(self._offered, sdp.parse(answer))
-        self._offered = None
+        if not early:
+            self._offered = None
         return agreed
 
     def _say(self, description: sdp.SessionDescription) -> sdp.SessionDescription:

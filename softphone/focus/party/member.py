@@ -61,6 +61,7 @@ class Member:
         self._info: LegInfo | None = None
         self._keys = KeyEntry()
         self._closed = False
+        self._answer: str | None = None
         self._inside = False
         self._ready = asyncio.Event()
         if call is not None:
@@ -124,7 +125,7 @@ class Member:
         call = self.call
         if call is None:
             raise CallEnded("there is no call to answer")
-        local = await self.open(call.remote_sdp)
+        local = self._answer or await self.open(call.remote_sdp)
         self.party.status = PartyStatus.PROCEEDING
         late_offer = call.remote_sdp is None
         # A description in a 183 would be an offer; without reliable provisional answers it may not be (RFC 3262).
@@ -137,6 +138,34 @@ class Member:
         if late_offer:
             await self._confirm_late(call)
         self._ready.set()
+
+    async def progress(self, status: int, headers: Sequence[Header] = (), *, media: bool = False) -> None:
+        """Tell the caller how far its call is, before it is answered.
+
+        Parameters
+        ----------
+        media
+            Whether there is something to be heard already: our answer goes along (RFC 3960 section 3.1). A caller that
+            wants our offer gets none: that needs reliable provisional answers (RFC 3262).
+
+        Raises
+        ------
+        SdpError, MediaError, CallEnded
+        """
+        call = self.call
+        if call is None or call.state is not CallState.EARLY:
+            return
+        media = media and call.remote_sdp is not None
+        if media and self._answer is None:
+            self._answer = await self.open(call.remote_sdp)
+        await call.ring(status, self._answer if media else None, headers)
+
+    async def early(self, answer: str) -> None:
+        """Hear what a telephone or the network says before the call is answered; raises SdpError, MediaError."""
+        if self.leg is not None and self._describer.awaits_answer:
+            status = self.party.status
+            await self._change(self.leg, self._next(self._describer.accept(answer, early=True)))
+            self.party.status = status
 
     async def _confirm_late(self, call: "Call") -> None:
         """Take the answer that came in the ACK; without a good one there is no call (RFC 3261 section 13.2.2.4)."""

@@ -98,6 +98,7 @@ class Ringing:
         self._members: set[Member] = set()
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._stopped = False
+        self._on_progress: Callable[[Member, Response], None] | None = None
 
     def keeps(self, member: Member) -> bool:
         """Say whether one rings, or has answered and nobody has taken it yet."""
@@ -119,7 +120,13 @@ class Ringing:
     def silent(self, member: Member) -> None:
         """Wait on."""
 
-    async def first(self, targets: Sequence[Target], make: Callable[[], Member], caller: Caller) -> Member:
+    async def first(
+        self,
+        targets: Sequence[Target],
+        make: Callable[[], Member],
+        caller: Caller,
+        on_progress: Callable[[Member, Response], None] | None = None,
+    ) -> Member:
         """Ring until one answers, one declines for all, or none is left.
 
         Parameters
@@ -130,6 +137,8 @@ class Ringing:
             Makes the member of each.
         caller
             Who is shown.
+        on_progress
+            Told what their telephones say above 100 before one answers: that it rings, early media.
 
         Returns
         -------
@@ -142,6 +151,7 @@ class Ringing:
             Nobody answered, or the one who did hung up at once, or :meth:`stop` was called.
         """
         fork = Fork(make, caller, doubtful=[target for target in targets if target.doubtful])
+        self._on_progress = on_progress
         why = GIVEN_UP
         for target in targets:
             if not target.doubtful:
@@ -226,6 +236,8 @@ class Ringing:
 
     def _progressed(self, attempt: Attempt, response: Response) -> None:
         attempt.alive = True
+        if response.status > 100 and self._on_progress is not None:
+            self._on_progress(attempt.member, response)
 
     async def _next(self, fork: Fork) -> list[Attempt]:
         """Wait until some are over, and take note of how; gives those that follow from nothing else."""

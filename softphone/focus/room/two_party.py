@@ -18,6 +18,8 @@ from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.room import Room
 from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
+from softphone.sip.body import sdp_of
+from softphone.sip.message import Response
 
 if TYPE_CHECKING:
     from softphone.sip.call import Call
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["CallRoom"]
 
 log = structlog.get_logger()
+
+# What telephones say of a call that is not answered yet; anything else means progress (RFC 3261 section 21.1.5).
+PASSED = (180, 181, 182, 183)
 
 
 class CallRoom(Room):
@@ -44,6 +49,9 @@ class CallRoom(Room):
         self.answered = False
         "Whether the two can talk."
         self._told: dict[str, str] = {}
+        self._passing = asyncio.Lock()
+        self._passed: set[tuple[int, bool]] = set()
+        self._early: Member | None = None
         self._ringing = Ringing(dialer, context, session)
 
     async def connect(self, call: "Call", caller: Extension, callee: Extension) -> None:
@@ -76,9 +84,9 @@ class CallRoom(Room):
         self.take(member, first)
         member.admit(self.room)
         try:
-            await call.ring(180, None, self.identity(member))
             await self._ring(second, callee, Caller(caller.number, caller.name, _is_private(call), caller.id))
-            await member.answer(self.identity(member))
+            async with self._passing:
+                await member.answer(self.identity(member))
         except NotReached as error:
             self.close(error.outcome.word)
             raise
@@ -97,7 +105,7 @@ class CallRoom(Room):
         self._tell(EventType.CALL_STARTED)
         try:
             phones = self._dialer.phones(callee)
-            winner = await self._ringing.first(phones, lambda: self._phone(party), caller)
+            winner = await self._ringing.first(phones, lambda: self._phone(party), caller, self._progressed)
         except SoftphoneError:
             self.session.parties.pop(party.id, None)
             raise
@@ -106,6 +114,29 @@ class CallRoom(Room):
             raise CallEnded("the caller hung up")
         self.take(winner, party)
         party.status = PartyStatus.ANSWERED
+
+    def _progressed(self, member: Member, response: Response) -> None:
+        self.context.tasks.start(self._pass_on(member, response.status, sdp_of(response)))
+
+    async def _pass_on(self, member: Member, status: int, answer: str | None) -> None:
+        """Tell the caller what a telephone does, and let it hear the first that says something (RFC 3960 section 3)."""
+        async with self._passing:
+            caller = next(iter(self.members.values()), None)
+            if caller is None or self.answered or member.gone:
+                return
+            heard = answer is not None and (self._early is None or self._early.gone or self._early is member)
+            if heard and answer is not None:
+                self._early = member
+                await member.early(answer)
+            said = (status if status in PASSED else 183, heard)
+            if said not in self._passed:
+                self._passed.add(said)
+                await caller.progress(said[0], self.identity(caller), media=heard)
+
+    def silent(self, member: Member) -> None:
+        """Wait on for a caller that says nothing before it is answered."""
+        if self.answered:
+            super().silent(member)
 
     def _phone(self, party: Party) -> Member:
         member = Member(party, self.context, room=self.room)
