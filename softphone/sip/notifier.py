@@ -178,10 +178,16 @@ class Notifier(Generic[State]):
                 task.cancel()
             await asyncio.gather(*deaf, return_exceptions=True)
 
-    def _refuse(self, request: Request) -> Response | None:
+    def bad_event(self, request: Request) -> Response | None:
+        """Refuse a SUBSCRIBE for another package, before anything else is looked at (RFC 6665 section 4.2.1.2)."""
         event = (request.get("Event") or "").split(";")[0].strip()
         if event != self._package.name:
             return response(request, 489, "Bad Event", headers=[("Allow-Events", self._package.name)])
+        return None
+
+    def _refuse(self, request: Request) -> Response | None:
+        if refusal := self.bad_event(request):
+            return refusal
         accepted = [each.split(";")[0].strip() for each in request.tokens("Accept")]
         if accepted and not {self._package.content_type, "application/*", "*/*"} & set(accepted):
             return response(request, 406, headers=[("Accept", self._package.content_type)])

@@ -316,3 +316,15 @@ def test_the_ban_of_a_stranger_is_of_no_extension_whatever_he_calls_himself(tmp_
         assert control.bans(session.id) == []
 
     flood(tmp_path, work)
+
+
+def test_another_package_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    """Nearly every telephone asks for message-summary when it starts, and for the lamps of others (RFC 6665)."""
+
+    async def work(flooded: Flooded) -> None:
+        for event in ("message-summary", "dialog", "presence;x=y"):
+            for user in ("101", "201", "999", BRIDGE):
+                flooded.forge("SUBSCRIBE", user, headers=f"Event: {event}\r\n")
+        await asyncio.sleep(1)
+
+    assert [line.split()[1] for line in flood(tmp_path, work).first_lines()] == ["489"] * 12

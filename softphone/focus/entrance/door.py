@@ -265,6 +265,8 @@ class Door:
 
     def _subscribe(self, request: Request, source: "Endpoint") -> Response:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
+        if refusal := self._watchers.bad_event(request):
+            return refusal
         destination = route(number_of(request.uri), self._accounts)
         if isinstance(destination, ToConference) and not self._settings.require_credentials_for_conferences:
             return self._watchers.subscribe(request, source, self._invited_by(destination.token))

@@ -78,6 +78,10 @@ class Watchers:
     def __len__(self) -> int:
         return len(self._notifier)
 
+    def bad_event(self, request: "Request") -> "Response | None":
+        """Refuse a SUBSCRIBE for anything but rosters."""
+        return self._notifier.bad_event(request)
+
     def subscribe(
         self, request: "Request", source: "Source", room: ConferenceRoom | None, member: Extension | None = None
     ) -> "Response":
