@@ -58,7 +58,10 @@ class Bot:
         return self.call.spawn(work)
 
     async def on_joined(self) -> None:
-        """Act when the call is answered, before the first frame; what runs on beside the frames is for `spawn`."""
+        """Act when the call is answered; frames and keys come when it returns.
+
+        What runs on beside them is for :meth:`spawn`. What was typed meanwhile is kept, what was heard is not.
+        """
 
     async def on_frame(self, frame: NDArray[np.int16]) -> None:
         """Hear 20 ms: int16, shape (samples,), ``self.call.rate`` Hz.
@@ -185,7 +188,6 @@ async def _converse(bot: Bot, call: Call, duration_s: float | None) -> str:
 async def _live(bot: Bot) -> None:
     """Run the bot's methods until the call is over; the first one that fails ends the others."""
     keys: asyncio.Queue[str] = asyncio.Queue()
-    frames = bot.call.frames()
     bot.call.on_key = keys.put_nowait
 
     async def press() -> None:
@@ -193,11 +195,13 @@ async def _live(bot: Bot) -> None:
             await bot.on_key(await keys.get())
 
     async def hear() -> None:
-        async for frame in frames:
+        async for frame in bot.call.frames():
             await bot.on_frame(frame)
 
     await _until_first(bot.on_joined(), bot.call.wait_ended())
-    await _until_first(hear(), press())
+    # Frames that nobody hears would be counted as missed.
+    hears = type(bot).on_frame is not Bot.on_frame or "on_frame" in vars(bot)
+    await _until_first(hear() if hears else bot.call.wait_ended(), press())
 
 
 async def _until_first(*works: Coroutine[Any, Any, object]) -> None:

@@ -4,24 +4,32 @@ import asyncio
 import importlib
 import importlib.util
 import inspect
+import os
+import signal
 import sys
 import sysconfig
 import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 
 import softphone
-from softphone.bot import Bot, run_bot
+from softphone.agent import Agent
+from softphone.bot import Bot, run_bot, serve_bot
 from softphone.commands.call import callee, identity
 from softphone.commands.usage import wrong_use
-from softphone.errors import SoftphoneError
+from softphone.config import LogConfig
+from softphone.errors import SipNetworkError, SoftphoneError
+from softphone.logs import configure
 
-__all__ = ["bot", "load_bot"]
+__all__ = ["bot", "load_bot", "load_bots"]
 
+T = TypeVar("T")
 
 # Where no bot is: our own package, and Python's library.
 NOT_THE_BOTS = (str(Path(softphone.__file__).parent), sysconfig.get_path("stdlib"), "<frozen ")
@@ -29,38 +37,116 @@ NOT_THE_BOTS = (str(Path(softphone.__file__).parent), sysconfig.get_path("stdlib
 
 def bot(
     target: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A Bot class, by module or by path of a file")],
-    uri: Annotated[str, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
+    uri: Annotated[
+        str | None, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")
+    ] = None,
+    listen: Annotated[bool, typer.Option("--listen", help="Answer calls instead, each with a bot of its own")] = False,
     user: Annotated[str, typer.Option(help="Who the bot is: a user name, or a whole sip: URI")] = "bot",
     password: Annotated[
         str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")
     ] = None,
     registrar: Annotated[str | None, typer.Option(help="Register here first")] = None,
+    host: Annotated[str | None, typer.Option(help="With --listen: the local address")] = None,
+    port: Annotated[int, typer.Option(help="With --listen: the local SIP port; 0: any", min=0, max=65535)] = 0,
+    max_calls: Annotated[int, typer.Option(help="With --listen: refuse more at once", min=1)] = 32,
     duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Run a bot until its call is over; what it raises is shown with its own lines only, and is exit status 1.
+    """Run a bot until its call is over, or with --listen until SIGTERM or Ctrl-C, answering calls.
+
+    What the bot of a call raises is shown with its own lines only, and is exit status 1. One that listens logs it, ends
+    that call and goes on; at its end it hangs up everywhere and unregisters.
 
     Example: softphone bot examples/echo_bot.py:EchoBot sip:conf_...@127.0.0.1:5060
+
+    Example: softphone bot examples/echo_bot.py:EchoBot --listen --user 104 --password dev-104 --registrar
+    sip:127.0.0.1:5060
     """
+    if listen == (uri is not None):
+        wrong_use("say whom to call, for example sip:conf_...@127.0.0.1:5060, or --listen, and not both")
+    configure(LogConfig())
+    if uri is None:
+        where = Where(_identity_of_listener(user, registrar), password, registrar, host, port, max_calls, duration)
+        _guarded(target, listen_for_calls(load_bots(target), where, _announcer(json)))
+        return
     chosen = load_bot(target)
     uri = callee(uri, registrar)
     who = identity(user, uri, registrar)
-    try:
-        reason = asyncio.run(
-            run_bot(chosen, uri, identity=who, password=password, registrar=registrar, duration_s=duration)
-        )
-    except SoftphoneError as error:
-        typer.echo(f"softphone bot: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    except Exception as error:
-        typer.echo(f"softphone bot: {target} failed\n{own_lines(error)}", err=True)
-        raise typer.Exit(1) from None
+    running = run_bot(chosen, uri, identity=who, password=password, registrar=registrar, duration_s=duration)
+    reason = _guarded(target, running) or "interrupted"
     if json:
         typer.echo(msgspec.json.encode({"bot": target, "uri": uri, "reason": reason}).decode())
     else:
         typer.echo(reason, err=True)
+
+
+def _guarded(target: str, work: Coroutine[Any, Any, T]) -> T | None:
+    """Run it to its end, None when that is Ctrl-C; what goes wrong is told in the bot's own lines, with status 1."""
+    try:
+        return asyncio.run(work)
+    except SoftphoneError as error:
+        typer.echo(f"softphone bot: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        return None
+    except Exception as error:
+        typer.echo(f"softphone bot: {target} failed\n{own_lines(error)}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _identity_of_listener(user: str, registrar: str | None) -> str:
+    if registrar is not None:
+        callee("bot", registrar)  # refuses a registrar that is none
+    return identity(user, "sip:127.0.0.1", registrar)
+
+
+def _announcer(json: bool) -> Callable[[Agent], None]:
+    """Say on stdout where the bot listens, once it does."""
+
+    def announce(agent: Agent) -> None:
+        ready = {"event": "ready", "sip": agent.contact, "pid": os.getpid()}
+        typer.echo(msgspec.json.encode(ready).decode() if json else f"listening at {agent.contact}")
+        sys.stdout.flush()
+
+    return announce
+
+
+@dataclass(frozen=True)
+class Where:
+    """Who answers calls, where, and how many: see `softphone.serve_bot`."""
+
+    identity: str
+    password: str | None
+    registrar: str | None
+    host: str | None
+    port: int
+    max_calls: int
+    duration_s: float | None
+
+
+async def listen_for_calls(make: Callable[[], Bot], where: Where, announce: Callable[[Agent], None]) -> None:
+    """Answer calls until SIGTERM or SIGINT; then hang up everywhere, unregister and return."""
+    serving = asyncio.ensure_future(
+        serve_bot(
+            make,
+            identity=where.identity,
+            password=where.password,
+            registrar=where.registrar,
+            host=where.host,
+            port=where.port,
+            max_calls=where.max_calls,
+            duration_s=where.duration_s,
+            on_ready=announce,
+        )
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        return
+    except OSError as error:
+        raise SipNetworkError(str(error)) from error
 
 
 def own_lines(error: Exception) -> str:
@@ -81,22 +167,39 @@ def load_bot(target: str) -> Bot:
     typer.Exit
         There is no such thing (status 2).
     """
+    found = _find(target)
+    return _make(found, target) if isinstance(found, type) else found
+
+
+def load_bots(target: str) -> type[Bot]:
+    """Find the class that ``MODULE:OBJECT`` names, of which each call gets a bot; raises as :func:`load_bot`."""
+    found = _find(target)
+    if not isinstance(found, type):
+        wrong_use(f"--listen takes a class, of which each call gets a bot of its own, and {target} is one bot")
+    _make_sure(found, target)
+    return found
+
+
+def _find(target: str) -> Bot | type[Bot]:
     module_name, colon, name = target.rpartition(":")
     if not colon or not module_name or not name:
         wrong_use(f"name the bot as MODULE:OBJECT, for example examples/echo_bot.py:EchoBot, not {target!r}")
     found = getattr(_import(module_name), name, None)
-    if isinstance(found, type) and issubclass(found, Bot):
-        return _make(found, target)
-    if not isinstance(found, Bot):
+    if not isinstance(found, Bot) and not (isinstance(found, type) and issubclass(found, Bot)):
         wrong_use(f"{target} is no softphone.Bot")
     return found
 
 
-def _make(kind: type[Bot], target: str) -> Bot:
+def _make_sure(kind: type[Bot], target: str) -> None:
+    """Refuse a class whose bots need arguments."""
     try:
         inspect.signature(kind).bind()
     except TypeError as error:
         wrong_use(f"{target} cannot be made without arguments ({error}): name an object that is made already")
+
+
+def _make(kind: type[Bot], target: str) -> Bot:
+    _make_sure(kind, target)
     return kind()
 
 

@@ -15,7 +15,9 @@ from softphone.audio import source
 from softphone.commands.console import PlainFace, TerminalFace
 from softphone.commands.conversation import Plan, hold_conversation
 from softphone.commands.usage import wrong_use
+from softphone.config import LogConfig
 from softphone.errors import AudioError, BadMessage, SoftphoneError
+from softphone.logs import configure
 from softphone.sip.uri import Uri
 
 __all__ = ["call"]
@@ -66,6 +68,7 @@ def call(
         ends_with_file=play is not None and not interactive and duration is None,
     )
     _check(plan)
+    configure(LogConfig())
     console = Console(stderr=not interactive)
     try:
         report = asyncio.run(hold_conversation(plan, TerminalFace(console) if interactive else PlainFace(console)))
