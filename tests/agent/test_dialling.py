@@ -127,7 +127,6 @@ async def test_a_redirection_is_followed_best_first_and_never_in_a_circle() -> N
         second.answer(await second.receive("INVITE"), "301 Moved Permanently", headers=back)
         await third.take()
         call = await calling
-        assert call.remote_uri == third.uri
         ending = asyncio.create_task(call.hangup())
         third.answer(await third.receive("BYE"), "200 OK")
         await ending
