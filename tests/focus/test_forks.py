@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from softphone.errors import CallRefused
 from tests.focus.phone import offer
@@ -296,3 +297,16 @@ def test_a_telephone_that_comes_back_is_called_with_the_others(tmp_path: Path) -
         assert (binding.failures, len(telephone.calls)) == (0, 1)
 
     play(tmp_path, scene)
+
+
+def test_a_call_is_one_line_of_the_log(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", refuses(486, after_s=3.0))
+        with pytest.raises(CallRefused):
+            await (await board.telephone("101")).call("102")
+
+    with capture_logs() as lines:
+        play(tmp_path, scene)
+    (line,) = [each for each in lines if each["event"] == "call_over"]
+    assert (line["caller"], line["callee"], line["outcome"], line["answered"]) == ("101", "102", "busy", False)
+    assert line["seconds"] == pytest.approx(3.0, abs=0.5)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+import structlog
+
 from mixer import conference as rules
 from softphone.errors import SoftphoneError
 from softphone.focus.context import Context
@@ -18,6 +20,8 @@ from softphone.focus.party.ringing import Ringing
 from softphone.focus.session import TelephonySession, identity_of
 
 __all__ = ["Invitation", "InvitationState", "Invitations"]
+
+log = structlog.get_logger()
 
 # Of a conference that calls people in all day, so many are remembered that are over.
 KEPT = 100
@@ -134,6 +138,7 @@ class Invitations:
             return
         invitation.state, invitation.party = InvitationState.ANSWERED, member.party.id
         invitation.outcome.set_result(None)
+        log.info("invitation_answered", session=self._session.id, number=invitation.number, party=member.party.id)
         self._publish(EventType.INVITATION_ANSWERED, invitation)
         self._tell(self._answered(invitation, member), member)
 
@@ -151,6 +156,7 @@ class Invitations:
         invitation.state = state
         invitation.reason = outcome.word if state is InvitationState.FAILED else ""
         invitation.outcome.set_result(outcome)
+        log.info("invitation_failed", session=self._session.id, number=invitation.number, outcome=outcome.word)
         self._publish(EventType.INVITATION_FAILED, invitation, reason=outcome.word)
 
     def _publish(self, type: EventType, invitation: Invitation, **data: str) -> None:

@@ -49,6 +49,7 @@ class CallRoom(Room):
         self.answered = False
         "Whether the two can talk."
         self._told: dict[str, str] = {}
+        self._since = context.clock()
         self._passing = asyncio.Lock()
         self._passed: set[tuple[int, bool]] = set()
         self._early: Member | None = None
@@ -148,6 +149,10 @@ class CallRoom(Room):
         if self.ended:
             return
         self.context.history.call_ended(self.session.id, reason)
+        seconds = round(self.context.clock() - self._since, 1)
+        log.info(
+            "call_over", session=self.session.id, **self._told, outcome=reason, answered=self.answered, seconds=seconds
+        )
         self._ringing.stop()
         for member in list(self.members.values()):
             self.see_off(member, reason)
