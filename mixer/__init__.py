@@ -8,6 +8,7 @@ The matrix products of the tick (clocks that drift, keys in the voice band) are 
 
 from mixer.arrival import Reception
 from mixer.bridge import Bridge
+from mixer.counters import PartyCounters
 from mixer.errors import (
     BridgeFull,
     FrameError,
@@ -19,7 +20,6 @@ from mixer.errors import (
     RecordingError,
 )
 from mixer.level import GateSettings
-from mixer.playout import PartyCounters
 from mixer.tick import Tick
 
 __all__ = [

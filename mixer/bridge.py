@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.arrival import Reception
+from mixer.comfort import ComfortNoise
 from mixer.conceal import Concealer
+from mixer.counters import PartyCounters
 from mixer.desk import Desk
 from mixer.errors import FrameError, NoSuchParty
 from mixer.frame import TICK_S, as_samples, samples_per_tick
 from mixer.level import SILENCE_DBOV, Gate, GateSettings, Lead, level_dbov
 from mixer.mix import Limiter
 from mixer.packets import Packets
-from mixer.playout import PartyCounters, Playout
+from mixer.playout import Playout
 from mixer.seats import Seats
 from mixer.tick import Tick
 from mixer.tone import Detector
@@ -61,10 +63,11 @@ class Bridge(Seats):
         self.samples = samples_per_tick(rate_hz)
         self.level_dbov = np.full(capacity, -127.0, np.float32)
         self._playout = Playout(capacity, rate_hz, max_delay_s)
-        self._concealer = Concealer(capacity, rate_hz)
+        self._concealer, self._comfort = Concealer(capacity, rate_hz), ComfortNoise(capacity, rate_hz)
         self._keys = Detector(capacity, rate_hz)
         self._past = np.zeros((PAST, capacity, self.samples), np.int16)
         self._now = 0
+        self._gated = gate is not None
         self._gate, self._lead = Gate(capacity, gate, TICK_S), Lead(capacity, capacity)
         self._gain_in = Limiter(capacity, rate_hz, self.samples)
         self._desk = Desk(capacity, rate_hz, self.samples)
@@ -135,6 +138,8 @@ class Bridge(Seats):
         """Forget whoever was in a row before."""
         self._playout.reset(row)
         self._concealer.reset(row)
+        self._comfort.reset(row)
+        self._lead.reset(row)
         self._keys.reset(np.array([row]))
         self._past[:, row] = 0
         self._gain_in.gain[row] = 1
@@ -164,7 +169,7 @@ class Bridge(Seats):
             First packet of a talk spurt.
         pcm : ndarray of int16, shape (n, L)
             Decoded audio, -32767..32767 (see `mixer.frame.as_samples`). L = 0: the packets carried something else
-            (telephone events, comfort noise) and only their sequence numbers count, as those of parties on hold.
+            (telephone events) and only their sequence numbers count, as those of parties on hold.
         arrival_s : ndarray of float64, shape (n,)
             When each packet came, seconds of the clock of `now_s`.
         now_s : float
@@ -184,6 +189,34 @@ class Bridge(Seats):
             self._playout.receive(dataclasses.replace(held, pcm=held.pcm[:, :0]), now_s)
             packets = packets.pick(np.flatnonzero(wanted))
         self._playout.receive(packets, now_s)
+        while self._playout.paused:
+            self._concealer.forgive(self._playout.paused.pop())
+
+    def comfort(
+        self,
+        rows: NDArray[np.intp],
+        seq: NDArray[np.uint16],
+        timestamp: NDArray[np.uint32],
+        ssrc: NDArray[np.uint32],
+        level_dbov: NDArray[np.floating],
+        arrival_s: NDArray[np.float64],
+        now_s: float,
+    ) -> None:
+        """
+        Take packets of comfort noise (RFC 3389): their senders are silent until they send sound again.
+
+        Parameters
+        ----------
+        rows, seq, timestamp, ssrc, arrival_s, now_s
+            As in `receive`.
+        level_dbov : ndarray of floats, shape (n,)
+            How loud the noise is that they hear meanwhile; -127: none.
+        """
+        nothing = np.zeros((len(rows), 0), np.int16)
+        packets = Packets(rows, seq.astype(np.int64), timestamp, ssrc, np.zeros(len(rows), bool), nothing, arrival_s)
+        here = np.flatnonzero(self._roster.active[rows])
+        believed = here[self._playout.hush(packets.pick(here), now_s)]
+        self._comfort.set(rows[believed], level_dbov[believed])
 
     def drop(self, rows: NDArray[np.intp]) -> None:
         """
@@ -255,8 +288,10 @@ class Bridge(Seats):
         """
         roster, tick = self._roster, self._tick
         end = roster.rows_end
-        self._hear(end, now_s)
+        noisy = self._hear(end, now_s)
         self.level_dbov[:end] = level_dbov(tick.heard[:end])
+        if self._gated:  # noise keeps no gate open, however loud; without a gate it is heard like everything else
+            self.level_dbov[noisy] = SILENCE_DBOV
         self.level_dbov[end:] = SILENCE_DBOV
         tick.talking_started, tick.talking_stopped = self._gate.update(self.level_dbov, roster.audible)
         leading = self.talking & ~roster.whispers.private if roster.whispers else self.talking
@@ -276,12 +311,14 @@ class Bridge(Seats):
         voiced[sources] = placed & (self.level_dbov[sources] > SILENCE_DBOV)
         return voiced
 
-    def _hear(self, end: int, now_s: float) -> None:
-        """Put into `heard` what the rows before `end` say in this tick."""
+    def _hear(self, end: int, now_s: float) -> NDArray[np.int64]:
+        """Put into `heard` what the rows before `end` say in this tick; gives those that say only comfort noise."""
         roster, tick = self._roster, self._tick
         dialling = np.flatnonzero(roster.inband_keys[:end])
-        frames, lacking, quiet = self._playout.tick(roster.local[:end], dialling, now_s)
+        frames, lacking, quiet, leaving = self._playout.tick(roster.local[:end], dialling, now_s)
         older, newer = (self._now + 1) % PAST, (self._now + 2) % PAST
+        pausing = lacking & quiet & ~roster.local[:end]
+        noisy = self._comfort.fill(frames, pausing, leaving, self._past[newer, :end])
         self._concealer.fill(frames, lacking, quiet, self._past[older, :end], self._past[newer, :end])
         self._past[self._now, :end] = frames
         self._now = older
@@ -293,6 +330,7 @@ class Bridge(Seats):
             wide = np.rint(tick.heard[scaled] * roster.gain_in[scaled, None]).astype(np.int32)
             self._gain_in.narrow(wide, scaled, out := np.empty(wide.shape, np.int16))
             tick.heard[scaled] = out
+        return noisy
 
     def _check_local(self, row: int) -> None:
         self._roster.check(row)

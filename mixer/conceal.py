@@ -60,10 +60,16 @@ class Concealer:
         # The period of each row over and over, so that a frame from anywhere in the first one is one copy.
         self._period = np.zeros((capacity, self._longest + samples + self._loop), np.float32)
         self.frames = np.zeros(capacity, np.int64)
+        self._latest = np.zeros(capacity, np.int64)  # how many of these since there was something to conceal
 
     def reset(self, row: int) -> None:
         """Forget a row: a new party sits in it."""
-        self._age[row] = self.frames[row] = 0
+        self._age[row] = self.frames[row] = self._latest[row] = 0
+
+    def forgive(self, rows: Index) -> None:
+        """Take back the latest stretch of frames in which rows were made up: as it turned out, nothing was missing."""
+        self.frames[rows] -= self._latest[rows]
+        self._latest[rows] = 0
 
     def fill(self, frames: Frames, lacking: Flags, quiet: Flags, older: Frames, newer: Frames) -> None:
         """
@@ -88,6 +94,7 @@ class Concealer:
         age = self._age[: len(frames)]
         fresh = np.flatnonzero(lacking & ~quiet & (age == 0))
         if len(fresh):
+            self._latest[fresh] = 0
             self._learn(fresh, older, newer)
         busy = np.flatnonzero(lacking & ~quiet | (age > 0))
         if len(busy):
@@ -151,7 +158,8 @@ class Concealer:
             made *= self._weight(absent, lacking, age)
             made += true
         frames[rows] = np.rint(made, out=made).clip(-32767, 32767, out=made)
-        self.frames[rows] += lacking & (age < self._silent)
+        self.frames[rows] += (made_up := lacking & (age < self._silent))
+        self._latest[rows] += made_up
         self._age[rows] = np.where(absent[:, -1], np.minimum(age + true.shape[1], self._silent), 0)
 
     def _weight(self, absent: Flags, lacking: Flags, age: Index) -> Float:

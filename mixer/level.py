@@ -118,6 +118,10 @@ class Lead:
         self._loudness = np.full(capacity, SILENCE_DBOV, np.float32)
         self.dominant = np.full(rooms, -1, np.int32)
 
+    def reset(self, row: int) -> None:
+        """Forget a row: a new party sits in it, as loud as nobody yet."""
+        self._loudness[row] = SILENCE_DBOV
+
     def update(self, level: Float, talking: Flags, room: NDArray[np.int32]) -> None:
         """
         Look at one frame of every row; the result is in `dominant`.

@@ -18,12 +18,13 @@ The rules, in the order they are tried:
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.arrival import Arrivals, Reception
+from mixer.counters import PartyCounters
 from mixer.errors import QueueFull
 from mixer.frame import ABSENT, TICK_S, samples_per_tick
 from mixer.pace import LOW_S, Pace
@@ -47,46 +48,26 @@ ROUNDS = 16
 """Packets per row and call that are looked at; what exceeds 160 ms of the shortest packets is a flood."""
 
 
-@dataclass(frozen=True)
-class PartyCounters:
+class Played(NamedTuple):
     """
-    What became of a party's packets since it was added.
+    The next frames of the first rows.
 
     Attributes
     ----------
-    received : int
-        Packets of the party's stream that came, whatever became of them.
-    late, duplicate, overrun : int
-        Packets thrown away because their time had passed, because they had come before, or because they exceeded the
-        delay bound (audio skipped to keep the bound counts as the packets it would fill).
-    stray : int
-        Packets that belonged to no stream that was heard: of another source, or with a number or timestamp that the
-        next packet did not confirm. They are in no other counter.
-    lost : int
-        Packets that never came (RFC 3550 A.3): expected minus received, duplicates not counted.
-    concealed : int
-        Frames in which missing audio was made up.
-    expected : int
-        Packets the peer sent, from its sequence numbers (RFC 3550 A.3).
-    extended_highest_sequence : int
-        Highest sequence number with its wraps above bit 16 (RFC 3550 6.4.1).
-    jitter_samples : float
-        Interarrival jitter in timestamp units (RFC 3550 A.8).
-    delay_s : float
-        How long the last packet that could be played waits between its arrival and its playout.
+    frames : ndarray of int16, shape (rows, samples)
+        `ABSENT` where nothing came.
+    lacking : ndarray of bool, shape (rows,)
+        Rows with any absent sample.
+    quiet : ndarray of bool, shape (rows,)
+        Rows in which that is no loss: idle, not yet begun, silent by their own word, or fed by `push`.
+    leaving : ndarray of bool, shape (rows,)
+        Rows of these whose sound ends by the word of their sender.
     """
 
-    received: int = 0
-    late: int = 0
-    lost: int = 0
-    duplicate: int = 0
-    overrun: int = 0
-    stray: int = 0
-    concealed: int = 0
-    expected: int = 0
-    extended_highest_sequence: int = 0
-    jitter_samples: float = 0.0
-    delay_s: float = 0.0
+    frames: NDArray[np.int16]
+    lacking: Flags
+    quiet: Flags
+    leaving: Flags
 
 
 class Playout:
@@ -117,12 +98,15 @@ class Playout:
         self._played: Index = np.full(capacity, size, np.int64)  # one past the last sample played, not concealed
         self._resting: Flags = np.ones(capacity, bool)
         self._begun: Flags = np.zeros(capacity, bool)  # something was played since the stream began
+        self._hushed: Flags = np.zeros(capacity, bool)  # the sender said that it is silent from here on
         self._idle = np.zeros(capacity, np.int64)
         # Packets begin at multiples of this within a frame, from the first on: what length and frame have in common.
         self._grain: Index = np.full(capacity, self.samples, np.int64)
         self._wait: Index = np.zeros(capacity, np.int64)
         self._late, self._overrun = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
         self._next_s = -np.inf
+        self._hushing = False  # some row may be hushed
+        self.paused: list[Index] = []
 
     def reset(self, row: int) -> None:
         """Forget a row: a new party sits in it."""
@@ -130,7 +114,7 @@ class Playout:
         self._arrivals.reset(row)
         self._streams.reset(row)
         self._cursor[row] = self._end[row] = self._played[row] = 2 * self._half
-        self._resting[row], self._begun[row] = True, False
+        self._resting[row], self._begun[row], self._hushed[row] = True, False, False
         for array in (self._late, self._overrun, self._stray, self._wait, self._idle):
             array[row] = 0
 
@@ -189,6 +173,27 @@ class Playout:
         else:
             self._sort_out(packets, gap)
 
+    def hush(self, packets: Packets, now_s: float) -> Flags:
+        """
+        Let rows rest that say they are silent from now on, once all before is played; `packets` hold no sound.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            Which packets were believed: those that come last in their stream, or those of any source of a row that has
+            run dry.
+        """
+        self._next_s = max(self._next_s, now_s)
+        order, turn = turns(packets.rows)
+        believed = np.zeros(len(order), bool)
+        for k in range(1 if turn is None else min(int(turn.max()) + 1, ROUNDS)):
+            which = order if turn is None else order[turn == k]
+            each = packets.pick(which)
+            believed[which] = self._streams.newest(each) | (self._idle[each.rows] > 0)
+            self._note(each)
+        self._hushed[packets.rows[believed]] = self._hushing = True
+        return believed
+
     def _note(self, packets: Packets) -> None:
         """Count packets that hold no sound."""
         known, restarts = self._streams.note(packets)
@@ -199,6 +204,8 @@ class Playout:
         """Take packets of which some are not those that are due."""
         rows, verdict = packets.rows, self._streams.judge(packets, gap, self._situation(packets, gap))
         self._stray[rows] += verdict.stray
+        if verdict.paused.any():
+            self.paused.append(rows[verdict.paused])
         self._arrivals.change(rows[verdict.changed])
         taken = np.flatnonzero(~verdict.stray)
         if len(taken):
@@ -240,6 +247,8 @@ class Playout:
         if not usable.all():
             which = np.flatnonzero(usable)
             rows, position, packets = rows[which], position[which], packets.pick(which)
+        if self._hushing:
+            self._hushed[rows[position >= self._end[rows]]] = False
         self._write(rows, position, packets.pcm)
 
     def _begin(self, rows: Index, position: Index, ahead: Index, begins: Flags, anew: Flags) -> Index:
@@ -255,7 +264,8 @@ class Playout:
         frames = -(-(self._start + self.samples - grain - ahead[which]) // grain)
         begin = position[which] - np.clip(frames, 0, 2 * self.samples // grain) * grain
         self._cursor[rows[which]] = np.maximum(begin, self._played[rows[which]])
-        self._resting[rows[which]], self._begun[rows[which]], self._idle[rows[which]] = False, False, 0
+        for array in (self._resting, self._begun, self._hushed, self._idle):
+            array[rows[which]] = 0
         return position
 
     def _seat(self, rows: Index, position: Index, ahead: Index, length: int, anew: Flags) -> Flags:
@@ -309,7 +319,7 @@ class Playout:
         """Tell how many samples wait in a row."""
         return max(0, int(self._end[row] - self._cursor[row]))
 
-    def tick(self, local: Flags, dialling: Index, now_s: float) -> tuple[NDArray[np.int16], Flags, Flags]:
+    def tick(self, local: Flags, dialling: Index, now_s: float) -> Played:
         """
         Take the next frame of the first rows.
 
@@ -321,15 +331,6 @@ class Playout:
             Rows of these in whose sound keys are listened for.
         now_s : float
             When the tick was due.
-
-        Returns
-        -------
-        frames : ndarray of int16, shape (rows, samples)
-            `ABSENT` where nothing came.
-        lacking : ndarray of bool, shape (rows,)
-            Rows with any absent sample.
-        quiet : ndarray of bool, shape (rows,)
-            Rows in which that is no loss: idle, not yet begun, or fed by `push`.
         """
         count = len(local)
         head, cursor = slice(0, count), self._cursor[:count]
@@ -339,7 +340,8 @@ class Playout:
         spare = (self._end[head] - cursor) % grain
         step = self._pace.steps(spare + self.samples - grain, spare, dialling)
         step[lacking | local | self._resting[head]] = 0
-        quiet = local | self._resting[head] | ~self._begun[head]
+        quiet = local | self._resting[head] | ~self._begun[head] | self._hushed[head]
+        leaving = self._hushed[head] & ~self._resting[head] & lacking
         self._stretch(frames, step)
         self._note_played(frames, lacking, step)
         self._pace.moved(head, step)
@@ -348,7 +350,7 @@ class Playout:
         span = self.samples + max(self._pace.most, HALF_TAPS)
         self._ring.forget(head, cursor - self._kept - span, span)
         self._next_s = now_s + TICK_S
-        return frames, lacking, quiet
+        return Played(frames, lacking, quiet, leaving)
 
     def _stretch(self, frames: NDArray[np.int16], step: Index) -> None:
         """Replace the frames of rows played faster or slower; `step` becomes what was possible."""
@@ -396,4 +398,5 @@ class Playout:
         played[rows[some]] = (cursor[rows] + last)[some]
         idle[rows[some]] = 0
         self._begun[rows[some]] = True
-        self._resting[rows] = (idle[rows] >= IDLE_TICKS) & (self._end[rows] <= cursor[rows])
+        silent = (idle[rows] >= IDLE_TICKS) | self._hushed[rows]
+        self._resting[rows] = silent & (self._end[rows] <= cursor[rows])

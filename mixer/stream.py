@@ -75,12 +75,15 @@ class Verdict(NamedTuple):
         Its number may lie anywhere: it begins a line.
     changed : ndarray of bool
         It is the first of another source.
+    paused : ndarray of bool
+        It is the next of its line by number, but not by time: nothing was lost, the sender was silent (RFC 3551 4.1).
     """
 
     stray: Flags
     begins: Flags
     restarts: Flags
     changed: Flags
+    paused: Flags
 
 
 class Streams:
@@ -167,7 +170,7 @@ class Streams:
         self.ssrc[rows[takes]] = packets.ssrc[takes]
         self.advance(packets.pick(np.flatnonzero(takes | follows & (ahead >= 0))))
         self._phase[rows[takes & empty]] = NEW
-        return Verdict(stray, begins, takes, takes & ~same)
+        return Verdict(stray, begins, takes, takes & ~same, follows & (ahead == 0) & (gap != 0))
 
     @staticmethod
     def _follows(ahead: Index, gap: Index, length: int, situation: Situation) -> Flags:
@@ -187,6 +190,14 @@ class Streams:
         self._other_ssrc[rows] = packets.ssrc[which]
         self._other_number[rows] = (packets.seq[which] + 1) & 0xFFFF
         self._other_time[rows] = packets.timestamp[which] + np.uint32(packets.pcm.shape[1])
+
+    def newest(self, packets: Packets) -> Flags:
+        """Tell which packets come after all others of the row's source, or are the first of all."""
+        rows = packets.rows
+        ahead = _ahead(packets.seq, self._number[rows])
+        newest: Flags = (self.ssrc[rows] == packets.ssrc) & (ahead >= 0) & (ahead < MAX_MISORDER)
+        newest |= self.ssrc[rows] == NOBODY
+        return newest
 
     def note(self, packets: Packets) -> tuple[Flags, Flags]:
         """

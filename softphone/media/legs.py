@@ -87,7 +87,6 @@ class Legs:
         self.seq = np.zeros(capacity, np.uint16)
         self.timestamp = np.zeros(capacity, np.uint32)
         self.ssrc = np.zeros(capacity, np.uint32)
-        self.ssrc_in = np.zeros(capacity, np.uint32)
         self.marker = np.zeros(capacity, np.bool_)
         self.packets_sent = np.zeros(capacity, np.int64)
         self.octets_sent = np.zeros(capacity, np.int64)
@@ -106,7 +105,7 @@ class Legs:
         self.records[row] = record
         self.leg[row] = number
         self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
-        self.ssrc[row], self.ssrc_in[row] = secrets.randbits(32), 0
+        self.ssrc[row] = secrets.randbits(32)
         self.marker[row] = True
         self.packets_sent[row] = self.octets_sent[row] = 0
         self.heard_s[row], self.missed_s[row] = now, -np.inf

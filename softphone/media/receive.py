@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from mixer.bridge import Bridge
+from mixer.level import SILENCE_DBOV
 from mixer.packets import turns
 from softphone.media import rtp
 from softphone.media.directory import Directory, key_of
 from softphone.media.keys import unpack_event
 from softphone.media.leg import Address
 from softphone.media.legs import Legs
-from softphone.media.slots import Slots, sockaddr
+from softphone.media.slots import SLOT_SIZE, Slots, sockaddr
 
 __all__ = ["Receiver", "first_of_each"]
 
@@ -34,8 +35,8 @@ REPORTS_PER_TICK = 4
 PACKETS_PER_TICK = 16
 # Peers keep to one packet size each; together they use a handful. Each size costs a pass.
 SIZES_PER_TICK = 16
-# 200 ms at 8 kHz: no peer packs more into a packet, and the ring takes no more at once.
-LARGEST_PAYLOAD = 1600
+# RFC 3551 section 6: static, so peers send it whether or not it was agreed on.
+COMFORT_NOISE = 13
 
 
 def first_of_each(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -112,8 +113,11 @@ class Receiver:
         if self.latching and np.any(media & (rows < 0)):
             self._latch(np.flatnonzero(media & (rows < 0)), headers)
             rows = self.rtp.lookup(keys)
-        self._count(media, reports, rows)
-        self._media(media & (rows >= 0), rows, headers, arrival, now)
+        known = media & (rows >= 0)
+        # Our own source from a peer is what we sent it (RFC 3550 section 8.2): a loop, and nobody's voice.
+        loops = known & (headers.ssrc == self._legs.ssrc[rows])
+        self._count(media & ~loops, reports, rows)
+        self._media(known & ~loops, rows, headers, arrival, now)
         if reports.any():
             self._reports(np.flatnonzero(reports), keys, arrival)
         self._slots.clear()
@@ -171,13 +175,15 @@ class Receiver:
         legs, kind = self._legs, headers.payload_type
         taken = known & legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
         spoken = (kind == legs.type_in[rows]) | (kind == legs.other_type[rows])
-        audio = taken & spoken & (headers.size > 0) & (headers.size <= LARGEST_PAYLOAD)
+        audio = taken & spoken & (headers.size > 0)
         at = np.flatnonzero(known)
         legs.heard_s[rows[at]] = now
-        legs.ssrc_in[rows[at]] = headers.ssrc[at]
         if audio.any():
             self._audio(np.flatnonzero(audio), rows, headers, arrival, now)
-        if len(others := np.flatnonzero(known & ~audio)):
+        noise = taken & ~spoken & (kind == COMFORT_NOISE)
+        if noise.any():
+            self._noise(np.flatnonzero(noise), rows, headers, arrival, now)
+        if len(others := np.flatnonzero(known & ~audio & ~noise)):
             nothing = np.zeros((len(others), 0), np.int16)
             self._hand_over(others, rows[others], headers, nothing, arrival, now)
             others = others[taken[others] & ~spoken[others] & (headers.size[others] >= rtp.EVENT.itemsize)]
@@ -205,6 +211,23 @@ class Receiver:
             self._hand_over(same, rows[same], headers, pcm, arrival, now)
             left &= ~which
         self._bridge.drop(rows[at[left]])
+
+    def _noise(
+        self,
+        at: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        headers: rtp.Headers,
+        arrival: NDArray[np.float64],
+        now: float,
+    ) -> None:
+        """Hand over comfort noise; its first byte is the level in -dBov (RFC 3389 section 3.1)."""
+        kept = at[first_of_each(rows[at], PACKETS_PER_TICK)]
+        first = self._slots.data[kept, np.minimum(headers.offset[kept], SLOT_SIZE - 1)]
+        level = -(first & 0x7F).astype(np.float32)
+        level[headers.size[kept] == 0] = SILENCE_DBOV
+        self._bridge.comfort(
+            rows[kept], headers.seq[kept], headers.timestamp[kept], headers.ssrc[kept], level, arrival[kept], now
+        )
 
     def _capped(self, at: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Leave out what a row sends beyond anything that could be played, before it costs others their turn."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixer.arrival import Reception
 from mixer.bridge import Bridge
+from mixer.stream import NOBODY
 from softphone.media import rtcp
 from softphone.media.legs import Legs
 from softphone.media.slots import Letters
@@ -25,7 +26,7 @@ INTERVAL_S = 5.0
 # At once no more than this, or a quarter more than fall due on average in 100 ms when the plane is full (4,096 legs:
 # 102); the rest go out the next times, the longest overdue first.
 MOST, TIMES_PER_ROUND = 16, 40
-# The name in each report: random, for one run (RFC 7022 section 4.2).
+# The name in each report: random (RFC 7022 section 4.2).
 CNAME_BYTES = 12
 NOT_TOLD = -1
 
@@ -50,17 +51,20 @@ class Reports:
 
     def __init__(self, legs: Legs, bridge: Bridge, unix_offset_s: float) -> None:
         self._legs, self._bridge, self._offset_s = legs, bridge, unix_offset_s
-        cname = secrets.token_hex(CNAME_BYTES)
         # Addressed by 2 * (has sent) + (has received).
-        self._shapes = [rtcp.layout(cname, sender, block) for sender in (False, True) for block in (False, True)]
+        names = "0" * (2 * CNAME_BYTES)
+        self._shapes = [rtcp.layout(names, sender, block) for sender in (False, True) for block in (False, True)]
+        self._names = np.repeat(self._shapes[0]["items"], legs.capacity)
         self._most = max(MOST, legs.capacity // TIMES_PER_ROUND)
         size = max(shape.itemsize for shape in self._shapes)
         self.letters = Letters(np.zeros((self._most, size), np.uint8), np.zeros((self._most, 16), np.uint8))
         self._random = np.random.default_rng()
-        # Up to the last report: what was expected, what came, what we had sent (appendix A.3).
+        # Up to the last report, of the source it told of: what was expected and came; what we had sent (appendix A.3).
+        self._told = np.full(legs.capacity, NOBODY, np.int64)
         self._expected, self._received = np.zeros(legs.capacity, np.int64), np.zeros(legs.capacity, np.int64)
         self._sent = np.zeros(legs.capacity, np.int64)
-        # Of the peer's last report: its time by the peer's clock (compact, 0: none came) and when it came, by ours.
+        # Of the peer's last report: whose it was, its time by the peer's clock (compact, 0: none came), when it came.
+        self._last_sr_of = np.full(legs.capacity, NOBODY, np.int64)
         self._last_sr, self._last_sr_at = np.zeros(legs.capacity, np.uint32), np.zeros(legs.capacity)
         self._rtt_s = np.full(legs.capacity, np.nan)
         self._remote_fraction = np.full(legs.capacity, NOT_TOLD)
@@ -69,6 +73,9 @@ class Reports:
         """Begin to report on `row`: the first one soon (section 6.2: half the interval)."""
         for column in (self._expected, self._received, self._sent, self._last_sr, self._last_sr_at):
             column[row] = 0
+        self._told[row] = self._last_sr_of[row] = NOBODY
+        # A name for each call, so that nobody can tell which are one server's, or one worker's (RFC 7022 section 4.2).
+        self._names[row] = rtcp.cname_item(secrets.token_hex(CNAME_BYTES))
         self._rtt_s[row], self._remote_fraction[row] = np.nan, NOT_TOLD
         self._legs.due_s[row] = now + INTERVAL_S / 2 * self._random.uniform(0.5, 1.5)
 
@@ -109,12 +116,16 @@ class Reports:
             Seconds.
         """
         sent, heard = self._legs.packets_sent[rows], self._bridge.reception(rows)
-        shape = 2 * (sent != self._sent[rows]) + (heard.received > 0)
+        changed = rows[heard.ssrc != self._told[rows]]
+        self._told[rows], self._expected[changed], self._received[changed] = heard.ssrc, 0, 0
+        # Only of a source that was heard since the last report (section 6.4.1).
+        shape = 2 * (sent != self._sent[rows]) + (heard.received > self._received[rows])
         self._sent[rows] = sent
         for number in np.unique(shape).tolist():
             at = np.flatnonzero(shape == number)
             packets = np.repeat(self._shapes[number], len(at))
             packets["ssrc"] = packets["described"] = self._legs.ssrc[rows[at]]
+            packets["items"] = self._names[rows[at]]
             if number & 2:
                 self._tell_sent(packets, rows[at], now)
             if number & 1:
@@ -138,9 +149,9 @@ class Reports:
         self._expected[rows], self._received[rows] = heard.expected, heard.received
         fraction = np.minimum(lost * 256 // np.maximum(expected, 1), 255)
         total = np.clip(heard.expected - heard.received, -0x800000, 0x7FFFFF)
-        packets["source"], packets["lost"] = self._legs.ssrc_in[rows], fraction << 24 | total & 0xFFFFFF
-        packets["highest"], packets["jitter"] = heard.highest & 0xFFFFFFFF, heard.jitter
-        last = packets["last_report"] = self._last_sr[rows]
+        packets["source"], packets["lost"] = heard.ssrc, fraction << 24 | total & 0xFFFFFF
+        packets["highest"], packets["jitter"] = heard.highest & 0xFFFFFFFF, np.minimum(heard.jitter, 0xFFFFFFFF)
+        last = packets["last_report"] = np.where(self._last_sr_of[rows] == heard.ssrc, self._last_sr[rows], 0)
         delay = np.clip((now - self._last_sr_at[rows]) * 65536, 0, 0xFFFFFFFF)
         packets["delay"] = np.where(last > 0, delay, 0)
 
@@ -168,7 +179,8 @@ class Reports:
 
     def _read(self, row: int, report: rtcp.Report, arrival: float) -> None:
         """Take in what one report tells."""
-        if report.sender is not None:
+        if report.sender is not None and self._speaks_of_ours(row, report.ssrc):
+            self._last_sr_of[row] = report.ssrc
             self._last_sr[row], self._last_sr_at[row] = report.sender.ntp >> 16 & 0xFFFFFFFF, arrival
         ours = [block for block in report.blocks if block.ssrc == int(self._legs.ssrc[row])]
         for block in ours:
@@ -176,3 +188,8 @@ class Reports:
             rtt = rtcp.round_trip_s(block, rtcp.compact_ntp(arrival + self._offset_s))
             if rtt is not None:
                 self._rtt_s[row] = rtt
+
+    def _speaks_of_ours(self, row: int, ssrc: int) -> bool:
+        """Tell whether a sender's report is one to answer: of the source heard, or while that has not reported."""
+        heard = int(self._bridge.reception(np.array([row])).ssrc[0])
+        return ssrc == heard or int(self._last_sr_of[row]) != heard

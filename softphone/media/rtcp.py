@@ -20,6 +20,7 @@ __all__ = [
     "RtcpError",
     "SenderInfo",
     "SourceDescription",
+    "cname_item",
     "compact_ntp",
     "layout",
     "parse",
@@ -206,7 +207,7 @@ def layout(cname: str, sender: bool, block: bool) -> NDArray[np.void]:
     -------
     NDArray
         A record array of shape (1,): what all such packets have in common, and names for what they do not; beside
-        those above, ssrc and described are both to be the SSRC of the leg.
+        those above, ssrc and described are both to be the SSRC of the leg, and items its name.
     """
     info = SenderInfo(0, 0, 0, 0) if sender else None
     report = bytes(Report(0, info, (ReportBlock(0, 0, 0, 0, 0, 0, 0),) if block else ()))
@@ -219,6 +220,11 @@ def layout(cname: str, sender: bool, block: bool) -> NDArray[np.void]:
     kinds += [("description", "V4"), ("described", ">u4"), ("items", f"V{len(description) - 8}")]
     packet: NDArray[np.void] = np.frombuffer(report + description, np.dtype(kinds))
     return packet
+
+
+def cname_item(cname: str) -> bytes:
+    """Give the items of a source description: what `layout` calls items, for a name as long as the one it was given."""
+    return bytes(SourceDescription(0, cname))[8:]
 
 
 def compact_ntp(unix_s: float) -> int:

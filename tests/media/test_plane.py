@@ -253,3 +253,33 @@ def test_a_closed_leg_is_silent_and_its_port_free(driver: Driver, peers: list[Pe
     assert isinstance(driver.engine.handle(CloseLeg(info.leg), driver.now), Failed)
     assert not driver.engine.active
     np.testing.assert_array_equal(driver.engine.plane.legs.sending, False)
+
+
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_comfort_noise_is_played_whether_it_was_agreed_on_or_not(driver: Driver, peers: list[Peer], size: int) -> None:
+    """RFC 3389: the first byte is the level below overload; payload type 13 is static (RFC 3551)."""
+    room = driver.room()
+    info = driver.open(peers[0], room)
+    driver.open(peers[1], room)
+    for frame in codes(400, 10):
+        peers[0].say(frame)
+        driver.tick()
+    peers[0].payload_type = 13
+    peers[0].say(bytes([45, *range(100, 99 + size)]))
+    driver.tick(5)
+    peers[1].heard()
+    driver.tick(50)
+    sent = b"".join(datagram[12:] for datagram in peers[1].heard())
+    heard = g711.decode(np.frombuffer(sent, np.uint8), g711.DECODE_ULAW).astype(np.float64)
+    assert 10 * np.log10(np.mean(heard**2) / 32768**2) == pytest.approx(-45, abs=1)
+    assert stats(driver, info.leg).concealed == 0
+
+
+def test_comfort_noise_in_a_header_that_fills_the_datagram_does_no_harm(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0], driver.room())
+    words = (1536 - 16) // 4
+    peers[0].rtp.sendto(
+        peers[0].packet(b"\xbe\xde" + words.to_bytes(2) + bytes(4 * words), kind=13, first=0x90), peers[0].to
+    )
+    driver.tick(2)
+    assert stats(driver, info.leg).packets_received == 1

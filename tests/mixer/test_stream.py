@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mixer import Bridge
-from mixer.playout import PartyCounters
+from mixer import Bridge, PartyCounters
 from mixer.ring import Ring
 from tests.support.packets import Packet, bridge_of, deliver, packets_of
 
