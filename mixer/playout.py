@@ -177,11 +177,7 @@ class Playout:
         """
         Let rows rest that say they are silent from now on, once all before is played; `packets` hold no sound.
 
-        Returns
-        -------
-        ndarray of bool, shape (n,)
-            Which packets were believed: those that come last in their stream, or those of any source of a row that has
-            run dry.
+        Gives which packets were believed: the last of their stream, or any in a row that has run dry.
         """
         self._next_s = max(self._next_s, now_s)
         order, turn = turns(packets.rows)
