@@ -19,8 +19,10 @@ BARE = re.compile(rb"\s*" + KEY + rb"[ \t]*(?:\r?\n.*)?", re.IGNORECASE | re.DOT
 DURATION = re.compile(rb"^[ \t]*Duration[ \t]*[=:][ \t]*\"?([0-9]{1,5})", re.IGNORECASE | re.MULTILINE)
 NUMBERED = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 
-# The same key by two ways: both are sent within a few packets of each other.
+# The same key by two ways: both are sent within a few packets of each other, and seldom is the next key pressed before
+# the second is here. Who presses a sequence by one way and then by another means both.
 SAME_KEY_S = 0.3
+OVERTAKEN_S = 0.2
 # No key is held longer than this by a hand that means one key.
 LONGEST_S = 5.0
 
@@ -87,16 +89,20 @@ class KeyEntry:
         """
         while self._presses and now - self._presses[0].at_s > SAME_KEY_S + LONGEST_S:
             self._presses.popleft()
-        for press in self._presses:
-            if press.key == key and press.way != way and way not in press.echoes and _is_same(press, now, held_s):
+        others = [i for i, press in enumerate(self._presses) if press.key != key]
+        for i, press in enumerate(self._presses):
+            limit_s = OVERTAKEN_S if others and i < others[-1] else SAME_KEY_S
+            if press.key == key and press.way != way and way not in press.echoes:
+                if not _is_same(press, now, held_s, limit_s):
+                    continue
                 press.echoes.add(way)
                 return False
         self._presses.append(_Press(key, way, now))
         return True
 
 
-def _is_same(press: _Press, now: float, held_s: float) -> bool:
+def _is_same(press: _Press, now: float, held_s: float, limit_s: float) -> bool:
     """Tell whether a key that comes now was pressed, or let go, at the time of `press`."""
-    if now - press.at_s <= SAME_KEY_S:
+    if now - press.at_s <= limit_s:
         return True
     return SAME_KEY_S < held_s <= LONGEST_S and abs(now - held_s - press.at_s) <= SAME_KEY_S

@@ -58,7 +58,7 @@ def entered(*presses: tuple[str, KeyWay, float] | tuple[str, KeyWay, float, floa
 
 
 @pytest.mark.parametrize("second", ["event", "tone"])
-@pytest.mark.parametrize("late_s", [0.0, 0.04, 0.29])
+@pytest.mark.parametrize("late_s", [0.0, 0.04, 0.19])
 def test_each_key_by_two_ways_is_one(second: KeyWay, late_s: float) -> None:
     presses: list[tuple[str, KeyWay, float]] = []
     for number, key in enumerate("1123#"):
@@ -72,6 +72,12 @@ def test_three_ways_are_one_key() -> None:
 
 def test_pressed_twice_by_one_way_is_two() -> None:
     assert entered(("1", "info", 0), ("1", "info", 0.1), ("1", "event", 0.2), ("1", "event", 0.25)) == "11"
+
+
+def test_a_sequence_by_one_way_and_then_by_another_is_meant_twice() -> None:
+    presses: list[tuple[str, KeyWay, float]] = [("*", "event", 0.0), ("1", "event", 0.15), ("*", "info", 0.25)]
+    assert entered(*presses, ("1", "info", 0.37)) == "*1*1"
+    assert entered(("1", "event", 0), ("1", "info", 0.29), ("2", "event", 0.4), ("2", "info", 0.69)) == "12"
 
 
 def test_another_key_or_a_later_one_is_its_own() -> None:
