@@ -6,7 +6,7 @@ watcher that resumes with it gets what there is, and is told at once that nobody
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -133,9 +133,9 @@ class Feed:
         """Give the oldest event that is kept and newer than `last_id`; None when there is none."""
         return self._events.get(max(last_id + 1, self._oldest))
 
-    async def news(self) -> None:
-        """Wait for the next event."""
-        await self._news.wait()
+    def news(self) -> Coroutine[Any, Any, object]:
+        """Wait for the next event, counted from this call, however late the waiting begins."""
+        return self._news.wait()
 
     def subscribe(self, last_id: int | None = None) -> "Subscription":
         """Follow the log.

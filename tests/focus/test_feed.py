@@ -86,3 +86,10 @@ async def test_who_leaves_while_talking_has_ceased_to() -> None:
         ("party.left", "p-2", {"reason": "bye"}),
         ("party.left", "p-1", {"reason": "bye"}),
     ]
+
+
+async def test_an_event_between_asking_for_news_and_waiting_is_not_missed() -> None:
+    feed = Feed()
+    news = asyncio.ensure_future(feed.news())
+    feed.publish(EventType.CONFERENCE_ENDED, "s-0", reason="test")
+    await asyncio.wait_for(news, 30)
