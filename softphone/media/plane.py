@@ -132,7 +132,8 @@ class Plane:
         record = self._record(row)
         before = record.spec
         moved = whereabouts(spec) != whereabouts(before)
-        if moved and record.ports.shared and spec.remote != before.remote and not self._unambiguous(spec):
+        renamed = moved and spec.remote != before.remote
+        if record.ports.shared and (spec.latch or (renamed and not self._unambiguous(spec))):
             record.ports = self._pool.open_own()
         record.spec = spec
         self._rewind_keys(record, before.event_clock_hz)
@@ -235,6 +236,7 @@ class Plane:
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall: outgoing timestamps go on."""
         self._sender.advance(ticks)
+        self.legs.marker |= self.legs.sending  # a talk spurt begins after the pause (RFC 3551 section 4.1)
 
     def _relieve(self) -> None:
         """Drain in the midst of a tick, where the receive buffer does not last for a whole one."""

@@ -45,7 +45,9 @@ class Sender:
 
     def audio(self, tick: Tick) -> None:
         """Encode and send the frames of a tick."""
-        rows = np.flatnonzero(self._legs.sending & (tick.frame_of_row >= 0))
+        legs, heard = self._legs, tick.frame_of_row >= 0
+        rows = np.flatnonzero(legs.sending & heard)
+        legs.marker |= legs.sending & ~heard  # who hears nothing now begins a talk spurt later (RFC 3551 section 4.1)
         if rows.size:
             ports = self._legs.port[rows]
             if ports[0] != ports[-1] or np.any(ports != ports[0]):

@@ -8,7 +8,7 @@ import pytest
 
 from mixer import g711
 from softphone.media.leg import Address, LegInfo, LegSpec
-from softphone.media.messages import CloseLeg, Failed, OpenLeg, UpdateLeg
+from softphone.media.messages import CloseLeg, Failed, Join, Leave, OpenLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, codes, drained, fields, power, stats
 
 
@@ -283,3 +283,28 @@ def test_comfort_noise_in_a_header_that_fills_the_datagram_does_no_harm(driver: 
     )
     driver.tick(2)
     assert stats(driver, info.leg).packets_received == 1
+
+
+def test_a_marker_after_every_pause(driver: Driver, peers: list[Peer]) -> None:
+    room = driver.room()
+    info = driver.open(peers[0], room)
+    driver.tick(3)
+    driver.engine.handle(Leave(info.leg), driver.now)
+    driver.tick(5)
+    driver.engine.handle(Join(info.leg, room), driver.now)
+    driver.tick(2)
+    driver.engine.skip(10)
+    driver.tick(2)
+    heard = [fields(each)[2] for each in peers[0].heard()]
+    assert heard[:1] == [True] and heard[-4:] == [True, False, True, False]
+
+
+def test_a_peer_that_turns_out_behind_a_nat_gets_a_port_of_its_own(driver: Driver, peers: list[Peer]) -> None:
+    infos = [driver.open(peer, driver.room()) for peer in peers[:2]]
+    ports = {info.port for info in infos}
+    for peer, info in zip(peers, infos, strict=False):
+        spec = LegSpec(remote=peer.address, latch=True, latch_host="127.0.0.1")
+        changed = driver.engine.handle(UpdateLeg(info.leg, spec), driver.now)
+        assert isinstance(changed, LegInfo)
+        ports.add(changed.port)
+    assert len(ports) == 3
