@@ -274,8 +274,14 @@ class Stack:
             call.came_back = self._driver.directory.is_ours(request)
             call.limit_ringing(self.settings.invite_timeout_s)
             self._undecided.add(call)
-            call.on_decided = lambda: self._undecided.discard(call)
+            call.on_decided = lambda: self._decided(call, key)
             self._driver.spawn(self._hand_over(call, self.on_invite))
+
+    def _decided(self, call: Call, key: str) -> None:
+        """Count a call no more; what rings or is answered has its 100 first, which some telephones wait for."""
+        self._undecided.discard(call)
+        if not self.settings.trying:  # of what was refused nothing is sent any more
+            self._driver.respond(key, response(call.invite, 100))
 
     async def _hand_over(self, call: Call, on_invite: OnInvite) -> None:
         try:
