@@ -1,0 +1,46 @@
+"""What the documents name is there: tests, files, modules."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TESTING = (ROOT / "docs" / "testing.md").read_text()
+NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
+
+
+@cache
+def functions(path: Path) -> set[str]:
+    """The test functions of a file, those in classes too."""
+    tree = ast.parse(path.read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def rows(page: str) -> list[str]:
+    """The rows of the tables below the heading, without heads and rules."""
+    lines = page.partition("## Behaviour → test")[2].splitlines()
+    return [line for line in lines if line.startswith("| ") and line != "| rule | test |"]
+
+
+@pytest.mark.parametrize("row", rows(TESTING))
+def test_a_rule_names_tests_that_exist(row: str) -> None:
+    rule, tests = row.strip("| ").split(" | ")
+    named = NAMED.findall(tests)
+    assert rule and named, "a rule without a test"
+    assert ", ".join(f"`{path}::{name}`" for path, name in named) == tests, "something that is not read as a test"
+    missing = [f"{path}::{name}" for path, name in named if name not in functions(ROOT / "tests" / path)]
+    assert not missing
+
+
+def test_every_group_of_rules_is_there() -> None:
+    """The page is read at all: an empty table would hold every rule of it."""
+    page = TESTING.partition("## Behaviour → test")[2]
+    groups = [part.partition("\n")[0] for part in page.split("\n### ")[1:]]
+    assert groups == [
+        "Media", "Keys", "SDP", "Dialogs", "Flows", "Identity and admission", "Called legs", "Text",
+        "Streams and lists", "Recordings", "Operations", "Bots",
+    ]  # fmt: skip
+    assert all(rows("## Behaviour → test" + part) for part in page.split("\n### ")[1:])
