@@ -32,6 +32,7 @@ class Ether:
     under_way: "deque[tuple[_Carrier, bytes, Endpoint]]" = field(default_factory=deque)
     ports: int = 5000
     pings: list[tuple[int, int]] = field(default_factory=list)
+    flows: dict[tuple[int, int], Flow] = field(default_factory=dict)
 
     def stack(
         self,
@@ -58,6 +59,18 @@ class Ether:
         if to is not None and not lost:
             self.under_way.append((to, send.data, sender))
             asyncio.get_running_loop().call_later(DELAY_S, self._arrive)
+
+    def open_flow(self, port: int, target: Endpoint) -> Flow:
+        """The connection from a port to a peer: there is one as soon as somebody sends by TCP."""
+        ends = port, target.port
+        flow = self.flows.get(ends)
+        if flow is None or not flow.is_open:
+            flow = self.flows[ends] = Flow(target, lambda: self.close_flow(ends))
+        return flow
+
+    def close_flow(self, ends: tuple[int, int]) -> None:
+        """Close a connection, as its peer does, or its loss."""
+        self.flows[ends].closed()
 
     def _arrive(self) -> None:
         """Deliver the oldest: of timers for one time the loop takes any first."""
@@ -89,10 +102,14 @@ class _Carrier:
         self._ether.carriers.pop(self.port, None)
 
     def send(self, send: Send) -> None:
-        self._ether.deliver(send, Endpoint("udp", "127.0.0.1", self.port))
+        transport = send.target.transport
+        if transport == "tcp" and not send.data.startswith(b"SIP/"):
+            self._ether.open_flow(self.port, send.target)
+        self._ether.deliver(send, Endpoint(transport, "127.0.0.1", self.port))
 
     def flow(self, target: Endpoint) -> Flow | None:
-        return None
+        flow = self._ether.flows.get((self.port, target.port))
+        return flow if flow is not None and flow.is_open and target.transport == "tcp" else None
 
     def ping(self, target: Endpoint) -> None:
         self._ether.pings.append((self.port, target.port))
