@@ -44,8 +44,6 @@ class Call(Usage):
         Called once when an incoming call rings, is answered or is over.
     came_back
         Whether its INVITE is one of ours that found its way back to us.
-    tried
-        Whether its caller has been told 100.
     remote_sdp, local_sdp
         The latest description from the peer, and ours; None while there is none.
     """
@@ -68,7 +66,7 @@ class Call(Usage):
         self.source = source
         self.response: Response | None = None
         self.patience_s: float | None = None
-        self.came_back = self.tried = False
+        self.came_back = False
         self.repeat_s: float | None = None
         self.on_decided: Callable[[], object] | None = None
         self._key = ""
@@ -145,9 +143,6 @@ class Call(Usage):
         """
         self._check_early()
         self._tell_decided()
-        if not self.tried:  # there are phones that take nothing else for a first answer
-            self.tried = True
-            self._wire.respond(self._key, response(self.invite, 100))
         self._wire.respond(self._key, self._response(status, None, headers, sdp))
 
     async def answer(self, sdp: str, headers: Headers = ()) -> None:

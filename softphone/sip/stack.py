@@ -270,7 +270,6 @@ class Stack:
                 self._driver.respond(key, response(request, 100))
             call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
             self._driver.directory.enter(call, key)
-            call.tried = self.settings.trying
             call.came_back = self._driver.directory.is_ours(request)
             call.limit_ringing(self.settings.invite_timeout_s)
             self._undecided.add(call)

@@ -62,7 +62,7 @@ def test_extensions_differ_in_their_ids(accounts: Accounts) -> None:
 def test_routing(accounts: Accounts) -> None:
     cases: dict[str, type[Destination]] = {
         str(TOKEN): ToConference,
-        "conf_00": ToNowhere,
+        "conf_00": ToConference,
         "102": ToExtension,
         "+16505550100*102": ToExtension,
         "201": ToRoom,
