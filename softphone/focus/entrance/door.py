@@ -9,6 +9,7 @@ import structlog
 
 from mixer.entrance import EntranceSettings
 from mixer.roles import Kind, Role
+from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, SdpError
 from softphone.focus.accounts import Accounts, Extension
@@ -155,11 +156,18 @@ class Door:
                 raise CallRefused(404, "Not Found")
 
     def _check_open(self, call: "Call", destination: Destination) -> None:
-        """Refuse everybody while we stop, and a conference that has called itself, or another one."""
+        """Refuse everybody while we stop, and a conference that has called itself, or another one.
+
+        A call of ours that was forwarded to another extension is no loop but a spiral (RFC 3261 section 6).
+        """
         if self._focus.draining:
             raise self._overloaded()
-        if call.came_back and not isinstance(destination, ToExtension):
+        if call.came_back and (not isinstance(destination, ToExtension) or self._asked_again(call.invite)):
             raise CallRefused(482, "Loop Detected")
+
+    def _asked_again(self, invite: Request) -> bool:
+        """Whether an INVITE of ours is back where it was sent to: its To is still whom we have called."""
+        return self._accounts.find(number_of(invite.to.uri)) is self._accounts.find(number_of(invite.uri))
 
     def _caller(self, call: "Call", destination: Destination) -> Extension | None:
         """Say which extension is calling; None: a stranger, who is in so far.
@@ -240,6 +248,8 @@ class Door:
 
     async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:
         """Connect a call to the phones of an extension."""
+        if call.remote_sdp is not None:
+            sdp.choose(sdp.parse(call.remote_sdp))
         room = await self._focus.create_call(caller)
         await room.connect(call, caller, callee)
 

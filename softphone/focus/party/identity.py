@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from softphone.errors import BadMessage
+from softphone.focus.party.outcome import refused
 from softphone.sip.fields import Address
 from softphone.sip.message import Headers, Request
 from softphone.sip.number import number_of
 from softphone.sip.uri import Uri
 
-__all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "is_trusted", "shown"]
+__all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "hops_left", "is_trusted", "shown"]
 
 ANONYMOUS = "anonymous"
 """The number of somebody who hides it."""
@@ -84,6 +85,20 @@ def caller_of(invite: Request, *, trusted: bool) -> Caller:
     if private:
         return Caller(ANONYMOUS, private=True)
     return Caller(number, address.display or "")
+
+
+def hops_left(invite: Request) -> int:
+    """Say how many further a call may go that an INVITE asks to be passed on, as a proxy counts (RFC 7332 section 4).
+
+    Raises
+    ------
+    NotReached
+        483: none. It has probably gone in circles.
+    """
+    hops = MAX_FORWARDS if invite.max_forwards is None else invite.max_forwards
+    if hops < 1:
+        raise refused(483, "loop")
+    return hops - 1
 
 
 def _tokens(line: str) -> list[str]:

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from softphone import sdp
 from softphone.errors import CallEnded, MediaError, SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
-from softphone.focus.party.identity import Caller, caller_of
+from softphone.focus.party.identity import Caller, caller_of, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
@@ -64,8 +63,6 @@ class CallRoom(Room):
             Nobody answered, or no phone is there; with the status to pass on.
         SdpError, MediaError, CallEnded
         """
-        if call.remote_sdp is not None:
-            sdp.choose(sdp.parse(call.remote_sdp))
         ends = (
             PartyAddress(caller.number, caller.name, caller.id),
             PartyAddress(callee.number, callee.name, callee.id),
@@ -85,7 +82,7 @@ class CallRoom(Room):
         self.take(member, first)
         member.admit(self.room)
         try:
-            await self._ring(second, callee, Caller(caller.number, caller.name, _is_private(call), caller.id))
+            await self._ring(second, callee, _shown_as(caller, call))
             async with self._passing:
                 await member.answer(self.identity(member))
         except NotReached as error:
@@ -187,6 +184,7 @@ class CallRoom(Room):
         self.close("hung up" if self.answered else "cancelled")
 
 
-def _is_private(call: "Call") -> bool:
-    """Whether the caller does not want to be shown; who it is has been proved."""
-    return caller_of(call.invite, trusted=False).private
+def _shown_as(caller: Extension, call: "Call") -> Caller:
+    """Say who calls, and whether it wants that to be seen; who it is has been proved."""
+    private = caller_of(call.invite, trusted=False).private
+    return Caller(caller.number, caller.name, private, caller.id, hops_left(call.invite))
