@@ -275,6 +275,7 @@ def _stack_settings(config: Config) -> StackSettings:
         user_agent=config.sip.user_agent,
         session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
         trying=False,
+        stream_above=config.sip.stream_above or None,
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 

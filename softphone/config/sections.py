@@ -69,6 +69,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     min_expires_s: Count = 60
     max_expires_s: Count = 3600
     nat_ping_s: Annotated[int, Meta(ge=0)] = 30
+    stream_above: Limit = 1300
     session_expires_s: Annotated[int, Meta(ge=0)] = 1800
     session_min_s: Annotated[int, Meta(ge=90)] = 90
     probe_s: Seconds = 60.0

@@ -29,12 +29,11 @@ from softphone.sip.machine import Action, Input, Kind, State, Timers, initial, m
 from softphone.sip.matching import client_key, is_answer, rank, server_key, sibling
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.parser import BadRequest, parse
+from softphone.sip.streams import LARGEST_DATAGRAM, StreamChoice
 from softphone.sip.uri import Uri
 
 __all__ = ["Counters", "Timers", "TransactionLayer"]
 
-# RFC 3261 section 18.1.1: a larger request may not fit the path's MTU and goes over a stream.
-LARGEST_DATAGRAM = 1300
 # 400 calls a second, each with INVITE and BYE that stay 32 s after their answer, make 25,600; the rest is for bursts. A
 # finished one takes 2 kB.
 CAPACITY = 40_000
@@ -86,7 +85,7 @@ class TransactionLayer:
         Transactions at a time. New requests above it are answered with 503; requests inside dialogs and CANCEL, which
         make the load smaller, are let in up to twice as many.
     stream_above
-        Requests to a UDP target larger than this many bytes go over TCP, and by UDP if TCP is refused. None: never.
+        Requests to a UDP target larger than this many bytes go over TCP, or UDP if that is refused. None: never.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class TransactionLayer:
         self.timers = timers or Timers()
         self.sent_by = sent_by
         self.capacity = capacity
-        self.stream_above = stream_above
+        self._streams = StreamChoice(stream_above)
         self.counters = Counters()
         self._transactions: dict[str, _Transaction] = {}
         self._heap: list[tuple[float, int, str, Input]] = []
@@ -242,7 +241,7 @@ class TransactionLayer:
         kind = Kind.INVITE_CLIENT if message.method == "INVITE" else Kind.CLIENT
         sent = self._addressed(message, branch, target)
         datagram = None
-        if target.transport == "udp" and self.stream_above is not None and len(bytes(sent)) > self.stream_above:
+        if self._streams.wanted(len(bytes(sent)), target, now):
             datagram, target = target, target.with_transport("tcp")
             sent = self._addressed(message, branch, target)
         transaction = self._add(client_key(branch, message.method), kind, sent, target)
@@ -308,6 +307,7 @@ class TransactionLayer:
 
     def _fall_back(self, transaction: _Transaction, target: Endpoint, now: float) -> None:
         """Send a large request by UDP after all (RFC 3261 section 18.1.1)."""
+        self._streams.refused(target, now)
         transaction.datagram = None
         transaction.remote = target
         transaction.request = self._addressed(transaction.request, transaction.request.via.branch or "", target)
