@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from softphone import sdp
-from softphone.calls.nat import is_behind_nat, is_ipv4
+from softphone.calls.nat import is_ipv4, other_source
 from softphone.errors import SdpError
 from softphone.media.leg import Address, LegInfo, LegSpec
 
@@ -85,8 +85,7 @@ class Agreement:
             remote_rtcp=rtcp,
             rtcp_mux=agreed.rtcp_mux,
             direction=agreed.direction,
-            latch=remote is not None and signalled is not None and is_behind_nat(remote.host, signalled),
-            latch_host=signalled,
+            latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
             timeout_s=timeout_s,
             inband_keys=self.listens_for_tones and agreed.event_payload_type is None,
         )

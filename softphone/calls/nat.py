@@ -1,14 +1,21 @@
 """Whose packets are a party's: the rule for bridge and agent alike.
 
-Media is taken from the address that the party's description names. One other source is accepted in its place, once, and
-only until the named address is heard:
+Media is taken from the address that the party's description names, and sent there. One other source is accepted in its
+place, once, and only until the named address is heard:
 
 * from any port of the host that the party's signalling comes from, when the description names an address that is not
   globally routable and not that host: the party is behind a NAT (RFC 4961, RFC 7362);
 * from another port of the named host, when the party's signalling comes from that very host.
 
-Nobody else is ever heard, and a party that has been heard may move its port within its host only with the SSRC that it
-has. `softphone.media.sources` carries this out.
+It must be sound in a codec that was agreed on, from a source (SSRC) that no other party of that host has. On a port
+that several parties share, of which more than one on the same host has yet to be heard, nobody is guessed at: then the
+named addresses count alone.
+
+A party that has been heard, and whose signalling comes from where its media does, is found again when it moves its port
+within that host, keeps its SSRC and is quiet where it was. Nobody else is ever heard. A new description begins all of
+this anew if it names another address.
+
+`other_source` decides whether there may be another source; `softphone.media.sources` carries the rest out.
 """
 
 import ipaddress
@@ -17,7 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from softphone.sip.call import Call
 
-__all__ = ["is_behind_nat", "is_ipv4", "signalling_host"]
+__all__ = ["is_behind_nat", "is_ipv4", "other_source", "signalling_host"]
 
 
 def signalling_host(call: "Call") -> str:
@@ -45,6 +52,19 @@ def is_behind_nat(media_host: str, signalled: str) -> bool:
         return False
     named, seen = ipaddress.ip_address(media_host), ipaddress.ip_address(signalled)
     return not named.is_global and not (named.is_loopback and seen.is_loopback)
+
+
+def other_source(media_host: str, signalled: str) -> str | None:
+    """Give the host that media may come from instead of the named address; None: from nowhere else.
+
+    Parameters
+    ----------
+    media_host
+        The address of the description.
+    signalled
+        The address that its signalling comes from.
+    """
+    return signalled if media_host == signalled or is_behind_nat(media_host, signalled) else None
 
 
 def is_ipv4(host: str) -> bool:

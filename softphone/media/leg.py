@@ -60,10 +60,9 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         Where it receives RTCP; None: `remote`'s port when `rtcp_mux` (RFC 5761), else the one above.
     direction
         Ours: "sendrecv", "sendonly", "recvonly" or "inactive" (RFC 8866 section 6.7).
-    latch
-        The peer is behind a NAT: take its address from its first valid RTP packet, once.
     latch_host
-        The host that this packet must come from, whatever its port; None: any.
+        The host that one other source than `remote` may come from, whatever its port; None: no other source. See
+        `softphone.calls.nat`.
     timeout_s
         Without media and reports for so long, RtpTimeout is reported; 0: never.
     inband_keys
@@ -83,10 +82,14 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     remote_rtcp: Address | None = None
     rtcp_mux: bool = False
     direction: str = "sendrecv"
-    latch: bool = False
     latch_host: str | None = None
     timeout_s: float = 30.0
     inband_keys: bool = False
+
+    @property
+    def behind_nat(self) -> bool:
+        """Whether media will come from another host than the peer says."""
+        return self.remote is not None and self.latch_host not in (None, self.remote.host)
 
     @property
     def receives(self) -> bool:

@@ -37,7 +37,6 @@ class Leg:
     keys_in: KeyReceiver
     remote: Address | None = None
     remote_rtcp: Address | None = None
-    latching: bool = False
 
 
 class Legs:
@@ -67,6 +66,8 @@ class Legs:
     heard_s, timeout_s
         float64, when the peer last gave a sign of life (media, or a report of its own: RFC 3550 section 6), and how
         long none may come (infinite: for ever).
+    unheard
+        bool, no media has come from where the peer says that it sends from.
     missed_s
         float64, the `heard_s` after which it was reported that none came.
     """
@@ -98,6 +99,7 @@ class Legs:
         self.heard_s = np.zeros(capacity)
         self.timeout_s = np.full(capacity, np.inf)
         self.missed_s = np.full(capacity, -np.inf)
+        self.unheard = np.zeros(capacity, np.bool_)
         self.records: dict[int, Leg] = {}
 
     def add(self, row: int, number: int, record: Leg, now: float) -> None:

@@ -10,7 +10,6 @@ from mixer.bridge import Bridge
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.check import check
-from softphone.media.directory import key_of
 from softphone.media.keys import KeyReceiver, KeySender
 from softphone.media.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
 from softphone.media.legs import Leg, Legs, PortPair
@@ -114,7 +113,7 @@ class Plane:
             raise
         record = Leg(spec, ports, KeySender(spec.event_clock_hz), KeyReceiver(spec.event_clock_hz))
         self.legs.add(row, number, record, now)
-        self._meet(row)
+        self._receiver.sources.meet(row)
         self.legs.apply(row, now)
         self._reports.start(row, now)
         self._hold(row)
@@ -133,12 +132,12 @@ class Plane:
         before = record.spec
         moved = whereabouts(spec) != whereabouts(before)
         renamed = moved and spec.remote != before.remote
-        if record.ports.shared and (spec.latch or (renamed and not self._unambiguous(spec))):
+        if record.ports.shared and (spec.behind_nat or (renamed and not self._unambiguous(spec))):
             record.ports = self._pool.open_own()
         record.spec = spec
         self._rewind_keys(record, before.event_clock_hz)
-        if moved or (spec.latch and not before.latch):
-            self._meet(row)
+        if moved:
+            self._receiver.sources.meet(row)
         self.legs.apply(row, now)
         self._hold(row)
 
@@ -146,9 +145,8 @@ class Plane:
         """Close a leg: a goodbye to the peer, the row and an own port given back."""
         stats = self.stats(row)
         self._say_goodbye(row, now)
-        self._receiver.unlock(row)
+        self._receiver.sources.forget(row)
         record = self.legs.remove(row)
-        self._receiver.latching.pop(record.ports.rtp.index, None)
         self.events += [KeysSent(token) for token in record.keys_out.tokens]
         self._keying.discard(row)
         self._pool.close_own(record.ports)
@@ -260,21 +258,9 @@ class Plane:
 
     def _unambiguous(self, spec: LegSpec) -> bool:
         """Tell whether the shared port can know this peer by its address."""
-        if spec.remote is None or spec.latch:
+        if spec.remote is None or spec.behind_nat:
             return False
-        return key_of(spec.remote, self._pool.shared.rtp.index) not in self._receiver.rtp
-
-    def _meet(self, row: int) -> None:
-        """Take a leg's media from where its spec says, or wait for whoever comes first."""
-        record = self._record(row)
-        if record.spec.remote is not None and not record.spec.latch:
-            self._receiver.lock(row, record.spec.remote)
-            return
-        self._receiver.unlock(row)
-        record.remote, record.remote_rtcp = record.spec.remote, record.spec.rtcp
-        record.latching = record.spec.latch
-        if record.latching:
-            self._receiver.latching[record.ports.rtp.index] = row
+        return not self._receiver.sources.taken(spec.remote, self._pool.shared.rtp.index)
 
     def _rewind_keys(self, record: Leg, before_hz: int) -> None:
         """Begin keys anew where their clock has become another; those that wait to be sent are given up."""

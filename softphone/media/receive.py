@@ -16,11 +16,10 @@ from mixer.bridge import Bridge
 from mixer.level import SILENCE_DBOV
 from mixer.packets import turns
 from softphone.media import rtp
-from softphone.media.directory import Directory, key_of
 from softphone.media.keys import unpack_event
-from softphone.media.leg import Address
 from softphone.media.legs import Legs
-from softphone.media.slots import SLOT_SIZE, Slots, sockaddr
+from softphone.media.slots import SLOT_SIZE, Slots
+from softphone.media.sources import Sources
 
 __all__ = ["Receiver", "first_of_each"]
 
@@ -81,9 +80,7 @@ class Receiver:
     ) -> None:
         self._slots, self._legs, self._bridge = slots, legs, bridge
         self._on_key, self._on_report = on_key, on_report
-        self.rtp = Directory()
-        self.rtcp = Directory()
-        self.latching: dict[int, int] = {}  # port index -> row
+        self.sources = Sources(slots, legs, bridge)
         self.strangers = 0
         self.invalid = 0
         self._clock_s, self._unix_ns = 0.0, time.time_ns()
@@ -108,11 +105,8 @@ class Receiver:
         keys, arrival = self._slots.keys(), self._clock_s - self._slots.ages_s(self._unix_ns)
         reports = rtp.is_rtcp(data)
         headers = rtp.parse(data, length)
-        rows = self.rtp.lookup(keys)
         media = headers.valid & ~reports
-        if self.latching and np.any(media & (rows < 0)):
-            self._latch(np.flatnonzero(media & (rows < 0)), headers)
-            rows = self.rtp.lookup(keys)
+        rows = self.sources.of_media(keys, media, headers, now)
         known = media & (rows >= 0)
         # Our own source from a peer is what we sent it (RFC 3550 section 8.2): a loop, and nobody's voice.
         loops = known & (headers.ssrc == self._legs.ssrc[rows])
@@ -127,42 +121,6 @@ class Receiver:
         self.invalid += int(np.count_nonzero(~(media | reports)))
         self.strangers += int(np.count_nonzero(media & (rows < 0)))
 
-    def _latch(self, candidates: NDArray[np.int64], headers: rtp.Headers) -> None:
-        """Lock legs whose peer is behind a NAT to the source of their first valid packet."""
-        local = self._slots.local[candidates]
-        for port in np.unique(local).tolist():
-            row = self.latching.get(port)
-            if row is None:
-                continue
-            mine = candidates[local == port]
-            kind = headers.payload_type[mine]
-            mine = mine[(kind == self._legs.type_in[row]) | (kind == self._legs.other_type[row])]
-            host = self._legs.records[row].spec.latch_host
-            if host is not None:
-                mine = mine[(self._slots.address[mine, 4:8] == sockaddr(host, 0)[4:8]).all(axis=1)]
-            if mine.size:
-                raw = self._slots.address[mine[0]].tobytes()
-                self.lock(row, Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4])))
-
-    def lock(self, row: int, remote: Address) -> None:
-        """Take the media of `row` from `remote` and nobody else from now on."""
-        record = self._legs.records[row]
-        rtcp = remote if record.spec.rtcp_mux else Address(remote.host, min(remote.port + 1, 0xFFFF))
-        if remote == record.spec.remote:
-            rtcp = record.spec.rtcp or rtcp
-        record.remote, record.remote_rtcp, record.latching = remote, rtcp, False
-        self.latching.pop(record.ports.rtp.index, None)
-        self.unlock(row)
-        self.rtp.add(key_of(remote, record.ports.rtp.index), row)
-        reports_at = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
-        self.rtcp.add(key_of(rtcp, reports_at.index), row)
-        self._legs.apply(row, self._legs.heard_s[row])
-
-    def unlock(self, row: int) -> None:
-        """Take nothing for `row` from anybody."""
-        self.rtp.remove_row(row)
-        self.rtcp.remove_row(row)
-
     def _media(
         self,
         known: NDArray[np.bool_],
@@ -176,8 +134,8 @@ class Receiver:
         taken = known & legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
         spoken = (kind == legs.type_in[rows]) | (kind == legs.other_type[rows])
         audio = taken & spoken & (headers.size > 0)
-        at = np.flatnonzero(known)
-        legs.heard_s[rows[at]] = now
+        heard = rows[np.flatnonzero(known)]
+        legs.heard_s[heard], legs.unheard[heard] = now, False
         if audio.any():
             self._audio(np.flatnonzero(audio), rows, headers, arrival, now)
         noise = taken & ~spoken & (kind == COMFORT_NOISE)
@@ -294,7 +252,7 @@ class Receiver:
 
     def _reports(self, at: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64]) -> None:
         """Hand over the reports of peers that we know."""
-        rows = self.rtcp.lookup(keys[at])
+        rows = self.sources.of_reports(keys[at])
         self.strangers += int(np.count_nonzero(rows < 0))
         at, rows = at[rows >= 0], rows[rows >= 0]
         for i in first_of_each(rows, REPORTS_PER_TICK):

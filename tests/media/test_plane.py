@@ -81,7 +81,7 @@ def test_strangers_are_dropped_and_counted(driver: Driver, peers: list[Peer]) ->
 
 @pytest.mark.parametrize("stranger_first", [True, False])
 def test_latches_to_the_host_that_signalling_came_from(driver: Driver, peers: list[Peer], stranger_first: bool) -> None:
-    info = driver.open(peers[0], driver.room(), remote=Address("192.168.1.7", 4000), latch=True, latch_host="127.0.0.1")
+    info = driver.open(peers[0], driver.room(), remote=Address("192.168.1.7", 4000), latch_host="127.0.0.1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.bind(("127.9.9.9", 0))
         stranger.setblocking(False)
@@ -100,7 +100,7 @@ def test_latches_to_the_host_that_signalling_came_from(driver: Driver, peers: li
 def test_speaks_to_where_signalling_says_until_it_has_latched(driver: Driver, peers: list[Peer]) -> None:
     """Two that wait for each other's first packet would wait for ever."""
     signalled, real = peers[:2]
-    info = driver.open(signalled, driver.room(), latch=True)
+    info = driver.open(signalled, driver.room(), latch_host="127.0.0.1")
     driver.tick(3)
     real.meet(info)
     real.say(SILENCE)
@@ -111,7 +111,7 @@ def test_speaks_to_where_signalling_says_until_it_has_latched(driver: Driver, pe
 def test_latches_once(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
     behind_nat, stranger = peers[:2]
-    info = driver.open(behind_nat, room, remote=Address("127.0.0.1", 9), latch=True)
+    info = driver.open(behind_nat, room, remote=Address("127.0.0.1", 9), latch_host="127.0.0.1")
     stranger.meet(info)
     stranger.rtp.sendto(b"\x80", stranger.to)  # no RTP
     stranger.payload_type = 77
@@ -303,7 +303,7 @@ def test_a_peer_that_turns_out_behind_a_nat_gets_a_port_of_its_own(driver: Drive
     infos = [driver.open(peer, driver.room()) for peer in peers[:2]]
     ports = {info.port for info in infos}
     for peer, info in zip(peers, infos, strict=False):
-        spec = LegSpec(remote=peer.address, latch=True, latch_host="127.0.0.1")
+        spec = LegSpec(remote=peer.address, latch_host="127.0.0.2")
         changed = driver.engine.handle(UpdateLeg(info.leg, spec), driver.now)
         assert isinstance(changed, LegInfo)
         ports.add(changed.port)
