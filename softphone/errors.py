@@ -77,10 +77,12 @@ class BadMessage(SipError):
         What is wrong, in words fit for a reason phrase.
     status
         The answer that the sender deserves (RFC 3261 section 21.4), when there is enough of a request to answer.
+    subject
+        What it is wrong with, for whoever reads the error; never part of an answer.
     """
 
-    def __init__(self, reason: str, status: int = 400) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, status: int = 400, subject: str | None = None) -> None:
+        super().__init__(reason if subject is None else f"{reason}: {subject!r}")
         self.reason = reason
         self.status = status
 

@@ -183,6 +183,7 @@ async def test_a_refused_call_is_a_failure_in_one_line() -> None:
         (("call",), "Missing argument 'URI'"),
         (("call", "not a uri"), "sip:"),
         (("call", "sips:a@127.0.0.1"), "sip:"),
+        (("call", "sip:a@127.0.0.1?Subject"), "'sip:a@127.0.0.1?Subject'"),
         (("call", "202", "--user", "101"), "sip:202@127.0.0.1:5060, or --registrar"),
         (("call", "sip:202"), "202@HOST"),
         (("bot", ECHO, "202"), "202@HOST"),

@@ -307,7 +307,7 @@ def identity_of(uri: str) -> Uri:
     try:
         return uri_of(str(Address.parse(uri).uri))
     except BadMessage as error:
-        raise BadMessage(f"the agent's uri {uri!r} is no SIP URI: {error}") from error
+        raise BadMessage(f"the agent's uri {uri!r} is no SIP URI: {error.reason}") from error
 
 
 def known_codecs(codecs: Sequence[str]) -> tuple[str, ...]:

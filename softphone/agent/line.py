@@ -26,7 +26,7 @@ def uri_of(text: str, what: str = "the URI") -> Uri:
     try:
         uri = Uri.parse(text)
     except BadMessage as error:
-        raise BadMessage(f"{what} {text!r} is no SIP URI: {error}") from error
+        raise BadMessage(f"{what} {text!r} is no SIP URI: {error.reason}") from error
     if not SCHEME.match(text):
         raise BadMessage(f"{what} {text!r} is no SIP URI: it begins with {uri.scheme}:")
     return uri

@@ -19,6 +19,7 @@ from softphone.config import LogConfig
 from softphone.errors import AudioError, BadMessage, SoftphoneError
 from softphone.logs import configure
 from softphone.sip.uri import Uri
+from softphone.sip.uri_headers import split_headers
 
 __all__ = ["call"]
 
@@ -108,7 +109,7 @@ def _check_host(uri: str) -> None:
 
 def _is_sip(uri: str) -> bool:
     try:
-        return Uri.parse(uri).scheme == "sip"
+        return split_headers(Uri.parse(uri))[0].scheme == "sip"
     except BadMessage:
         return False
 

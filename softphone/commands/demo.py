@@ -19,7 +19,13 @@ __all__ = ["demo"]
 def demo(
     parties: Annotated[int, typer.Option(help="How many join", min=2, max=20)] = 5,
     seconds: Annotated[float, typer.Option(help="How long they talk", min=2, max=3600)] = 8.0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the recording", file_okay=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the recording; else a new one for temporary files, which is named at the end and stays",
+            file_okay=False,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
     """Hold a conference of bots on this machine, and prove who hears whom.

@@ -8,13 +8,16 @@ from urllib.parse import unquote_to_bytes
 from softphone.errors import BadMessage
 from softphone.sip.grammar import Params, format_params
 
-__all__ = ["HOST", "Uri", "parse_host_port", "readable"]
+__all__ = ["HOST", "MAX_NAMED", "Uri", "parse_host_port", "readable"]
 
 # Wider than the RFC by the underscore, which names of containers have.
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-_.]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])"
 
 # A text no person types and no peer needs: longer ones are an attack or a mistake.
 MAX_URI = 4096
+
+# As much of one as an error names: what is wrong with it is seen, and a line stays a line.
+MAX_NAMED = 200
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(\S+)")
 _HOST_PORT = re.compile(rf"({HOST})(?:\s*:\s*([0-9]{{1,5}}))?")
@@ -72,8 +75,15 @@ class Uri:
         Raises
         ------
         BadMessage
-            Not a URI, or one longer than 4096 characters.
+            Not a URI, or one longer than 4096 characters; the error names it.
         """
+        try:
+            return cls._parse(text)
+        except BadMessage as error:
+            raise BadMessage(error.reason, subject=text[:MAX_NAMED]) from None
+
+    @classmethod
+    def _parse(cls, text: str) -> Self:
         match = _SCHEME.fullmatch(text)
         if match is None or len(text) > MAX_URI:
             raise BadMessage("Bad URI")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from softphone.errors import BadMessage
 from softphone.sip.message import Headers
-from softphone.sip.uri import Uri
+from softphone.sip.uri import MAX_NAMED, Uri
 
 __all__ = ["CARRIED", "REPLACES", "headers_of", "split_headers"]
 
@@ -36,7 +36,7 @@ def headers_of(uri: Uri) -> Headers:
         name, equals, value = piece.partition("=")
         value = unquote(value)
         if not name or not equals or any(end in value for end in _ENDS):
-            raise BadMessage("Bad URI header")
+            raise BadMessage("Bad URI header", subject=str(uri)[:MAX_NAMED])
         found.append((unquote(name), value))
     return found
 

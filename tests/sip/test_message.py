@@ -71,8 +71,16 @@ def test_request_uris(uri: str, scheme: str, user: str | None, host: str) -> Non
     "uri", ["sip:", "sip:a@", "sip:a@b:0", "sip:a@b:65536", "sip:a@b@c", "sip:a@b;x=<", "a@b", "sip:-a"]
 )
 def test_bad_uris(uri: str) -> None:
-    with pytest.raises(BadMessage):
+    with pytest.raises(BadMessage) as told:
         Uri.parse(uri)
+    assert str(told.value).endswith(f": {uri!r}")
+    assert uri not in told.value.reason, "the reason phrase of an answer repeats nothing"
+
+
+def test_the_error_of_a_long_uri_is_a_line() -> None:
+    with pytest.raises(BadMessage) as told:
+        Uri.parse("sip:" + "\x1b\r\n" * 9000)
+    assert len(str(told.value)) < 1000 and str(told.value).isprintable()
 
 
 def test_several_vias_in_one_line() -> None:
