@@ -3,7 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test serve check bench clean
+# Interpreters that `make test-all` looks for: those of the system, and of pyenv.
+PYTHONS ?= 3.11 3.12 3.13 3.14
+
+.PHONY: demo test test-all serve check bench clean
 # Half an environment, left by a full disk or a hiccup of the network, would be taken for a whole one.
 .DELETE_ON_ERROR:
 # Two installations into one environment at a time spoil it.
@@ -18,6 +21,18 @@ serve: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	tests/peers/install
 	$(BIN)/python -m pytest
+
+# The whole suite on each interpreter that is here, in an environment of its own with the newest numpy it takes.
+test-all:
+	@for version in $(PYTHONS); do \
+		for python in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+			"$$python" -c '' 2>/dev/null || continue; \
+			echo "== Python $$version: $$python"; \
+			$(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+			continue 2; \
+		done; \
+		echo "== Python $$version is not here"; \
+	done
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -41,4 +56,4 @@ $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
