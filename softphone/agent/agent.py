@@ -54,7 +54,7 @@ class Agent:
         URI of the registrar. When given, entering registers and the binding is kept fresh, over network losses too;
         see ``registration``. Its transport is that of calls to its host too: ``sip:pbx.example.com;transport=tcp``.
     outbound_proxy
-        URI of a proxy that everything is sent through (as Route, RFC 3261 section 8.1.2).
+        URI of a proxy that everything is sent through, REGISTER too (as Route, RFC 3261 section 8.1.2).
     host
         The local IPv4 address. When not given: the one from which the outbound proxy, the registrar, or else the host
         of `uri`, is reached; loopback when its name is not known.
@@ -232,7 +232,10 @@ class Agent:
             return
         try:
             self.registration = await self._stack.register(
-                str(self._registrar), self.uri, credentials=self._line.credentials
+                str(self._registrar),
+                self.uri,
+                credentials=self._line.credentials,
+                route=str(self._line.proxy) if self._line.proxy else None,
             )
         except CallRefused as refusal:
             raise self._line.not_registered(refusal, self._registrar) from refusal

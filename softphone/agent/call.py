@@ -85,6 +85,7 @@ class Call(Talk):
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         media.seat(self)
         media.signalled = signalling_host(signalling)
+        media.on_quiet = signalling.quiet
         signalling.on_ended = self._finish
         signalling.on_reinvite = self._reinvited
         signalling.on_answer = lambda answer: errands.goodbyes.start(media.accept(answer))

@@ -3,7 +3,7 @@
 Offers and answers are written and read here, because they are the only thing that tells the leg where its peer is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from softphone import sdp
 from softphone.agent.plane import Plane, Planes, Seated
@@ -34,6 +34,8 @@ class CallMedia:
     ----------
     signalled
         The address that the peer's signalling comes from, see :mod:`softphone.calls.nat`; None while it is not known.
+    on_quiet
+        Told whether nothing is to be heard of the peer, since it is held: its silence does not show that it is gone.
     """
 
     def __init__(self, planes: Planes, codecs: Sequence[str] = CODECS, timeout_s: float = 30.0) -> None:
@@ -43,6 +45,7 @@ class CallMedia:
         self._describer = Describer(codecs)
         self._agreed = False
         self.signalled: str | None = None
+        self.on_quiet: Callable[[bool], object] | None = None
         self._room = -1
         self._closed: LegStats | None = None
         self.leg = -1
@@ -127,3 +130,5 @@ class CallMedia:
         """Let the engine do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
         self._info = await self._media.update_leg(self.leg, agreement.spec)
         self._agreement, self._agreed = agreement, True
+        if self.on_quiet is not None:
+            self.on_quiet(agreement.held or not agreement.spec.receives)

@@ -19,7 +19,7 @@ from softphone.sip.uri import Uri
 from softphone.sip.where import WayBack
 from softphone.sip.wire import Wire
 
-__all__ = ["Plan", "place"]
+__all__ = ["Plan", "loose", "place"]
 
 
 # Parameters of a URI that say how it is reached.
@@ -57,7 +57,7 @@ class Plan:
             call_id=secrets.token_hex(12),
             cseq=SERVER_CSEQ,
             contact=self.contact,
-            routes=[Address(_loose(self.route))] if self.route else [],
+            routes=[Address(loose(self.route))] if self.route else [],
             max_forwards=self.max_forwards,
             headers=self.headers,
             content_type=SDP,
@@ -75,7 +75,7 @@ def logical(uri: Uri) -> Uri:
     return uri if uri.opaque else replace(uri, port=None, params=kept, headers="", text="")
 
 
-def _loose(route: Uri) -> Uri:
+def loose(route: Uri) -> Uri:
     """Return the URI of a proxy as a loose route, which every proxy of today is (RFC 3261 section 19.1.1)."""
     return route if "lr" in route.params else replace(route, params={**route.params, "lr": None}, text="")
 

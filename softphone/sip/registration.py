@@ -18,6 +18,7 @@ from softphone.sip.fields import Address
 from softphone.sip.instances import Instance
 from softphone.sip.keepalive import KeepAlive
 from softphone.sip.message import Request, Response, new_tag, request
+from softphone.sip.outgoing import loose
 from softphone.sip.uri import Uri
 from softphone.sip.wire import Wire
 
@@ -90,10 +91,18 @@ class Registration:
     """
 
     def __init__(
-        self, wire: Wire, registrar: Uri, aor: Address, contact: Address, credentials: Credentials | None, expires: int
+        self,
+        wire: Wire,
+        registrar: Uri,
+        aor: Address,
+        contact: Address,
+        credentials: Credentials | None,
+        expires: int,
+        route: Uri | None = None,
     ) -> None:
         self._wire = wire
         self._registrar = registrar
+        self._route = route
         self._from = aor.with_tag(new_tag())
         self._to = aor
         self._instance = Instance(aor.uri) if "+sip.instance" not in contact.params else None
@@ -109,7 +118,7 @@ class Registration:
         self.state = RegistrationState.TRYING
         self.on_change: Callable[[RegistrationState], None] | None = None
         self.granted = 0
-        self._target = Endpoint.of_uri(registrar)
+        self._target = Endpoint.of_uri(route or registrar)
         self._failures = 0
         self._losses = 0
         self._registered_at = 0.0
@@ -245,7 +254,7 @@ class Registration:
         self._change(RegistrationState.REGISTERED)
 
     async def _ask(self, expires: int) -> Response:
-        self._target = await self._wire.resolve(Endpoint.of_uri(self._registrar))
+        self._target = await self._wire.resolve(Endpoint.of_uri(self._route or self._registrar))
         return await ask(self._wire, self._request(expires), self._target, self._credentials, self._next_number)
 
     def _request(self, expires: int) -> Request:
@@ -257,6 +266,7 @@ class Registration:
             call_id=self._call_id,
             cseq=self._next_number(),
             contact=self.contact,
+            routes=[Address(loose(self._route))] if self._route else [],
             headers=[("Expires", str(expires))],
         )
 

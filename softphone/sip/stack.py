@@ -208,8 +208,14 @@ class Stack:
         contact: str | None = None,
         credentials: Credentials | None = None,
         expires: int = 300,
+        route: str | None = None,
     ) -> Registration:
         """Register `aor` and keep it registered (RFC 3261 section 10.2); returns when the registrar has agreed.
+
+        Parameters
+        ----------
+        route
+            URI of a proxy to send it through.
 
         Raises
         ------
@@ -218,12 +224,11 @@ class Stack:
         SipTimeout, SipNetworkError
             It did not answer.
         """
-        registrar = Uri.parse(registrar_uri)
+        registrar, through = Uri.parse(registrar_uri), Uri.parse(route) if route else None
         address = Address.parse(aor)
-        where = (
-            Address.parse(contact) if contact else self.contact(address.uri.user, Endpoint.of_uri(registrar).transport)
-        )
-        registration = Registration(self._driver, registrar, address, where, credentials, expires)
+        transport = Endpoint.of_uri(through or registrar).transport
+        where = Address.parse(contact) if contact else self.contact(address.uri.user, transport)
+        registration = Registration(self._driver, registrar, address, where, credentials, expires, through)
         await registration.start()
         return registration
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from softphone import Agent, AuthenticationFailed, CallRefused
+from softphone import Agent, AuthenticationFailed, Call, CallRefused
 from softphone.demo.bridge import running_bridge
 from softphone.sip.auth import Authenticator, hash_a1
 from softphone.sip.call import Call as SipCall
@@ -67,6 +67,43 @@ async def test_everything_goes_through_the_outbound_proxy() -> None:
         ending = asyncio.create_task(call.hangup())
         proxy.answer(await proxy.receive("BYE"), "200 OK")
         await ending
+
+
+async def test_the_registration_goes_through_the_outbound_proxy_too() -> None:
+    async with Callee() as proxy:
+
+        async def answer() -> list[str]:
+            asked = []
+            for expires in ("300", "0"):
+                asked.append(await proxy.receive("REGISTER"))
+                contact = f"Contact: {header(asked[-1], 'Contact')};expires={expires}\r\n"
+                proxy.answer(asked[-1], "200 OK", headers=contact)
+            return asked
+
+        answering = asyncio.create_task(answer())
+        through = f"sip:127.0.0.1:{proxy.port}"
+        async with Agent("sip:101@pbx.example", registrar="sip:192.0.2.7", outbound_proxy=through):
+            pass
+        for request in await answering:
+            assert request.startswith("REGISTER sip:192.0.2.7 ")
+            assert header(request, "Route") == f"<sip:127.0.0.1:{proxy.port};lr>"
+            assert "+sip.instance=" in header(request, "Contact")
+
+
+async def test_a_peer_that_is_held_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet: list[bool] = []
+    monkeypatch.setattr(SipCall, "quiet", lambda call, on: quiet.append(on) if call.direction == "out" else None)
+
+    async def answer(call: Call) -> None:
+        await call.accept()
+
+    async with Agent(on_call=answer, host="127.0.0.1") as peer, Agent(host="127.0.0.1") as agent:
+        call = await agent.invite(peer.contact)
+        before = quiet[-1:]
+        await call.hold()
+        held = quiet[-1:]
+        await call.unhold()
+    assert (before, held, quiet[-1:]) == ([False], [True], [False])
 
 
 @pytest.mark.parametrize("realm", ["evil", "pbx", "127.0.0.1"])
