@@ -14,7 +14,8 @@
     │   └── SipNetworkError    the message could not be sent
     ├── UnresolvedName         a host name that has no address, or none in time
     ├── SdpError               the peer's mistake: not a session description we can use
-    │   └── NoCommonCodec      nothing both sides can speak (answered with 488)
+    │   ├── NoCommonCodec      nothing both sides can speak (answered with 488)
+    │   └── OwnAddress         it names an address of ours (answered with 488)
     ├── MediaError             the media worker refused or could not do it
     │   ├── NoSuchLeg          the leg or room is not (or no longer) there
     │   ├── MediaFull          no row or port is left
@@ -41,6 +42,7 @@ __all__ = [
     "NoSuchLeg",
     "NoSuchRecording",
     "OtherWorker",
+    "OwnAddress",
     "RecordingRunning",
     "SdpError",
     "SipError",
@@ -143,6 +145,10 @@ class SdpError(SoftphoneError):
 
 class NoCommonCodec(SdpError):
     """The offer holds no codec that we speak (RFC 3264 section 6; answered with 488)."""
+
+
+class OwnAddress(SdpError):
+    """The description wants media sent to where we take it ourselves (answered with 488)."""
 
 
 class MediaError(SoftphoneError):

@@ -63,8 +63,9 @@ class Negotiated:
     ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
     the direction then does not include sending. ``remote_port`` is 0 when the peer has switched the stream off.
     ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; a host beside it
-    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound of ours a packet holds: what the peer likes to
-    receive, within its ``maxptime``, rounded down to one of ``PTIMES_MS``. Payload types are the peer's, what it wants
+    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound the peer likes to receive in a packet,
+    within its ``maxptime``, rounded down to one of ``PTIMES_MS``; the media worker sends 20 ms so far, whatever it is.
+    Payload types are the peer's, what it wants
     to receive; those that end in ``_in`` are ours, where they differ (RFC 3264 section 6.1). ``other_payload_type`` is
     ours of the codec which the peer may send besides ``codec``, of the two that we offered; None: it may not.
     """
@@ -292,7 +293,7 @@ def _negotiated(
 
 
 def _ptime_ms(media: MediaDescription) -> int:
-    """Give how much sound a packet to the peer holds (RFC 8866 sections 6.4, 6.5)."""
+    """Give how much sound the peer wants in a packet (RFC 8866 sections 6.4, 6.5)."""
     wanted = _number(media.attribute("ptime"), 1_000) or PTIME_MS
     most = _number(media.attribute("maxptime"), 99_999) or wanted
     return max((ms for ms in PTIMES_MS if ms <= min(wanted, most)), default=PTIMES_MS[0])

@@ -18,7 +18,7 @@ from softphone.calls.nat import signalling_host
 from softphone.errors import CallRefused, SdpError
 from softphone.media.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.call import Call as SipCall
-from softphone.sip.fields import Address
+from softphone.sip.fields import Address, warning
 from softphone.tasks import Tasks
 
 __all__ = ["GOODBYE_S", "Call", "CallState", "Errands", "KeyMethod"]
@@ -142,7 +142,7 @@ class Call(Talk):
             if offer is None:
                 await self._media.accept(self._sip.remote_sdp or "")
         except SdpError as error:
-            self._sip.reject(488, None, [("Warning", f'399 softphone "{error}"'.replace("\n", " "))])
+            self._sip.reject(488, None, [warning(error)])
             self.end_soon()
             raise
         except BaseException:

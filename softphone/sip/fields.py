@@ -8,7 +8,7 @@ from softphone.errors import BadMessage
 from softphone.sip.grammar import TOKEN, Params, format_params, parse_params, quote, split_outside, unquote
 from softphone.sip.uri import Uri, parse_host_port, readable
 
-__all__ = ["Address", "CSeq", "Via"]
+__all__ = ["Address", "CSeq", "Via", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class Address:
 
 # display-name = *(token LWS) / quoted-string; wider by UTF-8 letters, which clients send unquoted
 _DISPLAY = re.compile(r'[A-Za-z0-9\-.!%*_+`\'~\s\u0080-\U0010ffff]*|"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def warning(error: Exception) -> tuple[str, str]:
+    """Give the Warning header that says why, for people (RFC 3261 section 20.43)."""
+    return "Warning", f"399 softphone {quote(' '.join(str(error).split()))}"
 
 
 def _display(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.sip.body import SDP, sdp_of
+from softphone.sip.fields import warning
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.offer_answer import OfferAnswer, OfferInput, OfferState
 
@@ -138,6 +139,8 @@ class Offers:
             reply = await self._decide(offer)
         except CallRefused as error:
             refusal = response(request, error.status, error.reason or None)
+            if isinstance(error.__cause__, SdpError):
+                refusal.set(*warning(error.__cause__))
         except Exception:
             log.exception("a new offer could not be answered")
             refusal = response(request, 500)

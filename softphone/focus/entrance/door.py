@@ -11,7 +11,7 @@ from mixer.entrance import EntranceSettings
 from mixer.roles import Kind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig
-from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, SdpError
+from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.proofs import Proofs, Refusal
@@ -26,6 +26,7 @@ from softphone.focus.party.identity import caller_of, is_trusted
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
+from softphone.sip.fields import warning
 from softphone.sip.message import Request, Response, response
 from softphone.sip.number import number_of
 
@@ -125,10 +126,10 @@ class Door:
                 return error
             case CallRefused():
                 return Refusal(error.status, error.reason, [("Contact", f"<{uri}>") for uri in error.contacts])
-            case NoCommonCodec():
-                return Refusal(488, "Not Acceptable Here", [])
+            case NoCommonCodec() | OwnAddress():
+                return Refusal(488, "Not Acceptable Here", [warning(error)])
             case SdpError():
-                return Refusal(400, "Bad Session Description", [])
+                return Refusal(400, "Bad Session Description", [warning(error)])
         return self._overloaded()
 
     def _overloaded(self) -> Refusal:

@@ -23,6 +23,7 @@ from softphone.errors import (
 )
 from softphone.focus.context import Context, Header
 from softphone.focus.party.keeper import NOBODY, Keeper
+from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.leg import Address, LegInfo
 from softphone.sip.usage import CallState
@@ -91,6 +92,11 @@ class Member:
     def remote(self) -> Address | None:
         """Where the peer takes media; None while it has not said."""
         return self._agreement.spec.remote
+
+    @property
+    def signalled(self) -> str | None:
+        """The host that its signalling comes from, where its media may come from there, too."""
+        return self._agreement.spec.latch_host
 
     def pass_to(self, keeper: Keeper, party: Party | None = None) -> None:
         """Change hands: `keeper` has it from now on, and who had it strikes it from its list.
@@ -214,6 +220,13 @@ class Member:
         if self._closed:
             await self.close()
             raise CallEnded("the call ended while its leg was being opened")
+        try:
+            self._check_foreign(self._agreement)
+        except SdpError:
+            await self.close()
+            raise
+        for replaced in older(self, list(self._context.legs.values())):
+            replaced.hang_up()
         if self._room is not None and self._inside:
             await self._media.join(self.leg, self._room)
         await self.apply()
@@ -278,6 +291,7 @@ class Member:
 
     async def _change(self, leg: int, agreement: Agreement) -> None:
         """Let the worker do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
+        self._check_foreign(agreement)
         self._info = await self._media.update_leg(leg, agreement.spec)
         self._agree(agreement)
         await self.apply()
@@ -346,6 +360,11 @@ class Member:
         self._agreement = agreement
         if self.call is not None:
             self.call.quiet(agreement.held or not agreement.spec.receives)
+
+    def _check_foreign(self, agreement: Agreement) -> None:
+        """Refuse an address of our own; raises OwnAddress."""
+        infos = [member._info for member in self._context.legs.values() if member._info is not None]
+        check_foreign(agreement.spec.remote, infos)
 
     def _describe(self, remote: sdp.SessionDescription | None) -> str:
         """Write our answer to `remote`, or our offer when there is none."""

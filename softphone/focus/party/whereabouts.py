@@ -1,0 +1,54 @@
+"""What a party's media address says about the legs that are there: it is ours, or that of an older leg."""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from softphone.errors import OwnAddress
+from softphone.media.leg import Address, LegInfo
+
+if TYPE_CHECKING:
+    from softphone.focus.party.member import Member
+
+__all__ = ["check_foreign", "older"]
+
+# Who only wants to be called names the discard port: many do, and none of them is there.
+DISCARD = 9
+
+
+def check_foreign(remote: Address | None, ours: Iterable[LegInfo]) -> None:
+    """Refuse media that would come back to us: a leg would be its own echo, or a room that of another.
+
+    Raises
+    ------
+    OwnAddress
+        When `remote` is where one of our legs takes media or reports.
+    """
+    if remote is None or remote.port == DISCARD:
+        return
+    for info in ours:
+        here = remote.host == info.host or (_is_loopback(remote.host) and not _is_loopback(info.host))
+        if here and remote.port in (info.port, info.rtcp_port):
+            raise OwnAddress(f"media cannot be sent to {remote.host}:{remote.port}: that is our own address")
+
+
+def older(newcomer: "Member", members: Iterable["Member"]) -> list["Member"]:
+    """Give the earlier legs of the newcomer's extension at its media address.
+
+    Its telephone has begun anew and knows nothing of them: it would go on to play the old stream.
+    """
+    remote, extension = newcomer.remote, newcomer.party.extension_id
+    if remote is None or remote.port == DISCARD or extension is None:
+        return []
+    return [
+        other
+        for other in members
+        if other is not newcomer
+        and other.party.extension_id == extension
+        and (other.remote, other.signalled) == (remote, newcomer.signalled)
+        and not other.held
+    ]
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback
