@@ -44,3 +44,11 @@ def test_every_group_of_rules_is_there() -> None:
         "Streams and lists", "Recordings", "Operations", "Bots",
     ]  # fmt: skip
     assert all(rows("## Behaviour → test" + part) for part in page.split("\n### ")[1:])
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    """Paths below the packages, in full or from `softphone/` on, as the pages write them."""
+    named = re.findall(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.(?:py|toml|md))?)`", (ROOT / page).read_text())
+    assert len(named) > 10
+    assert not [path for path in named if not ((ROOT / path).exists() or (ROOT / "softphone" / path).exists())]
