@@ -11,6 +11,7 @@ from softphone.commands.call import call
 from softphone.commands.conference import app as conference
 from softphone.commands.demo import demo
 from softphone.commands.serve import serve
+from softphone.commands.trace import trace
 from softphone.commands.usage import PROGRAM, remember
 
 __all__ = ["app", "main"]
@@ -24,6 +25,7 @@ app.command("serve")(serve)
 app.command("demo")(demo)
 app.command("call")(call)
 app.command("bot")(bot)
+app.command("trace")(trace)
 app.add_typer(conference, name="conference")
 
 

@@ -233,6 +233,7 @@ class Server:
             recordings=self.recordings,
             watching=Watching(self.focus),
             hooks=self.hooks,
+            trace=self.stack.trace,
             config=self._config,
         )
 
@@ -276,6 +277,8 @@ def _stack_settings(config: Config) -> StackSettings:
         session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
         trying=False,
         stream_above=config.sip.stream_above or None,
+        trace_messages=config.sip.trace_messages,
+        trace_bytes=config.sip.trace_bytes,
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 

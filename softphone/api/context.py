@@ -18,6 +18,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats
 from softphone.recordings.library import Library as Recordings
 from softphone.store.store import Store
+from softphone.traced import Tracing
 
 __all__ = ["Context", "ContextDep"]
 
@@ -40,6 +41,8 @@ class Context:
     recordings: Recordings
     watching: Watching
     hooks: Hooks
+    trace: Tracing | None
+    """None: SIP messages are not kept."""
     config: Config
 
 

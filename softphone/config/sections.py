@@ -73,6 +73,8 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     session_expires_s: Annotated[int, Meta(ge=0)] = 1800
     session_min_s: Annotated[int, Meta(ge=90)] = 90
     probe_s: Seconds = 60.0
+    trace_messages: Limit = 10_000
+    trace_bytes: Count = 8_388_608
     login_failures: Count = 50
     login_failures_user: Count = 10
     login_window_s: Annotated[float, Meta(gt=0)] = 60.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, response
 from softphone.sip.methods import Capabilities
 from softphone.sip.refresh import SessionSettings
+from softphone.sip.trace import Trace
 from softphone.sip.transaction import Timers, TransactionLayer
 from softphone.sip.usage import Usage
 from softphone.sip.wire import Listener
@@ -37,7 +39,8 @@ class StackSettings:
     ``advertised`` is the host in Contact and Via, when it is not ``host``. ``invite_timeout_s`` is how long a call may
     ring. ``trying`` is whether each INVITE is answered by 100 at once, and not only where nothing else is to be said
     within 200 ms (RFC 3261 section 17.2.1): a caller without an answer asks again, so that a lost refusal is mended.
-    ``stream_above``: see `TransactionLayer`.
+    ``stream_above``: see `TransactionLayer`; ``trace_messages`` and ``trace_bytes``: see `Trace`, 0 messages: none is
+    kept.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +55,8 @@ class StackSettings:
     trying: bool = True
     max_pending: int = PENDING
     stream_above: int | None = 1300
+    trace_messages: int = 0
+    trace_bytes: int = 8_388_608
 
 
 class Carrier(Protocol):
@@ -109,6 +114,7 @@ class Driver:
         self._on_request = on_request
         self._on_cancel = on_cancel
         self._layer = TransactionLayer(settings.timers, stream_above=settings.stream_above if settings.tcp else None)
+        self.trace = Trace(settings.trace_messages, settings.trace_bytes) if settings.trace_messages else None
         self._transport = transport(self._received, self._not_sent)
         self._listeners: dict[str, Listener] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,6 +137,8 @@ class Driver:
         self.port = self._transport.port
         self.host = self.settings.advertised or own_address(self.settings.host)
         self._layer.sent_by = f"{self.host}:{self.port}"
+        if self.trace is not None:
+            self.trace.local = self.host, self.port
 
     async def stop(self) -> None:
         """End all tasks, close the sockets, and tell who waits for a response that none will come."""
@@ -212,6 +220,8 @@ class Driver:
 
     def acknowledge(self, ack: Request, target: Endpoint) -> None:
         """See `Wire`."""
+        if self.trace is not None:
+            self.trace.runs(ack.call_id)
         if is_address(target.host):
             self._layer.ack(ack, target)
             self._pump()
@@ -239,6 +249,8 @@ class Driver:
     # --- between transport and transactions
 
     def _received(self, data: bytes, source: Endpoint) -> None:
+        if self.trace is not None:
+            self.trace.passed(data, source, time.time(), sent=False)
         self._layer.receive(data, source, self._loop.time())
         self._pump()
 
@@ -266,6 +278,8 @@ class Driver:
     def _drain(self) -> bool:
         sends, happened = self._layer.sends(), self._layer.events()
         for send in sends:
+            if self.trace is not None:
+                self.trace.passed(send.data, send.target, time.time(), sent=True)
             self._transport.send(send)
         for event in happened:
             try:
@@ -297,6 +311,8 @@ class Driver:
 
     def _acknowledged(self, event: events.AckReceived) -> None:
         if call := self.directory.acknowledged(event.request):
+            if self.trace is not None:
+                self.trace.runs(event.request.call_id)
             call.acknowledged(event.request)
 
     def _cancelled(self, event: events.CancelReceived) -> None:

@@ -19,6 +19,7 @@ from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.outgoing import Plan, place
 from softphone.sip.refresh import too_brief
 from softphone.sip.registration import Registration
+from softphone.sip.trace import Trace
 from softphone.sip.transport import Transport
 from softphone.sip.uri import Uri
 from softphone.sip.uri_headers import split_headers
@@ -93,6 +94,11 @@ class Stack:
     def calls(self) -> list[Usage]:
         """The calls there are, ringing ones included."""
         return self._driver.directory.calls()
+
+    @property
+    def trace(self) -> Trace | None:
+        """The messages that passed last; None: they are not kept."""
+        return self._driver.trace
 
     @property
     def counters(self) -> dict[str, int]:

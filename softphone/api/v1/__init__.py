@@ -19,6 +19,7 @@ from softphone.api.v1 import (
     room_invitation,
     running_calls,
     sounds,
+    trace,
     webhooks,
     wrong_codes,
 )
@@ -30,7 +31,7 @@ BOTH = (
     *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes),
 )
 
-READING = (history, calls, invitations, directory)
+READING = (history, calls, invitations, directory, trace)
 
 ROUTERS = (
     *(router for module in BOTH for router in (module.reading, module.doing)),

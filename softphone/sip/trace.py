@@ -1,0 +1,256 @@
+"""The trace: the messages of the calls there are and were, in bounded memory, to be read by an operator.
+
+It is a value that knows no socket or clock. Messages are kept as they passed, by their Call-ID; nothing is read from
+them before somebody asks, and then secrets are blotted.
+"""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+from itertools import count
+
+from softphone.sip.blotting import blotted
+from softphone.sip.endpoint import Endpoint
+from softphone.traced import TracedCall, TracedMessage
+
+__all__ = ["Trace"]
+
+# Of one call: the first messages stay, for they say how it began, and so do the last ones.
+CALL_MESSAGES = 200
+CALL_BYTES = 200_000
+FIRST_MESSAGES = 20
+# Share of the memory that what was not answered may have while there is anything else.
+UNANSWERED = 4
+# A message needs so much beyond its bytes.
+OVERHEAD = 150
+
+
+class Rank(IntEnum):
+    """What a call has come to; when memory is short, who has come to less goes first."""
+
+    PASSING = 0
+    """Refused, or nothing that lasts: anybody can have any number of these."""
+    TRYING = 1
+    """An INVITE that is not refused. Whoever bears a false address gets so far: only the ACK proves who it is."""
+    DONE = 2
+    """A call that was answered and is over, a registration, a subscription."""
+    RUNNING = 3
+    """A call that was answered and acknowledged."""
+
+
+SCARCE = (Rank.PASSING, Rank.TRYING, Rank.DONE, Rank.RUNNING)
+PLENTY = (Rank.DONE, Rank.PASSING, Rank.TRYING, Rank.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    number: int
+    time: float
+    sent: bool
+    peer: Endpoint
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The messages of one Call-ID."""
+
+    call_id: bytes
+    id: str
+    rank: Rank = Rank.PASSING
+    messages: list[_Passed] = field(default_factory=list)
+    size: int = 0
+    left_out: int = 0
+
+
+class Trace:
+    """The last messages of a node.
+
+    When there are more than may be kept, whole calls go, the one that was silent longest first: of those that were
+    never answered as long as they are a quarter of all, then of those that are over; a running call goes only for
+    others that are running.
+
+    Parameters
+    ----------
+    messages, size
+        Most messages, and bytes, that are kept.
+    local
+        Address and port that the messages came to and went from; may be set later.
+    """
+
+    def __init__(self, messages: int, size: int, local: tuple[str, int] = ("127.0.0.1", 5060)) -> None:
+        self.local = local
+        self._most = messages, size
+        self._there = [0, 0]
+        self._numbers = count(1)
+        self._ranks: dict[Rank, OrderedDict[bytes, _Kept]] = {rank: OrderedDict() for rank in Rank}
+        self._calls: dict[bytes, _Kept] = {}
+        self._by_id: dict[str, _Kept] = {}
+        self._counts = dict.fromkeys(Rank, 0)
+        self._sizes = dict.fromkeys(Rank, 0)
+
+    def passed(self, data: bytes, peer: Endpoint, now: float, *, sent: bool) -> None:
+        """Keep a message; what has no Call-ID is left out. `now` is seconds since 1970."""
+        call_id = _call_id(data)
+        if call_id is None:
+            return
+        call = self._calls.get(call_id) or self._begin(call_id)
+        call.messages.append(_Passed(next(self._numbers), now, sent, peer, data))
+        self._grow(call, 1, len(data) + OVERHEAD)
+        while len(call.messages) > CALL_MESSAGES or (call.size > CALL_BYTES and len(call.messages) > 1):
+            self._thin(call)
+        self._move(call, _rank(call.rank, data))
+        self._make_room()
+
+    def runs(self, call_id: str) -> None:
+        """Take note that a call was answered and acknowledged."""
+        call = self._calls.get(call_id.encode("utf-8", "surrogateescape"))
+        if call is not None:
+            self._move(call, Rank.RUNNING)
+
+    # --- how much is kept
+
+    def _begin(self, call_id: bytes) -> _Kept:
+        made = _Kept(call_id, f"c-{hashlib.blake2b(call_id, digest_size=8).hexdigest()}")
+        self._calls[call_id] = self._by_id[made.id] = self._ranks[made.rank][call_id] = made
+        return made
+
+    def _grow(self, call: _Kept, messages: int, size: int) -> None:
+        call.size += size
+        self._there[0] += messages
+        self._there[1] += size
+        self._counts[call.rank] += messages
+        self._sizes[call.rank] += size
+
+    def _move(self, call: _Kept, rank: Rank) -> None:
+        if rank is not call.rank:
+            messages, size = len(call.messages), call.size
+            self._grow(call, -messages, -size)
+            del self._ranks[call.rank][call.call_id]
+            call.rank = rank
+            self._ranks[rank][call.call_id] = call
+            self._grow(call, messages, size)
+        self._ranks[rank].move_to_end(call.call_id)
+
+    def _thin(self, call: _Kept) -> None:
+        gone = call.messages.pop(min(FIRST_MESSAGES, len(call.messages) // 2))
+        call.left_out += 1
+        self._grow(call, -1, -len(gone.data) - OVERHEAD)
+
+    def _make_room(self) -> None:
+        while self._there[0] > self._most[0] or self._there[1] > self._most[1]:
+            oldest = next(self._ranks[rank] for rank in self._order() if self._ranks[rank])
+            _, call = oldest.popitem(last=False)
+            del self._calls[call.call_id], self._by_id[call.id]
+            self._grow(call, -len(call.messages), -call.size)
+
+    def _order(self) -> tuple[Rank, ...]:
+        """Give the order in which calls leave."""
+        for kept, most in zip((self._counts, self._sizes), self._most, strict=True):
+            if (kept[Rank.PASSING] + kept[Rank.TRYING]) * UNANSWERED > most:
+                return SCARCE
+        return PLENTY
+
+    # --- what is read
+
+    def calls(self) -> list[tuple[datetime, str]]:
+        """See `softphone.traced.Tracing`."""
+        return [(_moment(each.messages[0].time), each.id) for each in self._calls.values()]
+
+    def call(self, name: str) -> TracedCall | None:
+        """See `softphone.traced.Tracing`."""
+        return None if (kept := self._find(name)) is None else _summary(kept)
+
+    def messages(self, name: str | None = None) -> Iterator[TracedMessage]:
+        """See `softphone.traced.Tracing`."""
+        one = None if name is None else self._find(name)
+        chosen = list(self._calls.values()) if name is None else [one] if one else []
+        found = sorted((each for call in chosen for each in call.messages), key=lambda each: each.number)
+        return (_shown(each, self.local) for each in found)
+
+    def _find(self, name: str) -> _Kept | None:
+        return self._by_id.get(name) or self._calls.get(name.encode("utf-8", "surrogateescape"))
+
+
+def _shown(passed: _Passed, local: tuple[str, int]) -> TracedMessage:
+    peer, data = passed.peer, blotted(passed.data)
+    remote = peer.host, peer.port
+    return TracedMessage(passed.number, _moment(passed.time), passed.sent, peer.transport, local, remote, data)
+
+
+# --- what is seen of a message in passing
+
+_CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]+)", re.IGNORECASE)
+_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([!-~]+)", re.IGNORECASE)
+_FROM = re.compile(rb"\n(?:From|f)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]+)", re.IGNORECASE)
+_TO = re.compile(rb"\n(?:To|t)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]+)", re.IGNORECASE)
+
+
+def _call_id(data: bytes) -> bytes | None:
+    # Nearly everybody writes it so, and this is much quicker than the expression.
+    start = data.find(b"\r\nCall-ID: ") + 11
+    if start > 11:
+        return data[start : data.find(b"\r\n", start)].strip()
+    found = _CALL_ID.search(data)
+    return found[1].strip() if found else None
+
+
+def _status(data: bytes) -> int | None:
+    """Read the status of a response; None: it is a request, or neither."""
+    line = data.lstrip(b"\r\n")
+    return int(line[8:11]) if line[:4].upper() == b"SIP/" and line[8:11].isdigit() else None
+
+
+def _method(data: bytes) -> str:
+    """Give the method of a request, or of the request that a response is for."""
+    if _status(data) is None:
+        return data.lstrip(b"\r\n").partition(b" ")[0].decode(errors="replace")
+    found = _CSEQ.search(data)
+    return found[1].decode(errors="replace") if found else ""
+
+
+def _rank(before: Rank, data: bytes) -> Rank:
+    """Say what a call has come to with one more message."""
+    status = _status(data)
+    if before is Rank.RUNNING:
+        return Rank.DONE if data.startswith(b"BYE ") else before
+    if status is None:
+        return Rank.TRYING if before is Rank.PASSING and data.startswith(b"INVITE ") else before
+    if status >= 300 and before is Rank.TRYING:
+        return Rank.PASSING
+    lasts = 200 <= status < 300 and before is Rank.PASSING and _method(data) in ("REGISTER", "SUBSCRIBE")
+    return Rank.DONE if lasts else before
+
+
+def _moment(time: float) -> datetime:
+    return datetime.fromtimestamp(time, UTC)
+
+
+def _header(pattern: re.Pattern[bytes], data: bytes) -> str:
+    found = pattern.search(data)
+    return blotted(found[1].strip()).decode(errors="replace") if found else ""
+
+
+def _summary(call: _Kept) -> TracedCall:
+    first, last = call.messages[0], call.messages[-1]
+    method = _method(first.data)
+    answers = [each.data for each in call.messages if _status(each.data) is not None]
+    statuses = [_status(each) for each in answers if _method(each) == method]
+    return TracedCall(
+        id=call.id,
+        number=last.number,
+        call_id=blotted(call.call_id).decode(errors="replace"),
+        caller=_header(_FROM, first.data),
+        callee=_header(_TO, first.data),
+        method=method,
+        status=statuses[-1] if statuses else None,
+        running=call.rank is Rank.RUNNING,
+        first=_moment(first.time),
+        last=_moment(last.time),
+        count=len(call.messages),
+        left_out=call.left_out,
+    )
