@@ -24,6 +24,7 @@ from softphone.api.grants import Grants
 from softphone.api.hooks import Hooks
 from softphone.api.serving import HttpServer
 from softphone.api.watching import Watching
+from softphone.bindings import KeptBindings
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts
@@ -46,6 +47,7 @@ from softphone.sip.refresh import SessionSettings
 from softphone.sip.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.uri import Uri
+from softphone.store.bindings import BindingShelf
 from softphone.store.history import History
 from softphone.store.store import Store
 from softphone.webhooks import Webhooks
@@ -195,6 +197,8 @@ class Server:
             await self.stack.start()
         if is_loopback(self.stack.host) and not is_loopback(self._config.server.host):
             log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
+        shelf = BindingShelf(self.store.database, self.history.node)
+        await starting.enter_async_context(KeptBindings(shelf, self.registrar))
         await starting.enter_async_context(Pinholes(self.stack, self.registrar, sip.domain, sip.nat_ping_s))
 
     async def _drain(self) -> None:

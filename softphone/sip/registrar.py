@@ -85,6 +85,12 @@ class Registrar:
         """Return the telephones of all users."""
         return [binding for user in sorted(self._users) for binding in self.contacts(user, now)]
 
+    def restore(self, user: str, bindings: Iterable[Binding], now: float) -> None:
+        """Let a user have telephones that it had before a restart; none lives longer than if it registered now."""
+        latest = now + self.max_expires
+        capped = [replace(each, expires_at=min(each.expires_at, latest)) for each in bindings]
+        self._put(user, [each for each in capped if each.expires_at > now])
+
     def failed(self, binding: Binding) -> None:
         """Take note that nobody answered at a telephone: it is tried last, and forgotten when that happens again.
 

@@ -111,6 +111,11 @@ class History:
         self._task = asyncio.create_task(self._run(), name="history")
         return self
 
+    @property
+    def node(self) -> str:
+        """What names this server in the database; known once it is entered."""
+        return self._journal.node
+
     async def __aexit__(self, *_error: object) -> None:
         """Write what is left, if the database takes it in time; the rest stays in the journal."""
         if not await self.flush(STOP_S):

@@ -225,3 +225,13 @@ JOURNALS = Table(
     _text("node", primary_key=True),
     Column("sequence", sa.BigInteger, nullable=False),
 )
+
+# Where the telephones of a user are reached, all in one value: they are changed together, and read when a node starts.
+BINDINGS = Table(
+    "bindings",
+    METADATA,
+    _text("node"),
+    _text("user_name"),
+    Column("telephones", sa.JSON, nullable=False),
+    PrimaryKeyConstraint("node", "user_name"),
+)
