@@ -299,6 +299,20 @@ def test_a_telephone_that_comes_back_is_called_with_the_others(tmp_path: Path) -
     play(tmp_path, scene)
 
 
+def test_the_log_says_how_long_a_party_was_there(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", answers)
+        call = await (await board.telephone("101")).call("102")
+        await asyncio.sleep(30)
+        await call.bye()
+        await asyncio.sleep(1)
+
+    with capture_logs() as lines:
+        play(tmp_path, scene)
+    caller, callee = sorted(each["seconds"] for each in lines if each["event"] == "party_left")
+    assert (caller, callee) == pytest.approx((30.0, 31.0), abs=0.5)
+
+
 def test_a_call_is_one_line_of_the_log(tmp_path: Path) -> None:
     async def scene(board: Switchboard) -> None:
         await board.telephone("102", refuses(486, after_s=3.0))

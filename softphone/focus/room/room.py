@@ -49,6 +49,7 @@ class Room(abc.ABC):
         self.room = room
         self.context = context
         self.members: dict[str, Member] = {}
+        self._came: dict[str, float] = {}
         self.recorder = Recorder(context, session.id, room, self.members.values)
         self.ended = False
 
@@ -116,6 +117,7 @@ class Room(abc.ABC):
         """Have a member from now on, as `party`; who had it has it no more."""
         member.pass_to(self, party)
         self.members[party.id] = member
+        self._came[party.id] = self.context.clock()
         self.session.arrive(party)
 
     def see_off(self, member: Member, reason: str, say: Sequence[Prompt] = ()) -> None:
@@ -125,7 +127,8 @@ class Room(abc.ABC):
         if member.keeper is self:
             member.party.status = PartyStatus.DISCONNECTED
             Farewell(self.context, member, BYE.get(reason, ())).say(say)
-        log.info("party_left", session=self.session.id, party=member.party.id, reason=reason)
+        seconds = round(self.context.clock() - self._came.pop(member.party.id), 1)
+        log.info("party_left", session=self.session.id, party=member.party.id, reason=reason, seconds=seconds)
 
     def identity(self, member: Member) -> Sequence[Header]:
         """Tell the client which party of which session it is; the form is what clients parse, to the letter."""
