@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.arrival import Reception
+from mixer.blank import Blanker
 from mixer.comfort import ComfortNoise
 from mixer.conceal import Concealer
 from mixer.counters import PartyCounters
@@ -64,7 +65,7 @@ class Bridge(Seats):
         self.level_dbov = np.full(capacity, -127.0, np.float32)
         self._playout = Playout(capacity, rate_hz, max_delay_s)
         self._concealer, self._comfort = Concealer(capacity, rate_hz), ComfortNoise(capacity, rate_hz)
-        self._keys = Detector(capacity, rate_hz)
+        self._keys, self._blanker = Detector(capacity, rate_hz), Blanker(capacity, rate_hz)
         self._past = np.zeros((PAST, capacity, self.samples), np.int16)
         self._now = 0
         self._gated = gate is not None
@@ -141,6 +142,7 @@ class Bridge(Seats):
         self._comfort.reset(row)
         self._lead.reset(row)
         self._keys.reset(np.array([row]))
+        self._blanker.reset(row)
         self._past[:, row] = 0
         self._gain_in.gain[row] = 1
         return row
@@ -324,6 +326,8 @@ class Bridge(Seats):
         self._now = older
         tick.keys = self._keys.feed(dialling, frames[dialling]) if len(dialling) else []
         tick.heard[:end] = frames
+        if len(dialling):
+            self._blanker.fill(tick.heard, dialling, self._keys.doubtful[dialling])
         tick.heard[end:] = 0
         tick.heard[:end][roster.muted[:end] | ~roster.active[:end]] = 0
         if len(scaled := np.flatnonzero(roster.gain_in[:end] != 1)):

@@ -209,6 +209,11 @@ class Detector:
     rate_hz
         Sample rate of all rows, a multiple of 400.
 
+    Attributes
+    ----------
+    doubtful : NDArray[np.bool_]
+        Shape (capacity,): rows whose last frame may hold a key, or a part of one.
+
     Raises
     ------
     ValueError
@@ -223,6 +228,7 @@ class Detector:
         self._hop = self.samples // STEPS
         self._nominal = np.array(DTMF_LOW_HZ + DTMF_HIGH_HZ, dtype=np.float32)
         self._kernels, self._weights = self._matrices()
+        self.doubtful = np.zeros(capacity, dtype=np.bool_)
         self._last = np.zeros((capacity, self.samples), dtype=np.float32)
         self._down = np.full(capacity, -1, dtype=np.int8)
         self._candidate = np.full(capacity, -1, dtype=np.int8)
@@ -247,6 +253,7 @@ class Detector:
         self._last[chosen] = 0.0
         self._down[chosen] = self._candidate[chosen] = -1
         self._run[chosen] = self._gap[chosen] = 0
+        self.doubtful[chosen] = False
 
     def feed(self, rows: ArrayLike, frames: NDArray[np.int16]) -> list[tuple[int, str]]:
         """Hear one frame of some rows.
@@ -271,10 +278,12 @@ class Detector:
         np.multiply(frames, np.float32(1.0 / 32768.0), out=block[:, self.samples :])
         self._last[chosen] = block[:, self.samples :]
         keys = self._recognise(block)
+        doubtful = (keys >= 0).any(axis=1) | (self._down[chosen] >= 0)
         pressed: list[tuple[int, str]] = []
         for step in range(STEPS):
             fired = self._advance(chosen, keys[:, step])
             pressed += [(int(row), DTMF_KEYS[key]) for row, key in zip(chosen[fired], keys[fired, step], strict=True)]
+        self.doubtful[chosen] = doubtful
         return pressed
 
     def _recognise(self, block: NDArray[np.float32]) -> NDArray[np.int8]:
