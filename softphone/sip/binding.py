@@ -6,6 +6,7 @@ from softphone.errors import SipNetworkError
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.message import Request
+from softphone.sip.number import number_of
 from softphone.sip.uri import Uri
 from softphone.sip.where import is_direct, reach
 
@@ -22,7 +23,7 @@ class Binding:
     Attributes
     ----------
     user
-        User part of its address of record.
+        Whom its address of record means, as `number_of` spells it.
     contact
         The Contact as it was registered.
     endpoint
@@ -65,8 +66,8 @@ class Binding:
         if direct:
             Endpoint.of_uri(contact.uri)
         where = reach(contact.uri, source, trusted=True) if direct else source
-        user, number = request.to.uri.user or "", request.cseq.number
-        return cls(user, contact, where, now + lifetime_s, request.call_id, number, source, now, direct)
+        user, cseq = number_of(request.to.uri), request.cseq.number
+        return cls(user, contact, where, now + lifetime_s, request.call_id, cseq, source, now, direct)
 
     @property
     def uri(self) -> str:

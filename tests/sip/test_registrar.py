@@ -202,3 +202,17 @@ def test_calls_reach_it_where_it_can_be_reached(source: Endpoint, contact: str, 
     registrar = Registrar()
     handle(registrar, register(contact), source)
     assert registrar.contacts("101", 1.0)[0].endpoint == reached
+
+
+@pytest.mark.parametrize(
+    "to", ["<sip:1-0-1@example.com>", "<sip:(1)01@example.com;user=phone>", "<tel:1.01>", "<sip:%31%301@example.com>"]
+)
+def test_a_telephone_is_forgotten_however_it_writes_its_number(to: str) -> None:
+    registrar = Registrar()
+    message = register("<sip:101@192.0.2.1>")
+    message.set("To", to)
+    assert handle(registrar, message).status == 200
+    for count in (1, 0):
+        (binding,) = registrar.contacts("101", 1.0)
+        registrar.failed(binding)
+        assert len(registrar.contacts("101", 1.0)) == count
