@@ -10,6 +10,7 @@ from softphone.commands.bot import bot
 from softphone.commands.call import call
 from softphone.commands.conference import app as conference
 from softphone.commands.demo import demo
+from softphone.commands.registrations import app as registrations
 from softphone.commands.serve import serve
 from softphone.commands.trace import trace
 from softphone.commands.usage import PROGRAM, remember
@@ -27,6 +28,7 @@ app.command("call")(call)
 app.command("bot")(bot)
 app.command("trace")(trace)
 app.add_typer(conference, name="conference")
+app.add_typer(registrations, name="registrations")
 
 
 def tell_version(wanted: bool) -> None:

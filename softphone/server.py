@@ -31,6 +31,7 @@ from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.door import Door
 from softphone.focus.entrance.logins import Logins
+from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
@@ -233,6 +234,7 @@ class Server:
             stats=self.stats,
             control=self.control,
             codes=self.door.codes,
+            registrations=Registrations(self.registrar, time.monotonic),
             store=self.store,
             recordings=self.recordings,
             watching=Watching(self.focus),

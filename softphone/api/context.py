@@ -14,6 +14,7 @@ from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.logins import Logins
+from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats
 from softphone.recordings.library import Library as Recordings
@@ -37,6 +38,7 @@ class Context:
     stats: Callable[[], Awaitable[FocusStats]]
     control: Control
     codes: CodeBook
+    registrations: Registrations
     store: Store
     recordings: Recordings
     watching: Watching

@@ -16,6 +16,7 @@ from softphone.api.v1 import (
     playbacks,
     recording,
     recordings,
+    registrations,
     room_invitation,
     running_calls,
     sounds,
@@ -28,7 +29,7 @@ __all__ = ["ROUTERS"]
 
 BOTH = (
     *(running_calls, conferences, parties, bans, playbacks, dials, recording, recordings),
-    *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes),
+    *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes, registrations),
 )
 
 READING = (history, calls, invitations, directory, trace)
