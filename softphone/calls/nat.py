@@ -1,19 +1,17 @@
 """Whose packets are a party's: the rule for bridge and agent alike.
 
-Media is taken from the address that the party's description names, and sent there. One other source is accepted in its
-place, once, and only until the named address is heard:
-
-* from any port of the host that the party's signalling comes from, when the description names an address that is not
-  globally routable and not that host: the party is behind a NAT (RFC 4961, RFC 7362);
-* from another port of the named host, when the party's signalling comes from that very host.
+Media is taken from the address that the description names, and sent there. One other source is accepted in its
+place, once, until the named address is heard: any port of the host that the party's signalling comes from, when
+the description names an address that is not globally routable and not that host: the party is behind a NAT (RFC 4961,
+RFC 7362). Who names its own host is heard from the port that it names alone: what a call that has just ended still
+sends, from the same host to the same port, must not be taken for the next one.
 
 It must be sound in a codec that was agreed on, from a source (SSRC) that no other party of that host has. On a port
 that several parties share, of which more than one on the same host has yet to be heard, nobody is guessed at: then the
 named addresses count alone.
 
-A party that has been heard, and whose signalling comes from where its media does, is found again when it moves its port
-within that host, keeps its SSRC and is quiet where it was. Nobody else is ever heard. A new description begins all of
-this anew if it names another address.
+A party behind a NAT that has been heard is found again when it moves its port within that host, keeps its SSRC and is
+quiet where it was. Nobody else is ever heard. A new description begins all of this anew if it names another address.
 
 `other_source` decides whether there may be another source; `softphone.media.sources` carries the rest out.
 """
@@ -64,7 +62,7 @@ def other_source(media_host: str, signalled: str) -> str | None:
     signalled
         The address that its signalling comes from.
     """
-    return signalled if media_host == signalled or is_behind_nat(media_host, signalled) else None
+    return signalled if is_behind_nat(media_host, signalled) else None
 
 
 def is_ipv4(host: str) -> bool:
