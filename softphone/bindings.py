@@ -7,7 +7,7 @@ then nobody would reach it. Signalling waits for none of this; what could not be
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import msgspec
@@ -18,8 +18,7 @@ from softphone.sip.binding import Binding
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.registrar import Registrar
-from softphone.store.bindings import BindingShelf
-from softphone.store.database import WrongData
+from softphone.store.bindings import BindingShelf, Telephones
 from softphone.store.errors import StoreUnavailable
 
 __all__ = ["KeptBindings", "Telephone"]
@@ -124,7 +123,7 @@ class KeptBindings:
         try:
             while self._changed:
                 await self._put_some()
-        except (StoreUnavailable, WrongData) as error:
+        except StoreUnavailable as error:
             log.warning("bindings_not_written", error=str(error), users=len(self._changed))
 
     async def _read(self) -> None:
@@ -163,7 +162,7 @@ class KeptBindings:
                 log.exception("bindings_not_written")
 
     async def _put_some(self) -> None:
-        """Write some of what has changed; what the database never takes is given up."""
+        """Write some of what has changed."""
         users = list(self._changed)[:TOGETHER]
         for user in users:
             del self._changed[user]
@@ -172,10 +171,23 @@ class KeptBindings:
             user: [_plain(Telephone.of(each, offset)) for each in self._registrar.contacts(user, now)] for user in users
         }
         try:
-            await self._shelf.put(values)
+            await self._put(values)
         except (StoreUnavailable, asyncio.CancelledError):
             self._changed |= dict.fromkeys(users)
             raise
+
+    async def _put(self, values: Mapping[str, Telephones]) -> None:
+        """Write all of it; a user whom the database never takes is given up, and costs the others nothing."""
+        try:
+            await self._shelf.put(values)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # of a driver too, which may not even be able to encode it
+            if len(values) > 1:
+                for user, telephones in values.items():
+                    await self._put({user: telephones})
+            else:
+                log.error("bindings_refused", users=list(values), error=f"{type(error).__name__}: {error}")
 
 
 def _plain(telephone: Telephone) -> dict[str, Any]:

@@ -1,15 +1,20 @@
 """Where users' telephones were reached: kept so that a restart does not make them wait for their next REGISTER."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+import msgspec
+import structlog
+from sqlalchemy import Text, delete, select, type_coerce
 
 from softphone.store import rows
 from softphone.store.database import Database
 from softphone.store.tables import BINDINGS
 
-__all__ = ["BindingShelf"]
+__all__ = ["BindingShelf", "Telephones"]
+
+log = structlog.get_logger()
 
 Telephones = list[dict[str, Any]]
 
@@ -32,10 +37,13 @@ class BindingShelf:
         self._node = node
 
     async def all(self) -> dict[str, Telephones]:
-        """Read them all, by user."""
-        query = select(BINDINGS.c.user_name, BINDINGS.c.telephones).where(BINDINGS.c.node == self._node)
+        """Read them all, by user; what is no JSON is logged and left out."""
+        telephones = type_coerce(BINDINGS.c.telephones, Text)
+        query = select(BINDINGS.c.user_name, telephones).where(BINDINGS.c.node == self._node)
         async with self._database.read() as connection:
-            return {user: telephones for user, telephones in await connection.execute(query)}
+            found = (await connection.execute(query)).all()
+        decoded = {user: _decoded(user, kept) for user, kept in found}
+        return {user: kept for user, kept in decoded.items() if kept is not None}
 
     async def put(self, changed: Mapping[str, Telephones]) -> None:
         """Let these be the telephones of some users; all of it, or nothing."""
@@ -46,6 +54,16 @@ class BindingShelf:
                     await rows.put(connection, BINDINGS, key, {"telephones": telephones})
             gone = [user for user, telephones in changed.items() if not telephones]
             await connection.execute(delete(BINDINGS).where(*_of(self._node, gone)))
+
+
+def _decoded(user: str, kept: object) -> Telephones | None:
+    """Read the telephones of a user: PostgreSQL holds JSON and gives what it says, SQLite holds any text."""
+    try:
+        # Bytes that were no text are escaped as halves of surrogate pairs, which msgspec's decoder refuses.
+        return msgspec.convert(json.loads(kept) if isinstance(kept, str) else kept, Telephones)
+    except (msgspec.ValidationError, ValueError) as error:
+        log.warning("binding_not_read", user=user, error=str(error))
+        return None
 
 
 def _of(node: str, users: Iterable[str]) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ BOB = Endpoint("udp", "192.0.2.2", 5060)
 
 def wire(text: str, body: bytes = b"") -> bytes:
     """Text with plain line ends as a message; the body follows an empty line."""
-    return text.strip("\n").replace("\n", "\r\n").encode() + b"\r\n\r\n" + body
+    return text.strip("\n").replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 
 def invite_bytes(**changes: str) -> bytes:

@@ -1,16 +1,18 @@
 """Telephones are reached again after a restart of the registrar, on a database of either kind."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
+import sqlalchemy as sa
 
 from softphone.bindings import KeptBindings
 from softphone.sip.binding import Binding
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.flow import Flow
 from softphone.sip.registrar import Registrar
-from softphone.store.bindings import BindingShelf
+from softphone.store.bindings import BindingShelf, Telephones
 from softphone.store.errors import StoreUnavailable
 from softphone.store.store import Store
 from tests.sip.wire import invite
@@ -130,3 +132,68 @@ async def test_what_another_version_has_written_costs_nobody_else(store: Store) 
     await shelf.put({"101": [{"later": 1}, good, {**good, "contact": "<<"}]})
     async with life(store, 1e9) as second:
         assert [each.endpoint for each in second.contacts()] == [PHONE]
+
+
+@pytest.mark.parametrize("kept", ["[{", '{"contact": 1}', "[1]", ""])
+async def test_a_row_that_cannot_be_read_costs_nobody_else(store: Store, kept: str) -> None:
+    async with life(store, 1e9) as first:
+        first.register("<sip:101@192.0.2.1>", PHONE)
+        first.register("<sip:102@192.0.2.1>", PHONE, "102")
+    async with store.database.write() as connection:
+        text = json.dumps(kept) if connection.dialect.name == "postgresql" else kept
+        spoil = sa.text("UPDATE bindings SET telephones = :kept WHERE user_name = '101'")
+        await connection.execute(spoil, {"kept": text})
+    async with life(store, 1e9) as second:
+        assert second.contacts("102")
+        assert second.contacts("101") == []
+
+
+NO_TEXT = (
+    '<sip:\udce9@192.0.2.1>;+sip.instance="<urn:uuid:\udcff>";x=\udc80',
+    '"\udce9t\udce9" <sip:101@192.0.2.1>',
+    "<sip:%00@192.0.2.1>",
+    '"\x00" <sip:101@192.0.2.1;\ufffe=\udced\udcb3\udca9>',
+)
+
+
+@pytest.mark.parametrize("contact", NO_TEXT)
+async def test_bytes_that_are_no_text_come_back(store: Store, contact: str) -> None:
+    async with life(store, 1e9) as first:
+        first.register(contact, PHONE)
+        before = first.contacts()
+    async with life(store, 1e9) as second:
+        assert [(str(each.contact), each.call_id) for each in second.contacts()] == [
+            (str(each.contact), each.call_id) for each in before
+        ]
+
+
+@pytest.mark.parametrize("user", ["%00", "1%002", "\udce9", "%ED%B3%A9"])
+async def test_a_user_that_no_database_takes_costs_nobody_else(store: Store, user: str) -> None:
+    """PostgreSQL takes no NUL; where all is taken the others are kept as well."""
+    async with life(store, 1e9) as first:
+        for each in ("102", user, "103"):
+            first.register("<sip:101@192.0.2.1>", PHONE, each)
+    async with life(store, 1e9) as second:
+        assert second.contacts("102")
+        assert second.contacts("103")
+
+
+async def test_what_a_driver_cannot_even_encode_costs_nobody_else(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with life(store, 1e9) as first:
+        put = first.shelf.put
+
+        async def picky(changed: Mapping[str, Telephones]) -> None:
+            for user in changed:
+                if user in ("101", "104"):
+                    user.encode("undefined")
+            await put(changed)
+
+        monkeypatch.setattr(first.shelf, "put", picky)
+        for each in ("101", "102", "103", "104", "105"):
+            first.register("<sip:101@192.0.2.1>", PHONE, each)
+    async with life(store, 1e9) as second:
+        assert [bool(second.contacts(each)) for each in ("101", "102", "103", "104", "105")] == [
+            False, True, True, False, True
+        ]  # fmt: skip
