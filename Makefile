@@ -40,6 +40,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/sizes.py
+	$(BIN)/python tests/layers.py
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench

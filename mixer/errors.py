@@ -7,7 +7,6 @@ MixerError
 ├── NoSuchRoom      our mistake: a room that does not exist
 ├── BridgeFull      a refusal: no free row, or no free room
 ├── QueueFull       a refusal: a local party pushed more than its queue holds
-├── KeypadError     our mistake: a menu nobody could press, or a key that is none
 └── RecordingError  the disk: a recording could not be written
 """
 
@@ -42,7 +41,3 @@ class QueueFull(MixerError):
 
 class RecordingError(MixerError):
     """A recording could not be written; the operating system's error is the cause."""
-
-
-class KeypadError(MixerError, ValueError):
-    """A menu holds a sequence that nobody could press or a command that nobody carries out, or a key is none."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mixer.rules.prompt_queue import NOTICE_EVERY_S
 from softphone import Agent, Call
-from softphone.focus.voice.prompt_queue import NOTICE_EVERY_S
 from tests.peers.sipp import Sipp
 from tests.support.rest import Rest
 from tests.support.sounding import metric, sounding_server, told

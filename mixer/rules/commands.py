@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from mixer.effects import Effect, UnknownKeys
-from mixer.events import Dial, Keys, Lock, MuteAll, SetMuted, SetNotices, SetVolume
-from mixer.keypad import UNKNOWN, Command
-from mixer.roles import RecordingState, Role
-from mixer.rules import control, doors, invite, life, voice
-from mixer.rules.life import Timer
-from mixer.rules.room import IN_ROOM, Party, Room, menu_name
-from mixer.settings import VOLUME_STEP_DB
+from mixer.rules import admission, announcements, dialout, lifetime, parties
+from mixer.rules.effects import Effect, UnknownKeys
+from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetMuted, SetNotices, SetVolume
+from mixer.rules.keypad import UNKNOWN, Command
+from mixer.rules.lifetime import Timer
+from mixer.rules.roles import RecordingState, Role
+from mixer.rules.settings import VOLUME_STEP_DB
+from mixer.rules.state import IN_ROOM, Party, Room, menu_name
 
 __all__ = ["RULES", "keys", "pauses"]
 
@@ -45,7 +45,7 @@ def _carry_out(room: Room, party: Party, commands: list[Command], now: float) ->
 
 
 def _unknown(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    return [UnknownKeys(party.name, command.keys), *voice.not_a_key(room, party)]
+    return [UnknownKeys(party.name, command.keys), *announcements.not_a_key(room, party)]
 
 
 # The own microphone and the own ears.
@@ -56,13 +56,13 @@ def _toggle_own_mute(room: Room, party: Party, command: Command, now: float) -> 
         return []
     if not room.may_unmute(party):
         return _unknown(room, party, command, now)
-    return control.set_muted(room, party, SetMuted(party.name, not party.muted), now)
+    return parties.set_muted(room, party, SetMuted(party.name, not party.muted), now)
 
 
 def _volume(input_db: float, output_db: float) -> Rule:
     def rule(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
         event = SetVolume(party.name, party.input_db + input_db, party.output_db + output_db)
-        return [*control.set_volume(room, party, event, now), *voice.say(room, party.name, "beep")]
+        return [*parties.set_volume(room, party, event, now), *announcements.say(room, party.name, "beep")]
 
     return rule
 
@@ -72,12 +72,12 @@ def _volume(input_db: float, output_db: float) -> Rule:
 
 def _mute_all(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
     room.listen_only = False
-    return control.mute_all(room, MuteAll(True), now)
+    return parties.mute_all(room, MuteAll(True), now)
 
 
 def _unmute_all(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
     room.listen_only = False
-    return control.mute_all(room, MuteAll(False), now)
+    return parties.mute_all(room, MuteAll(False), now)
 
 
 def _listening_mode(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
@@ -87,15 +87,15 @@ def _listening_mode(room: Room, party: Party, command: Command, now: float) -> l
     if room.listen_only or room.settings.mute_non_moderator:
         return _unmute_all(room, party, command, now)
     room.listen_only = True
-    return [*control.mute_others(room, True), *voice.say(room, None, "conf-listenonly")]
+    return [*parties.mute_others(room, True), *announcements.say(room, None, "conf-listenonly")]
 
 
 # The room.
 
 
 def _set_lock(room: Room, party: Party, on: bool, now: float) -> list[Effect]:
-    changed = control.lock(room, Lock(on), now)
-    return [*changed, *voice.say(room, party.name, "conf-lockednow" if on else "conf-unlockednow")]
+    changed = parties.lock(room, Lock(on), now)
+    return [*changed, *announcements.say(room, party.name, "conf-lockednow" if on else "conf-unlockednow")]
 
 
 def _lock(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
@@ -111,8 +111,8 @@ def _toggle_lock(room: Room, party: Party, command: Command, now: float) -> list
 
 
 def _set_notices(room: Room, party: Party, on: bool, now: float) -> list[Effect]:
-    changed = control.set_notices(room, SetNotices(on), now)
-    return [*changed, *voice.say(room, party.name, "conf-notices-on" if on else "conf-notices-off")]
+    changed = parties.set_notices(room, SetNotices(on), now)
+    return [*changed, *announcements.say(room, party.name, "conf-notices-on" if on else "conf-notices-off")]
 
 
 def _notices_on(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
@@ -131,9 +131,9 @@ _NO_RECORDING = {RecordingState.OFF: "conf-recording-stopped", RecordingState.PA
 
 
 def _record(room: Room, party: Party, state: RecordingState) -> list[Effect]:
-    changed = life.set_recording(room, state)
+    changed = lifetime.set_recording(room, state)
     # That it runs is told to everybody.
-    told = voice.say(room, party.name, _NO_RECORDING[state]) if state in _NO_RECORDING else []
+    told = announcements.say(room, party.name, _NO_RECORDING[state]) if state in _NO_RECORDING else []
     return [*changed, *told]
 
 
@@ -145,30 +145,32 @@ def _toggle_recording(room: Room, party: Party, command: Command, now: float) ->
 def _pause_recording(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
     """Pause, or resume."""
     if room.recording is RecordingState.OFF:
-        return voice.not_a_key(room, party)
+        return announcements.not_a_key(room, party)
     runs = room.recording is RecordingState.RUNNING
     return _record(room, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
 
 
 def _count(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    return voice.say(room, party.name, *voice.alone_or_not(room, party))
+    return announcements.say(room, party.name, *announcements.alone_or_not(room, party))
 
 
 def _help(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
     menu = room.settings.menu
-    return voice.say(room, party.name, menu.help.get(menu_name(menu, party.role, party.kind), voice.NOT_A_KEY))
+    return announcements.say(
+        room, party.name, menu.help.get(menu_name(menu, party.role, party.kind), announcements.NOT_A_KEY)
+    )
 
 
 # Comings and goings.
 
 
 def _invite(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    return invite.dial(room, Dial(command.number, party.name), now)
+    return dialout.dial(room, Dial(command.number, party.name), now)
 
 
 def _drop_invited(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    dropped = invite.drop_last_of(room, party, now)
-    return voice.not_a_key(room, party) if dropped is None else dropped
+    dropped = dialout.drop_last_of(room, party, now)
+    return announcements.not_a_key(room, party) if dropped is None else dropped
 
 
 def _kick_last(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
@@ -176,16 +178,16 @@ def _kick_last(room: Room, party: Party, command: Command, now: float) -> list[E
     inside = [other for other in room.parties.values() if other.place in IN_ROOM]
     last = inside[-1]
     if last.role is Role.MODERATOR:
-        return voice.not_a_key(room, party)
-    return doors.remove(room, last, "kicked", now)
+        return announcements.not_a_key(room, party)
+    return admission.remove(room, last, "kicked", now)
 
 
 def _leave(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    return doors.remove(room, party, "left", now)
+    return admission.remove(room, party, "left", now)
 
 
 def _end(room: Room, party: Party, command: Command, now: float) -> list[Effect]:
-    return life.over(room, "requested")
+    return lifetime.over(room, "requested")
 
 
 RULES: Mapping[str, Rule] = {

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from mixer import conference as rules
+from mixer.rules import events, roles
+from mixer.rules.effects import Prompt
+from mixer.rules.roles import Role
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.errors import (
@@ -81,15 +83,15 @@ class Control:
 
     async def end(self, session: str) -> None:
         """End it: goodbye to all."""
-        self._room(session).handle(rules.End())
+        self._room(session).handle(events.End())
 
     async def lock(self, session: str, on: bool) -> TelephonySession:
         """Let nobody more in, or again everybody."""
-        return self._tell(session, rules.Lock(on))
+        return self._tell(session, events.Lock(on))
 
     async def mute_all(self, session: str, on: bool) -> TelephonySession:
         """Turn the microphones of all but the moderators off or on, also of those who come later."""
-        return self._tell(session, rules.MuteAll(on))
+        return self._tell(session, events.MuteAll(on))
 
     async def change_rules(self, session: str, changes: Mapping[str, Any]) -> TelephonySession:
         """Give a conference rules of its own, in force at once; see `softphone.focus.room.settings.LifeRules`."""
@@ -104,7 +106,7 @@ class Control:
 
     async def notices(self, session: str, on: bool) -> TelephonySession:
         """Tell the room who comes and leaves, or not."""
-        return self._tell(session, rules.SetNotices(on))
+        return self._tell(session, events.SetNotices(on))
 
     # Parties.
 
@@ -121,15 +123,15 @@ class Control:
         NotAllowed
             The rules do not let the party unmute itself.
         """
-        return self._tell_of(session, party, rules.SetMuted(party, on, own))
+        return self._tell_of(session, party, events.SetMuted(party, on, own))
 
     async def deafen(self, session: str, party: str, on: bool) -> Party:
         """Let a party hear nothing of the room, or again all."""
-        return self._tell_of(session, party, rules.SetDeaf(party, on))
+        return self._tell_of(session, party, events.SetDeaf(party, on))
 
     async def hold(self, session: str, party: str, on: bool) -> Party:
         """Put a party on hold, with music, or take it back."""
-        return self._tell_of(session, party, rules.SetHeld(party, on))
+        return self._tell_of(session, party, events.SetHeld(party, on))
 
     async def volume(
         self, session: str, party: str, *, in_db: float | None = None, out_db: float | None = None
@@ -138,11 +140,11 @@ class Control:
 
         None: as it is; 0 dB: as it came.
         """
-        return self._tell_of(session, party, rules.SetVolume(party, in_db, out_db))
+        return self._tell_of(session, party, events.SetVolume(party, in_db, out_db))
 
-    async def role(self, session: str, party: str, role: rules.Role) -> Party:
+    async def role(self, session: str, party: str, role: Role) -> Party:
         """Make a party a moderator, a participant, or a listener."""
-        return self._tell_of(session, party, rules.SetRole(party, role))
+        return self._tell_of(session, party, events.SetRole(party, role))
 
     async def kick(self, session: str, party: str, *, ban: bool = False) -> None:
         """Send a party away; with `ban` it does not get in again while the conference lasts.
@@ -154,7 +156,7 @@ class Control:
         """
         if ban and not self._room(session).bannable(party):
             raise WrongState("It hides its number and cannot be banned; send it away without a ban, or lock")
-        self._tell_of(session, party, rules.Kick(party, ban))
+        self._tell_of(session, party, events.Kick(party, ban))
 
     def bans(self, session: str) -> list[str]:
         """List the numbers that do not get in again."""
@@ -173,21 +175,21 @@ class Control:
         if not meant:
             raise NoSuchBan(number)
         for identity in meant:
-            room.handle(rules.Unban(identity))
+            room.handle(events.Unban(identity))
 
     async def admit(self, session: str, party: str) -> Party:
         """Let a party in from the lobby."""
-        return self._tell_of(session, party, rules.Admit(party))
+        return self._tell_of(session, party, events.Admit(party))
 
     async def reject(self, session: str, party: str) -> None:
         """Send a party away from the lobby."""
-        self._tell_of(session, party, rules.Reject(party))
+        self._tell_of(session, party, events.Reject(party))
 
     async def whisper(self, session: str, party: str, to: Sequence[str] | None) -> Party:
         """Let a party be heard by some parties alone, or again by the room (None)."""
         room = self._room(session)
         listeners = None if to is None else tuple(room.member(each).party.id for each in to)
-        return self._tell_of(session, party, rules.SetWhisper(party, listeners))
+        return self._tell_of(session, party, events.SetWhisper(party, listeners))
 
     async def move(self, session: str, party: str, to: str) -> Party:
         """Take a party into another conference, without a new call; what it may do, and how it is heard, stays.
@@ -227,7 +229,7 @@ class Control:
     async def play(
         self,
         session: str,
-        sounds: Sequence[rules.Prompt],
+        sounds: Sequence[Prompt],
         *,
         party: str | None = None,
         loop: bool = False,
@@ -295,7 +297,7 @@ class Control:
         number: str,
         *,
         by: str = "",
-        role: rules.Role = rules.Role.PARTICIPANT,
+        role: Role = Role.PARTICIPANT,
         confirm: bool = True,
     ) -> Invitation:
         """Call somebody into a conference; events tell what becomes of it.
@@ -316,7 +318,7 @@ class Control:
         WrongState
             The rules do not let anybody be invited now.
         """
-        return self._room(session).dial(rules.Dial(number, by, role, confirm))
+        return self._room(session).dial(events.Dial(number, by, role, confirm))
 
     def invitations(self, session: str) -> list[Invitation]:
         """List who is being called into a conference, and the last who were, whatever became of it."""
@@ -328,7 +330,7 @@ class Control:
         found = room.invitations.all.get(invitation)
         if found is None or found.state is not InvitationState.RINGING:
             raise NoSuchInvitation(str(invitation))
-        room.handle(rules.CancelInvite(invitation))
+        room.handle(events.CancelInvite(invitation))
         return found
 
     # Recordings.
@@ -345,7 +347,7 @@ class Control:
         """Leave silence in the recording; raises WrongState when there is none."""
         room = self._room(session)
         state = await room.recorder.pause()
-        room.handle(rules.SetRecording(rules.RecordingState.PAUSED))
+        room.handle(events.SetRecording(roles.RecordingState.PAUSED))
         return state
 
     async def resume_recording(self, session: str) -> RecordingState:
@@ -365,12 +367,12 @@ class Control:
             raise NoSuchSession(session)
         return room
 
-    def _tell(self, session: str, event: rules.Event) -> TelephonySession:
+    def _tell(self, session: str, event: events.Event) -> TelephonySession:
         room = self._room(session)
         room.handle(event)
         return room.session
 
-    def _tell_of(self, session: str, party: str, event: rules.Event) -> Party:
+    def _tell_of(self, session: str, party: str, event: events.Event) -> Party:
         room = self._room(session)
         value = room.member(party).party
         room.command(event)

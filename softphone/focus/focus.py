@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from mixer import conference as rules
+from mixer.rules import roles
+from mixer.rules.events import SetRecording
+from mixer.rules.settings import Settings
 from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
@@ -200,7 +202,7 @@ class Focus:
                 return room
         return self.find(extension)
 
-    def settings_of(self, extension: Extension) -> rules.Settings:
+    def settings_of(self, extension: Extension) -> Settings:
         """Say by which rules the conference of an extension or of a user's bridge is held."""
         properties = self._accounts.directory.properties(extension.id)
         if properties is None:
@@ -217,7 +219,7 @@ class Focus:
                 room.configure(settings)
                 break
 
-    async def _open(self, session: TelephonySession, settings: rules.Settings) -> ConferenceRoom:
+    async def _open(self, session: TelephonySession, settings: Settings) -> ConferenceRoom:
         if self.draining or self.conferences >= self._config.conference.max_conferences:
             raise Overloaded("no more conferences")
         number = await self._create_room()
@@ -365,7 +367,7 @@ class Focus:
     async def _recording_ended(self, room: Room, event: RecordingEnded) -> None:
         """Tell the rules of a recording that ended unasked, and the room, which was told that it runs."""
         if await room.recorder.ended(event) and isinstance(room, ConferenceRoom):
-            room.handle(rules.SetRecording(rules.RecordingState.OFF))
+            room.handle(SetRecording(roles.RecordingState.OFF))
             if room.settings.prompts and room.settings.record_notice:
                 room.announcer.say(None, ("conf-recording-stopped",))
 

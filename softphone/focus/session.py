@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Self
 
-from mixer.roles import Role
+from mixer.rules.roles import Role
 from softphone.focus.token import VoiceCallToken
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Words of the rules that the faces of the focus need to command it."""
 
-from mixer.conference import Prompt, Role
-from mixer.effects import Sound
+from mixer.rules.effects import Prompt, Sound
+from mixer.rules.roles import Role
 
 __all__ = ["Prompt", "Role", "Sound", "role_named"]
 

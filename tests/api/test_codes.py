@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from mixer.entrance import Code, Verdict
+from mixer.rules.entrance import Code, Verdict
 from softphone.focus.room.admission import Admission
 from softphone.server import Server
 from tests.api.conftest import logged_in

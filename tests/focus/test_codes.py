@@ -2,8 +2,8 @@
 
 import pytest
 
-from mixer.entrance import Code, Verdict
-from mixer.roles import Kind, Role
+from mixer.rules.entrance import Code, Verdict
+from mixer.rules.roles import Kind, Role
 from softphone.config import DEV_PATH, ConferenceConfig, load
 from softphone.focus.accounts import Accounts
 from softphone.focus.entrance.codes import CodeBook

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from mixer.conference import Role
+from mixer.rules.roles import Role
 from softphone.errors import CallRefused
 from softphone.focus.control import Control
 from softphone.focus.errors import (

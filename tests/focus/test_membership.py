@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mixer.conference import EndWithHost, Kind, Role, Settings
+from mixer.rules.roles import Kind, Role
+from mixer.rules.settings import EndWithHost, Settings
 from softphone.errors import CallRefused
 from softphone.focus.errors import FocusError, WrongState
 from softphone.focus.party.invitations import KEPT, InvitationState

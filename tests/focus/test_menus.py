@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mixer.conference import Settings
-from mixer.keypad import DEFAULT_MENU
+from mixer.rules.keypad import DEFAULT_MENU
+from mixer.rules.settings import Settings
 from softphone.errors import ConfigError
 from softphone.focus.room.menus import FOLDER, load_menu
 

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from structlog.testing import capture_logs
 
-from mixer.effects import Sound
+from mixer.rules.effects import Sound
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound

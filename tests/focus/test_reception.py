@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from mixer.entrance import EntranceSettings
+from mixer.rules.entrance import EntranceSettings
 from softphone.config import ConferenceConfig
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.reception import Reception

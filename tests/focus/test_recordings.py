@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.conference import RecordingState
+from mixer.rules.roles import RecordingState
 from softphone import hearing
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType

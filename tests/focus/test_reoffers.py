@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mixer.conference import Settings
+from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, MediaFull
 from softphone.focus.session import PartyStatus
 from softphone.media.leg import LegInfo

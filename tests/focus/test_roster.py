@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixer.conference import Role, Settings
+from mixer.rules.roles import Role
+from mixer.rules.settings import Settings
 from softphone.errors import CallRefused
 from softphone.focus.entrance.conference_info import Endpoint, Roster, User, document, sip_uri
 from softphone.focus.entrance.watchers import Watchers, roster

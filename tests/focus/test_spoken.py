@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mixer.conference import Settings
-from mixer.entrance import EntranceSettings
+from mixer.rules.entrance import EntranceSettings
+from mixer.rules.settings import Settings
 from softphone.config import ConferenceConfig
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.reception import Reception

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mixer.effects import Sound
+from mixer.rules.effects import Sound
 from mixer.tone import ToneMeter
 from softphone.errors import AudioError
 from softphone.focus.voice.prompts import Library

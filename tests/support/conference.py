@@ -2,19 +2,11 @@
 
 from typing import Any
 
-from mixer.conference import (
-    Conference,
-    Dial,
-    Effect,
-    InviteAnswered,
-    Join,
-    Keys,
-    Kind,
-    Role,
-    Say,
-    Settings,
-    UnknownKeys,
-)
+from mixer.rules.conference import Conference
+from mixer.rules.effects import Effect, Say, UnknownKeys
+from mixer.rules.events import Dial, InviteAnswered, Join, Keys
+from mixer.rules.roles import Kind, Role
+from mixer.rules.settings import Settings
 
 
 def role_of(name: str) -> Role:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from mixer.entrance import Code, Verdict
-from mixer.roles import Role
-from mixer.rules.attempts import Attempts
+from mixer.rules.entrance import Code, Verdict
+from mixer.rules.limits import Attempts
+from mixer.rules.roles import Role
 from softphone.config import ConferenceConfig
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.room.admission import Admission

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mixer.entrance import EntranceSettings
-from mixer.roles import Kind, Role
+from mixer.rules.entrance import EntranceSettings
+from mixer.rules.roles import Kind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError

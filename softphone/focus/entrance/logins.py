@@ -8,7 +8,7 @@ has logged in from stay open to it.
 import math
 from collections import OrderedDict
 
-from mixer.rules.attempts import Attempts
+from mixer.rules.limits import Attempts
 
 __all__ = ["Logins"]
 

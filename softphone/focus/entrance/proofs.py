@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mixer.rules.attempts import Attempts
+from mixer.rules.limits import Attempts
 from softphone.config import SipConfig
 from softphone.errors import CallRefused
 from softphone.focus.accounts import Accounts, Extension

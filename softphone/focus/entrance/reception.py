@@ -1,7 +1,7 @@
 """Where callers are asked for their code: answered, in no room, hearing nothing but what is said to them.
 
-`mixer.entrance` decides what is asked and how often; this speaks, checks, and in the end brings the caller into the
-room that its code opens, or says goodbye.
+`mixer.rules.entrance` decides what is asked and how often; this speaks, checks, and in the end brings the caller into
+the room that its code opens, or says goodbye.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mixer import entrance as rules
-from mixer.effects import Prompt
-from mixer.roles import Kind, Role
+from mixer.rules import entrance as rules
+from mixer.rules.effects import Prompt
+from mixer.rules.roles import Kind, Role
 from softphone.errors import SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from mixer.effects import Prompt
+from mixer.rules import prompt_queue as queue
+from mixer.rules.effects import Prompt
 from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.party.member import Member
-from softphone.focus.voice import prompt_queue as queue
 
 __all__ = ["Announcer"]
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from mixer.effects import Prompt
+from mixer.rules.effects import Prompt
 from softphone.focus.context import Context, Header
 from softphone.focus.party.member import Member
 

@@ -7,7 +7,8 @@ from enum import Enum
 
 import structlog
 
-from mixer import conference as rules
+from mixer.rules.events import InviteAnswered, InviteFailed
+from mixer.rules.roles import Kind
 from softphone.errors import SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
@@ -75,7 +76,7 @@ class Invitations:
         context: Context,
         dialer: Dialer,
         make: Callable[[str], Member],
-        tell: Callable[[rules.InviteAnswered | rules.InviteFailed, Member | None], None],
+        tell: Callable[[InviteAnswered | InviteFailed, Member | None], None],
     ) -> None:
         self.all: dict[int, Invitation] = {}
         self._session = session
@@ -142,15 +143,15 @@ class Invitations:
         self._publish(EventType.INVITATION_ANSWERED, invitation)
         self._tell(self._answered(invitation, member), member)
 
-    def _answered(self, invitation: Invitation, member: Member) -> rules.InviteAnswered:
+    def _answered(self, invitation: Invitation, member: Member) -> InviteAnswered:
         extension = member.party.extension_id
-        kind = rules.Kind.INSIDE if extension else rules.Kind.OUTSIDE
-        return rules.InviteAnswered(invitation.id, member.party.id, kind, identity_of(invitation.number, extension))
+        kind = Kind.INSIDE if extension else Kind.OUTSIDE
+        return InviteAnswered(invitation.id, member.party.id, kind, identity_of(invitation.number, extension))
 
     def _failed(self, invitation: Invitation, outcome: Outcome) -> None:
         if invitation.state is InvitationState.RINGING:
             self._fail(invitation, InvitationState.FAILED, outcome)
-            self._tell(rules.InviteFailed(invitation.id, outcome.word), None)
+            self._tell(InviteFailed(invitation.id, outcome.word), None)
 
     def _fail(self, invitation: Invitation, state: InvitationState, outcome: Outcome) -> None:
         invitation.state = state

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from mixer.effects import Sound
+from mixer.rules.effects import Sound
 from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.party.member import Member

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mixer.roles import Kind, Role
+from mixer.rules.roles import Kind, Role
 from softphone.focus.accounts import Extension
 from softphone.focus.session import identity_of
 from softphone.text import shown

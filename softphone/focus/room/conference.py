@@ -1,4 +1,4 @@
-"""A running conference: the rules of `mixer.conference` decide, `effects` carries out what they say.
+"""A running conference: the rules of `mixer.rules.conference` decide, `effects` carries out what they say.
 
 One caller's way: `enter` (its call decides all) or `admit` (it is answered, and somebody's: the reception's, or another
 conference's) asks the rules; they let it in, let it wait, or refuse it, and only then does it change hands. From then
@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mixer import conference as rules
+from mixer.rules import events, roles
+from mixer.rules.conference import Conference
+from mixer.rules.effects import Denied, Effect, Invite, Refused
+from mixer.rules.roles import Role
+from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
@@ -78,7 +82,7 @@ class ConferenceRoom(Room):
     """
 
     def __init__(
-        self, session: TelephonySession, room: int, context: Context, settings: rules.Settings, dialer: Dialer
+        self, session: TelephonySession, room: int, context: Context, settings: Settings, dialer: Dialer
     ) -> None:
         super().__init__(session, room, context)
         self.spoken = SpokenNames(context.names)
@@ -91,7 +95,7 @@ class ConferenceRoom(Room):
         self._dialer = dialer
         self._configured = settings
         self._own = LifeRules()
-        self._rules = rules.Conference(settings, context.clock())
+        self._rules = Conference(settings, context.clock())
         self._timer: asyncio.TimerHandle | None = None
         session.notices, session.muted_all = settings.entry_notices, self._rules.muted_all
         context.history.conference_created(
@@ -101,7 +105,7 @@ class ConferenceRoom(Room):
         self._arm()
 
     @property
-    def settings(self) -> rules.Settings:
+    def settings(self) -> Settings:
         """Of the rules, in force."""
         return self._rules.settings
 
@@ -110,10 +114,10 @@ class ConferenceRoom(Room):
         """The most parties at one time."""
         return self.settings.max_members
 
-    def configure(self, settings: rules.Settings) -> None:
+    def configure(self, settings: Settings) -> None:
         """Go on by other settings, but for the rules of its own."""
         self._configured = settings
-        self.handle(rules.NewSettings(self._own.over(settings)))
+        self.handle(events.NewSettings(self._own.over(settings)))
 
     def change_rules(self, changes: Mapping[str, Any]) -> None:
         """Change the rules of its own; see `LifeRules`."""
@@ -170,7 +174,7 @@ class ConferenceRoom(Room):
             member.keeper.over(member, "failed")
             raise
 
-    def admit(self, member: Member, admission: Admission) -> rules.Refused | None:
+    def admit(self, member: Member, admission: Admission) -> Refused | None:
         """Take somebody over whose call is answered.
 
         Returns
@@ -180,8 +184,8 @@ class ConferenceRoom(Room):
         """
         return self._join(member, self._new_party(admission), admission)
 
-    def _join(self, member: Member, party: Party, admission: Admission) -> rules.Refused | None:
-        event = rules.Join(
+    def _join(self, member: Member, party: Party, admission: Admission) -> Refused | None:
+        event = events.Join(
             party.id,
             admission.role,
             admission.kind,
@@ -197,10 +201,10 @@ class ConferenceRoom(Room):
             referrals.follow(self, member)
         return refused
 
-    def _ask(self, member: Member, party: Party, event: rules.Join | rules.InviteAnswered) -> rules.Refused | None:
+    def _ask(self, member: Member, party: Party, event: events.Join | events.InviteAnswered) -> Refused | None:
         """Ask the rules for a member that wants in, as `party`; it is taken over by the effect that says yes."""
         self._asking[party.id] = (member, party, event.name)
-        refused = next((effect for effect in self.handle(event) if isinstance(effect, rules.Refused)), None)
+        refused = next((effect for effect in self.handle(event) if isinstance(effect, Refused)), None)
         del self._asking[party.id]
         if refused is not None:
             log.info("party_refused", session=self.session.id, party=party.id, reason=refused.reason)
@@ -235,7 +239,7 @@ class ConferenceRoom(Room):
         )
 
     def _new_party(self, admission: Admission) -> Party:
-        host = admission.role is rules.Role.MODERATOR
+        host = admission.role is Role.MODERATOR
         extension_id = admission.caller.id if admission.caller else None
         return Party(
             id=self.session.new_party_id(host=host),
@@ -251,16 +255,16 @@ class ConferenceRoom(Room):
         admission = Admission(number, extension.name if extension else "", extension)
         return Member(self._new_party(admission), self.context, room=self.room)
 
-    def _invited(self, event: rules.InviteAnswered | rules.InviteFailed, member: Member | None) -> None:
+    def _invited(self, event: events.InviteAnswered | events.InviteFailed, member: Member | None) -> None:
         """Tell the rules what became of an invitation."""
-        if isinstance(event, rules.InviteFailed) or member is None:
+        if isinstance(event, events.InviteFailed) or member is None:
             self.handle(event)
             return
         refused = self._ask(member, member.party, event)
         if refused is not None:
             Farewell(self.context, member).say(refused.say)
 
-    def dial(self, event: rules.Dial, known_as: str = "") -> Invitation:
+    def dial(self, event: events.Dial, known_as: str = "") -> Invitation:
         """Call somebody in.
 
         Parameters
@@ -277,7 +281,7 @@ class ConferenceRoom(Room):
         """
         named = self._dialer.spelled(event.number, known_as)
         for effect in self.handle(replace(event, number=shown(named))):
-            if isinstance(effect, rules.Invite):
+            if isinstance(effect, Invite):
                 return self.invitations.all[effect.invitation]
         raise WrongState("Nobody can be invited now")
 
@@ -285,41 +289,41 @@ class ConferenceRoom(Room):
 
     def set_muted(self, party_id: str, on: bool, *, own: bool = False) -> None:
         """Turn a microphone off or on; raises as :meth:`command`."""
-        self.command(rules.SetMuted(self.member(party_id).party.id, on, own))
+        self.command(events.SetMuted(self.member(party_id).party.id, on, own))
 
     async def record(self, *, on: bool) -> RecordingState:
         """Start or stop the recording; WrongState also when nobody is there to be recorded."""
         if on:
             # The rules begin it themselves, with a notice; what is given back is the state of the same recording.
-            self.command(rules.SetRecording(rules.RecordingState.RUNNING))
+            self.command(events.SetRecording(roles.RecordingState.RUNNING))
             return await super().record(on=True)
         state = await super().record(on=False)
-        self.handle(rules.SetRecording(rules.RecordingState.OFF))
+        self.handle(events.SetRecording(roles.RecordingState.OFF))
         return state
 
     def key(self, member: Member, digit: str) -> None:
         """Give a pressed key to the rules; what is being said to the party gives way."""
         self.announcer.key(member.party.id)
-        self.handle(rules.Keys(member.party.id, digit))
+        self.handle(events.Keys(member.party.id, digit))
 
     def talking(self, member: Member, on: bool) -> None:
         """Tell who talks."""
         super().talking(member, on)
         self.publish(EventType.PARTY_TALKING, member.party.id, on=on)
-        self.handle(rules.Talking(member.party.id, on))
+        self.handle(events.Talking(member.party.id, on))
 
     # Who goes.
 
     def dismiss(self, member: Member, reason: str) -> None:
         """Tell the rules that a member leaves; the conference goes on without it, if they say so."""
-        self.handle(rules.Leave(member.party.id, reason))
+        self.handle(events.Leave(member.party.id, reason))
         if self.keeps(member):
             # The rules do not know it: nobody else would ever end it.
             self.see_off(member, reason)
 
     def close(self, reason: str) -> None:
         """End the conference."""
-        self.handle(rules.End(reason))
+        self.handle(events.End(reason))
 
     def wind_up(self, reason: str) -> None:
         """Give everything back when the rules have ended the conference, and all have left."""
@@ -332,7 +336,7 @@ class ConferenceRoom(Room):
 
     # The rules.
 
-    def handle(self, event: rules.Event) -> list[rules.Effect]:
+    def handle(self, event: events.Event) -> list[Effect]:
         """Hand an event to the rules, carry out what they answer, and set the alarm for what they wait for."""
         answer = self._rules.handle(event, self.context.clock())
         if self.session.muted_all != self._rules.muted_all:
@@ -344,7 +348,7 @@ class ConferenceRoom(Room):
         self.spoken.sweep()
         return answer
 
-    def command(self, event: rules.Event) -> None:
+    def command(self, event: events.Event) -> None:
         """Hand to the rules what somebody in control wants.
 
         Raises
@@ -355,7 +359,7 @@ class ConferenceRoom(Room):
             It cannot be done now.
         """
         for effect in self.handle(event):
-            if isinstance(effect, rules.Denied):
+            if isinstance(effect, Denied):
                 error, why = DENIALS[effect.reason]
                 raise error(why)
 
@@ -376,4 +380,4 @@ class ConferenceRoom(Room):
 
     def _on_time(self) -> None:
         self._timer = None
-        self.handle(rules.Time())
+        self.handle(events.Time())

@@ -5,7 +5,31 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mixer import conference as rules
+from mixer.rules.effects import (
+    Admitted,
+    DeafChanged,
+    Denied,
+    DropInvite,
+    Effect,
+    Ended,
+    HeldChanged,
+    Invite,
+    LockChanged,
+    Music,
+    MuteChanged,
+    NoticesChanged,
+    PartyLeft,
+    RecordingChanged,
+    Refused,
+    RoleChanged,
+    Say,
+    UnknownKeys,
+    VolumeChanged,
+    Waits,
+    WhisperChanged,
+)
+from mixer.rules.events import SetRecording
+from mixer.rules.roles import RecordingState
 from softphone.errors import SoftphoneError
 from softphone.focus.feed import EventType
 from softphone.focus.party.identity import Caller
@@ -23,7 +47,7 @@ log = structlog.get_logger()
 CAME_IN = (Stage.JOINED, Stage.HELD)
 
 
-def carry_out(room: "ConferenceRoom", effect: rules.Effect) -> None:
+def carry_out(room: "ConferenceRoom", effect: Effect) -> None:
     """Do what an effect says; one about a party that is not there any more is nothing."""
     CARRIED_OUT[type(effect)](room, effect)
 
@@ -31,7 +55,7 @@ def carry_out(room: "ConferenceRoom", effect: rules.Effect) -> None:
 # Who is where.
 
 
-def _admitted(room: "ConferenceRoom", effect: rules.Admitted) -> None:
+def _admitted(room: "ConferenceRoom", effect: Admitted) -> None:
     member = room.arrive(effect.party)
     party = member.party
     party.stage, party.muted = Stage.JOINED, effect.muted
@@ -64,7 +88,7 @@ async def _recorded(room: "ConferenceRoom", member: Member) -> None:
         room.recorder.joined(member)
 
 
-def _waits(room: "ConferenceRoom", effect: rules.Waits) -> None:
+def _waits(room: "ConferenceRoom", effect: Waits) -> None:
     member = room.arrive(effect.party)
     party = member.party
     party.stage = Stage(effect.place.value)
@@ -78,7 +102,7 @@ def _waits(room: "ConferenceRoom", effect: rules.Waits) -> None:
     )
 
 
-def _party_left(room: "ConferenceRoom", effect: rules.PartyLeft) -> None:
+def _party_left(room: "ConferenceRoom", effect: PartyLeft) -> None:
     room.announcer.gone(effect.party)
     room.music.stop(effect.party)
     room.recorder.left(effect.party)
@@ -90,7 +114,7 @@ def _party_left(room: "ConferenceRoom", effect: rules.PartyLeft) -> None:
     room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
 
 
-def _ended(room: "ConferenceRoom", effect: rules.Ended) -> None:
+def _ended(room: "ConferenceRoom", effect: Ended) -> None:
     room.wind_up(effect.reason)
 
 
@@ -108,35 +132,35 @@ def _change(room: "ConferenceRoom", name: str, **changes: Any) -> Member | None:
     return member
 
 
-def _mute_changed(room: "ConferenceRoom", effect: rules.MuteChanged) -> None:
+def _mute_changed(room: "ConferenceRoom", effect: MuteChanged) -> None:
     if _change(room, effect.party, muted=effect.muted):
         room.context.history.muted(room.session.id, effect.party, effect.muted)
         room.publish(EventType.PARTY_CHANGED, effect.party, muted=effect.muted)
 
 
-def _deaf_changed(room: "ConferenceRoom", effect: rules.DeafChanged) -> None:
+def _deaf_changed(room: "ConferenceRoom", effect: DeafChanged) -> None:
     if _change(room, effect.party, deaf=effect.deaf):
         room.publish(EventType.PARTY_CHANGED, effect.party, deaf=effect.deaf)
 
 
-def _held_changed(room: "ConferenceRoom", effect: rules.HeldChanged) -> None:
+def _held_changed(room: "ConferenceRoom", effect: HeldChanged) -> None:
     if _change(room, effect.party, stage=Stage.HELD if effect.held else Stage.JOINED):
         room.publish(EventType.PARTY_CHANGED, effect.party, held=effect.held)
 
 
-def _volume_changed(room: "ConferenceRoom", effect: rules.VolumeChanged) -> None:
+def _volume_changed(room: "ConferenceRoom", effect: VolumeChanged) -> None:
     changes = {"volume_in_db": effect.input_db, "volume_out_db": effect.output_db}
     if _change(room, effect.party, **changes):
         room.publish(EventType.PARTY_CHANGED, effect.party, **changes)
 
 
-def _role_changed(room: "ConferenceRoom", effect: rules.RoleChanged) -> None:
+def _role_changed(room: "ConferenceRoom", effect: RoleChanged) -> None:
     role = ConferenceRole.of(effect.role)
     if _change(room, effect.party, role=role):
         room.publish(EventType.PARTY_CHANGED, effect.party, role=role.word)
 
 
-def _whisper_changed(room: "ConferenceRoom", effect: rules.WhisperChanged) -> None:
+def _whisper_changed(room: "ConferenceRoom", effect: WhisperChanged) -> None:
     member = _change(room, effect.party, whispers_to=effect.to)
     if member is not None:
         room.context.tasks.start(_whisper(room, member))
@@ -166,14 +190,14 @@ def _listeners(room: "ConferenceRoom", member: Member) -> list[Member]:
 # What is heard.
 
 
-def _say(room: "ConferenceRoom", effect: rules.Say) -> None:
+def _say(room: "ConferenceRoom", effect: Say) -> None:
     if effect.when_recording:
         room.recording_notices.take(effect, runs=room.recorder.running and not room.recorder.paused)
     else:
         say(room, effect)
 
 
-def say(room: "ConferenceRoom", effect: rules.Say) -> None:
+def say(room: "ConferenceRoom", effect: Say) -> None:
     """Say something to a party, or to all."""
     # Keys cut off what was said to the one who pressed them; what was said to all, they do not. What is said to one is
     # not said in the room, so no recording of the room has it.
@@ -187,7 +211,7 @@ def say(room: "ConferenceRoom", effect: rules.Say) -> None:
     )
 
 
-def _music(room: "ConferenceRoom", effect: rules.Music) -> None:
+def _music(room: "ConferenceRoom", effect: Music) -> None:
     member = room.members.get(effect.party)
     if effect.on and member is not None:
         room.music.start(member, effect.sound)
@@ -198,40 +222,40 @@ def _music(room: "ConferenceRoom", effect: rules.Music) -> None:
 # The room.
 
 
-def _lock_changed(room: "ConferenceRoom", effect: rules.LockChanged) -> None:
+def _lock_changed(room: "ConferenceRoom", effect: LockChanged) -> None:
     room.session.locked = effect.locked
     room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
 
 
-def _notices_changed(room: "ConferenceRoom", effect: rules.NoticesChanged) -> None:
+def _notices_changed(room: "ConferenceRoom", effect: NoticesChanged) -> None:
     room.session.notices = effect.on
     room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
 
 
-def _recording_changed(room: "ConferenceRoom", effect: rules.RecordingChanged) -> None:
+def _recording_changed(room: "ConferenceRoom", effect: RecordingChanged) -> None:
     room.context.tasks.start(_record(room, effect.state))
 
 
-async def _record(room: "ConferenceRoom", state: rules.RecordingState) -> None:
+async def _record(room: "ConferenceRoom", state: RecordingState) -> None:
     """Do what the rules want of the recorder; when it cannot, tell them."""
     try:
         match state:
-            case rules.RecordingState.RUNNING:
+            case RecordingState.RUNNING:
                 await room.recorder.start()
                 room.recording_notices.runs()
                 return
-            case rules.RecordingState.PAUSED:
+            case RecordingState.PAUSED:
                 await room.recorder.pause()
-            case rules.RecordingState.OFF:
+            case RecordingState.OFF:
                 await room.recorder.finish()
     except SoftphoneError as error:
         log.warning("not_recording", session=room.session.id, error=str(error))
         if not room.recorder.running:
-            room.handle(rules.SetRecording(rules.RecordingState.OFF))
+            room.handle(SetRecording(RecordingState.OFF))
     room.recording_notices.none_runs()
 
 
-def _invite(room: "ConferenceRoom", effect: rules.Invite) -> None:
+def _invite(room: "ConferenceRoom", effect: Invite) -> None:
     inviter = room.session.parties.get(effect.by)
     room.invitations.start(effect.invitation, effect.number, effect.by, _caller(room, inviter))
 
@@ -244,38 +268,38 @@ def _caller(room: "ConferenceRoom", inviter: Party | None) -> Caller:
     return Caller(room.session.extension or "conference", "Conference", account=owner)
 
 
-def _drop_invite(room: "ConferenceRoom", effect: rules.DropInvite) -> None:
+def _drop_invite(room: "ConferenceRoom", effect: DropInvite) -> None:
     room.invitations.drop(effect.invitation)
 
 
-def _unknown_keys(room: "ConferenceRoom", effect: rules.UnknownKeys) -> None:
+def _unknown_keys(room: "ConferenceRoom", effect: UnknownKeys) -> None:
     # How many, never which: they may be somebody's code.
     log.info("unknown_keys", session=room.session.id, party=effect.party, count=len(effect.keys))
 
 
-def _answered(room: "ConferenceRoom", effect: rules.Refused | rules.Denied) -> None:
+def _answered(room: "ConferenceRoom", effect: Refused | Denied) -> None:
     """Do nothing: it is the answer to whoever asked."""
 
 
 CARRIED_OUT: Mapping[type, Callable[["ConferenceRoom", Any], None]] = {
-    rules.Admitted: _admitted,
-    rules.Waits: _waits,
-    rules.Refused: _answered,
-    rules.Denied: _answered,
-    rules.PartyLeft: _party_left,
-    rules.Ended: _ended,
-    rules.MuteChanged: _mute_changed,
-    rules.DeafChanged: _deaf_changed,
-    rules.HeldChanged: _held_changed,
-    rules.VolumeChanged: _volume_changed,
-    rules.RoleChanged: _role_changed,
-    rules.WhisperChanged: _whisper_changed,
-    rules.Say: _say,
-    rules.Music: _music,
-    rules.LockChanged: _lock_changed,
-    rules.NoticesChanged: _notices_changed,
-    rules.RecordingChanged: _recording_changed,
-    rules.Invite: _invite,
-    rules.DropInvite: _drop_invite,
-    rules.UnknownKeys: _unknown_keys,
+    Admitted: _admitted,
+    Waits: _waits,
+    Refused: _answered,
+    Denied: _answered,
+    PartyLeft: _party_left,
+    Ended: _ended,
+    MuteChanged: _mute_changed,
+    DeafChanged: _deaf_changed,
+    HeldChanged: _held_changed,
+    VolumeChanged: _volume_changed,
+    RoleChanged: _role_changed,
+    WhisperChanged: _whisper_changed,
+    Say: _say,
+    Music: _music,
+    LockChanged: _lock_changed,
+    NoticesChanged: _notices_changed,
+    RecordingChanged: _recording_changed,
+    Invite: _invite,
+    DropInvite: _drop_invite,
+    UnknownKeys: _unknown_keys,
 }

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mixer.conference import COMMANDS, Kind, Role
-from mixer.errors import KeypadError
-from mixer.keypad import Menu
+from mixer.rules.keypad import KeypadError, Menu
+from mixer.rules.roles import Kind, Role
+from mixer.rules.settings import COMMANDS
 from softphone.errors import ConfigError
 
 __all__ = ["FOLDER", "TABLES", "load_menu", "menu_from_table"]

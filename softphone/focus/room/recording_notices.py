@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mixer.effects import Say
+from mixer.rules.effects import Say
 
 __all__ = ["RecordingNotices"]
 

@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mixer import conference as rules
+from mixer.rules.events import Dial, Kick
 from softphone.errors import BadMessage, CallRefused
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
@@ -61,7 +61,7 @@ def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> Non
     if not named:
         raise CallRefused(404, "Not Found")
     for party in named:
-        room.handle(rules.Kick(party))
+        room.handle(Kick(party))
 
 
 async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") -> None:
@@ -69,7 +69,7 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
     if member.party.extension_id is None:
         raise CallRefused(403, "Forbidden")
     try:
-        invitation = room.dial(rules.Dial(str(_called(target.uri)), member.party.id), _known_as(member))
+        invitation = room.dial(Dial(str(_called(target.uri)), member.party.id), _known_as(member))
     except WrongState as error:
         raise CallRefused(403, "Forbidden") from error
     outcome = await asyncio.shield(invitation.outcome)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from mixer.effects import Prompt
+from mixer.rules.effects import Prompt
 from softphone.focus.context import Context, Header
 from softphone.focus.errors import NoSuchParty
 from softphone.focus.party.farewell import Farewell

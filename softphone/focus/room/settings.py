@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from mixer.conference import EndWithHost, Settings
-from mixer.keypad import Menu
+from mixer.rules.keypad import Menu
+from mixer.rules.settings import EndWithHost, Settings
 from softphone.config import Config
 from softphone.store.properties import ConferenceProperties
 

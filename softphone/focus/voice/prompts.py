@@ -6,20 +6,20 @@ lacks is taken from our own set, which is part of the package (``softphone/sound
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import soundfile
 import structlog
 
-from mixer.effects import Prompt, Sound
+from mixer.rules.effects import Prompt, Sound
+from mixer.rules.prompt_queue import Spoken
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
 from softphone.focus.voice.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
 
-__all__ = ["OWN_SOUNDS", "Library", "Spoken"]
+__all__ = ["OWN_SOUNDS", "Library"]
 
 log = structlog.get_logger()
 
@@ -36,15 +36,6 @@ KNOWN = 2000
 
 # No dot, so no way out of the folder and no other suffix.
 NAME = re.compile(r"\A[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """Prompts made ready to be played, one file after the other."""
-
-    paths: tuple[Path, ...]
-    seconds: float
-    "Of all together."
 
 
 class Library:

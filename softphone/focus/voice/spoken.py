@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from mixer.effects import Prompt, Sound
+from mixer.rules.effects import Prompt, Sound
 from softphone.focus.voice.names import Names
 
 __all__ = ["SpokenNames"]

@@ -25,32 +25,11 @@ microphone is never on. `mixer.rules` has the rules one by one; the two tables h
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
-from mixer.effects import (
-    Admitted,
-    DeafChanged,
-    Denied,
-    DropInvite,
+from mixer.rules import admission, announcements, commands, dialout, lifetime, parties
+from mixer.rules.effects import (
     Effect,
-    Ended,
-    HeldChanged,
-    Invite,
-    LockChanged,
-    Music,
-    MuteChanged,
-    NoticesChanged,
-    PartyLeft,
-    Prompt,
-    RecordingChanged,
-    Refused,
-    RoleChanged,
-    Say,
-    Sound,
-    UnknownKeys,
-    VolumeChanged,
-    Waits,
-    WhisperChanged,
 )
-from mixer.events import (
+from mixer.rules.events import (
     Admit,
     CancelInvite,
     Dial,
@@ -78,75 +57,12 @@ from mixer.events import (
     Time,
     Unban,
 )
-from mixer.roles import Kind, Place, RecordingState, Role
-from mixer.rules import commands, control, doors, invite, life, voice
-from mixer.rules.life import Timer
-from mixer.rules.room import Party, Room, State
-from mixer.settings import COMMANDS, EndWithHost, Settings
+from mixer.rules.lifetime import Timer
+from mixer.rules.roles import Place, RecordingState
+from mixer.rules.settings import Settings
+from mixer.rules.state import Party, Room, State
 
-__all__ = [
-    "COMMANDS",
-    "PLACES",
-    "RULES",
-    "Admit",
-    "Admitted",
-    "CancelInvite",
-    "Conference",
-    "DeafChanged",
-    "Denied",
-    "Dial",
-    "DropInvite",
-    "Effect",
-    "End",
-    "EndWithHost",
-    "Ended",
-    "Event",
-    "HeldChanged",
-    "Invite",
-    "InviteAnswered",
-    "InviteFailed",
-    "Join",
-    "Keys",
-    "Kick",
-    "Kind",
-    "Leave",
-    "Lock",
-    "LockChanged",
-    "Music",
-    "MuteAll",
-    "MuteChanged",
-    "NewSettings",
-    "NoticesChanged",
-    "Party",
-    "PartyLeft",
-    "Place",
-    "Prompt",
-    "RecordingChanged",
-    "RecordingState",
-    "Refused",
-    "Reject",
-    "Role",
-    "RoleChanged",
-    "Say",
-    "SetDeaf",
-    "SetHeld",
-    "SetMuted",
-    "SetNotices",
-    "SetRecording",
-    "SetRole",
-    "SetVolume",
-    "SetWhisper",
-    "Settings",
-    "Sound",
-    "State",
-    "Talking",
-    "Time",
-    "Unban",
-    "UnknownKeys",
-    "VolumeChanged",
-    "Waits",
-    "WhisperChanged",
-]
+__all__ = ["PLACES", "RULES", "Conference"]
 
 
 class Conference:
@@ -270,7 +186,7 @@ class Conference:
         if heard or room.is_heard():
             room.heard_at = now
         effects += self._due(now)
-        return effects + voice.settle(room)
+        return effects + announcements.settle(room)
 
     def _due(self, now: float) -> list[Effect]:
         """Do what was due until `now`, in the order of time."""
@@ -280,7 +196,7 @@ class Conference:
         return effects
 
     def _timers(self) -> Iterator[Timer]:
-        for source in (life.timers, doors.stays, invite.patience, commands.pauses):
+        for source in (lifetime.timers, admission.stays, dialout.patience, commands.pauses):
             yield from source(self._room)
 
 
@@ -300,35 +216,35 @@ def _of_party(room: Room, event: Any, now: float) -> list[Effect]:
 
 
 def _end(room: Room, event: End, now: float) -> list[Effect]:
-    return life.over(room, event.reason)
+    return lifetime.over(room, event.reason)
 
 
 # Every event about a party, at every place where the party may be.
 _BEFORE: Mapping[type[Event], PartyRule] = {
-    Leave: doors.leave,
-    Kick: doors.kick,
-    SetMuted: control.set_muted,
-    SetVolume: control.set_volume,
-    SetRole: control.set_role,
+    Leave: admission.leave,
+    Kick: admission.kick,
+    SetMuted: parties.set_muted,
+    SetVolume: parties.set_volume,
+    SetRole: parties.set_role,
     Keys: _nothing,
     Talking: _nothing,
-    SetDeaf: control.not_inside,
-    SetHeld: control.not_inside,
-    SetWhisper: control.not_inside,
-    Admit: doors.not_in_lobby,
-    Reject: doors.not_in_lobby,
+    SetDeaf: parties.not_inside,
+    SetHeld: parties.not_inside,
+    SetWhisper: parties.not_inside,
+    Admit: admission.not_in_lobby,
+    Reject: admission.not_in_lobby,
 }
 _INSIDE: Mapping[type[Event], PartyRule] = {
     **_BEFORE,
     Keys: commands.keys,
-    Talking: control.talking,
-    SetDeaf: control.set_deaf,
-    SetHeld: control.set_held,
-    SetWhisper: control.set_whisper,
+    Talking: parties.talking,
+    SetDeaf: parties.set_deaf,
+    SetHeld: parties.set_held,
+    SetWhisper: parties.set_whisper,
 }
 PLACES: Mapping[Place, Mapping[type[Event], PartyRule]] = {
-    Place.INVITED: {**_BEFORE, Keys: invite.confirm},
-    Place.LOBBY: {**_BEFORE, Admit: doors.admit, Reject: doors.reject},
+    Place.INVITED: {**_BEFORE, Keys: dialout.confirm},
+    Place.LOBBY: {**_BEFORE, Admit: admission.admit, Reject: admission.reject},
     Place.WAITING: _BEFORE,
     Place.JOINED: _INSIDE,
     Place.HELD: _INSIDE,
@@ -336,17 +252,17 @@ PLACES: Mapping[Place, Mapping[type[Event], PartyRule]] = {
 # Every event in every state. Time does nothing of its own: `Conference.handle` does what was due before any event.
 _NOBODY: Mapping[type[Event], Rule] = {
     **dict.fromkeys(_BEFORE, _nothing),
-    Join: doors.join,
-    InviteAnswered: invite.answered,
-    InviteFailed: invite.failed,
-    CancelInvite: invite.cancel,
-    Dial: invite.dial,
-    Unban: doors.unban,
-    MuteAll: control.mute_all,
-    Lock: control.lock,
-    SetNotices: control.set_notices,
-    SetRecording: control.set_recording,
-    NewSettings: control.new_settings,
+    Join: admission.join,
+    InviteAnswered: dialout.answered,
+    InviteFailed: dialout.failed,
+    CancelInvite: dialout.cancel,
+    Dial: dialout.dial,
+    Unban: admission.unban,
+    MuteAll: parties.mute_all,
+    Lock: parties.lock,
+    SetNotices: parties.set_notices,
+    SetRecording: parties.set_recording,
+    NewSettings: parties.new_settings,
     End: _end,
     Time: _nothing,
 }
@@ -356,7 +272,7 @@ RULES: Mapping[State, Mapping[type[Event], Rule]] = {
     State.OPEN: {**_NOBODY, **dict.fromkeys(_BEFORE, _of_party)},
     State.ENDED: {
         **dict.fromkeys(get_args(Event), _nothing),
-        Join: doors.refuse,
-        InviteAnswered: invite.refuse_answer,
+        Join: admission.refuse,
+        InviteAnswered: dialout.refuse_answer,
     },
 }

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mixer.rules.attempts import Attempts
+from mixer.rules.limits import Attempts
 
 DAY_S = 86_400.0
 

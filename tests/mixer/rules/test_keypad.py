@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixer.errors import KeypadError
-from mixer.keypad import DEFAULT_MENU, KEYS, MAX_KEYS, UNKNOWN, Command, Keypad, Menu
+from mixer.rules.keypad import DEFAULT_MENU, KEYS, MAX_KEYS, UNKNOWN, Command, Keypad, KeypadError, Menu
 
 # The keys of a whole conference product, as data: every kind of sequence that the rules must be able to grow into.
 PRODUCT = {

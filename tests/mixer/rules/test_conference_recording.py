@@ -2,19 +2,10 @@
 
 import pytest
 
-from mixer.conference import (
-    Join,
-    Keys,
-    Kind,
-    Leave,
-    NewSettings,
-    PartyLeft,
-    RecordingChanged,
-    RecordingState,
-    Role,
-    SetRecording,
-    Settings,
-)
+from mixer.rules.effects import PartyLeft, RecordingChanged
+from mixer.rules.events import Join, Keys, Leave, NewSettings, SetRecording
+from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.settings import Settings
 from tests.support.conference import invite, room
 
 RUNS, PAUSED, OFF = RecordingState.RUNNING, RecordingState.PAUSED, RecordingState.OFF

@@ -1,6 +1,7 @@
 """What is done to parties and to the room: by keys and by whoever is in control alike."""
 
-from mixer.effects import (
+from mixer.rules import admission, announcements, lifetime
+from mixer.rules.effects import (
     DeafChanged,
     Denied,
     Effect,
@@ -11,7 +12,7 @@ from mixer.effects import (
     RoleChanged,
     VolumeChanged,
 )
-from mixer.events import (
+from mixer.rules.events import (
     Lock,
     MuteAll,
     NewSettings,
@@ -25,11 +26,10 @@ from mixer.events import (
     SetWhisper,
     Talking,
 )
-from mixer.keypad import Keypad
-from mixer.roles import Place, RecordingState, Role
-from mixer.rules import doors, life, voice
-from mixer.rules.room import IN_ROOM, Party, Room, table_of
-from mixer.settings import VOLUME_DB
+from mixer.rules.keypad import Keypad
+from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.settings import VOLUME_DB
+from mixer.rules.state import IN_ROOM, Party, Room, table_of
 
 __all__ = [
     "lock",
@@ -76,7 +76,10 @@ def set_muted(room: Room, party: Party, event: SetMuted, now: float) -> list[Eff
         return [Denied(party.name, "not_allowed")]
     changed = mute(party, event.on)
     told = changed and party.place is Place.JOINED
-    return [*changed, *(voice.say(room, party.name, "conf-muted" if event.on else "conf-unmuted") if told else [])]
+    return [
+        *changed,
+        *(announcements.say(room, party.name, "conf-muted" if event.on else "conf-unmuted") if told else []),
+    ]
 
 
 def not_inside(room: Room, party: Party, event: SetDeaf | SetHeld | SetWhisper, now: float) -> list[Effect]:
@@ -134,14 +137,14 @@ def _other_host(room: Room, party: Party, before: Role, now: float) -> list[Effe
     """Take a new host for one that came, and a host no more for one that left."""
     if party.role is Role.MODERATOR:
         return _new_host(room, party, now)
-    return life.host_left(room, now) if before is Role.MODERATOR and party.place in IN_ROOM else []
+    return lifetime.host_left(room, now) if before is Role.MODERATOR and party.place in IN_ROOM else []
 
 
 def _new_host(room: Room, party: Party, now: float) -> list[Effect]:
     if party.place in IN_ROOM:
-        life.host_came(room)
-        return [*doors.begin(room, now), *life.recorded_from(room, party)]
-    return doors.begin(room, now)
+        lifetime.host_came(room)
+        return [*admission.begin(room, now), *lifetime.recorded_from(room, party)]
+    return admission.begin(room, now)
 
 
 def _give_keys(room: Room, party: Party) -> None:
@@ -166,7 +169,10 @@ def talking(room: Room, party: Party, event: Talking, now: float) -> list[Effect
 
 def mute_all(room: Room, event: MuteAll, now: float) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and tell everybody."""
-    return [*mute_others(room, event.on), *voice.say(room, None, "conf-now-muted" if event.on else "conf-now-unmuted")]
+    return [
+        *mute_others(room, event.on),
+        *announcements.say(room, None, "conf-now-muted" if event.on else "conf-now-unmuted"),
+    ]
 
 
 def lock(room: Room, event: Lock, now: float) -> list[Effect]:
@@ -174,7 +180,7 @@ def lock(room: Room, event: Lock, now: float) -> list[Effect]:
     if room.locked == event.on:
         return []
     room.locked = event.on
-    return [LockChanged(event.on), *doors.begin(room, now)]
+    return [LockChanged(event.on), *admission.begin(room, now)]
 
 
 def set_notices(room: Room, event: SetNotices, now: float) -> list[Effect]:
@@ -188,13 +194,13 @@ def set_notices(room: Room, event: SetNotices, now: float) -> list[Effect]:
 def set_recording(room: Room, event: SetRecording, now: float) -> list[Effect]:
     """Start, pause, resume or stop the recording; it does not start while there is nobody to be recorded."""
     nobody = event.state is RecordingState.RUNNING and not room.joined
-    return [Denied("", "nobody_inside")] if nobody else life.set_recording(room, event.state)
+    return [Denied("", "nobody_inside")] if nobody else lifetime.set_recording(room, event.state)
 
 
 def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
     before, room.settings, room.moved = room.settings, event.settings, True
-    life.other_settings(room, before, now)
+    lifetime.other_settings(room, before, now)
     effects: list[Effect] = []
     if event.settings.mute_non_moderator != before.mute_non_moderator:
         effects += mute_others(room, event.settings.mute_non_moderator)
@@ -204,7 +210,7 @@ def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
         for party in room.parties.values():
             _give_keys(room, party)
     if before.record_enabled and not event.settings.record_enabled:
-        effects += life.recorded_no_more(room)
-    effects += [*doors.leave_lobby(room, now), *doors.begin(room, now)]
+        effects += lifetime.recorded_no_more(room)
+    effects += [*admission.leave_lobby(room, now), *admission.begin(room, now)]
     inside = [party for party in room.parties.values() if party.place in IN_ROOM]
-    return effects + [effect for party in inside for effect in life.recorded_from(room, party)]
+    return effects + [effect for party in inside for effect in lifetime.recorded_from(room, party)]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixer.effects import Prompt
-from softphone.focus.voice.prompt_queue import (
+from mixer.rules.effects import Prompt
+from mixer.rules.prompt_queue import (
     LATE_S,
     MOST_WAITING,
     NOTICE_EVERY_S,
@@ -20,10 +20,11 @@ from softphone.focus.voice.prompt_queue import (
     PromptQueue,
     Said,
     Speak,
+    Spoken,
     Stop,
     Time,
 )
-from softphone.focus.voice.prompts import Library, Spoken
+from softphone.focus.voice.prompts import Library
 
 BEEP = Speak(None, ("confbridge-join",), notice=True)
 

@@ -18,10 +18,10 @@ files should have ended.
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from mixer.effects import Prompt
-from softphone.focus.voice.prompts import Spoken
+from mixer.rules.effects import Prompt
 
 __all__ = [
     "Close",
@@ -34,6 +34,7 @@ __all__ = [
     "PromptQueue",
     "Said",
     "Speak",
+    "Spoken",
     "Stop",
     "Time",
 ]
@@ -49,6 +50,15 @@ LATE_S = 0.5
 
 # What is said of many, after their number, instead of a notice for each.
 COUNTED = {"conf-hasjoin": "conf-people-joined", "conf-hasleft": "conf-people-left"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Prompts made ready to be played, one file after the other."""
+
+    paths: tuple[Path, ...]
+    seconds: float
+    "Of all together."
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,7 @@ decides. No clock is read: the caller passes the time and asks `Keypad.deadline`
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mixer.errors import KeypadError
-
-__all__ = ["DEFAULT_MENU", "KEYS", "UNKNOWN", "Command", "Keypad", "Menu"]
+__all__ = ["DEFAULT_MENU", "KEYS", "UNKNOWN", "Command", "Keypad", "KeypadError", "Menu"]
 
 KEYS = "0123456789*#ABCD"
 # The name of the command that stands for keys without a meaning.
@@ -19,6 +17,10 @@ UNKNOWN = "unknown"
 TIMEOUT_S = 3.0
 # A sequence is cut off here: E.164 numbers have at most 15 digits, with room for a prefix, a code and the command.
 MAX_KEYS = 32
+
+
+class KeypadError(ValueError):
+    """A menu holds a sequence that nobody could press or a command that nobody carries out, or a key is none."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a conference answers: the values that come out of `mixer.conference`.
+"""What a conference answers: the values that come out of `mixer.rules.conference`.
 
 They are carried out in order and without a second thought: whoever does so decides nothing about who may do what.
 `PartyLeft` comes exactly once for each party that was `Admitted` or `Waits`.
@@ -6,7 +6,7 @@ They are carried out in order and without a second thought: whoever does so deci
 
 from dataclasses import dataclass
 
-from mixer.roles import Place, RecordingState, Role
+from mixer.rules.roles import Place, RecordingState, Role
 
 __all__ = [
     "Admitted",

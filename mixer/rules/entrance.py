@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from mixer.effects import Prompt
+from mixer.rules.effects import Prompt
 
 __all__ = [
     "RULES",

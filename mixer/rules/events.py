@@ -1,13 +1,13 @@
-"""What a conference is told: the values that go into `mixer.conference`, one at a time, with the time.
+"""What a conference is told: the values that go into `mixer.rules.conference`, one at a time, with the time.
 
 A party is named by whoever runs the conference, at its `Join` or `InviteAnswered`; an event about a name that is not
-there has no effect. What comes out is in `mixer.effects`.
+there has no effect. What comes out is in `mixer.rules.effects`.
 """
 
 from dataclasses import dataclass
 
-from mixer.roles import Kind, RecordingState, Role
-from mixer.settings import Settings
+from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.settings import Settings
 
 __all__ = [
     "Admit",
@@ -165,7 +165,7 @@ class SetHeld:
 
 @dataclass(frozen=True)
 class SetVolume:
-    """Make a party louder or softer; each in decibels, limited to `VOLUME_DB` of `mixer.settings`, None: as it is.
+    """Make a party louder or softer; each in decibels, limited to `settings.VOLUME_DB`, None: as it is.
 
     Parameters
     ----------

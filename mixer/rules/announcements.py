@@ -1,8 +1,8 @@
 """What is said and played, and to whom. Names of prompts are those of Asterisk's core sounds, where it has one."""
 
-from mixer.effects import Effect, Music, Prompt, Say, Sound, WhisperChanged
-from mixer.roles import Place, RecordingState
-from mixer.rules.room import Party, Room
+from mixer.rules.effects import Effect, Music, Prompt, Say, Sound, WhisperChanged
+from mixer.rules.roles import Place, RecordingState
+from mixer.rules.state import Party, Room
 
 __all__ = [
     "FAREWELLS",

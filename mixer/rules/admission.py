@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from mixer.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft, Refused, VolumeChanged, Waits
-from mixer.events import Admit, Join, Kick, Leave, Reject, Unban
-from mixer.keypad import Keypad
-from mixer.roles import Kind, Place, Role
-from mixer.rules import life, voice
-from mixer.rules.life import Timer
-from mixer.rules.room import IN_ROOM, Party, Room, State, table_of
+from mixer.rules import announcements, lifetime
+from mixer.rules.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft, Refused, VolumeChanged, Waits
+from mixer.rules.events import Admit, Join, Kick, Leave, Reject, Unban
+from mixer.rules.keypad import Keypad
+from mixer.rules.lifetime import Timer
+from mixer.rules.roles import Kind, Place, Role
+from mixer.rules.state import IN_ROOM, Party, Room, State, table_of
 
 __all__ = [
     "admit",
@@ -64,7 +64,7 @@ def refuse(room: Room, event: Join, now: float) -> list[Effect]:
 
 def refused(room: Room, name: str, reason: str) -> Refused:
     """Say no."""
-    return Refused(name, reason, voice.farewell(room, reason))
+    return Refused(name, reason, announcements.farewell(room, reason))
 
 
 def obstacle(room: Room, identity: str, role: Role) -> str:
@@ -97,17 +97,17 @@ def enter(room: Room, party: Party, now: float) -> list[Effect]:
 def stand(room: Room, party: Party, place: Place) -> list[Effect]:
     """Let a party wait at a place before the room."""
     party.place, room.moved = place, True
-    return [Waits(party.name, place), *voice.waits(room, party)]
+    return [Waits(party.name, place), *announcements.waits(room, party)]
 
 
 def let_in(room: Room, party: Party, now: float) -> list[Effect]:
     """Let a party into the room; a host brings in those who waited for it."""
     party.place, room.moved, room.heard_at = Place.JOINED, True, now
-    effects: list[Effect] = [Admitted(party.name, party.muted), *voice.arrived(room, party)]
+    effects: list[Effect] = [Admitted(party.name, party.muted), *announcements.arrived(room, party)]
     if party.role is Role.MODERATOR:
-        life.host_came(room)
+        lifetime.host_came(room)
         effects += begin(room, now)
-    return effects + life.recorded_from(room, party)
+    return effects + lifetime.recorded_from(room, party)
 
 
 def begin(room: Room, now: float) -> list[Effect]:
@@ -122,7 +122,7 @@ def _stop_waiting(room: Room, party: Party, now: float) -> list[Effect]:
     # A host among those who wait, made one meanwhile, lets in the others before their turn comes here.
     if party.place is not Place.WAITING or (room.awaits_host and party.role is not Role.MODERATOR):
         return []
-    return [*voice.say(room, party.name, "conf-placeintoconf"), *let_in(room, party, now)]
+    return [*announcements.say(room, party.name, "conf-placeintoconf"), *let_in(room, party, now)]
 
 
 def admit(room: Room, party: Party, event: Admit, now: float) -> list[Effect]:
@@ -150,7 +150,7 @@ def leave(room: Room, party: Party, event: Leave, now: float) -> list[Effect]:
 
 def remove(room: Room, party: Party, reason: str, now: float) -> list[Effect]:
     """Send a party away."""
-    return _out(room, party, PartyLeft(party.name, reason, voice.farewell(room, reason)), now)
+    return _out(room, party, PartyLeft(party.name, reason, announcements.farewell(room, reason)), now)
 
 
 def _out(room: Room, party: Party, left: PartyLeft, now: float) -> list[Effect]:
@@ -161,9 +161,9 @@ def _out(room: Room, party: Party, left: PartyLeft, now: float) -> list[Effect]:
     room.moved = True
     effects: list[Effect] = [left]
     if party.place in IN_ROOM:
-        effects += voice.gone(room, party)
-        effects += life.host_left(room, now) if party.role is Role.MODERATOR else []
-    return effects if room.parties else effects + life.emptied(room, now)
+        effects += announcements.gone(room, party)
+        effects += lifetime.host_left(room, now) if party.role is Role.MODERATOR else []
+    return effects if room.parties else effects + lifetime.emptied(room, now)
 
 
 def reject(room: Room, party: Party, event: Reject, now: float) -> list[Effect]:

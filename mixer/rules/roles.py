@@ -11,7 +11,7 @@ __all__ = [
 
 
 class Role(StrEnum):
-    """What a party may do; together with its `Kind` it names its menu (`mixer.keypad.Menu.of`)."""
+    """What a party may do; together with its `Kind` it names its menu (`mixer.rules.keypad.Menu.of`)."""
 
     MODERATOR = "moderator"
     PARTICIPANT = "participant"

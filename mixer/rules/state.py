@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mixer.keypad import Keypad, Menu
-from mixer.roles import Kind, Place, RecordingState, Role
-from mixer.settings import Settings
+from mixer.rules.keypad import Keypad, Menu
+from mixer.rules.roles import Kind, Place, RecordingState, Role
+from mixer.rules.settings import Settings
 
 __all__ = ["IN_ROOM", "Invitation", "Party", "Room", "State", "menu_name", "table_of"]
 

@@ -4,22 +4,32 @@ from typing import get_args
 
 import pytest
 
-from mixer.conference import (
-    PLACES,
-    RULES,
-    Admit,
+from mixer.rules.conference import PLACES, RULES, Conference
+from mixer.rules.effects import (
     Admitted,
-    CancelInvite,
-    Conference,
     DeafChanged,
     Denied,
-    Dial,
     Effect,
-    End,
     Ended,
-    Event,
     HeldChanged,
     Invite,
+    LockChanged,
+    Music,
+    MuteChanged,
+    NoticesChanged,
+    PartyLeft,
+    RecordingChanged,
+    Refused,
+    RoleChanged,
+    VolumeChanged,
+    WhisperChanged,
+)
+from mixer.rules.events import (
+    Admit,
+    CancelInvite,
+    Dial,
+    End,
+    Event,
     InviteAnswered,
     InviteFailed,
     Join,
@@ -27,38 +37,25 @@ from mixer.conference import (
     Kick,
     Leave,
     Lock,
-    LockChanged,
-    Music,
     MuteAll,
-    MuteChanged,
     NewSettings,
-    NoticesChanged,
-    PartyLeft,
-    Place,
-    RecordingChanged,
-    RecordingState,
-    Refused,
     Reject,
-    Role,
-    RoleChanged,
     SetDeaf,
     SetHeld,
     SetMuted,
     SetNotices,
     SetRecording,
     SetRole,
-    Settings,
     SetVolume,
     SetWhisper,
-    State,
     Talking,
     Time,
     Unban,
-    VolumeChanged,
-    WhisperChanged,
 )
-from mixer.errors import KeypadError
-from mixer.keypad import Menu
+from mixer.rules.keypad import KeypadError, Menu
+from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.settings import Settings
+from mixer.rules.state import State
 from tests.support.conference import no_keys, press, room
 
 

@@ -5,40 +5,29 @@ from pathlib import Path
 
 import pytest
 
-from mixer.conference import (
+from mixer.rules.commands import RULES
+from mixer.rules.conference import Conference
+from mixer.rules.effects import (
     Admitted,
-    Conference,
-    Dial,
     DropInvite,
     Effect,
     Ended,
-    EndWithHost,
     Invite,
-    InviteAnswered,
-    InviteFailed,
-    Join,
-    Keys,
-    Kind,
-    Leave,
-    Lock,
     LockChanged,
     MuteChanged,
     NoticesChanged,
     PartyLeft,
     RecordingChanged,
-    RecordingState,
     Refused,
-    Role,
     Say,
-    SetMuted,
     Sound,
-    Time,
     UnknownKeys,
     VolumeChanged,
 )
-from mixer.keypad import Menu
-from mixer.rules.commands import RULES
-from mixer.settings import COMMANDS
+from mixer.rules.events import Dial, InviteAnswered, InviteFailed, Join, Keys, Leave, Lock, SetMuted, Time
+from mixer.rules.keypad import Menu
+from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.settings import COMMANDS, EndWithHost
 from softphone.focus.room.menus import load_menu
 from tests.support.conference import no_keys, press, room
 
@@ -327,7 +316,7 @@ def test_every_prompt_has_a_sound() -> None:
     """Prompts named in the rules and in the menus are in the set that comes with the program."""
     sources = [
         *Path("mixer/rules").glob("*.py"),
-        Path("mixer/entrance.py"),
+        Path("mixer/rules/entrance.py"),
         *Path("softphone/data/menus").glob("*.toml"),
     ]
     text = "".join(path.read_text() for path in sources)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mixer.errors import KeypadError
-from mixer.keypad import DEFAULT_MENU, TIMEOUT_S, UNKNOWN, Menu
+from mixer.rules.keypad import DEFAULT_MENU, TIMEOUT_S, UNKNOWN, KeypadError, Menu
 
 __all__ = ["COMMANDS", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
 

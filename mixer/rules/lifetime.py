@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from mixer.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
-from mixer.roles import Kind, RecordingState, Role
-from mixer.rules import voice
-from mixer.rules.room import Party, Room, State
-from mixer.settings import EndWithHost, Settings
+from mixer.rules import announcements
+from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
+from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.settings import EndWithHost, Settings
+from mixer.rules.state import Party, Room, State
 
 __all__ = [
     "Timer",
@@ -42,7 +42,7 @@ def host_left(room: Room, now: float) -> list[Effect]:
     if not room.parties or rule is EndWithHost.NEVER or (rule is EndWithHost.LAST and room.has_host()):
         return []
     room.host_ends = now + room.settings.host_grace_s
-    return voice.say(room, None, "conf-leaderhasleft") if room.settings.host_grace_s else []
+    return announcements.say(room, None, "conf-leaderhasleft") if room.settings.host_grace_s else []
 
 
 def other_settings(room: Room, before: Settings, now: float) -> None:
@@ -73,7 +73,7 @@ def over(room: Room, reason: str) -> list[Effect]:
     """End the conference."""
     effects = set_recording(room, RecordingState.OFF)
     effects += [DropInvite(one.id) for one in room.invitations.values() if not one.party]
-    effects += [PartyLeft(name, reason, voice.farewell(room, reason)) for name in room.parties]
+    effects += [PartyLeft(name, reason, announcements.farewell(room, reason)) for name in room.parties]
     for held in (room.parties, room.invitations, room.talkers, room.typing):
         held.clear()
     room.state, room.ends, room.host_ends = State.ENDED, None, None
@@ -86,7 +86,7 @@ def set_recording(room: Room, state: RecordingState) -> list[Effect]:
         return []
     room.recording = state
     room.recording_by_setting = room.recording_by_setting and state is not RecordingState.OFF
-    notice = voice.recording_runs(room, None) if state is RecordingState.RUNNING else []
+    notice = announcements.recording_runs(room, None) if state is RecordingState.RUNNING else []
     return [RecordingChanged(state), *notice]
 
 

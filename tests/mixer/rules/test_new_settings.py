@@ -4,22 +4,11 @@ from typing import Any
 
 import pytest
 
-from mixer.conference import (
-    Admitted,
-    Conference,
-    Ended,
-    Join,
-    Leave,
-    Lock,
-    Music,
-    NewSettings,
-    PartyLeft,
-    Place,
-    Role,
-    Settings,
-    Time,
-    Waits,
-)
+from mixer.rules.conference import Conference
+from mixer.rules.effects import Admitted, Ended, Music, PartyLeft, Waits
+from mixer.rules.events import Join, Leave, Lock, NewSettings, Time
+from mixer.rules.roles import Place, Role
+from mixer.rules.settings import Settings
 from tests.support.conference import room
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from mixer.effects import DropInvite, Effect, Invite
-from mixer.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
-from mixer.roles import Place
-from mixer.rules import voice
-from mixer.rules.doors import enter, make_party, obstacle, refused, remove, stand
-from mixer.rules.life import Timer
-from mixer.rules.room import Invitation, Party, Room
+from mixer.rules import announcements
+from mixer.rules.admission import enter, make_party, obstacle, refused, remove, stand
+from mixer.rules.effects import DropInvite, Effect, Invite
+from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
+from mixer.rules.lifetime import Timer
+from mixer.rules.roles import Place
+from mixer.rules.state import Invitation, Party, Room
 
 __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "patience", "refuse_answer"]
 
@@ -20,10 +20,10 @@ def dial(room: Room, event: Dial, now: float) -> list[Effect]:
     """Ring a number, unless whoever answers could not come in anyway."""
     no_use = _no_use(room)
     if no_use:
-        return voice.say(room, event.by, no_use) if event.by else []
+        return announcements.say(room, event.by, no_use) if event.by else []
     room.invited += 1
     room.invitations[room.invited] = Invitation(room.invited, event.by, event.role, event.confirm)
-    pleasantry = voice.say(room, event.by, "pls-wait-connect-call") if event.by else []
+    pleasantry = announcements.say(room, event.by, "pls-wait-connect-call") if event.by else []
     return [Invite(room.invited, event.number, event.by), *pleasantry]
 
 
@@ -72,7 +72,7 @@ def failed(room: Room, event: InviteFailed, now: float) -> list[Effect]:
     if invitation is None or invitation.party:
         return []
     del room.invitations[invitation.id]
-    return voice.say(room, invitation.by, "vm-nobodyavail") if invitation.by in room.parties else []
+    return announcements.say(room, invitation.by, "vm-nobodyavail") if invitation.by in room.parties else []
 
 
 def cancel(room: Room, event: CancelInvite, now: float) -> list[Effect]:

@@ -6,59 +6,57 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mixer.conference import (
-    Admit,
+from mixer.rules.conference import Conference
+from mixer.rules.effects import (
     Admitted,
-    CancelInvite,
-    Conference,
     DeafChanged,
-    Dial,
     DropInvite,
     Effect,
-    End,
     Ended,
-    EndWithHost,
-    Event,
     HeldChanged,
     Invite,
+    LockChanged,
+    Music,
+    MuteChanged,
+    PartyLeft,
+    RecordingChanged,
+    Refused,
+    RoleChanged,
+    Say,
+    UnknownKeys,
+    Waits,
+    WhisperChanged,
+)
+from mixer.rules.events import (
+    Admit,
+    CancelInvite,
+    Dial,
+    End,
+    Event,
     InviteAnswered,
     InviteFailed,
     Join,
     Keys,
     Kick,
-    Kind,
     Leave,
     Lock,
-    LockChanged,
-    Music,
     MuteAll,
-    MuteChanged,
     NewSettings,
-    PartyLeft,
-    Place,
-    RecordingChanged,
-    RecordingState,
-    Refused,
     Reject,
-    Role,
-    RoleChanged,
-    Say,
     SetDeaf,
     SetHeld,
     SetMuted,
     SetRecording,
     SetRole,
-    Settings,
     SetWhisper,
-    State,
     Talking,
     Time,
     Unban,
-    UnknownKeys,
-    Waits,
-    WhisperChanged,
 )
-from mixer.keypad import DEFAULT_MENU, KEYS, Menu
+from mixer.rules.keypad import DEFAULT_MENU, KEYS, Menu
+from mixer.rules.roles import Kind, Place, RecordingState, Role
+from mixer.rules.settings import EndWithHost, Settings
+from mixer.rules.state import State
 
 HOST_MENU = Menu({role: {**keys, "*#3": "leave", "*#5": "listening_mode"} for role, keys in DEFAULT_MENU.roles.items()})
 MAX = 4

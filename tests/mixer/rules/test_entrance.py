@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from mixer.entrance import (
+from mixer.rules.entrance import (
     MAX_CODE,
     RULES,
     Ask,

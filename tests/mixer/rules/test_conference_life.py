@@ -2,18 +2,29 @@
 
 import pytest
 
-from mixer.conference import (
-    Admit,
+from mixer.rules.conference import Conference
+from mixer.rules.effects import (
     Admitted,
-    CancelInvite,
-    Conference,
     Denied,
-    Dial,
     DropInvite,
     Ended,
-    EndWithHost,
     HeldChanged,
     Invite,
+    LockChanged,
+    Music,
+    MuteChanged,
+    PartyLeft,
+    RecordingChanged,
+    Refused,
+    RoleChanged,
+    VolumeChanged,
+    Waits,
+    WhisperChanged,
+)
+from mixer.rules.events import (
+    Admit,
+    CancelInvite,
+    Dial,
     InviteAnswered,
     InviteFailed,
     Join,
@@ -21,34 +32,21 @@ from mixer.conference import (
     Kick,
     Leave,
     Lock,
-    LockChanged,
-    Music,
     MuteAll,
-    MuteChanged,
     NewSettings,
-    PartyLeft,
-    Place,
-    RecordingChanged,
-    RecordingState,
-    Refused,
-    Role,
-    RoleChanged,
     SetHeld,
     SetMuted,
     SetRole,
-    Settings,
     SetVolume,
     SetWhisper,
-    State,
     Talking,
     Time,
     Unban,
-    VolumeChanged,
-    Waits,
-    WhisperChanged,
 )
-from mixer.keypad import Menu
-from mixer.settings import VOLUME_DB
+from mixer.rules.keypad import Menu
+from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.settings import VOLUME_DB, EndWithHost, Settings
+from mixer.rules.state import State
 from tests.support.conference import invite, press, room
 
 RUNS, PAUSED, OFF = RecordingState.RUNNING, RecordingState.PAUSED, RecordingState.OFF
