@@ -30,7 +30,7 @@ from softphone.errors import (
     SoftphoneError,
     WorkerGone,
 )
-from softphone.media.leg import LegStats
+from softphone.media.contract.leg import LegStats
 from softphone.sip.registration import Registration, RegistrationState
 
 __all__ = [

@@ -38,8 +38,8 @@ from softphone.focus.party.dialer import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import Library
-from softphone.media.pool import Pool
-from softphone.media.worker import WorkerSettings
+from softphone.media.workers.pool import Pool
+from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.auth import Authenticator
 from softphone.sip.methods import Capabilities

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 
 from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
-from softphone.media.leg import Event, LegSpec, RecordingEnded, WorkerLost
-from softphone.media.pool import Pool
-from softphone.media.worker import WorkerSettings
+from softphone.media.contract.leg import Event, LegSpec, RecordingEnded, WorkerLost
+from softphone.media.workers.pool import Pool
+from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored
 from softphone.recordings.library import Library
 from softphone.recordings.retention import expired

@@ -16,7 +16,7 @@ from softphone.agent.voice import Voice
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
 from softphone.calls.nat import signalling_host
 from softphone.errors import CallRefused, SdpError
-from softphone.media.leg import Event, KeyPressed, LegStats, RtpTimeout
+from softphone.media.contract.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.call import Call as SipCall
 from softphone.sip.fields import Address, warning
 from softphone.tasks import Tasks

@@ -10,7 +10,7 @@ from softphone.agent.plane import Plane, Planes, Seated
 from softphone.agent.voice import Voice
 from softphone.calls.leg import Agreement, Describer
 from softphone.errors import MediaError
-from softphone.media.leg import LegStats
+from softphone.media.contract.leg import LegStats
 
 __all__ = ["CallMedia"]
 

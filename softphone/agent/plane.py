@@ -9,8 +9,8 @@ import logging
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from softphone.media.leg import Event, KeyPressed, RtpTimeout
-from softphone.media.local import LocalMedia
+from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout
+from softphone.media.workers.local import LocalMedia
 
 __all__ = ["Plane", "Planes", "Seated"]
 

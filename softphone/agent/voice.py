@@ -12,7 +12,7 @@ from mixer.frame import as_samples, samples_per_tick
 from softphone.agent.streams import FrameStream
 from softphone.audio import Resampler, WavRecorder
 from softphone.errors import AudioError, CallEnded
-from softphone.media.local import AppLeg
+from softphone.media.workers.local import AppLeg
 
 __all__ = ["Voice"]
 

@@ -13,7 +13,7 @@ import msgspec
 from softphone import sdp
 from softphone.calls.nat import is_ipv4, other_source
 from softphone.errors import SdpError
-from softphone.media.leg import Address, LegInfo, LegSpec
+from softphone.media.contract.leg import Address, LegInfo, LegSpec
 
 __all__ = ["Agreement", "Describer"]
 

@@ -13,7 +13,7 @@ named addresses count alone.
 A party behind a NAT that has been heard is found again when it moves its port within that host, keeps its SSRC and is
 quiet where it was. Nobody else is ever heard. A new description begins all of this anew if it names another address.
 
-`other_source` decides whether there may be another source; `softphone.media.sources` carries the rest out.
+`other_source` decides whether there may be another source; `softphone.media.engine.sources` carries the rest out.
 """
 
 import ipaddress

@@ -15,7 +15,7 @@ from softphone.tasks import Tasks
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
     from softphone.focus.room.room import Room
-    from softphone.media.client import Media
+    from softphone.media.workers.client import Media
 
 __all__ = ["Context", "Header"]
 

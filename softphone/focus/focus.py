@@ -30,7 +30,7 @@ from softphone.focus.token import VoiceCallToken, new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.focus.voice.prompts import Library
-from softphone.media.leg import (
+from softphone.media.contract.leg import (
     Event,
     KeyPressed,
     PlaybackEnded,
@@ -45,7 +45,7 @@ from softphone.store.history import History
 from softphone.store.values import Change, PropertiesChanged
 
 if TYPE_CHECKING:
-    from softphone.media.client import Media
+    from softphone.media.workers.client import Media
 
 __all__ = ["Focus"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Self
 
-from softphone.media.leg import WorkerMetrics
+from softphone.media.contract.leg import WorkerMetrics
 
 __all__ = ["FocusStats", "WorkerStats"]
 

@@ -28,7 +28,7 @@ from softphone.text import without_paths
 from softphone.webhooks import Webhooks
 
 if TYPE_CHECKING:
-    from softphone.media.client import Media
+    from softphone.media.workers.client import Media
 
 __all__ = ["Library"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from softphone.errors import MediaError
-from softphone.media.leg import RecordingEnded, RecordingInfo
+from softphone.media.contract.leg import RecordingEnded, RecordingInfo
 from softphone.recordings.entry import Entry, PartySpan, Span, Speech
 from softphone.text import without_paths
 
 if TYPE_CHECKING:
-    from softphone.media.client import Media
+    from softphone.media.workers.client import Media
 
 __all__ = ["Running", "Speaker", "track_name"]
 

@@ -10,7 +10,7 @@ import pytest
 from softphone import Agent, Call, Frame
 from softphone.agent import plane as plane_module
 from softphone.agent.plane import Plane, Planes
-from softphone.media.leg import KeyPressed, LegSpec
+from softphone.media.contract.leg import KeyPressed, LegSpec
 from tests.support.tones import sine
 from tests.test_agent import Answering, listen, talking, until_heard
 

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.leg import Address, LegInfo, LegSpec
-from softphone.media.process import WorkerProcess
-from softphone.media.worker import WorkerSettings
+from softphone.media.contract.leg import Address, LegInfo, LegSpec
+from softphone.media.workers.process import WorkerProcess
+from softphone.media.workers.worker import WorkerSettings
 from tests.bench.load import TICK_S
 
 PAIRS = 25

@@ -19,8 +19,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.port import Patience, Port
-from softphone.media.slots import Outbox, Slots, sockaddr
+from softphone.media.net.port import Patience, Port
+from softphone.media.net.slots import Outbox, Slots, sockaddr
 
 TICK_S = 0.02
 GROUP = 40

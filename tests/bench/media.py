@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from softphone.media.leg import Address, LegSpec, WorkerMetrics
-from softphone.media.process import WorkerProcess
-from softphone.media.worker import WorkerSettings
+from softphone.media.contract.leg import Address, LegSpec, WorkerMetrics
+from softphone.media.workers.process import WorkerProcess
+from softphone.media.workers.worker import WorkerSettings
 from tests.bench.load import TICK_S, LoadSettings, free_port, party_host, pin
 from tests.bench.reflector import WARM_UP_S
 

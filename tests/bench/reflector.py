@@ -11,8 +11,8 @@ import resource
 import sys
 import time
 
-from softphone.media.port import BatchPort, Patience, Port
-from softphone.media.slots import HDR_SIZE, Letters, Slots
+from softphone.media.net.port import BatchPort, Patience, Port
+from softphone.media.net.slots import HDR_SIZE, Letters, Slots
 from tests.bench.load import TICK_S, pin
 
 WARM_UP_S = 2.0

@@ -5,7 +5,7 @@ import pytest
 from softphone import sdp
 from softphone.calls.leg import Agreement, Describer
 from softphone.calls.nat import is_behind_nat
-from softphone.media.leg import Address, LegInfo
+from softphone.media.contract.leg import Address, LegInfo
 
 HERE = LegInfo(1, "198.51.100.1", 4000, 4001)
 

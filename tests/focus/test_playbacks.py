@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 from softphone.focus.voice.playbacks import Playbacks
-from softphone.media.leg import Event, PlaybackEnded
-from softphone.media.pool import Pool
-from softphone.media.worker import WorkerSettings
+from softphone.media.contract.leg import Event, PlaybackEnded
+from softphone.media.workers.pool import Pool
+from softphone.media.workers.worker import WorkerSettings
 from tests.support.tones import sine, write_wav
 
 

@@ -9,7 +9,7 @@ from softphone.config import ConferenceConfig
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.reception import Reception
 from softphone.focus.room.admission import Admission
-from softphone.media.leg import KeyPressed
+from softphone.media.contract.leg import KeyPressed
 from tests.support.jumping import run
 from tests.support.paper import ANSWER_S, PaperBridge, PaperCall
 

@@ -9,7 +9,7 @@ import pytest
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, MediaFull
 from softphone.focus.session import PartyStatus
-from softphone.media.leg import LegInfo
+from softphone.media.contract.leg import LegInfo
 from tests.focus.phone import offer
 from tests.support.jumping import run
 from tests.support.paper import PaperBridge

@@ -15,7 +15,7 @@ from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.session import PartyStatus, TelephonySession
-from softphone.media.leg import KeyPressed, Talking
+from softphone.media.contract.leg import KeyPressed, Talking
 from softphone.recordings.entry import Entry
 from softphone.server import Server
 from tests.focus.phone import Phone, bridge, conference, extension, offer

@@ -15,7 +15,7 @@ from softphone.focus.entrance.reception import Reception
 from softphone.focus.errors import Overloaded
 from softphone.focus.room.admission import Admission
 from softphone.focus.voice.names import Names
-from softphone.media.leg import KeyPressed
+from softphone.media.contract.leg import KeyPressed
 from tests.support.jumping import run
 from tests.support.membership import astray
 from tests.support.paper import PaperBridge, PaperCall

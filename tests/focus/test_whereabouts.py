@@ -4,7 +4,7 @@ import pytest
 
 from softphone.errors import CallRefused, OwnAddress
 from softphone.focus.party.whereabouts import check_foreign
-from softphone.media.leg import Address, LegInfo
+from softphone.media.contract.leg import Address, LegInfo
 from softphone.server import Server
 from softphone.sip.fields import warning
 from tests.focus.phone import Phone, conference, offer

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from softphone.media.engine import Engine
-from softphone.media.port import BatchPort, LoopPort, has_batches
+from softphone.media.engine.engine import Engine
+from softphone.media.net.port import BatchPort, LoopPort, has_batches
 from tests.media.peer import Driver, Peer
 
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
@@ -15,13 +15,13 @@ KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
 def _patient_recorder() -> Iterator[None]:
     """What is on the disk is asked for when the recorder is closed, however slow the disk is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("softphone.media.recorder.CLOSE_TIMEOUT_S", 60.0)
+        patch.setattr("softphone.media.engine.recorder.CLOSE_TIMEOUT_S", 60.0)
         yield
 
 
 @pytest.fixture(params=KINDS)
 def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
-    monkeypatch.setattr("softphone.media.portpool.Port", request.param)
+    monkeypatch.setattr("softphone.media.net.portpool.Port", request.param)
     engine = Engine(capacity=16, gate=False)
     yield Driver(engine)
     engine.close(2000.0)

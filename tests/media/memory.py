@@ -9,11 +9,11 @@ import pytest
 from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.tick import Tick
-from softphone.media.leg import Address, LegSpec
-from softphone.media.plane import Plane
-from softphone.media.port import LoopPort, Patience
-from softphone.media.portpool import PortPool
-from softphone.media.slots import Letters, Outbox, Slots
+from softphone.media.contract.leg import Address, LegSpec
+from softphone.media.engine.plane import Plane
+from softphone.media.net.port import LoopPort, Patience
+from softphone.media.net.portpool import PortPool
+from softphone.media.net.slots import Letters, Outbox, Slots
 
 HOST = "192.0.2.1"
 
@@ -48,7 +48,7 @@ class MemoryPlane:
     """A plane of some legs in one room, and its clock; `work`: calls of the ring, and the samples they touch."""
 
     def __init__(self, legs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("softphone.media.portpool.Port", MemoryPort)
+        monkeypatch.setattr("softphone.media.net.portpool.Port", MemoryPort)
         self.now, self.work = 1000.0, [0, 0]
         self.bridge = Bridge(legs, gate=None)
         self.pool = PortPool("127.0.0.1")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.engine import Engine
-from softphone.media.leg import Address, Event, LegInfo, LegSpec, LegStats
-from softphone.media.messages import CreateRoom, GetStats, Join, Number, OpenLeg
+from softphone.media.contract.leg import Address, Event, LegInfo, LegSpec, LegStats
+from softphone.media.contract.messages import CreateRoom, GetStats, Join, Number, OpenLeg
+from softphone.media.engine.engine import Engine
 
 TICK_S = 0.02
 SILENCE = b"\xff" * 160

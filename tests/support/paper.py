@@ -23,7 +23,7 @@ from softphone.focus.session import Origin, TelephonySession
 from softphone.focus.token import new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import Library
-from softphone.media.leg import LegInfo, PlaybackEnded, RecordingEnded
+from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.usage import CallState
 from tests.focus.phone import offer

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from mixer.frame import TICK_S
-from softphone.media.local import AppLeg, LocalMedia
+from softphone.media.workers.local import AppLeg, LocalMedia
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library
 from softphone.recordings.running import Speaker

@@ -25,7 +25,7 @@ from softphone.focus.context import Context, Header
 from softphone.focus.party.keeper import NOBODY, Keeper
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus, Stage
-from softphone.media.leg import Address, LegInfo
+from softphone.media.contract.leg import Address, LegInfo
 from softphone.sip.usage import CallState
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from softphone.errors import OwnAddress
-from softphone.media.leg import Address, LegInfo
+from softphone.media.contract.leg import Address, LegInfo
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member

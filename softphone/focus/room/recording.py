@@ -11,7 +11,7 @@ from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
-from softphone.media.leg import RecordingEnded
+from softphone.media.contract.leg import RecordingEnded
 from softphone.recordings.running import Running, Speaker
 from softphone.text import without_paths
 

@@ -11,7 +11,7 @@ import structlog
 from softphone.errors import MediaError
 
 if TYPE_CHECKING:
-    from softphone.media.client import Media
+    from softphone.media.workers.client import Media
 
 __all__ = ["Names"]
 

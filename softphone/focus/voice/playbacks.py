@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from softphone.media.client import Media
+    from softphone.media.workers.client import Media
 
 __all__ = ["Playbacks"]
 

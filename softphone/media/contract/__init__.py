@@ -1,0 +1,1 @@
+"""What both sides of a worker's socket know: legs, events and messages."""

@@ -1,0 +1,364 @@
+"""The engine: requests in, replies and events out. It owns the plane, the rooms and the recordings of one worker.
+
+Synchronous, without a clock of its own: whoever drives it (the worker process, or an application's event loop) gives
+the time and calls `tick` each 20 ms while `active`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.bridge import Bridge
+from mixer.errors import BridgeFull, MixerError
+from mixer.tick import Tick
+from softphone.errors import MediaError, MediaFull, NoSuchLeg
+from softphone.media.contract.leg import Event, KeyPressed, LegInfo, LegStats, Talking, WorkerMetrics
+from softphone.media.contract.messages import (
+    CloseLeg,
+    Configure,
+    CreateRoom,
+    Done,
+    Failed,
+    GetMetrics,
+    GetStats,
+    Join,
+    Leave,
+    Number,
+    OpenLeg,
+    PauseRecording,
+    Ping,
+    Play,
+    PlayTo,
+    Record,
+    RecordLeg,
+    RemoveRoom,
+    Reply,
+    Request,
+    SendKeys,
+    StopPlayback,
+    StopRecording,
+    Track,
+    UpdateLeg,
+    Whisper,
+)
+from softphone.media.engine.plane import Plane
+from softphone.media.engine.player import Player
+from softphone.media.engine.tape import Tape
+from softphone.media.net.portpool import PortPool
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """One media engine.
+
+    Parameters
+    ----------
+    capacity
+        Most legs, applications included.
+    host
+        Address to bind to.
+    shared_port
+        RTP port of legs with an unambiguous peer; RTCP of those that do not multiplex is on the one above. 0: any.
+    own_ports
+        First and last port for legs that need their own; None: any.
+    advertised
+        Address to give to peers; None: `host`.
+    gate
+        Whether only those whose voice gate is open are heard; without it, everybody who is not digitally silent.
+    unix_offset_s
+        What to add to `now` for Unix time.
+
+    Raises
+    ------
+    OSError
+        When the shared port or the one above it is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int = 64,
+        host: str = "127.0.0.1",
+        shared_port: int = 0,
+        own_ports: tuple[int, int] | None = None,
+        advertised: str | None = None,
+        gate: bool = True,
+        unix_offset_s: float = 0.0,
+    ) -> None:
+        self.bridge = Bridge(capacity) if gate else Bridge(capacity, gate=None)
+        self._pool = PortPool(host, shared_port, own_ports)
+        self.plane = Plane(self.bridge, self._pool, unix_offset_s)
+        self._advertised = advertised or host
+        self.port = self._pool.shared.rtp.port
+        self._rows: dict[int, int] = {}
+        self._leg_of_row: dict[int, int] = {}
+        self._rooms: dict[int, int] = {}
+        self._player = Player(self.bridge, self._row, self._room)
+        self._tape = Tape(self.bridge, self._row, self._room)
+        self._apps: dict[int, Callable[[NDArray[np.int16]], None]] = {}
+        self._last_number = 0
+        self._closing: set[int] = set()
+        self._events: list[Event] = []
+        self._handlers = self._routes()
+
+    def _routes(self) -> dict[type, Callable[..., Reply]]:
+        """Say who carries out which request."""
+        return {
+            OpenLeg: self._open_leg,
+            UpdateLeg: self._update_leg,
+            CloseLeg: self._close_leg,
+            CreateRoom: self._create_room,
+            RemoveRoom: self._remove_room,
+            Join: self._join,
+            Leave: self._leave,
+            Configure: self._configure,
+            SendKeys: self._send_keys,
+            Record: self._record,
+            RecordLeg: self._record_leg,
+            Track: self._tape.track,
+            PauseRecording: self._tape.pause,
+            StopRecording: self._tape.stop,
+            Play: self._player.play,
+            PlayTo: self._player.play_to,
+            StopPlayback: self._player.stop,
+            Whisper: self._whisper,
+            GetStats: self._get_stats,
+            GetMetrics: self._get_metrics,
+            Ping: lambda request, now: Done(),
+        }
+
+    @property
+    def legs(self) -> int:
+        """How many there are, applications included."""
+        return len(self._rows)
+
+    @property
+    def active(self) -> bool:
+        """Whether ticks are needed: there is a leg, something is played, or a recording goes on or is to be closed."""
+        return bool(self._rows) or self._tape.busy or self._player.busy
+
+    def handle(self, request: Request, now: float) -> Reply:
+        """Carry out a request; what goes wrong on purpose, or by the system's refusal, is a reply too."""
+        try:
+            return self._handlers[type(request)](request, now)
+        except BridgeFull as error:
+            return Failed(MediaFull.__name__, str(error))
+        except (MediaError, MixerError) as error:
+            return Failed(type(error).__name__, str(error))
+        except OSError as error:  # descriptors, memory, disk: the other legs live on
+            return Failed(MediaError.__name__, str(error))
+
+    def drain(self) -> None:
+        """Take what has come out of the sockets (see `Plane.drain`)."""
+        self.plane.drain()
+
+    def tick(self, now: float, clock: float) -> None:
+        """Do one tick, due at `now` (seconds), when the clock shows `clock`."""
+        self._player.tick()
+        tick = self.plane.tick(now, clock)
+        self._tape.take(tick)
+        self._report(tick)
+        for leg, on_frame in list(self._apps.items()):
+            if leg in self._rows:
+                on_frame(tick.frame_for(self._rows[leg]).copy())
+
+    def skip(self, ticks: int) -> None:
+        """Leave out ticks after a stall."""
+        self.plane.skip(ticks)
+        self._tape.skip(ticks)
+
+    def events(self) -> list[Event]:
+        """Give what has happened since the last call."""
+        found = [*self._events, *self.plane.events, *self._tape.events(), *self._player.events()]
+        self._events.clear()
+        self.plane.events.clear()
+        return found
+
+    def open_app(self, room: int, on_frame: Callable[[NDArray[np.int16]], None]) -> int:
+        """Put the application itself into a room as a leg without a peer.
+
+        Parameters
+        ----------
+        room
+            Where.
+        on_frame
+            Called each tick with what it hears, int16, shape (samples,).
+
+        Returns
+        -------
+        int
+            The leg, for `push`, `queued`, and the requests Join, Leave, Configure and CloseLeg.
+
+        Raises
+        ------
+        NoSuchLeg
+            When there is no such room.
+        MediaFull
+            When no row is left.
+        """
+        try:
+            row = self.bridge.add_party(self._room(room), local=True)
+        except BridgeFull as error:
+            raise MediaFull(str(error)) from error
+        leg = self._number()
+        self._know(leg, row)
+        self._apps[leg] = on_frame
+        return leg
+
+    def push(self, leg: int, pcm: NDArray[np.int16]) -> int:
+        """Let an application say `pcm` (int16, any length); give the samples that wait to be said.
+
+        Raises
+        ------
+        NoSuchLeg
+            When the leg is gone.
+        mixer.errors.MixerError
+            When its queue is full; nothing was taken.
+        """
+        return self.bridge.push(self._row(leg), pcm)
+
+    def flush(self, leg: int) -> int:
+        """Drop what an application has yet to say; gives the samples dropped, raises NoSuchLeg."""
+        return self.bridge.flush(self._row(leg))
+
+    def queued(self, leg: int) -> int:
+        """Give the samples of an application that wait to be said."""
+        return self.bridge.queued(self._row(leg))
+
+    def close(self, now: float) -> None:
+        """End recordings, say goodbye on all legs, close the ports."""
+        self._tape.close()
+        self._player.close()
+        for leg in list(self._rows):
+            self._close_leg(CloseLeg(leg), now)
+        self._pool.close()
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _row(self, leg: int) -> int:
+        row = self._rows.get(leg)
+        if row is None:
+            raise NoSuchLeg(f"there is no leg {leg}")
+        return row
+
+    def _room(self, room: int) -> int:
+        found = self._rooms.get(room)
+        if found is None:
+            raise NoSuchLeg(f"there is no room {room}")
+        return found
+
+    def _know(self, leg: int, row: int) -> None:
+        self._rows[leg] = row
+        self._leg_of_row[row] = leg
+
+    def _info(self, leg: int) -> LegInfo:
+        ports = self.plane.ports(self._row(leg))
+        return LegInfo(leg, self._advertised, ports.rtp.port, ports.rtcp.port)
+
+    def _open_leg(self, request: OpenLeg, now: float) -> LegInfo:
+        leg = self._number()
+        self._know(leg, self.plane.open(leg, request.spec, now))
+        return self._info(leg)
+
+    def _update_leg(self, request: UpdateLeg, now: float) -> LegInfo:
+        self.plane.update(self._row(request.leg), request.spec, now)
+        return self._info(request.leg)
+
+    def _close_leg(self, request: CloseLeg, now: float) -> LegStats:
+        row = self._row(request.leg)
+        if self.bridge.talking[row]:
+            self._events.append(Talking(request.leg, False))
+        del self._rows[request.leg], self._leg_of_row[row]
+        if self._apps.pop(request.leg, None) is None:
+            stats = self.plane.close(row, now)
+        else:
+            self.bridge.remove_party(row)
+            stats = LegStats()
+        self._player.leg_closed(request.leg)
+        self._tape.leg_closed(row)
+        return stats
+
+    def _create_room(self, request: CreateRoom, now: float) -> Number:
+        bridge_room = self.bridge.add_room()
+        room = self._number()
+        self._rooms[room] = bridge_room
+        return Number(room)
+
+    def _remove_room(self, request: RemoveRoom, now: float) -> Done:
+        bridge_room = self._room(request.room)
+        self._tape.room_removed(request.room)
+        self._player.room_removed(request.room)
+        del self._rooms[request.room]
+        self.bridge.remove_room(bridge_room)
+        return Done()
+
+    def _join(self, request: Join, now: float) -> Done:
+        self.bridge.move(self._row(request.leg), self._room(request.room))
+        return Done()
+
+    def _leave(self, request: Leave, now: float) -> Done:
+        self.bridge.move(self._row(request.leg), -1)
+        return Done()
+
+    def _configure(self, request: Configure, now: float) -> Done:
+        row = self._row(request.leg)
+        settings = (
+            (self.bridge.set_muted, request.muted),
+            (self.bridge.set_deaf, request.deaf),
+        )
+        gains = ((self.bridge.set_gain_in, request.gain_in), (self.bridge.set_gain_out, request.gain_out))
+        for switch, on in settings:
+            if on is not None:
+                switch(row, on)
+        for scale, linear in gains:
+            if linear is not None:
+                scale(row, linear)
+        return Done()
+
+    def _whisper(self, request: Whisper, now: float) -> Done:
+        to = None if request.to is None else [self._row(leg) for leg in request.to]
+        self.bridge.set_whisper(self._row(request.leg), to)
+        return Done()
+
+    def _send_keys(self, request: SendKeys, now: float) -> Done:
+        self.plane.send_keys(self._row(request.leg), request.keys, request.tone_s, request.gap_s, request.token)
+        return Done()
+
+    def _record(self, request: Record, now: float) -> Number:
+        recording = self._number()
+        self._tape.record(recording, request)
+        return Number(recording)
+
+    def _record_leg(self, request: RecordLeg, now: float) -> Number:
+        recording = self._number()
+        self._tape.record_leg(recording, request)
+        return Number(recording)
+
+    def _get_stats(self, request: GetStats, now: float) -> LegStats:
+        return self.plane.stats(self._row(request.leg))
+
+    def _get_metrics(self, request: GetMetrics, now: float) -> WorkerMetrics:
+        plane = self.plane
+        return WorkerMetrics(
+            pid=0,
+            legs=len(self._rows),
+            rooms=len(self._rooms),
+            strangers=plane.strangers,
+            invalid=plane.invalid,
+            unsent=plane.unsent,
+            unrecorded_s=self._tape.dropped_s,
+        )
+
+    def _report(self, tick: Tick) -> None:
+        """Turn what the bridge noticed into events."""
+        for rows, on in ((tick.talking_started, True), (tick.talking_stopped, False)):
+            found = [self._leg_of_row.get(int(row)) for row in rows]
+            self._events += [Talking(leg, on) for leg in found if leg is not None]
+        for row, key in tick.keys:
+            leg = self._leg_of_row.get(row)
+            if leg is not None:
+                self._events.append(KeyPressed(leg, key, "tone"))

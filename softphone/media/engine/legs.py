@@ -1,0 +1,144 @@
+"""The legs of a plane as columns: what the tick needs of each row stands in arrays, the rest in a record."""
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+
+from softphone.media.contract.leg import Address, LegSpec
+from softphone.media.net.portpool import PortPair
+from softphone.media.net.slots import sockaddr
+from softphone.media.rtp.keys import KeyReceiver, KeySender
+
+__all__ = ["CODECS", "Leg", "Legs"]
+
+# The number of a codec in the `codec` column.
+CODECS = ("PCMU", "PCMA")
+# Payload type of nothing: larger than any (they have 7 bits).
+NO_TYPE = 255
+
+
+@dataclass(slots=True)
+class Leg:
+    """What is needed of a leg now and then."""
+
+    spec: LegSpec
+    ports: PortPair
+    keys_out: KeySender
+    keys_in: KeyReceiver
+    remote: Address | None = None
+    remote_rtcp: Address | None = None
+
+
+class Legs:
+    """Columns of shape (capacity,) and the records beside them.
+
+    Attributes
+    ----------
+    leg
+        int64, the leg's number; 0: no leg in this row.
+    sending
+        bool, a frame goes out each tick.
+    receiving
+        bool, what comes is taken.
+    payload_type, event_type
+        uint8, of what goes out.
+    type_in, other_type, event_types_in
+        uint8, of what comes in: the codec, the other codec, and telephone events (two per row).
+    seq, timestamp, ssrc
+        uint16, uint32, uint32: of the next packet that goes out.
+    frame_s
+        When the frame that goes out with `timestamp` is due, one time for all.
+    due_s
+        float64, when the next report goes out; infinite: never.
+    report_address, report_port, reports_to
+        uint8 of shape (capacity, 16), int64, bool: where reports go, the index of the port that they go from, and
+        whether that is known.
+    heard_s, timeout_s
+        float64, when the peer last gave a sign of life (media, or a report of its own: RFC 3550 section 6), and how
+        long none may come (infinite: for ever).
+    unheard
+        bool, no media has come from where the peer says that it sends from.
+    missed_s
+        float64, the `heard_s` after which it was reported that none came.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.leg = np.zeros(capacity, np.int64)
+        self.codec = np.zeros(capacity, np.uint8)
+        self.payload_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.other_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.type_in = np.full(capacity, NO_TYPE, np.uint8)
+        self.event_type = np.full(capacity, NO_TYPE, np.uint8)
+        self.event_types_in = np.full((capacity, 2), NO_TYPE, np.uint8)
+        self.sending = np.zeros(capacity, np.bool_)
+        self.receiving = np.zeros(capacity, np.bool_)
+        self.address = np.zeros((capacity, 16), np.uint8)
+        self.port = np.zeros(capacity, np.int64)
+        self.seq = np.zeros(capacity, np.uint16)
+        self.timestamp = np.zeros(capacity, np.uint32)
+        self.ssrc = np.zeros(capacity, np.uint32)
+        self.marker = np.zeros(capacity, np.bool_)
+        self.packets_sent = np.zeros(capacity, np.int64)
+        self.octets_sent = np.zeros(capacity, np.int64)
+        self.frame_s = 0.0
+        self.due_s = np.full(capacity, np.inf)
+        self.report_address = np.zeros((capacity, 16), np.uint8)
+        self.report_port = np.zeros(capacity, np.int64)
+        self.reports_to = np.zeros(capacity, np.bool_)
+        self.heard_s = np.zeros(capacity)
+        self.timeout_s = np.full(capacity, np.inf)
+        self.missed_s = np.full(capacity, -np.inf)
+        self.unheard = np.zeros(capacity, np.bool_)
+        self.records: dict[int, Leg] = {}
+
+    def add(self, row: int, number: int, record: Leg, now: float) -> None:
+        """Take a leg into `row`: random SSRC, number and timestamp (RFC 3550 section 5.1); `apply` does the rest."""
+        self.records[row] = record
+        self.leg[row] = number
+        self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
+        self.ssrc[row] = secrets.randbits(32)
+        self.marker[row] = True
+        self.packets_sent[row] = self.octets_sent[row] = 0
+        self.heard_s[row], self.missed_s[row] = now, -np.inf
+
+    def apply(self, row: int, now: float) -> None:
+        """Write the columns that follow from the record's spec and remote address."""
+        record = self.records[row]
+        spec = record.spec
+        self.codec[row] = CODECS.index(spec.codec)
+        self.payload_type[row] = spec.payload_type
+        self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
+        self.type_in[row] = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
+        self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
+        ours = self.event_type[row] if spec.event_payload_type_in is None else spec.event_payload_type_in
+        self.event_types_in[row] = ours, self.event_type[row]
+        self.port[row] = record.ports.rtp.index
+        if np.isinf(self.timeout_s[row]):  # nobody listened for silence till now, so it begins now
+            self.heard_s[row] = now
+        self.receiving[row] = spec.receives
+        self.timeout_s[row] = spec.timeout_s if spec.receives and spec.timeout_s > 0 else np.inf
+        if record.remote is not None:
+            self.address[row] = sockaddr(record.remote.host, record.remote.port)
+        self.report_port[row] = (record.ports.rtp if spec.rtcp_mux else record.ports.rtcp).index
+        self.reports_to[row] = record.remote_rtcp is not None
+        if record.remote_rtcp is not None:
+            self.report_address[row] = sockaddr(record.remote_rtcp.host, record.remote_rtcp.port)
+        self.set_sending(row)
+
+    def set_sending(self, row: int) -> None:
+        """Decide whether audio goes out: the peer is known, the direction allows it, no key is sounding."""
+        record = self.records[row]
+        on = record.remote is not None and record.spec.sends and not record.keys_out.sounding
+        self.marker[row] |= on and not self.sending[row]
+        self.sending[row] = on
+
+    def remove(self, row: int) -> Leg:
+        """Empty a row; give its record."""
+        self.leg[row] = 0
+        self.sending[row] = self.receiving[row] = self.reports_to[row] = False
+        self.due_s[row] = self.timeout_s[row] = np.inf
+        self.payload_type[row] = self.other_type[row] = self.event_type[row] = self.type_in[row] = NO_TYPE
+        self.event_types_in[row] = NO_TYPE
+        return self.records.pop(row)

@@ -1,0 +1,321 @@
+"""The media plane: rows of a bridge to and from UDP.
+
+`drain` empties the sockets, several times per tick; `tick` looks at all that came, runs the bridge's tick and sends.
+The plane knows legs by row; it has no clock and no loop of its own.
+"""
+
+import numpy as np
+
+from mixer.bridge import Bridge
+from mixer.tick import Tick
+from softphone.errors import MediaError, NoSuchLeg
+from softphone.media.contract.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
+from softphone.media.engine.check import check
+from softphone.media.engine.legs import Leg, Legs
+from softphone.media.engine.receive import Receiver
+from softphone.media.engine.reports import Reports
+from softphone.media.engine.send import Sender
+from softphone.media.net.port import UdpPort
+from softphone.media.net.portpool import PortPair, PortPool
+from softphone.media.net.slots import Slots
+from softphone.media.rtp.keys import KeyReceiver, KeySender
+
+__all__ = ["Plane"]
+
+# Four ticks of everybody's packets, within what one recvmmsg takes and what a long stall piles up.
+SLOTS_PER_LEG, SLOTS_MIN, SLOTS_MAX = 4, 256, 8192
+# Time-outs are whole seconds: looking every fifth of one is soon enough.
+TIMEOUT_TICKS = 10
+# Reports go out ten times a second, dozens together: for a few each tick, calling numpy costs more than the work.
+REPORT_TICKS = 5
+# What one small datagram costs of a receive buffer: its bytes and the kernel's books on it.
+KERNEL_BYTES = 1280
+
+
+class Plane:
+    """Legs on UDP ports, mixed by a bridge.
+
+    Parameters
+    ----------
+    bridge
+        Its rows are the legs.
+    pool
+        The ports.
+    unix_offset_s
+        What to add to `now` (any monotonic clock, in seconds) for Unix time.
+    """
+
+    def __init__(self, bridge: Bridge, pool: PortPool, unix_offset_s: float) -> None:
+        self.bridge, self._pool = bridge, pool
+        self.legs = Legs(bridge.capacity)
+        self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
+        self._reports = Reports(self.legs, bridge, unix_offset_s)
+        self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
+        self._sender = Sender(self.legs, bridge.samples, pool.by_index, self._relieve)
+        self._keying: set[int] = set()
+        self._ticks = 0
+        self._now = 0.0
+        self.events: list[Event] = []
+
+    @property
+    def strangers(self) -> int:
+        """Datagrams from addresses that no leg talks with."""
+        return self._receiver.strangers
+
+    @property
+    def invalid(self) -> int:
+        """Datagrams that were neither RTP nor RTCP."""
+        return self._receiver.invalid
+
+    @property
+    def unsent(self) -> int:
+        """Datagrams that the system did not take."""
+        return self._sender.unsent
+
+    @property
+    def drains_per_tick(self) -> int:
+        """How often `drain` must be called in 20 ms, evenly, so that the receive buffer never fills: 1 to 20."""
+        room = self._pool.shared.rtp.receive_buffer // KERNEL_BYTES
+        return max(1, min(20, -(-4 * len(self.legs.records) // room)))
+
+    def open(self, number: int, spec: LegSpec, now: float) -> int:
+        """Open a leg.
+
+        Parameters
+        ----------
+        number
+            What events call it, above 0.
+        spec
+            How it talks.
+        now
+            Seconds.
+
+        Returns
+        -------
+        int
+            Its row.
+
+        Raises
+        ------
+        MediaFull
+            When no port is left.
+        MediaError
+            When the spec is not one that we can serve.
+        mixer.errors.BridgeFull
+            When no row is left.
+        """
+        check(spec)
+        ports = self._pool.shared if self._unambiguous(spec) else self._pool.open_own()
+        try:
+            row = self.bridge.add_party(inband_keys=spec.inband_keys)
+        except Exception:
+            self._pool.close_own(ports)
+            raise
+        record = Leg(spec, ports, KeySender(spec.event_clock_hz), KeyReceiver(spec.event_clock_hz))
+        self.legs.add(row, number, record, now)
+        self._receiver.sources.meet(row)
+        self.legs.apply(row, now)
+        self._reports.start(row, now)
+        self._hold(row)
+        return row
+
+    def update(self, row: int, spec: LegSpec, now: float) -> None:
+        """Change how a leg talks; it keeps its port unless the peer's new address is taken there.
+
+        Raises
+        ------
+        MediaFull, MediaError
+            As `open`; the leg is as before then.
+        """
+        check(spec)
+        record = self._record(row)
+        before = record.spec
+        moved = whereabouts(spec) != whereabouts(before)
+        renamed = moved and spec.remote != before.remote
+        if record.ports.shared and (spec.behind_nat or (renamed and not self._unambiguous(spec))):
+            record.ports = self._pool.open_own()
+        record.spec = spec
+        self._rewind_keys(record, before.event_clock_hz)
+        if moved:
+            self._receiver.sources.meet(row)
+        self.legs.apply(row, now)
+        self._hold(row)
+
+    def close(self, row: int, now: float) -> LegStats:
+        """Close a leg: a goodbye to the peer, the row and an own port given back."""
+        stats = self.stats(row)
+        self._say_goodbye(row, now)
+        self._receiver.sources.forget(row)
+        record = self.legs.remove(row)
+        self.events += [KeysSent(token) for token in record.keys_out.tokens]
+        self._keying.discard(row)
+        self._pool.close_own(record.ports)
+        self.bridge.remove_party(row)
+        return stats
+
+    def ports(self, row: int) -> PortPair:
+        """Give the ports that a leg uses."""
+        return self._record(row).ports
+
+    def send_keys(self, row: int, keys: str, tone_s: float, gap_s: float, token: int) -> None:
+        """Queue telephone events; KeysSent(token) follows when they are out.
+
+        Raises
+        ------
+        MediaError
+            When the peer takes no telephone events, or `keys` holds others than 0-9, *, #, A-D.
+        """
+        record = self._record(row)
+        if record.spec.event_payload_type is None:
+            raise MediaError("the peer takes no telephone events")
+        try:
+            record.keys_out.push(keys, tone_s, gap_s, token)
+        except (ValueError, OverflowError) as error:
+            raise MediaError(str(error)) from error
+        self._keying.add(row)
+
+    def stats(self, row: int) -> LegStats:
+        """Give what a leg has seen."""
+        self._record(row)
+        c, rtt_s, remote_loss = self.bridge.counters(row), self._reports.rtt_s(row), self._reports.remote_loss(row)
+        return LegStats(
+            packets_received=c.received,
+            packets_sent=int(self.legs.packets_sent[row]),
+            octets_sent=int(self.legs.octets_sent[row]),
+            lost=c.lost,
+            late=c.late,
+            duplicate=c.duplicate,
+            overrun=c.overrun,
+            stray=c.stray,
+            concealed=c.concealed,
+            jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
+            rtt_ms=None if rtt_s is None else rtt_s * 1000,
+            loss_percent=100 * c.lost / max(1, c.expected),
+            remote_loss_percent=None if remote_loss is None else remote_loss * 100,
+            delay_ms=c.delay_s * 1000,
+        )
+
+    def drain(self) -> None:
+        """Take what has come out of the shared port, so that it does not overflow; it is looked at in the next tick."""
+        self._take(self._pool.shared.rtp)
+
+    def tick(self, now: float, clock: float) -> Tick:
+        """Look at all that came, mix, send; give the bridge's tick for recorders and applications.
+
+        Parameters
+        ----------
+        now
+            When the tick was due, in seconds: the time of what is heard and sent.
+        clock
+            What the clock shows really: the time of what came, and of reports.
+        """
+        self._now = now
+        self.legs.frame_s = now
+        self._receiver.read_clock(clock)
+        self.drain()
+        self._take(self._pool.shared.rtcp)
+        for port in self._pool.own_ready():
+            self._take(port)
+        self._receiver.process(now)
+        self._relieve()
+        tick = self.bridge.tick(now)
+        self._relieve()
+        self._keys()
+        self._sender.audio(tick)
+        self._sender.advance()
+        if self._ticks % REPORT_TICKS == 0:
+            self._report(now, clock)
+        self._ticks += 1
+        if self._ticks % TIMEOUT_TICKS == 0:
+            self._timeouts(now)
+        self._relieve()
+        return tick
+
+    def skip(self, ticks: int) -> None:
+        """Leave out ticks after a stall: outgoing timestamps go on."""
+        self._sender.advance(ticks)
+        self.legs.marker |= self.legs.sending  # a talk spurt begins after the pause (RFC 3551 section 4.1)
+
+    def _relieve(self) -> None:
+        """Drain in the midst of a tick, where the receive buffer does not last for a whole one."""
+        if self.drains_per_tick > 1:
+            self.drain()
+
+    def _take(self, port: UdpPort) -> None:
+        """Empty one port; when the slots are full, look at them first."""
+        while True:
+            port.receive(self._slots)
+            if self._slots.free:
+                return
+            self._receiver.process(self._now)
+
+    def _record(self, row: int) -> Leg:
+        """Give the record of a row."""
+        record = self.legs.records.get(row)
+        if record is None:
+            raise NoSuchLeg(f"row {row} has no leg")
+        return record
+
+    def _unambiguous(self, spec: LegSpec) -> bool:
+        """Tell whether the shared port can know this peer by its address."""
+        if spec.remote is None or spec.behind_nat:
+            return False
+        return not self._receiver.sources.taken(spec.remote, self._pool.shared.rtp.index)
+
+    def _rewind_keys(self, record: Leg, before_hz: int) -> None:
+        """Begin keys anew where their clock has become another; those that wait to be sent are given up."""
+        clock_hz = record.spec.event_clock_hz
+        if clock_hz != before_hz:
+            self.events += [KeysSent(token) for token in record.keys_out.tokens]
+            record.keys_in, record.keys_out = KeyReceiver(clock_hz), KeySender(clock_hz)
+
+    def _hold(self, row: int) -> None:
+        """Tell the bridge what a leg's direction means for it."""
+        spec = self._record(row).spec
+        self.bridge.set_receive(row, spec.receives)
+        self.bridge.set_send(row, spec.sends)
+
+    def _keys(self) -> None:
+        """Send this tick's packets of the keys that are sounding."""
+        for row in list(self._keying):
+            record = self.legs.records[row]
+            packets, token = record.keys_out.step(int(self.legs.timestamp[row]))
+            for packet in packets:
+                self._sender.event(row, packet)
+            if token is not None:
+                self.events.append(KeysSent(token))
+            if not record.keys_out.busy:
+                self._keying.discard(row)
+            self.legs.set_sending(row)
+
+    def _report(self, now: float, clock: float) -> None:
+        """Send the reports that are due."""
+        rows = self._reports.due(now)
+        if len(rows):
+            self._reports.write(rows, clock)
+            self._sender.letters(self._reports.letters, self.legs.report_port[rows])
+
+    def _say_goodbye(self, row: int, now: float) -> None:
+        """Tell the peer of a leg, if it is known, that we go."""
+        record, to = self.legs.records[row], self.legs.records[row].remote_rtcp
+        if to is not None:
+            port = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
+            port.send_to(self._reports.goodbye(row, now), to.host, to.port)
+
+    def _timeouts(self, now: float) -> None:
+        """Report legs that have been without media for too long, once until media comes back."""
+        legs = self.legs
+        late = np.flatnonzero((now - legs.heard_s > legs.timeout_s) & (legs.heard_s != legs.missed_s))
+        legs.missed_s[late] = legs.heard_s[late]
+        self.events += [RtpTimeout(int(leg)) for leg in legs.leg[late]]
+
+    def _on_key(self, row: int, key: str) -> None:
+        self.events.append(KeyPressed(int(self.legs.leg[row]), key))
+
+    def _on_report(self, row: int, datagram: bytes, arrival: float) -> None:
+        self._receiver.invalid += not self._reports.receive(row, datagram, arrival)
+
+
+def whereabouts(spec: LegSpec) -> tuple[object, ...]:
+    """Give all of a spec that tells where the peer is."""
+    return spec.remote, spec.remote_rtcp, spec.rtcp_mux, spec.latch_host

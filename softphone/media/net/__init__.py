@@ -1,0 +1,1 @@
+"""UDP ports of a worker: batches of datagrams in and out, ranges of ports, addresses."""

@@ -1,0 +1,262 @@
+"""UDP ports that move whole batches: one system call for up to a thousand datagrams where the system can.
+
+`BatchPort` hands the arrays of `Slots` and `Outbox` to recvmmsg(2) and sendmmsg(2) of Linux. `LoopPort` has the same
+face and moves one datagram at a time with what every system offers. `Port` is the one that fits this machine.
+"""
+
+import contextlib
+import ctypes
+import errno
+import select
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from softphone.media.net.slots import HDR_SIZE, SLOT_SIZE, Letters, Outbox, Slots, sockaddr
+
+__all__ = ["BatchPort", "LoopPort", "Patience", "Port", "UdpPort", "has_batches", "open_socket"]
+
+SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 32, 33, 35
+# Never fragment, and do not believe strangers about the path's MTU: media is far below any. The kernel then need not
+# number each datagram for reassembly (RFC 6864 section 4.1), which is a tenth of the cost of sending it.
+IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
+# Room for 0.1 s of 2,000 parties: a datagram of 172 bytes counts as 1,280 in the kernel's books.
+BUFFER_BYTES = 16 << 20
+# Expedited Forwarding (RFC 3246, RFC 4594 section 4.1), as the byte of the IP header
+TOS_EXPEDITED = 0xB8
+# UIO_MAXIOV of Linux: recvmmsg and sendmmsg look at no more messages than this in a call
+CALL_MAX = 1024
+# Errors that one look at a port puts up with: ICMP leaves one per datagram sent, a broken port has them without end.
+ERRORS_MAX = 64
+# A full send buffer drains within a millisecond or so; ticks are 20 ms apart and must not wait longer than this in all.
+SEND_WAIT_MS = 5
+
+
+class Patience:
+    """How long the sends of one tick may wait for full buffers, all of them together."""
+
+    def __init__(self) -> None:
+        self._left_ms = SEND_WAIT_MS
+
+    def renew(self) -> None:
+        """Begin a tick."""
+        self._left_ms = SEND_WAIT_MS
+
+    def wait(self, fd: int) -> bool:
+        """Wait for a send buffer to drain, a millisecond at most; False when no patience is left."""
+        if self._left_ms <= 0:
+            return False
+        self._left_ms -= 1
+        select.select([], [fd], [], 0.001) if fd < 1024 else time.sleep(0.0005)
+        return True
+
+
+class UdpPort(Protocol):
+    """A non-blocking UDP socket that moves batches.
+
+    Attributes
+    ----------
+    host, port
+        Where it is bound.
+    index
+        The number that its datagrams carry in `Slots.local`.
+    receive_buffer
+        Bytes that the kernel holds for us.
+    """
+
+    host: str
+    port: int
+    index: int
+    receive_buffer: int
+
+    def fileno(self) -> int:
+        """Give the file descriptor, for polling."""
+        ...
+
+    def receive(self, slots: Slots) -> int:
+        """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
+        ...
+
+    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: "Patience") -> int:
+        """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
+        ...
+
+    def send_to(self, datagram: bytes, host: str, port: int) -> bool:
+        """Send one datagram; False when the system does not take it."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back."""
+        ...
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Open a non-blocking UDP socket for media: large buffers, Expedited Forwarding.
+
+    Raises
+    ------
+    OSError
+        When the port is taken or the address is not ours.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot bind UDP {host}:{port}: {error.strerror}") from error
+    sock.setblocking(False)
+    with contextlib.suppress(OSError):  # not every system lets us; media flows without
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, TOS_EXPEDITED)
+    if sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+    _enlarge(sock, SO_RCVBUFFORCE, socket.SO_RCVBUF)
+    _enlarge(sock, SO_SNDBUFFORCE, socket.SO_SNDBUF)
+    return sock
+
+
+def _enlarge(sock: socket.socket, force: int, ordinary: int) -> None:
+    """Ask for a large buffer: past the system's limit where we may, else as far as the limit."""
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):
+            sock.setsockopt(socket.SOL_SOCKET, force, BUFFER_BYTES)
+            return
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, ordinary, BUFFER_BYTES)
+
+
+class _Base:
+    """What both kinds of port share."""
+
+    def __init__(self, host: str, port: int, index: int) -> None:
+        self._socket = open_socket(host, port)
+        self.host, self.port = self._socket.getsockname()
+        self.index = index
+        self.receive_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    def fileno(self) -> int:
+        """Give the file descriptor, for polling."""
+        return self._socket.fileno()
+
+    def send_to(self, datagram: bytes, host: str, port: int) -> bool:
+        """Send one datagram; False when the system does not take it."""
+        try:
+            self._socket.sendto(datagram, (host, port))
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
+
+class LoopPort(_Base):
+    """A port for any system: the face of `BatchPort`, a datagram at a time."""
+
+    def receive(self, slots: Slots) -> int:
+        """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
+        before, errors = slots.used, 0
+        while slots.free and errors < ERRORS_MAX:
+            try:
+                data, (host, port) = self._socket.recvfrom(SLOT_SIZE + 1)
+            except BlockingIOError:
+                break
+            except OSError:  # an ICMP error about something sent before; the next call gets the next datagram
+                errors += 1
+                continue
+            self._store(slots, data, host, port)
+        return slots.used - before
+
+    def _store(self, slots: Slots, data: bytes, host: str, port: int) -> None:
+        """Put one datagram into the next slot."""
+        at = slots.used
+        size = 0 if len(data) > SLOT_SIZE else len(data)
+        slots.data[at, :size] = np.frombuffer(data[:size], np.uint8)
+        slots.length[at] = size
+        slots.address[at] = sockaddr(host, port)
+        slots.stamp[at] = time.time_ns()
+        slots.local[at] = self.index
+        slots.used += 1
+
+    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: "Patience") -> int:
+        """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
+        sent = 0
+        for i in range(start, stop):
+            port, host = struct.unpack_from(">H4s", outbox.address[i].tobytes(), 2)
+            try:
+                self._socket.sendto(outbox.datagram(i), (socket.inet_ntoa(host), port))
+            except BlockingIOError:
+                if not patience.wait(self.fileno()):
+                    break
+                sent += self.send_to(outbox.datagram(i), socket.inet_ntoa(host), port)
+            except OSError:
+                continue
+            else:
+                sent += 1
+        return sent
+
+
+class BatchPort(_Base):
+    """A port for Linux: recvmmsg and sendmmsg on our own arrays, with the kernel's arrival stamps."""
+
+    def __init__(self, host: str, port: int, index: int) -> None:
+        super().__init__(host, port, index)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._fd = self._socket.fileno()
+
+    def receive(self, slots: Slots) -> int:
+        """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
+        before, errors = slots.used, 0
+        while (room := min(slots.free, CALL_MAX)) and errors < ERRORS_MAX:
+            n = _recvmmsg(self._fd, slots.header_at + HDR_SIZE * slots.used, room, socket.MSG_DONTWAIT, None)
+            if n > 0:
+                slots.filled(n, self.index)
+            elif ctypes.get_errno() == errno.EAGAIN:
+                break
+            else:
+                errors += 1
+            if 0 < n < room:
+                break
+        return slots.used - before
+
+    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: "Patience") -> int:
+        """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
+        at, sent = start, 0
+        while at < stop:
+            n = _sendmmsg(self._fd, outbox.header_at + HDR_SIZE * at, min(stop - at, CALL_MAX), socket.MSG_DONTWAIT)
+            if n > 0:
+                at, sent = at + n, sent + n
+            elif ctypes.get_errno() != errno.EAGAIN:
+                at += 1  # this one cannot go (no route, refused by a filter); the others can
+            elif not patience.wait(self._fd):
+                break
+        return sent
+
+
+def has_batches() -> bool:
+    """Tell whether this system has recvmmsg and sendmmsg with the structures that `Slots` lays out."""
+    return (
+        sys.platform == "linux"
+        and sys.byteorder == "little"
+        and ctypes.sizeof(ctypes.c_void_p) == 8
+        and (hasattr(_LIBC, "recvmmsg") and hasattr(_LIBC, "sendmmsg"))
+    )
+
+
+def _call(name: str, *kinds: Any) -> Callable[..., int]:
+    """Give a function of the C library; one that is not there is not called either (see `has_batches`)."""
+    call: Any = getattr(_LIBC, name, None)
+    if call is not None:
+        call.argtypes = kinds
+    return cast("Callable[..., int]", call)
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else ctypes.CDLL("msvcrt")
+_recvmmsg = _call("recvmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
+_sendmmsg = _call("sendmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+Port: type[BatchPort] | type[LoopPort] = BatchPort if has_batches() else LoopPort

@@ -1,0 +1,228 @@
+"""Where datagrams come in and go out: numpy record arrays that are the kernel's own structures.
+
+`Slots` is filled from behind by any number of ports and emptied once per tick. `Outbox` is written by the tick and
+sent by a port: each datagram is a twelve-byte header row and a pointer to a payload that it may share with others.
+`Letters` are datagrams to be sent that lie in one piece each.
+The layouts are those of Linux on 64-bit machines; elsewhere they are plain arrays that a loop reads and writes.
+"""
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softphone.media.rtp.rtp import HEADER
+
+__all__ = ["HDR_SIZE", "Letters", "Outbox", "SLOT_SIZE", "Slots", "sockaddr"]
+
+# struct mmsghdr, struct iovec and struct sockaddr_in (recvmmsg(2), ip(7))
+MMSGHDR = np.dtype(
+    {
+        "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "flags", "len"],
+        "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
+        "itemsize": 64,
+    }
+)
+IOVEC = np.dtype([("base", "u8"), ("len", "u8")])
+HDR_SIZE = MMSGHDR.itemsize
+IOVEC_SIZE = IOVEC.itemsize
+SOCKADDR_SIZE = 16
+# One control message: cmsghdr (16 bytes) and a timespec (16), as four words.
+CONTROL_WORDS = 4
+# level SOL_SOCKET (1) and type SCM_TIMESTAMPNS (35) of the control message, as one little-endian word
+TIMESTAMP_WORD = 1 | 35 << 32
+MSG_TRUNC = 0x20
+AF_INET = 2
+# An Ethernet frame's worth: the largest datagram that a peer can send unfragmented. Longer ones are dropped.
+SLOT_SIZE = 1536
+
+
+def sockaddr(host: str, port: int) -> NDArray[np.uint8]:
+    """Give struct sockaddr_in of an IPv4 address.
+
+    Parameters
+    ----------
+    host
+        Dotted quad.
+    port
+        0 to 65535.
+
+    Returns
+    -------
+    NDArray
+        uint8, shape (16,).
+
+    Raises
+    ------
+    ValueError
+        When `host` is not a dotted quad or `port` is out of range.
+    """
+    quad = [int(part) for part in host.split(".") if part.isdecimal()]
+    if len(quad) != 4 or max(quad) > 255 or host.count(".") != 3 or not 0 <= port <= 0xFFFF:
+        raise ValueError(f"not an IPv4 address and port: {host}:{port}")
+    return np.array([AF_INET, 0, port >> 8, port & 0xFF, *quad, *bytes(8)], np.uint8)
+
+
+class Slots:
+    """Datagrams that have come and were not looked at yet.
+
+    Parameters
+    ----------
+    count
+        How many fit.
+
+    Attributes
+    ----------
+    data
+        uint8, shape (count, SLOT_SIZE), one datagram per row.
+    address
+        uint8, shape (count, 16), struct sockaddr_in of the sender.
+    stamp
+        int64, shape (count,), Unix time in ns at which the kernel took the datagram in; true after `settle`.
+    local
+        uint64, shape (count,), index of the port that it came in on.
+    used
+        How many are in use, from the first.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.data = np.zeros((count, SLOT_SIZE), np.uint8)
+        self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
+        self.stamp = np.zeros(count, np.int64)
+        self.local = np.zeros(count, np.uint64)
+        self.used = 0
+        self.header = np.zeros(count, MMSGHDR)
+        self.length, self._flags = self.header["len"], self.header["flags"]
+        self._control = np.zeros((count, CONTROL_WORDS), np.int64)
+        self._iov = np.zeros(count, IOVEC)
+        each = np.arange(count, dtype=np.uint64)
+        self._iov["base"], self._iov["len"] = self.data.ctypes.data + each * SLOT_SIZE, SLOT_SIZE
+        self.header["name"] = self.address.ctypes.data + each * SOCKADDR_SIZE
+        self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
+        self.header["control"] = self._control.ctypes.data + each * (8 * CONTROL_WORDS)
+        self.header_at = self.header.ctypes.data
+        self._prepare(count)
+
+    @property
+    def free(self) -> int:
+        """How many more datagrams fit."""
+        return self.count - self.used
+
+    def filled(self, n: int, local: int) -> None:
+        """Note that `n` datagrams came after the used ones, on the port of index `local`: called for each port."""
+        before = self.used
+        self.used = before + n
+        self.local[before : self.used] = local
+
+    def settle(self) -> None:
+        """Read what the kernel says beside the datagrams, once for all of them: when they came, whether they fit."""
+        used = slice(0, self.used)
+        control, stamp = self._control[used], self.stamp[used]
+        stamp[stamp == 0] = time.time_ns()
+        np.copyto(stamp, control[:, 2] * 1_000_000_000 + control[:, 3], where=control[:, 1] == TIMESTAMP_WORD)
+        self.length[used][(self._flags[used] & MSG_TRUNC) != 0] = 0
+
+    def clear(self) -> None:
+        """Forget all datagrams."""
+        self._prepare(self.used)
+        self.used = 0
+
+    def keys(self) -> NDArray[np.uint64]:
+        """Give one number per used slot for (local port index, sender's address, sender's port)."""
+        return self.address[: self.used].view("<u8")[:, 0] - np.uint64(AF_INET) + self.local[: self.used]
+
+    def ages_s(self, unix_ns: int) -> NDArray[np.float64]:
+        """Give seconds from each used slot's datagram to a Unix time in ns: -1 to 1, below 0 for those after it."""
+        return np.clip((unix_ns - self.stamp[: self.used]) * 1e-9, -1.0, 1.0)
+
+    def _prepare(self, n: int) -> None:
+        """Set the fields that the kernel reads and overwrites."""
+        self.header["namelen"][:n] = SOCKADDR_SIZE
+        self.header["controllen"][:n] = 8 * CONTROL_WORDS
+        self._control[:n, 1] = 0
+        self.stamp[:n] = 0
+
+
+class Outbox:
+    """Datagrams to be sent: header rows of their own, payloads that may be shared.
+
+    Parameters
+    ----------
+    count
+        How many fit.
+
+    Attributes
+    ----------
+    rtp
+        Record array of `softphone.media.rtp.rtp.HEADER`, shape (count,).
+    address
+        uint8, shape (count, 16), struct sockaddr_in of each receiver.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.rtp = np.zeros(count, HEADER)
+        self.rtp["first"] = 0x80
+        self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
+        self.header = np.zeros(count, MMSGHDR)
+        self.header_at = self.header.ctypes.data
+        self.payloads = np.zeros((0, 0), np.uint8)
+        self.payload_of = np.zeros(0, np.int64)
+        self._iov = np.zeros((count, 2), IOVEC)
+        each = np.arange(count, dtype=np.uint64)
+        self._iov["base"][:, 0], self._iov["len"][:, 0] = self.rtp.ctypes.data + each * HEADER.itemsize, HEADER.itemsize
+        self.header["name"], self.header["namelen"] = self.address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
+        self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * (2 * IOVEC_SIZE), 2
+
+    def point(self, payloads: NDArray[np.uint8], payload_of: NDArray[np.int64]) -> None:
+        """Let the first datagrams carry rows of `payloads`.
+
+        Parameters
+        ----------
+        payloads
+            uint8, shape (frames, bytes), C order; must stay as it is until the datagrams are sent.
+        payload_of
+            int64, shape (n,), the row that each of the first n datagrams carries.
+        """
+        self.payloads, self.payload_of = payloads, payload_of
+        n, size = len(payload_of), payloads.shape[1]
+        self._iov["base"][:n, 1] = payload_of * size + payloads.ctypes.data
+        self._iov["len"][:n, 1] = size
+
+    def datagram(self, i: int) -> bytes:
+        """Give datagram `i` as one piece, for a system without scatter and gather."""
+        return bytes(self.rtp[i].tobytes() + self.payloads[self.payload_of[i]].tobytes())
+
+
+class Letters:
+    """Datagrams to be sent, each in one piece.
+
+    Parameters
+    ----------
+    data
+        uint8, shape (count, size), C order: a datagram per row, from its first byte.
+    address
+        uint8, shape (count, 16), struct sockaddr_in of each receiver.
+
+    Attributes
+    ----------
+    length
+        uint64, shape (count,), how many bytes of each row are sent.
+    """
+
+    def __init__(self, data: NDArray[np.uint8], address: NDArray[np.uint8]) -> None:
+        count, size = data.shape
+        self.data, self.address = data, address
+        self._iov = np.zeros(count, IOVEC)
+        self.length = self._iov["len"]
+        self.header = np.zeros(count, MMSGHDR)
+        self.header_at = self.header.ctypes.data
+        each = np.arange(count, dtype=np.uint64)
+        self._iov["base"] = data.ctypes.data + each * size
+        self.header["name"], self.header["namelen"] = address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
+        self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
+
+    def datagram(self, i: int) -> bytes:
+        """Give datagram `i`."""
+        return self.data[i, : int(self.length[i])].tobytes()

@@ -1,0 +1,1 @@
+"""Worker processes and the clients that command them; the pace of their ticks."""

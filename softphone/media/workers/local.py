@@ -1,0 +1,169 @@
+"""Media in this process: the engine ticked by the application's own event loop. For agents, with a handful of legs."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softphone.media.contract.messages import CloseLeg, Reply, Request
+from softphone.media.engine.engine import Engine
+from softphone.media.workers.client import MediaFace
+from softphone.media.workers.pacer import Pacer
+
+__all__ = ["AppLeg", "LocalMedia"]
+
+
+def no_frame(frame: NDArray[np.int16]) -> None:
+    """Do nothing with a frame."""
+
+
+def no_skip(ticks: int) -> None:
+    """Do nothing about ticks that were left out."""
+
+
+class AppLeg:
+    """The application's own seat in a room.
+
+    Attributes
+    ----------
+    leg
+        Its number, for `join`, `leave` and `configure`.
+    on_frame
+        Called each tick with what it hears, int16, shape (samples,); the array is its own.
+    """
+
+    def __init__(self, media: "LocalMedia", room: int) -> None:
+        self._media = media
+        self.on_frame: Callable[[NDArray[np.int16]], None] = no_frame
+        self.leg = media.engine.open_app(room, lambda frame: self.on_frame(frame))
+
+    def write(self, pcm: NDArray[np.int16]) -> int:
+        """Say samples (int16, any length); give the number that wait to be said.
+
+        Raises
+        ------
+        NoSuchLeg
+            After `close`.
+        mixer.errors.QueueFull
+            When they do not fit; nothing was taken.
+        """
+        return self._media.engine.push(self.leg, pcm)
+
+    def flush(self) -> int:
+        """Say nothing of what waits; give the number of samples dropped. Raises NoSuchLeg after `close`."""
+        return self._media.engine.flush(self.leg)
+
+    @property
+    def queued(self) -> int:
+        """Samples that wait to be said."""
+        return self._media.engine.queued(self.leg)
+
+    def close(self) -> None:
+        """Leave the room; again it does nothing."""
+        self._media.engine.handle(CloseLeg(self.leg), time.monotonic())
+
+
+class LocalMedia(MediaFace):
+    """An engine in this process as `Media`.
+
+    Parameters
+    ----------
+    host
+        Address to bind to.
+    advertised
+        Address to give to peers; None: `host`.
+    capacity
+        Most legs, applications included.
+    gate
+        Whether only those whose voice gate is open are heard. An agent hears its peer as it is.
+
+    Attributes
+    ----------
+    on_skip
+        Called with how many ticks (20 ms each) were left out because the event loop was busy with something else for
+        too long: nothing was heard and nothing said in them, in any room.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", *, advertised: str | None = None, capacity: int = 64, gate: bool = False
+    ) -> None:
+        super().__init__()
+        self.engine = Engine(
+            capacity=capacity,
+            host=host,
+            advertised=advertised,
+            gate=gate,
+            unix_offset_s=time.time() - time.monotonic(),
+        )
+        self._pacer = Pacer()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self.on_skip: Callable[[int], None] = no_skip
+
+    async def ask(self, request: Request) -> Reply:
+        """Carry out one request."""
+        reply = self.engine.handle(request, time.monotonic())
+        self._tell()
+        self._pace()
+        return reply
+
+    def open_app(self, room: int) -> AppLeg:
+        """Put the application into a room; raises NoSuchLeg, MediaFull."""
+        app = AppLeg(self, room)
+        self._pace()
+        return app
+
+    @property
+    def late_ticks(self) -> int:
+        """Ticks that began more than a tick late, or were left out."""
+        return self._pacer.late_ticks + self._pacer.skipped_ticks
+
+    def close(self) -> None:
+        """Close all legs and ports; again it does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._stop()
+            self.engine.close(time.monotonic())
+            self._tell()
+
+    def _pace(self) -> None:
+        """Have a timer exactly while the engine needs ticks."""
+        if not self.engine.active or self._closed:
+            self._stop()
+        elif self._timer is None:
+            self._pacer.start(time.monotonic())
+            self._arm()
+
+    def _arm(self) -> None:
+        """Set the timer for the next deadline (the loop's clock is the monotonic one)."""
+        loop = asyncio.get_running_loop()
+        late_s = time.monotonic() - (self._pacer.deadline or 0.0)
+        self._timer = loop.call_at(loop.time() - late_s, self._run)
+
+    def _stop(self) -> None:
+        """Have no timer."""
+        self._pacer.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _run(self) -> None:
+        """Do the tick that is due."""
+        self._timer = None
+        began = time.monotonic()
+        try:
+            self.engine.tick(self._pacer.deadline or began, began)
+            skipped = self._pacer.done(began, time.monotonic())
+            self.engine.skip(skipped)
+            if skipped:
+                self.on_skip(skipped)
+            self._tell()
+        finally:  # an exception of the application's callback is the loop's to report; the sound goes on
+            self._pace()
+
+    def _tell(self) -> None:
+        """Pass events on."""
+        for event in self.engine.events():
+            self.happened(event)

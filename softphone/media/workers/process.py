@@ -1,0 +1,250 @@
+"""One worker process, seen from the control process: started, asked, missed when it dies."""
+
+import asyncio
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from softphone.errors import MediaError, WorkerGone
+from softphone.media.contract.leg import (
+    KeyPressed,
+    KeysSent,
+    LegInfo,
+    PlaybackEnded,
+    RecordingEnded,
+    RecordingOpened,
+    RtpTimeout,
+    Talking,
+    WorkerLost,
+    WorkerMetrics,
+)
+from softphone.media.contract.messages import (
+    CloseLeg,
+    CreateRoom,
+    GetMetrics,
+    Number,
+    Outcome,
+    Ping,
+    Ready,
+    RemoveRoom,
+    Reply,
+    Request,
+    Splitter,
+    frame,
+    read_reply,
+)
+from softphone.media.workers.client import MediaFace
+from softphone.media.workers.worker import WorkerSettings
+
+__all__ = ["WorkerProcess"]
+
+# Imports, tables and a few megabytes of arrays: a second or two on a busy machine.
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+# A worker that does not answer within two seconds has said nothing for a hundred ticks: its calls are gone anyway.
+PING_S, HUNG_S = 1.0, 2.0
+# One core per worker is the design; a numeric library that starts threads of its own takes it from the others.
+SINGLE_THREADED = {
+    name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
+# Large pages for its arrays: a tick of a full worker touches thousands of places that lie a small page or more apart.
+# Whoever tunes the C library otherwise is not overruled.
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingOpened, RecordingEnded, PlaybackEnded, WorkerLost)
+
+
+class WorkerProcess(MediaFace, asyncio.Protocol):
+    """A worker process as `Media`.
+
+    Parameters
+    ----------
+    settings
+        How to start it.
+
+    Attributes
+    ----------
+    on_lost
+        Called once in the event loop when the process has died by itself, or was killed because it hung.
+    pid, port
+        Of the running worker.
+    """
+
+    def __init__(self, settings: WorkerSettings | None = None) -> None:
+        super().__init__()
+        self._settings = settings or WorkerSettings()
+        self.on_lost: Callable[[WorkerLost], None] = self.happened
+        self.pid = self.port = 0
+        self.legs: set[int] = set()
+        self.rooms: set[int] = set()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._splitter = Splitter()
+        self._numbers = itertools.count(1)
+        self._pending: dict[int, tuple[Request, asyncio.Future[Reply]]] = {}
+        self._ready: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the process and wait until it listens.
+
+        Raises
+        ------
+        MediaError
+            When it ends instead (a port in use: said on stderr), or does not come up in time.
+        OSError
+            When the system gives no process or no descriptor.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = self._spawn(theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
+        self._ready = loop.create_future()
+        ours.setblocking(False)
+        try:
+            await loop.create_connection(lambda: self, sock=ours)
+            await asyncio.wait_for(self._ready, START_TIMEOUT_S)
+            if self._transport is None or self._transport.is_closing():
+                raise MediaError("the media worker ended at its start")
+        except TimeoutError:
+            await self.stop()
+            raise MediaError("the media worker did not come up") from None
+        except BaseException:  # whoever gives up waiting, at whatever step, leaves no process behind
+            self._ready.cancel()
+            await self.stop()
+            raise
+        self._watching = loop.create_task(self._watch())
+
+    def _spawn(self, fd: int) -> "subprocess.Popen[bytes]":
+        """Start the process with its end of the channel."""
+        settings = msgspec.structs.replace(self._settings, fd=fd)
+        return subprocess.Popen(
+            [sys.executable, "-m", "softphone.media.workers.worker", msgspec.json.encode(settings).decode()],
+            pass_fds=[fd],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=LARGE_PAGES | os.environ | SINGLE_THREADED,
+        )
+
+    async def _watch(self) -> None:
+        """Kill a worker that hangs: its end is noticed like any other (see `connection_lost`)."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(PING_S)
+            try:
+                asked, answer = loop.time(), self._send(Ping())
+            except WorkerGone:  # about to be noticed
+                return
+            answer.add_done_callback(asyncio.Future.exception)  # a worker that dies meanwhile is missed elsewhere
+            await asyncio.wait({answer}, timeout=HUNG_S)
+            overslept = loop.time() - asked > HUNG_S + PING_S  # we hung ourselves, or all of us were stopped: ask again
+            if not answer.done() and not overslept and self._process is not None:
+                self._process.kill()
+
+    async def stop(self) -> None:
+        """End the process: recordings closed, goodbyes sent."""
+        self._stopping = True
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._transport is not None:
+            self._transport.close()
+        process = self._process
+        if process is None:
+            return
+        try:
+            await asyncio.to_thread(process.wait, STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+    async def ask(self, request: Request) -> Reply:
+        """Carry out one request.
+
+        Raises
+        ------
+        WorkerGone
+            When the process is not there (any more).
+        """
+        return await self._send(request)
+
+    def _send(self, request: Request) -> "asyncio.Future[Reply]":
+        """Send a request; its reply will be the result of the future. Raises WorkerGone."""
+        if self._transport is None or self._transport.is_closing():
+            raise WorkerGone("the media worker is gone")
+        number = next(self._numbers)
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._pending[number] = request, future
+        self._transport.write(frame(number, request))
+        return future
+
+    async def metrics(self, recent: int = 0) -> WorkerMetrics:
+        """Give how the worker is doing; durations of the last `recent` ticks, or of all that are remembered (0)."""
+        return await self._expect(WorkerMetrics, GetMetrics(recent))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the channel (called by asyncio)."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take replies and events (called by asyncio)."""
+        for body in self._splitter.feed(data):
+            self._take(*read_reply(body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Notice that the worker is gone (called by asyncio)."""
+        if self._watching is not None:
+            self._watching.cancel()
+        gone = WorkerGone("the media worker is gone")
+        pending, self._pending = self._pending, {}
+        for _, future in pending.values():
+            if not future.done():
+                future.set_exception(gone)
+        self.abandon(gone)
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(MediaError("the media worker ended at its start; stderr says why"))
+        elif self._watching is not None and not self._stopping:  # else `start` says so, or nobody wants to know
+            self._reap()
+            self.on_lost(WorkerLost(self.pid, sorted(self.legs), sorted(self.rooms)))
+        self.legs, self.rooms = set(), set()
+
+    def _reap(self) -> None:
+        """Make sure that a worker which closed its channel is no more."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _take(self, number: int, message: Outcome) -> None:
+        """Sort one message of the worker."""
+        if isinstance(message, EVENTS):
+            self.happened(message)
+        elif isinstance(message, Ready):
+            self.pid, self.port = message.pid, message.port
+            if self._ready is not None and not self._ready.done():
+                self._ready.set_result(None)
+        else:
+            request, future = self._pending.pop(number)
+            self._remember(request, message)
+            if not future.done():
+                future.set_result(message)
+
+    def _remember(self, request: Request, reply: Reply) -> None:
+        """Keep what would be lost with the worker."""
+        match request, reply:
+            case CreateRoom(), Number(value=room):
+                self.rooms.add(room)
+            case _, LegInfo(leg=leg):
+                self.legs.add(leg)
+            case RemoveRoom(room=room), _:
+                self.rooms.discard(room)
+            case CloseLeg(leg=leg), _:
+                self.legs.discard(leg)

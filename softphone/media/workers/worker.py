@@ -1,0 +1,237 @@
+"""The worker process: `python -m softphone.media.workers.worker '{"fd": 5, ...}'`.
+
+One thread, one loop: wait for the next drain or tick or for a request, whichever comes first. Between the ticks it does
+nothing; without legs it sleeps until a request comes. When the control process goes, it goes.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from softphone.descriptors import allow_all
+from softphone.media.contract.leg import WorkerMetrics
+from softphone.media.contract.messages import GetMetrics, Ready, Splitter, frame, read_request
+from softphone.media.engine.engine import Engine
+from softphone.media.workers.pacer import RECENT, Pacer
+
+__all__ = ["Worker", "WorkerSettings", "main"]
+
+# Requests are served in between; more than this at once would make the tick late.
+REQUESTS_AT_ONCE = 64
+READ_SIZE = 1 << 16
+# Replies and events that the control process does not fetch: beyond this it is not there any more.
+UNSENT_MAX = 64 << 20
+# The recorder's thread gives the interpreter back this soon to a tick that waits; usual are 5 ms, a quarter of one.
+SWITCH_S = 0.0005
+# Better than everything ordinary, not in the way of the kernel.
+NICENESS = -11
+# mallopt(3) of glibc. A tick's arrays are some hundred kilobytes each: by default they go back to the system and are
+# faulted in again, 750 pages per tick with 2,000 parties.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 32 << 20
+
+
+class WorkerSettings(Struct, frozen=True, kw_only=True):
+    """How a worker is started; see `softphone.media.engine.engine.Engine` for the engine's part.
+
+    Attributes
+    ----------
+    fd
+        The inherited end of the control socket.
+    """
+
+    fd: int = -1
+    capacity: int = 4096
+    host: str = "127.0.0.1"
+    port: int = 0
+    own_ports: tuple[int, int] | None = None
+    advertised: str | None = None
+    gate: bool = True
+
+
+class Worker:
+    """Drives an engine from a control socket.
+
+    Parameters
+    ----------
+    engine
+        The engine.
+    control
+        The worker's end of the channel.
+    """
+
+    def __init__(self, engine: Engine, control: socket.socket) -> None:
+        self._engine, self._control = engine, control
+        self._control.setblocking(False)
+        self._splitter = Splitter()
+        self._requests: deque[bytes] = deque()
+        self._unsent = bytearray()
+        self._pacer = Pacer()
+        self._open = True
+
+    def run(self) -> None:
+        """Serve until the control process closes the channel."""
+        self._send(frame(0, Ready(os.getpid(), self._engine.port)))
+        while self._open:
+            self._wait()
+            self._serve()
+            self._work()
+        self._engine.close(time.monotonic())
+
+    def _wait(self) -> None:
+        """Sleep until there is something to do."""
+        now = time.monotonic()
+        timeout: float | None = None
+        if self._requests:
+            timeout = 0.0
+        elif self._pacer.deadline is not None:
+            timeout = max(0.0, self._pacer.wake(now, self._engine.plane.drains_per_tick) - now)
+        readable, writable, _ = select.select([self._control], [self._control] * bool(self._unsent), [], timeout)
+        if writable:
+            self._send(b"")
+        if readable:
+            self._read()
+
+    def _read(self) -> None:
+        """Take requests in."""
+        try:
+            data = self._control.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._open = bool(data)
+        self._requests += self._splitter.feed(data)
+
+    def _serve(self) -> None:
+        """Carry out requests, as many as fit beside the ticks."""
+        for _ in range(min(REQUESTS_AT_ONCE, len(self._requests))):
+            now = time.monotonic()
+            number, request = read_request(self._requests.popleft())
+            reply = self._engine.handle(request, now)
+            if isinstance(request, GetMetrics) and isinstance(reply, WorkerMetrics):
+                reply = self._metrics(reply, request.recent)
+            self._send(frame(number, reply))
+            if self._pacer.deadline is not None and now >= self._pacer.deadline:
+                break
+
+    def _work(self) -> None:
+        """Do the tick if it is due, else drain; pass events on."""
+        if not self._engine.active:
+            self._pacer.stop()
+        else:
+            self._pacer.start(time.monotonic())
+        deadline = self._pacer.deadline
+        if deadline is not None:
+            began = time.monotonic()
+            if began < deadline:
+                self._engine.drain()
+            else:
+                self._engine.tick(deadline, began)
+                self._engine.skip(self._pacer.done(began, time.monotonic()))
+        if events := self._engine.events():
+            self._send(b"".join(frame(0, event) for event in events))
+
+    def _send(self, data: bytes) -> None:
+        """Send without waiting; what does not go now goes when the socket is writable."""
+        self._unsent += data
+        with contextlib.suppress(BlockingIOError):
+            try:
+                del self._unsent[: self._control.send(self._unsent)]
+            except BlockingIOError:
+                raise
+            except OSError:
+                self._open = False
+        self._open &= len(self._unsent) <= UNSENT_MAX
+
+    def _metrics(self, engine: WorkerMetrics, recent: int) -> WorkerMetrics:
+        """Add what the process knows of itself."""
+        p50, p99, longest = self._pacer.durations_ms(recent or RECENT)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return msgspec.structs.replace(
+            engine,
+            pid=os.getpid(),
+            ticks=self._pacer.ticks,
+            late_ticks=self._pacer.late_ticks,
+            skipped_ticks=self._pacer.skipped_ticks,
+            lateness_ms=list(self._pacer.lateness.bounds),
+            lateness_counts=self._pacer.lateness.counts,
+            lateness_sum_ms=self._pacer.lateness.total,
+            tick_p50_ms=p50,
+            tick_p99_ms=p99,
+            tick_max_ms=longest,
+            cpu_s=usage.ru_utime + usage.ru_stime,
+            memory_bytes=resident_bytes(),
+        )
+
+
+def resident_bytes() -> int:
+    """Give the resident memory of this process, where the system tells (else its peak)."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def keep_memory() -> None:
+    """Let what a tick has freed stay with the process for the next one, where the C library can be told so."""
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
+
+
+def low_socket(fd: int) -> socket.socket:
+    """Take over an inherited socket, under the lowest number that is free: select(2) takes none above 1,023."""
+    control = socket.socket(fileno=os.dup(fd))
+    os.close(fd)
+    return control
+
+
+def main() -> int:
+    """Run a worker; its settings are the first argument, as JSON."""
+    settings = msgspec.json.decode(sys.argv[1], type=WorkerSettings)
+    allow_all()
+    control = low_socket(settings.fd)
+    try:
+        engine = Engine(
+            capacity=settings.capacity,
+            host=settings.host,
+            shared_port=settings.port,
+            own_ports=settings.own_ports,
+            advertised=settings.advertised,
+            gate=settings.gate,
+            unix_offset_s=time.time() - time.monotonic(),
+        )
+    except OSError as error:
+        sys.stderr.write(f"softphone media worker: {error}\n")
+        return 1
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    keep_memory()
+    sys.setswitchinterval(SWITCH_S)
+    # Ticks make no reference cycles; a collection over all of numpy in the middle of one would make it late.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    # Ctrl-C on a terminal reaches the whole group, and so does what a service manager sends: the control process says
+    # when the calls are over. When it dies, the channel ends, and the worker with it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    Worker(engine, control).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
