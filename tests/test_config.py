@@ -5,11 +5,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from softphone import config as settings
 from softphone import secrets
+from softphone.commands.serve import Chosen
 from softphone.config import Config, check_exposure, from_table, is_loopback, load
 from softphone.errors import ConfigError
+from softphone.sip.endpoint import Endpoint
+from softphone.sip.uri import Uri
+from softphone.store.database import url_of
 
 ROOT = Path(__file__).parent.parent
 PRODUCTION = ROOT / "config" / "softphone.toml"
@@ -74,11 +80,96 @@ def test_dev_extensions_and_client() -> None:
         ({"trunk": {"uri": "sips:trunk.example.com"}}, "sip:HOST;transport=tcp"),
         ({"trunk": {"uri": "sip:trunk.example.com;transport=TLS"}}, "sip:HOST;transport=tcp"),
         ({"mail": {"tls": "ssl"}}, "mail.tls = 'ssl'"),
+        ({"trunk": {"uri": "sip:101@trunk.example.com"}}, "trunk.uri = 'sip:101@trunk.example.com': SIP goes"),
+        ({"trunk": {"uri": "sip:"}}, "trunk.uri = 'sip:'"),
+        ({"trunk": {"uri": "trunk.example.com"}}, "trunk.uri = 'trunk.example.com'"),
+        ({"trunk": {"uri": "sip:[2001:db8::1]:5060"}}, "trunk.uri = 'sip:[2001:db8::1]:5060'"),
+        ({"trunk": {"uri": "sip:h?Subject=x"}}, "trunk.uri = 'sip:h?Subject=x'"),
+        ({"trunk": {"from_domain": "h:0"}}, "trunk.from_domain = 'h:0'"),
+        ({"trunk": {"caller": "1\r\nX: y"}}, "trunk.caller = '1\\r\\nX: y': one line"),
+        ({"server": {"host": "1.2.3.4:5060"}}, "server.host = '1.2.3.4:5060': a host name or an IPv4"),
+        ({"server": {"host": "10.0.0"}}, "server.host = '10.0.0'"),
+        ({"server": {"advertised_host": "sip:pbx.example.com"}}, "server.advertised_host = 'sip:pbx.example.com'"),
+        ({"sip": {"domain": "pbx example"}}, "sip.domain = 'pbx example'"),
+        ({"sip": {"domain": "300.1.1.1"}}, "sip.domain = '300.1.1.1'"),
+        ({"sip": {"aliases": ["good.example", "pbx.example:5060"]}}, "sip.aliases = 'pbx.example:5060'"),
+        ({"sip": {"dial_domains": ["*.example"]}}, "sip.dial_domains = '*.example'"),
+        ({"sip": {"user_agent": "soft\nphone"}}, "sip.user_agent = 'soft\\nphone': one line"),
+        ({"sip": {"realm": "a\x00b"}}, "sip.realm = 'a\\x00b': one line"),
+        ({"http": {"cors_origins": ["https://a.example/"]}}, "http.cors_origins = 'https://a.example/'"),
+        ({"http": {"cors_origins": ["a.example"]}}, "http.cors_origins = 'a.example'"),
+        ({"mail": {"host": "m.example:587", "sender": "a@b.c"}}, "mail.host = 'm.example:587'"),
+        ({"recording": {"webhook_url": "ftp://h/x"}}, "recording.webhook_url = 'ftp://h/x'"),
+        ({"recording": {"webhook_url": "https://u:p@h/x"}}, "recording.webhook_url = 'https://…@h/x'"),
+        ({"media": {"rtp_port": 65533, "workers": 2}}, "media.rtp_port = 65533: each of the 2 workers"),
     ],
 )
 def test_a_wrong_setting_is_named(table: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(named)):
         from_table(table)
+
+
+PORTED = {
+    "sip.domain": "pbx.example:{}",
+    "trunk.uri": "sip:trunk.example:{};transport=tcp",
+    "trunk.from_domain": "192.0.2.1:{}",
+    "http.cors_origins": "https://phone.example:{}",
+    "recording.webhook_url": "http://hooks.example:{}/x",
+    "invite.web_url": "https://j.example:{}/{{code}}",
+}
+
+
+def ported(option: str, port: object) -> Config:
+    section, _, name = option.partition(".")
+    value = PORTED[option].format(port)
+    return from_table({section: {name: [value] if name == "cors_origins" else value}})
+
+
+@given(st.sampled_from(sorted(PORTED)), st.integers(65536, 10**9) | st.just(0) | st.sampled_from(["-1", "x", "5060:1"]))
+def test_a_port_that_is_none_is_named_wherever_it_is_said(option: str, port: object) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"{option} = ")):
+        ported(option, port)
+
+
+@given(st.sampled_from(sorted(PORTED)), st.integers(1, 65535))
+def test_any_port_is_taken(option: str, port: int) -> None:
+    ported(option, port)
+
+
+@given(st.from_regex(r"sip:[a-z0-9.\[\]:;=?@_-]{0,20}", fullmatch=True))
+def test_a_trunk_that_is_taken_can_be_called(uri: str) -> None:
+    try:
+        trunk = from_table({"trunk": {"uri": uri}}).trunk
+    except ConfigError:
+        return
+    scheme, _, place = trunk.uri.partition(":")
+    Endpoint.of_uri(Uri.parse(f"{scheme}:+15550123@{place}"))
+
+
+def test_the_last_ports_are_ports() -> None:
+    assert from_table({"media": {"rtp_port": 65532, "workers": 2}}).media.rtp_port == 65532
+    assert from_table({"media": {"rtp_port": 0, "workers": 2}}).media.rtp_port == 0
+
+
+@pytest.mark.parametrize("url", ["postgresql://user:hush@host:99999/name", "postgresql://user:hush@host:0/name"])
+def test_a_database_at_no_port_is_named_without_its_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"store\.url: there is no port") as caught:
+        url_of(url, tmp_path)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "options", "named"),
+    [
+        ("media", {"rtp_port": 65535, "workers": 1}, "media.rtp_port = 65535"),
+        ("server", {"host": "127.0.0.1:5060"}, "server.host = '127.0.0.1:5060': a host"),
+    ],
+)
+def test_options_of_the_command_line_are_checked_as_those_of_the_file(
+    section: str, options: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        Chosen(None, **{section: options}).read()
 
 
 def test_ports_of_parties() -> None:

@@ -88,9 +88,8 @@ class Chosen:
     def read(self) -> Config:
         """Give the settings without the secrets of the data folder. Raises ConfigError."""
         chosen = with_options(settings.load(self._path), **self._sections)
+        settings.check(chosen)
         settings.check_exposure(chosen)
-        settings.check_ports(chosen.media)
-        settings.check_addresses(chosen.server)
         return chosen
 
     def complete(self) -> Config:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from softphone.config.checks import DEV_PREFIX, check_addresses, check_exposure, check_ports, check_trunk, is_loopback
+from softphone.config.checks import DEV_PREFIX, check, check_exposure, is_loopback
 from softphone.config.loading import changes, from_table, load
 from softphone.config.sections import (
     AccountConfig,
@@ -45,10 +45,8 @@ __all__ = [
     "TokenConfig",
     "TrunkConfig",
     "changes",
-    "check_addresses",
+    "check",
     "check_exposure",
-    "check_ports",
-    "check_trunk",
     "from_table",
     "is_loopback",
     "load",

@@ -2,16 +2,14 @@
 
 import ipaddress
 
-from softphone.config.sections import Config, MediaConfig, ServerConfig, SipConfig, TrunkConfig
+from softphone.config.places import check_places
+from softphone.config.sections import Config, MediaConfig, SipConfig
 from softphone.errors import ConfigError
 
 __all__ = [
     "DEV_PREFIX",
-    "check_addresses",
+    "check",
     "check_exposure",
-    "check_peers",
-    "check_ports",
-    "check_trunk",
     "is_loopback",
 ]
 
@@ -19,31 +17,20 @@ __all__ = [
 DEV_PREFIX = "dev-"
 
 
-def check_addresses(server: ServerConfig) -> None:
-    """Refuse IPv6, which neither signalling nor media speak.
+def check(config: Config) -> None:
+    """Refuse settings that can be read but not done; again after options of the command line were put over the file's.
 
     Raises
     ------
     ConfigError
-        An address is one.
+        One is wrong, and named.
     """
-    for key, host in (("host", server.host), ("advertised_host", server.advertised_host)):
-        if ":" in host:
-            raise ConfigError(f"server.{key} = {host!r}: IPv6 is not spoken; give an IPv4 address, or 0.0.0.0 for all")
-
-
-def check_trunk(trunk: TrunkConfig) -> None:
-    """Refuse a trunk that would be called by another transport than was asked for, in clear.
-
-    Raises
-    ------
-    ConfigError
-        Its URI is no ``sip:`` one over UDP or TCP.
-    """
-    _, _, transport = trunk.uri.lower().partition(";transport=")
-    if trunk.uri.lower().startswith("sips:") or transport.partition(";")[0] not in ("", "udp", "tcp"):
+    check_places(config)
+    check_peers(config.sip)
+    check_ports(config.media)
+    if config.mail.host and not config.mail.sender:
         raise ConfigError(
-            f"trunk.uri = {trunk.uri!r}: SIP goes over UDP and TCP only: sip:HOST or sip:HOST;transport=tcp"
+            f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
         )
 
 
@@ -72,6 +59,11 @@ def check_ports(media: MediaConfig) -> None:
     ConfigError
         The range is too small, no range, or overlaps.
     """
+    if media.rtp_port and media.rtp_port + 2 * media.workers > 0xFFFF + 1:
+        raise ConfigError(
+            f"media.rtp_port = {media.rtp_port}: each of the {media.workers} workers takes two ports from there, and "
+            "the last port is 65535"
+        )
     if media.own_range is None:
         return
     (first, last), shared_end = media.own_range, media.rtp_port + 2 * media.workers

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from softphone.config.checks import check_addresses, check_peers, check_ports, check_trunk
+from softphone.config.checks import check
 from softphone.config.sections import Config
 from softphone.errors import ConfigError
 
@@ -52,14 +52,7 @@ def from_table(table: dict[str, Any], source: str = "configuration") -> Config:
         raise ConfigError(f"{source}: {_with_value(str(error), table)}") from error
     _check_unique("extension", [extension.number for extension in config.extensions])
     _check_unique("client", [client.id for client in config.clients])
-    check_ports(config.media)
-    check_addresses(config.server)
-    check_trunk(config.trunk)
-    check_peers(config.sip)
-    if config.mail.host and not config.mail.sender:
-        raise ConfigError(
-            f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
-        )
+    check(config)
     return config
 
 

@@ -53,7 +53,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     port: Port = 5060
     tcp: bool = True
-    domain: Annotated[str, Meta(pattern=r"\A([A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]{1,5})?)?\Z")] = ""
+    domain: str = ""
     realm: str = ""
     aliases: tuple[str, ...] = ()
     trusted_peers: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The way to numbers outside; without a URI there is none."""
 
-    uri: Annotated[str, Meta(pattern=r"\A(sips?:[^@\s]+)?\Z")] = ""
+    uri: str = ""
     username: str = ""
     password: str = ""
     caller: str = ""

@@ -59,6 +59,8 @@ def url_of(text: str, data: Path) -> URL:
         raise ConfigError("store.url: not a database URL, such as postgresql://user@host/name") from None
     if url.drivername not in DRIVERS:
         raise ConfigError(f"store.url: {url.drivername!r} is not one of {', '.join(DRIVERS)}")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ConfigError(f"store.url: there is no port {url.port}")
     return url.set(drivername=DRIVERS[url.drivername])
 
 
