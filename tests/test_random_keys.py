@@ -19,8 +19,8 @@ import pytest
 
 from softphone import hearing
 from softphone.errors import CallRefused
-from softphone.sip.auth import Credentials
 from softphone.sip.call import Call
+from softphone.sip.digest import Credentials
 from softphone.sip.stack import Stack, StackSettings
 from softphone.store.archive import Archive
 from softphone.store.database import Database, url_of

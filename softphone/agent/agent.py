@@ -15,8 +15,8 @@ from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError, UnresolvedName
 from softphone.resolver import Resolver
-from softphone.sip.auth import Credentials
 from softphone.sip.call import Call as SipCall
+from softphone.sip.digest import Credentials
 from softphone.sip.fields import Address
 from softphone.sip.registration import Registration
 from softphone.sip.stack import Stack, StackSettings

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from softphone.errors import AuthenticationFailed, BadMessage, CallRefused
-from softphone.sip.auth import Credentials
+from softphone.sip.digest import Credentials
 from softphone.sip.endpoint import DEFAULT_PORT
 from softphone.sip.number import number_of
 from softphone.sip.uri import Uri

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from softphone.errors import CallEnded
-from softphone.sip.auth import Credentials
 from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
+from softphone.sip.digest import Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.message import Headers, Request, Response, response, tag_of
@@ -193,12 +193,15 @@ class Call(Usage):
         else:
             await super().bye(headers)
 
-    def cancelled(self) -> None:
-        """Take the caller's CANCEL (RFC 3261 section 9.2): without effect once we have answered."""
-        self._ring_out(487)
+    def cancelled(self, key: str) -> None:
+        """Take the CANCEL of an INVITE (RFC 3261 section 9.2): without effect once we have answered."""
+        if key == self._key:
+            self._ring_out(487)
+        else:
+            super().cancelled(key)
 
     def _on_bye(self, key: str, request: Request) -> None:
-        self.cancelled()
+        self._ring_out(487)
         super()._on_bye(key, request)
 
     def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:

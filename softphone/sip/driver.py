@@ -11,8 +11,7 @@ from softphone.addresses import own_address
 from softphone.errors import SipNetworkError
 from softphone.resolver import is_address
 from softphone.sip import events
-from softphone.sip.directory import Directory
-from softphone.sip.early import EarlyDialog
+from softphone.sip.directory import DialogTable, DialogUser, EstablishedUser
 from softphone.sip.endpoint import Endpoint, Send
 from softphone.sip.flow import Flow
 from softphone.sip.message import Headers, Request, Response, response
@@ -20,7 +19,6 @@ from softphone.sip.methods import Capabilities
 from softphone.sip.refresh import SessionSettings
 from softphone.sip.trace import Trace
 from softphone.sip.transaction import Timers, TransactionLayer
-from softphone.sip.usage import Usage
 from softphone.sip.wire import Listener
 
 __all__ = ["Carrier", "Driver", "StackSettings", "TransportMaker"]
@@ -108,7 +106,7 @@ class Driver:
         self.timers = settings.timers
         self.capabilities = settings.capabilities
         self.session = settings.session
-        self.directory = Directory()
+        self.directory = DialogTable()
         self.host = settings.host
         self.port = settings.port
         self._on_request = on_request
@@ -193,15 +191,15 @@ class Driver:
         """See `Wire`."""
         self._transport.ping(target)
 
-    def enter(self, call: Usage) -> None:
+    def enter(self, call: EstablishedUser) -> None:
         """See `Wire`."""
         self.directory.enter(call)
 
-    def enter_early(self, early: EarlyDialog) -> None:
+    def enter_early(self, early: DialogUser) -> None:
         """See `Wire`."""
         self.directory.enter_early(early)
 
-    def leave_early(self, early: EarlyDialog) -> None:
+    def leave_early(self, early: DialogUser) -> None:
         """See `Wire`."""
         self.directory.leave_early(early)
 

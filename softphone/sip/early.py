@@ -59,6 +59,9 @@ class EarlyDialog:
         self._wire.respond(key, answer)
         return True
 
+    def cancelled(self, key: str) -> None:
+        """Take the CANCEL of an INVITE, which has been answered already."""
+
     def _updated(self, request: Request) -> Response:
         if sdp_of(request) is not None:
             return response(request, 491)  # our offer has no answer yet (RFC 3311 section 5.2)

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable
 
 from softphone.errors import BadMessage, CallRefused, SipError, SipNetworkError, SipTimeout
-from softphone.sip import auth
+from softphone.sip import digest
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.fields import Address
 from softphone.sip.grammar import split_outside
@@ -96,7 +96,7 @@ class Exchange:
 
 
 def authorised(
-    request: Request, response: Response, credentials: auth.Credentials | None, number: Callable[[], int]
+    request: Request, response: Response, credentials: digest.Credentials | None, number: Callable[[], int]
 ) -> Request | None:
     """Return the request anew, with an answer to the challenges of a 401 or 407; None if there is none to give.
 
@@ -104,7 +104,7 @@ def authorised(
     """
     if credentials is None or response.status not in (401, 407):
         return None
-    answers = auth.answers(response, request.method, str(request.uri), credentials)
+    answers = digest.answers(response, request.method, str(request.uri), credentials)
     if not answers:
         return None
     proved = {_realm(name, value) for name in PROOFS for value in request.get_all(name)}
@@ -121,20 +121,20 @@ def authorised(
 
 def _realm(name: str, value: str) -> tuple[str, str]:
     """Say what a proof is for: which header it is in, and the realm."""
-    return name, next((params.get("realm", "") for _, params in auth.parse_auth(value)), "")
+    return name, next((params.get("realm", "") for _, params in digest.parse_auth(value)), "")
 
 
 def _is_stale(response: Response) -> bool:
     """Whether the secret was right and only the nonce is used up."""
     lines = (line for name in ("WWW-Authenticate", "Proxy-Authenticate") for line in response.get_all(name))
-    return any(challenge.stale for line in lines for challenge in auth.Challenge.parse_list(line))
+    return any(challenge.stale for line in lines for challenge in digest.Challenge.parse_list(line))
 
 
 async def ask(
     wire: Wire,
     request: Request,
     target: Endpoint,
-    credentials: auth.Credentials | None = None,
+    credentials: digest.Credentials | None = None,
     number: Callable[[], int] | None = None,
 ) -> Response:
     """Send a request, answer what challenges come, and wait for the final response.

@@ -1,7 +1,7 @@
 """Our side of a dialog: requests go out in it by the way that the peer is reached, and challenges are answered."""
 
-from softphone.sip.auth import Credentials
 from softphone.sip.dialog import Dialog
+from softphone.sip.digest import Credentials
 from softphone.sip.exchange import CHALLENGES, ask, authorised
 from softphone.sip.invitation import Invitation
 from softphone.sip.message import Headers, Request, Response

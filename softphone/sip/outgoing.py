@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from softphone.sip.auth import Credentials
 from softphone.sip.body import SDP
 from softphone.sip.call import Call
 from softphone.sip.dialog import SERVER_CSEQ, Dialog
+from softphone.sip.digest import Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import CHALLENGES, authorised, refused
 from softphone.sip.fields import Address

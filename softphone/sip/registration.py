@@ -9,9 +9,9 @@ from collections.abc import Callable
 from enum import Enum
 
 from softphone.errors import SipError
-from softphone.sip.auth import Credentials
 from softphone.sip.binding import same_address
 from softphone.sip.dialog import SERVER_CSEQ
+from softphone.sip.digest import Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import ask, refused
 from softphone.sip.fields import Address

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from softphone.errors import CallEnded, SipTimeout
-from softphone.sip.auth import Credentials
 from softphone.sip.call import Call
+from softphone.sip.digest import Credentials
 from softphone.sip.driver import Driver, StackSettings, TransportMaker
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.events import CancelReceived
@@ -23,7 +23,6 @@ from softphone.sip.trace import Trace
 from softphone.sip.transport import Transport
 from softphone.sip.uri import Uri
 from softphone.sip.uri_headers import split_headers
-from softphone.sip.usage import Usage
 
 __all__ = ["Stack", "StackSettings"]
 
@@ -91,9 +90,9 @@ class Stack:
         await self._driver.stop()
 
     @property
-    def calls(self) -> list[Usage]:
+    def calls(self) -> list[Call]:
         """The calls there are, ringing ones included."""
-        return self._driver.directory.calls()
+        return [call for call in self._driver.directory.calls() if isinstance(call, Call)]
 
     @property
     def trace(self) -> Trace | None:
@@ -280,7 +279,7 @@ class Stack:
             if self.settings.trying:
                 self._driver.respond(key, response(request, 100))
             call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
-            self._driver.directory.enter(call, key)
+            self._driver.directory.enter_incoming(call, key, request)
             call.came_back = self._driver.directory.is_ours(request)
             call.limit_ringing(self.settings.invite_timeout_s)
             self._undecided.add(call)
@@ -334,14 +333,13 @@ class Stack:
         if event.invite is None:
             self._driver.respond(event.key, response(event.request, 481), once=True)
             return
-        call = self._driver.directory.by_key(event.invite)
+        directory = self._driver.directory
+        call = directory.by_key(event.invite)
         contact = self.contact(event.request.uri.user, event.source.transport)
         tag = call.dialog.local.tag if call else tag_of(event.request, str(contact.uri))
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
-        if call:
-            call.cancelled()
-        elif isinstance(usage := self._driver.directory.find(event.request), Usage):
-            usage.offer_cancelled(event.invite)
+        if (user := call or directory.find(event.request)) is not None:
+            user.cancelled(event.invite)
 
 
 def _transport(uri: str, target: Endpoint | None) -> str:

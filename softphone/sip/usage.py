@@ -8,9 +8,9 @@ from typing import Any
 
 from softphone.errors import CallEnded, SipError
 from softphone.sip.acceptance import Acceptances
-from softphone.sip.auth import Credentials
 from softphone.sip.body import SDP, sdp_of
 from softphone.sip.dialog import Dialog
+from softphone.sip.digest import Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.line import Line
 from softphone.sip.message import Headers, Request, Response, response
@@ -272,7 +272,7 @@ class Usage:
         elif answer is not None and self.on_answer is not None:
             self.on_answer(answer)
 
-    def offer_cancelled(self, key: str) -> None:
+    def cancelled(self, key: str) -> None:
         """Take the CANCEL of the re-INVITE that came in this transaction."""
         self._offers.cancelled(key)
 

@@ -1,18 +1,15 @@
 """What calls and registrations need of the driver below them, and what it tells them in return."""
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from softphone.sip.directory import DialogUser, EstablishedUser
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.flow import Flow
 from softphone.sip.machine import Timers
 from softphone.sip.message import Headers, Request, Response
 from softphone.sip.methods import Capabilities
 from softphone.sip.refresh import SessionSettings
-
-if TYPE_CHECKING:
-    from softphone.sip.early import EarlyDialog
-    from softphone.sip.usage import Usage
 
 __all__ = ["Listener", "Wire"]
 
@@ -52,13 +49,13 @@ class Wire(Protocol):
     def forget(self, key: str) -> None:
         """Send a request that is no INVITE no more, and wait for no answer to it."""
 
-    def enter(self, call: "Usage") -> None:
+    def enter(self, call: EstablishedUser) -> None:
         """Let the requests of a call's dialog find it, until it closes."""
 
-    def enter_early(self, early: "EarlyDialog") -> None:
+    def enter_early(self, early: DialogUser) -> None:
         """Let the requests of an early dialog find it."""
 
-    def leave_early(self, early: "EarlyDialog") -> None:
+    def leave_early(self, early: DialogUser) -> None:
         """Let them find it no more."""
 
     def respond(self, key: str, response: Response, *, once: bool = False) -> None:

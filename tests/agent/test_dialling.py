@@ -7,8 +7,9 @@ import pytest
 
 from softphone import Agent, AuthenticationFailed, Call, CallRefused
 from softphone.demo.bridge import running_bridge
-from softphone.sip.auth import Authenticator, hash_a1
+from softphone.sip.auth import Authenticator
 from softphone.sip.call import Call as SipCall
+from softphone.sip.digest import hash_a1
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, response
 from softphone.sip.stack import Stack, StackSettings

@@ -4,7 +4,7 @@ import pytest
 
 from softphone import Agent, AuthenticationFailed, BadMessage, CallRefused
 from softphone.agent.line import Line, uri_of
-from softphone.sip.auth import Credentials
+from softphone.sip.digest import Credentials
 from softphone.sip.uri import Uri
 
 HOME = Uri.parse("sip:bot@home.example")

@@ -11,8 +11,8 @@ from softphone.config import DEV_PATH, load
 from softphone.focus.accounts import Extension
 from softphone.focus.session import TelephonySession
 from softphone.server import Server
-from softphone.sip.auth import Credentials
 from softphone.sip.call import Call
+from softphone.sip.digest import Credentials
 from softphone.sip.message import Response
 from softphone.sip.stack import Stack, StackSettings
 from tests.support.membership import astray

@@ -11,8 +11,9 @@ from softphone.config import DEV_PATH, Config, load
 from softphone.focus.entrance.door import Door
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.party.dialer import Dialer
-from softphone.sip.auth import Authenticator, Credentials
+from softphone.sip.auth import Authenticator
 from softphone.sip.call import Call
+from softphone.sip.digest import Credentials
 from softphone.sip.message import Response
 from softphone.sip.registrar import Registrar
 from tests.focus.phone import offer

@@ -8,7 +8,8 @@ from softphone.config import DEV_PATH, SipConfig, load
 from softphone.errors import CallRefused
 from softphone.focus.accounts import Accounts
 from softphone.focus.entrance.proofs import Proofs
-from softphone.sip.auth import Authenticator, Challenge, Credentials
+from softphone.sip.auth import Authenticator
+from softphone.sip.digest import Challenge, Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response
 from softphone.store.seed import seed_of, weak

@@ -12,8 +12,8 @@ from softphone.focus.entrance.conference_info import CONTENT_TYPE, NAMESPACE
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
-from softphone.sip.auth import Credentials
 from softphone.sip.call import Call
+from softphone.sip.digest import Credentials
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, request, response

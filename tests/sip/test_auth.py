@@ -2,7 +2,8 @@
 
 import pytest
 
-from softphone.sip.auth import Authenticator, Challenge, Credentials, Verdict, answers, digest, hash_a1, parse_auth
+from softphone.sip.auth import Authenticator, Verdict
+from softphone.sip.digest import Challenge, Credentials, answers, digest, hash_a1, parse_auth
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.exchange import authorised, refused
 from softphone.sip.message import Request, Response, response

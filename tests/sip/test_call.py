@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from softphone.errors import CallEnded, CallRefused, SipTimeout
-from softphone.sip.auth import Authenticator, Credentials, hash_a1
+from softphone.sip.auth import Authenticator
 from softphone.sip.call import Call, CallState
+from softphone.sip.digest import Credentials, hash_a1
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Response

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softphone.errors import BadMessage
-from softphone.sip.auth import Challenge, parse_auth
+from softphone.sip.digest import Challenge, parse_auth
 from softphone.sip.events import AckReceived, CancelReceived, RequestReceived
 from softphone.sip.framing import Framer
 from softphone.sip.message import request, response

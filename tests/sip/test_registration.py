@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from softphone.errors import CallRefused, SipTimeout
-from softphone.sip.auth import Authenticator, Credentials, hash_a1
+from softphone.sip.auth import Authenticator
+from softphone.sip.digest import Credentials, hash_a1
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, response
 from softphone.sip.registrar import Registrar

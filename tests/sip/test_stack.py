@@ -11,8 +11,9 @@ import pytest
 
 from softphone import sdp
 from softphone.errors import CallRefused, SipNetworkError
-from softphone.sip.auth import Authenticator, hash_a1
+from softphone.sip.auth import Authenticator
 from softphone.sip.call import Call
+from softphone.sip.digest import hash_a1
 from softphone.sip.driver import StackSettings
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.message import Request, Response, request, response

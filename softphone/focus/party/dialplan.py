@@ -13,8 +13,8 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import refused
 from softphone.focus.party.toll import Toll
 from softphone.focus.token import PREFIX
-from softphone.sip.auth import Credentials
 from softphone.sip.binding import Binding
+from softphone.sip.digest import Credentials
 from softphone.sip.endpoint import Endpoint
 from softphone.sip.number import number_of, spelled
 from softphone.sip.uri import Uri
