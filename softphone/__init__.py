@@ -31,7 +31,7 @@ from softphone.errors import (
     WorkerGone,
 )
 from softphone.media.contract.leg import LegStats
-from softphone.sip.registration import Registration, RegistrationState
+from softphone.sip.services.registration import Registration, RegistrationState
 
 __all__ = [
     "Agent",

@@ -14,10 +14,10 @@ import msgspec
 import structlog
 
 from softphone.errors import BadMessage
-from softphone.sip.binding import Binding
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.fields import Address
-from softphone.sip.registrar import Registrar
+from softphone.sip.message.fields import Address
+from softphone.sip.services.binding import Binding
+from softphone.sip.services.registrar import Registrar
+from softphone.sip.transport.endpoint import Endpoint
 from softphone.store.bindings import BindingShelf, Telephones
 from softphone.store.errors import StoreUnavailable
 

@@ -41,13 +41,13 @@ from softphone.focus.voice.prompts import Library
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
-from softphone.sip.auth import Authenticator
-from softphone.sip.methods import Capabilities
-from softphone.sip.pinholes import Pinholes
-from softphone.sip.refresh import SessionSettings
-from softphone.sip.registrar import Registrar
+from softphone.sip.message.uri import Uri
+from softphone.sip.services.auth import Authenticator
+from softphone.sip.services.pinholes import Pinholes
+from softphone.sip.services.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.uri import Uri
+from softphone.sip.ua.methods import Capabilities
+from softphone.sip.ua.refresh import SessionSettings
 from softphone.store.bindings import BindingShelf
 from softphone.store.history import History
 from softphone.store.store import Store

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone import Agent, AudioError, Call, CallEnded, CallRefused, CallState, FrameStream, SipTimeout
-from softphone.sip.call import Call as SipCall
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.ua.call import Call as SipCall
 from tests.support.tones import amplitude_of, mostly, read_wav, sine
 
 Pcm = NDArray[np.int16]

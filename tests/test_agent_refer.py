@@ -3,9 +3,9 @@
 import asyncio
 
 from softphone import Agent, Call, CallRefused
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response, response
+from softphone.sip.message.message import Request, Response, response
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.transport.endpoint import Endpoint
 from tests.support.raw import offer
 
 REFER_TO = [("Refer-To", "<sip:carol@127.0.0.1>")]

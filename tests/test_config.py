@@ -13,8 +13,8 @@ from softphone import secrets
 from softphone.commands.serve import Chosen
 from softphone.config import Config, check_exposure, from_table, is_loopback, load
 from softphone.errors import ConfigError
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.uri import Uri
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import Endpoint
 from softphone.store.database import url_of
 
 ROOT = Path(__file__).parent.parent

@@ -19,9 +19,9 @@ import pytest
 
 from softphone import hearing
 from softphone.errors import CallRefused
-from softphone.sip.call import Call
-from softphone.sip.digest import Credentials
+from softphone.sip.message.digest import Credentials
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.ua.call import Call
 from softphone.store.archive import Archive
 from softphone.store.database import Database, url_of
 from tests.support.handsets import Handset, Handsets, amplitude

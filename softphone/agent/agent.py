@@ -15,12 +15,12 @@ from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError, UnresolvedName
 from softphone.resolver import Resolver
-from softphone.sip.call import Call as SipCall
-from softphone.sip.digest import Credentials
-from softphone.sip.fields import Address
-from softphone.sip.registration import Registration
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.fields import Address
+from softphone.sip.message.uri import Uri
+from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.uri import Uri
+from softphone.sip.ua.call import Call as SipCall
 from softphone.tasks import Tasks
 
 __all__ = ["Agent"]

@@ -17,8 +17,8 @@ from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
 from softphone.calls.nat import signalling_host
 from softphone.errors import CallRefused, SdpError
 from softphone.media.contract.leg import Event, KeyPressed, LegStats, RtpTimeout
-from softphone.sip.call import Call as SipCall
-from softphone.sip.fields import Address, warning
+from softphone.sip.message.fields import Address, warning
+from softphone.sip.ua.call import Call as SipCall
 from softphone.tasks import Tasks
 
 __all__ = ["GOODBYE_S", "Call", "CallState", "Errands", "KeyMethod"]

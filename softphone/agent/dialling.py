@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from softphone.agent.line import Line, uri_of
 from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
-from softphone.sip.call import Call
-from softphone.sip.message import Response
+from softphone.sip.message.message import Response
+from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack
-from softphone.sip.uri import Uri
+from softphone.sip.ua.call import Call
 from softphone.tasks import Tasks
 
 __all__ = ["Dialler", "Wanted"]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from softphone.errors import AuthenticationFailed, BadMessage, CallRefused
-from softphone.sip.digest import Credentials
-from softphone.sip.endpoint import DEFAULT_PORT
-from softphone.sip.number import number_of
-from softphone.sip.uri import Uri
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.number import number_of
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import DEFAULT_PORT
 
 __all__ = ["Line", "uri_of"]
 

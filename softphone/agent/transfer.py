@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from softphone.errors import CallRefused, SipTimeout
-from softphone.sip.call import Call
-from softphone.sip.exchange import refused
-from softphone.sip.message import Request, Response, response
+from softphone.sip.message.message import Request, Response, response
+from softphone.sip.ua.call import Call
+from softphone.sip.ua.exchange import refused
 
 __all__ = ["transfer"]
 

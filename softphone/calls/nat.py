@@ -20,7 +20,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from softphone.sip.call import Call
+    from softphone.sip.ua.call import Call
 
 __all__ = ["is_behind_nat", "is_ipv4", "other_source", "signalling_host"]
 

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable
 
 from softphone.config import ClientConfig, Config
-from softphone.sip.number import spelled
+from softphone.sip.message.number import spelled
 from softphone.store.digest import ha1, spelling
 from softphone.store.directory import Directory
 from softphone.store.seed import seed_of

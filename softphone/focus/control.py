@@ -29,7 +29,7 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
-from softphone.sip.number import spelled
+from softphone.sip.message.number import spelled
 
 __all__ = ["Control"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from softphone.config import SipConfig
-from softphone.sip.endpoint import DEFAULT_PORT
-from softphone.sip.uri import Uri
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import DEFAULT_PORT
 
 __all__ = ["Home"]
 

@@ -10,16 +10,16 @@ from typing import Any, Protocol
 from softphone.addresses import own_address
 from softphone.errors import SipNetworkError
 from softphone.resolver import is_address
-from softphone.sip import events
-from softphone.sip.directory import DialogTable, DialogUser, EstablishedUser
-from softphone.sip.endpoint import Endpoint, Send
-from softphone.sip.flow import Flow
-from softphone.sip.message import Headers, Request, Response, response
-from softphone.sip.methods import Capabilities
-from softphone.sip.refresh import SessionSettings
+from softphone.sip.dialog.table import DialogTable, DialogUser, EstablishedUser
+from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.trace import Trace
-from softphone.sip.transaction import Timers, TransactionLayer
-from softphone.sip.wire import Listener
+from softphone.sip.transaction import events
+from softphone.sip.transaction.layer import Timers, TransactionLayer
+from softphone.sip.transport.endpoint import Endpoint, Send
+from softphone.sip.transport.flow import Flow
+from softphone.sip.ua.methods import Capabilities
+from softphone.sip.ua.refresh import SessionSettings
+from softphone.sip.ua.wire import Listener
 
 __all__ = ["Carrier", "Driver", "StackSettings", "TransportMaker"]
 
@@ -58,7 +58,7 @@ class StackSettings:
 
 
 class Carrier(Protocol):
-    """What carries messages: `softphone.sip.transport.Transport`, or a wire in memory."""
+    """What carries messages: `softphone.sip.transport.sockets.Transport`, or a wire in memory."""
 
     @property
     def port(self) -> int:

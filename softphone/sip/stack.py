@@ -5,24 +5,24 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from softphone.errors import CallEnded, SipTimeout
-from softphone.sip.call import Call
-from softphone.sip.digest import Credentials
 from softphone.sip.driver import Driver, StackSettings, TransportMaker
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.events import CancelReceived
-from softphone.sip.exchange import ask
-from softphone.sip.fields import Address
-from softphone.sip.flow import Flow
-from softphone.sip.invitation import GivenUp, Progress
-from softphone.sip.message import Headers, Request, Response, response, tag_of
-from softphone.sip.methods import SUBSCRIPTION, default_answer, refuse
-from softphone.sip.outgoing import Plan, place
-from softphone.sip.refresh import too_brief
-from softphone.sip.registration import Registration
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Headers, Request, Response, response, tag_of
+from softphone.sip.message.uri import Uri
+from softphone.sip.message.uri_headers import split_headers
+from softphone.sip.services.registration import Registration
 from softphone.sip.trace import Trace
-from softphone.sip.transport import Transport
-from softphone.sip.uri import Uri
-from softphone.sip.uri_headers import split_headers
+from softphone.sip.transaction.events import CancelReceived
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.sockets import Transport
+from softphone.sip.ua.call import Call
+from softphone.sip.ua.exchange import ask
+from softphone.sip.ua.invitation import GivenUp, Progress
+from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
+from softphone.sip.ua.outgoing import Plan, place
+from softphone.sip.ua.refresh import too_brief
 
 __all__ = ["Stack", "StackSettings"]
 

@@ -14,7 +14,7 @@ from enum import IntEnum
 from itertools import count
 
 from softphone.sip.blotting import blotted
-from softphone.sip.endpoint import Endpoint
+from softphone.sip.transport.endpoint import Endpoint
 from softphone.traced import TracedCall, TracedMessage
 
 __all__ = ["Trace"]

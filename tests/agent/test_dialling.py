@@ -7,12 +7,12 @@ import pytest
 
 from softphone import Agent, AuthenticationFailed, Call, CallRefused
 from softphone.demo.bridge import running_bridge
-from softphone.sip.auth import Authenticator
-from softphone.sip.call import Call as SipCall
-from softphone.sip.digest import hash_a1
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response, response
+from softphone.sip.message.digest import hash_a1
+from softphone.sip.message.message import Request, Response, response
+from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.ua.call import Call as SipCall
 from tests.support.callee import Callee
 from tests.support.raw import header, offer
 

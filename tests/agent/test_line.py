@@ -4,8 +4,8 @@ import pytest
 
 from softphone import Agent, AuthenticationFailed, BadMessage, CallRefused
 from softphone.agent.line import Line, uri_of
-from softphone.sip.digest import Credentials
-from softphone.sip.uri import Uri
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.uri import Uri
 
 HOME = Uri.parse("sip:bot@home.example")
 PBX = Uri.parse("sip:pbx.example;transport=tcp")

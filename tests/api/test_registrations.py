@@ -11,11 +11,11 @@ import pytest
 
 from softphone import Agent, Call, CallRefused
 from softphone.server import Server
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.fields import Address
+from softphone.sip.message.fields import Address
+from softphone.sip.transport.endpoint import Endpoint
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone
-from tests.sip.test_registrar import NAT, PHONE, STREAM, register
+from tests.sip.services.test_registrar import NAT, PHONE, STREAM, register
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

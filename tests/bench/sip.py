@@ -19,9 +19,9 @@ from typing import Any
 
 from softphone import sdp
 from softphone.errors import SipError
-from softphone.sip.call import Call
 from softphone.sip.driver import StackSettings
 from softphone.sip.stack import Stack
+from softphone.sip.ua.call import Call
 from tests.peers.sipp import Sipp
 
 RATES = (100, 200, 400, 800)

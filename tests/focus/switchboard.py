@@ -11,11 +11,11 @@ from softphone.config import DEV_PATH, Config, load
 from softphone.focus.entrance.door import Door
 from softphone.focus.entrance.watchers import Watchers
 from softphone.focus.party.dialer import Dialer
-from softphone.sip.auth import Authenticator
-from softphone.sip.call import Call
-from softphone.sip.digest import Credentials
-from softphone.sip.message import Response
-from softphone.sip.registrar import Registrar
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.message import Response
+from softphone.sip.services.auth import Authenticator
+from softphone.sip.services.registrar import Registrar
+from softphone.sip.ua.call import Call
 from tests.focus.phone import offer
 from tests.support.ether import Ether, Rule, keep_all
 from tests.support.jumping import run

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from softphone.server import Server
-from softphone.sip.message import Response
-from softphone.sip.parser import parse
+from softphone.sip.message.message import Response
+from softphone.sip.message.parser import parse
 from tests.focus.phone import bridge
 from tests.sip.wire import invite_bytes
 

@@ -14,8 +14,8 @@ from softphone.errors import CallRefused
 from softphone.focus.session import ConferenceRole, PartyStatus
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
-from softphone.sip.digest import Credentials
-from softphone.sip.message import request
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.message import request
 from tests.focus.phone import Phone, bridge, conference, extension, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

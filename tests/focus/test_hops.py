@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from softphone.errors import CallRefused
 from softphone.focus.party.identity import hops_left
 from softphone.focus.party.outcome import NotReached
-from softphone.sip.fields import Address
-from softphone.sip.message import Request, request
-from softphone.sip.uri import Uri
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Request, request
+from softphone.sip.message.uri import Uri
 from tests.focus.phone import offer
 from tests.focus.switchboard import Switchboard, answers, play, refuses
 

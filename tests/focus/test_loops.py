@@ -4,8 +4,8 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.server import Server
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import request
+from softphone.sip.message.message import request
+from softphone.sip.transport.endpoint import Endpoint
 from tests.focus.phone import Phone, conference, offer
 from tests.focus.table import until
 

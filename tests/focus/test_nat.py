@@ -7,9 +7,9 @@ import pytest
 
 from softphone.calls.nat import signalling_host
 from softphone.server import Server
-from softphone.sip.call import Call
-from softphone.sip.message import Request
-from softphone.sip.uri import Uri
+from softphone.sip.message.message import Request
+from softphone.sip.message.uri import Uri
+from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, conference, offer
 
 

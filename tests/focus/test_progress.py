@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from softphone.errors import CallRefused
-from softphone.sip.call import Call
+from softphone.sip.ua.call import Call
 from tests.focus.phone import offer
 from tests.focus.switchboard import Behaviour, Switchboard, answers, play, rings
 

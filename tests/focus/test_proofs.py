@@ -8,10 +8,10 @@ from softphone.config import DEV_PATH, SipConfig, load
 from softphone.errors import CallRefused
 from softphone.focus.accounts import Accounts
 from softphone.focus.entrance.proofs import Proofs
-from softphone.sip.auth import Authenticator
-from softphone.sip.digest import Challenge, Credentials
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response
+from softphone.sip.message.digest import Challenge, Credentials
+from softphone.sip.message.message import Request, Response
+from softphone.sip.services.auth import Authenticator
+from softphone.sip.transport.endpoint import Endpoint
 from softphone.store.seed import seed_of, weak
 from tests.sip.wire import ALICE, invite
 

@@ -6,9 +6,9 @@ import secrets
 import pytest
 
 from softphone.server import Server
-from softphone.sip.call import Call
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response, request, response
+from softphone.sip.message.message import Request, Response, request, response
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, conference, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

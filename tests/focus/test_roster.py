@@ -19,10 +19,10 @@ from softphone.focus.entrance.watchers import Watchers, roster
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer, was_called
 from softphone.focus.session import TelephonySession
-from softphone.sip.endpoint import Endpoint as SipEndpoint
-from softphone.sip.fields import Address
-from softphone.sip.message import Request, Response, request, response
-from softphone.sip.uri import Uri
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Request, Response, request, response
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import Endpoint as SipEndpoint
 from tests.focus.test_conference_info import NS
 from tests.support.jumping import run
 from tests.support.paper import PaperBridge

@@ -12,8 +12,8 @@ from softphone.config import TrunkConfig
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.toll import HOUR_S, Toll, permitted
-from softphone.sip.call import Call
-from softphone.sip.uri import Uri
+from softphone.sip.message.uri import Uri
+from softphone.sip.ua.call import Call
 from tests.focus.switchboard import Switchboard, play, rings
 
 ADA = Caller("101", account="100101")

@@ -8,7 +8,7 @@ import pytest
 from softphone.errors import CallRefused
 from softphone.focus.session import Origin, PartyStatus, TelephonySession
 from softphone.server import Server
-from softphone.sip.call import Call
+from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, offer
 from tests.focus.table import until
 

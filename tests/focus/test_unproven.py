@@ -13,7 +13,7 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.focus.session import TelephonySession
-from softphone.sip.endpoint import Endpoint, Send
+from softphone.sip.transport.endpoint import Endpoint, Send
 from tests.focus.phone import offer
 from tests.focus.switchboard import Switchboard, Telephone, answers, play, rings
 

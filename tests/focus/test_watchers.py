@@ -12,12 +12,12 @@ from softphone.focus.entrance.conference_info import CONTENT_TYPE, NAMESPACE
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
-from softphone.sip.call import Call
-from softphone.sip.digest import Credentials
 from softphone.sip.driver import StackSettings
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response, request, response
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.stack import Stack
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, conference, extension, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -6,7 +6,7 @@ from softphone.errors import CallRefused, OwnAddress
 from softphone.focus.party.whereabouts import check_foreign
 from softphone.media.contract.leg import Address, LegInfo
 from softphone.server import Server
-from softphone.sip.fields import warning
+from softphone.sip.message.fields import warning
 from tests.focus.phone import Phone, conference, offer
 
 PUBLIC, LOOPBACK = LegInfo(1, "203.0.113.5", 10000, 10001), LegInfo(2, "127.0.0.1", 10002, 10003)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from softphone import Agent, Call
-from softphone.sip.uri import Uri
+from softphone.sip.message.uri import Uri
 from tests.peers.sipp import Sipp
 from tests.support.processes import LOOPBACK, ServerProcess
 from tests.support.rest import Rest

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.transport import Limits, Transport
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.sockets import Limits, Transport
 from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")

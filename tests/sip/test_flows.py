@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from softphone.sip.call import Call
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.fields import Address
-from softphone.sip.flow import Flow
-from softphone.sip.message import Request, Response, response
-from softphone.sip.notifier import Notifier
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Request, Response, response
+from softphone.sip.services.notifier import Notifier
 from softphone.sip.stack import Stack
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.flow import Flow
+from softphone.sip.ua.call import Call
 from tests.sip.test_stack import answering, node, running
 from tests.sip.wire import ALICE, invite
 from tests.support.sip_pair import Pair, scene

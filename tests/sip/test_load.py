@@ -3,9 +3,9 @@
 import gc
 import tracemalloc
 
-from softphone.sip.events import RequestReceived
-from softphone.sip.message import response
-from softphone.sip.transaction import CAPACITY, TransactionLayer
+from softphone.sip.message.message import response
+from softphone.sip.transaction.events import RequestReceived
+from softphone.sip.transaction.layer import CAPACITY, TransactionLayer
 from tests.sip.wire import ALICE, invite_bytes
 
 BODY = "v=0\r\n" * 60

@@ -11,13 +11,13 @@ import pytest
 
 from softphone import sdp
 from softphone.errors import CallRefused, SipNetworkError
-from softphone.sip.auth import Authenticator
-from softphone.sip.call import Call
-from softphone.sip.digest import hash_a1
 from softphone.sip.driver import StackSettings
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request, Response, request, response
+from softphone.sip.message.digest import hash_a1
+from softphone.sip.message.message import Request, Response, request, response
+from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.ua.call import Call
 from tests.peers.sipp import SCENARIOS, Sipp
 
 OFFER = str(sdp.offer("127.0.0.1", 9, session_id=1, version=1))

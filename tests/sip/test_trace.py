@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from softphone.sip.blotting import blotted
 from softphone.sip.driver import StackSettings
-from softphone.sip.parser import parse
+from softphone.sip.message.parser import parse
 from softphone.sip.trace import CALL_BYTES, CALL_MESSAGES, FIRST_MESSAGES, OVERHEAD, Trace
 from tests.sip.wire import ALICE, invite_bytes
 from tests.support.ether import Ether, Rule, keep_all

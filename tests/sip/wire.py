@@ -1,8 +1,8 @@
 """Messages for the tests, written to be read and turned into wire form."""
 
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.message import Request
-from softphone.sip.parser import parse
+from softphone.sip.message.message import Request
+from softphone.sip.message.parser import parse
+from softphone.sip.transport.endpoint import Endpoint
 
 ALICE = Endpoint("udp", "192.0.2.1", 5060)
 BOB = Endpoint("udp", "192.0.2.2", 5060)

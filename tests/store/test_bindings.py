@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from softphone.bindings import KeptBindings
-from softphone.sip.binding import Binding
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.flow import Flow
-from softphone.sip.registrar import Registrar
+from softphone.sip.services.binding import Binding
+from softphone.sip.services.registrar import Registrar
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.flow import Flow
 from softphone.store.bindings import BindingShelf, Telephones
 from softphone.store.errors import StoreUnavailable
 from softphone.store.store import Store

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from softphone.sip.driver import StackSettings
-from softphone.sip.endpoint import Endpoint, Send
-from softphone.sip.flow import Flow
 from softphone.sip.stack import OnInvite, OnRequest, Stack
+from softphone.sip.transport.endpoint import Endpoint, Send
+from softphone.sip.transport.flow import Flow
 
 DELAY_S = 0.01
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from softphone import Agent, Call
-from softphone.sip.call import Call as SipCall
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.ua.call import Call as SipCall
 from tests.support.processes import LOOPBACK
 from tests.support.tones import Pcm, from_mulaw
 

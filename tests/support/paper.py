@@ -25,7 +25,7 @@ from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import Library
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
-from softphone.sip.usage import CallState
+from softphone.sip.ua.usage import CallState
 from tests.focus.phone import offer
 
 ANSWER_S = 0.01
@@ -109,7 +109,7 @@ class PaperMedia:
 
 
 class PaperCall:
-    """A call; `direction` as of `softphone.sip.call.Call`."""
+    """A call; `direction` as of `softphone.sip.ua.call.Call`."""
 
     def __init__(self, direction: str = "in") -> None:
         self.direction, self.call_id = direction, "paper"

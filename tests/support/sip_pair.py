@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from softphone.errors import CallEnded
-from softphone.sip.call import Call
+from softphone.sip.ua.call import Call
 from tests.support.ether import Ether, Rule, keep_all
 from tests.support.jumping import run
 

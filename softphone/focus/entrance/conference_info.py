@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
-from softphone.sip.notifier import Pending
+from softphone.sip.services.notifier import Pending
 
 __all__ = ["CONTENT_TYPE", "ConferencePackage", "Endpoint", "Roster", "User", "document", "sip_uri"]
 
@@ -61,7 +61,7 @@ class Roster:
 
 
 class ConferencePackage:
-    """The package as `softphone.sip.notifier` wants it.
+    """The package as `softphone.sip.services.notifier` wants it.
 
     Parameters
     ----------

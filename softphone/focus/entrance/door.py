@@ -26,15 +26,15 @@ from softphone.focus.party.identity import caller_of, is_trusted
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
-from softphone.sip.fields import warning
-from softphone.sip.message import Request, Response, response
-from softphone.sip.number import number_of
+from softphone.sip.message.fields import warning
+from softphone.sip.message.message import Request, Response, response
+from softphone.sip.message.number import number_of
 
 if TYPE_CHECKING:
-    from softphone.sip.auth import Authenticator
-    from softphone.sip.call import Call
-    from softphone.sip.endpoint import Endpoint
-    from softphone.sip.registrar import Registrar
+    from softphone.sip.services.auth import Authenticator
+    from softphone.sip.services.registrar import Registrar
+    from softphone.sip.transport.endpoint import Endpoint
+    from softphone.sip.ua.call import Call
 
 __all__ = ["Door"]
 

@@ -11,12 +11,12 @@ from softphone.config import SipConfig
 from softphone.errors import CallRefused
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.logins import Logins
-from softphone.sip.message import Request, Response, response
-from softphone.sip.number import number_of
+from softphone.sip.message.message import Request, Response, response
+from softphone.sip.message.number import number_of
 
 if TYPE_CHECKING:
-    from softphone.sip.auth import Authenticator, Verdict
-    from softphone.sip.endpoint import Endpoint
+    from softphone.sip.services.auth import Authenticator, Verdict
+    from softphone.sip.transport.endpoint import Endpoint
 
 __all__ = ["Proofs", "Refusal"]
 

@@ -27,7 +27,7 @@ from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
 
 if TYPE_CHECKING:
-    from softphone.sip.call import Call
+    from softphone.sip.ua.call import Call
 
 __all__ = ["Reception"]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from softphone.sip.binding import Binding
-from softphone.sip.registrar import Registrar
-from softphone.sip.uri import readable
+from softphone.sip.message.uri import readable
+from softphone.sip.services.binding import Binding
+from softphone.sip.services.registrar import Registrar
 
 __all__ = ["Registered", "Registrations"]
 

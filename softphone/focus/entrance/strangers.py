@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from softphone.sip.call import Call
+    from softphone.sip.ua.call import Call
 
 __all__ = ["Strangers", "Waiting"]
 

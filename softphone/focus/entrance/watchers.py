@@ -14,13 +14,13 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer, was_called
 from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
-from softphone.sip.notifier import Notifier, Pending
-from softphone.sip.referral import Reference, accept, referred
+from softphone.sip.services.notifier import Notifier, Pending
+from softphone.sip.ua.referral import Reference, accept, referred
 
 if TYPE_CHECKING:
-    from softphone.sip.endpoint import Endpoint as Source
-    from softphone.sip.message import Request, Response
+    from softphone.sip.message.message import Request, Response
     from softphone.sip.stack import Stack
+    from softphone.sip.transport.endpoint import Endpoint as Source
 
 __all__ = ["Watchers", "roster"]
 

@@ -11,12 +11,12 @@ from softphone.focus.party.dialplan import DialPlan, Target
 from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
 from softphone.focus.session import Origin, TelephonySession
-from softphone.sip.invitation import Progress
-from softphone.sip.message import Headers
-from softphone.sip.uri import Uri
+from softphone.sip.message.message import Headers
+from softphone.sip.message.uri import Uri
+from softphone.sip.ua.invitation import Progress
 
 if TYPE_CHECKING:
-    from softphone.sip.registrar import Registrar
+    from softphone.sip.services.registrar import Registrar
     from softphone.sip.stack import Stack
 
 __all__ = ["Dialer", "Target", "shown_to_trunk"]

@@ -13,14 +13,14 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import refused
 from softphone.focus.party.toll import Toll
 from softphone.focus.token import PREFIX
-from softphone.sip.binding import Binding
-from softphone.sip.digest import Credentials
-from softphone.sip.endpoint import Endpoint
-from softphone.sip.number import number_of, spelled
-from softphone.sip.uri import Uri
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.number import number_of, spelled
+from softphone.sip.message.uri import Uri
+from softphone.sip.services.binding import Binding
+from softphone.sip.transport.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from softphone.sip.registrar import Registrar
+    from softphone.sip.services.registrar import Registrar
 
 __all__ = ["DialPlan", "Target"]
 

@@ -26,10 +26,10 @@ from softphone.focus.party.keeper import NOBODY, Keeper
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.contract.leg import Address, LegInfo
-from softphone.sip.usage import CallState
+from softphone.sip.ua.usage import CallState
 
 if TYPE_CHECKING:
-    from softphone.sip.call import Call
+    from softphone.sip.ua.call import Call
 
 __all__ = ["Member"]
 

@@ -31,7 +31,7 @@ from softphone.errors import (
     SipTimeout,
     SoftphoneError,
 )
-from softphone.sip.phrases import PHRASES
+from softphone.sip.message.phrases import PHRASES
 
 __all__ = ["CANCELLED", "DROPPED", "FAILED", "WORDS", "NotReached", "Outcome", "Step", "best", "outcome_of", "refused"]
 

@@ -14,8 +14,8 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of, refused
 from softphone.focus.session import TelephonySession
-from softphone.sip.message import Headers, Response
-from softphone.sip.uri import Uri
+from softphone.sip.message.message import Headers, Response
+from softphone.sip.message.uri import Uri
 
 __all__ = ["Attempt", "Ringing"]
 

@@ -42,7 +42,7 @@ from softphone.focus.voice.spoken import SpokenNames
 from softphone.text import shown
 
 if TYPE_CHECKING:
-    from softphone.sip.call import Call
+    from softphone.sip.ua.call import Call
 
 __all__ = ["ConferenceRoom"]
 

@@ -13,13 +13,13 @@ from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.session import ConferenceRole
-from softphone.sip.number import number_of
-from softphone.sip.uri import Uri
-from softphone.sip.uri_headers import REPLACES, headers_of
+from softphone.sip.message.number import number_of
+from softphone.sip.message.uri import Uri
+from softphone.sip.message.uri_headers import REPLACES, headers_of
 
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
-    from softphone.sip.fields import Address
+    from softphone.sip.message.fields import Address
 
 __all__ = ["follow", "refer", "was_called"]
 

@@ -17,11 +17,11 @@ from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.room import Room
 from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
-from softphone.sip.body import sdp_of
-from softphone.sip.message import Response
+from softphone.sip.message.body import sdp_of
+from softphone.sip.message.message import Response
 
 if TYPE_CHECKING:
-    from softphone.sip.call import Call
+    from softphone.sip.ua.call import Call
 
 __all__ = ["CallRoom"]
 

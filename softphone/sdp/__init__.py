@@ -1,0 +1,23 @@
+"""Session descriptions (RFC 8866), and offer and answer over them (RFC 3264), as values."""
+
+from softphone.errors import NoCommonCodec, SdpError
+from softphone.sdp.description import Connection, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
+from softphone.sdp.negotiation import NOWHERE, PAYLOAD_TYPES, Negotiated, accept, answer, choose, offer
+
+__all__ = [
+    "NOWHERE",
+    "PAYLOAD_TYPES",
+    "Connection",
+    "MediaDescription",
+    "Negotiated",
+    "NoCommonCodec",
+    "Origin",
+    "PayloadFormat",
+    "SdpError",
+    "SessionDescription",
+    "accept",
+    "answer",
+    "choose",
+    "offer",
+    "parse",
+]

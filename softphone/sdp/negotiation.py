@@ -1,0 +1,358 @@
+"""Offer and answer (RFC 3264) over session descriptions (RFC 8866), as values.
+
+Whoever answers must know the peer's address before it can say its own (the leg is opened in between), so there are
+two steps: :func:`choose` reads an offer and says what would be spoken, :func:`answer` writes the answer to it. Whoever
+offers writes :func:`offer` and reads what came back with :func:`accept`. The values themselves are in ``description``.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from softphone.errors import NoCommonCodec, SdpError
+from softphone.sdp.description import (
+    Connection,
+    MediaDescription,
+    Origin,
+    PayloadFormat,
+    SessionDescription,
+)
+
+__all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
+
+PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}
+"""What we can speak so far, with its static payload type (RFC 3551 section 6)."""
+
+EVENT_PAYLOAD_TYPE = 101
+"""What nearly every telephone uses for RFC 4733; some never look at the number in the description."""
+
+PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+PTIME_MS = 20
+PTIMES_MS = (10, 20, 30, 40, 60)
+CLOCK_HZ = 8000
+# Of codecs that telephones have (RFC 4733 section 2.1: events have the clock of a codec beside them).
+EVENT_CLOCKS_HZ = (8000, 16_000, 24_000, 32_000, 48_000)
+NOWHERE = "0.0.0.0"
+LOOPBACK = "127.0.0.1"
+EVENTS = "TELEPHONE-EVENT"
+DIRECTIONS = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
+SENDING = ("sendrecv", "sendonly")
+RECEIVING = ("sendrecv", "recvonly")
+
+
+@dataclass(frozen=True)
+class Negotiated:
+    """What both sides will speak on the one audio stream.
+
+    ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
+    the direction then does not include sending. ``remote_port`` is 0 when the peer has switched the stream off.
+    ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; a host beside it
+    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound the peer likes to receive in a packet,
+    within its ``maxptime``, rounded down to one of ``PTIMES_MS``; the media worker sends 20 ms so far, whatever it is.
+    Payload types are the peer's, what it wants
+    to receive; those that end in ``_in`` are ours, where they differ (RFC 3264 section 6.1). ``other_payload_type`` is
+    ours of the codec which the peer may send besides ``codec``, of the two that we offered; None: it may not.
+    """
+
+    codec: str
+    payload_type: int
+    event_payload_type: int | None
+    remote_host: str
+    remote_port: int
+    remote_rtcp_port: int | None = None
+    rtcp_mux: bool = False
+    direction: str = "sendrecv"
+    ptime_ms: int = PTIME_MS
+    other_payload_type: int | None = None
+    payload_type_in: int | None = None
+    event_payload_type_in: int | None = None
+    event_clock_hz: int = CLOCK_HZ
+
+    @property
+    def sends(self) -> bool:
+        """Whether the peer takes our media."""
+        return self.direction in SENDING
+
+    def is_hold(self, *, heard: bool) -> bool:
+        """Whether the peer holds us (RFC 3264 section 8.4): it takes our media no more.
+
+        Parameters
+        ----------
+        heard
+            Whether it ever has taken it. One that only sends from the first holds nobody: it is an announcement, or
+            a listener's ear. One that neither takes nor sends, or says no address, holds from the first.
+        """
+        return not self.sends and (heard or self.direction == "inactive" or self.remote_host == NOWHERE)
+
+
+def offer(
+    host: str,
+    port: int,
+    *,
+    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    direction: str = "sendrecv",
+    session_id: int,
+    version: int,
+    rtcp_port: int | None = None,
+    rtcp_mux: bool = True,
+) -> SessionDescription:
+    """Describe one audio stream that we would like (RFC 3264 section 5).
+
+    Parameters
+    ----------
+    host, port
+        Where we receive RTP.
+    codecs
+        Names in order of preference, of those in ``PAYLOAD_TYPES``.
+    rtcp_port
+        Where we receive RTCP, when that is not the port after `port`.
+    rtcp_mux
+        Whether we are ready to take RTCP on the RTP port (RFC 5761).
+    """
+    formats = [PayloadFormat(PAYLOAD_TYPES[name], name, CLOCK_HZ) for name in codecs]
+    events = _event_formats(EVENT_PAYLOAD_TYPE)
+    attributes = _attributes(formats, events, direction, _rtcp(port, rtcp_port), mux=rtcp_mux)
+    numbers = tuple(str(each.payload_type) for each in (*formats, *events))
+    media = MediaDescription("audio", port, "RTP/AVP", numbers, attributes=attributes)
+    here = Connection(host)
+    return SessionDescription(Origin("-", session_id, version, here), (media,), here)
+
+
+def choose(
+    remote_offer: SessionDescription,
+    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    direction: str = "sendrecv",
+    *,
+    again: bool = False,
+) -> Negotiated:
+    """Say what would be spoken if `remote_offer` were answered now; nothing is promised yet.
+
+    The first usable audio stream counts, and in it the offerer's order of preference (RFC 3264 section 6.1).
+
+    Parameters
+    ----------
+    again
+        A stream was agreed before: an offer may switch it off by port 0 (section 8.2).
+
+    Raises
+    ------
+    NoCommonCodec
+        No stream is audio over plain RTP to an IPv4 address in one of `codecs` (answered with 488).
+    """
+    return _select(remote_offer, codecs, direction, again)[1]
+
+
+def answer(
+    remote_offer: SessionDescription,
+    host: str,
+    port: int,
+    *,
+    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    session_id: int,
+    version: int,
+    direction: str = "sendrecv",
+    rtcp_port: int | None = None,
+    again: bool = False,
+) -> tuple[SessionDescription, Negotiated]:
+    """Answer an offer (RFC 3264 section 6): one audio stream in one codec; all other streams are refused with port 0.
+
+    Parameters
+    ----------
+    host, port, rtcp_port
+        Where we receive, as in :func:`offer`.
+    direction
+        What we would like; the answer says at most what the offer allows.
+    again
+        As in :func:`choose`.
+
+    Raises
+    ------
+    NoCommonCodec
+        As :func:`choose`.
+    """
+    index, agreed = _select(remote_offer, codecs, direction, again)
+    theirs = remote_offer.media[index]
+    ours = theirs.refused() if agreed.remote_port == 0 else _answered(theirs, agreed, port, rtcp_port)
+    media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
+    here = Connection(host)
+    return SessionDescription(Origin("-", session_id, version, here), media, here, timing=remote_offer.timing), agreed
+
+
+def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
+    """Write our side of the stream that was agreed."""
+    spoken = [PayloadFormat(agreed.payload_type, agreed.codec, CLOCK_HZ)]
+    rtcp = None if agreed.rtcp_mux else _rtcp(port, rtcp_port)
+    events = _event_formats(agreed.event_payload_type, agreed.event_clock_hz)
+    attributes = _attributes(spoken, events, agreed.direction, rtcp, mux=agreed.rtcp_mux)
+    if mid := theirs.attribute("mid"):
+        attributes = (("mid", mid), *attributes)
+    formats = tuple(str(each.payload_type) for each in (*spoken, *events))
+    return MediaDescription("audio", port, theirs.protocol, formats, attributes=attributes)
+
+
+def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -> Negotiated:
+    """Read the answer to our own offer (RFC 3264 section 7).
+
+    Raises
+    ------
+    NoCommonCodec
+        The audio stream was refused, or answered with something that we did not offer.
+    SdpError
+        The answer has fewer streams than the offer.
+    """
+    index, ours = next((i, media) for i, media in enumerate(local_offer.media) if media.port)
+    if index >= len(remote_answer.media):
+        raise SdpError(f"answer has {len(remote_answer.media)} streams, the offer {len(local_offer.media)}")
+    codecs = [each.name for each in ours.payload_formats() if each.name in PAYLOAD_TYPES]
+    theirs = remote_answer.media[index]
+    agreed = _negotiated(remote_answer, theirs, codecs, local_offer.direction(ours))
+    if agreed is None:
+        raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
+    numbers = {each.name: each.payload_type for each in reversed(ours.payload_formats())}
+    spoken = {each.name for each in _spoken(theirs, codecs)} - {agreed.codec}
+    other = next((each.payload_type for each in ours.payload_formats() if each.name in spoken), None)
+    events = agreed.event_payload_type and numbers.get(EVENTS)
+    return replace(
+        agreed,
+        other_payload_type=other,
+        payload_type_in=_unless(numbers[agreed.codec], agreed.payload_type),
+        event_payload_type_in=_unless(events, agreed.event_payload_type),
+    )
+
+
+def _unless(ours: int | None, theirs: int | None) -> int | None:
+    return None if ours == theirs else ours
+
+
+def _select(
+    description: SessionDescription, codecs: Sequence[str], direction: str, again: bool
+) -> tuple[int, Negotiated]:
+    for index, media in enumerate(description.media):
+        if agreed := _negotiated(description, media, codecs, direction):
+            return index, agreed
+    for index, media in enumerate(description.media):
+        if again and media.kind == "audio" and media.port == 0:
+            return index, Negotiated(codecs[0], PAYLOAD_TYPES[codecs[0]], None, NOWHERE, 0, direction="inactive")
+    raise NoCommonCodec(_objection(description, codecs)[:300])
+
+
+def _objection(description: SessionDescription, codecs: Sequence[str]) -> str:
+    """Say why nothing can be spoken, by the first stream that is audio."""
+    offered = "; ".join(map(_said, description.media)) or "no stream"
+    media = next((each for each in description.media if _is_audio(each) and any(_spoken(each, codecs))), None)
+    if media is None:
+        return f"nothing in common with {offered}"
+    where = description.address(media)
+    if where is None:
+        return f"no c= line says where media goes: {offered}"
+    kind = "an IPv6 address" if where.family == "IP6" else "no IPv4 address of one host (names are not looked up)"
+    return f"c= has {kind}: {where.host[:100]}"
+
+
+def _negotiated(
+    description: SessionDescription, media: MediaDescription, codecs: Sequence[str], wanted: str
+) -> Negotiated | None:
+    """Say what can be spoken with the peer that sent `media`, None if nothing."""
+    where = description.address(media)
+    spoken = next(_spoken(media, codecs), None)
+    if spoken is None or where is None or not _is_ipv4(where) or not _is_audio(media):
+        return None
+    events = _events(media, spoken.clock_hz)
+    theirs = description.direction(media)
+    host = _address(where)
+    sends = wanted in SENDING and theirs in RECEIVING and host != NOWHERE
+    receives = wanted in RECEIVING and theirs in SENDING
+    return Negotiated(
+        codec=spoken.name,
+        payload_type=spoken.payload_type,
+        event_payload_type=events.payload_type if events else None,
+        remote_host=host,
+        remote_port=media.port,
+        remote_rtcp_port=_number(media.attribute("rtcp"), 65_535),
+        rtcp_mux=media.attribute("rtcp-mux") is not None,
+        direction=DIRECTIONS.get((sends, receives), "inactive"),
+        ptime_ms=_ptime_ms(media),
+        event_clock_hz=events.clock_hz if events else CLOCK_HZ,
+    )
+
+
+def _ptime_ms(media: MediaDescription) -> int:
+    """Give how much sound the peer wants in a packet (RFC 8866 sections 6.4, 6.5)."""
+    wanted = _number(media.attribute("ptime"), 1_000) or PTIME_MS
+    most = _number(media.attribute("maxptime"), 99_999) or wanted
+    return max((ms for ms in PTIMES_MS if ms <= min(wanted, most)), default=PTIMES_MS[0])
+
+
+def _address(where: Connection) -> str:
+    """Give the address of a ``c=`` line; the one name that needs no looking up has its own (RFC 6761 section 6.3)."""
+    return LOOPBACK if where.host.lower().rstrip(".") == "localhost" else where.host
+
+
+def _is_audio(media: MediaDescription) -> bool:
+    return media.kind == "audio" and media.port > 0 and media.protocol.upper() in PROTOCOLS
+
+
+def _is_ipv4(where: Connection) -> bool:
+    """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
+    try:
+        address = ipaddress.IPv4Address(_address(where))
+    except ValueError:
+        return False
+    return where.family == "IP4" and not (address.is_multicast or address.is_reserved)
+
+
+def _spoken(media: MediaDescription, codecs: Sequence[str]) -> Iterator[PayloadFormat]:
+    return (
+        each
+        for each in media.payload_formats()
+        if each.name in codecs and (each.clock_hz, each.channels) == (CLOCK_HZ, 1)
+    )
+
+
+def _events(media: MediaDescription, clock_hz: int) -> PayloadFormat | None:
+    """Give the telephone events with the codec's clock (RFC 4733 section 2.1), else with any that a codec has."""
+    found = [each for each in media.payload_formats() if each.name == EVENTS and each.clock_hz in EVENT_CLOCKS_HZ]
+    return next((each for each in found if each.clock_hz == clock_hz), found[0] if found else None)
+
+
+def _event_formats(payload_type: int | None, clock_hz: int = CLOCK_HZ) -> list[PayloadFormat]:
+    return [] if payload_type is None else [PayloadFormat(payload_type, EVENTS, clock_hz)]
+
+
+def _number(text: str | None, largest: int) -> int | None:
+    """Return the number that `text` begins with, None if there is none or it is out of range."""
+    found = re.match(r"[0-9]{1,5}(?![0-9])", text or "")
+    return int(found[0]) if found and int(found[0]) <= largest else None
+
+
+def _said(media: MediaDescription) -> str:
+    return f"{media.kind} {media.port} {media.protocol} {' '.join(media.formats[:20])}"
+
+
+def _rtcp(port: int, rtcp_port: int | None) -> int | None:
+    """Only a port that is not the next one needs saying (RFC 3605)."""
+    return None if rtcp_port in (None, port + 1) else rtcp_port
+
+
+def _attributes(
+    formats: Sequence[PayloadFormat],
+    events: Sequence[PayloadFormat],
+    direction: str,
+    rtcp: int | None,
+    *,
+    mux: bool,
+) -> tuple[tuple[str, str | None], ...]:
+    pairs: list[tuple[str, str | None]] = []
+    pairs += [("rtpmap", f"{each.payload_type} {each.name}/{each.clock_hz}") for each in formats]
+    for each in events:
+        pairs += [
+            ("rtpmap", f"{each.payload_type} telephone-event/{each.clock_hz}"),
+            ("fmtp", f"{each.payload_type} 0-15"),
+        ]
+    pairs.append(("ptime", str(PTIME_MS)))
+    if rtcp is not None:
+        pairs.append(("rtcp", str(rtcp)))
+    if mux:
+        pairs.append(("rtcp-mux", None))
+    return (*pairs, (direction, None))

@@ -1,0 +1,125 @@
+"""A binding of the registrar (RFC 3261 section 10): one telephone of a user, and the way to it."""
+
+from dataclasses import dataclass, replace
+
+from softphone.errors import SipNetworkError
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Request
+from softphone.sip.message.number import number_of
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.where.route import is_direct, reach
+
+__all__ = ["Binding", "same_address"]
+
+# What makes two URIs different even if only one has it (RFC 3261 section 19.1.4).
+TELLING = ("transport", "user", "ttl", "method", "maddr")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One telephone of a user.
+
+    Attributes
+    ----------
+    user
+        Whom its address of record means, as `number_of` spells it.
+    contact
+        The Contact as it was registered.
+    endpoint
+        Where requests for it are sent: its Contact's address, or the flow it registered over if that is not direct.
+    expires_at
+        End of the registration, on the clock of `Registrar.handle`.
+    came
+        Where its REGISTER came from.
+    refreshed_at
+        When, on the same clock.
+    direct
+        Whether it can be reached where its Contact says; else there is a NAT or a connection.
+    failures
+        Attempts in a row to reach it that nobody answered.
+    """
+
+    user: str
+    contact: Address
+    endpoint: Endpoint
+    expires_at: float
+    call_id: str
+    cseq: int
+    came: Endpoint
+    refreshed_at: float
+    direct: bool = True
+    failures: int = 0
+
+    @classmethod
+    def of(cls, contact: Address, request: Request, source: Endpoint, now: float, lifetime_s: float) -> "Binding":
+        """Make the binding of one Contact of a REGISTER.
+
+        Raises
+        ------
+        SipNetworkError
+            It cannot be reached: it is no SIP URI, or asks for what only a flow could do, and there is none.
+        """
+        if contact.uri.scheme not in ("sip", "sips"):
+            raise SipNetworkError(f"{contact.uri} is no SIP URI")
+        direct = is_direct(request, source)
+        if direct:
+            Endpoint.of_uri(contact.uri)
+        where = reach(contact.uri, source, trusted=True) if direct else source
+        user, cseq = number_of(request.to.uri), request.cseq.number
+        return cls(user, contact, where, now + lifetime_s, request.call_id, cseq, source, now, direct)
+
+    @property
+    def uri(self) -> str:
+        """The Contact URI: Request-URI of requests for it."""
+        return str(self.contact.uri)
+
+    @property
+    def q(self) -> float:
+        """Preference, 0 to 1 (RFC 3261 section 20.10); 1 if not said."""
+        try:
+            return min(1.0, max(0.0, float(self.contact.params.get("q") or 1.0)))
+        except ValueError:
+            return 1.0
+
+    @property
+    def instance(self) -> str:
+        """What names the telephone over changes of its address (RFC 5626 section 4.1), "" if nothing does."""
+        instance = self.contact.params.get("+sip.instance") or ""
+        return instance and f"{instance};{self.contact.params.get('reg-id') or ''}"
+
+    @property
+    def has_flow(self) -> bool:
+        """Whether it is reached by a connection."""
+        return self.endpoint.connection is not None
+
+    @property
+    def is_behind_nat(self) -> bool:
+        """Whether it is reached by UDP through the mapping of a NAT, which is forgotten when it is not used."""
+        return not self.direct and self.endpoint.transport == "udp"
+
+    def without_flow(self) -> "Binding | None":
+        """Return what is left of it when its connection is closed: its Contact, if that is where it really was."""
+        try:
+            where = Endpoint.of_uri(self.contact.uri)
+        except SipNetworkError:
+            return None
+        return replace(self, endpoint=where, failures=1) if where.host == self.came.host else None
+
+    def replaces(self, other: "Binding") -> bool:
+        """Whether both are the same telephone."""
+        if self.instance or other.instance:
+            return self.instance == other.instance
+        return same_address(self.contact.uri, other.contact.uri)
+
+
+def same_address(one: Uri, other: Uri) -> bool:
+    """Whether two SIP URIs are equal (RFC 3261 section 19.1.4): host in any case, most parameters if both have them."""
+    parts = [(uri.scheme, uri.user, uri.password, uri.host.lower().rstrip("."), uri.port) for uri in (one, other)]
+    names = {*TELLING, *(one.params.keys() & other.params.keys())}
+    return parts[0] == parts[1] and all(_value(one, name) == _value(other, name) for name in names)
+
+
+def _value(uri: Uri, name: str) -> str | None:
+    value = uri.params.get(name)
+    return value.lower() if value is not None else None

@@ -1,0 +1,94 @@
+"""What the transaction layer tells its user."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from softphone.sip.message.message import Request, Response
+from softphone.sip.transport.endpoint import Endpoint
+
+__all__ = [
+    "AckReceived",
+    "CancelReceived",
+    "Counters",
+    "Event",
+    "Failure",
+    "RequestReceived",
+    "ResponseReceived",
+    "Terminated",
+    "TransactionFailed",
+]
+
+
+class Failure(StrEnum):
+    """Why a transaction failed."""
+
+    TIMEOUT = "timeout"
+    TRANSPORT = "transport"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A new request, neither ACK nor CANCEL: answer it with `TransactionLayer.respond(key, ...)`."""
+
+    key: str
+    request: Request
+    source: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """An ACK for a 2xx, once for each time it came; which dialog it belongs to, Call-ID and tags say."""
+
+    request: Request
+    source: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """A CANCEL; the user answers it (200, or 481 when `invite` is None) and then the INVITE (487)."""
+
+    key: str
+    """The CANCEL's own transaction."""
+    invite: str | None
+    """The INVITE's transaction while there is one; if it has been answered finally, the CANCEL changes nothing."""
+    request: Request
+    source: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response to a request of ours: any provisional, one final; of 2xx to INVITE also the repeated ones."""
+
+    key: str
+    response: Response
+    source: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionFailed:
+    """No final response will come (client), or the ACK did not come or the response could not go (server)."""
+
+    key: str
+    reason: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """The transaction is forgotten; nothing more will be told of `key`."""
+
+    key: str
+
+
+Event = RequestReceived | AckReceived | CancelReceived | ResponseReceived | TransactionFailed | Terminated
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was not worth an event, counted."""
+
+    bad: int = 0
+    """Messages that could not be used, answered or not."""
+    stray: int = 0
+    """Responses that belong to no transaction."""
+    refused: int = 0
+    """Requests answered with 503, there being too many transactions."""

@@ -1,0 +1,88 @@
+"""Where a message comes from or goes to, and a message on its way."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from softphone.errors import SipNetworkError
+from softphone.sip.message.fields import Via
+from softphone.sip.message.message import Request
+from softphone.sip.message.uri import Uri
+
+__all__ = ["DEFAULT_PORT", "Endpoint", "Send", "reply_endpoint", "stamp"]
+
+DEFAULT_PORT = 5060
+TRANSPORTS = ("udp", "tcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A transport address, and over TCP the connection."""
+
+    transport: str
+    """udp or tcp."""
+    host: str
+    """An IP address without brackets, or a name still to be resolved."""
+    port: int
+    connection: int | None = None
+    """The connection it came by; it is preferred, and opened anew when it is gone."""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport retransmits by itself (RFC 3261 section 17)."""
+        return self.transport != "udp"
+
+    @classmethod
+    def of_uri(cls, uri: Uri) -> Self:
+        """Where a request for a sip URI goes, before names are resolved (RFC 3263 section 4, without NAPTR and SRV).
+
+        Raises
+        ------
+        SipNetworkError
+            It is no sip URI, or asks for a transport that we do not speak: what was to be private is not sent in clear.
+        """
+        transport = (uri.params.get("transport") or "udp").lower()
+        if uri.scheme != "sip" or transport not in TRANSPORTS:
+            asked = f"transport={transport}" if uri.scheme == "sip" else f"{uri.scheme}:"
+            raise SipNetworkError(f"{uri}: {asked} is not spoken here, only sip: over UDP and TCP")
+        host = uri.params.get("maddr") or uri.host
+        return cls(transport, host.strip("[]"), uri.port or DEFAULT_PORT)
+
+    def with_transport(self, transport: str) -> Self:
+        """Give the same address by another transport."""
+        return replace(self, transport=transport, connection=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message on its way to a transport."""
+
+    data: bytes
+    target: Endpoint
+    key: str | None = None
+    """The transaction to be told when it cannot be sent."""
+
+
+def stamp(request: Request, source: Endpoint) -> None:
+    """Note in the top Via where a request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    via = request.via
+    asked = "rport" in via.params
+    if not asked and via.host.strip("[]") == source.host:
+        return
+    params = dict(via.params) | {"received": source.host}
+    if asked:
+        params["rport"] = str(source.port)
+    first, *others = request.vias
+    request.set("Via", *map(str, [Via(first.transport, first.host, first.port, params), *others]))
+
+
+def reply_endpoint(request: Request, source: Endpoint) -> Endpoint:
+    """Where the response to a request goes (RFC 3261 section 18.2.2, RFC 3581 section 4).
+
+    Over UDP to the address it came from, and to the port it came from if the client asked so by ``rport``, else to
+    the port of its Via. Over TCP by the same connection; where that is gone, to the port of the Via. A ``maddr`` in
+    the Via is not followed, against section 18.2.2: it would let anybody aim our answers at a third party.
+    """
+    via = request.via
+    if source.transport == "udp" and "rport" in via.params:
+        return source
+    return Endpoint(source.transport, source.host, via.port or DEFAULT_PORT, source.connection)

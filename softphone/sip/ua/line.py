@@ -1,0 +1,60 @@
+"""Our side of a dialog: requests go out in it by the way that the peer is reached, and challenges are answered."""
+
+from softphone.sip.dialog.dialog import Dialog
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.message import Headers, Request, Response
+from softphone.sip.ua.exchange import CHALLENGES, ask, authorised
+from softphone.sip.ua.invitation import Invitation
+from softphone.sip.ua.wire import Wire
+from softphone.sip.where.route import WayBack
+
+__all__ = ["Line"]
+
+
+class Line:
+    """A dialog, the way to its peer, and what proves who we are.
+
+    Parameters
+    ----------
+    way
+        The way to the peer.
+    """
+
+    def __init__(self, wire: Wire, dialog: Dialog, way: WayBack, credentials: Credentials | None) -> None:
+        self.wire = wire
+        self.dialog = dialog
+        self.way = way
+        self._credentials = credentials
+        self._invitation: Invitation | None = None
+
+    async def send(self, request: Request) -> Response:
+        """Send a request that the dialog made; raises SipTimeout, SipNetworkError."""
+        target = self.way.target(self.dialog)
+        return await ask(self.wire, request, target, self._credentials, self.dialog.next_number)
+
+    async def ask(
+        self, method: str, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
+    ) -> Response:
+        """Make a request that is no INVITE, and send it; raises SipTimeout, SipNetworkError."""
+        return await self.send(self.dialog.request(method, headers=headers, content_type=content_type, body=body))
+
+    async def invite(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Send a re-INVITE, one at a time; raises SipTimeout, SipNetworkError, CallEnded (see :meth:`abandon`)."""
+        request = self.dialog.request("INVITE", headers=headers, content_type=content_type, body=body)
+        target = await self.wire.resolve(self.way.target(self.dialog))
+        try:
+            for _ in range(CHALLENGES):
+                self._invitation = Invitation(self.wire, request, target, self.way.target, known=self.dialog)
+                answer = await self._invitation.response_in(self.wire.timers.give_up)
+                retry = authorised(request, answer, self._credentials, self.dialog.next_number)
+                if retry is None:
+                    break
+                request = retry
+        finally:
+            self._invitation = None
+        return answer
+
+    def abandon(self) -> None:
+        """Wait for a re-INVITE no longer: the call is over."""
+        if self._invitation is not None:
+            self._invitation.abandon()

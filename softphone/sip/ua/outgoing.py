@@ -1,0 +1,172 @@
+"""Placing a call (RFC 3261 section 13.2): the INVITE, its challenges, and the call that comes of it."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from softphone.sip.dialog.dialog import SERVER_CSEQ, Dialog
+from softphone.sip.message.body import SDP
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Headers, Request, Response, new_tag, request
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.ua.call import Call
+from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
+from softphone.sip.ua.invitation import GivenUp, Invitation, Progress
+from softphone.sip.ua.refresh import Refresh
+from softphone.sip.ua.wire import Wire
+from softphone.sip.where.route import WayBack
+
+__all__ = ["Plan", "loose", "place"]
+
+
+# Parameters of a URI that say how it is reached.
+HOW = ("transport", "maddr", "ttl", "lr", "method")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a call is to be: where to, as whom, with what.
+
+    ``route`` is a URI that the INVITE is sent through; ``target`` a flow that it is sent by, whatever its URIs say.
+    """
+
+    uri: Uri
+    sdp: str
+    from_: Address
+    contact: Address
+    to: Address | None = None
+    max_forwards: int = 70
+    credentials: Credentials | None = None
+    headers: Headers = ()
+    route: Uri | None = None
+    target: Endpoint | None = None
+    on_progress: Progress | None = None
+    cancel_headers: Callable[[], Headers] = tuple
+    on_given_up: GivenUp | None = None
+
+    def request(self) -> Request:
+        """Make the first INVITE."""
+        return request(
+            "INVITE",
+            self.uri,
+            from_=self.from_.with_tag(new_tag()),
+            to=self.to or Address(logical(self.uri)),
+            call_id=secrets.token_hex(12),
+            cseq=SERVER_CSEQ,
+            contact=self.contact,
+            routes=[Address(loose(self.route))] if self.route else [],
+            max_forwards=self.max_forwards,
+            headers=self.headers,
+            content_type=SDP,
+            body=self.sdp,
+        )
+
+    def endpoint(self) -> Endpoint:
+        """Where the INVITE is sent."""
+        return self.target or Endpoint.of_uri(self.route or self.uri)
+
+
+def logical(uri: Uri) -> Uri:
+    """Give a URI as From and To may have it: whom it means, not how to get there (RFC 3261 section 19.1.1)."""
+    kept = {name: value for name, value in uri.params.items() if name not in HOW}
+    return uri if uri.opaque else replace(uri, port=None, params=kept, headers="", text="")
+
+
+def loose(route: Uri) -> Uri:
+    """Return the URI of a proxy as a loose route, which every proxy of today is (RFC 3261 section 19.1.1)."""
+    return route if "lr" in route.params else replace(route, params={**route.params, "lr": None}, text="")
+
+
+async def place(wire: Wire, plan: Plan) -> Call:
+    """Place the call; returns when it is answered, the ACK sent. Cancelling the task cancels the call.
+
+    Raises
+    ------
+    CallRefused
+        A final response of 300 or above.
+    SipTimeout, SipNetworkError
+        None came.
+    """
+    return await _Placing(wire, plan).run()
+
+
+class _Placing:
+    """A call on its way: one INVITE after the other, until one is answered without a challenge."""
+
+    def __init__(self, wire: Wire, plan: Plan) -> None:
+        self._wire = wire
+        self._plan = plan
+        self._refresh = Refresh(wire.session)
+        self._invite = self._extended(plan.request())
+        self._target = plan.endpoint()
+        self._way = self._way_to(self._target)
+        self._call: Call | None = None
+
+    def _way_to(self, target: Endpoint) -> WayBack:
+        return WayBack(self._wire.flow, target, direct=self._plan.target is None, trusted=True)
+
+    async def run(self) -> Call:
+        self._target = await self._wire.resolve(self._target)
+        self._way = self._way_to(self._target)
+        for _ in range(CHALLENGES):
+            invitation = self._send()
+            try:
+                answer = await invitation.response()
+            except asyncio.CancelledError:
+                if self._call is not None:
+                    self._wire.spawn(self._call.bye())
+                elif self._plan.on_given_up is not None:
+                    self._plan.on_given_up(invitation.over)
+                raise
+            if self._call is not None:
+                return self._call
+            retry = self._again(answer)
+            if retry is None:
+                break
+            self._invite = retry
+        raise refused(answer)
+
+    def _send(self) -> Invitation:
+        return Invitation(
+            self._wire,
+            self._invite,
+            self._target,
+            self._way.target,
+            on_progress=self._plan.on_progress,
+            on_answered=self._answered,
+            cancel_headers=self._plan.cancel_headers,
+        )
+
+    def _again(self, answer: Response) -> Request | None:
+        """Make the INVITE that an answer asks for: with a proof, or for a longer session; None: it is final."""
+        if self._refresh.lengthened(answer):
+            retry = self._extended(self._invite.copy())
+            retry.set("CSeq", f"{self._next_number()} INVITE")
+            return retry
+        return authorised(self._invite, answer, self._plan.credentials, self._next_number)
+
+    def _extended(self, invite: Request) -> Request:
+        for name, value in self._refresh.asked():
+            invite.set(name, value)
+        return invite
+
+    def _next_number(self) -> int:
+        return self._invite.cseq.number + 1
+
+    def _answered(self, dialog: Dialog, answer: Response, sdp: str | None) -> None:
+        self._way.hold()
+        self._call = Call.outgoing(
+            self._wire,
+            dialog,
+            self._invite,
+            answer,
+            self._target,
+            way=self._way,
+            credentials=self._plan.credentials,
+            refresh=self._refresh,
+        )
+        self._call.remote_sdp = sdp
+        self._wire.enter(self._call)

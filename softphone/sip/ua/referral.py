@@ -1,0 +1,130 @@
+"""REFER (RFC 3515): the peer asks us, within a call or outside, to call somebody, and is told what became of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from softphone.errors import BadMessage, CallRefused, SipError
+from softphone.sip.dialog.dialog import Dialog
+from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Headers, Request, Response, response
+from softphone.sip.message.phrases import PHRASES
+from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.flow import Flow
+from softphone.sip.where.route import WayBack, is_direct
+
+__all__ = ["OnRefer", "Reference", "accept", "referred"]
+
+log = logging.getLogger(__name__)
+
+OnRefer = Callable[[Address], Awaitable[object]]
+
+SIPFRAG = "message/sipfrag;version=2.0"
+
+# URIs of somebody: a "cid:" would name a list of them in the body (RFC 5368), which is not read.
+CALLED = ("sip", "sips", "tel")
+
+# As long as somebody may be rung (RFC 3515 section 2.4.4: the subscription ends with the final NOTIFY).
+EXPIRES_S = 180
+
+
+class Teller(Protocol):
+    """Within what the peer is told: a call, or the dialog that its REFER began."""
+
+    async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Send a NOTIFY and wait for the final response; raises SipError."""
+
+
+class Sender(Protocol):
+    """What sends requests; a `softphone.sip.stack.Stack` is one."""
+
+    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
+
+    def flow(self, target: Endpoint) -> Flow | None:
+        """Find the open flow of an endpoint."""
+
+
+class Reference:
+    """The dialog that a REFER outside of a call begins (RFC 3515 section 2.4.4): it ends with our last NOTIFY.
+
+    Parameters
+    ----------
+    sender
+        Sends the NOTIFYs.
+    request, source
+        The REFER and where it came from; its sender has proved who it is.
+    contact
+        Ours.
+    answer
+        To the REFER, as :func:`accept` gives it; the tag of its To is our end of the dialog.
+    """
+
+    def __init__(self, sender: Sender, request: Request, source: Endpoint, contact: Address, answer: Response) -> None:
+        self._sender = sender
+        self._dialog = Dialog.from_request(request, answer.to.tag or "", contact)
+        self._way = WayBack(sender.flow, source, direct=is_direct(request, source), trusted=True)
+
+    async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Send a NOTIFY in the dialog; raises SipTimeout, SipNetworkError."""
+        asked = self._dialog.request("NOTIFY", headers=headers, content_type=content_type, body=body)
+        return await self._sender.request(asked, self._way.target(self._dialog))
+
+
+def accept(request: Request, contact: Address | None = None) -> Response:
+    """Answer a REFER at once: 202, or 400 when it does not say whom to call (RFC 3515 section 2.4.2)."""
+    if _target(request) is None:
+        return response(request, 400, "Bad Refer-To")
+    return response(request, 202, contact=contact, headers=[("Refer-Sub", "false")] if _silent(request) else [])
+
+
+async def referred(call: Teller, request: Request, on_refer: OnRefer) -> None:
+    """Do what an accepted REFER asks for, and tell the peer: first that it is tried, then how it ended."""
+    target = _target(request)
+    if target is None:
+        return
+    listens, status = await asyncio.gather(
+        _tell(call, request, 100, f"active;expires={EXPIRES_S}"), _status(on_refer, target)
+    )
+    if listens:
+        await _tell(call, request, status, "terminated;reason=noresource")
+
+
+async def _status(on_refer: OnRefer, target: Address) -> int:
+    try:
+        await on_refer(target)
+    except CallRefused as refusal:
+        return refusal.status
+    except Exception:
+        log.exception("a REFER could not be carried out")
+        return 500
+    return 200
+
+
+async def _tell(call: Teller, request: Request, status: int, state: str) -> bool:
+    """Send a NOTIFY; whether the peer listens: one that does not may have a call with us all the same (RFC 5057)."""
+    if _silent(request):
+        return False
+    headers: Headers = [("Event", f"refer;id={request.cseq.number}"), ("Subscription-State", state)]
+    try:
+        body = f"SIP/2.0 {status} {PHRASES.get(status, 'Unknown')}\r\n"
+        return (await call.notify(headers, SIPFRAG, body)).status < 300
+    except SipError as error:
+        log.info("who sent the REFER does not listen: %s", error)
+        return False
+
+
+def _silent(request: Request) -> bool:
+    """Whether the peer does not want to be told (RFC 4488)."""
+    return (request.get("Refer-Sub") or "").strip().lower() == "false"
+
+
+def _target(request: Request) -> Address | None:
+    """Whom the peer wants to be called; None without exactly one Refer-To that can be read."""
+    values = request.get_all("Refer-To")
+    try:
+        target = Address.parse(values[0]) if len(values) == 1 else None
+    except BadMessage:
+        return None
+    return target if target is not None and target.uri.scheme in CALLED else None

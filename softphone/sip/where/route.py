@@ -1,0 +1,122 @@
+"""Where our requests go: the one place that says whose word is taken for it.
+
+A peer is known by where its requests really came from, and names another place in its Contact or in the Record-Route of
+a proxy. Whoever follows such a name sends its own packets where the peer wants them: into a network behind a firewall,
+or at a third party. So it is followed only if it is the host that the requests came from, or if the peer is trusted:
+it has proved who it is, or was configured. And nobody from the public internet names an address inside.
+"""
+
+import ipaddress
+
+from softphone.errors import SipNetworkError
+from softphone.sip.dialog.dialog import Dialog
+from softphone.sip.message.message import Request
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.endpoint import DEFAULT_PORT, Endpoint
+from softphone.sip.transport.flow import Flows, Hold
+
+__all__ = ["WayBack", "is_direct", "may_follow", "reach"]
+
+
+class WayBack:
+    """The way to the peer of a dialog, and the claim on the flow that the peer's requests come by.
+
+    Parameters
+    ----------
+    flows
+        Finds open flows.
+    came
+        Where the peer's requests come from; of a dialog that we began, where ours went.
+    direct
+        Whether the peer can be reached where it says, and no flow is needed.
+
+    Attributes
+    ----------
+    trusted
+        Whether the peer has proved who it is, or is one that we chose to call.
+    """
+
+    def __init__(self, flows: Flows, came: Endpoint, *, direct: bool, trusted: bool = False) -> None:
+        self.came = came
+        self.trusted = trusted
+        self._flows = flows
+        self._direct = direct
+        self._hold: Hold | None = None
+
+    @classmethod
+    def of(cls, flows: Flows, request: Request, source: Endpoint) -> "WayBack":
+        """Make the way back to who sent a request."""
+        way = cls(flows, source, direct=is_direct(request, source))
+        way.hold()
+        return way
+
+    def moved(self, request: Request, source: Endpoint) -> None:
+        """Take note of where a request of the peer came from: it may have a new connection, or its NAT a new port."""
+        self._direct = is_direct(request, source)
+        if source != self.came:
+            self.came = source
+            self.hold()
+
+    def target(self, dialog: Dialog) -> Endpoint:
+        """Say where our next request goes: the flow, if it is open and no proxy stays in the path, else as `reach`."""
+        open_flow = not self._direct and (self.came.connection is None or self._flows(self.came) is not None)
+        if open_flow and not dialog.route_set:
+            return self.came
+        return reach(dialog.next_hop(), self.came, trusted=self.trusted)
+
+    def hold(self) -> None:
+        """Hold the flow that the peer is reached by now, and no other one."""
+        self.release()
+        flow = self._flows(self.came)
+        self._hold = flow.hold() if flow is not None else None
+
+    def release(self) -> None:
+        """Let go of the flow: the dialog is over."""
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
+
+
+def is_direct(request: Request, source: Endpoint) -> bool:
+    """Whether its sender can be reached where it says: by UDP, and no NAT has changed the address in its Via."""
+    via = request.via
+    said = (via.host.strip("[]"), via.port or DEFAULT_PORT)
+    return source.transport == "udp" and said == (source.host, source.port)
+
+
+def reach(named: Uri, came: Endpoint, *, trusted: bool) -> Endpoint:
+    """Say where a request for `named` goes, which somebody named whose requests came from `came`.
+
+    Returns
+    -------
+    Endpoint
+        What the URI says, if it may be followed, else `came`; also when it asks for a transport that we do not speak.
+    """
+    try:
+        target = Endpoint.of_uri(named)
+    except SipNetworkError:
+        return came
+    return target if may_follow(target.host, came.host, trusted=trusted) else came
+
+
+def may_follow(host: str, came: str, *, trusted: bool) -> bool:
+    """Whether a request of ours may go to `host` because somebody at the address `came` has named it."""
+    if host == came:
+        return True
+    return trusted and (not _is_public(came) or not _is_inside(host))
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
+
+
+def _is_inside(host: str) -> bool:
+    """Whether an address is none of the public internet's; a name is not looked up for this."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+    return address.is_multicast or not address.is_global

@@ -1,0 +1,150 @@
+"""What is not used may be anything; what is used must be right: nothing else loses a message."""
+
+import pytest
+
+from softphone.errors import BadMessage
+from softphone.sip.message.message import Request, Response, request, response, tag_of
+from softphone.sip.message.parser import parse
+from softphone.sip.message.uri import Uri
+from softphone.sip.transaction.events import CancelReceived, RequestReceived, ResponseReceived
+from softphone.sip.transaction.layer import TransactionLayer
+from softphone.sip.transport.endpoint import Endpoint
+from tests.sip.wire import ALICE, BOB, invite, invite_bytes
+
+GARBAGE = [
+    'Warning: 399 - odd "',
+    "Date: yesterday at noon",
+    "Server: (((",
+    "Accept: ;;;,",
+    "Timestamp: soon",
+    "Contact: <sip:b@h",
+    'Contact: sip:b@h;+x="unclosed',
+    'Contact: "Bob <sip:b@h>',
+    "Contact: *\r\nContact: <sip:b@h>",
+    "Record-Route: <sip:p;lr",
+    'Route: "',
+    "Max-Forwards: many",
+    "Content-Length: none",
+    "Expires: never",
+    "Require: ,,,",
+    "Allow: \x01",
+    "Reason: a\rb",
+    "Subject: " + "x" * 9000,
+    "no header at all",
+]
+
+
+def sent() -> tuple[TransactionLayer, Request]:
+    layer = TransactionLayer()
+    asked = request("INVITE", "sip:b@h", from_="<sip:a@h>;tag=1", to="<sip:b@h>", call_id="c", cseq=7)
+    layer.request(asked, BOB, 0.0)
+    (send,) = layer.sends()
+    went = parse(send.data)
+    assert isinstance(went, Request)
+    return layer, went
+
+
+def answered(layer: TransactionLayer, data: bytes) -> list[Response]:
+    layer.receive(data, BOB, 0.1)
+    return [event.response for event in layer.events() if isinstance(event, ResponseReceived)]
+
+
+def spoiled(went: Request, line: str, status: int = 200) -> bytes:
+    return bytes(response(went, status, to_tag="t")).replace(b"\r\nCall-ID", f"\r\n{line}\r\nCall-ID".encode(), 1)
+
+
+@pytest.mark.parametrize("line", GARBAGE)
+def test_garbage_beside_an_answer(line: str) -> None:
+    layer, went = sent()
+    (answer,) = answered(layer, spoiled(went, line))
+    assert answer.status == 200 and answer.to.tag == "t"
+    _ = (answer.contacts, answer.record_routes, answer.routes, answer.expires, bytes(answer))
+
+
+@pytest.mark.parametrize(
+    ("to", "tag"),
+    [
+        ('"Bob <sip:b@h>;tag=t', "t"),
+        ("Bob (home), Smith <sip:b@h>;tag=t", "t"),
+        ("<sip:b@h>;tag=t;odd=\"", "t"),
+        ("<sip:b;tag=x@@h> ; TAG = t;a=b", "t"),
+        ("<>", None),
+    ],
+)  # fmt: skip
+def test_an_answer_is_known_by_its_branch_and_its_tag(to: str, tag: str | None) -> None:
+    layer, went = sent()
+    data = bytes(response(went, 180, to_tag="gone")).replace(b"To: <sip:b@h>;tag=gone", f"To: {to}".encode())
+    (answer,) = answered(layer, data.replace(b"From: <sip:a@h>;tag=1", b"From: a <b"))
+    assert answer.to.tag == tag
+
+
+def test_what_is_used_must_be_right() -> None:
+    layer, went = sent()
+    good = bytes(response(went, 200, to_tag="t"))
+    for wrong in (
+        good.replace(b"CSeq: 7 INVITE", b"CSeq: 8 INVITE"),
+        good.replace(b"CSeq: 7 INVITE", b"CSeq: 7 BYE"),
+        good.replace(b";branch=z9hG4bK", b";branch=z9hG4bKx"),
+        good.replace(b"\r\nFrom:", b"\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK2\r\nFrom:"),
+    ):
+        assert wrong != good and answered(layer, wrong) == []
+    assert layer.counters.stray == 4
+    assert len(answered(layer, good.replace(b"SIP/2.0 200", b"sip/2.0 200"))) == 1
+
+
+def test_parameters_that_a_proxy_spoiled_in_our_via() -> None:
+    layer, went = sent()
+    assert len(answered(layer, bytes(response(went, 200)).replace(b";rport", b';rport="x;received=[odd', 1))) == 0
+    assert len(answered(layer, bytes(response(went, 200)).replace(b";rport", b";rport=;received=@;;", 1))) == 1
+
+
+# Of requests more is used: the end of the body, the hops that are left, and lines that are none are a trick.
+BESIDE = [line for line in GARBAGE if not line.startswith(("Max-Forwards", "Content-Length", "Reason", "Subject"))]
+
+
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [*((method, line) for method in ("ACK", "BYE", "INFO", "CANCEL") for line in BESIDE), ("ACK", "Max-Forwards: x")],
+)
+def test_garbage_beside_a_request_that_does_not_use_it(method: str, line: str) -> None:
+    data = invite_bytes(method=method, CSeq=f"1 {method}", Max_Forwards="", Contact="")
+    message = parse(data.replace(b"\r\nCall-ID", f"\r\n{line}\r\nCall-ID".encode(), 1))
+    assert isinstance(message, Request) and message.method == method
+    _ = (message.contacts, message.record_routes, message.routes, message.expires, message.max_forwards)
+
+
+def test_parameters_of_a_contact_that_make_no_sense() -> None:
+    message = invite(Contact='<sip:a@192.0.2.1>;q=;=;@;+sip.instance="<x>";expires=9')
+    assert message.contact is not None
+    assert message.contact.params == {"+sip.instance": '"<x>"', "expires": "9"}
+    with pytest.raises(BadMessage, match="Contact"):
+        invite(Contact="<sip:a@>")
+
+
+@pytest.mark.parametrize("version", ["sip/2.0", "Sip/2.0", "SIP/2.0"])
+def test_the_version_is_compared_without_case(version: str) -> None:
+    message = parse(invite_bytes().replace(b"SIP/2.0\r\nVia", f"{version}\r\nVia".encode()))
+    assert bytes(message).startswith(b"INVITE sip:bob@example.com SIP/2.0\r\n")
+    with pytest.raises(BadMessage) as refused:
+        parse(invite_bytes().replace(b"SIP/2.0\r\nVia", b"sip/3.0\r\nVia"))
+    assert refused.value.status == 505
+
+
+def test_hosts_are_compared_without_case() -> None:
+    assert Uri.parse("sip:a@Host.EXAMPLE:5060") == Uri.parse("sip:a@host.example:5060")
+    assert Uri.parse("sip:A@host") != Uri.parse("sip:a@host")
+    assert str(Uri.parse("sip:a@Host")) == "sip:a@Host"
+
+
+def test_a_cancel_has_the_tag_of_its_invite() -> None:
+    layer = TransactionLayer()
+    proxy = Endpoint("udp", "192.0.2.7", 5060)
+    hop = "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK-p;rport"
+    layer.receive(invite_bytes(Via=f"{hop}\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-a"), proxy, 0.0)
+    layer.receive(invite_bytes(method="CANCEL", CSeq="1 CANCEL", Via=hop), proxy, 0.1)
+    asked, cancelled = layer.events()
+    assert isinstance(asked, RequestReceived) and isinstance(cancelled, CancelReceived)
+    assert tag_of(asked.request, "here") == tag_of(cancelled.request, "here") != tag_of(asked.request, "there")
+    other = parse(invite_bytes(CSeq="2 INVITE"))
+    assert isinstance(other, Request) and tag_of(other, "here") != tag_of(invite(), "here")
+    assert proxy != ALICE

@@ -1,0 +1,89 @@
+"""Messages out of a stream, and what each byte of it costs: bytes looked at, not time."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softphone.sip.transport import framing
+from softphone.sip.transport.framing import PING, Framer
+from tests.sip.wire import invite_bytes
+
+INVITE = invite_bytes(Content_Length="0")
+WITH_BODY = invite_bytes(Content_Length="40") + b"b" * 40
+COMPACT = invite_bytes(l="3") + b"abc"
+
+
+class Looked(bytearray):
+    """A buffer that counts the bytes that searches in it look at."""
+
+    seen = 0
+
+    def find(self, sub: object, start: object = 0, end: object = None) -> int:
+        assert isinstance(sub, bytes) and isinstance(start, int)
+        found = super().find(sub, start)
+        Looked.seen += (len(self) if found < 0 else found + len(sub)) - start
+        return found
+
+
+class Counting:
+    """A pattern that counts the bytes that it is given to look at."""
+
+    def __init__(self, pattern: "re.Pattern[bytes]") -> None:
+        self.pattern = pattern
+
+    def findall(self, data: bytearray, start: int, end: int) -> list[bytes]:
+        Looked.seen += end - start
+        return self.pattern.findall(data, start, end)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Framer:
+    Looked.seen = 0
+    monkeypatch.setattr(framing, "_LENGTH", Counting(framing._LENGTH))
+    framer = Framer()
+    framer._buffer = Looked()
+    return framer
+
+
+LONG_HEADERS = invite_bytes(X="y" * 57_000, Content_Length="4000") + b"b" * 4_000
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1460, 100_000])
+@pytest.mark.parametrize(
+    "stream",
+    [LONG_HEADERS, INVITE * 40, (PING + INVITE) * 40, PING * 2_000, LONG_HEADERS + PING * 500, invite_bytes(X="z") * 9],
+    ids=["long headers", "many", "pings between", "pings only", "pings after", "no length"],
+)
+def test_the_work_is_linear_in_the_bytes_however_they_are_cut(counted: Framer, stream: bytes, size: int) -> None:
+    for start in range(0, len(stream), size):
+        counted.feed(stream[start : start + size])
+    assert not counted.broken and Looked.seen <= 5 * len(stream)
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    framer, found, start = Framer(), [], 0
+    for place in [*sorted(places), len(stream)]:
+        found += framer.feed(stream[start:place])
+        start = place
+    assert not framer.broken
+    return found
+
+
+@given(st.lists(st.sampled_from([INVITE, WITH_BODY, COMPACT, PING, b"\r\n"]), max_size=6), st.data())
+def test_the_same_messages_come_out_wherever_the_stream_is_cut(pieces: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(pieces)
+    found = cut(stream, data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    assert [each for each in found if each != PING] == [each for each in pieces if each not in (PING, b"\r\n")]
+    assert found == cut(stream, [])
+
+
+@pytest.mark.parametrize("places", [[], [1], [2], [3], [1, 2, 3]])
+def test_a_ping_is_one_wherever_it_is_cut(places: list[int]) -> None:
+    assert cut(PING, places) == [PING]
+    assert cut(INVITE + PING + INVITE, [len(INVITE) + place for place in places]) == [INVITE, PING, INVITE]
+
+
+def test_a_single_line_end_before_a_message_is_no_ping() -> None:
+    assert cut(b"\r\n" + INVITE, []) == cut(b"\r\n" + INVITE, [1]) == [INVITE]
