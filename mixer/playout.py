@@ -213,7 +213,6 @@ class Playout:
         wait = self._end[rows] + gap - self._cursor[rows] + self._ahead(packets)
         return Situation(
             near=wait <= self._max_delay,
-            within=wait <= self._half,
             dry=self._idle[rows] > 0,
             resting=self._resting[rows],
             quiet=self._resting[rows] | (self._idle[rows] >= QUIET_TICKS),

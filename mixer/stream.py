@@ -44,8 +44,8 @@ class Situation(NamedTuple):
 
     Attributes
     ----------
-    near, within : ndarray of bool
-        The packet would wait no longer than the longest delay, or than what the ring can hold.
+    near : ndarray of bool
+        The packet would wait no longer than the longest delay.
     dry : ndarray of bool
         The row had nothing left to play when it was last asked.
     resting : ndarray of bool
@@ -55,7 +55,6 @@ class Situation(NamedTuple):
     """
 
     near: Flags
-    within: Flags
     dry: Flags
     resting: Flags
     quiet: Flags
@@ -174,9 +173,14 @@ class Streams:
 
     @staticmethod
     def _follows(ahead: Index, gap: Index, length: int, situation: Situation) -> Flags:
-        """Tell which numbers and timestamps of the row's own source go together without disturbing others."""
+        """
+        Tell which numbers and timestamps of the row's own source go together without disturbing others.
+
+        One ahead of others waits for them: were it to wait longer than anybody may, the cursor would move beyond those
+        before it, which may be still to come. That is so however dry the row is.
+        """
         after = ahead >= 0
-        follows = (gap == ahead * length) & (situation.near | (ahead == 0) | situation.dry & situation.within)
+        follows = (gap == ahead * length) & (situation.near | (ahead == 0))
         follows |= after & (gap == 0) & (ahead <= FEW)
         follows |= after & (gap >= 0) & situation.near & situation.dry
         follows |= after & situation.resting

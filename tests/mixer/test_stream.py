@@ -80,6 +80,18 @@ def test_one_packet_out_of_line_moves_nothing() -> None:
         assert dataclasses.replace(found, stray=0, duplicate=0, received=found.received - found.duplicate) == usually
 
 
+@pytest.mark.parametrize("ahead", [1, 4, 6, 9, 11, 13])
+@pytest.mark.parametrize("after", [0, 2, 6])
+@pytest.mark.parametrize("before", [0, 3])
+def test_one_packet_out_of_line_takes_no_other_place_in_a_gap(before: int, after: int, ahead: int) -> None:
+    """Number and time of it fit together, and it comes when packets of the row are missing."""
+    sent = [p for k, p in enumerate(voice()) if not AT - before <= k < AT + after]
+    heard = Run({AT - 1: [stray(AT - 1, ahead=ahead, samples=160 * ahead)]}, sent).frames
+    lacking = np.setdiff1d(np.arange((AT + after) * 160 + 1, (TICKS - 5) * 160), heard) // 160
+    (lost,) = np.nonzero(np.bincount(lacking) > 60)  # of what follows a gap, some is blended
+    assert set(lost.tolist()) <= {AT - 1 + ahead}
+
+
 def counted(real: Callable[..., object], calls: list[str]) -> Callable[..., object]:
     def call(*args: object) -> object:
         calls.append(real.__name__)
