@@ -1,7 +1,7 @@
 """Session descriptions as values (RFC 8866): parse, write, compare. Offer and answer live in ``sdp``.
 
-The parser takes what telephones really send (bare line feeds, missing ``s=`` or ``t=``, trailing blanks) and refuses
-what no telephone would send: too many bytes, lines or streams, numbers out of range.
+The parser takes what telephones really send (bare line feeds, a missing or odd ``o=``, ``s=`` or ``t=``, trailing
+blanks) and refuses what no telephone would send: too many bytes, lines or streams, numbers out of range.
 """
 
 import re
@@ -60,12 +60,15 @@ class Origin:
 
     @classmethod
     def parse(cls, value: str) -> "Origin":
-        """Read the value of an ``o=`` line; numbers that are none count as 0 (some telephones write words)."""
+        """Read the value of an ``o=`` line, as far as it can be read: nothing is decided by it.
+
+        User names with blanks are kept in one piece, numbers that are none count as 0 (some telephones write words).
+        """
         bits = value.split()
         if len(bits) < 6:
-            raise SdpError(f"origin has fewer than six fields: {value[:60]!r}")
-        numbers = [int(bit[:20]) if re.fullmatch(r"[0-9]+", bit) else 0 for bit in bits[1:3]]
-        return cls(bits[0], numbers[0], numbers[1], Connection.parse(" ".join(bits[3:6])))
+            return cls()
+        numbers = [int(bit[:20]) if bit.isascii() and bit.isdigit() else 0 for bit in bits[-5:-3]]
+        return cls("-".join(bits[:-5]), numbers[0], numbers[1], Connection(bits[-1], bits[-2].upper()))
 
     def __str__(self) -> str:
         return f"{self.username} {self.session_id} {self.version} {self.connection}"
@@ -181,19 +184,19 @@ def parse(text: str | bytes) -> SessionDescription:
     Raises
     ------
     SdpError
-        It is too large, does not begin with ``v=0``, has no ``o=`` line, or a line that matters is malformed.
+        It is too large, does not begin with ``v=0``, or a line that matters is malformed.
     """
     if len(text) > MAX_BYTES:
         raise SdpError(f"session description has {len(text)} bytes, more than {MAX_BYTES}")
     lines = list(_lines(text.decode("utf-8", "replace") if isinstance(text, bytes) else text))
-    if not lines or lines[0] != ("v", "0"):
+    if not lines:
+        raise SdpError("there is no session description")
+    if lines[0] != ("v", "0"):
         raise SdpError("session description does not begin with v=0")
     sections = _sections(lines)
     session = dict(reversed(sections[0]))
-    if "o" not in session:
-        raise SdpError("session description has no origin")
     return SessionDescription(
-        Origin.parse(session["o"]),
+        Origin.parse(session.get("o") or ""),
         tuple(_media(section) for section in sections[1:]),
         Connection.parse(session["c"]) if "c" in session else None,
         session.get("s") or "-",

@@ -64,8 +64,9 @@ class Address:
         return f"{display}<{self.uri}>{format_params(self.params)}"
 
 
-# display-name = *(token LWS) / quoted-string; wider by UTF-8 letters, which clients send unquoted
-_DISPLAY = re.compile(r'[A-Za-z0-9\-.!%*_+`\'~\s\u0080-\U0010ffff]*|"(?:[^"\\]|\\.)*"', re.DOTALL)
+# display-name = *(token LWS) / quoted-string; wider by all else that cannot be part of the URI or end the name: clients
+# write "Sales (EU) & Co." unquoted, and a name is shown, nothing more
+_DISPLAY = re.compile(r'[^"<>]*|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def warning(error: Exception) -> tuple[str, str]:

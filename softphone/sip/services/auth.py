@@ -164,7 +164,8 @@ class Authenticator:
         username = params.get("username", "")
         user = username.removesuffix(f"@{self.realm}")
         bare = user if user == username else user.removeprefix("sip:")
-        return params.get("algorithm", "MD5").upper() in self._taken and not set(bare) & set('@:*"')
+        known = params.get("algorithm", "MD5").upper() in self._taken
+        return known and bare != "" and not set(bare) & set('@:*"')
 
     def _proves(self, request: Request, params: dict[str, str]) -> bool:
         """Whether the response is the one that only who knows the secret can make."""

@@ -3,6 +3,7 @@
 import pytest
 
 from softphone.errors import BadMessage
+from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, request, response, tag_of
 from softphone.sip.message.parser import parse
 from softphone.sip.message.uri import Uri
@@ -148,3 +149,27 @@ def test_a_cancel_has_the_tag_of_its_invite() -> None:
     other = parse(invite_bytes(CSeq="2 INVITE"))
     assert isinstance(other, Request) and tag_of(other, "here") != tag_of(invite(), "here")
     assert proxy != ALICE
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Sales (EU) & Co. ", "Sales (EU) & Co."),
+        ("Bell, Alexander ", "Bell, Alexander"),
+        ("4711@home.example ", "4711@home.example"),
+        ("[lobby]: door 2 =/? ", "[lobby]: door 2 =/?"),
+        ("Zoë Ünal-O'Neil ", "Zoë Ünal-O'Neil"),
+        ('"Joe \\"The\\" Plumber; <x>, y" ', 'Joe "The" Plumber; <x>, y'),
+        ("", ""),
+    ],
+)
+def test_a_name_may_be_written_in_any_way_that_leaves_the_uri_clear(written: str, name: str) -> None:
+    asked = parse(invite_bytes().replace(b"From: ", f"From: {written}".encode()))
+    assert asked.from_.display == name
+    assert Address.parse(str(asked.from_)) == asked.from_
+
+
+@pytest.mark.parametrize("written", ['"open ', "two <brackets> ", 'quote"inside ', "a > b "])
+def test_a_name_that_leaves_it_unclear_is_refused(written: str) -> None:
+    with pytest.raises(BadMessage):
+        parse(invite_bytes().replace(b"From: ", f"From: {written}".encode()))

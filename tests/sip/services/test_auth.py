@@ -201,6 +201,7 @@ def test_a_connection_goes_on_with_its_credentials_whatever_it_registers() -> No
         ("999@192.0.2.9", Verdict(unfit=True)),
         ("101@BRIDGE.test", Verdict(unfit=True)),
         ("sip:101", Verdict(unfit=True)),
+        ("", Verdict(unfit=True)),
         ('"101"', Verdict(unfit=True)),
         ("15550100*101", Verdict(unfit=True)),
     ],
