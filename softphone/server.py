@@ -19,11 +19,11 @@ import structlog
 from softphone import logs
 from softphone.addresses import own_address
 from softphone.api.app import create_app
+from softphone.api.auth.grants import Grants
 from softphone.api.context import Context
-from softphone.api.grants import Grants
-from softphone.api.hooks import Hooks
-from softphone.api.serving import HttpServer
-from softphone.api.watching import Watching
+from softphone.api.events.hooks import Hooks
+from softphone.api.events.watching import Watching
+from softphone.api.http.serving import HttpServer
 from softphone.bindings import KeptBindings
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError

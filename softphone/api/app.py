@@ -6,15 +6,20 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-import softphone.api.errors
-from softphone.api import auth, conferencing, front, health, ringcentral, telphin, v1
-from softphone.api.auth import grant_of
+import softphone.api.http.errors
+from softphone.api import control, health
+from softphone.api.auth import tokens
+from softphone.api.auth.tokens import grant_of
 from softphone.api.context import Context
-from softphone.api.errors import ApiError
-from softphone.api.gate import Gate
-from softphone.api.idempotency import Idempotency
-from softphone.api.limits import BodyLimit
-from softphone.api.uploads import Uploads
+from softphone.api.http import front
+from softphone.api.http.errors import ApiError
+from softphone.api.http.gate import Gate
+from softphone.api.http.idempotency import Idempotency
+from softphone.api.http.limits import BodyLimit
+from softphone.api.http.uploads import Uploads
+from softphone.api.ringcentral import conferencing
+from softphone.api.ringcentral import routes as ringcentral
+from softphone.api.telphin import routes as telphin
 
 __all__ = ["create_app"]
 
@@ -41,15 +46,15 @@ def create_app(context: Context) -> FastAPI:
     http = context.config.http
     app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
     app.state.context = context
-    softphone.api.errors.install(app)
+    softphone.api.http.errors.install(app)
     for router in (
         front.router,
         health.router,
-        auth.router,
+        tokens.router,
         ringcentral.router,
         conferencing.router,
         telphin.router,
-        *v1.ROUTERS,
+        *control.ROUTERS,
     ):
         app.include_router(router)
     app.add_middleware(Idempotency, partial(_who, context))

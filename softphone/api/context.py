@@ -6,9 +6,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from softphone.api.grants import Grants
-from softphone.api.hooks import Hooks
-from softphone.api.watching import Watching
+from softphone.api.auth.grants import Grants
+from softphone.api.events.hooks import Hooks
+from softphone.api.events.watching import Watching
 from softphone.config import Config
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control

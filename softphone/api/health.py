@@ -15,10 +15,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from softphone.api.access import administrator
-from softphone.api.answers import failures
-from softphone.api.auth import bearer_token, describe_bearer, extension_of
+from softphone.api.auth.access import administrator
+from softphone.api.auth.tokens import bearer_token, describe_bearer, extension_of
 from softphone.api.context import ContextDep
+from softphone.api.http.answers import failures
 from softphone.focus.stats import FocusStats
 
 __all__ = ["router"]

@@ -1,0 +1,54 @@
+"""Who may see a session and who decides about it."""
+
+from softphone.api.context import Context
+from softphone.api.http.errors import ApiError, not_found
+from softphone.focus.accounts import Extension
+from softphone.focus.session import ConferenceRole, TelephonySession
+
+__all__ = ["administrator", "manageable", "may_manage", "may_see", "own_or_manageable", "visible"]
+
+
+def may_manage(session: TelephonySession, caller: Extension) -> bool:
+    """Whether the caller decides about the session and all its parties: it made it, is its host, or administers all."""
+    return (
+        caller.admin
+        or session.owner_id == caller.id
+        or any(p.extension_id == caller.id and p.role is ConferenceRole.HOST for p in session.parties.values())
+    )
+
+
+def may_see(session: TelephonySession, caller: Extension) -> bool:
+    """Whether the caller knows of the session: it decides about it, or is in it."""
+    return may_manage(session, caller) or any(p.extension_id == caller.id for p in session.parties.values())
+
+
+def visible(session_id: str, caller: Extension, context: Context) -> TelephonySession:
+    """Give a session that the caller may see; to others it does not exist."""
+    session = context.focus.session(session_id)
+    if not may_see(session, caller):
+        raise not_found("telephonySessionId")
+    return session
+
+
+def manageable(session_id: str, caller: Extension, context: Context) -> TelephonySession:
+    """Give a session that the caller decides about."""
+    session = visible(session_id, caller, context)
+    if not may_manage(session, caller):
+        raise ApiError(403, "CMN-408", "Operation is not allowed for current user")
+    return session
+
+
+def own_or_manageable(session_id: str, party_id: str, caller: Extension, context: Context) -> TelephonySession:
+    """Give a session whose party `party_id` the caller is or decides about."""
+    session = visible(session_id, caller, context)
+    party = session.parties.get(party_id)
+    if party is not None and party.extension_id == caller.id:
+        return session
+    return manageable(session_id, caller, context)
+
+
+def administrator(caller: Extension) -> Extension:
+    """Give the caller, who has to administer the account."""
+    if not caller.admin:
+        raise ApiError(403, "CMN-402", "Administrator permission is required")
+    return caller

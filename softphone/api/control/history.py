@@ -1,0 +1,114 @@
+"""What was: conferences and who took part in them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path, Query
+from pydantic import BaseModel
+
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import ContextDep
+from softphone.api.http.answers import queries
+from softphone.api.http.errors import not_found
+from softphone.api.http.pages import After, Limit, Moment, Part, WholeDep, instant
+from softphone.store.values import Conference, Participation
+
+__all__ = ["reading"]
+
+reading = queries("/api/v1/history/conferences", "history")
+
+
+class PastConference(BaseModel):
+    """A conference, over or not."""
+
+    id: str
+    kind: Literal["token", "extension", "bridge"]
+    owner_id: str | None
+    extension_id: str | None
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    reason: str | None
+
+
+class PastConferences(BaseModel):
+    """Conferences, the newest first."""
+
+    conferences: list[PastConference]
+    next: str | None
+
+
+class MuteView(BaseModel):
+    """A stretch in which a microphone was off."""
+
+    started: datetime
+    ended: datetime | None
+
+
+class ParticipationView(BaseModel):
+    """A party, from its coming to its going."""
+
+    party_id: str
+    number: str
+    name: str
+    extension_id: str | None
+    role: str
+    joined: datetime
+    left: datetime | None
+    reason: str | None
+    mutes: list[MuteView]
+
+
+class Participations(Part):
+    """All parties, in the order of arrival."""
+
+    participations: list[ParticipationView]
+
+
+async def _conference(
+    caller: CallerDep, context: ContextDep, conference_id: Annotated[str, Path(alias="id", max_length=64)]
+) -> Conference:
+    found = await context.store.conference(conference_id)
+    if not caller.admin and found.owner_id != caller.id:
+        raise not_found("id")
+    return found
+
+
+ConferenceDep = Annotated[Conference, Depends(_conference)]
+
+
+@reading.get("")
+async def list_past_conferences(
+    caller: CallerDep,
+    context: ContextDep,
+    live: Annotated[bool | None, Query(description="Only those that go on, or that are over.")] = None,
+    since: Moment = None,
+    until: Moment = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> PastConferences:
+    """List conferences: an administrator's are all, others' their own."""
+    owner = None if caller.admin else caller.id
+    page = await context.store.conferences(
+        owner_id=owner, live=live, since=since, until=until, after=after, limit=limit
+    )
+    return PastConferences(conferences=[_past(each) for each in page.items], next=page.next)
+
+
+def _past(conference: Conference) -> PastConference:
+    return PastConference.model_validate(conference, from_attributes=True)
+
+
+@reading.get("/{id}")
+async def read_past_conference(conference: ConferenceDep) -> PastConference:
+    """Show a conference."""
+    return _past(conference)
+
+
+@reading.get("/{id}/participations")
+async def list_participations(conference: ConferenceDep, context: ContextDep, parts: WholeDep) -> Participations:
+    """List who was in a conference, and when their microphones were off."""
+    found: list[Participation] = await context.store.participations(conference.id)
+    some = parts.of("participations", found, lambda each: (instant(each.joined), each.party_id))
+    views = [ParticipationView.model_validate(each, from_attributes=True) for each in some.items]
+    return Participations(participations=views, next=some.next)

@@ -1,0 +1,178 @@
+"""What invitations to a running conference and to the room of an extension have in common."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from softphone import invite
+from softphone.api.context import Context
+from softphone.api.control.models import Strict
+from softphone.api.control.views import sip_uri, uri_of
+from softphone.api.http.errors import ApiError
+from softphone.focus.accounts import Extension
+from softphone.focus.session import TelephonySession
+from softphone.store.values import Invitation as Noted
+
+__all__ = [
+    "CALENDAR",
+    "DeliveryList",
+    "InvitationView",
+    "InvitationWish",
+    "MailWish",
+    "Place",
+    "invitation_to",
+    "invitation_view",
+    "mail_to",
+    "place_of_extension",
+    "place_of_session",
+]
+
+CALENDAR: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/calendar": {"schema": {"type": "string"}}}, "description": "A calendar file (RFC 5545)."}
+}
+
+LONGEST_MINUTES = 7 * 24 * 60
+
+
+class InvitationWish(Strict):
+    """What an invitation says."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] = "Conference"
+    start: Annotated[AwareDatetime | None, Field(description="With a time zone; null: it goes on now.")] = None
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES, description="How long it is planned.")] = 60
+    organizer: Annotated[
+        str,
+        Field(
+            max_length=500,
+            examples=["Ada <ada@example.com>"],
+            description="Who invites, and gets the answers; empty: in a mail its sender, otherwise nobody.",
+        ),
+    ] = ""
+    uid: Annotated[str, Field(max_length=200, description="The same again changes what is in a calendar.")] = ""
+
+
+class MailWish(InvitationWish):
+    """An invitation, and who gets it."""
+
+    to: Annotated[list[Annotated[str, Field(max_length=500)]], Field(min_length=1, max_length=100)]
+
+
+class InvitationView(BaseModel):
+    """An invitation, to be sent by any way."""
+
+    uid: str
+    text: str
+    ics: Annotated[str, Field(description="A calendar file (RFC 5545).")]
+
+
+class DeliveryView(BaseModel):
+    """What became of one mail."""
+
+    to: str
+    error: Annotated[str, Field(description="Empty: the mail server took it.")]
+
+
+class DeliveryList(BaseModel):
+    """What became of all mails."""
+
+    deliveries: list[DeliveryView]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where people are invited to."""
+
+    sip_uri: str
+    number: str = ""
+    "That any telephone can call; empty: there is none."
+    code: str = ""
+    "That participants are asked for; never the host's."
+    stands: bool = True
+    "Whether it is there at any time; a conference behind a token ends when nobody is in it."
+
+
+def place_of_session(session: TelephonySession, context: Context) -> Place:
+    """Say how a running conference is joined."""
+    extension = context.accounts.find(session.extension) if session.extension else None
+    if extension is None:
+        return Place(sip_uri(session, context), stands=False)
+    return place_of_extension(extension, context)
+
+
+def place_of_extension(extension: Extension, context: Context) -> Place:
+    """Say how the room of an extension is joined, whether somebody is in it or not."""
+    directory, main_number = context.accounts.directory, context.accounts.main_number
+    if extension.kind == "user":
+        codes = directory.codes(extension.id)
+        user = main_number or extension.number
+        return Place(uri_of(user, context), main_number, codes.participant if codes else "")
+    properties = directory.properties(extension.id)
+    return Place(uri_of(extension.number, context), code=(properties.pin or "") if properties else "")
+
+
+def invitation_to(place: Place, wish: InvitationWish, context: Context, organizer: str = "") -> invite.Invitation:
+    """Make an invitation; raises ApiError when the room will be gone, InviteError when a value is wrong."""
+    now = datetime.now(UTC)
+    kept_s = context.config.conference.claim_timeout_s
+    if not place.stands and wish.start is not None and wish.start > now + timedelta(seconds=kept_s):
+        raise ApiError(
+            400,
+            "CMN-101",
+            f"A conference that nobody is in ends after {kept_s:g} s: for later, invite to the room of an extension",
+            extra={"parameterName": "start"},
+        )
+    return invite.invitation(
+        wish.title,
+        place.sip_uri,
+        created=now,
+        number=place.number,
+        code=place.code,
+        web_url=_web_url(place, context.config.invite.web_url),
+        organizer=wish.organizer or organizer,
+        start=wish.start,
+        duration=timedelta(minutes=wish.minutes),
+        uid=wish.uid,
+    )
+
+
+def _web_url(place: Place, url: str) -> str:
+    """Give the link for browsers; one that needs a code that the room has not is none."""
+    room = place.sip_uri.removeprefix("sip:").partition("@")[0]
+    for name, value in {"code": place.code or ("" if place.stands else room), "room": room}.items():
+        if f"{{{name}}}" in url and not value:
+            return ""
+        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+    return url
+
+
+def invitation_view(invited: invite.Invitation) -> InvitationView:
+    """Show an invitation."""
+    return InvitationView(uid=invited.uid, text=invite.text(invited), ics=invite.ics(invited))
+
+
+async def mail_to(place: Place, wish: MailWish, caller: Extension, context: Context) -> DeliveryList:
+    """Send an invitation to each recipient, and write down what became of it."""
+    mail = context.config.mail
+    if not mail.host or not mail.sender:
+        raise ApiError(409, "TAS-106", "No mail server is configured")
+    invited = invitation_to(place, wish, context, mail.sender)
+    for each in wish.to:
+        invite.person(each)
+    noted = [await context.store.add_invitation(caller.id, each, "mail") for each in wish.to]
+    try:
+        sent = await invite.send(invited, wish.to, mail)
+    except invite.MailError as error:
+        await _note(context, noted, [str(error)] * len(noted))
+        raise
+    await _note(context, noted, [each.error for each in sent])
+    return DeliveryList(deliveries=[DeliveryView(to=each.to, error=each.error) for each in sent])
+
+
+async def _note(context: Context, noted: Iterable[Noted], errors: Iterable[str]) -> None:
+    """Write down what became of invitations."""
+    for each, error in zip(noted, errors, strict=True):
+        await context.store.set_invitation(each.id, "failed" if error else "sent", error)

@@ -1,0 +1,257 @@
+"""The JSON shapes of the control API. Members that are null are there all the same."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from softphone.api.http.pages import Part
+
+__all__ = [
+    "ConferenceChange",
+    "ConferenceList",
+    "ConferenceView",
+    "ConferenceWish",
+    "DialList",
+    "DialView",
+    "DialWish",
+    "KeysWish",
+    "MoveWish",
+    "PartyChange",
+    "PartyList",
+    "PartyView",
+    "PlaybackView",
+    "PlaybackWish",
+    "RecordingChange",
+    "RecordingModel",
+    "UploadedSound",
+]
+
+# A moderator is a host; both words are taken, answers and events say host.
+RoleName = Literal["host", "moderator", "participant", "listener"]
+Number = Annotated[str, Field(pattern=r"^\+?[0-9*]{1,32}$")]
+SessionRef = Annotated[str, Field(max_length=64)]
+PartyRef = Annotated[str, Field(max_length=80)]
+Decibels = Annotated[float, Field(ge=-30, le=18)]
+
+
+class Strict(BaseModel):
+    """A request: what we do not know is a mistake, not to be passed over in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Wish = TypeVar("Wish", bound=Strict)
+
+
+def one_change(wish: Wish) -> Wish:
+    """Refuse a change of nothing: a null changes nothing."""
+    if all(getattr(wish, name) is None for name in wish.model_fields_set):
+        raise ValueError("name at least one thing to change")
+    return wish
+
+
+Limit = Annotated[float, Field(ge=0, le=2_592_000)]
+HostEnd = Literal["never", "last", "any"]
+
+
+class Rules(Strict):
+    """Rules of a conference's life that are its own; null: as configured. Those that are not named stay."""
+
+    wait_for_host: Annotated[bool | None, Field(description="Who comes before the host waits for it.")] = None
+    end_with_host: Annotated[HostEnd | None, Field(description="End when the last host leaves, or any.")] = None
+    host_grace_s: Annotated[Limit | None, Field(description="How long after.")] = None
+    party_limit_s: Annotated[
+        Limit | None, Field(description="How long a party may stay, counted from its coming; 0: as it likes.")
+    ] = None
+    silence_limit_s: Annotated[
+        Limit | None,
+        Field(description="End after so long without anybody talking, at first counted from now; 0: never."),
+    ] = None
+    lobby: Annotated[bool | None, Field(description="All but hosts wait until somebody admits them.")] = None
+
+
+class RulesView(BaseModel):
+    """The rules of its life that a conference is held by."""
+
+    wait_for_host: bool
+    end_with_host: HostEnd
+    host_grace_s: float
+    party_limit_s: float
+    silence_limit_s: float
+    lobby: bool
+
+
+class ConferenceWish(Strict):
+    """A new conference, or the room of an extension."""
+
+    max_members: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    extension: Annotated[Number | None, Field(description="Open the room of this extension instead.")] = None
+    rules: Rules | None = None
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.extension is not None and self.max_members is not None:
+            raise ValueError("the room of an extension has a max_members of its own: leave it out")
+        return self
+
+
+class ConferenceChange(Strict):
+    """What of a conference is to be changed; the rest stays."""
+
+    locked: bool | None = None
+    muted_all: Annotated[bool | None, Field(description="All but moderators, also those who come later.")] = None
+    notices: Annotated[bool | None, Field(description="Tell the room who comes and leaves.")] = None
+    rules: Annotated[Rules | None, Field(description="In force at once.")] = None
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        return one_change(self)
+
+
+class ConferenceView(BaseModel):
+    """A running conference."""
+
+    id: str
+    kind: Literal["token", "extension", "bridge"]
+    owner_id: str | None
+    extension: Annotated[str | None, Field(description="Number whose room it is.")]
+    created: datetime
+    locked: bool
+    muted_all: bool
+    notices: bool
+    recording: bool
+    rules: RulesView
+    parties: int
+    token: Annotated[str | None, Field(description="Whoever calls it joins.")]
+    sip_uri: str
+
+
+class ConferenceList(Part):
+    """The running conferences, the oldest first."""
+
+    conferences: list[ConferenceView]
+
+
+class PartyView(BaseModel):
+    """A party."""
+
+    id: str
+    number: str
+    name: str
+    extension_id: str | None
+    role: Annotated[Literal["host", "participant", "listener"] | None, Field(description="Null in a two-party call.")]
+    stage: Literal["invited", "lobby", "waiting", "joined", "held"]
+    status: Annotated[str, Field(description="Of its call.")]
+    muted: bool
+    deaf: bool
+    talking: bool
+    volume_in_db: float
+    volume_out_db: float
+    whispers_to: list[str] | None
+
+
+class PartyList(Part):
+    """Who is there, in the order of arrival."""
+
+    parties: list[PartyView]
+
+
+class PartyChange(Strict):
+    """What of a party is to be changed; the rest stays."""
+
+    muted: bool | None = None
+    deaf: bool | None = None
+    held: Annotated[bool | None, Field(description="On hold, with music.")] = None
+    volume_in_db: Annotated[Decibels | None, Field(description="What the others hear of it.")] = None
+    volume_out_db: Annotated[Decibels | None, Field(description="What it hears of the others.")] = None
+    role: RoleName | None = None
+    whispers_to: Annotated[
+        list[PartyRef] | None,
+        Field(max_length=1000, description="Only they hear it, nobody else does; null: heard by the room again."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        return self if "whispers_to" in self.model_fields_set else one_change(self)
+
+
+class MoveWish(Strict):
+    """Into which conference."""
+
+    to: SessionRef
+
+
+class KeysWish(Strict):
+    """Which keys."""
+
+    keys: Annotated[str, Field(pattern=r"^[0-9A-D*#]{1,64}$")]
+
+
+class UploadedSound(Strict):
+    """A sound that was uploaded."""
+
+    sound: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+SoundName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$", examples=["conf-muted"])]
+Spoken = Annotated[int, Field(ge=0, le=999_999_999)]
+
+
+class PlaybackWish(Strict):
+    """What is to be played or said, to whom."""
+
+    sounds: Annotated[
+        list[SoundName | Spoken | UploadedSound],
+        Field(min_length=1, max_length=50, description="Names of prompts, numbers to be spoken, uploaded sounds."),
+    ]
+    party: Annotated[PartyRef | None, Field(description="Null: to all.")] = None
+    loop: bool = False
+    recorded: Annotated[bool, Field(description="Whether the recording has it.")] = False
+
+
+class PlaybackView(BaseModel):
+    """Something is being played; its end is a ``playback.ended`` event."""
+
+    id: int
+
+
+class DialWish(Strict):
+    """Whom to call into the conference."""
+
+    number: Annotated[Number, Field(description="An extension, or a number outside.")]
+    by: Annotated[PartyRef, Field(description="The party that invites, and hears what becomes of it.")] = ""
+    role: RoleName = "participant"
+    confirm: Annotated[bool, Field(description="Whether it is asked to press 1 first.")] = True
+
+
+class DialView(BaseModel):
+    """Somebody is, or was, called."""
+
+    id: int
+    number: str
+    state: Literal["ringing", "answered", "failed", "dropped"]
+    reason: str
+    party: str | None
+
+
+class DialList(Part):
+    """All who were called."""
+
+    dials: list[DialView]
+
+
+class RecordingChange(Strict):
+    """What the recorder is to do."""
+
+    paused: bool
+
+
+class RecordingModel(BaseModel):
+    """A recording, running or finished."""
+
+    active: bool
+    path: str
+    seconds: float
+    id: str
+    paused: bool

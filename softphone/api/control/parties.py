@@ -1,0 +1,121 @@
+"""Parties of a conference: shown, changed, moved, sent away."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from softphone.api.auth import access
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.api.control.models import KeysWish, MoveWish, PartyChange, PartyList, PartyView
+from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
+from softphone.api.control.views import party_view
+from softphone.api.http.answers import commands, queries
+from softphone.api.http.pages import WholeDep
+from softphone.focus.session import Party
+from softphone.focus.words import role_named
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/conferences/{id}/parties"
+
+reading = queries(PREFIX, "parties")
+doing = commands(PREFIX, "parties")
+
+# What a party may change of itself; all else is for those who decide about the conference.
+OWN = {"muted", "deaf", "volume_out_db"}
+
+
+@reading.get("")
+async def list_parties(session: SeenDep, parts: WholeDep) -> PartyList:
+    """List who is in the conference, waits for it, or is asked to press 1."""
+    found = parts.of("parties", session.parties.values(), lambda party: (party.place, party.id))
+    return PartyList(parties=[party_view(party) for party in found.items], next=found.next)
+
+
+@reading.get("/{party}")
+async def read_party(party: PartyDep) -> PartyView:
+    """Show a party."""
+    return party_view(party)
+
+
+@doing.patch("/{party}")
+async def change_party(
+    session_id: SessionId, party: OwnPartyDep, change: PartyChange, caller: CallerDep, context: ContextDep
+) -> PartyView:
+    """Change microphone, hearing, hold, volume, role, or who hears it.
+
+    A party may turn its own microphone and hearing off and on, as far as the rules of the conference let it.
+    """
+    session = context.focus.session(session_id)
+    if change.model_fields_set - OWN:
+        access.manageable(session_id, caller, context)
+    # Everything is looked up before anything is done: what is refused has changed nothing.
+    for each in change.whispers_to or ():
+        party_of(session, each)
+    # So is what the rules may deny: a microphone, unless its party gets another role, and what is for parties inside.
+    own = not access.may_manage(session, caller)
+    if change.role is None:
+        await _mute(session_id, party, change, context, own=own)
+    await _inside(session_id, party, change, context)
+    if change.role is not None:
+        await context.control.role(session_id, party.id, role_named(change.role))
+        await _mute(session_id, party, change, context, own=own)
+    if change.volume_in_db is not None or change.volume_out_db is not None:
+        await context.control.volume(session_id, party.id, in_db=change.volume_in_db, out_db=change.volume_out_db)
+    return party_view(party)
+
+
+async def _mute(session_id: str, party: Party, change: PartyChange, context: Context, *, own: bool) -> None:
+    if change.muted is not None:
+        await context.control.mute(session_id, party.id, change.muted, own=own)
+
+
+async def _inside(session_id: str, party: Party, change: PartyChange, context: Context) -> None:
+    if "whispers_to" in change.model_fields_set:
+        await context.control.whisper(session_id, party.id, change.whispers_to)
+    switches = {context.control.deafen: change.deaf, context.control.hold: change.held}
+    for switch, on in switches.items():
+        if on is not None:
+            await switch(session_id, party.id, on)
+
+
+@doing.delete("/{party}", status_code=204)
+async def kick_party(
+    session: ManagedDep,
+    party: PartyDep,
+    context: ContextDep,
+    ban: Annotated[bool, Query(description="It does not get in again while the conference lasts.")] = False,
+) -> Response:
+    """Send a party away."""
+    await context.control.kick(session.id, party.id, ban=ban)
+    return Response(status_code=204)
+
+
+@doing.post("/{party}/move")
+async def move_party(
+    session: ManagedDep, party: PartyDep, wish: MoveWish, caller: CallerDep, context: ContextDep
+) -> PartyView:
+    """Take a party into another conference, without a new call; it has another id there."""
+    there = access.manageable(wish.to, caller, context)
+    return party_view(await context.control.move(session.id, party.id, there.id))
+
+
+@doing.post("/{party}/admit")
+async def admit_party(session: ManagedDep, party: PartyDep, context: ContextDep) -> PartyView:
+    """Let a party in from the lobby."""
+    return party_view(await context.control.admit(session.id, party.id))
+
+
+@doing.post("/{party}/reject", status_code=204)
+async def reject_party(session: ManagedDep, party: PartyDep, context: ContextDep) -> Response:
+    """Send a party away from the lobby."""
+    await context.control.reject(session.id, party.id)
+    return Response(status_code=204)
+
+
+@doing.post("/{party}/keys", status_code=204)
+async def send_keys(session: ManagedDep, party: PartyDep, wish: KeysWish, context: ContextDep) -> Response:
+    """Press keys on a party's telephone (RFC 4733)."""
+    await context.control.send_keys(session.id, party.id, wish.keys)
+    return Response(status_code=204)

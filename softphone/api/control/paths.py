@@ -1,0 +1,58 @@
+"""The parameters of the paths, and the sessions that they mean."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from softphone.api.auth import access
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import ContextDep
+from softphone.api.http.errors import not_found
+from softphone.focus.session import Origin, Party, TelephonySession
+
+__all__ = ["ManagedDep", "OwnPartyDep", "PartyDep", "PartyId", "SeenDep", "SessionId", "party_of"]
+
+SessionId = Annotated[str, Path(alias="id", max_length=64)]
+PartyId = Annotated[str, Path(alias="party", max_length=80)]
+
+
+def _conference(session: TelephonySession) -> TelephonySession:
+    if session.origin is not Origin.CONFERENCE:
+        raise not_found("id")
+    return session
+
+
+async def seen(session_id: SessionId, caller: CallerDep, context: ContextDep) -> TelephonySession:
+    """Give a conference that the caller may see."""
+    return _conference(access.visible(session_id, caller, context))
+
+
+async def managed(session_id: SessionId, caller: CallerDep, context: ContextDep) -> TelephonySession:
+    """Give a conference that the caller decides about."""
+    return _conference(access.manageable(session_id, caller, context))
+
+
+SeenDep = Annotated[TelephonySession, Depends(seen)]
+ManagedDep = Annotated[TelephonySession, Depends(managed)]
+
+
+def party_of(session: TelephonySession, party_id: str) -> Party:
+    """Give a party of a session; one that is not there is answered 404."""
+    try:
+        return session.parties[party_id]
+    except KeyError:
+        raise not_found("party") from None
+
+
+async def seen_party(session: SeenDep, party_id: PartyId) -> Party:
+    """Give a party of a conference that the caller may see."""
+    return party_of(session, party_id)
+
+
+async def own_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> Party:
+    """Give a party that the caller is, or decides about."""
+    return party_of(_conference(access.own_or_manageable(session_id, party_id, caller, context)), party_id)
+
+
+PartyDep = Annotated[Party, Depends(seen_party)]
+OwnPartyDep = Annotated[Party, Depends(own_party)]

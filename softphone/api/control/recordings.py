@@ -1,0 +1,164 @@
+"""The recordings that are kept: listed, shown, downloaded, deleted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from softphone.api.auth.access import may_manage
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.api.http.answers import commands, queries
+from softphone.api.http.errors import not_found
+from softphone.api.http.pages import PartsDep, instant
+from softphone.api.http.ranges import WholeFile, is_range
+from softphone.focus.accounts import Extension
+from softphone.recordings.entry import Entry
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/recordings"
+
+reading = queries(PREFIX, "recordings", 409, 416)
+doing = commands(PREFIX, "recordings")
+
+RecordingId = Annotated[str, Path(alias="recording", max_length=100)]
+FileName = Annotated[str, Path(alias="file", max_length=200)]
+
+SOUND: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": words,
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("audio/wav", "audio/flac", "audio/ogg", "multipart/byteranges")
+        },
+    }
+    for status, words in ((200, "The file."), (206, "The parts that were asked for."))
+}
+
+
+class SpanView(BaseModel):
+    """A stretch of time, in seconds since the start of the recording; without an end it goes on."""
+
+    start_s: float
+    end_s: float | None
+
+
+class PartySpanView(SpanView):
+    """A party was there."""
+
+    party: str
+    number: str
+    name: str
+
+
+class SpeechView(SpanView):
+    """A party talked."""
+
+    party: str
+
+
+class RecordingView(BaseModel):
+    """A recording."""
+
+    id: str
+    conference: str
+    state: str
+    started: datetime
+    ended: datetime | None
+    seconds: float
+    reason: str
+    format: str
+    mix: str
+    tracks: dict[str, str]
+    parties: list[PartySpanView]
+    pauses: list[SpanView]
+    size: int
+
+
+class RecordingDetails(RecordingView):
+    """A recording, with who spoke when."""
+
+    speech: list[SpeechView]
+
+
+class RecordingList(BaseModel):
+    """Recordings, the newest first."""
+
+    recordings: list[RecordingView]
+    next: Annotated[str | None, Field(description="Give it back as `after`; null: this was the last part.")]
+
+
+async def _entry(recording_id: RecordingId, caller: CallerDep, context: ContextDep) -> Entry:
+    """Give a recording that the caller may have."""
+    entry = await context.recordings.get(recording_id)
+    if not await _theirs([entry], caller, context):
+        raise not_found("recording")
+    return entry
+
+
+async def _theirs(entries: Sequence[Entry], caller: Extension, context: Context) -> list[Entry]:
+    """Choose the recordings of conferences that the caller decides, or decided, about."""
+    if caller.admin:
+        return list(entries)
+    recorded = {entry.conference for entry in entries}
+    running = {each for each in recorded if each in context.focus.rooms}
+    theirs = {each for each in running if may_manage(context.focus.session(each), caller)}
+    theirs |= await context.store.owned(caller.id, recorded - running)
+    return [entry for entry in entries if entry.conference in theirs]
+
+
+EntryDep = Annotated[Entry, Depends(_entry)]
+
+
+@reading.get("")
+async def list_recordings(
+    caller: CallerDep,
+    context: ContextDep,
+    parts: PartsDep,
+    conference: Annotated[str | None, Query(max_length=64, description="Of this conference only.")] = None,
+) -> RecordingList:
+    """List the recordings of conferences that the caller decides about."""
+    wanted = [entry for entry in context.recordings.entries if conference in (None, entry.conference)]
+    theirs = await _theirs(wanted, caller, context)
+    found = parts.of("recordings", theirs, lambda entry: (-instant(entry.started), entry.id))
+    return RecordingList(recordings=[RecordingView(**_members(each)) for each in found.items], next=found.next)
+
+
+def _members(entry: Entry) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(entry)
+    return members
+
+
+@reading.get("/{recording}")
+async def read_recording(entry: EntryDep) -> RecordingDetails:
+    """Show a recording, with who was there and who spoke when."""
+    return RecordingDetails(**_members(entry))
+
+
+@reading.head("/{recording}/files/{file}", include_in_schema=False)
+@reading.get("/{recording}/files/{file}", response_class=FileResponse, responses=SOUND)
+async def download_file(entry: EntryDep, name: FileName, request: Request, context: ContextDep) -> FileResponse:
+    """Download the mix or a track, or parts of it (Range)."""
+    file = context.recordings.file(entry.id, name)
+    asked = request.headers.get("range") if request.method == "GET" else None
+    kind = FileResponse if is_range(asked, file.path.stat().st_size) else WholeFile
+    return kind(file.path, media_type=file.media_type, filename=file.filename)
+
+
+@reading.head("/{recording}/audio", include_in_schema=False)
+@reading.get("/{recording}/audio", response_class=FileResponse, responses=SOUND)
+async def download_recording(entry: EntryDep, request: Request, context: ContextDep) -> FileResponse:
+    """Download the mix, or parts of it (Range)."""
+    return await download_file(entry, entry.mix, request, context)
+
+
+@doing.delete("/{recording}", status_code=204)
+async def delete_recording(entry: EntryDep, context: ContextDep) -> Response:
+    """Delete a finished recording with all its files."""
+    await context.recordings.delete(entry.id)
+    return Response(status_code=204)

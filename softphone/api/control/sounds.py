@@ -1,0 +1,91 @@
+"""Sounds that administrators bring, to be played in conferences."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path as Folder
+from typing import Annotated
+
+from fastapi import Form, Path, Response, UploadFile
+from pydantic import BaseModel
+
+from softphone.api.auth.access import administrator
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.api.http.answers import commands, queries
+from softphone.api.http.errors import ApiError
+from softphone.api.http.pages import Part, WholeDep
+from softphone.focus.voice.uploads import Uploads, decoded
+from softphone.store.values import Sound
+from softphone.text import shown
+
+__all__ = ["doing", "reading"]
+
+PREFIX = "/api/v1/sounds"
+
+reading = queries(PREFIX, "sounds")
+doing = commands(PREFIX, "sounds")
+
+# As many as an account can have use for; each takes some megabytes of the disk at most.
+MOST = 1000
+
+# Of a name.
+LONGEST = 100
+
+SoundId = Annotated[int, Path(alias="sound", ge=1, le=2**31 - 1)]
+
+
+class SoundView(BaseModel):
+    """An uploaded sound: ``{"sound": id}`` among those to be played, or the number in a room's properties."""
+
+    id: int
+    name: str
+    seconds: float
+    created: datetime
+
+
+class SoundList(Part):
+    """All sounds, the oldest first."""
+
+    sounds: list[SoundView]
+
+
+def _view(sound: Sound) -> SoundView:
+    return SoundView(id=sound.id, name=sound.name, seconds=sound.seconds, created=sound.created)
+
+
+def _uploads(context: Context) -> Uploads:
+    return Uploads(Folder(context.config.server.data) / "sounds")
+
+
+@reading.get("")
+async def list_sounds(_caller: CallerDep, context: ContextDep, parts: WholeDep) -> SoundList:
+    """List the sounds."""
+    found = parts.of("sounds", await context.store.sounds(), lambda sound: (sound.id, ""))
+    return SoundList(sounds=[_view(sound) for sound in found.items], next=found.next)
+
+
+@doing.post("", status_code=201)
+async def upload_sound(
+    caller: CallerDep, context: ContextDep, file: UploadFile, name: Annotated[str, Form(max_length=LONGEST)] = ""
+) -> SoundView:
+    """Bring an audio file of any usual kind, of at most ten minutes."""
+    administrator(caller)
+    if len(await context.store.sounds()) >= MOST:
+        raise ApiError(409, "TAS-106", f"There are {MOST} sounds already")
+    clip = await asyncio.to_thread(decoded, file.file)
+    sound = await context.store.add_sound(shown(name or file.filename or "", LONGEST) or "sound", "", clip.seconds)
+    try:
+        await asyncio.to_thread(_uploads(context).save, sound.id, clip)
+    except BaseException:
+        await context.store.remove_sound(sound.id)
+        raise
+    return _view(sound)
+
+
+@doing.delete("/{sound}", status_code=204)
+async def delete_sound(caller: CallerDep, context: ContextDep, number: SoundId) -> Response:
+    """Delete a sound that no conference extension plays."""
+    administrator(caller)
+    await context.store.remove_sound(number)
+    await asyncio.to_thread(_uploads(context).remove, number)
+    return Response(status_code=204)

@@ -1,0 +1,1 @@
+"""What happens, as JSON: to event streams and webhooks."""

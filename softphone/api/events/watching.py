@@ -1,0 +1,244 @@
+"""Following what happens: who may be told of which event, and streams that end when the server stops."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+
+from softphone.api.events.event_json import event_view
+from softphone.api.http.errors import ApiError
+from softphone.focus.accounts import Extension
+from softphone.focus.errors import NoSuchSession
+from softphone.focus.feed import FeedEvent, Subscription
+from softphone.focus.focus import Focus
+from softphone.focus.session import TelephonySession
+
+__all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "Ended", "Missed", "Watching"]
+
+# Shorter than what proxies wait for.
+KEEP_ALIVE_S = 15.0
+
+# Sessions whose audience is remembered after their end: as many events as the feed keeps can be of as many sessions.
+KEPT = 10_000
+
+
+# Streams of one user at the same time. More are a client that forgets to close them: each costs time at every event.
+MOST_STREAMS = 50
+
+# The last events as JSON: a burst is sent to all watchers at about the same time.
+ENCODED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A watcher has missed events: so many; None: nobody knows how many, for the server has been restarted."""
+
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A stream is over before the server is."""
+
+    code: int
+    "With which a WebSocket is closed: 4000 and the HTTP status with which the stream would be refused now."
+    reason: str
+    "For people."
+
+
+TOO_MANY = Ended(4429, f"A user has {MOST_STREAMS} streams at most: a newer one has taken the place of this one")
+NOT_THEIRS = Ended(4403, "The conference is no longer yours to watch")
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One that is open."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    why: Ended | None = None
+    "None: the server stops."
+
+    def end(self, why: Ended | None) -> None:
+        self.why = why
+        self.over.set()
+
+
+class Watching:
+    """The watchers of a node; an async context manager.
+
+    Parameters
+    ----------
+    focus
+        What is watched.
+    keep_alive_s
+        A stream on which nothing happens says so after this time.
+    """
+
+    def __init__(self, focus: Focus, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+        self.keep_alive_s = keep_alive_s
+        self._focus = focus
+        # Who belonged to a session when it was last heard of.
+        self._audiences: OrderedDict[str, set[str]] = OrderedDict()
+        self._encoded: OrderedDict[tuple[int, bool], str] = OrderedDict()
+        self._streams: dict[str, list[_Stream]] = {}
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Watching":
+        """Begin to note who may be told of which session."""
+        self._task = asyncio.create_task(self._note_all(self._focus.feed.subscribe()), name="watching")
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """End all streams."""
+        self._stopping = True
+        for stream in [each for streams in self._streams.values() for each in streams]:
+            stream.end(None)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def json(self, event: FeedEvent) -> str:
+        """Write an event as JSON; for all streams that tell it, once."""
+        key = event.id, "path" in event.data
+        if (text := self._encoded.get(key)) is None:
+            text = self._encoded[key] = event_view(event).model_dump_json()
+            while len(self._encoded) > ENCODED:
+                self._encoded.popitem(last=False)
+        return text
+
+    def may_be_told(self, session_id: str, watcher: Extension) -> bool:
+        """Whether a watcher may be told what happens in a session: its owner, and who is in it, or was at its end."""
+        if watcher.admin:
+            return True
+        try:
+            session = self._focus.session(session_id)
+        except NoSuchSession:
+            return watcher.id in self._audiences.get(session_id, ())
+        return watcher.id in _audience(session)
+
+    async def follow(
+        self, watcher: Extension, session: str | None, last_id: int | None, ask: Callable[[], Extension] | None = None
+    ) -> AsyncIterator[object]:
+        """Give the events that a watcher may be told of, to the last one before the server stops.
+
+        A stream is a request that lasts: whether it is still allowed is asked at each event and each keep-alive.
+
+        Parameters
+        ----------
+        watcher
+            Whose stream it is.
+        session
+            The only session that it tells of; None: all.
+        last_id
+            The last event that the watcher has.
+        ask
+            Gives the watcher as it is now, or raises ApiError when the request would be refused now; None: nobody asks.
+
+        Yields
+        ------
+        FeedEvent, Missed, Ended, None
+            What happened; that the watcher has missed something; why nothing follows; nothing has happened for a while.
+        """
+        stream = self._begin(watcher)
+        ask, theirs = ask or (lambda: watcher), False
+        try:
+            async for item in self._all(stream, last_id):
+                now = ask()
+                if session is not None:
+                    before, theirs = theirs, self.may_be_told(session, now)
+                    if before and not theirs:
+                        stream.end(NOT_THEIRS)
+                        break
+                for told in self._told(item, session, now):
+                    yield told
+        except ApiError as error:
+            stream.end(Ended(4000 + error.status, error.message))
+        finally:
+            self._end(watcher, stream)
+        if stream.why is not None:
+            yield stream.why
+
+    def _told(self, item: object, session: str | None, watcher: Extension) -> list[object]:
+        """Give an item as the watcher may have it, or nothing."""
+        if not isinstance(item, FeedEvent):
+            return [item]
+        if session not in (None, item.session) or not self.may_be_told(item.session, watcher):
+            return []
+        return [item if watcher.admin else _for_parties(item)]
+
+    def _begin(self, watcher: Extension) -> _Stream:
+        """Note a stream; one too many takes the place of the oldest of the same user."""
+        streams = self._streams.setdefault(watcher.id, [])
+        stream = _Stream()
+        streams.append(stream)
+        if len(streams) > MOST_STREAMS:
+            streams.pop(0).end(TOO_MANY)
+        if self._stopping:
+            stream.end(None)
+        return stream
+
+    def _end(self, watcher: Extension, stream: _Stream) -> None:
+        streams = self._streams.get(watcher.id, [])
+        if stream in streams:
+            streams.remove(stream)
+        if not streams:
+            self._streams.pop(watcher.id, None)
+
+    async def _all(self, stream: _Stream, last_id: int | None) -> AsyncIterator[object]:
+        """Give all events, what was missed of them, and a None from time to time, until the stream is over."""
+        events = self._focus.feed.subscribe(last_id)
+        missed = 0
+        if not events.resumed:
+            yield Missed(None)
+        while True:
+            event = await self._next(events, stream)
+            if event is None and stream.over.is_set():
+                return
+            if events.missed > missed:
+                yield Missed(events.missed - missed)
+                missed = events.missed
+            yield event
+
+    async def _next(self, events: Subscription, stream: _Stream) -> FeedEvent | None:
+        """Wait for an event, the end of the stream, or the time of a keep-alive."""
+        if stream.why is not None:
+            return None
+        if (waiting := self._focus.feed.after(events.last_id)) is None:
+            news = asyncio.ensure_future(self._focus.feed.news())
+            over = asyncio.ensure_future(stream.over.wait())
+            try:
+                await asyncio.wait({news, over}, timeout=self.keep_alive_s, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
+                over.cancel()
+            waiting = self._focus.feed.after(events.last_id)
+        return None if waiting is None else await anext(events)
+
+    async def _note_all(self, events: Subscription) -> None:
+        async for event in events:
+            self._note(event.session)
+
+    def _note(self, session_id: str) -> None:
+        """Remember who belongs to a session while it is there to be asked."""
+        try:
+            session = self._focus.session(session_id)
+        except NoSuchSession:
+            return
+        self._audiences[session_id] = _audience(session)
+        self._audiences.move_to_end(session_id)
+        while len(self._audiences) > KEPT:
+            self._audiences.popitem(last=False)
+
+
+def _audience(session: TelephonySession) -> set[str]:
+    """Name the extensions that belong to a session now."""
+    those = {session.owner_id, *(party.extension_id for party in session.parties.values())}
+    return {each for each in those if each is not None}
+
+
+def _for_parties(event: FeedEvent) -> FeedEvent:
+    """Leave out where files of the server are."""
+    if "path" not in event.data:
+        return event
+    return replace(event, data={name: value for name, value in event.data.items() if name != "path"})

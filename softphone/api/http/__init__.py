@@ -1,0 +1,1 @@
+"""What all contracts share of HTTP: errors, bodies, pages, limits, idempotency, the server."""

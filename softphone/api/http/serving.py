@@ -1,0 +1,269 @@
+"""The HTTP server inside our own event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, cast
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from softphone.api.http.connections import Connections
+from softphone.api.http.errors import ApiError
+
+__all__ = ["HttpServer"]
+
+# Nobody has to tell us anything over a WebSocket; what is longer ends it (RFC 6455 section 7.4.1, 1009).
+MAX_MESSAGE_BYTES = 1 << 20
+
+# A client that takes nothing of an answer for so long is gone, or never reads.
+STALLED_S = 60.0
+
+# How long requests that are under way may take when the server stops.
+SHUTDOWN_S = 2
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn without its signal handlers: who runs the process decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+class Stalled:
+    """Closes a connection whose client has stopped to read; what it has not taken by then, it never will."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    def pause(self) -> None:
+        """Take notice that it takes nothing more."""
+        self._timer = self._timer or self._loop.call_later(STALLED_S, self._transport.abort)
+
+    def resume(self) -> None:
+        """Take notice that it does, or that it is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that waits for the head of a request, but not for ever: nobody holds a connection by sending slowly.
+
+    Parameters
+    ----------
+    limit_s
+        How long the head of a request may take, from its first byte or the connection's beginning.
+    open
+        All connections.
+    """
+
+    def __init__(self, *arguments: Any, limit_s: float, open: Connections, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._limit_s = limit_s
+        self._open = open
+        self._overdue: asyncio.TimerHandle | None = None
+        self._stalled: Stalled
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is at work on it."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._stalled = Stalled(transport, self.loop)
+        self._overdue = self.loop.call_later(self._limit_s, transport.abort)
+        self._open.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read; a head that has begun has to end in time."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self._overdue is None:
+            self._overdue = self.loop.call_later(self._limit_s, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """Wait until the client reads; not for ever."""
+        super().pause_writing()
+        self._stalled.pause()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._stalled.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        self._stalled.resume()
+        self._open.closed(self)
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand the connection on."""
+        self._stop_waiting()
+        self._open.closed(self)
+        super().handle_websocket_upgrade(event)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, in the shape of all refusals."""
+        answer = ApiError(400, "CMN-104", "The request is not HTTP/1.1").response()
+        headers = [*answer.raw_headers, (b"connection", b"close"), (b"cache-control", b"no-store")]
+        parts = (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+        )
+        for each in (*parts, h11.EndOfMessage()):
+            self.transport.write(self.conn.send(each) or b"")
+        self.transport.close()
+
+    def _stop_waiting(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+
+class CountedWebSocket(WebSocketsSansIOProtocol):
+    """WebSocket (RFC 6455) of a client that reads.
+
+    Parameters
+    ----------
+    open
+        All connections.
+    """
+
+    idle = False
+
+    def __init__(self, *arguments: Any, open: Connections, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._open = open
+        self._stalled: Stalled
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return self.client[0] if self.client else ""
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._stalled = Stalled(self.transport, self.loop)
+        self._open.opened(self)
+
+    def pause_writing(self) -> None:
+        """Wait until the client reads; not for ever."""
+        super().pause_writing()
+        self._stalled.pause()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._stalled.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stalled.resume()
+        self._open.closed(self)
+        super().connection_lost(exc)
+
+
+class HttpServer:
+    """Serves an application on one address.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    host, port
+        Where to listen; port 0 takes a free one.
+    head_s
+        How long a client may take to send the head of a request.
+    """
+
+    def __init__(self, app: FastAPI, host: str, port: int, *, head_s: float) -> None:
+        self.host = host
+        self.port = port
+        self.open = Connections()
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            ws=cast(type[asyncio.Protocol], partial(CountedWebSocket, open=self.open)),
+            ws_max_size=MAX_MESSAGE_BYTES,
+            http=cast(type[asyncio.Protocol], partial(PatientProtocol, limit_s=head_s, open=self.open)),
+        )
+        self._server = QuietServer(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen; `port` is then the real one.
+
+        Raises
+        ------
+        OSError
+            The address cannot be had; the message names it.
+        """
+        listener = bind(self.host, self.port)
+        self.port = listener.getsockname()[1]
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.005)
+        if self._task.done():
+            await self._task
+
+    async def stop(self) -> None:
+        """Finish the requests that are under way, and close."""
+        if self._task is not None:
+            self._server.should_exit = True
+            await self._task
+            self._task = None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Open a listening TCP socket.
+
+    Raises
+    ------
+    OSError
+        The message names the address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio turns Nagle's algorithm off: an answer on a kept connection does not wait for an
+    # acknowledgement that the client's system delays by 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"HTTP cannot listen on {host}:{port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,1 @@
+"""RingCentral's call control API."""

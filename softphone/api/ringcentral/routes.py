@@ -1,0 +1,120 @@
+"""Conferences and telephony sessions in the shape of RingCentral's call control API.
+
+The document that this follows shows no status for a new conference; the published specification lists 201, the service
+itself was seen to answer 200, and clients take either. This answers 200, what they have met.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from softphone.api.auth.access import manageable, may_manage, own_or_manageable, visible
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import Context, ContextDep
+from softphone.api.http.answers import failures
+from softphone.api.http.bodies import described, read
+from softphone.api.http.errors import invalid, not_found
+from softphone.api.ringcentral.models import (
+    ConferenceRequest,
+    PartyModel,
+    PartyRemoval,
+    PartyUpdate,
+    SessionAnswer,
+    SessionModel,
+)
+from softphone.api.ringcentral.views import party_view, session_view
+from softphone.focus.accounts import Extension
+from softphone.focus.session import ConferenceRole, TelephonySession
+
+__all__ = ["router"]
+
+SessionId = Annotated[str, Path(alias="telephonySessionId")]
+PartyId = Annotated[str, Path(alias="partyId")]
+
+
+async def check_account(
+    account_id: Annotated[str, Path(alias="accountId")], _caller: CallerDep, context: ContextDep
+) -> None:
+    """Refuse an account that is neither the caller's id nor ``~``; after the token, so strangers learn nothing."""
+    if account_id not in ("~", context.accounts.account_id):
+        raise not_found("accountId")
+
+
+router = APIRouter(
+    prefix="/restapi/v1.0/account/{accountId}/telephony",
+    tags=["telephony"],
+    dependencies=[Depends(check_account)],
+    responses=failures(400, 401, 403, 404, 408, 409, 413, 503),
+)
+
+
+@router.post(
+    "/conference",
+    response_model_exclude_none=True,
+    openapi_extra=described(ConferenceRequest),
+)
+async def start_conference(request: Request, caller: CallerDep, context: ContextDep) -> SessionAnswer:
+    """Make a conference; the body is optional and may limit its parties (``max_members``)."""
+    wish = await read(request, ConferenceRequest)
+    session = await context.focus.create_conference(caller, max_members=wish.max_members)
+    return SessionAnswer(session=session_view(session, caller, context.accounts))
+
+
+@router.get("/sessions/{telephonySessionId}", response_model_exclude_none=True)
+async def read_session(session_id: SessionId, caller: CallerDep, context: ContextDep) -> SessionModel:
+    """Show a session and who is in it."""
+    return session_view(visible(session_id, caller, context), caller, context.accounts)
+
+
+@router.delete("/sessions/{telephonySessionId}", status_code=204)
+async def drop_session(session_id: SessionId, caller: CallerDep, context: ContextDep) -> Response:
+    """End a session: everybody in it gets BYE."""
+    await context.focus.end(manageable(session_id, caller, context).id)
+    return Response(status_code=204)
+
+
+@router.get("/sessions/{telephonySessionId}/parties/{partyId}", response_model_exclude_none=True)
+async def read_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> PartyModel:
+    """Show one party."""
+    return _party(visible(session_id, caller, context), party_id, caller, context)
+
+
+@router.patch(
+    "/sessions/{telephonySessionId}/parties/{partyId}",
+    response_model_exclude_none=True,
+    openapi_extra=described(PartyUpdate),
+)
+async def update_party(
+    session_id: SessionId, party_id: PartyId, request: Request, caller: CallerDep, context: ContextDep
+) -> PartyModel:
+    """Turn a party's microphone off or on; the owner of the session may for all, a party itself if the rules let it."""
+    muted = (await read(request, PartyUpdate)).wanted()
+    if muted is None:
+        raise invalid("muted")
+    session = own_or_manageable(session_id, party_id, caller, context)
+    await context.focus.mute(session.id, party_id, muted, own=not may_manage(session, caller))
+    return _party(session, party_id, caller, context)
+
+
+@router.delete(
+    "/sessions/{telephonySessionId}/parties/{partyId}", status_code=204, openapi_extra=described(PartyRemoval)
+)
+async def remove_party(
+    session_id: SessionId, party_id: PartyId, request: Request, caller: CallerDep, context: ContextDep
+) -> Response:
+    """Remove a party: it gets BYE. Without its host a conference ends, unless ``keepConferenceAlive`` is said."""
+    wish = await read(request, PartyRemoval)
+    session = own_or_manageable(session_id, party_id, caller, context)
+    party = session.parties.get(party_id)
+    if party is not None and party.role is ConferenceRole.HOST and not wish.keep_conference_alive:
+        await context.focus.end(session.id)
+    else:
+        await context.focus.remove(session.id, party_id)
+    return Response(status_code=204)
+
+
+def _party(session: TelephonySession, party_id: str, caller: Extension, context: Context) -> PartyModel:
+    party = session.parties.get(party_id)
+    if party is None:
+        raise not_found("partyId")
+    return party_view(party, caller, context.accounts)

@@ -1,0 +1,1 @@
+"""Telphin's API of conference extensions."""

@@ -1,0 +1,67 @@
+"""Calls of two extensions over HTTP: seen by the two and by administrators, told as events, ended by any of them."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from softphone.errors import CallRefused
+from softphone.server import Server
+from tests.api.conftest import logged_in
+from tests.api.events.test_events import watching
+from tests.focus.phone import Phone
+from tests.focus.table import until
+from tests.focus.test_two_party import answer, reachable, ring
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PATH = "/api/v1/calls"
+
+
+async def test_a_call_is_seen_told_and_ended(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with (
+        logged_in(shared, "102") as ben,
+        logged_in(shared, "103") as cai,
+        logged_in(shared, "104") as dot,
+        watching(cai) as stream,
+        Phone(shared, "102") as caller,
+        Phone(shared, "103") as callee,
+    ):
+        await reachable(callee, answer)
+        assert (await ada.get(PATH)).json() == {"calls": []}
+        call = await caller.call("103")
+        started, answered = await stream.until("call.started"), await stream.until("call.answered")
+        assert started["data"] == answered["data"] == {"caller": "102", "callee": "103"}
+        (seen,) = (await ben.get(PATH)).json()["calls"]
+        assert (seen["state"], seen["caller"]["number"], seen["callee"]["name"]) == ("answered", "102", "Cai User")
+        assert [(await each.get(f"{PATH}/{seen['id']}")).status_code for each in (ada, cai, dot)] == [200, 200, 404]
+        assert (await dot.get(PATH)).json() == {"calls": []}
+        assert (await dot.delete(f"{PATH}/{seen['id']}")).status_code == 404
+        assert (await cai.delete(f"{PATH}/{seen['id']}")).status_code == 204
+        assert [await caller.hung_up(), await callee.hung_up()] == ["bye", "bye"]
+        ended = await stream.until("call.ended")
+        assert (ended["session"], ended["data"]["reason"]) == (seen["id"], "requested")
+        assert (await cai.delete(f"{PATH}/{seen['id']}")).status_code == 404
+        assert call.call_id
+
+
+async def test_a_call_that_rings_is_ended_too(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "102") as caller, Phone(shared, "103") as callee, watching(ada) as stream:
+        incoming = await reachable(callee, ring)
+        calling = asyncio.create_task(caller.call("103"))
+        await incoming.get()
+        (seen,) = (await ada.get(PATH)).json()["calls"]
+        assert seen["state"] == "ringing"
+        assert (await ada.delete(f"{PATH}/{seen['id']}")).status_code == 204
+        assert await callee.hung_up() == "cancelled"
+        with pytest.raises(CallRefused):
+            await calling
+        assert (await stream.until("call.ended"))["session"] == seen["id"]
+        await until(lambda: shared.focus.parties == 0)
+
+
+async def test_a_conference_is_no_call(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = (await ada.post("/api/v1/conferences")).json()["id"]
+    assert (await ada.get(f"{PATH}/{conference}")).status_code == 404
+    assert (await ada.delete(f"{PATH}/{conference}")).status_code == 404
+    await ada.delete(f"/api/v1/conferences/{conference}")
