@@ -17,7 +17,7 @@ from softphone.errors import BadMessage
 from softphone.sip.message.fields import Address
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.store.bindings import BindingShelf, Telephones
 from softphone.store.errors import StoreUnavailable
 
@@ -49,7 +49,7 @@ class Telephone(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, binding: Binding, offset: float) -> "Telephone":
         """Make it; `offset` is the wall clock less that of the registrar."""
-        where, came = binding.endpoint, binding.came
+        where, came = binding.hop, binding.came
         return cls(
             str(binding.contact),
             (where.transport, where.host, where.port),
@@ -67,11 +67,11 @@ class Telephone(msgspec.Struct, frozen=True):
         binding = Binding(
             user,
             Address.parse(self.contact),
-            Endpoint(*self.where),
+            Hop(*self.where),
             self.expires - offset,
             self.call_id,
             self.cseq,
-            Endpoint(*self.came),
+            Hop(*self.came),
             self.refreshed - offset,
             self.direct,
         )

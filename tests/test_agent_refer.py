@@ -5,7 +5,7 @@ import asyncio
 from softphone import Agent, Call, CallRefused
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.support.raw import offer
 
 REFER_TO = [("Refer-To", "<sip:carol@127.0.0.1>")]
@@ -24,7 +24,7 @@ async def test_a_bot_may_follow() -> None:
         call.on_refer = follow
         await call.accept()
 
-    async def notified(request: Request, source: Endpoint) -> Response:
+    async def notified(request: Request, source: Hop) -> Response:
         told.put_nowait(request.body.decode().strip())
         return response(request, 200)
 

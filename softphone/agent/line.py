@@ -8,7 +8,7 @@ from softphone.errors import AuthenticationFailed, BadMessage, CallRefused
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.number import number_of
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import DEFAULT_PORT
+from softphone.sip.transport.hop import DEFAULT_PORT
 
 __all__ = ["Line", "uri_of"]
 

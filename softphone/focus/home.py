@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from softphone.config import SipConfig
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import DEFAULT_PORT
+from softphone.sip.transport.hop import DEFAULT_PORT
 
 __all__ = ["Home"]
 

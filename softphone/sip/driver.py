@@ -15,8 +15,8 @@ from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.trace import Trace
 from softphone.sip.transaction import events
 from softphone.sip.transaction.layer import Timers, TransactionLayer
-from softphone.sip.transport.endpoint import Endpoint, Send
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.ua.wire import Listener
@@ -73,17 +73,17 @@ class Carrier(Protocol):
     def send(self, send: Send) -> None:
         """Send a message, or say that it failed."""
 
-    async def resolve(self, target: Endpoint) -> Endpoint:
+    async def resolve(self, target: Hop) -> Hop:
         """Look a name up. Raises OSError."""
 
-    def flow(self, target: Endpoint) -> Flow | None:
-        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+    def flow(self, target: Hop) -> Flow | None:
+        """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
 
-    def ping(self, target: Endpoint) -> None:
+    def ping(self, target: Hop) -> None:
         """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
 
-TransportMaker = Callable[[Callable[[bytes, Endpoint], None], Callable[[str | None], None]], Carrier]
+TransportMaker = Callable[[Callable[[bytes, Hop], None], Callable[[str | None], None]], Carrier]
 
 
 class Driver:
@@ -98,7 +98,7 @@ class Driver:
     def __init__(
         self,
         settings: StackSettings,
-        on_request: Callable[[str, Request, Endpoint], None],
+        on_request: Callable[[str, Request, Hop], None],
         on_cancel: Callable[[events.CancelReceived], None],
         transport: TransportMaker,
     ) -> None:
@@ -158,7 +158,7 @@ class Driver:
 
     # --- what calls ask for (Wire)
 
-    def send(self, request: Request, target: Endpoint, listener: Listener) -> str:
+    def send(self, request: Request, target: Hop, listener: Listener) -> str:
         """See `Wire`."""
         if request.get("User-Agent") is None:
             request.add("User-Agent", self.settings.user_agent)
@@ -170,7 +170,7 @@ class Driver:
         self._pump()
         return key
 
-    async def resolve(self, target: Endpoint) -> Endpoint:
+    async def resolve(self, target: Hop) -> Hop:
         """See `Wire`."""
         if is_address(target.host):
             return target
@@ -179,15 +179,15 @@ class Driver:
         except OSError as error:
             raise SipNetworkError(f"{target.host}: {error}") from error
 
-    def is_open(self, target: Endpoint) -> bool:
+    def is_open(self, target: Hop) -> bool:
         """See `Wire`."""
         return target.connection is None or self._transport.flow(target) is not None
 
-    def flow(self, target: Endpoint) -> Flow | None:
+    def flow(self, target: Hop) -> Flow | None:
         """See `Wire`."""
         return self._transport.flow(target)
 
-    def ping(self, target: Endpoint) -> None:
+    def ping(self, target: Hop) -> None:
         """See `Wire`."""
         self._transport.ping(target)
 
@@ -216,7 +216,7 @@ class Driver:
         self._layer.forget(key)
         self._pump()
 
-    def acknowledge(self, ack: Request, target: Endpoint) -> None:
+    def acknowledge(self, ack: Request, target: Hop) -> None:
         """See `Wire`."""
         if self.trace is not None:
             self.trace.runs(ack.call_id)
@@ -237,7 +237,7 @@ class Driver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _acknowledge_later(self, ack: Request, target: Endpoint) -> None:
+    async def _acknowledge_later(self, ack: Request, target: Hop) -> None:
         try:
             self._layer.ack(ack, await self.resolve(target))
         except SipNetworkError as error:
@@ -246,7 +246,7 @@ class Driver:
 
     # --- between transport and transactions
 
-    def _received(self, data: bytes, source: Endpoint) -> None:
+    def _received(self, data: bytes, source: Hop) -> None:
         if self.trace is not None:
             self.trace.passed(data, source, time.time(), sent=False)
         self._layer.receive(data, source, self._loop.time())

@@ -14,8 +14,8 @@ from softphone.sip.message.uri_headers import split_headers
 from softphone.sip.services.registration import Registration
 from softphone.sip.trace import Trace
 from softphone.sip.transaction.events import CancelReceived
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from softphone.sip.transport.sockets import Transport
 from softphone.sip.ua.call import Call
 from softphone.sip.ua.exchange import ask
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = "5"
 
 OnInvite = Callable[[Call], Awaitable[None]]
-OnRequest = Callable[[Request, Endpoint], Awaitable[Response | None]]
+OnRequest = Callable[[Request, Hop], Awaitable[Response | None]]
 
 
 class Stack:
@@ -117,7 +117,7 @@ class Stack:
         credentials: Credentials | None = None,
         headers: Headers = (),
         route: str | None = None,
-        target: Endpoint | None = None,
+        target: Hop | None = None,
         focus: str = "",
         on_progress: Progress | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
@@ -188,7 +188,7 @@ class Stack:
             raise SipTimeout(f"INVITE {plan.uri}: not answered in time") from error
 
     async def request(
-        self, request: Request, target: Endpoint | None = None, credentials: Credentials | None = None
+        self, request: Request, target: Hop | None = None, credentials: Credentials | None = None
     ) -> Response:
         """Send a request outside any dialog, answer what challenges come, and wait for the final response.
 
@@ -199,11 +199,11 @@ class Stack:
         """
         routes = request.routes
         return await ask(
-            self._driver, request, target or Endpoint.of_uri(routes[0].uri if routes else request.uri), credentials
+            self._driver, request, target or Hop.of_uri(routes[0].uri if routes else request.uri), credentials
         )
 
-    def flow(self, target: Endpoint) -> Flow | None:
-        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+    def flow(self, target: Hop) -> Flow | None:
+        """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
         return self._driver.flow(target)
 
     async def register(
@@ -231,7 +231,7 @@ class Stack:
         """
         registrar, through = Uri.parse(registrar_uri), Uri.parse(route) if route else None
         address = Address.parse(aor)
-        transport = Endpoint.of_uri(through or registrar).transport
+        transport = Hop.of_uri(through or registrar).transport
         where = Address.parse(contact) if contact else self.contact(address.uri.user, transport)
         registration = Registration(self._driver, registrar, address, where, credentials, expires, through)
         await registration.start()
@@ -245,7 +245,7 @@ class Stack:
 
     # --- to whom a request belongs
 
-    def _request(self, key: str, request: Request, source: Endpoint) -> None:
+    def _request(self, key: str, request: Request, source: Hop) -> None:
         if refusal := refuse(request, self.settings.capabilities) or self._too_brief(request):
             self._driver.respond(key, refusal, once=request.to.tag is None)
         elif request.to.tag and request.method != "REGISTER":
@@ -258,7 +258,7 @@ class Stack:
     def _too_brief(self, request: Request) -> Response | None:
         return too_brief(request, self.settings.session.min_s) if request.method in ("INVITE", "UPDATE") else None
 
-    def _in_dialog(self, key: str, request: Request, source: Endpoint) -> None:
+    def _in_dialog(self, key: str, request: Request, source: Hop) -> None:
         call = self._driver.directory.find(request)
         if call is None and request.method not in SUBSCRIPTION:
             self._driver.respond(key, response(request, 481), once=True)
@@ -268,7 +268,7 @@ class Stack:
             else:
                 self._other(key, request, source)
 
-    def _new_call(self, key: str, request: Request, source: Endpoint) -> None:
+    def _new_call(self, key: str, request: Request, source: Hop) -> None:
         if self._driver.directory.is_merged(request):
             self._driver.respond(key, response(request, 482), once=True)
         elif self.on_invite is None:
@@ -303,7 +303,7 @@ class Stack:
         finally:
             self._undecided.discard(call)
 
-    def _other(self, key: str, request: Request, source: Endpoint) -> None:
+    def _other(self, key: str, request: Request, source: Hop) -> None:
         if self.on_request is None or request.method in ("BYE", "UPDATE", "INFO"):
             self._driver.respond(key, default_answer(request, self.settings.capabilities), once=True)
         elif self._unanswered >= self.settings.max_pending:
@@ -312,7 +312,7 @@ class Stack:
             self._unanswered += 1
             self._driver.spawn(self._answer(key, request, source, self.on_request))
 
-    async def _answer(self, key: str, request: Request, source: Endpoint, on_request: OnRequest) -> None:
+    async def _answer(self, key: str, request: Request, source: Hop, on_request: OnRequest) -> None:
         try:
             answer = await on_request(request, source)
         except Exception:
@@ -342,6 +342,6 @@ class Stack:
             user.cancelled(event.invite)
 
 
-def _transport(uri: str, target: Endpoint | None) -> str:
+def _transport(uri: str, target: Hop | None) -> str:
     """Say what a request goes by."""
-    return (target or Endpoint.of_uri(Uri.parse(uri))).transport
+    return (target or Hop.of_uri(Uri.parse(uri))).transport

@@ -14,7 +14,7 @@ from enum import IntEnum
 from itertools import count
 
 from softphone.sip.blotting import blotted
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.traced import TracedCall, TracedMessage
 
 __all__ = ["Trace"]
@@ -51,7 +51,7 @@ class _Passed:
     number: int
     time: float
     sent: bool
-    peer: Endpoint
+    peer: Hop
     data: bytes
 
 
@@ -93,7 +93,7 @@ class Trace:
         self._counts = dict.fromkeys(Rank, 0)
         self._sizes = dict.fromkeys(Rank, 0)
 
-    def passed(self, data: bytes, peer: Endpoint, now: float, *, sent: bool) -> None:
+    def passed(self, data: bytes, peer: Hop, now: float, *, sent: bool) -> None:
         """Keep a message; what has no Call-ID is left out. `now` is seconds since 1970."""
         call_id = _call_id(data)
         if call_id is None:

@@ -11,7 +11,7 @@ from softphone.sip.message.digest import hash_a1
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call as SipCall
 from tests.support.callee import Callee
 from tests.support.raw import header, offer
@@ -34,7 +34,7 @@ class Pbx:
     async def __aexit__(self, *unused: object) -> None:
         await self.stack.stop()
 
-    async def _asked(self, request: Request, source: Endpoint) -> Response:
+    async def _asked(self, request: Request, source: Hop) -> Response:
         self.came.append((request.method, source.transport))
         if request.get("Authorization") is None:
             return response(request, 401, headers=[("WWW-Authenticate", 'Digest realm="pbx", nonce="n"')])

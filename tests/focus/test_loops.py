@@ -5,7 +5,7 @@ import pytest
 from softphone.errors import CallRefused
 from softphone.server import Server
 from softphone.sip.message.message import request
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.focus.phone import Phone, conference, offer
 from tests.focus.table import until
 
@@ -47,5 +47,5 @@ async def test_packages_that_are_not_served(shared: Server, user: str, event: st
                 contact=phone.stack.contact("guest"),
                 headers=[("Event", event)] if event else [],
             )
-            answer = await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", shared.stack.port))
+            answer = await phone.stack.request(asked, Hop("udp", "127.0.0.1", shared.stack.port))
             assert (answer.status, answer.get("Allow-Events")) == (489, "conference")

@@ -11,7 +11,7 @@ from softphone.focus.entrance.proofs import Proofs
 from softphone.sip.message.digest import Challenge, Credentials
 from softphone.sip.message.message import Request, Response
 from softphone.sip.services.auth import Authenticator
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.store.seed import seed_of, weak
 from tests.sip.wire import ALICE, invite
 
@@ -27,7 +27,7 @@ class Office:
         self.guard = Authenticator("softphone.local", self.accounts.lookup)
         self.proofs = Proofs(self.accounts, self.guard, SipConfig(), clock=lambda: self.now)
 
-    def register(self, user: str, password: str, source: Endpoint = ALICE, nonce_of: Endpoint | None = None) -> int:
+    def register(self, user: str, password: str, source: Hop = ALICE, nonce_of: Hop | None = None) -> int:
         """A REGISTER with credentials; 200 for somebody who is let in."""
         (challenge,) = Challenge.parse_list(self.guard.challenge(nonce_of or source, self.now)[0])
         proof = challenge.answer(Credentials(user, password), "REGISTER", URI)
@@ -35,7 +35,7 @@ class Office:
         answer = self.answer(sent, source)
         return answer.status if isinstance(answer, Response) else 200
 
-    def answer(self, request: Request, source: Endpoint) -> object:
+    def answer(self, request: Request, source: Hop) -> object:
         self.last = self.proofs.sender(request, source)
         return self.last
 
@@ -62,7 +62,7 @@ def test_an_old_password_of_one_telephone_is_nothing_to_the_others() -> None:
 
 def test_forged_datagrams_lock_nobody_out() -> None:
     """The forger has nonces of his own only, and writes the office's address into his datagrams."""
-    office, forger = Office(), Endpoint("udp", "203.0.113.66", 5060)
+    office, forger = Office(), Hop("udp", "203.0.113.66", 5060)
     for number in range(500):
         assert office.register(str(101 + number % 5), "wrong", ALICE, nonce_of=forger) == 401
     assert [office.register(user, f"dev-{user}") for user in ("101", "102")] == [200, 200]

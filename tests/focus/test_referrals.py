@@ -7,7 +7,7 @@ import pytest
 
 from softphone.server import Server
 from softphone.sip.message.message import Request, Response, request, response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, conference, offer
 
@@ -21,7 +21,7 @@ class Told:
         self.got: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         phone.stack.on_request = self._notified
 
-    async def _notified(self, received: Request, source: Endpoint) -> Response:
+    async def _notified(self, received: Request, source: Hop) -> Response:
         self.got.put_nowait((received.body.decode().strip(), received.get("Subscription-State") or ""))
         return response(received, 200)
 
@@ -151,7 +151,7 @@ async def referring(server: Server, phone: Phone, user: str, target: str) -> Res
         contact=phone.stack.contact(phone.number),
         headers=refer_to(server, target),
     )
-    return await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", server.stack.port), phone.credentials)
+    return await phone.stack.request(asked, Hop("udp", "127.0.0.1", server.stack.port), phone.credentials)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from softphone.focus.session import TelephonySession
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import Endpoint as SipEndpoint
+from softphone.sip.transport.hop import Hop
 from tests.focus.test_conference_info import NS
 from tests.support.jumping import run
 from tests.support.paper import PaperBridge
@@ -174,10 +174,10 @@ class Unheard:
     def contact(self, user: str, *_how: Any, **_more: Any) -> Address:
         return Address(Uri("sip", "host", user=user))
 
-    def flow(self, target: SipEndpoint) -> None:
+    def flow(self, target: Hop) -> None:
         return None
 
-    async def request(self, asked: Request, target: SipEndpoint | None = None) -> Response:
+    async def request(self, asked: Request, target: Hop | None = None) -> Response:
         self.told += 1
         return response(asked, 200)
 
@@ -207,7 +207,7 @@ def test_a_roster_is_written_once_for_all_and_not_for_talk(
                     contact=stack.contact("w"),
                     headers=[("Via", "SIP/2.0/UDP host;branch=z9hG4bK1"), ("Event", "conference")],
                 )
-                assert watchers.subscribe(asked, SipEndpoint("udp", "127.0.0.1", 9), room).status == 200
+                assert watchers.subscribe(asked, Hop("udp", "127.0.0.1", 9), room).status == 200
             await asyncio.sleep(5)
             assert (unheard.told, len(written)) == (20, 2), "once for the answers, once for the NOTIFYs"
             await bridge.call(room, "guest")

@@ -13,11 +13,11 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.focus.session import TelephonySession
-from softphone.sip.transport.endpoint import Endpoint, Send
+from softphone.sip.transport.hop import Hop, Send
 from tests.focus.phone import offer
 from tests.focus.switchboard import Switchboard, Telephone, answers, play, rings
 
-VICTIM = Endpoint("udp", "203.0.113.9", 9)
+VICTIM = Hop("udp", "203.0.113.9", 9)
 BRIDGE = "+16505550100"
 # One answer with a description before the 200, and the 200 four times; each is somewhat longer than the INVITE.
 FACTOR = 10
@@ -34,14 +34,14 @@ class Flooded:
         object.__setattr__(board.stack.settings, "trying", False)  # as the server's are
         deliver = board.ether.deliver
 
-        def counting(send: Send, sender: Endpoint) -> None:
+        def counting(send: Send, sender: Hop) -> None:
             self.received[send.target.host].append(send.data)
             deliver(send, sender)
 
         board.ether.deliver = counting  # type: ignore[method-assign]
 
     def forge(
-        self, method: str, user: str, body: str = "", *, source: Endpoint = VICTIM, headers: str = "", tag: str = ""
+        self, method: str, user: str, body: str = "", *, source: Hop = VICTIM, headers: str = "", tag: str = ""
     ) -> str:
         """Send a request with somebody's address; gives its Call-ID."""
         self.number += 1
@@ -195,7 +195,7 @@ def test_a_flood_refuses_no_telephone_that_is_registered(tmp_path: Path) -> None
         caller = await board.telephone("101", rings)
         await board.telephone("102", answers)
         for number in range(1200):
-            flooded.forge("INVITE", BRIDGE, offer(), source=Endpoint("udp", f"203.0.113.{number % 4}", 9))
+            flooded.forge("INVITE", BRIDGE, offer(), source=Hop("udp", f"203.0.113.{number % 4}", 9))
         await asyncio.sleep(0.5)
         late = await board.telephone("103", answers)
         call = await caller.call("102")

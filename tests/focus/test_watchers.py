@@ -16,7 +16,7 @@ from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.stack import Stack
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, conference, extension, offer
 
@@ -35,7 +35,7 @@ class Watcher:
         self.asked: list[str] = []
         self.stack = Stack(StackSettings(), on_request=self._notified)
 
-    async def _notified(self, received: Request, source: Endpoint) -> Response:
+    async def _notified(self, received: Request, source: Hop) -> Response:
         self.states.append(received.get("Subscription-State") or "")
         if received.body:
             assert received.content_type == CONTENT_TYPE
@@ -54,7 +54,7 @@ class Watcher:
             headers=[("Event", "conference"), ("Accept", CONTENT_TYPE), ("Expires", "600")],
         )
         self.asked.append(user)
-        return await self.stack.request(asked, Endpoint("udp", "127.0.0.1", self._port), credentials)
+        return await self.stack.request(asked, Hop("udp", "127.0.0.1", self._port), credentials)
 
     async def until(self, path: str, text: str) -> None:
         """Wait for a document in which an element has this text."""

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.transport.sockets import Limits, Transport
 from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")
-Arrivals = asyncio.Queue[tuple[bytes, Endpoint]]
+Arrivals = asyncio.Queue[tuple[bytes, Hop]]
 # How long what must come may take where others keep the machine busy.
 PATIENCE_S = 30.0
 
@@ -20,13 +20,13 @@ class Node:
     def __init__(self, limits: Limits | None = None) -> None:
         self.came: Arrivals = asyncio.Queue()
         self.failed: asyncio.Queue[str | None] = asyncio.Queue()
-        self.handle: Callable[[bytes, Endpoint], None] = lambda data, source: self.came.put_nowait((data, source))
+        self.handle: Callable[[bytes, Hop], None] = lambda data, source: self.came.put_nowait((data, source))
         self.transport = Transport(lambda data, source: self.handle(data, source), self.failed.put_nowait, limits)
 
-    def at(self, transport: str) -> Endpoint:
-        return Endpoint(transport, "127.0.0.1", self.transport.port)
+    def at(self, transport: str) -> Hop:
+        return Hop(transport, "127.0.0.1", self.transport.port)
 
-    async def next(self) -> tuple[bytes, Endpoint]:
+    async def next(self) -> tuple[bytes, Hop]:
         return await asyncio.wait_for(self.came.get(), PATIENCE_S)
 
     async def next_failed(self) -> str | None:

@@ -11,8 +11,8 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.notifier import Notifier
 from softphone.sip.stack import Stack
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
 from tests.sip.test_stack import answering, node, running
 from tests.sip.wire import ALICE, invite
@@ -101,13 +101,13 @@ class Told:
     """A sender of NOTIFYs that notes where they go."""
 
     def __init__(self) -> None:
-        self.targets: asyncio.Queue[Endpoint | None] = asyncio.Queue()
+        self.targets: asyncio.Queue[Hop | None] = asyncio.Queue()
 
-    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+    async def request(self, request: Request, target: Hop | None = None) -> Response:
         self.targets.put_nowait(target)
         return response(request, 200)
 
-    def flow(self, target: Endpoint) -> Flow | None:
+    def flow(self, target: Hop) -> Flow | None:
         return None
 
 
@@ -135,16 +135,14 @@ VICTIM = {"Record_Route": "<sip:203.0.113.9:53;lr>"}
     ("named", "source", "goes"),
     [
         ({}, ALICE, ALICE),
-        ({"Contact": "<sip:alice@192.0.2.1:7000>"}, ALICE, Endpoint("udp", "192.0.2.1", 7000)),
+        ({"Contact": "<sip:alice@192.0.2.1:7000>"}, ALICE, Hop("udp", "192.0.2.1", 7000)),
         ({"Contact": "<sip:x@10.0.0.5:6379;transport=tcp>"}, ALICE, ALICE),
         (VICTIM, ALICE, ALICE),
-        (VICTIM, Endpoint("tcp", "192.0.2.1", 999, 3), Endpoint("tcp", "192.0.2.1", 999, 3)),
-        ({"Record_Route": "<sip:192.0.2.1:5062;lr>"}, ALICE, Endpoint("udp", "192.0.2.1", 5062)),
+        (VICTIM, Hop("tcp", "192.0.2.1", 999, 3), Hop("tcp", "192.0.2.1", 999, 3)),
+        ({"Record_Route": "<sip:192.0.2.1:5062;lr>"}, ALICE, Hop("udp", "192.0.2.1", 5062)),
     ],
 )
-async def test_no_notify_goes_where_only_a_stranger_says(
-    named: dict[str, str], source: Endpoint, goes: Endpoint
-) -> None:
+async def test_no_notify_goes_where_only_a_stranger_says(named: dict[str, str], source: Hop, goes: Hop) -> None:
     notifier = Notifier(told := Told(), Clock(), pace_s=0.0)
     assert notifier.handle(subscribe(1, **named), source, "clock", Address.parse("<sip:b@h>")).status == 200
     assert await told.targets.get() == goes
@@ -155,7 +153,7 @@ async def test_a_refreshed_subscription_is_told_where_it_was_refreshed_from() ->
     notifier = Notifier(told := Told(), Clock(), pace_s=0.0)
     answer = notifier.handle(subscribe(1), ALICE, "clock", Address.parse("<sip:b@h>"))
     assert await told.targets.get() == ALICE
-    moved = Endpoint("udp", "198.51.100.7", 41_000)
+    moved = Hop("udp", "198.51.100.7", 41_000)
     assert notifier.handle(subscribe(2, str(answer.to)), moved, "clock", Address.parse("<sip:b@h>")).status == 200
     assert await told.targets.get() == moved
     await notifier.close()

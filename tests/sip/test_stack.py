@@ -16,7 +16,7 @@ from softphone.sip.message.digest import hash_a1
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
 from tests.peers.sipp import SCENARIOS, Sipp
 
@@ -79,7 +79,7 @@ async def test_a_call_on_real_sockets(transport: str) -> None:
 
 
 async def test_a_large_invite_goes_over_a_stream() -> None:
-    sources: list[Endpoint] = []
+    sources: list[Hop] = []
 
     async def handler(call: Call) -> None:
         sources.append(call.source)
@@ -126,7 +126,7 @@ def outside(stack: Stack, method: str, **options: Any) -> Request:
     [("OPTIONS", 200, "Allow"), ("MESSAGE", 200, "X-Seen"), ("SUBSCRIBE", 405, "Allow"), ("BYE", 481, None)],
 )
 async def test_requests_outside_dialogs(method: str, status: int, header: str | None) -> None:
-    async def on_request(received: Request, source: Endpoint) -> Response | None:
+    async def on_request(received: Request, source: Hop) -> Response | None:
         return response(received, 200, headers=[("X-Seen", "1")]) if received.method == "MESSAGE" else None
 
     bob, alice = Stack(StackSettings(), on_request=on_request), node()
@@ -158,7 +158,7 @@ async def test_invites_that_nobody_needs_to_see(options: dict[str, Any], status:
 async def test_a_handler_that_breaks_is_a_500_and_the_next_request_works() -> None:
     broken = True
 
-    async def on_request(received: Request, source: Endpoint) -> Response | None:
+    async def on_request(received: Request, source: Hop) -> Response | None:
         if broken:
             raise RuntimeError("broken on purpose")
         return None
@@ -232,9 +232,9 @@ async def test_we_call_sipp(tmp_path: Path) -> None:
 
 
 async def test_a_telephone_whose_connection_is_closed_is_called_at_its_contact() -> None:
-    flows: asyncio.Queue[Endpoint] = asyncio.Queue()
+    flows: asyncio.Queue[Hop] = asyncio.Queue()
 
-    async def register(asked: Request, source: Endpoint) -> Response:
+    async def register(asked: Request, source: Hop) -> Response:
         flows.put_nowait(source)
         return response(asked, 200)
 

@@ -2,10 +2,10 @@
 
 from softphone.sip.message.message import Request
 from softphone.sip.message.parser import parse
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
-ALICE = Endpoint("udp", "192.0.2.1", 5060)
-BOB = Endpoint("udp", "192.0.2.2", 5060)
+ALICE = Hop("udp", "192.0.2.1", 5060)
+BOB = Hop("udp", "192.0.2.2", 5060)
 
 
 def wire(text: str, body: bytes = b"") -> bytes:

@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from softphone.bindings import KeptBindings
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from softphone.store.bindings import BindingShelf, Telephones
 from softphone.store.errors import StoreUnavailable
 from softphone.store.store import Store
 from tests.sip.wire import invite
 from tests.support.recordings import until
 
-PHONE = Endpoint("udp", "192.0.2.1", 5060)
-NAT = Endpoint("udp", "198.51.100.7", 41_000)
-STREAM = Endpoint("tcp", "192.0.2.1", 41_000, 1)
+PHONE = Hop("udp", "192.0.2.1", 5060)
+NAT = Hop("udp", "198.51.100.7", 41_000)
+STREAM = Hop("tcp", "192.0.2.1", 41_000, 1)
 MINUTES_AWAY = 600.0
 
 
@@ -34,11 +34,11 @@ class Life:
         self.shelf = BindingShelf(store.database, node)
         self.kept = KeptBindings(self.shelf, self.registrar, lambda: self.now, lambda: self._began + self.now)
 
-    def flow(self, target: Endpoint) -> Flow | None:
+    def flow(self, target: Hop) -> Flow | None:
         """A stranger has connection 1 in every life."""
         return Flow(target, lambda: None) if target.connection == 1 else None
 
-    def register(self, contact: str, source: Endpoint, user: str = "101", expires: str = "3600") -> None:
+    def register(self, contact: str, source: Hop, user: str = "101", expires: str = "3600") -> None:
         headers = {"method": "REGISTER", "CSeq": "7 REGISTER", "To": f"<sip:{user}@h>", "Contact": contact}
         request = invite(**headers, Call_ID=contact, Expires=expires)
         assert self.registrar.handle(request, source, self.now).status == 200
@@ -61,8 +61,8 @@ async def test_telephones_are_called_where_they_were(store: Store) -> None:
         before = first.contacts()
     async with life(store, 1e9 + MINUTES_AWAY) as second:
         after = second.contacts()
-        assert [(each.endpoint, each.contact, each.cseq) for each in after] == [
-            (each.endpoint, each.contact, each.cseq) for each in before
+        assert [(each.hop, each.contact, each.cseq) for each in after] == [
+            (each.hop, each.contact, each.cseq) for each in before
         ]
         assert [each.expires_at for each in after] == pytest.approx([3605.0 - MINUTES_AWAY] * 2)
         assert [each.is_behind_nat for each in after] == [each.is_behind_nat for each in before]
@@ -74,7 +74,7 @@ async def test_a_connection_is_gone_and_nobody_elses_is_taken_for_it(store: Stor
         first.register("<sip:101@192.0.2.1>", PHONE)
         first.register("<sip:102@10.0.0.9;transport=tcp>", STREAM, "102")
     async with life(store, 1e9 + 1) as second:
-        assert [each.endpoint for each in second.contacts()] == [PHONE, Endpoint("tcp", "192.0.2.1", 5070)]
+        assert [each.hop for each in second.contacts()] == [PHONE, Hop("tcp", "192.0.2.1", 5070)]
         assert second.contacts("102") == []
     async with life(store, 1e9 + 2) as third:
         assert set(await third.shelf.all()) == {"101"}
@@ -104,7 +104,7 @@ async def test_servers_on_one_database_keep_their_own(store: Store) -> None:
         one.register("<sip:101@192.0.2.1>", PHONE)
         other.register("<sip:101@10.0.0.5>", NAT)
     async with life(store, 1e9, "one") as one:
-        assert [each.endpoint for each in one.contacts()] == [PHONE]
+        assert [each.hop for each in one.contacts()] == [PHONE]
 
 
 async def test_a_database_that_was_away_gets_all_of_it_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ async def test_what_another_version_has_written_costs_nobody_else(store: Store) 
     ((good,),) = (await shelf.all()).values()
     await shelf.put({"101": [{"later": 1}, good, {**good, "contact": "<<"}]})
     async with life(store, 1e9) as second:
-        assert [each.endpoint for each in second.contacts()] == [PHONE]
+        assert [each.hop for each in second.contacts()] == [PHONE]
 
 
 @pytest.mark.parametrize("kept", ["[{", '{"contact": 1}', "[1]", ""])

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from softphone.sip.driver import StackSettings
 from softphone.sip.stack import OnInvite, OnRequest, Stack
-from softphone.sip.transport.endpoint import Endpoint, Send
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop, Send
 
 DELAY_S = 0.01
 
@@ -27,9 +27,9 @@ class Ether:
     lost: Rule = keep_all
     sent: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
-    targets: list[Endpoint] = field(default_factory=list)
+    targets: list[Hop] = field(default_factory=list)
     carriers: dict[int, "_Carrier"] = field(default_factory=dict)
-    under_way: "deque[tuple[_Carrier, bytes, Endpoint]]" = field(default_factory=deque)
+    under_way: "deque[tuple[_Carrier, bytes, Hop]]" = field(default_factory=deque)
     ports: int = 5000
     pings: list[tuple[int, int]] = field(default_factory=list)
     flows: dict[tuple[int, int], Flow] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Ether:
             transport=lambda receive, failed: _Carrier(self, receive),
         )
 
-    def deliver(self, send: Send, sender: Endpoint) -> None:
+    def deliver(self, send: Send, sender: Hop) -> None:
         line = send.data.split(b"\r\n")[0].decode("utf-8", "replace")
         lost = self.lost(line, self.sent.count(line))
         self.sent.append(line)
@@ -60,7 +60,7 @@ class Ether:
             self.under_way.append((to, send.data, sender))
             asyncio.get_running_loop().call_later(DELAY_S, self._arrive)
 
-    def open_flow(self, port: int, target: Endpoint) -> Flow:
+    def open_flow(self, port: int, target: Hop) -> Flow:
         """The connection from a port to a peer: there is one as soon as somebody sends by TCP."""
         ends = port, target.port
         flow = self.flows.get(ends)
@@ -80,7 +80,7 @@ class Ether:
     def inject(self, text: str, port: int, source_port: int = 9) -> None:
         """Let somebody without a stack send a message, line feeds made into CRLF."""
         data = text.replace("\n", "\r\n").encode()
-        self.carriers[port].receive(data, Endpoint("udp", "127.0.0.1", source_port))
+        self.carriers[port].receive(data, Hop("udp", "127.0.0.1", source_port))
 
     def methods(self) -> list[str]:
         """What was sent, in short: methods and status codes."""
@@ -88,7 +88,7 @@ class Ether:
 
 
 class _Carrier:
-    def __init__(self, ether: Ether, receive: Callable[[bytes, Endpoint], None]) -> None:
+    def __init__(self, ether: Ether, receive: Callable[[bytes, Hop], None]) -> None:
         self._ether = ether
         self.receive = receive
         self.port = 0
@@ -105,14 +105,14 @@ class _Carrier:
         transport = send.target.transport
         if transport == "tcp" and not send.data.startswith(b"SIP/"):
             self._ether.open_flow(self.port, send.target)
-        self._ether.deliver(send, Endpoint(transport, "127.0.0.1", self.port))
+        self._ether.deliver(send, Hop(transport, "127.0.0.1", self.port))
 
-    def flow(self, target: Endpoint) -> Flow | None:
+    def flow(self, target: Hop) -> Flow | None:
         flow = self._ether.flows.get((self.port, target.port))
         return flow if flow is not None and flow.is_open and target.transport == "tcp" else None
 
-    def ping(self, target: Endpoint) -> None:
+    def ping(self, target: Hop) -> None:
         self._ether.pings.append((self.port, target.port))
 
-    async def resolve(self, target: Endpoint) -> Endpoint:
+    async def resolve(self, target: Hop) -> Hop:
         raise OSError("no names here")

@@ -33,7 +33,7 @@ from softphone.sip.message.number import number_of
 if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator
     from softphone.sip.services.registrar import Registrar
-    from softphone.sip.transport.endpoint import Endpoint
+    from softphone.sip.transport.hop import Hop
     from softphone.sip.ua.call import Call
 
 __all__ = ["Door"]
@@ -254,7 +254,7 @@ class Door:
         room = await self._focus.create_call(caller)
         await room.connect(call, caller, callee)
 
-    async def on_request(self, request: Request, source: "Endpoint") -> Response | None:
+    async def on_request(self, request: Request, source: "Hop") -> Response | None:
         """Answer a request outside of any dialog; None leaves it to the stack."""
         match request.method:
             case "REGISTER":
@@ -265,7 +265,7 @@ class Door:
                 return self._refer(request, source)
         return None
 
-    def _register(self, request: Request, source: "Endpoint") -> Response:
+    def _register(self, request: Request, source: "Hop") -> Response:
         """Answer a REGISTER (RFC 3261 section 10.3): everybody registers its own address only."""
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
@@ -274,7 +274,7 @@ class Door:
             return response(request, 403)
         return self._registrar.handle(request, source, time.monotonic())
 
-    def _subscribe(self, request: Request, source: "Endpoint") -> Response:
+    def _subscribe(self, request: Request, source: "Hop") -> Response:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
         if refusal := self._watchers.bad_event(request):
             return refusal
@@ -293,7 +293,7 @@ class Door:
                 return self.codes.asks(extension)
         return isinstance(destination, ToBridge)
 
-    def _refer(self, request: Request, source: "Endpoint") -> Response:
+    def _refer(self, request: Request, source: "Hop") -> Response:
         """Answer a REFER to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5)."""
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):

@@ -16,7 +16,7 @@ from softphone.sip.message.number import number_of
 
 if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator, Verdict
-    from softphone.sip.transport.endpoint import Endpoint
+    from softphone.sip.transport.hop import Hop
 
 __all__ = ["Proofs", "Refusal"]
 
@@ -65,7 +65,7 @@ class Proofs:
         self._logins = Logins(settings.login_failures_user, settings.login_failures, settings.login_window_s)
         self._told = Attempts(1, settings.login_window_s)
 
-    def caller(self, invite: Request, source: "Endpoint") -> Extension | None:
+    def caller(self, invite: Request, source: "Hop") -> Extension | None:
         """Say which extension is calling; None for a stranger.
 
         Raises
@@ -91,7 +91,7 @@ class Proofs:
         here = uri.host.lower() in self._hosts or uri.host.lower() == request.uri.host.lower()
         return here and self._accounts.could_be(number_of(uri))
 
-    def sender(self, request: Request, source: "Endpoint") -> Extension | Response | None:
+    def sender(self, request: Request, source: "Hop") -> Extension | Response | None:
         """Say who sent a request that is no INVITE; a response: it has to prove it, could not, or has to wait."""
         try:
             verdict = self._verify(request, source, "Authorization")
@@ -102,12 +102,12 @@ class Proofs:
             return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
         return self._accounts.find(verdict.username)
 
-    def challenge(self, source: "Endpoint", *, stale: bool = False) -> Refusal:
+    def challenge(self, source: "Hop", *, stale: bool = False) -> Refusal:
         """Make the refusal of a caller that has to prove who it is."""
         challenges = self._authenticator.challenge(source, self._clock(), stale=stale)
         return Refusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
 
-    def _verify(self, request: Request, source: "Endpoint", header: str) -> "Verdict":
+    def _verify(self, request: Request, source: "Hop", header: str) -> "Verdict":
         username = self._authenticator.username(request, header)
         if username is None:
             return self._authenticator.verify(request, source, self._clock(), header)
@@ -125,7 +125,7 @@ class Proofs:
             self._logins.succeeded(source.host, user, now)
         return verdict
 
-    def _tell(self, request: Request, source: "Endpoint", user: str, now: float) -> None:
+    def _tell(self, request: Request, source: "Hop", user: str, now: float) -> None:
         """Log a wrong answer, once in a window for each user and address."""
         if self._told.failed(f"{source.host} {user}", now):
             log.warning("wrong_password", user=user, host=source.host, method=request.method)

@@ -57,7 +57,7 @@ class Registrations:
 
 
 def _registered(binding: Binding, now: float, moment: datetime) -> Registered:
-    where = binding.endpoint
+    where = binding.hop
     return Registered(
         id=_id(binding),
         number=binding.user,

@@ -20,7 +20,7 @@ from softphone.sip.ua.referral import Reference, accept, referred
 if TYPE_CHECKING:
     from softphone.sip.message.message import Request, Response
     from softphone.sip.stack import Stack
-    from softphone.sip.transport.endpoint import Endpoint as Source
+    from softphone.sip.transport.hop import Hop
 
 __all__ = ["Watchers", "roster"]
 
@@ -83,7 +83,7 @@ class Watchers:
         return self._notifier.bad_event(request)
 
     def subscribe(
-        self, request: "Request", source: "Source", room: ConferenceRoom | None, member: Extension | None = None
+        self, request: "Request", source: "Hop", room: ConferenceRoom | None, member: Extension | None = None
     ) -> "Response":
         """Answer a SUBSCRIBE to a conference.
 
@@ -113,7 +113,7 @@ class Watchers:
 
         return done
 
-    def refer(self, request: "Request", source: "Source", room: ConferenceRoom, member: Member) -> "Response":
+    def refer(self, request: "Request", source: "Hop", room: ConferenceRoom, member: Member) -> "Response":
         """Answer a REFER that came outside of the call by which somebody is in a conference (RFC 4579 section 5.5)."""
         contact = self._stack.contact(request.uri.user, source.transport)
         answer = accept(request, contact)

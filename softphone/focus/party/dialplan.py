@@ -17,7 +17,7 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.number import number_of, spelled
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.binding import Binding
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar
@@ -30,7 +30,7 @@ class Target:
     """One telephone, or the way to one."""
 
     uri: str
-    flow: Endpoint | None = None
+    flow: Hop | None = None
     "The one that it registered over; None: as the URI says."
     credentials: Credentials | None = None
     to: str = ""
@@ -98,7 +98,7 @@ class DialPlan:
         if not bindings:
             raise refused(480, "not registered")
         to = str(self._home().address(extension.number))
-        return [Target(binding.uri, binding.endpoint, to=to, binding=binding) for binding in bindings]
+        return [Target(binding.uri, binding.hop, to=to, binding=binding) for binding in bindings]
 
     def outside(self, number: str, caller: Caller) -> list[Target]:
         """Give the way to a number that is none of ours.

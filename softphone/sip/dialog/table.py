@@ -7,7 +7,7 @@ from typing import Protocol
 from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import CSeq
 from softphone.sip.message.message import Request
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["DialogTable", "DialogUser", "EstablishedUser"]
 
@@ -17,7 +17,7 @@ class DialogUser(Protocol):
 
     dialog: Dialog
 
-    def receive(self, key: str, request: Request, source: Endpoint) -> bool:
+    def receive(self, key: str, request: Request, source: Hop) -> bool:
         """Take a request that is neither ACK nor CANCEL; False if it is none of its own."""
 
     def cancelled(self, key: str) -> None:

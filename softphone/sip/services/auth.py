@@ -10,7 +10,7 @@ from softphone.errors import BadMessage
 from softphone.sip.message.digest import ALGORITHMS, Challenge, digest, hash_a1, parse_auth
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["Authenticator", "Verdict"]
 
@@ -50,7 +50,7 @@ class _Use:
     flow: tuple[object, ...] = ()
 
 
-def _flow(request: Request, source: Endpoint) -> tuple[object, ...]:
+def _flow(request: Request, source: Hop) -> tuple[object, ...]:
     """Say what a registration goes on over: its connection.
 
     By UDP it is an address, which can be forged; whoever does it can register no other Contact than the one that the
@@ -116,14 +116,14 @@ class Authenticator:
         self._key = secrets.token_bytes(32)
         self._uses: OrderedDict[str, _Use] = OrderedDict()
 
-    def challenge(self, source: Endpoint, now: float, *, stale: bool = False) -> list[str]:
+    def challenge(self, source: Hop, now: float, *, stale: bool = False) -> list[str]:
         """Make the values for WWW-Authenticate or Proxy-Authenticate of `source`, one for each algorithm."""
         return [
             str(Challenge(self.realm, self._nonce(source.host, now), algorithm, self._qop, stale))
             for algorithm in self.algorithms
         ]
 
-    def verify(self, request: Request, source: Endpoint, now: float, header: str = "Authorization") -> Verdict:
+    def verify(self, request: Request, source: Hop, now: float, header: str = "Authorization") -> Verdict:
         """Check a request's answer in `header` (Authorization or Proxy-Authorization); never raises."""
         params = self._answer(request, header)
         return NOBODY if params is None else self._judge(request, source, params, now)
@@ -140,7 +140,7 @@ class Authenticator:
                     return params
         return None
 
-    def _judge(self, request: Request, source: Endpoint, params: dict[str, str], now: float) -> Verdict:
+    def _judge(self, request: Request, source: Hop, params: dict[str, str], now: float) -> Verdict:
         nonce, uri = params.get("nonce", ""), params.get("uri", "")
         if not _names(uri, request, self.realm) or params.get("qop") not in (None, "auth"):
             return NOBODY

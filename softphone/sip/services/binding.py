@@ -7,7 +7,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request
 from softphone.sip.message.number import number_of
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.where.route import is_direct, reach
 
 __all__ = ["Binding", "same_address"]
@@ -26,7 +26,7 @@ class Binding:
         Whom its address of record means, as `number_of` spells it.
     contact
         The Contact as it was registered.
-    endpoint
+    hop
         Where requests for it are sent: its Contact's address, or the flow it registered over if that is not direct.
     expires_at
         End of the registration, on the clock of `Registrar.handle`.
@@ -42,17 +42,17 @@ class Binding:
 
     user: str
     contact: Address
-    endpoint: Endpoint
+    hop: Hop
     expires_at: float
     call_id: str
     cseq: int
-    came: Endpoint
+    came: Hop
     refreshed_at: float
     direct: bool = True
     failures: int = 0
 
     @classmethod
-    def of(cls, contact: Address, request: Request, source: Endpoint, now: float, lifetime_s: float) -> "Binding":
+    def of(cls, contact: Address, request: Request, source: Hop, now: float, lifetime_s: float) -> "Binding":
         """Make the binding of one Contact of a REGISTER.
 
         Raises
@@ -64,7 +64,7 @@ class Binding:
             raise SipNetworkError(f"{contact.uri} is no SIP URI")
         direct = is_direct(request, source)
         if direct:
-            Endpoint.of_uri(contact.uri)
+            Hop.of_uri(contact.uri)
         where = reach(contact.uri, source, trusted=True) if direct else source
         user, cseq = number_of(request.to.uri), request.cseq.number
         return cls(user, contact, where, now + lifetime_s, request.call_id, cseq, source, now, direct)
@@ -91,20 +91,20 @@ class Binding:
     @property
     def has_flow(self) -> bool:
         """Whether it is reached by a connection."""
-        return self.endpoint.connection is not None
+        return self.hop.connection is not None
 
     @property
     def is_behind_nat(self) -> bool:
         """Whether it is reached by UDP through the mapping of a NAT, which is forgotten when it is not used."""
-        return not self.direct and self.endpoint.transport == "udp"
+        return not self.direct and self.hop.transport == "udp"
 
     def without_flow(self) -> "Binding | None":
         """Return what is left of it when its connection is closed: its Contact, if that is where it really was."""
         try:
-            where = Endpoint.of_uri(self.contact.uri)
+            where = Hop.of_uri(self.contact.uri)
         except SipNetworkError:
             return None
-        return replace(self, endpoint=where, failures=1) if where.host == self.came.host else None
+        return replace(self, hop=where, failures=1) if where.host == self.came.host else None
 
     def replaces(self, other: "Binding") -> bool:
         """Whether both are the same telephone."""

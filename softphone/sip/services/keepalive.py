@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable
 
 from softphone.sip.message.message import Response
-from softphone.sip.transport.endpoint import DEFAULT_PORT, Endpoint
 from softphone.sip.transport.flow import Hold
+from softphone.sip.transport.hop import DEFAULT_PORT, Hop
 from softphone.sip.ua.wire import Wire
 
 __all__ = ["KeepAlive"]
@@ -30,11 +30,11 @@ class KeepAlive:
     def __init__(self, wire: Wire, lost: Callable[[], object]) -> None:
         self._wire = wire
         self._lost = lost
-        self._target: Endpoint | None = None
+        self._target: Hop | None = None
         self._hold: Hold | None = None
         self._every_s: tuple[float, float] | None = None
 
-    def watch(self, target: Endpoint, answer: Response) -> None:
+    def watch(self, target: Hop, answer: Response) -> None:
         """Watch the way to `target`, a registrar that has just given this answer."""
         self.release()
         self._target = target

@@ -17,8 +17,8 @@ from softphone.errors import SipError
 from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Notifier", "Package", "Pending", "Sender"]
@@ -79,11 +79,11 @@ class Package(Protocol[State]):
 class Sender(Protocol):
     """What sends requests; a `softphone.sip.stack.Stack` is one."""
 
-    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+    async def request(self, request: Request, target: Hop | None = None) -> Response:
         """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
-    def flow(self, target: Endpoint) -> Flow | None:
-        """Find the open flow of an endpoint."""
+    def flow(self, target: Hop) -> Flow | None:
+        """Find the open flow of a hop."""
 
 
 @dataclass
@@ -129,7 +129,7 @@ class Notifier(Generic[State]):
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    def handle(self, request: Request, source: Endpoint, resource: str, contact: Address) -> Response:
+    def handle(self, request: Request, source: Hop, resource: str, contact: Address) -> Response:
         """Answer a SUBSCRIBE (RFC 6665 section 4.2.1); the first NOTIFY follows.
 
         Parameters
@@ -206,7 +206,7 @@ class Notifier(Generic[State]):
                 return not self._is_full(resource, host)
         return False
 
-    def _begin(self, request: Request, source: Endpoint, resource: str, contact: Address, expires: int) -> Response:
+    def _begin(self, request: Request, source: Hop, resource: str, contact: Address, expires: int) -> Response:
         tag = new_tag()
         dialog = Dialog.from_request(request, tag, contact)
         event = request.get("Event") or self._package.name
@@ -221,7 +221,7 @@ class Notifier(Generic[State]):
         task.add_done_callback(self._tasks.discard)
         return response(request, 200, to_tag=tag, contact=contact, headers=_expires(expires))
 
-    def _refresh(self, known: _Subscription[State], request: Request, source: Endpoint, expires: int) -> Response:
+    def _refresh(self, known: _Subscription[State], request: Request, source: Hop, expires: int) -> Response:
         if not known.dialog.in_order(request):
             return response(request, 500, "CSeq Out Of Order")
         known.dialog.refresh(request)

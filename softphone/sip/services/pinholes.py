@@ -16,7 +16,7 @@ from softphone.errors import SipError
 from softphone.sip.message.message import Request, Response, new_tag, request
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["Pinholes"]
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Sender(Protocol):
     """What sends requests; a `softphone.sip.stack.Stack` is one."""
 
-    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+    async def request(self, request: Request, target: Hop | None = None) -> Response:
         """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
 
@@ -87,7 +87,7 @@ class Pinholes:
     async def _ask(self, binding: Binding) -> None:
         try:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._sender.request(self._options(binding), binding.endpoint)
+                await self._sender.request(self._options(binding), binding.hop)
                 self._registrar.answered(binding)
         except SipError as error:
             log.info("a telephone behind a NAT does not answer: %s", error)

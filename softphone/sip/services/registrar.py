@@ -12,8 +12,8 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.number import number_of
 from softphone.sip.services.binding import Binding
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flows, Hold
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["Binding", "Registrar"]
 
@@ -115,8 +115,8 @@ class Registrar:
 
     def _put(self, user: str, bindings: list[Binding]) -> None:
         """Let these be the bindings of a user, and hold the flows that they are reached by."""
-        numbers = {each.endpoint.connection: each.endpoint for each in bindings if each.has_flow}
-        found = [(number, self._flows(endpoint)) for number, endpoint in numbers.items()]
+        numbers = {each.hop.connection: each.hop for each in bindings if each.has_flow}
+        found = [(number, self._flows(hop)) for number, hop in numbers.items()]
         holds = [flow.hold(partial(self._lost, user, number)) for number, flow in found if flow is not None]
         for hold in self._holds.pop(user, ()):
             hold.release()
@@ -131,12 +131,10 @@ class Registrar:
 
     def _lost(self, user: str, number: int | None) -> None:
         """Take note that a connection is closed."""
-        left = [
-            each.without_flow() if each.endpoint.connection == number else each for each in self._users.get(user, ())
-        ]
+        left = [each.without_flow() if each.hop.connection == number else each for each in self._users.get(user, ())]
         self._put(user, [each for each in left if each is not None])
 
-    def handle(self, request: Request, source: Endpoint, now: float) -> Response:
+    def handle(self, request: Request, source: Hop, now: float) -> Response:
         """Carry a REGISTER out; all of it, or nothing (RFC 3261 section 10.3).
 
         The response lists the telephones of the user in one Contact header, the sender's first.
@@ -151,7 +149,7 @@ class Registrar:
         self._put(user, changed)
         return response(request, 200, headers=_listed(changed, request, now))
 
-    def _changed(self, request: Request, source: Endpoint, present: list[Binding], now: float) -> list[Binding]:
+    def _changed(self, request: Request, source: Hop, present: list[Binding], now: float) -> list[Binding]:
         if request.contact_is_star:
             return _all_removed(request, present)
         bindings = list(present)
@@ -164,7 +162,7 @@ class Registrar:
                 bindings.insert(0, new)
         return self._fitting(bindings, request, source)
 
-    def _fitting(self, bindings: list[Binding], request: Request, source: Endpoint) -> list[Binding]:
+    def _fitting(self, bindings: list[Binding], request: Request, source: Hop) -> list[Binding]:
         """Make room for what has just been registered: never at its own cost, whatever else has to go."""
         new = request.call_id, request.cseq.number
         old = sorted((each for each in bindings if (each.call_id, each.cseq) != new), key=_staleness(source))
@@ -185,14 +183,14 @@ class Registrar:
         return min(wanted, self.max_expires)
 
 
-def _binding(contact: Address, request: Request, source: Endpoint, now: float, lifetime_s: float) -> Binding:
+def _binding(contact: Address, request: Request, source: Hop, now: float, lifetime_s: float) -> Binding:
     try:
         return Binding.of(contact, request, source, now, lifetime_s)
     except SipNetworkError:
         raise Refusal(400, "Contact Cannot Be Reached") from None
 
 
-def _staleness(source: Endpoint) -> Callable[[Binding], tuple[bool, bool, bool, float]]:
+def _staleness(source: Hop) -> Callable[[Binding], tuple[bool, bool, bool, float]]:
     """Order bindings by how likely nobody is there any more, for somebody who registers from `source`.
 
     One that failed; one from the same host, where the telephone has been started anew; one without a connection, for

@@ -17,7 +17,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.services.binding import same_address
 from softphone.sip.services.instances import Instance
 from softphone.sip.services.keepalive import KeepAlive
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.exchange import ask, refused
 from softphone.sip.ua.outgoing import loose
 from softphone.sip.ua.wire import Wire
@@ -118,7 +118,7 @@ class Registration:
         self.state = RegistrationState.TRYING
         self.on_change: Callable[[RegistrationState], None] | None = None
         self.granted = 0
-        self._target = Endpoint.of_uri(route or registrar)
+        self._target = Hop.of_uri(route or registrar)
         self._failures = 0
         self._losses = 0
         self._registered_at = 0.0
@@ -254,7 +254,7 @@ class Registration:
         self._change(RegistrationState.REGISTERED)
 
     async def _ask(self, expires: int) -> Response:
-        self._target = await self._wire.resolve(Endpoint.of_uri(self._route or self._registrar))
+        self._target = await self._wire.resolve(Hop.of_uri(self._route or self._registrar))
         return await ask(self._wire, self._request(expires), self._target, self._credentials, self._next_number)
 
     def _request(self, expires: int) -> Request:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from softphone.sip.message.message import Request, Response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = [
     "AckReceived",
@@ -32,7 +32,7 @@ class RequestReceived:
 
     key: str
     request: Request
-    source: Endpoint
+    source: Hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class AckReceived:
     """An ACK for a 2xx, once for each time it came; which dialog it belongs to, Call-ID and tags say."""
 
     request: Request
-    source: Endpoint
+    source: Hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class CancelReceived:
     invite: str | None
     """The INVITE's transaction while there is one; if it has been answered finally, the CANCEL changes nothing."""
     request: Request
-    source: Endpoint
+    source: Hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ResponseReceived:
 
     key: str
     response: Response
-    source: Endpoint
+    source: Hop
 
 
 @dataclass(frozen=True, slots=True)

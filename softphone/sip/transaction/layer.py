@@ -30,7 +30,7 @@ from softphone.sip.transaction.events import (
 from softphone.sip.transaction.machine import Action, Input, Kind, State, Timers, initial, may_answer, step
 from softphone.sip.transaction.matching import client_key, is_answer, rank, server_key, sibling
 from softphone.sip.transaction.streams import LARGEST_DATAGRAM, StreamChoice
-from softphone.sip.transport.endpoint import Endpoint, Send, reply_endpoint, stamp
+from softphone.sip.transport.hop import Hop, Send, reply_hop, stamp
 
 __all__ = ["Counters", "Timers", "TransactionLayer"]
 
@@ -47,7 +47,7 @@ BRANCH_BYTES = 8  # 64 bits: nobody guesses the branch of a request he has not s
 @dataclass(frozen=True, slots=True)
 class _Came:
     message: Request | Response
-    source: Endpoint
+    source: Hop
 
 
 # In place of a request that has its final response: most transactions are finished ones, and would keep all of theirs.
@@ -59,7 +59,7 @@ class _Transaction:
     key: str
     kind: Kind
     request: Request
-    remote: Endpoint
+    remote: Hop
     state: State
     last: bytes = b""
     """What SEND sends: the request (client), the latest response (server)."""
@@ -68,7 +68,7 @@ class _Transaction:
     cancel_wanted: bool = False
     cancel_headers: Headers = ()
     cancel_sent: bool = False
-    datagram: Endpoint | None = None
+    datagram: Hop | None = None
     """Where to go by UDP after all, should the stream that a large request needs be refused."""
 
 
@@ -147,7 +147,7 @@ class TransactionLayer:
 
     # What comes from the network.
 
-    def receive(self, data: bytes, source: Endpoint, now: float) -> None:
+    def receive(self, data: bytes, source: Hop, now: float) -> None:
         """Take a datagram, or one message of a stream.
 
         What is no message is counted; if it is a request that can be answered, it is, without a transaction.
@@ -162,7 +162,7 @@ class TransactionLayer:
         else:
             self.deliver(message, source, now)
 
-    def deliver(self, message: Request | Response, source: Endpoint, now: float) -> None:
+    def deliver(self, message: Request | Response, source: Hop, now: float) -> None:
         """Take a message that has been read already."""
         if isinstance(message, Response):
             self._deliver_response(message, source, now)
@@ -181,7 +181,7 @@ class TransactionLayer:
         else:
             self._feed(transaction, Input.TRANSPORT_ERROR, now)
 
-    def _deliver_response(self, message: Response, source: Endpoint, now: float) -> None:
+    def _deliver_response(self, message: Response, source: Hop, now: float) -> None:
         transaction = self._transactions.get(client_key(message.via.branch, message.cseq.method))
         if transaction is None or not is_answer(transaction.request, message):
             self.counters.stray += 1
@@ -191,14 +191,14 @@ class TransactionLayer:
         if transaction.cancel_wanted:
             self._send_cancel(transaction, now)
 
-    def _deliver_ack(self, message: Request, source: Endpoint, now: float) -> None:
+    def _deliver_ack(self, message: Request, source: Hop, now: float) -> None:
         transaction = self._transactions.get(server_key(message, "INVITE"))
         if transaction is None:
             self._events.append(AckReceived(message, source))
         else:
             self._feed(transaction, Input.ACK, now, _Came(message, source))
 
-    def _deliver_request(self, message: Request, source: Endpoint, now: float) -> None:
+    def _deliver_request(self, message: Request, source: Hop, now: float) -> None:
         key = server_key(message, message.method)
         if (transaction := self._transactions.get(key)) is not None:
             self._feed(transaction, Input.REQUEST, now)
@@ -210,7 +210,7 @@ class TransactionLayer:
         invite_key = server_key(message, "INVITE")
         stamp(message, source)
         kind = Kind.INVITE_SERVER if message.method == "INVITE" else Kind.SERVER
-        transaction = self._add(key, kind, message, reply_endpoint(message, source))
+        transaction = self._add(key, kind, message, reply_hop(message, source))
         if message.method == "CANCEL":
             invite = invite_key if invite_key in self._transactions else None
             self._events.append(CancelReceived(key, invite, message, source))
@@ -223,16 +223,14 @@ class TransactionLayer:
         eases = message.to.tag is not None or message.method == "CANCEL"
         return 2 * self.capacity if eases else self.capacity
 
-    def _answer(
-        self, to: Request, source: Endpoint, status: int, reason: str | None, *headers: tuple[str, str]
-    ) -> None:
+    def _answer(self, to: Request, source: Hop, status: int, reason: str | None, *headers: tuple[str, str]) -> None:
         """Answer without a transaction (RFC 3261 section 8.2.7)."""
         stamp(to, source)
-        self._sends.append(Send(bytes(response(to, status, reason, headers=headers)), reply_endpoint(to, source)))
+        self._sends.append(Send(bytes(response(to, status, reason, headers=headers)), reply_hop(to, source)))
 
     # What the user asks for.
 
-    def request(self, message: Request, target: Endpoint, now: float) -> str:
+    def request(self, message: Request, target: Hop, now: float) -> str:
         """Send a request, not ACK or CANCEL, and return the key of its transaction.
 
         The message is copied; its Via is ours alone.
@@ -249,7 +247,7 @@ class TransactionLayer:
         self._start(transaction, now)
         return transaction.key
 
-    def ack(self, message: Request, target: Endpoint) -> None:
+    def ack(self, message: Request, target: Hop) -> None:
         """Send the ACK for a 2xx (RFC 3261 section 13.2.2.4): no transaction, called again for each repeated 2xx."""
         branch = f"{COOKIE}-{secrets.token_hex(BRANCH_BYTES)}"
         self._sends.append(Send(bytes(self._addressed(message, branch, target)), target))
@@ -293,7 +291,7 @@ class TransactionLayer:
         if self._transactions.pop(key, None) is not None:
             self._events.append(Terminated(key))
 
-    def _addressed(self, message: Request, branch: str, target: Endpoint) -> Request:
+    def _addressed(self, message: Request, branch: str, target: Hop) -> Request:
         via = f"SIP/2.0/{target.transport.upper()} {self.sent_by};branch={branch};rport"
         return message.copy(via)
 
@@ -305,7 +303,7 @@ class TransactionLayer:
         self._feed(invite, Input.CANCELLED, now)
         self._start(self._add(client_key(request.via.branch, "CANCEL"), Kind.CLIENT, request, invite.remote), now)
 
-    def _fall_back(self, transaction: _Transaction, target: Endpoint, now: float) -> None:
+    def _fall_back(self, transaction: _Transaction, target: Hop, now: float) -> None:
         """Send a large request by UDP after all (RFC 3261 section 18.1.1)."""
         self._streams.refused(target, now)
         transaction.datagram = None
@@ -315,7 +313,7 @@ class TransactionLayer:
 
     # How transactions live.
 
-    def _add(self, key: str, kind: Kind, request: Request, remote: Endpoint) -> _Transaction:
+    def _add(self, key: str, kind: Kind, request: Request, remote: Hop) -> _Transaction:
         transaction = _Transaction(key, kind, request, remote, initial(kind))
         self._transactions[key] = transaction
         return transaction

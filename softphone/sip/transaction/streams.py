@@ -1,6 +1,6 @@
 """Which requests to a UDP peer go by a stream: large ones (RFC 3261 section 18.1.1), where the peer takes streams."""
 
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["LARGEST_DATAGRAM", "StreamChoice"]
 
@@ -25,13 +25,13 @@ class StreamChoice:
         self.above = above
         self._until: dict[tuple[str, int], float] = {}
 
-    def wanted(self, size: int, target: Endpoint, now: float) -> bool:
+    def wanted(self, size: int, target: Hop, now: float) -> bool:
         """Whether a request of `size` bytes to a target goes by a stream first."""
         if target.transport != "udp" or self.above is None or size <= self.above:
             return False
         return self._until.get((target.host, target.port), now) <= now
 
-    def refused(self, target: Endpoint, now: float) -> None:
+    def refused(self, target: Hop, now: float) -> None:
         """Take note that a peer takes no stream."""
         peer = target.host, target.port
         self._until.pop(peer, None)

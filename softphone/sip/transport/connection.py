@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from softphone.sip.message.parser import MAX_MESSAGE
-from softphone.sip.transport.endpoint import Endpoint, Send
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.framing import PING, PONG, Framer
+from softphone.sip.transport.hop import Hop, Send
 
 __all__ = ["Connection", "Limits", "Owner"]
 
@@ -59,18 +59,18 @@ class Owner(Protocol):
     def closed(self, connection: "Connection", unanswered: list[str]) -> None:
         """Take note that it is gone, and perhaps the requests of these transactions with it."""
 
-    def arrived(self, data: bytes, source: Endpoint) -> None:
+    def arrived(self, data: bytes, source: Hop) -> None:
         """Take a message that came."""
 
 
 class Connection(asyncio.Protocol):
-    """A connection, accepted or opened; `number` is its name in an `Endpoint`."""
+    """A connection, accepted or opened; `number` is its name in an `Hop`."""
 
     def __init__(self, owner: Owner, number: int) -> None:
         self.number = number
         self.peer = ("", 0)
         self._opened_at = 0.0
-        self.flow = Flow(Endpoint("tcp", *self.peer, number), self.abort)
+        self.flow = Flow(Hop("tcp", *self.peer, number), self.abort)
         self.begun_at: float | None = None
         self._owner = owner
         self._used = False
@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
 
     def _named(self, peer: tuple[str, int]) -> "Connection":
         self.peer = (peer[0], peer[1])
-        self.flow.endpoint = Endpoint("tcp", *self.peer, self.number)
+        self.flow.hop = Hop("tcp", *self.peer, self.number)
         return self
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
             self.begun_at = None
             if message != PING:
                 self._used = True
-                self._owner.arrived(message, self.flow.endpoint)
+                self._owner.arrived(message, self.flow.hop)
         self.begun_at = (self.begun_at or heard_at) if self._framer.partial else None
         if self._framer.broken:
             self.close()

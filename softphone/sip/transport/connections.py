@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from softphone.sip.transport.connection import Connection, Limits
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["Connections"]
 
@@ -29,8 +29,8 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._by_number.values()))
 
-    def find(self, target: Endpoint) -> Connection | None:
-        """Find the connection that an endpoint names, or if that is gone, one to its address."""
+    def find(self, target: Hop) -> Connection | None:
+        """Find the connection that a hop names, or if that is gone, one to its address."""
         named = self._by_number.get(target.connection or 0)
         return named or self._by_peer.get((target.host, target.port))
 

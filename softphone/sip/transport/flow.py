@@ -6,7 +6,7 @@ does, we do not close it for being quiet or to make room; when it is gone, its h
 
 from collections.abc import Callable
 
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["Flow", "Flows", "Hold"]
 
@@ -28,7 +28,7 @@ class Flow:
 
     Parameters
     ----------
-    endpoint
+    hop
         The peer's, with the number of the connection.
     close
         Closes it.
@@ -41,8 +41,8 @@ class Flow:
         False once it is gone.
     """
 
-    def __init__(self, endpoint: Endpoint, close: Callable[[], None]) -> None:
-        self.endpoint = endpoint
+    def __init__(self, hop: Hop, close: Callable[[], None]) -> None:
+        self.hop = hop
         self.close = close
         self.heard_at = 0.0
         self.is_open = True
@@ -68,5 +68,5 @@ class Flow:
                 hold.told()
 
 
-Flows = Callable[[Endpoint], Flow | None]
-"""Finds the open flow of an endpoint: the connection that it names, else one to its address. None over UDP."""
+Flows = Callable[[Hop], Flow | None]
+"""Finds the open flow of a hop: the connection that it names, else one to its address. None over UDP."""

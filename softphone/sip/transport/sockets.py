@@ -12,9 +12,9 @@ from softphone.errors import SipNetworkError, UnresolvedName
 from softphone.resolver import Resolver, is_address
 from softphone.sip.transport.connection import Connection, Limits
 from softphone.sip.transport.connections import Connections
-from softphone.sip.transport.endpoint import Endpoint, Send
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.framing import PING
+from softphone.sip.transport.hop import Hop, Send
 
 __all__ = ["Limits", "Transport", "TransportCounters"]
 
@@ -51,7 +51,7 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         # Keep-alives of clients behind NAT: line ends or zeros, to which no answer is expected.
         if data.strip(b"\r\n\0"):
-            self._owner.arrived(data, Endpoint("udp", addr[0], addr[1]))
+            self._owner.arrived(data, Hop("udp", addr[0], addr[1]))
 
     def error_received(self, exc: Exception) -> None:
         self.error = exc
@@ -70,7 +70,7 @@ class Transport:
 
     def __init__(
         self,
-        receive: Callable[[bytes, Endpoint], None],
+        receive: Callable[[bytes, Hop], None],
         failed: Callable[[str | None], None],
         limits: Limits | None = None,
         resolver: Resolver | None = None,
@@ -206,7 +206,7 @@ class Transport:
         self.counters.unsent += 1
         asyncio.get_running_loop().call_soon(self._failed, send.key)
 
-    async def resolve(self, target: Endpoint) -> Endpoint:
+    async def resolve(self, target: Hop) -> Hop:
         """Look a host name up; an address comes back as it is.
 
         Raises
@@ -220,15 +220,15 @@ class Transport:
             raise SipNetworkError(str(error)) from error
         return replace(target, host=addresses[0])
 
-    def flow(self, target: Endpoint) -> Flow | None:
-        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+    def flow(self, target: Hop) -> Flow | None:
+        """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
         if target.transport == "udp":
             return None
         number = target.connection
         found = self._connections.find(target) if number is None else self._connections.named(number)
         return found.flow if found is not None and found.flow.is_open else None
 
-    def ping(self, target: Endpoint) -> None:
+    def ping(self, target: Hop) -> None:
         """Send what keeps a NAT's mapping or a connection open; to whom there is no connection, nothing is sent."""
         if target.transport != "udp":
             connection = self._connections.find(target)
@@ -239,7 +239,7 @@ class Transport:
 
     # In; the face that a Connection sees.
 
-    def arrived(self, data: bytes, source: Endpoint) -> None:
+    def arrived(self, data: bytes, source: Hop) -> None:
         """Hand a message on; whatever its handling raises costs this message and no other."""
         try:
             self._receive(data, source)

@@ -10,7 +10,7 @@ from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.refresh import Refresh
 from softphone.sip.ua.usage import CallState, Usage
 from softphone.sip.ua.wire import Wire
@@ -53,7 +53,7 @@ class Call(Usage):
         wire: Wire,
         dialog: Dialog,
         invite: Request,
-        source: Endpoint,
+        source: Hop,
         *,
         direction: str,
         way: WayBack,
@@ -73,7 +73,7 @@ class Call(Usage):
         self._ringing: asyncio.TimerHandle | None = None
 
     @classmethod
-    def incoming(cls, wire: Wire, key: str, request: Request, source: Endpoint, contact: Address) -> "Call":
+    def incoming(cls, wire: Wire, key: str, request: Request, source: Hop, contact: Address) -> "Call":
         """Make the call that an initial INVITE asks for."""
         dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
         call = cls(wire, dialog, request, source, direction="in", way=WayBack.of(wire.flow, request, source))
@@ -88,7 +88,7 @@ class Call(Usage):
         dialog: Dialog,
         invite: Request,
         answer: Response,
-        target: Endpoint,
+        target: Hop,
         *,
         way: WayBack,
         credentials: Credentials | None,

@@ -6,7 +6,7 @@ Nothing is sent in them; what their peers ask before anybody has answered is.
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.methods import refuse_info
 from softphone.sip.ua.wire import Wire
 
@@ -40,7 +40,7 @@ class EarlyDialog:
             dialog.remote_target = self.dialog.remote_target
         return dialog
 
-    def receive(self, key: str, request: Request, source: Endpoint) -> bool:
+    def receive(self, key: str, request: Request, source: Hop) -> bool:
         """Answer a request of the dialog; False if it is not one of a call's."""
         if not self.dialog.in_order(request):
             self._wire.respond(key, response(request, 500, "CSeq Out Of Order"))

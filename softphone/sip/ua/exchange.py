@@ -9,7 +9,7 @@ from softphone.sip.message import digest
 from softphone.sip.message.fields import Address
 from softphone.sip.message.grammar import split_outside
 from softphone.sip.message.message import Request, Response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.wire import Wire
 
 __all__ = ["CHALLENGES", "PROOFS", "Exchange", "ask", "authorised", "failure", "refused"]
@@ -60,7 +60,7 @@ def _realms(answer: Response) -> list[str]:
 class Exchange:
     """A request that is not an INVITE, under way."""
 
-    def __init__(self, wire: Wire, request: Request, target: Endpoint) -> None:
+    def __init__(self, wire: Wire, request: Request, target: Hop) -> None:
         self._request = request
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
         self._wire = wire
@@ -133,7 +133,7 @@ def _is_stale(response: Response) -> bool:
 async def ask(
     wire: Wire,
     request: Request,
-    target: Endpoint,
+    target: Hop,
     credentials: digest.Credentials | None = None,
     number: Callable[[], int] | None = None,
 ) -> Response:

@@ -8,7 +8,7 @@ from softphone.errors import CallEnded, SipError, SipNetworkError
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.ua.exchange import PROOFS, ask, failure
 from softphone.sip.ua.wire import Wire
@@ -27,7 +27,7 @@ GivenUp = Callable[["asyncio.Future[Response | SipError]"], None]
 Answered = Callable[[Dialog, Response, str | None], None]
 """Told at once of the 2xx that wins, and the description that goes with it: the peer's next request may follow soon."""
 
-Router = Callable[[Dialog], Endpoint]
+Router = Callable[[Dialog], Hop]
 """Says where the requests of a dialog are sent."""
 
 
@@ -49,7 +49,7 @@ class Invitation:
         self,
         wire: Wire,
         request: Request,
-        target: Endpoint,
+        target: Hop,
         router: Router,
         *,
         known: Dialog | None = None,
@@ -64,7 +64,7 @@ class Invitation:
         self._on_progress = on_progress
         self._on_answered = on_answered
         self._cancel_headers = cancel_headers
-        self._acks: dict[str, tuple[Request, Endpoint]] = {}
+        self._acks: dict[str, tuple[Request, Hop]] = {}
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
         self._early: dict[str, EarlyDialog] = {}
         self._given_up = self._final = False

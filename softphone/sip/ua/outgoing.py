@@ -11,7 +11,7 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, request
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
 from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
 from softphone.sip.ua.invitation import GivenUp, Invitation, Progress
@@ -42,7 +42,7 @@ class Plan:
     credentials: Credentials | None = None
     headers: Headers = ()
     route: Uri | None = None
-    target: Endpoint | None = None
+    target: Hop | None = None
     on_progress: Progress | None = None
     cancel_headers: Callable[[], Headers] = tuple
     on_given_up: GivenUp | None = None
@@ -64,9 +64,9 @@ class Plan:
             body=self.sdp,
         )
 
-    def endpoint(self) -> Endpoint:
+    def hop(self) -> Hop:
         """Where the INVITE is sent."""
-        return self.target or Endpoint.of_uri(self.route or self.uri)
+        return self.target or Hop.of_uri(self.route or self.uri)
 
 
 def logical(uri: Uri) -> Uri:
@@ -101,11 +101,11 @@ class _Placing:
         self._plan = plan
         self._refresh = Refresh(wire.session)
         self._invite = self._extended(plan.request())
-        self._target = plan.endpoint()
+        self._target = plan.hop()
         self._way = self._way_to(self._target)
         self._call: Call | None = None
 
-    def _way_to(self, target: Endpoint) -> WayBack:
+    def _way_to(self, target: Hop) -> WayBack:
         return WayBack(self._wire.flow, target, direct=self._plan.target is None, trusted=True)
 
     async def run(self) -> Call:

@@ -11,7 +11,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response, response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.acceptance import Acceptances
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import refuse_info
@@ -232,7 +232,7 @@ class Usage:
 
     # --- what the peer does
 
-    def receive(self, key: str, request: Request, source: Endpoint) -> bool:
+    def receive(self, key: str, request: Request, source: Hop) -> bool:
         """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
         handlers = {
             "BYE": self._on_bye,

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from softphone.sip.dialog.table import DialogUser, EstablishedUser
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transaction.machine import Timers
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 
@@ -31,19 +31,19 @@ class Wire(Protocol):
     capabilities: Capabilities
     session: SessionSettings
 
-    def send(self, request: Request, target: Endpoint, listener: Listener) -> str:
+    def send(self, request: Request, target: Hop, listener: Listener) -> str:
         """Send a request in a transaction of its own; returns the transaction's key."""
 
-    async def resolve(self, target: Endpoint) -> Endpoint:
+    async def resolve(self, target: Hop) -> Hop:
         """Look a host name up; addresses come back as they are. Raises SipNetworkError."""
 
-    def is_open(self, target: Endpoint) -> bool:
-        """Whether the flow that an endpoint names still exists; of UDP nobody can tell, so it does."""
+    def is_open(self, target: Hop) -> bool:
+        """Whether the flow that a hop names still exists; of UDP nobody can tell, so it does."""
 
-    def flow(self, target: Endpoint) -> Flow | None:
-        """Find the open flow of an endpoint: the connection that it names, else one to its address; None over UDP."""
+    def flow(self, target: Hop) -> Flow | None:
+        """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
 
-    def ping(self, target: Endpoint) -> None:
+    def ping(self, target: Hop) -> None:
         """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
     def forget(self, key: str) -> None:
@@ -64,7 +64,7 @@ class Wire(Protocol):
         `once`: by UDP it is sent once, and the request forgotten.
         """
 
-    def acknowledge(self, ack: Request, target: Endpoint) -> None:
+    def acknowledge(self, ack: Request, target: Hop) -> None:
         """Send an ACK for a 2xx, once, outside any transaction."""
 
     def cancel(self, key: str, headers: Headers = ()) -> None:

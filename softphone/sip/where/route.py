@@ -12,8 +12,8 @@ from softphone.errors import SipNetworkError
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import DEFAULT_PORT, Endpoint
 from softphone.sip.transport.flow import Flows, Hold
+from softphone.sip.transport.hop import DEFAULT_PORT, Hop
 
 __all__ = ["WayBack", "is_direct", "may_follow", "reach"]
 
@@ -36,7 +36,7 @@ class WayBack:
         Whether the peer has proved who it is, or is one that we chose to call.
     """
 
-    def __init__(self, flows: Flows, came: Endpoint, *, direct: bool, trusted: bool = False) -> None:
+    def __init__(self, flows: Flows, came: Hop, *, direct: bool, trusted: bool = False) -> None:
         self.came = came
         self.trusted = trusted
         self._flows = flows
@@ -44,20 +44,20 @@ class WayBack:
         self._hold: Hold | None = None
 
     @classmethod
-    def of(cls, flows: Flows, request: Request, source: Endpoint) -> "WayBack":
+    def of(cls, flows: Flows, request: Request, source: Hop) -> "WayBack":
         """Make the way back to who sent a request."""
         way = cls(flows, source, direct=is_direct(request, source))
         way.hold()
         return way
 
-    def moved(self, request: Request, source: Endpoint) -> None:
+    def moved(self, request: Request, source: Hop) -> None:
         """Take note of where a request of the peer came from: it may have a new connection, or its NAT a new port."""
         self._direct = is_direct(request, source)
         if source != self.came:
             self.came = source
             self.hold()
 
-    def target(self, dialog: Dialog) -> Endpoint:
+    def target(self, dialog: Dialog) -> Hop:
         """Say where our next request goes: the flow, if it is open and no proxy stays in the path, else as `reach`."""
         open_flow = not self._direct and (self.came.connection is None or self._flows(self.came) is not None)
         if open_flow and not dialog.route_set:
@@ -77,23 +77,23 @@ class WayBack:
             self._hold = None
 
 
-def is_direct(request: Request, source: Endpoint) -> bool:
+def is_direct(request: Request, source: Hop) -> bool:
     """Whether its sender can be reached where it says: by UDP, and no NAT has changed the address in its Via."""
     via = request.via
     said = (via.host.strip("[]"), via.port or DEFAULT_PORT)
     return source.transport == "udp" and said == (source.host, source.port)
 
 
-def reach(named: Uri, came: Endpoint, *, trusted: bool) -> Endpoint:
+def reach(named: Uri, came: Hop, *, trusted: bool) -> Hop:
     """Say where a request for `named` goes, which somebody named whose requests came from `came`.
 
     Returns
     -------
-    Endpoint
+    Hop
         What the URI says, if it may be followed, else `came`; also when it asks for a transport that we do not speak.
     """
     try:
-        target = Endpoint.of_uri(named)
+        target = Hop.of_uri(named)
     except SipNetworkError:
         return came
     return target if may_follow(target.host, came.host, trusted=trusted) else came

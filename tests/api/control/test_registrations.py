@@ -12,7 +12,7 @@ import pytest
 from softphone import Agent, Call, CallRefused
 from softphone.server import Server
 from softphone.sip.message.fields import Address
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone
 from tests.sip.services.test_registrar import NAT, PHONE, STREAM, register
@@ -31,7 +31,7 @@ def nobody_left(shared: Server) -> Iterator[None]:
         shared.registrar.restore(user, [], 0.0)
 
 
-def registered(server: Server, contact: str, source: Endpoint = PHONE, to: str = "<sip:101@example.com>") -> None:
+def registered(server: Server, contact: str, source: Hop = PHONE, to: str = "<sip:101@example.com>") -> None:
     """Register a telephone, whose password has been seen."""
     request = register(contact)
     request.set("To", to)
@@ -92,11 +92,11 @@ async def test_a_telephone_that_is_removed_rings_no_more_until_it_registers_agai
         (CONTACT, PHONE, {"address": "192.0.2.1:5060", "transport": "udp", "behind_nat": False}),
         (CONTACT, NAT, {"address": "203.0.113.7:40000", "transport": "udp", "behind_nat": True}),
         ("<sip:101@10.0.0.1;transport=tcp>", STREAM, {"transport": "tcp", "behind_nat": False}),
-        ("<sip:101@[2001:db8::1]>", Endpoint("udp", "2001:db8::1", 5060), {"address": "[2001:db8::1]:5060"}),
+        ("<sip:101@[2001:db8::1]>", Hop("udp", "2001:db8::1", 5060), {"address": "[2001:db8::1]:5060"}),
     ],
 )
 async def test_what_is_shown(
-    shared: Server, ada: httpx.AsyncClient, contact: str, source: Endpoint, seen: dict[str, Any]
+    shared: Server, ada: httpx.AsyncClient, contact: str, source: Hop, seen: dict[str, Any]
 ) -> None:
     registered(shared, contact, source)
     (own,) = await shown(ada)

@@ -9,7 +9,7 @@ from softphone.sip.message.parser import parse
 from softphone.sip.message.uri import Uri
 from softphone.sip.transaction.events import CancelReceived, RequestReceived, ResponseReceived
 from softphone.sip.transaction.layer import TransactionLayer
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.sip.wire import ALICE, BOB, invite, invite_bytes
 
 GARBAGE = [
@@ -139,7 +139,7 @@ def test_hosts_are_compared_without_case() -> None:
 
 def test_a_cancel_has_the_tag_of_its_invite() -> None:
     layer = TransactionLayer()
-    proxy = Endpoint("udp", "192.0.2.7", 5060)
+    proxy = Hop("udp", "192.0.2.7", 5060)
     hop = "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK-p;rport"
     layer.receive(invite_bytes(Via=f"{hop}\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-a"), proxy, 0.0)
     layer.receive(invite_bytes(method="CANCEL", CSeq="1 CANCEL", Via=hop), proxy, 0.1)

@@ -5,7 +5,7 @@ import pytest
 from softphone.sip.message.digest import Challenge, Credentials, answers, digest, hash_a1, parse_auth
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator, Verdict
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.exchange import authorised, refused
 from tests.sip.wire import ALICE, BOB, invite
 
@@ -116,8 +116,8 @@ def test_wrong_answers() -> None:
     )
 
 
-ELSEWHERE = Endpoint("udp", ALICE.host, ALICE.port + 1)
-NEXT_DOOR = Endpoint("tcp", "192.0.2.3", 5060, 7)
+ELSEWHERE = Hop("udp", ALICE.host, ALICE.port + 1)
+NEXT_DOOR = Hop("tcp", "192.0.2.3", 5060, 7)
 
 
 @pytest.mark.parametrize("password", ["dev-101", "x"])
@@ -159,12 +159,12 @@ def registration(challenge: str, number: int = 7, contact: str = "<sip:101@192.0
     [
         (BOB, "<sip:101@192.0.2.1>"),
         (ELSEWHERE, "<sip:101@192.0.2.1>"),
-        (Endpoint("tcp", ALICE.host, ALICE.port, 1), "<sip:101@192.0.2.1>"),
+        (Hop("tcp", ALICE.host, ALICE.port, 1), "<sip:101@192.0.2.1>"),
         (ALICE, "<sip:101@192.0.2.66>"),
         (ALICE, "<sip:101@192.0.2.1>, <sip:101@192.0.2.66>"),
     ],
 )
-def test_an_overheard_registration_is_of_no_use(source: Endpoint, contact: str) -> None:
+def test_an_overheard_registration_is_of_no_use(source: Hop, contact: str) -> None:
     """Not from another address, port or connection; nor, where its address is forged, to register somebody else."""
     guard = server()
     message = registration(guard.challenge(ALICE, 0.0)[0])
@@ -178,7 +178,7 @@ def test_an_overheard_registration_is_of_no_use(source: Endpoint, contact: str) 
 
 def test_a_connection_goes_on_with_its_credentials_whatever_it_registers() -> None:
     """As sip.js does, over its WebSocket; over the next connection it is asked anew."""
-    guard, first = server(), Endpoint("tcp", ALICE.host, 40_000, 1)
+    guard, first = server(), Hop("tcp", ALICE.host, 40_000, 1)
     (challenge,) = guard.challenge(first, 0.0)
     message = registration(challenge)
     proof = message.get("Authorization") or ""
@@ -188,7 +188,7 @@ def test_a_connection_goes_on_with_its_credentials_whatever_it_registers() -> No
         message.set("Authorization", proof)
         assert guard.verify(message, first, 2.0) == Verdict("101")
     message.set("CSeq", "11 REGISTER")
-    assert guard.verify(message, Endpoint("tcp", ALICE.host, 40_000, 2), 3.0) == Verdict(stale=True)
+    assert guard.verify(message, Hop("tcp", ALICE.host, 40_000, 2), 3.0) == Verdict(stale=True)
 
 
 @pytest.mark.parametrize(

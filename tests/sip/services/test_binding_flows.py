@@ -8,8 +8,8 @@ from softphone.errors import SipNetworkError, SipTimeout
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.pinholes import Pinholes
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from tests.sip.services.test_registrar import NAT, PHONE, STREAM, handle, register, uris
 
 
@@ -19,7 +19,7 @@ class Open:
     def __init__(self) -> None:
         self.flows: dict[int | None, Flow] = {}
 
-    def __call__(self, target: Endpoint) -> Flow | None:
+    def __call__(self, target: Hop) -> Flow | None:
         if target.transport == "udp":
             return None
         return self.flows.setdefault(target.connection, Flow(target, lambda: None))
@@ -28,8 +28,8 @@ class Open:
         self.flows[number].closed()
 
 
-def stream(number: int, host: str = "192.0.2.1") -> Endpoint:
-    return Endpoint("tcp", host, 30_000 + number, number)
+def stream(number: int, host: str = "192.0.2.1") -> Hop:
+    return Hop("tcp", host, 30_000 + number, number)
 
 
 def test_a_registration_holds_its_connection_until_it_is_over() -> None:
@@ -55,7 +55,7 @@ def test_two_registrations_by_one_connection_both_hold_it() -> None:
 def test_a_telephone_behind_a_nat_is_forgotten_with_its_connection() -> None:
     registrar = Registrar(flows=(opened := Open()))
     handle(registrar, register("<sip:a@10.0.0.5;transport=tcp>"), stream(1))
-    handle(registrar, register("<sip:b@192.0.2.7>", call_id="b"), Endpoint("udp", "192.0.2.7", 5060))
+    handle(registrar, register("<sip:b@192.0.2.7>", call_id="b"), Hop("udp", "192.0.2.7", 5060))
     opened.close(1)
     assert uris(registrar) == ["sip:b@192.0.2.7"]
 
@@ -63,10 +63,10 @@ def test_a_telephone_behind_a_nat_is_forgotten_with_its_connection() -> None:
 def test_one_that_may_be_called_where_it_says_is_tried_there_last() -> None:
     registrar = Registrar(flows=(opened := Open()))
     handle(registrar, register("<sip:a@192.0.2.1:5070;transport=tcp>;q=1.0"), stream(1))
-    handle(registrar, register("<sip:b@192.0.2.7>;q=0.1", call_id="b"), Endpoint("udp", "192.0.2.7", 5060))
+    handle(registrar, register("<sip:b@192.0.2.7>;q=0.1", call_id="b"), Hop("udp", "192.0.2.7", 5060))
     opened.close(1)
     last = registrar.contacts("101", 1.0)[1]
-    assert (last.endpoint, last.failures) == (Endpoint("tcp", "192.0.2.1", 5070), 1)
+    assert (last.hop, last.failures) == (Hop("tcp", "192.0.2.1", 5070), 1)
     registrar.failed(last)
     assert uris(registrar) == ["sip:b@192.0.2.7"]
 
@@ -94,10 +94,10 @@ class Asked:
     """Sends OPTIONS that end as the test says."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[Request, Endpoint | None]] = []
+        self.requests: list[tuple[Request, Hop | None]] = []
         self.outcome: int | Exception = 200
 
-    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+    async def request(self, request: Request, target: Hop | None = None) -> Response:
         self.requests.append((request, target))
         if isinstance(self.outcome, Exception):
             raise self.outcome

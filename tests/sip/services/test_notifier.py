@@ -12,8 +12,8 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, request, response
 from softphone.sip.services.notifier import MAX_EXPIRES_S, MAX_OF_HOST, MAX_OF_RESOURCE, MAX_SUBSCRIPTIONS, Notifier
 from softphone.sip.stack import OnRequest, Stack
-from softphone.sip.transport.endpoint import Endpoint
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from tests.peers.sipp import Sipp
 from tests.support.ether import Ether
 from tests.support.jumping import run
@@ -53,7 +53,7 @@ class Phone:
         self.answers = answers
         self.stack = node(self._notified, ether)
 
-    async def _notified(self, received: Request, source: Endpoint) -> Response:
+    async def _notified(self, received: Request, source: Hop) -> Response:
         self.got.put_nowait(received)
         return response(received, self.answers)
 
@@ -74,7 +74,7 @@ class Phone:
 async def serving(
     package: Numbers, *phones: Phone, ether: Ether | None = None
 ) -> AsyncIterator[tuple[Stack, Notifier[int]]]:
-    async def subscribed(received: Request, source: Endpoint) -> Response | None:
+    async def subscribed(received: Request, source: Hop) -> Response | None:
         contact = server.contact(received.to.uri.user)
         return notifier.handle(received, source, received.uri.user or "", contact)
 
@@ -125,7 +125,7 @@ async def test_what_is_refused(headers: Headers, user: str, to_tag: str, status:
     phone = Phone()
     async with serving(Numbers(), phone) as (server, notifier):
         asked = phone.subscribe(server, user=user, to_tag=to_tag, headers=headers)
-        answer = await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", server.port))
+        answer = await phone.stack.request(asked, Hop("udp", "127.0.0.1", server.port))
         assert answer.status == status
         assert len(notifier) == 0
 
@@ -135,7 +135,7 @@ async def test_another_package_is_a_bad_event() -> None:
     async with serving(Numbers(), phone) as (server, _):
         asked = phone.subscribe(server, headers=[])
         asked.set("Event", "presence")
-        answer = await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", server.port))
+        answer = await phone.stack.request(asked, Hop("udp", "127.0.0.1", server.port))
         assert (answer.status, answer.get("Allow-Events")) == (489, "conference")
 
 
@@ -143,7 +143,7 @@ async def test_one_look_is_a_subscription_of_no_length() -> None:
     phone = Phone()
     async with serving(Numbers(), phone) as (server, notifier):
         asked = phone.subscribe(server, headers=[("Expires", "0")])
-        await phone.stack.request(asked, Endpoint("udp", "127.0.0.1", server.port))
+        await phone.stack.request(asked, Hop("udp", "127.0.0.1", server.port))
         told = await phone.got.get()
         assert told.get("Subscription-State") == "terminated;reason=timeout"
         assert b"full" in told.body
@@ -158,7 +158,7 @@ def test_changes_in_quick_succession_are_told_together() -> None:
         package, phone = Numbers(), Phone(ether=ether)
         async with serving(package, phone, ether=ether) as (server, notifier):
             answer = await phone.stack.request(
-                phone.subscribe(server, headers=[("Expires", "99999")]), Endpoint("udp", "127.0.0.1", server.port)
+                phone.subscribe(server, headers=[("Expires", "99999")]), Hop("udp", "127.0.0.1", server.port)
             )
             assert answer.expires == MAX_EXPIRES_S
             await phone.got.get()
@@ -177,7 +177,7 @@ def test_changes_in_quick_succession_are_told_together() -> None:
 async def test_a_conference_that_is_over_ends_the_subscription() -> None:
     package, phone = Numbers(), Phone()
     async with serving(package, phone) as (server, notifier):
-        await phone.stack.request(phone.subscribe(server, headers=[]), Endpoint("udp", "127.0.0.1", server.port))
+        await phone.stack.request(phone.subscribe(server, headers=[]), Hop("udp", "127.0.0.1", server.port))
         await phone.got.get()
         package.value = None
         notifier.changed("room")
@@ -187,7 +187,7 @@ async def test_a_conference_that_is_over_ends_the_subscription() -> None:
 async def test_a_phone_that_does_not_know_the_subscription_is_forgotten() -> None:
     package, phone = Numbers(), Phone(answers=481)
     async with serving(package, phone) as (server, notifier):
-        await phone.stack.request(phone.subscribe(server, headers=[]), Endpoint("udp", "127.0.0.1", server.port))
+        await phone.stack.request(phone.subscribe(server, headers=[]), Hop("udp", "127.0.0.1", server.port))
         await phone.got.get()
         await forgotten(notifier)
 
@@ -195,7 +195,7 @@ async def test_a_phone_that_does_not_know_the_subscription_is_forgotten() -> Non
 async def test_who_subscribes_in_the_end_is_told_that_it_is_over() -> None:
     phone = Phone()
     async with serving(Numbers(), phone) as (server, notifier):
-        await phone.stack.request(phone.subscribe(server, headers=[]), Endpoint("udp", "127.0.0.1", server.port))
+        await phone.stack.request(phone.subscribe(server, headers=[]), Hop("udp", "127.0.0.1", server.port))
         await phone.got.get()
         await notifier.close()
         assert (await phone.got.get()).get("Subscription-State") == "terminated;reason=deactivated"
@@ -204,10 +204,10 @@ async def test_who_subscribes_in_the_end_is_told_that_it_is_over() -> None:
 class Deaf:
     """Sends what nobody answers."""
 
-    def flow(self, target: Endpoint) -> Flow | None:
+    def flow(self, target: Hop) -> Flow | None:
         return None
 
-    async def request(self, request: Request, target: Endpoint | None = None) -> Response:
+    async def request(self, request: Request, target: Hop | None = None) -> Response:
         await asyncio.sleep(3600)
         return response(request, 200)
 
@@ -229,7 +229,7 @@ def asking(notifier: Notifier[int], number: int, resource: str, host: str) -> in
         headers=[("Event", "conference"), ("Via", f"SIP/2.0/UDP {host}:5060;branch=z9hG4bK{number}")],
     )
     contact = Address.parse("<sip:us@127.0.0.1>")
-    return notifier.handle(asked, Endpoint("udp", host, 5060), resource, contact).status
+    return notifier.handle(asked, Hop("udp", host, 5060), resource, contact).status
 
 
 def test_nobody_takes_all_subscriptions() -> None:

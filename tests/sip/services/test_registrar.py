@@ -6,11 +6,11 @@ from softphone.sip.message.message import Request, Response, request
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.binding import same_address
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 
-PHONE = Endpoint("udp", "192.0.2.1", 5060)
-NAT = Endpoint("udp", "203.0.113.7", 40_000)
-STREAM = Endpoint("tcp", "192.0.2.1", 33_333, 4)
+PHONE = Hop("udp", "192.0.2.1", 5060)
+NAT = Hop("udp", "203.0.113.7", 40_000)
+STREAM = Hop("tcp", "192.0.2.1", 33_333, 4)
 
 
 def register(*contacts: str, cseq: int = 1, call_id: str = "r1", expires: int | None = None) -> Request:
@@ -33,7 +33,7 @@ def uris(registrar: Registrar, now: float = 1.0) -> list[str]:
     return [binding.uri for binding in registrar.contacts("101", now)]
 
 
-def handle(registrar: Registrar, message: Request, source: Endpoint = PHONE, now: float = 0.0) -> Response:
+def handle(registrar: Registrar, message: Request, source: Hop = PHONE, now: float = 0.0) -> Response:
     return registrar.handle(message, source, now)
 
 
@@ -100,8 +100,8 @@ def test_more_telephones_in_one_request_than_there_may_be_are_refused() -> None:
     assert uris(registrar) == ["sip:a@192.0.2.1"]
 
 
-def at(port: int) -> Endpoint:
-    return Endpoint("udp", "192.0.2.1", port)
+def at(port: int) -> Hop:
+    return Hop("udp", "192.0.2.1", port)
 
 
 def test_a_telephone_that_is_started_anew_again_and_again_stays_registered() -> None:
@@ -113,7 +113,7 @@ def test_a_telephone_that_is_started_anew_again_and_again_stays_registered() -> 
     assert uris(registrar, 20.0) == [f"sip:a@192.0.2.1:{5060 + start}" for start in (19, 18, 17, 16, 15)]
 
 
-OTHER = Endpoint("udp", "198.51.100.9", 5060)
+OTHER = Hop("udp", "198.51.100.9", 5060)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ OTHER = Endpoint("udp", "198.51.100.9", 5060)
         ([("a", OTHER), ("b", OTHER)], "a"),  # refreshed longest ago
         ([("a", OTHER), ("b", PHONE)], "b"),  # the same host
         ([("a", STREAM), ("b", PHONE)], "b"),  # without a connection
-        ([("a", Endpoint("tcp", OTHER.host, 9, 7)), ("b", OTHER)], "b"),
+        ([("a", Hop("tcp", OTHER.host, 9, 7)), ("b", OTHER)], "b"),
     ],
 )
-def test_who_gives_way_to_one_too_many(present: list[tuple[str, Endpoint]], gives_way: str) -> None:
+def test_who_gives_way_to_one_too_many(present: list[tuple[str, Hop]], gives_way: str) -> None:
     registrar = Registrar(max_contacts=len(present))
     for now, (name, source) in enumerate(present):
         handle(registrar, register(f"<sip:{name}@{source.host}:{source.port}>", call_id=name), source, float(now))
@@ -192,16 +192,16 @@ def test_a_contact_that_cannot_be_reached_is_refused(contact: str) -> None:
     ("source", "contact", "reached"),
     [
         (PHONE, "<sip:101@192.0.2.1:5060>", PHONE),
-        (PHONE, "<sip:101@192.0.2.1:6060>", Endpoint("udp", "192.0.2.1", 6060)),
+        (PHONE, "<sip:101@192.0.2.1:6060>", Hop("udp", "192.0.2.1", 6060)),
         (NAT, "<sip:101@10.0.0.5:5060>", NAT),
-        (PHONE, "<sip:101@192.0.2.9:6060>", Endpoint("udp", "192.0.2.9", 6060)),
+        (PHONE, "<sip:101@192.0.2.9:6060>", Hop("udp", "192.0.2.9", 6060)),
         (STREAM, "<sip:101@x.invalid;transport=ws>", STREAM),
     ],
 )
-def test_calls_reach_it_where_it_can_be_reached(source: Endpoint, contact: str, reached: Endpoint) -> None:
+def test_calls_reach_it_where_it_can_be_reached(source: Hop, contact: str, reached: Hop) -> None:
     registrar = Registrar()
     handle(registrar, register(contact), source)
-    assert registrar.contacts("101", 1.0)[0].endpoint == reached
+    assert registrar.contacts("101", 1.0)[0].hop == reached
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.services.registration import Registration, RegistrationState, refresh_after_s, retry_after_s
 from softphone.sip.stack import Stack
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.support.ether import Ether
 from tests.support.jumping import run
 
@@ -29,7 +29,7 @@ class Office:
         self.server = self.ether.stack(on_request=self.serve)
         self.phone = self.ether.stack()
 
-    async def serve(self, request: Request, source: Endpoint) -> Response | None:
+    async def serve(self, request: Request, source: Hop) -> Response | None:
         now = asyncio.get_running_loop().time()
         if self.guard.verify(request, source, now).username is None:
             challenges = self.guard.challenge(source, now)
@@ -90,7 +90,7 @@ def test_a_refusal_that_says_no_time_ends_no_registration(least: str) -> None:
         registration.on_change = states.append
         serve = office.server.on_request
 
-        async def refuse(request: Request, source: Endpoint) -> Response | None:
+        async def refuse(request: Request, source: Hop) -> Response | None:
             return response(request, 423, headers=[("Min-Expires", least)])
 
         office.server.on_request = refuse

@@ -13,7 +13,7 @@ from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.instances import Instance
 from softphone.sip.services.registration import Registration, RegistrationState, granted_s
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.sip.services.test_registration import Office, scene
 from tests.sip.wire import invite
 
@@ -45,7 +45,7 @@ def answered(office: Office, change: Callable[[Request, Response], Response]) ->
     serve = office.server.on_request
     assert serve is not None
 
-    async def changed(request: Request, source: Endpoint) -> Response | None:
+    async def changed(request: Request, source: Hop) -> Response | None:
         answer = await serve(request, source)
         assert answer is not None
         return change(request, answer) if answer.status == 200 else answer

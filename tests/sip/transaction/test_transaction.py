@@ -18,7 +18,7 @@ from softphone.sip.transaction.events import (
 )
 from softphone.sip.transaction.layer import TransactionLayer
 from softphone.sip.transaction.machine import MACHINES, Action, Input, Kind, State, Timers, initial, step
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from tests.sip.wire import ALICE, BOB, invite, invite_bytes
 
 TIMERS = {Input.RESEND, Input.GIVE_UP, Input.LINGER, Input.TRYING_DUE}
@@ -30,7 +30,7 @@ class Pair:
     def __init__(self, transport: str = "udp") -> None:
         self.now = 0.0
         self.alice, self.bob = TransactionLayer(sent_by="192.0.2.1:5060"), TransactionLayer(sent_by="192.0.2.2:5060")
-        self.to_alice, self.to_bob = (Endpoint(transport, end.host, end.port) for end in (ALICE, BOB))
+        self.to_alice, self.to_bob = (Hop(transport, end.host, end.port) for end in (ALICE, BOB))
         self.seen: list[str] = []
 
     def call(self, method: str = "INVITE", body: bytes = b"") -> str:
@@ -320,7 +320,7 @@ def test_large_requests_go_by_tcp_and_back_by_udp_when_refused() -> None:
 )
 def test_where_responses_go(via: str, target: tuple[str, int], stamped: str) -> None:
     bob = TransactionLayer()
-    bob.receive(invite_bytes(Via=via), Endpoint("udp", "192.0.2.1", 40000), 0.0)
+    bob.receive(invite_bytes(Via=via), Hop("udp", "192.0.2.1", 40000), 0.0)
     bob.expire(0.2)
     (send,) = bob.sends()
     assert (send.target.host, send.target.port) == target

@@ -10,9 +10,9 @@ import pytest
 
 from softphone.sip.transport.connection import Connection
 from softphone.sip.transport.connections import Connections
-from softphone.sip.transport.endpoint import Endpoint, Send
 from softphone.sip.transport.flow import Hold
 from softphone.sip.transport.framing import PING
+from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.sockets import Limits
 from tests.sip.nodes import INVITE, Node, node, rest, stream
 
@@ -49,7 +49,7 @@ class Times:
     def closed(self, connection: Connection, unanswered: list[str]) -> None:
         self.lost += unanswered
 
-    def arrived(self, data: bytes, source: Endpoint) -> None:
+    def arrived(self, data: bytes, source: Hop) -> None:
         pass
 
 
@@ -81,7 +81,7 @@ async def test_what_a_connection_does_not_take_any_more_is_not_lost_with_it() ->
     owner, silent = Times(), Silent()
     connection = Connection(owner, 1)
     connection.connection_made(silent)
-    taken, refused = (Send(INVITE, Endpoint("tcp", "192.0.2.1", 5060), key) for key in ("taken", "refused"))
+    taken, refused = (Send(INVITE, Hop("tcp", "192.0.2.1", 5060), key) for key in ("taken", "refused"))
     assert connection.send(taken)
     silent.closing = True
     assert not connection.send(refused)
@@ -174,7 +174,7 @@ async def test_closing_is_told_to_who_holds() -> None:
         writer.close()
         while bob.transport.connections:
             await asyncio.sleep(0)
-        assert sorted(told) == ["first", "second"] and not flow.is_open and bob.transport.flow(flow.endpoint) is None
+        assert sorted(told) == ["first", "second"] and not flow.is_open and bob.transport.flow(flow.hop) is None
 
 
 async def test_streams_are_sent_without_delay_and_watched_by_the_system() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from softphone.errors import SipNetworkError
-from softphone.sip.transport.endpoint import Endpoint, Send
 from softphone.sip.transport.framing import PING, Framer
+from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.sockets import Limits, Transport
 from tests.sip.nodes import INVITE, PATIENCE_S, Node, node, rest, stream
 from tests.sip.wire import invite_bytes
@@ -55,7 +55,7 @@ async def test_a_response_opens_a_connection_when_its_own_is_gone() -> None:
         while bob.transport.connections:
             await asyncio.sleep(0)
         bob.transport.send(
-            Send(b"SIP/2.0 200 OK\r\n\r\n", Endpoint("tcp", "127.0.0.1", alice.transport.port, source.connection))
+            Send(b"SIP/2.0 200 OK\r\n\r\n", Hop("tcp", "127.0.0.1", alice.transport.port, source.connection))
         )
         assert (await alice.next())[0] == b"SIP/2.0 200 OK\r\n\r\n"
 
@@ -71,28 +71,28 @@ async def test_many_messages_share_the_connection_that_is_being_opened() -> None
 async def test_refused_connections_are_told() -> None:
     with deaf_port(socket.SOCK_STREAM) as port:
         async with node() as alice:
-            send = Send(INVITE, Endpoint("tcp", "127.0.0.1", port), "key")
+            send = Send(INVITE, Hop("tcp", "127.0.0.1", port), "key")
             alice.transport.send(send)
             assert alice.failed.empty() and await alice.next_failed() == "key" and alice.transport.counters.unsent == 1
 
 
 async def test_names_are_not_looked_up_while_sending() -> None:
     async with node() as alice:
-        send = Send(INVITE, Endpoint("udp", "localhost", 5060), "key")
+        send = Send(INVITE, Hop("udp", "localhost", 5060), "key")
         alice.transport.send(send)
         assert await alice.next_failed() == send.key
-        assert await alice.transport.resolve(send.target) == Endpoint("udp", "127.0.0.1", 5060)
+        assert await alice.transport.resolve(send.target) == Hop("udp", "127.0.0.1", 5060)
         with pytest.raises(SipNetworkError, match="cannot resolve"):
-            await alice.transport.resolve(Endpoint("udp", "no-such-host.invalid", 5060))
+            await alice.transport.resolve(Hop("udp", "no-such-host.invalid", 5060))
         with pytest.raises(SipNetworkError, match="cannot resolve"):
-            await alice.transport.resolve(Endpoint("udp", "no-name-is-as-long-as-this-" + "x" * 64, 5060))
+            await alice.transport.resolve(Hop("udp", "no-name-is-as-long-as-this-" + "x" * 64, 5060))
 
 
 async def test_requests_on_a_connection_that_dies_are_told() -> None:
     async with node() as alice:
         peer = await asyncio.start_server(lambda reader, writer: writer.transport.abort(), "127.0.0.1", 0)
         async with peer:
-            send = Send(INVITE, Endpoint("tcp", "127.0.0.1", peer.sockets[0].getsockname()[1]), "key")
+            send = Send(INVITE, Hop("tcp", "127.0.0.1", peer.sockets[0].getsockname()[1]), "key")
             alice.transport.send(send)
             assert await alice.next_failed() == send.key
 
@@ -101,7 +101,7 @@ async def test_icmp_errors_are_survived() -> None:
     with deaf_port(socket.SOCK_DGRAM) as port:
         async with node() as alice, node() as bob:
             for _ in range(3):
-                alice.transport.send(Send(INVITE, Endpoint("udp", "127.0.0.1", port)))
+                alice.transport.send(Send(INVITE, Hop("udp", "127.0.0.1", port)))
             alice.transport.send(Send(INVITE, bob.at("udp")))
             assert (await bob.next())[0] == INVITE
 
@@ -111,7 +111,7 @@ async def test_icmp_errors_are_survived() -> None:
 )
 async def test_a_datagram_that_cannot_go_is_told_at_once(data: bytes, host: str) -> None:
     async with node() as alice, node() as bob:
-        send = Send(data, Endpoint("udp", host, bob.transport.port), "key")
+        send = Send(data, Hop("udp", host, bob.transport.port), "key")
         alice.transport.send(send)
         assert await alice.next_failed() == send.key
         alice.transport.send(Send(INVITE, bob.at("udp")))
@@ -122,7 +122,7 @@ async def test_a_fault_costs_one_message() -> None:
     async with node() as alice, node() as bob:
         keep = bob.handle
 
-        def fail(data: bytes, source: Endpoint) -> None:
+        def fail(data: bytes, source: Hop) -> None:
             bob.handle = keep
             raise RuntimeError
 

@@ -9,7 +9,7 @@ from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials, hash_a1
 from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call, CallState
 from tests.support.ether import Ether, Rule, keep_all
 from tests.support.jumping import run
@@ -165,7 +165,7 @@ def test_a_cancelled_task_hangs_up_what_was_answered_in_the_same_turn() -> None:
         carrier = pair.ether.carriers[pair.alice.port]
         receive = carrier.receive
 
-        def crossing(data: bytes, source: Endpoint) -> None:
+        def crossing(data: bytes, source: Hop) -> None:
             receive(data, source)
             if data.startswith(b"SIP/2.0 200") and b"CSeq: 1000000 INVITE" in data:
                 task.cancel()

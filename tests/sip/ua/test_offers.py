@@ -6,7 +6,7 @@ import pytest
 
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.sip.stack import Stack
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import CallState
 from tests.support.sip_pair import ANSWER, OFFER, Pair, scene, settle
 
@@ -122,7 +122,7 @@ def test_a_contact_that_cannot_be_reached_is_answered_where_it_came_from() -> No
         there = pair.ether.ports
         pair.ether.inject(late_invite(pair.bob).replace("odd@127.0.0.1:9>", "odd@127.0.0.1:9;transport=tls>"), there, 7)
         await settle(1)
-        assert pair.calls[0].way.came == Endpoint("udp", "127.0.0.1", 7)
+        assert pair.calls[0].way.came == Hop("udp", "127.0.0.1", 7)
 
     scene(work)
 

@@ -4,7 +4,7 @@ import pytest
 
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import CallState
 from tests.support.ether import Rule, keep_all
 from tests.support.sip_pair import Pair, answering, scene, settle
@@ -23,7 +23,7 @@ def test_a_notify_that_is_not_taken_ends_no_call(lost: Rule, notified: int) -> N
     async def follow(target: Address) -> None:
         asked.append(str(target.uri))
 
-    async def forgotten(request: Request, source: Endpoint) -> Response:
+    async def forgotten(request: Request, source: Hop) -> Response:
         return response(request, 481)
 
     async def work(pair: Pair) -> None:

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.endpoint import Endpoint
+from softphone.sip.transport.hop import Hop
 from softphone.sip.where.route import may_follow, reach
 
-PUBLIC = Endpoint("udp", "8.8.4.4", 5060)
-OFFICE = Endpoint("udp", "10.1.2.3", 5060)
-STREAM = Endpoint("tcp", "8.8.4.4", 40_000, 7)
+PUBLIC = Hop("udp", "8.8.4.4", 5060)
+OFFICE = Hop("udp", "10.1.2.3", 5060)
+STREAM = Hop("tcp", "8.8.4.4", 40_000, 7)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ STREAM = Endpoint("tcp", "8.8.4.4", 40_000, 7)
         ("sip:x@10.9.9.9", OFFICE, True, "10.9.9.9:5060"),
     ],
 )
-def test_where_a_request_goes(named: str, came: Endpoint, trusted: bool, goes: str) -> None:
+def test_where_a_request_goes(named: str, came: Hop, trusted: bool, goes: str) -> None:
     target = reach(Uri.parse(named), came, trusted=trusted)
     assert f"{target.host}:{target.port}" == goes
 

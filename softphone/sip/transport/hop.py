@@ -8,14 +8,14 @@ from softphone.sip.message.fields import Via
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
 
-__all__ = ["DEFAULT_PORT", "Endpoint", "Send", "reply_endpoint", "stamp"]
+__all__ = ["DEFAULT_PORT", "Hop", "Send", "reply_hop", "stamp"]
 
 DEFAULT_PORT = 5060
 TRANSPORTS = ("udp", "tcp")
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Hop:
     """A transport address, and over TCP the connection."""
 
     transport: str
@@ -57,12 +57,12 @@ class Send:
     """A message on its way to a transport."""
 
     data: bytes
-    target: Endpoint
+    target: Hop
     key: str | None = None
     """The transaction to be told when it cannot be sent."""
 
 
-def stamp(request: Request, source: Endpoint) -> None:
+def stamp(request: Request, source: Hop) -> None:
     """Note in the top Via where a request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     via = request.via
     asked = "rport" in via.params
@@ -75,7 +75,7 @@ def stamp(request: Request, source: Endpoint) -> None:
     request.set("Via", *map(str, [Via(first.transport, first.host, first.port, params), *others]))
 
 
-def reply_endpoint(request: Request, source: Endpoint) -> Endpoint:
+def reply_hop(request: Request, source: Hop) -> Hop:
     """Where the response to a request goes (RFC 3261 section 18.2.2, RFC 3581 section 4).
 
     Over UDP to the address it came from, and to the port it came from if the client asked so by ``rport``, else to
@@ -85,4 +85,4 @@ def reply_endpoint(request: Request, source: Endpoint) -> Endpoint:
     via = request.via
     if source.transport == "udp" and "rport" in via.params:
         return source
-    return Endpoint(source.transport, source.host, via.port or DEFAULT_PORT, source.connection)
+    return Hop(source.transport, source.host, via.port or DEFAULT_PORT, source.connection)
