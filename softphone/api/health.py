@@ -99,6 +99,11 @@ class StatsCollector(Collector):
         strangers = CounterMetricFamily(
             "softphone_stranger_datagrams", "Datagrams from unknown senders, by media worker.", labels=["worker"]
         )
+        unclaimed = CounterMetricFamily(
+            "softphone_unclaimed_datagrams",
+            "Datagrams from a port that nobody named, which could be of several legs of that host.",
+            labels=["worker"],
+        )
         cpu = CounterMetricFamily("softphone_worker_cpu_seconds", "CPU time, by media worker.", labels=["worker"])
         memory = GaugeMetricFamily("softphone_worker_memory_bytes", "Memory, by media worker.", labels=["worker"])
         for worker in self._stats.workers:
@@ -107,6 +112,7 @@ class StatsCollector(Collector):
             late.add_metric([name], worker.lateness, worker.lateness_sum_s)
             over.add_metric([name], worker.late_ticks)
             strangers.add_metric([name], worker.strangers)
+            unclaimed.add_metric([name], worker.unclaimed)
             cpu.add_metric([name], worker.cpu_s)
             memory.add_metric([name], worker.memory_bytes)
-        yield from (legs, late, over, strangers, cpu, memory)
+        yield from (legs, late, over, strangers, unclaimed, cpu, memory)

@@ -1,17 +1,20 @@
 """Whose packets are a party's: the rule for bridge and agent alike.
 
-Media is taken from the address that the description names, and sent there. One other source is accepted in its
-place, once, until the named address is heard: any port of the host that the party's signalling comes from, when
-the description names an address that is not globally routable and not that host: the party is behind a NAT (RFC 4961,
-RFC 7362). Who names its own host is heard from the port that it names alone: what a call that has just ended still
-sends, from the same host to the same port, must not be taken for the next one.
+Media is taken from the address that the party's description names, and sent there. One other source is accepted in its
+place, once, as long as the named address is not heard: any port of the host that the party's signalling comes from,
+when the description names that host, too (RFC 4961: the party sends from another port than it says), or an address that
+is not globally routable (a NAT, RFC 7362). Nobody else is ever heard.
 
-It must be sound in a codec that was agreed on, from a source (SSRC) that no other party of that host has. On a port
-that several parties share, of which more than one on the same host has yet to be heard, nobody is guessed at: then the
-named addresses count alone.
+It must be sound in a codec that was agreed on, from a source (SSRC) that no other party of that host has, and it must
+have begun after the leg was opened: what an ended call still sends, and what was there before, is not this party's.
+Who is quiet for a second and sends again has begun anew. When it could be of several parties of that host on a port
+that they share, nobody is guessed at, and it is counted (`softphone_unclaimed_datagrams`).
 
-A party behind a NAT that has been heard is found again when it moves its port within that host, keeps its SSRC and is
-quiet where it was. Nobody else is ever heard. A new description begins all of this anew if it names another address.
+What was named wins when it speaks, and then for good. Sound is sent to where it comes from (RFC 4961), unless reports
+(RFC 3550) come from the named address: then it is there that the party listens.
+
+A party that has been heard is found again when it moves its port within the host of its signalling, keeps its SSRC and
+is quiet where it was. A new description begins all of this anew if it names another address.
 
 `other_source` decides whether there may be another source; `softphone.media.engine.sources` carries the rest out.
 """
@@ -62,7 +65,7 @@ def other_source(media_host: str, signalled: str) -> str | None:
     signalled
         The address that its signalling comes from.
     """
-    return signalled if is_behind_nat(media_host, signalled) else None
+    return signalled if media_host == signalled or is_behind_nat(media_host, signalled) else None
 
 
 def is_ipv4(host: str) -> bool:

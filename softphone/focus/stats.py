@@ -23,6 +23,8 @@ class WorkerStats:
     lateness_sum_s: float
     strangers: int
     "Datagrams from unknown senders."
+    unclaimed: int
+    "Those that could have been of several legs."
     cpu_s: float
     memory_bytes: int
 
@@ -37,6 +39,7 @@ class WorkerStats:
             list(zip(bounds, map(float, accumulate(metrics.lateness_counts)), strict=True)),
             metrics.lateness_sum_ms / 1000,
             metrics.strangers,
+            metrics.unclaimed,
             metrics.cpu_s,
             metrics.memory_bytes,
         )

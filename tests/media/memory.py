@@ -47,19 +47,26 @@ class MemoryPort(LoopPort):
 class MemoryPlane:
     """A plane of some legs in one room, and its clock; `work`: calls of the ring, and the samples they touch."""
 
-    def __init__(self, legs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, legs: int, monkeypatch: pytest.MonkeyPatch, capacity: int | None = None) -> None:
         monkeypatch.setattr("softphone.media.net.portpool.Port", MemoryPort)
         self.now, self.work = 1000.0, [0, 0]
-        self.bridge = Bridge(legs, gate=None)
+        self.bridge = Bridge(capacity or legs, gate=None)
         self.pool = PortPool("127.0.0.1")
         self.plane = Plane(self.bridge, self.pool, 0.0)
         self.plane._slots.ages_s = lambda unix_ns: np.zeros(self.plane._slots.used)  # type: ignore[method-assign]
         self.peers = [Address(HOST, 5000 + 2 * row) for row in range(legs)]
-        room = self.bridge.add_room()
+        self.room = self.bridge.add_room()
+        self.opened = 0
         for row, peer in enumerate(self.peers):
-            assert self.plane.open(row + 1, LegSpec(remote=peer, event_payload_type=101), self.now) == row
-            self.bridge.move(row, room)
+            assert self.open(LegSpec(remote=peer, event_payload_type=101)) == row
         self._count_work()
+
+    def open(self, spec: LegSpec) -> int:
+        """Open a leg in the room; its row."""
+        self.opened += 1
+        row = self.plane.open(self.opened, spec, self.now)
+        self.bridge.move(row, self.room)
+        return row
 
     def _count_work(self) -> None:
         ring = self.bridge._playout._ring

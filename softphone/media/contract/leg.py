@@ -185,6 +185,8 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
         Of the process.
     strangers, invalid, unsent
         Datagrams from unknown senders, that were no RTP or RTCP for us, that the system did not take.
+    unclaimed
+        Datagrams that could have been of several legs, so that they were of none; see `softphone.calls.nat`.
     unrecorded_s
         Sound that the disk was too slow for, of all recordings together.
     """
@@ -204,6 +206,7 @@ class WorkerMetrics(Struct, frozen=True, tag=True, kw_only=True):
     cpu_s: float = 0.0
     memory_bytes: int = 0
     strangers: int = 0
+    unclaimed: int = 0
     invalid: int = 0
     unsent: int = 0
     unrecorded_s: float = 0.0

@@ -348,6 +348,7 @@ class Engine:
             legs=len(self._rows),
             rooms=len(self._rooms),
             strangers=plane.strangers,
+            unclaimed=plane.unclaimed,
             invalid=plane.invalid,
             unsent=plane.unsent,
             unrecorded_s=self._tape.dropped_s,

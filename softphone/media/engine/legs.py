@@ -20,7 +20,11 @@ NO_TYPE = 255
 
 @dataclass(slots=True)
 class Leg:
-    """What is needed of a leg now and then."""
+    """What is needed of a leg now and then.
+
+    Sound is sent to `remote` and reports to `remote_rtcp`, it comes from `source`; `named` is where the peer said that
+    it is. They are the same unless the peer was found elsewhere.
+    """
 
     spec: LegSpec
     ports: PortPair
@@ -28,6 +32,8 @@ class Leg:
     keys_in: KeyReceiver
     remote: Address | None = None
     remote_rtcp: Address | None = None
+    source: Address | None = None
+    named: Address | None = None
 
 
 class Legs:

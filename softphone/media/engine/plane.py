@@ -7,6 +7,7 @@ The plane knows legs by row; it has no clock and no loop of its own.
 import numpy as np
 
 from mixer.bridge import Bridge
+from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
@@ -63,6 +64,11 @@ class Plane:
         return self._receiver.strangers
 
     @property
+    def unclaimed(self) -> int:
+        """Datagrams that could have been of more than one leg, so that they were of none."""
+        return self._receiver.sources.unclaimed
+
+    @property
     def invalid(self) -> int:
         """Datagrams that were neither RTP nor RTCP."""
         return self._receiver.invalid
@@ -113,7 +119,7 @@ class Plane:
             raise
         record = Leg(spec, ports, KeySender(spec.event_clock_hz), KeyReceiver(spec.event_clock_hz))
         self.legs.add(row, number, record, now)
-        self._receiver.sources.meet(row)
+        self._receiver.sources.admit(row, now)
         self.legs.apply(row, now)
         self._reports.start(row, now)
         self._hold(row)
@@ -137,7 +143,7 @@ class Plane:
         record.spec = spec
         self._rewind_keys(record, before.event_clock_hz)
         if moved:
-            self._receiver.sources.meet(row)
+            self._receiver.sources.meet(row, now)
         self.legs.apply(row, now)
         self._hold(row)
 
@@ -145,7 +151,7 @@ class Plane:
         """Close a leg: a goodbye to the peer, the row and an own port given back."""
         stats = self.stats(row)
         self._say_goodbye(row, now)
-        self._receiver.sources.forget(row)
+        self._receiver.sources.dismiss(row, now)
         record = self.legs.remove(row)
         self.events += [KeysSent(token) for token in record.keys_out.tokens]
         self._keying.discard(row)
@@ -234,6 +240,7 @@ class Plane:
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall: outgoing timestamps go on."""
         self._sender.advance(ticks)
+        self._receiver.sources.skip(ticks * TICK_S)
         self.legs.marker |= self.legs.sending  # a talk spurt begins after the pause (RFC 3551 section 4.1)
 
     def _relieve(self) -> None:

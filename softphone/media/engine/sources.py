@@ -1,7 +1,7 @@
 """Whose packets are a leg's: its named address, or one other source in its place (`softphone.calls.nat` has the rule).
 
-The usual packet is found by its address. All others are strangers, and looked at only while some leg may be sent to by
-one of them: by hosts first, so that a flood costs a search in a sorted array.
+The usual packet is found by its address. All others are strangers: it is noted since when they have been there, and a
+few of those whose host is that of a leg are looked at in each tick. A flood costs a search in sorted arrays.
 """
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from mixer.bridge import Bridge
 from softphone.media.contract.leg import Address
+from softphone.media.engine.bystanders import EVER, Bystanders
+from softphone.media.engine.hosts import Hosts
 from softphone.media.engine.legs import Legs
 from softphone.media.net.directory import Directory, key_of
 from softphone.media.net.slots import Slots
@@ -18,8 +20,11 @@ __all__ = ["Sources"]
 
 # Who has been quiet for so long may have moved its port: longer than a packet and its jitter last.
 QUIET_S = 0.2
-# Of a key of `Slots.keys`: all but the sender's port.
-HOST_AND_LOCAL = ~np.uint64(0xFFFF0000)
+# Looked at in a tick: hosts, and streams of each. Streams go on, so whoever is left out has a turn in the next one.
+HOSTS_PER_TICK = 8
+STREAMS_PER_TICK = 8
+# A number that no leg has.
+NOBODY = np.iinfo(np.int64).max
 
 
 class Sources:
@@ -29,122 +34,221 @@ class Sources:
     ----------
     slots, legs, bridge
         What has come, who there is, and whose stream is played.
+
+    Attributes
+    ----------
+    unclaimed
+        Datagrams that could have been of more than one leg that nobody has heard yet, so that they were of none.
     """
 
     def __init__(self, slots: Slots, legs: Legs, bridge: Bridge) -> None:
+        self.unclaimed = 0
         self._slots, self._legs, self._bridge = slots, legs, bridge
         self._rtp, self._rtcp = Directory(), Directory()
-        self._rows_at: dict[int, set[int]] = {}
-        self._hosts = np.zeros(0, np.uint64)
+        # Where those that are heard from elsewhere said that they send from, and where all said that they report from.
+        self._named, self._named_rtcp = Directory(), Directory()
+        # Who has reported from there, so that it listens at the named address; and who is sent its sound elsewhere.
+        self._reported = np.zeros(legs.capacity, np.bool_)
+        self._away = np.zeros(legs.capacity, np.bool_)
+        self._hosts, self._strangers = Hosts(), Bystanders()
+        self._number = np.zeros(legs.capacity, np.int64)
+        self._opened = 0
+        # Of each row the source that was taken for its peer until the peer itself was heard; -1: none was.
+        self._barred = np.full(legs.capacity, -1, np.int64)
+        self._turn = 0
 
     def taken(self, remote: Address, local: int) -> bool:
-        """Whether a leg on the port of index `local` hears this address."""
-        return key_of(remote, local) in self._rtp
+        """Whether a leg on the port of index `local` hears this address, or would if it spoke."""
+        key = key_of(remote, local)
+        return key in self._rtp or key in self._named
 
-    def meet(self, row: int) -> None:
+    def admit(self, row: int, now: float) -> None:
+        """Meet a leg that is new; what strangers have begun to send before is not its peer's."""
+        self._opened += 1
+        self._number[row] = self._opened
+        self.meet(row, now)
+
+    def meet(self, row: int, now: float) -> None:
         """Take the media of `row` from where its spec says, or from one other source that the spec allows."""
         record = self._legs.records[row]
         spec = record.spec
-        self.forget(row)
+        if record.source == record.named:  # who sends from elsewhere than it says may go on
+            self._leave(row, now)
+        self._forget(row)
         record.remote, record.remote_rtcp = spec.remote, spec.rtcp
-        self._legs.unheard[row] = True
+        record.source = record.named = spec.remote
+        self._legs.unheard[row], self._barred[row] = True, -1
+        self._reported[row] = self._away[row] = False
         if spec.remote is None:
             return
-        self._know(row, spec.remote)
+        self._rtp.add(key_of(spec.remote, record.ports.rtp.index), row)
+        if spec.rtcp is not None:
+            self._named_rtcp.add(self._report_key(row, spec.rtcp), row)
         if spec.latch_host is not None:
-            self._rows_at.setdefault(_place(spec.latch_host, record.ports.rtp.index), set()).add(row)
-            self._sort()
+            self._hosts.add(row, spec.latch_host, record.ports.rtp.index)
 
-    def forget(self, row: int) -> None:
-        """Take nothing for `row` from anybody."""
-        self._rtp.remove_row(row)
-        self._rtcp.remove_row(row)
-        for place in [place for place, rows in self._rows_at.items() if row in rows]:
-            self._rows_at[place].discard(row)
-            if not self._rows_at[place]:
-                del self._rows_at[place]
-            self._sort()
+    def dismiss(self, row: int, now: float) -> None:
+        """Take nothing for `row` any more; what its peer still sends is no other leg's."""
+        if self._legs.records[row].ports.shared:
+            self._leave(row, now)
+        self._forget(row)
+
+    def skip(self, seconds: float) -> None:
+        """Leave out time in which nothing was looked at."""
+        self._strangers.skip(seconds)
 
     def of_media(
         self, keys: NDArray[np.uint64], media: NDArray[np.bool_], headers: rtp.Headers, now: float
     ) -> NDArray[np.int64]:
         """Give the row of each datagram, -1 for a stranger's; a source that may take its place is let in first."""
         rows = self._rtp.lookup(keys)
-        if len(self._hosts):
-            strange = np.flatnonzero(media & (rows < 0))
-            if strange.size and self._let_in(strange, keys, headers, now):
+        strange = np.flatnonzero(media & (rows < 0))
+        if strange.size:
+            here = rows[media & (rows >= 0)]  # who speaks from where it should in this very batch is not to be found
+            self._legs.heard_s[here], self._legs.unheard[here] = now, False
+            since = self._strangers.note(keys[strange], headers.ssrc[strange], self._opened, now)
+            if len(self._hosts) and self._let_in(strange, since, keys, headers, now):
                 rows = self._rtp.lookup(keys)
         return rows
 
     def of_reports(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Give the row of each report, -1 for a stranger's."""
-        return self._rtcp.lookup(keys)
+        """Give the row of each report, -1 for a stranger's; who reports from where it says is sent its sound there."""
+        named = self._named_rtcp.lookup(keys)
+        said = named[named >= 0]
+        self._reported[said] = True
+        for row in np.unique(said[self._away[said]])[:STREAMS_PER_TICK]:
+            self._send(int(row), self._legs.records[row].named, self._legs.records[row].spec.rtcp)
+        return np.where(named >= 0, named, self._rtcp.lookup(keys))
 
-    def _let_in(self, strange: NDArray[np.int64], keys: NDArray[np.uint64], headers: rtp.Headers, now: float) -> bool:
+    def _let_in(
+        self,
+        strange: NDArray[np.int64],
+        since: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        headers: rtp.Headers,
+        now: float,
+    ) -> bool:
         """Look for sources of legs among strangers, host by host; whether one was found."""
-        places = keys[strange] & HOST_AND_LOCAL
-        at = np.minimum(np.searchsorted(self._hosts, places), len(self._hosts) - 1)
-        near = self._hosts[at] == places
-        strange, places = strange[near], places[near]
-        found = False
-        for place in np.unique(places).tolist():
-            mine = strange[places == place]
-            rows = np.array(sorted(self._rows_at[place]), np.int64)
+        places, near = self._hosts.places(keys[strange])
+        back = self._named.lookup(keys[strange])
+        found = self._returned(strange[back >= 0], back[back >= 0], headers)
+        near &= back < 0
+        strange, since, places = strange[near], since[near], places[near]
+        for place in self._some(np.unique(places)):
+            mine = np.flatnonzero(places == place)
+            rows = self._hosts.rows(place)
             silent = self._legs.unheard[rows]
-            found |= self._moved(mine, rows[~silent], headers, now)
-            if np.count_nonzero(silent) == 1:  # of two that nobody has heard yet it could be either: nobody guesses
-                mine = mine[~np.isin(headers.ssrc[mine], self._bridge.reception(rows).ssrc)]
-                found |= self._first(mine, int(rows[silent][0]), headers)
+            theirs = self._bridge.reception(rows[~silent]).ssrc
+            found |= self._moved(strange[mine], since[mine], rows[~silent], theirs, headers, now)
+            if silent.any():
+                mine = mine[~np.isin(headers.ssrc[strange[mine]], theirs)]
+                found |= self._first(strange[mine], since[mine], rows[silent], keys, headers)
         return found
 
-    def _first(self, mine: NDArray[np.int64], row: int, headers: rtp.Headers) -> bool:
-        """Lock a leg that has not been heard yet to the first packet of its codec."""
-        kind = headers.payload_type[mine]
-        mine = mine[(kind == self._legs.type_in[row]) | (kind == self._legs.other_type[row])]
-        if not mine.size:
-            return False
-        self._lock(row, int(mine[0]))
-        return True
+    def _some(self, places: NDArray[np.uint64]) -> list[int]:
+        """Give as many places as a tick looks at, others each time."""
+        if len(places) > HOSTS_PER_TICK:
+            self._turn = (self._turn + HOSTS_PER_TICK) % len(places)
+            places = np.roll(places, -self._turn)[:HOSTS_PER_TICK]
+        return [int(place) for place in places]
 
-    def _moved(self, mine: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers, now: float) -> bool:
+    def _returned(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers) -> bool:
+        """Hear who speaks from the address that it named, and not the source that was taken for it."""
+        _, first = np.unique(rows, return_index=True)
+        for i in first[:STREAMS_PER_TICK]:
+            row, slot = int(rows[i]), int(at[i])
+            heard = int(self._bridge.reception(rows[i : i + 1]).ssrc[0])
+            self._barred[row] = heard if heard != headers.ssrc[slot] else -1
+            self._hear(row, slot, follow=True)
+        return bool(rows.size)
+
+    def _moved(
+        self,
+        mine: NDArray[np.int64],
+        since: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        theirs: NDArray[np.int64],
+        headers: rtp.Headers,
+        now: float,
+    ) -> bool:
         """Find legs again that have moved their port: quiet where they were, and with the source that they had."""
-        rows = rows[now - self._legs.heard_s[rows] >= QUIET_S]
-        if not rows.size:
-            return False
-        ssrcs = self._bridge.reception(rows).ssrc
+        quiet = (now - self._legs.heard_s[rows] >= QUIET_S) & (theirs != self._barred[rows])
+        quiet &= np.isin(theirs, headers.ssrc[mine])
         found = False
-        for row, ssrc in zip(rows.tolist(), ssrcs.tolist(), strict=True):
-            same = mine[headers.ssrc[mine] == ssrc] if ssrc >= 0 else mine[:0]
+        for row, ssrc in zip(rows[quiet][:STREAMS_PER_TICK].tolist(), theirs[quiet].tolist(), strict=False):
+            same = mine[(headers.ssrc[mine] == ssrc) & (since >= self._number[row])]
             if same.size:
-                self._lock(row, int(same[0]))
+                record = self._legs.records[row]
+                self._hear(row, int(same[0]), follow=record.source == record.remote)
                 found = True
         return found
 
-    def _lock(self, row: int, slot: int) -> None:
-        """Take the media of `row` from the sender of a datagram, and from nobody else from now on."""
+    def _first(
+        self,
+        mine: NDArray[np.int64],
+        since: NDArray[np.int64],
+        silent: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        headers: rtp.Headers,
+    ) -> bool:
+        """Let in streams that can be of one leg only of those that nobody has heard: of its codec, and not older."""
+        legs, found = self._legs, False
+        silent = silent[legs.receiving[silent]]
+        kinds = np.concatenate((legs.type_in[silent], legs.other_type[silent]))
+        able = np.isin(headers.payload_type[mine], kinds) & (since >= self._number[silent].min(initial=NOBODY))
+        mine, since = mine[able], since[able]
+        _, first = np.unique(keys[mine], return_index=True)
+        for i in np.sort(first)[:STREAMS_PER_TICK]:
+            kind = headers.payload_type[mine[i]]
+            fits = (legs.type_in[silent] == kind) | (legs.other_type[silent] == kind)
+            can = silent[fits & (self._number[silent] <= since[i])]
+            if len(can) == 1:
+                row = int(can[0])
+                self._hear(row, int(mine[i]), follow=not self._reported[row])
+                silent, found = silent[silent != row], True
+            else:
+                self.unclaimed += len(can) > 1
+        return found
+
+    def _hear(self, row: int, slot: int, *, follow: bool) -> None:
+        """Take the media of `row` from the sender of a datagram, and from nobody else; `follow`: send there, too."""
         raw, record = self._slots.address[slot].tobytes(), self._legs.records[row]
-        remote = Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
-        mux = record.spec.rtcp_mux
-        record.remote = remote
-        record.remote_rtcp = remote if mux else Address(remote.host, min(remote.port + 1, 0xFFFF))
+        source = Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
         self._rtp.remove_row(row)
         self._rtcp.remove_row(row)
-        self._know(row, remote)
+        self._named.remove_row(row)
+        record.source = source
+        self._rtp.add(key_of(source, record.ports.rtp.index), row)
+        beside = record.spec.rtcp
+        if source != record.named and record.named is not None:
+            beside = source if record.spec.rtcp_mux else Address(source.host, min(source.port + 1, 0xFFFF))
+            self._rtcp.add(self._report_key(row, beside), row)
+            self._named.add(key_of(record.named, record.ports.rtp.index), row)
+        if follow:
+            self._send(row, source, beside)
         self._legs.unheard[row] = False
+
+    def _send(self, row: int, remote: Address | None, reports: Address | None) -> None:
+        """Send what `row` hears, and reports, to other addresses than before."""
+        record = self._legs.records[row]
+        record.remote, record.remote_rtcp = remote, reports
+        self._away[row], self._reported[row] = remote != record.named, False
         self._legs.apply(row, self._legs.heard_s[row])
 
-    def _know(self, row: int, remote: Address) -> None:
-        """Let packets from an address, and reports from the one beside it, be those of `row`."""
+    def _leave(self, row: int, now: float) -> None:
+        """Let what still comes from where `row` was heard, or expected, be no other leg's."""
         record = self._legs.records[row]
-        self._rtp.add(key_of(remote, record.ports.rtp.index), row)
-        if record.remote_rtcp is not None:
-            reports_at = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
-            self._rtcp.add(key_of(record.remote_rtcp, reports_at.index), row)
+        if record.source is not None:
+            heard = not self._legs.unheard[row]
+            ssrc = int(self._bridge.reception(np.array([row])).ssrc[0]) if heard else EVER
+            self._strangers.ended(key_of(record.source, record.ports.rtp.index), ssrc, now)
 
-    def _sort(self) -> None:
-        self._hosts = np.array(sorted(self._rows_at), np.uint64)
+    def _report_key(self, row: int, reports: Address) -> int:
+        """Give the key of what comes from where a peer's reports do."""
+        record = self._legs.records[row]
+        return key_of(reports, (record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp).index)
 
-
-def _place(host: str, local: int) -> int:
-    """Give the key of a host's packets on a port, whatever port they come from."""
-    return key_of(Address(host, 0), local) & int(HOST_AND_LOCAL)
+    def _forget(self, row: int) -> None:
+        for directory in (self._rtp, self._rtcp, self._named, self._named_rtcp):
+            directory.remove_row(row)
+        self._hosts.remove(row)

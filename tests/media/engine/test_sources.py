@@ -1,12 +1,13 @@
 """Whose packets a leg takes: its named address, one other source in its place, and nobody else's."""
 
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
 
 from softphone.media.contract.leg import Address, LegInfo, LegSpec
-from softphone.media.contract.messages import UpdateLeg
+from softphone.media.contract.messages import CloseLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, drained, stats
 
 HERE = "127.0.0.1"
@@ -30,15 +31,57 @@ def says(peer: Peer, sock: socket.socket, driver: Driver, count: int = 1, ssrc: 
         driver.tick()
 
 
-def test_another_port_of_the_named_host_is_heard_and_sent_to(
+@pytest.mark.parametrize("host", [HERE, "192.168.1.7"])
+def test_another_port_of_the_host_of_the_signalling_is_heard_and_sent_to(
+    driver: Driver, peers: list[Peer], other: socket.socket, host: str
+) -> None:
+    info = driver.open(peers[0], driver.room(), remote=Address(host, peers[0].address.port), latch_host=HERE)
+    says(peers[0], other, driver, 5)
+    assert stats(driver, info.leg).packets_received == len(drained(other)) == 5
+    assert peers[0].heard() == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_who_reports_from_where_it_says_is_sent_its_sound_there(
+    driver: Driver, peers: list[Peer], other: socket.socket, before: bool
+) -> None:
+    """A telephone with one socket to listen at, which it names, and another one to send from."""
+    info = driver.open(peers[0], driver.room(), latch_host=HERE)
+    for on in (before, not before):
+        if on:
+            peers[0].rtcp.sendto(reports(peers[0]), peers[0].to_rtcp)
+        else:
+            says(peers[0], other, driver, 2)
+    driver.tick(2)
+    peers[0].heard(), drained(other)
+    says(peers[0], other, driver, 5)
+    assert stats(driver, info.leg).packets_received == 7
+    assert (len(peers[0].heard()), drained(other)) == (5, [])
+
+
+def reports(peer: Peer) -> bytes:
+    """RR and SDES of a peer that has not heard anybody."""
+    return struct.pack(">BBHIBBHI", 0x80, 201, 1, peer.ssrc, 0x81, 202, 2, peer.ssrc) + b"\1\1a\0"
+
+
+def test_what_was_named_wins_when_it_speaks_and_for_good(
     driver: Driver, peers: list[Peer], other: socket.socket
 ) -> None:
     info = driver.open(peers[0], driver.room(), latch_host=HERE)
-    says(peers[0], other, driver, 5)
-    assert stats(driver, info.leg).packets_received == len(drained(other)) == 5
-    peers[0].say(SILENCE)  # once: what was named is a stranger's now
+    theirs = Peer()
+    theirs.meet(info)
+    says(theirs, other, driver, 5)
+    peers[0].say(SILENCE)
     driver.tick()
-    assert stats(driver, info.leg).packets_received == 5
+    says(theirs, other, driver, 5)
+    assert (stats(driver, info.leg).packets_received, driver.engine.plane.strangers) == (5, 5)
+    for _ in range(30):
+        peers[0].say(SILENCE)
+        driver.tick()
+    driver.tick(30)
+    says(theirs, other, driver, 5)
+    assert driver.engine.plane.strangers == 10
+    theirs.close()
 
 
 @pytest.mark.parametrize("latch_host", [None, "127.0.0.2"])
@@ -76,7 +119,7 @@ def test_who_moves_its_port_is_found_by_its_source(
     drained(other)
     says(peers[0], other, driver, 5, ssrc=None if same else 5)
     assert [stats(driver, info.leg).packets_received for info in infos] == [15 if found else 10, 10]
-    assert len(drained(other)) == (5 if found else 0)
+    assert len(drained(other)) == (5 if found else 0)  # it was heard from where it was sent to, and so it is again
 
 
 def test_of_two_that_nobody_has_heard_nobody_is_guessed_at(
@@ -86,6 +129,7 @@ def test_of_two_that_nobody_has_heard_nobody_is_guessed_at(
     infos = [driver.open(peer, room, latch_host=HERE) for peer in peers[:2]]
     says(peers[0], other, driver, 3)
     assert [stats(driver, info.leg).packets_received for info in infos] == [0, 0]
+    assert driver.engine.plane.unclaimed == 3
     peers[1].say(SILENCE)
     driver.tick()
     says(peers[0], other, driver, 3)
@@ -108,16 +152,27 @@ def test_one_that_moves_is_not_taken_for_one_that_is_new(
 
 def test_a_new_address_begins_anew(driver: Driver, peers: list[Peer], other: socket.socket) -> None:
     info = driver.open(peers[0], driver.room(), latch_host=HERE)
-    says(peers[0], other, driver, 2)
+    peers[0].say(SILENCE)
+    driver.tick()
     changed = driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[1].address, latch_host=HERE)), driver.now)
     assert isinstance(changed, LegInfo)
     peers[1].meet(changed)
-    peers[1].say(SILENCE)
+    peers[0].say(SILENCE)  # what it still sends from where it was
     driver.tick()
-    drained(other)
+    assert (driver.engine.plane.strangers, stats(driver, info.leg).packets_received) == (1, 1)
+    says(peers[0], other, driver, 2)  # the same source, from a port that is new
+    assert stats(driver, info.leg).packets_received == 3
+    assert (len(peers[1].heard()), len(drained(other))) == (1, 2)
+
+
+def test_who_sends_from_elsewhere_than_it_says_may_go_on_after_a_new_description(
+    driver: Driver, peers: list[Peer], other: socket.socket
+) -> None:
+    info = driver.open(peers[0], driver.room(), latch_host=HERE)
     says(peers[0], other, driver, 2)
-    assert driver.engine.plane.strangers == 2
-    assert (len(peers[1].heard()), len(drained(other))) == (3, 0)
+    driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[1].address, latch_host=HERE)), driver.now)
+    says(peers[0], other, driver, 2)
+    assert stats(driver, info.leg).packets_received == 4
 
 
 def test_the_same_description_again_leaves_who_was_found(
@@ -129,3 +184,110 @@ def test_the_same_description_again_leaves_who_was_found(
     driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=named, latch_host=HERE)), driver.now)
     says(peers[0], other, driver, 2)
     assert stats(driver, info.leg).packets_received == len(drained(other)) == 4
+
+
+@pytest.mark.parametrize("spoke", [True, False])
+def test_what_an_ended_call_still_sends_is_no_other_call(
+    driver: Driver, peers: list[Peer], other: socket.socket, spoke: bool
+) -> None:
+    room = driver.room()
+    ended = driver.open(peers[0], room, latch_host=HERE)
+    if spoke:
+        peers[0].say(SILENCE)
+        driver.tick()
+    driver.engine.handle(CloseLeg(ended.leg), driver.now)
+    info = driver.open(peers[1], room, latch_host=HERE)
+    for _ in range(100):
+        peers[0].say(SILENCE)
+        driver.tick()
+    assert stats(driver, info.leg).packets_received == 0
+    says(peers[1], other, driver, 3)
+    peers[0].say(SILENCE)
+    driver.tick()
+    assert stats(driver, info.leg).packets_received == 3
+
+
+@pytest.mark.parametrize(("quiet_ticks", "ssrc", "taken"), [(10, None, 0), (60, None, 3), (0, 77, 3), (10, 77, 3)])
+def test_who_begins_anew_is_new(
+    driver: Driver, peers: list[Peer], other: socket.socket, quiet_ticks: int, ssrc: int | None, taken: int
+) -> None:
+    """A telephone that sends from a port that it does not name, and dials again."""
+    room = driver.room()
+    ended = driver.open(peers[0], room, latch_host=HERE)
+    says(peers[0], other, driver, 5)
+    driver.engine.handle(CloseLeg(ended.leg), driver.now)
+    info = driver.open(peers[1], room, latch_host=HERE)
+    driver.tick(quiet_ticks)
+    says(peers[0], other, driver, 3, ssrc=ssrc)
+    assert stats(driver, info.leg).packets_received == taken
+
+
+def test_who_was_there_before_is_nobodys(driver: Driver, peers: list[Peer], other: socket.socket) -> None:
+    """Calls of a server that was started anew: their telephones have not noticed yet."""
+    room = driver.room()
+    (first, *_) = infos = [driver.open(peers[1], room)]
+    peers[0].meet(first)
+    says(peers[0], other, driver, 3)
+    infos.append(driver.open(peers[2], room, latch_host=HERE))
+    says(peers[0], other, driver, 50)
+    driver.engine.skip(100)  # a pause of the bridge is none of the telephone
+    driver.now += 2.0
+    says(peers[0], other, driver, 3)
+    assert [stats(driver, info.leg).packets_received for info in infos] == [0, 0]
+
+
+def test_a_stream_is_of_the_one_that_was_there_when_it_began(
+    driver: Driver, peers: list[Peer], other: socket.socket
+) -> None:
+    room = driver.room()
+    waiting = driver.open(peers[0], room, latch_host=HERE, payload_type=8)
+    says(peers[0], other, driver, 1)  # in another codec than was agreed on
+    late = driver.open(peers[1], room, latch_host=HERE)
+    peers[0].payload_type = 8
+    says(peers[0], other, driver, 3)
+    assert [stats(driver, info.leg).packets_received for info in (waiting, late)] == [3, 0]
+
+
+@pytest.mark.parametrize("settings", [{"payload_type": 8}, {"direction": "sendonly"}])
+def test_who_cannot_have_said_it_claims_nothing(
+    driver: Driver, peers: list[Peer], other: socket.socket, settings: dict[str, object]
+) -> None:
+    room = driver.room()
+    infos = [
+        driver.open(peers[0], room, latch_host=HERE),
+        driver.open(peers[1], room, latch_host=HERE, **settings),
+    ]
+    says(peers[0], other, driver, 3)
+    assert [stats(driver, info.leg).packets_received for info in infos] == [3, 0]
+
+
+def test_an_ended_call_with_the_source_of_another_is_not_its_move(driver: Driver, peers: list[Peer]) -> None:
+    """Recorded calls are played with one SSRC, all of them."""
+    room = driver.room()
+    peers[0].ssrc = peers[1].ssrc = 9
+    ended, info = (driver.open(peer, room, latch_host=HERE) for peer in peers[:2])
+    for _ in range(5):
+        peers[0].say(SILENCE)
+        peers[1].say(SILENCE)
+        driver.tick()
+    driver.engine.handle(CloseLeg(ended.leg), driver.now)
+    for _ in range(40):
+        peers[0].say(SILENCE)
+        driver.tick()
+    assert stats(driver, info.leg).packets_received == 5
+    peers[1].heard()
+    driver.tick()
+    assert len(peers[1].heard()) == 1
+
+
+def test_reports_of_both_ports_are_its_own(driver: Driver, peers: list[Peer], other: socket.socket) -> None:
+    info = driver.open(peers[0], driver.room(), latch_host=HERE, timeout_s=1.0)
+    says(peers[0], other, driver, 2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as beside:
+        beside.bind((HERE, other.getsockname()[1] + 1))
+        for sock in (beside, peers[0].rtcp):
+            driver.tick(40)
+            sock.sendto(reports(peers[0]), peers[0].to_rtcp)
+            driver.tick()
+    assert stats(driver, info.leg).packets_received == 2
+    assert not driver.events
