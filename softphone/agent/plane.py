@@ -9,7 +9,7 @@ import logging
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout
+from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
 from softphone.media.workers.local import LocalMedia
 
 __all__ = ["Plane", "Planes", "Seated"]
@@ -68,6 +68,8 @@ class Plane:
     def _heard(self, event: Event) -> None:
         if isinstance(event, KeyPressed | RtpTimeout) and event.leg in self._seated:
             self._seated[event.leg].heard(event)
+        elif isinstance(event, Unclaimed):
+            log.warning("media from %s could be of several calls; it was taken for none", event.host)
 
     def _skipped(self, ticks: int) -> None:
         for call in list(self._seated.values()):

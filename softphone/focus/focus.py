@@ -37,6 +37,7 @@ from softphone.media.contract.leg import (
     RecordingEnded,
     RtpTimeout,
     Talking,
+    Unclaimed,
     WorkerLost,
 )
 from softphone.recordings.entry import Entry
@@ -340,6 +341,8 @@ class Focus:
                 self._on_recording_ended(event)
             case WorkerLost():
                 self._on_worker_lost(event)
+            case Unclaimed(host):
+                log.warning("media_unclaimed", host=host)
             case _:
                 member = self.context.legs.get(getattr(event, "leg", -1))
                 if member is not None:
@@ -353,8 +356,6 @@ class Focus:
                 member.pressed(key, way)
             case RtpTimeout():
                 member.keeper.silent(member)
-            case _:
-                pass
 
     def _on_recording_ended(self, event: RecordingEnded) -> None:
         if self.context.names.ended(event.recording):

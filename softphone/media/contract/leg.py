@@ -21,6 +21,7 @@ __all__ = [
     "RecordingOpened",
     "RtpTimeout",
     "Talking",
+    "Unclaimed",
     "WorkerLost",
     "WorkerMetrics",
 ]
@@ -239,6 +240,15 @@ class RtpTimeout(Struct, frozen=True, tag=True):
     leg: int
 
 
+class Unclaimed(Struct, frozen=True, tag=True):
+    """Media from a host could be of several legs, so that it is of none; said once for each host.
+
+    See `softphone.calls.nat`.
+    """
+
+    host: str
+
+
 class RecordingOpened(Struct, frozen=True, tag=True):
     """The file of a recording is open, or why it cannot be: then there is no such recording (any more)."""
 
@@ -293,4 +303,14 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
-Event = KeyPressed | KeysSent | Talking | RtpTimeout | RecordingOpened | RecordingEnded | PlaybackEnded | WorkerLost
+Event = (
+    KeyPressed
+    | KeysSent
+    | Talking
+    | RtpTimeout
+    | Unclaimed
+    | RecordingOpened
+    | RecordingEnded
+    | PlaybackEnded
+    | WorkerLost
+)

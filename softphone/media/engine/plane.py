@@ -10,7 +10,7 @@ from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
-from softphone.media.contract.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout
+from softphone.media.contract.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout, Unclaimed
 from softphone.media.engine.check import check
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.receive import Receiver
@@ -54,7 +54,7 @@ class Plane:
         self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
         self._sender = Sender(self.legs, bridge.samples, pool.by_index, self._relieve)
         self._keying: set[int] = set()
-        self._ticks = 0
+        self._ticks = self._told = 0
         self._now = 0.0
         self.events: list[Event] = []
 
@@ -315,6 +315,10 @@ class Plane:
         late = np.flatnonzero((now - legs.heard_s > legs.timeout_s) & (legs.heard_s != legs.missed_s))
         legs.missed_s[late] = legs.heard_s[late]
         self.events += [RtpTimeout(int(leg)) for leg in legs.leg[late]]
+        hosts = self._receiver.sources.unclaimed_hosts
+        if len(hosts) > self._told:
+            self.events += [Unclaimed(host) for host in list(hosts)[self._told :]]
+            self._told = len(hosts)
 
     def _on_key(self, row: int, key: str) -> None:
         self.events.append(KeyPressed(int(self.legs.leg[row]), key))

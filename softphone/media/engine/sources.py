@@ -23,6 +23,8 @@ QUIET_S = 0.2
 # Looked at in a tick: hosts, and streams of each. Streams go on, so whoever is left out has a turn in the next one.
 HOSTS_PER_TICK = 8
 STREAMS_PER_TICK = 8
+# So many are remembered by name.
+HOSTS_MAX = 64
 # A number that no leg has.
 NOBODY = np.iinfo(np.int64).max
 
@@ -39,10 +41,13 @@ class Sources:
     ----------
     unclaimed
         Datagrams that could have been of more than one leg that nobody has heard yet, so that they were of none.
+    unclaimed_hosts
+        The first hosts that such datagrams came from, in their order.
     """
 
     def __init__(self, slots: Slots, legs: Legs, bridge: Bridge) -> None:
         self.unclaimed = 0
+        self.unclaimed_hosts: dict[str, None] = {}
         self._slots, self._legs, self._bridge = slots, legs, bridge
         self._rtp, self._rtcp = Directory(), Directory()
         # Where those that are heard from elsewhere said that they send from, and where all said that they report from.
@@ -206,14 +211,23 @@ class Sources:
                 row = int(can[0])
                 self._hear(row, int(mine[i]), follow=not self._reported[row])
                 silent, found = silent[silent != row], True
-            else:
-                self.unclaimed += len(can) > 1
+            elif len(can):
+                self._unclaimed(int(mine[i]))
         return found
+
+    def _unclaimed(self, slot: int) -> None:
+        """Count a datagram that could be of several legs."""
+        self.unclaimed += 1
+        if len(self.unclaimed_hosts) < HOSTS_MAX:
+            self.unclaimed_hosts[self._sender(slot).host] = None
+
+    def _sender(self, slot: int) -> Address:
+        raw = self._slots.address[slot].tobytes()
+        return Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
 
     def _hear(self, row: int, slot: int, *, follow: bool) -> None:
         """Take the media of `row` from the sender of a datagram, and from nobody else; `follow`: send there, too."""
-        raw, record = self._slots.address[slot].tobytes(), self._legs.records[row]
-        source = Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
+        source, record = self._sender(slot), self._legs.records[row]
         self._rtp.remove_row(row)
         self._rtcp.remove_row(row)
         self._named.remove_row(row)

@@ -20,6 +20,7 @@ from softphone.media.contract.leg import (
     RecordingOpened,
     RtpTimeout,
     Talking,
+    Unclaimed,
     WorkerLost,
     WorkerMetrics,
 )
@@ -55,7 +56,17 @@ SINGLE_THREADED = {
 # Large pages for its arrays: a tick of a full worker touches thousands of places that lie a small page or more apart.
 # Whoever tunes the C library otherwise is not overruled.
 LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-EVENTS = (KeyPressed, KeysSent, Talking, RtpTimeout, RecordingOpened, RecordingEnded, PlaybackEnded, WorkerLost)
+EVENTS = (
+    KeyPressed,
+    KeysSent,
+    Talking,
+    RtpTimeout,
+    Unclaimed,
+    RecordingOpened,
+    RecordingEnded,
+    PlaybackEnded,
+    WorkerLost,
+)
 
 
 class WorkerProcess(MediaFace, asyncio.Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from softphone.media.contract.leg import Address, LegInfo, LegSpec
+from softphone.media.contract.leg import Address, LegInfo, LegSpec, Unclaimed
 from softphone.media.contract.messages import CloseLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, drained, stats
 
@@ -130,6 +130,8 @@ def test_of_two_that_nobody_has_heard_nobody_is_guessed_at(
     says(peers[0], other, driver, 3)
     assert [stats(driver, info.leg).packets_received for info in infos] == [0, 0]
     assert driver.engine.plane.unclaimed == 3
+    driver.tick(10)
+    assert driver.events == [Unclaimed(HERE)]
     peers[1].say(SILENCE)
     driver.tick()
     says(peers[0], other, driver, 3)
