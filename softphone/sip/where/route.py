@@ -41,25 +41,29 @@ class WayBack:
         self.trusted = trusted
         self._flows = flows
         self._direct = direct
+        self._named = True
         self._hold: Hold | None = None
 
     @classmethod
     def of(cls, flows: Flows, request: Request, source: Hop) -> "WayBack":
-        """Make the way back to who sent a request."""
+        """Make the way back to who sent a request; one without a Contact names no other place than it came from."""
         way = cls(flows, source, direct=is_direct(request, source))
+        way._named = request.contact is not None
         way.hold()
         return way
 
     def moved(self, request: Request, source: Hop) -> None:
         """Take note of where a request of the peer came from: it may have a new connection, or its NAT a new port."""
         self._direct = is_direct(request, source)
+        self._named = self._named or request.contact is not None
         if source != self.came:
             self.came = source
             self.hold()
 
     def target(self, dialog: Dialog) -> Hop:
         """Say where our next request goes: the flow, if it is open and no proxy stays in the path, else as `reach`."""
-        open_flow = not self._direct and (self.came.connection is None or self._flows(self.came) is not None)
+        flow_needed = not (self._direct and self._named)
+        open_flow = flow_needed and (self.came.connection is None or self._flows(self.came) is not None)
         if open_flow and not dialog.route_set:
             return self.came
         return reach(dialog.next_hop(), self.came, trusted=self.trusted)

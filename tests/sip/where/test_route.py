@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from softphone.sip.dialog.dialog import Dialog
+from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
-from softphone.sip.where.route import may_follow, reach
+from softphone.sip.where.route import WayBack, may_follow, reach
+from tests.sip.wire import invite
 
 PUBLIC = Hop("udp", "8.8.4.4", 5060)
 OFFICE = Hop("udp", "10.1.2.3", 5060)
@@ -53,3 +56,35 @@ def test_nobody_outside_names_an_address_inside(inside: str) -> None:
 def test_a_stranger_gets_nothing_sent_to_another_host(host: str, port: int, params: str) -> None:
     for came in (PUBLIC, OFFICE, STREAM):
         assert reach(Uri.parse(f"sip:x@{host}:{port}{params}"), came, trusted=False).host == came.host
+
+
+CAME = Hop("udp", "192.0.2.1", 5071)
+VIA = "SIP/2.0/UDP 192.0.2.1:5071;branch=z9hG4bK-a1"
+
+
+@pytest.mark.parametrize(
+    ("contact", "via", "port"),
+    [
+        ("", VIA, 5071),  # nowhere but where it came from
+        ("", VIA + ";rport", 5071),
+        ("", "SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK-a1", 5071),
+        ("<tel:+15550100>", VIA, 5071),
+        ("<sip:alice@192.0.2.1:5099>", VIA, 5099),
+        ("<sip:alice@192.0.2.1>", VIA, 5060),
+    ],
+)
+def test_who_says_no_contact_is_found_where_it_came_from(contact: str, via: str, port: int) -> None:
+    asked = invite(Contact=contact, Via=via, From="<sip:alice@192.0.2.1>;tag=a")
+    way = WayBack.of(lambda hop: None, asked, CAME)
+    dialog = Dialog.from_request(asked, "t", Address.parse("<sip:bob@h>"))
+    assert way.target(dialog).port == port
+
+
+def test_a_contact_that_is_said_later_counts() -> None:
+    asked = invite(Contact="", Via=VIA, From="<sip:alice@192.0.2.1>;tag=a")
+    way = WayBack.of(lambda hop: None, asked, CAME)
+    dialog = Dialog.from_request(asked, "t", Address.parse("<sip:bob@h>"))
+    again = invite(Via=VIA, Contact="<sip:alice@192.0.2.1:5099>")
+    way.moved(again, CAME)
+    dialog.refresh(again)
+    assert way.target(dialog).port == 5099
