@@ -8,6 +8,7 @@ from softphone.media.net.directory import key_of
 
 __all__ = ["Hosts"]
 
+NO_ROWS = np.zeros(0, np.int64)
 # Of a key of `Slots.keys`: all but the sender's port.
 HOST_AND_LOCAL = ~np.uint64(0xFFFF0000)
 
@@ -17,7 +18,7 @@ class Hosts:
 
     def __init__(self) -> None:
         self._places = np.zeros(0, np.uint64)
-        self._rows: dict[int, list[int]] = {}
+        self._rows: dict[int, NDArray[np.int64]] = {}
         self._place_of: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -28,7 +29,7 @@ class Hosts:
         place = key_of(Address(host, 0), local) & int(HOST_AND_LOCAL)
         if place not in self._rows:
             self._places = np.insert(self._places, np.searchsorted(self._places, np.uint64(place)), np.uint64(place))
-        self._rows.setdefault(place, []).append(row)
+        self._rows[place] = np.append(self._rows.get(place, NO_ROWS), row)
         self._place_of[row] = place
 
     def remove(self, row: int) -> None:
@@ -36,8 +37,8 @@ class Hosts:
         place = self._place_of.pop(row, None)
         if place is None:
             return
-        self._rows[place].remove(row)
-        if not self._rows[place]:
+        self._rows[place] = self._rows[place][self._rows[place] != row]
+        if not self._rows[place].size:
             del self._rows[place]
             self._places = self._places[self._places != np.uint64(place)]
 
@@ -51,4 +52,4 @@ class Hosts:
 
     def rows(self, place: int) -> NDArray[np.int64]:
         """Give the rows of a place, int64, in the order in which they came."""
-        return np.array(self._rows[place], np.int64)
+        return self._rows[place]

@@ -146,7 +146,7 @@ class Sources:
             theirs = self._bridge.reception(rows[~silent]).ssrc
             found |= self._moved(strange[mine], since[mine], rows[~silent], theirs, headers, now)
             if silent.any():
-                mine = mine[~np.isin(headers.ssrc[strange[mine]], theirs)]
+                mine = mine[~_among(headers.ssrc[strange[mine]].astype(np.int64), theirs)]
                 found |= self._first(strange[mine], since[mine], rows[silent], keys, headers)
         return found
 
@@ -178,8 +178,9 @@ class Sources:
     ) -> bool:
         """Find legs again that have moved their port: quiet where they were, and with the source that they had."""
         quiet = (now - self._legs.heard_s[rows] >= QUIET_S) & (theirs != self._barred[rows])
-        quiet &= np.isin(theirs, headers.ssrc[mine])
         found = False
+        if quiet.any():
+            quiet &= _among(theirs, headers.ssrc[mine].astype(np.int64))
         for row, ssrc in zip(rows[quiet][:STREAMS_PER_TICK].tolist(), theirs[quiet].tolist(), strict=False):
             same = mine[(headers.ssrc[mine] == ssrc) & (since >= self._number[row])]
             if same.size:
@@ -199,8 +200,9 @@ class Sources:
         """Let in streams that can be of one leg only of those that nobody has heard: of its codec, and not older."""
         legs, found = self._legs, False
         silent = silent[legs.receiving[silent]]
-        kinds = np.concatenate((legs.type_in[silent], legs.other_type[silent]))
-        able = np.isin(headers.payload_type[mine], kinds) & (since >= self._number[silent].min(initial=NOBODY))
+        kinds = np.zeros(256, np.bool_)
+        kinds[legs.type_in[silent]] = kinds[legs.other_type[silent]] = True
+        able = kinds[headers.payload_type[mine]] & (since >= self._number[silent].min(initial=NOBODY))
         mine, since = mine[able], since[able]
         _, first = np.unique(keys[mine], return_index=True)
         for i in np.sort(first)[:STREAMS_PER_TICK]:
@@ -266,3 +268,12 @@ class Sources:
         for directory in (self._rtp, self._rtcp, self._named, self._named_rtcp):
             directory.remove_row(row)
         self._hosts.remove(row)
+
+
+def _among(values: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which of n values are among others; for a few of either this is a tenth of the time of `numpy.isin`."""
+    if not len(others):
+        return np.zeros(len(values), np.bool_)
+    others = np.sort(others)
+    found: NDArray[np.bool_] = others[np.minimum(np.searchsorted(others, values), len(others) - 1)] == values
+    return found
