@@ -8,7 +8,7 @@ from softphone.errors import AuthenticationFailed, BadMessage, CallRefused
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.number import number_of
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.hop import DEFAULT_PORT
+from softphone.sip.transport.kinds import UDP
 
 __all__ = ["Line", "uri_of"]
 
@@ -150,7 +150,7 @@ def _by_way_of(registrar: Uri, uri: Uri) -> Uri:
 
 
 def _place(uri: Uri) -> tuple[str, int]:
-    return uri.host.lower(), uri.port or DEFAULT_PORT
+    return uri.host.lower(), uri.port or UDP.port
 
 
 def _way(uri: Uri) -> dict[str, str | None]:

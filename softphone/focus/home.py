@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from softphone.config import SipConfig
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.hop import DEFAULT_PORT
+from softphone.sip.transport.kinds import UDP
 
 __all__ = ["Home"]
 
@@ -30,7 +30,7 @@ class Home:
     @classmethod
     def of(cls, settings: SipConfig, host: str, port: int) -> "Home":
         """Make it of the settings, and of the address that peers are told."""
-        address = host if port == DEFAULT_PORT else f"{host}:{port}"
+        address = host if port == UDP.port else f"{host}:{port}"
         named = (settings.domain, settings.digest_realm, host, *settings.aliases)
         return cls(settings.domain or address, frozenset(each.lower() for each in named if each), port)
 

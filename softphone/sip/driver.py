@@ -17,11 +17,12 @@ from softphone.sip.transaction import events
 from softphone.sip.transaction.layer import Timers, TransactionLayer
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
+from softphone.sip.transport.listener import Listeners
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.ua.wire import Listener
 
-__all__ = ["Carrier", "Driver", "StackSettings", "TransportMaker"]
+__all__ = ["Driver", "StackSettings", "Transport", "TransportMaker"]
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,8 @@ class StackSettings:
     trace_bytes: int = 8_388_608
 
 
-class Carrier(Protocol):
-    """What carries messages: `softphone.sip.transport.sockets.Transport`, or a wire in memory."""
+class Transport(Protocol):
+    """What carries messages: `softphone.sip.transport.sockets.SocketTransport`, or a wire in memory."""
 
     @property
     def port(self) -> int:
@@ -83,7 +84,7 @@ class Carrier(Protocol):
         """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
 
-TransportMaker = Callable[[Callable[[bytes, Hop], None], Callable[[str | None], None]], Carrier]
+TransportMaker = Callable[[Callable[[bytes, Hop], None], Callable[[str | None], None]], Transport]
 
 
 class Driver:
@@ -109,6 +110,7 @@ class Driver:
         self.directory = DialogTable()
         self.host = settings.host
         self.port = settings.port
+        self.listeners = Listeners.at(self.host, self.port)
         self._on_request = on_request
         self._on_cancel = on_cancel
         self._layer = TransactionLayer(settings.timers, stream_above=settings.stream_above if settings.tcp else None)
@@ -134,7 +136,7 @@ class Driver:
         await self._transport.start(self.settings.host, self.settings.port, tcp=self.settings.tcp)
         self.port = self._transport.port
         self.host = self.settings.advertised or own_address(self.settings.host)
-        self._layer.sent_by = f"{self.host}:{self.port}"
+        self.listeners = self._layer.listeners = Listeners.at(self.host, self.port)
         if self.trace is not None:
             self.trace.local = self.host, self.port
 

@@ -16,7 +16,7 @@ from softphone.sip.trace import Trace
 from softphone.sip.transaction.events import CancelReceived
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.sockets import Transport
+from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import Call
 from softphone.sip.ua.exchange import ask
 from softphone.sip.ua.invitation import GivenUp, Progress
@@ -45,7 +45,7 @@ class Stack:
         Awaited with each other request outside calls and where it came from; returns the response, or None for what
         the stack answers itself: OPTIONS with 200, anything else with 405.
     transport
-        What carries the messages: makes a `Carrier` of the two callbacks.
+        What carries the messages: makes a `Transport` of the two callbacks.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Stack:
         *,
         on_invite: OnInvite | None = None,
         on_request: OnRequest | None = None,
-        transport: TransportMaker = Transport,
+        transport: TransportMaker = SocketTransport,
     ) -> None:
         self.settings = settings
         self.on_invite = on_invite
@@ -163,12 +163,13 @@ class Stack:
         from_ = Address.parse(from_uri)
         called, carried = split_headers(Uri.parse(uri))
         target = target if target is not None and self._driver.is_open(target) else None
+        peer = target or Hop.of_uri(Uri.parse(route) if route else called)
         plan = Plan(
             uri=called,
             sdp=sdp,
             from_=from_,
             to=Address.parse(to) if to else None,
-            contact=self.contact(focus or from_.uri.user, _transport(route or uri, target), focus=bool(focus)),
+            contact=self.contact(focus or from_.uri.user, peer, focus=bool(focus)),
             credentials=credentials,
             headers=[*self.settings.capabilities.headers(refer=False), *carried, *headers],
             route=Uri.parse(route) if route else None,
@@ -231,17 +232,15 @@ class Stack:
         """
         registrar, through = Uri.parse(registrar_uri), Uri.parse(route) if route else None
         address = Address.parse(aor)
-        transport = Hop.of_uri(through or registrar).transport
-        where = Address.parse(contact) if contact else self.contact(address.uri.user, transport)
+        proxy = Hop.of_uri(through or registrar)
+        where = Address.parse(contact) if contact else self.contact(address.uri.user, proxy)
         registration = Registration(self._driver, registrar, address, where, credentials, expires, through)
         await registration.start()
         return registration
 
-    def contact(self, user: str | None, transport: str = "udp", *, focus: bool = False) -> Address:
-        """Our Contact for a user name; `focus`: a conference is there (RFC 4579 section 5.1)."""
-        params = {"transport": "tcp"} if transport == "tcp" else {}
-        uri = Uri("sip", self.host, self.port, user, params=params)
-        return Address(uri, params={"isfocus": None} if focus else {})
+    def contact(self, user: str | None, peer: Hop | None = None, *, focus: bool = False) -> Address:
+        """Our Contact for a user name, as `peer` reaches us; `focus`: a conference is there (RFC 4579 section 5.1)."""
+        return self._driver.listeners.towards(peer).contact(user, focus=focus)
 
     # --- to whom a request belongs
 
@@ -278,7 +277,7 @@ class Stack:
         else:
             if self.settings.trying:
                 self._driver.respond(key, response(request, 100))
-            call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source.transport))
+            call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source))
             self._driver.directory.enter_incoming(call, key, request)
             call.came_back = self._driver.directory.is_ours(request)
             call.limit_ringing(self.settings.invite_timeout_s)
@@ -335,13 +334,8 @@ class Stack:
             return
         directory = self._driver.directory
         call = directory.by_key(event.invite)
-        contact = self.contact(event.request.uri.user, event.source.transport)
+        contact = self.contact(event.request.uri.user, event.source)
         tag = call.dialog.local.tag if call else tag_of(event.request, str(contact.uri))
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
         if (user := call or directory.find(event.request)) is not None:
             user.cancelled(event.invite)
-
-
-def _transport(uri: str, target: Hop | None) -> str:
-    """Say what a request goes by."""
-    return (target or Hop.of_uri(Uri.parse(uri))).transport

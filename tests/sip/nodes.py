@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.sockets import Limits, Transport
+from softphone.sip.transport.sockets import Limits, SocketTransport
 from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")
@@ -21,7 +21,7 @@ class Node:
         self.came: Arrivals = asyncio.Queue()
         self.failed: asyncio.Queue[str | None] = asyncio.Queue()
         self.handle: Callable[[bytes, Hop], None] = lambda data, source: self.came.put_nowait((data, source))
-        self.transport = Transport(lambda data, source: self.handle(data, source), self.failed.put_nowait, limits)
+        self.transport = SocketTransport(lambda data, source: self.handle(data, source), self.failed.put_nowait, limits)
 
     def at(self, transport: str) -> Hop:
         return Hop(transport, "127.0.0.1", self.transport.port)

@@ -53,7 +53,7 @@ class TcpPhone:
 
 async def gone(stack: Stack, connections: int) -> None:
     async with asyncio.timeout(10):
-        while len(stack._driver._transport._connections) > connections:  # type: ignore[attr-defined]
+        while stack._driver._transport.connections > connections:  # type: ignore[attr-defined]
             await asyncio.sleep(0.01)
 
 
@@ -91,7 +91,7 @@ async def test_a_telephone_is_reached_by_the_connection_that_it_spoke_by_last() 
             async with phone.connection() as (later, again):
                 again.write(phone.request("INFO", 2))
                 assert (await later.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
-                assert [each.flow.is_held for each in bridge._driver._transport._connections] == [False, True]  # type: ignore[attr-defined]
+                assert [each.is_held for each in bridge._driver._transport.flows] == [False, True]  # type: ignore[attr-defined]
                 ending = asyncio.create_task(calls[0].bye())
                 assert (await later.readuntil(b"\r\n\r\n")).startswith(b"BYE sip:a@nowhere.invalid")
                 ending.cancel()

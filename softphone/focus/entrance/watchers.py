@@ -95,7 +95,7 @@ class Watchers:
             Who may watch only while being in it, or for being its owner or an administrator; None: this one may for
             another reason.
         """
-        contact = self._stack.contact(request.uri.user, source.transport, focus=True)
+        contact = self._stack.contact(request.uri.user, source, focus=True)
         names = [room.session.id] if room is not None else []
         if member is not None:
             if self._entering[member.number] and (room is None or not self._belongs(member.number, room)):
@@ -115,7 +115,7 @@ class Watchers:
 
     def refer(self, request: "Request", source: "Hop", room: ConferenceRoom, member: Member) -> "Response":
         """Answer a REFER that came outside of the call by which somebody is in a conference (RFC 4579 section 5.5)."""
-        contact = self._stack.contact(request.uri.user, source.transport)
+        contact = self._stack.contact(request.uri.user, source)
         answer = accept(request, contact)
         if answer.status == 202:
             told = Reference(self._stack, request, source, contact, answer)

@@ -96,7 +96,7 @@ class Binding:
     @property
     def is_behind_nat(self) -> bool:
         """Whether it is reached by UDP through the mapping of a NAT, which is forgotten when it is not used."""
-        return not self.direct and self.hop.transport == "udp"
+        return not self.direct and not self.hop.reliable
 
     def without_flow(self) -> "Binding | None":
         """Return what is left of it when its connection is closed: its Contact, if that is where it really was."""

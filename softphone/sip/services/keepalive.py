@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from softphone.sip.message.message import Response
 from softphone.sip.transport.flow import Hold
-from softphone.sip.transport.hop import DEFAULT_PORT, Hop
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.wire import Wire
 
 __all__ = ["KeepAlive"]
@@ -38,8 +38,8 @@ class KeepAlive:
         """Watch the way to `target`, a registrar that has just given this answer."""
         self.release()
         self._target = target
-        if target.transport == "udp":
-            self._every_s = DATAGRAM_S if _is_behind_nat(answer) else None
+        if not target.reliable:
+            self._every_s = DATAGRAM_S if _is_behind_nat(answer, target.kind.port) else None
             return
         self._every_s = STREAM_S
         flow = self._wire.flow(target)
@@ -65,8 +65,9 @@ class KeepAlive:
             self._hold = None
 
 
-def _is_behind_nat(answer: Response) -> bool:
+def _is_behind_nat(answer: Response, default: int) -> bool:
     """Whether the peer has seen another address than the one we gave (RFC 3581 section 4)."""
     via = answer.via
     received, port = via.params.get("received"), via.params.get("rport")
-    return (received or via.host, port or str(via.port or DEFAULT_PORT)) != (via.host, str(via.port or DEFAULT_PORT))
+    said = str(via.port or default)
+    return (received or via.host, port or said) != (via.host, said)

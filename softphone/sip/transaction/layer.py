@@ -31,6 +31,8 @@ from softphone.sip.transaction.machine import Action, Input, Kind, State, Timers
 from softphone.sip.transaction.matching import client_key, is_answer, rank, server_key, sibling
 from softphone.sip.transaction.streams import LARGEST_DATAGRAM, StreamChoice
 from softphone.sip.transport.hop import Hop, Send, reply_hop, stamp
+from softphone.sip.transport.kinds import TCP
+from softphone.sip.transport.listener import Listeners
 
 __all__ = ["Counters", "Timers", "TransactionLayer"]
 
@@ -79,8 +81,8 @@ class TransactionLayer:
     ----------
     timers
         T1, T2 and T4, in seconds.
-    sent_by
-        ``host:port`` for the Via of our requests; may be set later, when the port is known.
+    listeners
+        Our own addresses, for the Via of our requests; may be set later, when the port is known.
     capacity
         Transactions at a time. New requests above it are answered with 503; requests inside dialogs and CANCEL, which
         make the load smaller, are let in up to twice as many.
@@ -92,12 +94,12 @@ class TransactionLayer:
         self,
         timers: Timers | None = None,
         *,
-        sent_by: str = "127.0.0.1:5060",
+        listeners: Listeners | None = None,
         capacity: int = CAPACITY,
         stream_above: int | None = LARGEST_DATAGRAM,
     ) -> None:
         self.timers = timers or Timers()
-        self.sent_by = sent_by
+        self.listeners = listeners or Listeners.at("127.0.0.1", 5060)
         self.capacity = capacity
         self._streams = StreamChoice(stream_above)
         self.counters = Counters()
@@ -240,7 +242,7 @@ class TransactionLayer:
         sent = self._addressed(message, branch, target)
         datagram = None
         if self._streams.wanted(len(bytes(sent)), target, now):
-            datagram, target = target, target.with_transport("tcp")
+            datagram, target = target, target.by(TCP)
             sent = self._addressed(message, branch, target)
         transaction = self._add(client_key(branch, message.method), kind, sent, target)
         transaction.datagram = datagram
@@ -292,8 +294,7 @@ class TransactionLayer:
             self._events.append(Terminated(key))
 
     def _addressed(self, message: Request, branch: str, target: Hop) -> Request:
-        via = f"SIP/2.0/{target.transport.upper()} {self.sent_by};branch={branch};rport"
-        return message.copy(via)
+        return message.copy(str(self.listeners.towards(target).via(branch)))
 
     def _send_cancel(self, invite: _Transaction, now: float) -> None:
         if invite.state is not State.PROCEEDING or invite.cancel_sent:

@@ -27,7 +27,7 @@ class StreamChoice:
 
     def wanted(self, size: int, target: Hop, now: float) -> bool:
         """Whether a request of `size` bytes to a target goes by a stream first."""
-        if target.transport != "udp" or self.above is None or size <= self.above:
+        if target.reliable or self.above is None or size <= self.above:
             return False
         return self._until.get((target.host, target.port), now) <= now
 

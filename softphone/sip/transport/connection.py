@@ -1,4 +1,4 @@
-"""One TCP connection: bytes to messages, messages to bytes, and how long it has been quiet."""
+"""One connection: bytes to messages, messages to bytes, and how long it has been quiet."""
 
 import asyncio
 import socket
@@ -10,6 +10,7 @@ from softphone.sip.message.parser import MAX_MESSAGE
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.framing import PING, PONG, Framer
 from softphone.sip.transport.hop import Hop, Send
+from softphone.sip.transport.kinds import TransportKind
 
 __all__ = ["Connection", "Limits", "Owner"]
 
@@ -49,9 +50,10 @@ class Limits:
 
 
 class Owner(Protocol):
-    """What a connection tells the transport."""
+    """The transport that a connection is of, and what it is told."""
 
     limits: Limits
+    kind: TransportKind
 
     def opened(self, connection: "Connection") -> bool:
         """Whether there is room for it."""
@@ -70,7 +72,7 @@ class Connection(asyncio.Protocol):
         self.number = number
         self.peer = ("", 0)
         self._opened_at = 0.0
-        self.flow = Flow(Hop("tcp", *self.peer, number), self.abort)
+        self.flow = Flow(Hop(owner.kind.name, *self.peer, number), self.abort)
         self.begun_at: float | None = None
         self._owner = owner
         self._used = False
@@ -90,7 +92,7 @@ class Connection(asyncio.Protocol):
 
     def _named(self, peer: tuple[str, int]) -> "Connection":
         self.peer = (peer[0], peer[1])
-        self.flow.hop = Hop("tcp", *self.peer, self.number)
+        self.flow.hop = Hop(self._owner.kind.name, *self.peer, self.number)
         return self
 
     def connection_lost(self, exc: Exception | None) -> None:

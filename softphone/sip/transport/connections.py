@@ -10,7 +10,7 @@ __all__ = ["Connections"]
 
 
 class Connections:
-    """All connections of a transport.
+    """All connections of one transport.
 
     When there are too many, the one that nobody holds and that has been silent longest is closed: of the address that
     has too many, or else of the one that has most. So whoever opens many loses his own, and no newcomer is refused
@@ -31,8 +31,11 @@ class Connections:
 
     def find(self, target: Hop) -> Connection | None:
         """Find the connection that a hop names, or if that is gone, one to its address."""
-        named = self._by_number.get(target.connection or 0)
-        return named or self._by_peer.get((target.host, target.port))
+        return self._by_number.get(target.connection or 0) or self.to((target.host, target.port))
+
+    def to(self, address: tuple[str, int]) -> Connection | None:
+        """Find one to an address."""
+        return self._by_peer.get(address)
 
     def named(self, number: int) -> Connection | None:
         """Find a connection by its number."""

@@ -7,19 +7,17 @@ from softphone.errors import SipNetworkError
 from softphone.sip.message.fields import Via
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
+from softphone.sip.transport.kinds import KINDS, UDP, TransportKind
 
-__all__ = ["DEFAULT_PORT", "Hop", "Send", "reply_hop", "stamp"]
-
-DEFAULT_PORT = 5060
-TRANSPORTS = ("udp", "tcp")
+__all__ = ["Hop", "Send", "reply_hop", "stamp"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A transport address, and over TCP the connection."""
+    """A transport address, and in a stream the connection."""
 
     transport: str
-    """udp or tcp."""
+    """Name of one of `KINDS`."""
     host: str
     """An IP address without brackets, or a name still to be resolved."""
     port: int
@@ -27,9 +25,14 @@ class Hop:
     """The connection it came by; it is preferred, and opened anew when it is gone."""
 
     @property
+    def kind(self) -> TransportKind:
+        """The transport."""
+        return KINDS[self.transport]
+
+    @property
     def reliable(self) -> bool:
         """Whether the transport retransmits by itself (RFC 3261 section 17)."""
-        return self.transport != "udp"
+        return self.kind.reliable
 
     @classmethod
     def of_uri(cls, uri: Uri) -> Self:
@@ -40,16 +43,16 @@ class Hop:
         SipNetworkError
             It is no sip URI, or asks for a transport that we do not speak: what was to be private is not sent in clear.
         """
-        transport = (uri.params.get("transport") or "udp").lower()
-        if uri.scheme != "sip" or transport not in TRANSPORTS:
+        transport = (uri.params.get("transport") or UDP.name).lower()
+        if uri.scheme != "sip" or transport not in KINDS:
             asked = f"transport={transport}" if uri.scheme == "sip" else f"{uri.scheme}:"
             raise SipNetworkError(f"{uri}: {asked} is not spoken here, only sip: over UDP and TCP")
         host = uri.params.get("maddr") or uri.host
-        return cls(transport, host.strip("[]"), uri.port or DEFAULT_PORT)
+        return cls(transport, host.strip("[]"), uri.port or KINDS[transport].port)
 
-    def with_transport(self, transport: str) -> Self:
+    def by(self, kind: TransportKind) -> Self:
         """Give the same address by another transport."""
-        return replace(self, transport=transport, connection=None)
+        return replace(self, transport=kind.name, connection=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,6 @@ def reply_hop(request: Request, source: Hop) -> Hop:
     the Via is not followed, against section 18.2.2: it would let anybody aim our answers at a third party.
     """
     via = request.via
-    if source.transport == "udp" and "rport" in via.params:
+    if not source.reliable and "rport" in via.params:
         return source
-    return Hop(source.transport, source.host, via.port or DEFAULT_PORT, source.connection)
+    return Hop(source.transport, source.host, via.port or source.kind.port, source.connection)

@@ -13,7 +13,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.flow import Flows, Hold
-from softphone.sip.transport.hop import DEFAULT_PORT, Hop
+from softphone.sip.transport.hop import Hop
 
 __all__ = ["WayBack", "is_direct", "may_follow", "reach"]
 
@@ -84,8 +84,8 @@ class WayBack:
 def is_direct(request: Request, source: Hop) -> bool:
     """Whether its sender can be reached where it says: by UDP, and no NAT has changed the address in its Via."""
     via = request.via
-    said = (via.host.strip("[]"), via.port or DEFAULT_PORT)
-    return source.transport == "udp" and said == (source.host, source.port)
+    said = (via.host.strip("[]"), via.port or source.kind.port)
+    return not source.reliable and said == (source.host, source.port)
 
 
 def reach(named: Uri, came: Hop, *, trusted: bool) -> Hop:

@@ -3,6 +3,7 @@
 from softphone.sip.transaction.layer import TransactionLayer
 from softphone.sip.transaction.streams import REFUSALS, StreamChoice
 from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.kinds import TCP
 from tests.sip.wire import BOB, invite
 
 
@@ -29,4 +30,4 @@ def test_refusals_of_many_are_bounded_and_the_latest_is_kept() -> None:
     assert choice.wanted(1301, Hop("udp", "192.0.2.9", 0), 1.0)
     assert not choice.wanted(1301, Hop("udp", "192.0.2.9", REFUSALS), 1.0)
     assert not choice.wanted(1300, BOB, 1.0) and choice.wanted(1301, BOB, 1.0)
-    assert not choice.wanted(9000, BOB.with_transport("tcp"), 1.0) and not StreamChoice(None).wanted(9000, BOB, 1.0)
+    assert not choice.wanted(9000, BOB.by(TCP), 1.0) and not StreamChoice(None).wanted(9000, BOB, 1.0)

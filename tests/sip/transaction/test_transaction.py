@@ -19,6 +19,7 @@ from softphone.sip.transaction.events import (
 from softphone.sip.transaction.layer import TransactionLayer
 from softphone.sip.transaction.machine import MACHINES, Action, Input, Kind, State, Timers, initial, step
 from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.listener import Listeners
 from tests.sip.wire import ALICE, BOB, invite, invite_bytes
 
 TIMERS = {Input.RESEND, Input.GIVE_UP, Input.LINGER, Input.TRYING_DUE}
@@ -29,7 +30,8 @@ class Pair:
 
     def __init__(self, transport: str = "udp") -> None:
         self.now = 0.0
-        self.alice, self.bob = TransactionLayer(sent_by="192.0.2.1:5060"), TransactionLayer(sent_by="192.0.2.2:5060")
+        ends = (Listeners.at(end.host, end.port) for end in (ALICE, BOB))
+        self.alice, self.bob = (TransactionLayer(listeners=listeners) for listeners in ends)
         self.to_alice, self.to_bob = (Hop(transport, end.host, end.port) for end in (ALICE, BOB))
         self.seen: list[str] = []
 

@@ -13,6 +13,7 @@ from softphone.sip.transport.connections import Connections
 from softphone.sip.transport.flow import Hold
 from softphone.sip.transport.framing import PING
 from softphone.sip.transport.hop import Hop, Send
+from softphone.sip.transport.kinds import TCP
 from softphone.sip.transport.sockets import Limits
 from tests.sip.nodes import INVITE, Node, node, rest, stream
 
@@ -39,6 +40,7 @@ class Times:
     """The owner of a connection whose clock the test moves."""
 
     limits = Limits(partial_s=32.0, idle_s=900.0)
+    kind = TCP
 
     def __init__(self) -> None:
         self.lost: list[str] = []
@@ -181,7 +183,7 @@ async def test_streams_are_sent_without_delay_and_watched_by_the_system() -> Non
     async with node() as bob, stream(bob) as (_, writer):
         writer.write(INVITE)
         await bob.next()
-        (connection,) = bob.transport._connections
+        (connection,) = bob.transport._streams["tcp"].connections
         assert connection._transport is not None
         tcp = connection._transport.get_extra_info("socket")
         assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -10,7 +10,7 @@ import pytest
 from softphone.errors import SipNetworkError
 from softphone.sip.transport.framing import PING, Framer
 from softphone.sip.transport.hop import Hop, Send
-from softphone.sip.transport.sockets import Limits, Transport
+from softphone.sip.transport.sockets import Limits, SocketTransport
 from tests.sip.nodes import INVITE, PATIENCE_S, Node, node, rest, stream
 from tests.sip.wire import invite_bytes
 
@@ -180,7 +180,7 @@ async def test_who_does_not_read_keeps_nobody_from_stopping() -> None:
 async def test_a_port_in_use_is_named() -> None:
     async with node() as bob:
         with pytest.raises(OSError, match=f"127.0.0.1:{bob.transport.port}"):
-            await Transport(lambda data, source: None, lambda key: None).start("127.0.0.1", bob.transport.port)
+            await SocketTransport(lambda data, source: None, lambda key: None).start("127.0.0.1", bob.transport.port)
 
 
 def test_a_framer_gives_what_it_has_when_it_breaks() -> None:

@@ -1,0 +1,48 @@
+"""Our own addresses: what stands in the Via of our requests and in our Contact is their business alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from softphone.sip.message.fields import Address, Via
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.kinds import KINDS, UDP
+
+__all__ = ["Listener", "Listeners"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address that messages come to, as others reach it."""
+
+    transport: str
+    host: str
+    port: int
+
+    def via(self, branch: str) -> Via:
+        """Make the Via of a request (RFC 3261 section 18.1.1); answers come to where it came from (RFC 3581)."""
+        return Via(self.transport.upper(), self.host, self.port, {"branch": branch, "rport": None})
+
+    def contact(self, user: str | None, *, focus: bool = False) -> Address:
+        """Make our Contact for a user name; `focus`: a conference is there (RFC 4579 section 5.1)."""
+        params: dict[str, str | None] = {} if self.transport == UDP.name else {"transport": self.transport}
+        uri = Uri("sip", self.host, self.port, user, params=params)
+        return Address(uri, params={"isfocus": None} if focus else {})
+
+
+class Listeners:
+    """Those of a node."""
+
+    def __init__(self, there: Iterable[Listener]) -> None:
+        self._by_transport = {each.transport: each for each in there}
+
+    @classmethod
+    def at(cls, host: str, port: int) -> "Listeners":
+        """Make those of a node that speaks all transports at one port."""
+        return cls(Listener(name, host, port) for name in KINDS)
+
+    def towards(self, hop: Hop | None) -> Listener:
+        """Choose the one that a message to a hop goes from, and is answered to; without a hop the first."""
+        if hop is None:
+            return next(iter(self._by_transport.values()))
+        return self._by_transport[hop.transport]
