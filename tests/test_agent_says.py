@@ -8,7 +8,9 @@ import pytest
 
 from mixer.tone import Detector
 from softphone import AudioError
-from tests.support.overhearing import overheard
+from softphone.sip.message.message import Headers
+from softphone.sip.ua.call import Call as SipCall
+from tests.support.overhearing import FRAME, overheard
 from tests.support.tones import Pcm, amplitude_of, sine, write_wav
 
 
@@ -43,6 +45,45 @@ async def test_keys_as_tones() -> None:
         await call.send_keys("15#", method="inband")
         found = [key for frame in said() for _, key in detector.feed([0], frame[None, :])]
     assert found == ["1", "5", "#"]
+
+
+async def test_nothing_is_sent_after_the_last_sample_however_long_the_goodbye_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goodbye = SipCall.bye
+
+    async with overheard() as (call, said):
+
+        async def late(self: SipCall, headers: Headers = ()) -> None:
+            ticks = call.frames()
+            for _ in range(5):
+                await anext(ticks)
+            await goodbye(self, headers)
+
+        monkeypatch.setattr(SipCall, "bye", late)
+        await call.write(sine(440, 0.5))
+        await call.write(sine(440, 0.1, rate_hz=16000), 16000)
+        await call.hangup(drain=True)
+        frames = said()
+    loud = np.flatnonzero(np.abs(frames).max(axis=1))
+    assert loud[-1] == len(frames) - 1
+    assert spoken(frames).size == pytest.approx(8000 * 0.6, abs=FRAME)
+
+
+async def test_who_says_nothing_hangs_up_at_once() -> None:
+    async with overheard() as (call, _):
+        await call.hangup(drain=True)
+        assert await call.wait_ended() == "hangup"
+        await call.hangup(drain=True)
+
+
+async def test_a_peer_that_hangs_up_in_the_middle_is_no_error() -> None:
+    async with overheard() as (call, _):
+        await call.write(sine(440, 0.5))
+        leaving = asyncio.create_task(call.hangup(drain=True))
+        await asyncio.sleep(0)
+        await call.hangup()
+        await leaving
 
 
 async def test_a_file_of_another_rate_is_played(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from mixer.tone import dtmf
@@ -15,7 +16,7 @@ from softphone.agent.transfer import transfer
 from softphone.agent.voice import Voice
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
 from softphone.calls.nat import signalling_host
-from softphone.errors import CallRefused, SdpError
+from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.media.contract.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.message.fields import Address, warning
 from softphone.sip.ua.call import Call as SipCall
@@ -168,11 +169,19 @@ class Call(Talk):
         self._require(CallState.RINGING)
         self._sip.reject(status, reason)
 
-    async def hangup(self) -> None:
+    async def hangup(self, *, drain: bool = False) -> None:
         """End the call, or refuse it when it was still ringing; nothing happens when it is over.
 
         For us it is over at once; the peer is given two seconds to say that it has heard it.
+
+        Parameters
+        ----------
+        drain
+            Let everything that was written be sent first; no packet is sent after its last sample.
         """
+        if drain and self.state is CallState.CONNECTED:
+            with suppress(CallEnded):
+                await self._voice.finish(self._media.hush)
         if self.state is not CallState.ENDED:
             self._spared = asyncio.current_task()  # work of the call's own may end it, and has the last word
             await asyncio.wait([self._errands.goodbyes.start(self._sip.bye())], timeout=GOODBYE_S)
@@ -343,6 +352,7 @@ class Call(Talk):
         """Tell everybody once that it is over, and give the media back."""
         if self.state is CallState.ENDED:
             return
+        self._media.look()  # keys that were sent before the BYE count, and came another way
         self.state = CallState.ENDED
         self._end()
         self._over.set_result(reason)

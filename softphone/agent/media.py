@@ -3,7 +3,10 @@
 Offers and answers are written and read here, because they are the only thing that tells the leg where its peer is.
 """
 
+import time
 from collections.abc import Callable, Sequence
+
+import msgspec
 
 from softphone import sdp
 from softphone.agent.plane import Plane, Planes, Seated
@@ -11,6 +14,7 @@ from softphone.agent.voice import Voice
 from softphone.calls.leg import Agreement, Describer
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegStats
+from softphone.media.contract.messages import UpdateLeg
 
 __all__ = ["CallMedia"]
 
@@ -111,6 +115,17 @@ class CallMedia:
     async def send_keys(self, keys: str) -> None:
         """Press keys by RFC 4733 events."""
         await self._media.send_keys(self.leg, keys)
+
+    def look(self) -> None:
+        """Tell at once what of the peer's packets no tick has looked at yet."""
+        if self.leg >= 0 and self._closed is None:
+            self._media.look()
+
+    def hush(self) -> None:
+        """Send no sound from now on."""
+        spec = self._agreement.spec
+        spec = msgspec.structs.replace(spec, direction="recvonly" if spec.receives else "inactive")
+        self._media.engine.handle(UpdateLeg(self.leg, spec), time.monotonic())
 
     async def stats(self) -> LegStats:
         """Return what was counted so far; after :meth:`close` what was counted until then."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,7 @@ class Voice:
         self.dropped = 0
         self.written = 0
         self.turn = asyncio.Lock()
+        self._last: Callable[[], object] | None = None
         app.on_frame = self.heard
 
     # --- hearing
@@ -73,6 +75,9 @@ class Voice:
         if self._recorder is not None:
             self._record(self._recorder, frame)
         self._next_tick()
+        if self._last is not None and not self._app.queued:
+            last, self._last = self._last, None
+            last()
 
     def skipped(self, ticks: int) -> None:
         """Note that for so many ticks nothing was heard; a recording has silence there."""
@@ -125,10 +130,23 @@ class Voice:
 
     async def drain(self) -> None:
         """Return when everything written has been sent."""
+        await self._rest()
+        await self.sent()
+
+    async def finish(self, last: Callable[[], object]) -> None:
+        """Drain; `last` is called in the very tick that sends the last sample."""
+        await self._rest()
+        if self._app.queued:
+            self._last = last
+            await self.sent()
+        else:
+            last()
+
+    async def _rest(self) -> None:
+        """Queue what the resampler still holds."""
         if self._resampler is not None:
             async with self.turn:
                 await self.queue(self._at_our_rate(np.zeros(0, np.int16), None))
-        await self.sent()
 
     async def sent(self) -> None:
         """Return when nothing waits for its tick."""

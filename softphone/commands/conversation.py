@@ -103,7 +103,10 @@ async def _talk(call: Call, plan: Plan, face: Face, controls: Controls) -> None:
     if plan.record == "speaker":
         beside.append(_listen(call))
     if plan.play:
-        (ending if plan.ends_with_file else beside).append(_speak(call, plan.play, controls))
+        if plan.ends_with_file:
+            ending.append(_speak_and_go(call, plan.play, controls))
+        else:
+            beside.append(_speak(call, plan.play, controls))
     await _until_one_ends(ending, beside)
 
 
@@ -143,7 +146,12 @@ async def _speak(call: Call, play: str, controls: Controls) -> None:
     """Say what ``--play`` names; while the user has muted it goes on silently. A file ends, a tone does not."""
     async for frame in _sound(play, call.rate):
         await call.write(np.zeros_like(frame) if controls.muted else frame)
-    await call.drain()
+
+
+async def _speak_and_go(call: Call, play: str, controls: Controls) -> None:
+    """Say it, and hang up with its last sample."""
+    await _speak(call, play, controls)
+    await call.hangup(drain=True)
 
 
 async def _sound(play: str, rate_hz: int) -> AsyncIterator[NDArray[np.int16]]:

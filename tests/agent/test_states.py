@@ -1,12 +1,16 @@
 """A call of an agent ends in every state: what is answered wrongly, given up, crossed, or left behind."""
 
 import asyncio
+import re
+import socket
+import struct
 
 import pytest
 
 from softphone import Agent, Call, CallEnded, CallRefused, CallState, MediaFull, NoCommonCodec, SdpError
 from softphone.agent import call as call_module
 from tests.support.callee import Callee
+from tests.support.processes import LOOPBACK
 from tests.support.raw import header, offer
 
 NO_CODEC_OF_OURS = offer().replace("RTP/AVP 0", "RTP/AVP 9").replace("a=sendrecv", "a=rtpmap:9 G722/8000")
@@ -188,3 +192,27 @@ async def test_the_limit_is_the_agents_own_and_named() -> None:
             await other.invite(callee.contact)
             with pytest.raises(CallRefused, match="503"):
                 await other.invite(callee.contact)
+
+
+@pytest.mark.parametrize("keys", ["5", "*1", "12#"])
+async def test_keys_right_before_the_bye_are_heard(keys: str) -> None:
+    """The packets and the BYE are in the agent's sockets before it looks at either."""
+    heard: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
+        media.bind((LOOPBACK, 0))
+        port = media.getsockname()[1]
+        body = offer().replace("audio 9 RTP/AVP 0", f"audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000")
+        async with Callee() as phone, Agent() as agent:
+            calling = asyncio.create_task(agent.invite(phone.uri))
+            invite = await phone.take(body)
+            call = await calling
+            call.on_key = heard.append
+            there = re.search(r"m=audio (\d+)", invite)
+            assert there is not None
+            for number, key in enumerate(keys):
+                event, stamp = "0123456789*#".index(key), 8000 * number
+                head = struct.pack("!BBHII", 0x80, 0x80 | 101, number, stamp, 1)
+                media.sendto(head + struct.pack("!BBH", event, 10, 160), (LOOPBACK, int(there[1])))
+            phone.ask(invite, "BYE", number=2)
+            assert await call.wait_ended() == "bye"
+            assert "".join(heard) == keys

@@ -164,6 +164,10 @@ class Engine:
             if leg in self._rows:
                 on_frame(tick.frame_for(self._rows[leg]).copy())
 
+    def look(self, clock: float) -> None:
+        """Look at all that came until now, `clock`, before the next tick does: for who cannot wait for that."""
+        self.plane.look(clock, clock)
+
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall."""
         self.plane.skip(ticks)

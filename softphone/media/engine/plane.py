@@ -215,14 +215,7 @@ class Plane:
         clock
             What the clock shows really: the time of what came, and of reports.
         """
-        self._now = now
-        self.legs.frame_s = now
-        self._receiver.read_clock(clock)
-        self.drain()
-        self._take(self._pool.shared.rtcp)
-        for port in self._pool.own_ready():
-            self._take(port)
-        self._receiver.process(now)
+        self.look(now, clock)
         self._relieve()
         tick = self.bridge.tick(now)
         self._relieve()
@@ -236,6 +229,17 @@ class Plane:
             self._timeouts(now)
         self._relieve()
         return tick
+
+    def look(self, now: float, clock: float) -> None:
+        """Look at all that came, without a tick; times as for :meth:`tick`."""
+        self._now = now
+        self.legs.frame_s = now
+        self._receiver.read_clock(clock)
+        self.drain()
+        self._take(self._pool.shared.rtcp)
+        for port in self._pool.own_ready():
+            self._take(port)
+        self._receiver.process(now)
 
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall: outgoing timestamps go on."""

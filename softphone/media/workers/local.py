@@ -115,6 +115,12 @@ class LocalMedia(MediaFace):
         self._pace()
         return app
 
+    def look(self) -> None:
+        """Tell at once what has come since the last tick."""
+        if not self._closed:
+            self.engine.look(time.monotonic())
+            self._tell()
+
     @property
     def late_ticks(self) -> int:
         """Ticks that began more than a tick late, or were left out."""
