@@ -278,18 +278,29 @@ def test_written_and_read_again_it_is_the_same() -> None:
         (("a=ptime:40", "a=maxptime:30"), 30),
         (("a=ptime:60",), 60),
         (("a=ptime:90",), 60),
+        (("a=ptime:1000",), 60),
         (("a=ptime:25",), 20),
+        (("a=ptime:26",), 30),
         (("a=ptime:20.5",), 20),
         (("a=ptime:5",), 10),
+        (("a=ptime:55",), 60),
+        (("a=ptime:55", "a=maxptime:55"), 40),
+        (("a=ptime:50",), 40),
         (("a=maxptime:150",), 20),
         (("a=PTIME: 30",), 30),
         (("a=ptime:0",), 20),
+        (("a=ptime:", "a=maxptime"), 20),
+        (("a=ptime:-30",), 20),
         (("a=ptime:x", "a=maxptime:-5"), 20),
         (("a=maxptime:15",), 10),
+        (("a=ptime:60", "a=maxptime:0"), 60),
+        (("a=ptime:30", "a=maxptime:5"), 10),
     ],
 )
 def test_how_much_sound_a_packet_holds(lines: tuple[str, ...], ms: int) -> None:
-    assert sdp.choose(audio(*lines)).ptime_ms == ms
+    text, agreed = answered(audio(*lines))
+    assert agreed.ptime_ms == ms
+    assert text.count(f"a=ptime:{ms}\r\n") == text.count("ptime") == 1
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ class Agreement:
 class Describer:
     """Writes the offers and answers of one session: an id of its own, and a version that grows with each change.
 
+    They ask for packets as long as those that the peer wants: we take any, and not every telephone has two lengths.
+
     Parameters
     ----------
     codecs
@@ -105,6 +107,7 @@ class Describer:
         self._session_id = secrets.randbits(31)
         self._said: sdp.SessionDescription | None = None
         self._offered: sdp.SessionDescription | None = None
+        self._ptime_ms = sdp.PTIME_MS
 
     @property
     def awaits_answer(self) -> bool:
@@ -129,13 +132,14 @@ class Describer:
                 session_id=self._session_id,
                 version=1,
                 rtcp_port=here.rtcp_port,
+                ptime_ms=self._ptime_ms,
             )
         )
         return str(self._offered)
 
     def answer(self, offer: sdp.SessionDescription, here: LegInfo, direction: str = "sendrecv") -> str:
         """Write the answer to an offer of the peer (RFC 3264 section 6); raises NoCommonCodec."""
-        answer, _ = sdp.answer(
+        answer, agreed = sdp.answer(
             offer,
             here.host,
             here.port,
@@ -146,6 +150,7 @@ class Describer:
             rtcp_port=here.rtcp_port,
             again=self._said is not None,
         )
+        self._ptime_ms = agreed.ptime_ms
         return str(self._say(answer))
 
     def accept(self, answer: str, *, early: bool = False) -> sdp.Negotiated:
@@ -159,6 +164,7 @@ class Describer:
         if self._offered is None:
             raise SdpError("an answer to no offer")
         agreed = sdp.accept(self._offered, sdp.parse(answer))
+        self._ptime_ms = agreed.ptime_ms
         if not early:
             self._offered = None
         return agreed

@@ -2,11 +2,12 @@
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import Connection, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
-from softphone.sdp.negotiation import NOWHERE, PAYLOAD_TYPES, Negotiated, accept, answer, choose, offer
+from softphone.sdp.negotiation import NOWHERE, PAYLOAD_TYPES, PTIME_MS, Negotiated, accept, answer, choose, offer
 
 __all__ = [
     "NOWHERE",
     "PAYLOAD_TYPES",
+    "PTIME_MS",
     "Connection",
     "MediaDescription",
     "Negotiated",

@@ -48,8 +48,8 @@ class Negotiated:
     ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
     the direction then does not include sending. ``remote_port`` is 0 when the peer has switched the stream off.
     ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; a host beside it
-    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound the peer likes to receive in a packet,
-    within its ``maxptime``, rounded down to one of ``PTIMES_MS``; the media worker sends 20 ms so far, whatever it is.
+    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound we send in a packet: what the peer likes to receive
+    (20 ms if it does not say), brought to the nearest of ``PTIMES_MS`` that its ``maxptime`` allows.
     Payload types are the peer's, what it wants
     to receive; those that end in ``_in`` are ours, where they differ (RFC 3264 section 6.1). ``other_payload_type`` is
     ours of the codec which the peer may send besides ``codec``, of the two that we offered; None: it may not.
@@ -96,6 +96,7 @@ def offer(
     version: int,
     rtcp_port: int | None = None,
     rtcp_mux: bool = True,
+    ptime_ms: int = PTIME_MS,
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
 
@@ -109,10 +110,12 @@ def offer(
         Where we receive RTCP, when that is not the port after `port`.
     rtcp_mux
         Whether we are ready to take RTCP on the RTP port (RFC 5761).
+    ptime_ms
+        How much sound we like to receive in a packet; we take any.
     """
     formats = [PayloadFormat(PAYLOAD_TYPES[name], name, CLOCK_HZ) for name in codecs]
     events = _event_formats(EVENT_PAYLOAD_TYPE)
-    attributes = _attributes(formats, events, direction, _rtcp(port, rtcp_port), mux=rtcp_mux)
+    attributes = _attributes(formats, events, direction, _rtcp(port, rtcp_port), ptime_ms, mux=rtcp_mux)
     numbers = tuple(str(each.payload_type) for each in (*formats, *events))
     media = MediaDescription("audio", port, "RTP/AVP", numbers, attributes=attributes)
     here = Connection(host)
@@ -180,11 +183,11 @@ def answer(
 
 
 def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
-    """Write our side of the stream that was agreed."""
+    """Write our side of the stream that was agreed; packets as long as those that we send, for any will do for us."""
     spoken = [PayloadFormat(agreed.payload_type, agreed.codec, CLOCK_HZ)]
     rtcp = None if agreed.rtcp_mux else _rtcp(port, rtcp_port)
     events = _event_formats(agreed.event_payload_type, agreed.event_clock_hz)
-    attributes = _attributes(spoken, events, agreed.direction, rtcp, mux=agreed.rtcp_mux)
+    attributes = _attributes(spoken, events, agreed.direction, rtcp, agreed.ptime_ms, mux=agreed.rtcp_mux)
     if mid := theirs.attribute("mid"):
         attributes = (("mid", mid), *attributes)
     formats = tuple(str(each.payload_type) for each in (*spoken, *events))
@@ -278,10 +281,10 @@ def _negotiated(
 
 
 def _ptime_ms(media: MediaDescription) -> int:
-    """Give how much sound the peer wants in a packet (RFC 8866 sections 6.4, 6.5)."""
-    wanted = _number(media.attribute("ptime"), 1_000) or PTIME_MS
-    most = _number(media.attribute("maxptime"), 99_999) or wanted
-    return max((ms for ms in PTIMES_MS if ms <= min(wanted, most)), default=PTIMES_MS[0])
+    """Give how much sound to send the peer in a packet (RFC 8866 sections 6.4, 6.5); of two as near, the shorter."""
+    wanted = _number(media.attribute("ptime"), 99_999) or PTIME_MS
+    most = _number(media.attribute("maxptime"), 99_999) or PTIMES_MS[-1]
+    return min((ms for ms in PTIMES_MS if ms <= max(most, PTIMES_MS[0])), key=lambda ms: abs(ms - wanted))
 
 
 def _address(where: Connection) -> str:
@@ -340,6 +343,7 @@ def _attributes(
     events: Sequence[PayloadFormat],
     direction: str,
     rtcp: int | None,
+    ptime_ms: int,
     *,
     mux: bool,
 ) -> tuple[tuple[str, str | None], ...]:
@@ -350,7 +354,7 @@ def _attributes(
             ("rtpmap", f"{each.payload_type} telephone-event/{each.clock_hz}"),
             ("fmtp", f"{each.payload_type} 0-15"),
         ]
-    pairs.append(("ptime", str(PTIME_MS)))
+    pairs.append(("ptime", str(ptime_ms)))
     if rtcp is not None:
         pairs.append(("rtcp", str(rtcp)))
     if mux:

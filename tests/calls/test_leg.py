@@ -107,3 +107,20 @@ def test_the_version_grows_only_with_a_change() -> None:
 def test_an_answer_to_no_offer() -> None:
     with pytest.raises(sdp.SdpError, match="no offer"):
         Describer().accept(str(described()))
+
+
+def test_offers_ask_for_the_packets_that_the_peer_wants() -> None:
+    """A telephone with one length for both directions then changes it for no re-INVITE of ours."""
+    asked, called = Describer(), Describer()
+    assert "a=ptime:20\r\n" in asked.offer(HERE)
+    answer = asked.answer(described("a=ptime:30"), HERE)
+    assert answer.count("a=ptime:30\r\n") == 1
+    called.offer(HERE)
+    called.accept(str(described("a=ptime:60", "a=maxptime:40")))
+    assert [each.offer(HERE).count(f"a=ptime:{ms}\r\n") for each, ms in ((asked, 30), (called, 40))] == [1, 1]
+
+
+def test_a_packet_length_lasts_till_the_next_description() -> None:
+    first = agreed(described("a=ptime:60"))
+    assert first.spec.ptime_ms == agreed(described("a=ptime:60", host="0.0.0.0"), first).spec.ptime_ms == 60
+    assert agreed(described(), first).spec.ptime_ms == 20

@@ -54,7 +54,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         Of the codec's and of the events' timestamps. So far the first is 8000; events begin at timestamps of the codec
         and last by their own clock.
     ptime_ms
-        Of sound in each packet that the peer wants: 10, 20, 30, 40, 50 or 60. So far 20 are sent, whatever this says.
+        Of sound in each packet that is sent: 10, 20, 30, 40 or 60. What comes may be of any length.
     remote
         Where the peer receives RTP; None: not known yet.
     remote_rtcp

@@ -92,13 +92,17 @@ class Leave(Struct, frozen=True, tag=True):
 
 
 class Configure(Struct, frozen=True, tag=True):
-    """Change what a leg says and hears; None: as it was. Gains are linear."""
+    """Change what a leg says and hears; None: as it was. Gains are linear.
+
+    `answered`: its call stands, so that silence is sent while there is nothing to be heard.
+    """
 
     leg: int
     muted: bool | None = None
     deaf: bool | None = None
     gain_in: float | None = None
     gain_out: float | None = None
+    answered: bool | None = None
 
 
 class SendKeys(Struct, frozen=True, tag=True):

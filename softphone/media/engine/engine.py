@@ -313,6 +313,7 @@ class Engine:
         settings = (
             (self.bridge.set_muted, request.muted),
             (self.bridge.set_deaf, request.deaf),
+            (self.plane.set_answered, request.answered),
         )
         gains = ((self.bridge.set_gain_in, request.gain_in), (self.bridge.set_gain_out, request.gain_out))
         for switch, on in settings:

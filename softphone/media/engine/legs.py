@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixer.frame import TICK_S
 from softphone.media.contract.leg import Address, LegSpec
 from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import sockaddr
@@ -14,6 +15,7 @@ __all__ = ["CODECS", "Leg", "Legs"]
 
 # The number of a codec in the `codec` column.
 CODECS = ("PCMU", "PCMA")
+TICK_MS = round(1000 * TICK_S)
 # Payload type of nothing: larger than any (they have 7 bits).
 NO_TYPE = 255
 
@@ -44,15 +46,19 @@ class Legs:
     leg
         int64, the leg's number; 0: no leg in this row.
     sending
-        bool, a frame goes out each tick.
+        bool, sound may go out each tick.
+    answered
+        bool, what goes out is silence while there is nothing to be heard.
     receiving
         bool, what comes is taken.
     payload_type, event_type
         uint8, of what goes out.
     type_in, other_type, event_types_in
         uint8, of what comes in: the codec, the other codec, and telephone events (two per row).
+    packet, strung
+        int64, samples: of a packet that goes out, 0 when it is a tick; and what `Packetizer` has of the leg's sound.
     seq, timestamp, ssrc
-        uint16, uint32, uint32: of the next packet that goes out.
+        uint16, uint32, uint32: of the next frame that goes out.
     frame_s
         When the frame that goes out with `timestamp` is due, one time for all.
     due_s
@@ -79,9 +85,12 @@ class Legs:
         self.event_type = np.full(capacity, NO_TYPE, np.uint8)
         self.event_types_in = np.full((capacity, 2), NO_TYPE, np.uint8)
         self.sending = np.zeros(capacity, np.bool_)
+        self.answered = np.zeros(capacity, np.bool_)
         self.receiving = np.zeros(capacity, np.bool_)
         self.address = np.zeros((capacity, 16), np.uint8)
         self.port = np.zeros(capacity, np.int64)
+        self.packet = np.zeros(capacity, np.int64)
+        self.strung = np.zeros(capacity, np.int64)
         self.seq = np.zeros(capacity, np.uint16)
         self.timestamp = np.zeros(capacity, np.uint32)
         self.ssrc = np.zeros(capacity, np.uint32)
@@ -105,7 +114,7 @@ class Legs:
         self.leg[row] = number
         self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
         self.ssrc[row] = secrets.randbits(32)
-        self.marker[row] = True
+        self.marker[row], self.answered[row] = True, False
         self.packets_sent[row] = self.octets_sent[row] = 0
         self.heard_s[row], self.missed_s[row] = now, -np.inf
 
@@ -115,6 +124,7 @@ class Legs:
         spec = record.spec
         self.codec[row] = CODECS.index(spec.codec)
         self.payload_type[row] = spec.payload_type
+        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spec.ptime_ms * spec.clock_hz // 1000
         self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
         self.type_in[row] = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
@@ -144,6 +154,7 @@ class Legs:
         """Empty a row; give its record."""
         self.leg[row] = 0
         self.sending[row] = self.receiving[row] = self.reports_to[row] = False
+        self.packet[row] = self.strung[row] = 0
         self.due_s[row] = self.timeout_s[row] = np.inf
         self.payload_type[row] = self.other_type[row] = self.event_type[row] = self.type_in[row] = NO_TYPE
         self.event_types_in[row] = NO_TYPE

@@ -140,12 +140,19 @@ class Plane:
         renamed = moved and spec.remote != before.remote
         if record.ports.shared and (spec.behind_nat or (renamed and not self._unambiguous(spec))):
             record.ports = self._pool.open_own()
+        if spec != before:
+            self._sender.finish(np.array([row]))
         record.spec = spec
         self._rewind_keys(record, before.event_clock_hz)
         if moved:
             self._receiver.sources.meet(row, now)
         self.legs.apply(row, now)
         self._hold(row)
+
+    def set_answered(self, row: int, on: bool) -> None:
+        """Say whether a leg's call stands: then it is sent silence while there is nothing to be heard."""
+        self._record(row)
+        self.legs.answered[row] = on
 
     def close(self, row: int, now: float) -> LegStats:
         """Close a leg: a goodbye to the peer, the row and an own port given back."""
@@ -243,9 +250,8 @@ class Plane:
 
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall: outgoing timestamps go on."""
-        self._sender.advance(ticks)
+        self._sender.skip(ticks)
         self._receiver.sources.skip(ticks * TICK_S)
-        self.legs.marker |= self.legs.sending  # a talk spurt begins after the pause (RFC 3551 section 4.1)
 
     def _relieve(self) -> None:
         """Drain in the midst of a tick, where the receive buffer does not last for a whole one."""

@@ -167,8 +167,7 @@ class Outbox:
         self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
         self.header = np.zeros(count, MMSGHDR)
         self.header_at = self.header.ctypes.data
-        self.payloads = np.zeros((0, 0), np.uint8)
-        self.payload_of = np.zeros(0, np.int64)
+        self._sound = np.zeros(0, np.uint8)
         self._iov = np.zeros((count, 2), IOVEC)
         each = np.arange(count, dtype=np.uint64)
         self._iov["base"][:, 0], self._iov["len"][:, 0] = self.rtp.ctypes.data + each * HEADER.itemsize, HEADER.itemsize
@@ -185,14 +184,30 @@ class Outbox:
         payload_of
             int64, shape (n,), the row that each of the first n datagrams carries.
         """
-        self.payloads, self.payload_of = payloads, payload_of
-        n, size = len(payload_of), payloads.shape[1]
-        self._iov["base"][:n, 1] = payload_of * size + payloads.ctypes.data
+        size = payloads.shape[1]
+        self.cut(payloads.reshape(-1), payload_of * size, np.array(size))
+
+    def cut(self, sound: NDArray[np.uint8], start: NDArray[np.int64], size: NDArray[np.int64]) -> None:
+        """Let the first datagrams carry pieces of `sound`.
+
+        Parameters
+        ----------
+        sound
+            uint8, one dimension; must stay as it is until the datagrams are sent.
+        start
+            int64, shape (n,), the first byte of each of the first n datagrams' payload.
+        size
+            int64, how many bytes each has: shape (n,), or () when all have as many.
+        """
+        self._sound, n = sound, len(start)
+        self._iov["base"][:n, 1] = start + sound.ctypes.data
         self._iov["len"][:n, 1] = size
 
     def datagram(self, i: int) -> bytes:
         """Give datagram `i` as one piece, for a system without scatter and gather."""
-        return bytes(self.rtp[i].tobytes() + self.payloads[self.payload_of[i]].tobytes())
+        base, size = self._iov[i, 1].tolist()
+        start = base - self._sound.ctypes.data
+        return bytes(self.rtp[i].tobytes() + self._sound[start : start + size].tobytes())
 
 
 class Letters:

@@ -97,8 +97,12 @@ class Media(Protocol):
         deaf: bool | None = None,
         gain_in: float | None = None,
         gain_out: float | None = None,
+        answered: bool | None = None,
     ) -> None:
-        """Change what a leg says and hears; None: as it was. Gains are linear."""
+        """Change what a leg says and hears; None: as it was. Gains are linear.
+
+        `answered`: its call stands, so that silence is sent while there is nothing to be heard.
+        """
         ...
 
     async def send_keys(self, leg: int, keys: str, *, duration_s: float = 0.1, gap_s: float = 0.05) -> None:
@@ -230,9 +234,10 @@ class MediaFace:
         deaf: bool | None = None,
         gain_in: float | None = None,
         gain_out: float | None = None,
+        answered: bool | None = None,
     ) -> None:
         """Change what a leg says and hears; see `Media.configure`."""
-        await self._do(Configure(leg, muted, deaf, gain_in, gain_out))
+        await self._do(Configure(leg, muted, deaf, gain_in, gain_out, answered))
 
     async def send_keys(self, leg: int, keys: str, *, duration_s: float = 0.1, gap_s: float = 0.05) -> None:
         """Send telephone events (RFC 4733); returns when the last is out."""

@@ -184,10 +184,11 @@ class Pool:
         deaf: bool | None = None,
         gain_in: float | None = None,
         gain_out: float | None = None,
+        answered: bool | None = None,
     ) -> None:
         """Change what a leg says and hears; see `Media.configure`."""
         worker, local = self._legs.find(leg)
-        await worker.configure(local, muted=muted, deaf=deaf, gain_in=gain_in, gain_out=gain_out)
+        await worker.configure(local, muted=muted, deaf=deaf, gain_in=gain_in, gain_out=gain_out, answered=answered)
 
     async def send_keys(self, leg: int, keys: str, *, duration_s: float = 0.1, gap_s: float = 0.05) -> None:
         """Send telephone events (RFC 4733); returns when the last is out."""
