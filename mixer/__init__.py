@@ -6,7 +6,7 @@ The matrix products of the tick (clocks that drift, keys in the voice band) are 
 `OPENBLAS_NUM_THREADS=1` before numpy is imported, or BLAS wakes threads that cost more than they save.
 """
 
-from mixer.arrival import Reception
+from mixer.arrival import ReceptionReport
 from mixer.bridge import Bridge
 from mixer.counters import PartyCounters
 from mixer.errors import (
@@ -14,10 +14,10 @@ from mixer.errors import (
     FrameError,
     GainError,
     MixerError,
-    NoSuchParty,
     NoSuchRoom,
     QueueFull,
     RecordingError,
+    UnknownRow,
 )
 from mixer.level import GateSettings
 from mixer.tick import Tick
@@ -29,11 +29,11 @@ __all__ = [
     "GainError",
     "GateSettings",
     "MixerError",
-    "NoSuchParty",
+    "UnknownRow",
     "NoSuchRoom",
     "PartyCounters",
     "QueueFull",
-    "Reception",
+    "ReceptionReport",
     "RecordingError",
     "Tick",
 ]

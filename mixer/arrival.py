@@ -21,7 +21,7 @@ HISTORY = 64
 LONGEST_WANDER_S = 1.0
 
 
-class Reception(NamedTuple):
+class ReceptionReport(NamedTuple):
     """
     What a report says of several rows (RFC 3550 section 6.4.1), each an array of shape (n,).
 
@@ -43,9 +43,9 @@ class Reception(NamedTuple):
     highest: Index
     jitter: NDArray[np.float64]
 
-    def pick(self, which: Index) -> "Reception":
+    def pick(self, which: Index) -> "ReceptionReport":
         """Give what it says of some of the rows."""
-        return Reception(
+        return ReceptionReport(
             self.ssrc[which], self.received[which], self.expected[which], self.highest[which], self.jitter[which]
         )
 

@@ -10,13 +10,13 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import Reception
+from mixer.arrival import ReceptionReport
 from mixer.blank import Blanker
 from mixer.comfort import ComfortNoise
 from mixer.conceal import Concealer
 from mixer.counters import PartyCounters
 from mixer.desk import Desk
-from mixer.errors import FrameError, NoSuchParty
+from mixer.errors import FrameError, UnknownRow
 from mixer.frame import TICK_S, as_samples, samples_per_tick
 from mixer.level import SILENCE_DBOV, Gate, GateSettings, Lead, level_dbov
 from mixer.mix import Limiter
@@ -262,14 +262,14 @@ class Bridge(Seats):
         return self._playout.push(row, as_samples(pcm))
 
     def flush(self, row: int) -> int:
-        """Drop what a local party has yet to say; gives the samples dropped, raises `NoSuchParty`."""
+        """Drop what a local party has yet to say; gives the samples dropped, raises `UnknownRow`."""
         self._check_local(row)
         dropped = self._playout.queued(row)
         self._playout.flush(row)
         return dropped
 
     def queued(self, row: int) -> int:
-        """Tell how many pushed samples a local party has yet to say; raises `NoSuchParty`."""
+        """Tell how many pushed samples a local party has yet to say; raises `UnknownRow`."""
         self._check_local(row)
         return self._playout.queued(row)
 
@@ -339,7 +339,7 @@ class Bridge(Seats):
     def _check_local(self, row: int) -> None:
         self._roster.check(row)
         if not self._roster.local[row]:
-            raise NoSuchParty(f"the party in row {row} is not local")
+            raise UnknownRow(f"the party in row {row} is not local")
 
     def counters(self, row: int) -> PartyCounters:
         """
@@ -363,7 +363,7 @@ class Bridge(Seats):
         self._roster.check(row)
         return self._playout.counters(row, int(self._concealer.frames[row]))
 
-    def reception(self, rows: NDArray[np.intp]) -> Reception:
+    def reception(self, rows: NDArray[np.intp]) -> ReceptionReport:
         """
         Tell what RTCP reports say of what came from some parties.
 

@@ -3,7 +3,7 @@
 MixerError
 ├── FrameError      our mistake: an array of the wrong type, shape or rate crossed the border
 ├── GainError       our mistake: a gain that is no number, below 0 or absurdly high
-├── NoSuchParty     our mistake: a row that holds no party
+├── UnknownRow      our mistake: a row that holds no party
 ├── NoSuchRoom      our mistake: a room that does not exist
 ├── BridgeFull      a refusal: no free row, or no free room
 ├── QueueFull       a refusal: a local party pushed more than its queue holds
@@ -23,7 +23,7 @@ class GainError(MixerError, ValueError):
     """A gain is not a number from 0 to what the mixer can carry."""
 
 
-class NoSuchParty(MixerError, LookupError):
+class UnknownRow(MixerError, LookupError):
     """The row holds no party."""
 
 

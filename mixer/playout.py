@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import Arrivals, Reception
+from mixer.arrival import Arrivals, ReceptionReport
 from mixer.counters import PartyCounters
 from mixer.errors import QueueFull
 from mixer.frame import ABSENT, TICK_S, samples_per_tick
@@ -136,10 +136,12 @@ class Playout:
             delay_s=float(self._wait[row]) / self._rate_hz,
         )
 
-    def reception(self, rows: Index) -> Reception:
+    def reception(self, rows: Index) -> ReceptionReport:
         """Give what a report says of some rows."""
         a = self._arrivals
-        return Reception(self._streams.ssrc[rows], a.received[rows], a.expected(rows), a.highest[rows], a.jitter[rows])
+        return ReceptionReport(
+            self._streams.ssrc[rows], a.received[rows], a.expected(rows), a.highest[rows], a.jitter[rows]
+        )
 
     def receive(self, packets: Packets, now_s: float) -> None:
         """Take packets; those of one row in the order they came."""

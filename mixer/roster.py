@@ -9,7 +9,7 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.errors import BridgeFull, NoSuchParty, NoSuchRoom
+from mixer.errors import BridgeFull, NoSuchRoom, UnknownRow
 from mixer.whisper import Whispers
 
 Flags = NDArray[np.bool_]
@@ -138,9 +138,9 @@ class Roster:
         self.room[row] = room
 
     def check(self, row: int) -> None:
-        """Raise `NoSuchParty` unless the row holds a party."""
+        """Raise `UnknownRow` unless the row holds a party."""
         if not (0 <= row < self.capacity and self.active[row]):
-            raise NoSuchParty(f"no party in row {row}")
+            raise UnknownRow(f"no party in row {row}")
 
     def check_room(self, room: int) -> None:
         """Raise `NoSuchRoom` unless the room exists."""

@@ -32,13 +32,13 @@ class Parcel(Struct, frozen=True, tag="send"):
         return f"Parcel({self.id!r}, {self.event!r})"
 
 
-class Done(Struct, frozen=True, tag="done"):
+class Delivered(Struct, frozen=True, tag="done"):
     """A delivery was made, or given up."""
 
     id: str
 
 
-Line = Parcel | Done
+Line = Parcel | Delivered
 
 
 class Outbox:
@@ -85,7 +85,7 @@ class Outbox:
     def done(self, id: str) -> None:
         """Note that a delivery needs no more attempt."""
         if self._drop(id):
-            self._append(Done(id))
+            self._append(Delivered(id))
 
     def _put(self, parcel: Parcel) -> None:
         self._drop(parcel.id)

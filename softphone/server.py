@@ -20,7 +20,7 @@ from softphone import logs
 from softphone.addresses import own_address
 from softphone.api.app import create_app
 from softphone.api.auth.grants import Grants
-from softphone.api.context import Context
+from softphone.api.context import ApiContext
 from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
 from softphone.api.http.serving import HttpServer
@@ -37,7 +37,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
-from softphone.focus.voice.prompts import Library
+from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
@@ -99,7 +99,7 @@ class Server:
         self.focus: Focus
         self.control: Control
         self.door: Door
-        self.api: Context
+        self.api: ApiContext
         self._http: HttpServer
 
     async def __aenter__(self) -> Self:
@@ -215,15 +215,15 @@ class Server:
             accounts=self.accounts,
             dialer=dialer,
             history=self.history,
-            library=Library.from_config(self._config.prompts, (self._data / "sounds", names)),
+            library=SoundLibrary.from_config(self._config.prompts, (self._data / "sounds", names)),
             names=Names(names, self.media),
             recordings=self.recordings,
         )
 
-    def _shared(self) -> Context:
+    def _shared(self) -> ApiContext:
         """Give what the routes share."""
         http = self._config.http
-        return Context(
+        return ApiContext(
             focus=self.focus,
             accounts=self.accounts,
             grants=Grants(self._config.token),

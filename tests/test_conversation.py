@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone import hearing
-from softphone.demo.party import Party
+from softphone.demo.party import DemoParty
 from tests.peers.baresip import Baresip
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
@@ -34,7 +34,7 @@ Pcm = NDArray[np.int16]
 class Conversation:
     """Five parties in one conference; each window keeps what our agents heard and where baresip's recording stood."""
 
-    def __init__(self, ours: list[Party], foreign: Baresip, rest: Rest) -> None:
+    def __init__(self, ours: list[DemoParty], foreign: Baresip, rest: Rest) -> None:
         self.ours = ours
         self.foreign = foreign
         self.rest = rest
@@ -94,7 +94,7 @@ async def conversation(
         ours = []
         for place in range(FOREIGN):
             name, password = ("101", "dev-101") if place == 0 else (f"bot-{place}", None)
-            party = Party(server.call_uri(name), password, uri, tones[place], level)
+            party = DemoParty(server.call_uri(name), password, uri, tones[place], level)
             ours.append(await stack.enter_async_context(party))
             party.speak()
         # In a thread: our agents' sound stands still while this loop does.

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from softphone.demo.bridge import BridgeFailed, running_bridge, stop
 from softphone.demo.delay import Capture, chirp, correlate
-from softphone.demo.run import DemoReport, Recording, Window
+from softphone.demo.run import DemoRecording, DemoReport, Window
 from softphone.demo.show import show
 from tests.support.signals import at_sender_clock, noise
 from tests.support.tones import read_wav, sine
@@ -34,7 +34,7 @@ def report(heard: list[list[bool]], delays_s: tuple[float | None, ...] = (0.03,)
         delays_s=list(delays_s),
         application_delays_s=list(delays_s),
         lost_packets=0,
-        recording=Recording("/tmp/conference.wav", seconds, -20.0, 8.0),
+        recording=DemoRecording("/tmp/conference.wav", seconds, -20.0, 8.0),
     )
 
 

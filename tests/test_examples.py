@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from softphone import Agent, Call, run_bot
-from softphone.demo.bridge import Bridge, running_bridge
+from softphone.demo.bridge import DemoServer, running_bridge
 from tests.support.tones import mostly, read_wav, sine
 from tests.test_agent import listen, talking, until_heard
 
@@ -25,7 +25,7 @@ def example(name: str) -> ModuleType:
 
 
 @asynccontextmanager
-async def conference(folder: Path) -> AsyncIterator[tuple[Bridge, str]]:
+async def conference(folder: Path) -> AsyncIterator[tuple[DemoServer, str]]:
     """A bridge with a conference: its face, and the URI to call."""
     async with running_bridge(folder) as started:
         bridge = await started.log_in("101", "dev-101")

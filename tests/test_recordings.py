@@ -24,7 +24,7 @@ from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored
 from softphone.recordings.library import Library
 from softphone.recordings.retention import expired
 from softphone.recordings.running import Speaker, clip_spans, track_name
-from softphone.recordings.shelf import Shelf
+from softphone.recordings.shelf import RecordingFiles
 from tests.support.recordings import TONES, one_recording, room_of_two, ticks, until
 from tests.support.tones import RATE_HZ, read_wav, tones_in
 
@@ -245,7 +245,7 @@ async def test_old_recordings_go_when_another_is_ready(tmp_path: Path) -> None:
 async def interrupted(root: Path, id: str, *, state: str = "recording") -> Entry:
     """A recording that a server left behind, without sound."""
     entry = Entry(id=id, conference="s-1", state=state, started=datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
-    await asyncio.to_thread(Shelf(root).make, entry)
+    await asyncio.to_thread(RecordingFiles(root).make, entry)
     return entry
 
 
@@ -296,10 +296,10 @@ async def test_a_recording_that_nobody_can_be_told_of_does_not_hold_up_the_next(
 async def test_a_recording_that_is_deleted_while_it_is_made_ready_stays_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    loop, real = asyncio.get_running_loop(), getattr(Shelf, step)
+    loop, real = asyncio.get_running_loop(), getattr(RecordingFiles, step)
     deleting: list[Future[None]] = []
 
-    def delete_first(shelf: Shelf, entry: Entry) -> object:  # in a thread
+    def delete_first(shelf: RecordingFiles, entry: Entry) -> object:  # in a thread
         if entry.state != "recording" and not library._running and not deleting:
             deleting.append(asyncio.run_coroutine_threadsafe(library.delete(entry.id), loop))
             if step == "save":  # is done first, as it has begun first
@@ -313,7 +313,7 @@ async def test_a_recording_that_is_deleted_while_it_is_made_ready_stays_deleted(
         async with Library(tmp_path, RecordingConfig()) as library, room_of_two() as (media, room, _):
             library.on_ready = library.on_lost = ready.append
             running = await library.start(media, room, conference="s-1")
-            monkeypatch.setattr(Shelf, step, delete_first)
+            monkeypatch.setattr(RecordingFiles, step, delete_first)
             await running.stop()
             await library._finished.join()
             await asyncio.wrap_future(deleting[0])
@@ -323,14 +323,14 @@ async def test_a_recording_that_is_deleted_while_it_is_made_ready_stays_deleted(
 
 async def test_what_is_called_ready_can_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    loop, real = asyncio.get_running_loop(), Shelf.tidy
+    loop, real = asyncio.get_running_loop(), RecordingFiles.tidy
 
-    def tidy(shelf: Shelf, entry: Entry) -> None:  # in a thread
+    def tidy(shelf: RecordingFiles, entry: Entry) -> None:  # in a thread
         real(shelf, entry)
         shown = asyncio.run_coroutine_threadsafe(library.get(entry.id), loop).result(20)
         seen.extend((shown.state, library.entries[0].state, library.file(entry.id, shown.mix).path.name))
 
-    monkeypatch.setattr(Shelf, "tidy", tidy)
+    monkeypatch.setattr(RecordingFiles, "tidy", tidy)
     async with Library(tmp_path, RecordingConfig(format="flac")) as library:
         entry = await one_recording(library, 0.1)
         assert library.file(entry.id).path.exists()
@@ -340,7 +340,7 @@ async def test_what_is_called_ready_can_be_fetched(tmp_path: Path, monkeypatch: 
 async def test_what_a_disk_refused_is_found_again_by_the_next_start(tmp_path: Path) -> None:
     async with Library(tmp_path, RecordingConfig()) as library:
         entry = await one_recording(library, 0.1)
-    await asyncio.to_thread(Shelf(tmp_path).save, msgspec.structs.replace(entry, state="lost", reason="disk"))
+    await asyncio.to_thread(RecordingFiles(tmp_path).save, msgspec.structs.replace(entry, state="lost", reason="disk"))
     async with Library(tmp_path, RecordingConfig()) as library:
         await until(lambda: library.entries[0].state == "ready")
         assert library.entries[0].seconds == entry.seconds
@@ -351,20 +351,20 @@ async def test_what_a_full_disk_refused_is_saved_when_there_is_room(
 ) -> None:
     monkeypatch.setattr("softphone.recordings.library.SAVE_S", 0.01)
 
-    save = Shelf.save
+    save = RecordingFiles.save
 
-    def full(shelf: Shelf, entry: Entry) -> None:
+    def full(shelf: RecordingFiles, entry: Entry) -> None:
         if not entry.running:
             raise OSError(28, "No space left on device")
         save(shelf, entry)
 
     async with Library(tmp_path, RecordingConfig()) as library:
         with monkeypatch.context() as refusing, capture_logs() as logs:
-            refusing.setattr(Shelf, "save", full)
+            refusing.setattr(RecordingFiles, "save", full)
             shown = await one_recording(library, 0.1)
             await library._finished.join()
         assert shown.state == "ready" and {entry["event"] for entry in logs} == {"recording_not_saved"}
-        await until(lambda: Shelf(tmp_path).read(shown.id).state == "ready")
+        await until(lambda: RecordingFiles(tmp_path).read(shown.id).state == "ready")
         assert await library.get(shown.id) == msgspec.structs.replace(shown, told=True)
 
 

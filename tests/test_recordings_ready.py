@@ -18,7 +18,7 @@ from softphone.errors import ConfigError
 from softphone.recordings.convert import convert
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library
-from softphone.recordings.shelf import Shelf
+from softphone.recordings.shelf import RecordingFiles
 from softphone.webhooks import Webhooks, verify
 from tests.support.listening import listening
 from tests.support.recordings import one_recording, room_of_two, ticks, until
@@ -190,7 +190,7 @@ async def test_what_a_kill_between_conversion_and_tidying_has_left_is_swept(tmp_
         await library._finished.join()
     left = tmp_path / entry.id / "mix.wav"
     left.write_bytes(b"RIFF")
-    await asyncio.to_thread(Shelf(tmp_path).save, msgspec.structs.replace(entry, told=False))
+    await asyncio.to_thread(RecordingFiles(tmp_path).save, msgspec.structs.replace(entry, told=False))
     async with Library(tmp_path, RecordingConfig()) as library:
         await library._finished.join()
         assert library.file(entry.id).path.name == "mix.flac"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from softphone.commands.console import PlainFace
-from softphone.commands.desk import Desk
+from softphone.commands.desk import RemoteServer
 from softphone.commands.rest import Rest
 
 NASTY = [
@@ -29,7 +29,7 @@ NASTY = [
 def table(capsys: pytest.CaptureFixture[str], name: str) -> str:
     rest: Any = None
     row = {"id": "p-1", "name": name}
-    Desk(rest, False).table([row], [row], ("id", "name"))
+    RemoteServer(rest, False).table([row], [row], ("id", "name"))
     return capsys.readouterr().out
 
 
@@ -38,7 +38,7 @@ def test_a_table_shows_any_name_as_it_is(capsys: pytest.CaptureFixture[str], nam
     out = table(capsys, name)
     assert all(line.isprintable() for line in out.split("\n")) and out.count("\n") == 2
     rest: Any = None
-    Desk(rest, False).tell({}, f"answered by {name}")
+    RemoteServer(rest, False).tell({}, f"answered by {name}")
     assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
 
 

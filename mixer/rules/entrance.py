@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 from mixer.rules.effects import Prompt
+from mixer.rules.events import Time
 
 __all__ = [
     "RULES",
@@ -28,15 +29,14 @@ __all__ = [
     "EntranceSettings",
     "Event",
     "Gone",
-    "Key",
+    "Digit",
     "NameRecorded",
     "Passed",
     "RecordName",
-    "StopRecording",
-    "Step",
-    "Time",
+    "EndNameRecording",
+    "EntranceStep",
     "TurnedAway",
-    "Verdict",
+    "CodeVerdict",
 ]
 
 # No code is longer: what goes on for so long is somebody leaning on the keys.
@@ -53,7 +53,7 @@ class Code:
         return "Code(…)"
 
 
-class Verdict(Enum):
+class CodeVerdict(Enum):
     """What a code is worth."""
 
     RIGHT = "right"
@@ -62,7 +62,7 @@ class Verdict(Enum):
     "So many wrong codes were tried that none is taken."
 
 
-class Step(Enum):
+class EntranceStep(Enum):
     """Where the caller is."""
 
     START = "start"
@@ -118,7 +118,7 @@ class Begin:
 
 
 @dataclass(frozen=True)
-class Key:
+class Digit:
     """A key was pressed, one of ``0-9 * # A-D``."""
 
     digit: str
@@ -128,7 +128,7 @@ class Key:
 class Checked:
     """The answer to `Check`."""
 
-    verdict: Verdict
+    verdict: CodeVerdict
     ask_name: bool = False
 
 
@@ -144,12 +144,7 @@ class Gone:
     """The call is over."""
 
 
-@dataclass(frozen=True)
-class Time:
-    """Time has passed; `Entrance.deadline` says when to come."""
-
-
-Event = Begin | Key | Checked | NameRecorded | Gone | Time
+Event = Begin | Digit | Checked | NameRecorded | Gone | Time
 
 # Effects.
 
@@ -177,7 +172,7 @@ class RecordName:
 
 
 @dataclass(frozen=True)
-class StopRecording:
+class EndNameRecording:
     """The name is complete: end what `RecordName` began, and tell."""
 
 
@@ -204,7 +199,7 @@ class TurnedAway:
     say: tuple[Prompt, ...]
 
 
-Effect = Ask | Check | RecordName | StopRecording | Passed | TurnedAway
+Effect = Ask | Check | RecordName | EndNameRecording | Passed | TurnedAway
 
 
 class Entrance:
@@ -218,7 +213,7 @@ class Entrance:
 
     def __init__(self, settings: EntranceSettings) -> None:
         self.settings = settings
-        self.step = Step.START
+        self.step = EntranceStep.START
         self.deadline: float | None = None
         "When a `Time` event is due; None while nothing waits for time."
         self._digits = ""
@@ -242,11 +237,11 @@ class Entrance:
         return self._after_code(self.settings.ask_name, now)
 
     def _ask(self, now: float, *before: Prompt) -> list[Effect]:
-        self.step, self._digits = Step.CODE, ""
+        self.step, self._digits = EntranceStep.CODE, ""
         self.deadline = now + self.settings.first_key_s
         return [Ask((*before, self.settings.prompt))]
 
-    def _code_key(self, event: Key, now: float) -> list[Effect]:
+    def _code_key(self, event: Digit, now: float) -> list[Effect]:
         late = self._code_time(Time(), now)
         if late:
             return late
@@ -266,14 +261,14 @@ class Entrance:
         """Take the code as it is; none at all is a wrong one."""
         if not self._digits:
             return self._wrong(now)
-        self.step, self.deadline = Step.CHECK, None
+        self.step, self.deadline = EntranceStep.CHECK, None
         code, self._digits = Code(self._digits), ""
         return [Check(code)]
 
     def _checked(self, event: Checked, now: float) -> list[Effect]:
-        if event.verdict is Verdict.RIGHT:
+        if event.verdict is CodeVerdict.RIGHT:
             return self._after_code(event.ask_name or self.settings.ask_name, now)
-        if event.verdict is Verdict.CLOSED:
+        if event.verdict is CodeVerdict.CLOSED:
             return self._turn_away("closed", "conf-toomanycodes")
         return self._wrong(now)
 
@@ -284,31 +279,31 @@ class Entrance:
         return self._ask(now, "conf-invalidpin")
 
     def _turn_away(self, reason: str, prompt: str) -> list[Effect]:
-        self.step, self.deadline = Step.OVER, None
+        self.step, self.deadline = EntranceStep.OVER, None
         return [TurnedAway(reason, (prompt, "vm-goodbye"))]
 
     def _after_code(self, ask_name: bool, now: float) -> list[Effect]:
         if not ask_name:
             return self._pass("")
-        self.step, self.deadline = Step.NAME, now + self.settings.name_timeout_s
+        self.step, self.deadline = EntranceStep.NAME, now + self.settings.name_timeout_s
         return [RecordName(("vm-rec-name", "beep"), self.settings.name_s)]
 
-    def _name_key(self, event: Key, now: float) -> list[Effect]:
-        return [StopRecording()] if event.digit == "#" else []
+    def _name_key(self, event: Digit, now: float) -> list[Effect]:
+        return [EndNameRecording()] if event.digit == "#" else []
 
     def _named(self, event: NameRecorded, now: float) -> list[Effect]:
         return self._pass(event.name)
 
     def _name_time(self, event: Time, now: float) -> list[Effect]:
         late = self.deadline is not None and now >= self.deadline
-        return [StopRecording(), *self._pass("")] if late else []
+        return [EndNameRecording(), *self._pass("")] if late else []
 
     def _pass(self, name: str) -> list[Effect]:
-        self.step, self.deadline = Step.OVER, None
+        self.step, self.deadline = EntranceStep.OVER, None
         return [Passed(name)]
 
     def _gone(self, event: Gone, now: float) -> list[Effect]:
-        self.step, self.deadline, self._digits = Step.OVER, None, ""
+        self.step, self.deadline, self._digits = EntranceStep.OVER, None, ""
         return []
 
     def _nothing(self, event: Event, now: float) -> list[Effect]:
@@ -318,22 +313,22 @@ class Entrance:
 Rule = Callable[[Entrance, Any, float], list[Effect]]
 _NOTHING: Mapping[type[Event], Rule] = {
     Begin: Entrance._nothing,
-    Key: Entrance._nothing,
+    Digit: Entrance._nothing,
     Checked: Entrance._nothing,
     NameRecorded: Entrance._nothing,
     Gone: Entrance._gone,
     Time: Entrance._nothing,
 }
 # Every event at every step.
-RULES: Mapping[Step, Mapping[type[Event], Rule]] = {
-    Step.START: {**_NOTHING, Begin: Entrance._begin},
-    Step.CODE: {**_NOTHING, Key: Entrance._code_key, Time: Entrance._code_time},
-    Step.CHECK: {**_NOTHING, Checked: Entrance._checked},
-    Step.NAME: {
+RULES: Mapping[EntranceStep, Mapping[type[Event], Rule]] = {
+    EntranceStep.START: {**_NOTHING, Begin: Entrance._begin},
+    EntranceStep.CODE: {**_NOTHING, Digit: Entrance._code_key, Time: Entrance._code_time},
+    EntranceStep.CHECK: {**_NOTHING, Checked: Entrance._checked},
+    EntranceStep.NAME: {
         **_NOTHING,
-        Key: Entrance._name_key,
+        Digit: Entrance._name_key,
         NameRecorded: Entrance._named,
         Time: Entrance._name_time,
     },
-    Step.OVER: _NOTHING,
+    EntranceStep.OVER: _NOTHING,
 }

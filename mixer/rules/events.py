@@ -295,7 +295,7 @@ class End:
 
 @dataclass(frozen=True)
 class Time:
-    """Time has passed; `Conference.deadline` says when to come."""
+    """Time has passed; the `deadline` of a conference, an entrance or a prompt queue tells when to say so."""
 
 
 Event = (

@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from mixer.rules.effects import Prompt
+from mixer.rules.events import Time
 
 __all__ = [
     "Close",
-    "Key",
+    "BargeIn",
     "PartyGone",
-    "Play",
-    "PlaybackEnded",
+    "StartPlayback",
+    "PlaybackOver",
     "PromptEffect",
     "PromptEvent",
     "PromptQueue",
@@ -36,7 +37,6 @@ __all__ = [
     "Speak",
     "Spoken",
     "Stop",
-    "Time",
 ]
 
 # Long enough for "two hundred people have joined", short enough that a single newcomer is told in time.
@@ -96,7 +96,7 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class BargeIn:
     """A party pressed a key."""
 
     party: str
@@ -110,8 +110,8 @@ class PartyGone:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybackEnded:
-    """What `Play` began is over, whatever the reason. After a `Stop` it has no effect."""
+class PlaybackOver:
+    """What `StartPlayback` began is over, whatever the reason. After a `Stop` it has no effect."""
 
     playback: int
 
@@ -121,17 +121,12 @@ class Close:
     """The conference is over: all are silent, and what waits is forgotten. Goodbyes may follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
-    """Time has passed; `PromptQueue.deadline` says when to come."""
-
-
-PromptEvent = Speak | Key | PartyGone | PlaybackEnded | Close | Time
+PromptEvent = Speak | BargeIn | PartyGone | PlaybackOver | Close | Time
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
-    """Begin to play `spoken` to a party, or (None) to the room, and tell its end by `PlaybackEnded(playback)`."""
+class StartPlayback:
+    """Begin to play `spoken` to a party, or (None) to the room, and tell its end by `PlaybackOver(playback)`."""
 
     playback: int
     to: str | None
@@ -141,7 +136,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop what `Play` began."""
+    """Stop what `StartPlayback` began."""
 
     playback: int
 
@@ -155,7 +150,7 @@ class Said:
     whole: bool
 
 
-PromptEffect = Play | Stop | Said
+PromptEffect = StartPlayback | Stop | Said
 
 
 @dataclass(slots=True)
@@ -177,7 +172,7 @@ class PromptQueue:
     Parameters
     ----------
     resolve
-        Finds the files of prompts and how long they are (`softphone.focus.voice.prompts.Library.resolve`).
+        Finds the files of prompts and how long they are (`softphone.focus.voice.prompts.SoundLibrary.resolve`).
     """
 
     def __init__(self, resolve: Callable[[Sequence[Prompt]], Spoken]) -> None:
@@ -236,7 +231,7 @@ class PromptQueue:
             _thin_out(line)
         return self._go_on(event.to, line, now)
 
-    def _key(self, event: Key, now: float) -> list[PromptEffect]:
+    def _key(self, event: BargeIn, now: float) -> list[PromptEffect]:
         line = self._lines.get(event.party)
         if line is None or line.playing is None or not line.playing.speak.barge_in:
             return []
@@ -250,7 +245,7 @@ class PromptQueue:
         line = self._lines.pop(event.party, None)
         return [Stop(line.playing.playback)] if line and line.playing else []
 
-    def _ended(self, event: PlaybackEnded, now: float) -> list[PromptEffect]:
+    def _ended(self, event: PlaybackOver, now: float) -> list[PromptEffect]:
         for to, line in self._lines.items():
             if line.playing and line.playing.playback == event.playback:
                 return self._finished(to, line, now)
@@ -287,7 +282,7 @@ class PromptQueue:
             return _said([speak], whole=True)
         self._playbacks += 1
         line.playing = _Playing(self._playbacks, speak, now + spoken.seconds + LATE_S)
-        return [Play(self._playbacks, speak.to, spoken, speak.recorded)]
+        return [StartPlayback(self._playbacks, speak.to, spoken, speak.recorded)]
 
     def _give_notice(self, now: float) -> list[PromptEffect]:
         """Tell the room who came and left, when it is quiet and was not told just now."""
@@ -304,9 +299,9 @@ class PromptQueue:
 
 EVENTS: Mapping[type[PromptEvent], Callable[[PromptQueue, Any, float], list[PromptEffect]]] = {
     Speak: PromptQueue._speak,
-    Key: PromptQueue._key,
+    BargeIn: PromptQueue._key,
     PartyGone: PromptQueue._party_gone,
-    PlaybackEnded: PromptQueue._ended,
+    PlaybackOver: PromptQueue._ended,
     Close: PromptQueue._close,
     Time: PromptQueue._time,
 }

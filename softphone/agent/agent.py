@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from softphone.agent.call import GOODBYE_S, Call, Errands
 from softphone.agent.dialling import Dialler, Wanted
-from softphone.agent.line import Line, uri_of
+from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CODECS, CallMedia
 from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
@@ -116,7 +116,7 @@ class Agent:
         proxy = uri_of(outbound_proxy, "outbound_proxy") if outbound_proxy else None
         user = username or self._identity.user or ""
         credentials = Credentials(user, password) if password is not None else None
-        self._line = Line(self._identity, self._registrar, proxy, credentials, realm)
+        self._line = OutboundLine(self._identity, self._registrar, proxy, credentials, realm)
         self._host = host
         self._port = port
         self._max_calls = max_calls

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from mixer.tone import dtmf
-from softphone.agent.line import Line
+from softphone.agent.line import OutboundLine
 from softphone.agent.media import CallMedia
 from softphone.agent.talk import CallState, Talk
 from softphone.agent.transfer import transfer
@@ -72,7 +72,9 @@ class Call(Talk):
     The other two may be plain or coroutine functions; what they raise is logged and harms nobody.
     """
 
-    def __init__(self, signalling: SipCall, media: CallMedia, voice: Voice, line: Line, errands: Errands) -> None:
+    def __init__(
+        self, signalling: SipCall, media: CallMedia, voice: Voice, line: OutboundLine, errands: Errands
+    ) -> None:
         super().__init__(voice, CallState.RINGING if signalling.direction == "in" else CallState.CONNECTED)
         self.held = False
         self.on_key: Callable[[str], object] | None = None

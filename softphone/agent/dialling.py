@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from softphone.agent.line import Line, uri_of
+from softphone.agent.line import OutboundLine, uri_of
 from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Response
 from softphone.sip.message.uri import Uri
@@ -44,7 +44,7 @@ class Dialler:
         Where it is waited for the end of what was given up.
     """
 
-    def __init__(self, stack: Stack, line: Line, from_uri: str, goodbyes: Tasks) -> None:
+    def __init__(self, stack: Stack, line: OutboundLine, from_uri: str, goodbyes: Tasks) -> None:
         self._stack = stack
         self._line = line
         self._from_uri = from_uri

@@ -10,7 +10,7 @@ from softphone.sip.message.number import number_of
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.kinds import UDP
 
-__all__ = ["Line", "uri_of"]
+__all__ = ["OutboundLine", "uri_of"]
 
 SCHEME = re.compile(r"(sips?|tel):", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ def uri_of(text: str, what: str = "the URI") -> Uri:
     return uri
 
 
-class Line:
+class OutboundLine:
     """Where calls go.
 
     Parameters

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from softphone import sdp
-from softphone.agent.plane import Plane, Planes, Seated
+from softphone.agent.plane import Planes, Seated, SharedPlane
 from softphone.agent.voice import Voice
 from softphone.calls.leg import Agreement, Describer
 from softphone.errors import MediaError
@@ -44,7 +44,7 @@ class CallMedia:
 
     def __init__(self, planes: Planes, codecs: Sequence[str] = CODECS, timeout_s: float = 30.0) -> None:
         self._planes = planes
-        self._plane: Plane | None = None
+        self._plane: SharedPlane | None = None
         self._agreement = Agreement.none(timeout_s)
         self._describer = Describer(codecs)
         self._agreed = False

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
 from softphone.media.workers.local import LocalMedia
 
-__all__ = ["Plane", "Planes", "Seated"]
+__all__ = ["SharedPlane", "Planes", "Seated"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Seated(Protocol):
         """Take notice that for so many ticks of 20 ms nothing was heard nor said."""
 
 
-class Plane:
+class SharedPlane:
     """One engine, the calls in it, and what is told when the event loop is late for it."""
 
     def __init__(self, host: str) -> None:
@@ -92,7 +92,7 @@ class Planes:
 
     def __init__(self, host: str) -> None:
         self._host = host
-        self._planes: list[Plane] = []
+        self._planes: list[SharedPlane] = []
         self._users = 0
 
     @classmethod
@@ -131,7 +131,7 @@ class Planes:
             if here.get(self._host) is self:
                 del here[self._host]
 
-    def roomy(self) -> Plane:
+    def roomy(self) -> SharedPlane:
         """Give a plane with room for a call, a new one if need be.
 
         Raises
@@ -142,5 +142,5 @@ class Planes:
         for plane in self._planes:
             if plane.has_room:
                 return plane
-        self._planes.append(Plane(self._host))
+        self._planes.append(SharedPlane(self._host))
         return self._planes[-1]

@@ -10,13 +10,13 @@ import softphone.api.http.errors
 from softphone.api import control, health
 from softphone.api.auth import tokens
 from softphone.api.auth.tokens import grant_of
-from softphone.api.context import Context
+from softphone.api.context import ApiContext
 from softphone.api.http import front
 from softphone.api.http.errors import ApiError
-from softphone.api.http.gate import Gate
+from softphone.api.http.gate import RequestGate
 from softphone.api.http.idempotency import Idempotency
 from softphone.api.http.limits import BodyLimit
-from softphone.api.http.uploads import Uploads
+from softphone.api.http.uploads import UploadIntake
 from softphone.api.ringcentral import conferencing
 from softphone.api.ringcentral import routes as ringcentral
 from softphone.api.telphin import routes as telphin
@@ -41,7 +41,7 @@ CORS_ANSWER_HEADERS = (
 )
 
 
-def create_app(context: Context) -> FastAPI:
+def create_app(context: ApiContext) -> FastAPI:
     """Build the application around what its routes share."""
     http = context.config.http
     app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
@@ -59,7 +59,7 @@ def create_app(context: Context) -> FastAPI:
         app.include_router(router)
     app.add_middleware(Idempotency, partial(_who, context))
     app.add_middleware(BodyLimit, http.max_body_bytes, http.request_timeout_s)
-    app.add_middleware(Uploads, Path(context.config.server.data), http.max_upload_bytes, partial(_who, context))
+    app.add_middleware(UploadIntake, Path(context.config.server.data), http.max_upload_bytes, partial(_who, context))
     if http.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -69,11 +69,11 @@ def create_app(context: Context) -> FastAPI:
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         )
-    app.add_middleware(Gate)
+    app.add_middleware(RequestGate)
     return app
 
 
-def _who(context: Context, header: str) -> str | None:
+def _who(context: ApiContext, header: str) -> str | None:
     """Name the extension, or else the program, whose token a header bears."""
     try:
         grant = grant_of(header, context)

@@ -21,11 +21,11 @@ from softphone.recordings.library import Library as Recordings
 from softphone.store.store import Store
 from softphone.traced import Tracing
 
-__all__ = ["Context", "ContextDep"]
+__all__ = ["ApiContext", "ContextDep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ApiContext:
     """The server as the routes see it."""
 
     focus: Focus
@@ -48,9 +48,9 @@ class Context:
     config: Config
 
 
-def context_of(request: Request) -> Context:
+def context_of(request: Request) -> ApiContext:
     """Give the value that :func:`softphone.api.app.create_app` put there."""
-    return cast(Context, request.app.state.context)
+    return cast(ApiContext, request.app.state.context)
 
 
-ContextDep = Annotated[Context, Depends(context_of)]
+ContextDep = Annotated[ApiContext, Depends(context_of)]

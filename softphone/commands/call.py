@@ -13,7 +13,7 @@ from rich.console import Console
 from softphone import sound_card
 from softphone.audio import source
 from softphone.commands.console import PlainFace, TerminalFace
-from softphone.commands.conversation import Plan, hold_conversation
+from softphone.commands.conversation import CallOptions, hold_conversation
 from softphone.commands.usage import wrong_use
 from softphone.config import LogConfig
 from softphone.errors import AudioError, BadMessage, SoftphoneError
@@ -57,7 +57,7 @@ def call(
     """
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not json
     uri = callee(uri, registrar)
-    plan = Plan(
+    plan = CallOptions(
         uri=uri,
         identity=identity(user, uri, registrar),
         password=password,
@@ -129,7 +129,7 @@ def identity(user: str, uri: str, registrar: str | None) -> str:
     return whole
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: CallOptions) -> None:
     """Refuse what cannot work before anybody's telephone rings."""
     if strange := set(plan.keys) - set(KEYS):
         wrong_use(f"--keys takes 0-9, *, #, A-D and comma, not {''.join(sorted(strange))!r}")

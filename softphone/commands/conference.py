@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import ConferenceId, Desk, at, at_desk
+from softphone.commands.desk import ConferenceId, RemoteServer, at, at_desk
 from softphone.commands.invite import invite
 from softphone.commands.recordings import download, record, recordings
 from softphone.commands.usage import remember, wrong_use
@@ -35,7 +35,7 @@ ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking")
 @app.command()
 @at_desk
 def create(
-    desk: Desk,
+    desk: RemoteServer,
     max_members: Annotated[int | None, typer.Option(min=1, help="Most parties")] = None,
     extension: Annotated[str | None, typer.Option(help="Open the room of this extension instead")] = None,
 ) -> None:
@@ -49,7 +49,7 @@ def create(
 
 @app.command("list")
 @at_desk
-def list_(desk: Desk) -> None:
+def list_(desk: RemoteServer) -> None:
     """List the running conferences.
 
     Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101
@@ -60,7 +60,7 @@ def list_(desk: Desk) -> None:
 
 @app.command()
 @at_desk
-def show(desk: Desk, conference: ConferenceId) -> None:
+def show(desk: RemoteServer, conference: ConferenceId) -> None:
     """Show a conference and who is in it.
 
     Example: softphone conference show s-0123... --server http://127.0.0.1:8080 --user 101 --password dev-101
@@ -83,7 +83,7 @@ def of_recorder(recorder: dict[str, Any] | None) -> str:
 
 @app.command()
 @at_desk
-def mute(desk: Desk, conference: ConferenceId, party: SomeParty = None) -> None:
+def mute(desk: RemoteServer, conference: ConferenceId, party: SomeParty = None) -> None:
     """Turn the microphone of a party off, or of all but the moderators.
 
     Example: softphone conference mute s-0123... p-0123...-2 --server http://127.0.0.1:8080
@@ -93,7 +93,7 @@ def mute(desk: Desk, conference: ConferenceId, party: SomeParty = None) -> None:
 
 @app.command()
 @at_desk
-def unmute(desk: Desk, conference: ConferenceId, party: SomeParty = None) -> None:
+def unmute(desk: RemoteServer, conference: ConferenceId, party: SomeParty = None) -> None:
     """Turn the microphone of a party on, or of all.
 
     Example: softphone conference unmute s-0123... --server http://127.0.0.1:8080
@@ -101,7 +101,7 @@ def unmute(desk: Desk, conference: ConferenceId, party: SomeParty = None) -> Non
     switch_microphones(desk, conference, party, muted=False)
 
 
-def switch_microphones(desk: Desk, conference: str, party: str | None, *, muted: bool) -> None:
+def switch_microphones(desk: RemoteServer, conference: str, party: str | None, *, muted: bool) -> None:
     """Turn one microphone, or those of all but the moderators, off or on."""
     if party is None:
         answer = desk.rest.ask("PATCH", at(conference), {"muted_all": muted})
@@ -113,7 +113,7 @@ def switch_microphones(desk: Desk, conference: str, party: str | None, *, muted:
 @app.command()
 @at_desk
 def kick(
-    desk: Desk,
+    desk: RemoteServer,
     conference: ConferenceId,
     party: PartyId,
     ban: Annotated[bool, typer.Option("--ban", help="It does not get in again")] = False,
@@ -129,7 +129,7 @@ def kick(
 @app.command()
 @at_desk
 def unban(
-    desk: Desk,
+    desk: RemoteServer,
     conference: ConferenceId,
     number: Annotated[
         str | None, typer.Argument(help="Let it in again; without one those that are banned are listed")
@@ -149,7 +149,7 @@ def unban(
 
 @app.command()
 @at_desk
-def lock(desk: Desk, conference: ConferenceId) -> None:
+def lock(desk: RemoteServer, conference: ConferenceId) -> None:
     """Let nobody more in.
 
     Example: softphone conference lock s-0123... --server http://127.0.0.1:8080
@@ -159,7 +159,7 @@ def lock(desk: Desk, conference: ConferenceId) -> None:
 
 @app.command()
 @at_desk
-def unlock(desk: Desk, conference: ConferenceId) -> None:
+def unlock(desk: RemoteServer, conference: ConferenceId) -> None:
     """Let everybody in again.
 
     Example: softphone conference unlock s-0123... --server http://127.0.0.1:8080
@@ -170,7 +170,7 @@ def unlock(desk: Desk, conference: ConferenceId) -> None:
 @app.command()
 @at_desk
 def play(
-    desk: Desk,
+    desk: RemoteServer,
     conference: ConferenceId,
     sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to be spoken, sound:ID for uploads")],
     party: Annotated[str | None, typer.Option(help="To this party only")] = None,
@@ -206,7 +206,7 @@ def sound(written: str) -> str | int | dict[str, int]:
 @app.command()
 @at_desk
 def dial(
-    desk: Desk,
+    desk: RemoteServer,
     conference: ConferenceId,
     number: Annotated[str, typer.Argument(help="An extension, or a number outside")],
     confirm: Annotated[bool, typer.Option(help="Whether it is asked to press 1 first")] = True,
@@ -224,7 +224,7 @@ def dial(
         raise typer.Exit(1)
 
 
-def outcome(desk: Desk, conference: str, dialled: dict[str, Any], wait_s: float) -> dict[str, Any]:
+def outcome(desk: RemoteServer, conference: str, dialled: dict[str, Any], wait_s: float) -> dict[str, Any]:
     """Say what has become of somebody who is called, when it is known or the time is over."""
     until = time.monotonic() + wait_s
     while dialled["state"] == "ringing" and time.monotonic() < until:
@@ -236,7 +236,7 @@ def outcome(desk: Desk, conference: str, dialled: dict[str, Any], wait_s: float)
 
 @app.command()
 @at_desk
-def end(desk: Desk, conference: ConferenceId) -> None:
+def end(desk: RemoteServer, conference: ConferenceId) -> None:
     """End a conference: goodbye to all.
 
     Example: softphone conference end s-0123... --server http://127.0.0.1:8080
@@ -248,7 +248,7 @@ def end(desk: Desk, conference: ConferenceId) -> None:
 @app.command()
 @at_desk
 def codes(
-    desk: Desk,
+    desk: RemoteServer,
     extension: Annotated[str, typer.Argument(help="Whose; administrators may ask for others'")] = "~",
 ) -> None:
     """Show the bridge number of the account and the codes of a user's room.

@@ -18,14 +18,14 @@ from softphone.agent import Agent, Call
 from softphone.audio import frames_of, source
 from softphone.errors import CallEnded
 
-__all__ = ["Controls", "Face", "Plan", "hold_conversation"]
+__all__ = ["Controls", "Face", "CallOptions", "hold_conversation"]
 
 # A comma among the keys waits: telephone bridges ask for the next number only after they have said something.
 COMMA_S = 1.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class CallOptions:
     """What the user asked for. `play` is a file, ``tone:HZ`` or ``mic``; `record` a file or ``speaker``."""
 
     uri: str
@@ -58,7 +58,7 @@ class Face(Protocol):
         """Stay with the call until it is over; may return earlier."""
 
 
-async def hold_conversation(plan: Plan, face: Face) -> dict[str, Any]:
+async def hold_conversation(plan: CallOptions, face: Face) -> dict[str, Any]:
     """Place the call, do what the plan says, and hang up.
 
     Returns
@@ -93,7 +93,7 @@ async def hold_conversation(plan: Plan, face: Face) -> dict[str, Any]:
         }
 
 
-async def _talk(call: Call, plan: Plan, face: Face, controls: Controls) -> None:
+async def _talk(call: Call, plan: CallOptions, face: Face, controls: Controls) -> None:
     """Run everything the plan asks for side by side until something says that it is enough."""
     call.on_key = controls.heard.append
     if plan.record and plan.record != "speaker":

@@ -20,7 +20,7 @@ from softphone.commands.usage import command, wrong_use
 from softphone.config import DEV_PATH, load
 from softphone.text import printable
 
-__all__ = ["ConferenceId", "Desk", "at", "at_desk"]
+__all__ = ["ConferenceId", "RemoteServer", "at", "at_desk"]
 
 WHICH_CLIENT = (
     "Say which API client this is: --client ID:SECRET (or SOFTPHONE_CLIENT); the secret of a server that is no"
@@ -39,7 +39,7 @@ def at(conference: str, *more: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class RemoteServer:
     """A server to command, and how its answers are shown."""
 
     rest: Rest
@@ -91,7 +91,7 @@ class Options:
     ] = ""
     json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON")] = False
 
-    def open(self) -> Desk:
+    def open(self) -> RemoteServer:
         """Log in; raises ControlFailed, and typer.Exit for what cannot be right."""
         parts = urlsplit(self.server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -106,7 +106,7 @@ class Options:
             if error.status != HTTPStatus.UNAUTHORIZED or self.client:
                 raise
             raise ControlFailed(f"{error} {WHICH_CLIENT}", error.status) from None
-        return Desk(rest, self.json)
+        return RemoteServer(rest, self.json)
 
 
 def _development_client(host: str) -> str:

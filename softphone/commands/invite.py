@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import Desk, at, at_desk
+from softphone.commands.desk import RemoteServer, at, at_desk
 from softphone.commands.usage import wrong_use
 
 __all__ = ["invite"]
@@ -15,7 +15,7 @@ __all__ = ["invite"]
 
 @at_desk
 def invite(
-    desk: Desk,
+    desk: RemoteServer,
     room: Annotated[str, typer.Argument(metavar="ROOM", help="A running conference (s-...), or the number of a room")],
     to: Annotated[list[str] | None, typer.Argument(help="Mail addresses; without one the text is printed")] = None,
     title: Annotated[str, typer.Option(help="What it is about")] = "Conference",

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import ConferenceId, Desk, at, at_desk
+from softphone.commands.desk import ConferenceId, RemoteServer, at, at_desk
 from softphone.commands.usage import wrong_use
 
 __all__ = ["download", "record", "recordings"]
@@ -16,7 +16,7 @@ LISTED = ("id", "conference", "state", "started", "seconds", "format", "reason")
 
 @at_desk
 def record(
-    desk: Desk,
+    desk: RemoteServer,
     conference: ConferenceId,
     stop: Annotated[bool, typer.Option("--stop", help="End it")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Leave silence in it from now on")] = False,
@@ -40,7 +40,7 @@ def record(
 
 @at_desk
 def recordings(
-    desk: Desk,
+    desk: RemoteServer,
     conference: Annotated[str, typer.Option(help="Of this conference only")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most, the newest first")] = 100,
 ) -> None:
@@ -55,7 +55,7 @@ def recordings(
 
 @at_desk
 def download(
-    desk: Desk,
+    desk: RemoteServer,
     recording: Annotated[str, typer.Argument(metavar="RECORDING", help="Its id")],
     party: Annotated[str, typer.Option(help="Its track instead of the mix")] = "",
     out: Annotated[Path | None, typer.Option(help="Write it here", dir_okay=False)] = None,

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import Desk, at_desk
+from softphone.commands.desk import RemoteServer, at_desk
 from softphone.commands.usage import remember
 
 __all__ = ["app"]
@@ -23,7 +23,7 @@ LISTED = ("id", "number", "contact", "address", "transport", "expires")
 
 @app.command("list")
 @at_desk
-def list_(desk: Desk) -> None:
+def list_(desk: RemoteServer) -> None:
     """List the telephones that are registered, and where calls for them go.
 
     Example: softphone registrations list --server http://127.0.0.1:8080 --user 101 --password dev-101
@@ -34,7 +34,7 @@ def list_(desk: Desk) -> None:
 
 @app.command()
 @at_desk
-def remove(desk: Desk, registration: Annotated[str, typer.Argument(metavar="ID", help="Its id")]) -> None:
+def remove(desk: RemoteServer, registration: Annotated[str, typer.Argument(metavar="ID", help="Its id")]) -> None:
     """Forget a telephone; it comes back when it registers again.
 
     Example: softphone registrations remove 0123... --server http://127.0.0.1:8080 --user 101 --password dev-101

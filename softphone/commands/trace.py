@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import Desk, at_desk
+from softphone.commands.desk import RemoteServer, at_desk
 from softphone.commands.usage import wrong_use
 from softphone.text import printable
 
@@ -21,7 +21,7 @@ ARROWS = {"in": "-->", "out": "<--"}
 
 @at_desk
 def trace(
-    desk: Desk,
+    desk: RemoteServer,
     call: Annotated[str, typer.Option(metavar="ID", help="This one only, whole messages: its id, or Call-ID")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C")] = False,
     calls: Annotated[int, typer.Option(min=1, help="Of so many calls, the latest ones")] = 100,
@@ -42,7 +42,7 @@ def trace(
         seen = show(desk, call, calls, seen)
 
 
-def save(desk: Desk, call: str, path: Path) -> None:
+def save(desk: RemoteServer, call: str, path: Path) -> None:
     """Write messages to a file; raises typer.Exit (status 2) when it cannot be written."""
     content = desk.rest.fetch("GET", at_call(call) if call else "/trace", query={"format": "pcap"})
     try:
@@ -57,7 +57,7 @@ def at_call(name: str) -> str:
     return f"/trace/{quote(name, safe='')}"
 
 
-def show(desk: Desk, call: str, most: int, seen: int) -> int:
+def show(desk: RemoteServer, call: str, most: int, seen: int) -> int:
     """Show the messages behind number `seen`, of one call or of the `most` latest; gives the number of the last one."""
     calls = [desk.rest.ask("GET", at_call(call))] if call else everything(desk, most, seen)
     found = sorted(
@@ -73,7 +73,7 @@ def show(desk: Desk, call: str, most: int, seen: int) -> int:
     return int(found[-1]["number"]) if found else seen
 
 
-def everything(desk: Desk, most: int, seen: int) -> list[dict[str, Any]]:
+def everything(desk: RemoteServer, most: int, seen: int) -> list[dict[str, Any]]:
     """Ask for the calls that have something new; those that have gone meanwhile are left out."""
     listed = desk.rest.all("/trace", "calls")["calls"]
     new = sorted((each for each in listed if each["number"] > seen), key=lambda each: int(each["number"]))

@@ -71,7 +71,7 @@ def is_origin(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PlaceKind:
     """What an option has to be."""
 
     holds: Callable[[str], bool]
@@ -80,18 +80,20 @@ class Kind:
     "What it may be instead."
 
 
-HOST = Kind(is_host, "a host name or an IPv4 address is wanted, without a port")
-HOST_PORT = Kind(is_host_port, "a host name or an IPv4 address is wanted, with a port of 1 to 65535 or without")
-TRUNK = Kind(is_trunk, "SIP goes over UDP and TCP only: sip:HOST, sip:HOST:PORT (1 to 65535) or sip:HOST;transport=tcp")
-URL = Kind(is_url, "an http:// or https:// URL is wanted, without a user name")
-LINK = Kind(is_link, URL.says)
-DOMAIN = Kind(is_host, f'{HOST.says}; or "*"', ("*",))
-ORIGIN = Kind(is_origin, 'an origin such as "https://phone.example.com" is wanted, without a path; or "*"', ("*",))
+HOST = PlaceKind(is_host, "a host name or an IPv4 address is wanted, without a port")
+HOST_PORT = PlaceKind(is_host_port, "a host name or an IPv4 address is wanted, with a port of 1 to 65535 or without")
+TRUNK = PlaceKind(
+    is_trunk, "SIP goes over UDP and TCP only: sip:HOST, sip:HOST:PORT (1 to 65535) or sip:HOST;transport=tcp"
+)
+URL = PlaceKind(is_url, "an http:// or https:// URL is wanted, without a user name")
+LINK = PlaceKind(is_link, URL.says)
+DOMAIN = PlaceKind(is_host, f'{HOST.says}; or "*"', ("*",))
+ORIGIN = PlaceKind(is_origin, 'an origin such as "https://phone.example.com" is wanted, without a path; or "*"', ("*",))
 # Of a header.
-LINE = Kind(str.isprintable, "one line of text is wanted")
+LINE = PlaceKind(str.isprintable, "one line of text is wanted")
 
 
-def _places(config: Config) -> Iterator[tuple[str, Kind, str | tuple[str, ...]]]:
+def _places(config: Config) -> Iterator[tuple[str, PlaceKind, str | tuple[str, ...]]]:
     """Give each option that names a place or goes into a header."""
     server, sip, trunk = config.server, config.sip, config.trunk
     yield "server.host", HOST, server.host
@@ -125,7 +127,7 @@ def check_places(config: Config) -> None:
                 raise ConfigError(f"{option} = {PASSWORD.sub('//…@', each)!r}: {_complaint(kind, each)}")
 
 
-def _complaint(kind: Kind, value: str) -> str:
+def _complaint(kind: PlaceKind, value: str) -> str:
     """Say what is wrong; IPv6, which neither signalling nor media speak, is a mistake of its own."""
     try:
         ipaddress.IPv6Address(value.strip("[]"))

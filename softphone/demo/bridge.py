@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from softphone.config import DEV_PATH, load
 from softphone.errors import SoftphoneError
 
-__all__ = ["Bridge", "BridgeFailed", "running_bridge", "stop"]
+__all__ = ["DemoServer", "BridgeFailed", "running_bridge", "stop"]
 
 # A cold start imports everything on a machine that may be busy with the installation's last writes.
 START_S = 30.0
@@ -32,20 +32,20 @@ class BridgeFailed(SoftphoneError):
 
 
 @dataclass(frozen=True)
-class Bridge:
+class DemoServer:
     """A running bridge as its ``ready`` line describes it, and one extension's access token."""
 
     sip: str
     http: str
     token: str = ""
 
-    async def log_in(self, extension: str, password: str) -> "Bridge":
+    async def log_in(self, extension: str, password: str) -> "DemoServer":
         """Return the same bridge with the bearer token of an extension (OAuth 2.0 password grant)."""
         client = load(DEV_PATH).clients[0]
         basic = base64.b64encode(f"{client.id}:{client.secret}".encode()).decode()
         form = urlencode({"grant_type": "password", "username": extension, "password": password}).encode()
         request = urllib.request.Request(f"{self.http}/restapi/oauth/token", form, {"Authorization": f"Basic {basic}"})
-        return Bridge(self.sip, self.http, (await asyncio.to_thread(_read, request))["access_token"])
+        return DemoServer(self.sip, self.http, (await asyncio.to_thread(_read, request))["access_token"])
 
     async def request(self, method: str, path: str) -> dict[str, Any]:
         """Ask the bridge over REST as the extension that logged in.
@@ -77,7 +77,7 @@ class Bridge:
 
 
 @asynccontextmanager
-async def running_bridge(data: Path, *options: str) -> AsyncIterator[Bridge]:
+async def running_bridge(data: Path, *options: str) -> AsyncIterator[DemoServer]:
     """Start ``softphone serve`` with the development configuration on free loopback ports, and end it at exit.
 
     Parameters
@@ -101,7 +101,7 @@ async def running_bridge(data: Path, *options: str) -> AsyncIterator[Bridge]:
         )
     try:
         ready = await _ready(process, log)
-        yield Bridge(ready["sip"], ready["http"])
+        yield DemoServer(ready["sip"], ready["http"])
     finally:
         await stop(process)
 

@@ -14,10 +14,10 @@ from softphone.agent import Agent, Call
 from softphone.audio import frames_of
 from softphone.errors import CallEnded
 
-__all__ = ["Party"]
+__all__ = ["DemoParty"]
 
 
-class Party:
+class DemoParty:
     """One party with a telephone of its own: entering calls the conference, leaving hangs up.
 
     Parameters

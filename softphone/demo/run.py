@@ -16,11 +16,11 @@ from softphone import hearing
 from softphone.audio import load
 from softphone.config import DEV_PATH
 from softphone.config import load as load_config
-from softphone.demo.bridge import Bridge, BridgeFailed, running_bridge
+from softphone.demo.bridge import BridgeFailed, DemoServer, running_bridge
 from softphone.demo.delay import Delay, measure_delays
-from softphone.demo.party import Party
+from softphone.demo.party import DemoParty
 
-__all__ = ["DemoReport", "Recording", "Window", "run_demo"]
+__all__ = ["DemoReport", "DemoRecording", "Window", "run_demo"]
 
 HOST = "101"
 
@@ -56,7 +56,7 @@ class Window(msgspec.Struct, frozen=True):
         return self.heard == self.expected
 
 
-class Recording(msgspec.Struct, frozen=True):
+class DemoRecording(msgspec.Struct, frozen=True):
     """The bridge's recording of the conference, as it was read back from the disk."""
 
     path: str
@@ -86,7 +86,7 @@ class DemoReport(msgspec.Struct, frozen=True):
     delays_s: list[float | None]
     application_delays_s: list[float | None]
     lost_packets: int
-    recording: Recording
+    recording: DemoRecording
 
     @property
     def ok(self) -> bool:
@@ -125,7 +125,9 @@ async def run_demo(
             return await _confer(bridge, parties, seconds, folder, say)
 
 
-async def _confer(bridge: Bridge, count: int, seconds: float, folder: Path, say: Callable[[str], None]) -> DemoReport:
+async def _confer(
+    bridge: DemoServer, count: int, seconds: float, folder: Path, say: Callable[[str], None]
+) -> DemoReport:
     session = await bridge.create_conference()
     say(f"{count} parties join")
     async with AsyncExitStack() as stack:
@@ -159,17 +161,17 @@ def _password() -> str:
     return next(extension.password for extension in load_config(DEV_PATH).extensions if extension.number == HOST)
 
 
-def _parties(bridge: Bridge, token: str, count: int) -> list[Party]:
+def _parties(bridge: DemoServer, token: str, count: int) -> list[DemoParty]:
     address = bridge.sip.removeprefix("sip:")
     uri = f"sip:{token}@{address}"
     tones, level_dbov = hearing.tones(count), hearing.tone_level_dbov(count)
-    host = Party(f"sip:{HOST}@{address}", _password(), uri, tones[0], level_dbov)
+    host = DemoParty(f"sip:{HOST}@{address}", _password(), uri, tones[0], level_dbov)
     guests = enumerate(tones[1:], start=2)
-    return [host, *(Party(f"sip:bot-{n}@{address}", None, uri, hz, level_dbov) for n, hz in guests)]
+    return [host, *(DemoParty(f"sip:bot-{n}@{address}", None, uri, hz, level_dbov) for n, hz in guests)]
 
 
 async def _windows(
-    bridge: Bridge, session: str, parties: list[Party], seconds: float, say: Callable[[str], None]
+    bridge: DemoServer, session: str, parties: list[DemoParty], seconds: float, say: Callable[[str], None]
 ) -> list[Window]:
     """Let all talk for so long, muted in the middle."""
     length = max(SHORTEST_WINDOW_S, seconds / 3 - SETTLE_S)
@@ -188,7 +190,7 @@ async def _windows(
     return windows
 
 
-async def _press(bridge: Bridge, session: str, parties: list[Party], keys: str, *, muted: bool) -> None:
+async def _press(bridge: DemoServer, session: str, parties: list[DemoParty], keys: str, *, muted: bool) -> None:
     """Let the moderator press keys, and wait until the roster shows that all others are muted, or not."""
     await parties[0].call.send_keys(keys)
     try:
@@ -200,7 +202,7 @@ async def _press(bridge: Bridge, session: str, parties: list[Party], keys: str, 
         raise BridgeFailed(f"{keys} was pressed, and after {EFFECT_S:.0f} s not all others are {wanted}") from None
 
 
-async def _window(name: str, parties: list[Party], length_s: float, expected: Matrix) -> Window:
+async def _window(name: str, parties: list[DemoParty], length_s: float, expected: Matrix) -> Window:
     await asyncio.sleep(SETTLE_S)
     heard = await asyncio.gather(*(party.listen(length_s) for party in parties))
     tones_hz = [party.tone_hz for party in parties]
@@ -209,20 +211,20 @@ async def _window(name: str, parties: list[Party], length_s: float, expected: Ma
     return Window(name, matrix, expected)
 
 
-async def _delays(parties: list[Party]) -> list[Delay | None]:
+async def _delays(parties: list[DemoParty]) -> list[Delay | None]:
     """Let everybody but one fall silent, and measure how long it takes from that one to each of the others."""
     await asyncio.gather(*(party.fall_silent() for party in parties))
     await asyncio.sleep(SETTLE_S)
     return await measure_delays(parties[-1].call, [party.call for party in parties[:-1]])
 
 
-def _checked(made: Path, wanted: Path, expected_s: float) -> Recording:
+def _checked(made: Path, wanted: Path, expected_s: float) -> DemoRecording:
     """Bring the recording where it was asked for, and read it as any player would."""
     if not made.is_file():
         raise BridgeFailed(f"the bridge left no recording at {made}")
     shutil.move(made, wanted)
     pcm = load(wanted, hearing.RATE_HZ)
-    return Recording(str(wanted), pcm.size / hearing.RATE_HZ, _level_dbfs(pcm), expected_s)
+    return DemoRecording(str(wanted), pcm.size / hearing.RATE_HZ, _level_dbfs(pcm), expected_s)
 
 
 def _level_dbfs(pcm: NDArray[np.int16]) -> float:

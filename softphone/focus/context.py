@@ -28,7 +28,7 @@ class Context:
 
     media: "Media"
     playbacks: Playbacks
-    library: prompts.Library
+    library: prompts.SoundLibrary
     names: Names
     recordings: Library
     history: History

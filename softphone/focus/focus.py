@@ -25,11 +25,11 @@ from softphone.focus.room.menus import load_menu
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.room import Room
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import Origin, RoomKind, TelephonySession
+from softphone.focus.session import RoomKind, SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken, new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
-from softphone.focus.voice.prompts import Library
+from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import (
     Event,
     KeyPressed,
@@ -88,7 +88,7 @@ class Focus:
         accounts: Accounts,
         dialer: Dialer,
         history: History,
-        library: Library,
+        library: SoundLibrary,
         names: Names,
         recordings: Recordings,
         clock: Callable[[], float] = time.monotonic,
@@ -133,7 +133,7 @@ class Focus:
     @property
     def conferences(self) -> int:
         """How many conferences live."""
-        return sum(1 for room in self.rooms.values() if room.session.origin is Origin.CONFERENCE)
+        return sum(1 for room in self.rooms.values() if room.session.origin is SessionOrigin.CONFERENCE)
 
     async def create_conference(self, owner: Extension, *, max_members: int | None = None) -> TelephonySession:
         """Make a conference that waits for its first party.
@@ -156,7 +156,7 @@ class Focus:
             raise NotAllowed("In order to call this API endpoint, user needs to have [OrganizeConference] permission")
         session_id = new_session_id()
         token = VoiceCallToken(session_id, *self.node)
-        session = TelephonySession(session_id, Origin.CONFERENCE, owner.id, token)
+        session = TelephonySession(session_id, SessionOrigin.CONFERENCE, owner.id, token)
         await self._open(session, room_settings.of_token(self._config, self._menu, max_members))
         log.info("conference_created", session=session_id, owner=owner.number)
         return session
@@ -180,7 +180,7 @@ class Focus:
             bridge = extension.kind == "user"
             session = TelephonySession(
                 new_session_id(),
-                Origin.CONFERENCE,
+                SessionOrigin.CONFERENCE,
                 extension.id if bridge else None,
                 kind=RoomKind.BRIDGE if bridge else RoomKind.EXTENSION,
                 extension=extension.number,
@@ -238,7 +238,7 @@ class Focus:
         """
         if self.draining:
             raise Overloaded("the server stops")
-        session = TelephonySession(new_session_id(), Origin.CALL, owner.id)
+        session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner.id)
         room = CallRoom(session, await self._create_room(), self.context, self._dialer)
         self.rooms[session.id] = room
         return room

@@ -1,6 +1,6 @@
 """Telephony sessions and their parties as values: what the API shows, and what outlives the call.
 
-A session is one or more parties; a conference is a session whose origin is `Origin.CONFERENCE`.
+A session is one or more parties; a conference is a session whose origin is `SessionOrigin.CONFERENCE`.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ __all__ = [
     "OUTSIDE",
     "ConferenceRole",
     "Direction",
-    "Origin",
+    "SessionOrigin",
     "Party",
     "PartyAddress",
     "PartyStatus",
@@ -35,7 +35,7 @@ def identity_of(number: str, extension_id: str | None) -> str:
     return f"{OUTSIDE}{number}" if extension_id is None else extension_id
 
 
-class Origin(Enum):
+class SessionOrigin(Enum):
     """How a session began."""
 
     CALL = "Call"
@@ -159,7 +159,7 @@ class TelephonySession:
 
     id: str
     "``s-`` and 32 hex digits."
-    origin: Origin
+    origin: SessionOrigin
     owner_id: str | None
     "Extension id of whoever made it; the host of a conference."
     token: VoiceCallToken | None = None

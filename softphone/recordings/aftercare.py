@@ -9,7 +9,7 @@ import structlog
 from softphone.config import RecordingConfig
 from softphone.recordings.entry import Entry, encode
 from softphone.recordings.programs import run
-from softphone.recordings.shelf import Shelf
+from softphone.recordings.shelf import RecordingFiles
 from softphone.webhooks import Target, Webhooks
 
 __all__ = ["Aftercare"]
@@ -38,7 +38,7 @@ class Aftercare:
         `settings.webhook_url` is none.
     """
 
-    def __init__(self, shelf: Shelf, settings: RecordingConfig, webhooks: Webhooks | None) -> None:
+    def __init__(self, shelf: RecordingFiles, settings: RecordingConfig, webhooks: Webhooks | None) -> None:
         self._shelf, self._settings, self._webhooks = shelf, settings, webhooks
         self._target = Target(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
 

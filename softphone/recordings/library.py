@@ -23,7 +23,7 @@ from softphone.recordings.aftercare import Aftercare
 from softphone.recordings.entry import Entry, Stored
 from softphone.recordings.retention import expired
 from softphone.recordings.running import Keeper, Running, Speaker, clip_spans
-from softphone.recordings.shelf import Shelf, StoredFile
+from softphone.recordings.shelf import RecordingFiles, StoredFile
 from softphone.text import without_paths
 from softphone.webhooks import Webhooks
 
@@ -83,7 +83,7 @@ class Library:
         self.on_ready: Callable[[Entry], None] = _ignore
         self.on_lost: Callable[[Entry], None] = _ignore
         self.on_deleted: Callable[[Entry], None] = _ignore
-        self._shelf, self._now = Shelf(root.absolute()), now
+        self._shelf, self._now = RecordingFiles(root.absolute()), now
         self._aftercare = Aftercare(self._shelf, settings, webhooks)
         self._entries: dict[str, Entry] = {}
         self._running: dict[str, Running] = {}

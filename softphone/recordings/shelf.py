@@ -17,7 +17,7 @@ from softphone.errors import NoSuchRecording
 from softphone.recordings.entry import METADATA, Entry, decode, encode
 from softphone.recordings.running import clip_spans
 
-__all__ = ["Shelf", "StoredFile"]
+__all__ = ["RecordingFiles", "StoredFile"]
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class StoredFile:
     "For who saves it."
 
 
-class Shelf:
+class RecordingFiles:
     """A folder of recordings.
 
     Parameters

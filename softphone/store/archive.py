@@ -13,11 +13,11 @@ from softphone.store.errors import NoSuchRow
 from softphone.store.tables import CALLS, CONFERENCES, MUTES, PARTICIPATIONS, RECORDINGS
 from softphone.store.values import (
     CallRecord,
-    Conference,
+    ConferenceRecord,
     MuteInterval,
     Page,
     Participation,
-    Recording,
+    RecordingRecord,
     RecordingState,
 )
 
@@ -53,7 +53,7 @@ class Archive:
         until: datetime | None = None,
         after: str | None = None,
         limit: int = 100,
-    ) -> Page[Conference]:
+    ) -> Page[ConferenceRecord]:
         """List conferences, the newest first.
 
         Parameters
@@ -71,16 +71,16 @@ class Archive:
         where = _equal(table, owner_id=owner_id, extension_id=extension_id) + _between(table.c.created, since, until)
         if live is not None:
             where.append(table.c.ended.is_(None) if live else table.c.ended.is_not(None))
-        return await self._page(Conference, table, "created", where, after, limit)
+        return await self._page(ConferenceRecord, table, "created", where, after, limit)
 
-    async def conference(self, conference_id: str) -> Conference:
+    async def conference(self, conference_id: str) -> ConferenceRecord:
         """Find a conference.
 
         Raises
         ------
         NoSuchRow
         """
-        return await self._one(Conference, CONFERENCES, conference_id)
+        return await self._one(ConferenceRecord, CONFERENCES, conference_id)
 
     async def owned(self, owner_id: str, conference_ids: Iterable[str]) -> set[str]:
         """Choose those conferences that an extension has made."""
@@ -114,7 +114,7 @@ class Archive:
         until: datetime | None = None,
         after: str | None = None,
         limit: int = 100,
-    ) -> Page[Recording]:
+    ) -> Page[RecordingRecord]:
         """List recordings, the newest first; the deleted ones too, unless `state` says otherwise.
 
         Parameters
@@ -128,16 +128,16 @@ class Archive:
         """
         where = _equal(RECORDINGS, conference_id=conference_id, state=state)
         where += _between(RECORDINGS.c.started, None, until)
-        return await self._page(Recording, RECORDINGS, "started", where, after, limit)
+        return await self._page(RecordingRecord, RECORDINGS, "started", where, after, limit)
 
-    async def recording(self, recording_id: str) -> Recording:
+    async def recording(self, recording_id: str) -> RecordingRecord:
         """Find a recording.
 
         Raises
         ------
         NoSuchRow
         """
-        return await self._one(Recording, RECORDINGS, recording_id)
+        return await self._one(RecordingRecord, RECORDINGS, recording_id)
 
     async def calls(
         self,

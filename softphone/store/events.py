@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from softphone.store.values import CallDirection, ConferenceKind
 
-__all__ = ["Entry", "Event"]
+__all__ = ["JournalEntry", "Event"]
 
 
 class _Event(Struct, frozen=True, tag=True, kw_only=True):
@@ -125,7 +125,7 @@ class CallAnswered(_Event, frozen=True):
     call_id: str
 
 
-class CallEnded(_Event, frozen=True):
+class CallOver(_Event, frozen=True, tag="CallEnded"):
     """A call is over."""
 
     call_id: str
@@ -151,12 +151,12 @@ Event = (
     | RecordingDeleted
     | CallStarted
     | CallAnswered
-    | CallEnded
+    | CallOver
     | Restarted
 )
 
 
-class Entry(Struct, frozen=True):
+class JournalEntry(Struct, frozen=True):
     """A line of the journal."""
 
     sequence: int

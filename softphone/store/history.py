@@ -21,7 +21,7 @@ import structlog
 from softphone.store import events
 from softphone.store.database import Database, WrongData
 from softphone.store.errors import StoreUnavailable
-from softphone.store.events import Entry, Event
+from softphone.store.events import Event, JournalEntry
 from softphone.store.journal import MAX_BYTES, Journal
 from softphone.store.position import advance, position
 from softphone.store.values import CallDirection, ConferenceKind
@@ -91,7 +91,7 @@ class History:
         self._now = now
         self._max_bytes = max_bytes
         self._journal: Journal
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[JournalEntry] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._disk_failed = False
@@ -278,7 +278,7 @@ class History:
 
     def call_ended(self, call_id: str, reason: str) -> None:
         """Note that a call is over."""
-        self._note(events.CallEnded(at=self._now(), call_id=_clean(call_id), reason=_clean(reason)))
+        self._note(events.CallOver(at=self._now(), call_id=_clean(call_id), reason=_clean(reason)))
 
     def _note(self, event: Event) -> None:
         if len(self._waiting) >= MAX_WAITING:
@@ -350,14 +350,14 @@ class History:
                 self._waiting.popleft()
         return bool(batch)
 
-    async def _write(self, batch: list[Entry]) -> None:
+    async def _write(self, batch: list[JournalEntry]) -> None:
         try:
             await self._write_together(batch)
         except WrongData:
             for entry in batch:
                 await self._write_alone(entry)
 
-    async def _write_together(self, batch: list[Entry]) -> None:
+    async def _write_together(self, batch: list[JournalEntry]) -> None:
         """Write what the database has not seen yet, and how far we are, in one transaction."""
         node = self._journal.node
         async with self._database.write() as connection:
@@ -367,7 +367,7 @@ class History:
                 await write(connection, node, [entry.event for entry in fresh])
                 await advance(connection, node, fresh[-1].sequence)
 
-    async def _write_alone(self, entry: Entry) -> None:
+    async def _write_alone(self, entry: JournalEntry) -> None:
         """Write one event; one that the database will never take is skipped, so that the others are not held up."""
         try:
             await self._write_together([entry])

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from softphone.store.events import Entry, Event
+from softphone.store.events import Event, JournalEntry
 
 __all__ = ["Journal", "JournalFull"]
 
@@ -146,12 +146,12 @@ class Journal:
         """How much was not confirmed."""
         return self._size - self._read
 
-    def entry(self, event: Event) -> Entry:
+    def entry(self, event: Event) -> JournalEntry:
         """Give an event its number."""
         number, self._next = self._next, self._next + 1
-        return Entry(number, event)
+        return JournalEntry(number, event)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Write an event behind all others.
 
         Raises
@@ -172,7 +172,7 @@ class Journal:
             raise
         self._size += len(line)
 
-    def read(self) -> list[Entry]:
+    def read(self) -> list[JournalEntry]:
         """Read the first events that are not confirmed, some hundred at a time; a line that makes no sense is skipped.
 
         Raises
@@ -238,9 +238,9 @@ def _locked(path: Path) -> int:
     return handle
 
 
-def _decode(line: bytes) -> Entry | None:
+def _decode(line: bytes) -> JournalEntry | None:
     try:
-        return msgspec.json.decode(line, type=Entry)
+        return msgspec.json.decode(line, type=JournalEntry)
     except msgspec.DecodeError:
         log.error("history_journal_line_skipped", bytes=len(line))
         return None

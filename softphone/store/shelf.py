@@ -11,7 +11,7 @@ from softphone.store.archive import Archive
 from softphone.store.database import WrongData
 from softphone.store.errors import Conflict, NoSuchRow
 from softphone.store.tables import INVITATIONS, SOUNDS, WEBHOOKS
-from softphone.store.values import Invitation, InvitationState, Page, Sound, Webhook
+from softphone.store.values import InvitationRecord, InvitationState, Page, SoundRecord, Webhook
 
 __all__ = ["Shelf"]
 
@@ -22,27 +22,27 @@ class Shelf(Archive):
     Every method raises `StoreUnavailable` when the database is away.
     """
 
-    async def sounds(self) -> list[Sound]:
+    async def sounds(self) -> list[SoundRecord]:
         """List the sounds, the oldest first."""
         async with self.database.read() as connection:
-            return sorted(await rows.read(connection, Sound, SOUNDS), key=lambda sound: sound.id)
+            return sorted(await rows.read(connection, SoundRecord, SOUNDS), key=lambda sound: sound.id)
 
-    async def sound(self, sound_id: int) -> Sound:
+    async def sound(self, sound_id: int) -> SoundRecord:
         """Find a sound.
 
         Raises
         ------
         NoSuchRow
         """
-        return await self._one(Sound, SOUNDS, sound_id)
+        return await self._one(SoundRecord, SOUNDS, sound_id)
 
-    async def add_sound(self, name: str, path: str, seconds: float) -> Sound:
+    async def add_sound(self, name: str, path: str, seconds: float) -> SoundRecord:
         """Note an uploaded sound file, which gets a new id."""
         created = datetime.now(UTC)
         adding = insert(SOUNDS).values(name=name, path=path, seconds=seconds, created=created)
         async with self.database.write() as connection:
             identity = (await connection.execute(adding.returning(SOUNDS.c.id))).scalar_one()
-        return Sound(identity, name, path, seconds, created)
+        return SoundRecord(identity, name, path, seconds, created)
 
     async def remove_sound(self, sound_id: int) -> None:
         """Forget a sound; its file is the caller's to remove.
@@ -109,15 +109,15 @@ class Shelf(Archive):
 
     async def invitations(
         self, *, extension_id: str | None = None, after: str | None = None, limit: int = 100
-    ) -> Page[Invitation]:
+    ) -> Page[InvitationRecord]:
         """List invitations, the newest first; the part is chosen as for `conferences`."""
         where = [] if extension_id is None else [INVITATIONS.c.extension_id == extension_id]
-        return await self._page(Invitation, INVITATIONS, "created", where, after, limit)
+        return await self._page(InvitationRecord, INVITATIONS, "created", where, after, limit)
 
-    async def add_invitation(self, extension_id: str, recipient: str, channel: str) -> Invitation:
+    async def add_invitation(self, extension_id: str, recipient: str, channel: str) -> InvitationRecord:
         """Note that somebody is about to be invited to the room of an extension."""
         now = datetime.now(UTC)
-        made = Invitation(secrets.token_hex(8), extension_id, recipient, channel, "made", "", now, now)
+        made = InvitationRecord(secrets.token_hex(8), extension_id, recipient, channel, "made", "", now, now)
         async with self.database.write() as connection:
             await connection.execute(insert(INVITATIONS).values(**rows.values_of(made)))
         return made

@@ -14,20 +14,20 @@ __all__ = [
     "CallRecord",
     "Change",
     "Codes",
-    "Conference",
+    "ConferenceRecord",
     "ConferenceKind",
     "Credential",
     "Extension",
     "ExtensionChanged",
     "ExtensionKind",
     "ExtensionRemoved",
-    "Invitation",
+    "InvitationRecord",
     "MuteInterval",
     "Page",
     "Participation",
     "PropertiesChanged",
-    "Recording",
-    "Sound",
+    "RecordingRecord",
+    "SoundRecord",
     "Webhook",
 ]
 
@@ -83,7 +83,7 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class SoundRecord:
     """An uploaded sound file."""
 
     id: int
@@ -94,7 +94,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Conference:
+class ConferenceRecord:
     """A conference from its creation to its end."""
 
     id: str
@@ -136,7 +136,7 @@ class Participation:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordingRecord:
     """A recording of a conference, or of one party of it."""
 
     id: str
@@ -184,7 +184,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
+class InvitationRecord:
     """Somebody was invited."""
 
     id: str

@@ -140,7 +140,7 @@ STATEMENTS: Mapping[type[Event], Sequence[Executable]] = {
         _CALL_STARTED,
     ],
     events.CallAnswered: [update(CALLS).where(CALLS.c.id == CALL, _open(CALLS, "answered")).values(answered=AT)],
-    events.CallEnded: [
+    events.CallOver: [
         update(CALLS)
         .where(CALLS.c.id == CALL, _open(CALLS))
         .values(ended=_not_before(CALLS, "started"), reason=REASON),

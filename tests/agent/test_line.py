@@ -3,7 +3,7 @@
 import pytest
 
 from softphone import Agent, AuthenticationFailed, BadMessage, CallRefused
-from softphone.agent.line import Line, uri_of
+from softphone.agent.line import OutboundLine, uri_of
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri
 
@@ -28,13 +28,13 @@ SECRET = Credentials("bot", "secret")
     ],
 )
 def test_calls_go_the_registrars_way(asked: str, called: str) -> None:
-    assert str(Line(HOME, PBX).complete(asked)) == called
+    assert str(OutboundLine(HOME, PBX).complete(asked)) == called
 
 
 @pytest.mark.parametrize("asked", ["102", "", "127.0.0.1:5060"])
 def test_without_a_registrar_a_name_alone_is_nowhere(asked: str) -> None:
     with pytest.raises(BadMessage, match="says no host"):
-        Line(HOME).complete(asked)
+        OutboundLine(HOME).complete(asked)
 
 
 @pytest.mark.parametrize("wrong", ["sip:", "sip:a b@c", "http://x", "mailto:a@b", "sip:a@b:port", "<sip:a@b>", ""])
@@ -59,29 +59,29 @@ def test_a_codec_that_we_lack_is_named_at_once(codecs: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("line", "asked", "given"),
     [
-        (Line(HOME, credentials=SECRET), "sip:x@home.example:5070", True),
-        (Line(HOME, credentials=SECRET), "sip:x@HOME.example", True),
-        (Line(HOME, credentials=SECRET), "sip:x@hostile.example", False),
-        (Line(HOME, credentials=SECRET), "sip:x@home.example.hostile.example", False),
-        (Line(HOME, PBX, credentials=SECRET), "sip:x@pbx.example", True),
-        (Line(HOME, PBX, credentials=SECRET), "sip:x@hostile.example", False),
-        (Line(HOME, PBX, credentials=SECRET, realm="pbx"), "sip:x@hostile.example", False),
-        (Line(HOME, proxy=PBX, credentials=SECRET), "sip:x@elsewhere.example", True),
-        (Line(HOME, credentials=SECRET, realm="pbx"), "sip:x@elsewhere.example", True),
+        (OutboundLine(HOME, credentials=SECRET), "sip:x@home.example:5070", True),
+        (OutboundLine(HOME, credentials=SECRET), "sip:x@HOME.example", True),
+        (OutboundLine(HOME, credentials=SECRET), "sip:x@hostile.example", False),
+        (OutboundLine(HOME, credentials=SECRET), "sip:x@home.example.hostile.example", False),
+        (OutboundLine(HOME, PBX, credentials=SECRET), "sip:x@pbx.example", True),
+        (OutboundLine(HOME, PBX, credentials=SECRET), "sip:x@hostile.example", False),
+        (OutboundLine(HOME, PBX, credentials=SECRET, realm="pbx"), "sip:x@hostile.example", False),
+        (OutboundLine(HOME, proxy=PBX, credentials=SECRET), "sip:x@elsewhere.example", True),
+        (OutboundLine(HOME, credentials=SECRET, realm="pbx"), "sip:x@elsewhere.example", True),
     ],
 )
-def test_only_our_servers_are_given_an_answer(line: Line, asked: str, given: bool) -> None:
+def test_only_our_servers_are_given_an_answer(line: OutboundLine, asked: str, given: bool) -> None:
     assert (line.credentials_for(Uri.parse(asked)) is not None) == given
 
 
 def test_a_server_is_ours_by_its_address_too() -> None:
-    line = Line(HOME, PBX, credentials=SECRET)
+    line = OutboundLine(HOME, PBX, credentials=SECRET)
     line.reached_at("192.0.2.7")
     assert line.credentials_for(Uri.parse("sip:x@192.0.2.7")) is not None
 
 
 def test_the_realm_of_the_registrar_is_learned() -> None:
-    line = Line(HOME, PBX, credentials=Credentials("bot", "secret"))
+    line = OutboundLine(HOME, PBX, credentials=Credentials("bot", "secret"))
     assert line.credentials is not None and line.credentials.is_for("whoever")
     line.credentials.answered.add("pbx")
     line.registered()
@@ -91,13 +91,18 @@ def test_the_realm_of_the_registrar_is_learned() -> None:
 @pytest.mark.parametrize(
     ("line", "asked", "realm", "said"),
     [
-        (Line(HOME), "sip:x@home.example", "r", "there is none to give"),
-        (Line(HOME, credentials=SECRET), "sip:x@evil.example", "r", "was not given away"),
-        (Line(HOME, PBX, credentials=SECRET, realm="pbx"), "sip:x@pbx.example", "r", "ours is for 'pbx'"),
-        (Line(HOME, credentials=SECRET), "sip:x@home.example", "r", "does not accept our user name or password"),
+        (OutboundLine(HOME), "sip:x@home.example", "r", "there is none to give"),
+        (OutboundLine(HOME, credentials=SECRET), "sip:x@evil.example", "r", "was not given away"),
+        (OutboundLine(HOME, PBX, credentials=SECRET, realm="pbx"), "sip:x@pbx.example", "r", "ours is for 'pbx'"),
+        (
+            OutboundLine(HOME, credentials=SECRET),
+            "sip:x@home.example",
+            "r",
+            "does not accept our user name or password",
+        ),
     ],
 )
-def test_a_refusal_for_want_of_a_password_says_which(line: Line, asked: str, realm: str, said: str) -> None:
+def test_a_refusal_for_want_of_a_password_says_which(line: OutboundLine, asked: str, realm: str, said: str) -> None:
     uri = Uri.parse(asked)
     told = line.explained(CallRefused(407, "Proxy Authentication Required", realms=[realm]), uri)
     assert isinstance(told, AuthenticationFailed) and (told.status, told.realms) == (407, (realm,))
@@ -106,4 +111,4 @@ def test_a_refusal_for_want_of_a_password_says_which(line: Line, asked: str, rea
 
 def test_other_refusals_stay_what_they_are() -> None:
     refusal = CallRefused(486, "Busy Here")
-    assert Line(HOME, credentials=SECRET).explained(refusal, HOME) is refusal
+    assert OutboundLine(HOME, credentials=SECRET).explained(refusal, HOME) is refusal

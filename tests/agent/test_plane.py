@@ -9,7 +9,7 @@ import pytest
 
 from softphone import Agent, Call, Frame
 from softphone.agent import plane as plane_module
-from softphone.agent.plane import Plane, Planes
+from softphone.agent.plane import Planes, SharedPlane
 from softphone.media.contract.leg import KeyPressed, LegSpec
 from tests.support.tones import sine
 from tests.test_agent import Answering, listen, talking, until_heard
@@ -76,7 +76,7 @@ class Noting:
 
 
 async def test_events_go_to_whose_leg_it_is_and_to_nobody_after_it_left() -> None:
-    plane = Plane("127.0.0.1")
+    plane = SharedPlane("127.0.0.1")
     legs = [(await plane.media.open_leg(LegSpec())).leg for _ in range(2)]
     calls = [Noting(), Noting()]
     for leg, call in zip(legs, calls, strict=True):
@@ -91,7 +91,7 @@ async def test_events_go_to_whose_leg_it_is_and_to_nobody_after_it_left() -> Non
 async def test_what_a_late_loop_leaves_out_is_told_to_every_call_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    plane = Plane("127.0.0.1")
+    plane = SharedPlane("127.0.0.1")
     calls = [Noting(), Noting()]
     for leg, call in enumerate(calls):
         plane.seat(leg, call)

@@ -15,7 +15,7 @@ from mixer.frame import TICK_S
 from mixer.tone import sine
 from softphone import hearing
 from softphone.agent import Call
-from softphone.demo.party import Party
+from softphone.demo.party import DemoParty
 from softphone.focus.session import Stage, TelephonySession
 from softphone.server import Server
 from tests.focus.phone import bridge
@@ -78,7 +78,7 @@ class Table:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.parties: list[Party] = []
+        self.parties: list[DemoParty] = []
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> "Table":
@@ -87,12 +87,12 @@ class Table:
     async def __aexit__(self, *_error: object) -> None:
         await self._exit.aclose()
 
-    async def call(self, who: str, user: object, *, speak: bool = True) -> Party:
+    async def call(self, who: str, user: object, *, speak: bool = True) -> DemoParty:
         """`who` is an extension, or a number outside; it calls `user` and speaks its tone."""
         address = f"127.0.0.1:{self.server.stack.port}"
         password = f"dev-{who}" if who in self.server.accounts.extensions else None
         tone = TONES[len(self.parties)]
-        party = Party(f"sip:{who}@{address}", password, f"sip:{user}@{address}", tone, LEVEL_DBOV)
+        party = DemoParty(f"sip:{who}@{address}", password, f"sip:{user}@{address}", tone, LEVEL_DBOV)
         self.parties.append(await self._exit.enter_async_context(party))
         if speak:
             party.speak()

@@ -5,16 +5,16 @@ from xml.etree import ElementTree as etree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.focus.entrance.conference_info import Endpoint, Roster, User, document
+from softphone.focus.entrance.conference_info import ConferenceInfo, User, UserEndpoint, document
 
 NS = "{urn:ietf:params:xml:ns:conference-info}"
 
-ADA = User("sip:101@host", "Ada", ("Host",), (Endpoint("sip:p-1@host", "connected", "dialed-in", "sendrecv"),))
-BOB = User("sip:bob@host", "", ("Participant",), (Endpoint("sip:p-2@host", "on-hold", "dialed-out", "recvonly"),))
+ADA = User("sip:101@host", "Ada", ("Host",), (UserEndpoint("sip:p-1@host", "connected", "dialed-in", "sendrecv"),))
+BOB = User("sip:bob@host", "", ("Participant",), (UserEndpoint("sip:p-2@host", "on-hold", "dialed-out", "recvonly"),))
 
 
-def roster(*users: User, locked: bool = False) -> Roster:
-    return Roster("sip:conf_1@host", "Conference", 10, locked, users)
+def roster(*users: User, locked: bool = False) -> ConferenceInfo:
+    return ConferenceInfo("sip:conf_1@host", "Conference", 10, locked, users)
 
 
 def read(text: bytes | None) -> etree.Element:
@@ -60,7 +60,7 @@ users = st.builds(
     roles=st.sampled_from([("Host",), ("Participant",)]),
     endpoints=st.lists(
         st.builds(
-            Endpoint,
+            UserEndpoint,
             st.sampled_from(["sip:a@host", "sip:b@host"]),
             st.sampled_from(["connected", "on-hold"]),
             st.just("dialed-in"),
@@ -81,7 +81,7 @@ def known(root: etree.Element) -> dict[str, bytes]:
 
 
 @given(st.lists(rosters, min_size=2, max_size=6))
-def test_what_changed_applied_to_what_was_known_gives_the_whole(steps: list[Roster]) -> None:
+def test_what_changed_applied_to_what_was_known_gives_the_whole(steps: list[ConferenceInfo]) -> None:
     state = known(read(document(steps[0], None, 1)))
     for version, (previous, now) in enumerate(zip(steps, steps[1:], strict=False), start=2):
         text = document(now, previous, version)

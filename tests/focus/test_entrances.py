@@ -9,7 +9,7 @@ import pytest
 
 from softphone.agent.call import KeyMethod
 from softphone.agent.media import CallMedia
-from softphone.demo.party import Party
+from softphone.demo.party import DemoParty
 from softphone.errors import CallRefused
 from softphone.focus.session import ConferenceRole, RoomKind, Stage
 from softphone.server import Server
@@ -98,7 +98,7 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
         await table.expect([{TONES[1]}, {TONES[0]}, {MUSIC}])
 
 
-async def enter(server: Server, party: Party, code: str, method: KeyMethod) -> None:
+async def enter(server: Server, party: DemoParty, code: str, method: KeyMethod) -> None:
     """Type a code at the bridge number, and come in.
 
     A tone that a stalled machine cuts in two is two keys for any ear. So a code of such keys may be wrong, and is typed
@@ -119,7 +119,7 @@ async def enter(server: Server, party: Party, code: str, method: KeyMethod) -> N
         assert len(occupied(server)) > there or await stalled(server, party) > before, "a key was not heard"
 
 
-async def stalled(server: Server, party: Party) -> int:
+async def stalled(server: Server, party: DemoParty) -> int:
     """Ticks that were late or left out, at the bridge and at a telephone."""
     workers = await server.media.metrics()
     return party._agent.late_ticks + sum(each.late_ticks + each.skipped_ticks for each in workers)

@@ -10,20 +10,20 @@ from mixer.rules.effects import Sound
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
-from softphone.focus.voice.numbers import ENGLISH, Step, spoken
-from softphone.focus.voice.prompts import KNOWN, OWN_SOUNDS, Library
+from softphone.focus.voice.numbers import ENGLISH, NumberRule, spoken
+from softphone.focus.voice.prompts import KNOWN, OWN_SOUNDS, SoundLibrary
 from tests.support.peers import VOICES
 
 EN = OWN_SOUNDS / "en"
 
 GERMAN = (
-    Step(0, 1, ("digits/{n}",)),
-    Step(20, 10, ("digits/{tens}",)),
-    Step(21, 10, ("digits/{ones}-and", "digits/{tens}")),
-    Step(30, 10, ("digits/{tens}",)),
-    Step(31, 10, ("digits/{ones}-and", "digits/{tens}")),
-    Step(100, 100, ("digits/hundred", "{rest}")),
-    Step(200, 100, ("{high}", "digits/hundred", "{rest}")),
+    NumberRule(0, 1, ("digits/{n}",)),
+    NumberRule(20, 10, ("digits/{tens}",)),
+    NumberRule(21, 10, ("digits/{ones}-and", "digits/{tens}")),
+    NumberRule(30, 10, ("digits/{tens}",)),
+    NumberRule(31, 10, ("digits/{ones}-and", "digits/{tens}")),
+    NumberRule(100, 100, ("digits/hundred", "{rest}")),
+    NumberRule(200, 100, ("{high}", "digits/hundred", "{rest}")),
 )
 
 
@@ -75,18 +75,18 @@ def test_a_number_out_of_range_is_refused(number: int) -> None:
 
 
 def test_our_own_set_is_found_without_any_setting() -> None:
-    assert Library.from_config(PromptsConfig()).path("conf-getpin") == EN / "conf-getpin.flac"
+    assert SoundLibrary.from_config(PromptsConfig()).path("conf-getpin") == EN / "conf-getpin.flac"
 
 
 def test_a_language_without_a_set_of_ours_has_the_english_one() -> None:
-    assert Library(language="nl").path("conf-getpin") == EN / "conf-getpin.flac"
+    assert SoundLibrary(language="nl").path("conf-getpin") == EN / "conf-getpin.flac"
 
 
 def test_the_first_folder_that_has_it_wins(tmp_path: Path) -> None:
     second = sound(tmp_path / "b" / "conf-muted.flac")
     sound(tmp_path / "b" / "conf-getpin.ogg", rate_hz=16000)
     first = sound(tmp_path / "a" / "conf-getpin.wav")
-    library = Library([tmp_path / "a", tmp_path / "b"])
+    library = SoundLibrary([tmp_path / "a", tmp_path / "b"])
     assert library.path("conf-getpin") == first
     assert library.path("conf-muted") == second
     assert library.path("conf-unmuted") == EN / "conf-unmuted.flac"
@@ -94,12 +94,12 @@ def test_the_first_folder_that_has_it_wins(tmp_path: Path) -> None:
 
 def test_an_ogg_file_is_found(tmp_path: Path) -> None:
     path = sound(tmp_path / "beep.ogg", rate_hz=16000)
-    assert Library([tmp_path]).path("beep") == path
+    assert SoundLibrary([tmp_path]).path("beep") == path
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"prompts\.folders: no folder .*nowhere"):
-        Library.from_config(PromptsConfig(folders=(str(tmp_path / "nowhere"),)))
+        SoundLibrary.from_config(PromptsConfig(folders=(str(tmp_path / "nowhere"),)))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_name_does_not_leave_the_folder(tmp_path: Path, name: str) -> None:
     sound(tmp_path / "secret.wav")
     sound(tmp_path / "in" / "a" / "b.wav")
-    library = Library([tmp_path / "in"], sounds=[tmp_path / "in"])
+    library = SoundLibrary([tmp_path / "in"], sounds=[tmp_path / "in"])
     for asked in (name, Sound(name)):
         with pytest.raises(NoSuchSound):
             library.path(asked)
@@ -117,7 +117,7 @@ def test_a_name_does_not_leave_the_folder(tmp_path: Path, name: str) -> None:
 def test_sounds_are_found_by_their_id_only(tmp_path: Path) -> None:
     uploaded = sound(tmp_path / "sounds" / "17.flac")
     recorded = sound(tmp_path / "names" / "p-1f.wav")
-    library = Library(sounds=[tmp_path / "sounds", tmp_path / "names"])
+    library = SoundLibrary(sounds=[tmp_path / "sounds", tmp_path / "names"])
     assert library.path(Sound("17")) == uploaded
     assert library.path(Sound("p-1f")) == recorded
     for absent in ("17", Sound("conf-getpin"), Sound("18")):
@@ -130,19 +130,19 @@ def test_prompts_become_files_and_a_duration(tmp_path: Path) -> None:
     sound(tmp_path / "digits" / "20.wav", 0.5)
     sound(tmp_path / "digits" / "1.wav", 0.25)
     mine = sound(tmp_path / "ids" / "17.flac", 2.0)
-    made = Library([tmp_path], sounds=[tmp_path / "ids"]).resolve(["conf-thereare", 21, Sound("17")])
+    made = SoundLibrary([tmp_path], sounds=[tmp_path / "ids"]).resolve(["conf-thereare", 21, Sound("17")])
     assert [path.name for path in made.paths] == ["conf-thereare.wav", "20.wav", "1.wav", mine.name]
     assert made.seconds == pytest.approx(3.5)
 
 
 def test_a_very_large_number_is_said_digit_by_digit() -> None:
-    made = Library().resolve([16505550100])
+    made = SoundLibrary().resolve([16505550100])
     assert [path.stem for path in made.paths] == list("16505550100")
 
 
 def test_what_is_missing_or_broken_is_left_out_and_logged_once(tmp_path: Path) -> None:
     (tmp_path / "beep.wav").write_bytes(b"not audio")
-    library = Library([tmp_path])
+    library = SoundLibrary([tmp_path])
     with capture_logs() as logs:
         for _ in range(3):
             made = library.resolve(["no-such-prompt", "beep", "vm-goodbye"])
@@ -152,7 +152,7 @@ def test_what_is_missing_or_broken_is_left_out_and_logged_once(tmp_path: Path) -
 
 def test_a_duration_follows_the_file(tmp_path: Path) -> None:
     path = sound(tmp_path / "names" / "me.wav", 1.0)
-    library = Library(sounds=[tmp_path / "names"])
+    library = SoundLibrary(sounds=[tmp_path / "names"])
     assert library.resolve([Sound("me")]).seconds == 1.0
     sound(path, 2.0)
     os.utime(path, ns=(1, 1))
@@ -161,7 +161,7 @@ def test_a_duration_follows_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.peer("voices")
 def test_an_installed_asterisk_pack_drops_in_by_one_line() -> None:
-    library = Library.from_config(PromptsConfig(folders=(str(VOICES),)))
+    library = SoundLibrary.from_config(PromptsConfig(folders=(str(VOICES),)))
     made = library.resolve(["conf-thereare", 42, "conf-otherinparty"])
     assert [path.parent.name for path in made.paths] == [VOICES.name, "digits", "digits", VOICES.name]
     assert all(path.is_relative_to(VOICES) for path in made.paths)
@@ -170,7 +170,7 @@ def test_an_installed_asterisk_pack_drops_in_by_one_line() -> None:
 
 
 def test_sounds_that_come_and_go_do_not_pile_up(tmp_path: Path) -> None:
-    library = Library(sounds=[tmp_path])
+    library = SoundLibrary(sounds=[tmp_path])
     file = sound(tmp_path / "0.wav", 0.01)
     for number in range(KNOWN + 10):
         file = file.rename(tmp_path / f"{number}.wav")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mixer.rules.roles import Role
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused
-from softphone.focus.entrance.conference_info import Endpoint, Roster, User, document, sip_uri
+from softphone.focus.entrance.conference_info import ConferenceInfo, User, UserEndpoint, document, sip_uri
 from softphone.focus.entrance.watchers import Watchers, roster
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer, was_called
@@ -59,8 +59,8 @@ def users(room: ConferenceRoom) -> list[User]:
 def test_a_roster_of_any_text_is_well_formed(
     entity: str, user: str, name: str, role: str, endpoint: str, status: str
 ) -> None:
-    one = User(user, name, (role,), (Endpoint(endpoint, status, status, status),))
-    there, gone = Roster(entity, name, 10, False, (one,)), Roster(entity, name, 10, False, ())
+    one = User(user, name, (role,), (UserEndpoint(endpoint, status, status, status),))
+    there, gone = ConferenceInfo(entity, name, 10, False, (one,)), ConferenceInfo(entity, name, 10, False, ())
     for told, known in ((there, None), (gone, there)):
         text = document(told, known, 1)
         assert text is not None
@@ -160,7 +160,7 @@ def test_who_left_gives_its_name_back(play: Callable[[Scene], None]) -> None:
 
 
 def test_the_document_says_who_is_who() -> None:
-    told = Roster("sip:c@h", "C", 3, False, (User("sip:a@h", "O'Neil <x>", ("Host",), ()),))
+    told = ConferenceInfo("sip:c@h", "C", 3, False, (User("sip:a@h", "O'Neil <x>", ("Host",), ()),))
     root = etree.fromstring(document(told, None, 1) or b"")
     assert root.findtext(f"{NS}users/{NS}user/{NS}display-text") == "O'Neil <x>"
 
@@ -187,7 +187,7 @@ def test_a_roster_is_written_once_for_all_and_not_for_talk(
 ) -> None:
     written: list[str] = []
 
-    def write(session: TelephonySession, *rest: Any) -> Roster:
+    def write(session: TelephonySession, *rest: Any) -> ConferenceInfo:
         written.append(session.id)
         return roster(session, *rest)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from softphone.errors import CallRefused
-from softphone.focus.session import Origin, PartyStatus, TelephonySession
+from softphone.focus.session import PartyStatus, SessionOrigin, TelephonySession
 from softphone.server import Server
 from softphone.sip.ua.call import Call
 from tests.focus.phone import Phone, offer
@@ -42,7 +42,7 @@ async def reachable(phone: Phone, behaviour: Callable[[Call], Awaitable[None]]) 
 
 
 def calls_of(server: Server) -> list[TelephonySession]:
-    return [room.session for room in server.focus.rooms.values() if room.session.origin is Origin.CALL]
+    return [room.session for room in server.focus.rooms.values() if room.session.origin is SessionOrigin.CALL]
 
 
 async def test_a_call_and_its_end(shared: Server) -> None:

@@ -8,8 +8,8 @@ import soundfile
 from mixer.rules.effects import Sound
 from mixer.tone import ToneMeter
 from softphone.errors import AudioError
-from softphone.focus.voice.prompts import Library
-from softphone.focus.voice.uploads import LONGEST_S, Uploads, decoded
+from softphone.focus.voice.prompts import SoundLibrary
+from softphone.focus.voice.uploads import LONGEST_S, SoundUploads, decoded
 
 
 def audio(seconds: float, rate_hz: int, channels: int = 1, kind: str = "WAV", level: float = 0.5) -> bytes:
@@ -58,8 +58,8 @@ def test_nan_is_refused() -> None:
 
 
 def test_a_sound_is_kept_found_replaced_and_removed(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path / "sounds")
-    library = Library(sounds=[uploads.folder])
+    uploads = SoundUploads(tmp_path / "sounds")
+    library = SoundLibrary(sounds=[uploads.folder])
     path = uploads.save(17, decoded(audio(1.0, 8000)))
     assert library.path(Sound("17")) == path == uploads.path(17)
     assert path.parent.stat().st_mode & 0o777 == 0o700

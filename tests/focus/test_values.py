@@ -6,7 +6,7 @@ from softphone.config import DEV_PATH, load
 from softphone.focus.accounts import Accounts
 from softphone.focus.ended import EndedMemory
 from softphone.focus.entrance.routing import Destination, ToConference, ToExtension, ToNowhere, ToRoom, route
-from softphone.focus.session import Origin, TelephonySession
+from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken
 
 TOKEN = VoiceCallToken("s-" + "ab" * 16, "127.0.0.1", 5060)
@@ -73,7 +73,7 @@ def test_routing(accounts: Accounts) -> None:
 
 
 def test_the_lowest_party_number_is_kept_for_the_host() -> None:
-    session = TelephonySession("s-" + "ab" * 16, Origin.CONFERENCE, "1", TOKEN)
+    session = TelephonySession("s-" + "ab" * 16, SessionOrigin.CONFERENCE, "1", TOKEN)
     numbers = [session.new_party_id(host=host) for host in (False, True, False, True)]
     assert [number.rpartition("-")[2] for number in numbers] == ["2", "1", "3", "4"]
     assert numbers[0] == "p-" + "ab" * 16 + "-2"

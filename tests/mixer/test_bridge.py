@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mixer import Bridge, BridgeFull, FrameError, NoSuchParty, NoSuchRoom, QueueFull
+from mixer import Bridge, BridgeFull, FrameError, NoSuchRoom, QueueFull, UnknownRow
 from mixer.tone import dtmf
 from tests.mixer.test_playout import tone
 from tests.support.packets import Packet, bridge_of, deliver, packets_of
@@ -119,7 +119,7 @@ def test_local_parties_say_what_is_pushed_and_nothing_else() -> None:
     with pytest.raises(QueueFull):
         player.push(row, np.zeros(5000, np.int16))
     assert player.queued(row) == 0
-    with pytest.raises(NoSuchParty):
+    with pytest.raises(UnknownRow):
         bridge.push(0, voice)
 
 
@@ -150,7 +150,7 @@ def test_wrong_use_is_told() -> None:
     for call in (bridge.remove_room, bridge.add_party, lambda room: bridge.move(0, room)):
         with pytest.raises(NoSuchRoom):
             call(7)
-    with pytest.raises(NoSuchParty):
+    with pytest.raises(UnknownRow):
         bridge.set_muted(5, True)
     with pytest.raises(FrameError):
         Bridge(1, 11025)

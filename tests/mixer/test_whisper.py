@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mixer import Bridge, NoSuchParty, NoSuchRoom
+from mixer import Bridge, NoSuchRoom, UnknownRow
 from mixer.mix import Limiter
 
 Pcm = NDArray[np.int16]
@@ -209,9 +209,9 @@ def test_muted_whisperers_are_not_heard(stage: Stage) -> None:
 
 def test_nobody_is_whispered_to_who_is_not_there(stage: Stage) -> None:
     for row, to in ((9, [0]), (0, [1, 9])):
-        with pytest.raises(NoSuchParty):
+        with pytest.raises(UnknownRow):
             stage.bridge.set_whisper(row, to)
-    with pytest.raises(NoSuchParty):
+    with pytest.raises(UnknownRow):
         stage.bridge.set_recorded(9, False)
     with pytest.raises(NoSuchRoom):
         stage.bridge.add_source(5)

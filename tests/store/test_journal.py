@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from softphone.store import journal as module
-from softphone.store.events import CallAnswered, Entry
+from softphone.store.events import CallAnswered, JournalEntry
 from softphone.store.journal import Journal, JournalFull
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
@@ -19,7 +19,7 @@ def add(journal: Journal, *names: str) -> None:
         journal.append(journal.entry(CallAnswered(at=NOW, call_id=name)))
 
 
-def names(entries: list[Entry]) -> list[str]:
+def names(entries: list[JournalEntry]) -> list[str]:
     return [entry.event.call_id for entry in entries if isinstance(entry.event, CallAnswered)]
 
 

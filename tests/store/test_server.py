@@ -11,7 +11,7 @@ from softphone import Agent, Call
 from softphone.config import DEV_PATH
 from softphone.store.archive import Archive
 from softphone.store.database import Database, url_of
-from softphone.store.values import Conference
+from softphone.store.values import ConferenceRecord
 from tests.store.databases import Databases
 from tests.support.processes import Program, ServerProcess
 from tests.support.rest import Rest
@@ -69,7 +69,7 @@ async def test_calls_go_on_while_the_database_is_away(database: Databases) -> No
                 await first.hangup()
             rest.end(session["id"])
 
-        async def look() -> list[Conference]:
+        async def look() -> list[ConferenceRecord]:
             return list((await past.conferences()).items)
 
         (told,) = await until(look, lambda found: any(each.ended for each in found))
@@ -118,7 +118,7 @@ async def test_history_says_what_happened_to_a_killed_server(database: Databases
     with start(database):
         past = archive(database)
 
-        async def look() -> list[Conference]:
+        async def look() -> list[ConferenceRecord]:
             return list((await past.conferences()).items)
 
         # What the killed one had only in its journal comes into the database by and by.

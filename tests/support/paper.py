@@ -16,13 +16,14 @@ from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
 from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.focus import Focus
-from softphone.focus.party.dialer import Dialer, Target
+from softphone.focus.party.dialer import Dialer
+from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.session import Origin, TelephonySession
+from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.focus.token import new_session_id
 from softphone.focus.voice.names import Names
-from softphone.focus.voice.prompts import Library
+from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.usage import CallState
@@ -152,18 +153,18 @@ class PaperDialer(Dialer):
     def find(self, number: str) -> None:
         return None
 
-    def targets(self, number: str, caller: Any) -> list[Target]:
-        return [Target(f"sip:{number}@paper")]
+    def targets(self, number: str, caller: Any) -> list[DialTarget]:
+        return [DialTarget(f"sip:{number}@paper")]
 
-    def focus(self, session: TelephonySession, target: Target) -> str:
+    def focus(self, session: TelephonySession, target: DialTarget) -> str:
         return ""
 
     def spelled(self, called: str, known_as: str = "") -> str:
         return called
 
-    def found(self, target: Target) -> None: ...
+    def found(self, target: DialTarget) -> None: ...
 
-    async def ring(self, member: Any, target: Target, caller: Any, **_options: Any) -> Any:
+    async def ring(self, member: Any, target: DialTarget, caller: Any, **_options: Any) -> Any:
         try:
             await member.open(None)
             await asyncio.sleep(1.0)
@@ -199,7 +200,7 @@ class PaperBridge:
             accounts=accounts,
             dialer=self.dialer,
             history=history,
-            library=Library(sounds=(folder / "names",)),
+            library=SoundLibrary(sounds=(folder / "names",)),
             names=Names(folder / "names", media),
             recordings=Recordings(folder / "recordings", config.recording),
             clock=asyncio.get_running_loop().time,
@@ -209,7 +210,7 @@ class PaperBridge:
 
     async def room(self, settings: Any) -> ConferenceRoom:
         """A conference held by these rules."""
-        session = TelephonySession(new_session_id(), Origin.CONFERENCE, None)
+        session = TelephonySession(new_session_id(), SessionOrigin.CONFERENCE, None)
         return await self.focus._open(session, settings)
 
     async def call(self, room: ConferenceRoom, number: str = "102", **admission: Any) -> PaperCall:

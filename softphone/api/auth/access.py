@@ -1,6 +1,6 @@
 """Who may see a session and who decides about it."""
 
-from softphone.api.context import Context
+from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError, not_found
 from softphone.focus.accounts import Extension
 from softphone.focus.session import ConferenceRole, TelephonySession
@@ -22,7 +22,7 @@ def may_see(session: TelephonySession, caller: Extension) -> bool:
     return may_manage(session, caller) or any(p.extension_id == caller.id for p in session.parties.values())
 
 
-def visible(session_id: str, caller: Extension, context: Context) -> TelephonySession:
+def visible(session_id: str, caller: Extension, context: ApiContext) -> TelephonySession:
     """Give a session that the caller may see; to others it does not exist."""
     session = context.focus.session(session_id)
     if not may_see(session, caller):
@@ -30,7 +30,7 @@ def visible(session_id: str, caller: Extension, context: Context) -> TelephonySe
     return session
 
 
-def manageable(session_id: str, caller: Extension, context: Context) -> TelephonySession:
+def manageable(session_id: str, caller: Extension, context: ApiContext) -> TelephonySession:
     """Give a session that the caller decides about."""
     session = visible(session_id, caller, context)
     if not may_manage(session, caller):
@@ -38,7 +38,7 @@ def manageable(session_id: str, caller: Extension, context: Context) -> Telephon
     return session
 
 
-def own_or_manageable(session_id: str, party_id: str, caller: Extension, context: Context) -> TelephonySession:
+def own_or_manageable(session_id: str, party_id: str, caller: Extension, context: ApiContext) -> TelephonySession:
     """Give a session whose party `party_id` the caller is or decides about."""
     session = visible(session_id, caller, context)
     party = session.parties.get(party_id)

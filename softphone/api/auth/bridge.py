@@ -1,6 +1,6 @@
 """The codes of a user's room behind the bridge number: who may learn them, for both faces that tell them."""
 
-from softphone.api.context import Context
+from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError
 from softphone.focus.accounts import Extension
 from softphone.store.values import Codes
@@ -8,7 +8,7 @@ from softphone.store.values import Codes
 __all__ = ["bridge_codes"]
 
 
-def bridge_codes(extension: Extension, caller: Extension, context: Context) -> Codes:
+def bridge_codes(extension: Extension, caller: Extension, context: ApiContext) -> Codes:
     """Give the codes of a user, to itself or to an administrator.
 
     Raises

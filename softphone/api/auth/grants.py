@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from softphone.config import TokenConfig
 
-__all__ = ["Grant", "Grants", "Pair"]
+__all__ = ["Grant", "Grants", "TokenPair"]
 
 # An access token is forgotten for good this long after its end; until then the answer says `expired`, not `unknown`.
 MEMORY_S = 3600.0
@@ -21,7 +21,7 @@ MAX_OF_OWNER = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TokenPair:
     """What a client gets."""
 
     access: str
@@ -42,7 +42,7 @@ class Grant:
     refresh: bytes
     access_until: float
     refresh_until: float
-    successor: Pair | None = None
+    successor: TokenPair | None = None
     "The pair that a refresh gave, for a client that lost the answer."
 
     @property
@@ -69,10 +69,10 @@ class Grants:
 
     def issue(
         self, client_id: str, extension_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None
-    ) -> Pair:
+    ) -> TokenPair:
         """Make a new pair; a client may ask for a shorter life than the settings say, not for a longer one."""
         self._forget(now)
-        pair = Pair(
+        pair = TokenPair(
             secrets.token_urlsafe(32),
             _shorter(access_s, self._settings.access_s),
             secrets.token_urlsafe(32),
@@ -92,7 +92,7 @@ class Grants:
 
     def refresh(
         self, token: str, client_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None
-    ) -> Pair | None:
+    ) -> TokenPair | None:
         """Change a refresh token for a new pair; the old access token dies at once. None when it is not valid."""
         grant = self._by_refresh.get(_hash(token))
         if grant is None or grant.client_id != client_id or now >= grant.refresh_until:

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.security import HTTPBasic, OAuth2PasswordBearer
 from pydantic import BaseModel
 
-from softphone.api.auth.grants import Grant, Pair
-from softphone.api.context import Context, ContextDep
+from softphone.api.auth.grants import Grant, TokenPair
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.errors import ApiError, slow_down, unauthorized
 from softphone.focus.accounts import Extension
@@ -77,7 +77,7 @@ def basic_credentials(header: str) -> tuple[str, str] | None:
 
 
 def authenticated_client(
-    request: Request, context: Context, now: float, client_id: str = "", client_secret: str = ""
+    request: Request, context: ApiContext, now: float, client_id: str = "", client_secret: str = ""
 ) -> str:
     """Give the id of the program that sent the request, in Basic credentials or in the form.
 
@@ -92,7 +92,7 @@ def authenticated_client(
     return given[0]
 
 
-def is_program(request: Request, context: Context, now: float, client_id: str, secret: str) -> bool:
+def is_program(request: Request, context: ApiContext, now: float, client_id: str, secret: str) -> bool:
     """Whether the secret of a program is right.
 
     Raises
@@ -127,7 +127,7 @@ async def issue_token(request: Request, form: Annotated[TokenForm, Depends()], c
     return _answer(_granted(request, form, context, time.monotonic()))
 
 
-def _granted(request: Request, form: TokenForm, context: Context, now: float) -> Pair:
+def _granted(request: Request, form: TokenForm, context: ApiContext, now: float) -> TokenPair:
     client = authenticated_client(request, context, now, form.client_id, form.client_secret)
     match form.grant_type:
         case "password":
@@ -148,7 +148,7 @@ def _user(form: TokenForm) -> str:
     return f"{form.username}*{form.extension}" if form.extension else form.username
 
 
-def _by_password(request: Request, form: TokenForm, client: str, context: Context, now: float) -> Pair | None:
+def _by_password(request: Request, form: TokenForm, client: str, context: ApiContext, now: float) -> TokenPair | None:
     user = _user(form)
     meant = context.accounts.find(user)
     name = meant.number if meant is not None else user.lower()
@@ -158,7 +158,7 @@ def _by_password(request: Request, form: TokenForm, client: str, context: Contex
     return context.grants.issue(client, extension.id, now, form.access_token_ttl, form.refresh_token_ttl)
 
 
-def _answer(pair: Pair) -> TokenAnswer:
+def _answer(pair: TokenPair) -> TokenAnswer:
     return TokenAnswer(
         access_token=pair.access,
         expires_in=pair.access_s,
@@ -194,7 +194,7 @@ def bearer_token(header: str) -> str:
     return token.strip()
 
 
-def grant_of(header: str, context: Context) -> Grant:
+def grant_of(header: str, context: ApiContext) -> Grant:
     """Give the valid grant of the token that an ``Authorization`` header bears.
 
     Raises
@@ -212,7 +212,7 @@ def grant_of(header: str, context: Context) -> Grant:
     return grant
 
 
-def extension_of(header: str, context: Context) -> Extension:
+def extension_of(header: str, context: ApiContext) -> Extension:
     """Give the extension whose token an ``Authorization`` header bears.
 
     Raises

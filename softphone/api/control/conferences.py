@@ -4,7 +4,7 @@ from fastapi import Response
 
 from softphone.api.auth.access import may_see
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.control.models import ConferenceChange, ConferenceList, ConferenceView, ConferenceWish, Rules
 from softphone.api.control.paths import ManagedDep, SeenDep
 from softphone.api.control.views import conference_view
@@ -35,7 +35,7 @@ async def create_conference(
     return conference_view(session, context)
 
 
-async def _open(number: str, caller: Extension, context: Context) -> TelephonySession:
+async def _open(number: str, caller: Extension, context: ApiContext) -> TelephonySession:
     extension = context.accounts.find(number)
     if extension is None:
         raise not_found("extension")
@@ -44,7 +44,7 @@ async def _open(number: str, caller: Extension, context: Context) -> TelephonySe
     return await context.control.open(number)
 
 
-async def _rule(session: TelephonySession, rules: Rules | None, context: Context) -> None:
+async def _rule(session: TelephonySession, rules: Rules | None, context: ApiContext) -> None:
     if rules is not None:
         await context.control.change_rules(session.id, rules.model_dump(exclude_unset=True))
 

@@ -20,8 +20,8 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
 from softphone.api.auth.tokens import extension_of
-from softphone.api.context import Context, ContextDep
-from softphone.api.events.watching import Ended, Missed, Watching
+from softphone.api.context import ApiContext, ContextDep
+from softphone.api.events.watching import Missed, StreamEnded, Watching
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError
 from softphone.focus.accounts import Extension
@@ -43,7 +43,7 @@ Session = Annotated[str | None, Query(max_length=64, description="Of this confer
 Token = Annotated[str | None, Query(max_length=200, description="For browsers, which can send no header here.")]
 
 
-def _asking(connection: HTTPConnection, context: Context, token: str | None) -> Callable[[], Extension]:
+def _asking(connection: HTTPConnection, context: ApiContext, token: str | None) -> Callable[[], Extension]:
     """Give what tells the watcher, or raises ApiError, now and as often as it is asked."""
     header = f"Bearer {token}" if token else connection.headers.get("authorization", "")
     return lambda: extension_of(header, context)
@@ -79,7 +79,7 @@ async def _lines(items: AsyncIterator[object], watching: Watching) -> AsyncItera
                 yield f"id: {item.id}\nevent: {item.type.value}\ndata: {watching.json(item)}\n\n"
             case Missed():
                 yield f'event: missed\ndata: {{"missed":{json.dumps(item.count)}}}\n\n'
-            case Ended():
+            case StreamEnded():
                 yield f"event: ended\ndata: {json.dumps({'code': item.code, 'reason': item.reason})}\n\n"
             case _:
                 yield ": nothing new\n\n"
@@ -93,7 +93,7 @@ async def watch_events_by_websocket(
     access_token: Token = None,
 ) -> None:
     """Send events as JSON texts; ``{"type": "missed", "missed": n}`` tells how many were lost to the watcher."""
-    context: Context = socket.app.state.context
+    context: ApiContext = socket.app.state.context
     ask = _asking(socket, context, access_token)
     try:
         items = context.watching.follow(ask(), session, last_id, ask)
@@ -113,10 +113,10 @@ async def watch_events_by_websocket(
 
 async def _send(socket: WebSocket, items: AsyncIterator[object], watching: Watching) -> None:
     """Send what happens; a watcher that does not read is let go."""
-    end = Ended(1001, "the server stops")
+    end = StreamEnded(1001, "the server stops")
     with contextlib.suppress(WebSocketDisconnect, TimeoutError):
         async for item in items:
-            if isinstance(item, Ended):
+            if isinstance(item, StreamEnded):
                 end = item
             elif (text := _text(item, watching)) is not None:
                 async with asyncio.timeout(STALLED_S):

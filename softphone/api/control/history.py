@@ -11,7 +11,7 @@ from softphone.api.context import ContextDep
 from softphone.api.http.answers import queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import After, Limit, Moment, Part, WholeDep, instant
-from softphone.store.values import Conference, Participation
+from softphone.store.values import ConferenceRecord, Participation
 
 __all__ = ["reading"]
 
@@ -67,14 +67,14 @@ class Participations(Part):
 
 async def _conference(
     caller: CallerDep, context: ContextDep, conference_id: Annotated[str, Path(alias="id", max_length=64)]
-) -> Conference:
+) -> ConferenceRecord:
     found = await context.store.conference(conference_id)
     if not caller.admin and found.owner_id != caller.id:
         raise not_found("id")
     return found
 
 
-ConferenceDep = Annotated[Conference, Depends(_conference)]
+ConferenceDep = Annotated[ConferenceRecord, Depends(_conference)]
 
 
 @reading.get("")
@@ -95,7 +95,7 @@ async def list_past_conferences(
     return PastConferences(conferences=[_past(each) for each in page.items], next=page.next)
 
 
-def _past(conference: Conference) -> PastConference:
+def _past(conference: ConferenceRecord) -> PastConference:
     return PastConference.model_validate(conference, from_attributes=True)
 
 

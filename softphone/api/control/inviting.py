@@ -9,13 +9,13 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, BaseModel, Field
 
 from softphone import invite
-from softphone.api.context import Context
+from softphone.api.context import ApiContext
 from softphone.api.control.models import Strict
 from softphone.api.control.views import sip_uri, uri_of
 from softphone.api.http.errors import ApiError
 from softphone.focus.accounts import Extension
 from softphone.focus.session import TelephonySession
-from softphone.store.values import Invitation as Noted
+from softphone.store.values import InvitationRecord as Noted
 
 __all__ = [
     "CALENDAR",
@@ -23,7 +23,7 @@ __all__ = [
     "InvitationView",
     "InvitationWish",
     "MailWish",
-    "Place",
+    "ConferenceAddress",
     "invitation_to",
     "invitation_view",
     "mail_to",
@@ -83,7 +83,7 @@ class DeliveryList(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ConferenceAddress:
     """Where people are invited to."""
 
     sip_uri: str
@@ -95,26 +95,28 @@ class Place:
     "Whether it is there at any time; a conference behind a token ends when nobody is in it."
 
 
-def place_of_session(session: TelephonySession, context: Context) -> Place:
+def place_of_session(session: TelephonySession, context: ApiContext) -> ConferenceAddress:
     """Say how a running conference is joined."""
     extension = context.accounts.find(session.extension) if session.extension else None
     if extension is None:
-        return Place(sip_uri(session, context), stands=False)
+        return ConferenceAddress(sip_uri(session, context), stands=False)
     return place_of_extension(extension, context)
 
 
-def place_of_extension(extension: Extension, context: Context) -> Place:
+def place_of_extension(extension: Extension, context: ApiContext) -> ConferenceAddress:
     """Say how the room of an extension is joined, whether somebody is in it or not."""
     directory, main_number = context.accounts.directory, context.accounts.main_number
     if extension.kind == "user":
         codes = directory.codes(extension.id)
         user = main_number or extension.number
-        return Place(uri_of(user, context), main_number, codes.participant if codes else "")
+        return ConferenceAddress(uri_of(user, context), main_number, codes.participant if codes else "")
     properties = directory.properties(extension.id)
-    return Place(uri_of(extension.number, context), code=(properties.pin or "") if properties else "")
+    return ConferenceAddress(uri_of(extension.number, context), code=(properties.pin or "") if properties else "")
 
 
-def invitation_to(place: Place, wish: InvitationWish, context: Context, organizer: str = "") -> invite.Invitation:
+def invitation_to(
+    place: ConferenceAddress, wish: InvitationWish, context: ApiContext, organizer: str = ""
+) -> invite.Invitation:
     """Make an invitation; raises ApiError when the room will be gone, InviteError when a value is wrong."""
     now = datetime.now(UTC)
     kept_s = context.config.conference.claim_timeout_s
@@ -139,7 +141,7 @@ def invitation_to(place: Place, wish: InvitationWish, context: Context, organize
     )
 
 
-def _web_url(place: Place, url: str) -> str:
+def _web_url(place: ConferenceAddress, url: str) -> str:
     """Give the link for browsers; one that needs a code that the room has not is none."""
     room = place.sip_uri.removeprefix("sip:").partition("@")[0]
     for name, value in {"code": place.code or ("" if place.stands else room), "room": room}.items():
@@ -154,7 +156,7 @@ def invitation_view(invited: invite.Invitation) -> InvitationView:
     return InvitationView(uid=invited.uid, text=invite.text(invited), ics=invite.ics(invited))
 
 
-async def mail_to(place: Place, wish: MailWish, caller: Extension, context: Context) -> DeliveryList:
+async def mail_to(place: ConferenceAddress, wish: MailWish, caller: Extension, context: ApiContext) -> DeliveryList:
     """Send an invitation to each recipient, and write down what became of it."""
     mail = context.config.mail
     if not mail.host or not mail.sender:
@@ -172,7 +174,7 @@ async def mail_to(place: Place, wish: MailWish, caller: Extension, context: Cont
     return DeliveryList(deliveries=[DeliveryView(to=each.to, error=each.error) for each in sent])
 
 
-async def _note(context: Context, noted: Iterable[Noted], errors: Iterable[str]) -> None:
+async def _note(context: ApiContext, noted: Iterable[Noted], errors: Iterable[str]) -> None:
     """Write down what became of invitations."""
     for each, error in zip(noted, errors, strict=True):
         await context.store.set_invitation(each.id, "failed" if error else "sent", error)

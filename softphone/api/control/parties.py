@@ -6,7 +6,7 @@ from fastapi import Query, Response
 
 from softphone.api.auth import access
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.control.models import KeysWish, MoveWish, PartyChange, PartyList, PartyView
 from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
 from softphone.api.control.views import party_view
@@ -66,12 +66,12 @@ async def change_party(
     return party_view(party)
 
 
-async def _mute(session_id: str, party: Party, change: PartyChange, context: Context, *, own: bool) -> None:
+async def _mute(session_id: str, party: Party, change: PartyChange, context: ApiContext, *, own: bool) -> None:
     if change.muted is not None:
         await context.control.mute(session_id, party.id, change.muted, own=own)
 
 
-async def _inside(session_id: str, party: Party, change: PartyChange, context: Context) -> None:
+async def _inside(session_id: str, party: Party, change: PartyChange, context: ApiContext) -> None:
     if "whispers_to" in change.model_fields_set:
         await context.control.whisper(session_id, party.id, change.whispers_to)
     switches = {context.control.deafen: change.deaf, context.control.hold: change.held}

@@ -8,7 +8,7 @@ from softphone.api.auth import access
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.http.errors import not_found
-from softphone.focus.session import Origin, Party, TelephonySession
+from softphone.focus.session import Party, SessionOrigin, TelephonySession
 
 __all__ = ["ManagedDep", "OwnPartyDep", "PartyDep", "PartyId", "SeenDep", "SessionId", "party_of"]
 
@@ -17,7 +17,7 @@ PartyId = Annotated[str, Path(alias="party", max_length=80)]
 
 
 def _conference(session: TelephonySession) -> TelephonySession:
-    if session.origin is not Origin.CONFERENCE:
+    if session.origin is not SessionOrigin.CONFERENCE:
         raise not_found("id")
     return session
 

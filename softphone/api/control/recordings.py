@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from softphone.api.auth.access import may_manage
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import PartsDep, instant
@@ -101,7 +101,7 @@ async def _entry(recording_id: RecordingId, caller: CallerDep, context: ContextD
     return entry
 
 
-async def _theirs(entries: Sequence[Entry], caller: Extension, context: Context) -> list[Entry]:
+async def _theirs(entries: Sequence[Entry], caller: Extension, context: ApiContext) -> list[Entry]:
     """Choose the recordings of conferences that the caller decides, or decided, about."""
     if caller.admin:
         return list(entries)

@@ -36,19 +36,19 @@ class RegistrationView(BaseModel):
     expires: datetime
 
 
-class Registrations(Part):
+class RegistrationList(Part):
     """Telephones, by number."""
 
     registrations: list[RegistrationView]
 
 
 @reading.get("")
-async def list_registrations(caller: CallerDep, context: ContextDep, parts: WholeDep) -> Registrations:
+async def list_registrations(caller: CallerDep, context: ContextDep, parts: WholeDep) -> RegistrationList:
     """List the telephones that are registered, and where calls for them go."""
     administrator(caller)
     found = parts.of("registrations", context.registrations.all(), lambda each: (0, f"{each.number} {each.id}"))
     views = [RegistrationView.model_validate(each, from_attributes=True) for each in found.items]
-    return Registrations(registrations=views, next=found.next)
+    return RegistrationList(registrations=views, next=found.next)
 
 
 @doing.delete("/{id}", status_code=204)

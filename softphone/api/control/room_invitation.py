@@ -7,11 +7,11 @@ from fastapi import Depends, Path
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.control.inviting import (
+    ConferenceAddress,
     DeliveryList,
     InvitationView,
     InvitationWish,
     MailWish,
-    Place,
     invitation_to,
     invitation_view,
     mail_to,
@@ -29,7 +29,9 @@ reading = queries(PREFIX, "invitations")
 doing = commands(PREFIX, "invitations", 502)
 
 
-async def room(caller: CallerDep, context: ContextDep, number: Annotated[str, Path(max_length=32)]) -> Place:
+async def room(
+    caller: CallerDep, context: ContextDep, number: Annotated[str, Path(max_length=32)]
+) -> ConferenceAddress:
     """Give the room of an extension: anybody's own, and any to an administrator."""
     extension = context.accounts.find(number)
     if extension is None:
@@ -41,7 +43,7 @@ async def room(caller: CallerDep, context: ContextDep, number: Annotated[str, Pa
     return place_of_extension(extension, context)
 
 
-RoomDep = Annotated[Place, Depends(room)]
+RoomDep = Annotated[ConferenceAddress, Depends(room)]
 
 
 @doing.post("")

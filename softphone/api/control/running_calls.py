@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from softphone.api.auth import access
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import Part, WholeDep, instant
@@ -60,7 +60,7 @@ def _end(address: PartyAddress) -> EndView:
     return EndView.model_validate(address, from_attributes=True)
 
 
-def _running(context: Context) -> list[CallRoom]:
+def _running(context: ApiContext) -> list[CallRoom]:
     return [room for room in context.focus.rooms.values() if isinstance(room, CallRoom) and room.session.parties]
 
 

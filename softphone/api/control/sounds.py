@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 from softphone.api.auth.access import administrator
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError
 from softphone.api.http.pages import Part, WholeDep
-from softphone.focus.voice.uploads import Uploads, decoded
-from softphone.store.values import Sound
+from softphone.focus.voice.uploads import SoundUploads, decoded
+from softphone.store.values import SoundRecord
 from softphone.text import shown
 
 __all__ = ["doing", "reading"]
@@ -49,12 +49,12 @@ class SoundList(Part):
     sounds: list[SoundView]
 
 
-def _view(sound: Sound) -> SoundView:
+def _view(sound: SoundRecord) -> SoundView:
     return SoundView(id=sound.id, name=sound.name, seconds=sound.seconds, created=sound.created)
 
 
-def _uploads(context: Context) -> Uploads:
-    return Uploads(Folder(context.config.server.data) / "sounds")
+def _uploads(context: ApiContext) -> SoundUploads:
+    return SoundUploads(Folder(context.config.server.data) / "sounds")
 
 
 @reading.get("")

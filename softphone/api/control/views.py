@@ -1,6 +1,6 @@
 """Conferences and parties as the JSON of the control API."""
 
-from softphone.api.context import Context
+from softphone.api.context import ApiContext
 from softphone.api.control.models import ConferenceView, DialView, PartyView, RulesView
 from softphone.focus.party.invitations import Invitation
 from softphone.focus.session import Party, TelephonySession
@@ -8,7 +8,7 @@ from softphone.focus.session import Party, TelephonySession
 __all__ = ["conference_view", "dial_view", "party_view", "sip_uri", "uri_of"]
 
 
-def sip_uri(session: TelephonySession, context: Context) -> str:
+def sip_uri(session: TelephonySession, context: ApiContext) -> str:
     """Say what a telephone calls to join."""
     user = str(session.token) if session.token else session.extension or ""
     if session.kind.value == "bridge":
@@ -16,13 +16,13 @@ def sip_uri(session: TelephonySession, context: Context) -> str:
     return uri_of(user, context)
 
 
-def uri_of(user: str, context: Context) -> str:
+def uri_of(user: str, context: ApiContext) -> str:
     """Write the URI of a user of this server."""
     host, port = context.focus.node
     return f"sip:{user}@{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def conference_view(session: TelephonySession, context: Context) -> ConferenceView:
+def conference_view(session: TelephonySession, context: ApiContext) -> ConferenceView:
     """Show a conference."""
     return ConferenceView(
         id=session.id,

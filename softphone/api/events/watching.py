@@ -13,7 +13,7 @@ from softphone.focus.feed import FeedEvent, Subscription
 from softphone.focus.focus import Focus
 from softphone.focus.session import TelephonySession
 
-__all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "Ended", "Missed", "Watching"]
+__all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "StreamEnded", "Missed", "Watching"]
 
 # Shorter than what proxies wait for.
 KEEP_ALIVE_S = 15.0
@@ -37,7 +37,7 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class StreamEnded:
     """A stream is over before the server is."""
 
     code: int
@@ -46,8 +46,8 @@ class Ended:
     "For people."
 
 
-TOO_MANY = Ended(4429, f"A user has {MOST_STREAMS} streams at most: a newer one has taken the place of this one")
-NOT_THEIRS = Ended(4403, "The conference is no longer yours to watch")
+TOO_MANY = StreamEnded(4429, f"A user has {MOST_STREAMS} streams at most: a newer one has taken the place of this one")
+NOT_THEIRS = StreamEnded(4403, "The conference is no longer yours to watch")
 
 
 @dataclass(slots=True, eq=False)
@@ -55,10 +55,10 @@ class _Stream:
     """One that is open."""
 
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    why: Ended | None = None
+    why: StreamEnded | None = None
     "None: the server stops."
 
-    def end(self, why: Ended | None) -> None:
+    def end(self, why: StreamEnded | None) -> None:
         self.why = why
         self.over.set()
 
@@ -153,7 +153,7 @@ class Watching:
                 for told in self._told(item, session, now):
                     yield told
         except ApiError as error:
-            stream.end(Ended(4000 + error.status, error.message))
+            stream.end(StreamEnded(4000 + error.status, error.message))
         finally:
             self._end(watcher, stream)
         if stream.why is not None:

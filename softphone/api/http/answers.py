@@ -37,17 +37,17 @@ class FailureEntry(BaseModel):
     message: str
 
 
-class Failure(FailureEntry):
+class FailureAnswer(FailureEntry):
     """An answer that is not the wished one; its own members repeat the first entry."""
 
-    model_config = ConfigDict(extra="allow", title="Failure")
+    model_config = ConfigDict(extra="allow", title="FailureAnswer")
 
     errors: list[FailureEntry]
 
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the failures with these statuses."""
-    return {status: {"model": Failure, "description": DESCRIPTIONS[status]} for status in sorted(statuses)}
+    return {status: {"model": FailureAnswer, "description": DESCRIPTIONS[status]} for status in sorted(statuses)}
 
 
 async def described_key(

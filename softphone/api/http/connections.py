@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Protocol
 
-__all__ = ["MAX_CONNECTIONS", "SHARE", "Connection", "Connections"]
+__all__ = ["MAX_CONNECTIONS", "SHARE", "HttpConnection", "HttpConnections"]
 
 # At the same time; descriptors are raised to more at the start of the server.
 MAX_CONNECTIONS = 1000
@@ -12,7 +12,7 @@ MAX_CONNECTIONS = 1000
 SHARE = MAX_CONNECTIONS // 2
 
 
-class Connection(Protocol):
+class HttpConnection(Protocol):
     """One of a client."""
 
     @property
@@ -27,7 +27,7 @@ class Connection(Protocol):
         """Close it at once."""
 
 
-class Connections:
+class HttpConnections:
     """Those that are open.
 
     Parameters
@@ -40,13 +40,13 @@ class Connections:
 
     def __init__(self, most: int = MAX_CONNECTIONS, share: int = SHARE) -> None:
         self._most, self._share = most, share
-        self._open: dict[Connection, str] = {}
+        self._open: dict[HttpConnection, str] = {}
         self._counts: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: HttpConnection) -> None:
         """Note a new one; when it is one too many, the idle one goes that is the oldest of its address.
 
         That is the address of the new one when it has more than its share, else the one with the most.
@@ -61,14 +61,14 @@ class Connections:
                 if self._drop_of(each, connection):
                     return
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: HttpConnection) -> None:
         """Forget one."""
         if (address := self._open.pop(connection, None)) is not None:
             self._counts[address] -= 1
             if not self._counts[address]:
                 del self._counts[address]
 
-    def _drop_of(self, address: str, newest: Connection) -> bool:
+    def _drop_of(self, address: str, newest: HttpConnection) -> bool:
         for each, its in self._open.items():
             if its == address and each is not newest and each.idle:
                 self.closed(each)

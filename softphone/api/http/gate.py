@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from softphone.api.http.connections import MAX_CONNECTIONS, SHARE
 from softphone.api.http.errors import ApiError, overloaded
 
-__all__ = ["Gate"]
+__all__ = ["RequestGate"]
 
 # What may be asked however many others ask.
 ALWAYS = frozenset({"/healthz"})
@@ -20,7 +20,7 @@ ALWAYS = frozenset({"/healthz"})
 CACHED = ("/docs", "/openapi.json")
 
 
-class Gate:
+class RequestGate:
     """ASGI middleware, the outermost.
 
     Parameters

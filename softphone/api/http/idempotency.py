@@ -61,7 +61,7 @@ class Answers:
 
     def __init__(self, kept: int = KEPT, kept_s: float = KEPT_S, kept_bytes: int = KEPT_BYTES) -> None:
         self._kept, self._kept_s, self._kept_bytes = kept, kept_s, kept_bytes
-        self._of: dict[str, _Kept] = {}
+        self._of: dict[str, _UserAnswers] = {}
         self._count = self._bytes = 0
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class Answers:
     def begin(self, key: tuple[str, str], fingerprint: bytes, now: float) -> Answer:
         """Note that a command is at work."""
         answer = Answer(fingerprint, now)
-        kept = self._of.setdefault(key[0], _Kept())
+        kept = self._of.setdefault(key[0], _UserAnswers())
         self._count += key[1] not in kept.answers
         kept.answers[key[1]] = answer
         self._forget(key[0], now)
@@ -104,12 +104,12 @@ class Answers:
         while self._bytes > BYTES_OF_ALL * self._kept_bytes:
             self._drop(*max(self._of.items(), key=lambda each: each[1].bytes))
 
-    def _is_over(self, kept: "_Kept", now: float) -> bool:
+    def _is_over(self, kept: "_UserAnswers", now: float) -> bool:
         """Whether the oldest of a user is not to be kept."""
         many = len(kept.answers) > self._kept or kept.bytes > self._kept_bytes
         return many or now - next(iter(kept.answers.values())).begun >= self._kept_s
 
-    def _drop(self, who: str, kept: "_Kept") -> None:
+    def _drop(self, who: str, kept: "_UserAnswers") -> None:
         _, oldest = kept.answers.popitem(last=False)
         kept.bytes -= len(oldest.body)
         self._bytes -= len(oldest.body)
@@ -119,7 +119,7 @@ class Answers:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _UserAnswers:
     """What is kept of one user."""
 
     answers: "OrderedDict[str, Answer]" = field(default_factory=OrderedDict)

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from softphone.api.http.connections import Connections
+from softphone.api.http.connections import HttpConnections
 from softphone.api.http.errors import ApiError
 
 __all__ = ["HttpServer"]
@@ -66,7 +66,7 @@ class PatientProtocol(H11Protocol):
         All connections.
     """
 
-    def __init__(self, *arguments: Any, limit_s: float, open: Connections, **named: Any) -> None:
+    def __init__(self, *arguments: Any, limit_s: float, open: HttpConnections, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._limit_s = limit_s
         self._open = open
@@ -154,7 +154,7 @@ class CountedWebSocket(WebSocketsSansIOProtocol):
 
     idle = False
 
-    def __init__(self, *arguments: Any, open: Connections, **named: Any) -> None:
+    def __init__(self, *arguments: Any, open: HttpConnections, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._open = open
         self._stalled: Stalled
@@ -207,7 +207,7 @@ class HttpServer:
     def __init__(self, app: FastAPI, host: str, port: int, *, head_s: float) -> None:
         self.host = host
         self.port = port
-        self.open = Connections()
+        self.open = HttpConnections()
         config = uvicorn.Config(
             app,
             lifespan="off",

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.http.errors import ApiError, overloaded
 
-__all__ = ["IN_ALL", "PER_USER", "SPOOLED", "Uploads"]
+__all__ = ["IN_ALL", "PER_USER", "SPOOLED", "UploadIntake"]
 
 # What takes files.
 ROUTES = frozenset({("POST", "/api/v1/sounds")})
@@ -31,7 +31,7 @@ BLOCK = 1 << 16
 SPOOLED = "softphone.spooled"
 
 
-class Uploads:
+class UploadIntake:
     """ASGI middleware: takes a file from somebody whom we know, and hands it on when it is all there.
 
     The file that it lies in has no name: nothing is left of one that was sent by half, not even after ``kill -9``.

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from softphone.api.auth.bridge import bridge_codes
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.errors import not_found
 from softphone.api.ringcentral.models import ConferencingModel, FeatureModel, ServiceInfoModel
@@ -56,5 +56,5 @@ async def read_service_info(request: Request, context: ContextDep) -> ServiceInf
     return ServiceInfoModel(uri=f"{_uri(request, context)}/service-info", service_features=[conferencing])
 
 
-def _uri(request: Request, context: Context) -> str:
+def _uri(request: Request, context: ApiContext) -> str:
     return f"{str(request.base_url).rstrip('/')}{PREFIX}/{context.accounts.account_id}"

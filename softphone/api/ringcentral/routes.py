@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from softphone.api.auth.access import manageable, may_manage, own_or_manageable, visible
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import invalid, not_found
@@ -113,7 +113,7 @@ async def remove_party(
     return Response(status_code=204)
 
 
-def _party(session: TelephonySession, party_id: str, caller: Extension, context: Context) -> PartyModel:
+def _party(session: TelephonySession, party_id: str, caller: Extension, context: ApiContext) -> PartyModel:
     party = session.parties.get(party_id)
     if party is None:
         raise not_found("partyId")

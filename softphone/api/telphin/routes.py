@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, QueryParams
 
 from softphone.api.auth import access
 from softphone.api.auth.tokens import describe_bearer, extension_of, grant_of, is_program
-from softphone.api.context import Context, ContextDep
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import described_key
 from softphone.api.http.bodies import described
 from softphone.api.http.errors import ApiError
@@ -33,10 +33,10 @@ TEXTS = {
 }
 
 
-class Message(BaseModel):
+class TelphinError(BaseModel):
     """What went wrong."""
 
-    model_config = ConfigDict(extra="allow", title="Message")
+    model_config = ConfigDict(extra="allow", title="TelphinError")
 
     message: str
 
@@ -52,7 +52,7 @@ class AccountToken(BaseModel):
 
 router = APIRouter(
     tags=["extensions"],
-    responses={status: {"model": Message, "description": text} for status, text in TEXTS.items()},
+    responses={status: {"model": TelphinError, "description": text} for status, text in TEXTS.items()},
 )
 
 ExtensionId = Annotated[str, Path(alias="id", max_length=40)]
@@ -103,14 +103,14 @@ async def conference_extension(
 ConferenceExtensionDep = Annotated[str, Depends(conference_extension)]
 
 
-def _present(extension_id: str, context: Context) -> ConferenceProperties:
+def _present(extension_id: str, context: ApiContext) -> ConferenceProperties:
     properties = context.accounts.directory.properties(extension_id)
     if properties is None:
         raise NoSuchRow(extension_id)
     return properties
 
 
-class ExtensionView(BaseModel):
+class TelphinExtension(BaseModel):
     """An extension, with what of Telphin's view of it there is here."""
 
     id: Annotated[int | str, Field(description="A number, unless the account's id is none.")]
@@ -128,7 +128,7 @@ async def list_extensions(
     kind: Annotated[Literal["phone", "conference"] | None, Query(alias="type")] = None,
     page: Annotated[int, Query(ge=1, le=2**31 - 1)] = 1,
     per_page: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> list[ExtensionView]:
+) -> list[TelphinExtension]:
     """List the extensions, or those of a type, in the order of their numbers."""
     found = sorted(context.accounts.extensions.values(), key=lambda each: (len(each.number), each.number))
     views = [_view(each, context) for each in found]
@@ -136,8 +136,8 @@ async def list_extensions(
     return chosen[(page - 1) * per_page : page * per_page]
 
 
-def _view(extension: Extension, context: Context) -> ExtensionView:
-    return ExtensionView(
+def _view(extension: Extension, context: ApiContext) -> TelphinExtension:
+    return TelphinExtension(
         id=int(extension.id) if extension.id.isdecimal() else extension.id,
         name=f"{context.accounts.main_number.lstrip('+')}*{extension.number}".lstrip("*"),
         type="conference" if extension.kind == "conference" else "phone",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from mixer.rules.entrance import Code, Verdict
+from mixer.rules.entrance import Code, CodeVerdict
 from mixer.rules.limits import Attempts
 from mixer.rules.roles import Role
 from softphone.config import ConferenceConfig
@@ -97,7 +97,7 @@ class CodeBook:
         properties = self._accounts.directory.properties(extension.id)
         return properties is not None and properties.announce_caller_name
 
-    def judge(self, extension: Extension | None, code: Code, caller: Admission) -> tuple[Verdict, Passage | None]:
+    def judge(self, extension: Extension | None, code: Code, caller: Admission) -> tuple[CodeVerdict, Passage | None]:
         """Say what a code is worth, and where it leads when it is right.
 
         Parameters
@@ -111,14 +111,14 @@ class CodeBook:
         """
         now, locks = self._clock(), self._locks(extension, caller)
         if any(all(attempts.wait_s(name, now) for attempts, name in lock) for lock in locks):
-            return Verdict.CLOSED, None
+            return CodeVerdict.CLOSED, None
         passage = self._of_bridge(code) if extension is None else self._of_extension(extension, code)
         if passage is not None:
-            return Verdict.RIGHT, passage
+            return CodeVerdict.RIGHT, passage
         for attempts, name in (count for lock in locks for count in lock):
             if attempts.failed(name, now) and attempts is not self._in_room:
                 log.warning("too_many_wrong_codes", of=name)
-        return Verdict.WRONG, None
+        return CodeVerdict.WRONG, None
 
     def _locks(self, extension: Extension | None, caller: Admission) -> list[list[Count]]:
         """List what a wrong code is counted under; no code is taken where all of one of the lists is closed."""

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as xml
 
 from softphone.sip.services.notifier import Pending
 
-__all__ = ["CONTENT_TYPE", "ConferencePackage", "Endpoint", "Roster", "User", "document", "sip_uri"]
+__all__ = ["CONTENT_TYPE", "ConferencePackage", "UserEndpoint", "ConferenceInfo", "User", "document", "sip_uri"]
 
 
 CONTENT_TYPE = "application/conference-info+xml"
@@ -24,7 +24,7 @@ USER = "-_.!~*'()&=+$,;?/"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class UserEndpoint:
     """One call of a user into the conference."""
 
     entity: str
@@ -45,11 +45,11 @@ class User:
     "Its SIP URI."
     name: str
     roles: tuple[str, ...]
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[UserEndpoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
+class ConferenceInfo:
     """The state of a conference, as it is told."""
 
     entity: str
@@ -72,14 +72,14 @@ class ConferencePackage:
     name = "conference"
     content_type = CONTENT_TYPE
 
-    def __init__(self, roster: Callable[[str], Roster | Pending | None]) -> None:
+    def __init__(self, roster: Callable[[str], ConferenceInfo | Pending | None]) -> None:
         self._roster = roster
 
-    def state(self, resource: str) -> Roster | Pending | None:
+    def state(self, resource: str) -> ConferenceInfo | Pending | None:
         """Give the roster of a session id."""
         return self._roster(resource)
 
-    def document(self, state: Roster, previous: Roster | None, version: int) -> bytes | None:
+    def document(self, state: ConferenceInfo, previous: ConferenceInfo | None, version: int) -> bytes | None:
         """Write the whole roster, or what has changed since `previous`."""
         return document(state, previous, version)
 
@@ -91,7 +91,7 @@ def sip_uri(user: str, host: str, port: int | None = None) -> str:
     return f"sip:{quote(user, safe=USER, errors='replace')}@{where}{'' if port is None else f':{port}'}"
 
 
-def document(roster: Roster, previous: Roster | None, version: int) -> bytes | None:
+def document(roster: ConferenceInfo, previous: ConferenceInfo | None, version: int) -> bytes | None:
     """Write a conference-info document (RFC 4575 section 5).
 
     Parameters
@@ -130,7 +130,7 @@ def document(roster: Roster, previous: Roster | None, version: int) -> bytes | N
     return text
 
 
-def _summary(roster: Roster) -> tuple[int, bool]:
+def _summary(roster: ConferenceInfo) -> tuple[int, bool]:
     return len(roster.users), roster.locked
 
 
@@ -146,7 +146,7 @@ def _users(parent: xml.Element, users: Iterable[User]) -> None:
             _endpoint(element, endpoint)
 
 
-def _endpoint(parent: xml.Element, endpoint: Endpoint) -> None:
+def _endpoint(parent: xml.Element, endpoint: UserEndpoint) -> None:
     element = xml.SubElement(parent, _name("endpoint"), entity=_chars(endpoint.entity))
     _text(element, "status", endpoint.status)
     _text(element, "joining-method", endpoint.joined_by)

@@ -14,7 +14,7 @@ from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
 from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.codes import CodeBook
-from softphone.focus.entrance.proofs import Proofs, Refusal
+from softphone.focus.entrance.proofs import AuthRefusal, Proofs
 from softphone.focus.entrance.reception import Reception
 from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToRoom, route
 from softphone.focus.entrance.strangers import Strangers, Waiting
@@ -119,22 +119,22 @@ class Door:
             log.info("call_refused", call_id=call.call_id, status=refusal.status, reason=str(error))
         call.reject(refusal.status, refusal.reason, refusal.headers, once=not self._entering[call])
 
-    def _refusal(self, error: Exception) -> Refusal:
+    def _refusal(self, error: Exception) -> AuthRefusal:
         """Say with which answer a call is refused for `error`."""
         match error:
-            case Refusal():
+            case AuthRefusal():
                 return error
             case CallRefused():
-                return Refusal(error.status, error.reason, [("Contact", f"<{uri}>") for uri in error.contacts])
+                return AuthRefusal(error.status, error.reason, [("Contact", f"<{uri}>") for uri in error.contacts])
             case NoCommonCodec() | OwnAddress():
-                return Refusal(488, "Not Acceptable Here", [warning(error)])
+                return AuthRefusal(488, "Not Acceptable Here", [warning(error)])
             case SdpError():
-                return Refusal(400, "Bad Session Description", [warning(error)])
+                return AuthRefusal(400, "Bad Session Description", [warning(error)])
         return self._overloaded()
 
-    def _overloaded(self) -> Refusal:
+    def _overloaded(self) -> AuthRefusal:
         self.refused += 1
-        return Refusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
+        return AuthRefusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: "Call") -> None:
         destination = route(number_of(call.invite.uri), self._accounts)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator, Verdict
     from softphone.sip.transport.hop import Hop
 
-__all__ = ["Proofs", "Refusal"]
+__all__ = ["Proofs", "AuthRefusal"]
 
 log = structlog.get_logger()
 
 Header = tuple[str, str]
 
 
-class Refusal(CallRefused):
+class AuthRefusal(CallRefused):
     """A refusal that may need headers: a challenge, or when to try again."""
 
     def __init__(self, status: int, reason: str, headers: list[Header]) -> None:
@@ -82,7 +82,7 @@ class Proofs:
         proven = self._accounts.find(verdict.username)
         claimed = self._accounts.find(number_of(invite.from_.uri)) if ours else None
         if claimed is not None and proven is not claimed:
-            raise Refusal(403, "Forbidden", [])
+            raise AuthRefusal(403, "Forbidden", [])
         return proven
 
     def _is_ours(self, request: Request) -> bool:
@@ -95,17 +95,17 @@ class Proofs:
         """Say who sent a request that is no INVITE; a response: it has to prove it, could not, or has to wait."""
         try:
             verdict = self._verify(request, source, "Authorization")
-        except Refusal as refusal:
+        except AuthRefusal as refusal:
             return response(request, refusal.status, refusal.reason, headers=refusal.headers)
         if verdict.username is None:
             challenges = self._authenticator.challenge(source, self._clock(), stale=verdict.stale)
             return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
         return self._accounts.find(verdict.username)
 
-    def challenge(self, source: "Hop", *, stale: bool = False) -> Refusal:
+    def challenge(self, source: "Hop", *, stale: bool = False) -> AuthRefusal:
         """Make the refusal of a caller that has to prove who it is."""
         challenges = self._authenticator.challenge(source, self._clock(), stale=stale)
-        return Refusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
+        return AuthRefusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
 
     def _verify(self, request: Request, source: "Hop", header: str) -> "Verdict":
         username = self._authenticator.username(request, header)
@@ -113,14 +113,14 @@ class Proofs:
             return self._authenticator.verify(request, source, self._clock(), header)
         user, now = self._accounts.canonical(username), self._clock()
         if wait_s := self._logins.wait_s(source.host, user, now):
-            raise Refusal(503, "Too Many Wrong Passwords", [("Retry-After", str(wait_s))])
+            raise AuthRefusal(503, "Too Many Wrong Passwords", [("Retry-After", str(wait_s))])
         verdict = self._authenticator.verify(request, source, now, header)
         if verdict.wrong or verdict.unfit:
             self._tell(request, source, user, now)
         if verdict.wrong:
             self._logins.failed(source.host, user, now)
         if verdict.wrong or verdict.unfit:
-            raise Refusal(403, "Forbidden", [])
+            raise AuthRefusal(403, "Forbidden", [])
         if verdict.username is not None:
             self._logins.succeeded(source.host, user, now)
         return verdict

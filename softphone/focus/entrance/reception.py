@@ -12,6 +12,7 @@ import structlog
 
 from mixer.rules import entrance as rules
 from mixer.rules.effects import Prompt
+from mixer.rules.events import Time
 from mixer.rules.roles import Kind, Role
 from softphone.errors import SoftphoneError
 from softphone.focus.accounts import Extension
@@ -133,11 +134,11 @@ class Reception:
 
     def key(self, member: Member, digit: str) -> None:
         """Take a pressed key; what is being said gives way."""
-        if self._entrance.step is rules.Step.START:
+        if self._entrance.step is rules.EntranceStep.START:
             self._early += [digit] if len(self._early) < rules.MAX_CODE else []
             return
         self._announcer.key(CALLER)
-        self._handle(rules.Key(digit))
+        self._handle(rules.Digit(digit))
 
     def talking(self, member: Member, on: bool) -> None:
         """Listen to nobody: only keys count here."""
@@ -174,7 +175,7 @@ class Reception:
             case rules.RecordName(prompts, max_s):
                 self._name_s = max_s
                 self._announcer.say(CALLER, prompts, barge_in=True, tag=NAME)
-            case rules.StopRecording():
+            case rules.EndNameRecording():
                 self._name_said.set()
             case rules.Passed(name):
                 self._context.tasks.start(self._bring_in(name))
@@ -191,7 +192,7 @@ class Reception:
         name = ""
         if member.leg is not None:
             name = await self._context.names.record(member.leg, self._name_s, self._name_said)
-        if self._entrance.step is rules.Step.NAME:
+        if self._entrance.step is rules.EntranceStep.NAME:
             self._handle(rules.NameRecorded(name))
         else:
             # The caller has hung up, or was let in without it.
@@ -239,4 +240,4 @@ class Reception:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._handle(rules.Time())
+        self._handle(Time())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from softphone.focus.accounts import Accounts, Extension
-from softphone.focus.entrance.conference_info import ConferencePackage, Endpoint, Roster, User, sip_uri
+from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, User, UserEndpoint, sip_uri
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
@@ -60,7 +60,7 @@ class Watchers:
         self._focus, self._stack, self._accounts = focus, stack, accounts
         self._notifier = Notifier(stack, ConferencePackage(self._roster))
         self._entering: Counter[str] = Counter()
-        self._written: dict[str, Roster] = {}
+        self._written: dict[str, ConferenceInfo] = {}
         self._following: asyncio.Task[None]
 
     async def __aenter__(self) -> "Watchers":
@@ -128,7 +128,7 @@ class Watchers:
                 self._notifier.changed(event.session)
                 self._notifier.changed(ENTRANCE)
 
-    def _roster(self, resource: str) -> Roster | Pending | None:
+    def _roster(self, resource: str) -> ConferenceInfo | Pending | None:
         """Write the roster of ``<session>`` or, for somebody who has to be in it, ``<session>/<extension>``."""
         session_id, _, number = resource.partition("/")
         if session_id == ENTRANCE:
@@ -152,7 +152,7 @@ class Watchers:
                 return session_id
         return ""
 
-    def _write(self, room: ConferenceRoom) -> Roster:
+    def _write(self, room: ConferenceRoom) -> ConferenceInfo:
         session, (host, port) = room.session, self._focus.node
         called = {name for name, member in room.members.items() if was_called(member)}
         uri = sip_uri(session.user(self._accounts.main_number), host, port)
@@ -165,7 +165,9 @@ class Watchers:
         return extension.admin or room.session.owner_id == extension.id or room.member_of(extension) is not None
 
 
-def roster(session: TelephonySession, uri: str, domain: str, max_users: int, called: Container[str] = ()) -> Roster:
+def roster(
+    session: TelephonySession, uri: str, domain: str, max_users: int, called: Container[str] = ()
+) -> ConferenceInfo:
     """Write down who is in a conference, as phones are told.
 
     Parameters
@@ -185,14 +187,14 @@ def roster(session: TelephonySession, uri: str, domain: str, max_users: int, cal
     for party in session.parties.values():
         by_user.setdefault(party.user(called=party.id in called), []).append(party)
     users = tuple(_user(user, parties, domain, called) for user, parties in sorted(by_user.items()))
-    return Roster(uri, TITLE, max_users, session.locked, users)
+    return ConferenceInfo(uri, TITLE, max_users, session.locked, users)
 
 
 def _user(user: str, parties: list[Party], domain: str, called: Container[str]) -> User:
     name = next((party.caller.name for party in parties if party.caller.name), parties[0].caller.number)
     roles = tuple(sorted({party.role.value for party in parties if party.role is not None}))
     endpoints = tuple(
-        Endpoint(
+        UserEndpoint(
             sip_uri(party.id, domain),
             _status(party),
             "dialed-out" if party.id in called else "dialed-in",

@@ -7,6 +7,7 @@ import structlog
 
 from mixer.rules import prompt_queue as queue
 from mixer.rules.effects import Prompt
+from mixer.rules.events import Time
 from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.party.member import Member
@@ -75,7 +76,7 @@ class Announcer:
 
     def key(self, party: str) -> None:
         """Take notice that a party pressed a key: what may be interrupted is."""
-        self._handle(queue.Key(party))
+        self._handle(queue.BargeIn(party))
 
     def gone(self, party: str) -> None:
         """Say nothing more to a party."""
@@ -88,7 +89,7 @@ class Announcer:
     def _handle(self, event: queue.PromptEvent) -> None:
         for effect in self._queue.handle(event, self._context.clock()):
             match effect:
-                case queue.Play():
+                case queue.StartPlayback():
                     self._playing[effect.playback] = self._context.tasks.start(self._play(effect))
                 case queue.Stop(playback):
                     self._context.tasks.start(self._stop(playback))
@@ -96,7 +97,7 @@ class Announcer:
                     self._said(tag, to, whole)
         self._arm()
 
-    async def _play(self, play: queue.Play) -> int | None:
+    async def _play(self, play: queue.StartPlayback) -> int | None:
         """Begin a playback; what cannot be played is over at once."""
         try:
             return await self._begin(play)
@@ -105,7 +106,7 @@ class Announcer:
             self._over(play.playback)
             return None
 
-    async def _begin(self, play: queue.Play) -> int | None:
+    async def _begin(self, play: queue.StartPlayback) -> int | None:
         paths = list(play.spoken.paths)
 
         def on_end(_reason: str) -> None:
@@ -123,7 +124,7 @@ class Announcer:
 
     def _over(self, playback: int) -> None:
         self._playing.pop(playback, None)
-        self._handle(queue.PlaybackEnded(playback))
+        self._handle(queue.PlaybackOver(playback))
 
     async def _stop(self, playback: int) -> None:
         beginning = self._playing.get(playback)
@@ -142,4 +143,4 @@ class Announcer:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._handle(queue.Time())
+        self._handle(Time())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from softphone.config import SipConfig, TrunkConfig
 from softphone.focus.accounts import Accounts
 from softphone.focus.home import Home
-from softphone.focus.party.dialplan import DialPlan, Target
+from softphone.focus.party.dialplan import DialPlan, DialTarget
 from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
-from softphone.focus.session import Origin, TelephonySession
+from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import Uri
 from softphone.sip.ua.invitation import Progress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar
     from softphone.sip.stack import Stack
 
-__all__ = ["Dialer", "Target", "shown_to_trunk"]
+__all__ = ["Dialer", "shown_to_trunk"]
 
 
 class Dialer(DialPlan):
@@ -44,18 +44,18 @@ class Dialer(DialPlan):
         """Our own names."""
         return Home.of(self._settings, self._stack.host, self._stack.port)
 
-    def focus(self, session: TelephonySession, target: Target) -> str:
+    def focus(self, session: TelephonySession, target: DialTarget) -> str:
         """Say what our Contact names where a telephone is called into a conference; empty: no conference.
 
         Strangers behind a trunk are not given the URI: the token in it would let them in again, and others.
         """
-        inside = session.origin is Origin.CONFERENCE and target.flow is not None
+        inside = session.origin is SessionOrigin.CONFERENCE and target.flow is not None
         return session.user(self._accounts.main_number) if inside else ""
 
     async def ring(
         self,
         member: Member,
-        target: Target,
+        target: DialTarget,
         caller: Caller,
         *,
         focus: str = "",
@@ -107,7 +107,7 @@ class Dialer(DialPlan):
             raise
         return member
 
-    def _shown(self, target: Target, caller: Caller) -> Shown:
+    def _shown(self, target: DialTarget, caller: Caller) -> Shown:
         """Say who calls: to our telephones by an address of ours, to the trunk by what it is configured to want."""
         if target.trunk:
             return shown_to_trunk(caller, self._trunk)

@@ -22,11 +22,11 @@ from softphone.sip.transport.hop import Hop
 if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar
 
-__all__ = ["DialPlan", "Target"]
+__all__ = ["DialPlan", "DialTarget"]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DialTarget:
     """One telephone, or the way to one."""
 
     uri: str
@@ -84,7 +84,7 @@ class DialPlan:
         extension = self._accounts.find(number)
         return extension if extension is not None and extension.kind == "user" else None
 
-    def phones(self, extension: Extension) -> list[Target]:
+    def phones(self, extension: Extension) -> list[DialTarget]:
         """List the registered telephones of an extension.
 
         Raises
@@ -98,9 +98,9 @@ class DialPlan:
         if not bindings:
             raise refused(480, "not registered")
         to = str(self._home().address(extension.number))
-        return [Target(binding.uri, binding.hop, to=to, binding=binding) for binding in bindings]
+        return [DialTarget(binding.uri, binding.hop, to=to, binding=binding) for binding in bindings]
 
-    def outside(self, number: str, caller: Caller) -> list[Target]:
+    def outside(self, number: str, caller: Caller) -> list[DialTarget]:
         """Give the way to a number that is none of ours.
 
         Raises
@@ -114,9 +114,9 @@ class DialPlan:
         self.toll.check(number, caller)
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
         scheme, _, host = trunk.uri.partition(":")
-        return [Target(f"{scheme}:{number}@{host}", credentials=credentials, trunk=True)]
+        return [DialTarget(f"{scheme}:{number}@{host}", credentials=credentials, trunk=True)]
 
-    def targets(self, number: str, caller: Caller) -> list[Target]:
+    def targets(self, number: str, caller: Caller) -> list[DialTarget]:
         """List the telephones that a number means, inside or outside.
 
         Raises
@@ -133,7 +133,7 @@ class DialPlan:
             raise refused(482, "loop")
         return self.outside(number, caller)
 
-    def _at(self, uri: str, caller: Caller) -> list[Target]:
+    def _at(self, uri: str, caller: Caller) -> list[DialTarget]:
         try:
             return self.reach(Uri.parse(uri), caller)
         except BadMessage as error:
@@ -159,7 +159,7 @@ class DialPlan:
         accounts = self._accounts
         return number.startswith(PREFIX) or accounts.is_main_number(number) or accounts.find(number) is not None
 
-    def reach(self, uri: Uri, caller: Caller, known_as: str = "") -> list[Target]:
+    def reach(self, uri: Uri, caller: Caller, known_as: str = "") -> list[DialTarget]:
         """List the telephones that a URI means, which somebody says is to be called.
 
         A number of ours, or of the trunk, is what its user part says; anybody else's is called there, where that is
@@ -184,14 +184,14 @@ class DialPlan:
         allowed = self._settings.dial_domains
         if not caller.account or not ("*" in allowed or uri.host.lower() in map(str.lower, allowed)):
             raise refused(403, "not allowed")
-        return [Target(str(uri))]
+        return [DialTarget(str(uri))]
 
-    def lost(self, target: Target) -> None:
+    def lost(self, target: DialTarget) -> None:
         """Take note that nobody is at a telephone."""
         if target.binding is not None:
             self._registrar.failed(target.binding)
 
-    def found(self, target: Target) -> None:
+    def found(self, target: DialTarget) -> None:
         """Take note that somebody is there."""
         if target.binding is not None and target.doubtful:
             self._registrar.answered(target.binding)

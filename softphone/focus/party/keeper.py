@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
 
-__all__ = ["NOBODY", "Keeper"]
+__all__ = ["NOBODY", "CallOwner"]
 
 
-class Keeper(Protocol):
+class CallOwner(Protocol):
     """Has members, and is told what their telephones do."""
 
     def keeps(self, member: "Member") -> bool:
@@ -68,4 +68,4 @@ class _Nobody:
     def silent(self, member: "Member") -> None: ...
 
 
-NOBODY: Keeper = _Nobody()
+NOBODY: CallOwner = _Nobody()

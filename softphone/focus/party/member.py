@@ -22,7 +22,7 @@ from softphone.errors import (
     SoftphoneError,
 )
 from softphone.focus.context import Context, Header
-from softphone.focus.party.keeper import NOBODY, Keeper
+from softphone.focus.party.keeper import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus, Stage
 from softphone.media.contract.leg import Address, LegInfo
@@ -51,7 +51,7 @@ class Member:
 
     def __init__(self, party: Party, context: Context, *, room: int | None = None, call: "Call | None" = None) -> None:
         self.party = party
-        self.keeper: Keeper = NOBODY
+        self.keeper: CallOwner = NOBODY
         self.leg: int | None = None
         self.call: Call | None = None
         self._context = context
@@ -98,7 +98,7 @@ class Member:
         """The host that its signalling comes from, where its media may come from there, too."""
         return self._agreement.spec.latch_host
 
-    def pass_to(self, keeper: Keeper, party: Party | None = None) -> None:
+    def pass_to(self, keeper: CallOwner, party: Party | None = None) -> None:
         """Change hands: `keeper` has it from now on, and who had it strikes it from its list.
 
         Parameters

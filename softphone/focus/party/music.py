@@ -9,7 +9,7 @@ from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.party.member import Member
 
-__all__ = ["Music"]
+__all__ = ["HoldMusic"]
 
 log = structlog.get_logger()
 
@@ -22,7 +22,7 @@ class _Tune:
     playback: int | None = None
 
 
-class Music:
+class HoldMusic:
     """Who hears music just now.
 
     Parameters

@@ -8,7 +8,8 @@ import structlog
 
 from softphone.errors import BadMessage, CallEnded, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
-from softphone.focus.party.dialer import Dialer, Target
+from softphone.focus.party.dialer import Dialer
+from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
@@ -35,7 +36,7 @@ TOO_LONG: Headers = (("Reason", 'SIP;cause=480;text="Temporarily Unavailable"'),
 class Attempt:
     """One telephone that rings, or did."""
 
-    target: Target
+    target: DialTarget
     member: Member
     since: float
     "On the clock of the loop."
@@ -53,9 +54,9 @@ class Fork:
 
     make: Callable[[], Member]
     caller: Caller
-    doubtful: list[Target]
+    doubtful: list[DialTarget]
     "Nobody answered there the last time."
-    alternatives: list[Target] = field(default_factory=list)
+    alternatives: list[DialTarget] = field(default_factory=list)
     "Of a redirection, in this order, when what was preferred to them has failed."
     asked: set[str] = field(default_factory=set)
     "URIs that were called."
@@ -72,7 +73,7 @@ class Fork:
         """Whether somebody has said no for all."""
         return any(outcome.step is Step.CANCEL_ALL for outcome in self.outcomes)
 
-    def later(self) -> list[Target]:
+    def later(self) -> list[DialTarget]:
         """Take those that come next: one that a redirection names, or all doubtful ones if nobody else is there."""
         if self.alternatives:
             return [self.alternatives.pop(0)]
@@ -122,7 +123,7 @@ class Ringing:
 
     async def first(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[DialTarget],
         make: Callable[[], Member],
         caller: Caller,
         on_progress: Callable[[Member, Response], None] | None = None,
@@ -169,7 +170,7 @@ class Ringing:
             self._cancel(why)
         raise NotReached(CANCELLED if self._stopped else best(fork.outcomes))
 
-    def _start(self, fork: Fork, target: Target) -> None:
+    def _start(self, fork: Fork, target: DialTarget) -> None:
         attempt = Attempt(target, fork.make(), asyncio.get_running_loop().time())
         fork.asked.add(target.uri)
         self._members.add(attempt.member)
@@ -200,7 +201,7 @@ class Ringing:
             fork.outcomes.append(refused(482, "loop").outcome)
         return bool(found)
 
-    def _reached(self, fork: Fork, uri: str) -> list[Target]:
+    def _reached(self, fork: Fork, uri: str) -> list[DialTarget]:
         try:
             return self._dialer.reach(Uri.parse(uri), fork.caller)
         except (NotReached, BadMessage) as error:

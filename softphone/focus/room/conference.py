@@ -28,7 +28,7 @@ from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.invitations import Invitation, Invitations
 from softphone.focus.party.member import Member
-from softphone.focus.party.music import Music
+from softphone.focus.party.music import HoldMusic
 from softphone.focus.room import effects, referrals
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.call_records import note_call
@@ -87,7 +87,7 @@ class ConferenceRoom(Room):
         super().__init__(session, room, context)
         self.spoken = SpokenNames(context.names)
         self.announcer = Announcer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
-        self.music = Music(context)
+        self.music = HoldMusic(context)
         self.recording_notices = RecordingNotices(lambda notice: effects.say(self, notice))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
         self._namesakes = Namesakes(session.parties)

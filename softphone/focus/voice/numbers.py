@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ENGLISH", "LARGEST", "LANGUAGES", "Step", "spoken"]
+__all__ = ["ENGLISH", "LARGEST", "LANGUAGES", "NumberRule", "spoken"]
 
 LARGEST = 999_999
 
@@ -12,7 +12,7 @@ REST = "{rest}"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NumberRule:
     """How numbers from `least` up to the next step are said.
 
     Parameters
@@ -33,17 +33,17 @@ class Step:
 
 
 ENGLISH = (
-    Step(0, 1, ("digits/{n}",)),
-    Step(20, 10, ("digits/{tens}", REST)),
-    Step(100, 100, (HIGH, "digits/hundred", REST)),
-    Step(1000, 1000, (HIGH, "digits/thousand", REST)),
+    NumberRule(0, 1, ("digits/{n}",)),
+    NumberRule(20, 10, ("digits/{tens}", REST)),
+    NumberRule(100, 100, (HIGH, "digits/hundred", REST)),
+    NumberRule(1000, 1000, (HIGH, "digits/thousand", REST)),
 )
 
 # By language of the prompts; the first two letters decide. A language that is missing is counted as in English.
 LANGUAGES = {"en": ENGLISH}
 
 
-def spoken(number: int, steps: Sequence[Step] = ENGLISH) -> tuple[str, ...]:
+def spoken(number: int, steps: Sequence[NumberRule] = ENGLISH) -> tuple[str, ...]:
     """Names of the sounds that say a number.
 
     Parameters
@@ -64,7 +64,7 @@ def spoken(number: int, steps: Sequence[Step] = ENGLISH) -> tuple[str, ...]:
     return tuple(name for word in step.words for name in _names(word, number, step, steps))
 
 
-def _names(word: str, number: int, step: Step, steps: Sequence[Step]) -> tuple[str, ...]:
+def _names(word: str, number: int, step: NumberRule, steps: Sequence[NumberRule]) -> tuple[str, ...]:
     units, rest = divmod(number, step.unit)
     if word == HIGH:
         return spoken(units, steps)

@@ -19,7 +19,7 @@ from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
 from softphone.focus.voice.numbers import ENGLISH, LANGUAGES, LARGEST, spoken
 
-__all__ = ["OWN_SOUNDS", "Library"]
+__all__ = ["OWN_SOUNDS", "SoundLibrary"]
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ KNOWN = 2000
 NAME = re.compile(r"\A[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*\Z")
 
 
-class Library:
+class SoundLibrary:
     """The sounds of one language.
 
     Parameters

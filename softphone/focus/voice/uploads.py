@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from softphone.audio import to_pcm
 from softphone.errors import AudioError
 
-__all__ = ["LONGEST_S", "Clip", "Uploads", "decoded"]
+__all__ = ["LONGEST_S", "Clip", "SoundUploads", "decoded"]
 
 # The rate of our own prompts: what wideband telephony carries.
 RATE_HZ = 16_000
@@ -82,7 +82,7 @@ def _resampled(file: soundfile.SoundFile) -> Iterator[NDArray[np.float64]]:
     yield stream.resample_chunk(np.zeros(0), last=True)
 
 
-class Uploads:
+class SoundUploads:
     """The folder of uploaded sounds; a library that knows it plays them as ``Sound(str(id))``.
 
     Parameters

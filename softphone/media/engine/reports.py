@@ -10,7 +10,7 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import Reception
+from mixer.arrival import ReceptionReport
 from mixer.bridge import Bridge
 from mixer.stream import NOBODY
 from softphone.media.engine.legs import Legs
@@ -142,7 +142,7 @@ class Reports:
         packets["timestamp"] = legs.timestamp[rows] + np.uint32(ahead & 0xFFFFFFFF)
         packets["packets"], packets["octets"] = legs.packets_sent[rows], legs.octets_sent[rows]
 
-    def _tell_received(self, packets: NDArray[np.void], rows: Rows, heard: Reception, now: float) -> None:
+    def _tell_received(self, packets: NDArray[np.void], rows: Rows, heard: ReceptionReport, now: float) -> None:
         """Say what we know of the peer (appendix A.3)."""
         expected = np.maximum(heard.expected - self._expected[rows], 0)
         lost = np.maximum(expected - (heard.received - self._received[rows]), 0)

@@ -32,7 +32,7 @@ ANYWHERE = -2
 
 
 @dataclass(slots=True)
-class _Recording:
+class _Take:
     """One recording: of a room and of parties in it, or of one leg (`room` ANYWHERE)."""
 
     path: str
@@ -67,7 +67,7 @@ class Tape:
     def __init__(self, bridge: Bridge, row_of: Callable[[int], int], room_of: Callable[[int], int]) -> None:
         self._bridge, self._row_of, self._room_of = bridge, row_of, room_of
         self._recorder = Recorder(bridge.rate_hz, bridge.samples)
-        self._recordings: dict[int, _Recording] = {}
+        self._recordings: dict[int, _Take] = {}
         self._layout: _Layout | None = None
         self._sound = np.empty((0, 0, 0), np.int16)
         self._held = 0
@@ -95,7 +95,7 @@ class Tape:
         """
         room = self._room_of(request.room)
         rows = {_beside(request.path, name, request.tracks): self._row_of(leg) for leg, name in request.tracks.items()}
-        self._begin(recording, _Recording(request.path, request.room, room, rows), request.token)
+        self._begin(recording, _Take(request.path, request.room, room, rows), request.token)
 
     def record_leg(self, recording: int, request: RecordLeg) -> None:
         """Begin to record what one leg says, for a time.
@@ -111,7 +111,7 @@ class Tape:
             raise MediaError(f"nothing is recorded in {request.max_s} s")
         rows = {request.path: self._row_of(request.leg)}
         until = self._tick + max(1.0, round(request.max_s / TICK_S))
-        self._begin(recording, _Recording(request.path, ANYWHERE, ANYWHERE, rows, until=until), request.token)
+        self._begin(recording, _Take(request.path, ANYWHERE, ANYWHERE, rows, until=until), request.token)
 
     def track(self, request: Track, now: float) -> Done:
         """Give a leg a track of its own from now on, or let one go on with another leg.
@@ -193,13 +193,13 @@ class Tape:
             self._end(recording, "closed")
         self._recorder.close()
 
-    def _find(self, recording: int) -> _Recording:
+    def _find(self, recording: int) -> _Take:
         state = self._recordings.get(recording)
         if state is None:
             raise NoSuchLeg(f"there is no recording {recording}")
         return state
 
-    def _begin(self, recording: int, state: _Recording, token: int) -> None:
+    def _begin(self, recording: int, state: _Take, token: int) -> None:
         self._recorder.begin(recording, state.path, self._tick, token)
         self._recordings[recording] = state
         self._change()

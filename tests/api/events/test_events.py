@@ -14,11 +14,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from softphone.api.events.event_json import EventView, event_view
-from softphone.api.events.watching import MOST_STREAMS, Ended, Missed, Watching
+from softphone.api.events.watching import MOST_STREAMS, Missed, StreamEnded, Watching
 from softphone.api.http.serving import MAX_MESSAGE_BYTES
 from softphone.focus.feed import EventType, Feed, FeedEvent
 from softphone.focus.focus import Focus
-from softphone.focus.session import Origin, TelephonySession
+from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S, logged_in
 from tests.focus.phone import Phone, bridge
@@ -304,7 +304,7 @@ async def test_one_user_has_so_many_streams_and_the_oldest_gives_way(shared: Ser
     for each in (other, *streams):
         assert await anext(each) is None
     ended = await anext(streams[0])
-    assert isinstance(ended, Ended) and ended.code == 4429
+    assert isinstance(ended, StreamEnded) and ended.code == 4429
     assert [each async for each in streams[0]] == []
     assert [await anext(each) for each in (other, *streams[1:])] == [None] * (MOST_STREAMS + 1)
 
@@ -326,19 +326,19 @@ async def test_an_event_is_written_once_for_all_its_streams(shared: Server, monk
 
 async def test_a_stream_of_a_conference_ends_when_it_is_no_longer_its_watchers(shared: Server) -> None:
     feed = Feed()
-    session = TelephonySession("s-0", Origin.CONFERENCE, "102-id")
+    session = TelephonySession("s-0", SessionOrigin.CONFERENCE, "102-id")
     focus = cast(Focus, SimpleNamespace(feed=feed, session=lambda _id: session))
     ben = replace(shared.accounts.extensions["102"], id="102-id", admin=False)
     items = Watching(focus, keep_alive_s=0.01).follow(ben, "s-0", None)
     assert await anext(items) is None
     session.owner_id = "another"
     ended = await anext(items)
-    assert isinstance(ended, Ended) and ended.code == 4403
+    assert isinstance(ended, StreamEnded) and ended.code == 4403
 
 
 async def test_who_administers_no_more_is_told_less(shared: Server) -> None:
     feed = Feed()
-    session = TelephonySession("s-0", Origin.CONFERENCE, "another")
+    session = TelephonySession("s-0", SessionOrigin.CONFERENCE, "another")
     focus = cast(Focus, SimpleNamespace(feed=feed, session=lambda _id: session))
     ada = replace(shared.accounts.extensions["101"], admin=True)
     now = [ada]

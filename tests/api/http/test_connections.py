@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.api.http import serving
-from softphone.api.http.connections import Connections
-from softphone.api.http.gate import Gate
+from softphone.api.http.connections import HttpConnections
+from softphone.api.http.gate import RequestGate
 from softphone.api.http.serving import HttpServer, PatientProtocol
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S, logged_in
@@ -27,7 +27,7 @@ MODULE = pytest.mark.asyncio(loop_scope="module")
 class Client:
     address: str
     idle: bool = True
-    open: Connections | None = field(default=None, repr=False)
+    open: HttpConnections | None = field(default=None, repr=False)
     dropped: bool = False
 
     def drop(self) -> None:
@@ -36,7 +36,7 @@ class Client:
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=60))
 def test_an_idle_one_of_the_greediest_gives_way(those: list[tuple[str, bool]]) -> None:
-    connections, clients = Connections(most=10, share=5), [Client(address, idle) for address, idle in those]
+    connections, clients = HttpConnections(most=10, share=5), [Client(address, idle) for address, idle in those]
     for client in clients:
         before = [each for each in clients[: clients.index(client)] if not each.dropped]
         connections.opened(client)
@@ -53,7 +53,7 @@ def test_an_idle_one_of_the_greediest_gives_way(those: list[tuple[str, bool]]) -
 
 
 def test_a_thousand_of_one_address_do_not_keep_another_out() -> None:
-    connections = Connections()
+    connections = HttpConnections()
     many = [Client("10.0.0.1") for _ in range(2000)]
     other, new = Client("10.0.0.2"), Client("10.0.0.2")
     connections.opened(other)
@@ -169,7 +169,7 @@ async def client_of(app: Any, address: str) -> AsyncIterator[httpx.AsyncClient]:
 @MODULE
 async def test_requests_of_one_address_leave_room_for_others_and_for_health() -> None:
     app = Slow()
-    gate = Gate(app, most=6, share=4)
+    gate = RequestGate(app, most=6, share=4)
     async with client_of(gate, "10.0.0.1") as one, client_of(gate, "10.0.0.2") as two:
         waiting = [asyncio.create_task(one.get("/x")) for _ in range(4)]
         await asyncio.sleep(0)

@@ -14,7 +14,7 @@ import pytest
 from softphone.api.http import uploads
 from softphone.api.http.idempotency import Answers
 from softphone.api.http.limits import BodyLimit
-from softphone.api.http.uploads import IN_ALL, PER_USER, Uploads
+from softphone.api.http.uploads import IN_ALL, PER_USER, UploadIntake
 from tests.api.conftest import PATIENCE_S
 
 MAX = 1_000_000
@@ -40,9 +40,9 @@ class Kept:
         await send({"type": "http.response.body", "body": hashlib.sha256(body).hexdigest().encode()})
 
 
-def app_of(folder: Path) -> tuple[Kept, Uploads]:
+def app_of(folder: Path) -> tuple[Kept, UploadIntake]:
     kept = Kept()
-    return kept, Uploads(BodyLimit(kept, 1000, 5.0), folder, MAX, lambda header: header or None)
+    return kept, UploadIntake(BodyLimit(kept, 1000, 5.0), folder, MAX, lambda header: header or None)
 
 
 @asynccontextmanager

@@ -13,23 +13,23 @@ from mixer.rules.entrance import (
     Check,
     Checked,
     Code,
+    CodeVerdict,
+    Digit,
     Effect,
+    EndNameRecording,
     Entrance,
     EntranceSettings,
+    EntranceStep,
     Event,
     Gone,
-    Key,
     NameRecorded,
     Passed,
     RecordName,
-    Step,
-    StopRecording,
-    Time,
     TurnedAway,
-    Verdict,
 )
+from mixer.rules.events import Time
 
-RIGHT, WRONG, CLOSED = Checked(Verdict.RIGHT), Checked(Verdict.WRONG), Checked(Verdict.CLOSED)
+RIGHT, WRONG, CLOSED = Checked(CodeVerdict.RIGHT), Checked(CodeVerdict.WRONG), Checked(CodeVerdict.CLOSED)
 ASK = Ask(("conf-getpin",))
 AGAIN = Ask(("conf-invalidpin", "conf-getpin"))
 GOODBYE = TurnedAway("codes", ("conf-invalidpin", "vm-goodbye"))
@@ -44,43 +44,49 @@ def entrance(**settings: object) -> Entrance:
 
 
 def typed(way: Entrance, keys: str, now: float = 1.0) -> list[Effect]:
-    return [effect for key in keys for effect in way.handle(Key(key), now)]
+    return [effect for key in keys for effect in way.handle(Digit(key), now)]
 
 
-def at(step: Step) -> Entrance:
-    if step is Step.START:
+def at(step: EntranceStep) -> Entrance:
+    if step is EntranceStep.START:
         return Entrance(EntranceSettings())
-    way = entrance(ask_name=step is Step.NAME)
-    if step is not Step.CODE:
+    way = entrance(ask_name=step is EntranceStep.NAME)
+    if step is not EntranceStep.CODE:
         typed(way, "12#")
-    if step in {Step.NAME, Step.OVER}:
+    if step in {EntranceStep.NAME, EntranceStep.OVER}:
         way.handle(RIGHT, 1.0)
     assert way.step is step
     return way
 
 
-START, CODE, CHECK, NAMING, OVER = Step.START, Step.CODE, Step.CHECK, Step.NAME, Step.OVER
+START, CODE, CHECK, NAMING, OVER = (
+    EntranceStep.START,
+    EntranceStep.CODE,
+    EntranceStep.CHECK,
+    EntranceStep.NAME,
+    EntranceStep.OVER,
+)
 # What follows, and the step after it; whatever is not here does nothing and leads nowhere.
-TABLE: dict[tuple[Step, Event], tuple[list[Effect], Step]] = {
+TABLE: dict[tuple[EntranceStep, Event], tuple[list[Effect], EntranceStep]] = {
     (START, Begin()): ([ASK], CODE),
-    (CODE, Key("#")): ([AGAIN], CODE),
+    (CODE, Digit("#")): ([AGAIN], CODE),
     (CHECK, RIGHT): ([Passed()], OVER),
     (CHECK, WRONG): ([AGAIN], CODE),
     (CHECK, CLOSED): ([TurnedAway("closed", ("conf-toomanycodes", "vm-goodbye"))], OVER),
-    (CHECK, Checked(Verdict.RIGHT, ask_name=True)): ([NAME], NAMING),
-    (NAMING, Key("#")): ([StopRecording()], NAMING),
+    (CHECK, Checked(CodeVerdict.RIGHT, ask_name=True)): ([NAME], NAMING),
+    (NAMING, Digit("#")): ([EndNameRecording()], NAMING),
     (NAMING, NameRecorded("n1")): ([Passed("n1")], OVER),
-    **{(step, Gone()): ([], OVER) for step in Step},
+    **{(step, Gone()): ([], OVER) for step in EntranceStep},
 }
 EVENTS: list[Event] = [
-    *(Begin(), Key("#"), RIGHT, WRONG, CLOSED, Checked(Verdict.RIGHT, ask_name=True), NameRecorded("n1")),
+    *(Begin(), Digit("#"), RIGHT, WRONG, CLOSED, Checked(CodeVerdict.RIGHT, ask_name=True), NameRecorded("n1")),
     *(Gone(), Time()),
 ]
 
 
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", EntranceStep)
 @pytest.mark.parametrize("event", EVENTS, ids=str)
-def test_every_event_at_every_step(step: Step, event: Event) -> None:
+def test_every_event_at_every_step(step: EntranceStep, event: Event) -> None:
     way = at(step)
     effects, after = TABLE.get((step, event), ([], step))
     assert way.handle(event, 1.0) == effects
@@ -89,7 +95,7 @@ def test_every_event_at_every_step(step: Step, event: Event) -> None:
 
 
 def test_every_pair_is_decided() -> None:
-    assert {step: set(rules) for step, rules in RULES.items()} == {step: set(get_args(Event)) for step in Step}
+    assert {step: set(rules) for step, rules in RULES.items()} == {step: set(get_args(Event)) for step in EntranceStep}
     assert {type(event) for event in EVENTS} == set(get_args(Event))
 
 
@@ -166,7 +172,7 @@ def test_a_name_that_never_comes_is_gone_without() -> None:
     way = at(NAMING)
     assert way.deadline == 31.0
     assert way.handle(Time(), 30.9) == []
-    assert way.handle(Time(), 31.0) == [StopRecording(), Passed()]
+    assert way.handle(Time(), 31.0) == [EndNameRecording(), Passed()]
     assert way.handle(NameRecorded("late"), 32.0) == []
 
 

@@ -6,25 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixer.rules.effects import Prompt
+from mixer.rules.events import Time
 from mixer.rules.prompt_queue import (
     LATE_S,
     MOST_WAITING,
     NOTICE_EVERY_S,
+    BargeIn,
     Close,
-    Key,
     PartyGone,
-    Play,
-    PlaybackEnded,
+    PlaybackOver,
     PromptEffect,
     PromptEvent,
     PromptQueue,
     Said,
     Speak,
     Spoken,
+    StartPlayback,
     Stop,
-    Time,
 )
-from softphone.focus.voice.prompts import Library
+from softphone.focus.voice.prompts import SoundLibrary
 
 BEEP = Speak(None, ("confbridge-join",), notice=True)
 
@@ -51,8 +51,8 @@ class Told:
         return self(Time(), self.queue.deadline - self.now)
 
 
-def play(playback: int, to: str | None, *names: str, recorded: bool = False) -> Play:
-    return Play(playback, to, Spoken(tuple(map(Path, names)), float(len(names))), recorded)
+def play(playback: int, to: str | None, *names: str, recorded: bool = False) -> StartPlayback:
+    return StartPlayback(playback, to, Spoken(tuple(map(Path, names)), float(len(names))), recorded)
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def tell() -> Told:
 def test_a_prompt_begins_at_once_and_the_next_one_when_it_has_ended(tell: Told) -> None:
     assert tell(Speak("a", ("conf-muted",))) == [play(1, "a", "conf-muted")]
     assert tell(Speak("a", ("conf-unmuted", "beep"), recorded=True), 0.1) == []
-    assert tell(PlaybackEnded(1), 0.9) == [play(2, "a", "conf-unmuted", "beep", recorded=True)]
-    assert tell(PlaybackEnded(2), 2.0) == []
+    assert tell(PlaybackOver(1), 0.9) == [play(2, "a", "conf-unmuted", "beep", recorded=True)]
+    assert tell(PlaybackOver(2), 2.0) == []
     assert tell.queue.deadline is None
 
 
@@ -72,7 +72,7 @@ def test_parties_and_the_room_do_not_wait_for_each_other(tell: Told) -> None:
     assert tell(Speak("a", ("x",))) == [play(1, "a", "x")]
     assert tell(Speak("b", ("x",))) == [play(2, "b", "x")]
     assert tell(Speak(None, ("y",))) == [play(3, None, "y")]
-    assert tell(PlaybackEnded(2)) == []
+    assert tell(PlaybackOver(2)) == []
     assert tell(Speak("b", ("z",))) == [play(4, "b", "z")]
 
 
@@ -82,12 +82,12 @@ def test_a_line_goes_on_when_the_end_is_never_told(tell: Told) -> None:
     assert tell.queue.deadline == 100.0 + 2.0 + LATE_S
     assert tell(Time(), 2.0 + LATE_S - 0.01) == []
     assert tell(Time(), 0.01) == [Said("t", "a", True), play(2, "a", "z")]
-    assert tell(PlaybackEnded(1)) == []
+    assert tell(PlaybackOver(1)) == []
 
 
 def test_an_end_that_was_told_is_told_on(tell: Told) -> None:
     tell(Speak("a", ("vm-goodbye",), tag="hang up"))
-    assert tell(PlaybackEnded(1), 0.8) == [Said("hang up", "a", True)]
+    assert tell(PlaybackOver(1), 0.8) == [Said("hang up", "a", True)]
 
 
 def test_what_cannot_be_found_is_over_at_once(tell: Told) -> None:
@@ -95,32 +95,37 @@ def test_what_cannot_be_found_is_over_at_once(tell: Told) -> None:
     assert tell(Speak("a", ("x",))) == [play(1, "a", "x")]
     assert tell(Speak("a", ("gone",))) == []
     assert tell(Speak("a", ("y",))) == []
-    assert tell(PlaybackEnded(1)) == [play(2, "a", "y")]
+    assert tell(PlaybackOver(1)) == [play(2, "a", "y")]
 
 
 def test_a_key_cuts_off_what_asks_for_keys(tell: Told) -> None:
     tell(Speak("a", ("conf-invalidpin",), barge_in=True, tag="wrong"))
     tell(Speak("a", ("conf-getpin",), barge_in=True, tag="code"))
     tell(Speak("a", ("vm-goodbye",), tag="bye"))
-    assert tell(Key("b")) == []
-    assert tell(Key("a")) == [Stop(1), Said("wrong", "a", False), Said("code", "a", False), play(2, "a", "vm-goodbye")]
-    assert tell(PlaybackEnded(1)) == []
-    assert tell(Key("a")) == []
-    assert tell(PlaybackEnded(2)) == [Said("bye", "a", True)]
+    assert tell(BargeIn("b")) == []
+    assert tell(BargeIn("a")) == [
+        Stop(1),
+        Said("wrong", "a", False),
+        Said("code", "a", False),
+        play(2, "a", "vm-goodbye"),
+    ]
+    assert tell(PlaybackOver(1)) == []
+    assert tell(BargeIn("a")) == []
+    assert tell(PlaybackOver(2)) == [Said("bye", "a", True)]
 
 
 def test_a_key_does_not_cut_off_what_is_to_be_heard(tell: Told) -> None:
     tell(Speak("a", ("conf-now-recording",)))
     tell(Speak("a", ("conf-getpin",), barge_in=True))
-    assert tell(Key("a")) == []
-    assert tell(PlaybackEnded(1)) == [play(2, "a", "conf-getpin")]
+    assert tell(BargeIn("a")) == []
+    assert tell(PlaybackOver(1)) == [play(2, "a", "conf-getpin")]
 
 
 def test_nothing_is_said_to_who_has_gone(tell: Told) -> None:
     tell(Speak("a", ("x",), tag="t"))
     tell(Speak("a", ("y",), tag="u"))
     assert tell(PartyGone("a")) == [Stop(1)]
-    assert tell(PlaybackEnded(1)) == []
+    assert tell(PlaybackOver(1)) == []
     assert tell(PartyGone("a")) == []
     assert tell.queue.deadline is None
 
@@ -140,33 +145,33 @@ def test_of_too_many_the_oldest_are_left_out_but_not_what_must_be_said(tell: Tol
     tell(Speak("a", ("tagged",), tag="t"))
     for index in range(8):
         tell(Speak("a", (f"n{index}",)))
-    said = [tell(PlaybackEnded(playback))[-1] for playback in range(1, MOST_WAITING + 1)]
+    said = [tell(PlaybackOver(playback))[-1] for playback in range(1, MOST_WAITING + 1)]
     assert said == [play(2, "a", "must"), play(3, "a", "tagged"), play(4, "a", "n6"), play(5, "a", "n7")]
-    assert tell(PlaybackEnded(5)) == []
+    assert tell(PlaybackOver(5)) == []
 
 
 def test_what_must_be_said_is_never_left_out(tell: Told) -> None:
     for index in range(3 * MOST_WAITING):
         tell(Speak(None, (str(index),), must=True))
-    heard = [tell(PlaybackEnded(playback)) for playback in range(1, 3 * MOST_WAITING)]
+    heard = [tell(PlaybackOver(playback)) for playback in range(1, 3 * MOST_WAITING)]
     assert heard == [[play(k + 1, None, str(k))] for k in range(1, 3 * MOST_WAITING)]
 
 
 def test_one_newcomer_is_told_at_once_and_many_are_one_tone(tell: Told) -> None:
     assert tell(BEEP) == [play(1, None, "confbridge-join")]
-    assert tell(PlaybackEnded(1), 0.5) == []
+    assert tell(PlaybackOver(1), 0.5) == []
     for _ in range(50):
         assert tell(BEEP, 0.01) == []
     assert tell.queue.deadline == pytest.approx(100.0 + NOTICE_EVERY_S)
     assert tell.wait() == [play(2, None, "confbridge-join")]
-    assert tell(PlaybackEnded(2), 0.5) == []
+    assert tell(PlaybackOver(2), 0.5) == []
     assert tell.queue.deadline is None
     assert tell(BEEP, NOTICE_EVERY_S) == [play(3, None, "confbridge-join")]
 
 
 def test_many_names_become_a_count(tell: Told) -> None:
     tell(Speak(None, ("ada", "conf-hasjoin"), notice=True))
-    tell(PlaybackEnded(1), 1.0)
+    tell(PlaybackOver(1), 1.0)
     for name in ("ben", "cai", "dot"):
         tell(Speak(None, (name, "conf-hasjoin"), notice=True))
     tell(Speak(None, ("ben", "conf-hasleft"), notice=True))
@@ -178,15 +183,15 @@ def test_tones_of_both_kinds_are_heard_once_each(tell: Told) -> None:
     for _ in range(5):
         tell(BEEP)
         tell(Speak(None, ("confbridge-leave",), notice=True))
-    assert tell(PlaybackEnded(1), 1.0) == [play(2, None, "confbridge-join", "confbridge-leave")]
+    assert tell(PlaybackOver(1), 1.0) == [play(2, None, "confbridge-join", "confbridge-leave")]
 
 
 def test_a_notice_waits_for_everything_else_in_the_room(tell: Told) -> None:
     tell(Speak(None, ("conf-lockednow",)))
     tell(BEEP, 0.1)
     tell(Speak(None, ("conf-now-recording",)), 0.1)
-    assert tell(PlaybackEnded(1), 0.8) == [play(2, None, "conf-now-recording")]
-    assert tell(PlaybackEnded(2), 0.8) == [play(3, None, "confbridge-join")]
+    assert tell(PlaybackOver(1), 0.8) == [play(2, None, "conf-now-recording")]
+    assert tell(PlaybackOver(2), 0.8) == [play(3, None, "confbridge-join")]
 
 
 def test_a_notice_to_a_party_is_not_for_the_room(tell: Told) -> None:
@@ -199,10 +204,10 @@ def test_a_merged_notice_is_recorded_only_if_all_are(tell: Told) -> None:
     tell(Speak(None, ("x",)))
     tell(Speak(None, ("ada", "conf-hasjoin"), notice=True, recorded=True))
     tell(Speak(None, ("ben", "conf-hasjoin"), notice=True, recorded=True))
-    assert tell(PlaybackEnded(1)) == [play(2, None, "2", "conf-people-joined", recorded=True)]
+    assert tell(PlaybackOver(1)) == [play(2, None, "2", "conf-people-joined", recorded=True)]
     tell(Speak(None, ("cai", "conf-hasjoin"), notice=True, recorded=True))
     tell(Speak(None, ("dot", "conf-hasjoin"), notice=True))
-    tell(PlaybackEnded(2), 1.0)
+    tell(PlaybackOver(2), 1.0)
     assert tell.wait() == [play(3, None, "2", "conf-people-joined")]
 
 
@@ -219,18 +224,18 @@ def test_a_late_time_does_what_was_due_first(tell: Told) -> None:
 
 def test_two_hundred_joins_in_five_seconds_are_three_short_notices(tell: Told) -> None:
     played = [tell(Speak(None, (f"name{k}", "conf-hasjoin"), notice=True), 0.025) for k in range(200)]
-    plays = [effect for effects in played for effect in effects if isinstance(effect, Play)]
+    plays = [effect for effects in played for effect in effects if isinstance(effect, StartPlayback)]
     while tell.queue.deadline is not None:
-        plays += [effect for effect in tell.wait() if isinstance(effect, Play)]
+        plays += [effect for effect in tell.wait() if isinstance(effect, StartPlayback)]
     assert len(plays) <= 4
     counts = [int(path.name) for each in plays for path in each.spoken.paths if path.name.isdigit()]
     assert sum(counts) + 1 == 200
 
 
 def test_it_speaks_with_the_real_library() -> None:
-    queue = PromptQueue(Library().resolve)
+    queue = PromptQueue(SoundLibrary().resolve)
     (begun,) = queue.handle(Speak("a", ("conf-thereare", 3, "conf-otherinparty")), 0.0)
-    assert isinstance(begun, Play)
+    assert isinstance(begun, StartPlayback)
     assert [path.stem for path in begun.spoken.paths] == ["conf-thereare", "3", "conf-otherinparty"]
     assert queue.deadline == pytest.approx(begun.spoken.seconds + LATE_S)
 
@@ -247,9 +252,9 @@ SPEAKS = st.builds(
 )
 EVENTS = st.one_of(
     SPEAKS.filter(lambda speak: not (speak.notice and speak.tag)),
-    st.builds(Key, PARTIES),
+    st.builds(BargeIn, PARTIES),
     st.builds(PartyGone, PARTIES),
-    st.builds(PlaybackEnded, st.integers(1, 30)),
+    st.builds(PlaybackOver, st.integers(1, 30)),
     st.builds(Close),
     st.builds(Time),
 )
@@ -264,7 +269,7 @@ class Ears:
 
     def handle(self, event: PromptEvent, after: float) -> None:
         effects = self.tell(event, after)
-        ended = event.playback if isinstance(event, PlaybackEnded) else 0
+        ended = event.playback if isinstance(event, PlaybackOver) else 0
         self.heard = {to: (n, ends) for to, (n, ends) in self.heard.items() if n != ended and ends > self.tell.now}
         for effect in effects:
             self.carry_out(effect)
@@ -274,7 +279,7 @@ class Ears:
             lines = [to for to, (playback, _) in self.heard.items() if playback == effect.playback]
             assert len(lines) == 1, "stopped what does not sound"
             del self.heard[lines[0]]
-        elif isinstance(effect, Play):
+        elif isinstance(effect, StartPlayback):
             assert effect.to not in self.heard, "two at a time"
             assert effect.spoken.paths
             self.heard[effect.to] = (effect.playback, self.tell.now + effect.spoken.seconds + LATE_S)
