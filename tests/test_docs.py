@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TESTING = (ROOT / "docs" / "testing.md").read_text()
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
@@ -17,6 +18,15 @@ def functions(path: Path) -> set[str]:
     """The test functions of a file, those in classes too."""
     tree = ast.parse(path.read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+@cache
+def classes() -> set[str]:
+    """The names of all classes of the product."""
+    paths = [path for root in ("mixer", "softphone") for path in (ROOT / root).rglob("*.py")]
+    return {
+        node.name for path in paths for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+    }
 
 
 def rows(page: str) -> list[str]:
@@ -46,9 +56,27 @@ def test_every_group_of_rules_is_there() -> None:
     assert all(rows("## Behaviour → test" + part) for part in page.split("\n### ")[1:])
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
 def test_files_that_a_page_names_are_there(page: str) -> None:
     """Paths below the packages, in full or from `softphone/` on, as the pages write them."""
     named = re.findall(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.(?:py|toml|md))?)`", (ROOT / page).read_text())
     assert len(named) > 10
     assert not [path for path in named if not ((ROOT / path).exists() or (ROOT / "softphone" / path).exists())]
+
+
+def test_the_classes_of_the_glossary_are_there() -> None:
+    """A word of the glossary names the class that is it."""
+    rows = [line.strip("| ").split(" | ") for line in GLOSSARY.splitlines() if line.startswith("| ")]
+    named = [re.findall(r"`(\w+)`", row[2])[0] for row in rows if len(row) == 3 and row[2].startswith("`")]
+    assert len(named) > 40
+    assert not set(named) - classes()
+
+
+def test_the_glossary_has_every_word_once() -> None:
+    words = [line[2:].partition(" | ")[0] for line in GLOSSARY.splitlines() if line.startswith("| ")]
+    once = [word for word in words if word != "word"]
+    assert len(once) > 60
+    assert len(once) == len(set(once))
+    for part in GLOSSARY.split("\n## ")[1:]:
+        listed = [line[2:].partition(" | ")[0] for line in part.splitlines() if line.startswith("| ")][1:]
+        assert listed == sorted(listed, key=str.casefold)
