@@ -1,40 +1,26 @@
 """Our own control API."""
 
 from softphone.api.control import (
-    bans,
-    calls,
-    codes,
     conferences,
-    dials,
-    directory,
     events,
     extensions,
     history,
-    invitation,
     invitations,
     parties,
-    playbacks,
-    recording,
     recordings,
-    registrations,
-    room_invitation,
     running_calls,
     sounds,
     trace,
     webhooks,
-    wrong_codes,
 )
 
 __all__ = ["ROUTERS"]
 
-BOTH = (
-    *(running_calls, conferences, parties, bans, playbacks, dials, recording, recordings),
-    *(sounds, extensions, codes, invitation, room_invitation, events, webhooks, wrong_codes, registrations),
-)
-
-READING = (history, calls, invitations, directory, trace)
+PAIRS = (running_calls, recordings, sounds, events, webhooks)
+GROUPS = (conferences, parties, extensions, invitations, history)
 
 ROUTERS = (
-    *(router for module in BOTH for router in (module.reading, module.doing)),
-    *(module.reading for module in READING),
+    *(router for module in PAIRS for router in (module.reading, module.doing)),
+    *(router for module in GROUPS for router in module.ROUTERS),
+    trace.reading,
 )

@@ -1,11 +1,24 @@
-"""Conferences: made, shown, changed, ended."""
+"""Conferences: made, shown, changed, ended; their recorder, and sounds played to them."""
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Path, Response
 
 from softphone.api.auth.access import may_see
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import ConferenceChange, ConferenceList, ConferenceView, ConferenceWish, Rules
+from softphone.api.control.models import (
+    ConferenceChange,
+    ConferenceList,
+    ConferenceView,
+    ConferenceWish,
+    PlaybackView,
+    PlaybackWish,
+    RecordingChange,
+    RecordingModel,
+    Rules,
+    UploadedSound,
+)
 from softphone.api.control.paths import ManagedDep, SeenDep
 from softphone.api.control.views import conference_view
 from softphone.api.http.answers import commands, queries
@@ -13,12 +26,18 @@ from softphone.api.http.errors import not_found
 from softphone.api.http.pages import WholeDep, instant
 from softphone.focus.accounts import Extension
 from softphone.focus.errors import NotAllowed
+from softphone.focus.room.recording import RecordingState
 from softphone.focus.session import TelephonySession
+from softphone.focus.words import Prompt, Sound
 
-__all__ = ["doing", "reading"]
+__all__ = ["ROUTERS"]
 
 reading = queries("/api/v1/conferences", "conferences")
 doing = commands("/api/v1/conferences", "conferences")
+recorder_reading = queries("/api/v1/conferences/{id}/recording", "recordings")
+recorder_doing = commands("/api/v1/conferences/{id}/recording", "recordings")
+playback_doing = commands("/api/v1/conferences/{id}/playbacks", "playbacks")
+ROUTERS = (reading, doing, recorder_reading, recorder_doing, playback_doing)
 
 
 @doing.post("", status_code=201)
@@ -80,4 +99,63 @@ async def change_conference(session: ManagedDep, change: ConferenceChange, conte
 async def end_conference(session: ManagedDep, context: ContextDep) -> Response:
     """End it: goodbye to all."""
     await context.control.end(session.id)
+    return Response(status_code=204)
+
+
+def _view(state: RecordingState, caller: Extension) -> RecordingModel:
+    """Show it; where its file is on the server is for administrators."""
+    path = state.path if caller.admin else ""
+    return RecordingModel(active=state.active, path=path, seconds=state.seconds, id=state.id, paused=state.paused)
+
+
+@recorder_reading.get("")
+async def read_recorder(session: SeenDep, caller: CallerDep, context: ContextDep) -> RecordingModel:
+    """Show the recording that is being made; 404 when there is none."""
+    state = context.control.recording(session.id)
+    if state is None:
+        raise not_found("recording")
+    return _view(state, caller)
+
+
+@recorder_doing.post("")
+async def start_recording(session: ManagedDep, caller: CallerDep, context: ContextDep) -> RecordingModel:
+    """Record the conference into a file in the data folder; one that is recorded already goes on as it was."""
+    return _view(await context.control.start_recording(session.id), caller)
+
+
+@recorder_doing.patch("")
+async def pause_recording(
+    session: ManagedDep, change: RecordingChange, caller: CallerDep, context: ContextDep
+) -> RecordingModel:
+    """Leave silence in the recording, or go on with it."""
+    pause, resume = context.control.pause_recording, context.control.resume_recording
+    return _view(await (pause if change.paused else resume)(session.id), caller)
+
+
+@recorder_doing.delete("")
+async def stop_recording(session: ManagedDep, caller: CallerDep, context: ContextDep) -> RecordingModel:
+    """Stop recording; the file is complete when the answer comes."""
+    return _view(await context.control.stop_recording(session.id), caller)
+
+
+PlaybackId = Annotated[int, Path(alias="playback", ge=0, le=2**31 - 1)]
+
+
+@playback_doing.post("", status_code=201)
+async def play(session: ManagedDep, wish: PlaybackWish, context: ContextDep) -> PlaybackView:
+    """Play prompts, spoken numbers and uploaded sounds, one after the other."""
+    number = await context.control.play(
+        session.id, [_prompt(each) for each in wish.sounds], party=wish.party, loop=wish.loop, recorded=wish.recorded
+    )
+    return PlaybackView(id=number)
+
+
+def _prompt(written: str | int | UploadedSound) -> Prompt:
+    return Sound(str(written.sound)) if isinstance(written, UploadedSound) else written
+
+
+@playback_doing.delete("/{playback}", status_code=204)
+async def stop_playback(session: ManagedDep, playback: PlaybackId, context: ContextDep) -> Response:
+    """Stop it."""
+    await context.control.stop_playback(session.id, playback)
     return Response(status_code=204)

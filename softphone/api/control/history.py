@@ -1,4 +1,4 @@
-"""What was: conferences and who took part in them."""
+"""Past conferences and calls."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,9 +13,11 @@ from softphone.api.http.errors import not_found
 from softphone.api.http.pages import After, Limit, Moment, Part, WholeDep, instant
 from softphone.store.values import ConferenceRecord, Participation
 
-__all__ = ["reading"]
+__all__ = ["ROUTERS"]
 
 reading = queries("/api/v1/history/conferences", "history")
+call_reading = queries("/api/v1/history/calls", "history")
+ROUTERS = (reading, call_reading)
 
 
 class PastConference(BaseModel):
@@ -112,3 +114,44 @@ async def list_participations(conference: ConferenceDep, context: ContextDep, pa
     some = parts.of("participations", found, lambda each: (instant(each.joined), each.party_id))
     views = [ParticipationView.model_validate(each, from_attributes=True) for each in some.items]
     return Participations(participations=views, next=some.next)
+
+
+class CallView(BaseModel):
+    """A call, over or not; of a conference: from when the party was in it."""
+
+    id: str
+    session_id: str
+    direction: Literal["inbound", "outbound"]
+    caller: str
+    callee: str
+    extension_id: str | None
+    started: datetime
+    answered: datetime | None
+    ended: datetime | None
+    reason: str | None
+
+
+class CallList(BaseModel):
+    """Calls, the newest first."""
+
+    calls: list[CallView]
+    next: str | None
+
+
+@call_reading.get("")
+async def list_calls(
+    caller: CallerDep,
+    context: ContextDep,
+    session: Annotated[str | None, Query(max_length=64, description="Of this session only.")] = None,
+    since: Moment = None,
+    until: Moment = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> CallList:
+    """List calls: an administrator's are all, others' their own."""
+    own = None if caller.admin else caller.id
+    page = await context.store.calls(
+        session_id=session, extension_id=own, since=since, until=until, after=after, limit=limit
+    )
+    views = [CallView.model_validate(each, from_attributes=True) for each in page.items]
+    return CallList(calls=views, next=page.next)

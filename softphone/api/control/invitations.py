@@ -1,18 +1,231 @@
-"""The invitations that were sent, and what became of them."""
+"""Invitations to a conference as text, as a calendar file and by mail; and those that were sent."""
 
-from datetime import datetime
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
-from pydantic import BaseModel
+from fastapi import Depends, Path, Response
+from pydantic import AwareDatetime, BaseModel, Field
 
+from softphone import invite
 from softphone.api.auth.tokens import CallerDep
-from softphone.api.context import ContextDep
-from softphone.api.http.answers import queries
+from softphone.api.context import ApiContext, ContextDep
+from softphone.api.control.models import Strict
+from softphone.api.control.paths import ManagedDep
+from softphone.api.control.views import sip_uri, uri_of
+from softphone.api.http.answers import commands, queries
+from softphone.api.http.errors import ApiError, not_found
 from softphone.api.http.pages import After, Limit
+from softphone.focus.accounts import Extension
+from softphone.focus.errors import NotAllowed
+from softphone.focus.session import TelephonySession
+from softphone.store.values import InvitationRecord as Noted
 
-__all__ = ["reading"]
+__all__ = ["ROUTERS"]
 
-reading = queries("/api/v1/invitations", "invitations")
+doing = commands("/api/v1/conferences/{id}/invitation", "invitations", 502)
+room_doing = commands("/api/v1/extensions/{number}/invitation", "invitations", 502)
+sent_reading = queries("/api/v1/invitations", "invitations")
+ROUTERS = (doing, room_doing, sent_reading)
+
+CALENDAR: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/calendar": {"schema": {"type": "string"}}}, "description": "A calendar file (RFC 5545)."}
+}
+
+
+LONGEST_MINUTES = 7 * 24 * 60
+
+
+class InvitationWish(Strict):
+    """What an invitation says."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] = "Conference"
+    start: Annotated[AwareDatetime | None, Field(description="With a time zone; null: it goes on now.")] = None
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES, description="How long it is planned.")] = 60
+    organizer: Annotated[
+        str,
+        Field(
+            max_length=500,
+            examples=["Ada <ada@example.com>"],
+            description="Who invites, and gets the answers; empty: in a mail its sender, otherwise nobody.",
+        ),
+    ] = ""
+    uid: Annotated[str, Field(max_length=200, description="The same again changes what is in a calendar.")] = ""
+
+
+class MailWish(InvitationWish):
+    """An invitation, and who gets it."""
+
+    to: Annotated[list[Annotated[str, Field(max_length=500)]], Field(min_length=1, max_length=100)]
+
+
+class InvitationView(BaseModel):
+    """An invitation, to be sent by any way."""
+
+    uid: str
+    text: str
+    ics: Annotated[str, Field(description="A calendar file (RFC 5545).")]
+
+
+class DeliveryView(BaseModel):
+    """What became of one mail."""
+
+    to: str
+    error: Annotated[str, Field(description="Empty: the mail server took it.")]
+
+
+class DeliveryList(BaseModel):
+    """What became of all mails."""
+
+    deliveries: list[DeliveryView]
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceAddress:
+    """Where people are invited to."""
+
+    sip_uri: str
+    number: str = ""
+    "That any telephone can call; empty: there is none."
+    code: str = ""
+    "That participants are asked for; never the host's."
+    stands: bool = True
+    "Whether it is there at any time; a conference behind a token ends when nobody is in it."
+
+
+def place_of_session(session: TelephonySession, context: ApiContext) -> ConferenceAddress:
+    """Say how a running conference is joined."""
+    extension = context.accounts.find(session.extension) if session.extension else None
+    if extension is None:
+        return ConferenceAddress(sip_uri(session, context), stands=False)
+    return place_of_extension(extension, context)
+
+
+def place_of_extension(extension: Extension, context: ApiContext) -> ConferenceAddress:
+    """Say how the room of an extension is joined, whether somebody is in it or not."""
+    directory, main_number = context.accounts.directory, context.accounts.main_number
+    if extension.kind == "user":
+        codes = directory.codes(extension.id)
+        user = main_number or extension.number
+        return ConferenceAddress(uri_of(user, context), main_number, codes.participant if codes else "")
+    properties = directory.properties(extension.id)
+    return ConferenceAddress(uri_of(extension.number, context), code=(properties.pin or "") if properties else "")
+
+
+def invitation_to(
+    place: ConferenceAddress, wish: InvitationWish, context: ApiContext, organizer: str = ""
+) -> invite.Invitation:
+    """Make an invitation; raises ApiError when the room will be gone, InviteError when a value is wrong."""
+    now = datetime.now(UTC)
+    kept_s = context.config.conference.claim_timeout_s
+    if not place.stands and wish.start is not None and wish.start > now + timedelta(seconds=kept_s):
+        raise ApiError(
+            400,
+            "CMN-101",
+            f"A conference that nobody is in ends after {kept_s:g} s: for later, invite to the room of an extension",
+            extra={"parameterName": "start"},
+        )
+    return invite.invitation(
+        wish.title,
+        place.sip_uri,
+        created=now,
+        number=place.number,
+        code=place.code,
+        web_url=_web_url(place, context.config.invite.web_url),
+        organizer=wish.organizer or organizer,
+        start=wish.start,
+        duration=timedelta(minutes=wish.minutes),
+        uid=wish.uid,
+    )
+
+
+def _web_url(place: ConferenceAddress, url: str) -> str:
+    """Give the link for browsers; one that needs a code that the room has not is none."""
+    room = place.sip_uri.removeprefix("sip:").partition("@")[0]
+    for name, value in {"code": place.code or ("" if place.stands else room), "room": room}.items():
+        if f"{{{name}}}" in url and not value:
+            return ""
+        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+    return url
+
+
+def invitation_view(invited: invite.Invitation) -> InvitationView:
+    """Show an invitation."""
+    return InvitationView(uid=invited.uid, text=invite.text(invited), ics=invite.ics(invited))
+
+
+async def mail_to(place: ConferenceAddress, wish: MailWish, caller: Extension, context: ApiContext) -> DeliveryList:
+    """Send an invitation to each recipient, and write down what became of it."""
+    mail = context.config.mail
+    if not mail.host or not mail.sender:
+        raise ApiError(409, "TAS-106", "No mail server is configured")
+    invited = invitation_to(place, wish, context, mail.sender)
+    for each in wish.to:
+        invite.person(each)
+    noted = [await context.store.add_invitation(caller.id, each, "mail") for each in wish.to]
+    try:
+        sent = await invite.send(invited, wish.to, mail)
+    except invite.MailError as error:
+        await _note(context, noted, [str(error)] * len(noted))
+        raise
+    await _note(context, noted, [each.error for each in sent])
+    return DeliveryList(deliveries=[DeliveryView(to=each.to, error=each.error) for each in sent])
+
+
+async def _note(context: ApiContext, noted: Iterable[Noted], errors: Iterable[str]) -> None:
+    """Write down what became of invitations."""
+    for each, error in zip(noted, errors, strict=True):
+        await context.store.set_invitation(each.id, "failed" if error else "sent", error)
+
+
+@doing.post("")
+async def write_invitation(session: ManagedDep, wish: InvitationWish, context: ContextDep) -> InvitationView:
+    """Write an invitation, as text for people and as a calendar file."""
+    return invitation_view(invitation_to(place_of_session(session, context), wish, context))
+
+
+@doing.post("/calendar", response_class=Response, responses=CALENDAR)
+async def write_calendar_file(session: ManagedDep, wish: InvitationWish, context: ContextDep) -> Response:
+    """Write an invitation as a calendar file."""
+    invited = invitation_to(place_of_session(session, context), wish, context)
+    return Response(invite.ics(invited), media_type="text/calendar")
+
+
+@doing.post("/mail")
+async def mail_invitation(session: ManagedDep, wish: MailWish, caller: CallerDep, context: ContextDep) -> DeliveryList:
+    """Send an invitation by mail, with the calendar file in it."""
+    return await mail_to(place_of_session(session, context), wish, caller, context)
+
+
+async def room(
+    caller: CallerDep, context: ContextDep, number: Annotated[str, Path(max_length=32)]
+) -> ConferenceAddress:
+    """Give the room of an extension: anybody's own, and any to an administrator."""
+    extension = context.accounts.find(number)
+    if extension is None:
+        raise not_found("number")
+    if not caller.admin and extension.id != caller.id:
+        raise NotAllowed("This room is another extension's")
+    if not extension.conferencing:
+        raise NotAllowed(f"extension {number} may not hold conferences")
+    return place_of_extension(extension, context)
+
+
+RoomDep = Annotated[ConferenceAddress, Depends(room)]
+
+
+@room_doing.post("")
+async def write_room_invitation(place: RoomDep, wish: InvitationWish, context: ContextDep) -> InvitationView:
+    """Write an invitation, as text for people and as a calendar file."""
+    return invitation_view(invitation_to(place, wish, context))
+
+
+@room_doing.post("/mail")
+async def mail_room_invitation(place: RoomDep, wish: MailWish, caller: CallerDep, context: ContextDep) -> DeliveryList:
+    """Send an invitation by mail, with the calendar file in it."""
+    return await mail_to(place, wish, caller, context)
 
 
 class SentInvitation(BaseModel):
@@ -35,7 +248,7 @@ class SentInvitations(BaseModel):
     next: str | None
 
 
-@reading.get("")
+@sent_reading.get("")
 async def list_invitations(
     caller: CallerDep,
     context: ContextDep,

@@ -1,26 +1,38 @@
-"""Parties of a conference: shown, changed, moved, sent away."""
+"""Parties of a conference: shown, changed, moved, sent away, kept out; and people called into it."""
 
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from softphone.api.auth import access
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import KeysWish, MoveWish, PartyChange, PartyList, PartyView
+from softphone.api.control.models import (
+    DialList,
+    DialView,
+    DialWish,
+    KeysWish,
+    MoveWish,
+    PartyChange,
+    PartyList,
+    PartyView,
+)
 from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
-from softphone.api.control.views import party_view
+from softphone.api.control.views import dial_view, party_view
 from softphone.api.http.answers import commands, queries
-from softphone.api.http.pages import WholeDep
+from softphone.api.http.pages import Part, WholeDep
 from softphone.focus.session import Party
 from softphone.focus.words import role_named
 
-__all__ = ["doing", "reading"]
+__all__ = ["ROUTERS"]
 
-PREFIX = "/api/v1/conferences/{id}/parties"
-
-reading = queries(PREFIX, "parties")
-doing = commands(PREFIX, "parties")
+reading = queries("/api/v1/conferences/{id}/parties", "parties")
+doing = commands("/api/v1/conferences/{id}/parties", "parties")
+ban_reading = queries("/api/v1/conferences/{id}/bans", "parties", 403)
+ban_doing = commands("/api/v1/conferences/{id}/bans", "parties")
+dial_reading = queries("/api/v1/conferences/{id}/dials", "dials")
+dial_doing = commands("/api/v1/conferences/{id}/dials", "dials")
+ROUTERS = (reading, doing, ban_reading, ban_doing, dial_reading, dial_doing)
 
 # What a party may change of itself; all else is for those who decide about the conference.
 OWN = {"muted", "deaf", "volume_out_db"}
@@ -119,3 +131,52 @@ async def send_keys(session: ManagedDep, party: PartyDep, wish: KeysWish, contex
     """Press keys on a party's telephone (RFC 4733)."""
     await context.control.send_keys(session.id, party.id, wish.keys)
     return Response(status_code=204)
+
+
+class BanList(Part):
+    """Who does not get in."""
+
+    numbers: list[str]
+
+
+@ban_reading.get("")
+async def list_bans(session: ManagedDep, context: ContextDep, parts: WholeDep) -> BanList:
+    """List the numbers that do not get in while the conference lasts."""
+    found = parts.of("bans", context.control.bans(session.id), lambda number: (0, number))
+    return BanList(numbers=found.items, next=found.next)
+
+
+@ban_doing.delete("/{number}", status_code=204)
+async def unban_number(
+    session: ManagedDep, context: ContextDep, number: Annotated[str, Path(max_length=200)]
+) -> Response:
+    """Let a number in again."""
+    await context.control.unban(session.id, number)
+    return Response(status_code=204)
+
+
+DialId = Annotated[int, Path(alias="dial", ge=0, le=2**31 - 1)]
+
+
+@dial_doing.post("", status_code=202)
+async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> DialView:
+    """Call somebody; events tell what becomes of it."""
+    if wish.by:
+        party_of(session, wish.by)
+    called = await context.control.dial(
+        session.id, wish.number, by=wish.by, role=role_named(wish.role), confirm=wish.confirm
+    )
+    return dial_view(called)
+
+
+@dial_reading.get("")
+async def list_dials(session: SeenDep, context: ContextDep, parts: WholeDep) -> DialList:
+    """List all who were called, whatever became of it."""
+    found = parts.of("dials", context.control.invitations(session.id), lambda called: (called.id, ""))
+    return DialList(dials=[dial_view(each) for each in found.items], next=found.next)
+
+
+@dial_doing.delete("/{dial}")
+async def cancel_dial(session: ManagedDep, number: DialId, context: ContextDep) -> DialView:
+    """Let it ring no more."""
+    return dial_view(await context.control.cancel_dial(session.id, number))

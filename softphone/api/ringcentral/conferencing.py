@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from softphone.api.auth.bridge import bridge_codes
+from softphone.api.auth.access import bridge_codes
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
