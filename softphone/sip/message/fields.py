@@ -105,7 +105,7 @@ class Via:
         BadMessage
             Not a Via.
         """
-        head, *pieces = split_outside(text, ";")
+        head, *pieces = split_outside(text, ";", lenient=lenient)
         match = _VIA.fullmatch(head)
         if match is None:
             raise BadMessage("Bad Via")
@@ -115,7 +115,7 @@ class Via:
     @classmethod
     def parse_list(cls, text: str, *, lenient: bool = False) -> list[Self]:
         """Read the Vias of one header line; raises BadMessage."""
-        return [cls.parse(piece, lenient=lenient) for piece in split_outside(text, ",")]
+        return [cls.parse(piece, lenient=lenient) for piece in split_outside(text, ",", lenient=lenient)]
 
     @property
     def branch(self) -> str | None:

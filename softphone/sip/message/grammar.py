@@ -25,19 +25,21 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-def split_outside(text: str, separator: str) -> list[str]:
+def split_outside(text: str, separator: str, *, lenient: bool = False) -> list[str]:
     """Split at `separator` outside quoted strings and angle brackets; the pieces are stripped.
 
     Raises
     ------
     BadMessage
-        A quote or bracket is not closed.
+        A quote or bracket is not closed; `lenient` takes all from there on as one piece with what is before it.
     """
     if '"' not in text and "<" not in text:
         return [piece.strip() for piece in text.split(separator)]
     pieces, start, at = [], 0, 0
     while at < len(text):
         match = _PIECE.match(text, at)
+        if match is None and lenient:
+            break
         if match is None:
             raise BadMessage("Unbalanced quote or bracket")
         if match.group() == separator:
