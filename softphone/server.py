@@ -154,6 +154,7 @@ class Server:
         await self._start_media_and_signalling(starting)
         dialer = Dialer(self.stack, self.accounts, self.registrar, config.sip, config.trunk)
         self.focus = self._make_focus(dialer)
+        starting.push_async_callback(self.focus.context.hosts.close)
         self.store.listeners.append(self.focus.on_change)
         self.control = Control(self.focus, self.accounts)
         watchers = Watchers(self.focus, self.stack, self.accounts)

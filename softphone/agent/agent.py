@@ -13,6 +13,7 @@ from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CODECS, CallMedia
 from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
+from softphone.calls.names import LOOKUPS
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError, UnresolvedName
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
@@ -121,6 +122,7 @@ class Agent:
         self._port = port
         self._max_calls = max_calls
         self._taken = 0
+        self._lookup = Resolver(limit=LOOKUPS)
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -129,6 +131,7 @@ class Agent:
         self._left = False
         async with AsyncExitStack() as stack:
             host = self._host or await self._local_address()
+            stack.push_async_callback(self._lookup.close)
             self._planes = Planes.enter(host)
             stack.callback(self._planes.leave)
             self._stack = Stack(StackSettings(host=host, port=self._port), on_invite=self._invited)
@@ -210,7 +213,7 @@ class Agent:
             raise
 
     async def _invite(self, wanted: Wanted) -> Call:
-        media = CallMedia(self._planes, self._codecs, self._media_timeout_s)
+        media = CallMedia(self._planes, self._codecs, self._media_timeout_s, self._lookup)
         voice = await media.open(str(wanted.target))
         try:
             signalling = await self._dialler.dial(wanted, media.offer())
@@ -257,7 +260,7 @@ class Agent:
         if self.on_call is None:
             signalling.reject(480)
             return
-        media = CallMedia(self._planes, self._codecs, self._media_timeout_s)
+        media = CallMedia(self._planes, self._codecs, self._media_timeout_s, self._lookup)
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")

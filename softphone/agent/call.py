@@ -88,6 +88,7 @@ class Call(Talk):
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         media.seat(self)
         media.signalled = signalling_host(signalling)
+        media.known = signalling.known or line.knows(signalling.source.host)
         media.on_quiet = signalling.quiet
         signalling.on_ended = self._finish
         signalling.on_reinvite = self._reinvited

@@ -67,6 +67,8 @@ class OutboundLine:
         if credentials is not None and realm is not None:
             self.credentials = replace(credentials, realms=frozenset({realm}))
         ours = [uri.host for uri in (identity, registrar, proxy) if uri is not None]
+        # As far as they are addresses.
+        self._servers = {uri.host for uri in (registrar, proxy) if uri is not None}
         self._ours = {host.lower() for host in ours}
         # Who names the realm and no server wants it answered wherever it asks.
         self._anywhere = realm is not None and registrar is None and proxy is None
@@ -76,9 +78,15 @@ class OutboundLine:
         """Whom we talk to first: the outbound proxy, else the registrar."""
         return self.proxy or self._registrar
 
+    def knows(self, address: str) -> bool:
+        """Whether an address is that of our registrar or proxy."""
+        return address in self._servers
+
     def reached_at(self, address: str) -> None:
         """Note the address of the server that `next_hop` names: it may be called by that too."""
         self._ours.add(address.lower())
+        if self.next_hop is not None:
+            self._servers.add(address)
 
     def registered(self) -> None:
         """Note whose challenge the registrar has sent: nobody else's is answered from now on."""

@@ -12,6 +12,7 @@ from softphone import sdp
 from softphone.agent.plane import Planes, Seated, SharedPlane
 from softphone.agent.voice import Voice
 from softphone.calls.leg import Agreement, Describer
+from softphone.calls.names import Lookup, located
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import UpdateLeg
@@ -33,21 +34,33 @@ class CallMedia:
         Names in order of preference, see :func:`softphone.sdp.offer`.
     timeout_s
         After so long without a packet the engine says so; 0 = never.
+    lookup
+        Knows the addresses of host names, for those who are known.
 
     Attributes
     ----------
+    known
+        Whether names that the peer gives in the place of addresses are looked up.
     signalled
         The address that the peer's signalling comes from, see :mod:`softphone.calls.nat`; None while it is not known.
     on_quiet
         Told whether nothing is to be heard of the peer, since it is held: its silence does not show that it is gone.
     """
 
-    def __init__(self, planes: Planes, codecs: Sequence[str] = CODECS, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        planes: Planes,
+        codecs: Sequence[str] = CODECS,
+        timeout_s: float = 30.0,
+        lookup: Lookup | None = None,
+    ) -> None:
         self._planes = planes
         self._plane: SharedPlane | None = None
         self._agreement = Agreement.none(timeout_s)
         self._describer = Describer(codecs)
         self._agreed = False
+        self._lookup = lookup
+        self.known = False
         self.signalled: str | None = None
         self.on_quiet: Callable[[bool], object] | None = None
         self._room = -1
@@ -98,7 +111,7 @@ class CallMedia:
         SdpError
             It is no answer to it.
         """
-        await self._change(self._agreement.after(self._describer.accept(answer), self.signalled))
+        await self._change(self._agreement.after(self._describer.accept(await self._read(answer)), self.signalled))
 
     async def answer(self, offer: str, direction: str = "sendrecv") -> str:
         """Take the peer's offer and write the answer (RFC 3264 section 6).
@@ -108,7 +121,7 @@ class CallMedia:
         SdpError
             It is no offer, or has nothing in common with us (:class:`softphone.errors.NoCommonCodec`).
         """
-        remote = sdp.parse(offer)
+        remote = await self._read(offer)
         await self._change(self._agreement.after(self._describer.choose(remote, direction), self.signalled))
         return self._describer.answer(remote, self._info, direction)
 
@@ -140,6 +153,9 @@ class CallMedia:
         self._closed = await self._media.close_leg(self.leg)
         self._app.close()
         await self._media.remove_room(self._room)
+
+    async def _read(self, description: str) -> sdp.SessionDescription:
+        return await located(sdp.parse(description), self._lookup if self.known else None)
 
     async def _change(self, agreement: Agreement) -> None:
         """Let the engine do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""

@@ -153,7 +153,7 @@ class Describer:
         self._ptime_ms = agreed.ptime_ms
         return str(self._say(answer))
 
-    def accept(self, answer: str, *, early: bool = False) -> sdp.Negotiated:
+    def accept(self, answer: sdp.SessionDescription, *, early: bool = False) -> sdp.Negotiated:
         """Read the peer's answer to the latest offer; an `early` one comes again, or another one, with the 200.
 
         Raises
@@ -163,7 +163,7 @@ class Describer:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        agreed = sdp.accept(self._offered, sdp.parse(answer))
+        agreed = sdp.accept(self._offered, answer)
         self._ptime_ms = agreed.ptime_ms
         if not early:
             self._offered = None

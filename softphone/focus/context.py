@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.recordings.library import Library
+from softphone.resolver import Resolver
 from softphone.store.history import History
 from softphone.tasks import Tasks
 
@@ -37,6 +39,8 @@ class Context:
     rtp_timeout_s: float
     answer_delay_s: float
     closed: Callable[["Room", str], None]
+    hosts: Resolver = field(default_factory=lambda: Resolver(limit=LOOKUPS))
+    "Looks up the names in descriptions."
     feed: Feed = field(default_factory=Feed)
     tasks: Tasks = field(default_factory=Tasks)
     legs: dict[int, "Member"] = field(default_factory=dict)

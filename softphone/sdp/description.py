@@ -5,7 +5,7 @@ blanks) and refuses what no telephone would send: too many bytes, lines or strea
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from softphone.errors import SdpError
@@ -25,6 +25,11 @@ STATIC_FORMATS: dict[int, tuple[str, int] | tuple[str, int, int]]
 STATIC_FORMATS = {0: ("PCMU", 8000), 3: ("GSM", 8000), 4: ("G723", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000)}
 STATIC_FORMATS |= {13: ("CN", 8000), 18: ("G729", 8000)}
 """Payload types that need no ``a=rtpmap`` (RFC 3551 section 6), as far as telephones use them."""
+
+# Labels of letters, digits and hyphens (RFC 1123 section 2.1); the last one begins with a letter, or it is an address.
+HOST_NAME = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\.?", re.IGNORECASE
+)
 
 Attributes = tuple[tuple[str, str | None], ...]
 Line = tuple[str, str]
@@ -152,6 +157,17 @@ class SessionDescription:
         """Where one of its streams is to be sent: its own ``c=`` line, else the session's."""
         return media.connection or self.connection
 
+    def host_names(self) -> tuple[str, ...]:
+        """Give the names in the place of addresses that audio streams have in ``c=`` (RFC 8866 section 5.7)."""
+        places = [self.address(media) for media in self.media if media.kind == "audio" and media.port]
+        names = [each.host for each in places if each is not None and each.family == "IP4"]
+        return tuple(dict.fromkeys(name for name in names if HOST_NAME.fullmatch(name) and len(name) <= 253))
+
+    def with_hosts(self, addresses: Mapping[str, str]) -> "SessionDescription":
+        """Return the same description with addresses for some of its host names in all ``c=`` lines."""
+        media = tuple(replace(each, connection=_located(each.connection, addresses)) for each in self.media)
+        return replace(self, media=media, connection=_located(self.connection, addresses))
+
     def with_direction(self, direction: str) -> "SessionDescription":
         """Return the same description with another direction on every stream, one version later (hold, unhold)."""
         turned = tuple(_turned(media, direction) for media in self.media)
@@ -171,6 +187,10 @@ class SessionDescription:
         where = f"c={self.connection}\r\n" if self.connection else ""
         head = f"v=0\r\no={self.origin}\r\ns={self.name}\r\n{where}t={self.timing}\r\n"
         return head + _written(self.attributes) + "".join(map(str, self.media))
+
+
+def _located(where: Connection | None, addresses: Mapping[str, str]) -> Connection | None:
+    return where and replace(where, host=addresses.get(where.host, where.host))
 
 
 def parse(text: str | bytes) -> SessionDescription:

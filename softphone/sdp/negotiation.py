@@ -249,7 +249,11 @@ def _objection(description: SessionDescription, codecs: Sequence[str]) -> str:
     where = description.address(media)
     if where is None:
         return f"no c= line says where media goes: {offered}"
-    kind = "an IPv6 address" if where.family == "IP6" else "no IPv4 address of one host (names are not looked up)"
+    kind = (
+        "an IPv6 address"
+        if where.family == "IP6"
+        else "no IPv4 address of one host (a stranger's names are not looked up)"
+    )
     return f"c= has {kind}: {where.host[:100]}"
 
 

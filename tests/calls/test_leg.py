@@ -73,7 +73,7 @@ def test_an_answer_with_numbers_of_its_own() -> None:
     describer = Describer()
     describer.offer(HERE)
     text = str(described("a=rtpmap:97 telephone-event/8000", "a=rtpmap:98 PCMA/8000", media="audio 6000 RTP/AVP 98 97"))
-    spec = Agreement.none(30.0).after(describer.accept(text), None).spec
+    spec = Agreement.none(30.0).after(describer.accept(sdp.parse(text)), None).spec
     assert (spec.codec, spec.payload_type, spec.payload_type_in) == ("PCMA", 98, 8)
     assert (spec.event_payload_type, spec.event_payload_type_in) == (97, 101)
 
@@ -106,7 +106,7 @@ def test_the_version_grows_only_with_a_change() -> None:
 
 def test_an_answer_to_no_offer() -> None:
     with pytest.raises(sdp.SdpError, match="no offer"):
-        Describer().accept(str(described()))
+        Describer().accept(described())
 
 
 def test_offers_ask_for_the_packets_that_the_peer_wants() -> None:
@@ -116,7 +116,7 @@ def test_offers_ask_for_the_packets_that_the_peer_wants() -> None:
     answer = asked.answer(described("a=ptime:30"), HERE)
     assert answer.count("a=ptime:30\r\n") == 1
     called.offer(HERE)
-    called.accept(str(described("a=ptime:60", "a=maxptime:40")))
+    called.accept(described("a=ptime:60", "a=maxptime:40"))
     assert [each.offer(HERE).count(f"a=ptime:{ms}\r\n") for each, ms in ((asked, 30), (called, 40))] == [1, 1]
 
 

@@ -90,6 +90,7 @@ class Door:
         self._watchers = watchers
         self._settings = settings
         self._conference = conference
+        self._trunks = trunks
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
         # And whether the caller has proved who it is.
         self._entering: dict[Call, bool] = {}
@@ -177,6 +178,9 @@ class Door:
         asked who they are, so that nothing shows which extensions there are.
         """
         caller = self._proofs.caller(call.invite, call.source)
+        # A trunk or a proxy of ours names others in its Contact and Record-Route; a telephone's way is where it is.
+        call.way.trusted = self._is_configured(call)
+        call.known = caller is not None or call.way.trusted
         if caller is not None:
             self._entering[call] = True
             if self.calls > self._settings.max_calls:
@@ -210,6 +214,9 @@ class Door:
     def _trusts(self, call: "Call") -> bool:
         """Whether who a call says it is from is believed, from where it came."""
         return is_trusted(call.source.host, self._settings.trusted_peers)
+
+    def _is_configured(self, call: "Call") -> bool:
+        return call.source.host in self._trunks or self._trusts(call)
 
     async def _enter(self, call: "Call", caller: Extension, extension: Extension) -> None:
         """Bring an extension into the room of a conference extension, asking for its code if it has one."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from softphone import sdp
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import Agreement, Describer
+from softphone.calls.names import located
 from softphone.calls.nat import signalling_host
 from softphone.errors import (
     CallEnded,
@@ -168,9 +169,10 @@ class Member:
 
     async def early(self, answer: str) -> None:
         """Hear what a telephone or the network says before the call is answered; raises SdpError, MediaError."""
+        remote = await self._read(answer)
         if self.leg is not None and self._describer.awaits_answer:
             status = self.party.status
-            await self._change(self.leg, self._next(self._describer.accept(answer, early=True)))
+            await self._change(self.leg, self._next(self._describer.accept(remote, early=True)))
             self.party.status = status
 
     async def _confirm_late(self, call: "Call") -> None:
@@ -211,7 +213,7 @@ class Member:
         ------
         SdpError, NoCommonCodec, MediaError, CallEnded
         """
-        remote = sdp.parse(offer) if offer is not None else None
+        remote = await self._read(offer) if offer is not None else None
         if remote is not None:
             self._agree(self._next(self._describer.choose(remote)))
         self._info = await self._media.open_leg(self._agreement.spec, room=self._room)
@@ -277,17 +279,27 @@ class Member:
         """Take the peer's answer to our offer."""
         if self.leg is None or not self._describer.awaits_answer:
             return
-        await self._change(self.leg, self._next(self._describer.accept(answer)))
+        remote = await self._read(answer)
+        if self.leg is None:
+            return
+        await self._change(self.leg, self._next(self._describer.accept(remote)))
         self._ready.set()
 
     async def reoffer(self, offer: str | None) -> str:
         """Answer a re-INVITE: hold, unhold, a new address or codec; None asks for our offer."""
         if self.leg is None:
             raise MediaError("the leg is closed")
-        remote = sdp.parse(offer) if offer is not None else None
+        remote = await self._read(offer) if offer is not None else None
+        if self.leg is None:
+            raise MediaError("the leg is closed")
         if remote is not None:
             await self._change(self.leg, self._next(self._describer.choose(remote)))
         return self._describe(remote)
+
+    async def _read(self, description: str) -> sdp.SessionDescription:
+        """Read a description of the peer; names in it are looked up for whom we have called, and whom we know."""
+        known = self.call is None or self.call.known
+        return await located(sdp.parse(description), self._context.hosts if known else None)
 
     async def _change(self, leg: int, agreement: Agreement) -> None:
         """Let the worker do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""

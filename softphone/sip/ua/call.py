@@ -42,6 +42,8 @@ class Call(Usage):
         before its ACK nothing else is sent to it, no BYE either. None: a caller like any other.
     on_decided
         Called once when an incoming call rings, is answered or is over.
+    known
+        Whether the peer has proved who it is, is one that was configured, or one that we have called.
     came_back
         Whether its INVITE is one of ours that found its way back to us.
     remote_sdp, local_sdp
@@ -66,6 +68,7 @@ class Call(Usage):
         self.source = source
         self.response: Response | None = None
         self.patience_s: float | None = None
+        self.known = direction == "out"
         self.came_back = False
         self.repeat_s: float | None = None
         self.on_decided: Callable[[], object] | None = None
