@@ -9,7 +9,7 @@ from mixer.rules.keypad import UNKNOWN, Command
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import RecordingState, Role
 from mixer.rules.settings import VOLUME_STEP_DB
-from mixer.rules.state import IN_ROOM, Party, Room, menu_name
+from mixer.rules.state import IN_ROOM, Carried, Party, Room, menu_name
 
 __all__ = ["RULES", "keys", "pauses"]
 
@@ -38,7 +38,11 @@ def _carry_out(room: Room, party: Party, commands: list[Command], now: float) ->
     for command in commands:
         # One command may be the last: its party left by it, or ended the conference.
         if party.name in room.parties:
-            effects += RULES[command.name](room, party, command, now)
+            follows = RULES[command.name](room, party, command, now)
+            if command.name != UNKNOWN:
+                done = bool(follows) and not any(isinstance(each, UnknownKeys) for each in follows)
+                room.carried.append(Carried(party.name, command.name, command.number, done))
+            effects += follows
     pending = party.keypad.deadline is not None and party.name in room.parties
     (room.typing.add if pending else room.typing.discard)(party.name)
     return effects

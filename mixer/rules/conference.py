@@ -60,7 +60,7 @@ from mixer.rules.events import (
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Place, RecordingState
 from mixer.rules.settings import Settings
-from mixer.rules.state import Party, Room, State
+from mixer.rules.state import Carried, Party, Room, State
 
 __all__ = ["PLACES", "RULES", "Conference"]
 
@@ -151,6 +151,11 @@ class Conference:
         if ear is mouth or not mouth.audible or ear.place is not Place.JOINED:
             return False
         return not ear.deaf if mouth.whisper is None else listener in mouth.whisper
+
+    def carried(self) -> list[Carried]:
+        """Take what parties have commanded by keys since this was last asked."""
+        taken, self._room.carried = self._room.carried, []
+        return taken
 
     @property
     def deadline(self) -> float | None:

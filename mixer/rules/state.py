@@ -8,7 +8,7 @@ from mixer.rules.keypad import Keypad, Menu
 from mixer.rules.roles import Kind, Place, RecordingState, Role
 from mixer.rules.settings import Settings
 
-__all__ = ["IN_ROOM", "Invitation", "Party", "Room", "State", "menu_name", "table_of"]
+__all__ = ["IN_ROOM", "Carried", "Invitation", "Party", "Room", "State", "menu_name", "table_of"]
 
 # Held parties are in the room, though they neither hear it nor are heard.
 IN_ROOM = frozenset({Place.JOINED, Place.HELD})
@@ -65,6 +65,19 @@ class Invitation:
     "Empty while it rings."
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A command that a party gave by keys."""
+
+    party: str
+    command: str
+    "As in menus."
+    number: str
+    "Whom it is about, where the command takes a number."
+    done: bool
+    "Whether it was carried out; else it means nothing for this party, or now."
+
+
 @dataclass(slots=True)
 class Room:
     """One conference; only the functions of `mixer.rules` change it."""
@@ -98,6 +111,8 @@ class Room:
     "When somebody was last heard."
     typing: set[str] = field(default_factory=set)
     "Parties with half a sequence of keys."
+    carried: list[Carried] = field(default_factory=list)
+    "Commands by keys that nobody has been told of yet."
     moved: bool = False
     "Whether who hears music or a whisper is to be settled again."
 

@@ -128,7 +128,7 @@ class Rest:
         self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
     ) -> urllib.request.Request:
         url = f"{self._server}/api/v1{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._token}", "User-Agent": "softphone-cli"}
         if method != "GET":
             headers["Idempotency-Key"] = str(uuid.uuid4())
         data = None

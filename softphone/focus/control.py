@@ -1,7 +1,8 @@
 """All that can be commanded of conferences: the face behind the control API, SIP REFER and the command line.
 
-Every command is an event for the rules of its conference, which decide what follows; nothing is done past them. What is
-given back are the session's or the party's own values, which go on changing.
+Every command is a line of the log (`softphone.focus.commanding`), and an event for the rules of its conference, which
+decide what follows; nothing is done past them. What is given back are the session's or the party's own values, which go
+on changing.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from mixer.rules.effects import Prompt
 from mixer.rules.roles import Role
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.commanding import commands
 from softphone.focus.errors import (
     NoSuchBan,
     NoSuchExtension,
@@ -34,6 +36,7 @@ from softphone.sip.message.number import spelled
 __all__ = ["Control"]
 
 
+@commands(all_but=("create", "start_recording", "resume_recording", "stop_recording"))
 class Control:
     """Commands.
 

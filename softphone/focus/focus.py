@@ -13,6 +13,7 @@ from mixer.rules.settings import Settings
 from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.accounts import Accounts, Extension
+from softphone.focus.commanding import commands
 from softphone.focus.context import Context
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
@@ -53,6 +54,7 @@ __all__ = ["Focus"]
 log = structlog.get_logger()
 
 
+@commands(only=("create_conference", "end", "mute", "remove", "record"))
 class Focus:
     """All sessions of a node.
 
@@ -267,12 +269,7 @@ class Focus:
         return room if isinstance(room, ConferenceRoom) and room.session.token == token else None
 
     def session(self, session_id: str) -> TelephonySession:
-        """Find what others see of a running session.
-
-        Raises
-        ------
-        NoSuchSession
-        """
+        """Find what others see of a running session; raises NoSuchSession."""
         return self.room(session_id).session
 
     def has_ended(self, session_id: str) -> bool:

@@ -32,6 +32,7 @@ from softphone.focus.party.music import HoldMusic
 from softphone.focus.room import effects, referrals
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.call_records import note_call
+from softphone.focus.room.key_commands import note_keys
 from softphone.focus.room.namesakes import Namesakes
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.recording_notices import RecordingNotices
@@ -343,6 +344,8 @@ class ConferenceRoom(Room):
             self.session.muted_all = self._rules.muted_all
             self.publish(EventType.CONFERENCE_CHANGED, muted_all=self.session.muted_all)
         self._arm()
+        for carried in self._rules.carried():
+            note_keys(self, carried)
         for effect in answer:
             effects.carry_out(self, effect)
         self.spoken.sweep()

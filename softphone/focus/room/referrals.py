@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING
 
 from mixer.rules.events import Dial, Kick
 from softphone.errors import BadMessage, CallRefused
+from softphone.focus.commanding import acting, told
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.key_commands import actor_of
 from softphone.focus.session import ConferenceRole
 from softphone.sip.message.number import number_of
 from softphone.sip.message.uri import Uri
 from softphone.sip.message.uri_headers import REPLACES, headers_of
+from softphone.text import shown
 
 if TYPE_CHECKING:
     from softphone.focus.room.conference import ConferenceRoom
     from softphone.sip.message.fields import Address
 
 __all__ = ["follow", "refer", "was_called"]
+
+
+# Of the method that a REFER asks for.
+COMMANDS = {"INVITE": "dial", "BYE": "kick"}
 
 
 def was_called(member: Member) -> bool:
@@ -43,13 +50,16 @@ async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> No
     CallRefused
         It may not ask for that, or the status with which it failed.
     """
-    match target.uri.params.get("method", "INVITE"):
-        case "INVITE":
-            await _call_in(room, member, target)
-        case "BYE":
-            _send_away(room, member, target)
-        case _:
-            raise CallRefused(501, "Not Implemented")
+    method = target.uri.params.get("method", "INVITE") or ""
+    whom = {"session": room.session.id, "party": member.party.id, "target": shown(number_of(target.uri))}
+    with acting(actor_of(member, "refer")), told(COMMANDS.get(method, "refer"), **whom):
+        match method:
+            case "INVITE":
+                await _call_in(room, member, target)
+            case "BYE":
+                _send_away(room, member, target)
+            case _:
+                raise CallRefused(501, "Not Implemented")
 
 
 def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> None:

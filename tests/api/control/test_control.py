@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from softphone.errors import CallRefused
 from softphone.server import Server
@@ -45,6 +46,29 @@ async def test_a_conference_from_beginning_to_end(ada: httpx.AsyncClient) -> Non
     assert (await ada.patch(path, json={"notices": notices})).json()["notices"] is notices
     assert (await ada.delete(path)).status_code == 204
     assert (await ada.get(path)).status_code == 404
+
+
+async def test_the_log_says_who_commanded_what(shared: Server, ada: httpx.AsyncClient) -> None:
+    """On all faces; with the number that people know, and neither the token nor the whole id."""
+    conference = await made(ada)
+    path = f"{V1}/{conference['id']}"
+    telephony = f"/restapi/v1.0/account/~/telephony/sessions/{conference['id']}"
+    with capture_logs() as lines:
+        await ada.patch(path, json={"locked": True})
+        await ada.delete(f"{telephony}/parties/p-0")
+        await ada.delete(telephony, headers={"User-Agent": "curl/8"})
+        async with logged_in(shared, "102") as ben:
+            await made(ben, extension="102")
+    told = [line for line in lines if line["event"] == "command"]
+    assert [(line["who"], line["way"], line["program"], line["command"]) for line in told] == [
+        ("extension 101", "http", "dev-client", "lock"),
+        ("extension 101", "http", "dev-client", "remove"),
+        ("extension 101", "http", "dev-client", "end"),
+        ("extension 102", "http", "dev-client", "open"),
+    ]
+    assert [line["outcome"] for line in told] == ["done", "NoSuchParty: p-0", "done", "done"]
+    assert told[2]["agent"] == "curl/8"
+    assert ada.headers["Authorization"].partition(" ")[2] not in str(lines)
 
 
 async def test_the_room_of_an_extension_is_opened_once(shared: Server, ada: httpx.AsyncClient) -> None:

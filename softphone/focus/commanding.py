@@ -1,0 +1,129 @@
+"""The log of commands: one line for each, with who gave it, by what way, what was wanted of whom, and what came of it.
+
+Who commands is said where a command comes in (HTTP, keys, REFER), and what, where it is done: neither knows the other.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+import structlog
+
+from softphone.errors import SoftphoneError
+from softphone.focus.accounts import Extension
+from softphone.text import shown
+
+__all__ = ["Actor", "acting", "commands", "told"]
+
+log = structlog.get_logger()
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+# What is typed may be a code: of it only the length is told.
+COUNTED = ("keys",)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who commands."""
+
+    who: str
+    "An extension (``extension 101``), a program, or a number outside."
+    way: str
+    "``http``, ``keys`` or ``refer``."
+    program: str = ""
+    "API client that the token was made for."
+    agent: str = ""
+    "What the client calls itself: `User-Agent`. The command line says ``softphone-cli``."
+
+    def fields(self) -> dict[str, str]:
+        """Give what the log says of it."""
+        more = {"program": self.program, "agent": shown(self.agent)}
+        return {"who": self.who, "way": self.way} | {name: value for name, value in more.items() if value}
+
+
+NOBODY = Actor("server", "")
+
+_actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
+
+
+@contextmanager
+def acting(actor: Actor) -> Iterator[None]:
+    """Let what is commanded in this block be commanded by `actor`."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+@contextmanager
+def told(command: str, **what: object) -> Iterator[None]:
+    """Log the command that the block carries out, once it is done or refused."""
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    except SoftphoneError as error:
+        outcome = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        fields = {name: _plain(name, value) for name, value in what.items() if value not in (None, "")}
+        log.info("command", command=command, **_actor.get().fields(), **fields, outcome=outcome)
+
+
+def commands(*, all_but: Sequence[str] = (), only: Sequence[str] = ()) -> Callable[[type[S]], type[S]]:
+    """Log each call of a class's coroutine methods, which are commands.
+
+    Parameters
+    ----------
+    all_but
+        All public ones, but for these, which only pass a command on.
+    only
+        These.
+    """
+
+    def logging(kind: type[S]) -> type[S]:
+        public = [name for name, each in vars(kind).items() if inspect.iscoroutinefunction(each) and name[0] != "_"]
+        for name in only or set(public).difference(all_but):
+            setattr(kind, name, _logged(vars(kind)[name]))
+        return kind
+
+    return logging
+
+
+def _logged(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Callable[Concatenate[S, P], Awaitable[R]]:
+    signature = inspect.signature(method)
+
+    @wraps(method)
+    async def logged(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(self, *args, **kwargs).arguments
+        with told(method.__name__, **dict(list(given.items())[1:])):
+            return await method(self, *args, **kwargs)
+
+    return logged
+
+
+def _plain(name: str, value: object) -> object:
+    """Give an argument as the log says it."""
+    match value:
+        case str() if name in COUNTED:
+            return len(value)
+        case Extension():
+            return value.number
+        case Enum():
+            return value.value
+        case bool() | int() | float() | str():
+            return value
+        case Mapping():
+            return {str(key): _plain("", each) for key, each in value.items()}
+        case Sequence():
+            return [_plain("", each) for each in value]
+    return str(value)
