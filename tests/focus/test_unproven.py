@@ -99,6 +99,27 @@ def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user:
     assert flooded.reflected < FACTOR * flooded.forged
 
 
+def test_silence_goes_to_who_has_acknowledged(tmp_path: Path) -> None:
+    """A forged INVITE brings no sound at all, a call in the same place does: in a room or in none."""
+
+    async def work(flooded: Flooded) -> None:
+        session, paper = await conference(flooded), flooded.board.paper.media
+        flooded.forge("INVITE", BRIDGE, offer())
+        flooded.forge("INVITE", str(session.token), offer())
+        await asyncio.sleep(2)
+        assert len(paper.legs) == 2
+        assert not any(settings.get("answered") for settings in paper.settings.values())
+        await asyncio.sleep(200)
+        assert not any(settings.get("answered") for settings in paper.settings.values())
+        telephone, session = await flooded.board.telephone("101"), await conference(flooded)
+        for user in (str(session.token), BRIDGE):
+            await telephone.call(user)
+            await asyncio.sleep(1)
+            assert paper.settings[max(paper.legs)]["answered"], user
+
+    flood(tmp_path, work)
+
+
 def test_of_many_forged_invites_each_is_answered_less(tmp_path: Path) -> None:
     async def work(flooded: Flooded) -> None:
         for _ in range(50):

@@ -120,6 +120,10 @@ class PaperCall:
         self.on_ended: Callable[[str], object] = lambda _reason: None
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
 
+    @property
+    def is_confirmed(self) -> bool:
+        return self.state is CallState.CONFIRMED
+
     def quiet(self, _on: bool) -> None:
         pass
 

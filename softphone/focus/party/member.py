@@ -144,6 +144,8 @@ class Member:
         await call.answer(local, headers)
         if late_offer:
             await self._confirm_late(call)
+        else:
+            self.refresh()
         self._ready.set()
 
     async def progress(self, status: int, headers: Sequence[Header] = (), *, media: bool = False) -> None:
@@ -310,7 +312,10 @@ class Member:
         self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
 
     async def apply(self) -> None:
-        """Tell the worker what the party may say and hear; who holds us is silent: its music is not for the room."""
+        """Tell the worker what the party may say and hear; who holds us is silent: its music is not for the room.
+
+        Its call stands from the ACK on: a caller that has proved nothing is sent no silence before.
+        """
         if self.leg is None:
             return
         party = self.party
@@ -321,6 +326,7 @@ class Member:
             deaf=party.deaf or held,
             gain_in=linear(party.volume_in_db),
             gain_out=linear(party.volume_out_db),
+            answered=self.call is not None and self.call.is_confirmed,
         )
 
     def refresh(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mixer import g711
 from softphone.media.contract.leg import Address, LegInfo, LegSpec
-from softphone.media.contract.messages import CloseLeg, Failed, Join, Leave, OpenLeg, UpdateLeg
+from softphone.media.contract.messages import CloseLeg, Configure, Failed, Join, Leave, OpenLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, codes, drained, fields, power, stats
 
 
@@ -297,6 +297,56 @@ def test_a_marker_after_every_pause(driver: Driver, peers: list[Peer]) -> None:
     driver.tick(2)
     heard = [fields(each)[2] for each in peers[0].heard()]
     assert heard[:1] == [True] and heard[-4:] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 20, 30, 60])
+@pytest.mark.parametrize(("codec", "silence"), [("PCMU", 0xFF), ("PCMA", 0xD5)])
+def test_who_is_answered_hears_silence_where_there_is_nothing(
+    driver: Driver, peers: list[Peer], codec: str, silence: int, ptime_ms: int
+) -> None:
+    """In no room, one stream with what is heard there: no pause, no marker, no jump in time."""
+    room = driver.room()
+    info = driver.open(peers[0], codec=codec, ptime_ms=ptime_ms)
+    driver.open(peers[1], room)
+    driver.tick(6)
+    assert peers[0].heard() == []
+    driver.engine.handle(Configure(info.leg, answered=True), driver.now)
+    for request in (Join(info.leg, room), Leave(info.leg), Join(info.leg, room)):
+        for _ in range(12):
+            peers[1].say(b"\x10" * 160)
+            driver.tick()
+        driver.engine.handle(request, driver.now)
+    driver.tick(6)
+    found, sizes = peers[0].heard(), 8 * ptime_ms
+    heard = [fields(each) for each in found]
+    assert [(at - heard[0][4]) & 0xFFFFFFFF for *_, at, _ in heard] == [sizes * k for k in range(840 // ptime_ms)]
+    assert [(seq - heard[0][3]) & 0xFFFF for *_, seq, _, _ in heard] == list(range(840 // ptime_ms))
+    assert [marker for _, _, marker, *_ in heard] == [True] + [False] * (len(heard) - 1)
+    sound = b"".join(each[12:] for each in found)
+    assert set(sound[:1920]) == set(sound[3840:5760]) == {silence}
+    assert set(sound[1920:3840]) != {silence}
+
+
+@pytest.mark.parametrize("direction", ["recvonly", "inactive"])
+def test_nobody_who_wants_no_sound_is_sent_silence(driver: Driver, peers: list[Peer], direction: str) -> None:
+    info = driver.open(peers[0], driver.room(), direction=direction)
+    driver.engine.handle(Configure(info.leg, answered=True), driver.now)
+    driver.tick(5)
+    driver.engine.handle(Leave(info.leg), driver.now)
+    driver.tick(5)
+    assert peers[0].heard() == []
+    driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[0].address, direction="sendonly")), driver.now)
+    driver.tick(5)
+    assert len(peers[0].heard()) == 5
+
+
+def test_the_next_call_of_a_row_is_sent_nothing_before_it_is_answered(driver: Driver, peers: list[Peer]) -> None:
+    first = driver.open(peers[0])
+    driver.engine.handle(Configure(first.leg, answered=True), driver.now)
+    driver.engine.handle(CloseLeg(first.leg), driver.now)
+    driver.open(peers[1])
+    driver.tick(5)
+    assert peers[1].heard() == []
 
 
 def test_a_peer_that_turns_out_behind_a_nat_gets_a_port_of_its_own(driver: Driver, peers: list[Peer]) -> None:
