@@ -1,4 +1,4 @@
-"""Host names to IPv4 addresses: the one place of signalling and media that asks for them.
+"""Host names to IP addresses: the one place that asks for them, IPv4 for signalling and media.
 
 Nothing here blocks the loop or takes a thread of others, and a name server that never answers costs its own names only:
 each look-up is a datagram and a time limit. Names of the hosts file and ``localhost`` are not asked for at all.
@@ -55,6 +55,8 @@ class Resolver:
         Addresses of name servers; None: those of the system.
     hosts
         The hosts file.
+    ipv6
+        Whether to give the IPv6 addresses of a name that has no other; otherwise it has none.
     timeout_s
         Of one look-up.
     limit
@@ -69,11 +71,12 @@ class Resolver:
         port: int = 53,
         *,
         hosts: Path = HOSTS,
+        ipv6: bool = False,
         timeout_s: float = TIMEOUT_S,
         limit: int = LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._nameservers, self._port = nameservers, port
+        self._nameservers, self._port, self._ipv6 = nameservers, port, ipv6
         self._timeout_s, self._limit, self._clock = timeout_s, limit, clock
         self._hosts = _Hosts(hosts)
         self._known: dict[str, _Known] = {}
@@ -154,20 +157,22 @@ class Resolver:
             addresses = tuple(str(each.address) for each in found)
             return addresses, "", min(max(float(found.rrset.ttl), SHORTEST_S), LONGEST_S)
         except dns.resolver.NoAnswer:
-            return (), await _why(ask("AAAA")), FAILED_S
+            found = await _ipv6(ask("AAAA"))
+            if self._ipv6 and found:
+                return found, "", SHORTEST_S
+            return (), ONLY_IPV6 if found else "it has no address", FAILED_S
         except (dns.exception.Timeout, TimeoutError):
             raise TimeoutError from None
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
             return (), _short(error), FAILED_S
 
 
-async def _why(asked: Coroutine[Any, Any, Any]) -> str:
-    """Say why a name has no IPv4 address."""
+async def _ipv6(asked: Coroutine[Any, Any, Any]) -> tuple[str, ...]:
+    """Return the IPv6 addresses of an answer, none when there is no answer."""
     try:
-        await asked
+        return tuple(str(each.address) for each in await asked)
     except Exception:
-        return "it has no address"
-    return ONLY_IPV6
+        return ()
 
 
 def _short(error: Exception) -> str:

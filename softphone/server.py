@@ -59,6 +59,7 @@ log = structlog.get_logger()
 
 # Sections of the configuration that a running server takes anew.
 LIVE = ("conference", "log")
+LOOPBACK = "127.0.0.0/8"
 # How often a server that drains looks whether the last call is over.
 DRAIN_STEP_S = 0.1
 
@@ -149,7 +150,7 @@ class Server:
         store = await starting.enter_async_context(self.store)
         self.accounts = Accounts(store.directory, config.clients)
         self.history = await starting.enter_async_context(History(store.database, self._data))
-        self.webhooks = await starting.enter_async_context(Webhooks(outbox=self._data / "webhooks.jsonl"))
+        self.webhooks = await starting.enter_async_context(self._make_webhooks())
         self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
         await self._start_media_and_signalling(starting)
         dialer = Dialer(self.stack, self.accounts, self.registrar, config.sip, config.trunk)
@@ -220,6 +221,12 @@ class Server:
             names=Names(names, self.media),
             recordings=self.recordings,
         )
+
+    def _make_webhooks(self) -> Webhooks:
+        """Allow loopback where the server itself is on loopback: it serves this machine's programs only."""
+        own = (LOOPBACK,) if is_loopback(self._config.server.host) else ()
+        networks = (*self._config.webhooks.allowed_networks, *own)
+        return Webhooks(networks=networks, outbox=self._data / "webhooks.jsonl")
 
     def _shared(self) -> ApiContext:
         """Give what the routes share."""

@@ -1,9 +1,10 @@
 """Settings that can be read but not done, or not together: refused, with the key and the value named."""
 
 import ipaddress
+from collections.abc import Iterable
 
 from softphone.config.places import check_places
-from softphone.config.sections import Config, MediaConfig, SipConfig
+from softphone.config.sections import Config, MediaConfig
 from softphone.errors import ConfigError
 
 __all__ = [
@@ -26,7 +27,8 @@ def check(config: Config) -> None:
         One is wrong, and named.
     """
     check_places(config)
-    check_peers(config.sip)
+    check_networks("sip.trusted_peers", config.sip.trusted_peers)
+    check_networks("webhooks.allowed_networks", config.webhooks.allowed_networks)
     check_ports(config.media)
     if config.mail.host and not config.mail.sender:
         raise ConfigError(
@@ -34,20 +36,20 @@ def check(config: Config) -> None:
         )
 
 
-def check_peers(sip: SipConfig) -> None:
-    """Refuse trusted peers that are neither addresses nor networks: a name could be anybody's.
+def check_networks(option: str, networks: Iterable[str]) -> None:
+    """Refuse what is neither an address nor a network: a name could be anybody's.
 
     Raises
     ------
     ConfigError
         One is none.
     """
-    for peer in sip.trusted_peers:
+    for network in networks:
         try:
-            ipaddress.ip_network(peer, strict=False)
+            ipaddress.ip_network(network, strict=False)
         except ValueError:
             raise ConfigError(
-                f'sip.trusted_peers: {peer!r} is neither an address nor a network such as "10.1.0.0/16"'
+                f'{option}: {network!r} is neither an address nor a network such as "10.1.0.0/16"'
             ) from None
 
 

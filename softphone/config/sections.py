@@ -25,6 +25,7 @@ __all__ = [
     "StoreConfig",
     "TokenConfig",
     "TrunkConfig",
+    "WebhooksConfig",
 ]
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -201,6 +202,12 @@ class RecordingConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_total_mb: Annotated[int, Meta(ge=0)] = 0
 
 
+class WebhooksConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of the webhooks that users of the API make."""
+
+    allowed_networks: tuple[str, ...] = ()
+
+
 class TokenConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Life times of API tokens."""
 
@@ -267,6 +274,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     invite: InviteConfig = InviteConfig()
     mail: MailConfig = MailConfig()
     recording: RecordingConfig = RecordingConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
     token: TokenConfig = TokenConfig()
     log: LogConfig = LogConfig()
     store: StoreConfig = StoreConfig()

@@ -40,7 +40,9 @@ class Aftercare:
 
     def __init__(self, shelf: RecordingFiles, settings: RecordingConfig, webhooks: Webhooks | None) -> None:
         self._shelf, self._settings, self._webhooks = shelf, settings, webhooks
-        self._target = Target(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
+        self._target = (
+            Target(settings.webhook_url, settings.webhook_secret, anywhere=True) if settings.webhook_url else None
+        )
 
     async def convert(self, entry: Entry) -> Entry:
         """Convert all files of a recording; when one cannot be, they all stay as they are."""

@@ -1,10 +1,9 @@
 """Webhooks of the account: administrators say who is told of what by HTTP.
 
-Each event is one signed POST of the JSON that the event streams show; see `softphone.webhooks` for headers, signature
-and repetition.
+Each event is one signed POST of the JSON that the event streams show; see `softphone.webhooks` for headers, signature,
+repetition and allowed addresses.
 """
 
-import secrets
 from datetime import datetime
 from typing import Annotated
 
@@ -21,6 +20,8 @@ from softphone.api.http.pages import Part, WholeDep, instant
 from softphone.errors import ConfigError
 from softphone.focus.feed import EventType
 from softphone.store.values import Webhook
+from softphone.webhooks.reach import Forbidden
+from softphone.webhooks.signing import new_secret
 
 __all__ = ["doing", "reading"]
 
@@ -90,10 +91,10 @@ async def create_webhook(caller: CallerDep, context: ContextDep, wish: WebhookWi
     administrator(caller)
     if len(await context.store.webhooks()) >= MOST:
         raise ApiError(409, "TAS-106", f"There are {MOST} webhooks already")
-    secret = wish.secret or secrets.token_urlsafe(32)
+    secret = wish.secret or new_secret()
     try:
         hook = await context.hooks.add(wish.url, secret, [event.value for event in wish.events])
-    except ConfigError as error:
+    except (ConfigError, Forbidden) as error:
         raise ApiError(400, "CMN-101", str(error), extra={"parameterName": "url"}) from error
     return NewWebhook(**_view(hook).model_dump(), secret=secret)
 
@@ -104,7 +105,7 @@ async def change_webhook(caller: CallerDep, context: ContextDep, hook_id: HookId
     administrator(caller)
     try:
         hook = await context.hooks.change(hook_id, wish.url, wish.secret, [event.value for event in wish.events])
-    except ConfigError as error:
+    except (ConfigError, Forbidden) as error:
         raise ApiError(400, "CMN-101", str(error), extra={"parameterName": "url"}) from error
     return _view(hook)
 

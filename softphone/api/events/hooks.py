@@ -57,9 +57,11 @@ class Hooks:
         ------
         ConfigError
             The URL is none that can be sent to.
+        Forbidden
+            Its address is neither public nor allowed.
         StoreUnavailable
         """
-        Target(url)
+        self._sender.reach.check(Target(url))
         hook = await self._store.add_webhook(url, secret, events)
         self._hooks[hook.id] = hook
         return hook
@@ -72,9 +74,11 @@ class Hooks:
         NoSuchRow
         ConfigError
             The URL is none that can be sent to.
+        Forbidden
+            Its address is neither public nor allowed.
         StoreUnavailable
         """
-        Target(url)
+        self._sender.reach.check(Target(url))
         before = await self._store.webhook(hook_id)
         await self._store.set_webhook(hook_id, url, secret or before.secret, events)
         hook = await self._store.webhook(hook_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from softphone.server import Server
 from softphone.webhooks import verify
@@ -81,6 +82,7 @@ async def test_the_signature_is_by_the_secret_that_is_shown_once(ada: httpx.Asyn
         given = (headers["x-softphone-timestamp"], body, headers["x-softphone-signature"], time.time())
         assert verify(hook["secret"], *given)
         assert not verify(hook["secret"] + "x", *given)
+        assert Webhook(hook["secret"]).verify(body, headers) == json.loads(body)
         changed = await ada.put(f"{PATH}/{hook['id']}", json={"url": receiver.url, "events": ["party.joined"]})
         assert changed.json() == shown.json() | {"events": ["party.joined"]}
         await ada.post("/api/v1/conferences")
@@ -91,6 +93,19 @@ async def test_the_signature_is_by_the_secret_that_is_shown_once(ada: httpx.Asyn
         given = (headers["x-softphone-timestamp"], body, headers["x-softphone-signature"], time.time())
         assert verify("0123456789abcdef", *given)
         await ada.delete(f"{PATH}/{hook['id']}")
+
+
+async def test_a_private_address_is_refused_when_the_webhook_is_made(ada: httpx.AsyncClient) -> None:
+    """Loopback is not, while the server is on loopback."""
+    for host in ("10.0.0.1", "169.254.169.254", "[fd00::1]"):
+        refused = await ada.post(PATH, json={"url": f"http://{host}/"})
+        assert (refused.status_code, refused.json()["parameterName"]) == (400, "url")
+        assert "webhooks.allowed_networks" in refused.json()["message"]
+    made = (await ada.post(PATH, json={"url": "http://127.0.0.1:1/", "events": ["conference.ended"]})).json()
+    moved = await ada.put(f"{PATH}/{made['id']}", json={"url": "http://192.168.0.1/"})
+    assert moved.status_code == 400
+    assert (await ada.get(f"{PATH}/{made['id']}")).json()["url"] == "http://127.0.0.1:1/"
+    await ada.delete(f"{PATH}/{made['id']}")
 
 
 async def test_who_may(shared: Server, ada: httpx.AsyncClient) -> None:

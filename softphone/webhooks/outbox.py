@@ -19,13 +19,14 @@ FRESH_BYTES = 2**20
 
 
 class Parcel(Struct, frozen=True, tag="send"):
-    """One delivery; `id` names it, `body` is JSON."""
+    """One delivery; `id` names it, `body` is JSON, `anywhere` as of :class:`softphone.webhooks.reach.Target`."""
 
     id: str
     url: str
     secret: str
     event: str
     body: str
+    anywhere: bool = False
 
     def __repr__(self) -> str:
         """Name it, without the secret."""

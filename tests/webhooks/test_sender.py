@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from softphone.errors import ConfigError
-from softphone.outbox import Outbox, Parcel
-from softphone.webhooks import Target, Webhooks, signature, verify
+from softphone.webhooks import Target, Webhooks, signature, signing, verify
+from softphone.webhooks.outbox import Outbox, Parcel
 from tests.support.listening import listening
 
 SECRET = "quiet"
@@ -27,6 +27,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     port: int = 0
+    fields: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
@@ -39,7 +40,7 @@ class Receiver:
         elif status == 103:
             writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
         elif status:
-            writer.write(f"HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n".encode())
+            writer.write(f"HTTP/1.1 {status} Told\r\n{self.fields}Content-Length: 0\r\n\r\n".encode())
 
     @property
     def bodies(self) -> list[bytes]:
@@ -52,7 +53,7 @@ class Receiver:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests send is delivered before the sender ends, on a busy machine too."""
-    monkeypatch.setattr("softphone.webhooks.DRAIN_S", 30.0)
+    monkeypatch.setattr("softphone.webhooks.sender.DRAIN_S", 30.0)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def opened(path: Path) -> Outbox:
 
 
 def sender(**settings: object) -> Webhooks:
-    return Webhooks(**{"retries_s": (0.0, 0.0, 0.0), "clock": lambda: NOW} | settings)  # type: ignore[arg-type]
+    return Webhooks(**{"networks": ["127.0.0.0/8"], "retries_s": (0.0, 0.0, 0.0), "clock": lambda: NOW} | settings)  # type: ignore[arg-type]
 
 
 async def test_a_delivery_is_signed(receiver: Receiver) -> None:
@@ -87,8 +88,11 @@ async def test_a_delivery_is_signed(receiver: Receiver) -> None:
     assert headers["host"] == f"127.0.0.1:{receiver.port}"
     assert headers["content-type"] == "application/json"
     assert (headers["x-softphone-event"], headers["x-softphone-delivery"]) == ("recording.ready", delivery)
+    standard = signing.headers(SECRET, delivery, "recording.ready", int(NOW), body)
     expected = hmac.new(b"quiet", b'1767225600.{"id": 1}', hashlib.sha256).hexdigest()
     assert headers["x-softphone-signature"] == f"sha256={expected}"
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == (delivery, "1767225600")
+    assert headers["webhook-signature"] == standard["webhook-signature"]
     assert verify(SECRET, headers["x-softphone-timestamp"], body, headers["x-softphone-signature"], NOW + 299)
 
 
@@ -118,6 +122,27 @@ async def test_what_is_tried_again(receiver: Receiver, statuses: list[int], atte
         webhooks.send(receiver.target(), "x", b"{}")
     assert len(receiver.got) == attempts
     assert len({headers["x-softphone-delivery"] for _, headers, _ in receiver.got}) == 1
+
+
+async def test_a_redirection_is_not_followed_and_a_cookie_not_sent_back(receiver: Receiver) -> None:
+    """Neither a signed body nor what a receiver set goes to another one."""
+    receiver.fields = f"Location: http://127.0.0.1:{receiver.port}/other\r\nSet-Cookie: a=b; Path=/\r\n"
+    receiver.statuses = [307, 308, 302]
+    with capture_logs() as logs:
+        async with sender() as webhooks:
+            for body in (b"1", b"2", b"3"):
+                webhooks.send(receiver.target(), "x", body)
+    assert receiver.bodies == [b"1", b"2", b"3"]
+    assert [log["reason"] for log in logs] == ["status 307", "status 308", "status 302"]
+    assert not any("cookie" in headers for _, headers, _ in receiver.got)
+
+
+async def test_the_proxies_of_the_environment_are_not_used(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1/")
+    async with sender() as webhooks:
+        webhooks.send(receiver.target(), "x", b"{}")
+    assert receiver.bodies == [b"{}"]
 
 
 async def test_order_is_kept_behind_a_failure(receiver: Receiver) -> None:
@@ -179,7 +204,7 @@ async def test_what_was_not_taken_goes_on_with_the_next_start(
     path = tmp_path / "data" / "webhooks.jsonl"
     receiver.statuses = [204, 503]
     with capture_logs() as logs, monkeypatch.context() as ending:
-        ending.setattr("softphone.webhooks.DRAIN_S", 0.05)
+        ending.setattr("softphone.webhooks.sender.DRAIN_S", 0.05)
         async with sender(outbox=path, retries_s=(600.0,)) as first:
             ids = [first.send(receiver.target(), "x", body) for body in (b"1", b"2", b"3")]
             assert first.send(receiver.target(), "x", b"3", delivery=ids[2]) == ids[2]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from softphone import outbox as module
-from softphone.outbox import Outbox, Parcel
+from softphone.webhooks import outbox as module
+from softphone.webhooks.outbox import Outbox, Parcel
 
 
 def parcel(number: int, size: int = 10) -> Parcel:
@@ -64,7 +64,7 @@ def test_a_disk_that_refuses_is_logged_once_and_given_all_when_it_takes_again(
         raise OSError(28, "No space left on device")
 
     with capture_logs() as logs, monkeypatch.context() as refusing:
-        refusing.setattr("softphone.outbox.os.write", full)
+        refusing.setattr("softphone.webhooks.outbox.os.write", full)
         outbox.add(parcel(0))
         outbox.add(parcel(1))
     assert [entry["event"] for entry in logs] == ["outbox_not_written"]
