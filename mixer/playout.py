@@ -212,9 +212,10 @@ class Playout:
 
     def _situation(self, packets: Packets, gap: Index) -> Situation:
         rows = packets.rows
-        wait = self._end[rows] + gap - self._cursor[rows] + self._ahead(packets)
+        position = self._end[rows] + gap
         return Situation(
-            near=wait <= self._max_delay,
+            near=position - self._cursor[rows] + self._ahead(packets) <= self._max_delay,
+            late=position + packets.pcm.shape[1] <= self._played[rows],
             dry=self._idle[rows] > 0,
             resting=self._resting[rows],
             quiet=self._resting[rows] | (self._idle[rows] >= QUIET_TICKS),

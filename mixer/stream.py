@@ -14,8 +14,12 @@ NEW     second of another line              that line is the row's: SURE
 SURE    follows the line                    heard
 SURE    second of another line, same SSRC   the source has jumped: that line is the row's
 SURE    second of another line, other SSRC  taken once the row has run dry for a while, stray till then
+SURE    second in sequence too late         the source has gone back, if the row is dry: that line is the row's
 any     anything else                       stray
 ======  ==================================  =======================================================================
+
+A line that is taken begins where the row is played, so that nobody waits for what a jump has left out; likewise one
+that goes on with a gap in its time alone, in a row that is dry.
 
 What is no sound (telephone events, unknown payload types, packets during hold) never begins a line that is heard.
 """
@@ -46,6 +50,8 @@ class Situation(NamedTuple):
     ----------
     near : ndarray of bool
         The packet would wait no longer than the longest delay.
+    late : ndarray of bool
+        Were it of the row's line, its time would have been played.
     dry : ndarray of bool
         The row had nothing left to play when it was last asked.
     resting : ndarray of bool
@@ -55,6 +61,7 @@ class Situation(NamedTuple):
     """
 
     near: Flags
+    late: Flags
     dry: Flags
     resting: Flags
     quiet: Flags
@@ -154,18 +161,21 @@ class Streams:
         rows, phase = packets.rows, self._phase[packets.rows]
         same = self.ssrc[rows] == packets.ssrc
         ahead = _ahead(packets.seq, self._number[rows])
-        follows = same & (phase > EMPTY) & self._follows(ahead, gap, packets.pcm.shape[1], situation)
+        length = packets.pcm.shape[1]
+        follows = same & (phase > EMPTY) & self._follows(ahead, gap, length, situation)
         second = (
             (self._other_ssrc[rows] == packets.ssrc)
             & (self._other_number[rows] == packets.seq)
             & (self._other_time[rows] == packets.timestamp)
         )
         empty = phase == EMPTY
+        late = follows & situation.late
         takes = ~follows & (empty | second & (same | (phase < SURE) | situation.quiet))
-        joins = takes & same & ~empty & situation.near & (gap >= 0) & ~situation.resting
-        begins = takes & ~joins | follows & situation.resting & (ahead >= 0) & (gap < 0)
+        takes |= late & second & situation.dry
+        anew = situation.resting & (gap < 0) | situation.dry & (gap != ahead * length)
+        begins = takes | follows & (ahead >= 0) & anew
         stray = ~(follows | takes)
-        self._keep_in_mind(packets, np.flatnonzero(stray))
+        self._keep_in_mind(packets, np.flatnonzero(stray | late))
         self.ssrc[rows[takes]] = packets.ssrc[takes]
         self.advance(packets.pick(np.flatnonzero(takes | follows & (ahead >= 0))))
         self._phase[rows[takes & empty]] = NEW

@@ -1,10 +1,11 @@
-"""A plane without sockets: what comes is a list, what goes out is counted, and time is an argument."""
+"""A plane without sockets: what comes is arrays, what goes out is counted, and time is an argument."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mixer.bridge import Bridge
 from mixer.frame import TICK_S
@@ -13,24 +14,66 @@ from softphone.media.contract.leg import Address, LegSpec
 from softphone.media.engine.plane import Plane
 from softphone.media.net.port import LoopPort, Patience
 from softphone.media.net.portpool import PortPool
-from softphone.media.net.slots import Letters, Outbox, Slots
+from softphone.media.net.slots import SLOT_SIZE, Letters, Outbox, Slots, sockaddr
 
 HOST = "192.0.2.1"
 
 
+class Datagrams(NamedTuple):
+    """What came: uint8 of shape (n, SLOT_SIZE), int64 of shape (n,), uint8 of shape (n, 16) as `Slots` has them."""
+
+    data: NDArray[np.uint8]
+    length: NDArray[np.int64]
+    address: NDArray[np.uint8]
+
+    def pick(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Datagrams":
+        return Datagrams(self.data[which], self.length[which], self.address[which])
+
+    def then(self, others: "Datagrams") -> "Datagrams":
+        """These and others after them."""
+        return Datagrams(
+            np.concatenate((self.data, others.data)),
+            np.concatenate((self.length, others.length)),
+            np.concatenate((self.address, others.address)),
+        )
+
+
+Came = list[tuple[bytes, Address]]
+
+
+def datagrams(came: Came) -> Datagrams:
+    """Write these as arrays."""
+    made = no_datagrams(len(came))
+    for k, (data, sender) in enumerate(came):
+        made.data[k, : len(data)] = np.frombuffer(data[:SLOT_SIZE], np.uint8)
+        made.length[k], made.address[k] = len(data), sockaddr(sender.host, sender.port)
+    return made
+
+
+def no_datagrams(count: int = 0) -> Datagrams:
+    """So many empty ones."""
+    return Datagrams(np.zeros((count, SLOT_SIZE), np.uint8), np.zeros(count, np.int64), np.zeros((count, 16), np.uint8))
+
+
 class MemoryPort(LoopPort):
-    """Gives what lies in `inbox`."""
+    """Gives what lies in `arrays`, and after it what lies in `inbox`."""
 
     def __init__(self, host: str, port: int, index: int) -> None:
         self.host, self.port, self.index, self.receive_buffer = host, port or 40_000, index, 1 << 24
-        self.inbox: list[tuple[bytes, Address]] = []
+        self.inbox: Came = []
+        self.arrays = no_datagrams()
 
     def receive(self, slots: Slots) -> int:
-        """Move datagrams into slots as far as they fit."""
-        taken, self.inbox = self.inbox[: slots.free], self.inbox[slots.free :]
-        for data, sender in taken:
-            self._store(slots, data, sender.host, sender.port)
-        return len(taken)
+        """Move datagrams into slots as far as they fit; of what is too long the length is all that is left out."""
+        if self.inbox:
+            self.arrays, self.inbox = self.arrays.then(datagrams(self.inbox)), []
+        n = min(slots.free, len(self.arrays.length))
+        taken, self.arrays = self.arrays.pick(slice(n)), self.arrays.pick(slice(n, None))
+        at = slice(slots.used, slots.used + n)
+        slots.data[at], slots.address[at] = taken.data, taken.address
+        slots.length[at] = np.where(taken.length > SLOT_SIZE, 0, taken.length)
+        slots.filled(n, self.index)
+        return n
 
     def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: Patience) -> int:
         """Say that all went out."""
@@ -45,7 +88,12 @@ class MemoryPort(LoopPort):
 
 
 class MemoryPlane:
-    """A plane of some legs in one room, and its clock; `work`: calls of the ring, and the samples they touch."""
+    """
+    A plane of some legs in one room, and its clock.
+
+    `work`: calls of the ring in the last tick, and the samples they touched. `addresses`: where each leg is, and where
+    its reports come from.
+    """
 
     def __init__(self, legs: int, monkeypatch: pytest.MonkeyPatch, capacity: int | None = None) -> None:
         monkeypatch.setattr("softphone.media.net.portpool.Port", MemoryPort)
@@ -54,10 +102,11 @@ class MemoryPlane:
         self.pool = PortPool("127.0.0.1")
         self.plane = Plane(self.bridge, self.pool, 0.0)
         self.plane._slots.ages_s = lambda unix_ns: np.zeros(self.plane._slots.used)  # type: ignore[method-assign]
-        self.peers = [Address(HOST, 5000 + 2 * row) for row in range(legs)]
+        peers = [Address(HOST, 5000 + 2 * row) for row in range(legs)]
+        self.addresses = np.array([[sockaddr(peer.host, peer.port + odd) for peer in peers] for odd in (0, 1)])
         self.room = self.bridge.add_room()
         self.opened = 0
-        for row, peer in enumerate(self.peers):
+        for row, peer in enumerate(peers):
             assert self.open(LegSpec(remote=peer, event_payload_type=101)) == row
         self._count_work()
 
@@ -74,21 +123,26 @@ class MemoryPlane:
             setattr(ring, name, self._counted(getattr(ring, name), ring.size))
 
     def _counted(self, call: Callable[..., Any], size: int) -> Callable[..., Any]:
-        def counted(*args: Any) -> Any:
+        def counted(rows: Any, *args: Any) -> Any:
+            length = args[1] if len(args) > 1 else size
+            length = length if isinstance(length, int) else length.shape[1]
             self.work[0] += 1
-            length = args[2] if len(args) > 2 else size
-            self.work[1] += length if isinstance(length, int) else length.shape[1]
-            return call(*args)
+            self.work[1] += length * (self.bridge.capacity if isinstance(rows, slice) else len(rows))
+            return call(rows, *args)
 
         return counted
 
-    def tick(self, rtp: list[tuple[bytes, Address]], rtcp: list[tuple[bytes, Address]]) -> Tick:
+    def delays_s(self) -> NDArray[np.float64]:
+        """How long the packets of each leg wait."""
+        return np.array([self.bridge.counters(row).delay_s for row in range(self.bridge.capacity)])
+
+    def tick(self, rtp: Datagrams | Came, rtcp: Datagrams | Came) -> Tick:
         """Let 20 ms pass, in which these came."""
+        rtp, rtcp = (datagrams(came) if isinstance(came, list) else came for came in (rtp, rtcp))
         shared = self.pool.shared
         assert isinstance(shared.rtp, MemoryPort)
         assert isinstance(shared.rtcp, MemoryPort)
-        shared.rtp.inbox += rtp
-        shared.rtcp.inbox += rtcp
+        shared.rtp.arrays, shared.rtcp.arrays = shared.rtp.arrays.then(rtp), shared.rtcp.arrays.then(rtcp)
         self.now += TICK_S
         self.work[:] = 0, 0
         tick = self.plane.tick(self.now, self.now)

@@ -92,6 +92,19 @@ def test_one_packet_out_of_line_takes_no_other_place_in_a_gap(before: int, after
     assert set(lost.tolist()) <= {AT - 1 + ahead}
 
 
+@pytest.mark.parametrize(
+    ("ahead", "samples"), [(30, 4800), (12, 1920), (60, 9600), (30, 480), (3, 700), (-1, 700), (90, 0)]
+)
+@pytest.mark.parametrize("missing", [0, 2])
+def test_two_packets_out_of_line_cost_no_more_than_200_ms(ahead: int, samples: int, missing: int) -> None:
+    """Two in sequence are a sender that has jumped; when the others go on it has jumped back, and waits as before."""
+    sent = [p for k, p in enumerate(voice()) if not AT - missing <= k < AT]
+    run = Run({AT - 1: [stray(AT - 1, ahead=ahead + k, samples=samples + 160 * k) for k in (0, 1)]}, sent)
+    lacking = np.setdiff1d(np.arange((AT + 10) * 160 + 1, (TICKS - 5) * 160), run.frames) // 160
+    assert set(lacking.tolist()) <= {AT - 1 + ahead, AT + ahead}
+    assert max(run.delays_s[AT + 10 :]) <= max(run.delays_s[:AT]) + 0.021
+
+
 def counted(real: Callable[..., object], calls: list[str]) -> Callable[..., object]:
     def call(*args: object) -> object:
         calls.append(real.__name__)
