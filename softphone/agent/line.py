@@ -130,6 +130,8 @@ class OutboundLine:
             text = f"{uri} asks for a user name and password of {realm}, and there is none to give {said}"
         elif self.credentials_for(uri) is None or not any(map(self.credentials.is_for, refusal.realms)):
             text = f"{uri} asks for a password of {realm}; ours is for {self._whose()} and was not given away {said}"
+        elif self.credentials.answered.isdisjoint(refusal.realms):
+            text = f"{uri} wants a proof for {realm} that we cannot make: another algorithm or qop than ours {said}"
         else:
             text = f"{uri} does not accept our user name or password for {realm} {said}"
         return AuthenticationFailed(text, refusal)

@@ -72,6 +72,8 @@ class SharedPlane:
             log.warning("media from %s could be of several calls; it was taken for none", event.host)
 
     def _skipped(self, ticks: int) -> None:
+        if not self._seated:
+            return  # nobody has missed anything
         for call in list(self._seated.values()):
             call.skipped(ticks)
         self._untold += ticks

@@ -10,6 +10,8 @@ from softphone.sip.message.uri import Uri
 HOME = Uri.parse("sip:bot@home.example")
 PBX = Uri.parse("sip:pbx.example;transport=tcp")
 SECRET = Credentials("bot", "secret")
+TRIED = Credentials("bot", "secret")
+TRIED.answered.add("r")
 
 
 @pytest.mark.parametrize(
@@ -95,11 +97,12 @@ def test_the_realm_of_the_registrar_is_learned() -> None:
         (OutboundLine(HOME, credentials=SECRET), "sip:x@evil.example", "r", "was not given away"),
         (OutboundLine(HOME, PBX, credentials=SECRET, realm="pbx"), "sip:x@pbx.example", "r", "ours is for 'pbx'"),
         (
-            OutboundLine(HOME, credentials=SECRET),
+            OutboundLine(HOME, credentials=TRIED),
             "sip:x@home.example",
             "r",
             "does not accept our user name or password",
         ),
+        (OutboundLine(HOME, credentials=TRIED), "sip:x@home.example", "s", "that we cannot make: another algorithm"),
     ],
 )
 def test_a_refusal_for_want_of_a_password_says_which(line: OutboundLine, asked: str, realm: str, said: str) -> None:

@@ -155,7 +155,8 @@ class Offers:
 
     async def _decide(self, offer: str | None) -> str:
         if self._call.on_reinvite is None:
-            raise CallRefused(488, "Not Acceptable Here")
+            # Who called or was called is still at the answer; who is told so asks again (RFC 3261 section 14.1).
+            raise CallRefused(491, "Request Pending")
         try:
             return await self._call.on_reinvite(offer)
         except SdpError as error:

@@ -63,11 +63,27 @@ def test_a_refused_offer_leaves_the_call() -> None:
     async def work(pair: Pair) -> None:
         mine = await pair.call()
         await settle(1)
-        for handler in (None, no):
+        for handler, status in ((None, "491"), (no, "488")):
             pair.calls[0].on_reinvite = handler
-            with pytest.raises(CallRefused, match="488"):
+            with pytest.raises(CallRefused, match=status):
                 await mine.reinvite("hold")
         assert mine.state is CallState.CONFIRMED and mine.local_sdp == OFFER
+
+    scene(work)
+
+
+@pytest.mark.parametrize("caller", [True, False])
+def test_an_offer_right_behind_the_answer_waits_until_somebody_takes_it(caller: bool) -> None:
+    async def work(pair: Pair) -> None:
+        mine = await pair.call()
+        await settle(1)
+        offering, asked = (mine, pair.calls[0]) if caller else (pair.calls[0], mine)
+        waiting = asyncio.create_task(offering.reinvite("hold"))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        asked.on_reinvite = flipped
+        assert await waiting == "answer to hold"
+        assert (offering.state, asked.remote_sdp) == (CallState.CONFIRMED, "hold")
 
     scene(work)
 
