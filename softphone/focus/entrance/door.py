@@ -107,8 +107,8 @@ class Door:
         self._entering[call] = False
         try:
             await self._admit(call)
-        except CallEnded:
-            log.info("call_cancelled", call_id=call.call_id)
+        except CallEnded as error:
+            log.info("call_cancelled", call_id=call.call_id, reason=str(error))
         except (CallRefused, SdpError, MediaError, FocusError) as error:
             self._refuse(call, error)
         finally:
