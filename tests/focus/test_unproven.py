@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from softphone.errors import CallRefused
 from softphone.focus.session import TelephonySession
@@ -93,7 +94,10 @@ def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user:
         await asyncio.sleep(200)
         assert not session.parties and len(flooded.board.focus.context.legs) == 0
 
-    flooded = flood(tmp_path, work)
+    with capture_logs() as logged:
+        flooded = flood(tmp_path, work)
+    (over,) = [each for each in logged if each["event"] == "call_cancelled"]
+    assert "before it was acknowledged" in over["reason"]
     lines = flooded.first_lines()
     assert [line.split()[1] for line in lines] == ["100", "183"] + ["200"] * 4
     assert flooded.reflected < FACTOR * flooded.forged
