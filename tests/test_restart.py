@@ -1,15 +1,19 @@
 """A server is killed in the middle of a recorded conference: what the next start knows of it."""
 
+import asyncio
 import io
+import os
+import socket
 import sys
 from pathlib import Path
 
 import soundfile
 
+from softphone import Agent
 from softphone.config import DEV_PATH
 from softphone.store.archive import Archive
 from softphone.store.database import Database, url_of
-from tests.support.processes import Program, ServerProcess
+from tests.support.processes import LOOPBACK, Program, ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import conferences, parties, until
 from tests.support.tones import RATE_HZ, tones_in
@@ -86,3 +90,37 @@ async def test_what_is_known_after_a_restart(tmp_path: Path) -> None:
     (kept,) = (await Archive(database).recordings(conference_id=session)).items
     await database.stop()
     assert (kept.id, kept.state) == (recording["id"], "ready")
+
+
+async def test_workers_end_with_the_server_and_their_ports_are_free(tmp_path: Path) -> None:
+    """Whoever is in a call then hears nothing more; its own timers end it, for no BYE can come."""
+    server = ServerProcess(tmp_path, "--workers", "2")
+    try:
+        async with Agent("sip:101@127.0.0.1", password="dev-101") as phone:
+            call = await phone.invite(server.call_uri("202"))
+            await anext(call.frames())
+            workers = [Path(f"/proc/{pid}/status") for pid in server.ready["workers"]]
+            ports = sorted(_udp_ports(server.ready["workers"]))
+            assert ports
+            server.process.kill()
+            await asyncio.to_thread(until, lambda: not any(map(_lives, workers)))
+            for port in ports:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                    probe.bind((LOOPBACK, port))
+    finally:
+        server.stop()
+
+
+def _lives(status: Path) -> bool:
+    """Whether a process is there, and more than a line in the table that nobody has read."""
+    try:
+        return "State:\tZ" not in status.read_text()
+    except OSError:
+        return False
+
+
+def _udp_ports(pids: list[int]) -> set[int]:
+    """The UDP ports that processes have open (Linux)."""
+    links = [os.readlink(each) for pid in pids for each in Path(f"/proc/{pid}/fd").iterdir()]
+    lines = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    return {int(line[1].partition(":")[2], 16) for line in lines if f"socket:[{line[9]}]" in links}
