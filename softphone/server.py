@@ -27,7 +27,6 @@ from softphone.api.http.serving import HttpServer
 from softphone.bindings import KeptBindings
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError
-from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.door import Door
 from softphone.focus.entrance.logins import Logins
@@ -48,6 +47,7 @@ from softphone.sip.services.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
+from softphone.store.accounts import Accounts
 from softphone.store.bindings import BindingShelf
 from softphone.store.history import History
 from softphone.store.store import Store
@@ -148,7 +148,7 @@ class Server:
         """
         config = self._config
         store = await starting.enter_async_context(self.store)
-        self.accounts = Accounts(store.directory, config.clients)
+        self.accounts = store.accounts
         self.history = await starting.enter_async_context(History(store.database, self._data))
         self.webhooks = await starting.enter_async_context(self._make_webhooks())
         self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
@@ -181,7 +181,7 @@ class Server:
         return Door(
             self.focus,
             self.accounts,
-            Authenticator(sip.digest_realm, self.accounts.lookup, algorithms=sip.digest_algorithms),
+            Authenticator(sip.digest_realm, self.accounts.ha1, algorithms=sip.digest_algorithms),
             self.registrar,
             watchers,
             sip,
@@ -234,7 +234,7 @@ class Server:
         return ApiContext(
             focus=self.focus,
             accounts=self.accounts,
-            grants=Grants(self._config.token),
+            grants=Grants(self._config.token, self._config.clients),
             logins=Logins(
                 http.login_failures_user, http.login_failures, http.login_window_s, anywhere=http.login_failures
             ),

@@ -27,7 +27,6 @@ TWICE = {
     "Call",
     "CallState",
     "Connection",
-    "Directory",
     "Invitation",
     "Join",
     "Kind",

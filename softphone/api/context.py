@@ -10,7 +10,6 @@ from softphone.api.auth.grants import Grants
 from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
 from softphone.config import Config
-from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.logins import Logins
@@ -18,6 +17,7 @@ from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats
 from softphone.recordings.library import Library as Recordings
+from softphone.store.accounts import Accounts
 from softphone.store.store import Store
 from softphone.traced import Tracing
 

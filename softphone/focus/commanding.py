@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import structlog
 
 from softphone.errors import SoftphoneError
-from softphone.focus.accounts import Extension
+from softphone.store.values import Extension
 from softphone.text import shown
 
 __all__ = ["Actor", "acting", "commands", "told"]

@@ -14,7 +14,6 @@ from mixer.rules import events, roles
 from mixer.rules.effects import Prompt
 from mixer.rules.roles import Role
 from softphone.errors import MediaError
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.commanding import commands
 from softphone.focus.errors import (
     NoSuchBan,
@@ -32,6 +31,8 @@ from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.sip.message.number import spelled
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 __all__ = ["Control"]
 

@@ -12,7 +12,6 @@ from mixer.rules.events import SetRecording
 from mixer.rules.settings import Settings
 from softphone.config import Config
 from softphone.errors import MediaError
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.commanding import commands
 from softphone.focus.context import Context
 from softphone.focus.ended import EndedMemory
@@ -43,8 +42,9 @@ from softphone.media.contract.leg import (
 )
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
+from softphone.store.accounts import Accounts
 from softphone.store.history import History
-from softphone.store.values import Change, PropertiesChanged
+from softphone.store.values import Change, Extension, PropertiesChanged
 
 if TYPE_CHECKING:
     from softphone.media.workers.client import Media
@@ -207,7 +207,7 @@ class Focus:
 
     def settings_of(self, extension: Extension) -> Settings:
         """Say by which rules the conference of an extension or of a user's bridge is held."""
-        properties = self._accounts.directory.properties(extension.id)
+        properties = self._accounts.properties(extension.id)
         if properties is None:
             return room_settings.of_bridge(self._config, self._menu)
         return room_settings.of_extension(self._config, self._menu, properties)

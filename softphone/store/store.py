@@ -3,7 +3,7 @@
 ::
 
     async with Store(config, data) as store:
-        store.directory.by_number("101")  # at once, from memory
+        store.accounts.find("101")  # at once, from memory
         await store.set_properties(extension_id, {"pin": "1234"})
         page = await store.conferences(live=False)
 """
@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from softphone.config import Config, is_loopback
 from softphone.errors import ConfigError
 from softphone.store import rows
+from softphone.store.accounts import Accounts
 from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
-from softphone.store.directory import Directory
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
 from softphone.store.seed import SHORTEST, Seed, Seedling, credentials_of, differences, published, seed_of, weak
@@ -70,7 +70,7 @@ class Store(Shelf):
         was made by a newer version, or holds published passwords while we listen beyond loopback.
     """
 
-    directory: Directory
+    directory: Accounts
     "The image of accounts and settings in memory; there once the store is entered."
 
     def __init__(self, config: Config, data: Path, timeout_s: float = TIMEOUT_S) -> None:
@@ -117,14 +117,14 @@ class Store(Shelf):
             The database is away; nothing has changed.
         """
         async with self._changing:
-            entry = self.directory.entry(extension_id)
+            entry = self.accounts.entry(extension_id)
             if entry is None or entry.properties is None:
                 raise NoSuchRow("no such conference extension")
             properties = entry.properties.changed(changes)
             async with self.database.write() as connection:
                 await _check_sounds(connection, properties)
                 await _put_properties(connection, extension_id, properties)
-            self.directory.put(Seedling(entry.extension, properties=properties))
+            self.accounts.put(Seedling(entry.extension, properties=properties))
         self._tell(PropertiesChanged(extension_id, properties))
         return properties
 
@@ -149,15 +149,15 @@ class Store(Shelf):
             entry = self._entry_for(extension, password)
             try:
                 async with self.database.write() as connection:
-                    await _put_entry(connection, self.directory.account.id, entry)
+                    await _put_entry(connection, self.accounts.account.id, entry)
             except WrongData:
                 raise Conflict("another extension has this number") from None
-            self.directory.put(entry)
+            self.accounts.put(entry)
             await self._give_codes([extension])
         self._tell(ExtensionChanged(extension))
 
     def _entry_for(self, extension: Extension, password: str | None) -> Seedling:
-        present = self.directory.entry(extension.id)
+        present = self.accounts.entry(extension.id)
         if present is not None:
             before = present.extension
             if (before.number, before.kind) != (extension.number, extension.kind):
@@ -165,7 +165,7 @@ class Store(Shelf):
         if extension.kind == "conference":
             return Seedling(extension, properties=present.properties if present else ConferenceProperties())
         if password is not None:
-            return Seedling(extension, credentials_of(extension, self.directory.realm, password))
+            return Seedling(extension, credentials_of(extension, self.accounts.realm, password))
         return Seedling(extension, present.credentials if present else ())
 
     async def remove_extension(self, extension_id: str) -> None:
@@ -182,7 +182,7 @@ class Store(Shelf):
                 done = await connection.execute(delete(EXTENSIONS).where(EXTENSIONS.c.id == extension_id))
             if done.rowcount == 0:
                 raise NoSuchRow("no such extension")
-            self.directory.remove(extension_id)
+            self.accounts.remove(extension_id)
         self._tell(ExtensionRemoved(extension_id))
 
     def _tell(self, change: Change) -> None:
@@ -198,7 +198,7 @@ class Store(Shelf):
                 await self._plant(connection, seed, wanted, present.get(wanted.extension.number))
             entries, codes = await _entries(connection), await _codes(connection)
         _tell_unconfigured(seed, present)
-        self.directory = Directory(seed.account, seed.realm, entries, codes)
+        self.accounts = Accounts(seed.account, seed.realm, entries, codes)
         self._check_exposure(entries)
         self._tell_weak(entries)
         await self._give_codes([e.extension for e in entries if e.extension.id not in codes])
@@ -255,12 +255,12 @@ class Store(Shelf):
     async def _give_codes(self, extensions: Iterable[Extension]) -> None:
         """Make host and participant codes for the users among `extensions` that have none."""
         for extension in extensions:
-            if extension.kind == "user" and self.directory.codes(extension.id) is None:
-                self.directory.put_codes(extension.id, await self._new_codes(extension))
+            if extension.kind == "user" and self.accounts.codes(extension.id) is None:
+                self.accounts.put_codes(extension.id, await self._new_codes(extension))
 
     async def _new_codes(self, extension: Extension) -> Codes:
         while True:
-            digits = max(CODE_DIGITS, len(str(self.directory.code_count + 2)) + SPARSE_DIGITS)
+            digits = max(CODE_DIGITS, len(str(self.accounts.code_count + 2)) + SPARSE_DIGITS)
             codes = Codes(_new_code(digits), _new_code(digits))
             made = [
                 {"code": codes.host, "extension_id": extension.id, "role": "host"},

@@ -8,13 +8,13 @@ from typing import Any, Self
 
 from softphone.commands.serve import with_options
 from softphone.config import DEV_PATH, load
-from softphone.focus.accounts import Extension
 from softphone.focus.session import TelephonySession
 from softphone.server import Server
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Response
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import Call
+from softphone.store.values import Extension
 from tests.support.membership import astray
 
 FREE_PORTS: dict[str, dict[str, Any]] = {"sip": {"port": 0}, "http": {"port": 0}, "media": {"rtp_port": 0}}

@@ -116,7 +116,7 @@ class Switchboard:
         self.dialer = Dialer(self.stack, self.paper.accounts, self.registrar, sip, self.config.trunk)
         focus._dialer = self.dialer
         self.focus = self.paper.focus
-        authenticator = Authenticator(self.paper.accounts.realm, self.paper.accounts.lookup)
+        authenticator = Authenticator(self.paper.accounts.realm, self.paper.accounts.ha1)
         self.door = Door(
             self.focus,
             self.paper.accounts,

@@ -5,9 +5,9 @@ import pytest
 from mixer.rules.entrance import Code, CodeVerdict
 from mixer.rules.roles import Kind, Role
 from softphone.config import DEV_PATH, ConferenceConfig, load
-from softphone.focus.accounts import Accounts
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.room.admission import Admission
+from softphone.store.accounts import Accounts
 from softphone.store.values import Codes
 
 HOST, GUEST, WRONG = Code("190204"), Code("128576"), Code("471100")
@@ -24,7 +24,7 @@ class Clock:
 @pytest.fixture
 def accounts() -> Accounts:
     made = Accounts.from_config(load(DEV_PATH))
-    made.directory.put_codes(made.extensions["101"].id, Codes(HOST.digits, GUEST.digits))
+    made.put_codes(made.extensions["101"].id, Codes(HOST.digits, GUEST.digits))
     return made
 
 

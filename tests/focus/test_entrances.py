@@ -81,7 +81,7 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
         offer = CallMedia.offer
         monkeypatch.setattr(CallMedia, "offer", lambda media, *direction: without_events(offer(media, *direction)))
     async with sounding_bridge(tmp_path, conference={"code_tries": 20}) as server, Table(server) as table:
-        ada, ben = (server.accounts.directory.codes(extension(server, number).id) for number in ("101", "102"))
+        ada, ben = (server.accounts.codes(extension(server, number).id) for number in ("101", "102"))
         assert ada is not None
         assert ben is not None
         for number, code in (("+16505550100", ada.host), ("16505550100", ada.participant), ("16505550100", ben.host)):

@@ -6,12 +6,12 @@ from structlog.testing import capture_logs
 
 from softphone.config import DEV_PATH, SipConfig, load
 from softphone.errors import CallRefused
-from softphone.focus.accounts import Accounts
 from softphone.focus.entrance.proofs import Proofs
 from softphone.sip.message.digest import Challenge, Credentials
 from softphone.sip.message.message import Request, Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.transport.hop import Hop
+from softphone.store.accounts import Accounts
 from softphone.store.seed import seed_of, weak
 from tests.sip.wire import ALICE, invite
 
@@ -24,7 +24,7 @@ class Office:
     def __init__(self) -> None:
         self.now = 0.0
         self.accounts = Accounts.from_config(load(DEV_PATH))
-        self.guard = Authenticator("softphone.local", self.accounts.lookup)
+        self.guard = Authenticator("softphone.local", self.accounts.ha1)
         self.proofs = Proofs(self.accounts, self.guard, SipConfig(), clock=lambda: self.now)
 
     def register(self, user: str, password: str, source: Hop = ALICE, nonce_of: Hop | None = None) -> int:

@@ -3,11 +3,11 @@ import hashlib
 import pytest
 
 from softphone.config import DEV_PATH, load
-from softphone.focus.accounts import Accounts
 from softphone.focus.ended import EndedMemory
 from softphone.focus.entrance.routing import Destination, ToConference, ToExtension, ToNowhere, ToRoom, route
 from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken
+from softphone.store.accounts import Accounts
 
 TOKEN = VoiceCallToken("s-" + "ab" * 16, "127.0.0.1", 5060)
 
@@ -19,11 +19,11 @@ def accounts() -> Accounts:
 
 def test_ha1_is_that_of_digest_authentication(accounts: Accounts) -> None:
     text = b"101:softphone.local:dev-101"
-    assert accounts.lookup("101", "MD5") == hashlib.md5(text).hexdigest()
-    assert accounts.lookup("101", "SHA-256") == hashlib.sha256(text).hexdigest()
-    assert accounts.lookup("101", "SHA-512") is None
-    assert accounts.lookup("201", "MD5") is None
-    assert accounts.lookup("999", "MD5") is None
+    assert accounts.ha1("101", "MD5") == hashlib.md5(text).hexdigest()
+    assert accounts.ha1("101", "SHA-256") == hashlib.sha256(text).hexdigest()
+    assert accounts.ha1("101", "SHA-512") is None
+    assert accounts.ha1("201", "MD5") is None
+    assert accounts.ha1("999", "MD5") is None
 
 
 @pytest.mark.parametrize("user", ["101", "+16505550100*101", "16505550100*101"])
@@ -44,12 +44,6 @@ def test_names_of_nobody(accounts: Accounts, user: str) -> None:
 @pytest.mark.parametrize(("user", "password"), [("101", ""), ("101", "dev-102"), ("201", ""), ("999", "dev-999")])
 def test_refused_log_in(accounts: Accounts, user: str, password: str) -> None:
     assert accounts.login(user, password) is None
-
-
-def test_clients(accounts: Accounts) -> None:
-    assert accounts.client("dev-client", "dev-secret")
-    assert not accounts.client("dev-client", "")
-    assert not accounts.client("nobody", "dev-secret")
 
 
 def test_extensions_differ_in_their_ids(accounts: Accounts) -> None:

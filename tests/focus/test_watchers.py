@@ -167,7 +167,7 @@ async def in_the_room(server: Server, number: str, calls: str, code: str) -> Asy
 
 
 def host_code(server: Server, number: str) -> str:
-    codes = server.accounts.directory.codes(extension(server, number).id)
+    codes = server.accounts.codes(extension(server, number).id)
     assert codes is not None
     return codes.host
 

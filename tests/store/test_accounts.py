@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from softphone.config import DEV_PATH, Config, ExtensionConfig, load
 from softphone.errors import ConfigError
-from softphone.focus.accounts import Accounts
+from softphone.store.accounts import Accounts
 from softphone.store.digest import ha1
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
@@ -35,15 +35,15 @@ def with_extension(config: Config, number: str, **changes: Any) -> Config:
 
 
 async def test_the_first_start_takes_the_configuration(store: Store, config: Config) -> None:
-    expected = Accounts.from_config(config).directory
-    assert store.directory.extensions == expected.extensions
+    expected = Accounts.from_config(config)
+    assert store.accounts.extensions == expected.extensions
     assert len(expected.extensions) == 8
-    assert store.directory.account == expected.account
-    assert store.directory.ha1("101", "MD5") == ha1("md5", "101", REALM, "dev-101")
-    assert store.directory.ha1("102", "SHA-256") == ha1("sha-256", "102", REALM, "dev-102")
-    assert store.directory.ha1("201", "MD5") is None
-    assert store.directory.properties(ROOM) == ConferenceProperties(pin="1234", moderator_pin="9876", max_members=100)
-    assert store.directory.properties("100101") is None
+    assert store.accounts.account == expected.account
+    assert store.accounts.ha1("101", "MD5") == ha1("md5", "101", REALM, "dev-101")
+    assert store.accounts.ha1("102", "SHA-256") == ha1("sha-256", "102", REALM, "dev-102")
+    assert store.accounts.ha1("201", "MD5") is None
+    assert store.accounts.properties(ROOM) == ConferenceProperties(pin="1234", moderator_pin="9876", max_members=100)
+    assert store.accounts.properties("100101") is None
 
 
 async def test_no_password_stands_in_the_database(store: Store, database: Databases) -> None:
@@ -60,10 +60,10 @@ async def test_what_was_changed_stands_after_a_restart(config: Config, database:
         await store.put_extension(Extension("100101", "101", "Ada Lovelace", "user", admin=True), password="other")
         await store.remove_extension("100104")
         await store.put_extension(Extension("new", "300", "Added", "conference"))
-        codes = store.directory.codes("100101")
+        codes = store.accounts.codes("100101")
     with capture_logs() as logs:
         async with Store(config, database.data) as store:
-            directory = store.directory
+            directory = store.accounts
     assert directory.properties(ROOM) == ConferenceProperties(
         pin="777", moderator_pin="9876", max_members=100, record_enabled=True
     )
@@ -85,10 +85,10 @@ async def test_the_configuration_wins_when_told_to(config: Config, database: Dat
         await store.set_properties(ROOM, {"pin": "777"})
     always = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, seed="always"))
     async with Store(with_extension(always, "101", password="fresh"), database.data) as store:
-        properties = store.directory.properties(ROOM)
+        properties = store.accounts.properties(ROOM)
         assert properties is not None
         assert properties.pin == "1234"
-        assert store.directory.ha1("101", "MD5") == ha1("md5", "101", REALM, "fresh")
+        assert store.accounts.ha1("101", "MD5") == ha1("md5", "101", REALM, "fresh")
 
 
 async def test_a_new_realm_gets_new_credentials(config: Config, database: Databases) -> None:
@@ -96,7 +96,7 @@ async def test_a_new_realm_gets_new_credentials(config: Config, database: Databa
         pass
     moved = msgspec.structs.replace(config, sip=msgspec.structs.replace(config.sip, domain="example.com"))
     async with Store(moved, database.data) as store:
-        assert store.directory.ha1("101", "MD5") == ha1("md5", "101", "example.com", "dev-101")
+        assert store.accounts.ha1("101", "MD5") == ha1("md5", "101", "example.com", "dev-101")
 
 
 async def test_a_database_of_another_account_is_refused(config: Config, database: Databases) -> None:
@@ -125,27 +125,27 @@ async def test_codes_are_unique_numbers_of_users(config: Config, database: Datab
     async with Store(many, database.data) as store:
         found = {
             extension.id: codes
-            for extension in store.directory.extensions.values()
-            if (codes := store.directory.codes(extension.id)) is not None
+            for extension in store.accounts.extensions.values()
+            if (codes := store.accounts.codes(extension.id)) is not None
         }
         numbers = [code for codes in found.values() for code in (codes.host, codes.participant)]
         assert len(found) == 35
         assert len(set(numbers)) == 70
         assert all(len(code) == 6 and code.isdecimal() for code in numbers)
         host = found["100101"].host
-        assert store.directory.find_code(host) == ("100101", "host")
-        assert store.directory.find_code(found["100102"].participant) == ("100102", "participant")
-        assert store.directory.find_code("") is None
+        assert store.accounts.find_code(host) == ("100101", "host")
+        assert store.accounts.find_code(found["100102"].participant) == ("100102", "participant")
+        assert store.accounts.find_code("") is None
         await store.remove_extension("100101")
-        assert store.directory.find_code(host) is None
+        assert store.accounts.find_code(host) is None
 
 
 async def test_changes_are_in_force_at_once_and_told(store: Store) -> None:
     changes: list[Change] = []
     store.listeners.append(changes.append)
-    accounts = Accounts(store.directory, ())
+    accounts = store.accounts
     properties = await store.set_properties(ROOM, {"max_members": 7})
-    assert store.directory.properties(ROOM) == properties
+    assert store.accounts.properties(ROOM) == properties
     new = Extension("x1", "777", "New", "user")
     await store.put_extension(new, password="secret")
     assert accounts.login("777", "secret") == new
@@ -167,14 +167,14 @@ async def test_changes_are_in_force_at_once_and_told(store: Store) -> None:
 
 
 async def test_numbers_do_not_collide(store: Store) -> None:
-    before = dict(store.directory.extensions)
+    before = dict(store.accounts.extensions)
     with pytest.raises(Conflict):
         await store.put_extension(Extension("other", "101", "Thief", "user"), password="x")
     with pytest.raises(Conflict):
         await store.put_extension(Extension("100101", "999", "Ada Admin", "user"))
     with pytest.raises(NoSuchRow):
         await store.remove_extension("nobody")
-    assert store.directory.extensions == before
+    assert store.accounts.extensions == before
 
 
 @pytest.mark.parametrize(
@@ -197,12 +197,12 @@ async def test_numbers_do_not_collide(store: Store) -> None:
 async def test_a_wrong_property_is_named_and_nothing_changes(
     store: Store, changes: dict[str, object], named: str
 ) -> None:
-    before = store.directory.properties(ROOM)
+    before = store.accounts.properties(ROOM)
     with pytest.raises(PropertyError) as caught:
         await store.set_properties(ROOM, changes)
     assert caught.value.name == named
     assert "12345678901234567" not in str(caught.value)
-    assert store.directory.properties(ROOM) == before
+    assert store.accounts.properties(ROOM) == before
 
 
 async def test_only_conference_extensions_have_properties(store: Store) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from softphone.config import DEV_PATH, load
 from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
-from softphone.focus.accounts import Accounts
 from softphone.focus.control import Control
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
@@ -27,6 +26,7 @@ from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.usage import CallState
+from softphone.store.accounts import Accounts
 from tests.focus.phone import offer
 
 ANSWER_S = 0.01

@@ -2,9 +2,8 @@
 
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError, not_found
-from softphone.focus.accounts import Extension
 from softphone.focus.session import ConferenceRole, TelephonySession
-from softphone.store.values import Codes
+from softphone.store.values import Codes, Extension
 
 __all__ = ["administrator", "bridge_codes", "manageable", "may_manage", "may_see", "own_or_manageable", "visible"]
 
@@ -67,7 +66,7 @@ def bridge_codes(extension: Extension, caller: Extension, context: ApiContext) -
         raise ApiError(403, "CMN-404", "Access to another extension is not allowed")
     if extension.kind != "user":
         raise ApiError(403, "CMN-112", "Feature [Conferencing] is not available for current extension type")
-    codes = context.accounts.directory.codes(extension.id)
+    codes = context.accounts.codes(extension.id)
     if codes is None or not extension.conferencing:
         raise ApiError(403, "BIL-103", "Feature [Conferencing] is not available for current account")
     if not context.accounts.main_number:

@@ -4,10 +4,12 @@ Only hashes of the tokens are kept, so a dump of the memory opens no door.
 """
 
 import hashlib
+import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from softphone.config import TokenConfig
+from softphone.config import ClientConfig, TokenConfig
 
 __all__ = ["Grant", "Grants", "TokenPair"]
 
@@ -52,20 +54,27 @@ class Grant:
 
 
 class Grants:
-    """All tokens of a node.
+    """All tokens of a node, and the programs that may ask for them.
 
     Parameters
     ----------
     settings
         Life times.
+    clients
+        The programs; every one has a secret.
     """
 
-    def __init__(self, settings: TokenConfig) -> None:
+    def __init__(self, settings: TokenConfig, clients: Iterable[ClientConfig] = ()) -> None:
         self._settings = settings
+        self._clients = {client.id: _hash(client.secret) for client in clients}
         self._by_access: dict[bytes, Grant] = {}
         self._by_refresh: dict[bytes, Grant] = {}
         # By owner, in the order of issue.
         self._owned: dict[str, dict[bytes, Grant]] = {}
+
+    def client(self, client_id: str, secret: str) -> bool:
+        """Check a program's secret; equally slow for a wrong secret and an unknown program."""
+        return hmac.compare_digest(_hash(secret), self._clients.get(client_id, b""))
 
     def issue(
         self, client_id: str, extension_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None

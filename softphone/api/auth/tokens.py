@@ -14,8 +14,8 @@ from softphone.api.auth.grants import Grant, TokenPair
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.errors import ApiError, slow_down, unauthorized
-from softphone.focus.accounts import Extension
 from softphone.focus.entrance.logins import Logins
+from softphone.store.values import Extension
 
 __all__ = ["CallerDep", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]
 
@@ -102,7 +102,7 @@ def is_program(request: Request, context: ApiContext, now: float, client_id: str
     """
     if not secret:  # nothing was guessed
         return False
-    return _throttled(context.programs, request, client_id, now, lambda: context.accounts.client(client_id, secret))
+    return _throttled(context.programs, request, client_id, now, lambda: context.grants.client(client_id, secret))
 
 
 def _throttled(logins: Logins, request: Request, user: str, now: float, check: Callable[[], T]) -> T:

@@ -24,11 +24,11 @@ from softphone.api.control.views import conference_view
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import WholeDep, instant
-from softphone.focus.accounts import Extension
 from softphone.focus.errors import NotAllowed
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.session import TelephonySession
 from softphone.focus.words import Prompt, Sound
+from softphone.store.values import Extension
 
 __all__ = ["ROUTERS"]
 

@@ -24,8 +24,8 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.events.watching import Missed, StreamEnded, Watching
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError
-from softphone.focus.accounts import Extension
 from softphone.focus.feed import FeedEvent
+from softphone.store.values import Extension
 
 __all__ = ["doing", "reading"]
 

@@ -68,7 +68,7 @@ async def conference_extension(
     """Give the id and the properties of a conference extension, to an administrator."""
     administrator(caller)
     extension = context.accounts.find(number)
-    properties = context.accounts.directory.properties(extension.id) if extension else None
+    properties = context.accounts.properties(extension.id) if extension else None
     if extension is None or properties is None:
         raise not_found("number")
     return extension.id, properties

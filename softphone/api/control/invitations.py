@@ -18,9 +18,9 @@ from softphone.api.control.views import sip_uri, uri_of
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError, not_found
 from softphone.api.http.pages import After, Limit
-from softphone.focus.accounts import Extension
 from softphone.focus.errors import NotAllowed
 from softphone.focus.session import TelephonySession
+from softphone.store.values import Extension
 from softphone.store.values import InvitationRecord as Noted
 
 __all__ = ["ROUTERS"]
@@ -105,7 +105,7 @@ def place_of_session(session: TelephonySession, context: ApiContext) -> Conferen
 
 def place_of_extension(extension: Extension, context: ApiContext) -> ConferenceAddress:
     """Say how the room of an extension is joined, whether somebody is in it or not."""
-    directory, main_number = context.accounts.directory, context.accounts.main_number
+    directory, main_number = context.accounts, context.accounts.main_number
     if extension.kind == "user":
         codes = directory.codes(extension.id)
         user = main_number or extension.number

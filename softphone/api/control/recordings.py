@@ -16,8 +16,8 @@ from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import PartsDep, instant
 from softphone.api.http.ranges import WholeFile, is_range
-from softphone.focus.accounts import Extension
 from softphone.recordings.entry import Entry
+from softphone.store.values import Extension
 
 __all__ = ["doing", "reading"]
 

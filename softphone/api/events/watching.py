@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from softphone.api.events.event_json import event_view
 from softphone.api.http.errors import ApiError
-from softphone.focus.accounts import Extension
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.feed import FeedEvent, Subscription
 from softphone.focus.focus import Focus
 from softphone.focus.session import TelephonySession
+from softphone.store.values import Extension
 
 __all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "StreamEnded", "Missed", "Watching"]
 

@@ -11,7 +11,7 @@ from softphone.api.http.answers import failures
 from softphone.api.http.errors import not_found
 from softphone.api.ringcentral.models import ConferencingModel, FeatureModel, ServiceInfoModel
 from softphone.api.ringcentral.routes import check_account
-from softphone.focus.accounts import Extension
+from softphone.store.values import Extension
 
 __all__ = ["router"]
 

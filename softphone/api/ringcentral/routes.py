@@ -23,8 +23,8 @@ from softphone.api.ringcentral.models import (
     SessionModel,
 )
 from softphone.api.ringcentral.views import party_view, session_view
-from softphone.focus.accounts import Extension
 from softphone.focus.session import ConferenceRole, TelephonySession
+from softphone.store.values import Extension
 
 __all__ = ["router"]
 

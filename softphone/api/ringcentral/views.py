@@ -8,8 +8,9 @@ from softphone.api.ringcentral.models import (
     SessionModel,
     StatusModel,
 )
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.session import ConferenceRole, Party, PartyAddress, PartyStatus, TelephonySession
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 __all__ = ["party_view", "session_view"]
 

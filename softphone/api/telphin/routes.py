@@ -14,9 +14,9 @@ from softphone.api.http.answers import described_key
 from softphone.api.http.bodies import described
 from softphone.api.http.errors import ApiError
 from softphone.api.http.properties import Properties, PropertiesChange, changes_of
-from softphone.focus.accounts import Extension
 from softphone.store.errors import NoSuchRow
 from softphone.store.properties import ConferenceProperties
+from softphone.store.values import Extension
 
 __all__ = ["router"]
 
@@ -94,7 +94,7 @@ async def conference_extension(
     named: ExtensionId, context: ContextDep, _: Annotated[None, Depends(of_the_account)]
 ) -> str:
     """Give the id of the conference extension with this id; with this number, when no extension has such an id."""
-    extension = context.accounts.by_id(named) or context.accounts.directory.by_number(named)
+    extension = context.accounts.by_id(named) or context.accounts.extensions.get(named)
     extension_id = extension.id if extension is not None else named
     _present(extension_id, context)
     return extension_id
@@ -104,7 +104,7 @@ ConferenceExtensionDep = Annotated[str, Depends(conference_extension)]
 
 
 def _present(extension_id: str, context: ApiContext) -> ConferenceProperties:
-    properties = context.accounts.directory.properties(extension_id)
+    properties = context.accounts.properties(extension_id)
     if properties is None:
         raise NoSuchRow(extension_id)
     return properties

@@ -23,8 +23,9 @@ from mixer.rules.entrance import Code, CodeVerdict
 from mixer.rules.limits import Attempts
 from mixer.rules.roles import Role
 from softphone.config import ConferenceConfig
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.room.admission import Admission
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 __all__ = ["CodeBook", "Passage"]
 
@@ -89,12 +90,12 @@ class CodeBook:
 
     def asks(self, extension: Extension) -> bool:
         """Whether the room of a conference extension has a code."""
-        properties = self._accounts.directory.properties(extension.id)
+        properties = self._accounts.properties(extension.id)
         return properties is not None and properties.pin is not None
 
     def asks_name(self, extension: Extension) -> bool:
         """Whether who comes into the room of a conference extension says its name."""
-        properties = self._accounts.directory.properties(extension.id)
+        properties = self._accounts.properties(extension.id)
         return properties is not None and properties.announce_caller_name
 
     def judge(self, extension: Extension | None, code: Code, caller: Admission) -> tuple[CodeVerdict, Passage | None]:
@@ -147,7 +148,7 @@ class CodeBook:
             attempts.clear()
 
     def _of_extension(self, extension: Extension, code: Code) -> Passage | None:
-        properties = self._accounts.directory.properties(extension.id)
+        properties = self._accounts.properties(extension.id)
         if properties is None:
             return None
         for pin, role in ((properties.moderator_pin, Role.MODERATOR), (properties.pin, Role.PARTICIPANT)):
@@ -156,7 +157,7 @@ class CodeBook:
         return None
 
     def _of_bridge(self, code: Code) -> Passage | None:
-        found = self._accounts.directory.find_code(code.digits)
+        found = self._accounts.find_code(code.digits)
         extension = self._accounts.by_id(found[0]) if found is not None else None
         if found is None or extension is None or not extension.conferencing:
             return None

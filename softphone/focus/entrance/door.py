@@ -12,7 +12,6 @@ from mixer.rules.roles import Kind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.proofs import AuthRefusal, Proofs
 from softphone.focus.entrance.reception import Reception
@@ -29,6 +28,8 @@ from softphone.focus.token import VoiceCallToken
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.number import number_of
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator

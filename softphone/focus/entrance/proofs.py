@@ -9,10 +9,11 @@ import structlog
 from mixer.rules.limits import Attempts
 from softphone.config import SipConfig
 from softphone.errors import CallRefused
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.logins import Logins
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.number import number_of
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator, Verdict

@@ -15,7 +15,6 @@ from mixer.rules.effects import Prompt
 from mixer.rules.events import Time
 from mixer.rules.roles import Kind, Role
 from softphone.errors import SoftphoneError
-from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
 from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.entrance.strangers import Waiting
@@ -26,6 +25,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
+from softphone.store.values import Extension
 
 if TYPE_CHECKING:
     from softphone.sip.ua.call import Call

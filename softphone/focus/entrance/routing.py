@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.token import PREFIX, TokenError, VoiceCallToken
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 __all__ = ["Destination", "ToBridge", "ToConference", "ToExtension", "ToNowhere", "ToRoom", "route"]
 

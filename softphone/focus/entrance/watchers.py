@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, User, UserEndpoint, sip_uri
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
@@ -16,6 +15,8 @@ from softphone.focus.room.referrals import refer, was_called
 from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
 from softphone.sip.services.notifier import Notifier, Pending
 from softphone.sip.ua.referral import Reference, accept, referred
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 if TYPE_CHECKING:
     from softphone.sip.message.message import Request, Response

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from softphone.config import SipConfig, TrunkConfig
-from softphone.focus.accounts import Accounts
 from softphone.focus.home import Home
 from softphone.focus.party.dialplan import DialPlan, DialTarget
 from softphone.focus.party.identity import Caller, Shown, shown
@@ -14,6 +13,7 @@ from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import Uri
 from softphone.sip.ua.invitation import Progress
+from softphone.store.accounts import Accounts
 
 if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar

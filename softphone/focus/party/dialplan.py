@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from softphone.config import SipConfig, TrunkConfig
 from softphone.errors import BadMessage
-from softphone.focus.accounts import Accounts, Extension
 from softphone.focus.home import Home
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import refused
@@ -18,6 +17,8 @@ from softphone.sip.message.number import number_of, spelled
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.binding import Binding
 from softphone.sip.transport.hop import Hop
+from softphone.store.accounts import Accounts
+from softphone.store.values import Extension
 
 if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar

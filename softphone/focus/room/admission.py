@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mixer.rules.roles import Kind, Role
-from softphone.focus.accounts import Extension
 from softphone.focus.session import identity_of
+from softphone.store.values import Extension
 from softphone.text import shown
 
 __all__ = ["Admission"]

@@ -19,7 +19,6 @@ from mixer.rules.effects import Denied, Effect, Invite, Refused
 from mixer.rules.roles import Role
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, SoftphoneError
-from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
 from softphone.focus.errors import FocusError, NotAllowed, WrongState
 from softphone.focus.feed import EventType
@@ -40,6 +39,7 @@ from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import ConferenceRole, Direction, Party, PartyAddress, TelephonySession
 from softphone.focus.voice.spoken import SpokenNames
+from softphone.store.values import Extension
 from softphone.text import shown
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from softphone.errors import CallEnded, MediaError, SoftphoneError
-from softphone.focus.accounts import Extension
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
@@ -19,6 +18,7 @@ from softphone.focus.room.room import Room
 from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
+from softphone.store.values import Extension
 
 if TYPE_CHECKING:
     from softphone.sip.ua.call import Call

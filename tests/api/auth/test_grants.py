@@ -1,6 +1,6 @@
 from softphone.api.auth import grants as module
 from softphone.api.auth.grants import Grants
-from softphone.config import TokenConfig
+from softphone.config import ClientConfig, TokenConfig
 
 SETTINGS = TokenConfig(access_s=100, refresh_s=1000, refresh_grace_s=10.0)
 
@@ -91,3 +91,10 @@ def test_a_session_that_is_refreshed_for_ever_takes_bounded_memory() -> None:
         assert renewed is not None and grants.find(renewed.access) is not None
         pair = renewed
     assert len(grants._by_refresh) == len(grants._owned["extension 7"]) <= module.MAX_OF_OWNER
+
+
+def test_a_program_has_to_know_its_secret() -> None:
+    grants = Grants(SETTINGS, [ClientConfig("dev-client", "dev-secret")])
+    assert grants.client("dev-client", "dev-secret")
+    assert not grants.client("dev-client", "")
+    assert not grants.client("nobody", "dev-secret")

@@ -30,7 +30,7 @@ def conferencing(extension: str = "~") -> str:
 
 async def test_a_user_learns_its_codes_and_an_administrator_all(shared: Server, ada: httpx.AsyncClient) -> None:
     ben = shared.accounts.extensions["102"]
-    codes = shared.accounts.directory.codes(ben.id)
+    codes = shared.accounts.codes(ben.id)
     assert codes is not None
     expected = {"phone_number": "+16505550100", "host_code": codes.host, "participant_code": codes.participant}
     async with logged_in(shared, "102") as own, logged_in(shared, "103") as other:
@@ -42,7 +42,7 @@ async def test_a_user_learns_its_codes_and_an_administrator_all(shared: Server, 
 
 async def test_conferencing_as_documented(shared: Server, ada: httpx.AsyncClient) -> None:
     ben = shared.accounts.extensions["102"]
-    codes = shared.accounts.directory.codes(ben.id)
+    codes = shared.accounts.codes(ben.id)
     assert codes is not None
     async with logged_in(shared, "102") as own:
         answer = await own.get(conferencing(), headers={"Accept": "application/json"})

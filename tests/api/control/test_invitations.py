@@ -101,7 +101,7 @@ async def test_what_is_told_of_each_kind_of_room(shared: Server, ada: httpx.Asyn
     assert "sip:203@" in texts[1]
     assert "1234" in texts[1]
     assert "9876" not in texts[1]
-    codes = shared.accounts.directory.codes(shared.accounts.extensions["101"].id)
+    codes = shared.accounts.codes(shared.accounts.extensions["101"].id)
     assert codes is not None
     assert codes.participant in texts[2]
     assert codes.host not in texts[2]
@@ -113,7 +113,7 @@ async def test_a_link_for_browsers(tmp_path_factory: pytest.TempPathFactory, ada
     assert "Browser" not in text
     url = {"web_url": "https://example.com/join/{room}?code={code}"}
     async with bridge(tmp_path_factory.mktemp("web"), invite=url) as server, logged_in(server, "101") as other:
-        codes = server.accounts.directory.codes(server.accounts.extensions["101"].id)
+        codes = server.accounts.codes(server.accounts.extensions["101"].id)
         assert codes is not None
         token = await opened(other)
         secret = (await other.get(f"{V1}/{token}")).json()["token"]

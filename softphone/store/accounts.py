@@ -1,22 +1,31 @@
-"""The image of accounts, extensions, credentials, properties and codes in memory.
+"""The account, its extensions, credentials, properties and codes in memory.
 
 Signalling asks it for every call: it answers at once, also while the database is away. It is read when the server
 starts, and follows each change that the store has committed.
+
+What is known of a password is the HA1 of SIP digest (RFC 7616 section 3.4.2), which serves both doors: a SIP phone
+proves it knows it, and an API log-in is hashed and compared.
 """
 
+import hmac
+import re
 from collections.abc import Iterable
 from typing import Literal
 
-from softphone.store.digest import spelling
+from softphone.config import Config
+from softphone.store.digest import ha1, spelling
 from softphone.store.properties import ConferenceProperties
-from softphone.store.seed import Seedling
+from softphone.store.seed import Seedling, seed_of
 from softphone.store.values import Account, Codes, Extension
 
-__all__ = ["Directory"]
+__all__ = ["Accounts"]
+
+# Of a telephone number as people write it; phones leave the ``+`` away.
+SEPARATORS = re.compile(r"[+().\-\s]+")
 
 
-class Directory:
-    """Who and what there is.
+class Accounts:
+    """The account, its extensions and their users, as calls, log-ins and commands ask for them.
 
     Parameters
     ----------
@@ -34,6 +43,7 @@ class Directory:
         self, account: Account, realm: str, entries: Iterable[Seedling] = (), codes: dict[str, Codes] | None = None
     ) -> None:
         self.account = account
+        self._main_digits = SEPARATORS.sub("", account.main_number)
         self.realm = realm
         self.extensions: dict[str, Extension] = {}
         "By number."
@@ -45,14 +55,60 @@ class Directory:
         for extension_id, each in (codes or {}).items():
             self.put_codes(extension_id, each)
 
-    def extension(self, extension_id: str) -> Extension | None:
+    @classmethod
+    def from_config(cls, config: Config) -> "Accounts":
+        """Build what the settings describe, without a store; every user has a password."""
+        seed = seed_of(config)
+        return cls(seed.account, seed.realm, seed.extensions)
+
+    @property
+    def account_id(self) -> str:
+        """Whose extensions these are."""
+        return self.account.id
+
+    @property
+    def main_number(self) -> str:
+        """Of the account; E.164, or empty."""
+        return self.account.main_number
+
+    def find(self, user: str) -> Extension | None:
+        """Find the extension that a SIP user name or log-in means.
+
+        Parameters
+        ----------
+        user
+            ``101``, or ``<main number>*101`` with or without the ``+``; also ``101@<realm>`` and ``sip:101@<realm>``,
+            as telephones write it into their credentials.
+        """
+        return self.extensions.get(self.canonical(user))
+
+    def canonical(self, user: str) -> str:
+        """Give the one spelling of a user name, whether there is such a user or not: the number of an extension."""
+        user, _ = spelling(user.strip('"'), self.realm)
+        number, star, extension = user.partition("*")
+        if star and self.is_main_number(number):
+            return extension
+        return user
+
+    def could_be(self, user: str) -> bool:
+        """Whether a user name looks like an extension's, so that no answer shows whether it is one."""
+        number = self.canonical(user)
+        return number.isdecimal() and len(number) <= max(map(len, self.extensions), default=0)
+
+    def is_main_number(self, user: str) -> bool:
+        """Whether a user name is the account's main number; phones leave its ``+`` away."""
+        return self._main_digits != "" and user.lstrip("+") == self._main_digits
+
+    def names(self, extension: Extension) -> list[str]:
+        """List the user names that mean an extension, the shortest first."""
+        main = self._main_digits
+        long = [f"{plus}{main}*{extension.number}" for plus in ("", "+")] if main else []
+        return [extension.number, *long]
+
+    def by_id(self, extension_id: str) -> Extension | None:
         """Find an extension by its id."""
         entry = self._entries.get(extension_id)
         return entry.extension if entry else None
-
-    def by_number(self, number: str) -> Extension | None:
-        """Find an extension by its number."""
-        return self.extensions.get(number)
 
     def properties(self, extension_id: str) -> ConferenceProperties | None:
         """Give the properties of a conference extension; None when it is none."""
@@ -84,6 +140,14 @@ class Directory:
         wanted = (self.realm, algorithm.lower() + kind)
         credentials = self._entries[extension.id].credentials
         return next((each.ha1 for each in credentials if (each.realm, each.algorithm) == wanted), None)
+
+    def login(self, user: str, password: str) -> Extension | None:
+        """Check a user's password; equally slow for a wrong password and an unknown user."""
+        extension = self.find(user)
+        number = extension.number if extension else ""
+        expected = self.ha1(number, "sha-256") or ""
+        given = ha1("sha-256", number, self.realm, password)
+        return extension if hmac.compare_digest(given, expected) else None
 
     def entry(self, extension_id: str) -> Seedling | None:
         """Give an extension with what belongs to it."""
