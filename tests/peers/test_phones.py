@@ -35,6 +35,25 @@ def test_two_baresips_hear_each_other(tmp_path: Path, server: ServerProcess, res
 
 
 @pytest.mark.peer("baresip")
+@pytest.mark.parametrize("ptime_ms", [10, 30, 40, 60])
+def test_baresips_with_packets_of_another_length(
+    tmp_path: Path, server: ServerProcess, rest: Rest, ptime_ms: int
+) -> None:
+    """One of them sends and wants such packets."""
+    uri = server.call_uri(rest.token())
+    account = f"<sip:baresip@127.0.0.1>;regint=0;ptime={ptime_ms}"
+    with Baresip(tmp_path / "one", 440.0, account=account) as one, Baresip(tmp_path / "two", 850.0) as two:
+        one.dial(uri)
+        two.dial(uri)
+        one.listen(2.0)
+        two.listen(1.0)
+        two.hang_up()
+        one.hang_up()
+        assert tones_in(one.heard(), TONES) == {850.0}
+        assert tones_in(two.heard(), TONES) == {440.0}
+
+
+@pytest.mark.peer("baresip")
 def test_baresip_as_an_extension(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
     """It registers with its password, and its INVITE from an own account is challenged and let in."""
     host, port = server.sip_address
