@@ -169,9 +169,10 @@ class Engine:
         self.plane.look(clock, clock)
 
     def skip(self, ticks: int) -> None:
-        """Leave out ticks after a stall."""
-        self.plane.skip(ticks)
-        self._tape.skip(ticks)
+        """Leave out ticks after a stall; of none, as after nearly every tick, there is nothing to tell."""
+        if ticks:
+            self.plane.skip(ticks)
+            self._tape.skip(ticks)
 
     def events(self) -> list[Event]:
         """Give what has happened since the last call."""
