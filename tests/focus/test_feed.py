@@ -43,6 +43,19 @@ async def test_who_reads_too_late_gets_what_is_kept_and_knows_what_it_missed() -
     assert slow.missed == 7
 
 
+async def test_a_burst_of_somebody_else_is_told_to_who_resumes_behind_it() -> None:
+    """All share what is kept: nobody loses an event without hearing of it."""
+    feed = Feed(kept=5)
+    mine = feed.publish(EventType.CONFERENCE_CREATED, "s-mine")
+    feed.publish(EventType.CONFERENCE_CHANGED, "s-mine", locked=True)
+    publish(feed, 20)
+    last = feed.publish(EventType.CONFERENCE_ENDED, "s-mine", reason="requested")
+    resumed = feed.subscribe(mine.id)
+    assert (await take(resumed, 5))[-1] == last
+    assert resumed.missed == 17
+    assert resumed.resumed
+
+
 async def test_an_id_from_before_a_restart_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = publish(Feed(), 3)[-1].id
     monkeypatch.setattr("time.time_ns", lambda: (before + 60_000) * 1_000_000)
