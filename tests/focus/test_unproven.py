@@ -59,6 +59,16 @@ class Flooded:
         self.board.ether.carriers[self.board.stack.port].receive(text, source)
         return f"forged-{self.number}"
 
+    def least(self, source: Hop = VICTIM) -> None:
+        """Send the shortest INVITE that is answered."""
+        self.number += 1
+        text = (
+            f"INVITE sip:{BRIDGE}@h SIP/2.0\r\nv:SIP/2.0/UDP {source.host}:9;branch=z9hG4bK{self.number}\r\n"
+            f"f:<sip:a@b>;tag=f\r\nt:<sip:h>\r\ni:{self.number}\r\nCSeq:1 INVITE\r\nm:<sip:a>\r\nl:0\r\n\r\n"
+        ).encode()
+        self.forged += len(text)
+        self.board.ether.carriers[self.board.stack.port].receive(text, source)
+
     def first_lines(self, host: str = VICTIM.host) -> list[str]:
         return [data.split(b"\r\n")[0].decode() for data in self.received[host]]
 
@@ -136,6 +146,40 @@ def test_of_many_forged_invites_each_is_answered_less(tmp_path: Path) -> None:
     assert flooded.reflected < 5 * flooded.forged
     assert not any(line.startswith("BYE") for line in flooded.first_lines())
     assert len(flooded.board.focus.context.legs) == 0
+
+
+@pytest.mark.parametrize(("number", "gap_s"), [(1000, 0.005), (300, 0.1), (60, 1.0)])
+def test_little_more_goes_to_an_address_than_seems_to_come_from_it(tmp_path: Path, number: int, gap_s: float) -> None:
+    async def work(flooded: Flooded) -> None:
+        for _ in range(number):
+            flooded.least()
+            await asyncio.sleep(gap_s)
+        await asyncio.sleep(200)
+
+    flooded = flood(tmp_path, work)
+    assert flooded.reflected < 4 * flooded.forged + 14_000
+
+
+def test_a_datagram_for_each_address_brings_no_more_in_all(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        for number in range(1000):
+            flooded.least(Hop("udp", f"203.0.{number // 250}.{number % 250}", 9))
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(200)
+
+    flooded = flood(tmp_path, work)
+    sent = sum(len(data) for host in flooded.received for data in flooded.received[host])
+    assert sent < 4 * flooded.forged + 230_000
+
+
+def test_who_acknowledges_is_answered_again_and_again(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        session = await conference(flooded, max_members=100)
+        for number in range(40):
+            await (await flooded.board.telephone("guest", register=False)).call(str(session.token))
+            assert len(session.parties) == number + 1
+
+    flood(tmp_path, work)
 
 
 async def full(flooded: Flooded) -> str:

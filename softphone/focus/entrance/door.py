@@ -95,7 +95,7 @@ class Door:
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
         # And whether the caller has proved who it is.
         self._entering: dict[Call, bool] = {}
-        self._strangers = Strangers(min(settings.max_calls, legs))
+        self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock)
         self._waiting = Waiting(min(settings.max_calls, legs))
 
     @property

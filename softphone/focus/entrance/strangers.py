@@ -5,7 +5,12 @@ and what we answer goes to whom it names. So there are few, they are answered fe
 """
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
+
+from softphone.focus.entrance.allowance import Allowance, Allowances
+from softphone.sip.message.message import Request
+from softphone.sip.ua.usage import CallState
 
 if TYPE_CHECKING:
     from softphone.sip.ua.call import Call
@@ -22,6 +27,9 @@ LONG_S = 12.0
 # Of more, each has two answers to acknowledge one.
 PATIENCE_S = 4.0
 BRIEF_S = 1.0
+# A 100, a 183 and a 200 without what they repeat of the INVITE: our own headers, and the description twice.
+ANSWERS_BYTES = 800
+REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 # Of all legs strangers leave one in so many to those whom we know.
 RESERVE = 8
 
@@ -33,14 +41,18 @@ class Strangers:
     ----------
     legs
         How many there are for everybody.
+    clock
+        Monotonic seconds.
     """
 
-    def __init__(self, legs: int) -> None:
+    def __init__(self, legs: int, clock: Callable[[], float]) -> None:
         self.legs = legs - legs // RESERVE
         "How many legs may be taken, by whomever, when a stranger comes in."
         self._most = max(1, legs // 2)
         self._waiting: Counter[str] = Counter()
         self._total = 0
+        self._clock = clock
+        self._allowances = Allowances(clock())
 
     def __len__(self) -> int:
         return self._total
@@ -50,20 +62,35 @@ class Strangers:
         host = call.source.host
         if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
             return False
+        allowance = None if call.source.reliable else self._allowance(call)
+        if allowance is not None and not allowance.spend(ANSWERS_BYTES + 3 * repeated(call.invite), self._clock()):
+            return False
         few = self._total < min(FEW, max(1, self._most // 4))
         call.patience_s = LONG_S if few else PATIENCE_S
         if not call.source.reliable:
             call.repeat_s = PATIENCE_S if few else BRIEF_S
+        if allowance is not None:
+            call.may_repeat = lambda size: allowance.spend(size, self._clock())
         self._waiting[host] += 1
         self._total += 1
-        call.on_settled = lambda: self._settled(host)
+        call.on_settled = lambda: self._settled(call, host, allowance)
         return True
 
-    def _settled(self, host: str) -> None:
+    def _allowance(self, call: "Call") -> Allowance:
+        return self._allowances.of(call.source.host, len(bytes(call.invite)), self._clock())
+
+    def _settled(self, call: "Call", host: str, allowance: Allowance | None) -> None:
+        if allowance is not None and call.state is CallState.CONFIRMED:
+            allowance.proved(self._clock())
         self._total -= 1
         self._waiting[host] -= 1
         if not self._waiting[host]:
             del self._waiting[host]
+
+
+def repeated(invite: Request) -> int:
+    """Give how many bytes of an INVITE each answer repeats."""
+    return sum(len(name) + len(value) + 4 for name in REPEATED for value in invite.get_all(name))
 
 
 class Guest(Protocol):

@@ -50,6 +50,7 @@ class Unacknowledged:
     done: "asyncio.Future[bool]"
     offered: bool
     timer: asyncio.TimerHandle | None = None
+    may_repeat: Callable[[int], bool] | None = None
 
     def settle(self, good: bool) -> None:
         """Say what became of it."""
@@ -73,11 +74,23 @@ class Acceptances:
         self._given_up = given_up
         self._waiting: dict[int, Unacknowledged] = {}
 
-    def send(self, key: str, ok: Response, *, offered: bool, repeat_s: float | None = None) -> "asyncio.Future[bool]":
-        """Send a 2xx until it is acknowledged, or `repeat_s` is over; the future says whether it was."""
+    def send(
+        self,
+        key: str,
+        ok: Response,
+        *,
+        offered: bool,
+        repeat_s: float | None = None,
+        may_repeat: Callable[[int], bool] | None = None,
+    ) -> "asyncio.Future[bool]":
+        """Send a 2xx until it is acknowledged, or `repeat_s` is over; the future says whether it was.
+
+        `may_repeat` is asked before each repetition, with its bytes; one that may not be is left out.
+        """
         loop = asyncio.get_running_loop()
         times = Acceptance(self._wire.timers, loop.time(), repeat_s)
         waiting = self._waiting[ok.cseq.number] = Unacknowledged(key, ok, times, loop.create_future(), offered)
+        waiting.may_repeat = may_repeat
         self._wire.respond(key, ok)
         waiting.timer = loop.call_at(times.deadline, self._repeat, waiting)
         return waiting.done
@@ -104,7 +117,8 @@ class Acceptances:
     def _repeat(self, waiting: Unacknowledged) -> None:
         loop = asyncio.get_running_loop()
         if waiting.times.expire(loop.time()):
-            self._wire.respond(waiting.key, waiting.response)
+            if waiting.may_repeat is None or waiting.may_repeat(len(bytes(waiting.response))):
+                self._wire.respond(waiting.key, waiting.response)
             waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
         else:
             self._given_up()

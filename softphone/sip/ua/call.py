@@ -40,6 +40,8 @@ class Call(Usage):
     repeat_s
         How long our answer is repeated to a caller that has proved nothing, not even that its address is its own:
         before its ACK nothing else is sent to it, no BYE either. None: a caller like any other.
+    may_repeat
+        Asked with a number of bytes before our answer is repeated to such a caller; None: nobody is asked.
     on_decided
         Called once when an incoming call rings, is answered or is over.
     known
@@ -71,6 +73,7 @@ class Call(Usage):
         self.known = direction == "out"
         self.came_back = False
         self.repeat_s: float | None = None
+        self.may_repeat: Callable[[int], bool] | None = None
         self.on_decided: Callable[[], object] | None = None
         self._key = ""
         self._ringing: asyncio.TimerHandle | None = None
@@ -163,7 +166,8 @@ class Call(Usage):
         self.local_sdp = sdp
         ok = self._response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
         self._offers.answered(self.invite.cseq.number, offered=self.remote_sdp is None)
-        done = self.accept(self._key, ok, offered=self.remote_sdp is None, repeat_s=self.repeat_s)
+        offered = self.remote_sdp is None
+        done = self.accept(self._key, ok, offered=offered, repeat_s=self.repeat_s, may_repeat=self.may_repeat)
         try:
             async with asyncio.timeout(self.patience_s):
                 acknowledged = await asyncio.shield(done)

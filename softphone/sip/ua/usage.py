@@ -222,9 +222,17 @@ class Usage:
         """Answer a request."""
         self._wire.respond(key, answer)
 
-    def accept(self, key: str, ok: Response, *, offered: bool, repeat_s: float | None = None) -> "asyncio.Future[bool]":
+    def accept(
+        self,
+        key: str,
+        ok: Response,
+        *,
+        offered: bool,
+        repeat_s: float | None = None,
+        may_repeat: Callable[[int], bool] | None = None,
+    ) -> "asyncio.Future[bool]":
         """Answer an INVITE with a 2xx until it is acknowledged, or `repeat_s` over; `offered`: it holds our offer."""
-        return self._accepted.send(key, ok, offered=offered, repeat_s=repeat_s)
+        return self._accepted.send(key, ok, offered=offered, repeat_s=repeat_s, may_repeat=may_repeat)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run in the background."""

@@ -1,0 +1,88 @@
+"""How many bytes go to an address that has not shown to be its own.
+
+A datagram's sender is what it says. Whoever writes somebody else's address into an INVITE has our answers sent there,
+so they may not be much more than what came: three times as many bytes, as for an address that is not validated in QUIC
+(RFC 9000 section 8.1). Beyond that there is a small grace for each address, and one for all of them together, for
+callers who write little or lose much; an ACK gives back what was lent, time does the same.
+"""
+
+from collections import OrderedDict
+
+__all__ = ["Allowance", "Allowances"]
+
+FACTOR = 3
+# Of one address: some answers with their repetitions, over a line that loses every other packet.
+GRACE, GRACE_PER_S = 12_000, 100.0
+# Of all together: who forges an address for each datagram gets no more out of us than this.
+GRACE_OF_ALL, GRACE_OF_ALL_PER_S = 100_000, 1_000.0
+# Addresses that are remembered; who is forgotten has its grace anew, but nobody has more than is left for all.
+ADDRESSES = 4_096
+
+
+class Bucket:
+    """A number of bytes that comes back with time."""
+
+    def __init__(self, most: float, per_s: float, now: float) -> None:
+        self._most, self._per_s = most, per_s
+        self._left, self._at = most, now
+
+    def left(self, now: float) -> float:
+        """Say how many there are."""
+        self._left = min(self._most, self._left + (now - self._at) * self._per_s)
+        self._at = now
+        return self._left
+
+    def take(self, size: float, now: float) -> None:
+        """Take some out; a negative number puts some back."""
+        self._left = min(self._most, self.left(now) - size)
+
+
+class Allowance:
+    """What may be sent in answer to one request.
+
+    Parameters
+    ----------
+    received
+        Bytes of the request.
+    lenders
+        Who lends what goes beyond the factor.
+    """
+
+    def __init__(self, received: int, lenders: tuple[Bucket, ...]) -> None:
+        self._own = FACTOR * received
+        self._lent = 0.0
+        self._lenders = lenders
+
+    def spend(self, size: int, now: float) -> bool:
+        """Say whether so many bytes may be sent at the time `now`, in seconds; if so, they count as sent."""
+        lent = max(0, size - self._own)
+        if lent and any(lender.left(now) < lent for lender in self._lenders):
+            return False
+        self._own = max(0, self._own - size)
+        self._lend(lent, now)
+        return True
+
+    def proved(self, now: float) -> None:
+        """Note that the address is its own: what was lent is given back."""
+        self._lend(-self._lent, now)
+
+    def _lend(self, size: float, now: float) -> None:
+        self._lent += size
+        for lender in self._lenders:
+            lender.take(size, now)
+
+
+class Allowances:
+    """Those of all addresses."""
+
+    def __init__(self, now: float) -> None:
+        self._all = Bucket(GRACE_OF_ALL, GRACE_OF_ALL_PER_S, now)
+        self._of: OrderedDict[str, Bucket] = OrderedDict()
+
+    def of(self, host: str, received: int, now: float) -> Allowance:
+        """Give the allowance of a request of so many bytes."""
+        own = self._of.setdefault(host, Bucket(GRACE, GRACE_PER_S, now))
+        self._of.move_to_end(host)
+        if len(self._of) > ADDRESSES:
+            self._of.popitem(last=False)
+        return Allowance(received, (own, self._all))
