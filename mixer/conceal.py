@@ -53,7 +53,8 @@ class Concealer:
         fade = np.clip(1 - (elapsed - self._hold) / (self._silent - self._hold), 0, 1).astype(np.float32)
         self._fades = sliding_window_view(fade, samples)
         self._at = np.arange(samples, dtype=np.int16)
-        self._age = np.zeros(capacity, np.int64)
+        self._age = np.zeros(capacity, np.int64)  # since the beginning of the frame in which it ran dry
+        self._first = np.zeros(capacity, np.int64)  # how many samples of that frame were true
         self._merging = False  # some row has made up the end of its last frame
         self._lag = np.ones(capacity, np.int64)
         self._step = np.zeros(capacity, np.float32)  # from the last true sample to the period
@@ -158,9 +159,10 @@ class Concealer:
             made *= self._weight(absent, lacking, age)
             made += true
         frames[rows] = np.rint(made, out=made).clip(-32767, 32767, out=made)
-        self.frames[rows] += (made_up := lacking & (age < self._silent))
+        silent = self._silent + self._first[rows]
+        self.frames[rows] += (made_up := lacking & (age < silent))
         self._latest[rows] += made_up
-        self._age[rows] = np.where(absent[:, -1], np.minimum(age + true.shape[1], self._silent), 0)
+        self._age[rows] = np.where(absent[:, -1], np.minimum(age + true.shape[1], silent), 0)
 
     def _weight(self, absent: Flags, lacking: Flags, age: Index) -> Float:
         """How much of what is made up is heard: all where nothing came, then less and less."""
@@ -179,13 +181,13 @@ class Concealer:
         long = samples + self._loop
         made = _windows(self._period, long)[rows * width + age % self._lag[rows]]
         starts = np.flatnonzero((age == 0) & lacking)
-        first = np.where(age == 0, absent.argmax(axis=1), 0)
         if len(starts):
+            self._first[rows[starts]] = first = absent[starts].argmax(axis=1)
             # Start from the last true sample, whatever the period says.
-            begin, before = first[starts], np.maximum(first[starts] - 1, 0)
-            gap = np.where(begin > 0, true[starts, before] - made[starts, before], self._step[rows[starts]])
-            _windows(made, self._loop)[starts * long + begin] += gap[:, None] * self._starting
-        faded: Float = made[:, :samples] * self._fades[age - first + samples]
+            before = np.maximum(first - 1, 0)
+            gap = np.where(first > 0, true[starts, before] - made[starts, before], self._step[rows[starts]])
+            _windows(made, self._loop)[starts * long + first] += gap[:, None] * self._starting
+        faded: Float = made[:, :samples] * self._fades[age - self._first[rows] + samples]
         return faded
 
 

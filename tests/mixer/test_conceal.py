@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -83,6 +85,19 @@ def test_a_loss_inside_a_frame_starts_at_the_last_true_sample() -> None:
     packets = [p for k, p in enumerate(packets_of(sent, 80)) if k not in (41, 60)]
     said = play(bridge, packets, 45)
     assert np.abs(np.diff(said.astype(int)))[400:].max() < 1.3 * np.abs(np.diff(sent.astype(int))).max()
+
+
+@pytest.mark.parametrize("first", [20, 40, 80, 120, 140])
+def test_a_loss_inside_a_frame_fades_from_where_it_begins(first: int) -> None:
+    """A steady sound of constant level fades evenly: no step where the next frame begins, silence 80 ms later."""
+    bridge = bridge_of()
+    *whole, last = packets_of(np.full(160 * 21, 8000, np.int16))
+    said = play(bridge, [*whole, dataclasses.replace(last, pcm=last.pcm[:first])], 40).astype(int)
+    end = int(np.flatnonzero(said == 8000)[-1]) + 1
+    steps = np.diff(said[end - 1 : end + 700])
+    assert np.abs(steps).max() <= 8000 / 560 + 2
+    assert said[end + 500] != 0 and not said[end + 641 :].any()
+    assert bridge.counters(0).concealed == 5
 
 
 def test_where_nothing_repeats_the_joint_is_still_smooth() -> None:

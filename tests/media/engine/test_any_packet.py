@@ -165,6 +165,7 @@ class Trial:
         return self.intruders.claimed(rows, self.talk.seq(k[:, None], rows))
 
 
+@pytest.mark.timeout(120 + PACKETS // 1000)
 def test_whatever_is_said_the_others_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     trial = Trial(monkeypatch, SEED)
     while trial.told < PACKETS:
