@@ -172,6 +172,24 @@ def test_events_keep_the_peers_number_and_the_codecs_clock() -> None:
     assert "m=audio 4000 RTP/AVP 8 96\r\n" in text and "a=rtcp-mux\r\n" in text
 
 
+@pytest.mark.parametrize("number", [64, 72, 77, 95, 128, 200, 999])
+@pytest.mark.parametrize("mux", [(), ("a=rtcp-mux",)])
+def test_a_number_that_reads_as_rtcp_is_not_taken(number: int, mux: tuple[str, ...]) -> None:
+    codec, events = f"a=rtpmap:{number} PCMU/8000", f"a=rtpmap:{number} telephone-event/8000"
+    with pytest.raises(sdp.NoCommonCodec):
+        sdp.choose(audio(codec, *mux, media=f"audio 6000 RTP/AVP {number}"))
+    text, agreed = answered(audio(codec, *mux, media=f"audio 6000 RTP/AVP {number} 8"))
+    assert (agreed.codec, agreed.payload_type, agreed.rtcp_mux) == ("PCMA", 8, bool(mux))
+    assert "m=audio 4000 RTP/AVP 8\r\n" in text
+    assert sdp.choose(audio(events, *mux, media=f"audio 6000 RTP/AVP 0 {number}")).event_payload_type is None
+
+
+@pytest.mark.parametrize("number", [63, 96, 127, 35])
+def test_numbers_beside_those_are(number: int) -> None:
+    agreed = sdp.choose(audio(f"a=rtpmap:{number} PCMU/8000", "a=rtcp-mux", media=f"audio 6000 RTP/AVP {number}"))
+    assert (agreed.codec, agreed.payload_type, agreed.rtcp_mux) == ("PCMU", number, True)
+
+
 def test_other_streams_are_answered_with_port_zero_in_their_place() -> None:
     offer = described(SIPP.replace("m=audio", "m=video 5000 RTP/AVP 31\nm=audio") + "m=image 7000 udptl t38\n")
     text, agreed = answered(offer)

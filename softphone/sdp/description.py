@@ -19,6 +19,9 @@ MAX_LINES = 1_000
 MAX_STREAMS = 32
 """Ten is a video wall already; each costs a line in every answer."""
 
+# In the second byte of a packet, the marker beside them, these are types of RTCP (RFC 5761 section 4).
+READ_AS_RTCP = range(64, 96)
+LARGEST_PAYLOAD_TYPE = 127
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 STATIC_FORMATS: dict[int, tuple[str, int] | tuple[str, int, int]]
@@ -122,10 +125,10 @@ class MediaDescription:
         return next((key for key, _ in self.attributes if key in DIRECTIONS), None)
 
     def payload_formats(self) -> list[PayloadFormat]:
-        """Return the formats in the order of preference; those without a known meaning are left out."""
+        """Return the formats in the order of preference, but those without a known meaning or a number for RTP."""
         known = {**STATIC_FORMATS, **dict(_rtpmaps(self.attributes))}
         numbers = [int(text) for text in self.formats if re.fullmatch(r"[0-9]{1,3}", text)]
-        return [PayloadFormat(number, *known[number]) for number in numbers if number in known]
+        return [PayloadFormat(number, *known[number]) for number in numbers if number in known and _is_for_rtp(number)]
 
     def refused(self) -> "MediaDescription":
         """Return the line that refuses this stream: same kind, protocol and formats, port 0."""
@@ -257,6 +260,10 @@ def _media(section: list[Line]) -> MediaDescription:
 def _attributes(section: Iterable[Line]) -> Attributes:
     pairs = (value.partition(":") for key, value in section if key == "a")
     return tuple((name.strip().lower(), value.strip() if colon else None) for name, colon, value in pairs)
+
+
+def _is_for_rtp(number: int) -> bool:
+    return number <= LARGEST_PAYLOAD_TYPE and number not in READ_AS_RTCP
 
 
 def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int, int]]]:
