@@ -18,6 +18,9 @@ ABSENT = -32768
 FULL_SCALE = 32767
 """The largest magnitude of a sample."""
 
+SCALE = 32768
+"""What 1.0 is in files and floating audio: 16-bit samples divided by it and multiplied again are what they were."""
+
 RATES_HZ = (8000, 16000, 32000, 48000)
 """The rates a bridge can run at: the clocks of telephone and wideband codecs."""
 

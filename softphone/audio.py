@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from mixer.errors import MixerError
-from mixer.frame import FULL_SCALE
+from mixer.frame import FULL_SCALE, SCALE
 from mixer.recording import WavFile
 from mixer.tone import sine
 from softphone.errors import AudioError
@@ -33,7 +33,7 @@ def to_pcm(samples: NDArray[np.generic], from_rate_hz: int, rate_hz: int) -> NDA
     Parameters
     ----------
     samples
-        int16 (full scale 32767) or floating (full scale 1.0), shape (samples,) or (samples, channels). Channels are
+        int16 (full scale 32768) or floating (full scale 1.0), shape (samples,) or (samples, channels). Channels are
         averaged; what is beyond full scale is clipped.
     from_rate_hz, rate_hz
         The rate of `samples` and the rate wanted, in Hz.
@@ -52,7 +52,7 @@ def to_pcm(samples: NDArray[np.generic], from_rate_hz: int, rate_hz: int) -> NDA
     mono = _mono(samples)
     if from_rate_hz != rate_hz and mono.size:
         mono = soxr.resample(mono, from_rate_hz, rate_hz)
-    return np.clip(np.rint(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE).astype(np.int16)
+    return np.clip(np.rint(mono * SCALE), -FULL_SCALE, FULL_SCALE).astype(np.int16)
 
 
 def load(path: str | Path, rate_hz: int) -> NDArray[np.int16]:
@@ -252,7 +252,7 @@ def _mono(samples: NDArray[np.generic]) -> NDArray[np.float64]:
     if samples.ndim not in (1, 2):
         raise AudioError(f"audio has shape (samples,) or (samples, channels), not {samples.shape}")
     if samples.dtype == np.int16:
-        scale = float(FULL_SCALE)
+        scale = float(SCALE)
     elif np.issubdtype(samples.dtype, np.floating):
         scale = 1.0
     else:

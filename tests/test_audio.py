@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from softphone.audio import WavRecorder, frames_of, load, source, to_pcm
 from softphone.errors import AudioError
+from softphone.media.engine.sounds import Sounds
 from tests.support.tones import amplitude_of, read_wav, sine
 
 
@@ -34,12 +35,24 @@ def test_sample_formats(tmp_path: Path, subtype: str) -> None:
 
 def test_channels_are_averaged() -> None:
     left, right = np.full(800, 0.5), np.full(800, -0.25)
-    assert set(to_pcm(np.stack([left, right], axis=1), 8000, 8000).tolist()) == {round(0.125 * 32767)}
+    assert set(to_pcm(np.stack([left, right], axis=1), 8000, 8000).tolist()) == {round(0.125 * 32768)}
 
 
 def test_int16_at_its_own_rate_is_unchanged() -> None:
     pcm = np.array([-32767, -1, 0, 1, 32767], np.int16)
     assert np.array_equal(to_pcm(pcm, 8000, 8000), pcm)
+
+
+def test_a_file_of_16_bits_is_heard_bit_by_bit_whoever_reads_it(tmp_path: Path) -> None:
+    pcm = np.random.default_rng(1).integers(-32767, 32768, 30_000).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", pcm, 8000)
+    assert np.array_equal(load(tmp_path / "a.wav", 8000), pcm)
+    store = Sounds(8000)
+    store.load(1, [str(tmp_path / "a.wav")])
+    store._small.submit(int).result(30)
+    ((_, found),) = store.ready()
+    store.close()
+    assert np.array_equal(found[0], pcm)
 
 
 def test_nothing_gets_the_value_that_means_absent() -> None:

@@ -17,7 +17,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from mixer.frame import FULL_SCALE
+from mixer.frame import FULL_SCALE, SCALE
 from softphone.errors import AudioError
 
 __all__ = ["Sounds"]
@@ -33,8 +33,6 @@ RATES_HZ = range(1000, 384_001)
 CHANNELS_MAX = 32
 # Short pieces, since numpy holds the interpreter for each and the tick waits for it.
 BLOCK_S = 0.2
-# libsndfile divides 16-bit samples by this: they come out as they are in the file.
-SCALE = 32768
 # Decoding can wait, ticks cannot.
 NICENESS = 5
 
