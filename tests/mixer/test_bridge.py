@@ -158,6 +158,21 @@ def test_wrong_use_is_told() -> None:
         deliver(bridge, [Packet(0, 1, 0, constant(1)[None])], 0.0)
 
 
+def test_a_newcomer_is_not_as_loud_as_whoever_sat_there() -> None:
+    bridge = Bridge(2, gate=None)
+    room = bridge.add_room()
+    loud, other = bridge.add_party(room), bridge.add_party(room)
+    hall = Hall(bridge, {loud: 20000})
+    hall.tick(20)
+    bridge.remove_party(loud)
+    hall.values = {}
+    hall.tick()
+    assert bridge.add_party(room) == loud
+    hall.values = {loud: 300, other: 1000}
+    hall.tick(10)
+    assert hall.last.dominant[room] == other
+
+
 @pytest.mark.parametrize("ending", ["mute", "move", "remove", "remove_room", "silence"])
 def test_every_start_of_talk_is_followed_by_one_stop(ending: str) -> None:
     bridge = Bridge(2)

@@ -37,6 +37,8 @@ EPISODE, BURST = 40, 16  # ticks
 AT_ONCE = np.array([0, 1, 2, 4, 8, 13])  # of an intruder in a tick; with the party's own no more than is looked at
 # Half of all parties have a bad network as long as an episode is noisy.
 LOST, LATE = 0.05, 0.15
+# A bad network is remembered as delay, for a second or two; the plane that is left alone may have begun anew meanwhile.
+REMEMBERED_S = 0.081
 CODES = np.arange(0x80, 0xB0, dtype=np.uint8)  # 48 levels of one sign, 64 and more apart
 LEVELS = g711.DECODE_ULAW[CODES].astype(np.int64)
 SAMPLES = 160
@@ -174,7 +176,8 @@ def test_whatever_is_said_the_others_are_heard(monkeypatch: pytest.MonkeyPatch) 
         apart = found[:, ~(OWN_ROWS | BAD)[:HARMED]]
         assert apart.all(), (trial.told, np.argwhere(~apart))
         late_s = (trial.beset.delays_s() - trial.alone.delays_s())[:HARMED]
-        assert late_s.max() <= 0.021, (trial.told, np.argwhere(late_s > 0.021))
+        late = late_s > np.where(BAD[:HARMED], REMEMBERED_S, 0.021)
+        assert not late.any(), (trial.told, np.argwhere(late), late_s[late])
         for row in ROWS[HARMED:].tolist():
             assert trial.beset.bridge.counters(row) == trial.alone.bridge.counters(row)
 

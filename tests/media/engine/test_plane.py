@@ -285,6 +285,20 @@ def test_comfort_noise_in_a_header_that_fills_the_datagram_does_no_harm(driver: 
     assert stats(driver, info.leg).packets_received == 1
 
 
+@pytest.mark.parametrize(("size", "taken"), [(1523, 1), (1524, 1), (1525, 0)])
+def test_the_longest_packet_is_what_an_ethernet_frame_holds(
+    driver: Driver, peers: list[Peer], size: int, taken: int
+) -> None:
+    room = driver.room()
+    info = driver.open(peers[0], room)
+    driver.open(peers[1], room)
+    peers[0].say(bytes([0x90]) * size)
+    driver.tick(12)
+    assert stats(driver, info.leg).packets_received == taken
+    loud = b"".join(datagram[12:] for datagram in peers[1].heard()).count(0x90)
+    assert loud >= size - 20 if taken else not loud
+
+
 def test_a_marker_after_every_pause(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
     info = driver.open(peers[0], room)
