@@ -31,7 +31,6 @@ TWICE = {
     "Join",
     "Kind",
     "Leave",
-    "Listener",
     "Outbox",
     "Party",
     "Recorder",

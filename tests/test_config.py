@@ -14,7 +14,7 @@ from softphone.commands.serve import Chosen
 from softphone.config import Config, check_exposure, from_table, is_loopback, load
 from softphone.errors import ConfigError
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import hop_of
 from softphone.store.database import url_of
 
 ROOT = Path(__file__).parent.parent
@@ -143,7 +143,7 @@ def test_a_trunk_that_is_taken_can_be_called(uri: str) -> None:
     except ConfigError:
         return
     scheme, _, place = trunk.uri.partition(":")
-    Hop.of_uri(Uri.parse(f"{scheme}:+15550123@{place}"))
+    hop_of(Uri.parse(f"{scheme}:+15550123@{place}"))
 
 
 def test_the_last_ports_are_ports() -> None:

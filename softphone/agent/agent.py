@@ -14,7 +14,7 @@ from softphone.agent.media import CODECS, CallMedia
 from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
-from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SoftphoneError, UnresolvedName
+from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
@@ -22,6 +22,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.where.locator import Locator
 from softphone.tasks import Tasks
 
 __all__ = ["Agent"]
@@ -130,11 +131,13 @@ class Agent:
         self._handlers = Tasks(quiet=CallEnded)
         self._left = False
         async with AsyncExitStack() as stack:
-            host = self._host or await self._local_address()
+            resolver = Resolver()
+            host = self._host or await self._local_address(Locator(resolver))
             stack.push_async_callback(self._lookup.close)
             self._planes = Planes.enter(host)
             stack.callback(self._planes.leave)
-            self._stack = Stack(StackSettings(host=host, port=self._port), on_invite=self._invited)
+            settings = StackSettings(host=host, port=self._port)
+            self._stack = Stack(settings, on_invite=self._invited, resolver=resolver)
             self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)
             await self._stack.start()
             stack.push_async_callback(self._stack.stop)
@@ -244,16 +247,15 @@ class Agent:
             raise self._line.not_registered(refusal, self._registrar) from refusal
         self._line.registered()
 
-    async def _local_address(self) -> str:
+    async def _local_address(self, locator: Locator) -> str:
         """Find the address from which whom we talk to first is reached; nothing here holds up the event loop."""
-        host = (self._line.next_hop or self._identity).host.strip("[]")
         try:
-            address = (await Resolver().addresses(host))[0]
-        except UnresolvedName as error:
+            hops = await locator.hops(self._line.next_hop or self._identity)
+        except SipNetworkError as error:
             log.warning("listening on loopback only: %s", error)
             return "127.0.0.1"
-        self._line.reached_at(address)
-        return local_address(address)
+        self._line.reached_at(hop.host for hop in hops)
+        return local_address(hops[0].host)
 
     async def _invited(self, signalling: SipCall) -> None:
         """Make a ringing call of an INVITE and hand it to the application."""

@@ -1,7 +1,7 @@
 """The way from an agent to others: whom it means by a name, by which proxy, and who is shown its password."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from softphone.errors import AuthenticationFailed, BadMessage, CallRefused
@@ -82,11 +82,12 @@ class OutboundLine:
         """Whether an address is that of our registrar or proxy."""
         return address in self._servers
 
-    def reached_at(self, address: str) -> None:
-        """Note the address of the server that `next_hop` names: it may be called by that too."""
-        self._ours.add(address.lower())
+    def reached_at(self, addresses: Iterable[str]) -> None:
+        """Note the addresses of the servers that `next_hop` names: they may be called by those too."""
+        there = set(addresses)
+        self._ours |= there
         if self.next_hop is not None:
-            self._servers.add(address)
+            self._servers |= there
 
     def registered(self) -> None:
         """Note whose challenge the registrar has sent: nobody else's is answered from now on."""

@@ -8,19 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from softphone.addresses import own_address
-from softphone.errors import SipNetworkError
-from softphone.resolver import is_address
+from softphone.errors import SipError
+from softphone.resolver import Resolver
 from softphone.sip.dialog.table import DialogTable, DialogUser, EstablishedUser
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.trace import Trace
 from softphone.sip.transaction import events
+from softphone.sip.transaction.events import TransactionUser
 from softphone.sip.transaction.layer import Timers, TransactionLayer
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.listener import Listeners
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
-from softphone.sip.ua.wire import Listener
+from softphone.sip.where.attempt import Outages, RequestAttempt
+from softphone.sip.where.locate import Target
+from softphone.sip.where.locator import Locator
 
 __all__ = ["Driver", "StackSettings", "Transport", "TransportMaker"]
 
@@ -38,7 +41,7 @@ class StackSettings:
     ``advertised`` is the host in Contact and Via, when it is not ``host``. ``invite_timeout_s`` is how long a call may
     ring. ``trying`` is whether each INVITE is answered by 100 at once, and not only where nothing else is to be said
     within 200 ms (RFC 3261 section 17.2.1): a caller without an answer asks again, so that a lost refusal is mended.
-    ``stream_above``: see `TransactionLayer`; ``trace_messages`` and ``trace_bytes``: see `Trace`, 0 messages: none is
+    ``stream_above``: see `Outages`; ``trace_messages`` and ``trace_bytes``: see `Trace`, 0 messages: none is
     kept.
     """
 
@@ -74,9 +77,6 @@ class Transport(Protocol):
     def send(self, send: Send) -> None:
         """Send a message, or say that it failed."""
 
-    async def resolve(self, target: Hop) -> Hop:
-        """Look a name up. Raises OSError."""
-
     def flow(self, target: Hop) -> Flow | None:
         """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
 
@@ -102,6 +102,7 @@ class Driver:
         on_request: Callable[[str, Request, Hop], None],
         on_cancel: Callable[[events.CancelReceived], None],
         transport: TransportMaker,
+        resolver: Resolver,
     ) -> None:
         self.settings = settings
         self.timers = settings.timers
@@ -113,10 +114,12 @@ class Driver:
         self.listeners = Listeners.at(self.host, self.port)
         self._on_request = on_request
         self._on_cancel = on_cancel
-        self._layer = TransactionLayer(settings.timers, stream_above=settings.stream_above if settings.tcp else None)
+        self._layer = TransactionLayer(settings.timers)
+        self.outages = Outages(settings.stream_above if settings.tcp else None)
+        self._locator = Locator(resolver)
         self.trace = Trace(settings.trace_messages, settings.trace_bytes) if settings.trace_messages else None
         self._transport = transport(self._received, self._not_sent)
-        self._listeners: dict[str, Listener] = {}
+        self._users: dict[str, TransactionUser] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
@@ -148,9 +151,10 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         await self._transport.stop()
-        waiting, self._listeners = self._listeners, {}
-        for listener in waiting.values():
-            listener.on_failure("stopped")
+        await self._locator.close()
+        waiting, self._users = self._users, {}
+        for user in waiting.values():
+            user.on_failure(events.Failure.STOPPED)
 
     def counters(self) -> dict[str, int]:
         """Return what passed and what could not."""
@@ -160,30 +164,24 @@ class Driver:
 
     # --- what calls ask for (Wire)
 
-    def send(self, request: Request, target: Hop, listener: Listener) -> str:
+    def send(self, request: Request, target: Target, user: TransactionUser) -> RequestAttempt:
         """See `Wire`."""
         if request.get("User-Agent") is None:
             request.add("User-Agent", self.settings.user_agent)
-        self._counts["requests_out"] += 1
-        key = self._layer.request(request, target, self._loop.time())
-        self._listeners[key] = listener
-        if request.method == "INVITE":
-            self.directory.asked(key, request)
-        self._pump()
-        return key
+        attempt = RequestAttempt(self, request, user)
+        if (hops := self._locator.here(target)) is not None:
+            attempt.go(hops)
+        else:
+            self.spawn(self._send_later(attempt, target))
+        return attempt
 
-    async def resolve(self, target: Hop) -> Hop:
-        """See `Wire`."""
-        if is_address(target.host):
-            return target
+    async def _send_later(self, attempt: RequestAttempt, target: Target) -> None:
         try:
-            return await self._transport.resolve(target)
-        except OSError as error:
-            raise SipNetworkError(f"{target.host}: {error}") from error
-
-    def is_open(self, target: Hop) -> bool:
-        """See `Wire`."""
-        return target.connection is None or self._transport.flow(target) is not None
+            hops = await self._locator.hops(target)
+        except SipError as error:
+            attempt.fail(error)
+        else:
+            attempt.go(hops)
 
     def flow(self, target: Hop) -> Flow | None:
         """See `Wire`."""
@@ -213,25 +211,15 @@ class Driver:
         self._layer.respond(key, answer, self._loop.time(), once=once)
         self._pump()
 
-    def forget(self, key: str) -> None:
-        """See `Wire`."""
-        self._layer.forget(key)
-        self._pump()
-
-    def acknowledge(self, ack: Request, target: Hop) -> None:
+    def acknowledge(self, ack: Request, target: Target) -> None:
         """See `Wire`."""
         if self.trace is not None:
             self.trace.runs(ack.call_id)
-        if is_address(target.host):
-            self._layer.ack(ack, target)
+        if (hops := self._locator.here(target)) is not None:
+            self._layer.ack(ack, hops[0])
             self._pump()
         else:
             self.spawn(self._acknowledge_later(ack, target))
-
-    def cancel(self, key: str, headers: Headers = ()) -> None:
-        """See `Wire`."""
-        self._layer.cancel(key, self._loop.time(), headers)
-        self._pump()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """See `Wire`."""
@@ -239,11 +227,37 @@ class Driver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _acknowledge_later(self, ack: Request, target: Hop) -> None:
+    async def _acknowledge_later(self, ack: Request, target: Target) -> None:
         try:
-            self._layer.ack(ack, await self.resolve(target))
-        except SipNetworkError as error:
+            self._layer.ack(ack, (await self._locator.hops(target))[0])
+        except SipError as error:
             log.warning("an ACK cannot be sent: %s", error)
+        self._pump()
+
+    # --- what attempts ask for (ClientTransactions)
+
+    def now(self) -> float:
+        """See `ClientTransactions`."""
+        return self._loop.time()
+
+    def begin(self, request: Request, hop: Hop, user: TransactionUser) -> str:
+        """See `ClientTransactions`."""
+        self._counts["requests_out"] += 1
+        key = self._layer.request(request, hop, self._loop.time())
+        self._users[key] = user
+        if request.method == "INVITE":
+            self.directory.asked(key, request)
+        self._pump()
+        return key
+
+    def give_up(self, key: str) -> None:
+        """See `ClientTransactions`."""
+        self._layer.forget(key)
+        self._pump()
+
+    def cancel(self, key: str, headers: Headers) -> None:
+        """See `ClientTransactions`."""
+        self._layer.cancel(key, self._loop.time(), headers)
         self._pump()
 
     # --- between transport and transactions
@@ -306,8 +320,8 @@ class Driver:
 
     def _response(self, event: events.ResponseReceived) -> None:
         self._counts["responses_in"] += 1
-        if listener := self._listeners.get(event.key):
-            listener.on_response(event.response)
+        if user := self._users.get(event.key):
+            user.on_response(event.response)
 
     def _acknowledged(self, event: events.AckReceived) -> None:
         if call := self.directory.acknowledged(event.request):
@@ -320,9 +334,9 @@ class Driver:
         self._on_cancel(event)
 
     def _failed(self, event: events.TransactionFailed) -> None:
-        if listener := self._listeners.get(event.key):
-            listener.on_failure(event.reason)
+        if user := self._users.get(event.key):
+            user.on_failure(event.reason)
 
     def _terminated(self, event: events.Terminated) -> None:
-        self._listeners.pop(event.key, None)
+        self._users.pop(event.key, None)
         self.directory.terminated(event.key)

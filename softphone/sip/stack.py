@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from softphone.errors import CallEnded, SipTimeout
+from softphone.resolver import Resolver
 from softphone.sip.driver import Driver, StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
@@ -16,6 +17,7 @@ from softphone.sip.trace import Trace
 from softphone.sip.transaction.events import CancelReceived
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.kinds import TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import Call
 from softphone.sip.ua.exchange import ask
@@ -23,6 +25,7 @@ from softphone.sip.ua.invitation import GivenUp, Progress
 from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.outgoing import Plan, place
 from softphone.sip.ua.refresh import too_brief
+from softphone.sip.where.locate import Target, spoken
 
 __all__ = ["Stack", "StackSettings"]
 
@@ -46,6 +49,8 @@ class Stack:
         the stack answers itself: OPTIONS with 200, anything else with 405.
     transport
         What carries the messages: makes a `Transport` of the two callbacks.
+    resolver
+        Asks the DNS where requests go.
 
     Attributes
     ----------
@@ -60,6 +65,7 @@ class Stack:
         on_invite: OnInvite | None = None,
         on_request: OnRequest | None = None,
         transport: TransportMaker = SocketTransport,
+        resolver: Resolver | None = None,
     ) -> None:
         self.settings = settings
         self.on_invite = on_invite
@@ -67,7 +73,7 @@ class Stack:
         self.overloaded = False
         self.host = settings.host
         self.port = settings.port
-        self._driver = Driver(settings, self._request, self._cancelled, transport)
+        self._driver = Driver(settings, self._request, self._cancelled, transport, resolver or Resolver())
         self._undecided: set[Call] = set()
         self._unanswered = 0
         self._refused = 0
@@ -162,17 +168,18 @@ class Stack:
         """
         from_ = Address.parse(from_uri)
         called, carried = split_headers(Uri.parse(uri))
-        target = target if target is not None and self._driver.is_open(target) else None
-        peer = target or Hop.of_uri(Uri.parse(route) if route else called)
+        target = target if target is not None and self._is_open(target) else None
+        through = Uri.parse(route) if route else None
+        kind = target.kind if target is not None else spoken(through or called)
         plan = Plan(
             uri=called,
             sdp=sdp,
             from_=from_,
             to=Address.parse(to) if to else None,
-            contact=self.contact(focus or from_.uri.user, peer, focus=bool(focus)),
+            contact=self._contact(focus or from_.uri.user, kind, focus=bool(focus)),
             credentials=credentials,
             headers=[*self.settings.capabilities.headers(refer=False), *carried, *headers],
-            route=Uri.parse(route) if route else None,
+            route=through,
             target=target,
             on_progress=on_progress,
             on_given_up=on_given_up,
@@ -189,7 +196,7 @@ class Stack:
             raise SipTimeout(f"INVITE {plan.uri}: not answered in time") from error
 
     async def request(
-        self, request: Request, target: Hop | None = None, credentials: Credentials | None = None
+        self, request: Request, target: Target | None = None, credentials: Credentials | None = None
     ) -> Response:
         """Send a request outside any dialog, answer what challenges come, and wait for the final response.
 
@@ -199,9 +206,7 @@ class Stack:
             There was none.
         """
         routes = request.routes
-        return await ask(
-            self._driver, request, target or Hop.of_uri(routes[0].uri if routes else request.uri), credentials
-        )
+        return await ask(self._driver, request, target or (routes[0].uri if routes else request.uri), credentials)
 
     def flow(self, target: Hop) -> Flow | None:
         """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
@@ -232,15 +237,22 @@ class Stack:
         """
         registrar, through = Uri.parse(registrar_uri), Uri.parse(route) if route else None
         address = Address.parse(aor)
-        proxy = Hop.of_uri(through or registrar)
-        where = Address.parse(contact) if contact else self.contact(address.uri.user, proxy)
+        kind = spoken(through or registrar)
+        where = Address.parse(contact) if contact else self._contact(address.uri.user, kind)
         registration = Registration(self._driver, registrar, address, where, credentials, expires, through)
         await registration.start()
         return registration
 
     def contact(self, user: str | None, peer: Hop | None = None, *, focus: bool = False) -> Address:
         """Our Contact for a user name, as `peer` reaches us; `focus`: a conference is there (RFC 4579 section 5.1)."""
-        return self._driver.listeners.towards(peer).contact(user, focus=focus)
+        return self._contact(user, peer.kind if peer is not None else None, focus=focus)
+
+    def _contact(self, user: str | None, kind: TransportKind | None, *, focus: bool = False) -> Address:
+        return self._driver.listeners.by(kind).contact(user, focus=focus)
+
+    def _is_open(self, target: Hop) -> bool:
+        """Whether the flow that a hop names still exists; of UDP nobody can tell, so it does."""
+        return target.connection is None or self._driver.flow(target) is not None
 
     # --- to whom a request belongs
 

@@ -7,6 +7,7 @@ import pytest
 
 from softphone import Agent, AuthenticationFailed, Call, CallRefused
 from softphone.demo.bridge import running_bridge
+from softphone.resolver import Resolver
 from softphone.sip.message.digest import hash_a1
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator
@@ -14,6 +15,7 @@ from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call as SipCall
 from tests.support.callee import Callee
+from tests.support.nameserver import name_server
 from tests.support.raw import header, offer
 
 EVIL = 'WWW-Authenticate: Digest realm="{}", nonce="chosen", algorithm=MD5\r\n'
@@ -43,6 +45,21 @@ class Pbx:
     async def _invited(self, call: SipCall) -> None:
         self.came.append((f"INVITE {call.invite.uri}", call.source.transport))
         await call.answer(offer())
+
+
+async def test_a_domain_names_the_servers_of_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider's name has no address at all: only SRV records, one server gone, the other one by TCP."""
+    async with Pbx() as gone:
+        pass
+    async with Pbx() as pbx, name_server(here=["127.0.0.1"]) as names:
+        names.zone["_sip._tcp.pbx.example", "SRV"] = [
+            f"{priority} 0 {port} here.example." for priority, port in enumerate((gone.stack.port, pbx.stack.port))
+        ]
+        monkeypatch.setattr("softphone.agent.agent.Resolver", lambda **_: Resolver(["127.0.0.1"], names.port))
+        async with Agent("sip:101@pbx.example", password="secret", registrar="sip:pbx.example") as agent:
+            await agent.invite("102")
+    assert [what for what, _ in pbx.came][:3] == ["REGISTER", "REGISTER", "INVITE sip:102@pbx.example"]
+    assert {transport for _, transport in pbx.came} == {"tcp"}
 
 
 async def test_a_call_goes_by_the_transport_of_the_registrar() -> None:

@@ -78,7 +78,7 @@ def test_only_our_servers_are_given_an_answer(line: OutboundLine, asked: str, gi
 
 def test_a_server_is_ours_by_its_address_too() -> None:
     line = OutboundLine(HOME, PBX, credentials=SECRET)
-    line.reached_at("192.0.2.7")
+    line.reached_at(["192.0.2.7"])
     assert line.credentials_for(Uri.parse("sip:x@192.0.2.7")) is not None
 
 

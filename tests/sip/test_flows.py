@@ -14,6 +14,7 @@ from softphone.sip.stack import Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
+from softphone.sip.where.locate import Target
 from tests.sip.test_stack import answering, node, running
 from tests.sip.wire import ALICE, invite
 from tests.support.sip_pair import Pair, scene
@@ -101,9 +102,9 @@ class Told:
     """A sender of NOTIFYs that notes where they go."""
 
     def __init__(self) -> None:
-        self.targets: asyncio.Queue[Hop | None] = asyncio.Queue()
+        self.targets: asyncio.Queue[Target | None] = asyncio.Queue()
 
-    async def request(self, request: Request, target: Hop | None = None) -> Response:
+    async def request(self, request: Request, target: Target | None = None) -> Response:
         self.targets.put_nowait(target)
         return response(request, 200)
 

@@ -249,7 +249,7 @@ async def test_a_telephone_whose_connection_is_closed_is_called_at_its_contact()
         writer.close()
         flow = await flows.get()
         async with asyncio.timeout(10):
-            while registrar._driver.is_open(flow):
+            while registrar.flow(flow) is not None:
                 await asyncio.sleep(0.01)
             call = await registrar.invite(uri, OFFER, from_uri="sip:r@h", target=flow)
         await call.bye()

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from softphone.errors import UnresolvedName
+from softphone.resolver import Record, Resolver
 from softphone.sip.driver import StackSettings
 from softphone.sip.stack import OnInvite, OnRequest, Stack
 from softphone.sip.transport.flow import Flow
@@ -47,6 +49,7 @@ class Ether:
             on_invite=on_invite,
             on_request=on_request,
             transport=lambda receive, failed: _Carrier(self, receive),
+            resolver=_NoNames(),
         )
 
     def deliver(self, send: Send, sender: Hop) -> None:
@@ -87,6 +90,11 @@ class Ether:
         return [line.split(" ")[1 if line.startswith("SIP/2.0") else 0] for line in self.sent]
 
 
+class _NoNames(Resolver):
+    async def records(self, kind: str, name: str) -> tuple[Record, ...]:
+        raise UnresolvedName(f"cannot resolve {name!r}: no names here")
+
+
 class _Carrier:
     def __init__(self, ether: Ether, receive: Callable[[bytes, Hop], None]) -> None:
         self._ether = ether
@@ -113,6 +121,3 @@ class _Carrier:
 
     def ping(self, target: Hop) -> None:
         self._ether.pings.append((self.port, target.port))
-
-    async def resolve(self, target: Hop) -> Hop:
-        raise OSError("no names here")

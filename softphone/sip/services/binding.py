@@ -8,6 +8,7 @@ from softphone.sip.message.message import Request
 from softphone.sip.message.number import number_of
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import hop_of
 from softphone.sip.where.route import is_direct, reach
 
 __all__ = ["Binding", "same_address"]
@@ -64,10 +65,11 @@ class Binding:
             raise SipNetworkError(f"{contact.uri} is no SIP URI")
         direct = is_direct(request, source)
         if direct:
-            Hop.of_uri(contact.uri)
+            hop_of(contact.uri)
         where = reach(contact.uri, source, trusted=True) if direct else source
+        hop = where if isinstance(where, Hop) else hop_of(where)
         user, cseq = number_of(request.to.uri), request.cseq.number
-        return cls(user, contact, where, now + lifetime_s, request.call_id, cseq, source, now, direct)
+        return cls(user, contact, hop, now + lifetime_s, request.call_id, cseq, source, now, direct)
 
     @property
     def uri(self) -> str:
@@ -101,7 +103,7 @@ class Binding:
     def without_flow(self) -> "Binding | None":
         """Return what is left of it when its connection is closed: its Contact, if that is where it really was."""
         try:
-            where = Hop.of_uri(self.contact.uri)
+            where = hop_of(self.contact.uri)
         except SipNetworkError:
             return None
         return replace(self, hop=where, failures=1) if where.host == self.came.host else None

@@ -19,6 +19,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Notifier", "Package", "Pending", "Sender"]
@@ -79,7 +80,7 @@ class Package(Protocol[State]):
 class Sender(Protocol):
     """What sends requests; a `softphone.sip.stack.Stack` is one."""
 
-    async def request(self, request: Request, target: Hop | None = None) -> Response:
+    async def request(self, request: Request, target: Target | None = None) -> Response:
         """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
     def flow(self, target: Hop) -> Flow | None:

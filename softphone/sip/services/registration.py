@@ -118,7 +118,7 @@ class Registration:
         self.state = RegistrationState.TRYING
         self.on_change: Callable[[RegistrationState], None] | None = None
         self.granted = 0
-        self._target = Hop.of_uri(route or registrar)
+        self._peer: Hop | None = None
         self._failures = 0
         self._losses = 0
         self._registered_at = 0.0
@@ -243,8 +243,8 @@ class Registration:
             self._change(RegistrationState.FAILED)
             raise
         self._granted(granted_s(answer, self.contact, self._expires))
-        if not self._over.is_set():
-            self._keepalive.watch(self._target, answer)
+        if not self._over.is_set() and self._peer is not None:
+            self._keepalive.watch(self._peer, answer)
 
     def _granted(self, seconds: int) -> None:
         self.granted = seconds
@@ -254,8 +254,17 @@ class Registration:
         self._change(RegistrationState.REGISTERED)
 
     async def _ask(self, expires: int) -> Response:
-        self._target = await self._wire.resolve(Hop.of_uri(self._route or self._registrar))
-        return await ask(self._wire, self._request(expires), self._target, self._credentials, self._next_number)
+        return await ask(
+            self._wire,
+            self._request(expires),
+            self._route or self._registrar,
+            self._credentials,
+            self._next_number,
+            self._went,
+        )
+
+    def _went(self, peer: Hop) -> None:
+        self._peer = peer
 
     def _request(self, expires: int) -> Request:
         return request(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
+from softphone.errors import SipError
 from softphone.sip.message.message import Request, Response
 from softphone.sip.transport.hop import Hop
 
@@ -16,6 +18,7 @@ __all__ = [
     "ResponseReceived",
     "Terminated",
     "TransactionFailed",
+    "TransactionUser",
 ]
 
 
@@ -24,6 +27,8 @@ class Failure(StrEnum):
 
     TIMEOUT = "timeout"
     TRANSPORT = "transport"
+    STOPPED = "stopped"
+    """This side wants no answer any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,16 @@ class Terminated:
 
 
 Event = RequestReceived | AckReceived | CancelReceived | ResponseReceived | TransactionFailed | Terminated
+
+
+class TransactionUser(Protocol):
+    """Who sends a request: told what becomes of it."""
+
+    def on_response(self, response: Response) -> None:
+        """Take a response; of an INVITE every 2xx comes, retransmissions included (RFC 6026)."""
+
+    def on_failure(self, reason: Failure | SipError) -> None:
+        """Take notice that no final response will come."""
 
 
 @dataclass(slots=True)

@@ -29,9 +29,7 @@ from softphone.sip.transaction.events import (
 )
 from softphone.sip.transaction.machine import Action, Input, Kind, State, Timers, initial, may_answer, step
 from softphone.sip.transaction.matching import client_key, is_answer, rank, server_key, sibling
-from softphone.sip.transaction.streams import LARGEST_DATAGRAM, StreamChoice
 from softphone.sip.transport.hop import Hop, Send, reply_hop, stamp
-from softphone.sip.transport.kinds import TCP
 from softphone.sip.transport.listener import Listeners
 
 __all__ = ["Counters", "Timers", "TransactionLayer"]
@@ -70,8 +68,6 @@ class _Transaction:
     cancel_wanted: bool = False
     cancel_headers: Headers = ()
     cancel_sent: bool = False
-    datagram: Hop | None = None
-    """Where to go by UDP after all, should the stream that a large request needs be refused."""
 
 
 class TransactionLayer:
@@ -86,8 +82,6 @@ class TransactionLayer:
     capacity
         Transactions at a time. New requests above it are answered with 503; requests inside dialogs and CANCEL, which
         make the load smaller, are let in up to twice as many.
-    stream_above
-        Requests to a UDP target larger than this many bytes go over TCP, or UDP if that is refused. None: never.
     """
 
     def __init__(
@@ -96,12 +90,10 @@ class TransactionLayer:
         *,
         listeners: Listeners | None = None,
         capacity: int = CAPACITY,
-        stream_above: int | None = LARGEST_DATAGRAM,
     ) -> None:
         self.timers = timers or Timers()
         self.listeners = listeners or Listeners.at("127.0.0.1", 5060)
         self.capacity = capacity
-        self._streams = StreamChoice(stream_above)
         self.counters = Counters()
         self._transactions: dict[str, _Transaction] = {}
         self._heap: list[tuple[float, int, str, Input]] = []
@@ -176,11 +168,7 @@ class TransactionLayer:
     def failed(self, key: str | None, now: float) -> None:
         """Take note that a `Send` with this key could not be sent."""
         transaction = self._transactions.get(key or "")
-        if transaction is None:
-            return
-        if transaction.datagram is not None:
-            self._fall_back(transaction, transaction.datagram, now)
-        else:
+        if transaction is not None:
             self._feed(transaction, Input.TRANSPORT_ERROR, now)
 
     def _deliver_response(self, message: Response, source: Hop, now: float) -> None:
@@ -188,7 +176,6 @@ class TransactionLayer:
         if transaction is None or not is_answer(transaction.request, message):
             self.counters.stray += 1
             return
-        transaction.datagram = None
         self._feed(transaction, rank(message), now, _Came(message, source))
         if transaction.cancel_wanted:
             self._send_cancel(transaction, now)
@@ -240,12 +227,7 @@ class TransactionLayer:
         branch = f"{COOKIE}-{secrets.token_hex(BRANCH_BYTES)}"
         kind = Kind.INVITE_CLIENT if message.method == "INVITE" else Kind.CLIENT
         sent = self._addressed(message, branch, target)
-        datagram = None
-        if self._streams.wanted(len(bytes(sent)), target, now):
-            datagram, target = target, target.by(TCP)
-            sent = self._addressed(message, branch, target)
         transaction = self._add(client_key(branch, message.method), kind, sent, target)
-        transaction.datagram = datagram
         self._start(transaction, now)
         return transaction.key
 
@@ -294,7 +276,7 @@ class TransactionLayer:
             self._events.append(Terminated(key))
 
     def _addressed(self, message: Request, branch: str, target: Hop) -> Request:
-        return message.copy(str(self.listeners.towards(target).via(branch)))
+        return message.copy(str(self.listeners.by(target.kind).via(branch)))
 
     def _send_cancel(self, invite: _Transaction, now: float) -> None:
         if invite.state is not State.PROCEEDING or invite.cancel_sent:
@@ -303,14 +285,6 @@ class TransactionLayer:
         request = sibling(invite.request, "CANCEL", invite.request.get_all("To")[0], invite.cancel_headers)
         self._feed(invite, Input.CANCELLED, now)
         self._start(self._add(client_key(request.via.branch, "CANCEL"), Kind.CLIENT, request, invite.remote), now)
-
-    def _fall_back(self, transaction: _Transaction, target: Hop, now: float) -> None:
-        """Send a large request by UDP after all (RFC 3261 section 18.1.1)."""
-        self._streams.refused(target, now)
-        transaction.datagram = None
-        transaction.remote = target
-        transaction.request = self._addressed(transaction.request, transaction.request.via.branch or "", target)
-        self._start(transaction, now)
 
     # How transactions live.
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from softphone.errors import SipNetworkError
 from softphone.sip.message.fields import Via
 from softphone.sip.message.message import Request
-from softphone.sip.message.uri import Uri
-from softphone.sip.transport.kinds import KINDS, UDP, TransportKind
+from softphone.sip.transport.kinds import KINDS, TransportKind
 
 __all__ = ["Hop", "Send", "reply_hop", "stamp"]
 
@@ -33,22 +31,6 @@ class Hop:
     def reliable(self) -> bool:
         """Whether the transport retransmits by itself (RFC 3261 section 17)."""
         return self.kind.reliable
-
-    @classmethod
-    def of_uri(cls, uri: Uri) -> Self:
-        """Where a request for a sip URI goes, before names are resolved (RFC 3263 section 4, without NAPTR and SRV).
-
-        Raises
-        ------
-        SipNetworkError
-            It is no sip URI, or asks for a transport that we do not speak: what was to be private is not sent in clear.
-        """
-        transport = (uri.params.get("transport") or UDP.name).lower()
-        if uri.scheme != "sip" or transport not in KINDS:
-            asked = f"transport={transport}" if uri.scheme == "sip" else f"{uri.scheme}:"
-            raise SipNetworkError(f"{uri}: {asked} is not spoken here, only sip: over UDP and TCP")
-        host = uri.params.get("maddr") or uri.host
-        return cls(transport, host.strip("[]"), uri.port or KINDS[transport].port)
 
     def by(self, kind: TransportKind) -> Self:
         """Give the same address by another transport."""

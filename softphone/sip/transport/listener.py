@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from softphone.sip.message.fields import Address, Via
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.kinds import KINDS, UDP
+from softphone.sip.transport.kinds import KINDS, UDP, TransportKind
 
 __all__ = ["Listener", "Listeners"]
 
@@ -41,8 +40,6 @@ class Listeners:
         """Make those of a node that speaks all transports at one port."""
         return cls(Listener(name, host, port) for name in KINDS)
 
-    def towards(self, hop: Hop | None) -> Listener:
-        """Choose the one that a message to a hop goes from, and is answered to; without a hop the first."""
-        if hop is None:
-            return next(iter(self._by_transport.values()))
-        return self._by_transport[hop.transport]
+    def by(self, kind: TransportKind | None) -> Listener:
+        """Choose the one that messages by a transport go from, and are answered to; None: the first."""
+        return self._by_transport[(kind or UDP).name]

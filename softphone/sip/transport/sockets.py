@@ -5,8 +5,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from softphone.errors import SipNetworkError, UnresolvedName
-from softphone.resolver import Resolver
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
@@ -50,9 +48,7 @@ class SocketTransport:
         receive: Callable[[bytes, Hop], None],
         failed: Callable[[str | None], None],
         limits: Limits | None = None,
-        resolver: Resolver | None = None,
     ) -> None:
-        self.resolver = resolver or Resolver()
         self.host = ""
         self.port = 0
         self._counters = TransportCounters()
@@ -98,7 +94,6 @@ class SocketTransport:
 
     async def stop(self) -> None:
         """Close everything; what is still waiting to be sent is dropped."""
-        await self.resolver.close()
         for streams in self._streams.values():
             await streams.close()
         self._datagrams.close()
@@ -110,20 +105,6 @@ class SocketTransport:
             streams.send(send)
         elif not self._datagrams.send(send):
             self._give_up(send)
-
-    async def resolve(self, target: Hop) -> Hop:
-        """Look a host name up; an address comes back as it is.
-
-        Raises
-        ------
-        SipNetworkError
-            The name is not known.
-        """
-        try:
-            addresses = await self.resolver.addresses(target.host)
-        except UnresolvedName as error:
-            raise SipNetworkError(str(error)) from error
-        return replace(target, host=addresses[0])
 
     def flow(self, target: Hop) -> Flow | None:
         """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""

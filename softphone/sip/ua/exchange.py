@@ -9,8 +9,10 @@ from softphone.sip.message import digest
 from softphone.sip.message.fields import Address
 from softphone.sip.message.grammar import split_outside
 from softphone.sip.message.message import Request, Response
+from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.wire import Wire
+from softphone.sip.where.locate import Target
 
 __all__ = ["CHALLENGES", "PROOFS", "Exchange", "ask", "authorised", "failure", "refused"]
 
@@ -20,11 +22,19 @@ CHALLENGES = 4
 """How often one request is sent anew: a proxy and the peer, each once with a stale nonce."""
 
 
-def failure(reason: str, request: Request) -> SipError:
+FAILURES = {
+    Failure.TIMEOUT: "no answer",
+    Failure.TRANSPORT: "cannot be sent",
+    Failure.STOPPED: "no answer any more, this side is stopped",
+}
+
+
+def failure(reason: Failure | SipError, request: Request) -> SipError:
     """Make the error for a request that got no final response."""
-    kind = SipTimeout if reason == "timeout" else SipNetworkError
-    words = {"timeout": "no answer", "stopped": "no answer any more, this side is stopped"}
-    return kind(f"{request.method} {request.uri}: {words.get(reason, 'cannot be sent')}")
+    if isinstance(reason, SipError):
+        return SipNetworkError(f"{request.method} {request.uri}: {reason}")
+    kind = SipTimeout if reason is Failure.TIMEOUT else SipNetworkError
+    return kind(f"{request.method} {request.uri}: {FAILURES[reason]}")
 
 
 def refused(answer: Response) -> CallRefused:
@@ -60,18 +70,22 @@ def _realms(answer: Response) -> list[str]:
 class Exchange:
     """A request that is not an INVITE, under way."""
 
-    def __init__(self, wire: Wire, request: Request, target: Hop) -> None:
+    def __init__(self, wire: Wire, request: Request, target: Target) -> None:
         self._request = request
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
-        self._wire = wire
-        self._key = wire.send(request, target, self)
+        self._attempt = wire.send(request, target, self)
+
+    @property
+    def hop(self) -> Hop | None:
+        """Where it went."""
+        return self._attempt.hop
 
     def on_response(self, response: Response) -> None:
         """Take the first final response."""
         if response.status >= 200 and not self._outcome.done():
             self._outcome.set_result(response)
 
-    def on_failure(self, reason: str) -> None:
+    def on_failure(self, reason: Failure | SipError) -> None:
         """Take notice that there will be none."""
         if not self._outcome.done():
             self._outcome.set_result(failure(reason, self._request))
@@ -88,7 +102,7 @@ class Exchange:
             outcome = await self._outcome
         except asyncio.CancelledError:
             if self._request.method != "BYE":
-                self._wire.forget(self._key)
+                self._attempt.forget()
             raise
         if isinstance(outcome, SipError):
             raise outcome
@@ -133,24 +147,28 @@ def _is_stale(response: Response) -> bool:
 async def ask(
     wire: Wire,
     request: Request,
-    target: Hop,
+    target: Target,
     credentials: digest.Credentials | None = None,
     number: Callable[[], int] | None = None,
+    went: Callable[[Hop], object] | None = None,
 ) -> Response:
-    """Send a request, answer what challenges come, and wait for the final response.
+    """Send a request, answer what challenges come, and wait for the final response; `went` is told from where it came.
 
     Raises
     ------
     SipTimeout, SipNetworkError
         There was none.
     """
-    target = await wire.resolve(target)
     for _ in range(CHALLENGES):
-        response = await Exchange(wire, request, target).response()
+        exchange = Exchange(wire, request, target)
+        response = await exchange.response()
+        target = exchange.hop or target
         retry = authorised(request, response, credentials, number or _successor(request))
         if retry is None:
             break
         request = retry
+    if went is not None and exchange.hop is not None:
+        went(exchange.hop)
     return response
 
 

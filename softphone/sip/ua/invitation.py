@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from softphone.errors import CallEnded, SipError, SipNetworkError
+from softphone.errors import CallEnded, SipError
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response
+from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.ua.exchange import PROOFS, ask, failure
 from softphone.sip.ua.wire import Wire
+from softphone.sip.where.locate import Target
 
 __all__ = ["GivenUp", "Invitation", "Progress"]
 
@@ -24,11 +26,12 @@ Progress = Callable[[Response], None]
 GivenUp = Callable[["asyncio.Future[Response | SipError]"], None]
 """Told, when an INVITE is cancelled, of the future that is done when it is over: with a 487, as a rule."""
 
-Answered = Callable[[Dialog, Response, str | None], None]
-"""Told at once of the 2xx that wins, and the description that goes with it: the peer's next request may follow soon."""
+Answered = Callable[[Dialog, Hop, Response, str | None], None]
+"""Told at once of the 2xx that wins, from where it came, and the description that goes with it: the peer's next
+request may follow soon."""
 
-Router = Callable[[Dialog], Hop]
-"""Says where the requests of a dialog are sent."""
+Router = Callable[[Dialog, Hop], Target]
+"""Says where the requests of a dialog are sent that was answered from a hop."""
 
 
 class Invitation:
@@ -49,7 +52,7 @@ class Invitation:
         self,
         wire: Wire,
         request: Request,
-        target: Hop,
+        target: Target,
         router: Router,
         *,
         known: Dialog | None = None,
@@ -64,13 +67,18 @@ class Invitation:
         self._on_progress = on_progress
         self._on_answered = on_answered
         self._cancel_headers = cancel_headers
-        self._acks: dict[str, tuple[Request, Hop]] = {}
+        self._acks: dict[str, tuple[Request, Target]] = {}
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
         self._early: dict[str, EarlyDialog] = {}
         self._given_up = self._final = False
         self._patience: asyncio.TimerHandle | None = None
         self.dialog: Dialog | None = known
-        self._key = wire.send(request, target, self)
+        self._attempt = wire.send(request, target, self)
+
+    @property
+    def hop(self) -> Hop | None:
+        """Where it went."""
+        return self._attempt.hop
 
     @property
     def over(self) -> "asyncio.Future[Response | SipError]":
@@ -109,9 +117,9 @@ class Invitation:
             return
         self._given_up = True
         if not self._final:
-            self._wire.cancel(self._key, self._cancel_headers())
+            self._attempt.cancel(self._cancel_headers())
 
-    def on_failure(self, reason: str) -> None:
+    def on_failure(self, reason: Failure | SipError) -> None:
         """Take notice that there will be no final response."""
         self._finish(failure(reason, self._request))
 
@@ -156,11 +164,7 @@ class Invitation:
             return
         early = self._early.get(tag)
         dialog = self._known or self._dialog(early, response)
-        try:
-            self._acknowledge(dialog, tag, response)
-        except SipNetworkError as error:
-            self._finish(error)
-            return
+        self._acknowledge(dialog, tag, response)
         if self._known is None and (self._given_up or self._outcome.done()):
             self._hang_up(dialog)
             self._finish(response)
@@ -168,7 +172,8 @@ class Invitation:
         self.dialog = dialog
         if self._on_answered is not None:
             # Some say in a 183 what belongs into the 200; it was of this telephone.
-            self._on_answered(dialog, response, sdp_of(response) or (early.sdp if early is not None else None))
+            sdp = sdp_of(response) or (early.sdp if early is not None else None)
+            self._on_answered(dialog, self._answerer(), response, sdp)
         self._finish(response)
 
     def _dialog(self, early: EarlyDialog | None, answer: Response) -> Dialog:
@@ -179,12 +184,17 @@ class Invitation:
             dialog.refresh(response)
         headers = [(name, value) for name in PROOFS for value in self._request.get_all(name)]
         ack = dialog.ack(self._request.cseq.number, headers=headers)
-        self._acks[tag] = (ack, self._router(dialog))
+        self._acks[tag] = (ack, self._router(dialog, self._answerer()))
         self._wire.acknowledge(*self._acks[tag])
+
+    def _answerer(self) -> Hop:
+        """Give the place whose answer came: there was one, so it went somewhere."""
+        assert self._attempt.hop is not None
+        return self._attempt.hop
 
     def _hang_up(self, dialog: Dialog) -> None:
         self._wire.spawn(self._bye(dialog))
 
     async def _bye(self, dialog: Dialog) -> None:
         with contextlib.suppress(SipError):
-            await ask(self._wire, dialog.request("BYE"), self._router(dialog))
+            await ask(self._wire, dialog.request("BYE"), self._router(dialog, self._answerer()))

@@ -3,9 +3,11 @@
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.exchange import CHALLENGES, ask, authorised
 from softphone.sip.ua.invitation import Invitation
 from softphone.sip.ua.wire import Wire
+from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Line"]
@@ -41,18 +43,21 @@ class Line:
     async def invite(self, headers: Headers, content_type: str, body: str) -> Response:
         """Send a re-INVITE, one at a time; raises SipTimeout, SipNetworkError, CallEnded (see :meth:`abandon`)."""
         request = self.dialog.request("INVITE", headers=headers, content_type=content_type, body=body)
-        target = await self.wire.resolve(self.way.target(self.dialog))
+        target = self.way.target(self.dialog)
         try:
             for _ in range(CHALLENGES):
-                self._invitation = Invitation(self.wire, request, target, self.way.target, known=self.dialog)
+                self._invitation = Invitation(self.wire, request, target, self._route, known=self.dialog)
                 answer = await self._invitation.response_in(self.wire.timers.give_up)
                 retry = authorised(request, answer, self._credentials, self.dialog.next_number)
                 if retry is None:
                     break
-                request = retry
+                request, target = retry, self._invitation.hop or target
         finally:
             self._invitation = None
         return answer
+
+    def _route(self, dialog: Dialog, _hop: Hop) -> Target:
+        return self.way.target(dialog)
 
     def abandon(self) -> None:
         """Wait for a re-INVITE no longer: the call is over."""

@@ -17,6 +17,7 @@ from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
 from softphone.sip.ua.invitation import GivenUp, Invitation, Progress
 from softphone.sip.ua.refresh import Refresh
 from softphone.sip.ua.wire import Wire
+from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Plan", "loose", "place"]
@@ -64,10 +65,6 @@ class Plan:
             body=self.sdp,
         )
 
-    def hop(self) -> Hop:
-        """Where the INVITE is sent."""
-        return self.target or Hop.of_uri(self.route or self.uri)
-
 
 def logical(uri: Uri) -> Uri:
     """Give a URI as From and To may have it: whom it means, not how to get there (RFC 3261 section 19.1.1)."""
@@ -101,16 +98,10 @@ class _Placing:
         self._plan = plan
         self._refresh = Refresh(wire.session)
         self._invite = self._extended(plan.request())
-        self._target = plan.hop()
-        self._way = self._way_to(self._target)
+        self._target: Target = plan.target or plan.route or plan.uri
         self._call: Call | None = None
 
-    def _way_to(self, target: Hop) -> WayBack:
-        return WayBack(self._wire.flow, target, direct=self._plan.target is None, trusted=True)
-
     async def run(self) -> Call:
-        self._target = await self._wire.resolve(self._target)
-        self._way = self._way_to(self._target)
         for _ in range(CHALLENGES):
             invitation = self._send()
             try:
@@ -126,7 +117,7 @@ class _Placing:
             retry = self._again(answer)
             if retry is None:
                 break
-            self._invite = retry
+            self._invite, self._target = retry, invitation.hop or self._target
         raise refused(answer)
 
     def _send(self) -> Invitation:
@@ -134,7 +125,7 @@ class _Placing:
             self._wire,
             self._invite,
             self._target,
-            self._way.target,
+            self._route,
             on_progress=self._plan.on_progress,
             on_answered=self._answered,
             cancel_headers=self._plan.cancel_headers,
@@ -156,15 +147,23 @@ class _Placing:
     def _next_number(self) -> int:
         return self._invite.cseq.number + 1
 
-    def _answered(self, dialog: Dialog, answer: Response, sdp: str | None) -> None:
-        self._way.hold()
+    def _route(self, dialog: Dialog, hop: Hop) -> Target:
+        """Say where the requests of a dialog go that was begun by an answer from `hop`."""
+        return self._way_to(hop).target(dialog)
+
+    def _way_to(self, hop: Hop) -> WayBack:
+        return WayBack(self._wire.flow, hop, direct=self._plan.target is None, trusted=True)
+
+    def _answered(self, dialog: Dialog, hop: Hop, answer: Response, sdp: str | None) -> None:
+        way = self._way_to(hop)
+        way.hold()
         self._call = Call.outgoing(
             self._wire,
             dialog,
             self._invite,
             answer,
-            self._target,
-            way=self._way,
+            hop,
+            way=way,
             credentials=self._plan.credentials,
             refresh=self._refresh,
         )

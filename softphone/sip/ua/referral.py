@@ -12,6 +12,7 @@ from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.message.phrases import PHRASES
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack, is_direct
 
 __all__ = ["OnRefer", "Reference", "accept", "referred"]
@@ -39,7 +40,7 @@ class Teller(Protocol):
 class Sender(Protocol):
     """What sends requests; a `softphone.sip.stack.Stack` is one."""
 
-    async def request(self, request: Request, target: Hop | None = None) -> Response:
+    async def request(self, request: Request, target: Target | None = None) -> Response:
         """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
     def flow(self, target: Hop) -> Flow | None:

@@ -4,24 +4,17 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from softphone.sip.dialog.table import DialogUser, EstablishedUser
-from softphone.sip.message.message import Headers, Request, Response
+from softphone.sip.message.message import Request, Response
+from softphone.sip.transaction.events import TransactionUser
 from softphone.sip.transaction.machine import Timers
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
+from softphone.sip.where.attempt import RequestAttempt
+from softphone.sip.where.locate import Target
 
-__all__ = ["Listener", "Wire"]
-
-
-class Listener(Protocol):
-    """Who asked: told what becomes of a request."""
-
-    def on_response(self, response: Response) -> None:
-        """Take a response; of an INVITE every 2xx comes, retransmissions included (RFC 6026)."""
-
-    def on_failure(self, reason: str) -> None:
-        """Take notice that no final response will come: ``timeout`` or ``transport``."""
+__all__ = ["Wire"]
 
 
 class Wire(Protocol):
@@ -31,23 +24,14 @@ class Wire(Protocol):
     capabilities: Capabilities
     session: SessionSettings
 
-    def send(self, request: Request, target: Hop, listener: Listener) -> str:
-        """Send a request in a transaction of its own; returns the transaction's key."""
-
-    async def resolve(self, target: Hop) -> Hop:
-        """Look a host name up; addresses come back as they are. Raises SipNetworkError."""
-
-    def is_open(self, target: Hop) -> bool:
-        """Whether the flow that a hop names still exists; of UDP nobody can tell, so it does."""
+    def send(self, request: Request, target: Target, user: TransactionUser) -> RequestAttempt:
+        """Send a request; raises SipNetworkError when its target asks for what is not spoken here."""
 
     def flow(self, target: Hop) -> Flow | None:
         """Find the open flow of a hop: the connection that it names, else one to its address; None over UDP."""
 
     def ping(self, target: Hop) -> None:
         """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
-
-    def forget(self, key: str) -> None:
-        """Send a request that is no INVITE no more, and wait for no answer to it."""
 
     def enter(self, call: EstablishedUser) -> None:
         """Let the requests of a call's dialog find it, until it closes."""
@@ -64,11 +48,8 @@ class Wire(Protocol):
         `once`: by UDP it is sent once, and the request forgotten.
         """
 
-    def acknowledge(self, ack: Request, target: Hop) -> None:
+    def acknowledge(self, ack: Request, target: Target) -> None:
         """Send an ACK for a 2xx, once, outside any transaction."""
-
-    def cancel(self, key: str, headers: Headers = ()) -> None:
-        """Send the CANCEL for an INVITE, with further headers; the transaction is given up when its time is over."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run in the background, until the driver stops."""

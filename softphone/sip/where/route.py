@@ -9,11 +9,13 @@ it has proved who it is, or was configured. And nobody from the public internet 
 import ipaddress
 
 from softphone.errors import SipNetworkError
+from softphone.resolver import is_address
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.flow import Flows, Hold
 from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import Target, hop_of
 
 __all__ = ["WayBack", "is_direct", "may_follow", "reach"]
 
@@ -60,7 +62,7 @@ class WayBack:
             self.came = source
             self.hold()
 
-    def target(self, dialog: Dialog) -> Hop:
+    def target(self, dialog: Dialog) -> Target:
         """Say where our next request goes: the flow, if it is open and no proxy stays in the path, else as `reach`."""
         flow_needed = not (self._direct and self._named)
         open_flow = flow_needed and (self.came.connection is None or self._flows(self.came) is not None)
@@ -88,19 +90,22 @@ def is_direct(request: Request, source: Hop) -> bool:
     return not source.reliable and said == (source.host, source.port)
 
 
-def reach(named: Uri, came: Hop, *, trusted: bool) -> Hop:
+def reach(named: Uri, came: Hop, *, trusted: bool) -> Target:
     """Say where a request for `named` goes, which somebody named whose requests came from `came`.
 
     Returns
     -------
-    Hop
-        What the URI says, if it may be followed, else `came`; also when it asks for a transport that we do not speak.
+    Target
+        The place that the URI names, or the URI itself if that has to be looked up; `came` if it may not be followed
+        or asks for a transport that we do not speak.
     """
     try:
-        target = Hop.of_uri(named)
+        hop = hop_of(named)
     except SipNetworkError:
         return came
-    return target if may_follow(target.host, came.host, trusted=trusted) else came
+    if not may_follow(hop.host, came.host, trusted=trusted):
+        return came
+    return hop if is_address(hop.host) else named
 
 
 def may_follow(host: str, came: str, *, trusted: bool) -> bool:

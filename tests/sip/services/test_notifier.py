@@ -14,6 +14,7 @@ from softphone.sip.services.notifier import MAX_EXPIRES_S, MAX_OF_HOST, MAX_OF_R
 from softphone.sip.stack import OnRequest, Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import Target
 from tests.peers.sipp import Sipp
 from tests.support.ether import Ether
 from tests.support.jumping import run
@@ -207,7 +208,7 @@ class Deaf:
     def flow(self, target: Hop) -> Flow | None:
         return None
 
-    async def request(self, request: Request, target: Hop | None = None) -> Response:
+    async def request(self, request: Request, target: Target | None = None) -> Response:
         await asyncio.sleep(3600)
         return response(request, 200)
 

@@ -299,19 +299,6 @@ def test_what_cannot_be_sent() -> None:
     assert pair.alice.events() == []
 
 
-def test_large_requests_go_by_tcp_and_back_by_udp_when_refused() -> None:
-    pair = Pair()
-    key = pair.call(body=b"x" * 1300)
-    (send,) = pair.alice.sends()
-    assert send.target.transport == "tcp" and b"Via: SIP/2.0/TCP 192.0.2.1:5060;" in send.data
-    pair.alice.failed(key, 1.0)
-    (again,) = pair.alice.sends()
-    assert again.target == BOB and again.data == send.data.replace(b"/TCP ", b"/UDP ")
-    assert pair.alice.next_deadline() == 1.5
-    pair.alice.failed(key, 2.0)
-    assert pair.alice.events()[0] == TransactionFailed(key, Failure.TRANSPORT)
-
-
 @pytest.mark.parametrize(
     ("via", "target", "stamped"),
     [

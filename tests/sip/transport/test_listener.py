@@ -3,9 +3,9 @@
 import pytest
 
 from softphone.sip.message.fields import Via
-from softphone.sip.transport.hop import Hop
 from softphone.sip.transport.kinds import KINDS
 from softphone.sip.transport.listener import Listener, Listeners
+from softphone.sip.where.locate import hop_of
 
 
 @pytest.mark.parametrize(
@@ -16,14 +16,14 @@ from softphone.sip.transport.listener import Listener, Listeners
     ],
 )
 def test_a_listener_writes_its_own_via_and_contact(transport: str, via: str, contact: str) -> None:
-    here = Listeners.at("192.0.2.1", 5070).towards(Hop(transport, "198.51.100.1", 5060))
+    here = Listeners.at("192.0.2.1", 5070).by(KINDS[transport])
     assert (str(here.via("z9hG4bKx")), str(here.contact("bob"))) == (via, contact)
 
 
 @pytest.mark.parametrize("transport", KINDS)
 def test_what_a_listener_writes_leads_back_to_it(transport: str) -> None:
     here = Listener(transport, "192.0.2.1", 5070)
-    there = Hop.of_uri(here.contact("conf", focus=True).uri)
+    there = hop_of(here.contact("conf", focus=True).uri)
     assert (there.transport, there.host, there.port) == (here.transport, here.host, here.port)
     via = Via.parse(str(here.via("z9hG4bKx")))
     assert (via.transport.lower(), via.host, via.port, via.branch) == (transport, here.host, here.port, "z9hG4bKx")

@@ -1,0 +1,151 @@
+"""Locating SIP servers (RFC 3263), without a socket: which hops a URI leads to, as the answers of the DNS come in.
+
+:func:`locate` is a generator: it yields the questions that it has, is sent their answers in the same order, and returns
+the hops, the best one first. A URI that holds an address has no questions.
+"""
+
+import secrets
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from softphone.errors import SipNetworkError, UnresolvedName
+from softphone.resolver import Pointer, Record, Service, is_address
+from softphone.sip.message.uri import Uri
+from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.kinds import KINDS, UDP, TransportKind
+
+__all__ = ["Answer", "Question", "Target", "hop_of", "locate", "spoken"]
+
+Target = Uri | Hop
+"""Where a request is to go: what a URI leads to, or one place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to the DNS: ``NAPTR``, ``SRV`` or ``A`` of a name."""
+
+    kind: str
+    name: str
+
+
+Answer = Sequence[Record] | UnresolvedName
+"""Records of the kind that was asked for; why there are none."""
+
+R = TypeVar("R")
+
+Located = Generator[list[Question], list[Answer], list[Hop]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    kind: TransportKind
+    host: str
+    port: int
+
+
+def spoken(uri: Uri) -> TransportKind | None:
+    """Say which transport a URI asks for; None: it leaves that open.
+
+    Raises
+    ------
+    SipNetworkError
+        It is no sip URI, or asks for a transport that we do not speak: what was to be private is not sent in clear.
+    """
+    asked = (uri.params.get("transport") or "").lower()
+    if uri.scheme != "sip" or (asked and asked not in KINDS):
+        what = f"transport={asked}" if uri.scheme == "sip" else f"{uri.scheme}:"
+        raise SipNetworkError(f"{uri}: {what} is not spoken here, only sip: over UDP and TCP")
+    return KINDS[asked] if asked else None
+
+
+def hop_of(uri: Uri) -> Hop:
+    """Read the place that a URI names by itself, its host perhaps a name still. Raises as :func:`spoken`."""
+    kind = spoken(uri) or UDP
+    return Hop(kind.name, _host(uri), uri.port or kind.port)
+
+
+def locate(target: Target, choose: Callable[[int], int] = secrets.randbelow) -> Located:
+    """Find the hops of a target; `choose` draws a number below its argument.
+
+    Raises
+    ------
+    SipNetworkError
+        As :func:`spoken`.
+    UnresolvedName
+        There are none.
+    """
+    if isinstance(target, Uri):
+        kind, host = spoken(target), _host(target)
+        if is_address(host):
+            return [hop_of(target)]
+        servers = [] if target.port or "." not in host.rstrip(".") else (yield from _servers(host, kind, choose))
+        return (yield from _addresses(servers or [_Server(kind or UDP, host, hop_of(target).port)]))
+    if is_address(target.host):
+        return [target]
+    return (yield from _addresses([_Server(target.kind, target.host, target.port)]))
+
+
+def _host(uri: Uri) -> str:
+    return (uri.params.get("maddr") or uri.host).strip("[]")
+
+
+def _servers(
+    host: str, kind: TransportKind | None, choose: Callable[[int], int]
+) -> Generator[list[Question], list[Answer], list[_Server]]:
+    """Find the servers of a domain (RFC 3263 sections 4.1 and 4.2); none: the host of that name is the server."""
+    kinds = [kind] if kind is not None else list(KINDS.values())
+    asked = {f"{each.service}.{host}": each for each in kinds}
+    pointers, *found = yield [Question("NAPTR", host), *(Question("SRV", name) for name in asked)]
+    answers = dict(zip(asked, found, strict=True))
+    named = _named(pointers, kinds) or asked
+    if missing := [name for name in named if name not in answers]:
+        answers |= dict(zip(missing, (yield [Question("SRV", name) for name in missing]), strict=True))
+    services = [(each, _records(answers[name], Service)) for name, each in named.items()]
+    servers = [_Server(each, one.host, one.port) for each, some in services for one in _in_turn(some, choose)]
+    if not servers and any(some for _, some in services):  # a record whose target is the root says so (RFC 2782)
+        raise UnresolvedName(f"{host} offers no SIP by a transport that is spoken here")
+    return servers
+
+
+def _named(pointers: Answer, kinds: Iterable[TransportKind]) -> dict[str, TransportKind]:
+    """Read which SRV records a domain wants to be asked for (RFC 3263 section 4.1), by its preference."""
+    by_service = {each.naptr: each for each in kinds}
+    usable = [each for each in _records(pointers, Pointer) if each.flags == "s" and each.service in by_service]
+    usable.sort(key=lambda each: (each.order, each.preference))
+    return {each.replacement: by_service[each.service] for each in usable}
+
+
+def _records(answer: Answer, kind: type[R]) -> list[R]:
+    return [] if isinstance(answer, UnresolvedName) else [each for each in answer if isinstance(each, kind)]
+
+
+def _in_turn(services: list[Service], choose: Callable[[int], int]) -> list[Service]:
+    """Order by priority, and within one by chance according to the weights (RFC 2782)."""
+    turn: list[Service] = []
+    left = sorted((each for each in services if each.host), key=lambda each: (each.priority, each.weight))
+    while left:
+        first = [each for each in left if each.priority == left[0].priority]
+        drawn = choose(sum(each.weight for each in first) + 1)
+        for each in first:
+            drawn -= each.weight
+            if drawn <= 0:
+                break
+        left.remove(each)
+        turn.append(each)
+    return turn
+
+
+def _addresses(servers: list[_Server]) -> Located:
+    """Find the addresses of servers, in their order; one that has none is passed over."""
+    hosts = list(dict.fromkeys(each.host for each in servers))
+    names = [host for host in hosts if not is_address(host)]
+    answers: dict[str, Answer] = {host: [host] for host in hosts}
+    answers |= dict(zip(names, (yield [Question("A", name) for name in names]), strict=True)) if names else {}
+    hops = [
+        Hop(each.kind.name, address, each.port) for each in servers for address in _records(answers[each.host], str)
+    ]
+    for answer in answers.values():
+        if not hops and isinstance(answer, UnresolvedName):
+            raise answer
+    return list(dict.fromkeys(hops))
