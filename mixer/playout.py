@@ -18,7 +18,6 @@ The rules, in the order they are tried:
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from mixer.errors import QueueFull
 from mixer.frame import ABSENT, TICK_S, samples_per_tick
 from mixer.pace import LOW_S, Pace
 from mixer.packets import Packets, turns
+from mixer.played import Played
 from mixer.ring import Ring
 from mixer.stream import Situation, Streams
 from mixer.stretch import HALF_TAPS, stretch
@@ -46,28 +46,6 @@ QUIET_TICKS = 2
 """Another source may follow when nothing of the one before was played for so long: some 60 ms after its last packet."""
 ROUNDS = 16
 """Packets per row and call that are looked at; what exceeds 160 ms of the shortest packets is a flood."""
-
-
-class Played(NamedTuple):
-    """
-    The next frames of the first rows.
-
-    Attributes
-    ----------
-    frames : ndarray of int16, shape (rows, samples)
-        `ABSENT` where nothing came.
-    lacking : ndarray of bool, shape (rows,)
-        Rows with any absent sample.
-    quiet : ndarray of bool, shape (rows,)
-        Rows in which that is no loss: idle, not yet begun, silent by their own word, or fed by `push`.
-    leaving : ndarray of bool, shape (rows,)
-        Rows of these whose sound ends by the word of their sender.
-    """
-
-    frames: NDArray[np.int16]
-    lacking: Flags
-    quiet: Flags
-    leaving: Flags
 
 
 class Playout:
