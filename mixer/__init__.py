@@ -6,9 +6,8 @@ The matrix products of the tick (clocks that drift, keys in the voice band) are 
 `OPENBLAS_NUM_THREADS=1` before numpy is imported, or BLAS wakes threads that cost more than they save.
 """
 
-from mixer.arrival import ReceptionReport
+from mixer.arrival import PartyCounters, ReceptionReport
 from mixer.bridge import Bridge
-from mixer.counters import PartyCounters
 from mixer.errors import (
     BridgeFull,
     FrameError,

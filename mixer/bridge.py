@@ -10,11 +10,10 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import ReceptionReport
+from mixer.arrival import PartyCounters, ReceptionReport
 from mixer.blank import Blanker
 from mixer.comfort import ComfortNoise
 from mixer.conceal import Concealer
-from mixer.counters import PartyCounters
 from mixer.desk import Desk
 from mixer.errors import FrameError, UnknownRow
 from mixer.frame import TICK_S, as_samples, samples_per_tick

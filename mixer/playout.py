@@ -22,8 +22,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import Arrivals, ReceptionReport
-from mixer.counters import PartyCounters
+from mixer.arrival import Arrivals, PartyCounters, ReceptionReport
 from mixer.errors import QueueFull
 from mixer.frame import ABSENT, TICK_S, samples_per_tick
 from mixer.pace import LOW_S, Pace

@@ -6,6 +6,7 @@ each look-up is a datagram and a time limit. Names of the hosts file and ``local
 
 import asyncio
 import ipaddress
+import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from softphone.errors import UnresolvedName
 
-__all__ = ["Pointer", "Resolver", "Service", "is_address"]
+__all__ = ["Pointer", "Resolver", "Service", "is_address", "own_address"]
 
 # A name server that takes longer is as good as none for a call that somebody waits for; the library asks twice in it.
 TIMEOUT_S = 4.0
@@ -274,3 +275,22 @@ def _names(text: str) -> dict[str, tuple[str, ...]]:
             for host in hosts:
                 names[host.lower()] = names.get(host.lower(), ()) + kept
     return names
+
+
+# RFC 5737: an address of documentation, which no packet is sent to; only the route to it is asked for.
+ANYWHERE = ("192.0.2.1", 9)
+
+
+def own_address(host: str) -> str:
+    """Give `host`, or for a wildcard (``0.0.0.0`` or empty) the address of the default route.
+
+    Without such a route that is ``127.0.0.1``, which nobody elsewhere can reach.
+    """
+    if host not in ("0.0.0.0", ""):
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(ANYWHERE)
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -17,7 +17,6 @@ import msgspec
 import structlog
 
 from softphone import logs
-from softphone.addresses import own_address
 from softphone.api.app import create_app
 from softphone.api.auth.grants import Grants
 from softphone.api.context import ApiContext
@@ -40,6 +39,7 @@ from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
+from softphone.resolver import own_address
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.pinholes import Pinholes

@@ -20,9 +20,8 @@ from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.media.contract.leg import Event, LegSpec, RecordingEnded, WorkerLost
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
-from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored
+from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored, expired
 from softphone.recordings.library import Library
-from softphone.recordings.retention import expired
 from softphone.recordings.running import Speaker, clip_spans, track_name
 from softphone.recordings.shelf import RecordingFiles
 from tests.support.recordings import TONES, one_recording, room_of_two, ticks, until

@@ -1,8 +1,7 @@
 """Invitations to conferences: as text, as a calendar file, and as mail."""
 
 from softphone.invite.calendar import ics
-from softphone.invite.errors import InviteError, MailError
-from softphone.invite.invitation import Invitation, Person, invitation, person, text
+from softphone.invite.invitation import Invitation, InviteError, MailError, Person, invitation, person, text
 from softphone.invite.mail import Delivery, message, send
 
 __all__ = [

@@ -8,10 +8,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from softphone.invite.errors import InviteError
+from softphone.errors import SoftphoneError
 from softphone.text import misleads
 
-__all__ = ["Invitation", "Person", "invitation", "person", "text"]
+__all__ = ["Invitation", "InviteError", "MailError", "Person", "invitation", "person", "text"]
 
 # A subject line that people can read.
 LONGEST_LINE = 200
@@ -189,3 +189,11 @@ def _one_line(name: str, value: str) -> None:
     """Refuse what ends lines and headers or misleads readers, and the encoded words of RFC 2047, in which both hide."""
     if "=?" in value or misleads(value):
         raise InviteError(f"{name} must be one line of readable characters, without =?")
+
+
+class InviteError(SoftphoneError):
+    """A value cannot be in an invitation; the message names it."""
+
+
+class MailError(SoftphoneError):
+    """No mail server is configured, or it cannot be reached or refuses to work for us."""

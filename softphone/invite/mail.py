@@ -13,8 +13,7 @@ import aiosmtplib
 
 from softphone.config import MailConfig
 from softphone.invite.calendar import ics, method
-from softphone.invite.errors import InviteError, MailError
-from softphone.invite.invitation import Invitation, Person, person, text
+from softphone.invite.invitation import Invitation, InviteError, MailError, Person, person, text
 
 __all__ = ["Delivery", "message", "send"]
 

@@ -1,16 +1,29 @@
-"""What is known of a recording: the JSON that stands beside its files.
+"""What is known of a recording: the JSON that stands beside its files; and which recordings have to go.
 
 All offsets are seconds since the start of the recording, which is where the sound stands in every one of its files: a
 pause is silence there, not a cut.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-__all__ = ["METADATA", "Entry", "Format", "PartySpan", "Span", "Speech", "State", "Stored", "decode", "encode"]
+__all__ = [
+    "METADATA",
+    "Entry",
+    "Format",
+    "PartySpan",
+    "Span",
+    "Speech",
+    "State",
+    "Stored",
+    "decode",
+    "encode",
+    "expired",
+]
 
 # Its file, in the folder of the recording.
 METADATA = "recording.json"
@@ -114,3 +127,34 @@ def encode(entry: Entry) -> bytes:
 def decode(text: bytes) -> Entry:
     """Read the JSON of an entry; raises msgspec.MsgspecError."""
     return msgspec.json.decode(text, type=Entry)
+
+
+def expired(stored: Iterable[Stored], now: float, *, max_age_s: float, max_bytes: int) -> list[str]:
+    """Choose the recordings to delete.
+
+    Parameters
+    ----------
+    stored
+        The finished recordings.
+    now
+        Unix seconds.
+    max_age_s
+        How long a recording is kept after its end; 0: for ever.
+    max_bytes
+        How much all may take together; 0: any amount. The newest stays even when it alone is more.
+
+    Returns
+    -------
+    list of str
+        Ids, the oldest first.
+    """
+    by_age = sorted(stored, key=lambda each: each.ended)
+    total = sum(each.size for each in by_age)
+    gone = []
+    for index, each in enumerate(by_age):
+        too_old = max_age_s > 0 and now - each.ended > max_age_s
+        too_much = 0 < max_bytes < total and index < len(by_age) - 1
+        if too_old or too_much:
+            gone.append(each.id)
+            total -= each.size
+    return gone

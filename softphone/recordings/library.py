@@ -20,8 +20,7 @@ from mixer.errors import RecordingError
 from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.recordings.aftercare import Aftercare
-from softphone.recordings.entry import Entry, Stored
-from softphone.recordings.retention import expired
+from softphone.recordings.entry import Entry, Stored, expired
 from softphone.recordings.running import Keeper, Running, Speaker, clip_spans
 from softphone.recordings.shelf import RecordingFiles, StoredFile
 from softphone.text import without_paths

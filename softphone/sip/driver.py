@@ -7,9 +7,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from softphone.addresses import own_address
 from softphone.errors import SipError
-from softphone.resolver import Resolver
+from softphone.resolver import Resolver, own_address
 from softphone.sip.dialog.table import DialogTable, DialogUser, EstablishedUser
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.trace import Trace

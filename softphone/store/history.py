@@ -23,9 +23,8 @@ from softphone.store.database import Database, WrongData
 from softphone.store.errors import StoreUnavailable
 from softphone.store.events import Event, JournalEntry
 from softphone.store.journal import MAX_BYTES, Journal
-from softphone.store.position import advance, position
 from softphone.store.values import CallDirection, ConferenceKind
-from softphone.store.writing import write
+from softphone.store.writing import advance, position, write
 
 __all__ = ["History", "utc_now"]
 

@@ -1,4 +1,4 @@
-"""How each kind of event changes the database; many of a kind in one statement."""
+"""How each kind of event changes the database, many of a kind in one statement; how far a journal is written there."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from softphone.store import events
 from softphone.store.events import Event
-from softphone.store.tables import CALLS, CONFERENCES, MUTES, PARTICIPATIONS, RECORDINGS, UtcDateTime
+from softphone.store.tables import CALLS, CONFERENCES, JOURNALS, MUTES, PARTICIPATIONS, RECORDINGS, UtcDateTime
 
-__all__ = ["write"]
+__all__ = ["advance", "position", "write"]
 
 # Parameters of the statements below: the fields of the events, which must not be named like a column.
 AT = bindparam("b_at", type_=UtcDateTime)
@@ -178,3 +178,16 @@ async def write(connection: AsyncConnection, node: str, happened: Iterable[Event
 
 def _parameters(event: Event, node: str) -> dict[str, Any]:
     return {f"b_{name}": value for name, value in asdict(event).items()} | {"b_node": node}
+
+
+async def position(connection: AsyncConnection, node: str) -> int:
+    """Read the sequence number of the last event of `node` that is here; 0: none."""
+    found: int | None = await connection.scalar(select(JOURNALS.c.sequence).where(JOURNALS.c.node == node))
+    return found or 0
+
+
+async def advance(connection: AsyncConnection, node: str, sequence: int) -> None:
+    """Note that the events of `node` up to `sequence` are here."""
+    moved = await connection.execute(update(JOURNALS).where(JOURNALS.c.node == node).values(sequence=sequence))
+    if moved.rowcount == 0:
+        await connection.execute(insert(JOURNALS).values(node=node, sequence=sequence))

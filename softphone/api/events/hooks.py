@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from softphone.api.events.event_json import event_view
+from softphone.api.events.watching import event_view
 from softphone.focus.feed import Feed, FeedEvent
 from softphone.store.store import Store
 from softphone.store.values import Webhook

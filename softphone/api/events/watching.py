@@ -1,11 +1,14 @@
-"""Following what happens: who may be told of which event, and streams that end when the server stops."""
+"""Following what happens: events as JSON, who may be told of which, and streams that end when the server stops."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from softphone.api.events.event_json import event_view
+from pydantic import BaseModel
+
 from softphone.api.http.errors import ApiError
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.feed import FeedEvent, Subscription
@@ -13,7 +16,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.session import TelephonySession
 from softphone.store.values import Extension
 
-__all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "StreamEnded", "Missed", "Watching"]
+__all__ = ["KEEP_ALIVE_S", "MOST_STREAMS", "EventView", "Missed", "StreamEnded", "Watching", "event_view"]
 
 # Shorter than what proxies wait for.
 KEEP_ALIVE_S = 15.0
@@ -242,3 +245,26 @@ def _for_parties(event: FeedEvent) -> FeedEvent:
     if "path" not in event.data:
         return event
     return replace(event, data={name: value for name, value in event.data.items() if name != "path"})
+
+
+class EventView(BaseModel):
+    """One thing that happened."""
+
+    id: int
+    time: datetime
+    type: str
+    session: str
+    party: str | None
+    data: dict[str, Any]
+
+
+def event_view(event: FeedEvent) -> EventView:
+    """Show what happened."""
+    return EventView(
+        id=event.id,
+        time=event.time,
+        type=event.type.value,
+        session=event.session,
+        party=event.party,
+        data=dict(event.data),
+    )

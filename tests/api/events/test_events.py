@@ -13,8 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from softphone.api.events.event_json import EventView, event_view
-from softphone.api.events.watching import MOST_STREAMS, Missed, StreamEnded, Watching
+from softphone.api.events.watching import MOST_STREAMS, EventView, Missed, StreamEnded, Watching, event_view
 from softphone.api.http.serving import MAX_MESSAGE_BYTES
 from softphone.focus.feed import EventType, Feed, FeedEvent
 from softphone.focus.focus import Focus
