@@ -67,7 +67,7 @@ class Situation(NamedTuple):
     quiet: Flags
 
 
-class Verdict(NamedTuple):
+class PacketVerdict(NamedTuple):
     """
     What becomes of several packets, one per row; bool, shape (n,) each.
 
@@ -140,7 +140,7 @@ class Streams:
         self._phase[rows] = SURE
         self._other_ssrc[rows] = NOBODY
 
-    def judge(self, packets: Packets, gap: Index, situation: Situation) -> Verdict:
+    def judge(self, packets: Packets, gap: Index, situation: Situation) -> PacketVerdict:
         """
         Decide on packets with sound, of which some are not in line, and move the lines accordingly.
 
@@ -179,7 +179,7 @@ class Streams:
         self.ssrc[rows[takes]] = packets.ssrc[takes]
         self.advance(packets.pick(np.flatnonzero(takes | follows & (ahead >= 0))))
         self._phase[rows[takes & empty]] = NEW
-        return Verdict(stray, begins, takes, takes & ~same, follows & (ahead == 0) & (gap != 0))
+        return PacketVerdict(stray, begins, takes, takes & ~same, follows & (ahead == 0) & (gap != 0))
 
     @staticmethod
     def _follows(ahead: Index, gap: Index, length: int, situation: Situation) -> Flags:

@@ -23,25 +23,16 @@ TOO_LONG = {
     "softphone.store.store.Store",
 }
 TWICE = {
-    "Address",
     "Call",
     "CallState",
-    "Connection",
     "Invitation",
-    "Join",
     "Kind",
-    "Leave",
-    "Outbox",
     "Party",
-    "Recorder",
-    "RecordingEnded",
     "RecordingState",
     "Room",
     "Sender",
     "State",
     "Streams",
-    "Talking",
-    "Verdict",
 }
 
 

@@ -13,7 +13,7 @@ import msgspec
 from softphone import sdp
 from softphone.calls.nat import is_ipv4, other_source
 from softphone.errors import SdpError
-from softphone.media.contract.leg import Address, LegInfo, LegSpec
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 
 __all__ = ["Agreement", "Describer"]
 
@@ -70,8 +70,8 @@ class Agreement:
         if agreed.remote_host == sdp.NOWHERE:
             remote, rtcp = self.spec.remote, self.spec.remote_rtcp
         else:
-            remote = Address(agreed.remote_host, agreed.remote_port)
-            rtcp = Address(agreed.remote_host, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
+            remote = MediaAddress(agreed.remote_host, agreed.remote_port)
+            rtcp = MediaAddress(agreed.remote_host, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
         return LegSpec(
             codec=agreed.codec,
             payload_type=agreed.payload_type,

@@ -33,10 +33,10 @@ from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import (
     Event,
     KeyPressed,
+    LegTalking,
     PlaybackEnded,
     RecordingEnded,
     RtpTimeout,
-    Talking,
     Unclaimed,
     WorkerLost,
 )
@@ -347,7 +347,7 @@ class Focus:
 
     def _on_leg_event(self, member: Member, event: Event) -> None:
         match event:
-            case Talking(on=on):
+            case LegTalking(on=on):
                 member.keeper.talking(member, on)
             case KeyPressed(key=key, way=way):
                 member.pressed(key, way)

@@ -1,14 +1,14 @@
 """Session descriptions (RFC 8866), and offer and answer over them (RFC 3264), as values."""
 
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.sdp.description import Connection, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
+from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
 from softphone.sdp.negotiation import NOWHERE, PAYLOAD_TYPES, PTIME_MS, Negotiated, accept, answer, choose, offer
 
 __all__ = [
     "NOWHERE",
     "PAYLOAD_TYPES",
     "PTIME_MS",
-    "Connection",
+    "ConnectionData",
     "MediaDescription",
     "Negotiated",
     "NoCommonCodec",

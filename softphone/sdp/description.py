@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from softphone.errors import SdpError
 
-__all__ = ["Connection", "MediaDescription", "Origin", "PayloadFormat", "SessionDescription", "parse"]
+__all__ = ["ConnectionData", "MediaDescription", "Origin", "PayloadFormat", "SessionDescription", "parse"]
 
 MAX_BYTES = 65_536
 """A browser with many interfaces offers some 8 kB; a UDP datagram cannot hold more than this."""
@@ -39,14 +39,14 @@ Line = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Connection:
+class ConnectionData:
     """The ``c=`` line (RFC 8866 section 5.7): where media is to be sent."""
 
     host: str
     family: str = "IP4"
 
     @classmethod
-    def parse(cls, value: str) -> "Connection":
+    def parse(cls, value: str) -> "ConnectionData":
         """Read the value of a ``c=`` line; a multicast time-to-live behind a slash is dropped."""
         bits = value.split()
         if len(bits) < 3 or bits[0].upper() != "IN" or bits[1].upper() not in ("IP4", "IP6"):
@@ -64,7 +64,7 @@ class Origin:
     username: str = "-"
     session_id: int = 0
     version: int = 0
-    connection: Connection = Connection("0.0.0.0")
+    connection: ConnectionData = ConnectionData("0.0.0.0")
 
     @classmethod
     def parse(cls, value: str) -> "Origin":
@@ -76,7 +76,7 @@ class Origin:
         if len(bits) < 6:
             return cls()
         numbers = [int(bit[:20]) if bit.isascii() and bit.isdigit() else 0 for bit in bits[-5:-3]]
-        return cls("-".join(bits[:-5]), numbers[0], numbers[1], Connection(bits[-1], bits[-2].upper()))
+        return cls("-".join(bits[:-5]), numbers[0], numbers[1], ConnectionData(bits[-1], bits[-2].upper()))
 
     def __str__(self) -> str:
         return f"{self.username} {self.session_id} {self.version} {self.connection}"
@@ -103,7 +103,7 @@ class MediaDescription:
     port: int
     protocol: str
     formats: tuple[str, ...]
-    connection: Connection | None = None
+    connection: ConnectionData | None = None
     attributes: Attributes = ()
 
     @classmethod
@@ -146,7 +146,7 @@ class SessionDescription:
 
     origin: Origin
     media: tuple[MediaDescription, ...] = ()
-    connection: Connection | None = None
+    connection: ConnectionData | None = None
     name: str = "-"
     timing: str = "0 0"
     attributes: Attributes = field(default=())
@@ -156,7 +156,7 @@ class SessionDescription:
         whole = next((key for key, _ in self.attributes if key in DIRECTIONS), "sendrecv")
         return media.direction or whole
 
-    def address(self, media: MediaDescription) -> Connection | None:
+    def address(self, media: MediaDescription) -> ConnectionData | None:
         """Where one of its streams is to be sent: its own ``c=`` line, else the session's."""
         return media.connection or self.connection
 
@@ -192,7 +192,7 @@ class SessionDescription:
         return head + _written(self.attributes) + "".join(map(str, self.media))
 
 
-def _located(where: Connection | None, addresses: Mapping[str, str]) -> Connection | None:
+def _located(where: ConnectionData | None, addresses: Mapping[str, str]) -> ConnectionData | None:
     return where and replace(where, host=addresses.get(where.host, where.host))
 
 
@@ -221,7 +221,7 @@ def parse(text: str | bytes) -> SessionDescription:
     return SessionDescription(
         Origin.parse(session.get("o") or ""),
         tuple(_media(section) for section in sections[1:]),
-        Connection.parse(session["c"]) if "c" in session else None,
+        ConnectionData.parse(session["c"]) if "c" in session else None,
         session.get("s") or "-",
         session.get("t") or "0 0",
         _attributes(sections[0]),
@@ -253,7 +253,7 @@ def _sections(lines: list[Line]) -> list[list[Line]]:
 
 def _media(section: list[Line]) -> MediaDescription:
     where = next((value for key, value in section if key == "c"), None)
-    connection = Connection.parse(where) if where is not None else None
+    connection = ConnectionData.parse(where) if where is not None else None
     return replace(MediaDescription.parse(section[0][1]), connection=connection, attributes=_attributes(section))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import (
-    Connection,
+    ConnectionData,
     MediaDescription,
     Origin,
     PayloadFormat,
@@ -118,7 +118,7 @@ def offer(
     attributes = _attributes(formats, events, direction, _rtcp(port, rtcp_port), ptime_ms, mux=rtcp_mux)
     numbers = tuple(str(each.payload_type) for each in (*formats, *events))
     media = MediaDescription("audio", port, "RTP/AVP", numbers, attributes=attributes)
-    here = Connection(host)
+    here = ConnectionData(host)
     return SessionDescription(Origin("-", session_id, version, here), (media,), here)
 
 
@@ -178,7 +178,7 @@ def answer(
     theirs = remote_offer.media[index]
     ours = theirs.refused() if agreed.remote_port == 0 else _answered(theirs, agreed, port, rtcp_port)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
-    here = Connection(host)
+    here = ConnectionData(host)
     return SessionDescription(Origin("-", session_id, version, here), media, here, timing=remote_offer.timing), agreed
 
 
@@ -291,7 +291,7 @@ def _ptime_ms(media: MediaDescription) -> int:
     return min((ms for ms in PTIMES_MS if ms <= max(most, PTIMES_MS[0])), key=lambda ms: abs(ms - wanted))
 
 
-def _address(where: Connection) -> str:
+def _address(where: ConnectionData) -> str:
     """Give the address of a ``c=`` line; the one name that needs no looking up has its own (RFC 6761 section 6.3)."""
     return LOOPBACK if where.host.lower().rstrip(".") == "localhost" else where.host
 
@@ -300,7 +300,7 @@ def _is_audio(media: MediaDescription) -> bool:
     return media.kind == "audio" and media.port > 0 and media.protocol.upper() in PROTOCOLS
 
 
-def _is_ipv4(where: Connection) -> bool:
+def _is_ipv4(where: ConnectionData) -> bool:
     """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
     try:
         address = ipaddress.IPv4Address(_address(where))

@@ -85,7 +85,7 @@ class RecordingResumed(_Event, frozen=True):
     recording_id: str
 
 
-class RecordingEnded(_Event, frozen=True):
+class RecordingCompleted(_Event, frozen=True, tag="RecordingEnded"):
     """The files are complete."""
 
     recording_id: str
@@ -146,7 +146,7 @@ Event = (
     | RecordingStarted
     | RecordingPaused
     | RecordingResumed
-    | RecordingEnded
+    | RecordingCompleted
     | RecordingLost
     | RecordingDeleted
     | CallStarted

@@ -230,7 +230,7 @@ class History:
             Files of single parties.
         """
         self._note(
-            events.RecordingEnded(
+            events.RecordingCompleted(
                 at=self._now(),
                 recording_id=recording_id,
                 seconds=seconds,

@@ -116,7 +116,7 @@ STATEMENTS: Mapping[type[Event], Sequence[Executable]] = {
     ],
     events.RecordingPaused: [_recording("paused")],
     events.RecordingResumed: [_recording("recording")],
-    events.RecordingEnded: [
+    events.RecordingCompleted: [
         update(RECORDINGS)
         .where(RECORDINGS.c.id == RECORDING)
         .values(_same(RECORDINGS, "seconds", "reason", "tracks"))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.contract.leg import Address, LegInfo, LegSpec
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.media.workers.process import WorkerProcess
 from softphone.media.workers.worker import WorkerSettings
 from tests.bench.load import TICK_S
@@ -122,7 +122,7 @@ def pair(i: int, seconds: float) -> Pair:
 
 async def enter(worker: WorkerProcess, end: socket.socket, room: int) -> LegInfo:
     """Put one end into a room."""
-    info = await worker.open_leg(LegSpec(remote=Address(*end.getsockname()), rtcp_mux=True))
+    info = await worker.open_leg(LegSpec(remote=MediaAddress(*end.getsockname()), rtcp_mux=True))
     await worker.join(info.leg, room)
     return info
 

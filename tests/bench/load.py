@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from softphone.media.net.port import Patience, Port
-from softphone.media.net.slots import Outbox, Slots, sockaddr
+from softphone.media.net.slots import SendBuffer, Slots, sockaddr
 
 TICK_S = 0.02
 GROUP = 40
@@ -69,7 +69,7 @@ class Load:
         n = settings.parties
         self._n, self._talkers = n, settings.talkers
         self._port = Port("0.0.0.0", settings.port, 0)
-        self._slots, self._outbox = Slots(4096), Outbox(n)
+        self._slots, self._outbox = Slots(4096), SendBuffer(n)
         self._sources = np.zeros(n, PKTINFO)
         self._sources["len"], self._sources["type"] = 28, 8
         self._sources["source"] = [sockaddr(party_host(i), 0)[4:8] for i in range(n)]

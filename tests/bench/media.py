@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from softphone.media.contract.leg import Address, LegSpec, WorkerMetrics
+from softphone.media.contract.leg import LegSpec, MediaAddress, WorkerMetrics
 from softphone.media.workers.process import WorkerProcess
 from softphone.media.workers.worker import WorkerSettings
 from tests.bench.load import TICK_S, LoadSettings, free_port, party_host, pin
@@ -48,7 +48,7 @@ async def mixed(parties: int, talkers: int, seconds: float) -> dict[str, float]:
     port = free_port()
     room = await worker.create_room()
     for i in range(parties):
-        info = await worker.open_leg(LegSpec(remote=Address(party_host(i), port), rtcp_mux=True))
+        info = await worker.open_leg(LegSpec(remote=MediaAddress(party_host(i), port), rtcp_mux=True))
         await worker.join(info.leg, room)
     load = await start_load(LoadSettings(
         target=("127.0.0.1", worker.port), port=port, parties=parties, talkers=talkers,

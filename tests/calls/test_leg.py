@@ -5,7 +5,7 @@ import pytest
 from softphone import sdp
 from softphone.calls.leg import Agreement, Describer
 from softphone.calls.nat import is_behind_nat
-from softphone.media.contract.leg import Address, LegInfo
+from softphone.media.contract.leg import LegInfo, MediaAddress
 
 HERE = LegInfo(1, "198.51.100.1", 4000, 4001)
 
@@ -54,7 +54,7 @@ def test_behind_a_nat_is_who_names_an_address_that_the_internet_does_not_know(
 def test_hold_in_the_old_way_keeps_the_address() -> None:
     first = agreed(described())
     held = agreed(described(host="0.0.0.0"), first)
-    assert (held.held, held.spec.remote, held.spec.timeout_s) == (True, Address("203.0.113.9", 6000), 0.0)
+    assert (held.held, held.spec.remote, held.spec.timeout_s) == (True, MediaAddress("203.0.113.9", 6000), 0.0)
     back = agreed(described(), held)
     assert (back.held, back.spec) == (False, first.spec)
 

@@ -15,7 +15,7 @@ from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
 from softphone.focus.room.recording import RecordingState
 from softphone.focus.session import PartyStatus, TelephonySession
-from softphone.media.contract.leg import KeyPressed, Talking
+from softphone.media.contract.leg import KeyPressed, LegTalking
 from softphone.recordings.entry import Entry
 from softphone.server import Server
 from tests.focus.phone import Phone, bridge, conference, extension, offer
@@ -79,9 +79,9 @@ async def test_keys_and_talking_from_the_media_worker(shared: Server) -> None:
         assert member.leg is not None
         for key in "*1":
             shared.focus.on_media_event(KeyPressed(member.leg, key))
-        shared.focus.on_media_event(Talking(member.leg, True))
+        shared.focus.on_media_event(LegTalking(member.leg, True))
         assert (member.party.muted, member.party.talking) == (True, True)
-        shared.focus.on_media_event(Talking(member.leg, False))
+        shared.focus.on_media_event(LegTalking(member.leg, False))
         assert not member.party.talking
         leg = member.leg
         await shared.focus.end(session.id)

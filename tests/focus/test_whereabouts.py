@@ -4,7 +4,7 @@ import pytest
 
 from softphone.errors import CallRefused, OwnAddress
 from softphone.focus.party.whereabouts import check_foreign
-from softphone.media.contract.leg import Address, LegInfo
+from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.server import Server
 from softphone.sip.message.fields import warning
 from tests.focus.phone import Phone, conference, offer
@@ -32,7 +32,7 @@ def at(port: int, host: str = "127.0.0.1") -> str:
 )
 def test_our_own_address_is_nobodys(host: str, port: int, ours: bool) -> None:
     try:
-        check_foreign(Address(host, port), [PUBLIC, LOOPBACK])
+        check_foreign(MediaAddress(host, port), [PUBLIC, LOOPBACK])
     except OwnAddress as error:
         assert ours
         assert f"{host}:{port}" in str(error)
@@ -56,7 +56,7 @@ async def test_a_leg_never_hears_itself(shared: Server) -> None:
             await other.call(session.token, at(own))
         with pytest.raises(CallRefused, match="488"):
             await call.reinvite(at(own))
-        assert (member.remote, member.over) == (Address("127.0.0.1", 9), False)
+        assert (member.remote, member.over) == (MediaAddress("127.0.0.1", 9), False)
         again = await other.call(session.token, offer())  # nothing is left of the refused call
         assert len(shared.focus.room(session.id).members) == len(member._context.legs) == 2
         await again.bye()

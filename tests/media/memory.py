@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.tick import Tick
-from softphone.media.contract.leg import Address, LegSpec
+from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.plane import Plane
 from softphone.media.net.port import LoopPort, Patience
 from softphone.media.net.portpool import PortPool
-from softphone.media.net.slots import SLOT_SIZE, Letters, Outbox, Slots, sockaddr
+from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
 
 HOST = "192.0.2.1"
 
@@ -38,7 +38,7 @@ class Datagrams(NamedTuple):
         )
 
 
-Came = list[tuple[bytes, Address]]
+Came = list[tuple[bytes, MediaAddress]]
 
 
 def datagrams(came: Came) -> Datagrams:
@@ -75,7 +75,7 @@ class MemoryPort(LoopPort):
         slots.filled(n, self.index)
         return n
 
-    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: Patience) -> int:
+    def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: Patience) -> int:
         """Say that all went out."""
         return stop - start
 
@@ -102,7 +102,7 @@ class MemoryPlane:
         self.pool = PortPool("127.0.0.1")
         self.plane = Plane(self.bridge, self.pool, 0.0)
         self.plane._slots.ages_s = lambda unix_ns: np.zeros(self.plane._slots.used)  # type: ignore[method-assign]
-        peers = [Address(HOST, 5000 + 2 * row) for row in range(legs)]
+        peers = [MediaAddress(HOST, 5000 + 2 * row) for row in range(legs)]
         self.addresses = np.array([[sockaddr(peer.host, peer.port + odd) for peer in peers] for odd in (0, 1)])
         self.room = self.bridge.add_room()
         self.opened = 0

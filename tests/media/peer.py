@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.contract.leg import Address, Event, LegInfo, LegSpec, LegStats
-from softphone.media.contract.messages import CreateRoom, GetStats, Join, Number, OpenLeg
+from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, MediaAddress
+from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, Number, OpenLeg
 from softphone.media.engine.engine import Engine
 
 TICK_S = 0.02
@@ -21,7 +21,7 @@ class Peer:
 
     def __init__(self, payload_type: int = 0) -> None:
         self.rtp, self.rtcp = socket_pair()
-        self.address = Address("127.0.0.1", self.rtp.getsockname()[1])
+        self.address = MediaAddress("127.0.0.1", self.rtp.getsockname()[1])
         self.payload_type = payload_type
         self.seq, self.timestamp, self.ssrc = 65_530, 2**32 - 320, 0xC0FFEE00 + self.address.port
         self.to = ("127.0.0.1", 0)
@@ -81,7 +81,7 @@ class Driver:
         assert isinstance(info, LegInfo)
         peer.meet(info)
         if room is not None:
-            self.engine.handle(Join(info.leg, room), self.now)
+            self.engine.handle(JoinRoom(info.leg, room), self.now)
         return info
 
     def room(self) -> int:

@@ -1,6 +1,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from softphone.store import journal as module
-from softphone.store.events import CallAnswered, JournalEntry
+from softphone.store.events import CallAnswered, Event, JournalEntry
 from softphone.store.journal import Journal, JournalFull
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
@@ -180,3 +181,13 @@ def test_every_event_is_read_at_least_once_and_in_order(
             journal = Journal(path)
             last_read = confirmed
     journal.close()
+
+
+def test_a_journal_is_written_in_the_words_of_older_ones() -> None:
+    """What a server of another version left behind is read: names of classes may change, what is written may not."""
+    words = {kind.__struct_config__.tag for kind in get_args(Event)}
+    assert words == {
+        *("ConferenceCreated", "ConferenceEnded", "Joined", "Left", "Muted", "Unmuted", "Restarted"),
+        *("RecordingStarted", "RecordingPaused", "RecordingResumed", "RecordingEnded", "RecordingLost"),
+        *("RecordingDeleted", "CallStarted", "CallAnswered", "CallEnded"),
+    }

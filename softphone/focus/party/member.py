@@ -26,7 +26,7 @@ from softphone.focus.context import Context, Header
 from softphone.focus.party.keeper import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus, Stage
-from softphone.media.contract.leg import Address, LegInfo
+from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.sip.ua.usage import CallState
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Member:
         return self.over or self._closed
 
     @property
-    def remote(self) -> Address | None:
+    def remote(self) -> MediaAddress | None:
         """Where the peer takes media; None while it has not said."""
         return self._agreement.spec.remote
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from softphone.errors import OwnAddress
-from softphone.media.contract.leg import Address, LegInfo
+from softphone.media.contract.leg import LegInfo, MediaAddress
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
@@ -16,7 +16,7 @@ __all__ = ["check_foreign", "older"]
 DISCARD = 9
 
 
-def check_foreign(remote: Address | None, ours: Iterable[LegInfo]) -> None:
+def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo]) -> None:
     """Refuse media that would come back to us: a leg would be its own echo, or a room that of another.
 
     Raises

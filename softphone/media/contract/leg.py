@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 __all__ = [
-    "Address",
+    "MediaAddress",
     "Event",
     "KeyPressed",
     "KeysSent",
@@ -20,14 +20,14 @@ __all__ = [
     "RecordingInfo",
     "RecordingOpened",
     "RtpTimeout",
-    "Talking",
+    "LegTalking",
     "Unclaimed",
     "WorkerLost",
     "WorkerMetrics",
 ]
 
 
-class Address(Struct, frozen=True):
+class MediaAddress(Struct, frozen=True):
     """An IPv4 address (dotted quad) and a UDP port."""
 
     host: str
@@ -79,8 +79,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     clock_hz: int = 8000
     event_clock_hz: int = 8000
     ptime_ms: int = 20
-    remote: Address | None = None
-    remote_rtcp: Address | None = None
+    remote: MediaAddress | None = None
+    remote_rtcp: MediaAddress | None = None
     rtcp_mux: bool = False
     direction: str = "sendrecv"
     latch_host: str | None = None
@@ -103,11 +103,11 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         return self.direction in ("sendrecv", "sendonly")
 
     @property
-    def rtcp(self) -> Address | None:
+    def rtcp(self) -> MediaAddress | None:
         """Where reports go."""
         if self.remote is None or self.remote_rtcp is not None:
             return self.remote_rtcp
-        return self.remote if self.rtcp_mux else Address(self.remote.host, min(self.remote.port + 1, 0xFFFF))
+        return self.remote if self.rtcp_mux else MediaAddress(self.remote.host, min(self.remote.port + 1, 0xFFFF))
 
 
 class LegInfo(Struct, frozen=True, tag=True):
@@ -227,7 +227,7 @@ class KeysSent(Struct, frozen=True, tag=True):
     token: int
 
 
-class Talking(Struct, frozen=True, tag=True):
+class LegTalking(Struct, frozen=True, tag=True):
     """A leg began or ceased to talk."""
 
     leg: int
@@ -306,7 +306,7 @@ class WorkerLost(Struct, frozen=True, tag=True):
 Event = (
     KeyPressed
     | KeysSent
-    | Talking
+    | LegTalking
     | RtpTimeout
     | Unclaimed
     | RecordingOpened

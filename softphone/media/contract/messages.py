@@ -18,8 +18,8 @@ __all__ = [
     "Failed",
     "GetMetrics",
     "GetStats",
-    "Join",
-    "Leave",
+    "JoinRoom",
+    "LeaveRoom",
     "Number",
     "OpenLeg",
     "PauseRecording",
@@ -78,14 +78,14 @@ class RemoveRoom(Struct, frozen=True, tag=True):
     room: int
 
 
-class Join(Struct, frozen=True, tag=True):
+class JoinRoom(Struct, frozen=True, tag=True):
     """Put a leg into a room, out of the one it was in."""
 
     leg: int
     room: int
 
 
-class Leave(Struct, frozen=True, tag=True):
+class LeaveRoom(Struct, frozen=True, tag=True):
     """Take a leg out of its room; it hears nothing."""
 
     leg: int
@@ -255,8 +255,8 @@ Request = (
     | CloseLeg
     | CreateRoom
     | RemoveRoom
-    | Join
-    | Leave
+    | JoinRoom
+    | LeaveRoom
     | Configure
     | SendKeys
     | Record

@@ -1,7 +1,7 @@
 """Which legs can be served: what no worker should be asked for is refused before it has changed anything."""
 
 from softphone.errors import MediaError
-from softphone.media.contract.leg import Address, LegSpec
+from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.legs import CODECS
 from softphone.media.net.slots import sockaddr
 
@@ -40,7 +40,7 @@ def _check_times(spec: LegSpec) -> None:
 
 
 def _check_addresses(spec: LegSpec) -> None:
-    for address in (spec.remote, spec.rtcp, spec.latch_host and Address(spec.latch_host, 0)):
+    for address in (spec.remote, spec.rtcp, spec.latch_host and MediaAddress(spec.latch_host, 0)):
         try:
             _ = address and sockaddr(address.host, address.port)
         except ValueError as error:

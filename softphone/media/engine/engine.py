@@ -13,7 +13,7 @@ from mixer.bridge import Bridge
 from mixer.errors import BridgeFull, MixerError
 from mixer.tick import Tick
 from softphone.errors import MediaError, MediaFull, NoSuchLeg
-from softphone.media.contract.leg import Event, KeyPressed, LegInfo, LegStats, Talking, WorkerMetrics
+from softphone.media.contract.leg import Event, KeyPressed, LegInfo, LegStats, LegTalking, WorkerMetrics
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
@@ -22,8 +22,8 @@ from softphone.media.contract.messages import (
     Failed,
     GetMetrics,
     GetStats,
-    Join,
-    Leave,
+    JoinRoom,
+    LeaveRoom,
     Number,
     OpenLeg,
     PauseRecording,
@@ -111,8 +111,8 @@ class Engine:
             CloseLeg: self._close_leg,
             CreateRoom: self._create_room,
             RemoveRoom: self._remove_room,
-            Join: self._join,
-            Leave: self._leave,
+            JoinRoom: self._join,
+            LeaveRoom: self._leave,
             Configure: self._configure,
             SendKeys: self._send_keys,
             Record: self._record,
@@ -276,7 +276,7 @@ class Engine:
     def _close_leg(self, request: CloseLeg, now: float) -> LegStats:
         row = self._row(request.leg)
         if self.bridge.talking[row]:
-            self._events.append(Talking(request.leg, False))
+            self._events.append(LegTalking(request.leg, False))
         del self._rows[request.leg], self._leg_of_row[row]
         if self._apps.pop(request.leg, None) is None:
             stats = self.plane.close(row, now)
@@ -301,11 +301,11 @@ class Engine:
         self.bridge.remove_room(bridge_room)
         return Done()
 
-    def _join(self, request: Join, now: float) -> Done:
+    def _join(self, request: JoinRoom, now: float) -> Done:
         self.bridge.move(self._row(request.leg), self._room(request.room))
         return Done()
 
-    def _leave(self, request: Leave, now: float) -> Done:
+    def _leave(self, request: LeaveRoom, now: float) -> Done:
         self.bridge.move(self._row(request.leg), -1)
         return Done()
 
@@ -364,7 +364,7 @@ class Engine:
         """Turn what the bridge noticed into events."""
         for rows, on in ((tick.talking_started, True), (tick.talking_stopped, False)):
             found = [self._leg_of_row.get(int(row)) for row in rows]
-            self._events += [Talking(leg, on) for leg in found if leg is not None]
+            self._events += [LegTalking(leg, on) for leg in found if leg is not None]
         for row, key in tick.keys:
             leg = self._leg_of_row.get(row)
             if leg is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.media.contract.leg import Address
+from softphone.media.contract.leg import MediaAddress
 from softphone.media.net.directory import key_of
 
 __all__ = ["Hosts"]
@@ -26,7 +26,7 @@ class Hosts:
 
     def add(self, row: int, host: str, local: int) -> None:
         """Let packets from `host` on the port of index `local` be looked at for `row`, which is in no place yet."""
-        place = key_of(Address(host, 0), local) & int(HOST_AND_LOCAL)
+        place = key_of(MediaAddress(host, 0), local) & int(HOST_AND_LOCAL)
         if place not in self._rows:
             self._places = np.insert(self._places, np.searchsorted(self._places, np.uint64(place)), np.uint64(place))
         self._rows[place] = np.append(self._rows.get(place, NO_ROWS), row)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixer.frame import TICK_S
-from softphone.media.contract.leg import Address, LegSpec
+from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import sockaddr
 from softphone.media.rtp.keys import KeyReceiver, KeySender
@@ -32,10 +32,10 @@ class Leg:
     ports: PortPair
     keys_out: KeySender
     keys_in: KeyReceiver
-    remote: Address | None = None
-    remote_rtcp: Address | None = None
-    source: Address | None = None
-    named: Address | None = None
+    remote: MediaAddress | None = None
+    remote_rtcp: MediaAddress | None = None
+    source: MediaAddress | None = None
+    named: MediaAddress | None = None
 
 
 class Legs:

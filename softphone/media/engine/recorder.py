@@ -21,7 +21,7 @@ from mixer.frame import TICK_S
 from mixer.recording import WavFile
 from softphone.media.contract.leg import RecordingEnded, RecordingOpened
 
-__all__ = ["Chunk", "Column", "Recorder"]
+__all__ = ["Chunk", "Column", "RecordingWriter"]
 
 # Sound that the disk may lag behind: half an hour of one mono recording, half a minute of a hundred tracks.
 QUEUE_BYTES = 32 << 20
@@ -72,7 +72,7 @@ class _End:
 Job = Chunk | _Begin | _End | None
 
 
-class Recorder:
+class RecordingWriter:
     """Writes what is recorded to files.
 
     Parameters

@@ -11,7 +11,7 @@ from mixer.tick import Tick
 from softphone.media.engine.legs import CODECS, Legs
 from softphone.media.engine.packetizer import Packet, Packetizer
 from softphone.media.net.port import Patience, UdpPort
-from softphone.media.net.slots import Letters, Outbox
+from softphone.media.net.slots import Letters, SendBuffer
 from softphone.media.rtp import rtp
 from softphone.media.rtp.keys import EventPacket
 
@@ -39,7 +39,7 @@ class Sender:
 
     def __init__(self, legs: Legs, samples: int, ports: dict[int, UdpPort], between: Callable[[], None]) -> None:
         self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
-        self._outbox = Outbox(legs.capacity)
+        self._outbox = SendBuffer(legs.capacity)
         self._packetizer = Packetizer(legs, samples)
         self._payloads = np.zeros((0, samples), np.uint8)
         self._patience = Patience()

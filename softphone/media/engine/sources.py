@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.bridge import Bridge
-from softphone.media.contract.leg import Address
+from softphone.media.contract.leg import MediaAddress
 from softphone.media.engine.bystanders import EVER, Bystanders
 from softphone.media.engine.hosts import Hosts
 from softphone.media.engine.legs import Legs
@@ -62,7 +62,7 @@ class Sources:
         self._barred = np.full(legs.capacity, -1, np.int64)
         self._turn = 0
 
-    def taken(self, remote: Address, local: int) -> bool:
+    def taken(self, remote: MediaAddress, local: int) -> bool:
         """Whether a leg on the port of index `local` hears this address, or would if it spoke."""
         key = key_of(remote, local)
         return key in self._rtp or key in self._named
@@ -223,9 +223,9 @@ class Sources:
         if len(self.unclaimed_hosts) < HOSTS_MAX:
             self.unclaimed_hosts[self._sender(slot).host] = None
 
-    def _sender(self, slot: int) -> Address:
+    def _sender(self, slot: int) -> MediaAddress:
         raw = self._slots.address[slot].tobytes()
-        return Address(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
+        return MediaAddress(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
 
     def _hear(self, row: int, slot: int, *, follow: bool) -> None:
         """Take the media of `row` from the sender of a datagram, and from nobody else; `follow`: send there, too."""
@@ -237,14 +237,14 @@ class Sources:
         self._rtp.add(key_of(source, record.ports.rtp.index), row)
         beside = record.spec.rtcp
         if source != record.named and record.named is not None:
-            beside = source if record.spec.rtcp_mux else Address(source.host, min(source.port + 1, 0xFFFF))
+            beside = source if record.spec.rtcp_mux else MediaAddress(source.host, min(source.port + 1, 0xFFFF))
             self._rtcp.add(self._report_key(row, beside), row)
             self._named.add(key_of(record.named, record.ports.rtp.index), row)
         if follow:
             self._send(row, source, beside)
         self._legs.unheard[row] = False
 
-    def _send(self, row: int, remote: Address | None, reports: Address | None) -> None:
+    def _send(self, row: int, remote: MediaAddress | None, reports: MediaAddress | None) -> None:
         """Send what `row` hears, and reports, to other addresses than before."""
         record = self._legs.records[row]
         record.remote, record.remote_rtcp = remote, reports
@@ -259,7 +259,7 @@ class Sources:
             ssrc = int(self._bridge.reception(np.array([row])).ssrc[0]) if heard else EVER
             self._strangers.ended(key_of(record.source, record.ports.rtp.index), ssrc, now)
 
-    def _report_key(self, row: int, reports: Address) -> int:
+    def _report_key(self, row: int, reports: MediaAddress) -> int:
         """Give the key of what comes from where a peer's reports do."""
         record = self._legs.records[row]
         return key_of(reports, (record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp).index)

@@ -19,7 +19,7 @@ from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import RecordingEnded, RecordingOpened
 from softphone.media.contract.messages import Done, PauseRecording, Record, RecordLeg, StopRecording, Track
-from softphone.media.engine.recorder import Chunk, Column, Recorder
+from softphone.media.engine.recorder import Chunk, Column, RecordingWriter
 
 __all__ = ["Tape"]
 
@@ -66,7 +66,7 @@ class Tape:
 
     def __init__(self, bridge: Bridge, row_of: Callable[[int], int], room_of: Callable[[int], int]) -> None:
         self._bridge, self._row_of, self._room_of = bridge, row_of, room_of
-        self._recorder = Recorder(bridge.rate_hz, bridge.samples)
+        self._recorder = RecordingWriter(bridge.rate_hz, bridge.samples)
         self._recordings: dict[int, _Take] = {}
         self._layout: _Layout | None = None
         self._sound = np.empty((0, 0, 0), np.int16)

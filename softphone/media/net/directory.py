@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.media.contract.leg import Address
+from softphone.media.contract.leg import MediaAddress
 from softphone.media.net.slots import sockaddr
 
 __all__ = ["Directory", "key_of"]
 
 
-def key_of(remote: Address, local: int) -> int:
+def key_of(remote: MediaAddress, local: int) -> int:
     """Give the number that `Slots.keys` gives for a datagram from `remote` on the port of index `local`.
 
     Raises

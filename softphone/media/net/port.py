@@ -1,7 +1,7 @@
 """UDP ports that move whole batches: one system call for up to a thousand datagrams where the system can.
 
-`BatchPort` hands the arrays of `Slots` and `Outbox` to recvmmsg(2) and sendmmsg(2) of Linux. `LoopPort` has the same
-face and moves one datagram at a time with what every system offers. `Port` is the one that fits this machine.
+`BatchPort` hands the arrays of `Slots` and `SendBuffer` to recvmmsg(2) and sendmmsg(2) of Linux. `LoopPort` has the
+same methods and moves one datagram at a time with what every system offers. `Port` is the one that fits this machine.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from softphone.media.net.slots import HDR_SIZE, SLOT_SIZE, Letters, Outbox, Slots, sockaddr
+from softphone.media.net.slots import HDR_SIZE, SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
 
 __all__ = ["BatchPort", "LoopPort", "Patience", "Port", "UdpPort", "has_batches", "open_socket"]
 
@@ -82,7 +82,7 @@ class UdpPort(Protocol):
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
         ...
 
-    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: "Patience") -> int:
+    def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
         ...
 
@@ -183,7 +183,7 @@ class LoopPort(_Base):
         slots.local[at] = self.index
         slots.used += 1
 
-    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: "Patience") -> int:
+    def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
         sent = 0
         for i in range(start, stop):
@@ -224,7 +224,7 @@ class BatchPort(_Base):
                 break
         return slots.used - before
 
-    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: "Patience") -> int:
+    def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
         at, sent = start, 0
         while at < stop:

@@ -1,6 +1,6 @@
 """Where datagrams come in and go out: numpy record arrays that are the kernel's own structures.
 
-`Slots` is filled from behind by any number of ports and emptied once per tick. `Outbox` is written by the tick and
+`Slots` is filled from behind by any number of ports and emptied once per tick. `SendBuffer` is written by the tick and
 sent by a port: each datagram is a twelve-byte header row and a pointer to a payload that it may share with others.
 `Letters` are datagrams to be sent that lie in one piece each.
 The layouts are those of Linux on 64-bit machines; elsewhere they are plain arrays that a loop reads and writes.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from softphone.media.rtp.rtp import HEADER
 
-__all__ = ["HDR_SIZE", "Letters", "Outbox", "SLOT_SIZE", "Slots", "sockaddr"]
+__all__ = ["HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "sockaddr"]
 
 # struct mmsghdr, struct iovec and struct sockaddr_in (recvmmsg(2), ip(7))
 MMSGHDR = np.dtype(
@@ -145,7 +145,7 @@ class Slots:
         self.stamp[:n] = 0
 
 
-class Outbox:
+class SendBuffer:
     """Datagrams to be sent: header rows of their own, payloads that may be shared.
 
     Parameters

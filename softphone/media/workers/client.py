@@ -29,8 +29,8 @@ from softphone.media.contract.messages import (
     CreateRoom,
     Failed,
     GetStats,
-    Join,
-    Leave,
+    JoinRoom,
+    LeaveRoom,
     Number,
     OpenLeg,
     PauseRecording,
@@ -220,11 +220,11 @@ class MediaFace:
 
     async def join(self, leg: int, room: int) -> None:
         """Put a leg into a room, out of the one it was in."""
-        await self._do(Join(leg, room))
+        await self._do(JoinRoom(leg, room))
 
     async def leave(self, leg: int) -> None:
         """Take a leg out of its room."""
-        await self._do(Leave(leg))
+        await self._do(LeaveRoom(leg))
 
     async def configure(
         self,

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from softphone.media.contract.leg import Address, LegSpec
+from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine import sources
 from softphone.media.engine.bystanders import EVER, Bystanders
 from tests.media.memory import HOST, MemoryPlane
@@ -47,14 +47,14 @@ class Scene:
         self.source = random.Random(seed)
         self.plane = MemoryPlane(0, monkeypatch, capacity=2 * LEGS)
         self.port = 6000
-        self.own: dict[int, tuple[Address, int]] = {}
+        self.own: dict[int, tuple[MediaAddress, int]] = {}
         self.said: dict[int, int] = {}
-        self.ended: list[tuple[Address, int]] = []
+        self.ended: list[tuple[MediaAddress, int]] = []
         self.seq = 0
 
     def open(self) -> int:
         self.port += 2
-        named = Address(HOST, self.port)
+        named = MediaAddress(HOST, self.port)
         row = self.plane.open(LegSpec(remote=named, latch_host=HOST))
         self.own[row], self.said[row] = (named, self.source.getrandbits(32)), 0
         return row
@@ -68,18 +68,18 @@ class Scene:
         self.seq = (self.seq + 1) & 0xFFFF
         return struct.pack(">BBHII", 0x80, self.source.choice((0, 0, 8, 101)), self.seq, self.seq * 160, ssrc) + NOBODY
 
-    def own_packet(self, row: int) -> tuple[bytes, Address]:
+    def own_packet(self, row: int) -> tuple[bytes, MediaAddress]:
         address, ssrc = self.own[row]
         self.said[row] += 1
         number = self.said[row]
         return struct.pack(">BBHII", 0x80, 0, number, number * 160, ssrc) + NOBODY, address
 
-    def others(self) -> list[tuple[bytes, Address]]:
+    def others(self) -> list[tuple[bytes, MediaAddress]]:
         """What ended calls still send, and strangers of the host and of other ones."""
         found = [(self.packet(ssrc), address) for address, ssrc in self.ended[-8:] if self.source.random() < 0.7]
         for _ in range(self.source.choice((0, 1, 5, 30))):
             host = self.source.choice((HOST, HOST, "192.0.2.77"))
-            sender = Address(host, self.source.choice((7001, 7003, self.source.randrange(20_001, 60_001, 2))))
+            sender = MediaAddress(host, self.source.choice((7001, 7003, self.source.randrange(20_001, 60_001, 2))))
             found.append((self.packet(self.source.getrandbits(32)), sender))
         self.source.shuffle(found)
         return found
@@ -117,7 +117,7 @@ def test_what_strangers_cost_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     """Of 300 hosts with a leg each, a few are looked at in a tick; each of them has its turn."""
     plane = MemoryPlane(0, monkeypatch, capacity=300)
     hosts = [f"198.51.{number // 250}.{number % 250 + 1}" for number in range(300)]
-    rows = [plane.open(LegSpec(remote=Address(host, 5000), latch_host=host)) for host in hosts]
+    rows = [plane.open(LegSpec(remote=MediaAddress(host, 5000), latch_host=host)) for host in hosts]
     looked: list[int] = []
     first = sources.Sources._first
 
@@ -130,7 +130,7 @@ def test_what_strangers_cost_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         looked.clear()
         plane.tick(
             [
-                (struct.pack(">BBHII", 0x80, 0, tick, tick * 160, row + 1) + NOBODY, Address(host, 7000))
+                (struct.pack(">BBHII", 0x80, 0, tick, tick * 160, row + 1) + NOBODY, MediaAddress(host, 7000))
                 for row, host in zip(rows, hosts, strict=True)
             ],
             [],
@@ -141,13 +141,13 @@ def test_what_strangers_cost_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_flood_of_one_host_leaves_the_named_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     plane = MemoryPlane(0, monkeypatch, capacity=4)
-    rows = [plane.open(LegSpec(remote=Address(HOST, 5000 + 2 * number), latch_host=HOST)) for number in range(4)]
+    rows = [plane.open(LegSpec(remote=MediaAddress(HOST, 5000 + 2 * number), latch_host=HOST)) for number in range(4)]
     for tick in range(50):
         flood = [
-            (struct.pack(">BBHII", 0x80, 0, tick, tick, number) + NOBODY, Address(HOST, 10_000 + number))
+            (struct.pack(">BBHII", 0x80, 0, tick, tick, number) + NOBODY, MediaAddress(HOST, 10_000 + number))
             for number in range(200)
         ]
-        named = (struct.pack(">BBHII", 0x80, 0, tick, tick * 160, 9_999) + NOBODY, Address(HOST, 5000))
+        named = (struct.pack(">BBHII", 0x80, 0, tick, tick * 160, 9_999) + NOBODY, MediaAddress(HOST, 5000))
         plane.tick([*flood, named], [])
     assert plane.bridge.counters(rows[0]).received >= 48
     assert plane.plane.legs.unheard[rows].tolist() == [False, True, True, True]

@@ -13,8 +13,8 @@ from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
     Failed,
-    Join,
-    Leave,
+    JoinRoom,
+    LeaveRoom,
     OpenLeg,
     Record,
     RemoveRoom,
@@ -59,7 +59,7 @@ def test_mute_deaf_leave_and_join(driver: Driver) -> None:
     room = driver.room()
     speaker, listener = App(driver, room), App(driver, room)
 
-    def heard(*requests: Configure | Join | Leave) -> bool:
+    def heard(*requests: Configure | JoinRoom | LeaveRoom) -> bool:
         for request in requests:
             assert not isinstance(driver.engine.handle(request, driver.now), Failed)
         for _ in range(4):
@@ -72,12 +72,20 @@ def test_mute_deaf_leave_and_join(driver: Driver) -> None:
     assert heard(Configure(speaker.leg, muted=False))
     assert not heard(Configure(listener.leg, deaf=True))
     assert heard(Configure(listener.leg, deaf=False))
-    assert not heard(Leave(listener.leg))
-    assert heard(Join(listener.leg, room))
+    assert not heard(LeaveRoom(listener.leg))
+    assert heard(JoinRoom(listener.leg, room))
 
 
 def test_what_is_not_there_is_refused(driver: Driver) -> None:
-    for request in (Join(1, 1), Leave(1), CloseLeg(1), RemoveRoom(1), Record(1, "x"), StopRecording(1), Configure(1)):
+    for request in (
+        JoinRoom(1, 1),
+        LeaveRoom(1),
+        CloseLeg(1),
+        RemoveRoom(1),
+        Record(1, "x"),
+        StopRecording(1),
+        Configure(1),
+    ):
         reply = driver.engine.handle(request, driver.now)
         assert isinstance(reply, Failed) and reply.kind == "NoSuchLeg"
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixer import g711
-from softphone.media.contract.leg import Address, KeyPressed, LegInfo, LegSpec
+from softphone.media.contract.leg import KeyPressed, LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
     Failed,
-    Join,
-    Leave,
+    JoinRoom,
+    LeaveRoom,
     OpenLeg,
     Request,
     SendKeys,
@@ -25,7 +25,7 @@ from softphone.media.contract.messages import (
 )
 from softphone.media.engine.engine import Engine
 from softphone.media.net.port import Patience
-from softphone.media.net.slots import Letters, Outbox
+from softphone.media.net.slots import Letters, SendBuffer
 from softphone.media.rtp import rtcp
 from tests.media.memory import MemoryPort
 from tests.media.peer import Driver, Peer, codes, fields, power, stats
@@ -33,7 +33,7 @@ from tests.media.peer import Driver, Peer, codes, fields, power, stats
 PTIMES_MS = (10, 20, 30, 40, 60)
 CODECS = {"PCMU": 0, "PCMA": 8}
 FIRST = 2**32 - 320  # of a peer's timestamps
-TALKER = Address("192.0.2.1", 5000)
+TALKER = MediaAddress("192.0.2.1", 5000)
 
 
 class Heard(NamedTuple):
@@ -51,7 +51,7 @@ class NotingPort(MemoryPort):
 
     sent: defaultdict[int, list[bytes]]
 
-    def send(self, outbox: Outbox | Letters, start: int, stop: int, patience: Patience) -> int:
+    def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: Patience) -> int:
         for i in range(start, stop):
             self.send_to(outbox.datagram(i), "", struct.unpack_from(">H", outbox.address[i].tobytes(), 2)[0])
         return stop - start
@@ -67,7 +67,7 @@ class Ear:
     def __init__(self, driver: Driver, port: int, ptime_ms: int, codec: str = "PCMU") -> None:
         self.driver, self.port = driver, port
         self.spec = LegSpec(
-            remote=Address("192.0.2.1", port), codec=codec, payload_type=CODECS[codec], ptime_ms=ptime_ms
+            remote=MediaAddress("192.0.2.1", port), codec=codec, payload_type=CODECS[codec], ptime_ms=ptime_ms
         )
         opened = driver.engine.handle(OpenLeg(self.spec), driver.now)
         assert isinstance(opened, LegInfo)
@@ -100,12 +100,12 @@ class Room:
         self.driver = driver = Driver(Engine(capacity=16, gate=False))
         self.room, self.said = driver.room(), 0
         self.talker = Ear(driver, TALKER.port, 20)
-        self.talker.ask(Join(self.talker.leg, self.room))
+        self.talker.ask(JoinRoom(self.talker.leg, self.room))
         self.ears = [Ear(driver, 6000 + 2 * i, ms, codec) for i, ms in enumerate(ptimes_ms)]
 
     def join(self) -> None:
         for ear in self.ears:
-            ear.ask(Join(ear.leg, self.room))
+            ear.ask(JoinRoom(ear.leg, self.room))
 
     def tick(self, count: int) -> None:
         """Let the talker say something else in each tick."""
@@ -157,7 +157,7 @@ def test_a_packet_goes_out_with_the_tick_that_completes_it(
 def test_who_comes_later_adds_to_the_work_of_other_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     room = Room(monkeypatch, 60, 60, 60)
     for ear in room.ears:
-        ear.ask(Join(ear.leg, room.room))
+        ear.ask(JoinRoom(ear.leg, room.room))
         room.tick(1)
     room.tick(30)
     assert [len(ear.heard()) for ear in room.ears] == [11, 10, 10]
@@ -195,8 +195,8 @@ def happen(room: Room, step: Step) -> None:
 
 def to(ear: Ear, room: int, step: Step) -> None:
     requests: dict[str, Request] = {
-        "join": Join(ear.leg, room),
-        "leave": Leave(ear.leg),
+        "join": JoinRoom(ear.leg, room),
+        "leave": LeaveRoom(ear.leg),
         "keys": SendKeys(ear.leg, "12"[: 1 + step.value % 2], 0.01 + 0.01 * step.value, 0.01 * step.value, 1),
         "answered": Configure(ear.leg, answered=True),
         "silent": Configure(ear.leg, answered=False),

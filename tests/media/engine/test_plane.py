@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mixer import g711
-from softphone.media.contract.leg import Address, LegInfo, LegSpec
-from softphone.media.contract.messages import CloseLeg, Configure, Failed, Join, Leave, OpenLeg, UpdateLeg
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.media.contract.messages import CloseLeg, Configure, Failed, JoinRoom, LeaveRoom, OpenLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, codes, drained, fields, power, stats
 
 
@@ -81,7 +81,7 @@ def test_strangers_are_dropped_and_counted(driver: Driver, peers: list[Peer]) ->
 
 @pytest.mark.parametrize("stranger_first", [True, False])
 def test_latches_to_the_host_that_signalling_came_from(driver: Driver, peers: list[Peer], stranger_first: bool) -> None:
-    info = driver.open(peers[0], driver.room(), remote=Address("192.168.1.7", 4000), latch_host="127.0.0.1")
+    info = driver.open(peers[0], driver.room(), remote=MediaAddress("192.168.1.7", 4000), latch_host="127.0.0.1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.bind(("127.9.9.9", 0))
         stranger.setblocking(False)
@@ -111,7 +111,7 @@ def test_speaks_to_where_signalling_says_until_it_has_latched(driver: Driver, pe
 def test_latches_once(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
     behind_nat, stranger = peers[:2]
-    info = driver.open(behind_nat, room, remote=Address("127.0.0.1", 9), latch_host="127.0.0.1")
+    info = driver.open(behind_nat, room, remote=MediaAddress("127.0.0.1", 9), latch_host="127.0.0.1")
     stranger.meet(info)
     stranger.rtp.sendto(b"\x80", stranger.to)  # no RTP
     stranger.payload_type = 77
@@ -230,13 +230,13 @@ def test_more_than_the_slots_hold_is_taken_in_turns(driver: Driver, peers: list[
         {"codec": "G729"},
         {"direction": "both"},
         {"payload_type": 128},
-        {"remote": Address("example.com", 5)},
-        {"remote_rtcp": Address("127.0.0.1", 70000)},
+        {"remote": MediaAddress("example.com", 5)},
+        {"remote_rtcp": MediaAddress("127.0.0.1", 70000)},
         {"latch_host": "example.com"},
     ],
 )
 def test_refuses_a_spec_that_it_cannot_serve(driver: Driver, wrong: dict[str, object]) -> None:
-    spec = LegSpec(**{"remote": Address("127.0.0.1", 9)} | wrong)  # type: ignore[arg-type]
+    spec = LegSpec(**{"remote": MediaAddress("127.0.0.1", 9)} | wrong)  # type: ignore[arg-type]
     assert isinstance(driver.engine.handle(OpenLeg(spec), driver.now), Failed)
     assert not driver.engine.active
 
@@ -303,9 +303,9 @@ def test_a_marker_after_every_pause(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
     info = driver.open(peers[0], room)
     driver.tick(3)
-    driver.engine.handle(Leave(info.leg), driver.now)
+    driver.engine.handle(LeaveRoom(info.leg), driver.now)
     driver.tick(5)
-    driver.engine.handle(Join(info.leg, room), driver.now)
+    driver.engine.handle(JoinRoom(info.leg, room), driver.now)
     driver.tick(2)
     driver.engine.skip(10)
     driver.tick(2)
@@ -325,7 +325,7 @@ def test_who_is_answered_hears_silence_where_there_is_nothing(
     driver.tick(6)
     assert peers[0].heard() == []
     driver.engine.handle(Configure(info.leg, answered=True), driver.now)
-    for request in (Join(info.leg, room), Leave(info.leg), Join(info.leg, room)):
+    for request in (JoinRoom(info.leg, room), LeaveRoom(info.leg), JoinRoom(info.leg, room)):
         for _ in range(12):
             peers[1].say(b"\x10" * 160)
             driver.tick()
@@ -346,7 +346,7 @@ def test_nobody_who_wants_no_sound_is_sent_silence(driver: Driver, peers: list[P
     info = driver.open(peers[0], driver.room(), direction=direction)
     driver.engine.handle(Configure(info.leg, answered=True), driver.now)
     driver.tick(5)
-    driver.engine.handle(Leave(info.leg), driver.now)
+    driver.engine.handle(LeaveRoom(info.leg), driver.now)
     driver.tick(5)
     assert peers[0].heard() == []
     driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[0].address, direction="sendonly")), driver.now)

@@ -18,8 +18,8 @@ from softphone.media.contract.messages import (
     Configure,
     Done,
     Failed,
-    Join,
-    Leave,
+    JoinRoom,
+    LeaveRoom,
     Number,
     Play,
     PlayTo,
@@ -70,7 +70,9 @@ class Stage(Driver):
         decoded(self.engine)
         return self.number
 
-    def do(self, request: Configure | Join | Leave | CloseLeg | RemoveRoom | PlayTo | StopPlayback | Whisper) -> None:
+    def do(
+        self, request: Configure | JoinRoom | LeaveRoom | CloseLeg | RemoveRoom | PlayTo | StopPlayback | Whisper
+    ) -> None:
         assert not isinstance(reply := self.engine.handle(request, self.now), Failed), reply
 
     def hear(self, ticks: int = 10, hz: float = HZ, say: dict[int, float] | None = None) -> list[bool]:
@@ -156,7 +158,7 @@ def test_a_voice_is_recorded_beside_what_is_not(stage: Stage) -> None:
 def test_many_hear_the_same_bytes_deaf_in_a_room_or_in_none(stage: Stage) -> None:
     for leg in stage.legs[:2]:
         stage.do(Configure(leg, deaf=True))
-    stage.do(Leave(stage.legs[2]))
+    stage.do(LeaveRoom(stage.legs[2]))
     stage.play(stage.file("a.wav", long_tone(0.3)), legs=stage.legs, loop=True)
     assert stage.hear(50, say={1: 1000.0}) == [True] * 3
     stage.tick(10)
@@ -212,8 +214,8 @@ def test_stopping(stage: Stage) -> None:
 def test_a_playback_follows_its_legs_and_ends_with_the_last(stage: Stage) -> None:
     playback = stage.play(stage.file("a.wav", long_tone()), legs=stage.legs[:2], loop=True)
     side = stage.room()
-    stage.do(Join(stage.legs[0], side))
-    stage.do(Leave(stage.legs[1]))
+    stage.do(JoinRoom(stage.legs[0], side))
+    stage.do(LeaveRoom(stage.legs[1]))
     assert stage.hear() == [True, True, False]
     stage.do(CloseLeg(stage.legs[0]))
     assert stage.hear() == [False, True, False]

@@ -19,8 +19,8 @@ from softphone.media.contract.messages import (
     Done,
     Failed,
     GetMetrics,
-    Join,
-    Leave,
+    JoinRoom,
+    LeaveRoom,
     Number,
     PauseRecording,
     Play,
@@ -72,7 +72,9 @@ def start(driver: Driver, request: Record | RecordLeg) -> int:
     return reply.value
 
 
-def ask(driver: Driver, request: Track | PauseRecording | StopRecording | Configure | Whisper | Join | Leave) -> None:
+def ask(
+    driver: Driver, request: Track | PauseRecording | StopRecording | Configure | Whisper | JoinRoom | LeaveRoom
+) -> None:
     assert driver.engine.handle(request, driver.now) == Done()
 
 
@@ -116,9 +118,9 @@ def test_each_track_has_one_voice_at_its_time(driver: Driver, tmp_path: Path) ->
     ask(driver, Track(recording, late.leg, "late"))
     talk(driver, 10, early, late, moved)
     driver.engine.handle(CloseLeg(early.leg), driver.now)
-    ask(driver, Join(moved.leg, other))
+    ask(driver, JoinRoom(moved.leg, other))
     talk(driver, 10, late, moved)
-    ask(driver, Join(moved.leg, room))
+    ask(driver, JoinRoom(moved.leg, room))
     talk(driver, 10, late, moved)
     ask(driver, PauseRecording(recording, True))
     talk(driver, 40, late, moved)
@@ -304,7 +306,7 @@ def wait_for(driver: Driver, done: Callable[[], bool]) -> None:
 
 def test_one_leg_for_a_time(driver: Driver, tmp_path: Path) -> None:
     speaker = Voice(driver, driver.room(), 400)
-    ask(driver, Leave(speaker.leg))
+    ask(driver, LeaveRoom(speaker.leg))
     timed = start(driver, RecordLeg(speaker.leg, str(tmp_path / "name.wav"), 0.2))
     stopped = start(driver, RecordLeg(speaker.leg, str(tmp_path / "stopped.wav"), 5))
     closed = start(driver, RecordLeg(speaker.leg, str(tmp_path / "closed.wav"), 5))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from softphone.media.contract.leg import Address, LegInfo, LegSpec, Unclaimed
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress, Unclaimed
 from softphone.media.contract.messages import CloseLeg, UpdateLeg
 from tests.media.peer import SILENCE, Driver, Peer, drained, stats
 
@@ -35,7 +35,7 @@ def says(peer: Peer, sock: socket.socket, driver: Driver, count: int = 1, ssrc: 
 def test_another_port_of_the_host_of_the_signalling_is_heard_and_sent_to(
     driver: Driver, peers: list[Peer], other: socket.socket, host: str
 ) -> None:
-    info = driver.open(peers[0], driver.room(), remote=Address(host, peers[0].address.port), latch_host=HERE)
+    info = driver.open(peers[0], driver.room(), remote=MediaAddress(host, peers[0].address.port), latch_host=HERE)
     says(peers[0], other, driver, 5)
     assert stats(driver, info.leg).packets_received == len(drained(other)) == 5
     assert peers[0].heard() == []
@@ -180,7 +180,7 @@ def test_who_sends_from_elsewhere_than_it_says_may_go_on_after_a_new_description
 def test_the_same_description_again_leaves_who_was_found(
     driver: Driver, peers: list[Peer], other: socket.socket
 ) -> None:
-    named = Address("192.168.1.7", 4000)
+    named = MediaAddress("192.168.1.7", 4000)
     info = driver.open(peers[0], driver.room(), remote=named, latch_host=HERE)
     says(peers[0], other, driver, 2)
     driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=named, latch_host=HERE)), driver.now)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from softphone.media.net.port import BatchPort, LoopPort, Patience, UdpPort, has_batches
-from softphone.media.net.slots import SLOT_SIZE, Outbox, Slots, sockaddr
+from softphone.media.net.slots import SLOT_SIZE, SendBuffer, Slots, sockaddr
 from softphone.media.rtp.rtp import HEADER_SIZE
 
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
@@ -72,7 +72,7 @@ def test_a_datagram_longer_than_a_slot_counts_as_empty(port: UdpPort, peer: sock
 
 
 def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: socket.socket) -> None:
-    outbox = Outbox(1500)
+    outbox = SendBuffer(1500)
     payloads = np.arange(40, dtype=np.uint8).reshape(4, 10)
     outbox.point(payloads, np.arange(1500) % 4)
     outbox.rtp["seq"] = np.arange(1500)
@@ -87,7 +87,7 @@ def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: 
 
 
 def test_one_that_cannot_go_does_not_hold_up_the_others(port: UdpPort, peer: socket.socket) -> None:
-    outbox = Outbox(5)
+    outbox = SendBuffer(5)
     outbox.point(np.zeros((1, 4), np.uint8), np.zeros(5, np.int64))
     outbox.rtp["seq"] = np.arange(5)
     outbox.address[:] = sockaddr(*peer.getsockname())
@@ -116,7 +116,7 @@ def test_full_buffers_are_waited_for_five_milliseconds_in_all(
 
     monkeypatch.setattr("softphone.media.net.port._sendmmsg", full)
     monkeypatch.setattr("softphone.media.net.port.select.select", lambda *call: waits.append(call[3]))
-    outbox, patience = Outbox(8), Patience()
+    outbox, patience = SendBuffer(8), Patience()
     outbox.address[:] = sockaddr(*peer.getsockname())
     for _ in range(2):
         patience.renew()

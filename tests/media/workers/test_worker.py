@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone.errors import MediaError, NoSuchLeg, WorkerGone
-from softphone.media.contract.leg import Address, Event, KeyPressed, LegSpec, WorkerLost
+from softphone.media.contract.leg import Event, KeyPressed, LegSpec, MediaAddress, WorkerLost
 from softphone.media.contract.messages import Done, Ping, Splitter
 from softphone.media.workers.client import Media
 from softphone.media.workers.local import LocalMedia
@@ -49,8 +49,8 @@ async def keys_between(media: Media) -> list[Event]:
     room = await media.create_room()
     one = await media.open_leg(LegSpec(), room=room)
     other = await media.open_leg(LegSpec(), room=room)
-    await media.update_leg(one.leg, LegSpec(remote=Address(other.host, other.port)))
-    await media.update_leg(other.leg, LegSpec(remote=Address(one.host, one.port)))
+    await media.update_leg(one.leg, LegSpec(remote=MediaAddress(other.host, other.port)))
+    await media.update_leg(other.leg, LegSpec(remote=MediaAddress(one.host, one.port)))
     await media.join(one.leg, room)
     await media.send_keys(one.leg, "42#", duration_s=0.04, gap_s=0.04)
     await until(lambda: len([event for event in events if isinstance(event, KeyPressed)]) == 3)
