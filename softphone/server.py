@@ -270,7 +270,7 @@ class Server:
         """Read the numbers of the node."""
         sip = self.stack.counters
         return FocusStats(
-            conferences=self.focus.conferences,
+            conferences=len(self.focus.conferences),
             parties=self.focus.parties,
             calls=self.door.calls,
             refused=self.door.refused,

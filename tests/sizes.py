@@ -27,7 +27,6 @@ TWICE = {
     "CallState",
     "Invitation",
     "Kind",
-    "Party",
     "RecordingState",
     "Room",
     "Sender",

@@ -8,7 +8,7 @@ from mixer.rules.events import Admit, Join, Kick, Leave, Reject, Unban
 from mixer.rules.keypad import Keypad
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Kind, Place, Role
-from mixer.rules.state import IN_ROOM, Party, Room, State, table_of
+from mixer.rules.state import IN_ROOM, Participant, Room, State, table_of
 
 __all__ = [
     "admit",
@@ -46,7 +46,7 @@ def join(room: Room, event: Join, now: float) -> list[Effect]:
     return came + _brought_along(party, event)
 
 
-def _brought_along(party: Party, event: Join) -> list[Effect]:
+def _brought_along(party: Participant, event: Join) -> list[Effect]:
     """Let a party that was moved hear, and be heard, as before."""
     effects: list[Effect] = []
     party.deaf, party.input_db, party.output_db = event.deaf, event.input_db, event.output_db
@@ -78,29 +78,29 @@ def obstacle(room: Room, identity: str, role: Role) -> str:
     return "full" if room.members >= room.settings.max_members - kept else ""
 
 
-def make_party(room: Room, name: str, role: Role, kind: Kind, now: float) -> Party:
+def make_party(room: Room, name: str, role: Role, kind: Kind, now: float) -> Participant:
     """Take notice of a call; the conference is claimed."""
     keypad = Keypad(table_of(room.settings.menu, role, kind), room.settings.key_timeout_s)
-    party = Party(name, role, kind, "", "", keypad, room.starts_muted(role), now)
+    party = Participant(name, role, kind, "", "", keypad, room.starts_muted(role), now)
     room.parties[name] = party
     room.state, room.ends = State.OPEN, None
     return party
 
 
-def enter(room: Room, party: Party, now: float) -> list[Effect]:
+def enter(room: Room, party: Participant, now: float) -> list[Effect]:
     """Let a party into the room, or make it wait for the host."""
     if room.awaits_host and party.role is not Role.MODERATOR:
         return stand(room, party, Place.WAITING)
     return let_in(room, party, now)
 
 
-def stand(room: Room, party: Party, place: Place) -> list[Effect]:
+def stand(room: Room, party: Participant, place: Place) -> list[Effect]:
     """Let a party wait at a place before the room."""
     party.place, room.moved = place, True
     return [Waits(party.name, place), *announcements.waits(room, party)]
 
 
-def let_in(room: Room, party: Party, now: float) -> list[Effect]:
+def let_in(room: Room, party: Participant, now: float) -> list[Effect]:
     """Let a party into the room; a host brings in those who waited for it."""
     party.place, room.moved, room.heard_at = Place.JOINED, True, now
     effects: list[Effect] = [Admitted(party.name, party.muted), *announcements.arrived(room, party)]
@@ -118,19 +118,19 @@ def begin(room: Room, now: float) -> list[Effect]:
     return [effect for party in waiting for effect in _stop_waiting(room, party, now)]
 
 
-def _stop_waiting(room: Room, party: Party, now: float) -> list[Effect]:
+def _stop_waiting(room: Room, party: Participant, now: float) -> list[Effect]:
     # A host among those who wait, made one meanwhile, lets in the others before their turn comes here.
     if party.place is not Place.WAITING or (room.awaits_host and party.role is not Role.MODERATOR):
         return []
     return [*announcements.say(room, party.name, "conf-placeintoconf"), *let_in(room, party, now)]
 
 
-def admit(room: Room, party: Party, event: Admit, now: float) -> list[Effect]:
+def admit(room: Room, party: Participant, event: Admit, now: float) -> list[Effect]:
     """Let a party on from the lobby; nobody gets into a locked room, so there it stays."""
     return [Denied(party.name, "locked")] if room.locked else enter(room, party, now)
 
 
-def not_in_lobby(room: Room, party: Party, event: Admit | Reject, now: float) -> list[Effect]:
+def not_in_lobby(room: Room, party: Participant, event: Admit | Reject, now: float) -> list[Effect]:
     """Say no: the doorman has nothing to do with this party."""
     return [Denied(party.name, "not_in_lobby")]
 
@@ -143,17 +143,17 @@ def leave_lobby(room: Room, now: float) -> list[Effect]:
     return [effect for party in those for effect in enter(room, party, now)]
 
 
-def leave(room: Room, party: Party, event: Leave, now: float) -> list[Effect]:
+def leave(room: Room, party: Participant, event: Leave, now: float) -> list[Effect]:
     """Forget a party that has gone."""
     return _out(room, party, PartyLeft(party.name, event.reason), now)
 
 
-def remove(room: Room, party: Party, reason: str, now: float) -> list[Effect]:
+def remove(room: Room, party: Participant, reason: str, now: float) -> list[Effect]:
     """Send a party away."""
     return _out(room, party, PartyLeft(party.name, reason, announcements.farewell(room, reason)), now)
 
 
-def _out(room: Room, party: Party, left: PartyLeft, now: float) -> list[Effect]:
+def _out(room: Room, party: Participant, left: PartyLeft, now: float) -> list[Effect]:
     del room.parties[party.name]
     room.talkers.discard(party.name)
     room.typing.discard(party.name)
@@ -166,12 +166,12 @@ def _out(room: Room, party: Party, left: PartyLeft, now: float) -> list[Effect]:
     return effects if room.parties else effects + lifetime.emptied(room, now)
 
 
-def reject(room: Room, party: Party, event: Reject, now: float) -> list[Effect]:
+def reject(room: Room, party: Participant, event: Reject, now: float) -> list[Effect]:
     """Send a party away from the lobby."""
     return remove(room, party, "rejected", now)
 
 
-def kick(room: Room, party: Party, event: Kick, now: float) -> list[Effect]:
+def kick(room: Room, party: Participant, event: Kick, now: float) -> list[Effect]:
     """Send a party away, and perhaps remember not to let it in again."""
     if event.ban and party.identity:
         room.banned.add(party.identity)

@@ -1,7 +1,7 @@
 """The rules of a room as a value: `(event, now) -> effects`. Nothing here rings, mixes, speaks or reads a clock.
 
-Whoever runs a conference tells `Conference.handle` what happened, carries out the effects it returns, in order, and
-asks `Conference.deadline` when to tell it that time has passed.
+Whoever runs a conference tells `Session.handle` what happened, carries out the effects it returns, in order, and
+asks `Session.deadline` when to tell it that time has passed.
 
 A conference is in one of four states::
 
@@ -22,10 +22,10 @@ late joiners begin muted, ``*90`` turns them on again, those that were turned of
 microphone is never on. `mixer.rules` has the rules one by one; the two tables here say which applies when.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, announcements, commands, dialout, lifetime, parties
+from mixer.rules import admission, commands, dialout, lifetime, parties
 from mixer.rules.effects import (
     Effect,
 )
@@ -44,6 +44,7 @@ from mixer.rules.events import (
     Lock,
     MuteAll,
     NewSettings,
+    PeerHeld,
     Reject,
     SetDeaf,
     SetHeld,
@@ -57,15 +58,15 @@ from mixer.rules.events import (
     Time,
     Unban,
 )
-from mixer.rules.lifetime import Timer
-from mixer.rules.roles import Place, RecordingState
+from mixer.rules.roles import Place
+from mixer.rules.session import PartyRule, Rule, Session
 from mixer.rules.settings import Settings
-from mixer.rules.state import Carried, Party, Room, State
+from mixer.rules.state import Room, State
 
 __all__ = ["PLACES", "RULES", "Conference"]
 
 
-class Conference:
+class Conference(Session):
     """One conference.
 
     Parameters
@@ -77,136 +78,13 @@ class Conference:
     """
 
     def __init__(self, settings: Settings, now: float) -> None:
-        self._room = Room(
+        room = Room(
             settings,
             ends=(now + settings.claim_timeout_s, "unclaimed"),
             muted_all=settings.mute_non_moderator,
             notices=settings.entry_notices,
         )
-
-    @property
-    def settings(self) -> Settings:
-        """In force."""
-        return self._room.settings
-
-    @property
-    def state(self) -> State:
-        """Where the conference is in its life."""
-        return self._room.state
-
-    @property
-    def locked(self) -> bool:
-        """Whether nobody gets in."""
-        return self._room.locked
-
-    @property
-    def muted_all(self) -> bool:
-        """Whether late joiners begin muted."""
-        return self._room.muted_all
-
-    @property
-    def notices(self) -> bool:
-        """Whether the room is told who comes and leaves."""
-        return self._room.notices
-
-    @property
-    def recording(self) -> RecordingState:
-        """What the recorder does."""
-        return self._room.recording
-
-    @property
-    def ringing(self) -> tuple[int, ...]:
-        """Invitations that nobody has answered yet."""
-        return tuple(one.id for one in self._room.invitations.values() if not one.party)
-
-    @property
-    def parties(self) -> Mapping[str, Party]:
-        """Who is there, in the order they came: to be looked at, never to be changed."""
-        return self._room.parties
-
-    @property
-    def banned(self) -> frozenset[str]:
-        """Identities that are not let in."""
-        return frozenset(self._room.banned)
-
-    @property
-    def members(self) -> int:
-        """Calls that count towards `Settings.max_members`: all but those who are asked to press 1."""
-        return self._room.members
-
-    @property
-    def muted(self) -> Mapping[str, bool]:
-        """The parties that are there, in the order they came; whether their microphone is off."""
-        return {party.name: party.muted for party in self.parties.values()}
-
-    def hears(self, listener: str, speaker: str) -> bool:
-        """Say whether one party hears another when it speaks.
-
-        Raises
-        ------
-        KeyError
-            One of them is not there.
-        """
-        ear, mouth = self.parties[listener], self.parties[speaker]
-        if ear is mouth or not mouth.audible or ear.place is not Place.JOINED:
-            return False
-        return not ear.deaf if mouth.whisper is None else listener in mouth.whisper
-
-    def carried(self) -> list[Carried]:
-        """Take what parties have commanded by keys since this was last asked."""
-        taken, self._room.carried = self._room.carried, []
-        return taken
-
-    @property
-    def deadline(self) -> float | None:
-        """When a `Time` event is due; None while nothing waits for time."""
-        return min((timer.when for timer in self._timers()), default=None)
-
-    def handle(self, event: Event, now: float) -> list[Effect]:
-        """Say what follows from an event.
-
-        What was due before `now` comes first, so a late `Time` does no harm.
-
-        Parameters
-        ----------
-        event
-            What happened.
-        now
-            When.
-
-        Returns
-        -------
-        list[Effect]
-            To be carried out in this order; empty when nothing changes.
-
-        Raises
-        ------
-        KeypadError
-            The digit of a `Keys` event is no key.
-        """
-        room = self._room
-        effects = self._due(now)
-        heard = room.is_heard()
-        effects += RULES[room.state][type(event)](room, event, now)
-        if heard or room.is_heard():
-            room.heard_at = now
-        effects += self._due(now)
-        return effects + announcements.settle(room)
-
-    def _due(self, now: float) -> list[Effect]:
-        """Do what was due until `now`, in the order of time."""
-        effects: list[Effect] = []
-        while (timer := min(self._timers(), key=lambda timer: timer.when, default=None)) and timer.when <= now:
-            effects += timer.act()
-        return effects
-
-    def _timers(self) -> Iterator[Timer]:
-        for source in (lifetime.timers, admission.stays, dialout.patience, commands.pauses):
-            yield from source(self._room)
-
-
-Rule = Callable[[Room, Any, float], list[Effect]]
-PartyRule = Callable[[Room, Party, Any, float], list[Effect]]
+        super().__init__(room, RULES, (lifetime.timers, admission.stays, dialout.patience, commands.pauses))
 
 
 def _nothing(*_: object) -> list[Effect]:
@@ -233,6 +111,7 @@ _BEFORE: Mapping[type[Event], PartyRule] = {
     SetRole: parties.set_role,
     Keys: _nothing,
     Talking: _nothing,
+    PeerHeld: _nothing,
     SetDeaf: parties.not_inside,
     SetHeld: parties.not_inside,
     SetWhisper: parties.not_inside,
@@ -254,7 +133,7 @@ PLACES: Mapping[Place, Mapping[type[Event], PartyRule]] = {
     Place.JOINED: _INSIDE,
     Place.HELD: _INSIDE,
 }
-# Every event in every state. Time does nothing of its own: `Conference.handle` does what was due before any event.
+# Every event in every state. Time does nothing of its own: `Session.handle` does what was due before any event.
 _NOBODY: Mapping[type[Event], Rule] = {
     **dict.fromkeys(_BEFORE, _nothing),
     Join: admission.join,

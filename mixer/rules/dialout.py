@@ -8,7 +8,7 @@ from mixer.rules.effects import DropInvite, Effect, Invite
 from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Place
-from mixer.rules.state import Invitation, Party, Room
+from mixer.rules.state import Invitation, Participant, Room
 
 __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "patience", "refuse_answer"]
 
@@ -58,7 +58,7 @@ def refuse_answer(room: Room, event: InviteAnswered, now: float) -> list[Effect]
     return [refused(room, event.party, "ended")]
 
 
-def confirm(room: Room, party: Party, event: Keys, now: float) -> list[Effect]:
+def confirm(room: Room, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Take the yes of somebody invited; other keys are slips."""
     if event.digit != YES:
         return []
@@ -81,7 +81,7 @@ def cancel(room: Room, event: CancelInvite, now: float) -> list[Effect]:
     return _drop(room, invitation, now) if invitation is not None else []
 
 
-def drop_last_of(room: Room, party: Party, now: float) -> list[Effect] | None:
+def drop_last_of(room: Room, party: Participant, now: float) -> list[Effect] | None:
     """Take back the last invitation of a party, whatever became of it; None when there is none."""
     own = [one for one in room.invitations.values() if one.by == party.name]
     return _drop(room, own[-1], now) if own else None
@@ -102,6 +102,6 @@ def patience(room: Room) -> Iterator[Timer]:
             yield _until(room, party)
 
 
-def _until(room: Room, party: Party) -> Timer:
+def _until(room: Room, party: Participant) -> Timer:
     when = party.since + room.settings.confirm_timeout_s
     return Timer(when, lambda: remove(room, party, "unconfirmed", when))

@@ -17,6 +17,7 @@ __all__ = [
     "Ended",
     "HeldChanged",
     "Invite",
+    "KeyPassed",
     "LockChanged",
     "Music",
     "MuteChanged",
@@ -185,6 +186,7 @@ class Denied:
         ``not_allowed``: its microphone is not its own affair. ``listener``: its microphone is never on. ``not_inside``:
         it waits, and what it hears and who hears it is settled when it comes in. ``not_in_lobby``: it was let in, or
         sent to wait elsewhere. ``locked``: nobody gets in. ``nobody_inside``: there is nobody to be recorded.
+        ``not_recording``: there is no recording to pause or stop. ``no_conference``: a call has no such thing.
     """
 
     party: str
@@ -292,6 +294,14 @@ class UnknownKeys:
     keys: str
 
 
+@dataclass(frozen=True)
+class KeyPassed:
+    """A key that the other end of a call pressed is sent to this party's telephone."""
+
+    party: str
+    digit: str
+
+
 Effect = (
     Admitted
     | Waits
@@ -313,4 +323,5 @@ Effect = (
     | Invite
     | DropInvite
     | UnknownKeys
+    | KeyPassed
 )

@@ -24,6 +24,7 @@ __all__ = [
     "Lock",
     "MuteAll",
     "NewSettings",
+    "PeerHeld",
     "Reject",
     "SetDeaf",
     "SetHeld",
@@ -92,6 +93,14 @@ class Keys:
 @dataclass(frozen=True)
 class Talking:
     """A party started or stopped talking; for `Settings.silence_limit_s` alone."""
+
+    party: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class PeerHeld:
+    """A party's phone put the call on hold, or took it back."""
 
     party: str
     on: bool
@@ -303,6 +312,7 @@ Event = (
     | Leave
     | Keys
     | Talking
+    | PeerHeld
     | InviteAnswered
     | InviteFailed
     | CancelInvite

@@ -7,7 +7,7 @@ from mixer.rules import announcements
 from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
 from mixer.rules.roles import Kind, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
-from mixer.rules.state import Party, Room, State
+from mixer.rules.state import Participant, Room, State
 
 __all__ = [
     "Timer",
@@ -90,7 +90,7 @@ def set_recording(room: Room, state: RecordingState) -> list[Effect]:
     return [RecordingChanged(state), *notice]
 
 
-def recorded_from(room: Room, party: Party) -> list[Effect]:
+def recorded_from(room: Room, party: Participant) -> list[Effect]:
     """Start the recording of `Settings.record_enabled`, once, if it begins with this party."""
     if room.recorded or not room.settings.record_enabled:
         return []

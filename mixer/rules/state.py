@@ -8,7 +8,7 @@ from mixer.rules.keypad import Keypad, Menu
 from mixer.rules.roles import Kind, Place, RecordingState, Role
 from mixer.rules.settings import Settings
 
-__all__ = ["IN_ROOM", "Carried", "Invitation", "Party", "Room", "State", "menu_name", "table_of"]
+__all__ = ["IN_ROOM", "Carried", "Invitation", "Participant", "Room", "State", "menu_name", "table_of"]
 
 # Held parties are in the room, though they neither hear it nor are heard.
 IN_ROOM = frozenset({Place.JOINED, Place.HELD})
@@ -24,7 +24,7 @@ class State(Enum):
 
 
 @dataclass(slots=True)
-class Party:
+class Participant:
     """One call, from its coming to its leaving."""
 
     name: str
@@ -44,6 +44,8 @@ class Party:
     "Whom it wants to be heard by; None: the room."
     whispers_to: tuple[str, ...] | None = None
     "Those of them who can hear it now, as last told."
+    left_alone: bool = False
+    "Whether the only other party put the call on hold."
     music: str | None = None
     "Id of the music it hears, as last told; None: no music."
 
@@ -86,7 +88,7 @@ class Room:
     ends: tuple[float, str] | None
     "When it ends if nobody comes, and why."
     state: State = State.UNCLAIMED
-    parties: dict[str, Party] = field(default_factory=dict)
+    parties: dict[str, Participant] = field(default_factory=dict)
     "In the order they came."
     invitations: dict[int, Invitation] = field(default_factory=dict)
     invited: int = 0
@@ -117,7 +119,7 @@ class Room:
     "Whether who hears music or a whisper is to be settled again."
 
     @property
-    def joined(self) -> list[Party]:
+    def joined(self) -> list[Participant]:
         """Who hears the room."""
         return [party for party in self.parties.values() if party.place is Place.JOINED]
 
@@ -147,7 +149,7 @@ class Room:
         """Whether a party of `role` begins with its microphone off."""
         return role is Role.LISTENER or (self.muted_all and role is not Role.MODERATOR)
 
-    def may_unmute(self, party: Party) -> bool:
+    def may_unmute(self, party: Participant) -> bool:
         """Whether the party's own microphone is its own affair."""
         if party.role is Role.LISTENER:
             return False
@@ -157,7 +159,7 @@ class Room:
         """Whether somebody is talking so that others can hear it."""
         return any(self.parties[name].audible for name in self.talkers)
 
-    def reaches(self, party: Party) -> tuple[str, ...] | None:
+    def reaches(self, party: Participant) -> tuple[str, ...] | None:
         """Say who of those a party whispers to can hear it now; None when it does not whisper."""
         if party.whisper is None or party.place not in IN_ROOM:
             return None

@@ -79,24 +79,12 @@ def told(command: str, **what: object) -> Iterator[None]:
         log.info("command", command=command, **_actor.get().fields(), **fields, outcome=outcome)
 
 
-def commands(*, all_but: Sequence[str] = (), only: Sequence[str] = ()) -> Callable[[type[S]], type[S]]:
-    """Log each call of a class's coroutine methods, which are commands.
-
-    Parameters
-    ----------
-    all_but
-        All public ones, but for these, which only pass a command on.
-    only
-        These.
-    """
-
-    def logging(kind: type[S]) -> type[S]:
-        public = [name for name, each in vars(kind).items() if inspect.iscoroutinefunction(each) and name[0] != "_"]
-        for name in only or set(public).difference(all_but):
-            setattr(kind, name, _logged(vars(kind)[name]))
-        return kind
-
-    return logging
+def commands(kind: type[S]) -> type[S]:
+    """Log each call of a class's public coroutine methods, which are commands."""
+    for name, each in list(vars(kind).items()):
+        if inspect.iscoroutinefunction(each) and name[0] != "_":
+            setattr(kind, name, _logged(each))
+    return kind
 
 
 def _logged(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Callable[Concatenate[S, P], Awaitable[R]]:

@@ -20,14 +20,14 @@ from softphone.focus.errors import (
     NoSuchExtension,
     NoSuchInvitation,
     NoSuchPlayback,
-    NoSuchSession,
     WrongState,
 )
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import Invitation, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.recording import NOT_RECORDING, RecordingState
+from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.sip.message.number import spelled
@@ -37,7 +37,7 @@ from softphone.store.values import Extension
 __all__ = ["Control"]
 
 
-@commands(all_but=("create", "start_recording", "resume_recording", "stop_recording"))
+@commands
 class Control:
     """Commands.
 
@@ -78,15 +78,14 @@ class Control:
 
     def conferences(self) -> list[TelephonySession]:
         """List all that run, the oldest first."""
-        rooms = self._focus.rooms.values()
-        return [room.session for room in rooms if isinstance(room, ConferenceRoom)]
+        return [room.session for room in self._focus.conferences.values()]
 
     def conference(self, session: str) -> TelephonySession:
         """Give one."""
-        return self._room(session).session
+        return self._conference(session).session
 
     async def end(self, session: str) -> None:
-        """End it: goodbye to all."""
+        """End a session, conference or call: goodbye to all."""
         self._room(session).handle(events.End())
 
     async def lock(self, session: str, on: bool) -> TelephonySession:
@@ -99,13 +98,13 @@ class Control:
 
     async def change_rules(self, session: str, changes: Mapping[str, Any]) -> TelephonySession:
         """Give a conference rules of its own, in force at once; see `softphone.focus.room.settings.LifeRules`."""
-        room = self._room(session)
+        room = self._conference(session)
         room.change_rules(changes)
         return room.session
 
     def life_rules(self, session: str) -> LifeRules:
         """Tell the rules of its life that a conference is held by."""
-        settings = self._room(session).settings
+        settings = self._conference(session).settings
         return LifeRules(**{each.name: getattr(settings, each.name) for each in fields(LifeRules)})
 
     async def notices(self, session: str, on: bool) -> TelephonySession:
@@ -158,13 +157,18 @@ class Control:
         WrongState
             It is to be banned and hides its number; it stays.
         """
-        if ban and not self._room(session).bannable(party):
+        if ban and not self._conference(session).bannable(party):
             raise WrongState("It hides its number and cannot be banned; send it away without a ban, or lock")
         self._tell_of(session, party, events.Kick(party, ban))
 
+    async def remove(self, session: str, party: str) -> None:
+        """Let a party go without a word, as if it had left."""
+        room = self._room(session)
+        room.dismiss(room.member(party), "removed")
+
     def bans(self, session: str) -> list[str]:
         """List the numbers that do not get in again."""
-        return sorted({self._number(identity) for identity in self._room(session).banned})
+        return sorted({self._number(identity) for identity in self._conference(session).banned})
 
     def _number(self, identity: str) -> str:
         """Give the number of whom a ban is remembered by."""
@@ -173,7 +177,7 @@ class Control:
 
     async def unban(self, session: str, number: str) -> None:
         """Let a number in again, of an extension or from outside; raises NoSuchBan when it is not banned."""
-        room, number = self._room(session), spelled(number)
+        room, number = self._conference(session), spelled(number)
         extension = self._accounts.find(number)
         meant = {identity_of(number, None), *([extension.id] if extension is not None else [])} & room.banned
         if not meant:
@@ -191,7 +195,7 @@ class Control:
 
     async def whisper(self, session: str, party: str, to: Sequence[str] | None) -> Party:
         """Let a party be heard by some parties alone, or again by the room (None)."""
-        room = self._room(session)
+        room = self._conference(session)
         listeners = None if to is None else tuple(room.member(each).party.id for each in to)
         return self._tell_of(session, party, events.SetWhisper(party, listeners))
 
@@ -203,7 +207,7 @@ class Control:
         WrongState
             The other conference does not let it in; it stays where it is.
         """
-        here, there = self._room(session), self._room(to)
+        here, there = self._conference(session), self._conference(to)
         member = here.member(party)
         if here is there:
             return member.party
@@ -322,15 +326,15 @@ class Control:
         WrongState
             The rules do not let anybody be invited now.
         """
-        return self._room(session).dial(events.Dial(number, by, role, confirm))
+        return self._conference(session).dial(events.Dial(number, by, role, confirm))
 
     def invitations(self, session: str) -> list[Invitation]:
         """List who is being called into a conference, and the last who were, whatever became of it."""
-        return list(self._room(session).invitations.all.values())
+        return list(self._conference(session).invitations.all.values())
 
     async def cancel_dial(self, session: str, invitation: int) -> Invitation:
         """Let a number ring no more; raises NoSuchInvitation when none of that id is ringing."""
-        room = self._room(session)
+        room = self._conference(session)
         found = room.invitations.all.get(invitation)
         if found is None or found.state is not InvitationState.RINGING:
             raise NoSuchInvitation(str(invitation))
@@ -345,35 +349,40 @@ class Control:
 
     async def start_recording(self, session: str) -> RecordingState:
         """Begin to record; raises WrongState when it cannot be. One that is paused goes on."""
-        return await self._focus.record(self._room(session).session.id, on=True)
+        return await self._record(session, roles.RecordingState.RUNNING)
 
     async def pause_recording(self, session: str) -> RecordingState:
         """Leave silence in the recording; raises WrongState when there is none."""
-        room = self._room(session)
-        state = await room.recorder.pause()
-        room.handle(events.SetRecording(roles.RecordingState.PAUSED))
-        return state
+        return await self._record(session, roles.RecordingState.PAUSED)
 
     async def resume_recording(self, session: str) -> RecordingState:
         """Go on after a pause; raises WrongState when there is no recording."""
-        room = self._room(session)
-        if not room.recorder.running:
-            raise WrongState("The conference is not being recorded")
-        return await self._focus.record(room.session.id, on=True)
+        if not self._room(session).recorder.running:
+            raise WrongState(NOT_RECORDING)
+        return await self._record(session, roles.RecordingState.RUNNING)
 
     async def stop_recording(self, session: str) -> RecordingState:
-        """End the recording; raises WrongState when there is none."""
-        return await self._focus.record(self._room(session).session.id, on=False)
+        """End the recording; its WAV file is complete then. Raises WrongState when there is none."""
+        return await self._record(session, roles.RecordingState.OFF)
 
-    def _room(self, session: str) -> ConferenceRoom:
-        room = self._focus.room(session)
-        if not isinstance(room, ConferenceRoom):
-            raise NoSuchSession(session)
-        return room
+    async def _record(self, session: str, state: roles.RecordingState) -> RecordingState:
+        """Let the rules decide about the recording, and wait until that is done."""
+        room = self._room(session)
+        room.command(events.SetRecording(state))
+        done = await room.recording_changed()
+        if done is None:
+            raise WrongState(NOT_RECORDING)
+        return done
+
+    def _room(self, session: str) -> Room:
+        return self._focus.room(session)
+
+    def _conference(self, session: str) -> ConferenceRoom:
+        return self._focus.conference(session)
 
     def _tell(self, session: str, event: events.Event) -> TelephonySession:
         room = self._room(session)
-        room.handle(event)
+        room.command(event)
         return room.session
 
     def _tell_of(self, session: str, party: str, event: events.Event) -> Party:

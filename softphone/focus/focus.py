@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from mixer.rules import roles
-from mixer.rules.events import SetRecording
 from mixer.rules.settings import Settings
 from softphone.config import Config
 from softphone.errors import MediaError
-from softphone.focus.commanding import commands
 from softphone.focus.context import Context
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
@@ -22,7 +19,6 @@ from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.menus import load_menu
-from softphone.focus.room.recording import RecordingState
 from softphone.focus.room.room import Room
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import RoomKind, SessionOrigin, TelephonySession
@@ -54,7 +50,6 @@ __all__ = ["Focus"]
 log = structlog.get_logger()
 
 
-@commands(only=("create_conference", "end", "mute", "remove", "record"))
 class Focus:
     """All sessions of a node.
 
@@ -97,6 +92,8 @@ class Focus:
     ) -> None:
         self.node = node
         self.rooms: dict[str, Room] = {}
+        self.conferences: dict[str, ConferenceRoom] = {}
+        self.calls: dict[str, CallRoom] = {}
         self.draining = False
         self._config = config
         self._accounts = accounts
@@ -118,9 +115,7 @@ class Focus:
         )
         self.feed = self.context.feed
         media.on_event = self.on_media_event
-        recordings.on_ready = self._on_recording_ready
-        recordings.on_lost = self._on_recording_lost
-        recordings.on_deleted = lambda entry: history.recording_deleted(entry.id)
+        self._watch(recordings)
 
     @property
     def state(self) -> Literal["ok", "draining"]:
@@ -131,11 +126,6 @@ class Focus:
     def parties(self) -> int:
         """How many parties have a leg."""
         return len(self.context.legs)
-
-    @property
-    def conferences(self) -> int:
-        """How many conferences live."""
-        return sum(1 for room in self.rooms.values() if room.session.origin is SessionOrigin.CONFERENCE)
 
     async def create_conference(self, owner: Extension, *, max_members: int | None = None) -> TelephonySession:
         """Make a conference that waits for its first party.
@@ -193,15 +183,15 @@ class Focus:
 
     def find(self, extension: Extension) -> ConferenceRoom | None:
         """Give the running conference of a conference extension or of a user's bridge, if there is one."""
-        for room in self.rooms.values():
-            if isinstance(room, ConferenceRoom) and room.session.extension_id == extension.id:
+        for room in self.conferences.values():
+            if room.session.extension_id == extension.id:
                 return room
         return None
 
     def bridge_of(self, extension: Extension) -> ConferenceRoom | None:
         """Give the room behind the bridge number that an extension is in; else its own, if there is one running."""
-        for room in self.rooms.values():
-            if isinstance(room, ConferenceRoom) and room.session.kind is RoomKind.BRIDGE and room.member_of(extension):
+        for room in self.conferences.values():
+            if room.session.kind is RoomKind.BRIDGE and room.member_of(extension):
                 return room
         return self.find(extension)
 
@@ -216,18 +206,18 @@ class Focus:
         """Take what was changed in the store: a running room goes on by its new properties."""
         if not isinstance(change, PropertiesChanged):
             return
-        for room in self.rooms.values():
-            if isinstance(room, ConferenceRoom) and room.session.extension_id == change.extension_id:
+        for room in self.conferences.values():
+            if room.session.extension_id == change.extension_id:
                 settings = room_settings.of_extension(self._config, self._menu, change.properties)
                 room.configure(settings)
                 break
 
     async def _open(self, session: TelephonySession, settings: Settings) -> ConferenceRoom:
-        if self.draining or self.conferences >= self._config.conference.max_conferences:
+        if self.draining or len(self.conferences) >= self._config.conference.max_conferences:
             raise Overloaded("no more conferences")
         number = await self._create_room()
         room = ConferenceRoom(session, number, self.context, settings, self._dialer)
-        self.rooms[session.id] = room
+        self.rooms[session.id] = self.conferences[session.id] = room
         return room
 
     async def create_call(self, owner: Extension) -> CallRoom:
@@ -242,7 +232,7 @@ class Focus:
             raise Overloaded("the server stops")
         session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner.id)
         room = CallRoom(session, await self._create_room(), self.context, self._dialer)
-        self.rooms[session.id] = room
+        self.rooms[session.id] = self.calls[session.id] = room
         return room
 
     async def _create_room(self) -> int:
@@ -263,10 +253,22 @@ class Focus:
         except KeyError:
             raise NoSuchSession(session_id) from None
 
+    def conference(self, session_id: str) -> ConferenceRoom:
+        """Find a running conference.
+
+        Raises
+        ------
+        NoSuchSession
+        """
+        try:
+            return self.conferences[session_id]
+        except KeyError:
+            raise NoSuchSession(session_id) from None
+
     def invited_by(self, token: VoiceCallToken) -> ConferenceRoom | None:
         """Find the running conference that a token was made for; other rooms have entrances of their own."""
-        room = self.rooms.get(token.session_id)
-        return room if isinstance(room, ConferenceRoom) and room.session.token == token else None
+        room = self.conferences.get(token.session_id)
+        return room if room is not None and room.session.token == token else None
 
     def session(self, session_id: str) -> TelephonySession:
         """Find what others see of a running session; raises NoSuchSession."""
@@ -275,47 +277,6 @@ class Focus:
     def has_ended(self, session_id: str) -> bool:
         """Whether a ``conf_`` conference was here and is over; forgotten after a while."""
         return self._ended.holds(session_id, self.context.clock())
-
-    async def end(self, session_id: str) -> None:
-        """End a session: BYE to all.
-
-        Raises
-        ------
-        NoSuchSession
-        """
-        self.room(session_id).close("requested")
-
-    async def mute(self, session_id: str, party_id: str, on: bool, *, own: bool = False) -> None:
-        """Turn a party's microphone off or on; `own`: the party wants it, who decides about no other.
-
-        Raises
-        ------
-        NoSuchSession, NoSuchParty
-        NotAllowed, WrongState
-            The rules do not let the party unmute itself; it is a listener.
-        """
-        self.room(session_id).set_muted(party_id, on, own=own)
-
-    async def remove(self, session_id: str, party_id: str) -> None:
-        """Remove a party: it gets BYE.
-
-        Raises
-        ------
-        NoSuchSession, NoSuchParty
-        """
-        room = self.room(session_id)
-        room.dismiss(room.member(party_id), "removed")
-
-    async def record(self, session_id: str, *, on: bool) -> RecordingState:
-        """Start or stop the recording of a session, if its rules let it start; starting twice is no error.
-
-        Raises
-        ------
-        NoSuchSession
-        WrongState
-            There is no recording to stop, none can be made, or nobody is there to be recorded.
-        """
-        return await self.room(session_id).record(on=on)
 
     def reconfigure(self, config: Config) -> None:
         """Open conferences by these settings from now on. Raises ConfigError: the menu cannot be read."""
@@ -359,15 +320,13 @@ class Focus:
             return
         for room in self.rooms.values():
             if room.recorder.owns(event.recording):
-                self.context.tasks.start(self._recording_ended(room, event))
+                self.context.tasks.start(room.recording_ended(event))
                 break
 
-    async def _recording_ended(self, room: Room, event: RecordingEnded) -> None:
-        """Tell the rules of a recording that ended unasked, and the room, which was told that it runs."""
-        if await room.recorder.ended(event) and isinstance(room, ConferenceRoom):
-            room.handle(SetRecording(roles.RecordingState.OFF))
-            if room.settings.prompts and room.settings.record_notice:
-                room.announcer.say(None, ("conf-recording-stopped",))
+    def _watch(self, recordings: Recordings) -> None:
+        recordings.on_ready = self._on_recording_ready
+        recordings.on_lost = self._on_recording_lost
+        recordings.on_deleted = lambda entry: self.context.history.recording_deleted(entry.id)
 
     def _on_recording_ready(self, entry: Entry) -> None:
         mix, *tracks = map(str, self.context.recordings.paths(entry))
@@ -392,6 +351,7 @@ class Focus:
                 member.hang_up()
 
     def _closed(self, room: Room, _reason: str) -> None:
-        self.rooms.pop(room.session.id, None)
+        for running in (self.rooms, self.conferences, self.calls):
+            running.pop(room.session.id, None)
         if room.session.token is not None:
             self._ended.add(room.session.id, self.context.clock())

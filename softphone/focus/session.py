@@ -8,19 +8,20 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Self
 
-from mixer.rules.roles import Role
+from mixer.rules.roles import Place, Role
+from mixer.rules.state import Participant
 from softphone.focus.token import VoiceCallToken
 
 __all__ = [
     "OUTSIDE",
+    "CallEnd",
     "ConferenceRole",
     "Direction",
-    "SessionOrigin",
     "Party",
     "PartyAddress",
     "PartyStatus",
     "RoomKind",
-    "Stage",
+    "SessionOrigin",
     "TelephonySession",
     "identity_of",
 ]
@@ -53,20 +54,6 @@ class RoomKind(Enum):
     "The account's bridge number, and the codes of a user."
 
 
-class Stage(Enum):
-    """How far a party of a conference is inside."""
-
-    INVITED = "invited"
-    "It was called, has answered, and is asked to press 1."
-    LOBBY = "lobby"
-    "Waiting to be admitted."
-    WAITING = "waiting"
-    "For the host."
-    JOINED = "joined"
-    HELD = "held"
-    "On hold by us, with music; a phone that holds us shows in the status of its party."
-
-
 class PartyStatus(Enum):
     """How far a party's call is."""
 
@@ -95,6 +82,13 @@ class ConferenceRole(Enum):
         return self.value.lower()
 
 
+class CallEnd(Enum):
+    """Which of the two a party of a call is."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+
+
 class Direction(Enum):
     """Of a party's call, seen from our extension."""
 
@@ -120,23 +114,56 @@ class Party:
     caller: PartyAddress
     callee: PartyAddress
     direction: Direction
-    role: ConferenceRole | None = None
-    "None in a two-party call."
+    end: CallEnd | None = None
+    "Which end it is of a call of two parties; None in a conference."
     extension_id: str | None = None
     "Of the extension that this party is; None for somebody from outside."
-    place: int = 0
+    facts: Participant | None = None
+    "What the rules of the session hold of it; None before they have let it in or let it wait."
+    arrival: int = 0
     "Rises with each that comes into the session: the order of arrival."
     status: PartyStatus = PartyStatus.SETUP
-    stage: Stage = Stage.JOINED
-    muted: bool = False
     talking: bool = False
-    deaf: bool = False
-    volume_in_db: float = 0.0
-    "What the others hear of it is so much louder."
-    volume_out_db: float = 0.0
-    "What it hears is so much louder."
-    whispers_to: tuple[str, ...] | None = None
-    "Ids of the only parties that hear it; None: it is heard by all."
+
+    @property
+    def address(self) -> PartyAddress:
+        """Its own end of its call."""
+        return self.callee if self.end is CallEnd.CALLEE else self.caller
+
+    @property
+    def role(self) -> ConferenceRole | None:
+        """What it is to the others; None in a call of two parties."""
+        return None if self.facts is None or self.end is not None else ConferenceRole.of(self.facts.role)
+
+    @property
+    def place(self) -> Place:
+        """How far in it is."""
+        return Place.JOINED if self.facts is None else self.facts.place
+
+    @property
+    def muted(self) -> bool:
+        """Whether its microphone is off."""
+        return self.facts is not None and self.facts.muted
+
+    @property
+    def deaf(self) -> bool:
+        """Whether it hears nothing."""
+        return self.facts is not None and self.facts.deaf
+
+    @property
+    def volume_in_db(self) -> float:
+        """What the others hear of it is so much louder."""
+        return 0.0 if self.facts is None else self.facts.input_db
+
+    @property
+    def volume_out_db(self) -> float:
+        """What it hears is so much louder."""
+        return 0.0 if self.facts is None else self.facts.output_db
+
+    @property
+    def whispers_to(self) -> tuple[str, ...] | None:
+        """Ids of the only parties that hear it; None: it is heard by all."""
+        return None if self.facts is None else self.facts.whispers_to
 
     def user(self, *, called: bool) -> str:
         """Give the user part of its URI in rosters: of a participant for all its calls, and of nobody else.
@@ -190,7 +217,7 @@ class TelephonySession:
     def arrive(self, party: Party) -> None:
         """Have a party from now on."""
         self._came += 1
-        party.place = self._came
+        party.arrival = self._came
         self.parties[party.id] = party
 
     def new_party_id(self, *, host: bool) -> str:

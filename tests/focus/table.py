@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
+from mixer.rules.roles import Place
 from mixer.tone import sine
 from softphone import hearing
 from softphone.agent import Call
 from softphone.demo.party import DemoParty
-from softphone.focus.session import Stage, TelephonySession
+from softphone.focus.session import TelephonySession
 from softphone.server import Server
 from tests.focus.phone import bridge
 
@@ -145,5 +146,5 @@ def only_session(server: Server) -> TelephonySession:
     return session
 
 
-def stages(server: Server) -> list[Stage]:
-    return [party.stage for party in only_session(server).parties.values()]
+def stages(server: Server) -> list[Place]:
+    return [party.place for party in only_session(server).parties.values()]

@@ -44,7 +44,7 @@ async def test_a_call_with_something_beside_its_description(shared: Server) -> N
         await until(lambda: not session.parties)
     finally:
         phone.socket.close()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_an_agent_is_answered_with_something_beside_the_description() -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from mixer.rules.roles import Role
+from mixer.rules.roles import Place, Role
 from softphone.errors import CallRefused
 from softphone.focus.control import Control
 from softphone.focus.errors import (
@@ -17,7 +17,7 @@ from softphone.focus.errors import (
     WrongState,
 )
 from softphone.focus.feed import EventType, FeedEvent
-from softphone.focus.session import ConferenceRole, Stage, TelephonySession
+from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.server import Server
 from tests.focus.phone import Phone, conference
 from tests.focus.table import GOODBYE, MUSIC, TONES, Table, sounding_bridge, until
@@ -68,9 +68,9 @@ async def test_deaf(table: Table, control: Control, session: TelephonySession) -
 
 async def test_hold_with_music(table: Table, control: Control, session: TelephonySession) -> None:
     _, guest, _ = names(session)
-    assert (await control.hold(session.id, guest, True)).stage is Stage.HELD
+    assert (await control.hold(session.id, guest, True)).place is Place.HELD
     await table.expect([{C}, {MUSIC}, {A}])
-    assert (await control.hold(session.id, guest, False)).stage is Stage.JOINED
+    assert (await control.hold(session.id, guest, False)).place is Place.JOINED
     await table.expect(ALL)
 
 

@@ -45,13 +45,13 @@ async def test_a_token_made_of_the_id_of_another_room_opens_nothing(shared: Serv
         async with Phone(shared) as stranger, Phone(shared, "103") as known:
             assert [await refusal(phone, forged) for phone in (stranger, known)] == [404, 404]
             assert not room.session.parties
-            await shared.focus.end(room.session.id)
+            await shared.control.end(room.session.id)
             assert await refusal(stranger, forged) == 404
 
 
 async def test_an_ended_conference_is_gone(shared: Server) -> None:
     session = await conference(shared)
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
     async with Phone(shared) as phone:
         assert await refusal(phone, session.token) == 410
 
@@ -69,7 +69,7 @@ async def test_what_is_served_is_said(shared: Server) -> None:
             assert answer is not None and served <= set(answer.tokens("Allow"))
             assert answer.tokens("Allow-Events") == ["conference"]
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_strangers_get_nowhere_else(shared: Server) -> None:
@@ -173,7 +173,7 @@ async def test_an_answer_for_another_realm_is_none_of_ours(shared: Server) -> No
         await call.bye()
         with pytest.raises(CallRefused, match="407"):
             await stranger.stack.invite(uri, offer(), from_uri="sip:x@example.com", headers=proof("softphone.local"))
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_without_credentials_one_of_ours_is_challenged(shared: Server) -> None:
@@ -203,7 +203,7 @@ async def test_ten_parties_and_no_more_by_default(shared: Server) -> None:
         refused = [call for call in calls if isinstance(call, BaseException)]
         assert [getattr(error, "status", error) for error in refused] == [486]
         assert len(session.parties) == 10
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ async def test_an_invite_without_offer_gets_ours(shared: Server) -> None:
             while member.remote is None:
                 await asyncio.sleep(0.01)
         assert member.remote.port == 9
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 async def raw_answer(server: Server, user: str) -> bytes:

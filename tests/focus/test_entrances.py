@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mixer.rules.roles import Place
 from softphone.agent.call import KeyMethod
 from softphone.agent.media import CallMedia
 from softphone.demo.party import DemoParty
 from softphone.errors import CallRefused
-from softphone.focus.session import ConferenceRole, RoomKind, Stage
+from softphone.focus.session import ConferenceRole, RoomKind
 from softphone.server import Server
 from tests.focus.phone import Phone, extension
 from tests.focus.table import (
@@ -58,11 +59,11 @@ async def test_a_code_opens_the_room_of_a_conference_extension(tmp_path: Path) -
         await guest.call.send_keys("1234#")
         await until(server.control.conferences)
         await table.expect([{MUSIC}])
-        assert stages(server) == [Stage.WAITING]
+        assert stages(server) == [Place.WAITING]
         host = await table.call("101", "201")
         await table.expect([{MUSIC}, {PIN}])
         await host.call.send_keys("9876#")
-        await until(lambda: stages(server) == [Stage.JOINED] * 2)
+        await until(lambda: stages(server) == [Place.JOINED] * 2)
         await table.expect([{TONES[1]}, {TONES[0]}])
         session = only_session(server)
         assert session.kind is RoomKind.EXTENSION

@@ -29,4 +29,4 @@ async def test_a_party_that_sends_nothing_is_asked_whether_it_is_there(tmp_path:
             phone.answer(await asyncio.to_thread(phone.receive, "OPTIONS"), "481 Call Does Not Exist")
             await until(lambda: not session.parties)
             phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
-        await server.focus.end(session.id)
+        await server.control.end(session.id)

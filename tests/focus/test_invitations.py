@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mixer.rules.roles import Place
 from softphone.agent import Agent, Call
 from softphone.focus.errors import NoSuchInvitation, WrongState
 from softphone.focus.party.invitations import Invitation, InvitationState
-from softphone.focus.session import Stage
 from softphone.server import Server
 from tests.focus.phone import Phone, extension
 from tests.focus.table import INVITED, MUSIC, TONES, Table, expect, only_session, sounding_bridge, stages, until
@@ -50,9 +50,9 @@ async def test_star_eight_rings_an_extension_that_joins_by_pressing_one(tmp_path
         await invited.accept()
         await expect(invited, {INVITED})
         await table.expect([{MUSIC}])
-        assert stages(server) == [Stage.JOINED, Stage.INVITED]
+        assert stages(server) == [Place.JOINED, Place.INVITED]
         await invited.send_keys("1")
-        await until(lambda: stages(server) == [Stage.JOINED] * 2)
+        await until(lambda: stages(server) == [Place.JOINED] * 2)
         await expect(invited, {TONES[0]})
         (invitation,) = invitations(server)
         assert (invitation.state, invitation.number) == (InvitationState.ANSWERED, "103")
@@ -116,7 +116,7 @@ async def test_who_waits_in_the_lobby_is_admitted_or_rejected(tmp_path: Path) ->
             await (await table.call(who, "201")).call.send_keys(code)
             await until(lambda: server.control.conferences())
             await until(lambda: len(only_session(server).parties) == len(table.parties))
-        assert stages(server) == [Stage.JOINED, Stage.LOBBY]
+        assert stages(server) == [Place.JOINED, Place.LOBBY]
         await table.expect([{MUSIC}, {MUSIC}])
         session = only_session(server)
         waiting = list(session.parties)[1]

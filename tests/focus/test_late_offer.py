@@ -24,7 +24,7 @@ async def test_the_answer_in_the_ack_is_applied(shared: Server) -> None:
         await until(lambda: party.status is PartyStatus.HOLD)
         await asyncio.to_thread(phone.invite, ack=offer())
         await until(lambda: party.status is PartyStatus.ANSWERED)
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
         phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
 
 
@@ -35,7 +35,7 @@ async def test_without_a_good_answer_there_is_no_call(shared: Server, ack: str) 
         await asyncio.to_thread(phone.invite, ack=ack)
         phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
         await until(lambda: not session.parties)
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 async def test_a_reinvite_whose_ack_has_no_answer_changes_nothing(shared: Server) -> None:

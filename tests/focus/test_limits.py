@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from softphone.focus.session import Stage, TelephonySession
+from mixer.rules.roles import Place
+from softphone.focus.session import TelephonySession
 from tests.focus.phone import Phone, bridge
 from tests.focus.table import CONFNO, Table, expect, only_session, sounding_bridge, stages, until, write_tone
 
@@ -48,7 +49,7 @@ async def test_a_conference_ends_with_its_host_after_the_grace_time(tmp_path: Pa
         calls = [await phone.call("201") for phone in (host, guest)]
         await host.keys(calls[0], "9876#")
         await guest.keys(calls[1], "1234#")
-        await until(lambda: server.control.conferences() and stages(server) == [Stage.JOINED] * 2)
+        await until(lambda: server.control.conferences() and stages(server) == [Place.JOINED] * 2)
         session = only_session(server)
         began = time.monotonic()
         await calls[0].bye()

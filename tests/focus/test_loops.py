@@ -29,7 +29,7 @@ async def test_an_invite_of_ours_that_comes_back_to_a_conference_is_a_loop(share
     async with Phone(shared) as phone:
         await (await phone.call(session.token)).bye()
     await until(lambda: not session.parties)
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 @pytest.mark.parametrize("user", ["101", "102", "201", "999", "+16505550100"])

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import Kind, Place, Role
 from mixer.rules.settings import EndWithHost, Settings
 from softphone.errors import CallRefused
 from softphone.focus.errors import FocusError, WrongState
 from softphone.focus.party.invitations import KEPT, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.session import ConferenceRole, Stage
+from softphone.focus.session import ConferenceRole
 from softphone.sip.ua.usage import CallState
 from tests.support.jumping import run
 from tests.support.membership import astray
@@ -89,9 +89,9 @@ def test_a_move_takes_everything_along(play: Callable[[Scene], None]) -> None:
         await control.role(session, guest, Role.LISTENER)
         await control.deafen(session, guest, True)
         await control.volume(session, guest, in_db=-6.0, out_db=3.0)
-        member, known = here.member(guest), here._rules.parties[guest]
+        member, known = here.member(guest), here.rules.parties[guest]
         party = await control.move(session, guest, there.session.id)
-        now = there._rules.parties[party.id]
+        now = there.rules.parties[party.id]
         assert (
             (now.role, now.kind, now.sound) == (Role.LISTENER, Kind.TOKEN, "name") == (known.role, known.kind, "name")
         )
@@ -302,10 +302,10 @@ def test_whatever_is_done_nobody_is_lost(play: Callable[[Scene], None], seed: in
             assert astray(bridge.focus) == []
         await asyncio.sleep(5.0)
         for room in bridge.focus.rooms.values():
-            inside = [m for m in room.members.values() if m.party.stage in (Stage.JOINED, Stage.HELD)]
+            inside = [m for m in room.members.values() if m.party.place in (Place.JOINED, Place.HELD)]
             assert sorted(heard_in(bridge, room)) == sorted(m.party.id for m in inside)  # type: ignore[arg-type]
             for member in inside:
-                held = member.party.stage is Stage.HELD
+                held = member.party.place is Place.HELD
                 known = bridge.media.settings[member.leg or 0]
                 assert (known["muted"], known["deaf"]) == (member.party.muted or held, member.party.deaf or held)
 

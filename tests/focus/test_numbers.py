@@ -64,4 +64,4 @@ async def test_a_ban_holds_for_a_number_however_it_is_written(shared: Server, la
         (call,) = again.stack.calls
         await call.bye()
     await until(lambda: not session.parties)
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)

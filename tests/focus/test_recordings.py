@@ -52,7 +52,7 @@ async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
         assert (await control.pause_recording(session.id)).paused
         room = server.focus.room(session.id)
         assert isinstance(room, ConferenceRoom)
-        assert room._rules.recording is RecordingState.PAUSED
+        assert room.rules.recording is RecordingState.PAUSED
         await table.expect([{TONES[1]}, {TONES[0]}])
         assert not (await control.resume_recording(session.id)).paused
         await table.expect([{TONES[1]}, {TONES[0]}])

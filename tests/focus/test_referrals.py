@@ -58,7 +58,7 @@ async def test_an_extension_is_called_in(shared: Server) -> None:
         async with asyncio.timeout(30):
             while len(shared.control.conference(session.id).parties) < 2:
                 await asyncio.sleep(0.02)
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_how_it_fails_is_told(shared: Server, number: str, asks: str, ends
         assert await told.next() == "SIP/2.0 100 Trying"
         assert (await told.next()).startswith(ends)
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_a_moderator_sends_somebody_away(shared: Server) -> None:
@@ -96,7 +96,7 @@ async def test_a_moderator_sends_somebody_away(shared: Server) -> None:
             assert [await told.next(), await told.next()] == ["SIP/2.0 100 Trying", f"SIP/2.0 {ends}"]
         assert await guest.hung_up() == "bye"
         await chair.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_a_refer_to_nobody_is_bad(shared: Server) -> None:
@@ -105,7 +105,7 @@ async def test_a_refer_to_nobody_is_bad(shared: Server) -> None:
         call = await phone.call(session.token)
         assert (await call.request("REFER")).status == 400
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_a_refer_outside_of_the_call(shared: Server) -> None:
@@ -128,7 +128,7 @@ async def test_a_refer_outside_of_the_call(shared: Server) -> None:
         assert await told.next() == "SIP/2.0 200 OK"
         assert (await referring(shared, host, "201", "103")).status == 404, "it is in another room"
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_a_stranger_may_refer_nobody(shared: Server) -> None:
@@ -136,7 +136,7 @@ async def test_a_stranger_may_refer_nobody(shared: Server) -> None:
     async with Phone(shared) as guest:
         await guest.call(session.token)
         assert (await referring(shared, guest, str(session.token), "103")).status == 401
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def referring(server: Server, phone: Phone, user: str, target: str) -> Response:
@@ -181,7 +181,7 @@ async def test_host_and_headers_are_carried_or_refused(shared: Server, target: s
         assert (await call.request("REFER", headers=[("Refer-To", f"<{target}>")])).status == 202
         assert [await told.next(), await told.next()] == ["SIP/2.0 100 Trying", f"SIP/2.0 {ends}"]
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 @pytest.mark.parametrize("target", ["<cid:list@x>", "<http://x/>", "<sip:104@x>, <sip:104@x>", "<sip:>"])
@@ -191,7 +191,7 @@ async def test_a_refer_to_what_is_nobody_is_bad(shared: Server, target: str) -> 
         call = await host.call(session.token)
         assert (await call.request("REFER", headers=[("Refer-To", target)])).status == 400
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 async def test_a_dial_over_the_control_face_keeps_the_host(shared: Server) -> None:
@@ -204,4 +204,4 @@ async def test_a_dial_over_the_control_face_keeps_the_host(shared: Server) -> No
         invitation = await shared.control.dial(session.id, called)
         await asyncio.wait_for(asyncio.shield(invitation.outcome), 30)
         assert invitation.reason == word
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)

@@ -52,7 +52,7 @@ async def test_star_one_toggles_the_own_microphone(shared: Server) -> None:
         assert muted(session) == [False, False]
         await phone.keys(other, "*91")
         assert muted(session) == [False, False]
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 async def test_the_host_mutes_and_unmutes_all_others(shared: Server) -> None:
@@ -84,7 +84,7 @@ async def test_keys_and_talking_from_the_media_worker(shared: Server) -> None:
         shared.focus.on_media_event(LegTalking(member.leg, False))
         assert not member.party.talking
         leg = member.leg
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
         shared.focus.on_media_event(KeyPressed(leg, "1"))
 
 
@@ -113,17 +113,17 @@ async def test_mute_and_remove_from_outside(shared: Server) -> None:
         await phone.call(session.token)
         await other.call(session.token)
         first, second = session.parties
-        await shared.focus.mute(session.id, first, True)
+        await shared.control.mute(session.id, first, True)
         assert muted(session) == [True, False]
-        await shared.focus.remove(session.id, first)
+        await shared.control.remove(session.id, first)
         assert list(session.parties) == [second]
         assert await phone.hung_up() == "bye"
         with pytest.raises(NoSuchParty):
-            await shared.focus.mute(session.id, first, True)
-        await shared.focus.end(session.id)
+            await shared.control.mute(session.id, first, True)
+        await shared.control.end(session.id)
         assert await other.hung_up() == "bye"
         with pytest.raises(NoSuchSession):
-            await shared.focus.end(session.id)
+            await shared.control.end(session.id)
         await until(lambda: shared.focus.parties == 0)
 
 
@@ -135,29 +135,29 @@ async def test_who_may_not_make_a_conference(shared: Server) -> None:
 async def test_a_recording_is_a_wave_file_in_the_data_folder(shared: Server, data: Path) -> None:
     session = await conference(shared)
     with pytest.raises(WrongState):
-        await shared.focus.record(session.id, on=False)
+        await shared.control.stop_recording(session.id)
     async with Phone(shared) as phone:
         await phone.call(session.token)
-        begun = await shared.focus.record(session.id, on=True)
+        begun = await shared.control.start_recording(session.id)
         assert begun.active
-        assert await shared.focus.record(session.id, on=True) == begun
+        assert await shared.control.start_recording(session.id) == begun
         await until(lambda: frames(begun))
-        done = await shared.focus.record(session.id, on=False)
+        done = await shared.control.stop_recording(session.id)
         assert (done.active, done.path) == (False, begun.path)
         assert Path(done.path).parent.parent == data / "recordings"
         with wave.open(done.path) as file:
             assert file.getnframes() / file.getframerate() == pytest.approx(done.seconds)
             assert done.seconds > 0.0
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 async def test_an_ended_conference_leaves_a_whole_recording(shared: Server) -> None:
     session = await conference(shared)
     async with Phone(shared) as phone:
         await phone.call(session.token)
-        begun = await shared.focus.record(session.id, on=True)
+        begun = await shared.control.start_recording(session.id)
         await until(lambda: frames(begun))
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
         await phone.hung_up()
 
     def entry() -> Entry:
@@ -265,5 +265,5 @@ async def test_conferences_are_not_without_number(tmp_path: Path) -> None:
         session = await conference(server)
         with pytest.raises(Overloaded):
             await conference(server)
-        await server.focus.end(session.id)
+        await server.control.end(session.id)
         await server.focus.create_conference(extension(server, "102"))

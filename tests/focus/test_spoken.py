@@ -121,7 +121,7 @@ def test_a_name_comes_into_the_room(tmp_path: Path) -> None:
         await asyncio.sleep(1.0)
         (name,) = kept(tmp_path)
         (room,) = bridge.focus.rooms.values()
-        assert [party.sound for party in room._rules.parties.values()] == [name]  # type: ignore[attr-defined]
+        assert [party.sound for party in room.rules.parties.values()] == [name]
 
     run(scene())
 

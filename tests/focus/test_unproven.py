@@ -190,7 +190,7 @@ async def full(flooded: Flooded) -> str:
 
 async def ended(flooded: Flooded) -> str:
     session = await conference(flooded)
-    await flooded.board.focus.end(session.id)
+    flooded.board.focus.room(session.id).close("requested")
     return str(session.token)
 
 

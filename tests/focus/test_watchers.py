@@ -82,7 +82,7 @@ async def test_a_watcher_sees_who_comes_is_muted_and_goes(shared: Server) -> Non
             await watcher.until(f"{NS}users/{NS}user/{NS}endpoint/{NS}status", "muted-via-focus")
             await call.hangup()
         await watcher.until(f"{NS}conference-state/{NS}user-count", "0")
-        await server.focus.end(session.id)
+        await server.control.end(session.id)
         async with asyncio.timeout(30):
             while watcher.states[-1] != "terminated;reason=noresource":
                 await asyncio.sleep(0.02)
@@ -105,7 +105,7 @@ async def test_a_phone_that_can_be_notified_is_told_that_this_is_a_conference(
         assert call.response is not None and call.response.contact is not None
         assert ("isfocus" in call.response.contact.params) is said
         await call.bye()
-    await shared.focus.end(session.id)
+    await shared.control.end(session.id)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def test_a_token_made_of_the_id_of_another_room_shows_nothing(shared: Serv
         assert (await watcher.subscribe(str(forged))).status == 404
     finally:
         await watcher.stack.stop()
-    await shared.focus.end(room.session.id)
+    await shared.control.end(room.session.id)
 
 
 async def test_an_extension_may_watch_a_room_that_is_open(shared: Server) -> None:
@@ -163,7 +163,7 @@ async def in_the_room(server: Server, number: str, calls: str, code: str) -> Asy
         assert isinstance(room, ConferenceRoom)
         yield room, call
         await call.bye()
-        await server.focus.end(session.id)
+        await server.control.end(session.id)
 
 
 def host_code(server: Server, number: str) -> str:
@@ -231,7 +231,7 @@ async def test_who_is_called_in_is_told_where(shared: Server) -> None:
             assert (await watcher.told.get()).get("entity") == f"sip:{session.token}@127.0.0.1:{shared.stack.port}"
         finally:
             await watcher.stack.stop()
-        await shared.focus.end(session.id)
+        await shared.control.end(session.id)
 
 
 @pytest.mark.parametrize("let_in", [True, False])

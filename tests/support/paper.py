@@ -113,7 +113,7 @@ class PaperCall:
     """A call; `direction` as of `softphone.sip.ua.call.Call`."""
 
     def __init__(self, direction: str = "in") -> None:
-        self.direction, self.call_id = direction, "paper"
+        self.direction, self.call_id, self.known = direction, "paper", True
         self.remote_sdp: str | None = offer()
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
         self.state = CallState.EARLY if direction == "in" else CallState.CONFIRMED

@@ -41,7 +41,7 @@ OWN = {"muted", "deaf", "volume_out_db"}
 @reading.get("")
 async def list_parties(session: SeenDep, parts: WholeDep) -> PartyList:
     """List who is in the conference, waits for it, or is asked to press 1."""
-    found = parts.of("parties", session.parties.values(), lambda party: (party.place, party.id))
+    found = parts.of("parties", session.parties.values(), lambda party: (party.arrival, party.id))
     return PartyList(parties=[party_view(party) for party in found.items], next=found.next)
 
 

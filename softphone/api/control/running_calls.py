@@ -61,7 +61,7 @@ def _end(address: PartyAddress) -> EndView:
 
 
 def _running(context: ApiContext) -> list[CallRoom]:
-    return [room for room in context.focus.rooms.values() if isinstance(room, CallRoom) and room.session.parties]
+    return [room for room in context.focus.calls.values() if room.session.parties]
 
 
 async def running_call(
@@ -94,5 +94,5 @@ async def read_running_call(room: CallDep) -> RunningCall:
 @doing.delete("/{id}", status_code=204)
 async def end_call(room: CallDep, context: ContextDep) -> Response:
     """End a call, ringing or answered: either of the two may, and administrators."""
-    await context.focus.end(room.session.id)
+    await context.control.end(room.session.id)
     return Response(status_code=204)

@@ -50,7 +50,7 @@ def party_view(party: Party) -> PartyView:
             "name": party.caller.name,
             "extension_id": party.extension_id,
             "role": party.role.word if party.role else None,
-            "stage": party.stage.value,
+            "stage": party.place.value,
             "status": party.status.value,
             "muted": party.muted,
             "deaf": party.deaf,

@@ -56,7 +56,7 @@ router = APIRouter(
 async def start_conference(request: Request, caller: CallerDep, context: ContextDep) -> SessionAnswer:
     """Make a conference; the body is optional and may limit its parties (``max_members``)."""
     wish = await read(request, ConferenceRequest)
-    session = await context.focus.create_conference(caller, max_members=wish.max_members)
+    session = await context.control.create(caller, max_members=wish.max_members)
     return SessionAnswer(session=session_view(session, caller, context.accounts))
 
 
@@ -69,7 +69,7 @@ async def read_session(session_id: SessionId, caller: CallerDep, context: Contex
 @router.delete("/sessions/{telephonySessionId}", status_code=204)
 async def drop_session(session_id: SessionId, caller: CallerDep, context: ContextDep) -> Response:
     """End a session: everybody in it gets BYE."""
-    await context.focus.end(manageable(session_id, caller, context).id)
+    await context.control.end(manageable(session_id, caller, context).id)
     return Response(status_code=204)
 
 
@@ -92,7 +92,7 @@ async def update_party(
     if muted is None:
         raise invalid("muted")
     session = own_or_manageable(session_id, party_id, caller, context)
-    await context.focus.mute(session.id, party_id, muted, own=not may_manage(session, caller))
+    await context.control.mute(session.id, party_id, muted, own=not may_manage(session, caller))
     return _party(session, party_id, caller, context)
 
 
@@ -107,9 +107,9 @@ async def remove_party(
     session = own_or_manageable(session_id, party_id, caller, context)
     party = session.parties.get(party_id)
     if party is not None and party.role is ConferenceRole.HOST and not wish.keep_conference_alive:
-        await context.focus.end(session.id)
+        await context.control.end(session.id)
     else:
-        await context.focus.remove(session.id, party_id)
+        await context.control.remove(session.id, party_id)
     return Response(status_code=204)
 
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
+from mixer.rules.roles import Place
 from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, User, UserEndpoint, sip_uri
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer, was_called
-from softphone.focus.session import Party, PartyStatus, Stage, TelephonySession
+from softphone.focus.session import Party, PartyStatus, TelephonySession
 from softphone.sip.services.notifier import Notifier, Pending
 from softphone.sip.ua.referral import Reference, accept, referred
 from softphone.store.accounts import Accounts
@@ -136,8 +137,8 @@ class Watchers:
             session_id = self._joined(number)
             if not session_id and self._entering[number]:
                 return Pending.PENDING
-        room = self._focus.rooms.get(session_id)
-        if not isinstance(room, ConferenceRoom) or room.ended or (number and not self._belongs(number, room)):
+        room = self._focus.conferences.get(session_id)
+        if room is None or room.ended or (number and not self._belongs(number, room)):
             return None
         if (written := self._written.get(session_id)) is None:
             # All who are told at this moment are told the same: it is written down once.
@@ -148,8 +149,8 @@ class Watchers:
     def _joined(self, number: str) -> str:
         """Name the conference that an extension has come into; empty: none."""
         extension = self._accounts.find(number)
-        for session_id, room in self._focus.rooms.items():
-            if extension is not None and isinstance(room, ConferenceRoom) and room.member_of(extension) is not None:
+        for session_id, room in self._focus.conferences.items():
+            if extension is not None and room.member_of(extension) is not None:
                 return session_id
         return ""
 
@@ -207,9 +208,9 @@ def _user(user: str, parties: list[Party], domain: str, called: Container[str]) 
 
 
 def _status(party: Party) -> str:
-    if party.status is PartyStatus.HOLD or party.stage is Stage.HELD:
+    if party.status is PartyStatus.HOLD or party.place is Place.HELD:
         return "on-hold"
-    if party.stage is not Stage.JOINED:
+    if party.place is not Place.JOINED:
         return "pending"
     return "muted-via-focus" if party.muted else "connected"
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mixer.rules.roles import Place
 from softphone import sdp
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import Agreement, Describer
@@ -25,7 +26,7 @@ from softphone.errors import (
 from softphone.focus.context import Context, Header
 from softphone.focus.party.keeper import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_foreign, older
-from softphone.focus.session import Party, PartyStatus, Stage
+from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.sip.ua.usage import CallState
 
@@ -319,7 +320,7 @@ class Member:
         if self.leg is None:
             return
         party = self.party
-        held = party.stage is Stage.HELD
+        held = party.place is Place.HELD
         await self._media.configure(
             self.leg,
             muted=party.muted or held or self.held,

@@ -1,4 +1,4 @@
-"""The calls of a conference in the history: one for each party, from when it came in until it left."""
+"""What the history keeps of a conference's parties: who came and left, its call, and when its microphone was off."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,10 +8,10 @@ from softphone.focus.party.invitations import Invitation
 from softphone.focus.session import Party, TelephonySession
 from softphone.store.history import History
 
-__all__ = ["note_call"]
+__all__ = ["note"]
 
 
-def note_call(
+def note(
     history: History,
     session: TelephonySession,
     invitations: Iterable[Invitation],
@@ -19,7 +19,7 @@ def note_call(
     party: str | None,
     data: dict[str, Any],
 ) -> None:
-    """Write down what an event says of a party's call; a party that comes back from the lobby is still in its call.
+    """Write down what an event says of a party; one that comes back from the lobby is still in its call.
 
     Parameters
     ----------
@@ -35,9 +35,25 @@ def note_call(
     if party is None:
         return
     if type is EventType.PARTY_JOINED and (found := session.parties.get(party)) is not None:
+        _joined(history, session, found, data)
         _began(history, session, found, called=any(each.party == party for each in invitations))
     elif type is EventType.PARTY_LEFT:
+        history.left(session.id, party, str(data["reason"]))
         history.call_ended(party, str(data["reason"]))
+    elif type is EventType.PARTY_CHANGED and "muted" in data:
+        history.muted(session.id, party, data["muted"])
+
+
+def _joined(history: History, session: TelephonySession, party: Party, data: dict[str, Any]) -> None:
+    history.joined(
+        session.id,
+        party.id,
+        number=data["number"],
+        role=data["role"],
+        name=data["name"],
+        extension_id=party.extension_id,
+        muted=data["muted"],
+    )
 
 
 def _began(history: History, session: TelephonySession, party: Party, *, called: bool) -> None:

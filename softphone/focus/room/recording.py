@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from mixer.rules import roles
 from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
@@ -18,9 +19,11 @@ from softphone.text import without_paths
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
 
-__all__ = ["Recorder", "RecordingState"]
+__all__ = ["NOT_RECORDING", "Recorder", "RecordingState"]
 
 log = structlog.get_logger()
+
+NOT_RECORDING = "The conference is not being recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,6 @@ class Recorder:
         self._members = members
         self._running: Running | None = None
         self._lock = asyncio.Lock()
-        self._starting: asyncio.Future[RecordingState] | None = None
 
     @property
     def running(self) -> bool:
@@ -75,33 +77,38 @@ class Recorder:
         running = self._running
         return None if running is None else _state(running, round(running.seconds, 3))
 
-    async def start(self) -> RecordingState:
-        """Begin a recording; one that is being made goes on, also after a pause.
+    async def change(self, state: roles.RecordingState) -> RecordingState | None:
+        """Begin or go on with a recording, leave silence in it, or end it.
 
-        Who asks while one is about to begin waits for the same one.
+        Returns
+        -------
+        RecordingState
+            Of the recording that was changed; its WAV file is complete when it has ended. None: there was none to end.
 
         Raises
         ------
         WrongState
-            None can be made.
+            None can be made, none is there to be paused, or its worker is gone.
         """
-        if self._starting is None or self._starting.done():
-            self._starting = asyncio.ensure_future(self._start())
-            # Whoever asked may have gone away by then.
-            self._starting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(self._starting)
+        async with self._lock:
+            match state:
+                case roles.RecordingState.RUNNING:
+                    return await self._start()
+                case roles.RecordingState.PAUSED:
+                    return await self._pause()
+                case roles.RecordingState.OFF:
+                    return await self._stop()
 
     async def _start(self) -> RecordingState:
-        async with self._lock:
-            try:
-                running = self._running or await self._begin()
-                if running.paused:
-                    await running.resume()
-                    self._context.history.recording_resumed(running.id)
-                    self._tell(EventType.RECORDING_RESUMED, running)
-            except MediaError as error:
-                raise self._failed(error, "The conference cannot be recorded") from error
-            return _state(running)
+        try:
+            running = self._running or await self._begin()
+            if running.paused:
+                await running.resume()
+                self._context.history.recording_resumed(running.id)
+                self._tell(EventType.RECORDING_RESUMED, running)
+        except MediaError as error:
+            raise self._failed(error, "The conference cannot be recorded") from error
+        return _state(running)
 
     def _failed(self, error: MediaError, message: str) -> WrongState:
         """Tell of what could not be done; where files are is for the log."""
@@ -109,47 +116,30 @@ class Recorder:
         self._context.feed.publish(EventType.RECORDING_FAILED, self._session_id, reason=without_paths(str(error)))
         return WrongState(message)
 
-    async def pause(self) -> RecordingState:
-        """Leave silence in the recording until it is started again.
+    async def _pause(self) -> RecordingState:
+        running = self._running
+        if running is None:
+            raise WrongState(NOT_RECORDING)
+        if not running.paused:
+            try:
+                await running.pause()
+            except MediaError as error:
+                raise self._failed(error, "The recording is lost") from error
+            self._context.history.recording_paused(running.id)
+            self._tell(EventType.RECORDING_PAUSED, running)
+        return _state(running)
 
-        Raises
-        ------
-        WrongState
-            There is none, or its worker is gone.
-        """
-        async with self._lock:
-            running = self._running
-            if running is None:
-                raise WrongState("The conference is not being recorded")
-            if not running.paused:
-                try:
-                    await running.pause()
-                except MediaError as error:
-                    raise self._failed(error, "The recording is lost") from error
-                self._context.history.recording_paused(running.id)
-                self._tell(EventType.RECORDING_PAUSED, running)
-            return _state(running)
-
-    async def stop(self) -> RecordingState:
-        """End the recording; its WAV file is complete when this returns.
-
-        Raises
-        ------
-        WrongState
-            There is none.
-        """
-        async with self._lock:
-            running = self._running
-            if running is None:
-                raise WrongState("The conference is not being recorded")
-            entry = await running.stop()
-            self._ended(running)
-            return RecordingState(False, str(running.path), entry.seconds, running.id)
+    async def _stop(self) -> RecordingState | None:
+        running = self._running
+        if running is None:
+            return None
+        entry = await running.stop()
+        self._ended(running)
+        return RecordingState(False, str(running.path), entry.seconds, running.id)
 
     async def finish(self) -> None:
         """End the recording, if one is being made."""
-        if self._running is not None:
-            await self.stop()
+        await self.change(roles.RecordingState.OFF)
 
     def owns(self, number: int) -> bool:
         """Tell whether a recording of the workers is this recorder's."""
@@ -233,4 +223,4 @@ def _state(running: Running, seconds: float = 0.0) -> RecordingState:
 
 def _speaker(member: "Member", leg: int) -> Speaker:
     party = member.party
-    return Speaker(party.id, leg, party.caller.number, party.caller.name)
+    return Speaker(party.id, leg, party.address.number, party.address.name)

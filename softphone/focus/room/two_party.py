@@ -1,11 +1,16 @@
-"""A call from one extension to another: a room of two. All phones of the callee ring; the first to answer wins."""
+"""A call from one extension to another: a session of two. All phones of the callee ring; the first to answer wins.
+
+The rules of `mixer.rules.call` have the caller from the beginning and the callee from its answer on.
+"""
 
 import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
 
-from softphone.errors import CallEnded, MediaError, SoftphoneError
+from mixer.rules.call import TwoPartyCall
+from mixer.rules.events import Join
+from softphone.errors import CallEnded, SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
@@ -14,8 +19,9 @@ from softphone.focus.party.identity import Caller, caller_of, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
+from softphone.focus.room import effects
 from softphone.focus.room.room import Room
-from softphone.focus.session import Direction, Party, PartyAddress, PartyStatus, TelephonySession
+from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.store.values import Extension
@@ -43,7 +49,7 @@ class CallRoom(Room):
     """
 
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
-        super().__init__(session, room, context)
+        super().__init__(session, room, context, TwoPartyCall())
         self._dialer = dialer
         self.answered = False
         "Whether the two can talk."
@@ -67,8 +73,8 @@ class CallRoom(Room):
             PartyAddress(caller.number, caller.name, caller.id),
             PartyAddress(callee.number, callee.name, callee.id),
         )
-        first = Party(self.session.new_party_id(host=True), *ends, Direction.OUTBOUND, extension_id=caller.id)
-        second = Party(self.session.new_party_id(host=False), *ends, Direction.INBOUND, extension_id=callee.id)
+        first = Party(self.session.new_party_id(host=True), *ends, Direction.OUTBOUND, CallEnd.CALLER, caller.id)
+        second = Party(self.session.new_party_id(host=False), *ends, Direction.INBOUND, CallEnd.CALLEE, callee.id)
         history = self.context.history
         history.call_started(
             self.session.id,
@@ -79,8 +85,7 @@ class CallRoom(Room):
             extension_id=caller.id,
         )
         member = Member(first, self.context, room=self.room, call=call)
-        self.take(member, first)
-        member.admit(self.room)
+        self.ask(member, first, Join(first.id))
         try:
             await self._ring(second, callee, _shown_as(caller, call))
             async with self._passing:
@@ -107,10 +112,9 @@ class CallRoom(Room):
         except SoftphoneError:
             self.session.parties.pop(party.id, None)
             raise
-        if self.ended:
+        if self.ask(winner, party, Join(party.id)) is not None:
             Farewell(self.context, winner).say()
             raise CallEnded("the caller hung up")
-        self.take(winner, party)
         party.status = PartyStatus.ANSWERED
 
     def _progressed(self, member: Member, response: Response) -> None:
@@ -141,50 +145,26 @@ class CallRoom(Room):
         member.admit(self.room)
         return member
 
-    def close(self, reason: str) -> None:
-        """End the call, ringing or answered."""
-        if self.ended:
-            return
+    def wind_up(self, reason: str) -> None:
+        """Give everything back: nobody rings or talks any more."""
+        self._ringing.stop()
+        super().wind_up(reason)
         self.context.history.call_ended(self.session.id, reason)
         seconds = round(self.context.clock() - self._since, 1)
         log.info(
             "call_over", session=self.session.id, **self._told, outcome=reason, answered=self.answered, seconds=seconds
         )
-        self._ringing.stop()
-        for member in list(self.members.values()):
-            self.see_off(member, reason)
-        self.wind_up(reason)
         if self._told:
             self._tell(EventType.CALL_ENDED, reason=reason)
 
     def _tell(self, type: EventType, **more: str) -> None:
-        self.context.feed.publish(type, self.session.id, **self._told, **more)
-
-    def set_muted(self, party_id: str, on: bool, *, own: bool = False) -> None:
-        """Turn a microphone off or on."""
-        member = self.member(party_id)
-        member.party.muted = on
-        member.refresh()
-
-    def key(self, member: Member, digit: str) -> None:
-        """Pass a key on to the other side."""
-        for other in self.members.values():
-            if other is not member and other.leg is not None:
-                self.context.tasks.start(self._send_key(other.leg, digit))
-
-    async def _send_key(self, leg: int, digit: str) -> None:
-        try:
-            await self.context.media.send_keys(leg, digit)
-        except MediaError as error:
-            log.debug("key_not_sent", error=str(error))
-
-    def dismiss(self, member: Member, reason: str) -> None:
-        """Let one of the two go, which ends the call: nobody is left to talk to."""
-        self.see_off(member, reason)
-        self.close("hung up" if self.answered else "cancelled")
+        self.publish(type, **self._told, **more)
 
 
 def _shown_as(caller: Extension, call: "Call") -> Caller:
     """Say who calls, and whether it wants that to be seen; who it is has been proved."""
     private = caller_of(call.invite, trusted=False).private
     return Caller(caller.number, caller.name, private, caller.id, hops_left(call.invite))
+
+
+CallRoom.carried_out = effects.CARRIED_OUT

@@ -71,7 +71,7 @@ async def test_waiting_for_the_host_and_ending_with_it(shared: Server, ada: http
         call = await host.call(conference["token"])
         await until(
             lambda: (
-                [p.stage.value for p in shared.control.conference(conference["id"]).parties.values()] == ["joined"] * 2
+                [p.place.value for p in shared.control.conference(conference["id"]).parties.values()] == ["joined"] * 2
             )
         )
         await call.bye()

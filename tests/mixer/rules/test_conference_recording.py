@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixer.rules.effects import PartyLeft, RecordingChanged
+from mixer.rules.effects import Denied, PartyLeft, RecordingChanged
 from mixer.rules.events import Join, Keys, Leave, NewSettings, SetRecording
 from mixer.rules.roles import Kind, RecordingState, Role
 from mixer.rules.settings import Settings
@@ -44,7 +44,7 @@ def test_a_recording_that_was_stopped_is_not_started_by_the_next_host() -> None:
 
 def test_a_recording_pauses_and_ends_with_the_last() -> None:
     conference = room("a")
-    assert conference.handle(SetRecording(PAUSED), 1.0) == []
+    assert conference.handle(SetRecording(PAUSED), 1.0) == [Denied("", "not_recording")]
     for state in (RUNS, PAUSED, RUNS):
         assert conference.handle(SetRecording(state), 1.0) == [RecordingChanged(state)]
     assert conference.handle(Leave("a"), 2.0) == [PartyLeft("a"), RecordingChanged(OFF)]

@@ -1,0 +1,131 @@
+"""The rules of a call of two parties: the events and effects of a conference, by another table.
+
+Both ends are participants, with a microphone, ears, a volume, a hold with music and a recording as in a conference. A
+key goes to the other end, whoever leaves ends the call, and what only a conference has (a lock, a lobby, roles,
+whispers, invitations) is denied.
+
+A phone that puts the call on hold leaves the other end with music: nobody else is there to be listened to.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from mixer.rules import admission, lifetime, parties
+from mixer.rules.effects import Denied, Effect, KeyPassed, Refused
+from mixer.rules.events import (
+    CancelInvite,
+    End,
+    Event,
+    InviteAnswered,
+    InviteFailed,
+    Join,
+    Keys,
+    Kick,
+    Leave,
+    NewSettings,
+    PeerHeld,
+    SetDeaf,
+    SetHeld,
+    SetMuted,
+    SetRecording,
+    SetVolume,
+    Talking,
+    Time,
+)
+from mixer.rules.session import PartyRule, Session
+from mixer.rules.settings import Settings
+from mixer.rules.state import Participant, Room, State
+
+__all__ = ["CALL", "TwoPartyCall"]
+
+# Two parties without a host; who calls is not asked for anything, and no prompt speaks.
+CALL = Settings(max_members=2, hosted=False)
+
+
+class TwoPartyCall(Session):
+    """One call, from the caller's INVITE to its end; both parties come by `Join`, the callee when it has answered.
+
+    Parameters
+    ----------
+    settings
+        What may differ: limits of time, the notice of a recording.
+    """
+
+    def __init__(self, settings: Settings = CALL) -> None:
+        super().__init__(Room(settings, ends=None), RULES, (lifetime.timers, admission.stays))
+
+
+def _nothing(*_: object) -> list[Effect]:
+    """Do nothing."""
+    return []
+
+
+def _of_party(room: Room, event: Any, now: float) -> list[Effect]:
+    party = room.parties.get(event.party)
+    return PARTY[type(event)](room, party, event, now) if party is not None else []
+
+
+def _leave(room: Room, party: Participant, event: Leave, now: float) -> list[Effect]:
+    """End the call: nobody is left to talk to."""
+    connected = len(room.parties) > 1
+    left = admission.leave(room, party, event, now)
+    return [*left, *lifetime.over(room, "hung up" if connected else "cancelled")]
+
+
+def _kick(room: Room, party: Participant, event: Kick, now: float) -> list[Effect]:
+    return _leave(room, party, Leave(party.name, "kicked"), now)
+
+
+def _key(room: Room, party: Participant, event: Keys, now: float) -> list[Effect]:
+    """Pass a key on; one pressed before the other end is there is nobody's."""
+    return [KeyPassed(other.name, event.digit) for other in room.parties.values() if other is not party]
+
+
+def _peer_held(room: Room, party: Participant, event: PeerHeld, now: float) -> list[Effect]:
+    """Play music to the other end of a phone that holds the call."""
+    for other in room.parties.values():
+        if other is not party:
+            other.left_alone, room.moved = event.on, True
+    return []
+
+
+def _no_conference(room: Room, event: Any, now: float) -> list[Effect]:
+    """Say no: only a conference has that."""
+    return [Denied(getattr(event, "party", ""), "no_conference")]
+
+
+def _refuse(room: Room, event: Join | InviteAnswered, now: float) -> list[Effect]:
+    return [Refused(event.party, "ended")]
+
+
+def _end(room: Room, event: End, now: float) -> list[Effect]:
+    return lifetime.over(room, event.reason)
+
+
+PARTY: Mapping[type[Event], PartyRule] = {
+    Leave: _leave,
+    Kick: _kick,
+    Keys: _key,
+    PeerHeld: _peer_held,
+    SetMuted: parties.set_muted,
+    SetVolume: parties.set_volume,
+    SetDeaf: parties.set_deaf,
+    SetHeld: parties.set_held,
+    Talking: parties.talking,
+}
+_LIVE: Mapping[type[Event], Any] = {
+    **dict.fromkeys(get_args(Event), _no_conference),
+    **dict.fromkeys(PARTY, _of_party),
+    Join: admission.join,
+    SetRecording: parties.set_recording,
+    InviteFailed: _nothing,
+    CancelInvite: _nothing,
+    NewSettings: _nothing,
+    InviteAnswered: _refuse,
+    End: _end,
+    Time: _nothing,
+}
+RULES: Mapping[State, Mapping[type[Event], Any]] = {
+    **dict.fromkeys((State.UNCLAIMED, State.OPEN, State.EMPTY), _LIVE),
+    State.ENDED: {**dict.fromkeys(get_args(Event), _nothing), Join: _refuse, InviteAnswered: _refuse},
+}

@@ -1,0 +1,162 @@
+"""The rules of a session as a value: `(event, now) -> effects`, by a table. Nothing here mixes or reads a clock.
+
+A conference (`mixer.rules.conference`) and a call of two parties (`mixer.rules.call`) are sessions: different
+tables over the same state, `mixer.rules.state.Room`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from mixer.rules import announcements
+from mixer.rules.effects import Effect
+from mixer.rules.events import Event
+from mixer.rules.lifetime import Timer
+from mixer.rules.roles import Place, RecordingState
+from mixer.rules.settings import Settings
+from mixer.rules.state import Carried, Participant, Room, State
+
+__all__ = ["PartyRule", "Rule", "Session", "Table", "TimerSource"]
+
+Rule = Callable[[Room, Any, float], list[Effect]]
+PartyRule = Callable[[Room, Participant, Any, float], list[Effect]]
+Table = Mapping[State, Mapping[type[Event], Rule]]
+TimerSource = Callable[[Room], Iterable[Timer]]
+
+
+class Session:
+    """One session.
+
+    Parameters
+    ----------
+    room
+        Its state at the beginning.
+    rules
+        What each event does in each state.
+    timers
+        What waits for time.
+    """
+
+    def __init__(self, room: Room, rules: Table, timers: Iterable[TimerSource] = ()) -> None:
+        self._room = room
+        self._rules = rules
+        self._sources = tuple(timers)
+
+    @property
+    def settings(self) -> Settings:
+        """In force."""
+        return self._room.settings
+
+    @property
+    def state(self) -> State:
+        """Where the session is in its life."""
+        return self._room.state
+
+    @property
+    def locked(self) -> bool:
+        """Whether nobody gets in."""
+        return self._room.locked
+
+    @property
+    def muted_all(self) -> bool:
+        """Whether late joiners begin muted."""
+        return self._room.muted_all
+
+    @property
+    def notices(self) -> bool:
+        """Whether the room is told who comes and leaves."""
+        return self._room.notices
+
+    @property
+    def recording(self) -> RecordingState:
+        """What the recorder does."""
+        return self._room.recording
+
+    @property
+    def ringing(self) -> tuple[int, ...]:
+        """Invitations that nobody has answered yet."""
+        return tuple(one.id for one in self._room.invitations.values() if not one.party)
+
+    @property
+    def parties(self) -> Mapping[str, Participant]:
+        """Who is there, in the order they came: to be looked at, never to be changed."""
+        return self._room.parties
+
+    @property
+    def banned(self) -> frozenset[str]:
+        """Identities that are not let in."""
+        return frozenset(self._room.banned)
+
+    @property
+    def members(self) -> int:
+        """Calls that count towards `Settings.max_members`: all but those who are asked to press 1."""
+        return self._room.members
+
+    @property
+    def muted(self) -> Mapping[str, bool]:
+        """The parties that are there, in the order they came; whether their microphone is off."""
+        return {party.name: party.muted for party in self.parties.values()}
+
+    def hears(self, listener: str, speaker: str) -> bool:
+        """Say whether one party hears another when it speaks.
+
+        Raises
+        ------
+        KeyError
+            One of them is not there.
+        """
+        ear, mouth = self.parties[listener], self.parties[speaker]
+        if ear is mouth or not mouth.audible or ear.place is not Place.JOINED:
+            return False
+        return not ear.deaf if mouth.whisper is None else listener in mouth.whisper
+
+    def carried(self) -> list[Carried]:
+        """Take what parties have commanded by keys since this was last asked."""
+        taken, self._room.carried = self._room.carried, []
+        return taken
+
+    @property
+    def deadline(self) -> float | None:
+        """When a `Time` event is due; None while nothing waits for time."""
+        return min((timer.when for timer in self._timers()), default=None)
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Say what follows from an event.
+
+        What was due before `now` comes first, so a late `Time` does no harm.
+
+        Parameters
+        ----------
+        event
+            What happened.
+        now
+            When.
+
+        Returns
+        -------
+        list[Effect]
+            To be carried out in this order; empty when nothing changes.
+
+        Raises
+        ------
+        KeypadError
+            The digit of a `Keys` event is no key.
+        """
+        room = self._room
+        effects = self._due(now)
+        heard = room.is_heard()
+        effects += self._rules[room.state][type(event)](room, event, now)
+        if heard or room.is_heard():
+            room.heard_at = now
+        effects += self._due(now)
+        return effects + announcements.settle(room)
+
+    def _due(self, now: float) -> list[Effect]:
+        """Do what was due until `now`, in the order of time."""
+        effects: list[Effect] = []
+        while (timer := min(self._timers(), key=lambda timer: timer.when, default=None)) and timer.when <= now:
+            effects += timer.act()
+        return effects
+
+    def _timers(self) -> Iterator[Timer]:
+        for source in self._sources:
+            yield from source(self._room)
