@@ -21,7 +21,7 @@ from mixer.level import SILENCE_DBOV, Gate, GateSettings, Lead, level_dbov
 from mixer.mix import Limiter
 from mixer.packets import Packets
 from mixer.playout import Playout
-from mixer.seats import Seats
+from mixer.roster import Roster
 from mixer.tick import Tick
 from mixer.tone import Detector
 
@@ -29,7 +29,7 @@ DEFAULT_GATE = GateSettings()
 PAST = 3  # frames kept per row: the one being made and the two before it, for concealment
 
 
-class Bridge(Seats):
+class Bridge:
     """
     All parties of one rate as rows: packets in, one tick, frames out.
 
@@ -43,6 +43,11 @@ class Bridge(Seats):
         When a party counts as a talker. None: whenever it is not digital silence.
     max_delay_s : float
         The longest a party's audio may wait in its playout ring.
+
+    Attributes
+    ----------
+    roster : Roster
+        Rooms, and how each row is heard and hears.
 
     Raises
     ------
@@ -58,8 +63,8 @@ class Bridge(Seats):
         gate: GateSettings | None = DEFAULT_GATE,
         max_delay_s: float = 0.1,
     ) -> None:
-        super().__init__(capacity)
-        self.rate_hz = rate_hz
+        self.capacity, self.rate_hz = capacity, rate_hz
+        self.roster = Roster(capacity, capacity)
         self.samples = samples_per_tick(rate_hz)
         self.level_dbov = np.full(capacity, -127.0, np.float32)
         self._playout = Playout(capacity, rate_hz, max_delay_s)
@@ -76,7 +81,7 @@ class Bridge(Seats):
             frame_of_row=self._desk.frame_of_row,
             heard=np.zeros((capacity, self.samples), np.int16),
             dominant=self._lead.dominant,
-            private=self._roster.whispers.private,
+            private=self.roster.whispers.private,
         )
 
     @property
@@ -109,7 +114,7 @@ class Bridge(Seats):
         NoSuchRoom
             There is no such room.
         """
-        return self._clean(self._roster.add(room, local=local, inband_keys=inband_keys))
+        return self._clean(self.roster.add(room, local=local, inband_keys=inband_keys))
 
     def add_source(self, room: int = -1) -> int:
         """
@@ -132,7 +137,7 @@ class Bridge(Seats):
         NoSuchRoom
             There is no such room.
         """
-        return self._clean(self._roster.add_source(room))
+        return self._clean(self.roster.add_source(room))
 
     def _clean(self, row: int) -> int:
         """Forget whoever was in a row before."""
@@ -184,9 +189,9 @@ class Bridge(Seats):
         if pcm.dtype != np.int16 or pcm.ndim != 2 or pcm.shape[0] != len(rows):
             raise FrameError(f"packets must be int16 of shape ({len(rows)}, L), not {pcm.dtype} {pcm.shape}")
         packets = Packets(rows, seq.astype(np.int64), timestamp, ssrc, marker, pcm, arrival_s)
-        wanted = self._roster.receive[rows]
+        wanted = self.roster.receive[rows]
         if not wanted.all():
-            held = packets.pick(np.flatnonzero(~wanted & self._roster.active[rows]))
+            held = packets.pick(np.flatnonzero(~wanted & self.roster.active[rows]))
             self._playout.receive(dataclasses.replace(held, pcm=held.pcm[:, :0]), now_s)
             packets = packets.pick(np.flatnonzero(wanted))
         self._playout.receive(packets, now_s)
@@ -215,7 +220,7 @@ class Bridge(Seats):
         """
         nothing = np.zeros((len(rows), 0), np.int16)
         packets = Packets(rows, seq.astype(np.int64), timestamp, ssrc, np.zeros(len(rows), bool), nothing, arrival_s)
-        here = np.flatnonzero(self._roster.active[rows])
+        here = np.flatnonzero(self.roster.active[rows])
         believed = here[self._playout.hush(packets.pick(here), now_s)]
         self._comfort.set(rows[believed], level_dbov[believed])
 
@@ -248,7 +253,7 @@ class Bridge(Seats):
 
         Raises
         ------
-        NoSuchParty
+        UnknownRow
             The row holds no local party.
         FrameError
             The array is not int16 of one dimension.
@@ -287,7 +292,7 @@ class Bridge(Seats):
         Tick
             Reused: valid until the next call.
         """
-        roster, tick = self._roster, self._tick
+        roster, tick = self.roster, self._tick
         end = roster.rows_end
         noisy = self._hear(end, now_s)
         self.level_dbov[:end] = level_dbov(tick.heard[:end])
@@ -304,7 +309,7 @@ class Bridge(Seats):
 
     def _voiced(self) -> NDArray[np.bool_]:
         """Tell whose voice counts: who talks, and every source that is not silent."""
-        roster, sources = self._roster, self._roster.sources
+        roster, sources = self.roster, self.roster.sources
         if not len(sources):
             return self.talking
         voiced = self.talking.copy()
@@ -314,7 +319,7 @@ class Bridge(Seats):
 
     def _hear(self, end: int, now_s: float) -> NDArray[np.int64]:
         """Put into `heard` what the rows before `end` say in this tick; gives those that say only comfort noise."""
-        roster, tick = self._roster, self._tick
+        roster, tick = self.roster, self._tick
         dialling = np.flatnonzero(roster.inband_keys[:end])
         frames, lacking, quiet, leaving = self._playout.tick(roster.local[:end], dialling, now_s)
         older, newer = (self._now + 1) % PAST, (self._now + 2) % PAST
@@ -336,8 +341,8 @@ class Bridge(Seats):
         return noisy
 
     def _check_local(self, row: int) -> None:
-        self._roster.check(row)
-        if not self._roster.local[row]:
+        self.roster.check(row)
+        if not self.roster.local[row]:
             raise UnknownRow(f"the party in row {row} is not local")
 
     def counters(self, row: int) -> PartyCounters:
@@ -356,10 +361,10 @@ class Bridge(Seats):
 
         Raises
         ------
-        NoSuchParty
+        UnknownRow
             The row is empty.
         """
-        self._roster.check(row)
+        self.roster.check(row)
         return self._playout.counters(row, int(self._concealer.frames[row]))
 
     def reception(self, rows: NDArray[np.intp]) -> ReceptionReport:
@@ -373,7 +378,7 @@ class Bridge(Seats):
 
         Returns
         -------
-        Reception
+        ReceptionReport
             Since each party was added.
         """
         return self._playout.reception(rows)

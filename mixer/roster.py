@@ -1,18 +1,22 @@
-"""Who sits in which row, and in which room: the bookkeeping behind the bridge.
+"""Rows and rooms of a bridge: which row is in which room, and how each is heard and hears. The next tick acts on it.
 
 Rows and rooms are handed out lowest number first, so the rows in use stay a short prefix of every array and the tick
 works on slices instead of gathered copies.
 """
 
 import heapq
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.errors import BridgeFull, NoSuchRoom, UnknownRow
+from mixer.errors import BridgeFull, GainError, NoSuchRoom, UnknownRow
 from mixer.whisper import Whispers
 
 Flags = NDArray[np.bool_]
+
+# 24 dB: the sum of 4,096 parties at full scale, scaled by this, is the largest that fits 32 bits.
+GAIN_MAX = 16.0
 
 
 class Roster:
@@ -71,7 +75,7 @@ class Roster:
         return _end(self.room_exists)
 
     def add_room(self) -> int:
-        """Take a room; `BridgeFull` when there is none."""
+        """Open a room and give its number, which may be that of a removed one; `BridgeFull` when there is none."""
         if not self._free_rooms:
             raise BridgeFull(f"all {self.room_limit} rooms are taken")
         room = heapq.heappop(self._free_rooms)
@@ -79,7 +83,7 @@ class Roster:
         return room
 
     def remove_room(self, room: int) -> None:
-        """Give a room back; parties still in it are in no room from now on."""
+        """Close a room; parties still in it are in no room from now on. Raises `NoSuchRoom`."""
         self.check_room(room)
         for row in np.flatnonzero((self.room == room) & self.whispers.private):
             self.whispers.set(int(row), None)
@@ -109,13 +113,16 @@ class Roster:
         return row
 
     def set_recorded(self, row: int, on: bool) -> None:
-        """Keep a row in what is recorded, or leave it out."""
+        """Keep a row in `Tick.recorded_frame`, or leave it out (it is heard all the same); raises `UnknownRow`."""
         self.check(row)
         others = self.unrecorded[self.unrecorded != row]
         self.unrecorded = others if on else np.append(others, row)
 
     def remove(self, row: int) -> None:
-        """Empty a row. Nobody else gets it before `recycle`, so that events of one tick never mean two parties."""
+        """Take a party out; if it talked, the next tick tells that it stopped. Raises `UnknownRow`.
+
+        Nobody else gets its row before `recycle`, so that events of one tick never mean two parties.
+        """
         self.check(row)
         self.active[row] = self.send[row] = self.receive[row] = False
         self.room[row] = -1
@@ -129,13 +136,69 @@ class Roster:
             heapq.heappush(self._free_rows, self._leaving.pop())
 
     def move(self, row: int, room: int) -> None:
-        """Seat a party in another room, -1: in none. Who comes into a room speaks to it, whispering is over."""
+        """Seat a party in another room, -1: in none, without a gap in what it sends.
+
+        Who comes into a room speaks to it, whispering is over. Raises `UnknownRow`, `NoSuchRoom`.
+        """
         self.check(row)
         if room != -1:
             self.check_room(room)
         if room != self.room[row] and self.whispers.private[row]:
             self.whispers.set(row, None)
         self.room[row] = room
+
+    def set_muted(self, row: int, on: bool) -> None:
+        """Let nobody hear this party; raises `UnknownRow`."""
+        self.check(row)
+        self.muted[row] = on
+
+    def set_deaf(self, row: int, on: bool) -> None:
+        """Let this party hear silence; raises `UnknownRow`."""
+        self.check(row)
+        self.deaf[row] = on
+
+    def set_whisper(self, row: int, listeners: Sequence[int] | None) -> None:
+        """
+        Let a row be heard by certain listeners only, instead of by its room.
+
+        A listener may be in any room, in none, or deaf; it hears the whisper besides what it hears anyway. It ends
+        when the whispering row changes rooms; a listener that leaves the bridge is whispered to no more.
+
+        Parameters
+        ----------
+        row : int
+            Who whispers.
+        listeners : sequence of int or None
+            Who hears it, perhaps nobody; None: the room again.
+
+        Raises
+        ------
+        UnknownRow
+            One of the rows is empty; nothing was changed.
+        """
+        for each in (row, *(listeners or ())):
+            self.check(each)
+        self.whispers.set(row, listeners)
+
+    def set_gain_in(self, row: int, linear: float) -> None:
+        """Scale what this party says (1: as it came, 16 at most); raises `UnknownRow`, `GainError`."""
+        self.check(row)
+        self.gain_in[row] = checked_gain(linear)
+
+    def set_gain_out(self, row: int, linear: float) -> None:
+        """Scale what this party hears (1: as mixed, 16 at most); raises `UnknownRow`, `GainError`."""
+        self.check(row)
+        self.gain_out[row] = checked_gain(linear)
+
+    def set_send(self, row: int, on: bool) -> None:
+        """Make frames for this party, or none (it is on hold); raises `UnknownRow`."""
+        self.check(row)
+        self.send[row] = on
+
+    def set_receive(self, row: int, on: bool) -> None:
+        """Play packets of this party, or only count them (it is on hold); raises `UnknownRow`."""
+        self.check(row)
+        self.receive[row] = on
 
     def check(self, row: int) -> None:
         """Raise `UnknownRow` unless the row holds a party."""
@@ -146,6 +209,13 @@ class Roster:
         """Raise `NoSuchRoom` unless the room exists."""
         if not (0 <= room < self.room_limit and self.room_exists[room]):
             raise NoSuchRoom(f"no room {room}")
+
+
+def checked_gain(linear: float) -> float:
+    """Give a gain back if it is one; raises `GainError`."""
+    if not 0 <= linear <= GAIN_MAX:  # not a number is neither
+        raise GainError(f"a gain is 0 to {GAIN_MAX:g}, not {linear}")
+    return linear
 
 
 def _end(used: Flags) -> int:

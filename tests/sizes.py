@@ -16,7 +16,6 @@ PRODUCT = ("mixer", "softphone")
 
 # Hierarchies that are too long, and names that stand twice: to be mended, never to be added to.
 TOO_LONG = {
-    "mixer.bridge.Bridge",
     "softphone.agent.call.Call",
     "softphone.sip.ua.call.Call",
     "softphone.focus.room.conference.ConferenceRoom",

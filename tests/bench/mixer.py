@@ -26,7 +26,7 @@ SPEECH_AMPLITUDE = 1500.0  # about -27 dBov
 def measure(parties: int, talkers: int, rate_hz: int = 8000) -> dict[str, Any]:
     """Time of `TICKS` ticks, as one line of the table."""
     bridge = Bridge(parties, rate_hz)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     rows = np.array([bridge.add_party(room) for _ in range(parties)])
     voices = _voices(parties, talkers, bridge.samples)
     phase_s = np.random.default_rng(2).uniform(0, 0.0199, parties)

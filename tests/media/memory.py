@@ -104,7 +104,7 @@ class MemoryPlane:
         self.plane._slots.ages_s = lambda unix_ns: np.zeros(self.plane._slots.used)  # type: ignore[method-assign]
         peers = [MediaAddress(HOST, 5000 + 2 * row) for row in range(legs)]
         self.addresses = np.array([[sockaddr(peer.host, peer.port + odd) for peer in peers] for odd in (0, 1)])
-        self.room = self.bridge.add_room()
+        self.room = self.bridge.roster.add_room()
         self.opened = 0
         for row, peer in enumerate(peers):
             assert self.open(LegSpec(remote=peer, event_payload_type=101)) == row
@@ -114,7 +114,7 @@ class MemoryPlane:
         """Open a leg in the room; its row."""
         self.opened += 1
         row = self.plane.open(self.opened, spec, self.now)
-        self.bridge.move(row, self.room)
+        self.bridge.roster.move(row, self.room)
         return row
 
     def _count_work(self) -> None:

@@ -14,7 +14,7 @@ from tests.support.signals import Pcm, noise
 def passed(wave: Pcm, *, inband_keys: bool = True) -> tuple[Pcm, Pcm, str]:
     """What the room hears of it, what is taken down of it, and the keys."""
     bridge = Bridge(2, gate=None)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     row, listener = bridge.add_party(room, local=True, inband_keys=inband_keys), bridge.add_party(room, local=True)
     heard, track, keys = [], [], ""
     for k in range(len(wave) // 160):

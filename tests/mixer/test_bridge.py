@@ -47,14 +47,14 @@ def test_mix_minus(hall: Hall) -> None:
 
 
 def test_mute_deaf_gain_and_hold(hall: Hall) -> None:
-    hall.bridge.set_muted(1, True)
-    hall.bridge.set_deaf(2, True)
-    hall.bridge.set_gain_in(3, 2.0)
-    hall.bridge.set_gain_out(0, 3.0)
+    hall.bridge.roster.set_muted(1, True)
+    hall.bridge.roster.set_deaf(2, True)
+    hall.bridge.roster.set_gain_in(3, 2.0)
+    hall.bridge.roster.set_gain_out(0, 3.0)
     assert hall.tick(3) == {0: 6300, 1: 2101, 2: 0, 3: 101}
     assert hall.last.heard[:, 0].tolist() == [1, 0, 100, 2000]
-    hall.bridge.set_send(0, False)
-    hall.bridge.set_receive(3, False)
+    hall.bridge.roster.set_send(0, False)
+    hall.bridge.roster.set_receive(3, False)
     hall.tick(30)
     assert hall.last.frame_of_row[0] == -1
     assert int(hall.last.frame_for(1)[-1]) == 101
@@ -69,21 +69,21 @@ def test_listeners_share_the_frame_of_their_room(hall: Hall) -> None:
 
 def test_moving_changes_who_hears_whom_with_the_next_tick(hall: Hall) -> None:
     hall.tick(2)
-    side = hall.bridge.add_room()
-    hall.bridge.move(0, side)
-    hall.bridge.move(1, side)
+    side = hall.bridge.roster.add_room()
+    hall.bridge.roster.move(0, side)
+    hall.bridge.roster.move(1, side)
     assert hall.tick() == {0: 10, 1: 1, 2: 1000, 3: 100}
-    hall.bridge.move(0, -1)
+    hall.bridge.roster.move(0, -1)
     hall.tick()
     assert hall.last.frame_of_row[0] == -1
-    hall.bridge.remove_room(side)
+    hall.bridge.roster.remove_room(side)
     hall.tick()
     assert hall.last.frame_of_row[1] == -1
 
 
 def test_a_removed_party_is_heard_no_more_and_its_row_starts_clean(hall: Hall) -> None:
     hall.tick(2)
-    hall.bridge.remove_party(3)
+    hall.bridge.roster.remove(3)
     del hall.values[3]
     with pytest.raises(BridgeFull):
         hall.bridge.add_party(0)
@@ -106,7 +106,7 @@ def test_packets_of_empty_rows_are_ignored() -> None:
 def test_local_parties_say_what_is_pushed_and_nothing_else() -> None:
     bridge = bridge_of(2)
     player = Bridge(2, gate=None)
-    room = player.add_room()
+    room = player.roster.add_room()
     row, listener = player.add_party(room, local=True), player.add_party(room)
     voice = np.arange(1, 401, dtype=np.int16)
     assert player.push(row, voice[:250]) == 250
@@ -126,7 +126,7 @@ def test_local_parties_say_what_is_pushed_and_nothing_else() -> None:
 @pytest.mark.parametrize(("pushed", "ticks"), [(0, 0), (1, 0), (333, 1), (1600, 3), (1600, 0)])
 def test_what_is_flushed_is_not_said_and_what_is_pushed_then_is(pushed: int, ticks: int) -> None:
     player = Bridge(2, gate=None)
-    room = player.add_room()
+    room = player.roster.add_room()
     row, listener = player.add_party(room, local=True), player.add_party(room)
     player.push(row, np.full(pushed, 7, np.int16))
     for k in range(ticks):
@@ -140,18 +140,18 @@ def test_what_is_flushed_is_not_said_and_what_is_pushed_then_is(pushed: int, tic
 
 def test_the_lowest_sample_is_no_absence() -> None:
     bridge = Bridge(1, gate=None)
-    row = bridge.add_party(bridge.add_room(), local=True)
+    row = bridge.add_party(bridge.roster.add_room(), local=True)
     bridge.push(row, constant(-32768))
     np.testing.assert_array_equal(bridge.tick(0.0).heard[row], -32767)
 
 
 def test_wrong_use_is_told() -> None:
     bridge = bridge_of(1)
-    for call in (bridge.remove_room, bridge.add_party, lambda room: bridge.move(0, room)):
+    for call in (bridge.roster.remove_room, bridge.add_party, lambda room: bridge.roster.move(0, room)):
         with pytest.raises(NoSuchRoom):
             call(7)
     with pytest.raises(UnknownRow):
-        bridge.set_muted(5, True)
+        bridge.roster.set_muted(5, True)
     with pytest.raises(FrameError):
         Bridge(1, 11025)
     with pytest.raises(FrameError):
@@ -160,11 +160,11 @@ def test_wrong_use_is_told() -> None:
 
 def test_a_newcomer_is_not_as_loud_as_whoever_sat_there() -> None:
     bridge = Bridge(2, gate=None)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     loud, other = bridge.add_party(room), bridge.add_party(room)
     hall = Hall(bridge, {loud: 20000})
     hall.tick(20)
-    bridge.remove_party(loud)
+    bridge.roster.remove(loud)
     hall.values = {}
     hall.tick()
     assert bridge.add_party(room) == loud
@@ -176,7 +176,7 @@ def test_a_newcomer_is_not_as_loud_as_whoever_sat_there() -> None:
 @pytest.mark.parametrize("ending", ["mute", "move", "remove", "remove_room", "silence"])
 def test_every_start_of_talk_is_followed_by_one_stop(ending: str) -> None:
     bridge = Bridge(2)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     row = bridge.add_party(room)
     hall = Hall(bridge, {row: 8000})
     hall.tick(3)
@@ -184,10 +184,10 @@ def test_every_start_of_talk_is_followed_by_one_stop(ending: str) -> None:
     assert bridge.level_dbov[row] == pytest.approx(-12.2, abs=0.1)
     assert hall.last.dominant[room] == row
     end = {
-        "mute": lambda: bridge.set_muted(row, True),
-        "move": lambda: bridge.move(row, -1),
-        "remove": lambda: bridge.remove_party(row),
-        "remove_room": lambda: bridge.remove_room(room),
+        "mute": lambda: bridge.roster.set_muted(row, True),
+        "move": lambda: bridge.roster.move(row, -1),
+        "remove": lambda: bridge.roster.remove(row),
+        "remove_room": lambda: bridge.roster.remove_room(room),
         "silence": hall.values.clear,
     }
     end[ending]()
@@ -204,12 +204,12 @@ def test_every_start_of_talk_is_followed_by_one_stop(ending: str) -> None:
 def disturb(hall: Hall, row: int, act: str) -> None:
     """Do something to a row, if it can be done."""
     bridge = hall.bridge
-    there = bool(bridge._roster.active[row])
+    there = bool(bridge.roster.active[row])
     if act == "remove" and there:
-        bridge.remove_party(row)
+        bridge.roster.remove(row)
     elif act in ("mute", "unmute") and there:
-        bridge.set_muted(row, act == "mute")
-    elif act == "add" and bridge._roster._free_rows:
+        bridge.roster.set_muted(row, act == "mute")
+    elif act == "add" and bridge.roster._free_rows:
         bridge.add_party(0)
     elif act == "talk":
         hall.values[row] = 3000
@@ -237,10 +237,10 @@ def test_starts_and_stops_alternate_whatever_happens(steps: list[tuple[int, str]
 
 def test_gated_noise_is_not_mixed() -> None:
     bridge = Bridge(2)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     hall = Hall(bridge, {bridge.add_party(room): 20, bridge.add_party(room): 8000})
     assert hall.tick(3) == {0: 8000, 1: 0}
-    bridge.set_gain_out(0, 2.0)
+    bridge.roster.set_gain_out(0, 2.0)
     assert hall.tick() == {0: 16000, 1: 0}
 
 
@@ -273,7 +273,7 @@ def test_keys_in_the_sound_of_a_party_that_is_played_faster_or_slower(late_s: fl
 @pytest.mark.parametrize("rate_hz", [8000, 16000])
 def test_fifty_shouting_parties_are_limited(rate_hz: int) -> None:
     bridge = Bridge(50, rate_hz, gate=None)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     rows = [bridge.add_party(room, local=True) for _ in range(50)]
     heard = []
     for k in range(50):

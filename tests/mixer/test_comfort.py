@@ -22,7 +22,7 @@ class Line:
 
     def __init__(self, bridge: Bridge | None = None) -> None:
         self.bridge = bridge or Bridge(2, gate=None)
-        room = self.bridge.add_room()
+        room = self.bridge.roster.add_room()
         self.row, _ = self.bridge.add_party(room), self.bridge.add_party(room)
         self.tick = 0
         self.seq, self.timestamp = 65_500, 2**32 - 4000
@@ -167,7 +167,7 @@ def test_a_newcomer_hears_nothing_of_the_noise_before() -> None:
     line.run(room_noise(1600, -50.0))
     line.hush(-40.0)
     line.run(ticks=5)
-    line.bridge.remove_party(line.row)
+    line.bridge.roster.remove(line.row)
     line.bridge.tick(0.02 * line.tick)
     assert line.bridge.add_party(0) == line.row
     line.tick += 1
@@ -176,7 +176,7 @@ def test_a_newcomer_hears_nothing_of_the_noise_before() -> None:
 
 def test_voices_in_the_same_tick_as_noise_are_heard() -> None:
     bridge = Bridge(2, gate=None)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     for _ in range(2):
         bridge.add_party(room)
     sent = packets_of(np.arange(1, 8001).astype(np.int16), row=1)

@@ -16,7 +16,7 @@ class Hall:
     def __init__(self, source: np.random.Generator) -> None:
         self._source = source
         self.bridge = Bridge(12, gate=None)
-        self.rooms = [self.bridge.add_room() for _ in range(ROOMS)]
+        self.rooms = [self.bridge.roster.add_room() for _ in range(ROOMS)]
         self.room = {}
         for _ in range(source.integers(2, PARTIES)):
             room = int(source.choice(self.rooms))
@@ -32,19 +32,19 @@ class Hall:
         bridge, choose = self.bridge, self._source.choice
         if self._often(0.3):
             self.muted[row] = not self.muted[row]
-            bridge.set_muted(row, self.muted[row])
+            bridge.roster.set_muted(row, self.muted[row])
         if self._often(0.2):
             self.deaf[row] = not self.deaf[row]
-            bridge.set_deaf(row, self.deaf[row])
+            bridge.roster.set_deaf(row, self.deaf[row])
         if self._often(0.2):
-            bridge.set_gain_in(row, gain := float(choose([1, 0.5, 2, 0.37])))
+            bridge.roster.set_gain_in(row, gain := float(choose([1, 0.5, 2, 0.37])))
             self.gain_in[row] = gain
         if self._often(0.2):
-            bridge.set_gain_out(row, gain := float(choose([1, 0.5, 1.7])))
+            bridge.roster.set_gain_out(row, gain := float(choose([1, 0.5, 1.7])))
             self.gain_out[row] = gain
         if self._often(0.2):
             self.room[row] = int(choose(self.rooms))
-            bridge.move(row, self.room[row])
+            bridge.roster.move(row, self.room[row])
 
     def expected(self, voices: dict[int, NDArray[np.int16]]) -> dict[int, NDArray[np.int64]]:
         """What each must hear: the others of its room, each as loud as set; nothing is near full scale."""

@@ -41,9 +41,9 @@ def test_everybody_hears_the_others_of_the_room_exactly(data: st.DataObject) -> 
     level = 32767 // 8
     voice = data.draw(arrays.arrays(np.int16, (parties, 160), elements=st.integers(-level, level)))
     bridge = bridge_of(parties, capacity=12)
-    rooms = [0, bridge.add_room(), bridge.add_room()]
+    rooms = [0, bridge.roster.add_room(), bridge.roster.add_room()]
     for row, place in enumerate(room):
-        bridge.move(row, rooms[place])
+        bridge.roster.move(row, rooms[place])
     deliver(bridge, [Packet(0.0, 1, 0, voice[row], row) for row in range(parties)], 0.02)
     tick = bridge.tick(0.02)
     np.testing.assert_array_equal(tick.heard[:parties], voice)

@@ -241,7 +241,7 @@ def test_lost_key_packets_cost_no_sound() -> None:
 
 def test_counts_of_a_report_are_those_of_one_source() -> None:
     bridge = Bridge(1, gate=None)
-    bridge.add_party(bridge.add_room())
+    bridge.add_party(bridge.roster.add_room())
     first = voice(50)[::2]
     second = packets_of(np.ones(160 * 30, np.int16), start_s=1.205, seq=9, timestamp=77, ssrc=8)
     for k in range(100):

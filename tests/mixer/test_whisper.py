@@ -41,17 +41,17 @@ class Stage:
         return row
 
     def whisper(self, row: int, to: set[int] | None) -> None:
-        self.bridge.set_whisper(row, None if to is None else sorted(to))
+        self.bridge.roster.set_whisper(row, None if to is None else sorted(to))
         self.parties[row].to = None if to is None else to - {row}
 
     def move(self, row: int, room: int) -> None:
-        self.bridge.move(row, room)
+        self.bridge.roster.move(row, room)
         party = self.parties[row]
         if party.room != room:
             party.room, party.to = room, None
 
     def remove(self, row: int) -> None:
-        self.bridge.remove_party(row)
+        self.bridge.roster.remove(row)
         del self.parties[row]
         for party in self.parties.values():
             if party.to is not None:
@@ -108,7 +108,7 @@ def stage() -> Stage:
     """Four parties in room 0."""
     bridge = Bridge(12, gate=None)
     made = Stage(bridge)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     for value in (1, 10, 100, 1000):
         made.add(room, value)
     return made
@@ -127,10 +127,10 @@ def test_a_whisper_reaches_its_listener_and_nobody_else(stage: Stage) -> None:
 
 
 def test_whispered_to_in_another_room_in_none_and_deaf(stage: Stage) -> None:
-    side = stage.bridge.add_room()
+    side = stage.bridge.roster.add_room()
     stage.move(0, side)
     stage.move(1, -1)
-    stage.bridge.set_deaf(2, True)
+    stage.bridge.roster.set_deaf(2, True)
     stage.tick()
     assert stage.last.frame_of_row[1] == -1 and stage.hears(2) == 0
     stage.whisper(3, {0, 1, 2})
@@ -148,10 +148,10 @@ def test_who_is_whispered_to_gets_silence_in_between(stage: Stage) -> None:
 
 def test_listeners_of_the_very_same_share_one_frame() -> None:
     bridge = Bridge(60, gate=None)
-    stage, room = Stage(bridge), bridge.add_room()
+    stage, room = Stage(bridge), bridge.roster.add_room()
     waiting = [stage.add(room, 0) for _ in range(50)]
     for row in waiting:
-        bridge.set_deaf(row, True)
+        bridge.roster.set_deaf(row, True)
     talker = stage.add(room, 7)
     music = stage.add(-1, 500, source=True)
     stage.whisper(music, set(waiting))
@@ -160,7 +160,7 @@ def test_listeners_of_the_very_same_share_one_frame() -> None:
     assert len(set(stage.last.frame_of_row[waiting].tolist())) == 1
     # the waiting share one, the talker has its own, then the room and silence
     assert len(stage.last.frames) == 4
-    bridge.set_gain_out(waiting[0], 2.0)
+    bridge.roster.set_gain_out(waiting[0], 2.0)
     stage.tick()
     assert stage.hears(waiting[0]) == 1000 and stage.hears(waiting[1]) == 500
     assert len(stage.last.frames) == 5
@@ -183,7 +183,7 @@ def test_who_leaves_is_out_of_every_whisper(stage: Stage) -> None:
 
 
 def test_who_changes_rooms_speaks_to_the_new_one_and_still_hears_whispers(stage: Stage) -> None:
-    side = stage.bridge.add_room()
+    side = stage.bridge.roster.add_room()
     stage.whisper(3, {0})
     stage.whisper(2, {1})
     stage.move(3, 0)
@@ -193,7 +193,7 @@ def test_who_changes_rooms_speaks_to_the_new_one_and_still_hears_whispers(stage:
     stage.agree([0, side])
     assert stage.hears(1) == 1100
     stage.whisper(3, {0})
-    stage.bridge.remove_room(side)
+    stage.bridge.roster.remove_room(side)
     stage.move(3, 0)
     stage.parties[3].to = None
     stage.parties[1].room = -1
@@ -202,7 +202,7 @@ def test_who_changes_rooms_speaks_to_the_new_one_and_still_hears_whispers(stage:
 
 def test_muted_whisperers_are_not_heard(stage: Stage) -> None:
     stage.whisper(3, {0})
-    stage.bridge.set_muted(3, True)
+    stage.bridge.roster.set_muted(3, True)
     stage.parties[3].muted = True
     stage.agree([0])
 
@@ -210,9 +210,9 @@ def test_muted_whisperers_are_not_heard(stage: Stage) -> None:
 def test_nobody_is_whispered_to_who_is_not_there(stage: Stage) -> None:
     for row, to in ((9, [0]), (0, [1, 9])):
         with pytest.raises(UnknownRow):
-            stage.bridge.set_whisper(row, to)
+            stage.bridge.roster.set_whisper(row, to)
     with pytest.raises(UnknownRow):
-        stage.bridge.set_recorded(9, False)
+        stage.bridge.roster.set_recorded(9, False)
     with pytest.raises(NoSuchRoom):
         stage.bridge.add_source(5)
     stage.agree([0])
@@ -220,7 +220,7 @@ def test_nobody_is_whispered_to_who_is_not_there(stage: Stage) -> None:
 
 def test_sources_are_heard_without_gate_and_never_talk() -> None:
     bridge = Bridge(4)
-    stage, room = Stage(bridge), bridge.add_room()
+    stage, room = Stage(bridge), bridge.roster.add_room()
     listener, source = stage.add(room, 0), stage.add(room, 3, source=True)
     stage.tick()
     assert stage.hears(listener) == 3, "far below what opens a gate"
@@ -237,7 +237,7 @@ def test_sources_are_heard_without_gate_and_never_talk() -> None:
 
 def test_who_whispers_talks_but_does_not_lead_the_room() -> None:
     bridge = Bridge(4)
-    stage, room = Stage(bridge), bridge.add_room()
+    stage, room = Stage(bridge), bridge.roster.add_room()
     coach, learner = stage.add(room, 9000), stage.add(room, 0)
     stage.whisper(coach, {learner})
     stage.tick()
@@ -253,14 +253,14 @@ def test_who_whispers_talks_but_does_not_lead_the_room() -> None:
 
 
 def test_left_out_of_the_recording_but_heard(stage: Stage) -> None:
-    stage.bridge.set_recorded(3, False)
+    stage.bridge.roster.set_recorded(3, False)
     stage.parties[3].recorded = False
     stage.agree([0])
     assert stage.hears(0) == 1110
-    stage.bridge.set_recorded(3, True)
+    stage.bridge.roster.set_recorded(3, True)
     stage.parties[3].recorded = True
     stage.agree([0])
-    stage.bridge.set_recorded(3, False)
+    stage.bridge.roster.set_recorded(3, False)
     stage.remove(3)
     stage.bridge.tick(0.0)
     assert stage.add(0, 4) == 3, "the next in its row is recorded"
@@ -269,10 +269,10 @@ def test_left_out_of_the_recording_but_heard(stage: Stage) -> None:
 
 def test_a_recording_is_limited_like_the_room() -> None:
     bridge = Bridge(8, gate=None)
-    stage, room = Stage(bridge), bridge.add_room()
+    stage, room = Stage(bridge), bridge.roster.add_room()
     for _ in range(3):
         stage.add(room, 30000)
-    bridge.set_recorded(stage.add(room, 1, source=True), False)
+    bridge.roster.set_recorded(stage.add(room, 1, source=True), False)
     for _ in range(5):
         stage.tick()
         recorded = stage.last.recorded_frame(room).astype(int)
@@ -296,16 +296,16 @@ steps = st.lists(
 def act(stage: Stage, name: str, row: int, room: int, others: set[int]) -> None:
     """Do one thing to the bridge and to the oracle, if it can be done."""
     if name in ("add", "source"):
-        if stage.bridge._roster._free_rows:
+        if stage.bridge.roster._free_rows:
             stage.add(room, 1 << len(stage.parties), source=name == "source")
     elif row in stage.parties:
         {
             "whisper": lambda: stage.whisper(row, others & stage.parties.keys()),
             "speak": lambda: stage.whisper(row, None),
             "move": lambda: stage.move(row, room),
-            "deaf": lambda: stage.flip(row, "deaf", stage.bridge.set_deaf),
-            "mute": lambda: stage.flip(row, "muted", stage.bridge.set_muted),
-            "record": lambda: stage.flip(row, "recorded", stage.bridge.set_recorded),
+            "deaf": lambda: stage.flip(row, "deaf", stage.bridge.roster.set_deaf),
+            "mute": lambda: stage.flip(row, "muted", stage.bridge.roster.set_muted),
+            "record": lambda: stage.flip(row, "recorded", stage.bridge.roster.set_recorded),
             "remove": lambda: stage.remove(row),
         }[name]()
 
@@ -315,7 +315,7 @@ def act(stage: Stage, name: str, row: int, room: int, others: set[int]) -> None:
 def test_everybody_hears_exactly_what_the_oracle_says(acts: list[tuple[str, int, int, set[int]]]) -> None:
     bridge = Bridge(ROWS, gate=None)
     stage = Stage(bridge)
-    rooms = [bridge.add_room() for _ in range(ROOMS)]
+    rooms = [bridge.roster.add_room() for _ in range(ROOMS)]
     for k in range(5):
         stage.add(rooms[k % 2], 1 << 2 * k)
     for step in acts:
@@ -331,11 +331,11 @@ def test_gains_and_full_scale_against_the_limiter_alone(data: st.DataObject) -> 
     me, other, whisper = (data.draw(level) for _ in range(3))
     gain = data.draw(st.sampled_from([0.25, 1.0, 3.0]))
     bridge = Bridge(4, gate=None)
-    stage, room = Stage(bridge), bridge.add_room()
+    stage, room = Stage(bridge), bridge.roster.add_room()
     row = stage.add(room, me)
     stage.add(room, other)
     stage.whisper(stage.add(-1, whisper, source=True), {row})
-    bridge.set_gain_out(row, gain)
+    bridge.roster.set_gain_out(row, gain)
     limiter, out = Limiter(1, 8000, 160), np.zeros((1, 160), np.int16)
     for _ in range(3):
         stage.tick()

@@ -90,7 +90,7 @@ def play(bridge: Bridge, packets: list[Packet], ticks: int, *, row: int = 0, fir
 def bridge_of(parties: int = 1, rate_hz: int = 8000, capacity: int | None = None) -> Bridge:
     """Make a bridge without voice gate whose parties sit in one room."""
     bridge = Bridge(capacity or parties, rate_hz, gate=None)
-    room = bridge.add_room()
+    room = bridge.roster.add_room()
     for _ in range(parties):
         bridge.add_party(room)
     return bridge

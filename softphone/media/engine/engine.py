@@ -281,14 +281,14 @@ class Engine:
         if self._apps.pop(request.leg, None) is None:
             stats = self.plane.close(row, now)
         else:
-            self.bridge.remove_party(row)
+            self.bridge.roster.remove(row)
             stats = LegStats()
         self._player.leg_closed(request.leg)
         self._tape.leg_closed(row)
         return stats
 
     def _create_room(self, request: CreateRoom, now: float) -> Number:
-        bridge_room = self.bridge.add_room()
+        bridge_room = self.bridge.roster.add_room()
         room = self._number()
         self._rooms[room] = bridge_room
         return Number(room)
@@ -298,25 +298,25 @@ class Engine:
         self._tape.room_removed(request.room)
         self._player.room_removed(request.room)
         del self._rooms[request.room]
-        self.bridge.remove_room(bridge_room)
+        self.bridge.roster.remove_room(bridge_room)
         return Done()
 
     def _join(self, request: JoinRoom, now: float) -> Done:
-        self.bridge.move(self._row(request.leg), self._room(request.room))
+        self.bridge.roster.move(self._row(request.leg), self._room(request.room))
         return Done()
 
     def _leave(self, request: LeaveRoom, now: float) -> Done:
-        self.bridge.move(self._row(request.leg), -1)
+        self.bridge.roster.move(self._row(request.leg), -1)
         return Done()
 
     def _configure(self, request: Configure, now: float) -> Done:
         row = self._row(request.leg)
         settings = (
-            (self.bridge.set_muted, request.muted),
-            (self.bridge.set_deaf, request.deaf),
+            (self.bridge.roster.set_muted, request.muted),
+            (self.bridge.roster.set_deaf, request.deaf),
             (self.plane.set_answered, request.answered),
         )
-        gains = ((self.bridge.set_gain_in, request.gain_in), (self.bridge.set_gain_out, request.gain_out))
+        gains = ((self.bridge.roster.set_gain_in, request.gain_in), (self.bridge.roster.set_gain_out, request.gain_out))
         for switch, on in settings:
             if on is not None:
                 switch(row, on)
@@ -327,7 +327,7 @@ class Engine:
 
     def _whisper(self, request: Whisper, now: float) -> Done:
         to = None if request.to is None else [self._row(leg) for leg in request.to]
-        self.bridge.set_whisper(self._row(request.leg), to)
+        self.bridge.roster.set_whisper(self._row(request.leg), to)
         return Done()
 
     def _send_keys(self, request: SendKeys, now: float) -> Done:

@@ -163,7 +163,7 @@ class Plane:
         self.events += [KeysSent(token) for token in record.keys_out.tokens]
         self._keying.discard(row)
         self._pool.close_own(record.ports)
-        self.bridge.remove_party(row)
+        self.bridge.roster.remove(row)
         return stats
 
     def ports(self, row: int) -> PortPair:
@@ -289,8 +289,8 @@ class Plane:
     def _hold(self, row: int) -> None:
         """Tell the bridge what a leg's direction means for it."""
         spec = self._record(row).spec
-        self.bridge.set_receive(row, spec.receives)
-        self.bridge.set_send(row, spec.sends)
+        self.bridge.roster.set_receive(row, spec.receives)
+        self.bridge.roster.set_send(row, spec.sends)
 
     def _keys(self) -> None:
         """Send this tick's packets of the keys that are sounding."""

@@ -99,9 +99,9 @@ class Player:
         listeners = [self._row_of(leg) for leg in request.legs]
         row = self._bridge.add_source(-1 if request.room is None else self._room_of(request.room))
         if request.room is None:
-            self._bridge.set_whisper(row, listeners)
-        self._bridge.set_recorded(row, request.recorded)
-        self._bridge.set_gain_in(row, request.gain)
+            self._bridge.roster.set_whisper(row, listeners)
+        self._bridge.roster.set_recorded(row, request.recorded)
+        self._bridge.roster.set_gain_in(row, request.gain)
         self._playbacks[request.playback] = _Playback(row, request, set(request.legs))
         self._sounds.load(request.playback, request.paths)
         return Done()
@@ -111,7 +111,7 @@ class Player:
         playback = self._find(request.playback)
         if playback.request.room is not None:
             raise MediaError(f"playback {request.playback} plays to a room")
-        self._bridge.set_whisper(playback.row, [self._row_of(leg) for leg in request.legs])
+        self._bridge.roster.set_whisper(playback.row, [self._row_of(leg) for leg in request.legs])
         playback.legs = set(request.legs)
         self._end_unheard()
         return Done()
@@ -183,7 +183,7 @@ class Player:
             self._end(number, "nobody listens")
 
     def _end(self, number: int, reason: str) -> None:
-        self._bridge.remove_party(self._playbacks.pop(number).row)
+        self._bridge.roster.remove(self._playbacks.pop(number).row)
         self._ended.append(PlaybackEnded(number, reason))
 
     def _find(self, number: int) -> _Playback:

@@ -247,7 +247,7 @@ class Tape:
         if len(layout.rows):
             single = frame[len(layout.mixes) :]
             np.take(tick.heard, layout.rows, axis=0, out=single, mode="clip")
-            elsewhere = (self._bridge.room_of_row[layout.rows] != layout.rooms) | tick.private[layout.rows]
+            elsewhere = (self._bridge.roster.room[layout.rows] != layout.rooms) | tick.private[layout.rows]
             single[elsewhere & (layout.rooms != ANYWHERE)] = 0
         self._held += 1
 
