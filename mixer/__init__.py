@@ -18,7 +18,7 @@ from mixer.errors import (
     RecordingError,
     UnknownRow,
 )
-from mixer.level import GateSettings
+from mixer.gate import GateSettings
 from mixer.tick import Tick
 
 __all__ = [

@@ -15,15 +15,16 @@ from mixer.blank import Blanker
 from mixer.comfort import ComfortNoise
 from mixer.conceal import Concealer
 from mixer.desk import Desk
+from mixer.dtmf import Detector
 from mixer.errors import FrameError, UnknownRow
 from mixer.frame import TICK_S, as_samples, samples_per_tick
-from mixer.level import SILENCE_DBOV, Gate, GateSettings, Lead, level_dbov
-from mixer.mix import Limiter
+from mixer.gate import SILENCE_DBOV, Gate, GateSettings, level_dbov
+from mixer.lead import Lead
+from mixer.limit import Limiter
 from mixer.packets import Packets
 from mixer.playout import Playout
 from mixer.roster import Roster
 from mixer.tick import Tick
-from mixer.tone import Detector
 
 DEFAULT_GATE = GateSettings()
 PAST = 3  # frames kept per row: the one being made and the two before it, for concealment

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.mix import Limiter, room_sums, sums_by
+from mixer.limit import Limiter
+from mixer.mix import room_sums, sums_by
 from mixer.roster import Roster
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from mixer.tone import dtmf
+from mixer.dtmf import dtmf
 from softphone.agent.line import OutboundLine
 from softphone.agent.media import CallMedia
 from softphone.agent.talk import CallState, Talk

@@ -5,7 +5,7 @@ import pytest
 
 from mixer.blank import Blanker
 from mixer.bridge import Bridge
-from mixer.tone import DTMF_KEYS, Detector, dtmf
+from mixer.dtmf import DTMF_KEYS, Detector, dtmf
 from tests.mixer.test_tone import read_wav
 from tests.support.peers import VOICES
 from tests.support.signals import Pcm, noise

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mixer import Bridge, BridgeFull, FrameError, NoSuchRoom, QueueFull, UnknownRow
-from mixer.tone import dtmf
+from mixer.dtmf import dtmf
 from tests.mixer.test_playout import tone
 from tests.support.packets import Packet, bridge_of, deliver, packets_of
 

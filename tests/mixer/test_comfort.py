@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mixer import Bridge
 from mixer.comfort import LOUDEST_DBOV
-from mixer.level import level_dbov
+from mixer.gate import level_dbov
 from tests.support.packets import Packet, deliver, packets_of
 
 Pcm = NDArray[np.int16]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from mixer.mix import Limiter, room_sums
+from mixer.limit import Limiter
+from mixer.mix import room_sums
 from tests.support.packets import Packet, bridge_of, deliver
 
 Pcm = NDArray[np.int16]

@@ -7,19 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.tone import (
-    BUSY,
-    DIAL,
-    DTMF_HIGH_HZ,
-    DTMF_KEYS,
-    DTMF_LOW_HZ,
-    RINGBACK,
-    Detector,
-    ToneMeter,
-    dtmf,
-    progress,
-    sine,
-)
+from mixer.dtmf import DTMF_HIGH_HZ, DTMF_KEYS, DTMF_LOW_HZ, Detector, dtmf
+from mixer.tone import BUSY, DIAL, RINGBACK, progress, sine
+from softphone.hearing import ToneMeter
 from tests.support.peers import VOICES
 from tests.support.signals import Pcm, at_sender_clock, level_dbov, noise, speech
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mixer import Bridge, NoSuchRoom, UnknownRow
-from mixer.mix import Limiter
+from mixer.limit import Limiter
 
 Pcm = NDArray[np.int16]
 

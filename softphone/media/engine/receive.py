@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from mixer.bridge import Bridge
-from mixer.level import SILENCE_DBOV
+from mixer.gate import SILENCE_DBOV
 from mixer.packets import turns
 from softphone.media.engine.legs import Legs
 from softphone.media.engine.sources import Sources

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from mixer.level import SILENCE_DBOV, Gate, GateSettings, Lead, level_dbov
+from mixer.gate import SILENCE_DBOV, Gate, GateSettings, level_dbov
+from mixer.lead import Lead
 
 LOUD, SOFT = np.float32(-20), np.float32(-90)
 
