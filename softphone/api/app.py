@@ -15,6 +15,7 @@ from softphone.api.http import front
 from softphone.api.http.acting import Acting
 from softphone.api.http.errors import ApiError
 from softphone.api.http.gate import RequestGate
+from softphone.api.http.head import Head
 from softphone.api.http.idempotency import Idempotency
 from softphone.api.http.limits import BodyLimit
 from softphone.api.http.uploads import UploadIntake
@@ -71,6 +72,7 @@ def create_app(context: ApiContext) -> FastAPI:
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         )
+    app.add_middleware(Head)
     app.add_middleware(RequestGate)
     return app
 

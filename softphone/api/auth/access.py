@@ -1,7 +1,8 @@
 """Who may see a session, who decides about it, and who may learn the codes of a user's room."""
 
 from softphone.api.context import ApiContext
-from softphone.api.http.errors import ApiError, not_found
+from softphone.api.http.errors import ApiError
+from softphone.focus.errors import NoSuchSession
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store.values import Codes, Extension
 
@@ -26,7 +27,7 @@ def visible(session_id: str, caller: Extension, context: ApiContext) -> Telephon
     """Give a session that the caller may see; to others it does not exist."""
     session = context.focus.session(session_id)
     if not may_see(session, caller):
-        raise not_found("telephonySessionId")
+        raise NoSuchSession(session_id)
     return session
 
 

@@ -19,7 +19,7 @@ from softphone.store.values import Extension
 
 __all__ = ["CallerDep", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]
 
-router = APIRouter(tags=["authentication"], responses=failures(400, 401, 408, 413, 429))
+router = APIRouter(tags=["authentication"], responses=failures(400, 401, 408, 413, 415, 429))
 
 T = TypeVar("T")
 

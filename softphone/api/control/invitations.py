@@ -38,11 +38,15 @@ CALENDAR: dict[int | str, dict[str, Any]] = {
 LONGEST_MINUTES = 7 * 24 * 60
 
 
+# JSON has no type for it, so its text is read.
+ZonedTime = Annotated[AwareDatetime, Field(strict=False)]
+
+
 class InvitationWish(Strict):
     """What an invitation says."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] = "Conference"
-    start: Annotated[AwareDatetime | None, Field(description="With a time zone; null: it goes on now.")] = None
+    start: Annotated[ZonedTime | None, Field(description="With a time zone; null: it goes on now.")] = None
     minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES, description="How long it is planned.")] = 60
     organizer: Annotated[
         str,

@@ -36,9 +36,9 @@ Decibels = Annotated[float, Field(ge=-30, le=18)]
 
 
 class Strict(BaseModel):
-    """A request: what we do not know is a mistake, not to be passed over in silence."""
+    """A request: what we do not know is a mistake, not to be passed over in silence; nor is ``"no"`` read as true."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 Wish = TypeVar("Wish", bound=Strict)

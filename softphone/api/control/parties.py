@@ -20,7 +20,9 @@ from softphone.api.control.models import (
 from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
 from softphone.api.control.views import dial_view, party_view
 from softphone.api.http.answers import commands, queries
+from softphone.api.http.errors import not_found
 from softphone.api.http.pages import Part, WholeDep
+from softphone.focus.errors import NoSuchSession
 from softphone.focus.session import Party
 from softphone.focus.words import role_named
 
@@ -64,7 +66,7 @@ async def change_party(
         access.manageable(session_id, caller, context)
     # Everything is looked up before anything is done: what is refused has changed nothing.
     for each in change.whispers_to or ():
-        party_of(session, each)
+        party_of(session, each, "whispers_to")
     # So is what the rules may deny: a microphone, unless its party gets another role, and what is for parties inside.
     own = not access.may_manage(session, caller)
     if change.role is None:
@@ -109,7 +111,10 @@ async def move_party(
     session: ManagedDep, party: PartyDep, wish: MoveWish, caller: CallerDep, context: ContextDep
 ) -> PartyView:
     """Take a party into another conference, without a new call; it has another id there."""
-    there = access.manageable(wish.to, caller, context)
+    try:
+        there = access.manageable(wish.to, caller, context)
+    except NoSuchSession:
+        raise not_found("to") from None
     return party_view(await context.control.move(session.id, party.id, there.id))
 
 
@@ -162,7 +167,7 @@ DialId = Annotated[int, Path(alias="dial", ge=0, le=2**31 - 1)]
 async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> DialView:
     """Call somebody; events tell what becomes of it."""
     if wish.by:
-        party_of(session, wish.by)
+        party_of(session, wish.by, "by")
     called = await context.control.dial(
         session.id, wish.number, by=wish.by, role=role_named(wish.role), confirm=wish.confirm
     )

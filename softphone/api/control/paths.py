@@ -36,12 +36,12 @@ SeenDep = Annotated[TelephonySession, Depends(seen)]
 ManagedDep = Annotated[TelephonySession, Depends(managed)]
 
 
-def party_of(session: TelephonySession, party_id: str) -> Party:
-    """Give a party of a session; one that is not there is answered 404."""
+def party_of(session: TelephonySession, party_id: str, parameter: str = "party") -> Party:
+    """Give a party of a session; one that is not there is answered 404, by the name of who asks for it."""
     try:
         return session.parties[party_id]
     except KeyError:
-        raise not_found("party") from None
+        raise not_found(parameter) from None
 
 
 async def seen_party(session: SeenDep, party_id: PartyId) -> Party:

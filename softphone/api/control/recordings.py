@@ -140,17 +140,14 @@ async def read_recording(entry: EntryDep) -> RecordingDetails:
     return RecordingDetails(**_members(entry))
 
 
-@reading.head("/{recording}/files/{file}", include_in_schema=False)
 @reading.get("/{recording}/files/{file}", response_class=FileResponse, responses=SOUND)
 async def download_file(entry: EntryDep, name: FileName, request: Request, context: ContextDep) -> FileResponse:
     """Download the mix or a track, or parts of it (Range)."""
     file = context.recordings.file(entry.id, name)
-    asked = request.headers.get("range") if request.method == "GET" else None
-    kind = FileResponse if is_range(asked, file.path.stat().st_size) else WholeFile
+    kind = FileResponse if is_range(request.headers.get("range"), file.path.stat().st_size) else WholeFile
     return kind(file.path, media_type=file.media_type, filename=file.filename)
 
 
-@reading.head("/{recording}/audio", include_in_schema=False)
 @reading.get("/{recording}/audio", response_class=FileResponse, responses=SOUND)
 async def download_recording(entry: EntryDep, request: Request, context: ContextDep) -> FileResponse:
     """Download the mix, or parts of it (Range)."""

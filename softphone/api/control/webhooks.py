@@ -41,7 +41,9 @@ class WebhookWish(Strict):
     """Who is to be told of what."""
 
     url: Annotated[str, Field(max_length=2000, examples=["https://hooks.example/softphone"])]
-    events: Annotated[list[EventType], Field(max_length=len(EventType), description="None: all.")] = []
+    events: Annotated[
+        list[Annotated[EventType, Field(strict=False)]], Field(max_length=len(EventType), description="None: all.")
+    ] = []
     secret: Annotated[Secret | None, Field(description="Signs what is sent; null: one is made.")] = None
 
 

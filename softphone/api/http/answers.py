@@ -1,10 +1,15 @@
 """What an operation can answer, for OpenAPI: the failures all have one shape, `softphone.api.http.errors`."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import HTTPConnection
+
+from softphone.api.http.errors import invalid
 
 __all__ = ["KEY_HEADER", "commands", "failures", "queries"]
 
@@ -18,13 +23,14 @@ DESCRIPTIONS = {
     408: "The request took too long to arrive.",
     409: "Not in a state for it.",
     413: "The request is too large.",
+    415: "The body is in a Content-Encoding, which is not taken.",
     416: "The file has no such range.",
     422: "The Idempotency-Key was used for another request.",
     429: "Too many failures; wait as Retry-After says.",
     502: "The mail server refused.",
     503: "Overloaded, being stopped, or without database: try again later.",
 }
-ALWAYS = (400, 401, 404, 408, 413, 503)
+ALWAYS = (400, 401, 404, 408, 413, 415, 503)
 COMMANDS = (403, 409, 422)
 
 
@@ -65,9 +71,35 @@ async def described_key(
     """Describe the header that `softphone.api.http.idempotency` acts on."""
 
 
+async def known_parameters(connection: HTTPConnection) -> None:
+    """Refuse a parameter that the operation does not have: who asks for a part of a list is not given all of it.
+
+    Raises
+    ------
+    ApiError
+        400: it names the first.
+    """
+    known = set(_query_parameters(connection.scope["route"].dependant))
+    for name in connection.query_params:
+        if name not in known:
+            raise invalid(name, f"there is no such parameter here, but {', '.join(sorted(known)) or 'none'}")
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _query_parameters(each)
+
+
 def queries(prefix: str, tag: str, *more: int) -> APIRouter:
     """Make a router of operations that change nothing; `more` are statuses beyond the usual ones."""
-    return APIRouter(prefix=prefix, tags=[tag], responses=failures(*ALWAYS, *more), generate_unique_id_function=_name)
+    return APIRouter(
+        prefix=prefix,
+        tags=[tag],
+        responses=failures(*ALWAYS, *more),
+        dependencies=[Depends(known_parameters)],
+        generate_unique_id_function=_name,
+    )
 
 
 def commands(prefix: str, tag: str, *more: int) -> APIRouter:
@@ -76,7 +108,7 @@ def commands(prefix: str, tag: str, *more: int) -> APIRouter:
         prefix=prefix,
         tags=[tag],
         responses=failures(*ALWAYS, *COMMANDS, *more),
-        dependencies=[Depends(described_key)],
+        dependencies=[Depends(known_parameters), Depends(described_key)],
         generate_unique_id_function=_name,
     )
 

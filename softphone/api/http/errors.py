@@ -4,12 +4,15 @@
 and decide by the HTTP status.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Container, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from softphone.errors import AudioError, LibraryError, NoSuchRecording, SoftphoneError
 from softphone.focus.errors import (
@@ -103,23 +106,23 @@ def slow_down(wait_s: int) -> ApiError:
     return ApiError(429, "CMN-301", "Request rate exceeded", headers={"Retry-After": str(wait_s)})
 
 
-# What it is that is not there, as the parameters of the paths name it.
-MISSING: dict[type[SoftphoneError], str] = {
-    NoSuchSession: "telephonySessionId",
-    NoSuchParty: "partyId",
-    NoSuchBan: "number",
-    NoSuchExtension: "extension",
-    NoSuchInvitation: "dial",
-    NoSuchPlayback: "playback",
-    NoSuchRecording: "recording",
-    NoSuchRow: "id",
+# What it is that is not there, as the parameters of our own paths name it, and as others do that have it as theirs.
+MISSING: dict[type[SoftphoneError], tuple[str, ...]] = {
+    NoSuchSession: ("id", "telephonySessionId"),
+    NoSuchParty: ("party", "partyId"),
+    NoSuchBan: ("number",),
+    NoSuchExtension: ("extension",),
+    NoSuchInvitation: ("dial",),
+    NoSuchPlayback: ("playback",),
+    NoSuchRecording: ("recording",),
+    NoSuchRow: ("id",),
 }
 
 
-def from_softphone(error: SoftphoneError) -> ApiError:
-    """Translate what the focus, the store or the library refused."""
-    if type(error) in MISSING:
-        return not_found(MISSING[type(error)])
+def from_softphone(error: SoftphoneError, parameters: Container[str] = ()) -> ApiError:
+    """Translate what the focus, the store or the library refused to a request with these parameters in its path."""
+    if names := MISSING.get(type(error)):
+        return not_found(next((name for name in names if name in parameters), names[0]))
     match error:
         case PropertyError():
             return ApiError(400, "CMN-101", str(error), extra={"parameterName": error.name})
@@ -152,7 +155,10 @@ def from_http(error: HTTPException) -> ApiError:
     """Translate what the framework refused."""
     codes = {404: ("CMN-120", "Invalid URI"), 405: ("CMN-121", "Method is not allowed")}
     code, message = codes.get(error.status_code, ("CMN-104", "Cannot parse request"))
-    return ApiError(error.status_code, code, message, headers=error.headers)
+    headers = dict(error.headers or {})
+    if "GET" in (allowed := headers.get("Allow", "").split(", ")):
+        headers["Allow"] = ", ".join(sorted({*allowed, "HEAD"}))
+    return ApiError(error.status_code, code, message, headers=headers)
 
 
 def from_validation(error: RequestValidationError) -> ApiError:
@@ -167,20 +173,26 @@ def from_validation(error: RequestValidationError) -> ApiError:
 
 def _parameter(place: tuple[int | str, ...]) -> str:
     """Name what is wrong: a member of a list by the name of the list and its place, ``events.0``."""
-    numbered = isinstance(place[-1], int) and len(place) > 1
-    return f"{place[-2]}.{place[-1]}" if numbered else str(place[-1])
+    for before, part in itertools.pairwise(place):
+        if isinstance(part, int):
+            # What follows says which of several kinds of member was tried.
+            return f"{before}.{part}"
+    return str(place[-1])
 
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every failure in this shape."""
 
     @app.exception_handler(ApiError)
-    async def on_api_error(request: Request, error: ApiError) -> JSONResponse:
-        return error.response(request.url.path)
+    async def on_api_error(request: HTTPConnection, error: ApiError) -> JSONResponse:
+        answer = error.response(request.url.path)
+        if isinstance(request, WebSocket):
+            await request.send_denial_response(answer)
+        return answer
 
     @app.exception_handler(SoftphoneError)
     async def on_softphone_error(request: Request, error: SoftphoneError) -> JSONResponse:
-        return from_softphone(error).response(request.url.path)
+        return from_softphone(error, request.path_params).response(request.url.path)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:

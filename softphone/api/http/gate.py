@@ -5,11 +5,12 @@
 
 from collections import Counter
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.http.connections import MAX_CONNECTIONS, SHARE
 from softphone.api.http.errors import ApiError, overloaded
+from softphone.api.http.target import in_origin_form
 
 __all__ = ["RequestGate"]
 
@@ -43,6 +44,7 @@ class RequestGate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        scope = in_origin_form(scope)
         send = _uncached(scope, send)
         client = scope["client"][0] if scope.get("client") else ""
         if (refusal := self._refusal(scope, client)) is not None:
@@ -61,6 +63,10 @@ class RequestGate:
             # Who reads it otherwise than we do would take the rest of it for another request (RFC 9112 section 6.3).
             message = "A request has either Content-Length or Transfer-Encoding"
             return ApiError(400, "CMN-104", message, headers={"Connection": "close"})
+        if (encoding := _encoding(scope)) is not None:
+            message = f"A body in Content-Encoding {encoding} is not taken: send it as it is"
+            # What would be taken, as RFC 9110 section 15.5.16 has it said.
+            return ApiError(415, "CMN-104", message, headers={"Accept-Encoding": "identity"})
         if scope["path"] in ALWAYS:
             return None
         if self._at_work[client] >= self._share or self._at_work.total() >= self._most:
@@ -74,6 +80,15 @@ def _is_ambiguous(scope: Scope) -> bool:
     if b"transfer-encoding" not in names:
         return False
     return b"content-length" in names or scope.get("http_version") == "1.0"
+
+
+def _encoding(scope: Scope) -> str | None:
+    """Name how the body of a request is encoded, when it has one that is."""
+    headers = Headers(scope=scope)
+    if "transfer-encoding" not in headers and headers.get("content-length", "0").strip("0") == "":
+        return None
+    encodings = [each.strip() for value in headers.getlist("content-encoding") for each in value.split(",")]
+    return next((each for each in encodings if each.lower() not in ("", "identity")), None)
 
 
 def _uncached(scope: Scope, send: Send) -> Send:

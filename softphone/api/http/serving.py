@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
+import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
 
 import h11
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -15,8 +18,15 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from softphone.api.http.connections import HttpConnections
 from softphone.api.http.errors import ApiError
+from softphone.api.http.seldom import Seldom
 
 __all__ = ["HttpServer"]
+
+log = structlog.get_logger()
+
+# uvicorn warns of what clients do wrong, a line each time and without saying who; errors are ours, and are told.
+STRANGERS = logging.getLogger("uvicorn.error.clients")
+STRANGERS.setLevel(logging.ERROR)
 
 # Nobody has to tell us anything over a WebSocket; what is longer ends it (RFC 6455 section 7.4.1, 1009).
 MAX_MESSAGE_BYTES = 1 << 20
@@ -64,12 +74,16 @@ class PatientProtocol(H11Protocol):
         How long the head of a request may take, from its first byte or the connection's beginning.
     open
         All connections.
+    seldom
+        Whether it is logged what is no HTTP.
     """
 
-    def __init__(self, *arguments: Any, limit_s: float, open: HttpConnections, **named: Any) -> None:
+    def __init__(self, *arguments: Any, limit_s: float, open: HttpConnections, seldom: Seldom, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._limit_s = limit_s
         self._open = open
+        self._seldom = seldom
+        self.logger = STRANGERS
         self._overdue: asyncio.TimerHandle | None = None
         self._stalled: Stalled
 
@@ -126,7 +140,9 @@ class PatientProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, in the shape of all refusals."""
+        """Answer what is not HTTP, in the shape of all refusals; the log says where it comes from."""
+        if (untold := self._seldom.tell(self.address, self.loop.time())) is not None:
+            log.info("http_not_understood", address=self.address, reason=str(sys.exception() or msg), untold=untold)
         answer = ApiError(400, "CMN-104", "The request is not HTTP/1.1").response()
         headers = [*answer.raw_headers, (b"connection", b"close"), (b"cache-control", b"no-store")]
         parts = (
@@ -217,7 +233,9 @@ class HttpServer:
             timeout_graceful_shutdown=SHUTDOWN_S,
             ws=cast(type[asyncio.Protocol], partial(CountedWebSocket, open=self.open)),
             ws_max_size=MAX_MESSAGE_BYTES,
-            http=cast(type[asyncio.Protocol], partial(PatientProtocol, limit_s=head_s, open=self.open)),
+            http=cast(
+                type[asyncio.Protocol], partial(PatientProtocol, limit_s=head_s, open=self.open, seldom=Seldom())
+            ),
         )
         self._server = QuietServer(config)
         self._task: asyncio.Task[None] | None = None

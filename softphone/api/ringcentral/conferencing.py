@@ -21,7 +21,7 @@ router = APIRouter(
     prefix=PREFIX + "/{accountId}",
     tags=["conferencing"],
     dependencies=[Depends(check_account)],
-    responses=failures(400, 401, 403, 404, 408, 413, 503),
+    responses=failures(400, 401, 403, 404, 408, 413, 415, 503),
 )
 
 

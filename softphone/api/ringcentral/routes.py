@@ -44,7 +44,7 @@ router = APIRouter(
     prefix="/restapi/v1.0/account/{accountId}/telephony",
     tags=["telephony"],
     dependencies=[Depends(check_account)],
-    responses=failures(400, 401, 403, 404, 408, 409, 413, 503),
+    responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 503),
 )
 
 

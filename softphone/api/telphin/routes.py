@@ -27,6 +27,7 @@ TEXTS = {
     404: "There is no such conference extension.",
     408: "The request took too long to arrive.",
     413: "The request is too large.",
+    415: "The body is in a Content-Encoding, which is not taken.",
     422: "The Idempotency-Key was used for another request.",
     429: "Too many failures; wait as Retry-After says.",
     503: "The database is away: try again later.",
