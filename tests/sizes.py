@@ -17,7 +17,6 @@ PRODUCT = ("mixer", "softphone")
 # Hierarchies that are too long, and names that stand twice: to be mended, never to be added to.
 TOO_LONG = {
     "softphone.agent.call.Call",
-    "softphone.sip.ua.call.Call",
     "softphone.focus.room.conference.ConferenceRoom",
     "softphone.store.store.Store",
 }
@@ -28,9 +27,7 @@ TWICE = {
     "Kind",
     "RecordingState",
     "Room",
-    "Sender",
     "State",
-    "Streams",
 }
 
 

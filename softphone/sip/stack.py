@@ -21,11 +21,14 @@ from softphone.sip.transport.kinds import TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import Call
 from softphone.sip.ua.exchange import ask
-from softphone.sip.ua.invitation import GivenUp, Progress
+from softphone.sip.ua.invite_client import GivenUp, Progress
+from softphone.sip.ua.invite_server import IncomingInvite
+from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.outgoing import Plan, place
 from softphone.sip.ua.refresh import too_brief
 from softphone.sip.where.locate import Target, spoken
+from softphone.sip.where.route import WayBack
 
 __all__ = ["Stack", "StackSettings"]
 
@@ -289,12 +292,14 @@ class Stack:
         else:
             if self.settings.trying:
                 self._driver.respond(key, response(request, 100))
-            call = Call.incoming(self._driver, key, request, source, self.contact(request.uri.user, source))
+            pending = IncomingInvite(self._driver, key, request, self.contact(request.uri.user, source))
+            way = WayBack.of(self._driver.flow, request, source)
+            call = Call(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
             self._driver.directory.enter_incoming(call, key, request)
             call.came_back = self._driver.directory.is_ours(request)
-            call.limit_ringing(self.settings.invite_timeout_s)
+            pending.limit(self.settings.invite_timeout_s, call.ring_out)
             self._undecided.add(call)
-            call.on_decided = lambda: self._decided(call, key)
+            pending.on_decided = lambda: self._decided(call, key)
             self._driver.spawn(self._hand_over(call, self.on_invite))
 
     def _decided(self, call: Call, key: str) -> None:

@@ -17,7 +17,7 @@ from softphone.focus.errors import FocusError, WrongState
 from softphone.focus.party.invitations import KEPT, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import ConferenceRole
-from softphone.sip.ua.usage import CallState
+from softphone.sip.ua.call import CallState
 from tests.support.jumping import run
 from tests.support.membership import astray
 from tests.support.paper import PaperBridge, PaperCall

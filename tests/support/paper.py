@@ -25,7 +25,7 @@ from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
-from softphone.sip.ua.usage import CallState
+from softphone.sip.ua.call import CallState
 from softphone.store.accounts import Accounts
 from tests.focus.phone import offer
 

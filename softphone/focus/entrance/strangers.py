@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from softphone.focus.entrance.allowance import Allowance, Allowances
 from softphone.sip.message.message import Request
-from softphone.sip.ua.usage import CallState
+from softphone.sip.ua.call import CallState
+from softphone.sip.ua.invite_server import AckPatience
 
 if TYPE_CHECKING:
     from softphone.sip.ua.call import Call
@@ -66,11 +67,11 @@ class Strangers:
         if allowance is not None and not allowance.spend(ANSWERS_BYTES + 3 * repeated(call.invite), self._clock()):
             return False
         few = self._total < min(FEW, max(1, self._most // 4))
-        call.patience_s = LONG_S if few else PATIENCE_S
-        if not call.source.reliable:
-            call.repeat_s = PATIENCE_S if few else BRIEF_S
-        if allowance is not None:
-            call.may_repeat = lambda size: allowance.spend(size, self._clock())
+        call.patience = AckPatience(
+            ack_s=LONG_S if few else PATIENCE_S,
+            repeat_s=None if call.source.reliable else PATIENCE_S if few else BRIEF_S,
+            may_repeat=None if allowance is None else lambda size: allowance.spend(size, self._clock()),
+        )
         self._waiting[host] += 1
         self._total += 1
         call.on_settled = lambda: self._settled(call, host, allowance)

@@ -12,7 +12,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import Uri
-from softphone.sip.ua.invitation import Progress
+from softphone.sip.ua.invite_client import Progress
 from softphone.store.accounts import Accounts
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from softphone.focus.party.keeper import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, MediaAddress
-from softphone.sip.ua.usage import CallState
+from softphone.sip.ua.call import CallState
 
 if TYPE_CHECKING:
     from softphone.sip.ua.call import Call

@@ -17,12 +17,11 @@ from softphone.errors import SipError
 from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
-from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
-from softphone.sip.where.locate import Target
+from softphone.sip.ua.exchange import FlowRequester
 from softphone.sip.where.route import WayBack
 
-__all__ = ["Notifier", "Package", "Pending", "Sender"]
+__all__ = ["Notifier", "Package", "Pending", "FlowRequester"]
 
 log = logging.getLogger(__name__)
 
@@ -77,16 +76,6 @@ class Package(Protocol[State]):
         """Write what leads from `previous` to `state`, all of it when there is no previous; None: nothing changed."""
 
 
-class Sender(Protocol):
-    """What sends requests; a `softphone.sip.stack.Stack` is one."""
-
-    async def request(self, request: Request, target: Target | None = None) -> Response:
-        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
-
-    def flow(self, target: Hop) -> Flow | None:
-        """Find the open flow of a hop."""
-
-
 @dataclass
 class _Subscription(Generic[State]):
     resource: str
@@ -122,7 +111,7 @@ class Notifier(Generic[State]):
         Between two NOTIFYs of one subscription at least.
     """
 
-    def __init__(self, sender: Sender, package: Package[State], *, pace_s: float = PACE_S) -> None:
+    def __init__(self, sender: FlowRequester, package: Package[State], *, pace_s: float = PACE_S) -> None:
         self._sender, self._package, self._pace_s = sender, package, pace_s
         self._subscriptions: dict[DialogId, _Subscription[State]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -10,24 +10,17 @@ import logging
 import time
 import zlib
 from collections.abc import Callable
-from typing import Protocol, Self
+from typing import Self
 
 from softphone.errors import SipError
-from softphone.sip.message.message import Request, Response, new_tag, request
+from softphone.sip.message.message import Request, new_tag, request
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.exchange import Requester
 
 __all__ = ["Pinholes"]
 
 log = logging.getLogger(__name__)
-
-
-class Sender(Protocol):
-    """What sends requests; a `softphone.sip.stack.Stack` is one."""
-
-    async def request(self, request: Request, target: Hop | None = None) -> Response:
-        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
 
 
 class Pinholes:
@@ -47,7 +40,7 @@ class Pinholes:
 
     def __init__(
         self,
-        sender: Sender,
+        sender: Requester,
         registrar: Registrar,
         domain: str,
         every_s: int,

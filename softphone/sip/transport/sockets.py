@@ -9,7 +9,7 @@ from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.kinds import TCP
-from softphone.sip.transport.stream import Streams
+from softphone.sip.transport.stream import StreamTransport
 from softphone.sip.transport.udp import Datagrams
 
 __all__ = ["Limits", "SocketTransport", "TransportCounters"]
@@ -55,7 +55,7 @@ class SocketTransport:
         self._receive = receive
         self._failed = failed
         self._datagrams = Datagrams(self._arrived)
-        streams = Streams(TCP, limits or Limits(), self._arrived, self._give_up, failed)
+        streams = StreamTransport(TCP, limits or Limits(), self._arrived, self._give_up, failed)
         self._streams = {streams.kind.name: streams}
 
     @property

@@ -11,13 +11,13 @@ from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.kinds import TransportKind
 
-__all__ = ["Streams"]
+__all__ = ["StreamTransport"]
 
 # Turns of the loop from its accepting a connection, or giving up to open one, to its telling us.
 TELLING_TURNS = 3
 
 
-class Streams:
+class StreamTransport:
     """All connections of one transport.
 
     Parameters

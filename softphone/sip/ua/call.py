@@ -1,112 +1,125 @@
-"""A call as its user sees it: ring, answer or reject what comes in; talk and hang up on both sides."""
+"""A call as its user sees it, an INVITE usage of a dialog (RFC 5057): ring, answer or reject; talk and hang up.
+
+RFC 3261 section 12.2.2 is `in_dialog`, 13.2 `invite_client`, 13.3 `invite_server`, 14 `offers`, 15 this module.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from enum import Enum
 
-from softphone.errors import CallEnded
+from softphone.errors import CallEnded, SipError
 from softphone.sip.dialog.dialog import Dialog
-from softphone.sip.message.body import SDP, sdp_of
-from softphone.sip.message.digest import Credentials
+from softphone.sip.message.body import sdp_of
 from softphone.sip.message.fields import Address
-from softphone.sip.message.message import Headers, Request, Response, response, tag_of
+from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua import in_dialog
+from softphone.sip.ua.invite_server import Acceptances, AckPatience, IncomingInvite
+from softphone.sip.ua.line import Line
+from softphone.sip.ua.offer_answer import OfferState
+from softphone.sip.ua.offers import GONE, Offers
+from softphone.sip.ua.referral import OnRefer
 from softphone.sip.ua.refresh import Refresh
-from softphone.sip.ua.usage import CallState, Usage
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.watch import Watch
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Call", "CallState"]
 
 
-class Call(Usage):
-    """One call, incoming or outgoing.
+class CallState(Enum):
+    """Where a call stands."""
+
+    EARLY = "early"
+    ANSWERED = "answered"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+class Call:
+    """One call, incoming or outgoing: hang up, offers, other requests; both directions alike.
 
     Attributes
     ----------
     direction
         ``in`` or ``out``.
-    call_id
-        The Call-ID.
     invite
         The initial INVITE, the last one sent or received (with its credentials, if it was challenged).
     response
         The 2xx of an outgoing call; None for an incoming one.
     source
         Where the INVITE came from; for an outgoing call where it was sent.
-    patience_s
-        How long an incoming call may take to acknowledge our answer before it is over for us; None: as long as the
-        answer is repeated.
-    repeat_s
-        How long our answer is repeated to a caller that has proved nothing, not even that its address is its own:
-        before its ACK nothing else is sent to it, no BYE either. None: a caller like any other.
-    may_repeat
-        Asked with a number of bytes before our answer is repeated to such a caller; None: nobody is asked.
-    on_decided
-        Called once when an incoming call rings, is answered or is over.
+    line, way
+        Our side of the dialog, and the way to the peer.
+    pending
+        The INVITE of an incoming call as long as it has no final response, and after; None for an outgoing one.
+    patience
+        How our answer to an incoming call waits for its ACK.
     known
         Whether the peer has proved who it is, is one that was configured, or one that we have called.
     came_back
         Whether its INVITE is one of ours that found its way back to us.
     remote_sdp, local_sdp
         The latest description from the peer, and ours; None while there is none.
+    on_ended
+        Called exactly once when the call ends, whoever ended it, with the reason: ``bye`` (by the peer), ``hangup``
+        (by us), ``cancelled`` (or rung for too long), ``rejected`` (by us), ``no-ack``, ``gone`` (the peer does not
+        know the dialog).
+    on_reinvite
+        Awaited with the peer's new offer, or None if it wants ours; returns the answer (or our offer). May raise
+        CallRefused to decline; an SdpError declines with 488.
+    on_answer
+        Called with the peer's answer to an offer that we made in response to its re-INVITE.
+    on_info
+        Called with content type and body of each INFO.
+    on_refer
+        Awaited with whom the peer wants to be called; the peer is told that it went well, or the status of a
+        CallRefused. While it is None, REFER is not among the methods we allow.
+    serves
+        Further methods that come within the call, each with what makes the answer.
+    on_settled
+        Called once when the call is acknowledged, or over before.
     """
 
     def __init__(
         self,
-        wire: Wire,
-        dialog: Dialog,
+        line: Line,
         invite: Request,
         source: Hop,
         *,
-        direction: str,
-        way: WayBack,
-        credentials: Credentials | None = None,
+        pending: IncomingInvite | None = None,
         refresh: Refresh | None = None,
     ) -> None:
-        super().__init__(wire, dialog, way, credentials, refresh)
-        self.direction = direction
+        self.line = line
+        self.dialog: Dialog = line.dialog
+        self.way: WayBack = line.way
         self.invite = invite
         self.source = source
+        self.pending = pending
+        self.direction = "out" if pending is None else "in"
+        self.state = CallState.CONFIRMED if pending is None else CallState.EARLY
         self.response: Response | None = None
-        self.patience_s: float | None = None
-        self.known = direction == "out"
+        self.remote_sdp = sdp_of(pending.request) if pending is not None else None
+        self.local_sdp: str | None = None
+        self.known = pending is None
         self.came_back = False
-        self.repeat_s: float | None = None
-        self.may_repeat: Callable[[int], bool] | None = None
-        self.on_decided: Callable[[], object] | None = None
-        self._key = ""
-        self._ringing: asyncio.TimerHandle | None = None
-
-    @classmethod
-    def incoming(cls, wire: Wire, key: str, request: Request, source: Hop, contact: Address) -> "Call":
-        """Make the call that an initial INVITE asks for."""
-        dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
-        call = cls(wire, dialog, request, source, direction="in", way=WayBack.of(wire.flow, request, source))
-        call._key = key
-        call.remote_sdp = sdp_of(request)
-        return call
-
-    @classmethod
-    def outgoing(
-        cls,
-        wire: Wire,
-        dialog: Dialog,
-        invite: Request,
-        answer: Response,
-        target: Hop,
-        *,
-        way: WayBack,
-        credentials: Credentials | None,
-        refresh: Refresh,
-    ) -> "Call":
-        """Make the call that a 2xx to our INVITE began; it stands. `refresh` is the session timer we asked for."""
-        call = cls(wire, dialog, invite, target, direction="out", way=way, credentials=credentials, refresh=refresh)
-        call.response = answer
-        call.watch.refreshed(answer)
-        call.local_sdp = invite.body.decode("utf-8", "replace")
-        call.remote_sdp = sdp_of(answer)
-        return call
+        self.patience = AckPatience()
+        self.on_reinvite: Callable[[str | None], Awaitable[str]] | None = None
+        self.on_answer: Callable[[str], object] | None = None
+        self.on_info: Callable[[str, bytes], object] | None = None
+        self.on_refer: OnRefer | None = None
+        self.serves: dict[str, Callable[[Request], Response]] = {}
+        self.on_settled: Callable[[], object] | None = None
+        self.on_closed: Callable[[], None] | None = None
+        self._on_ended: Callable[[str], object] | None = None
+        self._reason = ""
+        self._accepted = Acceptances(line.wire, self._not_acknowledged)
+        self.watch = Watch(self, refresh or Refresh(line.wire.session), line.wire.session)
+        # Who did not begin the call was asked by the INVITE that did.
+        begun = OfferState.STABLE if pending is None else OfferState.ASKED
+        self.offers = Offers(self, self._accepted, begun, owns_call_id=pending is None)
+        self._farewell: Headers = ()
+        self._closed = asyncio.Event()
 
     @property
     def call_id(self) -> str:
@@ -115,7 +128,7 @@ class Call(Usage):
 
     @property
     def remote(self) -> Address:
-        """Who is at the other side: the peer's From or To, with display name."""
+        """The peer's From or To, with display name."""
         return self.dialog.remote
 
     @property
@@ -123,21 +136,38 @@ class Call(Usage):
         """URI of the other side."""
         return str(self.dialog.remote.uri)
 
+    @property
+    def on_ended(self) -> Callable[[str], object] | None:
+        """Who is told of the end; set after it, it is told soon."""
+        return self._on_ended
+
+    @on_ended.setter
+    def on_ended(self, told: Callable[[str], object] | None) -> None:
+        late = self._on_ended is None and told is not None and self.state is CallState.ENDED
+        self._on_ended = told
+        if late and told is not None:
+            asyncio.get_running_loop().call_soon(told, self._reason)
+
+    @property
+    def allowed(self) -> Headers:
+        """What the peer may ask for in this call, as headers."""
+        return self.line.wire.capabilities.headers(refer=self.on_refer is not None)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it is answered and acknowledged, and not over."""
+        return self.state is CallState.CONFIRMED
+
+    def quiet(self, on: bool) -> None:
+        """Say that nothing is heard of the peer, since it holds us or only listens: it is asked whether it is there."""
+        self.watch.quiet(on)
+
     def as_focus(self) -> None:
         """Say in our Contact, from now on, that a conference is here (RFC 4579 section 5.1)."""
         contact = self.dialog.contact
         self.dialog.contact = replace(contact, params={**contact.params, "isfocus": None})
 
-    def limit_ringing(self, longest_s: float) -> None:
-        """Let the call ring no longer: then 480, or 487 where the caller said less (RFC 3261 section 13.3.1)."""
-        said = self.invite.expires
-        after_s, status = (longest_s, 480) if said is None or said > longest_s else (said, 487)
-        self._ringing = asyncio.get_running_loop().call_later(after_s, self._ring_out, status)
-
-    def _ring_out(self, status: int) -> None:
-        if self.state is CallState.EARLY:
-            self._wire.respond(self._key, self._response(status, None, (), None))
-            self._end("cancelled")
+    # --- a call that comes in, until it is answered
 
     async def ring(self, status: int = 180, sdp: str | None = None, headers: Headers = ()) -> None:
         """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
@@ -147,9 +177,9 @@ class Call(Usage):
         CallEnded
             The caller has cancelled.
         """
-        self._check_early()
-        self._tell_decided()
-        self._wire.respond(self._key, self._response(status, None, headers, sdp))
+        pending = self._early()
+        pending.decided()
+        pending.respond(pending.response(status, None, headers, sdp))
 
     async def answer(self, sdp: str, headers: Headers = ()) -> None:
         """Accept the call with our answer, or our offer if the INVITE had none; returns when the ACK came.
@@ -159,17 +189,16 @@ class Call(Usage):
         CallEnded
             The caller has cancelled, has hung up, or never sent the ACK.
         """
-        self._check_early()
-        self._silence()
-        self._tell_decided()
+        pending = self._early()
+        pending.close()
         self.state = CallState.ANSWERED
         self.local_sdp = sdp
-        ok = self._response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
-        self._offers.answered(self.invite.cseq.number, offered=self.remote_sdp is None)
+        ok = pending.response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
         offered = self.remote_sdp is None
-        done = self.accept(self._key, ok, offered=offered, repeat_s=self.repeat_s, may_repeat=self.may_repeat)
+        self.offers.answered(self.invite.cseq.number, offered=offered)
+        done = self._accepted.send(pending.key, ok, offered=offered, patience=self.patience)
         try:
-            async with asyncio.timeout(self.patience_s):
+            async with asyncio.timeout(self.patience.ack_s):
                 acknowledged = await asyncio.shield(done)
         except TimeoutError:
             self._end("no-ack", closing=False, repeating=True)
@@ -189,63 +218,183 @@ class Call(Usage):
         """
         if not 300 <= status <= 699:
             raise ValueError(f"{status} does not refuse a call")
-        if self.state is CallState.EARLY:
-            self._wire.respond(self._key, self._response(status, reason, headers, None), once=once)
-            self._end("rejected")
+        self._refuse(status, "rejected", reason, headers, once=once)
+
+    def ring_out(self, status: int) -> None:
+        """End a call that nobody answers, or whose caller has given up."""
+        self._refuse(status, "cancelled")
+
+    def _refuse(
+        self, status: int, end: str, reason: str | None = None, headers: Headers = (), *, once: bool = False
+    ) -> None:
+        if self.state is CallState.EARLY and self.pending is not None:
+            self.pending.respond(self.pending.response(status, reason, headers), once=once)
+            self._end(end)
+
+    def _early(self) -> IncomingInvite:
+        if self.state is CallState.ENDED:
+            raise CallEnded("the call is over")
+        if self.state is not CallState.EARLY or self.pending is None:
+            raise ValueError("only an incoming call that is not answered yet can ring or be answered")
+        return self.pending
+
+    # --- what we do
 
     async def bye(self, headers: Headers = ()) -> None:
-        """Hang up; an incoming call that is not answered yet is refused with 480 instead."""
+        """Hang up (RFC 3261 section 15.1.1); returns when the peer has answered or is known not to.
+
+        An incoming call that is not answered yet is refused with 480 instead. Who has not acknowledged our 2xx is told
+        after its ACK, or when that has not come in time (section 15): it may not have the 2xx, and would not know the
+        dialog.
+        """
         if self.state is CallState.EARLY:
             self.reject(480, headers=headers)
-        else:
-            await super().bye(headers)
+        elif self.state is not CallState.ENDED:
+            self._farewell = headers
+            answered = self.state is CallState.ANSWERED
+            self._end("hangup", closing=False, repeating=answered)
+            await (self._closed.wait() if answered else self._say_goodbye())
+
+    async def reinvite(self, sdp: str) -> str:
+        """Offer anew (RFC 3261 section 14.1); returns the peer's answer.
+
+        Raises
+        ------
+        CallRefused
+            The peer keeps to what was agreed before.
+        CallEnded
+            The call is or was over.
+        SipTimeout, SipNetworkError
+            No answer; the call has ended.
+        """
+        return await self.offers.send(sdp)
+
+    async def request(
+        self, method: str, *, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
+    ) -> Response:
+        """Send any other request within the call; returns the final response.
+
+        Raises
+        ------
+        CallEnded
+            The call is over.
+        SipTimeout, SipNetworkError
+            No answer; the call has ended.
+        """
+        self._check_alive()
+        try:
+            answer = await self.line.ask(method, headers, content_type, body)
+        except SipError:
+            self.break_off("gone")
+            raise
+        if answer.status in GONE:
+            self.break_off("gone")
+        return answer
+
+    async def notify(self, headers: Headers, content_type: str, body: str) -> Response:
+        """Tell the peer of what it subscribed to within the call; whatever it answers, the call goes on (RFC 5057).
+
+        Raises as :meth:`request`.
+        """
+        self._check_alive()
+        return await self.line.ask("NOTIFY", headers, content_type, body)
+
+    async def info(self, content_type: str, body: bytes | str) -> int:
+        """Send an INFO (RFC 6086); returns the status of the answer. Raises as :meth:`request`."""
+        return (await self.request("INFO", content_type=content_type, body=body)).status
+
+    def _check_alive(self) -> None:
+        if self.state is CallState.ENDED:
+            raise CallEnded("the call is over")
+
+    # --- what the peer does
+
+    def receive(self, key: str, request: Request, source: Hop) -> bool:
+        """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
+        return in_dialog.receive(self, key, request, source)
+
+    def acknowledged(self, ack: Request) -> None:
+        """Take the ACK for a 2xx: found by its CSeq number, whatever its To tag or branch."""
+        waiting = self._accepted.acknowledged(ack.cseq.number)
+        if waiting is None:
+            return
+        answer = sdp_of(ack) if waiting.offered else None
+        self.remote_sdp = answer or self.remote_sdp
+        self.offers.acknowledged(ack.cseq.number)
+        if self.state is CallState.ENDED:  # we hung up meanwhile
+            self._accepted.clear()
+            self.line.wire.spawn(self._say_goodbye())
+        elif self.state is CallState.ANSWERED:
+            self.state = CallState.CONFIRMED
+            self._settle()
+        elif answer is not None and self.on_answer is not None:
+            self.on_answer(answer)
 
     def cancelled(self, key: str) -> None:
         """Take the CANCEL of an INVITE (RFC 3261 section 9.2): without effect once we have answered."""
-        if key == self._key:
-            self._ring_out(487)
+        if self.pending is not None and key == self.pending.key:
+            self.ring_out(487)
         else:
-            super().cancelled(key)
+            self.offers.cancelled(key)
 
-    def _on_bye(self, key: str, request: Request) -> None:
-        self._ring_out(487)
-        super()._on_bye(key, request)
+    def left(self, key: str, request: Request) -> None:
+        """Take the peer's BYE (RFC 3261 section 15.1.2)."""
+        self.ring_out(487)
+        self.line.wire.respond(key, response(request, 200))
+        self._end("bye")
+        self._accepted.clear()
+        self._close()
 
-    def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
-        self._silence()
-        self._tell_decided()
-        super()._end(reason, closing=closing, repeating=repeating)
+    # --- the end
+
+    def break_off(self, reason: str) -> None:
+        """End a call that the peer does not know or answer in any more (RFC 3261 section 12.2.1.2), with BYE."""
+        if self.state is not CallState.ENDED:
+            self._end(reason, closing=False)
+            self.line.wire.spawn(self._say_goodbye())
 
     def _not_acknowledged(self) -> None:
-        if self.repeat_s is None:
-            super()._not_acknowledged()
+        """End the session for want of an ACK (RFC 3261 section 13.3.1.4), with BYE to who is not quite unknown."""
+        self._end("no-ack", closing=False)
+        if self.patience.repeat_s is None:
+            self.line.wire.spawn(self._say_goodbye())
         else:
-            self._end("no-ack", closing=False)
             self._close()
 
-    def _tell_decided(self) -> None:
-        decided, self.on_decided = self.on_decided, None
-        if decided is not None:
-            decided()
+    async def _say_goodbye(self) -> None:
+        try:
+            await self.line.bye(self._farewell)
+        finally:
+            self._close()
 
-    def _silence(self) -> None:
-        if self._ringing is not None:
-            self._ringing.cancel()
-
-    def _check_early(self) -> None:
+    def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
+        """End the call for its user; `repeating`: its 2xx goes on being sent, to whoever acknowledges it late."""
+        if self.pending is not None:
+            self.pending.close()
         if self.state is CallState.ENDED:
-            raise CallEnded("the call is over")
-        if self.state is not CallState.EARLY or self.direction != "in":
-            raise ValueError("only an incoming call that is not answered yet can ring or be answered")
+            return
+        self._settle()
+        self.state = CallState.ENDED
+        self._reason = reason
+        if repeating:
+            self._accepted.release()
+        else:
+            self._accepted.clear()
+        self.watch.stop()
+        self.offers.close()
+        if closing:
+            self._close()
+        if self._on_ended is not None:
+            self._on_ended(reason)
 
-    def _response(self, status: int, reason: str | None, headers: Headers, sdp: str | None) -> Response:
-        return response(
-            self.invite,
-            status,
-            reason,
-            to_tag=self.dialog.local.tag,
-            contact=self.dialog.contact if status < 300 else None,
-            headers=headers,
-            content_type=SDP if sdp is not None else None,
-            body=sdp or b"",
-        )
+    def _settle(self) -> None:
+        settled, self.on_settled = self.on_settled, None
+        if settled is not None:
+            settled()
+
+    def _close(self) -> None:
+        """Let the driver forget the dialog."""
+        self._closed.set()
+        self.way.release()
+        if self.on_closed is not None:
+            self.on_closed()

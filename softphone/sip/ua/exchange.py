@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Protocol
 
 from softphone.errors import BadMessage, CallRefused, SipError, SipNetworkError, SipTimeout
 from softphone.sip.message import digest
@@ -10,11 +11,12 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.grammar import split_outside
 from softphone.sip.message.message import Request, Response
 from softphone.sip.transaction.events import Failure
+from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.wire import Wire
 from softphone.sip.where.locate import Target
 
-__all__ = ["CHALLENGES", "PROOFS", "Exchange", "ask", "authorised", "failure", "refused"]
+__all__ = ["CHALLENGES", "PROOFS", "Exchange", "FlowRequester", "Requester", "ask", "authorised", "failure", "refused"]
 
 PROOFS = ("Authorization", "Proxy-Authorization")
 
@@ -65,6 +67,20 @@ def _rank(contact: Address) -> float:
 def _realms(answer: Response) -> list[str]:
     lines = [line for name in ("WWW-Authenticate", "Proxy-Authenticate") for line in answer.get_all(name)]
     return list(dict.fromkeys(_realm("", line)[1] for line in lines))
+
+
+class Requester(Protocol):
+    """What sends requests; a `softphone.sip.stack.Stack` is one."""
+
+    async def request(self, request: Request, target: Target | None = None) -> Response:
+        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
+
+
+class FlowRequester(Requester, Protocol):
+    """The same, and what knows by which flows."""
+
+    def flow(self, target: Hop) -> Flow | None:
+        """Find the open flow of a hop."""
 
 
 class Exchange:

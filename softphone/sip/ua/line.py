@@ -1,16 +1,21 @@
 """Our side of a dialog: requests go out in it by the way that the peer is reached, and challenges are answered."""
 
+import logging
+
+from softphone.errors import SipError
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.exchange import CHALLENGES, ask, authorised
-from softphone.sip.ua.invitation import Invitation
+from softphone.sip.ua.invite_client import OutgoingInvite
 from softphone.sip.ua.wire import Wire
 from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Line"]
+
+log = logging.getLogger(__name__)
 
 
 class Line:
@@ -27,7 +32,7 @@ class Line:
         self.dialog = dialog
         self.way = way
         self._credentials = credentials
-        self._invitation: Invitation | None = None
+        self._invitation: OutgoingInvite | None = None
 
     async def send(self, request: Request) -> Response:
         """Send a request that the dialog made; raises SipTimeout, SipNetworkError."""
@@ -40,13 +45,20 @@ class Line:
         """Make a request that is no INVITE, and send it; raises SipTimeout, SipNetworkError."""
         return await self.send(self.dialog.request(method, headers=headers, content_type=content_type, body=body))
 
+    async def bye(self, headers: Headers) -> None:
+        """Say that the call is over (RFC 3261 section 15.1.1); who does not answer is not asked again."""
+        try:
+            await self.ask("BYE", headers)
+        except SipError as error:
+            log.info("nobody answered the BYE: %s", error)
+
     async def invite(self, headers: Headers, content_type: str, body: str) -> Response:
         """Send a re-INVITE, one at a time; raises SipTimeout, SipNetworkError, CallEnded (see :meth:`abandon`)."""
         request = self.dialog.request("INVITE", headers=headers, content_type=content_type, body=body)
         target = self.way.target(self.dialog)
         try:
             for _ in range(CHALLENGES):
-                self._invitation = Invitation(self.wire, request, target, self._route, known=self.dialog)
+                self._invitation = OutgoingInvite(self.wire, request, target, self._route, known=self.dialog)
                 answer = await self._invitation.response_in(self.wire.timers.give_up)
                 retry = authorised(request, answer, self._credentials, self.dialog.next_number)
                 if retry is None:

@@ -3,18 +3,43 @@
 import asyncio
 import logging
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from softphone.errors import CallEnded, CallRefused, SdpError
+from softphone.errors import CallEnded, CallRefused, SdpError, SipError
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Headers, Request, Response, response
+from softphone.sip.ua.invite_server import Acceptances
+from softphone.sip.ua.line import Line
 from softphone.sip.ua.offer_answer import OfferAnswer, OfferInput, OfferState
+from softphone.sip.ua.watch import Watch
 
-if TYPE_CHECKING:
-    from softphone.sip.ua.usage import Usage
+GONE = (408, 481)
+"""Answers within a dialog that say: there is no such dialog any more (RFC 3261 section 12.2.1.2)."""
 
-__all__ = ["Offers", "retry_after"]
+
+class Offering(Protocol):
+    """Whose the offers are: a call."""
+
+    line: Line
+    watch: Watch
+    local_sdp: str | None
+    remote_sdp: str | None
+    on_reinvite: Callable[[str | None], Awaitable[str]] | None
+
+    @property
+    def allowed(self) -> Headers:
+        """What the peer may ask for in this call, as headers."""
+
+    async def bye(self) -> None:
+        """Hang up."""
+
+    def break_off(self, reason: str) -> None:
+        """End a call that the peer does not know any more."""
+
+
+__all__ = ["GONE", "Offers", "retry_after"]
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +54,18 @@ class Offers:
     ----------
     call
         Whose they are; its descriptions are kept up to date.
+    accepted
+        Sends a 2xx until its ACK.
     state
         Of the table, at the beginning.
     owns_call_id
         Whether we made the Call-ID, and wait longer after a glare (RFC 3261 section 14.1).
     """
 
-    def __init__(self, call: "Usage", state: OfferState, *, owns_call_id: bool) -> None:
+    def __init__(self, call: Offering, accepted: Acceptances, state: OfferState, *, owns_call_id: bool) -> None:
         self._call = call
+        self._wire = call.line.wire
+        self._accepted = accepted
         self._table = OfferAnswer(state)
         self._owns_call_id = owns_call_id
         self._turn = asyncio.Lock()
@@ -62,7 +91,7 @@ class Offers:
         self._call.line.abandon()
         if self._asked is not None:
             key, request = self._asked
-            self._call.respond(key, response(request, 487))
+            self._wire.respond(key, response(request, 487))
 
     def answered(self, number: int, *, offered: bool) -> None:
         """Take note of a 2xx of ours to the INVITE of that CSeq number; `offered`: it holds our offer."""
@@ -77,7 +106,7 @@ class Offers:
     # --- ours
 
     async def send(self, sdp: str) -> str:
-        """Offer anew; returns the answer. See `Usage.reinvite`."""
+        """Offer anew; returns the answer. See `Call.reinvite`."""
         async with self._turn:
             for _ in range(GLARES):
                 await self._stable.wait()
@@ -100,11 +129,23 @@ class Offers:
     async def _exchange(self, sdp: str) -> Response:
         call = self._call
         for _ in range(GLARES):
-            answer = await call.offer([*call.allowed, *call.watch.refresh.asked()], sdp)
+            answer = await self._invite([*call.allowed, *call.watch.refresh.asked()], sdp)
             if not call.watch.refresh.lengthened(answer):
                 break
         if answer.status < 300:
             call.watch.refreshed(answer)
+        return answer
+
+    async def _invite(self, headers: Headers, sdp: str) -> Response:
+        if self._over:
+            raise CallEnded("the call is over")
+        try:
+            answer = await self._call.line.invite(headers, SDP, sdp)
+        except SipError:
+            await self._call.bye()
+            raise
+        if answer.status in GONE:
+            self._call.break_off("gone")
         return answer
 
     def _glare_delay(self) -> float:
@@ -116,13 +157,13 @@ class Offers:
     def receive(self, key: str, request: Request) -> None:
         """Take a re-INVITE, or an UPDATE with an offer."""
         if self._over:
-            self._call.respond(key, response(request, 481))
+            self._wire.respond(key, response(request, 481))
         elif (status := self._table.refusal) is not None:
-            self._call.respond(key, response(request, status, headers=retry_after() if status == 500 else ()))
+            self._wire.respond(key, response(request, status, headers=retry_after() if status == 500 else ()))
         else:
             self.step(OfferInput.ASK)
             self._asked = key, request
-            self._call.spawn(self._answer(key, request))
+            self._wire.spawn(self._answer(key, request))
 
     def cancelled(self, key: str) -> None:
         """Take the CANCEL of a re-INVITE (RFC 3261 section 9.2): whatever is decided, nothing changes."""
@@ -130,7 +171,7 @@ class Offers:
             _, request = self._asked
             self._asked = None
             self.step(OfferInput.REFUSE)
-            self._call.respond(key, response(request, 487))
+            self._wire.respond(key, response(request, 487))
 
     async def _answer(self, key: str, request: Request) -> None:
         offer = sdp_of(request)
@@ -149,7 +190,7 @@ class Offers:
         self._asked = None
         if refusal is not None:
             self.step(OfferInput.REFUSE)
-            self._call.respond(key, refusal)
+            self._wire.respond(key, refusal)
         else:
             self._agree(key, request, offer, reply)
 
@@ -164,17 +205,17 @@ class Offers:
 
     def _agree(self, key: str, request: Request, offer: str | None, reply: str) -> None:
         call = self._call
-        call.dialog.refresh(request)
+        call.line.dialog.refresh(request)
         call.local_sdp = reply
         call.remote_sdp = call.remote_sdp if offer is None else offer
         headers: Headers = [*call.allowed, *call.watch.extended(request)]
-        ok = response(request, 200, contact=call.dialog.contact, headers=headers, content_type=SDP, body=reply)
+        ok = response(request, 200, contact=call.line.dialog.contact, headers=headers, content_type=SDP, body=reply)
         if request.method == "UPDATE":
             self.step(OfferInput.REFUSE)
-            call.respond(key, ok)
+            self._wire.respond(key, ok)
         else:
             self.answered(request.cseq.number, offered=offer is None)
-            call.accept(key, ok, offered=offer is None)
+            self._accepted.send(key, ok, offered=offer is None)
 
 
 def retry_after() -> Headers:

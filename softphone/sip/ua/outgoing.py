@@ -14,7 +14,8 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
 from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
-from softphone.sip.ua.invitation import GivenUp, Invitation, Progress
+from softphone.sip.ua.invite_client import GivenUp, OutgoingInvite, Progress
+from softphone.sip.ua.line import Line
 from softphone.sip.ua.refresh import Refresh
 from softphone.sip.ua.wire import Wire
 from softphone.sip.where.locate import Target
@@ -120,8 +121,8 @@ class _Placing:
             self._invite, self._target = retry, invitation.hop or self._target
         raise refused(answer)
 
-    def _send(self) -> Invitation:
-        return Invitation(
+    def _send(self) -> OutgoingInvite:
+        return OutgoingInvite(
             self._wire,
             self._invite,
             self._target,
@@ -157,15 +158,9 @@ class _Placing:
     def _answered(self, dialog: Dialog, hop: Hop, answer: Response, sdp: str | None) -> None:
         way = self._way_to(hop)
         way.hold()
-        self._call = Call.outgoing(
-            self._wire,
-            dialog,
-            self._invite,
-            answer,
-            hop,
-            way=way,
-            credentials=self._plan.credentials,
-            refresh=self._refresh,
-        )
-        self._call.remote_sdp = sdp
+        line = Line(self._wire, dialog, way, self._plan.credentials)
+        self._call = call = Call(line, self._invite, hop, refresh=self._refresh)
+        call.response = answer
+        call.watch.refreshed(answer)
+        call.local_sdp, call.remote_sdp = self._invite.body.decode("utf-8", "replace"), sdp
         self._wire.enter(self._call)

@@ -10,9 +10,8 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.message.phrases import PHRASES
-from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
-from softphone.sip.where.locate import Target
+from softphone.sip.ua.exchange import FlowRequester
 from softphone.sip.where.route import WayBack, is_direct
 
 __all__ = ["OnRefer", "Reference", "accept", "referred"]
@@ -37,16 +36,6 @@ class Teller(Protocol):
         """Send a NOTIFY and wait for the final response; raises SipError."""
 
 
-class Sender(Protocol):
-    """What sends requests; a `softphone.sip.stack.Stack` is one."""
-
-    async def request(self, request: Request, target: Target | None = None) -> Response:
-        """Send it and wait for the final response; raises SipTimeout, SipNetworkError."""
-
-    def flow(self, target: Hop) -> Flow | None:
-        """Find the open flow of a hop."""
-
-
 class Reference:
     """The dialog that a REFER outside of a call begins (RFC 3515 section 2.4.4): it ends with our last NOTIFY.
 
@@ -62,7 +51,9 @@ class Reference:
         To the REFER, as :func:`accept` gives it; the tag of its To is our end of the dialog.
     """
 
-    def __init__(self, sender: Sender, request: Request, source: Hop, contact: Address, answer: Response) -> None:
+    def __init__(
+        self, sender: FlowRequester, request: Request, source: Hop, contact: Address, answer: Response
+    ) -> None:
         self._sender = sender
         self._dialog = Dialog.from_request(request, answer.to.tag or "", contact)
         self._way = WayBack(sender.flow, source, direct=is_direct(request, source), trusted=True)

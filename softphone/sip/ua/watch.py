@@ -2,16 +2,38 @@
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from softphone.errors import CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Headers, Message, Request, Response
+from softphone.sip.ua.line import Line
 from softphone.sip.ua.refresh import Due, Refresh, SessionSettings
 
-if TYPE_CHECKING:
-    from softphone.sip.ua.usage import Usage
-
 __all__ = ["Watch"]
+
+
+class Watched(Protocol):
+    """Whose peer is watched: a call."""
+
+    line: Line
+    local_sdp: str | None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it is answered and acknowledged, and not over."""
+
+    @property
+    def allowed(self) -> Headers:
+        """What the peer may ask for in this call, as headers."""
+
+    async def request(self, method: str, *, headers: Headers = ()) -> Response:
+        """Send a request within the call."""
+
+    async def reinvite(self, sdp: str) -> str:
+        """Offer anew."""
+
+    def break_off(self, reason: str) -> None:
+        """End a call that the peer does not know any more."""
 
 
 class Watch:
@@ -27,7 +49,7 @@ class Watch:
         How it is watched.
     """
 
-    def __init__(self, call: "Usage", refresh: Refresh, settings: SessionSettings) -> None:
+    def __init__(self, call: Watched, refresh: Refresh, settings: SessionSettings) -> None:
         self.refresh = refresh
         self._call = call
         self._settings = settings
@@ -43,7 +65,7 @@ class Watch:
             self._question = None
         if on and not self._over and self._settings.probe_s > 0:
             loop = asyncio.get_running_loop()
-            self._question = loop.call_later(self._settings.probe_s, lambda: self._call.spawn(self._ask()))
+            self._question = loop.call_later(self._settings.probe_s, lambda: self._call.line.wire.spawn(self._ask()))
 
     def refreshed(self, answer: Response) -> None:
         """Take what the 2xx to an INVITE or UPDATE of ours says of the session's length."""
@@ -76,7 +98,7 @@ class Watch:
     def _due(self) -> None:
         match self.refresh.expire(_now()):
             case Due.REFRESH:
-                self._call.spawn(self._renew())
+                self._call.line.wire.spawn(self._renew())
             case Due.OVER:
                 self._call.break_off("gone")
         self._arm()

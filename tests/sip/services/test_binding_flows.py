@@ -10,6 +10,7 @@ from softphone.sip.services.pinholes import Pinholes
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.where.locate import Target
 from tests.sip.services.test_registrar import NAT, PHONE, STREAM, handle, register, uris
 
 
@@ -94,10 +95,10 @@ class Asked:
     """Sends OPTIONS that end as the test says."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[Request, Hop | None]] = []
+        self.requests: list[tuple[Request, Target | None]] = []
         self.outcome: int | Exception = 200
 
-    async def request(self, request: Request, target: Hop | None = None) -> Response:
+    async def request(self, request: Request, target: Target | None = None) -> Response:
         self.requests.append((request, target))
         if isinstance(self.outcome, Exception):
             raise self.outcome

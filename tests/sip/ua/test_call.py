@@ -11,6 +11,7 @@ from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call, CallState
+from softphone.sip.ua.invite_server import AckPatience
 from tests.support.ether import Ether, Rule, keep_all
 from tests.support.jumping import run
 from tests.support.sip_pair import ANSWER, OFFER, Handler, Pair, answering, scene, settle
@@ -67,7 +68,7 @@ def test_a_caller_that_does_not_acknowledge_soon_may_be_given_up(heard: int) -> 
     settled: list[float] = []
 
     async def hasty(call: Call) -> None:
-        call.patience_s = 4.0
+        call.patience = AckPatience(ack_s=4.0)
         call.on_settled = lambda: settled.append(asyncio.get_running_loop().time())
         await answering(call)
 

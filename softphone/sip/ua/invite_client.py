@@ -15,7 +15,7 @@ from softphone.sip.ua.exchange import PROOFS, ask, failure
 from softphone.sip.ua.wire import Wire
 from softphone.sip.where.locate import Target
 
-__all__ = ["GivenUp", "Invitation", "Progress"]
+__all__ = ["GivenUp", "OutgoingInvite", "Progress"]
 
 # Telephones of one INVITE that are told apart while they ring; a fork of more is a hunt group gone wild.
 MAX_FORKS = 32
@@ -34,7 +34,7 @@ Router = Callable[[Dialog, Hop], Target]
 """Says where the requests of a dialog are sent that was answered from a hop."""
 
 
-class Invitation:
+class OutgoingInvite:
     """An INVITE or re-INVITE in the hands of the network.
 
     Every 2xx is acknowledged, again for each retransmission. The first one wins; a 2xx from another branch of a fork,
