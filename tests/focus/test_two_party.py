@@ -1,14 +1,20 @@
 """Calls from extension to extension; over real SIP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
+from mixer.rules.roles import Place
 from softphone.errors import CallRefused
+from softphone.focus.errors import WrongState
+from softphone.focus.feed import EventType
 from softphone.focus.session import PartyStatus, SessionOrigin, TelephonySession
 from softphone.server import Server
 from softphone.sip.ua.call import Call
+from softphone.sip.ua.usage import CallState
 from tests.focus.phone import Phone, offer
 from tests.focus.table import until
 
@@ -108,3 +114,81 @@ async def test_registering_for_somebody_else_or_with_a_wrong_password(shared: Se
         thief.number = "102"
         with pytest.raises(CallRefused, match="403"):
             await thief.register()
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[tuple[TelephonySession, Call, Call]]:
+    """101 and 102 in a call; its session, and both ends of it."""
+    async with Phone(server, "101") as caller, Phone(server, "102") as callee:
+        incoming = await reachable(callee, answer)
+        call = await caller.call("102")
+        (session,) = calls_of(server)
+        yield session, call, incoming.get_nowait()
+        if call.state is not CallState.ENDED:
+            await call.bye()
+        await until(lambda: not calls_of(server))
+
+
+async def test_a_call_is_commanded_as_a_conference_is(shared: Server) -> None:
+    async with connected(shared) as (session, _caller, _callee):
+        begin = shared.focus.feed.last_id
+        first, second = session.parties.values()
+        assert (await shared.control.mute(session.id, second.id, True)).muted
+        assert (await shared.control.deafen(session.id, first.id, True)).deaf
+        assert (await shared.control.volume(session.id, first.id, in_db=3.0)).volume_in_db == 3.0
+        assert (await shared.control.hold(session.id, second.id, True)).place is Place.HELD
+        changes: list[tuple[str | None, dict[str, Any]]] = []
+        while (event := shared.focus.feed.after(begin)) is not None:
+            begin = event.id
+            if event.type is EventType.PARTY_CHANGED:
+                changes.append((event.party, dict(event.data)))
+        assert changes == [
+            (second.id, {"muted": True}),
+            (first.id, {"deaf": True}),
+            (first.id, {"volume_in_db": 3.0, "volume_out_db": 0.0}),
+            (second.id, {"held": True}),
+        ]
+        with pytest.raises(WrongState, match="two parties"):
+            await shared.control.lock(session.id, True)
+        with pytest.raises(WrongState, match="not being recorded"):
+            await shared.control.stop_recording(session.id)
+
+
+async def test_a_call_is_recorded_with_a_track_for_each_end(shared: Server) -> None:
+    async with connected(shared) as (session, _caller, _callee):
+        begun = await shared.control.start_recording(session.id)
+        assert await shared.control.start_recording(session.id) == begun
+        assert shared.control.recording(session.id) is not None
+        done = await shared.control.stop_recording(session.id)
+        assert (done.active, done.id) == (False, begun.id)
+
+
+async def test_who_is_removed_from_a_call_ends_it(shared: Server) -> None:
+    async with connected(shared) as (session, caller, callee):
+        second = list(session.parties)[1]
+        await shared.control.remove(session.id, second)
+        await until(lambda: caller.state is callee.state is CallState.ENDED)
+
+
+async def test_the_other_end_of_a_phone_that_holds_hears_music(shared: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+    playbacks = shared.focus.context.playbacks
+    play, stop = playbacks.to_leg, playbacks.stop
+
+    async def to_leg(leg: int, *args: Any, **options: Any) -> int:
+        begun.append(leg)
+        return await play(leg, *args, **options)
+
+    async def stopped(number: int) -> None:
+        ended.append(number)
+        await stop(number)
+
+    monkeypatch.setattr(playbacks, "to_leg", to_leg)
+    monkeypatch.setattr(playbacks, "stop", stopped)
+    async with connected(shared) as (session, caller, _callee):
+        other = shared.focus.room(session.id).member(list(session.parties)[1])
+        await caller.reinvite(offer(direction="sendonly"))
+        await until(lambda: begun == [other.leg])
+        await caller.reinvite(offer())
+        await until(lambda: len(ended) == 1)

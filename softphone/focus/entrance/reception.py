@@ -147,6 +147,9 @@ class Reception:
         """Forget a caller that hung up."""
         Farewell(self._context, member).say()
 
+    def held(self, member: Member, on: bool) -> None:
+        """Nobody else is there to be told."""
+
     def silent(self, member: Member) -> None:
         """Hang up on a caller that is not there any more."""
         Farewell(self._context, member).say()

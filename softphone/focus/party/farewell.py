@@ -55,6 +55,9 @@ class Farewell:
         """Say no more: its call is over."""
         self._over.set()
 
+    def held(self, member: Member, on: bool) -> None:
+        """Nobody else is there to be told."""
+
     def silent(self, member: Member) -> None:
         """Say no more: nobody is there."""
         self._over.set()

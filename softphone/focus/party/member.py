@@ -308,9 +308,12 @@ class Member:
         """Let the worker do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
         self._check_foreign(agreement)
         self._info = await self._media.update_leg(leg, agreement.spec)
+        before = self.held
         self._agree(agreement)
         await self.apply()
         self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
+        if self.held is not before:
+            self.keeper.held(self, self.held)
 
     async def apply(self) -> None:
         """Tell the worker what the party may say and hear; who holds us is silent: its music is not for the room.

@@ -118,6 +118,9 @@ class Ringing:
     def talking(self, member: Member, on: bool) -> None:
         """Listen to nobody."""
 
+    def held(self, member: Member, on: bool) -> None:
+        """Nobody else is there to be told."""
+
     def silent(self, member: Member) -> None:
         """Wait on."""
 
