@@ -59,6 +59,9 @@ def create_app(context: ApiContext) -> FastAPI:
         *control.ROUTERS,
     ):
         app.include_router(router)
+    for path in control.SESSIONS:
+        for router in control.OF_SESSIONS:
+            app.include_router(router, prefix=path)
     app.add_middleware(Acting, partial(_actor, context))
     app.add_middleware(Idempotency, partial(_who, context))
     app.add_middleware(BodyLimit, http.max_body_bytes, http.request_timeout_s)

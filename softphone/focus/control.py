@@ -195,7 +195,7 @@ class Control:
 
     async def whisper(self, session: str, party: str, to: Sequence[str] | None) -> Party:
         """Let a party be heard by some parties alone, or again by the room (None)."""
-        room = self._conference(session)
+        room = self._room(session)
         listeners = None if to is None else tuple(room.member(each).party.id for each in to)
         return self._tell_of(session, party, events.SetWhisper(party, listeners))
 

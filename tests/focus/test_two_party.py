@@ -13,8 +13,7 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.session import PartyStatus, SessionOrigin, TelephonySession
 from softphone.server import Server
-from softphone.sip.ua.call import Call
-from softphone.sip.ua.usage import CallState
+from softphone.sip.ua.call import Call, CallState
 from tests.focus.phone import Phone, offer
 from tests.focus.table import until
 

@@ -14,11 +14,14 @@ from softphone.api.control import (
     webhooks,
 )
 
-__all__ = ["ROUTERS"]
+__all__ = ["OF_SESSIONS", "ROUTERS", "SESSIONS"]
 
 PAIRS = (running_calls, recordings, sounds, events, webhooks)
 GROUPS = (conferences, parties, extensions, invitations, history)
 
+# What is done in conferences and calls alike, below the path of either.
+OF_SESSIONS = (*conferences.OF_SESSIONS, *parties.OF_SESSIONS)
+SESSIONS = ("/api/v1/conferences/{id}", "/api/v1/calls/{id}")
 ROUTERS = (
     *(router for module in PAIRS for router in (module.reading, module.doing)),
     *(router for module in GROUPS for router in module.ROUTERS),

@@ -30,14 +30,15 @@ from softphone.focus.session import TelephonySession
 from softphone.focus.words import Prompt, Sound
 from softphone.store.values import Extension
 
-__all__ = ["ROUTERS"]
+__all__ = ["OF_SESSIONS", "ROUTERS"]
 
 reading = queries("/api/v1/conferences", "conferences")
 doing = commands("/api/v1/conferences", "conferences")
-recorder_reading = queries("/api/v1/conferences/{id}/recording", "recordings")
-recorder_doing = commands("/api/v1/conferences/{id}/recording", "recordings")
-playback_doing = commands("/api/v1/conferences/{id}/playbacks", "playbacks")
-ROUTERS = (reading, doing, recorder_reading, recorder_doing, playback_doing)
+recorder_reading = queries("/recording", "recordings")
+recorder_doing = commands("/recording", "recordings")
+playback_doing = commands("/playbacks", "playbacks")
+ROUTERS = (reading, doing)
+OF_SESSIONS = (recorder_reading, recorder_doing, playback_doing)
 
 
 @doing.post("", status_code=201)

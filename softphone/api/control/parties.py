@@ -26,15 +26,16 @@ from softphone.focus.errors import NoSuchSession
 from softphone.focus.session import Party
 from softphone.focus.words import role_named
 
-__all__ = ["ROUTERS"]
+__all__ = ["OF_SESSIONS", "ROUTERS"]
 
-reading = queries("/api/v1/conferences/{id}/parties", "parties")
-doing = commands("/api/v1/conferences/{id}/parties", "parties")
+reading = queries("/parties", "parties")
+doing = commands("/parties", "parties")
 ban_reading = queries("/api/v1/conferences/{id}/bans", "parties", 403)
 ban_doing = commands("/api/v1/conferences/{id}/bans", "parties")
 dial_reading = queries("/api/v1/conferences/{id}/dials", "dials")
 dial_doing = commands("/api/v1/conferences/{id}/dials", "dials")
-ROUTERS = (reading, doing, ban_reading, ban_doing, dial_reading, dial_doing)
+OF_SESSIONS = (reading, doing)
+ROUTERS = (ban_reading, ban_doing, dial_reading, dial_doing)
 
 # What a party may change of itself; all else is for those who decide about the conference.
 OWN = {"muted", "deaf", "volume_out_db"}
@@ -42,7 +43,7 @@ OWN = {"muted", "deaf", "volume_out_db"}
 
 @reading.get("")
 async def list_parties(session: SeenDep, parts: WholeDep) -> PartyList:
-    """List who is in the conference, waits for it, or is asked to press 1."""
+    """List who is in the conference or call, waits for it, or is asked to press 1."""
     found = parts.of("parties", session.parties.values(), lambda party: (party.arrival, party.id))
     return PartyList(parties=[party_view(party) for party in found.items], next=found.next)
 

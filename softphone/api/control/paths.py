@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 
 from softphone.api.auth import access
 from softphone.api.auth.tokens import CallerDep
@@ -16,20 +16,28 @@ SessionId = Annotated[str, Path(alias="id", max_length=64)]
 PartyId = Annotated[str, Path(alias="party", max_length=80)]
 
 
-def _conference(session: TelephonySession) -> TelephonySession:
-    if session.origin is not SessionOrigin.CONFERENCE:
+async def origin(request: Request) -> SessionOrigin:
+    """Say which sessions the path is of."""
+    return SessionOrigin.CALL if request.url.path.startswith("/api/v1/calls/") else SessionOrigin.CONFERENCE
+
+
+OriginDep = Annotated[SessionOrigin, Depends(origin)]
+
+
+def _of(session: TelephonySession, origin: SessionOrigin) -> TelephonySession:
+    if session.origin is not origin:
         raise not_found("id")
     return session
 
 
-async def seen(session_id: SessionId, caller: CallerDep, context: ContextDep) -> TelephonySession:
-    """Give a conference that the caller may see."""
-    return _conference(access.visible(session_id, caller, context))
+async def seen(session_id: SessionId, caller: CallerDep, context: ContextDep, origin: OriginDep) -> TelephonySession:
+    """Give a conference, or a call, that the caller may see."""
+    return _of(access.visible(session_id, caller, context), origin)
 
 
-async def managed(session_id: SessionId, caller: CallerDep, context: ContextDep) -> TelephonySession:
-    """Give a conference that the caller decides about."""
-    return _conference(access.manageable(session_id, caller, context))
+async def managed(session_id: SessionId, caller: CallerDep, context: ContextDep, origin: OriginDep) -> TelephonySession:
+    """Give a conference, or a call, that the caller decides about."""
+    return _of(access.manageable(session_id, caller, context), origin)
 
 
 SeenDep = Annotated[TelephonySession, Depends(seen)]
@@ -49,9 +57,11 @@ async def seen_party(session: SeenDep, party_id: PartyId) -> Party:
     return party_of(session, party_id)
 
 
-async def own_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> Party:
+async def own_party(
+    session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep, origin: OriginDep
+) -> Party:
     """Give a party that the caller is, or decides about."""
-    return party_of(_conference(access.own_or_manageable(session_id, party_id, caller, context)), party_id)
+    return party_of(_of(access.own_or_manageable(session_id, party_id, caller, context), origin), party_id)
 
 
 PartyDep = Annotated[Party, Depends(seen_party)]

@@ -46,8 +46,8 @@ def party_view(party: Party) -> PartyView:
     return PartyView.model_validate(
         {
             "id": party.id,
-            "number": party.caller.number,
-            "name": party.caller.name,
+            "number": party.address.number,
+            "name": party.address.name,
             "extension_id": party.extension_id,
             "role": party.role.word if party.role else None,
             "stage": party.place.value,

@@ -114,4 +114,4 @@ def commands(prefix: str, tag: str, *more: int) -> APIRouter:
 
 
 def _name(route: APIRoute) -> str:
-    return route.name
+    return f"{route.name}_of_call" if route.path_format.startswith("/api/v1/calls/{id}/") else route.name

@@ -65,3 +65,39 @@ async def test_a_conference_is_no_call(shared: Server, ada: httpx.AsyncClient) -
     assert (await ada.get(f"{PATH}/{conference}")).status_code == 404
     assert (await ada.delete(f"{PATH}/{conference}")).status_code == 404
     await ada.delete(f"/api/v1/conferences/{conference}")
+
+
+async def test_what_is_done_to_parties_of_conferences_is_done_to_those_of_calls(
+    shared: Server, ada: httpx.AsyncClient
+) -> None:
+    async with (
+        logged_in(shared, "102") as ben,
+        logged_in(shared, "103") as cai,
+        Phone(shared, "102") as caller,
+        Phone(shared, "103") as callee,
+    ):
+        await reachable(callee, answer)
+        call = await caller.call("103")
+        (seen,) = (await ben.get(PATH)).json()["calls"]
+        here = f"{PATH}/{seen['id']}"
+        first, second = (await cai.get(f"{here}/parties")).json()["parties"]
+        assert (first["number"], second["number"], second["name"]) == ("102", "103", "Cai User")
+        own = await cai.patch(f"{here}/parties/{second['id']}", json={"muted": True})
+        assert (own.status_code, own.json()["muted"]) == (200, True)
+        assert (await cai.patch(f"{here}/parties/{first['id']}", json={"muted": True})).status_code == 403
+        held = await ben.patch(f"{here}/parties/{second['id']}", json={"held": True, "volume_in_db": 3})
+        assert (held.json()["stage"], held.json()["volume_in_db"]) == ("held", 3.0)
+        assert (await ben.patch(f"{here}/parties/{second['id']}", json={"role": "host"})).status_code == 409
+        assert (await ben.post(f"{here}/recording")).json()["active"]
+        assert not (await ben.delete(f"{here}/recording")).json()["active"]
+        assert (await ada.get(f"/api/v1/conferences/{seen['id']}/parties")).status_code == 404
+        assert (await ben.delete(f"{here}/parties/{second['id']}")).status_code == 204
+        assert [await caller.hung_up(), await callee.hung_up()] == ["bye", "bye"]
+        assert call.call_id
+
+
+async def test_parties_of_a_conference_are_not_below_calls(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = (await ada.post("/api/v1/conferences")).json()["id"]
+    assert (await ada.get(f"{PATH}/{conference}/parties")).status_code == 404
+    assert (await ada.post(f"{PATH}/{conference}/recording")).status_code == 404
+    await ada.delete(f"/api/v1/conferences/{conference}")
