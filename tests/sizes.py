@@ -23,11 +23,6 @@ TOO_LONG = {
 TWICE = {
     "Call",
     "CallState",
-    "Invitation",
-    "Kind",
-    "RecordingState",
-    "Room",
-    "State",
 }
 
 

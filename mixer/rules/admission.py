@@ -7,8 +7,8 @@ from mixer.rules.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft
 from mixer.rules.events import Admit, Join, Kick, Leave, Reject, Unban
 from mixer.rules.keypad import Keypad
 from mixer.rules.lifetime import Timer
-from mixer.rules.roles import Kind, Place, Role
-from mixer.rules.state import IN_ROOM, Participant, Room, State, table_of
+from mixer.rules.roles import PartyKind, Place, Role
+from mixer.rules.state import IN_ROOM, Participant, Phase, SessionState, table_of
 
 __all__ = [
     "admit",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-def join(room: Room, event: Join, now: float) -> list[Effect]:
+def join(room: SessionState, event: Join, now: float) -> list[Effect]:
     """Let a call in, to the room or a place before it, or refuse it."""
     if event.party in room.parties:
         return []
@@ -57,17 +57,17 @@ def _brought_along(party: Participant, event: Join) -> list[Effect]:
     return effects
 
 
-def refuse(room: Room, event: Join, now: float) -> list[Effect]:
+def refuse(room: SessionState, event: Join, now: float) -> list[Effect]:
     """Refuse a call: it is over."""
     return [refused(room, event.party, "ended")]
 
 
-def refused(room: Room, name: str, reason: str) -> Refused:
+def refused(room: SessionState, name: str, reason: str) -> Refused:
     """Say no."""
     return Refused(name, reason, announcements.farewell(room, reason))
 
 
-def obstacle(room: Room, identity: str, role: Role) -> str:
+def obstacle(room: SessionState, identity: str, role: Role) -> str:
     """Say why somebody cannot come in now; empty: nothing is in the way."""
     if identity and identity in room.banned:
         return "banned"
@@ -78,29 +78,29 @@ def obstacle(room: Room, identity: str, role: Role) -> str:
     return "full" if room.members >= room.settings.max_members - kept else ""
 
 
-def make_party(room: Room, name: str, role: Role, kind: Kind, now: float) -> Participant:
+def make_party(room: SessionState, name: str, role: Role, kind: PartyKind, now: float) -> Participant:
     """Take notice of a call; the conference is claimed."""
     keypad = Keypad(table_of(room.settings.menu, role, kind), room.settings.key_timeout_s)
     party = Participant(name, role, kind, "", "", keypad, room.starts_muted(role), now)
     room.parties[name] = party
-    room.state, room.ends = State.OPEN, None
+    room.state, room.ends = Phase.OPEN, None
     return party
 
 
-def enter(room: Room, party: Participant, now: float) -> list[Effect]:
+def enter(room: SessionState, party: Participant, now: float) -> list[Effect]:
     """Let a party into the room, or make it wait for the host."""
     if room.awaits_host and party.role is not Role.MODERATOR:
         return stand(room, party, Place.WAITING)
     return let_in(room, party, now)
 
 
-def stand(room: Room, party: Participant, place: Place) -> list[Effect]:
+def stand(room: SessionState, party: Participant, place: Place) -> list[Effect]:
     """Let a party wait at a place before the room."""
     party.place, room.moved = place, True
     return [Waits(party.name, place), *announcements.waits(room, party)]
 
 
-def let_in(room: Room, party: Participant, now: float) -> list[Effect]:
+def let_in(room: SessionState, party: Participant, now: float) -> list[Effect]:
     """Let a party into the room; a host brings in those who waited for it."""
     party.place, room.moved, room.heard_at = Place.JOINED, True, now
     effects: list[Effect] = [Admitted(party.name, party.muted), *announcements.arrived(room, party)]
@@ -110,7 +110,7 @@ def let_in(room: Room, party: Participant, now: float) -> list[Effect]:
     return effects + lifetime.recorded_from(room, party)
 
 
-def begin(room: Room, now: float) -> list[Effect]:
+def begin(room: SessionState, now: float) -> list[Effect]:
     """Let in those who wait for a host that has come; nobody while the room is locked."""
     if room.locked:
         return []
@@ -118,24 +118,24 @@ def begin(room: Room, now: float) -> list[Effect]:
     return [effect for party in waiting for effect in _stop_waiting(room, party, now)]
 
 
-def _stop_waiting(room: Room, party: Participant, now: float) -> list[Effect]:
+def _stop_waiting(room: SessionState, party: Participant, now: float) -> list[Effect]:
     # A host among those who wait, made one meanwhile, lets in the others before their turn comes here.
     if party.place is not Place.WAITING or (room.awaits_host and party.role is not Role.MODERATOR):
         return []
     return [*announcements.say(room, party.name, "conf-placeintoconf"), *let_in(room, party, now)]
 
 
-def admit(room: Room, party: Participant, event: Admit, now: float) -> list[Effect]:
+def admit(room: SessionState, party: Participant, event: Admit, now: float) -> list[Effect]:
     """Let a party on from the lobby; nobody gets into a locked room, so there it stays."""
     return [Denied(party.name, "locked")] if room.locked else enter(room, party, now)
 
 
-def not_in_lobby(room: Room, party: Participant, event: Admit | Reject, now: float) -> list[Effect]:
+def not_in_lobby(room: SessionState, party: Participant, event: Admit | Reject, now: float) -> list[Effect]:
     """Say no: the doorman has nothing to do with this party."""
     return [Denied(party.name, "not_in_lobby")]
 
 
-def leave_lobby(room: Room, now: float) -> list[Effect]:
+def leave_lobby(room: SessionState, now: float) -> list[Effect]:
     """Let all on from a lobby that is no more; nobody while the room is locked."""
     if room.settings.lobby or room.locked:
         return []
@@ -143,17 +143,17 @@ def leave_lobby(room: Room, now: float) -> list[Effect]:
     return [effect for party in those for effect in enter(room, party, now)]
 
 
-def leave(room: Room, party: Participant, event: Leave, now: float) -> list[Effect]:
+def leave(room: SessionState, party: Participant, event: Leave, now: float) -> list[Effect]:
     """Forget a party that has gone."""
     return _out(room, party, PartyLeft(party.name, event.reason), now)
 
 
-def remove(room: Room, party: Participant, reason: str, now: float) -> list[Effect]:
+def remove(room: SessionState, party: Participant, reason: str, now: float) -> list[Effect]:
     """Send a party away."""
     return _out(room, party, PartyLeft(party.name, reason, announcements.farewell(room, reason)), now)
 
 
-def _out(room: Room, party: Participant, left: PartyLeft, now: float) -> list[Effect]:
+def _out(room: SessionState, party: Participant, left: PartyLeft, now: float) -> list[Effect]:
     del room.parties[party.name]
     room.talkers.discard(party.name)
     room.typing.discard(party.name)
@@ -166,25 +166,25 @@ def _out(room: Room, party: Participant, left: PartyLeft, now: float) -> list[Ef
     return effects if room.parties else effects + lifetime.emptied(room, now)
 
 
-def reject(room: Room, party: Participant, event: Reject, now: float) -> list[Effect]:
+def reject(room: SessionState, party: Participant, event: Reject, now: float) -> list[Effect]:
     """Send a party away from the lobby."""
     return remove(room, party, "rejected", now)
 
 
-def kick(room: Room, party: Participant, event: Kick, now: float) -> list[Effect]:
+def kick(room: SessionState, party: Participant, event: Kick, now: float) -> list[Effect]:
     """Send a party away, and perhaps remember not to let it in again."""
     if event.ban and party.identity:
         room.banned.add(party.identity)
     return remove(room, party, "banned" if event.ban and party.identity else "kicked", now)
 
 
-def unban(room: Room, event: Unban, now: float) -> list[Effect]:
+def unban(room: SessionState, event: Unban, now: float) -> list[Effect]:
     """Let somebody in again."""
     room.banned.discard(event.identity)
     return []
 
 
-def stays(room: Room) -> Iterator[Timer]:
+def stays(room: SessionState) -> Iterator[Timer]:
     """Yield when the party that has been here longest has been here too long."""
     oldest = next(iter(room.parties.values()), None)
     if room.settings.party_limit_s and oldest is not None:

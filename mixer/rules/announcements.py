@@ -2,7 +2,7 @@
 
 from mixer.rules.effects import Effect, Music, Prompt, Say, Sound, WhisperChanged
 from mixer.rules.roles import Place, RecordingState
-from mixer.rules.state import Participant, Room
+from mixer.rules.state import Participant, SessionState
 
 __all__ = [
     "FAREWELLS",
@@ -41,33 +41,33 @@ FAREWELLS: dict[str, tuple[Prompt, ...]] = {
 _MUSIC = frozenset({Place.LOBBY, Place.WAITING, Place.HELD})
 
 
-def say(room: Room, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+def say(room: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
     """Say something, in a room that speaks."""
     return _always(room, to, *prompts, notice=notice) if room.settings.prompts else []
 
 
-def _always(room: Room, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+def _always(room: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
     return [Say(to, prompts, notice, room.settings.record_prompts)]
 
 
-def not_a_key(room: Room, party: Participant) -> list[Effect]:
+def not_a_key(room: SessionState, party: Participant) -> list[Effect]:
     """Let a party hear that its keys did nothing; in a silent room by a tone, so that it need not guess."""
     return _always(room, party.name, NOT_A_KEY if room.settings.prompts else "beeperr")
 
 
-def farewell(room: Room, reason: str) -> tuple[Prompt, ...]:
+def farewell(room: SessionState, reason: str) -> tuple[Prompt, ...]:
     """Say what is said to somebody before hanging up for `reason`."""
     return FAREWELLS.get(reason, ()) if room.settings.prompts else ()
 
 
-def waits(room: Room, party: Participant) -> list[Effect]:
+def waits(room: SessionState, party: Participant) -> list[Effect]:
     """Tell a party what it waits for; who was invited must know what to press, in a silent room as well."""
     if party.place is Place.INVITED:
         return _always(room, party.name, "conf-invited")
     return say(room, party.name, "conf-waitforleader" if party.place is Place.WAITING else "one-moment-please")
 
 
-def arrived(room: Room, party: Participant) -> list[Effect]:
+def arrived(room: SessionState, party: Participant) -> list[Effect]:
     """Greet a party, and tell the room that it has come."""
     greeting: list[Prompt] = [*alone_or_not(room, party)]
     if party.muted:
@@ -75,7 +75,7 @@ def arrived(room: Room, party: Participant) -> list[Effect]:
     return [*say(room, party.name, *greeting, notice=True), *_recording_notice(room, party), *_entry(room, party)]
 
 
-def alone_or_not(room: Room, party: Participant) -> tuple[Prompt, ...]:
+def alone_or_not(room: SessionState, party: Participant) -> tuple[Prompt, ...]:
     """Say to a party how many others there are."""
     others = sum(other is not party for other in room.joined)
     if others < 1:
@@ -83,7 +83,7 @@ def alone_or_not(room: Room, party: Participant) -> tuple[Prompt, ...]:
     return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
 
 
-def _entry(room: Room, party: Participant) -> list[Effect]:
+def _entry(room: SessionState, party: Participant) -> list[Effect]:
     """Tell the room who has come; the usual tone is for others, a chosen sound for the newcomer as well."""
     if not room.notices:
         return []
@@ -95,7 +95,7 @@ def _entry(room: Room, party: Participant) -> list[Effect]:
     return _always(room, None, *prompts, notice=True)
 
 
-def gone(room: Room, party: Participant) -> list[Effect]:
+def gone(room: SessionState, party: Participant) -> list[Effect]:
     """Tell the room who has left."""
     if not room.notices or not room.joined:
         return []
@@ -104,15 +104,15 @@ def gone(room: Room, party: Participant) -> list[Effect]:
     return _always(room, None, *prompts, notice=True)
 
 
-def _name(room: Room, party: Participant) -> tuple[Prompt, ...]:
+def _name(room: SessionState, party: Participant) -> tuple[Prompt, ...]:
     return (Sound(party.sound),) if room.settings.announce_caller_name and party.sound else ()
 
 
-def _recording_notice(room: Room, party: Participant) -> list[Effect]:
+def _recording_notice(room: SessionState, party: Participant) -> list[Effect]:
     return recording_runs(room, party.name) if room.recording is RecordingState.RUNNING else []
 
 
-def recording_runs(room: Room, to: str | None) -> list[Effect]:
+def recording_runs(room: SessionState, to: str | None) -> list[Effect]:
     """Tell a party, or the room, that it is recorded."""
     if not room.settings.record_notice:
         return []
@@ -120,7 +120,7 @@ def recording_runs(room: Room, to: str | None) -> list[Effect]:
     return [Say(to, (prompt,), recorded=room.settings.record_prompts, when_recording=True)]
 
 
-def settle(room: Room) -> list[Effect]:
+def settle(room: SessionState) -> list[Effect]:
     """Tell who hears music and whose whisper reaches whom, where it differs from what was last told."""
     if not room.moved:
         return []
@@ -130,7 +130,7 @@ def settle(room: Room) -> list[Effect]:
     return [effect for party in room.parties.values() for effect in _settle_one(room, party, party is alone)]
 
 
-def _settle_one(room: Room, party: Participant, alone: bool) -> list[Effect]:
+def _settle_one(room: SessionState, party: Participant, alone: bool) -> list[Effect]:
     effects: list[Effect] = []
     music = room.settings.music_on_hold_sound if alone or party.left_alone or party.place in _MUSIC else None
     if music != party.music:

@@ -34,7 +34,7 @@ from mixer.rules.events import (
 )
 from mixer.rules.session import PartyRule, Session
 from mixer.rules.settings import Settings
-from mixer.rules.state import Participant, Room, State
+from mixer.rules.state import Participant, Phase, SessionState
 
 __all__ = ["CALL", "TwoPartyCall"]
 
@@ -52,7 +52,7 @@ class TwoPartyCall(Session):
     """
 
     def __init__(self, settings: Settings = CALL) -> None:
-        super().__init__(Room(settings, ends=None), RULES, (lifetime.timers, admission.stays))
+        super().__init__(SessionState(settings, ends=None), RULES, (lifetime.timers, admission.stays))
 
 
 def _nothing(*_: object) -> list[Effect]:
@@ -60,28 +60,28 @@ def _nothing(*_: object) -> list[Effect]:
     return []
 
 
-def _of_party(room: Room, event: Any, now: float) -> list[Effect]:
+def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
     party = room.parties.get(event.party)
     return PARTY[type(event)](room, party, event, now) if party is not None else []
 
 
-def _leave(room: Room, party: Participant, event: Leave, now: float) -> list[Effect]:
+def _leave(room: SessionState, party: Participant, event: Leave, now: float) -> list[Effect]:
     """End the call: nobody is left to talk to."""
     connected = len(room.parties) > 1
     left = admission.leave(room, party, event, now)
     return [*left, *lifetime.over(room, "hung up" if connected else "cancelled")]
 
 
-def _kick(room: Room, party: Participant, event: Kick, now: float) -> list[Effect]:
+def _kick(room: SessionState, party: Participant, event: Kick, now: float) -> list[Effect]:
     return _leave(room, party, Leave(party.name, "kicked"), now)
 
 
-def _key(room: Room, party: Participant, event: Keys, now: float) -> list[Effect]:
+def _key(room: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Pass a key on; one pressed before the other end is there is nobody's."""
     return [KeyPassed(other.name, event.digit) for other in room.parties.values() if other is not party]
 
 
-def _peer_held(room: Room, party: Participant, event: PeerHeld, now: float) -> list[Effect]:
+def _peer_held(room: SessionState, party: Participant, event: PeerHeld, now: float) -> list[Effect]:
     """Play music to the other end of a phone that holds the call."""
     for other in room.parties.values():
         if other is not party:
@@ -89,16 +89,16 @@ def _peer_held(room: Room, party: Participant, event: PeerHeld, now: float) -> l
     return []
 
 
-def _no_conference(room: Room, event: Any, now: float) -> list[Effect]:
+def _no_conference(room: SessionState, event: Any, now: float) -> list[Effect]:
     """Say no: only a conference has that."""
     return [Denied(getattr(event, "party", ""), "no_conference")]
 
 
-def _refuse(room: Room, event: Join | InviteAnswered, now: float) -> list[Effect]:
+def _refuse(room: SessionState, event: Join | InviteAnswered, now: float) -> list[Effect]:
     return [Refused(event.party, "ended")]
 
 
-def _end(room: Room, event: End, now: float) -> list[Effect]:
+def _end(room: SessionState, event: End, now: float) -> list[Effect]:
     return lifetime.over(room, event.reason)
 
 
@@ -125,7 +125,7 @@ _LIVE: Mapping[type[Event], Any] = {
     End: _end,
     Time: _nothing,
 }
-RULES: Mapping[State, Mapping[type[Event], Any]] = {
-    **dict.fromkeys((State.UNCLAIMED, State.OPEN, State.EMPTY), _LIVE),
-    State.ENDED: {**dict.fromkeys(get_args(Event), _nothing), Join: _refuse, InviteAnswered: _refuse},
+RULES: Mapping[Phase, Mapping[type[Event], Any]] = {
+    **dict.fromkeys((Phase.UNCLAIMED, Phase.OPEN, Phase.EMPTY), _LIVE),
+    Phase.ENDED: {**dict.fromkeys(get_args(Event), _nothing), Join: _refuse, InviteAnswered: _refuse},
 }

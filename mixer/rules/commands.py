@@ -9,19 +9,19 @@ from mixer.rules.keypad import UNKNOWN, Command
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import RecordingState, Role
 from mixer.rules.settings import VOLUME_STEP_DB
-from mixer.rules.state import IN_ROOM, Carried, Participant, Room, menu_name
+from mixer.rules.state import IN_ROOM, Carried, Participant, SessionState, menu_name
 
 __all__ = ["RULES", "keys", "pauses"]
 
-Rule = Callable[[Room, Participant, Command, float], list[Effect]]
+Rule = Callable[[SessionState, Participant, Command, float], list[Effect]]
 
 
-def keys(room: Room, party: Participant, event: Keys, now: float) -> list[Effect]:
+def keys(room: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Take a key of a party in the room."""
     return _carry_out(room, party, party.keypad.press(event.digit, now), now)
 
 
-def pauses(room: Room) -> Iterator[Timer]:
+def pauses(room: SessionState) -> Iterator[Timer]:
     """Yield when a pause ends the keys of a party."""
     for name in room.typing:
         party = room.parties[name]
@@ -29,11 +29,11 @@ def pauses(room: Room) -> Iterator[Timer]:
             yield _pause(room, party, party.keypad.deadline)
 
 
-def _pause(room: Room, party: Participant, when: float) -> Timer:
+def _pause(room: SessionState, party: Participant, when: float) -> Timer:
     return Timer(when, lambda: _carry_out(room, party, party.keypad.expire(when), when))
 
 
-def _carry_out(room: Room, party: Participant, commands: list[Command], now: float) -> list[Effect]:
+def _carry_out(room: SessionState, party: Participant, commands: list[Command], now: float) -> list[Effect]:
     effects: list[Effect] = []
     for command in commands:
         # One command may be the last: its party left by it, or ended the conference.
@@ -48,14 +48,14 @@ def _carry_out(room: Room, party: Participant, commands: list[Command], now: flo
     return effects
 
 
-def _unknown(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _unknown(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return [UnknownKeys(party.name, command.keys), *announcements.not_a_key(room, party)]
 
 
 # The own microphone and the own ears.
 
 
-def _toggle_own_mute(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _toggle_own_mute(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     if party.role is Role.LISTENER:
         return []
     if not room.may_unmute(party):
@@ -64,7 +64,7 @@ def _toggle_own_mute(room: Room, party: Participant, command: Command, now: floa
 
 
 def _volume(input_db: float, output_db: float) -> Rule:
-    def rule(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+    def rule(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
         event = SetVolume(party.name, party.input_db + input_db, party.output_db + output_db)
         return [*parties.set_volume(room, party, event, now), *announcements.say(room, party.name, "beep")]
 
@@ -74,17 +74,17 @@ def _volume(input_db: float, output_db: float) -> Rule:
 # The others' microphones.
 
 
-def _mute_all(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _mute_all(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     room.listen_only = False
     return parties.mute_all(room, MuteAll(True), now)
 
 
-def _unmute_all(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _unmute_all(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     room.listen_only = False
     return parties.mute_all(room, MuteAll(False), now)
 
 
-def _listening_mode(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _listening_mode(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Go on to the next: everybody speaks; muted, but may unmute themselves; muted, and may not."""
     if not room.muted_all:
         return _mute_all(room, party, command, now)
@@ -97,56 +97,56 @@ def _listening_mode(room: Room, party: Participant, command: Command, now: float
 # The room.
 
 
-def _set_lock(room: Room, party: Participant, on: bool, now: float) -> list[Effect]:
+def _set_lock(room: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
     changed = parties.lock(room, Lock(on), now)
     return [*changed, *announcements.say(room, party.name, "conf-lockednow" if on else "conf-unlockednow")]
 
 
-def _lock(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _lock(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return _set_lock(room, party, True, now)
 
 
-def _unlock(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _unlock(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return _set_lock(room, party, False, now)
 
 
-def _toggle_lock(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _toggle_lock(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return _set_lock(room, party, not room.locked, now)
 
 
-def _set_notices(room: Room, party: Participant, on: bool, now: float) -> list[Effect]:
+def _set_notices(room: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
     changed = parties.set_notices(room, SetNotices(on), now)
     return [*changed, *announcements.say(room, party.name, "conf-notices-on" if on else "conf-notices-off")]
 
 
-def _notices_on(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _notices_on(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return _set_notices(room, party, True, now)
 
 
-def _notices_off(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _notices_off(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return _set_notices(room, party, False, now)
 
 
-def _toggle_notices(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _toggle_notices(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return _set_notices(room, party, not room.notices, now)
 
 
 _NO_RECORDING = {RecordingState.OFF: "conf-recording-stopped", RecordingState.PAUSED: "conf-recording-paused"}
 
 
-def _record(room: Room, party: Participant, state: RecordingState) -> list[Effect]:
+def _record(room: SessionState, party: Participant, state: RecordingState) -> list[Effect]:
     changed = lifetime.set_recording(room, state)
     # That it runs is told to everybody.
     told = announcements.say(room, party.name, _NO_RECORDING[state]) if state in _NO_RECORDING else []
     return [*changed, *told]
 
 
-def _toggle_recording(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _toggle_recording(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     off = room.recording is RecordingState.OFF
     return _record(room, party, RecordingState.RUNNING if off else RecordingState.OFF)
 
 
-def _pause_recording(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _pause_recording(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Pause, or resume."""
     if room.recording is RecordingState.OFF:
         return announcements.not_a_key(room, party)
@@ -154,11 +154,11 @@ def _pause_recording(room: Room, party: Participant, command: Command, now: floa
     return _record(room, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
 
 
-def _count(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _count(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return announcements.say(room, party.name, *announcements.alone_or_not(room, party))
 
 
-def _help(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _help(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     menu = room.settings.menu
     return announcements.say(
         room, party.name, menu.help.get(menu_name(menu, party.role, party.kind), announcements.NOT_A_KEY)
@@ -168,16 +168,16 @@ def _help(room: Room, party: Participant, command: Command, now: float) -> list[
 # Comings and goings.
 
 
-def _invite(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _invite(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return dialout.dial(room, Dial(command.number, party.name), now)
 
 
-def _drop_invited(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _drop_invited(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     dropped = dialout.drop_last_of(room, party, now)
     return announcements.not_a_key(room, party) if dropped is None else dropped
 
 
-def _kick_last(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _kick_last(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Send away who came last, if it is neither a moderator nor outside of the room."""
     inside = [other for other in room.parties.values() if other.place in IN_ROOM]
     last = inside[-1]
@@ -186,11 +186,11 @@ def _kick_last(room: Room, party: Participant, command: Command, now: float) -> 
     return admission.remove(room, last, "kicked", now)
 
 
-def _leave(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _leave(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return admission.remove(room, party, "left", now)
 
 
-def _end(room: Room, party: Participant, command: Command, now: float) -> list[Effect]:
+def _end(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return lifetime.over(room, "requested")
 
 

@@ -61,7 +61,7 @@ from mixer.rules.events import (
 from mixer.rules.roles import Place
 from mixer.rules.session import PartyRule, Rule, Session
 from mixer.rules.settings import Settings
-from mixer.rules.state import Room, State
+from mixer.rules.state import Phase, SessionState
 
 __all__ = ["PLACES", "RULES", "Conference"]
 
@@ -78,7 +78,7 @@ class Conference(Session):
     """
 
     def __init__(self, settings: Settings, now: float) -> None:
-        room = Room(
+        room = SessionState(
             settings,
             ends=(now + settings.claim_timeout_s, "unclaimed"),
             muted_all=settings.mute_non_moderator,
@@ -92,13 +92,13 @@ def _nothing(*_: object) -> list[Effect]:
     return []
 
 
-def _of_party(room: Room, event: Any, now: float) -> list[Effect]:
+def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
     """Do what the place of the party says that the event names."""
     party = room.parties.get(event.party)
     return PLACES[party.place][type(event)](room, party, event, now) if party is not None else []
 
 
-def _end(room: Room, event: End, now: float) -> list[Effect]:
+def _end(room: SessionState, event: End, now: float) -> list[Effect]:
     return lifetime.over(room, event.reason)
 
 
@@ -150,11 +150,11 @@ _NOBODY: Mapping[type[Event], Rule] = {
     End: _end,
     Time: _nothing,
 }
-RULES: Mapping[State, Mapping[type[Event], Rule]] = {
-    State.UNCLAIMED: _NOBODY,
-    State.EMPTY: _NOBODY,
-    State.OPEN: {**_NOBODY, **dict.fromkeys(_BEFORE, _of_party)},
-    State.ENDED: {
+RULES: Mapping[Phase, Mapping[type[Event], Rule]] = {
+    Phase.UNCLAIMED: _NOBODY,
+    Phase.EMPTY: _NOBODY,
+    Phase.OPEN: {**_NOBODY, **dict.fromkeys(_BEFORE, _of_party)},
+    Phase.ENDED: {
         **dict.fromkeys(get_args(Event), _nothing),
         Join: admission.refuse,
         InviteAnswered: dialout.refuse_answer,

@@ -8,7 +8,7 @@ from mixer.rules.effects import DropInvite, Effect, Invite
 from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Place
-from mixer.rules.state import Invitation, Participant, Room
+from mixer.rules.state import DialOut, Participant, SessionState
 
 __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "patience", "refuse_answer"]
 
@@ -16,18 +16,18 @@ __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "p
 YES = "1"
 
 
-def dial(room: Room, event: Dial, now: float) -> list[Effect]:
+def dial(room: SessionState, event: Dial, now: float) -> list[Effect]:
     """Ring a number, unless whoever answers could not come in anyway."""
     no_use = _no_use(room)
     if no_use:
         return announcements.say(room, event.by, no_use) if event.by else []
     room.invited += 1
-    room.invitations[room.invited] = Invitation(room.invited, event.by, event.role, event.confirm)
+    room.invitations[room.invited] = DialOut(room.invited, event.by, event.role, event.confirm)
     pleasantry = announcements.say(room, event.by, "pls-wait-connect-call") if event.by else []
     return [Invite(room.invited, event.number, event.by), *pleasantry]
 
 
-def _no_use(room: Room) -> str:
+def _no_use(room: SessionState) -> str:
     """Say with a prompt why nobody can be invited now; empty: somebody can."""
     if room.locked:
         return "conf-locked"
@@ -36,7 +36,7 @@ def _no_use(room: Room) -> str:
     return "conf-full" if no_place or pending >= room.settings.max_invited else ""
 
 
-def answered(room: Room, event: InviteAnswered, now: float) -> list[Effect]:
+def answered(room: SessionState, event: InviteAnswered, now: float) -> list[Effect]:
     """Ask who answered whether it wants in, or let it in at once."""
     if event.party in room.parties:
         return []
@@ -53,12 +53,12 @@ def answered(room: Room, event: InviteAnswered, now: float) -> list[Effect]:
     return stand(room, party, Place.INVITED) if invitation.confirm else enter(room, party, now)
 
 
-def refuse_answer(room: Room, event: InviteAnswered, now: float) -> list[Effect]:
+def refuse_answer(room: SessionState, event: InviteAnswered, now: float) -> list[Effect]:
     """Refuse who answered: it is over."""
     return [refused(room, event.party, "ended")]
 
 
-def confirm(room: Room, party: Participant, event: Keys, now: float) -> list[Effect]:
+def confirm(room: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Take the yes of somebody invited; other keys are slips."""
     if event.digit != YES:
         return []
@@ -66,7 +66,7 @@ def confirm(room: Room, party: Participant, event: Keys, now: float) -> list[Eff
     return remove(room, party, reason, now) if reason else enter(room, party, now)
 
 
-def failed(room: Room, event: InviteFailed, now: float) -> list[Effect]:
+def failed(room: SessionState, event: InviteFailed, now: float) -> list[Effect]:
     """Tell who invited that nobody comes."""
     invitation = room.invitations.get(event.invitation)
     if invitation is None or invitation.party:
@@ -75,26 +75,26 @@ def failed(room: Room, event: InviteFailed, now: float) -> list[Effect]:
     return announcements.say(room, invitation.by, "vm-nobodyavail") if invitation.by in room.parties else []
 
 
-def cancel(room: Room, event: CancelInvite, now: float) -> list[Effect]:
+def cancel(room: SessionState, event: CancelInvite, now: float) -> list[Effect]:
     """Take an invitation back."""
     invitation = room.invitations.get(event.invitation)
     return _drop(room, invitation, now) if invitation is not None else []
 
 
-def drop_last_of(room: Room, party: Participant, now: float) -> list[Effect] | None:
+def drop_last_of(room: SessionState, party: Participant, now: float) -> list[Effect] | None:
     """Take back the last invitation of a party, whatever became of it; None when there is none."""
     own = [one for one in room.invitations.values() if one.by == party.name]
     return _drop(room, own[-1], now) if own else None
 
 
-def _drop(room: Room, invitation: Invitation, now: float) -> list[Effect]:
+def _drop(room: SessionState, invitation: DialOut, now: float) -> list[Effect]:
     if invitation.party:
         return remove(room, room.parties[invitation.party], "dropped", now)
     del room.invitations[invitation.id]
     return [DropInvite(invitation.id)]
 
 
-def patience(room: Room) -> Iterator[Timer]:
+def patience(room: SessionState) -> Iterator[Timer]:
     """Yield when somebody invited has not pressed 1 for too long."""
     for invitation in room.invitations.values():
         party = room.parties.get(invitation.party)
@@ -102,6 +102,6 @@ def patience(room: Room) -> Iterator[Timer]:
             yield _until(room, party)
 
 
-def _until(room: Room, party: Participant) -> Timer:
+def _until(room: SessionState, party: Participant) -> Timer:
     when = party.since + room.settings.confirm_timeout_s
     return Timer(when, lambda: remove(room, party, "unconfirmed", when))

@@ -6,7 +6,7 @@ there has no effect. What comes out is in `mixer.rules.effects`.
 
 from dataclasses import dataclass
 
-from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import Settings
 
 __all__ = [
@@ -65,7 +65,7 @@ class Join:
 
     party: str
     role: Role = Role.PARTICIPANT
-    kind: Kind = Kind.INSIDE
+    kind: PartyKind = PartyKind.INSIDE
     identity: str = ""
     name: str = ""
     muted: bool = False
@@ -124,7 +124,7 @@ class InviteAnswered:
 
     invitation: int
     party: str
-    kind: Kind = Kind.OUTSIDE
+    kind: PartyKind = PartyKind.OUTSIDE
     identity: str = ""
     name: str = ""
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from mixer.rules import announcements
 from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
-from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
-from mixer.rules.state import Participant, Room, State
+from mixer.rules.state import Participant, Phase, SessionState
 
 __all__ = [
     "Timer",
@@ -30,13 +30,13 @@ class Timer(NamedTuple):
     act: Callable[[], list[Effect]]
 
 
-def host_came(room: Room) -> None:
+def host_came(room: SessionState) -> None:
     """Begin, if the conference has not begun, and forget that a host left."""
     room.started = True
     room.host_ends = None
 
 
-def host_left(room: Room, now: float) -> list[Effect]:
+def host_left(room: SessionState, now: float) -> list[Effect]:
     """Let the conference end with its host, if it does; after the grace time."""
     rule = room.settings.end_with_host
     if not room.parties or rule is EndWithHost.NEVER or (rule is EndWithHost.LAST and room.has_host()):
@@ -45,7 +45,7 @@ def host_left(room: Room, now: float) -> list[Effect]:
     return announcements.say(room, None, "conf-leaderhasleft") if room.settings.host_grace_s else []
 
 
-def other_settings(room: Room, before: Settings, now: float) -> None:
+def other_settings(room: SessionState, before: Settings, now: float) -> None:
     """Count a new limit of silence from now, and forget that a host left when that ends the conference no more."""
     if room.settings.silence_limit_s != before.silence_limit_s:
         room.heard_at = now
@@ -53,12 +53,12 @@ def other_settings(room: Room, before: Settings, now: float) -> None:
         room.host_ends = None
 
 
-def emptied(room: Room, now: float) -> list[Effect]:
+def emptied(room: SessionState, now: float) -> list[Effect]:
     """Wait for somebody to come back, as if nobody had come yet; whom a party was ringing has nobody to talk to.
 
     A lock would keep out everybody, with nobody left to open it. A ban lasts as long as the conference.
     """
-    room.state, room.ends = State.EMPTY, (now + room.settings.empty_timeout_s, "empty")
+    room.state, room.ends = Phase.EMPTY, (now + room.settings.empty_timeout_s, "empty")
     room.started, room.recorded, room.host_ends = False, False, None
     rung = [one.id for one in room.invitations.values() if one.by]
     for invitation in rung:
@@ -69,18 +69,18 @@ def emptied(room: Room, now: float) -> list[Effect]:
     return [*map(DropInvite, rung), *unlocked, *set_recording(room, RecordingState.OFF)]
 
 
-def over(room: Room, reason: str) -> list[Effect]:
+def over(room: SessionState, reason: str) -> list[Effect]:
     """End the conference."""
     effects = set_recording(room, RecordingState.OFF)
     effects += [DropInvite(one.id) for one in room.invitations.values() if not one.party]
     effects += [PartyLeft(name, reason, announcements.farewell(room, reason)) for name in room.parties]
     for held in (room.parties, room.invitations, room.talkers, room.typing):
         held.clear()
-    room.state, room.ends, room.host_ends = State.ENDED, None, None
+    room.state, room.ends, room.host_ends = Phase.ENDED, None, None
     return [*effects, Ended(reason)]
 
 
-def set_recording(room: Room, state: RecordingState) -> list[Effect]:
+def set_recording(room: SessionState, state: RecordingState) -> list[Effect]:
     """Start, pause, resume or stop; starting and resuming are told to all, and pausing what does not run is nothing."""
     if state is room.recording or (state is RecordingState.PAUSED and room.recording is RecordingState.OFF):
         return []
@@ -90,12 +90,12 @@ def set_recording(room: Room, state: RecordingState) -> list[Effect]:
     return [RecordingChanged(state), *notice]
 
 
-def recorded_from(room: Room, party: Participant) -> list[Effect]:
+def recorded_from(room: SessionState, party: Participant) -> list[Effect]:
     """Start the recording of `Settings.record_enabled`, once, if it begins with this party."""
     if room.recorded or not room.settings.record_enabled:
         return []
     invited = any(one.party == party.name for one in room.invitations.values())
-    if room.settings.hosted and party.role is not Role.MODERATOR and not (invited and party.kind is Kind.OUTSIDE):
+    if room.settings.hosted and party.role is not Role.MODERATOR and not (invited and party.kind is PartyKind.OUTSIDE):
         return []
     room.recorded = True
     if room.recording is not RecordingState.OFF:
@@ -105,18 +105,18 @@ def recorded_from(room: Room, party: Participant) -> list[Effect]:
     return begun
 
 
-def recorded_no_more(room: Room) -> list[Effect]:
+def recorded_no_more(room: SessionState) -> list[Effect]:
     """Stop what `Settings.record_enabled` began, as it is off now; should it be on again, it has its effect again."""
     room.recorded = False
     return set_recording(room, RecordingState.OFF) if room.recording_by_setting else []
 
 
-def timers(room: Room) -> Iterator[Timer]:
+def timers(room: SessionState) -> Iterator[Timer]:
     """Everything of the room as a whole that waits for time."""
     if room.ends is not None and not room.invitations:
         when, reason = room.ends
         yield Timer(when, lambda: over(room, reason))
     if room.host_ends is not None:
         yield Timer(room.host_ends, lambda: over(room, "host_left"))
-    if room.settings.silence_limit_s and room.state is State.OPEN and room.joined and not room.is_heard():
+    if room.settings.silence_limit_s and room.state is Phase.OPEN and room.joined and not room.is_heard():
         yield Timer(room.heard_at + room.settings.silence_limit_s, lambda: over(room, "silence"))

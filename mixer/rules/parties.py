@@ -29,7 +29,7 @@ from mixer.rules.events import (
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, RecordingState, Role
 from mixer.rules.settings import VOLUME_DB
-from mixer.rules.state import IN_ROOM, Participant, Room, table_of
+from mixer.rules.state import IN_ROOM, Participant, SessionState, table_of
 
 __all__ = [
     "lock",
@@ -58,7 +58,7 @@ def mute(party: Participant, on: bool) -> list[Effect]:
     return [MuteChanged(party.name, on)]
 
 
-def mute_others(room: Room, on: bool) -> list[Effect]:
+def mute_others(room: SessionState, on: bool) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and those of late joiners."""
     room.muted_all = on
     others = [party for party in room.parties.values() if party.role is not Role.MODERATOR]
@@ -68,7 +68,7 @@ def mute_others(room: Room, on: bool) -> list[Effect]:
 # Of one party.
 
 
-def set_muted(room: Room, party: Participant, event: SetMuted, now: float) -> list[Effect]:
+def set_muted(room: SessionState, party: Participant, event: SetMuted, now: float) -> list[Effect]:
     """Turn a microphone off or on, and tell its owner."""
     if party.role is Role.LISTENER and not event.on:
         return [Denied(party.name, "listener")]
@@ -82,12 +82,14 @@ def set_muted(room: Room, party: Participant, event: SetMuted, now: float) -> li
     ]
 
 
-def not_inside(room: Room, party: Participant, event: SetDeaf | SetHeld | SetWhisper, now: float) -> list[Effect]:
+def not_inside(
+    room: SessionState, party: Participant, event: SetDeaf | SetHeld | SetWhisper, now: float
+) -> list[Effect]:
     """Say no: who waits neither hears nor is heard, so there is nothing to change."""
     return [Denied(party.name, "not_inside")]
 
 
-def set_deaf(room: Room, party: Participant, event: SetDeaf, now: float) -> list[Effect]:
+def set_deaf(room: SessionState, party: Participant, event: SetDeaf, now: float) -> list[Effect]:
     """Close a party's ears or open them."""
     if party.deaf == event.on:
         return []
@@ -95,7 +97,7 @@ def set_deaf(room: Room, party: Participant, event: SetDeaf, now: float) -> list
     return [DeafChanged(party.name, event.on)]
 
 
-def set_held(room: Room, party: Participant, event: SetHeld, now: float) -> list[Effect]:
+def set_held(room: SessionState, party: Participant, event: SetHeld, now: float) -> list[Effect]:
     """Put a party on hold or take it back."""
     place = Place.HELD if event.on else Place.JOINED
     if party.place is place:
@@ -104,7 +106,7 @@ def set_held(room: Room, party: Participant, event: SetHeld, now: float) -> list
     return [HeldChanged(party.name, event.on)]
 
 
-def set_volume(room: Room, party: Participant, event: SetVolume, now: float) -> list[Effect]:
+def set_volume(room: SessionState, party: Participant, event: SetVolume, now: float) -> list[Effect]:
     """Make a party, or what it hears, louder or softer."""
     before = (party.input_db, party.output_db)
     party.input_db = _limited(event.input_db, party.input_db)
@@ -118,7 +120,7 @@ def _limited(wanted: float | None, now: float) -> float:
     return now if wanted is None else min(max(wanted, softest), loudest)
 
 
-def set_role(room: Room, party: Participant, event: SetRole, now: float) -> list[Effect]:
+def set_role(room: SessionState, party: Participant, event: SetRole, now: float) -> list[Effect]:
     """Give a party another role: its keys, its microphone, and what its coming or going as a host means."""
     before = party.role
     if event.role is before:
@@ -133,32 +135,32 @@ def set_role(room: Room, party: Participant, event: SetRole, now: float) -> list
     return effects + _other_host(room, party, before, now)
 
 
-def _other_host(room: Room, party: Participant, before: Role, now: float) -> list[Effect]:
+def _other_host(room: SessionState, party: Participant, before: Role, now: float) -> list[Effect]:
     """Take a new host for one that came, and a host no more for one that left."""
     if party.role is Role.MODERATOR:
         return _new_host(room, party, now)
     return lifetime.host_left(room, now) if before is Role.MODERATOR and party.place in IN_ROOM else []
 
 
-def _new_host(room: Room, party: Participant, now: float) -> list[Effect]:
+def _new_host(room: SessionState, party: Participant, now: float) -> list[Effect]:
     if party.place in IN_ROOM:
         lifetime.host_came(room)
         return [*admission.begin(room, now), *lifetime.recorded_from(room, party)]
     return admission.begin(room, now)
 
 
-def _give_keys(room: Room, party: Participant) -> None:
+def _give_keys(room: SessionState, party: Participant) -> None:
     party.keypad = Keypad(table_of(room.settings.menu, party.role, party.kind), room.settings.key_timeout_s)
     room.typing.discard(party.name)
 
 
-def set_whisper(room: Room, party: Participant, event: SetWhisper, now: float) -> list[Effect]:
+def set_whisper(room: SessionState, party: Participant, event: SetWhisper, now: float) -> list[Effect]:
     """Choose who hears a party; those who cannot hear anything now will when they can."""
     party.whisper, room.moved = event.to, True
     return []
 
 
-def talking(room: Room, party: Participant, event: Talking, now: float) -> list[Effect]:
+def talking(room: SessionState, party: Participant, event: Talking, now: float) -> list[Effect]:
     """Take notice of who talks."""
     (room.talkers.add if event.on else room.talkers.discard)(party.name)
     return []
@@ -167,7 +169,7 @@ def talking(room: Room, party: Participant, event: Talking, now: float) -> list[
 # Of the room.
 
 
-def mute_all(room: Room, event: MuteAll, now: float) -> list[Effect]:
+def mute_all(room: SessionState, event: MuteAll, now: float) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and tell everybody."""
     return [
         *mute_others(room, event.on),
@@ -175,7 +177,7 @@ def mute_all(room: Room, event: MuteAll, now: float) -> list[Effect]:
     ]
 
 
-def lock(room: Room, event: Lock, now: float) -> list[Effect]:
+def lock(room: SessionState, event: Lock, now: float) -> list[Effect]:
     """Lock or unlock; who waited for a host that came meanwhile gets in then."""
     if room.locked == event.on:
         return []
@@ -183,7 +185,7 @@ def lock(room: Room, event: Lock, now: float) -> list[Effect]:
     return [LockChanged(event.on), *admission.begin(room, now)]
 
 
-def set_notices(room: Room, event: SetNotices, now: float) -> list[Effect]:
+def set_notices(room: SessionState, event: SetNotices, now: float) -> list[Effect]:
     """Tell who comes and leaves, or do not."""
     if room.notices == event.on:
         return []
@@ -191,7 +193,7 @@ def set_notices(room: Room, event: SetNotices, now: float) -> list[Effect]:
     return [NoticesChanged(event.on)]
 
 
-def set_recording(room: Room, event: SetRecording, now: float) -> list[Effect]:
+def set_recording(room: SessionState, event: SetRecording, now: float) -> list[Effect]:
     """Start, pause, resume or stop the recording; it does not start while there is nobody to be recorded."""
     runs = event.state is RecordingState.RUNNING
     if runs and not room.joined:
@@ -201,7 +203,7 @@ def set_recording(room: Room, event: SetRecording, now: float) -> list[Effect]:
     return lifetime.set_recording(room, event.state)
 
 
-def new_settings(room: Room, event: NewSettings, now: float) -> list[Effect]:
+def new_settings(room: SessionState, event: NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
     before, room.settings, room.moved = room.settings, event.settings, True
     lifetime.other_settings(room, before, now)

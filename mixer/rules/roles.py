@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 __all__ = [
-    "Kind",
+    "PartyKind",
     "Place",
     "RecordingState",
     "Role",
@@ -11,14 +11,14 @@ __all__ = [
 
 
 class Role(StrEnum):
-    """What a party may do; together with its `Kind` it names its menu (`mixer.rules.keypad.Menu.of`)."""
+    """What a party may do; together with its `PartyKind` it names its menu (`mixer.rules.keypad.Menu.of`)."""
 
     MODERATOR = "moderator"
     PARTICIPANT = "participant"
     LISTENER = "listener"
 
 
-class Kind(StrEnum):
+class PartyKind(StrEnum):
     """Where a party is from."""
 
     INSIDE = "inside"

@@ -1,7 +1,7 @@
 """The rules of a session as a value: `(event, now) -> effects`, by a table. Nothing here mixes or reads a clock.
 
 A conference (`mixer.rules.conference`) and a call of two parties (`mixer.rules.call`) are sessions: different
-tables over the same state, `mixer.rules.state.Room`.
+tables over the same state, `mixer.rules.state.SessionState`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,14 +13,14 @@ from mixer.rules.events import Event
 from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Place, RecordingState
 from mixer.rules.settings import Settings
-from mixer.rules.state import Carried, Participant, Room, State
+from mixer.rules.state import Carried, Participant, Phase, SessionState
 
 __all__ = ["PartyRule", "Rule", "Session", "Table", "TimerSource"]
 
-Rule = Callable[[Room, Any, float], list[Effect]]
-PartyRule = Callable[[Room, Participant, Any, float], list[Effect]]
-Table = Mapping[State, Mapping[type[Event], Rule]]
-TimerSource = Callable[[Room], Iterable[Timer]]
+Rule = Callable[[SessionState, Any, float], list[Effect]]
+PartyRule = Callable[[SessionState, Participant, Any, float], list[Effect]]
+Table = Mapping[Phase, Mapping[type[Event], Rule]]
+TimerSource = Callable[[SessionState], Iterable[Timer]]
 
 
 class Session:
@@ -36,7 +36,7 @@ class Session:
         What waits for time.
     """
 
-    def __init__(self, room: Room, rules: Table, timers: Iterable[TimerSource] = ()) -> None:
+    def __init__(self, room: SessionState, rules: Table, timers: Iterable[TimerSource] = ()) -> None:
         self._room = room
         self._rules = rules
         self._sources = tuple(timers)
@@ -47,7 +47,7 @@ class Session:
         return self._room.settings
 
     @property
-    def state(self) -> State:
+    def state(self) -> Phase:
         """Where the session is in its life."""
         return self._room.state
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mixer.rules.keypad import Keypad, Menu
-from mixer.rules.roles import Kind, Place, RecordingState, Role
+from mixer.rules.roles import PartyKind, Place, RecordingState, Role
 from mixer.rules.settings import Settings
 
-__all__ = ["IN_ROOM", "Carried", "Invitation", "Participant", "Room", "State", "menu_name", "table_of"]
+__all__ = ["IN_ROOM", "Carried", "DialOut", "Participant", "SessionState", "Phase", "menu_name", "table_of"]
 
 # Held parties are in the room, though they neither hear it nor are heard.
 IN_ROOM = frozenset({Place.JOINED, Place.HELD})
 
 
-class State(Enum):
+class Phase(Enum):
     """Where a conference is in its life."""
 
     UNCLAIMED = "unclaimed"
@@ -29,7 +29,7 @@ class Participant:
 
     name: str
     role: Role
-    kind: Kind
+    kind: PartyKind
     identity: str
     sound: str
     "Id of its recorded name; empty: none."
@@ -56,7 +56,7 @@ class Participant:
 
 
 @dataclass(slots=True)
-class Invitation:
+class DialOut:
     """A number that rings, or the party that answered."""
 
     id: int
@@ -81,16 +81,16 @@ class Carried:
 
 
 @dataclass(slots=True)
-class Room:
+class SessionState:
     """One conference; only the functions of `mixer.rules` change it."""
 
     settings: Settings
     ends: tuple[float, str] | None
     "When it ends if nobody comes, and why."
-    state: State = State.UNCLAIMED
+    state: Phase = Phase.UNCLAIMED
     parties: dict[str, Participant] = field(default_factory=dict)
     "In the order they came."
-    invitations: dict[int, Invitation] = field(default_factory=dict)
+    invitations: dict[int, DialOut] = field(default_factory=dict)
     invited: int = 0
     "Invitations ever."
     locked: bool = False
@@ -129,7 +129,7 @@ class Room:
         return sum(party.place is not Place.INVITED for party in self.parties.values())
 
     @property
-    def pending(self) -> list[Invitation]:
+    def pending(self) -> list[DialOut]:
         """Invitations that ring or wait for a 1."""
         return [one for one in self.invitations.values() if not one.party or self._asked(one.party)]
 
@@ -167,14 +167,14 @@ class Room:
         return tuple(other.name for other in there if other is not None and other.place is Place.JOINED)
 
 
-def menu_name(menu: Menu, role: Role, kind: Kind) -> str:
+def menu_name(menu: Menu, role: Role, kind: PartyKind) -> str:
     """Name the keys of a party: an extension has those of its role, others of ``<kind>_<role>``, or else ``<kind>``."""
-    if kind is Kind.INSIDE:
+    if kind is PartyKind.INSIDE:
         return role.value
     special = f"{kind.value}_{role.value}"
     return special if special in menu.roles else kind.value
 
 
-def table_of(menu: Menu, role: Role, kind: Kind) -> Mapping[str, str]:
+def table_of(menu: Menu, role: Role, kind: PartyKind) -> Mapping[str, str]:
     """Keys of a party -> names of commands."""
     return menu.of(menu_name(menu, role, kind))

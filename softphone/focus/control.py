@@ -24,9 +24,9 @@ from softphone.focus.errors import (
 )
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
-from softphone.focus.party.invitations import Invitation, InvitationState
+from softphone.focus.party.invitations import DialOutStatus, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.recording import NOT_RECORDING, RecordingState
+from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
@@ -307,7 +307,7 @@ class Control:
         by: str = "",
         role: Role = Role.PARTICIPANT,
         confirm: bool = True,
-    ) -> Invitation:
+    ) -> DialOutStatus:
         """Call somebody into a conference; events tell what becomes of it.
 
         Parameters
@@ -328,11 +328,11 @@ class Control:
         """
         return self._conference(session).dial(events.Dial(number, by, role, confirm))
 
-    def invitations(self, session: str) -> list[Invitation]:
+    def invitations(self, session: str) -> list[DialOutStatus]:
         """List who is being called into a conference, and the last who were, whatever became of it."""
         return list(self._conference(session).invitations.all.values())
 
-    async def cancel_dial(self, session: str, invitation: int) -> Invitation:
+    async def cancel_dial(self, session: str, invitation: int) -> DialOutStatus:
         """Let a number ring no more; raises NoSuchInvitation when none of that id is ringing."""
         room = self._conference(session)
         found = room.invitations.all.get(invitation)
@@ -343,29 +343,29 @@ class Control:
 
     # Recordings.
 
-    def recording(self, session: str) -> RecordingState | None:
+    def recording(self, session: str) -> RecordingStatus | None:
         """Show the recording that is being made; None: there is none."""
         return self._room(session).recorder.state
 
-    async def start_recording(self, session: str) -> RecordingState:
+    async def start_recording(self, session: str) -> RecordingStatus:
         """Begin to record; raises WrongState when it cannot be. One that is paused goes on."""
         return await self._record(session, roles.RecordingState.RUNNING)
 
-    async def pause_recording(self, session: str) -> RecordingState:
+    async def pause_recording(self, session: str) -> RecordingStatus:
         """Leave silence in the recording; raises WrongState when there is none."""
         return await self._record(session, roles.RecordingState.PAUSED)
 
-    async def resume_recording(self, session: str) -> RecordingState:
+    async def resume_recording(self, session: str) -> RecordingStatus:
         """Go on after a pause; raises WrongState when there is no recording."""
         if not self._room(session).recorder.running:
             raise WrongState(NOT_RECORDING)
         return await self._record(session, roles.RecordingState.RUNNING)
 
-    async def stop_recording(self, session: str) -> RecordingState:
+    async def stop_recording(self, session: str) -> RecordingStatus:
         """End the recording; its WAV file is complete then. Raises WrongState when there is none."""
         return await self._record(session, roles.RecordingState.OFF)
 
-    async def _record(self, session: str, state: roles.RecordingState) -> RecordingState:
+    async def _record(self, session: str, state: roles.RecordingState) -> RecordingStatus:
         """Let the rules decide about the recording, and wait until that is done."""
         room = self._room(session)
         room.command(events.SetRecording(state))

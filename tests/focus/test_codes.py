@@ -3,7 +3,7 @@
 import pytest
 
 from mixer.rules.entrance import Code, CodeVerdict
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from softphone.config import DEV_PATH, ConferenceConfig, load
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.room.admission import Admission
@@ -40,7 +40,7 @@ def codes(accounts: Accounts, clock: Clock) -> CodeBook:
 
 
 def outside(number: str, host: str = "192.0.2.1") -> Admission:
-    return Admission(number, kind=Kind.OUTSIDE, host=host)
+    return Admission(number, kind=PartyKind.OUTSIDE, host=host)
 
 
 def guess(codes: CodeBook, caller: Admission, times: int) -> list[CodeVerdict]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused
 from softphone.focus.commanding import Actor, acting
@@ -22,7 +22,7 @@ from tests.support.paper import PaperBridge
 Line = Mapping[str, Any]
 
 HOST = {"number": "101", "role": Role.MODERATOR}
-GUEST = {"number": "+15550123", "kind": Kind.TOKEN}
+GUEST = {"number": "+15550123", "kind": PartyKind.TOKEN}
 
 
 def commands(lines: list[Any]) -> list[Line]:

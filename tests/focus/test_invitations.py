@@ -10,7 +10,7 @@ import pytest
 from mixer.rules.roles import Place
 from softphone.agent import Agent, Call
 from softphone.focus.errors import NoSuchInvitation, WrongState
-from softphone.focus.party.invitations import Invitation, InvitationState
+from softphone.focus.party.invitations import DialOutStatus, InvitationState
 from softphone.server import Server
 from tests.focus.phone import Phone, extension
 from tests.focus.table import INVITED, MUSIC, TONES, Table, expect, only_session, sounding_bridge, stages, until
@@ -37,7 +37,7 @@ async def trunk() -> AsyncIterator[tuple[int, asyncio.Queue[Call]]]:
         yield int(agent.contact.rpartition(":")[2]), ringing
 
 
-def invitations(server: Server) -> list[Invitation]:
+def invitations(server: Server) -> list[DialOutStatus]:
     return server.control.invitations(only_session(server).id)
 
 

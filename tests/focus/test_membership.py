@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mixer.rules.roles import Kind, Place, Role
+from mixer.rules.roles import PartyKind, Place, Role
 from mixer.rules.settings import EndWithHost, Settings
 from softphone.errors import CallRefused
 from softphone.focus.errors import FocusError, WrongState
@@ -25,7 +25,7 @@ from tests.support.paper import PaperBridge, PaperCall
 Scene = Callable[[PaperBridge], Awaitable[None]]
 
 HOST = {"number": "101", "role": Role.MODERATOR}
-GUEST = {"number": "guest", "kind": Kind.TOKEN}
+GUEST = {"number": "guest", "kind": PartyKind.TOKEN}
 
 
 @pytest.fixture
@@ -93,7 +93,9 @@ def test_a_move_takes_everything_along(play: Callable[[Scene], None]) -> None:
         party = await control.move(session, guest, there.session.id)
         now = there.rules.parties[party.id]
         assert (
-            (now.role, now.kind, now.sound) == (Role.LISTENER, Kind.TOKEN, "name") == (known.role, known.kind, "name")
+            (now.role, now.kind, now.sound)
+            == (Role.LISTENER, PartyKind.TOKEN, "name")
+            == (known.role, known.kind, "name")
         )
         assert (party.muted, party.deaf, party.volume_in_db, party.volume_out_db) == (True, True, -6.0, 3.0)
         await asyncio.sleep(1.0)

@@ -13,7 +13,7 @@ from mixer.tone import sine
 from softphone.agent import Agent
 from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
-from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import PartyStatus, TelephonySession
 from softphone.media.contract.leg import KeyPressed, LegTalking
 from softphone.recordings.entry import Entry
@@ -26,7 +26,7 @@ from tests.support.raw import offer as raw_offer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def frames(recording: RecordingState) -> int:
+def frames(recording: RecordingStatus) -> int:
     """How much sound its file has so far."""
     with wave.open(recording.path) as file:
         return int(file.getnframes())

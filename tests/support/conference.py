@@ -5,7 +5,7 @@ from typing import Any
 from mixer.rules.conference import Conference
 from mixer.rules.effects import Effect, Say, UnknownKeys
 from mixer.rules.events import Dial, InviteAnswered, Join, Keys
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from mixer.rules.settings import Settings
 
 
@@ -34,7 +34,7 @@ def no_keys(party: str, keys: str) -> list[Effect]:
     return [UnknownKeys(party, keys), Say(party, ("beeperr",))]
 
 
-def invite(conference: Conference, by: str = "host", **answer: Kind) -> None:
+def invite(conference: Conference, by: str = "host", **answer: PartyKind) -> None:
     """Let `by` invite 102, who answers as "guest"."""
     conference.handle(Dial("102", by), 1.0)
     conference.handle(InviteAnswered(1, "guest", **answer), 2.0)

@@ -25,7 +25,7 @@ from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import WholeDep, instant
 from softphone.focus.errors import NotAllowed
-from softphone.focus.room.recording import RecordingState
+from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import TelephonySession
 from softphone.focus.words import Prompt, Sound
 from softphone.store.values import Extension
@@ -103,7 +103,7 @@ async def end_conference(session: ManagedDep, context: ContextDep) -> Response:
     return Response(status_code=204)
 
 
-def _view(state: RecordingState, caller: Extension) -> RecordingModel:
+def _view(state: RecordingStatus, caller: Extension) -> RecordingModel:
     """Show it; where its file is on the server is for administrators."""
     path = state.path if caller.admin else ""
     return RecordingModel(active=state.active, path=path, seconds=state.seconds, id=state.id, paused=state.paused)

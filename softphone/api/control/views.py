@@ -2,7 +2,7 @@
 
 from softphone.api.context import ApiContext
 from softphone.api.control.models import ConferenceView, DialView, PartyView, RulesView
-from softphone.focus.party.invitations import Invitation
+from softphone.focus.party.invitations import DialOutStatus
 from softphone.focus.session import Party, TelephonySession
 
 __all__ = ["conference_view", "dial_view", "party_view", "sip_uri", "uri_of"]
@@ -62,7 +62,7 @@ def party_view(party: Party) -> PartyView:
     )
 
 
-def dial_view(invitation: Invitation) -> DialView:
+def dial_view(invitation: DialOutStatus) -> DialView:
     """Show what became of somebody who is called."""
     return DialView(
         id=invitation.id,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mixer.rules.entrance import EntranceSettings
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
@@ -149,7 +149,7 @@ class Door:
             case ToConference(token):
                 await self._join(call, caller, token)
             case ToBridge():
-                admission = admission_of(call, caller, Kind.OUTSIDE, trusted=self._trusts(call))
+                admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
                 await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
             case ToExtension(callee) if caller is not None:
                 await self._ring(call, caller, callee)
@@ -210,7 +210,7 @@ class Door:
             raise self._proofs.challenge(call.source)
         host = caller is not None and caller.id == room.session.owner_id
         role = Role.MODERATOR if host else Role.PARTICIPANT
-        await room.enter(call, admission_of(call, caller, Kind.TOKEN, role, trusted=self._trusts(call)))
+        await room.enter(call, admission_of(call, caller, PartyKind.TOKEN, role, trusted=self._trusts(call)))
 
     def _trusts(self, call: "Call") -> bool:
         """Whether who a call says it is from is believed, from where it came."""
@@ -221,7 +221,7 @@ class Door:
 
     async def _enter(self, call: "Call", caller: Extension, extension: Extension) -> None:
         """Bring an extension into the room of a conference extension, asking for its code if it has one."""
-        admission = admission_of(call, caller, Kind.INSIDE)
+        admission = admission_of(call, caller, PartyKind.INSIDE)
         running = self._focus.find(extension)
         asked = EntranceSettings(
             ask_code=self.codes.asks(extension), ask_name=self.codes.asks_name(extension), prompt="conf-getpin"
@@ -325,11 +325,11 @@ class Door:
 
 
 def admission_of(
-    call: "Call", caller: Extension | None, stranger: Kind, role: Role = Role.PARTICIPANT, *, trusted: bool = False
+    call: "Call", caller: Extension | None, stranger: PartyKind, role: Role = Role.PARTICIPANT, *, trusted: bool = False
 ) -> Admission:
     """Say as what a call comes in; `stranger` is the kind of somebody from outside, who may be `trusted` to say who."""
     host = call.source.host
     if caller is not None:
-        return Admission(caller.number, caller.name, caller, role, Kind.INSIDE, host=host)
+        return Admission(caller.number, caller.name, caller, role, PartyKind.INSIDE, host=host)
     who = caller_of(call.invite, trusted=trusted)
     return Admission(who.number, who.name, None, role, stranger, host=host)

@@ -13,7 +13,7 @@ import structlog
 from mixer.rules import entrance as rules
 from mixer.rules.effects import Prompt
 from mixer.rules.events import Time
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from softphone.errors import SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.entrance.codes import CodeBook, Passage
@@ -223,7 +223,7 @@ class Reception:
         member = self._member
         if member is None:
             return False
-        kind = Kind.INSIDE if self._admission.caller is not None else Kind.OUTSIDE
+        kind = PartyKind.INSIDE if self._admission.caller is not None else PartyKind.OUTSIDE
         refused = room.admit(
             member,
             Admission(self._admission.number, self._admission.name, self._admission.caller, passage.role, kind, name),

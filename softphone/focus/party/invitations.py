@@ -8,7 +8,7 @@ from enum import Enum
 import structlog
 
 from mixer.rules.events import InviteAnswered, InviteFailed
-from mixer.rules.roles import Kind
+from mixer.rules.roles import PartyKind
 from softphone.errors import SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
@@ -20,7 +20,7 @@ from softphone.focus.party.outcome import DROPPED, Outcome, outcome_of
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.session import TelephonySession, identity_of
 
-__all__ = ["Invitation", "InvitationState", "Invitations"]
+__all__ = ["DialOutStatus", "InvitationState", "Invitations"]
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class InvitationState(Enum):
 
 
 @dataclass(slots=True)
-class Invitation:
+class DialOutStatus:
     """Somebody is called into a conference."""
 
     id: int
@@ -78,7 +78,7 @@ class Invitations:
         make: Callable[[str], Member],
         tell: Callable[[InviteAnswered | InviteFailed, Member | None], None],
     ) -> None:
-        self.all: dict[int, Invitation] = {}
+        self.all: dict[int, DialOutStatus] = {}
         self._session = session
         self._context = context
         self._dialer = dialer
@@ -99,7 +99,7 @@ class Invitations:
         caller
             Who is shown to the called.
         """
-        invitation = Invitation(number, self._session.id, called, by)
+        invitation = DialOutStatus(number, self._session.id, called, by)
         self._forget()
         self.all[number] = invitation
         self._publish(EventType.INVITATION_RINGING, invitation)
@@ -124,7 +124,7 @@ class Invitations:
         for number in list(self.all):
             self.drop(number)
 
-    async def _call(self, invitation: Invitation, caller: Caller) -> None:
+    async def _call(self, invitation: DialOutStatus, caller: Caller) -> None:
         try:
             targets = self._dialer.targets(invitation.number, caller)
             invitation.ringing = Ringing(self._dialer, self._context, self._session)
@@ -143,24 +143,24 @@ class Invitations:
         self._publish(EventType.INVITATION_ANSWERED, invitation)
         self._tell(self._answered(invitation, member), member)
 
-    def _answered(self, invitation: Invitation, member: Member) -> InviteAnswered:
+    def _answered(self, invitation: DialOutStatus, member: Member) -> InviteAnswered:
         extension = member.party.extension_id
-        kind = Kind.INSIDE if extension else Kind.OUTSIDE
+        kind = PartyKind.INSIDE if extension else PartyKind.OUTSIDE
         return InviteAnswered(invitation.id, member.party.id, kind, identity_of(invitation.number, extension))
 
-    def _failed(self, invitation: Invitation, outcome: Outcome) -> None:
+    def _failed(self, invitation: DialOutStatus, outcome: Outcome) -> None:
         if invitation.state is InvitationState.RINGING:
             self._fail(invitation, InvitationState.FAILED, outcome)
             self._tell(InviteFailed(invitation.id, outcome.word), None)
 
-    def _fail(self, invitation: Invitation, state: InvitationState, outcome: Outcome) -> None:
+    def _fail(self, invitation: DialOutStatus, state: InvitationState, outcome: Outcome) -> None:
         invitation.state = state
         invitation.reason = outcome.word if state is InvitationState.FAILED else ""
         invitation.outcome.set_result(outcome)
         log.info("invitation_failed", session=self._session.id, number=invitation.number, outcome=outcome.word)
         self._publish(EventType.INVITATION_FAILED, invitation, reason=outcome.word)
 
-    def _publish(self, type: EventType, invitation: Invitation, **data: str) -> None:
+    def _publish(self, type: EventType, invitation: DialOutStatus, **data: str) -> None:
         self._context.feed.publish(
             type, self._session.id, invitation.party, invitation=invitation.id, number=invitation.number, **data
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from softphone.focus.session import identity_of
 from softphone.store.values import Extension
 from softphone.text import shown
@@ -19,7 +19,7 @@ class Admission:
     caller: Extension | None = None
     "None: somebody from outside."
     role: Role = Role.PARTICIPANT
-    kind: Kind = Kind.INSIDE
+    kind: PartyKind = PartyKind.INSIDE
     spoken: str = ""
     "Id of its recorded name; empty: it has none."
     host: str = ""

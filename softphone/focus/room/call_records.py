@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from softphone.focus.feed import EventType
-from softphone.focus.party.invitations import Invitation
+from softphone.focus.party.invitations import DialOutStatus
 from softphone.focus.session import Party, TelephonySession
 from softphone.store.history import History
 
@@ -14,7 +14,7 @@ __all__ = ["note"]
 def note(
     history: History,
     session: TelephonySession,
-    invitations: Iterable[Invitation],
+    invitations: Iterable[DialOutStatus],
     type: EventType,
     party: str | None,
     data: dict[str, Any],

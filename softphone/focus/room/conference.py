@@ -24,7 +24,7 @@ from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.identity import Caller
-from softphone.focus.party.invitations import Invitation, Invitations
+from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
 from softphone.focus.room import conference_effects, effects, referrals
 from softphone.focus.room.admission import Admission
@@ -226,7 +226,7 @@ class ConferenceRoom(Room):
         if refused is not None:
             Farewell(self.context, member).say(refused.say)
 
-    def dial(self, event: events.Dial, known_as: str = "") -> Invitation:
+    def dial(self, event: events.Dial, known_as: str = "") -> DialOutStatus:
         """Call somebody in.
 
         Parameters

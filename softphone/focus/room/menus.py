@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixer.rules.keypad import KeypadError, Menu
-from mixer.rules.roles import Kind, Role
+from mixer.rules.roles import PartyKind, Role
 from mixer.rules.settings import COMMANDS
 from softphone.errors import ConfigError
 
@@ -17,7 +17,7 @@ __all__ = ["FOLDER", "TABLES", "load_menu", "menu_from_table"]
 
 FOLDER = Path(__file__).parents[2] / "data" / "menus"
 
-_KINDS = (Kind.TOKEN.value, Kind.OUTSIDE.value)
+_KINDS = (PartyKind.TOKEN.value, PartyKind.OUTSIDE.value)
 # Whose keys a menu may name.
 TABLES = frozenset({*Role, *_KINDS, *(f"{kind}_{role.value}" for kind in _KINDS for role in Role)})
 

@@ -19,7 +19,7 @@ from softphone.text import without_paths
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
 
-__all__ = ["NOT_RECORDING", "Recorder", "RecordingState"]
+__all__ = ["NOT_RECORDING", "Recorder", "RecordingStatus"]
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ NOT_RECORDING = "The conference is not being recorded"
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingState:
+class RecordingStatus:
     """What is told about a recording."""
 
     active: bool
@@ -72,12 +72,12 @@ class Recorder:
         return self._running is not None and self._running.paused
 
     @property
-    def state(self) -> RecordingState | None:
+    def state(self) -> RecordingStatus | None:
         """What is told about the recording that is being made; None: there is none."""
         running = self._running
         return None if running is None else _state(running, round(running.seconds, 3))
 
-    async def change(self, state: roles.RecordingState) -> RecordingState | None:
+    async def change(self, state: roles.RecordingState) -> RecordingStatus | None:
         """Begin or go on with a recording, leave silence in it, or end it.
 
         Returns
@@ -99,7 +99,7 @@ class Recorder:
                 case roles.RecordingState.OFF:
                     return await self._stop()
 
-    async def _start(self) -> RecordingState:
+    async def _start(self) -> RecordingStatus:
         try:
             running = self._running or await self._begin()
             if running.paused:
@@ -116,7 +116,7 @@ class Recorder:
         self._context.feed.publish(EventType.RECORDING_FAILED, self._session_id, reason=without_paths(str(error)))
         return WrongState(message)
 
-    async def _pause(self) -> RecordingState:
+    async def _pause(self) -> RecordingStatus:
         running = self._running
         if running is None:
             raise WrongState(NOT_RECORDING)
@@ -129,13 +129,13 @@ class Recorder:
             self._tell(EventType.RECORDING_PAUSED, running)
         return _state(running)
 
-    async def _stop(self) -> RecordingState | None:
+    async def _stop(self) -> RecordingStatus | None:
         running = self._running
         if running is None:
             return None
         entry = await running.stop()
         self._ended(running)
-        return RecordingState(False, str(running.path), entry.seconds, running.id)
+        return RecordingStatus(False, str(running.path), entry.seconds, running.id)
 
     async def finish(self) -> None:
         """End the recording, if one is being made."""
@@ -217,8 +217,8 @@ class Recorder:
         self._context.feed.publish(kind, self._session_id, recording=running.id, path=str(running.path), **data)
 
 
-def _state(running: Running, seconds: float = 0.0) -> RecordingState:
-    return RecordingState(True, str(running.path), seconds, running.id, paused=running.paused)
+def _state(running: Running, seconds: float = 0.0) -> RecordingStatus:
+    return RecordingStatus(True, str(running.path), seconds, running.id, paused=running.paused)
 
 
 def _speaker(member: "Member", leg: int) -> Speaker:

@@ -21,7 +21,7 @@ from softphone.focus.party.announcer import Announcer
 from softphone.focus.party.farewell import Farewell
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
-from softphone.focus.room.recording import NOT_RECORDING, Recorder, RecordingState
+from softphone.focus.room.recording import NOT_RECORDING, Recorder, RecordingStatus
 from softphone.focus.room.recording_notices import RecordingNotices
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 from softphone.focus.voice.spoken import SpokenNames
@@ -86,7 +86,7 @@ class Room:
         self.ended = False
         self._came: dict[str, float] = {}
         self._asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
-        self._recording_change: asyncio.Task[RecordingState | WrongState | None] | None = None
+        self._recording_change: asyncio.Task[RecordingStatus | WrongState | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # The rules.
@@ -156,7 +156,7 @@ class Room:
         """Do what the rules want of the recorder, soon; they are told when it cannot be done."""
         self._recording_change = self.context.tasks.start(self._record(state))
 
-    async def recording_changed(self) -> RecordingState | None:
+    async def recording_changed(self) -> RecordingStatus | None:
         """Wait until what was last wanted of the recorder is done.
 
         Returns
@@ -184,8 +184,8 @@ class Room:
             if settings.prompts and settings.record_notice:
                 self.announcer.say(None, ("conf-recording-stopped",))
 
-    async def _record(self, state: roles.RecordingState) -> RecordingState | WrongState | None:
-        outcome: RecordingState | WrongState | None
+    async def _record(self, state: roles.RecordingState) -> RecordingStatus | WrongState | None:
+        outcome: RecordingStatus | WrongState | None
         try:
             outcome = await self.recorder.change(state)
         except WrongState as error:

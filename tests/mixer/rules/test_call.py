@@ -46,7 +46,7 @@ from mixer.rules.events import (
     Time,
 )
 from mixer.rules.roles import RecordingState, Role
-from mixer.rules.state import State
+from mixer.rules.state import Phase
 
 
 def connected() -> TwoPartyCall:
@@ -61,14 +61,14 @@ def only(effects: list[Effect], kind: type[Effect]) -> list[Effect]:
 
 
 def test_every_event_has_a_rule_in_every_state() -> None:
-    assert {state: set(rules) for state, rules in RULES.items()} == {state: set(get_args(Event)) for state in State}
+    assert {state: set(rules) for state, rules in RULES.items()} == {state: set(get_args(Event)) for state in Phase}
 
 
 def test_who_leaves_ends_the_call_for_both() -> None:
     call = connected()
     gone, other, over = call.handle(Leave("ada", "bye"), 2.0)
     assert (gone, other, over) == (PartyLeft("ada", "bye"), PartyLeft("bob", "hung up"), Ended("hung up"))
-    assert call.state is State.ENDED
+    assert call.state is Phase.ENDED
     assert call.deadline is None
 
 
@@ -192,7 +192,7 @@ def test_whatever_happens_each_that_came_leaves_once_and_music_ends_with_its_cau
     left = [effect.party for effect in effects if isinstance(effect, PartyLeft)]
     assert len(call.parties) <= CALL.max_members
     assert sorted(came) == sorted([*left, *call.parties])
-    assert len(only(effects, Ended)) == (call.state is State.ENDED)
+    assert len(only(effects, Ended)) == (call.state is Phase.ENDED)
     music: dict[str, bool] = {}
     for effect in effects:
         if isinstance(effect, Music):

@@ -56,27 +56,27 @@ from mixer.rules.events import (
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import Place, RecordingState, Role
 from mixer.rules.settings import Settings
-from mixer.rules.state import State
+from mixer.rules.state import Phase
 from tests.support.conference import no_keys, press, room
 
 
-def in_state(state: State) -> Conference:
+def in_state(state: Phase) -> Conference:
     """A conference in `state` at the time 0, with 'a' inside where somebody is inside."""
-    conference = room() if state is State.UNCLAIMED else room("a")
-    if state is State.EMPTY:
+    conference = room() if state is Phase.UNCLAIMED else room("a")
+    if state is Phase.EMPTY:
         conference.handle(Leave("a"), 0.0)
-    if state is State.ENDED:
+    if state is Phase.ENDED:
         conference.handle(End(), 0.0)
     assert conference.state is state
     return conference
 
 
-NEW, OPEN, EMPTY, ENDED = State.UNCLAIMED, State.OPEN, State.EMPTY, State.ENDED
+NEW, OPEN, EMPTY, ENDED = Phase.UNCLAIMED, Phase.OPEN, Phase.EMPTY, Phase.ENDED
 RUNS = RecordingState.RUNNING
 LISTENING = Menu({Role.MODERATOR: {"5": "listening_mode"}})
 QUIET = Settings(record_notice=False)
 # Every event: what follows and the state after it where nobody is, and where 'a' is inside. None: the same state.
-TABLE: list[tuple[Event, list[Effect], State | None, list[Effect], State | None]] = [
+TABLE: list[tuple[Event, list[Effect], Phase | None, list[Effect], Phase | None]] = [
     (Join("b"), [Admitted("b", False)], OPEN, [Admitted("b", False)], None),
     (Leave("a"), [], None, [PartyLeft("a")], EMPTY),
     (Keys("a", "1"), [], None, [], None),
@@ -114,9 +114,9 @@ REFUSALS: dict[type[Event], list[Effect]] = {
 def test_every_event_in_every_state(
     event: Event,
     nobody: list[Effect],
-    nobody_after: State | None,
+    nobody_after: Phase | None,
     inside: list[Effect],
-    inside_after: State | None,
+    inside_after: Phase | None,
 ) -> None:
     expected = {
         NEW: (nobody, nobody_after),
@@ -133,7 +133,7 @@ def test_every_event_in_every_state(
 def test_every_pair_is_decided() -> None:
     kinds = set(get_args(Event))
     assert {type(event) for event, *_ in TABLE} == kinds
-    assert set(RULES) == set(State)
+    assert set(RULES) == set(Phase)
     assert all(set(rules) == kinds for rules in RULES.values())
     about_parties = {kind for kind in kinds if "party" in kind.__annotations__} - {Join, InviteAnswered}
     assert set(PLACES) == set(Place)

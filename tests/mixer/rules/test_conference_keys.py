@@ -26,18 +26,18 @@ from mixer.rules.effects import (
 )
 from mixer.rules.events import Dial, InviteAnswered, InviteFailed, Join, Keys, Leave, Lock, SetMuted, Time
 from mixer.rules.keypad import Menu
-from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import COMMANDS, EndWithHost
 from softphone.focus.room.menus import load_menu
 from tests.support.conference import no_keys, press, room
 
 PARTIES = {
-    "host": (Role.MODERATOR, Kind.INSIDE),
-    "inside": (Role.PARTICIPANT, Kind.INSIDE),
-    "token": (Role.PARTICIPANT, Kind.TOKEN),
-    "outside": (Role.PARTICIPANT, Kind.OUTSIDE),
-    "ear": (Role.LISTENER, Kind.INSIDE),
-    "boss": (Role.MODERATOR, Kind.OUTSIDE),
+    "host": (Role.MODERATOR, PartyKind.INSIDE),
+    "inside": (Role.PARTICIPANT, PartyKind.INSIDE),
+    "token": (Role.PARTICIPANT, PartyKind.TOKEN),
+    "outside": (Role.PARTICIPANT, PartyKind.OUTSIDE),
+    "ear": (Role.LISTENER, PartyKind.INSIDE),
+    "boss": (Role.MODERATOR, PartyKind.OUTSIDE),
 }
 EVERYBODY = {"host", "inside", "token", "outside", "ear", "boss"}
 # Keys -> who has them, and what they do then (of the party itself where it says 'self').
@@ -333,8 +333,8 @@ def test_keys_after_the_last_command_are_nobodys() -> None:
     assert conference.deadline is None
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_host_commands_pause_the_recording_and_go_on(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", PartyKind)
+def test_host_commands_pause_the_recording_and_go_on(kind: PartyKind) -> None:
     conference = room("a", menu=HOST_MENU)
     conference.handle(Join("boss", Role.MODERATOR, kind), 1.0)
     for keys, state in (

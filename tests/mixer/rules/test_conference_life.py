@@ -46,7 +46,7 @@ from mixer.rules.events import (
 from mixer.rules.keypad import Menu
 from mixer.rules.roles import Place, RecordingState, Role
 from mixer.rules.settings import VOLUME_DB, EndWithHost, Settings
-from mixer.rules.state import State
+from mixer.rules.state import Phase
 from tests.support.conference import invite, press, room
 
 RUNS, PAUSED, OFF = RecordingState.RUNNING, RecordingState.PAUSED, RecordingState.OFF
@@ -139,7 +139,7 @@ def test_a_host_within_the_grace_time_saves_it() -> None:
     conference.handle(Leave("host"), 5.0)
     conference.handle(Join("host2", Role.MODERATOR), 14.0)
     assert conference.deadline is None
-    assert conference.state is State.OPEN
+    assert conference.state is Phase.OPEN
 
 
 def test_a_lobby_is_for_all_but_moderators() -> None:

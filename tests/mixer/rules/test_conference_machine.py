@@ -54,9 +54,9 @@ from mixer.rules.events import (
     Unban,
 )
 from mixer.rules.keypad import DEFAULT_MENU, KEYS, Menu
-from mixer.rules.roles import Kind, Place, RecordingState, Role
+from mixer.rules.roles import PartyKind, Place, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
-from mixer.rules.state import State
+from mixer.rules.state import Phase
 
 HOST_MENU = Menu({role: {**keys, "*#3": "leave", "*#5": "listening_mode"} for role, keys in DEFAULT_MENU.roles.items()})
 MAX = 4
@@ -210,8 +210,10 @@ class Rules(RuleBasedStateMachine):
             case RoleChanged(party):
                 assert party in self.there
 
-    @rule(name=names, role=st.sampled_from(Role), kind=st.sampled_from(Kind), caller=st.sampled_from(["", "x", "y"]))
-    def join(self, name: str, role: Role, kind: Kind, caller: str) -> None:
+    @rule(
+        name=names, role=st.sampled_from(Role), kind=st.sampled_from(PartyKind), caller=st.sampled_from(["", "x", "y"])
+    )
+    def join(self, name: str, role: Role, kind: PartyKind, caller: str) -> None:
         before = set(self.there)
         effects = self.tell(Join(name, role, kind, caller, f"name-{name}"))
         answers = [
@@ -286,8 +288,8 @@ class Rules(RuleBasedStateMachine):
     def dial(self, by: str, confirm: bool) -> None:
         self.tell(Dial("102", by if by in self.there else "", confirm=confirm))
 
-    @rule(name=names, kind=st.sampled_from(Kind))
-    def answer(self, name: str, kind: Kind) -> None:
+    @rule(name=names, kind=st.sampled_from(PartyKind))
+    def answer(self, name: str, kind: PartyKind) -> None:
         if self.ringing and name not in self.there:
             invitation = min(self.ringing)
             self.ringing.remove(invitation)
@@ -333,8 +335,8 @@ class Rules(RuleBasedStateMachine):
         assert self.conference.locked == self.locked
         assert set(self.conference.ringing) == self.ringing
         assert self.conference.recording is self.recording
-        assert (self.conference.state is State.ENDED) == self.ended
-        assert (self.conference.state is State.OPEN) == bool(self.there)
+        assert (self.conference.state is Phase.ENDED) == self.ended
+        assert (self.conference.state is Phase.OPEN) == bool(self.there)
 
     @invariant()
     def never_too_many(self) -> None:

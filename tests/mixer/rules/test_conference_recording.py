@@ -4,7 +4,7 @@ import pytest
 
 from mixer.rules.effects import Denied, PartyLeft, RecordingChanged
 from mixer.rules.events import Join, Keys, Leave, NewSettings, SetRecording
-from mixer.rules.roles import Kind, RecordingState, Role
+from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import Settings
 from tests.support.conference import invite, room
 
@@ -27,8 +27,8 @@ def test_the_recording_begins_with_the_host(settings: dict[str, bool], joins: li
         assert began == (name == begins_with)
 
 
-@pytest.mark.parametrize(("kind", "recorded"), [(Kind.OUTSIDE, True), (Kind.INSIDE, False)])
-def test_the_recording_begins_with_somebody_invited_from_outside(kind: Kind, recorded: bool) -> None:
+@pytest.mark.parametrize(("kind", "recorded"), [(PartyKind.OUTSIDE, True), (PartyKind.INSIDE, False)])
+def test_the_recording_begins_with_somebody_invited_from_outside(kind: PartyKind, recorded: bool) -> None:
     conference = room("a", record_enabled=True)
     invite(conference, by="a", kind=kind)
     conference.handle(Keys("guest", "1"), 3.0)
