@@ -32,7 +32,7 @@ QUEUE_MAX = 1000
 DRAIN_S = 3.0
 # Statuses that promise something better later (RFC 9110 15.5.9, RFC 8470, RFC 6585, RFC 9110 15.6).
 LATER = frozenset({408, 425, 429})
-# A kept connection may be closed just when the next delivery is sent: none is kept, and none to be closed at the end.
+# A kept connection may be closed by the receiver just when the next delivery is sent; none is kept.
 LIMITS = httpx.Limits(max_keepalive_connections=0)
 
 
@@ -98,6 +98,8 @@ class Webhooks:
                 task.cancel()
             await asyncio.gather(*senders, return_exceptions=True)
         await asyncio.gather(*self._forgotten, return_exceptions=True)
+        if "_transport" in vars(self):
+            await self._transport.aclose()  # a delivery that was given up may have left a connection without a request
         await self.reach.close()
         for parcel in self._outbox.waiting:
             log.info("webhook_not_taken_yet", url=parcel.url, delivery=parcel.id, event_type=parcel.event)
