@@ -1,16 +1,14 @@
 """A small client of the control API for the command line: log in, ask, and say in one line what went wrong."""
 
-import base64
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
+import ssl
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
 from typing import Any, BinaryIO
+
+import httpx
 
 from softphone.errors import SoftphoneError
 
@@ -18,7 +16,6 @@ __all__ = ["ControlFailed", "Login", "Rest"]
 
 # Longer than anything the server does before it answers.
 TIMEOUT_S = 30.0
-BLOCK_BYTES = 2**16
 
 
 class ControlFailed(SoftphoneError):
@@ -66,6 +63,8 @@ class Rest:
 
     def __init__(self, server: str, login: Login) -> None:
         self._server = server.rstrip("/")
+        trusted = ssl.create_default_context()  # those of the system, an operator's own among them
+        self._http = httpx.Client(timeout=TIMEOUT_S, follow_redirects=True, verify=trusted)
         self._token = login.token or self._log_in(login)
 
     def ask(
@@ -83,8 +82,8 @@ class Rest:
         ControlFailed
             The server refused, or cannot be reached.
         """
-        content = self.fetch(method, path, body, query=query)
-        return json.loads(content) if content else None
+        with self._api(method, path, body, query) as answer:
+            return answer.json() if answer.read() else None
 
     def all(self, path: str, name: str) -> dict[str, Any]:
         """Give the JSON of a list, with all of its parts in the member `name`; raises ControlFailed."""
@@ -106,62 +105,50 @@ class Rest:
 
     def fetch(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> bytes:
         """Send a request below ``/api/v1`` and give its answer as it is; raises ControlFailed."""
-        with self._open(self._request(method, path, body, query)) as answer:
-            content: bytes = answer.read()
-            return content
+        with self._api(method, path, body, query) as answer:
+            return answer.read()
 
     def download(self, path: str, file: BinaryIO) -> None:
         """Copy an answer of any length into a file; raises ControlFailed, and OSError of the file."""
-        with self._open(self._request("GET", path)) as answer:
-            while block := self._read(answer):
+        with self._api("GET", path) as answer:
+            for block in answer.iter_bytes():
                 file.write(block)
-            if answer.length:
-                raise ControlFailed(f"{self._server} broke off {answer.length} bytes before the end")
 
-    def _read(self, answer: HTTPResponse) -> bytes:
-        try:
-            return answer.read(BLOCK_BYTES)
-        except (OSError, HTTPException) as error:
-            raise ControlFailed(f"{self._server} broke off: {error}") from None
-
-    def _request(
+    @contextmanager
+    def _api(
         self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
-    ) -> urllib.request.Request:
-        url = f"{self._server}/api/v1{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {"Authorization": f"Bearer {self._token}", "User-Agent": "softphone-cli"}
+    ) -> Iterator[httpx.Response]:
+        headers = {"Authorization": f"Bearer {self._token}"}
         if method != "GET":
             headers["Idempotency-Key"] = str(uuid.uuid4())
-        data = None
-        if body is not None:
-            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        return urllib.request.Request(url, data, headers, method=method)
+        with self._answer(method, f"/api/v1{path}", headers=headers, json=body, params=query) as answer:
+            yield answer
 
     def _log_in(self, login: Login) -> str:
         form = {"grant_type": "password", "username": login.user, "password": login.password}
-        basic = base64.b64encode(f"{login.client}:{login.secret}".encode()).decode()
-        request = urllib.request.Request(
-            f"{self._server}/restapi/oauth/token",
-            urllib.parse.urlencode(form).encode(),
-            {"Authorization": f"Basic {basic}"},
-        )
-        with self._open(request) as answer:
-            return str(json.loads(answer.read())["access_token"])
+        client = (login.client, login.secret)
+        with self._answer("POST", "/restapi/oauth/token", data=form, auth=client) as answer:
+            answer.read()
+            return str(answer.json()["access_token"])
 
-    def _open(self, request: urllib.request.Request) -> HTTPResponse:
+    @contextmanager
+    def _answer(self, method: str, path: str, **request: Any) -> Iterator[httpx.Response]:
+        """Send a request; its answer, of which nothing but the head is read yet, is no error."""
+        answer: httpx.Response | None = None
         try:
-            answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)
-            return answer
-        except urllib.error.HTTPError as error:
-            with error:
-                raise ControlFailed(_reason(error), error.code) from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise ControlFailed(f"{self._server} cannot be reached: {reason}") from None
+            with self._http.stream(method, self._server + path, **request) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise ControlFailed(_reason(answer), answer.status_code)
+                yield answer
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            what = "cannot be reached" if answer is None else "broke off"
+            raise ControlFailed(f"{self._server} {what}: {error}") from None
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
+def _reason(answer: httpx.Response) -> str:
     """Give the words of an error answer."""
     try:
-        return f"{json.loads(error.read())['message']} ({error.code})"
+        return f"{answer.json()['message']} ({answer.status_code})"
     except (ValueError, KeyError, TypeError):
-        return f"status {error.code}"
+        return f"status {answer.status_code}"

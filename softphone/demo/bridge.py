@@ -1,17 +1,15 @@
 """The bridge of the demonstration: ``softphone serve`` in a process of its own, and its REST face."""
 
 import asyncio
-import base64
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+
+import httpx
 
 from softphone.config import DEV_PATH, load
 from softphone.errors import SoftphoneError
@@ -42,10 +40,9 @@ class DemoServer:
     async def log_in(self, extension: str, password: str) -> "DemoServer":
         """Return the same bridge with the bearer token of an extension (OAuth 2.0 password grant)."""
         client = load(DEV_PATH).clients[0]
-        basic = base64.b64encode(f"{client.id}:{client.secret}".encode()).decode()
-        form = urlencode({"grant_type": "password", "username": extension, "password": password}).encode()
-        request = urllib.request.Request(f"{self.http}/restapi/oauth/token", form, {"Authorization": f"Basic {basic}"})
-        return DemoServer(self.sip, self.http, (await asyncio.to_thread(_read, request))["access_token"])
+        form = {"grant_type": "password", "username": extension, "password": password}
+        answer = await self._ask("POST", "/restapi/oauth/token", data=form, auth=(client.id, client.secret))
+        return DemoServer(self.sip, self.http, answer["access_token"])
 
     async def request(self, method: str, path: str) -> dict[str, Any]:
         """Ask the bridge over REST as the extension that logged in.
@@ -55,9 +52,17 @@ class DemoServer:
         BridgeFailed
             The answer is an error, or there is none.
         """
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
-        request = urllib.request.Request(f"{self.http}{path}", method=method, headers=headers)
-        return await asyncio.to_thread(_read, request)
+        return await self._ask(method, path, headers={"Authorization": f"Bearer {self.token}"})
+
+    async def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            async with httpx.AsyncClient(base_url=self.http, timeout=REQUEST_S, trust_env=False) as client:
+                response = (await client.request(method, path, **request)).raise_for_status()
+                answer: dict[str, Any] = response.json() if response.content else {}
+                return answer
+        except (httpx.HTTPError, ValueError) as error:
+            detail = error.response.text if isinstance(error, httpx.HTTPStatusError) else ""
+            raise BridgeFailed(f"{method} {path}: {error} {detail}".rstrip()) from error
 
     async def create_conference(self) -> dict[str, Any]:
         """Make a conference; returns its session (``id``, ``voiceCallToken``, ``parties`` ...)."""
@@ -130,13 +135,3 @@ async def stop(process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
-
-
-def _read(request: urllib.request.Request) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(request, timeout=REQUEST_S) as response:
-            answer: dict[str, Any] = json.loads(response.read() or b"{}")
-            return answer
-    except (OSError, ValueError) as error:
-        detail = error.read().decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
-        raise BridgeFailed(f"{request.get_method()} {request.selector}: {error} {detail}".rstrip()) from error

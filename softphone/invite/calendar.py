@@ -1,13 +1,13 @@
 """An invitation as a calendar file (RFC 5545), with the ways to join as RFC 7986 section 5.11 has them."""
 
-from datetime import UTC, datetime
+from datetime import UTC
+
+import icalendar
+from icalendar.prop import vCalAddress, vUri
 
 from softphone.invite.invitation import Invitation, Person, text
 
 __all__ = ["ics", "method"]
-
-# RFC 5545 section 3.1: octets of a line, without its end.
-LINE_OCTETS = 75
 
 PRODUCT = "-//softphone//conference//EN"
 
@@ -36,49 +36,35 @@ def ics(invited: Invitation, attendee: Person | None = None) -> str:
     str
         Content lines that end with CR LF, none longer than 75 octets in UTF-8.
     """
-    asked = method(invited, attendee)
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        f"PRODID:{PRODUCT}",
-        *([f"METHOD:{asked}"] if asked else []),
-        "BEGIN:VEVENT",
-        f"UID:{_escaped(invited.uid)}",
-        f"DTSTAMP:{_utc(invited.created)}",
-        f"DTSTART:{_utc(invited.begins)}",
-        f"DTEND:{_utc(invited.begins + invited.duration)}",
-        f"SUMMARY:{_escaped(invited.title)}",
-        f"LOCATION:{_escaped(_location(invited))}",
-        f"DESCRIPTION:{_escaped(text(invited))}",
-        *([f"URL:{invited.web_url}"] if invited.web_url else []),
-        *_people(invited, attendee),
-        *_ways(invited),
-        "STATUS:CONFIRMED",
-        "END:VEVENT",
-        "END:VCALENDAR",
-    ]
-    return "".join(_folded(line) for line in lines)
-
-
-def _people(invited: Invitation, attendee: Person | None) -> list[str]:
-    lines = []
+    calendar = icalendar.Calendar({"version": "2.0", "prodid": PRODUCT})
+    event = icalendar.Event(uid=invited.uid, summary=invited.title, description=text(invited), status="CONFIRMED")
+    event.add("dtstamp", invited.created.astimezone(UTC))
+    event.add("dtstart", invited.begins.astimezone(UTC))
+    event.add("dtend", (invited.begins + invited.duration).astimezone(UTC))
+    event.add("location", _location(invited))
+    if invited.web_url:
+        event.add("url", invited.web_url)
     if invited.organizer is not None:
-        lines.append(f"ORGANIZER{_common_name(invited.organizer)}:mailto:{invited.organizer.address}")
-    if method(invited, attendee) and attendee is not None:
-        asked = ";ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
-        lines.append(f"ATTENDEE{_common_name(attendee)}{asked}:mailto:{attendee.address}")
-    return lines
+        event.add("organizer", _address(invited.organizer))
+    if (asked := method(invited, attendee)) and attendee is not None:
+        calendar.add("method", asked)
+        answer = {"ROLE": "REQ-PARTICIPANT", "PARTSTAT": "NEEDS-ACTION", "RSVP": "TRUE"}
+        event.add("attendee", _address(attendee), answer)
+    for feature, label, uri in _ways(invited):
+        event.add("conference", vUri(uri), {"VALUE": "URI", "FEATURE": feature, "LABEL": label})
+    calendar.add_component(event)
+    return bytes(calendar.to_ical()).decode()
 
 
-def _ways(invited: Invitation) -> list[str]:
+def _ways(invited: Invitation) -> list[tuple[str, str, str]]:
     """List what a calendar may offer as a button; a `tel:` URI needs a global number (RFC 3966 section 5.1.4)."""
-    ways = [f"CONFERENCE;VALUE=URI;FEATURE=AUDIO;LABEL=SIP:{invited.sip_uri}"]
+    ways = [("AUDIO", "SIP", invited.sip_uri)]
     if invited.number.startswith("+"):
         digits = "".join(character for character in invited.number if character.isdigit())
         pause = f",,{invited.code}" if invited.code else ""
-        ways.append(f"CONFERENCE;VALUE=URI;FEATURE=PHONE;LABEL=Phone:tel:+{digits}{pause}")
+        ways.append(("PHONE", "Phone", f"tel:+{digits}{pause}"))
     if invited.web_url:
-        ways.append(f"CONFERENCE;VALUE=URI;FEATURE=AUDIO;LABEL=Browser:{invited.web_url}")
+        ways.append(("AUDIO", "Browser", invited.web_url))
     return ways
 
 
@@ -87,32 +73,8 @@ def _location(invited: Invitation) -> str:
     return f"{where}, code {invited.code}" if invited.code else where
 
 
-def _common_name(person: Person) -> str:
-    """Write the CN parameter, in which quotes and carets are written as RFC 6868 says."""
-    if not person.name:
-        return ""
-    name = person.name.replace("^", "^^").replace('"', "^'")
-    return f';CN="{name}"'
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _escaped(value: str) -> str:
-    """Write a TEXT value (RFC 5545 section 3.3.11)."""
-    for plain, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n")):
-        value = value.replace(plain, escaped)
-    return value
-
-
-def _folded(line: str) -> str:
-    """Break a content line into pieces of at most 75 octets, never within a character."""
-    pieces, piece, octets = [], "", 0
-    for character in line:
-        size = len(character.encode())
-        if octets + size > LINE_OCTETS:
-            pieces.append(piece)
-            piece, octets = " ", 1
-        piece, octets = piece + character, octets + size
-    return "\r\n".join([*pieces, piece]) + "\r\n"
+def _address(person: Person) -> vCalAddress:
+    address = vCalAddress(f"mailto:{person.address}")
+    if person.name:
+        address.params["CN"] = person.name
+    return address

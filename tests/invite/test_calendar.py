@@ -49,7 +49,33 @@ def test_a_calendar_reads_what_was_meant() -> None:
 def test_what_means_something_in_a_calendar_file_is_escaped() -> None:
     odd = ics(weekly(r"a,b;c\d\n:e"), Person("x@y", 'A"B'))
     assert r"SUMMARY:a\,b\;c\\d\\n:e" in odd
-    assert """ATTENDEE;CN="A^'B";""" in odd
+    assert """ATTENDEE;CN=A^'B;""" in odd
+
+
+def test_the_file_as_it_is_written() -> None:
+    """Against RFC 5545 by eye: whoever reads below is the library that wrote."""
+    unfolded = ics(weekly(), BEN).replace("\r\n ", "").split("\r\n")
+    description = text(weekly()).replace(",", "\\,").replace(";", "\\;").replace("\n", "\\n")
+    assert unfolded[:4] == ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//softphone//conference//EN", "METHOD:REQUEST"]
+    assert unfolded[-3:] == ["END:VEVENT", "END:VCALENDAR", ""]
+    assert sorted(unfolded[4:-3]) == [
+        """ATTENDEE;CN="Ben ^'the ^^^' User; x: y, z";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE"""
+        ":mailto:ben@example.com",
+        "BEGIN:VEVENT",
+        "CONFERENCE;FEATURE=AUDIO;LABEL=Browser;VALUE=URI:https://bridge.example.com/j/abc?x=1,2;3",
+        "CONFERENCE;FEATURE=AUDIO;LABEL=SIP;VALUE=URI:sip:201@bridge.example.com",
+        "CONFERENCE;FEATURE=PHONE;LABEL=Phone;VALUE=URI:tel:+16505550100,,128576",
+        f"DESCRIPTION:{description}",
+        "DTEND:20261124T094500Z",
+        "DTSTAMP:20261120T080000Z",
+        "DTSTART:20261124T090000Z",
+        r"LOCATION:+1 (650) 555-0100\, code 128576",
+        """ORGANIZER;CN="Ada '^^, Admin":mailto:ada@example.com""",
+        "STATUS:CONFIRMED",
+        r"SUMMARY:Weekly\, with sales\; and Ümläut",
+        "UID:weekly-1@bridge.example.com",
+        "URL:https://bridge.example.com/j/abc?x=1,2;3",
+    ]
 
 
 def test_the_ways_to_join_are_uris() -> None:
