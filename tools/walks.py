@@ -39,10 +39,10 @@ from softphone.api.auth.grants import Grants
 from softphone.focus.session import TelephonySession
 from softphone.media.contract.leg import KeyPressed, RecordingInfo
 from softphone.media.engine.engine import Engine
+from softphone.testing.clock import run
 from tests.focus.phone import offer
 from tests.focus.switchboard import Switchboard
 from tests.media.peer import Driver, Peer
-from tests.support.jumping import run
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("mixer", "softphone")

@@ -14,7 +14,7 @@ from softphone.agent.keys import TYPED_AHEAD, KeysHeard
 from softphone.agent.listening import level_dbov, until_silent, until_voice
 from softphone.agent.streams import FrameStream
 from softphone.tasks import Tasks
-from tests.support.jumping import run
+from softphone.testing.clock import run
 from tests.support.tones import sine
 from tests.test_agent import conversation, until_heard
 

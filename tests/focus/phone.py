@@ -15,6 +15,7 @@ from softphone.sip.message.message import Response
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import Call
 from softphone.store.values import Extension
+from softphone.testing.bridge import offer
 from tests.support.membership import astray
 
 FREE_PORTS: dict[str, dict[str, Any]] = {"sip": {"port": 0}, "http": {"port": 0}, "media": {"rtp_port": 0}}
@@ -37,22 +38,6 @@ def extension(server: Server, number: str) -> Extension:
 
 async def conference(server: Server, owner: str = "101", **options: Any) -> TelephonySession:
     return await server.focus.create_conference(extension(server, owner), **options)
-
-
-def offer(codec: str = "0 101", direction: str = "sendrecv") -> str:
-    """What a phone offers whose sound nobody listens to (port 9 is `discard`)."""
-    lines = [
-        "v=0",
-        "o=- 1 1 IN IP4 127.0.0.1",
-        "s=-",
-        "c=IN IP4 127.0.0.1",
-        "t=0 0",
-        f"m=audio 9 RTP/AVP {codec}",
-        "a=rtpmap:101 telephone-event/8000",
-        f"a={direction}",
-        "",
-    ]
-    return "\r\n".join(lines)
 
 
 class Phone:

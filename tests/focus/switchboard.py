@@ -16,10 +16,10 @@ from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.ua.call import Call
+from softphone.testing.bridge import PaperBridge
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether, Rule, keep_all
 from tests.focus.phone import offer
-from tests.support.ether import Ether, Rule, keep_all
-from tests.support.jumping import run
-from tests.support.paper import PaperBridge
 
 Behaviour = Callable[[Call], Awaitable[None]]
 

@@ -16,8 +16,8 @@ from softphone.focus.errors import NoSuchParty, NoSuchSession, WrongState
 from softphone.focus.room.menus import load_menu
 from softphone.focus.room.referrals import refer
 from softphone.sip.message.fields import Address
-from tests.support.jumping import run
-from tests.support.paper import PaperBridge
+from softphone.testing.bridge import PaperBridge
+from softphone.testing.clock import run
 
 Line = Mapping[str, Any]
 

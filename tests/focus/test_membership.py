@@ -18,9 +18,9 @@ from softphone.focus.party.invitations import KEPT, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import ConferenceRole
 from softphone.sip.ua.call import CallState
-from tests.support.jumping import run
+from softphone.testing.bridge import PaperBridge, PaperCall
+from softphone.testing.clock import run
 from tests.support.membership import astray
-from tests.support.paper import PaperBridge, PaperCall
 
 Scene = Callable[[PaperBridge], Awaitable[None]]
 

@@ -10,8 +10,8 @@ from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.reception import Reception
 from softphone.focus.room.admission import Admission
 from softphone.media.contract.leg import KeyPressed
-from tests.support.jumping import run
-from tests.support.paper import ANSWER_S, PaperBridge, PaperCall
+from softphone.testing.bridge import ANSWER_S, PaperBridge, PaperCall
+from softphone.testing.clock import run
 
 
 def test_keys_that_come_before_the_ack_are_part_of_the_code(tmp_path: Path) -> None:

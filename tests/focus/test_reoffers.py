@@ -10,9 +10,9 @@ from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, MediaFull
 from softphone.focus.session import PartyStatus
 from softphone.media.contract.leg import LegInfo
+from softphone.testing.bridge import PaperBridge
+from softphone.testing.clock import run
 from tests.focus.phone import offer
-from tests.support.jumping import run
-from tests.support.paper import PaperBridge
 
 
 @pytest.mark.parametrize(

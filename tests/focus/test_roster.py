@@ -23,9 +23,9 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
+from softphone.testing.bridge import PaperBridge
+from softphone.testing.clock import run
 from tests.focus.test_conference_info import NS
-from tests.support.jumping import run
-from tests.support.paper import PaperBridge
 
 ANY = st.text(st.characters(), max_size=60)
 DOMAIN = "softphone.local"

@@ -16,9 +16,9 @@ from softphone.focus.errors import Overloaded
 from softphone.focus.room.admission import Admission
 from softphone.focus.voice.names import Names
 from softphone.media.contract.leg import KeyPressed
-from tests.support.jumping import run
+from softphone.testing.bridge import PaperBridge, PaperCall
+from softphone.testing.clock import run
 from tests.support.membership import astray
-from tests.support.paper import PaperBridge, PaperCall
 
 SAID = Settings(announce_caller_name=True, entry_notices=True)
 

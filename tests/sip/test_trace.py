@@ -10,9 +10,9 @@ from softphone.sip.blotting import blotted
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.parser import parse
 from softphone.sip.trace import CALL_BYTES, CALL_MESSAGES, FIRST_MESSAGES, OVERHEAD, Trace
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether, Rule, keep_all
 from tests.sip.wire import ALICE, invite_bytes
-from tests.support.ether import Ether, Rule, keep_all
-from tests.support.jumping import run
 from tests.support.sip_pair import OFFER, answering, settle
 
 PLENTY = 1 << 30

@@ -6,8 +6,8 @@ from typing import Any
 
 from softphone.errors import CallEnded
 from softphone.sip.ua.call import Call
-from tests.support.ether import Ether, Rule, keep_all
-from tests.support.jumping import run
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether, Rule, keep_all
 
 OFFER, ANSWER = "v=0\r\no=offer\r\n", "v=0\r\no=answer\r\n"
 

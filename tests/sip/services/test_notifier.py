@@ -15,9 +15,9 @@ from softphone.sip.stack import OnRequest, Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
 from softphone.sip.where.locate import Target
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether
 from tests.peers.sipp import Sipp
-from tests.support.ether import Ether
-from tests.support.jumping import run
 
 KIND = "application/conference-info+xml"
 

@@ -14,8 +14,8 @@ from softphone.sip.services.registrar import Registrar
 from softphone.sip.services.registration import Registration, RegistrationState, refresh_after_s, retry_after_s
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
-from tests.support.ether import Ether
-from tests.support.jumping import run
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether
 
 
 class Office:

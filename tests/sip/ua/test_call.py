@@ -12,8 +12,8 @@ from softphone.sip.services.auth import Authenticator
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call, CallState
 from softphone.sip.ua.invite_server import AckPatience
-from tests.support.ether import Ether, Rule, keep_all
-from tests.support.jumping import run
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether, Rule, keep_all
 from tests.support.sip_pair import ANSWER, OFFER, Handler, Pair, answering, scene, settle
 
 PROXY = ("Proxy-Authenticate", "Proxy-Authorization")

@@ -9,8 +9,8 @@ from softphone.sip.message.message import Request
 from softphone.sip.message.parser import parse
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import Call, CallState
-from tests.support.ether import Ether
-from tests.support.jumping import run
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether
 from tests.support.sip_pair import ANSWER, OFFER, Pair, answering, scene, settle
 
 

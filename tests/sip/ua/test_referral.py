@@ -6,7 +6,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import CallState
-from tests.support.ether import Rule, keep_all
+from softphone.testing.wire import Rule, keep_all
 from tests.support.sip_pair import Pair, answering, scene, settle
 
 REFER_TO = [("Refer-To", "<sip:carol@127.0.0.1>")]

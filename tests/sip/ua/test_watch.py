@@ -10,8 +10,8 @@ from softphone.sip.driver import StackSettings
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.ua.call import CallState
 from softphone.sip.ua.refresh import SessionSettings
-from tests.support.ether import Ether
-from tests.support.jumping import run
+from softphone.testing.clock import run
+from softphone.testing.wire import Ether
 from tests.support.sip_pair import Pair, settle
 
 TEN_MINUTES = SessionSettings(expires_s=600)

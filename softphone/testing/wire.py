@@ -19,6 +19,7 @@ Rule = Callable[[str, int], bool]
 
 
 def keep_all(line: str, before: int) -> bool:
+    """Lose nothing."""
     return False
 
 
@@ -43,6 +44,7 @@ class Ether:
         on_invite: OnInvite | None = None,
         on_request: OnRequest | None = None,
     ) -> Stack:
+        """Make a stack on this wire; its port is the next that is free unless the settings name one."""
         settings = settings or StackSettings(tcp=False)
         return Stack(
             settings,
@@ -53,6 +55,7 @@ class Ether:
         )
 
     def deliver(self, send: Send, sender: Hop) -> None:
+        """Record a message, and let it arrive after a moment unless it is lost."""
         line = send.data.split(b"\r\n")[0].decode("utf-8", "replace")
         lost = self.lost(line, self.sent.count(line))
         self.sent.append(line)
@@ -64,7 +67,7 @@ class Ether:
             asyncio.get_running_loop().call_later(DELAY_S, self._arrive)
 
     def open_flow(self, port: int, target: Hop) -> Flow:
-        """The connection from a port to a peer: there is one as soon as somebody sends by TCP."""
+        """Return the connection from a port to a peer; there is one as soon as somebody sends by TCP."""
         ends = port, target.port
         flow = self.flows.get(ends)
         if flow is None or not flow.is_open:
@@ -86,7 +89,7 @@ class Ether:
         self.carriers[port].receive(data, Hop("udp", "127.0.0.1", source_port))
 
     def methods(self) -> list[str]:
-        """What was sent, in short: methods and status codes."""
+        """List what was sent, in short: methods and status codes."""
         return [line.split(" ")[1 if line.startswith("SIP/2.0") else 0] for line in self.sent]
 
 

@@ -27,9 +27,24 @@ from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.call import CallState
 from softphone.store.accounts import Accounts
-from tests.focus.phone import offer
 
 ANSWER_S = 0.01
+
+
+def offer(codec: str = "0 101", direction: str = "sendrecv") -> str:
+    """Write the offer of a phone whose sound nobody listens to (port 9 is `discard`)."""
+    lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "c=IN IP4 127.0.0.1",
+        "t=0 0",
+        f"m=audio 9 RTP/AVP {codec}",
+        "a=rtpmap:101 telephone-event/8000",
+        f"a={direction}",
+        "",
+    ]
+    return "\r\n".join(lines)
 
 
 class PaperMedia:
@@ -91,7 +106,7 @@ class PaperMedia:
         return playback
 
     async def record_leg(self, leg: int, path: str, max_s: float) -> int:
-        """A second of silence is in the file at once; the recording goes on until it is stopped or its leg closed."""
+        """Put a second of silence into the file; the recording goes on until it is stopped or its leg closed."""
         with wave.open(path, "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
             file.writeframes(bytes(16000))
@@ -142,7 +157,7 @@ class PaperCall:
         self.end("hangup")
 
     def end(self, reason: str = "bye") -> None:
-        """The telephone hangs up, or we do."""
+        """End the call: the telephone hangs up, or we do."""
         if self.state is not CallState.ENDED:
             self.state = CallState.ENDED
             self.on_ended(reason)
@@ -213,7 +228,7 @@ class PaperBridge:
         self.calls: list[PaperCall] = []
 
     async def room(self, settings: Any) -> ConferenceRoom:
-        """A conference held by these rules."""
+        """Open a conference held by these rules."""
         session = TelephonySession(new_session_id(), SessionOrigin.CONFERENCE, None)
         return await self.focus._open(session, settings)
 

@@ -28,6 +28,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
 
     def time(self) -> float:
+        """Return the seconds that were waited for so far."""
         return self._jumping.now
 
 
