@@ -39,8 +39,8 @@ from softphone.api.auth.grants import Grants
 from softphone.focus.session import TelephonySession
 from softphone.media.contract.leg import KeyPressed, RecordingInfo
 from softphone.media.engine.engine import Engine
+from softphone.testing.bridge import offer
 from softphone.testing.clock import run
-from tests.focus.phone import offer
 from tests.focus.switchboard import Switchboard
 from tests.media.peer import Driver, Peer
 

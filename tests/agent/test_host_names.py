@@ -11,7 +11,7 @@ from softphone import Agent, Call, CallRefused, SdpError
 from softphone.resolver import Resolver
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import Call as SipCall
-from tests.focus.phone import offer
+from softphone.testing.bridge import offer
 from tests.support.nameserver import NameServer, name_server
 
 

@@ -16,10 +16,9 @@ from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.ua.call import Call
-from softphone.testing.bridge import PaperBridge
+from softphone.testing.bridge import PaperBridge, offer
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether, Rule, keep_all
-from tests.focus.phone import offer
 
 Behaviour = Callable[[Call], Awaitable[None]]
 

@@ -16,7 +16,8 @@ from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import request
-from tests.focus.phone import Phone, bridge, conference, extension, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, bridge, conference, extension
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

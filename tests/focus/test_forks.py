@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from softphone.errors import CallRefused
-from tests.focus.phone import offer
+from softphone.testing.bridge import offer
 from tests.focus.switchboard import Switchboard, answers, play, refuses, rings
 
 

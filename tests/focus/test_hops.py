@@ -12,7 +12,7 @@ from softphone.focus.party.outcome import NotReached
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, request
 from softphone.sip.message.uri import Uri
-from tests.focus.phone import offer
+from softphone.testing.bridge import offer
 from tests.focus.switchboard import Switchboard, answers, play, refuses
 
 

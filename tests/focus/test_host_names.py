@@ -13,7 +13,8 @@ from softphone.resolver import Resolver
 from softphone.server import Server
 from softphone.sip.message.body import sdp_of
 from softphone.sip.ua.call import Call
-from tests.focus.phone import Phone, bridge, conference, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, bridge, conference
 from tests.focus.table import until
 from tests.support.nameserver import NameServer, name_server
 from tests.support.raw import RawPhone, header

@@ -12,7 +12,7 @@ from softphone.focus.party.dialer import shown_to_trunk
 from softphone.focus.party.identity import ANONYMOUS, Caller, caller_of, is_trusted, shown
 from softphone.sip.message.message import Request, request
 from softphone.sip.message.uri import Uri
-from tests.focus.phone import offer
+from softphone.testing.bridge import offer
 from tests.focus.switchboard import Switchboard, answers, play
 
 

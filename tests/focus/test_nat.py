@@ -10,7 +10,8 @@ from softphone.server import Server
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
 from softphone.sip.ua.call import Call
-from tests.focus.phone import Phone, conference, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, conference
 
 
 @pytest.mark.parametrize(

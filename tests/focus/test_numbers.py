@@ -6,7 +6,8 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.server import Server
-from tests.focus.phone import Phone, conference, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, conference
 from tests.focus.table import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.sip.ua.call import Call
-from tests.focus.phone import offer
+from softphone.testing.bridge import offer
 from tests.focus.switchboard import Behaviour, Switchboard, answers, play, rings
 
 

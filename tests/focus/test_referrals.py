@@ -9,7 +9,8 @@ from softphone.server import Server
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
-from tests.focus.phone import Phone, conference, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, conference
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

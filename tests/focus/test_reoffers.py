@@ -10,9 +10,8 @@ from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, MediaFull
 from softphone.focus.session import PartyStatus
 from softphone.media.contract.leg import LegInfo
-from softphone.testing.bridge import PaperBridge
+from softphone.testing.bridge import PaperBridge, offer
 from softphone.testing.clock import run
-from tests.focus.phone import offer
 
 
 @pytest.mark.parametrize(

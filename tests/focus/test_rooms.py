@@ -18,7 +18,8 @@ from softphone.focus.session import PartyStatus, TelephonySession
 from softphone.media.contract.leg import KeyPressed, LegTalking
 from softphone.recordings.entry import Entry
 from softphone.server import Server
-from tests.focus.phone import Phone, bridge, conference, extension, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, bridge, conference, extension
 from tests.focus.table import until
 from tests.support.raw import RawPhone
 from tests.support.raw import offer as raw_offer

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from softphone.errors import CallRefused
 from softphone.focus.session import TelephonySession
 from softphone.sip.transport.hop import Hop, Send
-from tests.focus.phone import offer
+from softphone.testing.bridge import offer
 from tests.focus.switchboard import Switchboard, Telephone, answers, play, rings
 
 VICTIM = Hop("udp", "203.0.113.9", 9)

@@ -18,7 +18,8 @@ from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import Call
-from tests.focus.phone import Phone, conference, extension, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, conference, extension
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,8 @@ from softphone.focus.party.whereabouts import check_foreign
 from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.server import Server
 from softphone.sip.message.fields import warning
-from tests.focus.phone import Phone, conference, offer
+from softphone.testing.bridge import offer
+from tests.focus.phone import Phone, conference
 
 PUBLIC, LOOPBACK = LegInfo(1, "203.0.113.5", 10000, 10001), LegInfo(2, "127.0.0.1", 10002, 10003)
 
