@@ -13,15 +13,9 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.session import PartyStatus, SessionOrigin, TelephonySession
 from softphone.server import Server
-<<<<<<< HEAD
 from softphone.sip.ua.call import Call, CallState
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone
-=======
-from softphone.sip.ua.call import Call
-from softphone.testing.bridge import offer
-from tests.focus.phone import Phone
->>>>>>> 1248fc0 (Tests take the offer of a phone from softphone.testing)
 from tests.focus.table import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
