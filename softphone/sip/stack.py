@@ -26,7 +26,6 @@ from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.outgoing import Plan, place
-from softphone.sip.ua.refresh import too_brief
 from softphone.sip.where.locate import Target, spoken
 from softphone.sip.where.route import WayBack
 
@@ -260,7 +259,7 @@ class Stack:
     # --- to whom a request belongs
 
     def _request(self, key: str, request: Request, source: Hop) -> None:
-        if refusal := refuse(request, self.settings.capabilities) or self._too_brief(request):
+        if refusal := refuse(request, self.settings.capabilities, self.settings.session):
             self._driver.respond(key, refusal, once=request.to.tag is None)
         elif request.to.tag and request.method != "REGISTER":
             self._in_dialog(key, request, source)
@@ -268,9 +267,6 @@ class Stack:
             self._new_call(key, request, source)
         else:
             self._other(key, request, source)
-
-    def _too_brief(self, request: Request) -> Response | None:
-        return too_brief(request, self.settings.session.min_s) if request.method in ("INVITE", "UPDATE") else None
 
     def _in_dialog(self, key: str, request: Request, source: Hop) -> None:
         call = self._driver.directory.find(request)

@@ -27,7 +27,16 @@ from softphone.sip.transaction.events import (
     Terminated,
     TransactionFailed,
 )
-from softphone.sip.transaction.machine import Action, Input, Kind, State, Timers, initial, may_answer, step
+from softphone.sip.transaction.machine import (
+    Action,
+    Input,
+    Timers,
+    TransactionKind,
+    TransactionState,
+    initial,
+    may_answer,
+    step,
+)
 from softphone.sip.transaction.matching import client_key, is_answer, rank, server_key, sibling
 from softphone.sip.transport.hop import Hop, Send, reply_hop, stamp
 from softphone.sip.transport.listener import Listeners
@@ -57,10 +66,10 @@ _ANSWERED = Request("ANSWERED", Uri("sip", "invalid"))
 @dataclass(slots=True)
 class _Transaction:
     key: str
-    kind: Kind
+    kind: TransactionKind
     request: Request
     remote: Hop
-    state: State
+    state: TransactionState
     last: bytes = b""
     """What SEND sends: the request (client), the latest response (server)."""
     wait: float = 0.0
@@ -198,13 +207,13 @@ class TransactionLayer:
             return
         invite_key = server_key(message, "INVITE")
         stamp(message, source)
-        kind = Kind.INVITE_SERVER if message.method == "INVITE" else Kind.SERVER
+        kind = TransactionKind.INVITE_SERVER if message.method == "INVITE" else TransactionKind.SERVER
         transaction = self._add(key, kind, message, reply_hop(message, source))
         if message.method == "CANCEL":
             invite = invite_key if invite_key in self._transactions else None
             self._events.append(CancelReceived(key, invite, message, source))
             return
-        if kind is Kind.INVITE_SERVER:
+        if kind is TransactionKind.INVITE_SERVER:
             self._arm(transaction, Input.TRYING_DUE, self.timers.trying, now)
         self._events.append(RequestReceived(key, message, source))
 
@@ -225,7 +234,7 @@ class TransactionLayer:
         The message is copied; its Via is ours alone.
         """
         branch = f"{COOKIE}-{secrets.token_hex(BRANCH_BYTES)}"
-        kind = Kind.INVITE_CLIENT if message.method == "INVITE" else Kind.CLIENT
+        kind = TransactionKind.INVITE_CLIENT if message.method == "INVITE" else TransactionKind.CLIENT
         sent = self._addressed(message, branch, target)
         transaction = self._add(client_key(branch, message.method), kind, sent, target)
         self._start(transaction, now)
@@ -242,7 +251,7 @@ class TransactionLayer:
         Its final response is still told, 487 mostly; a peer that sends none is given 64*T1 after the CANCEL.
         """
         transaction = self._transactions.get(key)
-        if transaction is None or transaction.kind is not Kind.INVITE_CLIENT:
+        if transaction is None or transaction.kind is not TransactionKind.INVITE_CLIENT:
             return
         transaction.cancel_wanted = True
         transaction.cancel_headers = headers
@@ -279,16 +288,18 @@ class TransactionLayer:
         return message.copy(str(self.listeners.by(target.kind).via(branch)))
 
     def _send_cancel(self, invite: _Transaction, now: float) -> None:
-        if invite.state is not State.PROCEEDING or invite.cancel_sent:
+        if invite.state is not TransactionState.PROCEEDING or invite.cancel_sent:
             return
         invite.cancel_sent = True
         request = sibling(invite.request, "CANCEL", invite.request.get_all("To")[0], invite.cancel_headers)
         self._feed(invite, Input.CANCELLED, now)
-        self._start(self._add(client_key(request.via.branch, "CANCEL"), Kind.CLIENT, request, invite.remote), now)
+        self._start(
+            self._add(client_key(request.via.branch, "CANCEL"), TransactionKind.CLIENT, request, invite.remote), now
+        )
 
     # How transactions live.
 
-    def _add(self, key: str, kind: Kind, request: Request, remote: Hop) -> _Transaction:
+    def _add(self, key: str, kind: TransactionKind, request: Request, remote: Hop) -> _Transaction:
         transaction = _Transaction(key, kind, request, remote, initial(kind))
         self._transactions[key] = transaction
         return transaction
@@ -308,7 +319,10 @@ class TransactionLayer:
         transaction.state, actions = step(transaction.kind, transaction.state, what)
         for action in actions:
             _EFFECTS[action](self, transaction, now, came)
-        if transaction.state is State.TERMINATED and self._transactions.pop(transaction.key, None) is not None:
+        if (
+            transaction.state is TransactionState.TERMINATED
+            and self._transactions.pop(transaction.key, None) is not None
+        ):
             self._events.append(Terminated(transaction.key))
 
     # What the actions of the tables mean.

@@ -11,10 +11,20 @@ M; TRYING_DUE is the 200 ms of section 17.2.1 after which a server answers 100 b
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["MACHINES", "Action", "Input", "Kind", "State", "Timers", "initial", "may_answer", "step"]
+__all__ = [
+    "MACHINES",
+    "Action",
+    "Input",
+    "TransactionKind",
+    "TransactionState",
+    "Timers",
+    "initial",
+    "may_answer",
+    "step",
+]
 
 
-class Kind(Enum):
+class TransactionKind(Enum):
     """Which of the four machines."""
 
     INVITE_CLIENT = auto()
@@ -23,7 +33,7 @@ class Kind(Enum):
     SERVER = auto()
 
 
-class State(Enum):
+class TransactionState(Enum):
     """The states of RFC 3261 figures 5 to 8, and Accepted of RFC 6026."""
 
     CALLING = auto()
@@ -80,12 +90,12 @@ class Action(Enum):
     """Stop all timers."""
 
 
-S, E, A = State, Input, Action
-Table = dict[tuple[State, Input], tuple[State, tuple[Action, ...]]]
+S, E, A = TransactionState, Input, Action
+Table = dict[tuple[TransactionState, Input], tuple[TransactionState, tuple[Action, ...]]]
 
 _FAILED = (S.TERMINATED, (A.FAIL_TRANSPORT,))
 _TIMED_OUT = (S.TERMINATED, (A.FAIL_TIMEOUT,))
-_GONE: tuple[State, tuple[Action, ...]] = (S.TERMINATED, ())
+_GONE: tuple[TransactionState, tuple[Action, ...]] = (S.TERMINATED, ())
 
 # Figure 5, with RFC 6026 section 8.4: a 2xx leads to Accepted, where further 2xx of forks and retransmissions reach the
 # user. A transport error after the final response is not told: the user has what it needs. GIVE_UP in Proceeding runs
@@ -163,36 +173,39 @@ SERVER: Table = {
     (S.COMPLETED, E.LINGER): _GONE,
 }
 
-MACHINES: dict[Kind, Table] = {
-    Kind.INVITE_CLIENT: INVITE_CLIENT,
-    Kind.CLIENT: CLIENT,
-    Kind.INVITE_SERVER: INVITE_SERVER,
-    Kind.SERVER: SERVER,
+MACHINES: dict[TransactionKind, Table] = {
+    TransactionKind.INVITE_CLIENT: INVITE_CLIENT,
+    TransactionKind.CLIENT: CLIENT,
+    TransactionKind.INVITE_SERVER: INVITE_SERVER,
+    TransactionKind.SERVER: SERVER,
 }
 
 _INITIAL = {
-    Kind.INVITE_CLIENT: State.CALLING,
-    Kind.CLIENT: State.TRYING,
-    Kind.INVITE_SERVER: State.PROCEEDING,
-    Kind.SERVER: State.TRYING,
+    TransactionKind.INVITE_CLIENT: TransactionState.CALLING,
+    TransactionKind.CLIENT: TransactionState.TRYING,
+    TransactionKind.INVITE_SERVER: TransactionState.PROCEEDING,
+    TransactionKind.SERVER: TransactionState.TRYING,
 }
 
 
-def initial(kind: Kind) -> State:
+def initial(kind: TransactionKind) -> TransactionState:
     """Return the state in which a machine begins."""
     return _INITIAL[kind]
 
 
-def step(kind: Kind, state: State, what: Input) -> tuple[State, tuple[Action, ...]]:
+def step(kind: TransactionKind, state: TransactionState, what: Input) -> tuple[TransactionState, tuple[Action, ...]]:
     """Decide: the next state and the actions; an input the table does not list is absorbed."""
     return MACHINES[kind].get((state, what), (state, ()))
 
 
-def may_answer(kind: Kind, state: State, what: Input) -> bool:
+def may_answer(kind: TransactionKind, state: TransactionState, what: Input) -> bool:
     """Whether a response still counts: nothing final went before it, or both are a 2xx to an INVITE."""
-    if state is State.ACCEPTED:
+    if state is TransactionState.ACCEPTED:
         return what is Input.SUCCESS
-    return kind in (Kind.INVITE_SERVER, Kind.SERVER) and state in (State.TRYING, State.PROCEEDING)
+    return kind in (TransactionKind.INVITE_SERVER, TransactionKind.SERVER) and state in (
+        TransactionState.TRYING,
+        TransactionState.PROCEEDING,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,21 +226,21 @@ class Timers:
         """Timers B, F, H, and L and M of RFC 6026: 64*T1."""
         return 64 * self.t1
 
-    def linger(self, kind: Kind, state: State, reliable: bool) -> float:
+    def linger(self, kind: TransactionKind, state: TransactionState, reliable: bool) -> float:
         """How long a transaction stays after its end, to absorb what the network repeats."""
-        if state is State.ACCEPTED:
+        if state is TransactionState.ACCEPTED:
             return self.give_up
         if reliable:
             return 0.0
         # D is "at least 32 s"; with T1 other than its default it scales like the others
-        return self.give_up if kind in (Kind.INVITE_CLIENT, Kind.SERVER) else self.t4
+        return self.give_up if kind in (TransactionKind.INVITE_CLIENT, TransactionKind.SERVER) else self.t4
 
-    def resend(self, kind: Kind, state: State, previous: float) -> float:
+    def resend(self, kind: TransactionKind, state: TransactionState, previous: float) -> float:
         """How long until the next retransmission, `previous` being 0 before the first."""
         if not previous:
             return self.t1
-        if kind is Kind.INVITE_CLIENT:
+        if kind is TransactionKind.INVITE_CLIENT:
             return 2 * previous
-        if kind is Kind.CLIENT and state is State.PROCEEDING:
+        if kind is TransactionKind.CLIENT and state is TransactionState.PROCEEDING:
             return self.t2
         return min(2 * previous, self.t2)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from softphone.errors import BadMessage
 from softphone.sip.message.body import ACCEPTED, is_plain, read_sdp
 from softphone.sip.message.message import Request, Response, response
+from softphone.sip.ua.extensions import EXTENSIONS, unsupported
+from softphone.sip.ua.refresh import SessionSettings
 
 __all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse", "refuse_info"]
 
@@ -13,10 +15,11 @@ METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
 """Requests that may come within a dialog that is no call's (RFC 6665 section 4.5.1)."""
 
-EXTENSIONS = ("timer",)
-"""The option tags that we support (RFC 4028)."""
-
-BODIES = (("Accept", ", ".join(ACCEPTED)), ("Accept-Encoding", "identity"), ("Supported", ", ".join(EXTENSIONS)))
+BODIES = (
+    ("Accept", ", ".join(ACCEPTED)),
+    ("Accept-Encoding", "identity"),
+    ("Supported", ", ".join(each.tag for each in EXTENSIONS)),
+)
 """Of what an OPTIONS is answered with (RFC 3261 section 11.2)."""
 
 
@@ -50,18 +53,20 @@ DESCRIBED = ("INVITE", "UPDATE")
 SCHEMES = ("sip", "sips", "tel")
 
 
-def refuse(request: Request, capabilities: Capabilities) -> Response | None:
+def refuse(request: Request, capabilities: Capabilities, session: SessionSettings) -> Response | None:
     """Inspect a request as RFC 3261 section 8.2 demands; None if nothing speaks against it.
 
     Max-Forwards is no business of who is not going to forward it.
     """
     if request.uri.scheme not in SCHEMES:
         return response(request, 416)
-    if unknown := [each for each in request.tokens("Require") if each.lower() not in EXTENSIONS]:
+    if unknown := unsupported(request):
         return response(request, 420, headers=[("Unsupported", ", ".join(unknown))])
     if request.method == "SUBSCRIBE" and capabilities.events:
         return _refuse_event(request, capabilities)
-    return _refuse_body(request) if request.method in DESCRIBED else None
+    concerned = (each for each in EXTENSIONS if request.method in each.methods)
+    refusals = (refusal for each in concerned if (refusal := each.refuse(request, session)) is not None)
+    return (_refuse_body(request) if request.method in DESCRIBED else None) or next(refusals, None)
 
 
 def _refuse_event(request: Request, capabilities: Capabilities) -> Response | None:

@@ -17,7 +17,16 @@ from softphone.sip.transaction.events import (
     TransactionFailed,
 )
 from softphone.sip.transaction.layer import TransactionLayer
-from softphone.sip.transaction.machine import MACHINES, Action, Input, Kind, State, Timers, initial, step
+from softphone.sip.transaction.machine import (
+    MACHINES,
+    Action,
+    Input,
+    Timers,
+    TransactionKind,
+    TransactionState,
+    initial,
+    step,
+)
 from softphone.sip.transport.hop import Hop
 from softphone.sip.transport.listener import Listeners
 from tests.sip.wire import ALICE, BOB, invite, invite_bytes
@@ -72,32 +81,32 @@ def statuses(events: list[Event]) -> list[int]:
     return [event.response.status for event in events if isinstance(event, ResponseReceived)]
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_state_decides_every_input(kind: Kind) -> None:
-    states = {initial(kind), State.TERMINATED} | {state for state, _ in MACHINES[kind]}
-    for state, what in product(State, Input):
+@pytest.mark.parametrize("kind", TransactionKind)
+def test_every_state_decides_every_input(kind: TransactionKind) -> None:
+    states = {initial(kind), TransactionState.TERMINATED} | {state for state, _ in MACHINES[kind]}
+    for state, what in product(TransactionState, Input):
         after, actions = step(kind, state, what)
         assert state in states or (after, actions) == (state, ())
         assert after in states or after is state
-    assert all(step(kind, State.TERMINATED, what) == (State.TERMINATED, ()) for what in Input)
+    assert all(step(kind, TransactionState.TERMINATED, what) == (TransactionState.TERMINATED, ()) for what in Input)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_state_can_be_reached_and_left(kind: Kind) -> None:
-    reached, before = {initial(kind)}, set[State]()
+@pytest.mark.parametrize("kind", TransactionKind)
+def test_every_state_can_be_reached_and_left(kind: TransactionKind) -> None:
+    reached, before = {initial(kind)}, set[TransactionState]()
     while reached != before:
         before = set(reached)
         reached |= {after for (state, _), (after, _) in MACHINES[kind].items() if state in before}
-    assert reached == {state for state, _ in MACHINES[kind]} | {State.TERMINATED}
+    assert reached == {state for state, _ in MACHINES[kind]} | {TransactionState.TERMINATED}
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_no_client_waits_for_ever(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", TransactionKind)
+def test_no_client_waits_for_ever(kind: TransactionKind) -> None:
     """Wherever a timer has a row, some way there arms it; nothing answered finally has no way out but a timer's."""
     armed = {Action.ARM_RESEND: Input.RESEND, Action.ARM_GIVE_UP: Input.GIVE_UP, Action.ARM_LINGER: Input.LINGER}
     for after, actions in MACHINES[kind].values():
         for action in set(actions) & set(armed):
-            assert after is State.TERMINATED or (after, armed[action]) in MACHINES[kind]
+            assert after is TransactionState.TERMINATED or (after, armed[action]) in MACHINES[kind]
 
 
 def test_invite_is_sent_again_until_given_up() -> None:
@@ -349,9 +358,9 @@ def test_a_second_final_answer_is_not_sent() -> None:
 def test_timers_follow_from_three_numbers() -> None:
     timers = Timers(t1=0.1, t2=1.0, t4=2.0)
     assert timers.give_up == pytest.approx(6.4)
-    assert timers.linger(Kind.CLIENT, State.COMPLETED, False) == 2.0
-    assert timers.linger(Kind.SERVER, State.COMPLETED, True) == 0.0
-    assert timers.linger(Kind.INVITE_SERVER, State.ACCEPTED, True) == pytest.approx(6.4)
+    assert timers.linger(TransactionKind.CLIENT, TransactionState.COMPLETED, False) == 2.0
+    assert timers.linger(TransactionKind.SERVER, TransactionState.COMPLETED, True) == 0.0
+    assert timers.linger(TransactionKind.INVITE_SERVER, TransactionState.ACCEPTED, True) == pytest.approx(6.4)
 
 
 @pytest.mark.parametrize(("transport", "kept"), [("udp", 0), ("tcp", 1)])
