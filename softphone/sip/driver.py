@@ -177,6 +177,9 @@ class Driver:
     async def _send_later(self, attempt: RequestAttempt, target: Target) -> None:
         try:
             hops = await self._locator.hops(target)
+        except asyncio.CancelledError:
+            attempt.fail(events.Failure.STOPPED)
+            raise
         except SipError as error:
             attempt.fail(error)
         else:

@@ -1,5 +1,6 @@
 """Domains with several servers: names from a name server on loopback, and requests that go on to the next server."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -96,6 +97,17 @@ async def test_a_registration_finds_its_server_by_its_domain() -> None:
         registration = await stack.register("sip:pbx.example", "sip:bot@pbx.example")
         await registration.unregister()
         assert asked == [503, 200, 200]  # the second time it knows who does not answer
+
+
+async def test_who_waits_for_a_name_is_told_that_this_side_stops() -> None:
+    async with caller() as (stack, names):
+        asking = asyncio.create_task(stack.invite("sip:bob@pbx.tarpit.example", OFFER, from_uri="sip:a@h"))
+        async with asyncio.timeout(PATIENCE_S):
+            while not names.asked:
+                await asyncio.sleep(0)
+        await stack.stop()
+        with pytest.raises(SipNetworkError, match="this side is stopped"):
+            await asking
 
 
 async def test_a_name_that_nobody_knows_is_told_to_who_asks() -> None:

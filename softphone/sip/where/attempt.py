@@ -117,11 +117,11 @@ class RequestAttempt:
         self._alternatives = len(self._hops) > 1
         self._try_next()
 
-    def fail(self, error: SipError) -> None:
+    def fail(self, reason: Failure | SipError) -> None:
         """Take notice that there is nowhere to go."""
         if not self._over:
             self._over = True
-            self._user.on_failure(error)
+            self._user.on_failure(reason)
 
     def cancel(self, headers: Headers = ()) -> None:
         """Send the CANCEL for an INVITE, with further headers, when somebody has taken it."""
