@@ -171,10 +171,10 @@ class Driver:
         if (hops := self._locator.here(target)) is not None:
             attempt.go(hops)
         else:
-            self.spawn(self._send_later(attempt, target))
+            self.spawn(self._send_later(attempt, request, target))
         return attempt
 
-    async def _send_later(self, attempt: RequestAttempt, target: Target) -> None:
+    async def _send_later(self, attempt: RequestAttempt, request: Request, target: Target) -> None:
         try:
             hops = await self._locator.hops(target)
         except asyncio.CancelledError:
@@ -183,6 +183,9 @@ class Driver:
         except SipError as error:
             attempt.fail(error)
         else:
+            if request.contacts:  # the name has said by which transport
+                listener = self.listeners.by(hops[0].kind)
+                request.set("Contact", *(str(listener.reached(each)) for each in request.contacts))
             attempt.go(hops)
 
     def flow(self, target: Hop) -> Flow | None:

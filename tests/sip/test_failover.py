@@ -69,7 +69,11 @@ async def test_a_server_that_is_not_there_is_passed_over_and_then_tried_last() -
         for _ in range(2):
             call = await stack.invite("sip:bob@pbx.example", OFFER, from_uri="sip:a@h")
             assert call.source.transport == "tcp" and call.source.port == there_still.port
-            await call.bye()
+            assert call.dialog.contact.uri.params == {"transport": "tcp"}
+            ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            call.on_ended = ended.set_result
+            await there_still.calls[0].bye()
+            assert await ended == "bye"
 
 
 async def test_the_last_server_has_the_last_word() -> None:

@@ -1,7 +1,7 @@
 """Our own addresses: what stands in the Via of our requests and in our Contact is their business alone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from softphone.sip.message.fields import Address, Via
 from softphone.sip.message.uri import Uri
@@ -27,6 +27,13 @@ class Listener:
         params: dict[str, str | None] = {} if self.transport == UDP.name else {"transport": self.transport}
         uri = Uri("sip", self.host, self.port, user, params=params)
         return Address(uri, params={"isfocus": None} if focus else {})
+
+    def reached(self, contact: Address) -> Address:
+        """Say in our Contact by which transport this listener is reached; what is not ours, or says so, stays."""
+        uri, here = contact.uri, self.contact(None).uri
+        if (uri.host, uri.port) != (here.host, here.port) or "transport" in uri.params:
+            return contact
+        return replace(contact, uri=replace(uri, params={**uri.params, **here.params}, text=""))
 
 
 class Listeners:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from softphone.sip.message.fields import Via
+from softphone.sip.message.fields import Address, Via
 from softphone.sip.transport.kinds import KINDS
 from softphone.sip.transport.listener import Listener, Listeners
 from softphone.sip.where.locate import hop_of
@@ -18,6 +18,20 @@ from softphone.sip.where.locate import hop_of
 def test_a_listener_writes_its_own_via_and_contact(transport: str, via: str, contact: str) -> None:
     here = Listeners.at("192.0.2.1", 5070).by(KINDS[transport])
     assert (str(here.via("z9hG4bKx")), str(here.contact("bob"))) == (via, contact)
+
+
+@pytest.mark.parametrize(
+    ("contact", "reached"),
+    [
+        ("<sip:bob@192.0.2.1:5070>;isfocus", "<sip:bob@192.0.2.1:5070;transport=tcp>;isfocus"),
+        ("<sip:bob@192.0.2.1:5070;transport=udp>", "<sip:bob@192.0.2.1:5070;transport=udp>"),
+        ("<sip:bob@198.51.100.1:5070>", "<sip:bob@198.51.100.1:5070>"),
+        ("<sip:bob@192.0.2.1>", "<sip:bob@192.0.2.1>"),
+    ],
+)
+def test_our_contact_says_how_a_listener_is_reached(contact: str, reached: str) -> None:
+    assert str(Listener("tcp", "192.0.2.1", 5070).reached(Address.parse(contact))) == reached
+    assert str(Listener("udp", "192.0.2.1", 5070).reached(Address.parse(contact))) == contact
 
 
 @pytest.mark.parametrize("transport", KINDS)
