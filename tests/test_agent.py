@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from softphone import Agent, AudioError, Call, CallEnded, CallRefused, CallState, FrameStream, SipTimeout
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from tests.support.tones import amplitude_of, mostly, read_wav, sine
 
 Pcm = NDArray[np.int16]
@@ -164,7 +164,7 @@ async def test_an_answer_without_telephone_events_gets_keys_by_info() -> None:
     sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
     bodies: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
 
-    async def answer(call: SipCall) -> None:
+    async def answer(call: InviteSession) -> None:
         call.on_info = lambda kind, body: bodies.put_nowait((kind, body))
         await call.answer(sdp)
 
@@ -320,7 +320,7 @@ async def test_leaving_hangs_up_and_leaves_nothing_behind() -> None:
 async def test_silence_of_the_line_ends_the_call() -> None:
     sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 
-    async def answer(call: SipCall) -> None:
+    async def answer(call: InviteSession) -> None:
         await call.answer(sdp)
 
     phone = Stack(StackSettings(), on_invite=answer)

@@ -9,7 +9,7 @@ import pytest
 from softphone import Agent, Call, CallEnded, CallState, SdpError
 from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from tests.support.processes import LOOPBACK
 from tests.support.raw import RawPhone, header, offer
 
@@ -62,9 +62,9 @@ async def test_who_holds_us_may_be_silent() -> None:
     """Each of three holds in a way of its own; a fourth, who does not, shows that their time is over."""
     sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
     holds = ("a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0")
-    theirs: asyncio.Queue[SipCall] = asyncio.Queue()
+    theirs: asyncio.Queue[InviteSession] = asyncio.Queue()
 
-    async def answer(call: SipCall) -> None:
+    async def answer(call: InviteSession) -> None:
         await call.answer(sdp)
         theirs.put_nowait(call)
 

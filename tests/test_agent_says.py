@@ -9,7 +9,7 @@ import pytest
 from mixer.dtmf import Detector
 from softphone import AudioError
 from softphone.sip.message.message import Headers
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from tests.support.overhearing import FRAME, overheard
 from tests.support.tones import Pcm, amplitude_of, sine, write_wav
 
@@ -50,17 +50,17 @@ async def test_keys_as_tones() -> None:
 async def test_nothing_is_sent_after_the_last_sample_however_long_the_goodbye_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    goodbye = SipCall.bye
+    goodbye = InviteSession.bye
 
     async with overheard() as (call, said):
 
-        async def late(self: SipCall, headers: Headers = ()) -> None:
+        async def late(self: InviteSession, headers: Headers = ()) -> None:
             ticks = call.frames()
             for _ in range(5):
                 await anext(ticks)
             await goodbye(self, headers)
 
-        monkeypatch.setattr(SipCall, "bye", late)
+        monkeypatch.setattr(InviteSession, "bye", late)
         await call.write(sine(440, 0.5))
         await call.write(sine(440, 0.1, rate_hz=16000), 16000)
         await call.hangup(drain=True)

@@ -21,7 +21,7 @@ from softphone import hearing
 from softphone.errors import CallRefused
 from softphone.sip.message.digest import Credentials
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.store.archive import Archive
 from softphone.store.database import Database, url_of
 from tests.support.handsets import Handset, Handsets, amplitude
@@ -72,7 +72,7 @@ class Party:
     """A telephone in a call."""
 
     handset: Handset
-    call: Call
+    call: InviteSession
 
     async def press(self, keys: str, method: str) -> None:
         if method == "rfc4733":

@@ -21,7 +21,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.where.locator import Locator
 from softphone.tasks import Tasks
 
@@ -257,7 +257,7 @@ class Agent:
         self._line.reached_at(hop.host for hop in hops)
         return local_address(hops[0].host)
 
-    async def _invited(self, signalling: SipCall) -> None:
+    async def _invited(self, signalling: InviteSession) -> None:
         """Make a ringing call of an INVITE and hand it to the application."""
         if self.on_call is None:
             signalling.reject(480)
@@ -286,7 +286,7 @@ class Agent:
             log.exception("on_call failed for the call of %s", call.remote_uri)
             await call.fail()
 
-    def _adopt(self, signalling: SipCall, media: CallMedia, voice: Voice) -> Call:
+    def _adopt(self, signalling: InviteSession, media: CallMedia, voice: Voice) -> Call:
         call = Call(signalling, media, voice, self._line, self._errands)
         self.calls.append(call)
         call.when_over(self._forget)

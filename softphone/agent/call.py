@@ -19,7 +19,7 @@ from softphone.calls.nat import signalling_host
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.media.contract.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.message.fields import Address, warning
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 
 __all__ = ["GOODBYE_S", "Call", "CallState", "Errands", "KeyMethod"]
@@ -73,7 +73,7 @@ class Call(Talk):
     """
 
     def __init__(
-        self, signalling: SipCall, media: CallMedia, voice: Voice, line: OutboundLine, errands: Errands
+        self, signalling: InviteSession, media: CallMedia, voice: Voice, line: OutboundLine, errands: Errands
     ) -> None:
         super().__init__(voice, CallState.RINGING if signalling.direction == "in" else CallState.CONNECTED)
         self.held = False

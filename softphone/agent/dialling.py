@@ -11,7 +11,7 @@ from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Response
 from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 
 __all__ = ["Dialler", "Wanted"]
@@ -49,9 +49,9 @@ class Dialler:
         self._line = line
         self._from_uri = from_uri
         self._goodbyes = goodbyes
-        self._under_way: set[asyncio.Task[Call]] = set()
+        self._under_way: set[asyncio.Task[InviteSession]] = set()
 
-    async def dial(self, wanted: Wanted, sdp: str) -> Call:
+    async def dial(self, wanted: Wanted, sdp: str) -> InviteSession:
         """Call, and return when somebody has answered; cancelled, it gives up with CANCEL, or BYE.
 
         Raises
@@ -80,12 +80,12 @@ class Dialler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _abandon(self, task: "asyncio.Task[Call]") -> None:
+    def _abandon(self, task: "asyncio.Task[InviteSession]") -> None:
         """End what nobody wants any more, even if it has just been answered."""
         if not task.cancel() and not task.cancelled() and task.exception() is None:
             self._goodbyes.start(task.result().bye())
 
-    async def _dial(self, wanted: Wanted, sdp: str) -> Call:
+    async def _dial(self, wanted: Wanted, sdp: str) -> InviteSession:
         """Call one after the other until somebody answers; what the last one says is what is told."""
         waiting, seen = deque([wanted.target]), {str(wanted.target)}
         while True:
@@ -101,7 +101,7 @@ class Dialler:
                 if not waiting:
                     raise
 
-    async def _place(self, target: Uri, wanted: Wanted, sdp: str) -> Call:
+    async def _place(self, target: Uri, wanted: Wanted, sdp: str) -> InviteSession:
         proxy = self._line.proxy
         return await self._stack.invite(
             str(target),

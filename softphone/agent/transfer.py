@@ -5,7 +5,7 @@ from typing import Any
 
 from softphone.errors import CallRefused, SipTimeout
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.exchange import refused
 
 __all__ = ["transfer"]
@@ -29,7 +29,9 @@ class _Outcome:
         return response(request, 200)
 
 
-async def transfer(call: Call, target: str, referred_by: str, over: "asyncio.Future[str]", timeout_s: float) -> bool:
+async def transfer(
+    call: InviteSession, target: str, referred_by: str, over: "asyncio.Future[str]", timeout_s: float
+) -> bool:
     """Send the REFER and wait for the outcome; returns whether the peer told one.
 
     Raises

@@ -20,15 +20,13 @@ is quiet where it was. A new description begins all of this anew if it names ano
 """
 
 import ipaddress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 
 __all__ = ["is_behind_nat", "is_ipv4", "other_source", "signalling_host"]
 
 
-def signalling_host(call: "Call") -> str:
+def signalling_host(call: InviteSession) -> str:
     """Give the address that a peer's own signalling comes from.
 
     A caller behind proxies is where the first of them saw it: the last Via (RFC 3261 section 18.2.1).

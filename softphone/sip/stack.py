@@ -19,7 +19,7 @@ from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
 from softphone.sip.transport.kinds import TransportKind
 from softphone.sip.transport.sockets import SocketTransport
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.exchange import ask
 from softphone.sip.ua.invite_client import GivenUp, Progress
 from softphone.sip.ua.invite_server import IncomingInvite
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
 
-OnInvite = Callable[[Call], Awaitable[None]]
+OnInvite = Callable[[InviteSession], Awaitable[None]]
 OnRequest = Callable[[Request, Hop], Awaitable[Response | None]]
 
 
@@ -76,7 +76,7 @@ class Stack:
         self.host = settings.host
         self.port = settings.port
         self._driver = Driver(settings, self._request, self._cancelled, transport, resolver or Resolver())
-        self._undecided: set[Call] = set()
+        self._undecided: set[InviteSession] = set()
         self._unanswered = 0
         self._refused = 0
 
@@ -98,9 +98,9 @@ class Stack:
         await self._driver.stop()
 
     @property
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[InviteSession]:
         """The calls there are, ringing ones included."""
-        return [call for call in self._driver.directory.calls() if isinstance(call, Call)]
+        return [call for call in self._driver.directory.calls() if isinstance(call, InviteSession)]
 
     @property
     def trace(self) -> Trace | None:
@@ -132,7 +132,7 @@ class Stack:
         on_given_up: GivenUp | None = None,
         max_forwards: int = 70,
         timeout_s: float | None = None,
-    ) -> Call:
+    ) -> InviteSession:
         """Place a call; returns when it is answered and the ACK sent. Cancelling the task sends CANCEL.
 
         Parameters
@@ -190,7 +190,7 @@ class Stack:
         )
         return await self._place(plan, timeout_s or self.settings.invite_timeout_s)
 
-    async def _place(self, plan: Plan, timeout_s: float) -> Call:
+    async def _place(self, plan: Plan, timeout_s: float) -> InviteSession:
         try:
             async with asyncio.timeout(timeout_s):
                 return await place(self._driver, plan)
@@ -290,7 +290,7 @@ class Stack:
                 self._driver.respond(key, response(request, 100))
             pending = IncomingInvite(self._driver, key, request, self.contact(request.uri.user, source))
             way = WayBack.of(self._driver.flow, request, source)
-            call = Call(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
+            call = InviteSession(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
             self._driver.directory.enter_incoming(call, key, request)
             call.came_back = self._driver.directory.is_ours(request)
             pending.limit(self.settings.invite_timeout_s, call.ring_out)
@@ -298,13 +298,13 @@ class Stack:
             pending.on_decided = lambda: self._decided(call, key)
             self._driver.spawn(self._hand_over(call, self.on_invite))
 
-    def _decided(self, call: Call, key: str) -> None:
+    def _decided(self, call: InviteSession, key: str) -> None:
         """Count a call no more; what rings or is answered has its 100 first, which some telephones wait for."""
         self._undecided.discard(call)
         if not self.settings.trying:  # of what was refused nothing is sent any more
             self._driver.respond(key, response(call.invite, 100))
 
-    async def _hand_over(self, call: Call, on_invite: OnInvite) -> None:
+    async def _hand_over(self, call: InviteSession, on_invite: OnInvite) -> None:
         try:
             await on_invite(call)
         except CallEnded:

@@ -25,7 +25,7 @@ from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
-from softphone.sip.ua.call import CallState
+from softphone.sip.ua.call import InviteState
 from softphone.store.accounts import Accounts
 
 ANSWER_S = 0.01
@@ -125,41 +125,41 @@ class PaperMedia:
 
 
 class PaperCall:
-    """A call; `direction` as of `softphone.sip.ua.call.Call`."""
+    """A call; `direction` as of `softphone.sip.ua.call.InviteSession`."""
 
     def __init__(self, direction: str = "in") -> None:
         self.direction, self.call_id, self.known = direction, "paper", True
         self.remote_sdp: str | None = offer()
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
-        self.state = CallState.EARLY if direction == "in" else CallState.CONFIRMED
+        self.state = InviteState.EARLY if direction == "in" else InviteState.CONFIRMED
         self.on_ended: Callable[[str], object] = lambda _reason: None
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
 
     @property
     def is_confirmed(self) -> bool:
-        return self.state is CallState.CONFIRMED
+        return self.state is InviteState.CONFIRMED
 
     def quiet(self, _on: bool) -> None:
         pass
 
     async def ring(self, *_response: Any) -> None:
-        if self.state is CallState.ENDED:
+        if self.state is InviteState.ENDED:
             raise CallEnded("cancelled")
 
     async def answer(self, *_response: Any) -> None:
         await self.ring()
-        self.state = CallState.ANSWERED
+        self.state = InviteState.ANSWERED
         await asyncio.sleep(ANSWER_S)
         await self.ring()
-        self.state = CallState.CONFIRMED
+        self.state = InviteState.CONFIRMED
 
     async def bye(self, _headers: Any = ()) -> None:
         self.end("hangup")
 
     def end(self, reason: str = "bye") -> None:
         """End the call: the telephone hangs up, or we do."""
-        if self.state is not CallState.ENDED:
-            self.state = CallState.ENDED
+        if self.state is not InviteState.ENDED:
+            self.state = InviteState.ENDED
             self.on_ended(reason)
 
 

@@ -13,7 +13,7 @@ from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from tests.support.callee import Callee
 from tests.support.nameserver import name_server
 from tests.support.raw import header, offer
@@ -42,7 +42,7 @@ class Pbx:
             return response(request, 401, headers=[("WWW-Authenticate", 'Digest realm="pbx", nonce="n"')])
         return response(request, 200, contact=request.contact, headers=[("Expires", "300")])
 
-    async def _invited(self, call: SipCall) -> None:
+    async def _invited(self, call: InviteSession) -> None:
         self.came.append((f"INVITE {call.invite.uri}", call.source.transport))
         await call.answer(offer())
 
@@ -110,7 +110,7 @@ async def test_the_registration_goes_through_the_outbound_proxy_too() -> None:
 
 async def test_a_peer_that_is_held_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet: list[bool] = []
-    monkeypatch.setattr(SipCall, "quiet", lambda call, on: quiet.append(on) if call.direction == "out" else None)
+    monkeypatch.setattr(InviteSession, "quiet", lambda call, on: quiet.append(on) if call.direction == "out" else None)
 
     async def answer(call: Call) -> None:
         await call.accept()

@@ -10,7 +10,7 @@ import pytest
 from softphone import Agent, Call, CallRefused, SdpError
 from softphone.resolver import Resolver
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.support.nameserver import NameServer, name_server
 
@@ -38,7 +38,7 @@ async def agent(registrar: str | None = None) -> AsyncIterator[tuple[Agent, Name
 
 @asynccontextmanager
 async def telephone(answer: str = "") -> AsyncIterator[tuple[Stack, str]]:
-    async def ringing(call: SipCall) -> None:
+    async def ringing(call: InviteSession) -> None:
         await call.answer(answer)
 
     stack = Stack(StackSettings(), on_invite=ringing)

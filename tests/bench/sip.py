@@ -21,7 +21,7 @@ from softphone import sdp
 from softphone.errors import SipError
 from softphone.sip.driver import StackSettings
 from softphone.sip.stack import Stack
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from tests.peers.sipp import Sipp
 
 RATES = (100, 200, 400, 800)
@@ -29,7 +29,7 @@ SECONDS = 4  # longer, and the fastest rate would fill the transaction layer, wh
 TALK_MS = 200
 
 
-async def _answer(call: Call) -> None:
+async def _answer(call: InviteSession) -> None:
     offer = sdp.parse(call.remote_sdp or "")
     answer, _ = sdp.answer(offer, "127.0.0.1", 9, session_id=1, version=1)
     await call.ring()

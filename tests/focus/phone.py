@@ -13,7 +13,7 @@ from softphone.server import Server
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Response
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.testing.bridge import offer
 from tests.support.membership import astray
@@ -59,7 +59,7 @@ class Phone:
     async def __aexit__(self, *_error: object) -> None:
         await self.stack.stop()
 
-    async def call(self, user: object, sdp: str | None = None, known_as: str = "127.0.0.1") -> Call:
+    async def call(self, user: object, sdp: str | None = None, known_as: str = "127.0.0.1") -> InviteSession:
         """INVITE a user of the server, by this name of it; raises CallRefused."""
         call = await self.stack.invite(
             f"sip:{user}@{known_as}:{self.server.stack.port}",
@@ -75,7 +75,7 @@ class Phone:
         """Wait for the other side's BYE."""
         return await asyncio.wait_for(self.ended.get(), 30)
 
-    async def keys(self, call: Call, keys: str) -> None:
+    async def keys(self, call: InviteSession, keys: str) -> None:
         for key in keys:
             assert await call.info("application/dtmf-relay", f"Signal={key}\r\nDuration=100\r\n") == 200
 

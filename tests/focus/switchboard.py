@@ -15,21 +15,21 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import PaperBridge, offer
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether, Rule, keep_all
 
-Behaviour = Callable[[Call], Awaitable[None]]
+Behaviour = Callable[[InviteSession], Awaitable[None]]
 
 
-async def answers(call: Call) -> None:
+async def answers(call: InviteSession) -> None:
     await call.ring()
     await asyncio.sleep(1)
     await call.answer(offer())
 
 
-async def rings(call: Call) -> None:
+async def rings(call: InviteSession) -> None:
     await call.ring()
     await asyncio.sleep(1_000)
 
@@ -37,7 +37,7 @@ async def rings(call: Call) -> None:
 def refuses(status: int, reason: str | None = None, *contacts: str, after_s: float = 0.0) -> Behaviour:
     """A telephone that says no, or where to call instead."""
 
-    async def no(call: Call) -> None:
+    async def no(call: InviteSession) -> None:
         await call.ring()
         await asyncio.sleep(after_s)
         call.reject(status, reason, [("Contact", contact) for contact in contacts])
@@ -50,7 +50,7 @@ class Telephone:
 
     def __init__(self, board: "Switchboard", number: str, behaviour: Behaviour) -> None:
         self.board, self.number, self.behaviour = board, number, behaviour
-        self.calls: list[Call] = []
+        self.calls: list[InviteSession] = []
         self.ended: list[str] = []
         self.progress: list[Response] = []
         self.stack = board.ether.stack(on_invite=self._rung)
@@ -60,7 +60,7 @@ class Telephone:
     def uri(self) -> str:
         return f"sip:{self.number}@127.0.0.1:{self.stack.port}"
 
-    async def _rung(self, call: Call) -> None:
+    async def _rung(self, call: InviteSession) -> None:
         call.on_ended = self.ended.append
         self.calls.append(call)
         await self.behaviour(call)
@@ -70,7 +70,7 @@ class Telephone:
             f"sip:127.0.0.1:{self.board.stack.port}", self.uri, credentials=self.credentials, expires=3600
         )
 
-    async def call(self, user: str, **options: Any) -> Call:
+    async def call(self, user: str, **options: Any) -> InviteSession:
         """Call a number of the switchboard."""
         uri = f"sip:{user}@127.0.0.1:{self.board.stack.port}"
         heard = self.progress.append

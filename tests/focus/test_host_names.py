@@ -12,7 +12,7 @@ from softphone.focus.session import TelephonySession
 from softphone.resolver import Resolver
 from softphone.server import Server
 from softphone.sip.message.body import sdp_of
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, bridge, conference
 from tests.focus.table import until
@@ -102,9 +102,9 @@ async def test_nobody_else_waits_for_a_name(shared: Server) -> None:
 async def test_whom_we_call_may_have_a_name(shared: Server) -> None:
     session = await conference(shared)
     async with names(shared, phone=["127.0.0.9"]), Phone(shared, "102") as called, Phone(shared, "101") as host:
-        calls: list[Call] = []
+        calls: list[InviteSession] = []
 
-        async def answer(call: Call) -> None:
+        async def answer(call: InviteSession) -> None:
             calls.append(call)
             await call.answer(named("phone.example", codec="0"))
 

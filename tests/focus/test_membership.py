@@ -17,7 +17,7 @@ from softphone.focus.errors import FocusError, WrongState
 from softphone.focus.party.invitations import KEPT, InvitationState
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import ConferenceRole
-from softphone.sip.ua.call import CallState
+from softphone.sip.ua.call import InviteState
 from softphone.testing.bridge import PaperBridge, PaperCall
 from softphone.testing.clock import run
 from tests.support.membership import astray
@@ -41,7 +41,7 @@ def play(tmp_path: Path) -> Callable[[Scene], None]:
             room.close("requested")
         await asyncio.sleep(60.0)
         assert (bridge.focus.context.legs, bridge.media.legs, bridge.media.rooms) == ({}, {}, set())
-        assert [call.state for call in bridge.calls if call.state is not CallState.ENDED] == []
+        assert [call.state for call in bridge.calls if call.state is not InviteState.ENDED] == []
         assert bridge.focus.rooms == {}
 
     return lambda scene: run(all_of_it(scene))
@@ -117,7 +117,7 @@ def test_the_last_host_who_moves_ends_what_ends_with_it(play: Callable[[Scene], 
         moved = await bridge.control.move(here.session.id, next(iter(here.members)), there.session.id)
         await asyncio.sleep(1.0)
         assert here.ended
-        assert left.state is CallState.ENDED
+        assert left.state is InviteState.ENDED
         assert list(there.session.parties) == heard_in(bridge, there) == [moved.id]
 
     play(scene)

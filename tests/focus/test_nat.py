@@ -9,7 +9,7 @@ from softphone.calls.nat import signalling_host
 from softphone.server import Server
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, conference
 
@@ -27,7 +27,7 @@ def test_signalling_comes_from_where_the_first_hop_saw_it(vias: list[str], direc
     invite = Request("INVITE", Uri.parse("sip:conf@example.com"))
     invite.set("Via", *vias)
     call = SimpleNamespace(invite=invite, direction=direction, source=SimpleNamespace(host="198.51.100.7"))
-    assert signalling_host(cast(Call, call)) == host
+    assert signalling_host(cast(InviteSession, call)) == host
 
 
 @pytest.mark.asyncio(loop_scope="module")

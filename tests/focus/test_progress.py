@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from softphone.errors import CallRefused
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.switchboard import Behaviour, Switchboard, answers, play, rings
 
@@ -14,7 +14,7 @@ from tests.focus.switchboard import Behaviour, Switchboard, answers, play, rings
 def says(*progress: tuple[int, bool]) -> Behaviour:
     """A telephone that says these one after the other, with early media or without, and then nothing."""
 
-    async def saying(call: Call) -> None:
+    async def saying(call: InviteSession) -> None:
         for status, media in progress:
             await call.ring(status, offer() if media else None)
             await asyncio.sleep(1)
@@ -69,7 +69,7 @@ def test_of_two_with_early_media_the_first_is_heard_and_then_the_other(tmp_path:
 
 
 def test_an_announcement_of_the_network_and_then_its_refusal(tmp_path: Path) -> None:
-    async def announces(call: Call) -> None:
+    async def announces(call: InviteSession) -> None:
         await call.ring(183, offer())
         await asyncio.sleep(3)
         call.reject(404)
@@ -85,7 +85,7 @@ def test_an_announcement_of_the_network_and_then_its_refusal(tmp_path: Path) -> 
 
 
 def test_the_answer_after_early_media_has_the_same_description(tmp_path: Path) -> None:
-    async def announces(call: Call) -> None:
+    async def announces(call: InviteSession) -> None:
         await call.ring(183, offer())
         await asyncio.sleep(1)
         await call.answer(offer())

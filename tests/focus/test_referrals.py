@@ -8,7 +8,7 @@ import pytest
 from softphone.server import Server
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, conference
 
@@ -38,9 +38,9 @@ def refer_to(server: Server, asked: str) -> list[tuple[str, str]]:
 
 async def test_an_extension_is_called_in(shared: Server) -> None:
     session = await conference(shared)
-    rung: asyncio.Queue[Call] = asyncio.Queue()
+    rung: asyncio.Queue[InviteSession] = asyncio.Queue()
 
-    async def answering(call: Call) -> None:
+    async def answering(call: InviteSession) -> None:
         await call.answer(offer())
         rung.put_nowait(call)
 
@@ -112,9 +112,9 @@ async def test_a_refer_to_nobody_is_bad(shared: Server) -> None:
 async def test_a_refer_outside_of_the_call(shared: Server) -> None:
     session = await conference(shared)
     async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
-        rung: asyncio.Queue[Call] = asyncio.Queue()
+        rung: asyncio.Queue[InviteSession] = asyncio.Queue()
 
-        async def answering(call: Call) -> None:
+        async def answering(call: InviteSession) -> None:
             await call.answer(offer())
             rung.put_nowait(call)
 

@@ -13,7 +13,7 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.toll import HOUR_S, Toll, permitted
 from softphone.sip.message.uri import Uri
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from tests.focus.switchboard import Switchboard, play, rings
 
 ADA = Caller("101", account="100101")
@@ -103,13 +103,13 @@ def test_so_many_in_an_hour() -> None:
 
 def test_two_hundred_forwarded_calls_are_not_two_hundred_trunk_calls(tmp_path: Path) -> None:
     """A telephone of 102 sends everybody who calls on to a number outside, and asks for many calls at once."""
-    asked: list[Call] = []
+    asked: list[InviteSession] = []
 
     async def scene(board: Switchboard) -> None:
         trunk = await board.telephone("itsp", rings, register=False)
         contact = f"<sip:+16505550199@127.0.0.1:{board.stack.port}>"
 
-        async def forwards(call: Call) -> None:
+        async def forwards(call: InviteSession) -> None:
             call.reject(302, None, [("Contact", contact)])
 
         await board.telephone("102", forwards)

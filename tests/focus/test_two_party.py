@@ -13,7 +13,7 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.session import PartyStatus, SessionOrigin, TelephonySession
 from softphone.server import Server
-from softphone.sip.ua.call import Call, CallState
+from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone
 from tests.focus.table import until
@@ -21,23 +21,25 @@ from tests.focus.table import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def answer(call: Call) -> None:
+async def answer(call: InviteSession) -> None:
     await call.answer(offer())
 
 
-async def busy(call: Call) -> None:
+async def busy(call: InviteSession) -> None:
     call.reject(486)
 
 
-async def ring(call: Call) -> None:
+async def ring(call: InviteSession) -> None:
     await call.ring()
 
 
-async def reachable(phone: Phone, behaviour: Callable[[Call], Awaitable[None]]) -> "asyncio.Queue[Call]":
+async def reachable(
+    phone: Phone, behaviour: Callable[[InviteSession], Awaitable[None]]
+) -> "asyncio.Queue[InviteSession]":
     """Register a phone that treats calls as said; give where its calls show up."""
-    calls: asyncio.Queue[Call] = asyncio.Queue()
+    calls: asyncio.Queue[InviteSession] = asyncio.Queue()
 
-    async def on_invite(call: Call) -> None:
+    async def on_invite(call: InviteSession) -> None:
         call.on_ended = phone.ended.put_nowait
         calls.put_nowait(call)
         await behaviour(call)
@@ -117,14 +119,14 @@ async def test_registering_for_somebody_else_or_with_a_wrong_password(shared: Se
 
 
 @asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[tuple[TelephonySession, Call, Call]]:
+async def connected(server: Server) -> AsyncIterator[tuple[TelephonySession, InviteSession, InviteSession]]:
     """101 and 102 in a call; its session, and both ends of it."""
     async with Phone(server, "101") as caller, Phone(server, "102") as callee:
         incoming = await reachable(callee, answer)
         call = await caller.call("102")
         (session,) = calls_of(server)
         yield session, call, incoming.get_nowait()
-        if call.state is not CallState.ENDED:
+        if call.state is not InviteState.ENDED:
             await call.bye()
         await until(lambda: not calls_of(server))
 
@@ -167,7 +169,7 @@ async def test_who_is_removed_from_a_call_ends_it(shared: Server) -> None:
     async with connected(shared) as (session, caller, callee):
         second = list(session.parties)[1]
         await shared.control.remove(session.id, second)
-        await until(lambda: caller.state is callee.state is CallState.ENDED)
+        await until(lambda: caller.state is callee.state is InviteState.ENDED)
 
 
 async def test_the_other_end_of_a_phone_that_holds_hears_music(shared: Server, monkeypatch: pytest.MonkeyPatch) -> None:

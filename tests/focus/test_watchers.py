@@ -17,7 +17,7 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, conference, extension
 
@@ -151,7 +151,9 @@ async def test_an_extension_may_watch_a_room_that_is_open(shared: Server) -> Non
 
 
 @asynccontextmanager
-async def in_the_room(server: Server, number: str, calls: str, code: str) -> AsyncIterator[tuple[ConferenceRoom, Call]]:
+async def in_the_room(
+    server: Server, number: str, calls: str, code: str
+) -> AsyncIterator[tuple[ConferenceRoom, InviteSession]]:
     """An extension that called a number and typed a code."""
     async with Phone(server, number) as phone:
         call = await phone.call(calls)
@@ -212,9 +214,9 @@ async def test_who_is_in_a_room_with_a_code_is_shown_to_those_inside(shared: Ser
 
 async def test_who_is_called_in_is_told_where(shared: Server) -> None:
     session = await conference(shared)
-    rung: asyncio.Queue[Call] = asyncio.Queue()
+    rung: asyncio.Queue[InviteSession] = asyncio.Queue()
 
-    async def answering(call: Call) -> None:
+    async def answering(call: InviteSession) -> None:
         await call.answer(offer())
         rung.put_nowait(call)
 

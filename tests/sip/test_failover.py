@@ -13,7 +13,7 @@ from softphone.sip.driver import StackSettings
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from tests.sip.test_stack import OFFER, answering
 from tests.support.nameserver import NameServer, name_server
 
@@ -21,7 +21,7 @@ PATIENCE_S = 30.0
 Asked = Callable[[Request, Hop], Awaitable[Response]]
 
 
-async def busy(call: Call) -> None:
+async def busy(call: InviteSession) -> None:
     call.reject(503)
 
 

@@ -13,7 +13,7 @@ from softphone.sip.services.notifier import Notifier
 from softphone.sip.stack import Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.where.locate import Target
 from tests.sip.test_stack import answering, node, running
 from tests.sip.wire import ALICE, invite
@@ -79,9 +79,9 @@ async def test_a_bye_goes_to_the_contact_when_the_connection_is_gone() -> None:
 
 
 async def test_a_telephone_is_reached_by_the_connection_that_it_spoke_by_last() -> None:
-    calls: list[Call] = []
+    calls: list[InviteSession] = []
 
-    async def taken(call: Call) -> None:
+    async def taken(call: InviteSession) -> None:
         calls.append(call)
         await answering(call)
 

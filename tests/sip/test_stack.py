@@ -17,12 +17,12 @@ from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from tests.peers.sipp import SCENARIOS, Sipp
 
 OFFER = str(sdp.offer("127.0.0.1", 9, session_id=1, version=1))
 
-Handler = Callable[[Call], Coroutine[Any, Any, None]]
+Handler = Callable[[InviteSession], Coroutine[Any, Any, None]]
 
 
 def answer_to(offer: str | None) -> str:
@@ -31,7 +31,7 @@ def answer_to(offer: str | None) -> str:
     return str(sdp.answer(sdp.parse(offer), "127.0.0.1", 9, session_id=2, version=1)[0])
 
 
-async def answering(call: Call) -> None:
+async def answering(call: InviteSession) -> None:
     async def again(offer: str | None) -> str:
         return answer_to(offer)
 
@@ -57,9 +57,9 @@ def node(handler: Handler | None = None, **options: Any) -> Stack:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_call_on_real_sockets(transport: str) -> None:
-    calls: list[Call] = []
+    calls: list[InviteSession] = []
 
-    async def handler(call: Call) -> None:
+    async def handler(call: InviteSession) -> None:
         calls.append(call)
         await answering(call)
 
@@ -81,7 +81,7 @@ async def test_a_call_on_real_sockets(transport: str) -> None:
 async def test_a_large_invite_goes_over_a_stream() -> None:
     sources: list[Hop] = []
 
-    async def handler(call: Call) -> None:
+    async def handler(call: InviteSession) -> None:
         sources.append(call.source)
         call.reject(486)
 
@@ -147,7 +147,7 @@ async def test_requests_outside_dialogs(method: str, status: int, header: str | 
     ],
 )
 async def test_invites_that_nobody_needs_to_see(options: dict[str, Any], status: int) -> None:
-    async def busy(call: Call) -> None:
+    async def busy(call: InviteSession) -> None:
         call.reject(480)
 
     bob, alice = node(busy), node()
@@ -191,7 +191,7 @@ async def test_sipp_calls(tmp_path: Path, scenario: str) -> None:
 async def test_sipp_cancels(tmp_path: Path) -> None:
     ended: list[str] = []
 
-    async def ringing(call: Call) -> None:
+    async def ringing(call: InviteSession) -> None:
         call.on_ended = ended.append
         await call.ring()
 
@@ -208,7 +208,7 @@ async def test_sipp_knows_the_password(tmp_path: Path, monkeypatch: pytest.Monke
     guard = Authenticator("dev", lambda user, algorithm: hash_a1(algorithm, user, "dev", "secret"))
     seen: list[str | None] = []
 
-    async def guarded(call: Call) -> None:
+    async def guarded(call: InviteSession) -> None:
         now = asyncio.get_running_loop().time()
         seen.append(guard.verify(call.invite, call.source, now, "Proxy-Authorization").username)
         if seen[-1] is None:

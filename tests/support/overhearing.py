@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from softphone import Agent, Call
 from softphone.sip.stack import Stack, StackSettings
-from softphone.sip.ua.call import Call as SipCall
+from softphone.sip.ua.call import InviteSession
 from tests.support.processes import LOOPBACK
 from tests.support.tones import Pcm, from_mulaw
 
@@ -26,7 +26,7 @@ async def overheard() -> AsyncIterator[tuple[Call, Callable[[], Pcm]]]:
         port = media.getsockname()[1]
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", f"m=audio {port} RTP/AVP 0"]
 
-        async def answer(call: SipCall) -> None:
+        async def answer(call: InviteSession) -> None:
             await call.answer("\r\n".join([*lines, "a=rtcp-mux", ""]))
 
         phone = Stack(StackSettings(), on_invite=answer)

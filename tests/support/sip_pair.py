@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from softphone.errors import CallEnded
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether, Rule, keep_all
 
 OFFER, ANSWER = "v=0\r\no=offer\r\n", "v=0\r\no=answer\r\n"
 
-Handler = Callable[[Call], Awaitable[None]]
+Handler = Callable[[InviteSession], Awaitable[None]]
 
 
-async def answering(call: Call) -> None:
+async def answering(call: InviteSession) -> None:
     await call.ring()
     await call.answer(ANSWER)
 
@@ -24,14 +24,14 @@ class Pair:
 
     def __init__(self, handler: Handler = answering, lost: Rule = keep_all) -> None:
         self.ether = Ether(lost)
-        self.calls: list[Call] = []
+        self.calls: list[InviteSession] = []
         self.ended: list[str] = []
         self.failed: list[Exception] = []
         self.handler = handler
         self.alice = self.ether.stack()
         self.bob = self.ether.stack(on_invite=self._on_invite)
 
-    async def _on_invite(self, call: Call) -> None:
+    async def _on_invite(self, call: InviteSession) -> None:
         self.calls.append(call)
         call.on_ended = self.ended.append
         try:
@@ -49,7 +49,7 @@ class Pair:
         await self.alice.stop()
         await self.bob.stop()
 
-    async def call(self, **options: Any) -> Call:
+    async def call(self, **options: Any) -> InviteSession:
         uri = f"sip:bob@127.0.0.1:{self.bob.port}"
         return await self.alice.invite(uri, OFFER, from_uri='"Alice" <sip:alice@127.0.0.1>', **options)
 

@@ -28,6 +28,7 @@ from softphone.focus.token import VoiceCallToken
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.number import number_of
+from softphone.sip.ua.call import InviteSession
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator
     from softphone.sip.services.registrar import Registrar
     from softphone.sip.transport.hop import Hop
-    from softphone.sip.ua.call import Call
 
 __all__ = ["Door"]
 
@@ -94,7 +94,7 @@ class Door:
         self._trunks = trunks
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
         # And whether the caller has proved who it is.
-        self._entering: dict[Call, bool] = {}
+        self._entering: dict[InviteSession, bool] = {}
         self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock)
         self._waiting = Waiting(min(settings.max_calls, legs))
 
@@ -103,7 +103,7 @@ class Door:
         """Calls with a leg, and calls on their way to one (a call is counted twice for the moment in between)."""
         return self._focus.parties + len(self._entering)
 
-    async def on_invite(self, call: "Call") -> None:
+    async def on_invite(self, call: InviteSession) -> None:
         """Take an initial INVITE: it is answered or refused when this returns."""
         self._entering[call] = False
         try:
@@ -115,7 +115,7 @@ class Door:
         finally:
             del self._entering[call]
 
-    def _refuse(self, call: "Call", error: Exception) -> None:
+    def _refuse(self, call: InviteSession, error: Exception) -> None:
         refusal = self._refusal(error)
         if refusal.status != 407:
             log.info("call_refused", call_id=call.call_id, status=refusal.status, reason=str(error))
@@ -138,7 +138,7 @@ class Door:
         self.refused += 1
         return AuthRefusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
-    async def _admit(self, call: "Call") -> None:
+    async def _admit(self, call: InviteSession) -> None:
         destination = route(number_of(call.invite.uri), self._accounts)
         self._check_open(call, destination)
         caller = self._caller(call, destination)
@@ -158,7 +158,7 @@ class Door:
             case _:
                 raise CallRefused(404, "Not Found")
 
-    def _check_open(self, call: "Call", destination: Destination) -> None:
+    def _check_open(self, call: InviteSession, destination: Destination) -> None:
         """Refuse everybody while we stop, and a conference that has called itself, or another one.
 
         A call of ours that was forwarded to another extension is no loop but a spiral (RFC 3261 section 6).
@@ -172,7 +172,7 @@ class Door:
         """Whether an INVITE of ours is back where it was sent to: its To is still whom we have called."""
         return self._accounts.find(number_of(invite.to.uri)) is self._accounts.find(number_of(invite.uri))
 
-    def _caller(self, call: "Call", destination: Destination) -> Extension | None:
+    def _caller(self, call: InviteSession, destination: Destination) -> Extension | None:
         """Say which extension is calling; None: a stranger, who is in so far.
 
         Strangers get no further than conferences by token and the bridge number. Whatever else they call, they are
@@ -196,7 +196,7 @@ class Door:
     def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
         return self._focus.invited_by(token) if token is not None else None
 
-    async def _join(self, call: "Call", caller: Extension | None, token: VoiceCallToken | None) -> None:
+    async def _join(self, call: InviteSession, caller: Extension | None, token: VoiceCallToken | None) -> None:
         """Bring a call into the conference that a token was made for; a token of another node is unknown here."""
         room = self._invited_by(token)
         if room is None or token is None:
@@ -212,14 +212,14 @@ class Door:
         role = Role.MODERATOR if host else Role.PARTICIPANT
         await room.enter(call, admission_of(call, caller, PartyKind.TOKEN, role, trusted=self._trusts(call)))
 
-    def _trusts(self, call: "Call") -> bool:
+    def _trusts(self, call: InviteSession) -> bool:
         """Whether who a call says it is from is believed, from where it came."""
         return is_trusted(call.source.host, self._settings.trusted_peers)
 
-    def _is_configured(self, call: "Call") -> bool:
+    def _is_configured(self, call: InviteSession) -> bool:
         return call.source.host in self._trunks or self._trusts(call)
 
-    async def _enter(self, call: "Call", caller: Extension, extension: Extension) -> None:
+    async def _enter(self, call: InviteSession, caller: Extension, extension: Extension) -> None:
         """Bring an extension into the room of a conference extension, asking for its code if it has one."""
         admission = admission_of(call, caller, PartyKind.INSIDE)
         running = self._focus.find(extension)
@@ -236,7 +236,7 @@ class Door:
 
     async def _receive(
         self,
-        call: "Call",
+        call: InviteSession,
         admission: Admission,
         asked: EntranceSettings,
         called: Extension | None = None,
@@ -255,7 +255,7 @@ class Door:
         reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
         await reception.receive(call, admission, room.room if room is not None else None)
 
-    async def _ring(self, call: "Call", caller: Extension, callee: Extension) -> None:
+    async def _ring(self, call: InviteSession, caller: Extension, callee: Extension) -> None:
         """Connect a call to the phones of an extension."""
         if call.remote_sdp is not None:
             sdp.choose(sdp.parse(call.remote_sdp))
@@ -325,7 +325,12 @@ class Door:
 
 
 def admission_of(
-    call: "Call", caller: Extension | None, stranger: PartyKind, role: Role = Role.PARTICIPANT, *, trusted: bool = False
+    call: InviteSession,
+    caller: Extension | None,
+    stranger: PartyKind,
+    role: Role = Role.PARTICIPANT,
+    *,
+    trusted: bool = False,
 ) -> Admission:
     """Say as what a call comes in; `stranger` is the kind of somebody from outside, who may be `trusted` to say who."""
     host = call.source.host

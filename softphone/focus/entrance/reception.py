@@ -6,7 +6,6 @@ the room that its code opens, or says goodbye.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -25,10 +24,8 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
+from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
-
-if TYPE_CHECKING:
-    from softphone.sip.ua.call import Call
 
 __all__ = ["Reception"]
 
@@ -88,7 +85,7 @@ class Reception:
         # Without a code who comes is a participant.
         self._passage = Passage(called, Role.PARTICIPANT) if called is not None and not settings.ask_code else None
 
-    async def receive(self, call: "Call", admission: Admission, room: int | None) -> None:
+    async def receive(self, call: InviteSession, admission: Admission, room: int | None) -> None:
         """Answer a call and begin to ask.
 
         Parameters

@@ -6,15 +6,12 @@ and what we answer goes to whom it names. So there are few, they are answered fe
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from softphone.focus.entrance.allowance import Allowance, Allowances
 from softphone.sip.message.message import Request
-from softphone.sip.ua.call import CallState
+from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.sip.ua.invite_server import AckPatience
-
-if TYPE_CHECKING:
-    from softphone.sip.ua.call import Call
 
 __all__ = ["Strangers", "Waiting"]
 
@@ -58,7 +55,7 @@ class Strangers:
     def __len__(self) -> int:
         return self._total
 
-    def take(self, call: "Call") -> bool:
+    def take(self, call: InviteSession) -> bool:
         """Take a call in, with how long it may take to be acknowledged; False: there are too many."""
         host = call.source.host
         if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
@@ -77,11 +74,11 @@ class Strangers:
         call.on_settled = lambda: self._settled(call, host, allowance)
         return True
 
-    def _allowance(self, call: "Call") -> Allowance:
+    def _allowance(self, call: InviteSession) -> Allowance:
         return self._allowances.of(call.source.host, len(bytes(call.invite)), self._clock())
 
-    def _settled(self, call: "Call", host: str, allowance: Allowance | None) -> None:
-        if allowance is not None and call.state is CallState.CONFIRMED:
+    def _settled(self, call: InviteSession, host: str, allowance: Allowance | None) -> None:
+        if allowance is not None and call.state is InviteState.CONFIRMED:
             allowance.proved(self._clock())
         self._total -= 1
         self._waiting[host] -= 1

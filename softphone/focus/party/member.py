@@ -5,7 +5,6 @@ A member is with one keeper at a time (`softphone.focus.party.keeper`), who is t
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mixer.rules.roles import Place
 from softphone import sdp
@@ -28,10 +27,7 @@ from softphone.focus.party.keeper import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, MediaAddress
-from softphone.sip.ua.call import CallState
-
-if TYPE_CHECKING:
-    from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession, InviteState
 
 __all__ = ["Member"]
 
@@ -51,11 +47,13 @@ class Member:
         The SIP call; None while it is still ringing somewhere.
     """
 
-    def __init__(self, party: Party, context: Context, *, room: int | None = None, call: "Call | None" = None) -> None:
+    def __init__(
+        self, party: Party, context: Context, *, room: int | None = None, call: InviteSession | None = None
+    ) -> None:
         self.party = party
         self.keeper: CallOwner = NOBODY
         self.leg: int | None = None
-        self.call: Call | None = None
+        self.call: InviteSession | None = None
         self._context = context
         self._media = context.media
         self._room = room
@@ -83,7 +81,7 @@ class Member:
     @property
     def over(self) -> bool:
         """Whether its call has ended."""
-        return self.call is not None and self.call.state is CallState.ENDED
+        return self.call is not None and self.call.state is InviteState.ENDED
 
     @property
     def gone(self) -> bool:
@@ -115,7 +113,7 @@ class Member:
             party.status = self.party.status
             self.party = party
 
-    def listen(self, call: "Call") -> None:
+    def listen(self, call: InviteSession) -> None:
         """Make a call this member's, and hear of what becomes of it."""
         self.call = call
         call.on_ended = self._on_ended
@@ -163,7 +161,7 @@ class Member:
         SdpError, MediaError, CallEnded
         """
         call = self.call
-        if call is None or call.state is not CallState.EARLY:
+        if call is None or call.state is not InviteState.EARLY:
             return
         media = media and call.remote_sdp is not None
         if media and self._answer is None:
@@ -178,7 +176,7 @@ class Member:
             await self._change(self.leg, self._next(self._describer.accept(remote, early=True)))
             self.party.status = status
 
-    async def _confirm_late(self, call: "Call") -> None:
+    async def _confirm_late(self, call: InviteSession) -> None:
         """Take the answer that came in the ACK; without a good one there is no call (RFC 3261 section 13.2.2.4)."""
         try:
             await self.confirm(call.remote_sdp or "")

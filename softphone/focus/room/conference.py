@@ -8,7 +8,7 @@ left, it is seen off.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -34,11 +34,9 @@ from softphone.focus.room.namesakes import Namesakes
 from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
+from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.text import shown
-
-if TYPE_CHECKING:
-    from softphone.sip.ua.call import Call
 
 __all__ = ["ConferenceRoom"]
 
@@ -132,7 +130,7 @@ class ConferenceRoom(Room):
         if reason:
             raise CallRefused(*REFUSALS[reason])
 
-    async def enter(self, call: "Call", admission: Admission) -> None:
+    async def enter(self, call: InviteSession, admission: Admission) -> None:
         """Let a call in, or refuse it.
 
         Raises

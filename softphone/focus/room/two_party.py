@@ -4,7 +4,6 @@ The rules of `mixer.rules.call` have the caller from the beginning and the calle
 """
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,10 +23,8 @@ from softphone.focus.room.room import Room
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
+from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
-
-if TYPE_CHECKING:
-    from softphone.sip.ua.call import Call
 
 __all__ = ["CallRoom"]
 
@@ -60,7 +57,7 @@ class CallRoom(Room):
         self._early: Member | None = None
         self._ringing = Ringing(dialer, context, session)
 
-    async def connect(self, call: "Call", caller: Extension, callee: Extension) -> None:
+    async def connect(self, call: InviteSession, caller: Extension, callee: Extension) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
 
         Raises
@@ -161,7 +158,7 @@ class CallRoom(Room):
         self.publish(type, **self._told, **more)
 
 
-def _shown_as(caller: Extension, call: "Call") -> Caller:
+def _shown_as(caller: Extension, call: InviteSession) -> Caller:
     """Say who calls, and whether it wants that to be seen; who it is has been proved."""
     private = caller_of(call.invite, trusted=False).private
     return Caller(caller.number, caller.name, private, caller.id, hops_left(call.invite))

@@ -24,10 +24,10 @@ from softphone.sip.ua.refresh import Refresh
 from softphone.sip.ua.watch import Watch
 from softphone.sip.where.route import WayBack
 
-__all__ = ["Call", "CallState"]
+__all__ = ["InviteSession", "InviteState"]
 
 
-class CallState(Enum):
+class InviteState(Enum):
     """Where a call stands."""
 
     EARLY = "early"
@@ -36,7 +36,7 @@ class CallState(Enum):
     ENDED = "ended"
 
 
-class Call:
+class InviteSession:
     """One call, incoming or outgoing: hang up, offers, other requests; both directions alike.
 
     Attributes
@@ -97,7 +97,7 @@ class Call:
         self.source = source
         self.pending = pending
         self.direction = "out" if pending is None else "in"
-        self.state = CallState.CONFIRMED if pending is None else CallState.EARLY
+        self.state = InviteState.CONFIRMED if pending is None else InviteState.EARLY
         self.response: Response | None = None
         self.remote_sdp = sdp_of(pending.request) if pending is not None else None
         self.local_sdp: str | None = None
@@ -143,7 +143,7 @@ class Call:
 
     @on_ended.setter
     def on_ended(self, told: Callable[[str], object] | None) -> None:
-        late = self._on_ended is None and told is not None and self.state is CallState.ENDED
+        late = self._on_ended is None and told is not None and self.state is InviteState.ENDED
         self._on_ended = told
         if late and told is not None:
             asyncio.get_running_loop().call_soon(told, self._reason)
@@ -156,7 +156,7 @@ class Call:
     @property
     def is_confirmed(self) -> bool:
         """Whether it is answered and acknowledged, and not over."""
-        return self.state is CallState.CONFIRMED
+        return self.state is InviteState.CONFIRMED
 
     def quiet(self, on: bool) -> None:
         """Say that nothing is heard of the peer, since it holds us or only listens: it is asked whether it is there."""
@@ -191,7 +191,7 @@ class Call:
         """
         pending = self._early()
         pending.close()
-        self.state = CallState.ANSWERED
+        self.state = InviteState.ANSWERED
         self.local_sdp = sdp
         ok = pending.response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
         offered = self.remote_sdp is None
@@ -227,14 +227,14 @@ class Call:
     def _refuse(
         self, status: int, end: str, reason: str | None = None, headers: Headers = (), *, once: bool = False
     ) -> None:
-        if self.state is CallState.EARLY and self.pending is not None:
+        if self.state is InviteState.EARLY and self.pending is not None:
             self.pending.respond(self.pending.response(status, reason, headers), once=once)
             self._end(end)
 
     def _early(self) -> IncomingInvite:
-        if self.state is CallState.ENDED:
+        if self.state is InviteState.ENDED:
             raise CallEnded("the call is over")
-        if self.state is not CallState.EARLY or self.pending is None:
+        if self.state is not InviteState.EARLY or self.pending is None:
             raise ValueError("only an incoming call that is not answered yet can ring or be answered")
         return self.pending
 
@@ -247,11 +247,11 @@ class Call:
         after its ACK, or when that has not come in time (section 15): it may not have the 2xx, and would not know the
         dialog.
         """
-        if self.state is CallState.EARLY:
+        if self.state is InviteState.EARLY:
             self.reject(480, headers=headers)
-        elif self.state is not CallState.ENDED:
+        elif self.state is not InviteState.ENDED:
             self._farewell = headers
-            answered = self.state is CallState.ANSWERED
+            answered = self.state is InviteState.ANSWERED
             self._end("hangup", closing=False, repeating=answered)
             await (self._closed.wait() if answered else self._say_goodbye())
 
@@ -304,7 +304,7 @@ class Call:
         return (await self.request("INFO", content_type=content_type, body=body)).status
 
     def _check_alive(self) -> None:
-        if self.state is CallState.ENDED:
+        if self.state is InviteState.ENDED:
             raise CallEnded("the call is over")
 
     # --- what the peer does
@@ -321,11 +321,11 @@ class Call:
         answer = sdp_of(ack) if waiting.offered else None
         self.remote_sdp = answer or self.remote_sdp
         self.offers.acknowledged(ack.cseq.number)
-        if self.state is CallState.ENDED:  # we hung up meanwhile
+        if self.state is InviteState.ENDED:  # we hung up meanwhile
             self._accepted.clear()
             self.line.wire.spawn(self._say_goodbye())
-        elif self.state is CallState.ANSWERED:
-            self.state = CallState.CONFIRMED
+        elif self.state is InviteState.ANSWERED:
+            self.state = InviteState.CONFIRMED
             self._settle()
         elif answer is not None and self.on_answer is not None:
             self.on_answer(answer)
@@ -349,7 +349,7 @@ class Call:
 
     def break_off(self, reason: str) -> None:
         """End a call that the peer does not know or answer in any more (RFC 3261 section 12.2.1.2), with BYE."""
-        if self.state is not CallState.ENDED:
+        if self.state is not InviteState.ENDED:
             self._end(reason, closing=False)
             self.line.wire.spawn(self._say_goodbye())
 
@@ -371,10 +371,10 @@ class Call:
         """End the call for its user; `repeating`: its 2xx goes on being sent, to whoever acknowledges it late."""
         if self.pending is not None:
             self.pending.close()
-        if self.state is CallState.ENDED:
+        if self.state is InviteState.ENDED:
             return
         self._settle()
-        self.state = CallState.ENDED
+        self.state = InviteState.ENDED
         self._reason = reason
         if repeating:
             self._accepted.release()

@@ -12,7 +12,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, request
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
 from softphone.sip.ua.invite_client import GivenUp, OutgoingInvite, Progress
 from softphone.sip.ua.line import Line
@@ -78,7 +78,7 @@ def loose(route: Uri) -> Uri:
     return route if "lr" in route.params else replace(route, params={**route.params, "lr": None}, text="")
 
 
-async def place(wire: Wire, plan: Plan) -> Call:
+async def place(wire: Wire, plan: Plan) -> InviteSession:
     """Place the call; returns when it is answered, the ACK sent. Cancelling the task cancels the call.
 
     Raises
@@ -100,9 +100,9 @@ class _Placing:
         self._refresh = Refresh(wire.session)
         self._invite = self._extended(plan.request())
         self._target: Target = plan.target or plan.route or plan.uri
-        self._call: Call | None = None
+        self._call: InviteSession | None = None
 
-    async def run(self) -> Call:
+    async def run(self) -> InviteSession:
         for _ in range(CHALLENGES):
             invitation = self._send()
             try:
@@ -159,7 +159,7 @@ class _Placing:
         way = self._way_to(hop)
         way.hold()
         line = Line(self._wire, dialog, way, self._plan.credentials)
-        self._call = call = Call(line, self._invite, hop, refresh=self._refresh)
+        self._call = call = InviteSession(line, self._invite, hop, refresh=self._refresh)
         call.response = answer
         call.watch.refreshed(answer)
         call.local_sdp, call.remote_sdp = self._invite.body.decode("utf-8", "replace"), sdp

@@ -10,7 +10,7 @@ from softphone.sip.message.digest import Credentials, hash_a1
 from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import Call, CallState
+from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.sip.ua.invite_server import AckPatience
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether, Rule, keep_all
@@ -24,10 +24,15 @@ def test_a_call_from_ring_to_hang_up() -> None:
     async def work(pair: Pair) -> None:
         heard: list[int] = []
         call = await pair.call(on_progress=lambda response: heard.append(response.status))
-        assert (call.state, call.remote_sdp, call.local_sdp, heard) == (CallState.CONFIRMED, ANSWER, OFFER, [100, 180])
+        assert (call.state, call.remote_sdp, call.local_sdp, heard) == (
+            InviteState.CONFIRMED,
+            ANSWER,
+            OFFER,
+            [100, 180],
+        )
         await settle(1)
         theirs = pair.calls[0]
-        assert (theirs.state, theirs.remote_sdp, theirs.remote.display) == (CallState.CONFIRMED, OFFER, "Alice")
+        assert (theirs.state, theirs.remote_sdp, theirs.remote.display) == (InviteState.CONFIRMED, OFFER, "Alice")
         ended: list[str] = []
         call.on_ended = ended.append
         await theirs.bye()
@@ -43,7 +48,7 @@ def test_one_loss_of_each_is_mended(line: str) -> None:
     async def work(pair: Pair) -> None:
         call = await pair.call()
         await settle(5)
-        assert pair.calls[0].state is CallState.CONFIRMED
+        assert pair.calls[0].state is InviteState.CONFIRMED
         await call.bye()
         assert pair.ended == ["bye"]
 
@@ -67,7 +72,7 @@ def test_a_2xx_without_ack_is_repeated_for_64_t1_and_ends_in_bye() -> None:
 def test_a_caller_that_does_not_acknowledge_soon_may_be_given_up(heard: int) -> None:
     settled: list[float] = []
 
-    async def hasty(call: Call) -> None:
+    async def hasty(call: InviteSession) -> None:
         call.patience = AckPatience(ack_s=4.0)
         call.on_settled = lambda: settled.append(asyncio.get_running_loop().time())
         await answering(call)
@@ -94,7 +99,7 @@ def test_nobody_answers() -> None:
 
 
 def test_a_cancelled_task_cancels_the_call() -> None:
-    async def forever(call: Call) -> None:
+    async def forever(call: InviteSession) -> None:
         await call.ring()
         await asyncio.sleep(1_000)
 
@@ -103,7 +108,7 @@ def test_a_cancelled_task_cancels_the_call() -> None:
         await settle(1)
         task.cancel()
         await settle(1)
-        assert pair.ended == ["cancelled"] and pair.calls[0].state is CallState.ENDED
+        assert pair.ended == ["cancelled"] and pair.calls[0].state is InviteState.ENDED
         with pytest.raises(CallEnded):
             await pair.calls[0].answer(ANSWER)
 
@@ -113,7 +118,7 @@ def test_a_cancelled_task_cancels_the_call() -> None:
 
 @pytest.mark.parametrize("lost", [keep_all, lambda line, before: line.startswith("SIP/2.0 1") and before < 2])
 def test_a_cancel_says_why_at_once_or_when_it_may_be_sent(lost: Rule) -> None:
-    async def forever(call: Call) -> None:
+    async def forever(call: InviteSession) -> None:
         await call.ring()
         await asyncio.sleep(1_000)
 
@@ -143,7 +148,7 @@ def test_no_cancel_before_a_provisional_response() -> None:
 
 
 def test_cancel_crosses_the_answer() -> None:
-    async def slow(call: Call) -> None:
+    async def slow(call: InviteSession) -> None:
         await call.ring()
         await asyncio.sleep(1)
         await call.answer(ANSWER)
@@ -184,7 +189,7 @@ def test_a_cancelled_task_hangs_up_what_was_answered_in_the_same_turn() -> None:
     ("headers", "after_s", "status"), [([("Expires", "20")], 20, 487), ([], 180, 480), ([("Expires", "900")], 180, 480)]
 )
 def test_nobody_rings_for_ever(headers: list[tuple[str, str]], after_s: int, status: int) -> None:
-    async def undecided(call: Call) -> None:
+    async def undecided(call: InviteSession) -> None:
         await call.ring()
 
     async def work(pair: Pair) -> None:
@@ -197,7 +202,7 @@ def test_nobody_rings_for_ever(headers: list[tuple[str, str]], after_s: int, sta
 
 
 def test_the_ringing_time_is_over() -> None:
-    async def deaf(call: Call) -> None:
+    async def deaf(call: InviteSession) -> None:
         await call.ring()
 
     async def work(pair: Pair) -> None:
@@ -210,10 +215,10 @@ def test_the_ringing_time_is_over() -> None:
 
 
 def test_refusals() -> None:
-    async def busy(call: Call) -> None:
+    async def busy(call: InviteSession) -> None:
         call.reject(486, headers=[("Warning", "399 x y")])
 
-    async def broken(call: Call) -> None:
+    async def broken(call: InviteSession) -> None:
         raise RuntimeError("broken on purpose")
 
     async def work(pair: Pair) -> None:
@@ -232,7 +237,7 @@ def challenged(secret: str, status: int = 407) -> Handler:
     guard = Authenticator("dev", lambda user, algorithm: hash_a1(algorithm, user, "dev", secret))
     asks, shows = PROXY if status == 407 else PEER
 
-    async def handler(call: Call) -> None:
+    async def handler(call: InviteSession) -> None:
         now = asyncio.get_running_loop().time()
         if guard.verify(call.invite, call.source, now, shows).username is None:
             call.reject(status, headers=[(asks, value) for value in guard.challenge(call.source, now)])
@@ -248,7 +253,7 @@ def test_a_challenge_is_answered_in_a_new_transaction(status: int) -> None:
         call = await pair.call(credentials=Credentials("alice", "secret"))
         assert [each.invite.cseq.number for each in pair.calls] == [1_000_000, 1_000_001]
         assert pair.calls[0].invite.from_.tag == pair.calls[1].invite.from_.tag
-        assert call.state is CallState.CONFIRMED
+        assert call.state is InviteState.CONFIRMED
         await call.bye()
 
     pair = scene(work, challenged("secret", status))
@@ -301,7 +306,7 @@ def test_the_second_branch_of_a_fork_is_hung_up() -> None:
         other = pair.ether.stack(on_invite=answering)
         await other.start()
 
-        async def fork(call: Call) -> None:
+        async def fork(call: InviteSession) -> None:
             text = pair.ether.messages[0].decode()
             pair.ether.carriers[other.port].receive(text.encode(), call.source)
             await answering(call)
@@ -309,7 +314,7 @@ def test_the_second_branch_of_a_fork_is_hung_up() -> None:
         pair.handler = fork
         mine = await pair.call()
         await settle(5)
-        assert mine.state is CallState.CONFIRMED and pair.bob.calls and other.calls == []
+        assert mine.state is InviteState.CONFIRMED and pair.bob.calls and other.calls == []
         await other.stop()
 
     assert scene(work).ether.methods().count("BYE") == 1
@@ -330,7 +335,7 @@ def test_overload_and_refused_requests() -> None:
 
 
 def test_too_many_calls_at_a_time() -> None:
-    async def slow(call: Call) -> None:
+    async def slow(call: InviteSession) -> None:
         await asyncio.sleep(100)
 
     async def work() -> None:

@@ -8,7 +8,7 @@ from softphone.errors import CallEnded, CallRefused, SipError, SipTimeout
 from softphone.sip.message.message import Request
 from softphone.sip.message.parser import parse
 from softphone.sip.stack import Stack
-from softphone.sip.ua.call import Call, CallState
+from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether
 from tests.support.sip_pair import ANSWER, OFFER, Pair, answering, scene, settle
@@ -140,9 +140,9 @@ def test_no_bye_before_the_ack(lost: int) -> None:
         calling = asyncio.create_task(pair.call())
         await settle(0.025)
         call = pair.calls[0]
-        assert call.state is CallState.ANSWERED
+        assert call.state is InviteState.ANSWERED
         await call.bye([("Reason", "SIP;cause=200")])
-        assert (await calling).state is CallState.ENDED
+        assert (await calling).state is InviteState.ENDED
         assert pair.ended == ["hangup"] and isinstance(pair.failed[0], CallEnded)
         await settle()
         assert pair.alice.calls == pair.bob.calls == []
@@ -183,7 +183,7 @@ def test_an_offer_that_nobody_decides_on_is_cancelled() -> None:
         deaf(pair)
         with pytest.raises(CallRefused, match="487"):
             await call.reinvite("hold")
-        assert call.state is CallState.CONFIRMED and call.local_sdp == OFFER
+        assert call.state is InviteState.CONFIRMED and call.local_sdp == OFFER
         # Both may offer again.
         pair.calls[0].on_reinvite = call.on_reinvite = _echo
         assert await call.reinvite("hold") == "hold"
@@ -200,7 +200,7 @@ def test_an_offer_that_nobody_answers_at_all_ends_the_call() -> None:
         cut["on"] = True
         with pytest.raises(SipTimeout):
             await call.reinvite("hold")
-        assert call.state is CallState.ENDED
+        assert call.state is InviteState.ENDED
 
     cut = {"on": False}
     scene(work, answering, lambda line, before: cut["on"] and line.startswith(("SIP/2.0 200", "SIP/2.0 4", "CANCEL")))
@@ -229,7 +229,7 @@ async def _echo(offer: str | None) -> str:
     return offer or "bob's offer"
 
 
-def late(call: Call, method: str, number: int, sdp: str = "") -> str:
+def late(call: InviteSession, method: str, number: int, sdp: str = "") -> str:
     """A request within Alice's call that her stack did not make."""
     return (
         f"{method} sip:bob@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-{method}-{number}\n"
@@ -259,6 +259,6 @@ def test_our_offer_in_a_200_is_open_until_its_ack() -> None:
         await settle(0.1)
         assert told == [ANSWER]
         assert await offering == "crossing"
-        assert theirs.state is CallState.CONFIRMED
+        assert theirs.state is InviteState.CONFIRMED
 
     scene(work)

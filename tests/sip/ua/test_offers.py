@@ -7,7 +7,7 @@ import pytest
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import CallState
+from softphone.sip.ua.call import InviteState
 from tests.support.sip_pair import ANSWER, OFFER, Pair, scene, settle
 
 
@@ -67,7 +67,7 @@ def test_a_refused_offer_leaves_the_call() -> None:
             pair.calls[0].on_reinvite = handler
             with pytest.raises(CallRefused, match=status):
                 await mine.reinvite("hold")
-        assert mine.state is CallState.CONFIRMED and mine.local_sdp == OFFER
+        assert mine.state is InviteState.CONFIRMED and mine.local_sdp == OFFER
 
     scene(work)
 
@@ -83,7 +83,7 @@ def test_an_offer_right_behind_the_answer_waits_until_somebody_takes_it(caller: 
         assert not waiting.done()
         asked.on_reinvite = flipped
         assert await waiting == "answer to hold"
-        assert (offering.state, asked.remote_sdp) == (CallState.CONFIRMED, "hold")
+        assert (offering.state, asked.remote_sdp) == (InviteState.CONFIRMED, "hold")
 
     scene(work)
 
@@ -128,7 +128,7 @@ def test_an_ack_with_a_strange_tag_and_the_invites_branch_counts() -> None:
         pair.ether.inject(odd_ack(pair.bob, ";tag=random", ""), pair.bob.port)
         sent = len(pair.ether.sent)
         await settle()
-        assert len(pair.ether.sent) == sent and pair.calls[0].state is CallState.CONFIRMED
+        assert len(pair.ether.sent) == sent and pair.calls[0].state is InviteState.CONFIRMED
 
     scene(work)
 

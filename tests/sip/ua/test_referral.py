@@ -5,7 +5,7 @@ import pytest
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.call import CallState
+from softphone.sip.ua.call import InviteState
 from softphone.testing.wire import Rule, keep_all
 from tests.support.sip_pair import Pair, answering, scene, settle
 
@@ -34,6 +34,6 @@ def test_a_notify_that_is_not_taken_ends_no_call(lost: Rule, notified: int) -> N
         assert (await mine.request("REFER", headers=REFER_TO)).status == 202
         await settle()
         assert asked == ["sip:carol@127.0.0.1"]
-        assert (mine.state, pair.calls[0].state, pair.ended) == (CallState.CONFIRMED, CallState.CONFIRMED, [])
+        assert (mine.state, pair.calls[0].state, pair.ended) == (InviteState.CONFIRMED, InviteState.CONFIRMED, [])
 
     assert scene(work, answering, lost).ether.methods().count("NOTIFY") == notified

@@ -8,7 +8,7 @@ import pytest
 from softphone.errors import CallRefused
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.ua.call import CallState
+from softphone.sip.ua.call import InviteState
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether
@@ -48,7 +48,7 @@ def test_a_session_is_refreshed_for_as_long_as_it_lasts(theirs: SessionSettings)
     async def work(pair: Watched) -> None:
         call = await pair.call()
         await settle(6_010)
-        assert call.state is pair.calls[0].state is CallState.CONFIRMED
+        assert call.state is pair.calls[0].state is InviteState.CONFIRMED
         assert pair.count("UPDATE") == 20 and pair.count("INVITE") == 1
         await call.bye()
         await settle()
@@ -66,7 +66,7 @@ def test_a_peer_without_update_is_offered_the_same_again() -> None:
             each.watch._peer_allows = ["INVITE", "ACK"]
         await settle(450)
         assert (pair.count("INVITE"), pair.count("UPDATE")) == (2, 0)
-        assert call.state is theirs.state is CallState.CONFIRMED
+        assert call.state is theirs.state is InviteState.CONFIRMED
         await call.bye()
 
     Watched(TEN_MINUTES, TEN_MINUTES).play(work)
@@ -105,7 +105,7 @@ def test_a_session_without_a_length_lasts_for_ever() -> None:
         await settle(1)
         pair.cut = True
         await settle(100_000)
-        assert call.state is CallState.CONFIRMED and pair.count("UPDATE") == 0
+        assert call.state is InviteState.CONFIRMED and pair.count("UPDATE") == 0
 
     Watched(NO_WISH, NO_WISH).play(work)
 
