@@ -1,5 +1,6 @@
 """The public client: a SIP user agent with an audio engine inside, in the caller's event loop."""
 
+import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,6 +12,7 @@ from softphone.agent.call import GOODBYE_S, Call, Errands
 from softphone.agent.dialling import Dialler, Wanted
 from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CODECS, CallMedia
+from softphone.agent.network import NETWORK
 from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
@@ -134,10 +136,11 @@ class Agent:
             resolver = Resolver()
             host = self._host or await self._local_address(Locator(resolver))
             stack.push_async_callback(self._lookup.close)
-            self._planes = Planes.enter(host)
+            network = NETWORK.get()
+            self._planes = Planes.enter(host, network)
             stack.callback(self._planes.leave)
             settings = StackSettings(host=host, port=self._port)
-            self._stack = Stack(settings, on_invite=self._invited, resolver=resolver)
+            self._stack = Stack(settings, on_invite=self._invited, transport=network.transport, resolver=resolver)
             self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)
             await self._stack.start()
             stack.push_async_callback(self._stack.stop)
@@ -327,6 +330,8 @@ def known_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
 
 def local_address(remote_host: str) -> str:
     """Return the IPv4 address of this machine from which the address `remote_host` is reached; loopback when none."""
+    if ipaddress.ip_address(remote_host).is_loopback:
+        return "127.0.0.1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((remote_host, 9))

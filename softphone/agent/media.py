@@ -3,7 +3,6 @@
 Offers and answers are written and read here, because they are the only thing that tells the leg where its peer is.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -138,7 +137,7 @@ class CallMedia:
         """Send no sound from now on."""
         spec = self._agreement.spec
         spec = msgspec.structs.replace(spec, direction="recvonly" if spec.receives else "inactive")
-        self._media.engine.handle(UpdateLeg(self.leg, spec), time.monotonic())
+        self._media.engine.handle(UpdateLeg(self.leg, spec), self._media.clock())
 
     async def stats(self) -> LegStats:
         """Return what was counted so far; after :meth:`close` what was counted until then."""

@@ -9,6 +9,7 @@ import logging
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from softphone.agent.network import SYSTEM, Network
 from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
 from softphone.media.workers.local import LocalMedia
 
@@ -39,8 +40,8 @@ class Seated(Protocol):
 class SharedPlane:
     """One engine, the calls in it, and what is told when the event loop is late for it."""
 
-    def __init__(self, host: str) -> None:
-        self.media = LocalMedia(host, capacity=CAPACITY)
+    def __init__(self, host: str, network: Network = SYSTEM) -> None:
+        self.media = LocalMedia(host, capacity=CAPACITY, open_port=network.open_port, clock=network.clock)
         self.media.on_event = self._heard
         self.media.on_skip = self._skipped
         self._seated: dict[int, Seated] = {}
@@ -90,15 +91,15 @@ class SharedPlane:
 class Planes:
     """The planes of one event loop and local address, for as long as there is an agent that uses them."""
 
-    _of_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Planes]]" = WeakKeyDictionary()
+    _of_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Network], Planes]]" = WeakKeyDictionary()
 
-    def __init__(self, host: str) -> None:
-        self._host = host
+    def __init__(self, host: str, network: Network) -> None:
+        self._at = host, network
         self._planes: list[SharedPlane] = []
         self._users = 0
 
     @classmethod
-    def enter(cls, host: str) -> "Planes":
+    def enter(cls, host: str, network: Network) -> "Planes":
         """Take part in the planes of the running loop at a local address; each `enter` needs its `leave`.
 
         Raises
@@ -107,12 +108,13 @@ class Planes:
             There is no port left, or the address is not ours.
         """
         here = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
-        planes = here.setdefault(host, cls(host))
+        at = host, network
+        planes = here.setdefault(at, cls(*at))
         try:
             planes.roomy()
         except BaseException:
             if not planes._users:
-                del here[host]
+                del here[at]
             raise
         planes._users += 1
         return planes
@@ -130,8 +132,8 @@ class Planes:
                 plane.media.close()
             self._planes.clear()
             here = self._of_loop[asyncio.get_running_loop()]
-            if here.get(self._host) is self:
-                del here[self._host]
+            if here.get(self._at) is self:
+                del here[self._at]
 
     def roomy(self) -> SharedPlane:
         """Give a plane with room for a call, a new one if need be.
@@ -144,5 +146,5 @@ class Planes:
         for plane in self._planes:
             if plane.has_room:
                 return plane
-        self._planes.append(SharedPlane(self._host))
+        self._planes.append(SharedPlane(*self._at))
         return self._planes[-1]

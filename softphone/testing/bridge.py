@@ -207,15 +207,15 @@ class Nothing:
 class PaperBridge:
     """The focus and what it stands on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, media: Any = None, node: tuple[str, int] = ("127.0.0.1", 5060)) -> None:
         config, self.media, self.dialer = load(DEV_PATH), PaperMedia(), PaperDialer()
-        media: Any = self.media
+        media = media or self.media
         history: Any = Nothing()
         self.accounts = accounts = Accounts.from_config(config)
         self.focus = Focus(
             config,
             media,
-            ("127.0.0.1", 5060),
+            node,
             accounts=accounts,
             dialer=self.dialer,
             history=history,

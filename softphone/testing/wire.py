@@ -50,9 +50,13 @@ class Ether:
             settings,
             on_invite=on_invite,
             on_request=on_request,
-            transport=lambda receive, failed: _Carrier(self, receive),
+            transport=self.transport,
             resolver=_NoNames(),
         )
+
+    def transport(self, receive: Callable[[bytes, Hop], None], failed: object = None) -> "_Carrier":
+        """Make the carrier of a stack."""
+        return _Carrier(self, receive)
 
     def deliver(self, send: Send, sender: Hop) -> None:
         """Record a message, and let it arrive after a moment unless it is lost."""

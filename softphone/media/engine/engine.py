@@ -45,6 +45,7 @@ from softphone.media.contract.messages import (
 from softphone.media.engine.plane import Plane
 from softphone.media.engine.player import Player
 from softphone.media.engine.tape import Tape
+from softphone.media.net.port import OpenPort, Port
 from softphone.media.net.portpool import PortPool
 
 __all__ = ["Engine"]
@@ -69,6 +70,8 @@ class Engine:
         Whether only those whose voice gate is open are heard; without it, everybody who is not digitally silent.
     unix_offset_s
         What to add to `now` for Unix time.
+    open_port
+        Opens a UDP port.
 
     Raises
     ------
@@ -86,9 +89,10 @@ class Engine:
         advertised: str | None = None,
         gate: bool = True,
         unix_offset_s: float = 0.0,
+        open_port: OpenPort = Port,
     ) -> None:
         self.bridge = Bridge(capacity) if gate else Bridge(capacity, gate=None)
-        self._pool = PortPool(host, shared_port, own_ports)
+        self._pool = PortPool(host, shared_port, own_ports, open_port)
         self.plane = Plane(self.bridge, self._pool, unix_offset_s)
         self._advertised = advertised or host
         self.port = self._pool.shared.rtp.port

@@ -19,7 +19,7 @@ import numpy as np
 
 from softphone.media.net.slots import HDR_SIZE, SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
 
-__all__ = ["BatchPort", "LoopPort", "Patience", "Port", "UdpPort", "has_batches", "open_socket"]
+__all__ = ["BatchPort", "LoopPort", "OpenPort", "Patience", "Port", "UdpPort", "has_batches", "open_socket"]
 
 SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 32, 33, 35
 # Never fragment, and do not believe strangers about the path's MTU: media is far below any. The kernel then need not
@@ -93,6 +93,10 @@ class UdpPort(Protocol):
     def close(self) -> None:
         """Give the port back."""
         ...
+
+
+OpenPort = Callable[[str, int, int], UdpPort]
+"""Opens a port: host, number (0: any) and index; raises OSError when it is taken."""
 
 
 def open_socket(host: str, port: int) -> socket.socket:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from softphone.errors import MediaFull
-from softphone.media.net.port import Port, UdpPort
+from softphone.media.net.port import OpenPort, Port, UdpPort
 
 __all__ = ["PortPair", "PortPool"]
 
@@ -38,6 +38,8 @@ class PortPool:
         RTP port that legs with an unambiguous peer share; 0: the system picks.
     own_ports
         First and last port for legs that need their own; None: the system picks.
+    open_port
+        Opens a port.
 
     Raises
     ------
@@ -45,15 +47,21 @@ class PortPool:
         When the shared port or the one above it is taken.
     """
 
-    def __init__(self, host: str, shared_port: int = 0, own_ports: tuple[int, int] | None = None) -> None:
-        self._host = host
+    def __init__(
+        self,
+        host: str,
+        shared_port: int = 0,
+        own_ports: tuple[int, int] | None = None,
+        open_port: OpenPort = Port,
+    ) -> None:
+        self._host, self._open_port = host, open_port
         self._own_ports = own_ports
         self._next_own = own_ports[0] + own_ports[0] % 2 if own_ports else 0
         self._free: list[int] = []
         self._next_index = 0
         self.by_index: dict[int, UdpPort] = {}
         self._by_fd: dict[int, UdpPort] = {}
-        self._poll = select.poll() if hasattr(select, "poll") else None
+        self._poll = select.poll() if hasattr(select, "poll") and open_port is Port else None
         self.shared = self._pair(shared_port, shared=True) if shared_port else self._picked(shared=True)
 
     def open_own(self) -> PortPair:
@@ -112,7 +120,7 @@ class PortPool:
     def _picked(self, shared: bool) -> PortPair:
         """Open a pair where the system picks the even port."""
         for _ in range(TRIES):
-            probe = Port(self._host, 0, 0)
+            probe = self._open_port(self._host, 0, 0)
             number = probe.port & ~1
             probe.close()
             if (pair := self._try(number, shared)) is not None:
@@ -147,7 +155,7 @@ class PortPool:
         """Open one port under an index of its own."""
         index = self._index()
         try:
-            return Port(self._host, number, index)
+            return self._open_port(self._host, number, index)
         except OSError:
             self._free.append(index)
             raise

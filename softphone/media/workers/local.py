@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from softphone.media.contract.messages import CloseLeg, Reply, Request
 from softphone.media.engine.engine import Engine
+from softphone.media.net.port import OpenPort, Port
 from softphone.media.workers.client import MediaFace
 from softphone.media.workers.pacer import Pacer
 
@@ -62,7 +63,7 @@ class AppLeg:
 
     def close(self) -> None:
         """Leave the room; again it does nothing."""
-        self._media.engine.handle(CloseLeg(self.leg), time.monotonic())
+        self._media.engine.handle(CloseLeg(self.leg), self._media.clock())
 
 
 class LocalMedia(MediaFace):
@@ -79,6 +80,9 @@ class LocalMedia(MediaFace):
     gate
         Whether only those whose voice gate is open are heard. An agent hears its peer as it is.
 
+    open_port, clock
+        Opens a UDP port; monotonic seconds.
+
     Attributes
     ----------
     on_skip
@@ -87,15 +91,24 @@ class LocalMedia(MediaFace):
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", *, advertised: str | None = None, capacity: int = 64, gate: bool = False
+        self,
+        host: str = "127.0.0.1",
+        *,
+        advertised: str | None = None,
+        capacity: int = 64,
+        gate: bool = False,
+        open_port: OpenPort = Port,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
+        self.clock = clock
         self.engine = Engine(
             capacity=capacity,
             host=host,
             advertised=advertised,
             gate=gate,
-            unix_offset_s=time.time() - time.monotonic(),
+            unix_offset_s=time.time() - clock(),
+            open_port=open_port,
         )
         self._pacer = Pacer()
         self._timer: asyncio.TimerHandle | None = None
@@ -104,7 +117,7 @@ class LocalMedia(MediaFace):
 
     async def ask(self, request: Request) -> Reply:
         """Carry out one request."""
-        reply = self.engine.handle(request, time.monotonic())
+        reply = self.engine.handle(request, self.clock())
         self._tell()
         self._pace()
         return reply
@@ -118,7 +131,7 @@ class LocalMedia(MediaFace):
     def look(self) -> None:
         """Tell at once what has come since the last tick."""
         if not self._closed:
-            self.engine.look(time.monotonic())
+            self.engine.look(self.clock())
             self._tell()
 
     @property
@@ -131,7 +144,7 @@ class LocalMedia(MediaFace):
         if not self._closed:
             self._closed = True
             self._stop()
-            self.engine.close(time.monotonic())
+            self.engine.close(self.clock())
             self._tell()
 
     def _pace(self) -> None:
@@ -139,13 +152,13 @@ class LocalMedia(MediaFace):
         if not self.engine.active or self._closed:
             self._stop()
         elif self._timer is None:
-            self._pacer.start(time.monotonic())
+            self._pacer.start(self.clock())
             self._arm()
 
     def _arm(self) -> None:
         """Set the timer for the next deadline (the loop's clock is the monotonic one)."""
         loop = asyncio.get_running_loop()
-        late_s = time.monotonic() - (self._pacer.deadline or 0.0)
+        late_s = self.clock() - (self._pacer.deadline or 0.0)
         self._timer = loop.call_at(loop.time() - late_s, self._run)
 
     def _stop(self) -> None:
@@ -158,10 +171,10 @@ class LocalMedia(MediaFace):
     def _run(self) -> None:
         """Do the tick that is due."""
         self._timer = None
-        began = time.monotonic()
+        began = self.clock()
         try:
             self.engine.tick(self._pacer.deadline or began, began)
-            skipped = self._pacer.done(began, time.monotonic())
+            skipped = self._pacer.done(began, self.clock())
             self.engine.skip(skipped)
             if skipped:
                 self.on_skip(skipped)

@@ -1,0 +1,99 @@
+"""A conference bridge in memory that agents and bots call: real signalling, rules and mixing; no socket, no server.
+
+::
+
+    async def scene() -> None:
+        async with ConferenceBridge(folder) as bridge:
+            session = await bridge.conference()
+            running = asyncio.create_task(run_bot(MyBot(), bridge.uri(session)))
+            ...
+
+    softphone.testing.run(scene())
+
+Time is that of the loop, which jumps: seconds of a conversation take a fraction of a second.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+from softphone.agent.network import NETWORK, Network
+from softphone.config import DEV_PATH, load
+from softphone.focus.entrance.door import Door
+from softphone.focus.entrance.watchers import Watchers
+from softphone.focus.session import TelephonySession
+from softphone.media.workers.local import LocalMedia
+from softphone.sip.driver import StackSettings
+from softphone.sip.services.auth import Authenticator
+from softphone.sip.services.registrar import Registrar
+from softphone.testing.bridge import PaperBridge
+from softphone.testing.ports import Ports
+from softphone.testing.wire import Ether
+
+__all__ = ["ConferenceBridge"]
+
+HOST, PORT = "127.0.0.1", 5060
+
+
+class ConferenceBridge:
+    """A bridge with the development extensions (`config/dev.toml`); an async context manager.
+
+    Agents that are entered in its context call by its wire, and only there.
+
+    Parameters
+    ----------
+    folder
+        Where recordings and spoken names go.
+
+    Attributes
+    ----------
+    wire
+        What was signalled, and what is to be lost of it.
+    control
+        Commands to conferences and parties, as the HTTP API has them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        clock = asyncio.get_running_loop().time
+        ports = Ports()
+        self.wire = Ether()
+        self._network = Network(self.wire.transport, ports.open_port, clock)
+        self._media = LocalMedia(gate=True, open_port=ports.open_port, clock=clock)
+        paper = PaperBridge(folder, media=self._media, node=(HOST, PORT))
+        self.control, self.focus, self._accounts = paper.control, paper.focus, paper.accounts
+        self._stack = self.wire.stack(StackSettings(port=PORT, tcp=False))
+        config = load(DEV_PATH)
+        self._door = Door(
+            self.focus,
+            self._accounts,
+            Authenticator(self._accounts.realm, self._accounts.ha1),
+            Registrar(),
+            Watchers(self.focus, self._stack, self._accounts),
+            config.sip,
+            config.conference,
+        )
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Take calls."""
+        token = NETWORK.set(self._network)
+        self._exit.callback(NETWORK.reset, token)
+        self._exit.callback(self._media.close)
+        await self._stack.start()
+        self._exit.push_async_callback(self._stack.stop)
+        self._exit.push_async_callback(self.focus.drain)
+        self._stack.on_invite, self._stack.on_request = self._door.on_invite, self._door.on_request
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Hang up on everybody."""
+        await self._exit.aclose()
+
+    async def conference(self, owner: str = "101") -> TelephonySession:
+        """Make a conference that an extension hosts."""
+        return await self.control.create(self._accounts.extensions[owner])
+
+    def uri(self, session: TelephonySession) -> str:
+        """Return what to call to join a conference."""
+        return f"sip:{session.token}@{HOST}:{PORT}"
