@@ -36,6 +36,7 @@ from softphone.focus.party.dialer import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
+from softphone.media.contract.leg import MediaAddress
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
@@ -174,6 +175,9 @@ class Server:
         self.stack.on_invite = self.door.on_invite
         with _chosen_by("http.port, --http-port"):
             await self._http.start()
+        hosts = {self.stack.host, self._http.host} - {"0.0.0.0", "::"}
+        ports = (self.stack.port, self._http.port)
+        self.focus.context.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
         log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
 
     def _make_door(self, watchers: Watchers) -> Door:

@@ -17,6 +17,7 @@ from softphone.tasks import Tasks
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
     from softphone.focus.room.room import Room
+    from softphone.media.contract.leg import MediaAddress
     from softphone.media.workers.client import Media
 
 __all__ = ["Context", "Header"]
@@ -43,5 +44,7 @@ class Context:
     "Looks up the names in descriptions."
     feed: Feed = field(default_factory=Feed)
     tasks: Tasks = field(default_factory=Tasks)
+    listening: "set[MediaAddress]" = field(default_factory=set)
+    "Where this node takes what is no media; whoever listens there enters it."
     legs: dict[int, "Member"] = field(default_factory=dict)
     "Whose each leg is; a member enters and strikes out its own."

@@ -28,12 +28,22 @@ async def test_the_answer_in_the_ack_is_applied(shared: Server) -> None:
         phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
 
 
-@pytest.mark.parametrize("ack", ["", "nonsense", offer().replace("RTP/AVP 0", "RTP/AVP 18")])
+@pytest.mark.parametrize(
+    "ack",
+    [
+        "",
+        "nonsense",
+        offer().replace("RTP/AVP 0", "RTP/AVP 18"),
+        offer().replace("c=IN IP4 127.0.0.1", "c=IN IP4 239.1.2.3"),
+    ],
+)
 async def test_without_a_good_answer_there_is_no_call(shared: Server, ack: str) -> None:
     session = await conference(shared)
     with RawPhone(shared.focus.node, str(session.token), f"raw-{len(ack)}") as phone:
         await asyncio.to_thread(phone.invite, ack=ack)
-        phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
+        bye = await asyncio.to_thread(phone.receive, "BYE")
+        assert header(bye, "Reason").startswith("SIP;cause=488;text=")
+        phone.answer(bye)
         await until(lambda: not session.parties)
         await shared.control.end(session.id)
 

@@ -45,6 +45,42 @@ def test_a_warning_is_one_quoted_line() -> None:
     assert warning(ValueError('a "b"\r\nc')) == ("Warning", r'399 softphone "a \"b\" c"')
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "ours"),
+    [
+        ("203.0.113.5", 5060, True),
+        ("127.0.0.1", 5060, True),
+        ("203.0.113.5", 8080, True),
+        ("203.0.113.6", 5060, False),
+        ("203.0.113.5", 5061, False),
+    ],
+)
+def test_nor_is_where_we_take_anything_else(host: str, port: int, ours: bool) -> None:
+    listening = [MediaAddress("203.0.113.5", port) for port in (5060, 8080)]
+    try:
+        check_foreign(MediaAddress(host, port), [], listening)
+    except OwnAddress:
+        assert ours
+    else:
+        assert not ours
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nobody_has_us_send_media_to_our_signalling_or_to_our_http(shared: Server) -> None:
+    session = await conference(shared)
+    http = int(shared.http_url.rpartition(":")[2])
+    async with Phone(shared) as phone:
+        for port in (shared.stack.port, http):
+            with pytest.raises(CallRefused, match="488"):
+                await phone.call(session.token, at(port))
+        with pytest.raises(CallRefused, match="488"):
+            await phone.call(session.token, offer() + f"a=rtcp:{http}\r\n")
+        call = await phone.call(session.token, offer())
+        with pytest.raises(CallRefused, match="488"):
+            await call.reinvite(at(http))
+        await call.bye()
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_leg_never_hears_itself(shared: Server) -> None:
     session = await conference(shared)

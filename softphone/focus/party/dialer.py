@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from softphone.config import SipConfig, TrunkConfig
+from softphone.errors import SoftphoneError
 from softphone.focus.home import Home
 from softphone.focus.party.dialplan import DialPlan, DialTarget
 from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
 from softphone.focus.session import SessionOrigin, TelephonySession
+from softphone.sip.message.fields import reason
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import Uri
 from softphone.sip.ua.invite_client import Progress
@@ -101,8 +103,8 @@ class Dialer(DialPlan):
             )
             member.listen(call)
             await member.confirm(call.remote_sdp or "")
-        except BaseException:
-            member.hang_up()
+        except BaseException as error:
+            member.hang_up([reason(error)] if isinstance(error, SoftphoneError) else ())
             await member.close()
             raise
         return member

@@ -27,6 +27,7 @@ from softphone.focus.party.keeper import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_foreign, older
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, MediaAddress
+from softphone.sip.message.fields import reason
 from softphone.sip.ua.call import InviteSession, InviteState
 
 __all__ = ["Member"]
@@ -180,8 +181,8 @@ class Member:
         """Take the answer that came in the ACK; without a good one there is no call (RFC 3261 section 13.2.2.4)."""
         try:
             await self.confirm(call.remote_sdp or "")
-        except SoftphoneError:
-            self.hang_up()
+        except SoftphoneError as error:
+            self.hang_up([reason(error)])
             raise
 
     async def ready(self) -> int:
@@ -256,8 +257,8 @@ class Member:
         except OtherWorker:
             try:
                 await self._move(room)
-            except (SipError, SdpError, MediaError):
-                self.hang_up()
+            except (SipError, SdpError, MediaError) as error:
+                self.hang_up([reason(error)])
                 raise
         await self.apply()
 
@@ -384,7 +385,8 @@ class Member:
     def _check_foreign(self, agreement: Agreement) -> None:
         """Refuse an address of our own; raises OwnAddress."""
         infos = [member._info for member in self._context.legs.values() if member._info is not None]
-        check_foreign(agreement.spec.remote, infos)
+        for named in (agreement.spec.remote, agreement.spec.remote_rtcp):
+            check_foreign(named, infos, self._context.listening)
 
     def _describe(self, remote: sdp.SessionDescription | None) -> str:
         """Write our answer to `remote`, or our offer when there is none."""

@@ -16,19 +16,29 @@ __all__ = ["check_foreign", "older"]
 DISCARD = 9
 
 
-def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo]) -> None:
+def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listening: Iterable[MediaAddress] = ()) -> None:
     """Refuse media that would come back to us: a leg would be its own echo, or a room that of another.
+
+    Parameters
+    ----------
+    remote
+        Where media or reports are to be sent.
+    ours
+        The legs that there are.
+    listening
+        Where this node takes what is no media, such as SIP.
 
     Raises
     ------
     OwnAddress
-        When `remote` is where one of our legs takes media or reports.
+        When `remote` is one of these, or where one of our legs takes media or reports.
     """
     if remote is None or remote.port == DISCARD:
         return
-    for info in ours:
-        here = remote.host == info.host or (_is_loopback(remote.host) and not _is_loopback(info.host))
-        if here and remote.port in (info.port, info.rtcp_port):
+    legs = ((info.host, port) for info in ours for port in (info.port, info.rtcp_port))
+    for host, port in (*legs, *((each.host, each.port) for each in listening)):
+        here = remote.host == host or (_is_loopback(remote.host) and not _is_loopback(host))
+        if here and remote.port == port:
             raise OwnAddress(f"media cannot be sent to {remote.host}:{remote.port}: that is our own address")
 
 

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from softphone.errors import BadMessage
+from softphone.errors import BadMessage, SdpError
 from softphone.sip.message.grammar import TOKEN, Params, format_params, parse_params, quote, split_outside, unquote
 from softphone.sip.message.uri import Uri, parse_host_port, readable
 
-__all__ = ["Address", "CSeq", "Via", "warning"]
+__all__ = ["Address", "CSeq", "Via", "reason", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,19 @@ class Address:
 _DISPLAY = re.compile(r'[^"<>]*|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
+def reason(error: Exception) -> tuple[str, str]:
+    """Give the Reason header of a BYE that ends a call for `error`: what a request were refused with (RFC 3326)."""
+    status = 488 if isinstance(error, SdpError) else 500
+    return "Reason", f"SIP;cause={status};text={quote(_line(error))}"
+
+
 def warning(error: Exception) -> tuple[str, str]:
     """Give the Warning header that says why, for people (RFC 3261 section 20.43)."""
-    return "Warning", f"399 softphone {quote(' '.join(str(error).split()))}"
+    return "Warning", f"399 softphone {quote(_line(error))}"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _display(text: str) -> str:
