@@ -71,7 +71,8 @@ class Agreement:
             remote, rtcp = self.spec.remote, self.spec.remote_rtcp
         else:
             remote = MediaAddress(agreed.remote_host, agreed.remote_port)
-            rtcp = MediaAddress(agreed.remote_host, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
+            beside = agreed.remote_rtcp_host or agreed.remote_host
+            rtcp = MediaAddress(beside, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
         return LegSpec(
             codec=agreed.codec,
             payload_type=agreed.payload_type,

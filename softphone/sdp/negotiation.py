@@ -47,9 +47,10 @@ class Negotiated:
 
     ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
     the direction then does not include sending. ``remote_port`` is 0 when the peer has switched the stream off.
-    ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; a host beside it
-    (RFC 3605) is not looked at. ``ptime_ms`` is how much sound we send in a packet: what the peer likes to receive
-    (20 ms if it does not say), brought to the nearest of ``PTIMES_MS`` that its ``maxptime`` allows.
+    ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; ``remote_rtcp_host``
+    (RFC 3605) is None when that is at ``remote_host``. ``ptime_ms`` is how much sound we send in a packet: what the
+    peer likes to receive (20 ms if it does not say), brought to the nearest of ``PTIMES_MS`` that its ``maxptime``
+    allows.
     Payload types are the peer's, what it wants
     to receive; those that end in ``_in`` are ours, where they differ (RFC 3264 section 6.1). ``other_payload_type`` is
     ours of the codec which the peer may send besides ``codec``, of the two that we offered; None: it may not.
@@ -61,6 +62,7 @@ class Negotiated:
     remote_host: str
     remote_port: int
     remote_rtcp_port: int | None = None
+    remote_rtcp_host: str | None = None
     rtcp_mux: bool = False
     direction: str = "sendrecv"
     ptime_ms: int = PTIME_MS
@@ -277,6 +279,7 @@ def _negotiated(
         remote_host=host,
         remote_port=media.port,
         remote_rtcp_port=_number(media.attribute("rtcp"), 65_535),
+        remote_rtcp_host=_rtcp_host(media, host),
         rtcp_mux=media.attribute("rtcp-mux") is not None,
         direction=DIRECTIONS.get((sends, receives), "inactive"),
         ptime_ms=_ptime_ms(media),
@@ -335,6 +338,22 @@ def _number(text: str | None, largest: int) -> int | None:
 
 def _said(media: MediaDescription) -> str:
     return f"{media.kind} {media.port} {media.protocol} {' '.join(media.formats[:20])}"
+
+
+def _rtcp_host(media: MediaDescription, host: str) -> str | None:
+    """Give the host that ``a=rtcp:port IN IP4 host`` names, if reports can go there (RFC 3605 section 2.1).
+
+    A private one beside a public `host` is what a router that rewrites ``c=`` alone has left standing.
+    """
+    try:
+        where = ConnectionData.parse((media.attribute("rtcp") or "").partition(" ")[2])
+    except SdpError:
+        return None
+    if not _is_ipv4(where) or where.host == NOWHERE:
+        return None
+    named = _address(where)
+    left = ipaddress.IPv4Address(host).is_global and not ipaddress.IPv4Address(named).is_global
+    return None if left else named
 
 
 def _rtcp(port: int, rtcp_port: int | None) -> int | None:

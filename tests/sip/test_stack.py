@@ -253,3 +253,20 @@ async def test_a_telephone_whose_connection_is_closed_is_called_at_its_contact()
                 await asyncio.sleep(0.01)
             call = await registrar.invite(uri, OFFER, from_uri="sip:r@h", target=flow)
         await call.bye()
+
+
+async def test_an_invite_whose_body_has_no_length_is_refused_and_its_connection_closed() -> None:
+    async with running(bob := node(answering)):
+        reader, writer = await asyncio.open_connection(bob.host, bob.port)
+        asked = request("INVITE", "sip:b@h", from_="<sip:a@h>;tag=1", to="<sip:b@h>", call_id="r", cseq=1)
+        asked.set("Via", "SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK-r")
+        asked.set("Content-Type", "application/sdp")
+        head, _, _ = bytes(asked).partition(b"Content-Length")
+        writer.write(head + b"\r\n" + OFFER.encode())
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer.startswith(b"SIP/2.0 400 Missing Content-Length")
+        assert answer.count(b"SIP/2.0 ") == 1 + answer.count(b"Via: SIP/2.0 ")
+        writer.close()
+        call = await bob.invite(f"sip:b@{bob.host}:{bob.port}", OFFER, from_uri="sip:b@h")
+        await call.bye()

@@ -55,7 +55,7 @@ class Sources:
         # Who has reported from there, so that it listens at the named address; and who is sent its sound elsewhere.
         self._reported = np.zeros(legs.capacity, np.bool_)
         self._away = np.zeros(legs.capacity, np.bool_)
-        self._hosts, self._strangers = Hosts(), Bystanders()
+        self._hosts, self._strangers, self._reporters = Hosts(), Bystanders(), Hosts()
         self._number = np.zeros(legs.capacity, np.int64)
         self._opened = 0
         # Of each row the source that was taken for its peer until the peer itself was heard; -1: none was.
@@ -91,6 +91,7 @@ class Sources:
             self._named_rtcp.add(self._report_key(row, spec.rtcp), row)
         if spec.latch_host is not None:
             self._hosts.add(row, spec.latch_host, record.ports.rtp.index)
+            self._reporters.add(row, spec.latch_host, self._report_port(row))
 
     def dismiss(self, row: int, now: float) -> None:
         """Take nothing for `row` any more; what its peer still sends is no other leg's."""
@@ -116,14 +117,37 @@ class Sources:
                 rows = self._rtp.lookup(keys)
         return rows
 
-    def of_reports(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Give the row of each report, -1 for a stranger's; who reports from where it says is sent its sound there."""
+    def of_reports(self, keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Give the row of each report, -1 for a stranger's; who reports from where it says is sent its sound there.
+
+        A report by the source that is heard of a leg, from any port of its host, is the leg's.
+        """
         named = self._named_rtcp.lookup(keys)
         said = named[named >= 0]
         self._reported[said] = True
         for row in np.unique(said[self._away[said]])[:STREAMS_PER_TICK]:
             self._send(int(row), self._legs.records[row].named, self._legs.records[row].spec.rtcp)
-        return np.where(named >= 0, named, self._rtcp.lookup(keys))
+        rows = np.where(named >= 0, named, self._rtcp.lookup(keys))
+        strange = np.flatnonzero(rows < 0)
+        if strange.size:
+            self._beside(strange, rows, keys, ssrcs)
+        return rows
+
+    def _beside(
+        self,
+        strange: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        ssrcs: NDArray[np.uint32],
+    ) -> None:
+        """Write into `rows` whose the reports of a few strangers are: those of one leg's host and source."""
+        places, near = self._reporters.places(keys[strange])
+        for i in np.flatnonzero(near)[:STREAMS_PER_TICK]:
+            there = self._reporters.rows(int(places[i]))
+            there = there[~self._legs.unheard[there]]
+            theirs = there[self._bridge.reception(there).ssrc == ssrcs[strange[i]]]
+            if len(theirs) == 1:
+                rows[strange[i]] = theirs[0]
 
     def _let_in(
         self,
@@ -261,13 +285,17 @@ class Sources:
 
     def _report_key(self, row: int, reports: MediaAddress) -> int:
         """Give the key of what comes from where a peer's reports do."""
+        return key_of(reports, self._report_port(row))
+
+    def _report_port(self, row: int) -> int:
         record = self._legs.records[row]
-        return key_of(reports, (record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp).index)
+        return (record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp).index
 
     def _forget(self, row: int) -> None:
         for directory in (self._rtp, self._rtcp, self._named, self._named_rtcp):
             directory.remove_row(row)
         self._hosts.remove(row)
+        self._reporters.remove(row)
 
 
 def _among(values: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -92,8 +92,8 @@ def header_end(data: bytes | bytearray) -> int:
     return at + 4 if at >= 0 else -1
 
 
-def parse(data: bytes) -> Request | Response:
-    """Read one message: a datagram, or what the framing of a stream cut out.
+def parse(data: bytes, *, streamed: bool = False) -> Request | Response:
+    """Read one message: a datagram, or, `streamed`, what the framing of a stream cut out.
 
     Leading line ends are passed over, the body is trimmed to Content-Length, compact names are written out. In the
     result Via, From, To, Call-ID, CSeq, Contact, Route and Record-Route can be read.
@@ -116,6 +116,9 @@ def parse(data: bytes) -> Request | Response:
     draft = _first_line(first)
     _read_headers(draft, lines)
     draft.message.body = body
+    if streamed and draft.message.get("Content-Type") and draft.message.get("Content-Length") is None:
+        # Nobody knows where its body ends (RFC 3261 section 20.14).
+        draft.complain("Missing Content-Length")
     if len(data) > MAX_MESSAGE:
         draft.complain("Message too large", 513)
     _check(draft)

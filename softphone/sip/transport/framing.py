@@ -12,9 +12,14 @@ PONG = b"\r\n"
 
 _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
+_TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
 
 class Framer:
-    """One connection's bytes, cut into messages by their Content-Length; one that has none has no body.
+    """One connection's bytes, cut into messages by their Content-Length.
+
+    One that has none has no body, unless it has a Content-Type: then nobody knows where it ends (RFC 3261 section
+    20.14), nor where the next one begins.
 
     Parameters
     ----------
@@ -83,7 +88,7 @@ class Framer:
         """Content-Length of the headers before `end`; None when it cannot be told."""
         values = set(_LENGTH.findall(self._buffer, 0, end))
         if not values:
-            return 0
+            return None if _TYPE.search(self._buffer, 0, end) else 0
         text = values.pop().strip()
         return int(text) if not values and text.isdigit() and len(text) <= 10 else None
 

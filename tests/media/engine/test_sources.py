@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress, Unclaimed
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress, RtpTimeout, Unclaimed
 from softphone.media.contract.messages import CloseLeg, UpdateLeg
+from softphone.media.rtp import rtcp
 from tests.media.peer import SILENCE, Driver, Peer, drained, stats
 
 HERE = "127.0.0.1"
@@ -293,3 +294,30 @@ def test_reports_of_both_ports_are_its_own(driver: Driver, peers: list[Peer], ot
             driver.tick()
     assert stats(driver, info.leg).packets_received == 2
     assert not driver.events
+
+
+@pytest.mark.parametrize("mux", [False, True])
+@pytest.mark.parametrize(
+    ("host", "foreign", "spoken", "alive"),
+    [(HERE, 0, 1, True), (HERE, 1, 1, False), ("127.0.0.9", 0, 1, False), (HERE, 0, 0, False)],
+    ids=["its source", "another source", "another host", "never heard"],
+)
+def test_a_report_of_its_source_from_any_port_of_its_host_is_a_sign_of_life(
+    driver: Driver,
+    peers: list[Peer],
+    other: socket.socket,
+    host: str,
+    foreign: int,
+    spoken: int,
+    alive: bool,
+    mux: bool,
+) -> None:
+    info = driver.open(peers[0], driver.room(), latch_host=host, timeout_s=3.0, rtcp_mux=mux)
+    if spoken:
+        says(peers[0], peers[0].rtp, driver)
+    report = bytes(rtcp.Report(peers[0].ssrc + foreign))
+    for k in range(400):
+        if k % 100 == 0:
+            other.sendto(report, peers[0].to if mux else peers[0].to_rtcp)
+        driver.tick()
+    assert (RtpTimeout(info.leg) not in driver.events) is alive

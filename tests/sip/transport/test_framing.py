@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from softphone.sip.message.parser import BadRequest, parse
 from softphone.sip.transport import framing
 from softphone.sip.transport.framing import PING, Framer
 from tests.sip.wire import invite_bytes
@@ -87,3 +88,26 @@ def test_a_ping_is_one_wherever_it_is_cut(places: list[int]) -> None:
 
 def test_a_single_line_end_before_a_message_is_no_ping() -> None:
     assert cut(b"\r\n" + INVITE, []) == cut(b"\r\n" + INVITE, [1]) == [INVITE]
+
+
+@pytest.mark.parametrize("kind", ["Content-Type", "content-type", "c"])
+@pytest.mark.parametrize("body", [b"", b"v=0\r\n", b"v=0\r\n\r\n" + INVITE])
+def test_a_body_of_no_length_ends_what_can_be_cut(kind: str, body: bytes) -> None:
+    framer = Framer()
+    assert framer.feed(INVITE) == [INVITE]
+    described = invite_bytes(**{kind: "application/sdp"})
+    (found,) = framer.feed(described + body)
+    assert found.startswith(described)
+    assert framer.broken
+    with pytest.raises(BadRequest, match="Missing Content-Length"):
+        parse(found, streamed=True)
+
+
+def test_what_has_neither_a_type_nor_a_length_has_no_body() -> None:
+    bare = invite_bytes(method="OPTIONS", CSeq="1 OPTIONS")
+    assert cut(bare + INVITE, []) == [bare, INVITE]
+    assert parse(bare, streamed=True).body == b""
+
+
+def test_a_datagram_needs_no_length() -> None:
+    assert parse(invite_bytes(Content_Type="application/sdp") + b"v=0").body == b"v=0"
