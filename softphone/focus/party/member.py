@@ -24,7 +24,7 @@ from softphone.errors import (
 )
 from softphone.focus.context import Context, Header
 from softphone.focus.party.keeper import NOBODY, CallOwner
-from softphone.focus.party.whereabouts import check_foreign, older
+from softphone.focus.party.whereabouts import check_named, older
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.sip.message.fields import reason
@@ -93,6 +93,11 @@ class Member:
     def remote(self) -> MediaAddress | None:
         """Where the peer takes media; None while it has not said."""
         return self._agreement.spec.remote
+
+    @property
+    def info(self) -> LegInfo | None:
+        """Where we take its media; None while it has no leg."""
+        return self._info
 
     @property
     def signalled(self) -> str | None:
@@ -225,7 +230,7 @@ class Member:
             await self.close()
             raise CallEnded("the call ended while its leg was being opened")
         try:
-            self._check_foreign(self._agreement)
+            check_named(self._agreement.spec, self._context)
         except SdpError:
             await self.close()
             raise
@@ -305,7 +310,7 @@ class Member:
 
     async def _change(self, leg: int, agreement: Agreement) -> None:
         """Let the worker do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
-        self._check_foreign(agreement)
+        check_named(agreement.spec, self._context)
         self._info = await self._media.update_leg(leg, agreement.spec)
         before = self.held
         self._agree(agreement)
@@ -381,12 +386,6 @@ class Member:
         self._agreement = agreement
         if self.call is not None:
             self.call.quiet(agreement.held or not agreement.spec.receives)
-
-    def _check_foreign(self, agreement: Agreement) -> None:
-        """Refuse an address of our own; raises OwnAddress."""
-        infos = [member._info for member in self._context.legs.values() if member._info is not None]
-        for named in (agreement.spec.remote, agreement.spec.remote_rtcp):
-            check_foreign(named, infos, self._context.listening)
 
     def _describe(self, remote: sdp.SessionDescription | None) -> str:
         """Write our answer to `remote`, or our offer when there is none."""

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from softphone.errors import OwnAddress
-from softphone.media.contract.leg import LegInfo, MediaAddress
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 
 if TYPE_CHECKING:
+    from softphone.focus.context import Context
     from softphone.focus.party.member import Member
 
-__all__ = ["check_foreign", "older"]
+__all__ = ["check_foreign", "check_named", "older"]
 
 # Who only wants to be called names the discard port: many do, and none of them is there.
 DISCARD = 9
@@ -40,6 +41,13 @@ def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listenin
         here = remote.host == host or (_is_loopback(remote.host) and not _is_loopback(host))
         if here and remote.port == port:
             raise OwnAddress(f"media cannot be sent to {remote.host}:{remote.port}: that is our own address")
+
+
+def check_named(spec: LegSpec, context: "Context") -> None:
+    """Refuse where a peer wants media and reports, when it is an address of this node; raises OwnAddress."""
+    infos = [member.info for member in context.legs.values() if member.info is not None]
+    for named in (spec.remote, spec.remote_rtcp):
+        check_foreign(named, infos, context.listening)
 
 
 def older(newcomer: "Member", members: Iterable["Member"]) -> list["Member"]:
