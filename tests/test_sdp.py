@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone import sdp
-from softphone.calls.leg import Agreement
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.media.contract.leg import MediaAddress
 
 BARESIP = """v=0
 o=- 3941220102 1893412377 IN IP4 127.0.0.1
@@ -89,29 +87,6 @@ def audio(*lines: str, media: str = "audio 6000 RTP/AVP 0", where: str = "IP4 19
 def answered(offer: sdp.SessionDescription, direction: str = "sendrecv") -> tuple[str, sdp.Negotiated]:
     answer, agreed = sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=1, direction=direction)
     return str(answer), agreed
-
-
-@pytest.mark.parametrize(
-    ("said", "where", "port", "host"),
-    [
-        ("6003", "192.0.2.9", 6003, None),
-        ("6003 IN IP4 192.0.2.10", "192.0.2.9", 6003, "192.0.2.10"),
-        ("6003 IN IP4 10.0.0.7", "10.0.0.6", 6003, "10.0.0.7"),
-        ("6003 IN IP4 localhost", "127.0.0.1", 6003, "127.0.0.1"),
-        ("6003 IN IP4 10.0.0.7", "8.8.8.8", 6003, None),
-        ("6003 IN IP4 0.0.0.0", "192.0.2.9", 6003, None),
-        ("6003 IN IP4 239.1.2.3", "192.0.2.9", 6003, None),
-        ("6003 IN IP6 ::1", "192.0.2.9", 6003, None),
-        ("6003 IN IP4", "192.0.2.9", 6003, None),
-        ("6003 nonsense", "192.0.2.9", 6003, None),
-        ("nonsense", "192.0.2.9", None, None),
-    ],
-)
-def test_reports_go_where_the_peer_says(said: str, where: str, port: int | None, host: str | None) -> None:
-    _, agreed = answered(audio(f"a=rtcp:{said}", where=f"IP4 {where}"))
-    assert (agreed.remote_rtcp_port, agreed.remote_rtcp_host) == (port, host)
-    leg = Agreement.none(30.0).after(agreed, None).spec
-    assert leg.rtcp == MediaAddress(host or where, port or 6001)
 
 
 def test_baresip_gets_its_own_order_and_event_number() -> None:
