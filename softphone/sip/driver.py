@@ -87,7 +87,7 @@ TransportMaker = Callable[[Callable[[bytes, Hop], None], Callable[[str | None], 
 
 
 class Driver:
-    """One transport, all transactions, all calls: the `Wire` of everything above.
+    """One transport, all transactions, all calls: the `Node` of everything above.
 
     Parameters
     ----------
@@ -161,10 +161,10 @@ class Driver:
         there = {"transactions": len(self._layer), "calls": len(self.directory.calls())}
         return self._counts | there | {"bad": layer.bad, "stray": layer.stray, "refused": layer.refused}
 
-    # --- what calls ask for (Wire)
+    # --- what calls ask for (Node)
 
     def send(self, request: Request, target: Target, user: TransactionUser) -> RequestAttempt:
-        """See `Wire`."""
+        """See `Node`."""
         if request.get("User-Agent") is None:
             request.add("User-Agent", self.settings.user_agent)
         attempt = RequestAttempt(self, request, user)
@@ -189,27 +189,27 @@ class Driver:
             attempt.go(hops)
 
     def flow(self, target: Hop) -> Flow | None:
-        """See `Wire`."""
+        """See `Node`."""
         return self._transport.flow(target)
 
     def ping(self, target: Hop) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         self._transport.ping(target)
 
     def enter(self, call: EstablishedUser) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         self.directory.enter(call)
 
     def enter_early(self, early: DialogUser) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         self.directory.enter_early(early)
 
     def leave_early(self, early: DialogUser) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         self.directory.leave_early(early)
 
     def respond(self, key: str, answer: Response, *, once: bool = False) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         if answer.get("Server") is None:
             answer.add("Server", self.settings.user_agent)
         self._counts["responses_out"] += 1
@@ -217,7 +217,7 @@ class Driver:
         self._pump()
 
     def acknowledge(self, ack: Request, target: Target) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         if self.trace is not None:
             self.trace.runs(ack.call_id)
         if (hops := self._locator.here(target)) is not None:
@@ -227,7 +227,7 @@ class Driver:
             self.spawn(self._acknowledge_later(ack, target))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """See `Wire`."""
+        """See `Node`."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

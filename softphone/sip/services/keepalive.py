@@ -6,7 +6,7 @@ from collections.abc import Callable
 from softphone.sip.message.message import Response
 from softphone.sip.transport.flow import Hold
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.node import Node
 
 __all__ = ["KeepAlive"]
 
@@ -27,8 +27,8 @@ class KeepAlive:
         Called when the flow is closed.
     """
 
-    def __init__(self, wire: Wire, lost: Callable[[], object]) -> None:
-        self._wire = wire
+    def __init__(self, node: Node, lost: Callable[[], object]) -> None:
+        self._node = node
         self._lost = lost
         self._target: Hop | None = None
         self._hold: Hold | None = None
@@ -42,7 +42,7 @@ class KeepAlive:
             self._every_s = DATAGRAM_S if _is_behind_nat(answer, target.kind.port) else None
             return
         self._every_s = STREAM_S
-        flow = self._wire.flow(target)
+        flow = self._node.flow(target)
         if flow is None:
             self._lost()
         else:
@@ -55,7 +55,7 @@ class KeepAlive:
     def ping(self) -> None:
         """Send a ping."""
         if self._target is not None:
-            self._wire.ping(self._target)
+            self._node.ping(self._target)
 
     def release(self) -> None:
         """Watch no more."""

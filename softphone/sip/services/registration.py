@@ -19,8 +19,8 @@ from softphone.sip.services.instances import Instance
 from softphone.sip.services.keepalive import KeepAlive
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.exchange import ask, refused
+from softphone.sip.ua.node import Node
 from softphone.sip.ua.outgoing import loose
-from softphone.sip.ua.wire import Wire
 
 __all__ = ["Registration", "RegistrationState", "granted_s", "refresh_after_s", "retry_after_s"]
 
@@ -92,7 +92,7 @@ class Registration:
 
     def __init__(
         self,
-        wire: Wire,
+        node: Node,
         registrar: Uri,
         aor: Address,
         contact: Address,
@@ -100,7 +100,7 @@ class Registration:
         expires: int,
         route: Uri | None = None,
     ) -> None:
-        self._wire = wire
+        self._node = node
         self._registrar = registrar
         self._route = route
         self._from = aor.with_tag(new_tag())
@@ -113,7 +113,7 @@ class Registration:
         self._number = SERVER_CSEQ
         self._over = asyncio.Event()
         self._disturbed = asyncio.Event()
-        self._keepalive = KeepAlive(wire, self._flow_lost)
+        self._keepalive = KeepAlive(node, self._flow_lost)
         self._refreshing: asyncio.Future[None] | None = None
         self.state = RegistrationState.TRYING
         self.on_change: Callable[[RegistrationState], None] | None = None
@@ -131,7 +131,7 @@ class Registration:
         except BaseException:
             self._let_go()
             raise
-        self._wire.spawn(self._keep())
+        self._node.spawn(self._keep())
 
     async def unregister(self) -> None:
         """Take the binding back; a registrar that does not answer is left to forget it."""
@@ -150,7 +150,7 @@ class Registration:
     async def _finish(self) -> None:
         """Let a refresh that is under way end first: it would register anew what is taken back."""
         if self._refreshing is not None and not self._refreshing.done():
-            await asyncio.wait([self._refreshing], timeout=self._wire.timers.t2)
+            await asyncio.wait([self._refreshing], timeout=self._node.timers.t2)
             self._refreshing.cancel()
 
     async def _keep(self) -> None:
@@ -255,7 +255,7 @@ class Registration:
 
     async def _ask(self, expires: int) -> Response:
         return await ask(
-            self._wire,
+            self._node,
             self._request(expires),
             self._route or self._registrar,
             self._credentials,

@@ -113,8 +113,8 @@ class InviteSession:
         self.on_closed: Callable[[], None] | None = None
         self._on_ended: Callable[[str], object] | None = None
         self._reason = ""
-        self._accepted = Acceptances(line.wire, self._not_acknowledged)
-        self.watch = Watch(self, refresh or Refresh(line.wire.session), line.wire.session)
+        self._accepted = Acceptances(line.node, self._not_acknowledged)
+        self.watch = Watch(self, refresh or Refresh(line.node.session), line.node.session)
         # Who did not begin the call was asked by the INVITE that did.
         begun = OfferState.STABLE if pending is None else OfferState.ASKED
         self.offers = Offers(self, self._accepted, begun, owns_call_id=pending is None)
@@ -151,7 +151,7 @@ class InviteSession:
     @property
     def allowed(self) -> Headers:
         """What the peer may ask for in this call, as headers."""
-        return self.line.wire.capabilities.headers(refer=self.on_refer is not None)
+        return self.line.node.capabilities.headers(refer=self.on_refer is not None)
 
     @property
     def is_confirmed(self) -> bool:
@@ -323,7 +323,7 @@ class InviteSession:
         self.offers.acknowledged(ack.cseq.number)
         if self.state is InviteState.ENDED:  # we hung up meanwhile
             self._accepted.clear()
-            self.line.wire.spawn(self._say_goodbye())
+            self.line.node.spawn(self._say_goodbye())
         elif self.state is InviteState.ANSWERED:
             self.state = InviteState.CONFIRMED
             self._settle()
@@ -340,7 +340,7 @@ class InviteSession:
     def left(self, key: str, request: Request) -> None:
         """Take the peer's BYE (RFC 3261 section 15.1.2)."""
         self.ring_out(487)
-        self.line.wire.respond(key, response(request, 200))
+        self.line.node.respond(key, response(request, 200))
         self._end("bye")
         self._accepted.clear()
         self._close()
@@ -351,13 +351,13 @@ class InviteSession:
         """End a call that the peer does not know or answer in any more (RFC 3261 section 12.2.1.2), with BYE."""
         if self.state is not InviteState.ENDED:
             self._end(reason, closing=False)
-            self.line.wire.spawn(self._say_goodbye())
+            self.line.node.spawn(self._say_goodbye())
 
     def _not_acknowledged(self) -> None:
         """End the session for want of an ACK (RFC 3261 section 13.3.1.4), with BYE to who is not quite unknown."""
         self._end("no-ack", closing=False)
         if self.patience.repeat_s is None:
-            self.line.wire.spawn(self._say_goodbye())
+            self.line.node.spawn(self._say_goodbye())
         else:
             self._close()
 

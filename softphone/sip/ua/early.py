@@ -8,7 +8,7 @@ from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.methods import refuse_info
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.node import Node
 
 __all__ = ["EarlyDialog"]
 
@@ -22,8 +22,8 @@ class EarlyDialog:
         Its latest description; None: none yet.
     """
 
-    def __init__(self, wire: Wire, sent: Request, provisional: Response) -> None:
-        self._wire = wire
+    def __init__(self, node: Node, sent: Request, provisional: Response) -> None:
+        self._node = node
         self.dialog = Dialog.from_response(sent, provisional)
         self.sdp = sdp_of(provisional)
 
@@ -43,7 +43,7 @@ class EarlyDialog:
     def receive(self, key: str, request: Request, source: Hop) -> bool:
         """Answer a request of the dialog; False if it is not one of a call's."""
         if not self.dialog.in_order(request):
-            self._wire.respond(key, response(request, 500, "CSeq Out Of Order"))
+            self._node.respond(key, response(request, 500, "CSeq Out Of Order"))
             return True
         match request.method:
             case "INVITE":
@@ -56,7 +56,7 @@ class EarlyDialog:
                 answer = response(request, 200)  # it will not be the one to answer
             case _:
                 return False
-        self._wire.respond(key, answer)
+        self._node.respond(key, answer)
         return True
 
     def cancelled(self, key: str) -> None:

@@ -13,7 +13,7 @@ from softphone.sip.message.message import Request, Response
 from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
 
 __all__ = ["CHALLENGES", "PROOFS", "Exchange", "FlowRequester", "Requester", "ask", "authorised", "failure", "refused"]
@@ -86,10 +86,10 @@ class FlowRequester(Requester, Protocol):
 class Exchange:
     """A request that is not an INVITE, under way."""
 
-    def __init__(self, wire: Wire, request: Request, target: Target) -> None:
+    def __init__(self, node: Node, request: Request, target: Target) -> None:
         self._request = request
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
-        self._attempt = wire.send(request, target, self)
+        self._attempt = node.send(request, target, self)
 
     @property
     def hop(self) -> Hop | None:
@@ -161,7 +161,7 @@ def _is_stale(response: Response) -> bool:
 
 
 async def ask(
-    wire: Wire,
+    node: Node,
     request: Request,
     target: Target,
     credentials: digest.Credentials | None = None,
@@ -176,7 +176,7 @@ async def ask(
         There was none.
     """
     for _ in range(CHALLENGES):
-        exchange = Exchange(wire, request, target)
+        exchange = Exchange(node, request, target)
         response = await exchange.response()
         target = exchange.hop or target
         retry = authorised(request, response, credentials, number or _successor(request))

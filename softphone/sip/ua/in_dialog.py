@@ -39,7 +39,7 @@ class Served(Protocol):
 def receive(call: Served, key: str, request: Request, source: Hop) -> bool:
     """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
     if not call.dialog.in_order(request):
-        call.line.wire.respond(key, response(request, 500, "CSeq Out Of Order", headers=retry_after()))
+        call.line.node.respond(key, response(request, 500, "CSeq Out Of Order", headers=retry_after()))
         return True
     call.way.moved(request, source)
     if (handler := _HANDLERS.get(request.method)) is not None:
@@ -47,7 +47,7 @@ def receive(call: Served, key: str, request: Request, source: Hop) -> bool:
     elif request.method == "REFER" and call.on_refer is not None:
         _refer(call, call.on_refer, key, request)
     elif request.method in call.serves:
-        call.line.wire.respond(key, call.serves[request.method](request))
+        call.line.node.respond(key, call.serves[request.method](request))
     else:
         return False
     return True
@@ -63,21 +63,21 @@ def _update(call: Served, key: str, request: Request) -> None:
         return
     call.dialog.refresh(request)
     headers = call.watch.extended(request)
-    call.line.wire.respond(key, response(request, 200, contact=call.dialog.contact, headers=headers))
+    call.line.node.respond(key, response(request, 200, contact=call.dialog.contact, headers=headers))
 
 
 def _info(call: Served, key: str, request: Request) -> None:
     refusal = refuse_info(request)
-    call.line.wire.respond(key, refusal or response(request, 200))
+    call.line.node.respond(key, refusal or response(request, 200))
     if refusal is None and call.on_info is not None:
         call.on_info(request.get("Content-Type") or "", request.body)
 
 
 def _refer(call: Served, on_refer: OnRefer, key: str, request: Request) -> None:
     answer = accept(request, call.dialog.contact)
-    call.line.wire.respond(key, answer)
+    call.line.node.respond(key, answer)
     if answer.status == 202:
-        call.line.wire.spawn(referred(call, request, on_refer))
+        call.line.node.spawn(referred(call, request, on_refer))
 
 
 def _bye(call: Served, key: str, request: Request) -> None:

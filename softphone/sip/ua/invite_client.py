@@ -12,7 +12,7 @@ from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.ua.exchange import PROOFS, ask, failure
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
 
 __all__ = ["GivenUp", "OutgoingInvite", "Progress"]
@@ -50,7 +50,7 @@ class OutgoingInvite:
 
     def __init__(
         self,
-        wire: Wire,
+        node: Node,
         request: Request,
         target: Target,
         router: Router,
@@ -60,7 +60,7 @@ class OutgoingInvite:
         on_answered: Answered | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
     ) -> None:
-        self._wire = wire
+        self._node = node
         self._request = request
         self._router = router
         self._known = known
@@ -73,7 +73,7 @@ class OutgoingInvite:
         self._given_up = self._final = False
         self._patience: asyncio.TimerHandle | None = None
         self.dialog: Dialog | None = known
-        self._attempt = wire.send(request, target, self)
+        self._attempt = node.send(request, target, self)
 
     @property
     def hop(self) -> Hop | None:
@@ -138,7 +138,7 @@ class OutgoingInvite:
         if self._patience is not None:
             self._patience.cancel()
         for early in self._early.values():
-            self._wire.leave_early(early)
+            self._node.leave_early(early)
         self._early.clear()
         self._settle(outcome)
 
@@ -152,15 +152,15 @@ class OutgoingInvite:
             if tag in self._early:
                 self._early[tag].progressed(response)
             elif len(self._early) < MAX_FORKS and not self._final:
-                self._early[tag] = EarlyDialog(self._wire, self._request, response)
-                self._wire.enter_early(self._early[tag])
+                self._early[tag] = EarlyDialog(self._node, self._request, response)
+                self._node.enter_early(self._early[tag])
         if self._on_progress is not None and not self._given_up:
             self._on_progress(response)
 
     def _succeeded(self, response: Response) -> None:
         tag = response.to.tag or ""
         if tag in self._acks:
-            self._wire.acknowledge(*self._acks[tag])
+            self._node.acknowledge(*self._acks[tag])
             return
         early = self._early.get(tag)
         dialog = self._known or self._dialog(early, response)
@@ -185,7 +185,7 @@ class OutgoingInvite:
         headers = [(name, value) for name in PROOFS for value in self._request.get_all(name)]
         ack = dialog.ack(self._request.cseq.number, headers=headers)
         self._acks[tag] = (ack, self._router(dialog, self._answerer()))
-        self._wire.acknowledge(*self._acks[tag])
+        self._node.acknowledge(*self._acks[tag])
 
     def _answerer(self) -> Hop:
         """Give the place whose answer came: there was one, so it went somewhere."""
@@ -193,8 +193,8 @@ class OutgoingInvite:
         return self._attempt.hop
 
     def _hang_up(self, dialog: Dialog) -> None:
-        self._wire.spawn(self._bye(dialog))
+        self._node.spawn(self._bye(dialog))
 
     async def _bye(self, dialog: Dialog) -> None:
         with contextlib.suppress(SipError):
-            await ask(self._wire, dialog.request("BYE"), self._router(dialog, self._answerer()))
+            await ask(self._node, dialog.request("BYE"), self._router(dialog, self._answerer()))

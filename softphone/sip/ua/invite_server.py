@@ -13,7 +13,7 @@ from softphone.sip.message.body import SDP
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
 from softphone.sip.transaction.machine import Timers
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.node import Node
 
 __all__ = ["Acceptance", "Acceptances", "IncomingInvite", "AckPatience"]
 
@@ -91,8 +91,8 @@ class Acceptances:
         Called when one has waited in vain.
     """
 
-    def __init__(self, wire: Wire, given_up: Callable[[], None]) -> None:
-        self._wire = wire
+    def __init__(self, node: Node, given_up: Callable[[], None]) -> None:
+        self._node = node
         self._given_up = given_up
         self._waiting: dict[int, Unacknowledged] = {}
 
@@ -106,10 +106,10 @@ class Acceptances:
     ) -> "asyncio.Future[bool]":
         """Send a 2xx until it is acknowledged, or it is given up; the future says whether it was."""
         loop = asyncio.get_running_loop()
-        times = Acceptance(self._wire.timers, loop.time(), patience.repeat_s)
+        times = Acceptance(self._node.timers, loop.time(), patience.repeat_s)
         waiting = self._waiting[ok.cseq.number] = Unacknowledged(key, ok, times, loop.create_future(), offered)
         waiting.may_repeat = patience.may_repeat
-        self._wire.respond(key, ok)
+        self._node.respond(key, ok)
         waiting.timer = loop.call_at(times.deadline, self._repeat, waiting)
         return waiting.done
 
@@ -136,7 +136,7 @@ class Acceptances:
         loop = asyncio.get_running_loop()
         if waiting.times.expire(loop.time()):
             if waiting.may_repeat is None or waiting.may_repeat(len(bytes(waiting.response))):
-                self._wire.respond(waiting.key, waiting.response)
+                self._node.respond(waiting.key, waiting.response)
             waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
         else:
             self._given_up()
@@ -160,12 +160,12 @@ class IncomingInvite:
         Called once when the call rings, is answered or is over.
     """
 
-    def __init__(self, wire: Wire, key: str, request: Request, contact: Address) -> None:
+    def __init__(self, node: Node, key: str, request: Request, contact: Address) -> None:
         self.key = key
         self.request = request
         self.dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
         self.on_decided: Callable[[], object] | None = None
-        self._wire = wire
+        self._node = node
         self._ringing: asyncio.TimerHandle | None = None
 
     def limit(self, longest_s: float, over: Callable[[int], object]) -> None:
@@ -191,7 +191,7 @@ class IncomingInvite:
 
     def respond(self, answer: Response, *, once: bool = False) -> None:
         """Send it; `once`: by UDP it is not repeated until its ACK."""
-        self._wire.respond(self.key, answer, once=once)
+        self._node.respond(self.key, answer, once=once)
 
     def decided(self) -> None:
         """Take notice that the call rings, is answered or is over."""

@@ -9,7 +9,7 @@ from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.exchange import CHALLENGES, ask, authorised
 from softphone.sip.ua.invite_client import OutgoingInvite
-from softphone.sip.ua.wire import Wire
+from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
 
@@ -27,8 +27,8 @@ class Line:
         The way to the peer.
     """
 
-    def __init__(self, wire: Wire, dialog: Dialog, way: WayBack, credentials: Credentials | None) -> None:
-        self.wire = wire
+    def __init__(self, node: Node, dialog: Dialog, way: WayBack, credentials: Credentials | None) -> None:
+        self.node = node
         self.dialog = dialog
         self.way = way
         self._credentials = credentials
@@ -37,7 +37,7 @@ class Line:
     async def send(self, request: Request) -> Response:
         """Send a request that the dialog made; raises SipTimeout, SipNetworkError."""
         target = self.way.target(self.dialog)
-        return await ask(self.wire, request, target, self._credentials, self.dialog.next_number)
+        return await ask(self.node, request, target, self._credentials, self.dialog.next_number)
 
     async def ask(
         self, method: str, headers: Headers = (), content_type: str | None = None, body: bytes | str = b""
@@ -58,8 +58,8 @@ class Line:
         target = self.way.target(self.dialog)
         try:
             for _ in range(CHALLENGES):
-                self._invitation = OutgoingInvite(self.wire, request, target, self._route, known=self.dialog)
-                answer = await self._invitation.response_in(self.wire.timers.give_up)
+                self._invitation = OutgoingInvite(self.node, request, target, self._route, known=self.dialog)
+                answer = await self._invitation.response_in(self.node.timers.give_up)
                 retry = authorised(request, answer, self._credentials, self.dialog.next_number)
                 if retry is None:
                     break

@@ -64,7 +64,7 @@ class Offers:
 
     def __init__(self, call: Offering, accepted: Acceptances, state: OfferState, *, owns_call_id: bool) -> None:
         self._call = call
-        self._wire = call.line.wire
+        self._node = call.line.node
         self._accepted = accepted
         self._table = OfferAnswer(state)
         self._owns_call_id = owns_call_id
@@ -91,7 +91,7 @@ class Offers:
         self._call.line.abandon()
         if self._asked is not None:
             key, request = self._asked
-            self._wire.respond(key, response(request, 487))
+            self._node.respond(key, response(request, 487))
 
     def answered(self, number: int, *, offered: bool) -> None:
         """Take note of a 2xx of ours to the INVITE of that CSeq number; `offered`: it holds our offer."""
@@ -157,13 +157,13 @@ class Offers:
     def receive(self, key: str, request: Request) -> None:
         """Take a re-INVITE, or an UPDATE with an offer."""
         if self._over:
-            self._wire.respond(key, response(request, 481))
+            self._node.respond(key, response(request, 481))
         elif (status := self._table.refusal) is not None:
-            self._wire.respond(key, response(request, status, headers=retry_after() if status == 500 else ()))
+            self._node.respond(key, response(request, status, headers=retry_after() if status == 500 else ()))
         else:
             self.step(OfferInput.ASK)
             self._asked = key, request
-            self._wire.spawn(self._answer(key, request))
+            self._node.spawn(self._answer(key, request))
 
     def cancelled(self, key: str) -> None:
         """Take the CANCEL of a re-INVITE (RFC 3261 section 9.2): whatever is decided, nothing changes."""
@@ -171,7 +171,7 @@ class Offers:
             _, request = self._asked
             self._asked = None
             self.step(OfferInput.REFUSE)
-            self._wire.respond(key, response(request, 487))
+            self._node.respond(key, response(request, 487))
 
     async def _answer(self, key: str, request: Request) -> None:
         offer = sdp_of(request)
@@ -190,7 +190,7 @@ class Offers:
         self._asked = None
         if refusal is not None:
             self.step(OfferInput.REFUSE)
-            self._wire.respond(key, refusal)
+            self._node.respond(key, refusal)
         else:
             self._agree(key, request, offer, reply)
 
@@ -212,7 +212,7 @@ class Offers:
         ok = response(request, 200, contact=call.line.dialog.contact, headers=headers, content_type=SDP, body=reply)
         if request.method == "UPDATE":
             self.step(OfferInput.REFUSE)
-            self._wire.respond(key, ok)
+            self._node.respond(key, ok)
         else:
             self.answered(request.cseq.number, offered=offer is None)
             self._accepted.send(key, ok, offered=offer is None)

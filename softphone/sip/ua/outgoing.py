@@ -16,8 +16,8 @@ from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
 from softphone.sip.ua.invite_client import GivenUp, OutgoingInvite, Progress
 from softphone.sip.ua.line import Line
+from softphone.sip.ua.node import Node
 from softphone.sip.ua.refresh import Refresh
-from softphone.sip.ua.wire import Wire
 from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
 
@@ -78,7 +78,7 @@ def loose(route: Uri) -> Uri:
     return route if "lr" in route.params else replace(route, params={**route.params, "lr": None}, text="")
 
 
-async def place(wire: Wire, plan: Plan) -> InviteSession:
+async def place(node: Node, plan: Plan) -> InviteSession:
     """Place the call; returns when it is answered, the ACK sent. Cancelling the task cancels the call.
 
     Raises
@@ -88,16 +88,16 @@ async def place(wire: Wire, plan: Plan) -> InviteSession:
     SipTimeout, SipNetworkError
         None came.
     """
-    return await _Placing(wire, plan).run()
+    return await _Placing(node, plan).run()
 
 
 class _Placing:
     """A call on its way: one INVITE after the other, until one is answered without a challenge."""
 
-    def __init__(self, wire: Wire, plan: Plan) -> None:
-        self._wire = wire
+    def __init__(self, node: Node, plan: Plan) -> None:
+        self._node = node
         self._plan = plan
-        self._refresh = Refresh(wire.session)
+        self._refresh = Refresh(node.session)
         self._invite = self._extended(plan.request())
         self._target: Target = plan.target or plan.route or plan.uri
         self._call: InviteSession | None = None
@@ -109,7 +109,7 @@ class _Placing:
                 answer = await invitation.response()
             except asyncio.CancelledError:
                 if self._call is not None:
-                    self._wire.spawn(self._call.bye())
+                    self._node.spawn(self._call.bye())
                 elif self._plan.on_given_up is not None:
                     self._plan.on_given_up(invitation.over)
                 raise
@@ -123,7 +123,7 @@ class _Placing:
 
     def _send(self) -> OutgoingInvite:
         return OutgoingInvite(
-            self._wire,
+            self._node,
             self._invite,
             self._target,
             self._route,
@@ -153,14 +153,14 @@ class _Placing:
         return self._way_to(hop).target(dialog)
 
     def _way_to(self, hop: Hop) -> WayBack:
-        return WayBack(self._wire.flow, hop, direct=self._plan.target is None, trusted=True)
+        return WayBack(self._node.flow, hop, direct=self._plan.target is None, trusted=True)
 
     def _answered(self, dialog: Dialog, hop: Hop, answer: Response, sdp: str | None) -> None:
         way = self._way_to(hop)
         way.hold()
-        line = Line(self._wire, dialog, way, self._plan.credentials)
+        line = Line(self._node, dialog, way, self._plan.credentials)
         self._call = call = InviteSession(line, self._invite, hop, refresh=self._refresh)
         call.response = answer
         call.watch.refreshed(answer)
         call.local_sdp, call.remote_sdp = self._invite.body.decode("utf-8", "replace"), sdp
-        self._wire.enter(self._call)
+        self._node.enter(self._call)

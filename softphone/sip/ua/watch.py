@@ -65,7 +65,7 @@ class Watch:
             self._question = None
         if on and not self._over and self._settings.probe_s > 0:
             loop = asyncio.get_running_loop()
-            self._question = loop.call_later(self._settings.probe_s, lambda: self._call.line.wire.spawn(self._ask()))
+            self._question = loop.call_later(self._settings.probe_s, lambda: self._call.line.node.spawn(self._ask()))
 
     def refreshed(self, answer: Response) -> None:
         """Take what the 2xx to an INVITE or UPDATE of ours says of the session's length."""
@@ -98,7 +98,7 @@ class Watch:
     def _due(self) -> None:
         match self.refresh.expire(_now()):
             case Due.REFRESH:
-                self._call.line.wire.spawn(self._renew())
+                self._call.line.node.spawn(self._renew())
             case Due.OVER:
                 self._call.break_off("gone")
         self._arm()

@@ -1,4 +1,4 @@
-"""What calls and registrations need of the driver below them, and what it tells them in return."""
+"""What calls and registrations need of the node that they are part of."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -14,11 +14,11 @@ from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.where.attempt import RequestAttempt
 from softphone.sip.where.locate import Target
 
-__all__ = ["Wire"]
+__all__ = ["Node"]
 
 
-class Wire(Protocol):
-    """The driver, seen from above."""
+class Node(Protocol):
+    """A node: its transactions, its dialogs and its flows; `softphone.sip.driver.Driver` is one."""
 
     timers: Timers
     capabilities: Capabilities
