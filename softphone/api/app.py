@@ -19,7 +19,6 @@ from softphone.api.http.head import Head
 from softphone.api.http.idempotency import Idempotency
 from softphone.api.http.limits import BodyLimit
 from softphone.api.http.uploads import UploadIntake
-from softphone.api.ringcentral import conferencing
 from softphone.api.ringcentral import routes as ringcentral
 from softphone.api.telphin import routes as telphin
 
@@ -53,8 +52,7 @@ def create_app(context: ApiContext) -> FastAPI:
         front.router,
         health.router,
         tokens.router,
-        ringcentral.router,
-        conferencing.router,
+        *ringcentral.ROUTERS,
         telphin.router,
         *control.ROUTERS,
     ):

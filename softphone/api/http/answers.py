@@ -46,7 +46,7 @@ class FailureEntry(BaseModel):
 class FailureAnswer(FailureEntry):
     """An answer that is not the wished one; its own members repeat the first entry."""
 
-    model_config = ConfigDict(extra="allow", title="FailureAnswer")
+    model_config = ConfigDict(extra="allow", title="Failure")
 
     errors: list[FailureEntry]
 

@@ -1,11 +1,12 @@
-"""Error answers in the shape that the clients of the RingCentral contract read.
+"""Error answers: in the shape of our API, which is RingCentral's, unless a contract writes them by its own.
 
 ``{"errorCode", "message", "errors": [{...}]}``, the top-level pair repeating the first entry; clients show the message
 and decide by the HTTP status.
 """
 
 import itertools
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,11 +31,7 @@ from softphone.invite import InviteError, MailError
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError, StoreError
 from softphone.text import shown
 
-__all__ = ["ApiError", "install", "not_found", "slow_down", "unauthorized"]
-
-
-# Where clients of Telphin's API read ``{"message": ...}``.
-PLAIN_PREFIXES = ("/api/ver1.0/", "/extension/", "/oauth/")
+__all__ = ["ApiError", "install", "not_found", "slow_down", "unauthorized", "written_by"]
 
 
 LONGEST_MESSAGE = 500
@@ -76,12 +73,29 @@ class ApiError(Exception):
 
     def response(self, path: str = "") -> JSONResponse:
         """Write the answer, for a request of a path."""
-        if path.startswith(PLAIN_PREFIXES):
-            error = {"error": self.extra["error"]} if "error" in self.extra else {}
-            message = "Not found" if self.status == 404 else self.message
-            return JSONResponse({**error, "message": message}, self.status, self.headers)
-        entry = {"errorCode": self.code, "message": self.message, **self.extra}
-        return JSONResponse({**entry, "errors": [entry]}, self.status, self.headers)
+        write = next((write for prefix, write in _WRITERS.items() if path.startswith(prefix)), _listed)
+        return JSONResponse(write(self), self.status, self.headers)
+
+
+Writer = Callable[[ApiError], dict[str, Any]]
+
+# By prefix of the path: how a contract of its own shape says what went wrong.
+_WRITERS: dict[str, Writer] = {}
+
+
+def written_by(*prefixes: str) -> Callable[[Writer], Writer]:
+    """Let failures of requests below these paths be written by the decorated function: a contract has its own shape."""
+
+    def enter(write: Writer) -> Writer:
+        _WRITERS.update(dict.fromkeys(prefixes, write))
+        return write
+
+    return enter
+
+
+def _listed(error: ApiError) -> dict[str, Any]:
+    entry = {"errorCode": error.code, "message": error.message, **error.extra}
+    return {**entry, "errors": [entry]}
 
 
 def not_found(parameter: str) -> ApiError:

@@ -4,7 +4,6 @@ import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, QueryParams
 
 from softphone.api.auth import access
@@ -12,48 +11,19 @@ from softphone.api.auth.tokens import describe_bearer, extension_of, grant_of, i
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import described_key
 from softphone.api.http.bodies import described
-from softphone.api.http.errors import ApiError
 from softphone.api.http.properties import Properties, PropertiesChange, changes_of
+from softphone.api.telphin.errors import FAILURES, refused
+from softphone.api.telphin.models import AccountToken, TelphinExtension
 from softphone.store.errors import NoSuchRow
 from softphone.store.properties import ConferenceProperties
 from softphone.store.values import Extension
 
 __all__ = ["router"]
 
-TEXTS = {
-    400: "The request is wrong; the message says where.",
-    401: "No valid access token.",
-    403: "Not with this token.",
-    404: "There is no such conference extension.",
-    408: "The request took too long to arrive.",
-    413: "The request is too large.",
-    415: "The body is in a Content-Encoding, which is not taken.",
-    422: "The Idempotency-Key was used for another request.",
-    429: "Too many failures; wait as Retry-After says.",
-    503: "The database is away: try again later.",
-}
-
-
-class TelphinError(BaseModel):
-    """What went wrong."""
-
-    model_config = ConfigDict(extra="allow", title="TelphinError")
-
-    message: str
-
-
-class AccountToken(BaseModel):
-    """A token for the account, without an extension (RFC 6749 section 4.4)."""
-
-    access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
-    expires_in: int
-    scope: Literal["all"] = "all"
-
 
 router = APIRouter(
     tags=["extensions"],
-    responses={status: {"model": TelphinError, "description": text} for status, text in TEXTS.items()},
+    responses=FAILURES,
 )
 
 ExtensionId = Annotated[str, Path(alias="id", max_length=40)]
@@ -65,10 +35,10 @@ async def issue_account_token(request: Request, context: ContextDep) -> AccountT
     now = time.monotonic()
     given = await request.form() or request.query_params
     if _text(given, "grant_type") != "client_credentials":
-        raise _refused("unsupported_grant_type", "only client_credentials")
+        raise refused("unsupported_grant_type", "only client_credentials")
     client = _text(given, "client_id")
     if not is_program(request, context, now, client, _text(given, "client_secret")):
-        raise _refused("invalid_client", "wrong client_id or client_secret")
+        raise refused("invalid_client", "wrong client_id or client_secret")
     pair = context.grants.issue(client, "", now)
     return AccountToken(access_token=pair.access, expires_in=pair.access_s)
 
@@ -76,10 +46,6 @@ async def issue_account_token(request: Request, context: ContextDep) -> AccountT
 def _text(given: FormData | QueryParams, name: str) -> str:
     value = given.get(name, "")
     return value if isinstance(value, str) else ""
-
-
-def _refused(error: str, message: str) -> ApiError:
-    return ApiError(400, "OAU-146", message, extra={"error": error})
 
 
 async def of_the_account(
@@ -109,17 +75,6 @@ def _present(extension_id: str, context: ApiContext) -> ConferenceProperties:
     if properties is None:
         raise NoSuchRow(extension_id)
     return properties
-
-
-class TelphinExtension(BaseModel):
-    """An extension, with what of Telphin's view of it there is here."""
-
-    id: Annotated[int | str, Field(description="A number, unless the account's id is none.")]
-    name: str
-    type: Literal["phone", "conference"]
-    status: Literal["active"] = "active"
-    label: str
-    domain: str
 
 
 @router.get("/api/ver1.0/client/@me/extension/", dependencies=[Depends(of_the_account)])
