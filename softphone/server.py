@@ -27,10 +27,10 @@ from softphone.bindings import KeptBindings
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError
 from softphone.focus.control import Control
-from softphone.focus.entrance.door import Door
+from softphone.focus.entrance.invite_router import InviteRouter
 from softphone.focus.entrance.logins import Logins
 from softphone.focus.entrance.registrations import Registrations
-from softphone.focus.entrance.watchers import Watchers
+from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
@@ -100,7 +100,7 @@ class Server:
         self.media = Pool(_worker_settings(config), config.media.workers)
         self.focus: Focus
         self.control: Control
-        self.door: Door
+        self.door: InviteRouter
         self.api: ApiContext
         self._http: HttpServer
 
@@ -159,7 +159,7 @@ class Server:
         starting.push_async_callback(self.focus.context.hosts.close)
         self.store.listeners.append(self.focus.on_change)
         self.control = Control(self.focus, self.accounts)
-        watchers = Watchers(self.focus, self.stack, self.accounts)
+        watchers = RosterSubscriptions(self.focus, self.stack, self.accounts)
         self.door = self._make_door(watchers)
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self.api = self._shared()
@@ -180,9 +180,9 @@ class Server:
         self.focus.context.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
         log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
 
-    def _make_door(self, watchers: Watchers) -> Door:
+    def _make_door(self, watchers: RosterSubscriptions) -> InviteRouter:
         sip, media = self._config.sip, self._config.media
-        return Door(
+        return InviteRouter(
             self.focus,
             self.accounts,
             Authenticator(sip.digest_realm, self.accounts.ha1, algorithms=sip.digest_algorithms),

@@ -20,10 +20,10 @@ from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.media.contract.leg import Event, LegSpec, RecordingEnded, WorkerLost
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
+from softphone.recordings.active import Speaker, clip_spans, track_name
 from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored, expired
+from softphone.recordings.files import RecordingFiles
 from softphone.recordings.library import Library
-from softphone.recordings.running import Speaker, clip_spans, track_name
-from softphone.recordings.shelf import RecordingFiles
 from tests.support.recordings import TONES, one_recording, room_of_two, ticks, until
 from tests.support.tones import RATE_HZ, read_wav, tones_in
 
@@ -114,7 +114,7 @@ import asyncio, sys
 from pathlib import Path
 from softphone.config import RecordingConfig
 from softphone.recordings.library import Library
-from softphone.recordings.running import Speaker
+from softphone.recordings.active import Speaker
 from tests.support.recordings import room_of_two, ticks
 async def main():
     settings = RecordingConfig(tracks=True)

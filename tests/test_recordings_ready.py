@@ -17,8 +17,8 @@ from softphone.config import RecordingConfig
 from softphone.errors import ConfigError
 from softphone.recordings.convert import convert
 from softphone.recordings.entry import Entry
+from softphone.recordings.files import RecordingFiles
 from softphone.recordings.library import Library
-from softphone.recordings.shelf import RecordingFiles
 from softphone.webhooks import Webhooks, verify
 from tests.support.listening import listening
 from tests.support.recordings import one_recording, room_of_two, ticks, until

@@ -19,10 +19,10 @@ import structlog
 from mixer.errors import RecordingError
 from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
-from softphone.recordings.aftercare import Aftercare
+from softphone.recordings.active import ActiveRecording, Keeper, Speaker, clip_spans
 from softphone.recordings.entry import Entry, Stored, expired
-from softphone.recordings.running import Keeper, Running, Speaker, clip_spans
-from softphone.recordings.shelf import RecordingFiles, StoredFile
+from softphone.recordings.files import RecordingFiles, StoredFile
+from softphone.recordings.post_processing import PostProcessing
 from softphone.text import without_paths
 from softphone.webhooks import Webhooks
 
@@ -83,9 +83,9 @@ class Library:
         self.on_lost: Callable[[Entry], None] = _ignore
         self.on_deleted: Callable[[Entry], None] = _ignore
         self._shelf, self._now = RecordingFiles(root.absolute()), now
-        self._aftercare = Aftercare(self._shelf, settings, webhooks)
+        self._aftercare = PostProcessing(self._shelf, settings, webhooks)
         self._entries: dict[str, Entry] = {}
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, ActiveRecording] = {}
         self._changed: set[str] = set()
         self._unsaved: dict[str, Entry] = {}
         self._finished: asyncio.Queue[str] = asyncio.Queue()
@@ -124,7 +124,9 @@ class Library:
         found = (_short(self._latest(entry)) for entry in self._entries.values())
         return tuple(sorted(found, key=lambda entry: entry.started, reverse=True))
 
-    async def start(self, media: "Media", room: int, *, conference: str, parties: Sequence[Speaker] = ()) -> Running:
+    async def start(
+        self, media: "Media", room: int, *, conference: str, parties: Sequence[Speaker] = ()
+    ) -> ActiveRecording:
         """Record a room.
 
         Parameters
@@ -146,7 +148,7 @@ class Library:
         started = self._now()
         id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
         entry = Entry(id=id, conference=conference, started=started, told=False)
-        running = Running(entry, self._shelf.folder(id), media, self._keeper, tracks=self.settings.tracks)
+        running = ActiveRecording(entry, self._shelf.folder(id), media, self._keeper, tracks=self.settings.tracks)
         try:
             await asyncio.to_thread(self._shelf.make, entry)
             self._running[id] = running
@@ -251,7 +253,7 @@ class Library:
         else:
             log.error("recording_task_failed", exc_info=error)
 
-    async def _finish(self, running: Running, reason: str) -> Entry:
+    async def _finish(self, running: ActiveRecording, reason: str) -> Entry:
         """Take over what is not written any more."""
         entry = await self._complete(running.entry, reason)
         self._running.pop(entry.id, None)

@@ -20,8 +20,8 @@ from typing import Self
 
 from softphone.agent.network import NETWORK, Network
 from softphone.config import DEV_PATH, load
-from softphone.focus.entrance.door import Door
-from softphone.focus.entrance.watchers import Watchers
+from softphone.focus.entrance.invite_router import InviteRouter
+from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.session import TelephonySession
 from softphone.media.workers.local import LocalMedia
 from softphone.sip.driver import StackSettings
@@ -64,12 +64,12 @@ class ConferenceBridge:
         self.control, self.focus, self._accounts = paper.control, paper.focus, paper.accounts
         self._stack = self.wire.stack(StackSettings(port=PORT, tcp=False))
         config = load(DEV_PATH)
-        self._door = Door(
+        self._door = InviteRouter(
             self.focus,
             self._accounts,
             Authenticator(self._accounts.realm, self._accounts.ha1),
             Registrar(),
-            Watchers(self.focus, self._stack, self._accounts),
+            RosterSubscriptions(self.focus, self._stack, self._accounts),
             config.sip,
             config.conference,
         )

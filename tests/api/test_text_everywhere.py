@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S
 from tests.api.events.test_events import watching
-from tests.focus.test_watchers import NS, Watcher
+from tests.focus.test_subscriptions import NS, Watcher
 from tests.support.raw import RawPhone, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

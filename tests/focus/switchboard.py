@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from softphone.config import DEV_PATH, Config, load
-from softphone.focus.entrance.door import Door
-from softphone.focus.entrance.watchers import Watchers
+from softphone.focus.entrance.invite_router import InviteRouter
+from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.party.dialer import Dialer
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Response
@@ -116,12 +116,12 @@ class Switchboard:
         focus._dialer = self.dialer
         self.focus = self.paper.focus
         authenticator = Authenticator(self.paper.accounts.realm, self.paper.accounts.ha1)
-        self.door = Door(
+        self.door = InviteRouter(
             self.focus,
             self.paper.accounts,
             authenticator,
             self.registrar,
-            Watchers(self.focus, self.stack, self.paper.accounts),
+            RosterSubscriptions(self.focus, self.stack, self.paper.accounts),
             sip,
             self.config.conference,
         )

@@ -8,7 +8,7 @@ import pytest
 
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import FeedEvent
-from softphone.recordings.running import Running
+from softphone.recordings.active import ActiveRecording
 from softphone.server import Server
 from tests.focus.phone import conference
 from tests.focus.table import CONFNO, TONES, Table, sounding_bridge, until, write_tone
@@ -34,12 +34,12 @@ def gone(server: Server, folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def full(server: Server, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Running, "path", Path("/dev/full"))
+    patch.setattr(ActiveRecording, "path", Path("/dev/full"))
 
 
 def nowhere(server: Server, folder: Path, patch: pytest.MonkeyPatch) -> None:
     """The folder of the one recording vanishes before its file is made."""
-    patch.setattr(Running, "path", folder / "no" / "such" / "mix.wav")
+    patch.setattr(ActiveRecording, "path", folder / "no" / "such" / "mix.wav")
 
 
 def crowded(server: Server, folder: Path, patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from mixer.rules.roles import Role
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused
 from softphone.focus.entrance.conference_info import ConferenceInfo, User, UserEndpoint, document, sip_uri
-from softphone.focus.entrance.watchers import Watchers, roster
+from softphone.focus.entrance.subscriptions import RosterSubscriptions, roster
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer, was_called
 from softphone.focus.session import TelephonySession
@@ -192,10 +192,10 @@ def test_a_roster_is_written_once_for_all_and_not_for_talk(
         return roster(session, *rest)
 
     async def scene(bridge: PaperBridge) -> None:
-        monkeypatch.setattr("softphone.focus.entrance.watchers.roster", write)
+        monkeypatch.setattr("softphone.focus.entrance.subscriptions.roster", write)
         room, unheard = await bridge.room(Settings()), Unheard()
         stack: Any = unheard
-        async with Watchers(bridge.focus, stack, bridge.accounts) as watchers:
+        async with RosterSubscriptions(bridge.focus, stack, bridge.accounts) as watchers:
             for number in range(20):
                 asked = request(
                     "SUBSCRIBE",

@@ -11,7 +11,7 @@ from mixer.rules.entrance import EntranceSettings
 from mixer.rules.settings import Settings
 from softphone.config import ConferenceConfig
 from softphone.focus.entrance.codes import CodeBook
-from softphone.focus.entrance.reception import Reception
+from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.errors import Overloaded
 from softphone.focus.room.admission import Admission
 from softphone.focus.voice.names import Names
@@ -84,7 +84,7 @@ async def asked(bridge: PaperBridge, open_room: Callable[[Any], Awaitable[Any]] 
     context = bridge.focus.context
     codes = CodeBook(bridge.accounts, ConferenceConfig(), context.clock)
     settings = EntranceSettings(ask_code=False, ask_name=True, name_timeout_s=30.0)
-    reception = Reception(context, codes, open_room or bridge.focus.open, settings, extension)
+    reception = PinPrompt(context, codes, open_room or bridge.focus.open, settings, extension)
     call: Any = PaperCall()
     await reception.receive(call, Admission("guest"), None)
     await asyncio.sleep(3.0)

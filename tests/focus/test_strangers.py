@@ -8,7 +8,7 @@ import pytest
 from softphone.focus.entrance import strangers
 from tests.focus.phone import Phone, bridge, conference
 from tests.focus.table import until
-from tests.focus.test_door import refusal
+from tests.focus.test_invite_router import refusal
 from tests.support.raw import RawPhone, offer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 from mixer.frame import TICK_S
 from softphone.media.workers.local import AppLeg, LocalMedia
+from softphone.recordings.active import Speaker
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library
-from softphone.recordings.running import Speaker
 from tests.support.tones import sine
 
 TONES = {"anna": 400.0, "boris": 1000.0}

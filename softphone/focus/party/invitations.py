@@ -13,7 +13,7 @@ from softphone.errors import SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
-from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import DROPPED, Outcome, outcome_of
@@ -135,7 +135,7 @@ class Invitations:
         finally:
             invitation.ringing = None
         if invitation.state is not InvitationState.RINGING:
-            Farewell(self._context, member).say()
+            Hangup(self._context, member).say()
             return
         invitation.state, invitation.party = InvitationState.ANSWERED, member.party.id
         invitation.outcome.set_result(None)

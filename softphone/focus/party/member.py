@@ -1,6 +1,6 @@
 """A party's call and its leg: offers and answers on one side, the media worker on the other.
 
-A member is with one keeper at a time (`softphone.focus.party.keeper`), who is told what its telephone does.
+A member is with one keeper at a time (`softphone.focus.party.owner`), who is told what its telephone does.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from softphone.errors import (
     SoftphoneError,
 )
 from softphone.focus.context import Context, Header
-from softphone.focus.party.keeper import NOBODY, CallOwner
+from softphone.focus.party.owner import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_named, older
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, MediaAddress

@@ -10,7 +10,7 @@ from softphone.errors import BadMessage, CallEnded, SipTimeout, SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.dialplan import DialTarget
-from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of, refused
@@ -279,7 +279,7 @@ class Ringing:
                 winner = attempt.member
                 continue
             attempt.outcome = outcome_of(CallEnded("it hung up at once"))
-            Farewell(self._context, attempt.member).say()
+            Hangup(self._context, attempt.member).say()
         return winner
 
     def stop(self) -> None:
@@ -295,7 +295,7 @@ class Ringing:
             if not task.done():
                 self._end(task, attempt, why)
             elif attempt.outcome is None:
-                Farewell(self._context, attempt.member).say()
+                Hangup(self._context, attempt.member).say()
         return list(left.values())
 
     def _end(self, task: asyncio.Task[None], attempt: Attempt, why: Headers) -> None:

@@ -22,7 +22,7 @@ from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
-from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
@@ -222,7 +222,7 @@ class ConferenceRoom(Room):
             return
         refused = self.ask(member, member.party, event)
         if refused is not None:
-            Farewell(self.context, member).say(refused.say)
+            Hangup(self.context, member).say(refused.say)
 
     def dial(self, event: events.Dial, known_as: str = "") -> DialOutStatus:
         """Call somebody in.

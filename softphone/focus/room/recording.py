@@ -13,7 +13,7 @@ from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.media.contract.leg import RecordingEnded
-from softphone.recordings.running import Running, Speaker
+from softphone.recordings.active import ActiveRecording, Speaker
 from softphone.text import without_paths
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Recorder:
         self._session_id = session_id
         self._room = room
         self._members = members
-        self._running: Running | None = None
+        self._running: ActiveRecording | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -172,7 +172,7 @@ class Recorder:
         if self._running is not None:
             self._running.talking(party, on)
 
-    async def _begin(self) -> Running:
+    async def _begin(self) -> ActiveRecording:
         """Record all who are there; who comes or goes in the meantime is not forgotten."""
         context = self._context
         parties = self._speakers()
@@ -194,7 +194,7 @@ class Recorder:
         return running
 
     @staticmethod
-    def _talk(running: Running, member: "Member") -> None:
+    def _talk(running: ActiveRecording, member: "Member") -> None:
         """Note somebody who was talking already."""
         if member.inside and member.party.talking:
             running.talking(member.party.id, True)
@@ -202,7 +202,7 @@ class Recorder:
     def _speakers(self) -> list[Speaker]:
         return [_speaker(member, member.leg) for member in self._members() if member.inside and member.leg is not None]
 
-    def _ended(self, running: Running) -> None:
+    def _ended(self, running: ActiveRecording) -> None:
         self._running = None
         entry = running.entry
         folder = running.path.parent
@@ -213,11 +213,11 @@ class Recorder:
             )
         self._tell(EventType.RECORDING_ENDED, running, seconds=entry.seconds, reason=entry.reason)
 
-    def _tell(self, kind: EventType, running: Running, **data: Any) -> None:
+    def _tell(self, kind: EventType, running: ActiveRecording, **data: Any) -> None:
         self._context.feed.publish(kind, self._session_id, recording=running.id, path=str(running.path), **data)
 
 
-def _state(running: Running, seconds: float = 0.0) -> RecordingStatus:
+def _state(running: ActiveRecording, seconds: float = 0.0) -> RecordingStatus:
     return RecordingStatus(True, str(running.path), seconds, running.id, paused=running.paused)
 
 

@@ -17,10 +17,10 @@ from mixer.rules.session import Session
 from softphone.focus.context import Context, Header
 from softphone.focus.errors import FocusError, NoSuchParty, NotAllowed, WrongState
 from softphone.focus.feed import EventType
-from softphone.focus.party.announcer import Announcer
-from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
+from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.recording import NOT_RECORDING, Recorder, RecordingStatus
 from softphone.focus.room.recording_notices import RecordingNotices
 from softphone.focus.session import Party, PartyStatus, TelephonySession
@@ -79,7 +79,7 @@ class Room:
         self.rules = rules
         self.members: dict[str, Member] = {}
         self.spoken = SpokenNames(context.names)
-        self.announcer = Announcer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
+        self.announcer = PromptPlayer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
         self.music = HoldMusic(context)
         self.recorder = Recorder(context, session.id, room, self.members.values)
         self.recording_notices = RecordingNotices(self.say)
@@ -301,7 +301,7 @@ class Room:
         self.session.parties.pop(member.party.id, None)
         if member.keeper is self:
             member.party.status = PartyStatus.DISCONNECTED
-            Farewell(self.context, member, BYE.get(reason, ())).say(say)
+            Hangup(self.context, member, BYE.get(reason, ())).say(say)
         seconds = round(self.context.clock() - self._came.pop(member.party.id), 1)
         log.info("party_left", session=self.session.id, party=member.party.id, reason=reason, seconds=seconds)
 

@@ -13,7 +13,7 @@ from softphone.errors import CallEnded, SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
-from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller, caller_of, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
@@ -110,7 +110,7 @@ class CallRoom(Room):
             self.session.parties.pop(party.id, None)
             raise
         if self.ask(winner, party, Join(party.id)) is not None:
-            Farewell(self.context, winner).say()
+            Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
         party.status = PartyStatus.ANSWERED
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator, Verdict
     from softphone.sip.transport.hop import Hop
 
-__all__ = ["Proofs", "AuthRefusal"]
+__all__ = ["Authentication", "AuthRefusal"]
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class AuthRefusal(CallRefused):
         self.headers = headers
 
 
-class Proofs:
+class Authentication:
     """Checks who somebody is.
 
     Parameters

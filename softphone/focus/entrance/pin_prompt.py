@@ -18,16 +18,16 @@ from softphone.focus.context import Context
 from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.errors import FocusError
-from softphone.focus.party.announcer import Announcer
-from softphone.focus.party.farewell import Farewell
+from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
+from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 
-__all__ = ["Reception"]
+__all__ = ["PinPrompt"]
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ NAME = "name"
 SORRY = ("im-sorry", "vm-goodbye")
 
 
-class Reception:
+class PinPrompt:
     """One caller at the entrance; keeps its member until it is in a room, or gone.
 
     Parameters
@@ -74,7 +74,7 @@ class Reception:
         self._waiting = waiting
         self._done = done
         self._entrance = rules.Entrance(settings)
-        self._announcer = Announcer(context, self._find, said=self._said)
+        self._announcer = PromptPlayer(context, self._find, said=self._said)
         self._name_said = asyncio.Event()
         self._name_s = settings.name_s
         self._timer: asyncio.TimerHandle | None = None
@@ -142,14 +142,14 @@ class Reception:
 
     def over(self, member: Member, reason: str) -> None:
         """Forget a caller that hung up."""
-        Farewell(self._context, member).say()
+        Hangup(self._context, member).say()
 
     def held(self, member: Member, on: bool) -> None:
         """Nobody else is there to be told."""
 
     def silent(self, member: Member) -> None:
         """Hang up on a caller that is not there any more."""
-        Farewell(self._context, member).say()
+        Hangup(self._context, member).say()
 
     def give_way(self) -> None:
         """Hang up on a caller that has not said its code: others need the leg."""
@@ -200,7 +200,7 @@ class Reception:
 
     def _dismiss(self, say: tuple[Prompt, ...]) -> None:
         if self._member is not None:
-            Farewell(self._context, self._member).say(say)
+            Hangup(self._context, self._member).say(say)
 
     async def _bring_in(self, name: str) -> None:
         """Bring the caller into the room that its code opens; its name is kept only there."""

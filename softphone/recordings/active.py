@@ -17,7 +17,7 @@ from softphone.text import without_paths
 if TYPE_CHECKING:
     from softphone.media.workers.client import Media
 
-__all__ = ["Running", "Speaker", "track_name"]
+__all__ = ["ActiveRecording", "Speaker", "track_name"]
 
 S = TypeVar("S", PartySpan, Speech, Span)
 
@@ -43,7 +43,7 @@ class Keeper:
     "Run something beside everything else."
     changed: Callable[[str], None]
     "Have the entry saved soon."
-    finish: Callable[["Running", str], Awaitable[Entry]]
+    finish: Callable[["ActiveRecording", str], Awaitable[Entry]]
     "Take the recording over; why it ended."
 
 
@@ -52,7 +52,7 @@ def track_name(party: str, known: int) -> str:
     return party if PLAIN.fullmatch(party) and party != "mix" else f"party-{known + 1}"
 
 
-class Running:
+class ActiveRecording:
     """One recording; made by `Library.start`.
 
     Attributes

@@ -7,13 +7,13 @@ from mixer.rules.effects import Prompt
 from softphone.focus.context import Context, Header
 from softphone.focus.party.member import Member
 
-__all__ = ["Farewell"]
+__all__ = ["Hangup"]
 
 # A playback that never tells of its end must not keep the call.
 PATIENCE_S = 2.0
 
 
-class Farewell:
+class Hangup:
     """The last keeper of a member: it hangs up and gives the leg back.
 
     Parameters

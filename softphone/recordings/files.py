@@ -14,8 +14,8 @@ import structlog
 from mixer.errors import RecordingError
 from mixer.recording import mend
 from softphone.errors import NoSuchRecording
+from softphone.recordings.active import clip_spans
 from softphone.recordings.entry import METADATA, Entry, decode, encode
-from softphone.recordings.running import clip_spans
 
 __all__ = ["RecordingFiles", "StoredFile"]
 

@@ -12,12 +12,12 @@ from mixer.rules.roles import PartyKind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
+from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
-from softphone.focus.entrance.proofs import AuthRefusal, Proofs
-from softphone.focus.entrance.reception import Reception
+from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToRoom, route
 from softphone.focus.entrance.strangers import Strangers, Waiting
-from softphone.focus.entrance.watchers import Watchers
+from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
 from softphone.focus.home import Home
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar
     from softphone.sip.transport.hop import Hop
 
-__all__ = ["Door"]
+__all__ = ["InviteRouter"]
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 LEGS = MediaConfig().capacity
 
 
-class Door:
+class InviteRouter:
     """Admits, routes and refuses.
 
     Parameters
@@ -77,7 +77,7 @@ class Door:
         accounts: Accounts,
         authenticator: "Authenticator",
         registrar: "Registrar",
-        watchers: Watchers,
+        watchers: RosterSubscriptions,
         settings: SipConfig,
         conference: ConferenceConfig,
         legs: int = LEGS,
@@ -86,7 +86,7 @@ class Door:
         self.refused = 0
         self._focus = focus
         self._accounts = accounts
-        self._proofs = Proofs(accounts, authenticator, settings, Home.of(settings, *focus.node).hosts)
+        self._proofs = Authentication(accounts, authenticator, settings, Home.of(settings, *focus.node).hosts)
         self._registrar = registrar
         self._watchers = watchers
         self._settings = settings
@@ -252,7 +252,7 @@ class Door:
         )
         waiting = self._waiting if admission.caller is None else None
         done = self._watchers.enters(admission.caller) if admission.caller is not None else lambda: None
-        reception = Reception(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
+        reception = PinPrompt(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
         await reception.receive(call, admission, room.room if room is not None else None)
 
     async def _ring(self, call: InviteSession, caller: Extension, callee: Extension) -> None:

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from softphone.config import DEV_PATH, SipConfig, load
 from softphone.errors import CallRefused
-from softphone.focus.entrance.proofs import Proofs
+from softphone.focus.entrance.authentication import Authentication
 from softphone.sip.message.digest import Challenge, Credentials
 from softphone.sip.message.message import Request, Response
 from softphone.sip.services.auth import Authenticator
@@ -25,7 +25,7 @@ class Office:
         self.now = 0.0
         self.accounts = Accounts.from_config(load(DEV_PATH))
         self.guard = Authenticator("softphone.local", self.accounts.ha1)
-        self.proofs = Proofs(self.accounts, self.guard, SipConfig(), clock=lambda: self.now)
+        self.proofs = Authentication(self.accounts, self.guard, SipConfig(), clock=lambda: self.now)
 
     def register(self, user: str, password: str, source: Hop = ALICE, nonce_of: Hop | None = None) -> int:
         """A REGISTER with credentials; 200 for somebody who is let in."""

@@ -7,7 +7,7 @@ from typing import Any
 from mixer.rules.entrance import EntranceSettings
 from softphone.config import ConferenceConfig
 from softphone.focus.entrance.codes import CodeBook
-from softphone.focus.entrance.reception import Reception
+from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.room.admission import Admission
 from softphone.media.contract.leg import KeyPressed
 from softphone.testing.bridge import ANSWER_S, PaperBridge, PaperCall
@@ -19,7 +19,7 @@ def test_keys_that_come_before_the_ack_are_part_of_the_code(tmp_path: Path) -> N
         bridge = PaperBridge(tmp_path)
         context, extension = bridge.focus.context, bridge.accounts.extensions["201"]
         codes = CodeBook(bridge.accounts, ConferenceConfig(), context.clock)
-        reception = Reception(context, codes, bridge.focus.open, EntranceSettings(), extension)
+        reception = PinPrompt(context, codes, bridge.focus.open, EntranceSettings(), extension)
         call: Any = PaperCall()
         receiving = asyncio.create_task(reception.receive(call, Admission("guest"), None))
         # The leg is there, our 200 is under way, and its ACK is not here yet.

@@ -12,14 +12,14 @@ from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.party.member import Member
 
-__all__ = ["Announcer"]
+__all__ = ["PromptPlayer"]
 
 log = structlog.get_logger()
 
 Find = Callable[[str], Member | None]
 
 
-class Announcer:
+class PromptPlayer:
     """The voice of one conference, or of one entrance.
 
     Parameters

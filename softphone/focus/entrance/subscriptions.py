@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from softphone.sip.stack import Stack
     from softphone.sip.transport.hop import Hop
 
-__all__ = ["Watchers", "roster"]
+__all__ = ["RosterSubscriptions", "roster"]
 
 TITLE = "Conference"
 
@@ -45,7 +45,7 @@ SHOWN = frozenset(
 ENTRANCE = "entrance"
 
 
-class Watchers:
+class RosterSubscriptions:
     """All who are told of rosters; an async context manager, which follows the feed while it is open.
 
     Parameters
@@ -65,7 +65,7 @@ class Watchers:
         self._written: dict[str, ConferenceInfo] = {}
         self._following: asyncio.Task[None]
 
-    async def __aenter__(self) -> "Watchers":
+    async def __aenter__(self) -> "RosterSubscriptions":
         """Begin to follow."""
         self._following = asyncio.create_task(self._follow())
         return self

@@ -14,10 +14,10 @@ import structlog
 
 from softphone.config import RecordingConfig
 from softphone.recordings.entry import Entry, encode
-from softphone.recordings.shelf import RecordingFiles
+from softphone.recordings.files import RecordingFiles
 from softphone.webhooks import Target, Webhooks
 
-__all__ = ["Aftercare", "run"]
+__all__ = ["PostProcessing", "run"]
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 CONVERT_TIMEOUT_S = 3600.0
 
 
-class Aftercare:
+class PostProcessing:
     """Converts and tells.
 
     Parameters

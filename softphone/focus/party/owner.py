@@ -8,7 +8,7 @@ All comings and goings on one map::
              │                                  ▼
              └───────────────────────────► CallRoom  (extension to extension)
 
-    from wherever it is ──► Farewell ──► gone: a last word, BYE, the leg given back
+    from wherever it is ──► Hangup ──► gone: a last word, BYE, the leg given back
 
 A member changes hands in one place, `Member.pass_to`, which tells the keeper that had it. A conference takes a member
 when its rules let it in or let it wait, and lets it go when they say that it left (`PartyLeft`): what they refuse stays
