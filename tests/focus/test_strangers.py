@@ -35,3 +35,43 @@ async def test_a_forged_datagram_takes_a_leg_for_a_moment(tmp_path: Path, monkey
                 monkeypatch.setattr(strangers, "PER_ADDRESS", 1)
                 assert await refusal(stranger, session.token) == 503
                 await (await known.call(session.token)).bye()
+
+
+async def test_a_challenge_does_not_wait_for_many_strangers(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as server:
+        session = await conference(server, max_members=50)
+        with RawPhone(server.focus.node, str(session.token)) as phone:
+            for number in range(30):
+                phone.call_id = f"stranger-{number}"
+                phone.send("INVITE", offer())
+            phone.call_id, phone.user = "extension", "102"
+            phone.send("INVITE", offer())  # all of them are there before the server looks at the first
+            await asyncio.to_thread(phone.receive, "407")
+            answered = [message for message in phone.unread if message.startswith("SIP/2.0 183")]
+            assert len(answered) < 8
+            await until(lambda: len(session.parties) == 30)
+            await server.control.end(session.id)
+
+
+async def test_strangers_have_their_turns_in_order_and_others_have_theirs_between() -> None:
+    turns, seen = strangers.Turns(), ""
+
+    async def stranger(name: str) -> None:
+        nonlocal seen
+        await turns.wait()
+        seen += name
+
+    async def known() -> None:
+        nonlocal seen
+        for _ in range(3):
+            seen += "k"
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(stranger(name)) for name in "abcd"]
+        group.create_task(known())
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+    assert seen.replace("k", "") == "acd"
+    assert "kkk" not in seen and "ac" not in seen
+    await asyncio.wait_for(turns.wait(), 10)

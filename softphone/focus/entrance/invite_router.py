@@ -16,7 +16,7 @@ from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToRoom, route
-from softphone.focus.entrance.strangers import Strangers, Waiting
+from softphone.focus.entrance.strangers import Strangers, Turns, Waiting
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
@@ -95,6 +95,7 @@ class InviteRouter:
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
         # And whether the caller has proved who it is.
         self._entering: dict[InviteSession, bool] = {}
+        self._turns = Turns()
         self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock)
         self._waiting = Waiting(min(settings.max_calls, legs))
 
@@ -142,6 +143,8 @@ class InviteRouter:
         destination = route(number_of(call.invite.uri), self._accounts)
         self._check_open(call, destination)
         caller = self._caller(call, destination)
+        if caller is None:
+            await self._turns.wait()
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
             call.as_focus()

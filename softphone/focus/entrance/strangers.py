@@ -4,7 +4,8 @@ Until the ACK nothing shows that a caller by UDP is where its INVITE says: one f
 and what we answer goes to whom it names. So there are few, they are answered few times, and never are all legs theirs.
 """
 
-from collections import Counter, OrderedDict
+import asyncio
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from softphone.sip.message.message import Request
 from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.sip.ua.invite_server import AckPatience
 
-__all__ = ["Strangers", "Waiting"]
+__all__ = ["Strangers", "Turns", "Waiting"]
 
 # Four hundred calls in a second whose ACK takes a second are a storm; a conference of thousands takes longer to come.
 PER_ADDRESS = 500
@@ -84,6 +85,37 @@ class Strangers:
         self._waiting[host] -= 1
         if not self._waiting[host]:
             del self._waiting[host]
+
+
+class Turns:
+    """Lets strangers come in one by one, each in a turn of the event loop of its own.
+
+    A leg, its answer and what is said first are a hundred times the work of a challenge: of many that come at once,
+    whoever is known would wait for all.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._due = False
+
+    async def wait(self) -> None:
+        """Wait until those before have begun."""
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        self._later()
+        await mine
+
+    def _later(self) -> None:
+        if self._waiting and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._due = False
+        first = self._waiting.popleft()
+        if not first.done():
+            first.set_result(None)
+        self._later()
 
 
 def repeated(invite: Request) -> int:

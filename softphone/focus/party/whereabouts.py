@@ -38,8 +38,9 @@ def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listenin
         return
     legs = ((info.host, port) for info in ours for port in (info.port, info.rtcp_port))
     for host, port in (*legs, *((each.host, each.port) for each in listening)):
-        here = remote.host == host or (_is_loopback(remote.host) and not _is_loopback(host))
-        if here and remote.port == port:
+        if remote.port != port:
+            continue
+        if remote.host == host or (_is_loopback(remote.host) and not _is_loopback(host)):
             raise OwnAddress(f"media cannot be sent to {remote.host}:{remote.port}: that is our own address")
 
 

@@ -10,6 +10,7 @@ import pytest
 from softphone.sip.transport.framing import PING, Framer
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.sockets import Limits, SocketTransport
+from softphone.sip.transport.udp import AT_ONCE
 from tests.sip.nodes import INVITE, PATIENCE_S, Node, node, rest, stream
 from tests.sip.wire import invite_bytes
 
@@ -181,3 +182,23 @@ def test_a_framer_gives_what_it_has_when_it_breaks() -> None:
     framer = Framer(max_message=400)
     data = invite_bytes(Content_Length="500") + b"x"
     assert framer.feed(data) == [data] and framer.broken and framer.feed(b"more") == []
+
+
+async def test_datagrams_that_are_there_are_read_in_one_turn_but_not_all_for_ever() -> None:
+    turns: list[int] = []
+    turn = 0
+
+    async def count() -> None:
+        nonlocal turn
+        while len(turns) < 3 * AT_ONCE // 2:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async with node() as alice:
+        alice.handle = lambda data, source: turns.append(turn)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for _ in range(3 * AT_ONCE // 2):
+                sock.sendto(b"x", ("127.0.0.1", alice.transport.port))
+        await asyncio.wait_for(count(), 30)
+    assert len(set(turns[:AT_ONCE])) == 1
+    assert turns[AT_ONCE] > turns[0]
