@@ -99,6 +99,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         self._pending: dict[int, tuple[Request, asyncio.Future[Reply]]] = {}
         self._ready: asyncio.Future[None] | None = None
         self._stopping = False
+        self._heard_at = 0.0
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -147,7 +148,10 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         )
 
     async def _watch(self) -> None:
-        """Kill a worker that hangs: its end is noticed like any other (see `connection_lost`)."""
+        """Kill a worker that hangs: its end is noticed like any other (see `connection_lost`).
+
+        One that says anything is alive, however late it is with what it was asked: what is killed loses its rooms.
+        """
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PING_S)
@@ -158,7 +162,8 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
             answer.add_done_callback(asyncio.Future.exception)  # a worker that dies meanwhile is missed elsewhere
             await asyncio.wait({answer}, timeout=HUNG_S)
             overslept = loop.time() - asked > HUNG_S + PING_S  # we hung ourselves, or all of us were stopped: ask again
-            if not answer.done() and not overslept and self._process is not None:
+            silent = not answer.done() and self._heard_at < asked
+            if silent and not overslept and self._process is not None:
                 self._process.kill()
 
     async def stop(self) -> None:
@@ -208,6 +213,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take replies and events (called by asyncio)."""
+        self._heard_at = asyncio.get_running_loop().time()
         for body in self._splitter.feed(data):
             self._take(*read_reply(body))
 

@@ -10,14 +10,15 @@ import subprocess
 import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from softphone.errors import MediaError, NoSuchLeg, WorkerGone
-from softphone.media.contract.leg import Event, KeyPressed, LegSpec, MediaAddress, WorkerLost
-from softphone.media.contract.messages import Done, Ping, Splitter
+from softphone.media.contract.leg import Event, KeyPressed, LegSpec, MediaAddress, RtpTimeout, WorkerLost
+from softphone.media.contract.messages import Done, Ping, Splitter, frame
 from softphone.media.workers.client import Media
 from softphone.media.workers.local import LocalMedia
 from softphone.media.workers.pool import Pool
@@ -120,6 +121,24 @@ async def test_death_of_a_worker(pool: Pool) -> None:
     await until(lambda: len(pool.pids) == 2)
     assert before[0] not in pool.pids and before[1] in pool.pids
     assert await pool.create_room() not in rooms
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_a_worker_that_is_late_with_everything_is_not_killed(
+    monkeypatch: pytest.MonkeyPatch, speaks: bool
+) -> None:
+    monkeypatch.setattr("softphone.media.workers.process.PING_S", 0.01)
+    monkeypatch.setattr("softphone.media.workers.process.HUNG_S", 0.2)
+    worker = WorkerProcess()
+    worker._transport = Mock(is_closing=lambda: False)
+    worker._process = Mock()
+    watching = asyncio.create_task(worker._watch())
+    for _ in range(10):
+        await asyncio.sleep(0.06)
+        if speaks:
+            worker.data_received(frame(0, RtpTimeout(1)))
+    watching.cancel()
+    assert worker._process.kill.called is not speaks
 
 
 async def test_a_worker_that_hangs_is_killed_and_missed(monkeypatch: pytest.MonkeyPatch) -> None:
