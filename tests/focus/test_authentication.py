@@ -76,12 +76,16 @@ def test_a_user_in_all_its_spellings(username: str) -> None:
     assert office.register(username, "wrong") == 403
 
 
-@pytest.mark.parametrize("username", ["104@192.0.2.9", "104@SOFTPHONE.local", '"104"', "sip:104", "16505550100*104"])
+@pytest.mark.parametrize(
+    "username", ["104@192.0.2.9", "sip:104@192.0.2.9", "104@SOFTPHONE.local", '"104"', "sip:104", "16505550100*104"]
+)
 def test_what_cannot_be_checked_is_refused_and_counts_for_nothing(username: str) -> None:
     office = Office()
     with capture_logs() as logged:
         assert [office.register(username, "dev-104") for _ in range(100)] == [403] * 100
-    assert len(logged) == 1, "once"
+    assert [line["event"] for line in logged] == ["credentials_not_checkable"], "once"
+    assert isinstance(office.last, Response)
+    assert "N@softphone.local or sip:N@softphone.local" in (office.last.get("Warning") or "")
     assert office.register("104", "dev-104") == 200
 
 

@@ -10,6 +10,8 @@ from mixer.rules.limits import Attempts
 from softphone.config import SipConfig
 from softphone.errors import CallRefused
 from softphone.focus.entrance.logins import Logins
+from softphone.sip.message.digest import ALGORITHMS
+from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.number import number_of
 from softphone.store.accounts import Accounts
@@ -65,6 +67,8 @@ class Authentication:
         self._hosts = {host.lower().partition(":")[0] for host in (accounts.realm, *hosts) if host}
         self._logins = Logins(settings.login_failures_user, settings.login_failures, settings.login_window_s)
         self._told = Attempts(1, settings.login_window_s)
+        realm, known = accounts.realm, " or ".join(ALGORITHMS)
+        self._unfit = f"credentials have the user name N, N@{realm} or sip:N@{realm}, N the extension, and {known}"
 
     def caller(self, invite: Request, source: "Hop") -> Extension | None:
         """Say which extension is calling; None for a stranger.
@@ -116,17 +120,18 @@ class Authentication:
         if wait_s := self._logins.wait_s(source.host, user, now):
             raise AuthRefusal(503, "Too Many Wrong Passwords", [("Retry-After", str(wait_s))])
         verdict = self._authenticator.verify(request, source, now, header)
-        if verdict.wrong or verdict.unfit:
-            self._tell(request, source, user, now)
+        if verdict.unfit:
+            self._tell("credentials_not_checkable", request, source, user, now)
+            raise AuthRefusal(403, "Forbidden", [warning(self._unfit)])
         if verdict.wrong:
+            self._tell("wrong_password", request, source, user, now)
             self._logins.failed(source.host, user, now)
-        if verdict.wrong or verdict.unfit:
             raise AuthRefusal(403, "Forbidden", [])
         if verdict.username is not None:
             self._logins.succeeded(source.host, user, now)
         return verdict
 
-    def _tell(self, request: Request, source: "Hop", user: str, now: float) -> None:
-        """Log a wrong answer, once in a window for each user and address."""
+    def _tell(self, event: str, request: Request, source: "Hop", user: str, now: float) -> None:
+        """Log an answer that proves nothing, once in a window for each user and address."""
         if self._told.failed(f"{source.host} {user}", now):
-            log.warning("wrong_password", user=user, host=source.host, method=request.method)
+            log.warning(event, user=user, host=source.host, method=request.method)

@@ -75,12 +75,12 @@ def reason(error: Exception) -> tuple[str, str]:
     return "Reason", f"SIP;cause={status};text={quote(_line(error))}"
 
 
-def warning(error: Exception) -> tuple[str, str]:
+def warning(error: object) -> tuple[str, str]:
     """Give the Warning header that says why, for people (RFC 3261 section 20.43)."""
     return "Warning", f"399 softphone {quote(_line(error))}"
 
 
-def _line(error: Exception) -> str:
+def _line(error: object) -> str:
     return " ".join(str(error).split())
 
 
