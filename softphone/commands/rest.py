@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, BinaryIO
-
-import httpx
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from softphone.errors import SoftphoneError
+
+if TYPE_CHECKING:  # it takes a fifth of a second to import, and most commands ask no server
+    import httpx
 
 __all__ = ["ControlFailed", "Login", "Rest"]
 
@@ -62,6 +63,8 @@ class Rest:
     """
 
     def __init__(self, server: str, login: Login) -> None:
+        import httpx
+
         self._server = server.rstrip("/")
         trusted = ssl.create_default_context()  # those of the system, an operator's own among them
         self._http = httpx.Client(timeout=TIMEOUT_S, follow_redirects=True, verify=trusted)
@@ -117,7 +120,7 @@ class Rest:
     @contextmanager
     def _api(
         self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
-    ) -> Iterator[httpx.Response]:
+    ) -> "Iterator[httpx.Response]":
         headers = {"Authorization": f"Bearer {self._token}"}
         if method != "GET":
             headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -132,8 +135,10 @@ class Rest:
             return str(answer.json()["access_token"])
 
     @contextmanager
-    def _answer(self, method: str, path: str, **request: Any) -> Iterator[httpx.Response]:
+    def _answer(self, method: str, path: str, **request: Any) -> "Iterator[httpx.Response]":
         """Send a request; its answer, of which nothing but the head is read yet, is no error."""
+        import httpx
+
         answer: httpx.Response | None = None
         try:
             with self._http.stream(method, self._server + path, **request) as answer:
@@ -146,7 +151,7 @@ class Rest:
             raise ControlFailed(f"{self._server} {what}: {error}") from None
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(answer: "httpx.Response") -> str:
     """Give the words of an error answer."""
     try:
         return f"{answer.json()['message']} ({answer.status_code})"
