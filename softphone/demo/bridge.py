@@ -50,7 +50,8 @@ class DemoServer:
         BridgeFailed
             The answer is an error, or there is none.
         """
-        return await self._ask(method, path, headers={"Authorization": f"Bearer {self.token}"})
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return await self._ask(method, path, headers=headers)
 
     async def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         import httpx  # not at the top: it would be a fifth of the time that any command takes to start
