@@ -2,7 +2,7 @@
 
 Five walks, traced in the real code: a tick of media with three talkers, an INVITE to its 200, a microphone turned off
 over HTTP, the keys ``*91``, and a recording begun and ended. Signalling runs over a wire in memory, the media worker of
-the last four is on paper (`tests.support`), the clock jumps. For each walk:
+the last four is on paper (`softphone.testing`), the clock jumps. For each walk:
 
 * files: product files that ran, by folder;
 * hops: calls from one product file into another. What a coroutine does when it goes on is no call;
@@ -46,6 +46,8 @@ from tests.media.peer import Driver, Peer
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("mixer", "softphone")
+# The wire in memory, the worker of paper and the clock that jumps are no part of a walk.
+STAND_INS = ROOT / "softphone" / "testing"
 # Set for what belongs to a walk: tasks and callbacks inherit it from what began them; timers of older calls have not.
 ON_THE_WAY = contextvars.ContextVar("ON_THE_WAY", default=False)
 
@@ -173,7 +175,7 @@ class Tracer:
         name = frame.f_code.co_filename
         if name not in self._paths:
             path = Path(name)
-            ours = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in PACKAGES
+            ours = any(path.is_relative_to(ROOT / each) for each in PACKAGES) and not path.is_relative_to(STAND_INS)
             self._paths[name] = path.relative_to(ROOT) if ours else None
         return self._paths[name]
 

@@ -3,7 +3,7 @@
 All comings and goings on one map::
 
     INVITE ──┬──────────────────────────► ConferenceRoom ◄──moved──► ConferenceRoom
-             ├──► Reception ──code, name───►    ▲
+             ├──► PinPrompt ──code, name───►    ▲
              │                              Ringing  (called in, has answered)
              │                                  ▼
              └───────────────────────────► CallRoom  (extension to extension)
