@@ -25,6 +25,7 @@ from softphone.focus.errors import (
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
+from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.room import Room
@@ -104,7 +105,7 @@ class Control:
 
     def life_rules(self, session: str) -> LifeRules:
         """Tell the rules of its life that a conference is held by."""
-        settings = self._conference(session).settings
+        settings = self._conference(session).rules.settings
         return LifeRules(**{each.name: getattr(settings, each.name) for each in fields(LifeRules)})
 
     async def notices(self, session: str, on: bool) -> TelephonySession:
@@ -157,7 +158,7 @@ class Control:
         WrongState
             It is to be banned and hides its number; it stays.
         """
-        if ban and not self._conference(session).bannable(party):
+        if ban and not self._bannable(session, party):
             raise WrongState("It hides its number and cannot be banned; send it away without a ban, or lock")
         self._tell_of(session, party, events.Kick(party, ban))
 
@@ -166,9 +167,14 @@ class Control:
         room = self._room(session)
         room.dismiss(room.member(party), "removed")
 
+    def _bannable(self, session: str, party: str) -> bool:
+        """Whether a party would be known again: who hides its number is not."""
+        room = self._conference(session)
+        return bool(room.rules.parties[room.member(party).party.id].identity)
+
     def bans(self, session: str) -> list[str]:
         """List the numbers that do not get in again."""
-        return sorted({self._number(identity) for identity in self._conference(session).banned})
+        return sorted({self._number(identity) for identity in self._conference(session).rules.banned})
 
     def _number(self, identity: str) -> str:
         """Give the number of whom a ban is remembered by."""
@@ -179,7 +185,7 @@ class Control:
         """Let a number in again, of an extension or from outside; raises NoSuchBan when it is not banned."""
         room, number = self._conference(session), spelled(number)
         extension = self._accounts.find(number)
-        meant = {identity_of(number, None), *([extension.id] if extension is not None else [])} & room.banned
+        meant = {identity_of(number, None), *([extension.id] if extension is not None else [])} & room.rules.banned
         if not meant:
             raise NoSuchBan(number)
         for identity in meant:
@@ -213,7 +219,7 @@ class Control:
             return member.party
         extension = member.party.extension_id
         caller = self._accounts.by_id(extension) if extension else None
-        refused = there.admit(member, here.admission_of(member, caller))
+        refused = there.admit(member, Admission.of(here.rules.parties[member.party.id], member.party, caller))
         if refused is not None:
             raise WrongState(f"The conference does not let it in: {refused.reason}")
         return member.party
@@ -369,7 +375,7 @@ class Control:
         """Let the rules decide about the recording, and wait until that is done."""
         room = self._room(session)
         room.command(events.SetRecording(state))
-        done = await room.recording_changed()
+        done = await room.recording.changed()
         if done is None:
             raise WrongState(NOT_RECORDING)
         return done

@@ -320,7 +320,7 @@ class Focus:
             return
         for room in self.rooms.values():
             if room.recorder.owns(event.recording):
-                self.context.tasks.start(room.recording_ended(event))
+                self.context.tasks.start(room.recording.ended(event))
                 break
 
     def _watch(self, recordings: Recordings) -> None:

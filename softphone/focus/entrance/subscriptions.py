@@ -158,7 +158,7 @@ class RosterSubscriptions:
         session, (host, port) = room.session, self._focus.node
         called = {name for name, member in room.members.items() if was_called(member)}
         uri = sip_uri(session.user(self._accounts.main_number), host, port)
-        return roster(session, uri, self._accounts.realm, room.max_members, called)
+        return roster(session, uri, self._accounts.realm, room.rules.settings.max_members, called)
 
     def _belongs(self, number: str, room: ConferenceRoom) -> bool:
         extension = self._accounts.find(number)

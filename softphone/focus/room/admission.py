@@ -1,9 +1,11 @@
 """As what somebody comes into a conference."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from mixer.rules.roles import PartyKind, Role
-from softphone.focus.session import identity_of
+from mixer.rules.state import Participant
+from softphone.focus.session import Party, identity_of
 from softphone.store.values import Extension
 from softphone.text import shown
 
@@ -41,3 +43,19 @@ class Admission:
         if self.caller is None and self.number == "anonymous":
             return ""
         return identity_of(self.number, None if self.caller is None else self.caller.id)
+
+    @classmethod
+    def of(cls, known: Participant, party: Party, caller: Extension | None) -> Self:
+        """Say as what a party, which is the extension `caller` if any, goes on into another conference."""
+        return cls(
+            party.caller.number,
+            party.caller.name,
+            caller,
+            known.role,
+            known.kind,
+            known.sound,
+            muted=known.muted,
+            deaf=known.deaf,
+            volume_in_db=known.input_db,
+            volume_out_db=known.output_db,
+        )

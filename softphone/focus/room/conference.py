@@ -81,16 +81,6 @@ class ConferenceRoom(Room):
         self.publish(EventType.CONFERENCE_CREATED, kind=session.kind.value, extension=session.extension)
         self.arm()
 
-    @property
-    def settings(self) -> Settings:
-        """Of the rules, in force."""
-        return self.rules.settings
-
-    @property
-    def max_members(self) -> int:
-        """The most parties at one time."""
-        return self.settings.max_members
-
     def configure(self, settings: Settings) -> None:
         """Go on by other settings, but for the rules of its own."""
         self._configured = settings
@@ -103,17 +93,7 @@ class ConferenceRoom(Room):
 
     def member_of(self, extension: Extension) -> Member | None:
         """Give the call by which an extension is in the conference, or waits for it."""
-        those = (member for member in self.members.values() if member.party.extension_id == extension.id)
-        return next(those, None)
-
-    @property
-    def banned(self) -> frozenset[str]:
-        """Who is not let in: ids of extensions, numbers of others."""
-        return self.rules.banned
-
-    def bannable(self, party_id: str) -> bool:
-        """Whether a party would be known again: who hides its number is not."""
-        return bool(self.rules.parties[self.member(party_id).party.id].identity)
+        return next((each for each in self.members.values() if each.party.extension_id == extension.id), None)
 
     # Who comes.
 
@@ -125,10 +105,10 @@ class ConferenceRoom(Room):
         CallRefused
             The conference is locked or full.
         """
-        full = self.rules.members >= self.rules.settings.max_members
-        reason = "locked" if self.rules.locked else "full" if full else ""
-        if reason:
-            raise CallRefused(*REFUSALS[reason])
+        if self.rules.locked:
+            raise CallRefused(*REFUSALS["locked"])
+        if self.rules.members >= self.rules.settings.max_members:
+            raise CallRefused(*REFUSALS["full"])
 
     async def enter(self, call: InviteSession, admission: Admission) -> None:
         """Let a call in, or refuse it.
@@ -182,22 +162,6 @@ class ConferenceRoom(Room):
         """Show a newcomer under a name of its own, and look after its recorded name."""
         party.caller = replace(party.caller, name=self._namesakes.name(party))
         self.spoken.came(party.id, event.name)
-
-    def admission_of(self, member: Member, caller: Extension | None) -> Admission:
-        """Say as what a member, which is the extension `caller` if any, goes on into another conference."""
-        known, address = self.rules.parties[member.party.id], member.party.caller
-        return Admission(
-            address.number,
-            address.name,
-            caller,
-            known.role,
-            known.kind,
-            known.sound,
-            muted=known.muted,
-            deaf=known.deaf,
-            volume_in_db=known.input_db,
-            volume_out_db=known.output_db,
-        )
 
     def _new_party(self, admission: Admission) -> Party:
         host = admission.role is Role.MODERATOR

@@ -105,7 +105,7 @@ def _volume_changed(room: Room, effect: VolumeChanged) -> None:
 
 def _say(room: Room, effect: Say) -> None:
     if effect.when_recording:
-        room.recording_notices.take(effect, runs=room.recorder.running and not room.recorder.paused)
+        room.recording.notice(effect)
     else:
         room.say(effect)
 
@@ -135,7 +135,7 @@ async def _send_key(room: Room, leg: int, digit: str) -> None:
 
 
 def _recording_changed(room: Room, effect: RecordingChanged) -> None:
-    room.change_recording(effect.state)
+    room.recording.change(effect.state)
 
 
 def _answered(room: Room, effect: Refused | Denied) -> None:

@@ -55,7 +55,7 @@ class Recorder:
 
     def __init__(self, context: Context, session_id: str, room: int, members: Callable[[], Iterable["Member"]]) -> None:
         self._context = context
-        self._session_id = session_id
+        self.session_id = session_id
         self._room = room
         self._members = members
         self._running: ActiveRecording | None = None
@@ -112,8 +112,8 @@ class Recorder:
 
     def _failed(self, error: MediaError, message: str) -> WrongState:
         """Tell of what could not be done; where files are is for the log."""
-        log.error("recording_failed", session=self._session_id, error=str(error))
-        self._context.feed.publish(EventType.RECORDING_FAILED, self._session_id, reason=without_paths(str(error)))
+        log.error("recording_failed", session=self.session_id, error=str(error))
+        self._context.feed.publish(EventType.RECORDING_FAILED, self.session_id, reason=without_paths(str(error)))
         return WrongState(message)
 
     async def _pause(self) -> RecordingStatus:
@@ -151,7 +151,7 @@ class Recorder:
             running = self._running
             if running is None or running.number != event.recording:
                 return False
-            log.warning("recording_ended", session=self._session_id, reason=event.reason, seconds=event.seconds)
+            log.warning("recording_ended", session=self.session_id, reason=event.reason, seconds=event.seconds)
             await running.ended(event)
             self._ended(running)
             return True
@@ -176,9 +176,7 @@ class Recorder:
         """Record all who are there; who comes or goes in the meantime is not forgotten."""
         context = self._context
         parties = self._speakers()
-        running = await context.recordings.start(
-            context.media, self._room, conference=self._session_id, parties=parties
-        )
+        running = await context.recordings.start(context.media, self._room, conference=self.session_id, parties=parties)
         self._running = running
         now = self._speakers()
         for speaker in now:
@@ -189,7 +187,7 @@ class Recorder:
                 running.left(speaker.party)
         for member in self._members():
             self._talk(running, member)
-        context.history.recording_started(running.id, self._session_id, str(running.path))
+        context.history.recording_started(running.id, self.session_id, str(running.path))
         self._tell(EventType.RECORDING_STARTED, running)
         return running
 
@@ -214,7 +212,7 @@ class Recorder:
         self._tell(EventType.RECORDING_ENDED, running, seconds=entry.seconds, reason=entry.reason)
 
     def _tell(self, kind: EventType, running: ActiveRecording, **data: Any) -> None:
-        self._context.feed.publish(kind, self._session_id, recording=running.id, path=str(running.path), **data)
+        self._context.feed.publish(kind, self.session_id, recording=running.id, path=str(running.path), **data)
 
 
 def _state(running: ActiveRecording, seconds: float = 0.0) -> RecordingStatus:

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 
 import structlog
 
-from mixer.rules import roles
 from mixer.rules.effects import Denied, Effect, Prompt, Refused, Say
-from mixer.rules.events import End, Event, InviteAnswered, Join, Keys, Leave, PeerHeld, SetRecording, Talking, Time
+from mixer.rules.events import End, Event, InviteAnswered, Join, Keys, Leave, PeerHeld, Talking, Time
 from mixer.rules.session import Session
 from softphone.focus.context import Context, Header
 from softphone.focus.errors import FocusError, NoSuchParty, NotAllowed, WrongState
@@ -21,11 +20,10 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
 from softphone.focus.party.prompt_player import PromptPlayer
-from softphone.focus.room.recording import NOT_RECORDING, Recorder, RecordingStatus
-from softphone.focus.room.recording_notices import RecordingNotices
+from softphone.focus.room.recording import NOT_RECORDING, Recorder
+from softphone.focus.room.recording_control import RecordingControl
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 from softphone.focus.voice.spoken import SpokenNames
-from softphone.media.contract.leg import RecordingEnded
 
 __all__ = ["Room"]
 
@@ -82,11 +80,10 @@ class Room:
         self.announcer = PromptPlayer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
         self.music = HoldMusic(context)
         self.recorder = Recorder(context, session.id, room, self.members.values)
-        self.recording_notices = RecordingNotices(self.say)
+        self.recording = RecordingControl(self.recorder, rules, context.tasks, self.handle, self.say)
         self.ended = False
         self._came: dict[str, float] = {}
         self._asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
-        self._recording_change: asyncio.Task[RecordingStatus | WrongState | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # The rules.
@@ -149,55 +146,6 @@ class Room:
             barge_in=effect.to is not None,
             tag=self.spoken.telling(effect.prompts),
         )
-
-    # The recording.
-
-    def change_recording(self, state: roles.RecordingState) -> None:
-        """Do what the rules want of the recorder, soon; they are told when it cannot be done."""
-        self._recording_change = self.context.tasks.start(self._record(state))
-
-    async def recording_changed(self) -> RecordingStatus | None:
-        """Wait until what was last wanted of the recorder is done.
-
-        Returns
-        -------
-        RecordingState
-            Of the recording that was changed; None: there was none.
-
-        Raises
-        ------
-        WrongState
-            It could not be done.
-        """
-        if self._recording_change is None:
-            return None
-        outcome = await asyncio.shield(self._recording_change)
-        if isinstance(outcome, WrongState):
-            raise outcome
-        return outcome
-
-    async def recording_ended(self, event: RecordingEnded) -> None:
-        """Tell the rules of a recording that ended unasked, and the room, which was told that it runs."""
-        if await self.recorder.ended(event):
-            self.handle(SetRecording(roles.RecordingState.OFF))
-            settings = self.rules.settings
-            if settings.prompts and settings.record_notice:
-                self.announcer.say(None, ("conf-recording-stopped",))
-
-    async def _record(self, state: roles.RecordingState) -> RecordingStatus | WrongState | None:
-        outcome: RecordingStatus | WrongState | None
-        try:
-            outcome = await self.recorder.change(state)
-        except WrongState as error:
-            outcome = error
-            log.warning("not_recording", session=self.session.id, error=str(error))
-            if not self.recorder.running:
-                self.handle(SetRecording(roles.RecordingState.OFF))
-        if self.recorder.running and not self.recorder.paused:
-            self.recording_notices.runs()
-        elif self.rules.recording is not roles.RecordingState.RUNNING:
-            self.recording_notices.none_runs()
-        return outcome
 
     # Who comes.
 
