@@ -68,7 +68,7 @@ class Pace:
         rows, wait : ndarray of int64, shape (n,)
             The rows, and the waits in samples.
         anew : ndarray of bool, shape (n,)
-            Forget what was before.
+            Forget what was before, late packets too.
         usable : ndarray of bool, shape (n,)
             The packet can be played. Of those that cannot, the first in a while says nothing: it may be one packet that
             lost its way, for which nobody should wait.
@@ -79,6 +79,7 @@ class Pace:
             self._late[late] = 2
         self._recent[rows] = np.where(anew, wait, np.minimum(self._recent[rows], wait))
         self._older[rows[anew]] = NOTHING
+        self._late[rows[anew]] = 0
 
     def moved(self, rows: Index | slice, samples: Index) -> None:
         """Follow the cursor: every wait shrinks by what it went beyond its regular steps."""
