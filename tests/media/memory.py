@@ -95,11 +95,10 @@ class MemoryPlane:
     its reports come from.
     """
 
-    def __init__(self, legs: int, monkeypatch: pytest.MonkeyPatch, capacity: int | None = None) -> None:
-        monkeypatch.setattr("softphone.media.net.portpool.Port", MemoryPort)
+    def __init__(self, legs: int, _monkeypatch: pytest.MonkeyPatch, capacity: int | None = None) -> None:
         self.now, self.work = 1000.0, [0, 0]
         self.bridge = Bridge(capacity or legs, gate=None)
-        self.pool = PortPool("127.0.0.1")
+        self.pool = PortPool("127.0.0.1", open_port=MemoryPort)
         self.plane = Plane(self.bridge, self.pool, 0.0)
         self.plane._slots.ages_s = lambda unix_ns: np.zeros(self.plane._slots.used)  # type: ignore[method-assign]
         peers = [MediaAddress(HOST, 5000 + 2 * row) for row in range(legs)]
