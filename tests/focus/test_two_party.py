@@ -119,11 +119,13 @@ async def test_registering_for_somebody_else_or_with_a_wrong_password(shared: Se
 
 
 @asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[tuple[TelephonySession, InviteSession, InviteSession]]:
-    """101 and 102 in a call; its session, and both ends of it."""
-    async with Phone(server, "101") as caller, Phone(server, "102") as callee:
+async def connected(
+    server: Server, number: str = "102"
+) -> AsyncIterator[tuple[TelephonySession, InviteSession, InviteSession]]:
+    """101 in a call with an extension; its session, and both ends of it."""
+    async with Phone(server, "101") as caller, Phone(server, number) as callee:
         incoming = await reachable(callee, answer)
-        call = await caller.call("102")
+        call = await caller.call(number)
         (session,) = calls_of(server)
         yield session, call, incoming.get_nowait()
         if call.state is not InviteState.ENDED:

@@ -14,6 +14,7 @@ from softphone.api.http.pages import Parts, Place
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone
+from tests.focus.test_two_party import connected
 
 MODULE = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,12 +92,12 @@ def lists(described: Any) -> list[tuple[str, dict[str, Any], str]]:
 async def test_every_list_has_the_one_rule(shared: Server, ada: httpx.AsyncClient) -> None:
     described = (await ada.get("/openapi.json")).json()
     conference = (await ada.post("/api/v1/conferences")).json()
-    async with Phone(shared, "102") as phone:
+    async with Phone(shared, "102") as phone, connected(shared, "104") as (call, _caller, _callee):
         await phone.call(conference["token"])
         assert await shared.history.flush(5.0)
         names = []
         for path, operation, _member in lists(described):
-            there = path.replace("{id}", conference["id"])
+            there = path.replace("{id}", call.id if path.startswith("/api/v1/calls/") else conference["id"])
             parameters = {each["name"]: each for each in operation["parameters"]}
             assert {"after", "limit"} <= parameters.keys(), path
             assert (await ada.get(there)).status_code == 200, path
