@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from softphone.media.net.port import OpenPort, Port
+from softphone.media.net.port import OpenPort
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
@@ -21,13 +21,13 @@ class Network:
     transport
         Makes the carrier of SIP messages of a stack.
     open_port
-        Opens a UDP port of media.
+        Opens a UDP port of media; None: one of the system.
     clock
         Monotonic seconds of media.
     """
 
     transport: TransportMaker = SocketTransport
-    open_port: OpenPort = Port
+    open_port: OpenPort | None = None
     clock: Callable[[], float] = time.monotonic
 
 

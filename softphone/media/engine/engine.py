@@ -45,7 +45,7 @@ from softphone.media.contract.messages import (
 from softphone.media.engine.plane import Plane
 from softphone.media.engine.player import Player
 from softphone.media.engine.tape import Tape
-from softphone.media.net.port import OpenPort, Port
+from softphone.media.net.port import OpenPort
 from softphone.media.net.portpool import PortPool
 
 __all__ = ["Engine"]
@@ -89,7 +89,7 @@ class Engine:
         advertised: str | None = None,
         gate: bool = True,
         unix_offset_s: float = 0.0,
-        open_port: OpenPort = Port,
+        open_port: OpenPort | None = None,
     ) -> None:
         self.bridge = Bridge(capacity) if gate else Bridge(capacity, gate=None)
         self._pool = PortPool(host, shared_port, own_ports, open_port)

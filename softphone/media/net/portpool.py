@@ -39,7 +39,7 @@ class PortPool:
     own_ports
         First and last port for legs that need their own; None: the system picks.
     open_port
-        Opens a port.
+        Opens a port; None: one of the system.
 
     Raises
     ------
@@ -52,16 +52,16 @@ class PortPool:
         host: str,
         shared_port: int = 0,
         own_ports: tuple[int, int] | None = None,
-        open_port: OpenPort = Port,
+        open_port: OpenPort | None = None,
     ) -> None:
-        self._host, self._open_port = host, open_port
+        self._host, self._open_port = host, open_port or Port
         self._own_ports = own_ports
         self._next_own = own_ports[0] + own_ports[0] % 2 if own_ports else 0
         self._free: list[int] = []
         self._next_index = 0
         self.by_index: dict[int, UdpPort] = {}
         self._by_fd: dict[int, UdpPort] = {}
-        self._poll = select.poll() if hasattr(select, "poll") and open_port is Port else None
+        self._poll = select.poll() if hasattr(select, "poll") and open_port is None else None
         self.shared = self._pair(shared_port, shared=True) if shared_port else self._picked(shared=True)
 
     def open_own(self) -> PortPair:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from softphone.media.contract.messages import CloseLeg, Reply, Request
 from softphone.media.engine.engine import Engine
-from softphone.media.net.port import OpenPort, Port
+from softphone.media.net.port import OpenPort
 from softphone.media.workers.client import MediaFace
 from softphone.media.workers.pacer import Pacer
 
@@ -97,7 +97,7 @@ class LocalMedia(MediaFace):
         advertised: str | None = None,
         capacity: int = 64,
         gate: bool = False,
-        open_port: OpenPort = Port,
+        open_port: OpenPort | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
