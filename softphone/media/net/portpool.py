@@ -54,7 +54,7 @@ class PortPool:
         own_ports: tuple[int, int] | None = None,
         open_port: OpenPort | None = None,
     ) -> None:
-        self._host, self._open_port = host, open_port or Port
+        self._host, self._given = host, open_port
         self._own_ports = own_ports
         self._next_own = own_ports[0] + own_ports[0] % 2 if own_ports else 0
         self._free: list[int] = []
@@ -120,7 +120,7 @@ class PortPool:
     def _picked(self, shared: bool) -> PortPair:
         """Open a pair where the system picks the even port."""
         for _ in range(TRIES):
-            probe = self._open_port(self._host, 0, 0)
+            probe = (self._given or Port)(self._host, 0, 0)
             number = probe.port & ~1
             probe.close()
             if (pair := self._try(number, shared)) is not None:
@@ -155,7 +155,7 @@ class PortPool:
         """Open one port under an index of its own."""
         index = self._index()
         try:
-            return self._open_port(self._host, number, index)
+            return (self._given or Port)(self._host, number, index)
         except OSError:
             self._free.append(index)
             raise

@@ -65,6 +65,7 @@ def test_a_leg_too_many_for_the_system_is_refused_and_the_others_live(engine: En
 
 
 def test_a_range_is_not_searched_when_no_port_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = PortPool("127.0.0.1", own_ports=(20_000, 40_000))
     tried: list[int] = []
 
     def refuse(host: str, number: int, index: int) -> None:
@@ -72,7 +73,6 @@ def test_a_range_is_not_searched_when_no_port_would_help(monkeypatch: pytest.Mon
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr("softphone.media.net.portpool.Port", refuse)
-    pool = PortPool("127.0.0.1", own_ports=(20_000, 40_000))
     with pytest.raises(MediaFull, match="Too many open files"):
         pool.open_own()
     assert len(tried) == 1
