@@ -40,7 +40,7 @@ def decoded(path: Path, tool: str, folder: Path) -> Pcm:
         "ffmpeg": ["ffmpeg", "-v", "error", "-i", str(path), "-ar", "8000", str(out)],
         "sox": ["sox", str(path), "-r", "8000", str(out)],
     }
-    subprocess.run(commands[tool], check=True, timeout=30)
+    subprocess.run(commands[tool], check=True, timeout=120)
     return read_wav(out)[0]
 
 
@@ -71,7 +71,7 @@ async def test_finished_recordings_are_converted(tmp_path: Path, kind: str) -> N
 
 
 def can_sox_read(kind: str) -> bool:
-    formats = subprocess.run(["sox", "--help"], capture_output=True, text=True, timeout=30).stdout
+    formats = subprocess.run(["sox", "--help"], capture_output=True, text=True, timeout=120).stdout
     return f" {kind}" in formats
 
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_converted(tmp_path: Path) -> None:
         str(tmp_path / "bad.wav"),
         str(tmp_path / "b.flac"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "bad.wav" in done.stderr
     assert not list(tmp_path.glob("b.*"))
 
