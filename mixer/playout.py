@@ -9,7 +9,8 @@ The rules, in the order they are tried:
 * a packet seen before is dropped and counted as duplicate;
 * the first packet of a stream, or the first after 100 ms of nothing, sets the cursor so that packets of its kind could
   come 10 ms later and be in time;
-* a packet whose time has been played is dropped and counted as late;
+* a packet whose time has been played is dropped and counted as late; one that comes more than `max_delay_s` too late
+  slows nobody down, for no delay that is permitted would have saved it;
 * a packet whose time has passed in silence (nothing was played instead but concealment) moves the cursor back to it:
   nothing is lost and the delay grows by just that;
 * a packet that would wait longer than `max_delay_s` moves the cursor forward until it waits half of that. What is
@@ -257,7 +258,9 @@ class Playout:
             self._cursor[rows] += move
             self._pace.moved(rows, move)
             wait -= move
-        self._pace.observe(rows, np.maximum(wait, -self._max_delay), anew, usable)
+        saved = wait >= -self._max_delay  # by some delay that is permitted; the others say nothing of how long to wait
+        which = slice(None) if saved.all() else np.flatnonzero(saved)
+        self._pace.observe(rows[which], wait[which], anew[which], usable[which])
         self._wait[rows] = np.where(usable, np.maximum(wait, 0), self._wait[rows])
         return usable
 
