@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from rich.console import Console
@@ -109,6 +110,14 @@ async def test_a_refused_request_is_told(tmp_path: Path) -> None:
             await bridge.log_in("101", "wrong")
         with pytest.raises(BridgeFailed, match="401"):
             await bridge.create_conference()
+
+
+async def test_no_request_makes_a_client_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To make one holds up the loop, in which the parties of the demonstration speak."""
+    async with running_bridge(tmp_path) as bridge:
+        monkeypatch.delattr(httpx, "AsyncClient")
+        ada = await bridge.log_in("101", "dev-101")
+        assert await ada.roster((await ada.create_conference())["id"]) == []
 
 
 def test_correlation_finds_the_place() -> None:

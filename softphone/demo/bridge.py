@@ -5,12 +5,15 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from softphone.config import DEV_PATH, load
 from softphone.errors import SoftphoneError
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["DemoServer", "BridgeFailed", "running_bridge", "stop"]
 
@@ -29,10 +32,11 @@ class BridgeFailed(SoftphoneError):
 
 @dataclass(frozen=True)
 class DemoServer:
-    """A running bridge as its ``ready`` line describes it, and one extension's access token."""
+    """A running bridge as its ``ready`` line describes it, a client of its REST API, an extension's access token."""
 
     sip: str
     http: str
+    client: "httpx.AsyncClient"
     token: str = ""
 
     async def log_in(self, extension: str, password: str) -> "DemoServer":
@@ -40,7 +44,7 @@ class DemoServer:
         client = load(DEV_PATH).clients[0]
         form = {"grant_type": "password", "username": extension, "password": password}
         answer = await self._ask("POST", "/restapi/oauth/token", data=form, auth=(client.id, client.secret))
-        return DemoServer(self.sip, self.http, answer["access_token"])
+        return replace(self, token=answer["access_token"])
 
     async def request(self, method: str, path: str) -> dict[str, Any]:
         """Ask the bridge over REST as the extension that logged in.
@@ -54,13 +58,12 @@ class DemoServer:
         return await self._ask(method, path, headers=headers)
 
     async def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        import httpx  # not at the top: it would be a fifth of the time that any command takes to start
+        import httpx
 
         try:
-            async with httpx.AsyncClient(base_url=self.http, timeout=REQUEST_S, trust_env=False) as client:
-                response = (await client.request(method, path, **request)).raise_for_status()
-                answer: dict[str, Any] = response.json() if response.content else {}
-                return answer
+            response = (await self.client.request(method, path, **request)).raise_for_status()
+            answer: dict[str, Any] = response.json() if response.content else {}
+            return answer
         except (httpx.HTTPError, ValueError) as error:
             detail = error.response.text if isinstance(error, httpx.HTTPStatusError) else ""
             raise BridgeFailed(f"{method} {path}: {error} {detail}".rstrip()) from error
@@ -98,6 +101,8 @@ async def running_bridge(data: Path, *options: str) -> AsyncIterator[DemoServer]
     BridgeFailed
         It did not get ready; the message holds the last line of its log.
     """
+    import httpx  # not at the top: it would be a fifth of the time that any command takes to start
+
     ports = ("--sip-port", "0", "--http-port", "0", "--rtp-port", "0")
     command = (sys.executable, "-m", "softphone", "serve", "--config", str(DEV_PATH), "--data", str(data), *ports)
     log = data / "serve.log"
@@ -107,7 +112,9 @@ async def running_bridge(data: Path, *options: str) -> AsyncIterator[DemoServer]
         )
     try:
         ready = await _ready(process, log)
-        yield DemoServer(ready["sip"], ready["http"])
+        # One for all requests: to make one reads certificates for 20 ms, in which the parties of this loop are silent.
+        async with httpx.AsyncClient(base_url=ready["http"], timeout=REQUEST_S, trust_env=False) as client:
+            yield DemoServer(ready["sip"], ready["http"], client)
     finally:
         await stop(process)
 
