@@ -91,7 +91,6 @@ class Focus:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.node = node
-        self.rooms: dict[str, Room] = {}
         self.conferences: dict[str, ConferenceRoom] = {}
         self.calls: dict[str, CallRoom] = {}
         self.draining = False
@@ -121,6 +120,11 @@ class Focus:
     def state(self) -> Literal["ok", "draining"]:
         """Whether new calls are taken."""
         return "draining" if self.draining else "ok"
+
+    @property
+    def rooms(self) -> dict[str, Room]:
+        """All running sessions by id, conferences first."""
+        return {**self.conferences, **self.calls}
 
     @property
     def parties(self) -> int:
@@ -217,7 +221,7 @@ class Focus:
             raise Overloaded("no more conferences")
         number = await self._create_room()
         room = ConferenceRoom(session, number, self.context, settings, self._dialer)
-        self.rooms[session.id] = self.conferences[session.id] = room
+        self.conferences[session.id] = room
         return room
 
     async def create_call(self, owner: Extension) -> CallRoom:
@@ -232,7 +236,7 @@ class Focus:
             raise Overloaded("the server stops")
         session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner.id)
         room = CallRoom(session, await self._create_room(), self.context, self._dialer)
-        self.rooms[session.id] = self.calls[session.id] = room
+        self.calls[session.id] = room
         return room
 
     async def _create_room(self) -> int:
@@ -248,10 +252,10 @@ class Focus:
         ------
         NoSuchSession
         """
-        try:
-            return self.rooms[session_id]
-        except KeyError:
-            raise NoSuchSession(session_id) from None
+        room = self.conferences.get(session_id) or self.calls.get(session_id)
+        if room is None:
+            raise NoSuchSession(session_id)
+        return room
 
     def conference(self, session_id: str) -> ConferenceRoom:
         """Find a running conference.
@@ -351,7 +355,7 @@ class Focus:
                 member.hang_up()
 
     def _closed(self, room: Room, _reason: str) -> None:
-        for running in (self.rooms, self.conferences, self.calls):
-            running.pop(room.session.id, None)
+        self.conferences.pop(room.session.id, None)
+        self.calls.pop(room.session.id, None)
         if room.session.token is not None:
             self._ended.add(room.session.id, self.context.clock())

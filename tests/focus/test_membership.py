@@ -246,7 +246,7 @@ class Hammer:
         await asyncio.sleep(self.dice.choice([0.0, 0.001, 0.02, 1.0]))
 
     def room(self) -> ConferenceRoom:
-        rooms = [room for room in self.bridge.focus.rooms.values() if isinstance(room, ConferenceRoom)]
+        rooms = list(self.bridge.focus.conferences.values())
         return self.dice.choice(rooms)
 
     def party(self) -> tuple[str, str]:

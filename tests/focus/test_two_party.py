@@ -11,7 +11,7 @@ from mixer.rules.roles import Place
 from softphone.errors import CallRefused
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
-from softphone.focus.session import PartyStatus, SessionOrigin, TelephonySession
+from softphone.focus.session import PartyStatus, TelephonySession
 from softphone.server import Server
 from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.testing.bridge import offer
@@ -50,7 +50,7 @@ async def reachable(
 
 
 def calls_of(server: Server) -> list[TelephonySession]:
-    return [room.session for room in server.focus.rooms.values() if room.session.origin is SessionOrigin.CALL]
+    return [room.session for room in server.focus.calls.values()]
 
 
 async def test_a_call_and_its_end(shared: Server) -> None:

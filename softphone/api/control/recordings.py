@@ -106,7 +106,7 @@ async def _theirs(entries: Sequence[Entry], caller: Extension, context: ApiConte
     if caller.admin:
         return list(entries)
     recorded = {entry.conference for entry in entries}
-    running = {each for each in recorded if each in context.focus.rooms}
+    running = recorded & context.focus.rooms.keys()
     theirs = {each for each in running if may_manage(context.focus.session(each), caller)}
     theirs |= await context.store.owned(caller.id, recorded - running)
     return [entry for entry in entries if entry.conference in theirs]
