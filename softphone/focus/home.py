@@ -39,10 +39,6 @@ class Home:
         host, _, port = self.domain.partition(":")
         return Uri("sip", host, int(port) if port else None, user)
 
-    def is_here(self, host: str) -> bool:
-        """Whether a host is this node, whatever the port: telephones leave the port of their registrar away."""
-        return host.lower() in self.hosts
-
     def owns(self, uri: Uri, known_as: str = "") -> bool:
         """Whether a URI that somebody wants to be called is of this node: another port is somebody else.
 
