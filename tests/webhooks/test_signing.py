@@ -11,8 +11,13 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from softphone.webhooks.signing import headers, new_secret
 
-NOW = int(datetime.now(UTC).timestamp())
 BODY = json.dumps({"type": "party.joined", "name": "Änne"}).encode()
+
+
+@pytest.fixture
+def now() -> int:
+    """The time of the test, not of its import: the library takes nothing that is five minutes old."""
+    return int(datetime.now(UTC).timestamp())
 
 
 def library(secret: str) -> Webhook:
@@ -21,25 +26,20 @@ def library(secret: str) -> Webhook:
 
 
 @pytest.mark.parametrize("secret", [new_secret(), "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "0123456789abcdef", "a b"])
-def test_a_foreign_library_verifies_what_is_sent(secret: str) -> None:
-    sent = headers(secret, "msg_1", "party.joined", NOW, BODY)
+def test_a_foreign_library_verifies_what_is_sent(secret: str, now: int) -> None:
+    sent = headers(secret, "msg_1", "party.joined", now, BODY)
     assert library(secret).verify(BODY, sent) == json.loads(BODY)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"webhook-id": "msg_2"},
-        {"webhook-timestamp": str(NOW - 1)},
-        {"webhook-signature": "v1,AAAA"},
-    ],
-)
-def test_it_notices_any_change(changed: dict[str, str]) -> None:
+@pytest.mark.parametrize("changed", ["webhook-id", "webhook-timestamp", "webhook-signature", "body"])
+def test_it_notices_any_change(changed: str, now: int) -> None:
     secret = new_secret()
-    sent = headers(secret, "msg_1", "x", NOW, BODY)
-    for body, fields in ((BODY, sent | changed), (BODY + b" ", sent)):
-        with pytest.raises(WebhookVerificationError):
-            library(secret).verify(body, fields)
+    sent = headers(secret, "msg_1", "x", now, BODY)
+    assert library(secret).verify(BODY, sent) == json.loads(BODY)
+    other = {"webhook-id": "msg_2", "webhook-timestamp": str(now - 1), "webhook-signature": "v1,AAAA"}
+    fields = {name: other[name] if name == changed else value for name, value in sent.items()}
+    with pytest.raises(WebhookVerificationError):
+        library(secret).verify(BODY + b" " * (changed == "body"), fields)
 
 
 def test_the_vector_of_the_specification() -> None:
@@ -56,8 +56,8 @@ def test_the_vector_of_the_specification() -> None:
 
 @given(st.text("ABCwhsec_+/=0", min_size=1, max_size=40))
 def test_any_secret_signs(secret: str) -> None:
-    assert headers("whsec_" + secret, "1", "x", NOW, b"{}")["webhook-signature"].startswith("v1,")
+    assert headers("whsec_" + secret, "1", "x", 0, b"{}")["webhook-signature"].startswith("v1,")
 
 
 def test_without_a_secret_there_is_no_signature() -> None:
-    assert [name for name in headers("", "1", "x", NOW, b"") if "signature" in name.lower()] == []
+    assert [name for name in headers("", "1", "x", 0, b"") if "signature" in name.lower()] == []
