@@ -92,7 +92,7 @@ def answered(offer: sdp.SessionDescription, direction: str = "sendrecv") -> tupl
 def test_baresip_gets_its_own_order_and_event_number() -> None:
     text, agreed = answered(described(BARESIP))
     assert (agreed.codec, agreed.payload_type, agreed.event_payload_type) == ("PCMU", 0, 101)
-    assert (agreed.remote_host, agreed.remote_port, agreed.remote_rtcp_port) == ("127.0.0.1", 10058, 10059)
+    assert (agreed.remote.host, agreed.remote.port, agreed.remote.rtcp_port) == ("127.0.0.1", 10058, 10059)
     assert text == (
         "v=0\r\no=- 7 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n"
         "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
@@ -103,7 +103,7 @@ def test_baresip_gets_its_own_order_and_event_number() -> None:
 @pytest.mark.parametrize(("text", "host", "event"), [(SIPP, "127.0.0.2", None), (PYVOIP, "127.0.0.1", 101)])
 def test_other_telephones(text: str, host: str, event: int | None) -> None:
     agreed = sdp.choose(described(text))
-    assert (agreed.codec, agreed.remote_host, agreed.event_payload_type) == ("PCMU", host, event)
+    assert (agreed.codec, agreed.remote.host, agreed.event_payload_type) == ("PCMU", host, event)
 
 
 def test_a_browser_is_read_and_refused_for_its_protocol() -> None:
@@ -157,7 +157,7 @@ def test_directions_meet(theirs: str, wanted: str, ours: str) -> None:
 
 def test_hold_in_the_old_way() -> None:
     agreed = sdp.choose(audio(where="IP4 0.0.0.0"))
-    assert (agreed.direction, agreed.remote_host) == ("recvonly", "0.0.0.0")
+    assert (agreed.direction, agreed.remote.host) == ("recvonly", "0.0.0.0")
 
 
 def test_a_direction_for_the_whole_session() -> None:
@@ -168,7 +168,7 @@ def test_a_direction_for_the_whole_session() -> None:
 def test_events_keep_the_peers_number_and_the_codecs_clock() -> None:
     lines = ("a=rtpmap:110 telephone-event/48000", "a=rtpmap:96 telephone-event/8000", "a=ptime:40", "a=rtcp-mux")
     text, agreed = answered(audio(*lines, media="audio 6000 RTP/AVP 8 110 96"))
-    assert (agreed.codec, agreed.event_payload_type, agreed.ptime_ms, agreed.rtcp_mux) == ("PCMA", 96, 40, True)
+    assert (agreed.codec, agreed.event_payload_type, agreed.ptime_ms, agreed.remote.rtcp_mux) == ("PCMA", 96, 40, True)
     assert "m=audio 4000 RTP/AVP 8 96\r\n" in text and "a=rtcp-mux\r\n" in text
 
 
@@ -179,7 +179,7 @@ def test_a_number_that_reads_as_rtcp_is_not_taken(number: int, mux: tuple[str, .
     with pytest.raises(sdp.NoCommonCodec):
         sdp.choose(audio(codec, *mux, media=f"audio 6000 RTP/AVP {number}"))
     text, agreed = answered(audio(codec, *mux, media=f"audio 6000 RTP/AVP {number} 8"))
-    assert (agreed.codec, agreed.payload_type, agreed.rtcp_mux) == ("PCMA", 8, bool(mux))
+    assert (agreed.codec, agreed.payload_type, agreed.remote.rtcp_mux) == ("PCMA", 8, bool(mux))
     assert "m=audio 4000 RTP/AVP 8\r\n" in text
     assert sdp.choose(audio(events, *mux, media=f"audio 6000 RTP/AVP 0 {number}")).event_payload_type is None
 
@@ -187,7 +187,7 @@ def test_a_number_that_reads_as_rtcp_is_not_taken(number: int, mux: tuple[str, .
 @pytest.mark.parametrize("number", [63, 96, 127, 35])
 def test_numbers_beside_those_are(number: int) -> None:
     agreed = sdp.choose(audio(f"a=rtpmap:{number} PCMU/8000", "a=rtcp-mux", media=f"audio 6000 RTP/AVP {number}"))
-    assert (agreed.codec, agreed.payload_type, agreed.rtcp_mux) == ("PCMU", number, True)
+    assert (agreed.codec, agreed.payload_type, agreed.remote.rtcp_mux) == ("PCMU", number, True)
 
 
 def test_other_streams_are_answered_with_port_zero_in_their_place() -> None:
@@ -195,7 +195,7 @@ def test_other_streams_are_answered_with_port_zero_in_their_place() -> None:
     text, agreed = answered(offer)
     lines = [line for line in text.splitlines() if line.startswith("m=")]
     assert lines == ["m=video 0 RTP/AVP 31", "m=audio 4000 RTP/AVP 0", "m=image 0 udptl t38"]
-    assert agreed.remote_port == 6000
+    assert agreed.remote.port == 6000
 
 
 def test_our_offer_and_its_answer() -> None:
@@ -203,7 +203,7 @@ def test_our_offer_and_its_answer() -> None:
     assert "m=audio 4000 RTP/AVP 0 8 101\r\n" in str(ours) and "a=rtcp:4444\r\n" in str(ours)
     theirs, _ = sdp.answer(sdp.parse(str(ours)), "192.0.2.9", 6000, codecs=("PCMA",), session_id=1, version=1)
     agreed = sdp.accept(ours, sdp.parse(str(theirs)))
-    assert agreed == sdp.Negotiated("PCMA", 8, 101, "192.0.2.9", 6000, rtcp_mux=True)
+    assert agreed == sdp.Negotiated("PCMA", 8, 101, sdp.Plain("192.0.2.9", 6000, rtcp_mux=True))
 
 
 def test_an_answer_with_both_codecs_lets_the_peer_send_either() -> None:
@@ -270,7 +270,7 @@ def test_refused_texts(text: str, message: str) -> None:
 def test_an_origin_is_read_as_far_as_it_can_be(origin: str) -> None:
     read = sdp.parse(f"v=0\n{origin}c=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 0\n")
     written, agreed = sdp.answer(read, "198.51.100.1", 4000, session_id=1, version=1)
-    assert (agreed.codec, agreed.remote_host) == ("PCMU", "10.0.0.1")
+    assert (agreed.codec, agreed.remote.host) == ("PCMU", "10.0.0.1")
     assert sdp.parse(str(read)) == read and sdp.parse(str(written)) == written
 
 
@@ -338,7 +338,7 @@ def test_a_refusal_says_why(offer: sdp.SessionDescription, why: str) -> None:
 
 @pytest.mark.parametrize("name", ["localhost", "LocalHost", "localhost."])
 def test_the_name_of_this_machine_needs_no_looking_up(name: str) -> None:
-    assert sdp.choose(audio(where=f"IP4 {name}")).remote_host == "127.0.0.1"
+    assert sdp.choose(audio(where=f"IP4 {name}")).remote.host == "127.0.0.1"
 
 
 def test_events_at_another_clock_than_the_codecs_are_better_than_none() -> None:
@@ -362,7 +362,7 @@ def test_case_and_order_and_what_is_unknown_do_not_matter() -> None:
         "a=RTPMAP:96 pcma/8000", "a=rtpmap:97 Telephone-Event/8000", *lines, media="Audio 6000/2 rtp/avp 18 96 97"
     )
     text, agreed = answered(offer)
-    assert (agreed.codec, agreed.remote_host, agreed.direction) == ("PCMA", "192.0.2.9", "recvonly")
+    assert (agreed.codec, agreed.remote.host, agreed.direction) == ("PCMA", "192.0.2.9", "recvonly")
     assert (agreed.payload_type, agreed.event_payload_type) == (96, 97)
     assert "m=audio 4000 rtp/avp 96 97\r\n" in text
 
@@ -371,7 +371,7 @@ def test_the_first_stream_that_can_be_spoken_is() -> None:
     streams = ("5000 RTP/SAVP 0", "0 RTP/AVP 0", "5004 RTP/AVP 18", "6000 RTP/AVP 0", "5006 RTP/AVP 0")
     media = "".join(f"m=audio {stream}\n" for stream in streams)
     text, agreed = answered(described(SIPP.partition("m=")[0] + media))
-    assert agreed.remote_port == 6000
+    assert agreed.remote.port == 6000
     assert [line.split()[1] for line in text.splitlines() if line.startswith("m=")] == ["0", "0", "0", "4000", "0"]
 
 
@@ -379,7 +379,7 @@ def test_the_first_stream_that_can_be_spoken_is() -> None:
 def test_a_stream_may_be_switched_off_later_but_not_at_first(lines: tuple[str, ...]) -> None:
     offer = described(SIPP.partition("m=")[0] + "".join(lines) + "m=audio 0 RTP/AVP 0\n")
     answer, agreed = sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=2, again=True)
-    assert (agreed.remote_port, agreed.direction, agreed.is_hold(heard=True)) == (0, "inactive", True)
+    assert (agreed.remote.port, agreed.direction, agreed.is_hold(heard=True)) == (0, "inactive", True)
     assert [media.port for media in answer.media] == [0] * (1 + len(lines))
     with pytest.raises(NoCommonCodec):
         sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=2)

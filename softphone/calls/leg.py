@@ -59,7 +59,7 @@ class Agreement:
         """
         held = agreed.is_hold(heard=self.heard)
         timeout_s = 0.0 if held else self.timeout_s
-        if agreed.remote_port == 0:  # the stream is switched off; all else stays for when it comes back
+        if agreed.remote.port == 0:  # the stream is switched off; all else stays for when it comes back
             spec = msgspec.structs.replace(self.spec, direction="inactive", timeout_s=timeout_s)
         else:
             spec = self._spec(agreed, signalled if signalled is not None and is_ipv4(signalled) else None, timeout_s)
@@ -67,12 +67,12 @@ class Agreement:
 
     def _spec(self, agreed: sdp.Negotiated, signalled: str | None, timeout_s: float) -> LegSpec:
         """Say what the worker has to do; a hold of the old way names no address, so the last one stays."""
-        if agreed.remote_host == sdp.NOWHERE:
+        there = agreed.remote
+        if there.host == sdp.NOWHERE:
             remote, rtcp = self.spec.remote, self.spec.remote_rtcp
         else:
-            remote = MediaAddress(agreed.remote_host, agreed.remote_port)
-            beside = agreed.remote_rtcp_host or agreed.remote_host
-            rtcp = MediaAddress(beside, agreed.remote_rtcp_port) if agreed.remote_rtcp_port else None
+            remote = MediaAddress(there.host, there.port)
+            rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if there.rtcp_port else None
         return LegSpec(
             codec=agreed.codec,
             payload_type=agreed.payload_type,
@@ -84,7 +84,7 @@ class Agreement:
             ptime_ms=agreed.ptime_ms,
             remote=remote,
             remote_rtcp=rtcp,
-            rtcp_mux=agreed.rtcp_mux,
+            rtcp_mux=there.rtcp_mux,
             direction=agreed.direction,
             latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
             timeout_s=timeout_s,

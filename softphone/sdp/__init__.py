@@ -2,7 +2,8 @@
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
-from softphone.sdp.negotiation import NOWHERE, PAYLOAD_TYPES, PTIME_MS, Negotiated, accept, answer, choose, offer
+from softphone.sdp.negotiation import PAYLOAD_TYPES, PTIME_MS, Negotiated, accept, answer, choose, offer
+from softphone.sdp.profile import NOWHERE, Plain, Profile
 
 __all__ = [
     "NOWHERE",
@@ -14,6 +15,8 @@ __all__ = [
     "NoCommonCodec",
     "Origin",
     "PayloadFormat",
+    "Plain",
+    "Profile",
     "SdpError",
     "SessionDescription",
     "accept",

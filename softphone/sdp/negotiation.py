@@ -5,19 +5,19 @@ two steps: :func:`choose` reads an offer and says what would be spoken, :func:`a
 offers writes :func:`offer` and reads what came back with :func:`accept`. The values themselves are in ``description``.
 """
 
-import ipaddress
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import (
+    Attributes,
     ConnectionData,
     MediaDescription,
     Origin,
     PayloadFormat,
     SessionDescription,
 )
+from softphone.sdp.profile import NOWHERE, PROFILES, Plain, Profile, number
 
 __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
 
@@ -27,14 +27,11 @@ PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}
 EVENT_PAYLOAD_TYPE = 101
 """What nearly every telephone uses for RFC 4733; some never look at the number in the description."""
 
-PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 PTIME_MS = 20
 PTIMES_MS = (10, 20, 30, 40, 60)
 CLOCK_HZ = 8000
 # Of codecs that telephones have (RFC 4733 section 2.1: events have the clock of a codec beside them).
 EVENT_CLOCKS_HZ = (8000, 16_000, 24_000, 32_000, 48_000)
-NOWHERE = "0.0.0.0"
-LOOPBACK = "127.0.0.1"
 EVENTS = "TELEPHONE-EVENT"
 DIRECTIONS = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
 SENDING = ("sendrecv", "sendonly")
@@ -45,25 +42,18 @@ RECEIVING = ("sendrecv", "recvonly")
 class Negotiated:
     """What both sides will speak on the one audio stream.
 
-    ``direction`` is ours. ``remote_host`` is ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4);
-    the direction then does not include sending. ``remote_port`` is 0 when the peer has switched the stream off.
-    ``remote_rtcp_port`` is None when the peer did not name one: the port after ``remote_port``; ``remote_rtcp_host``
-    (RFC 3605) is None when that is at ``remote_host``. ``ptime_ms`` is how much sound we send in a packet: what the
-    peer likes to receive (20 ms if it does not say), brought to the nearest of ``PTIMES_MS`` that its ``maxptime``
-    allows.
-    Payload types are the peer's, what it wants
-    to receive; those that end in ``_in`` are ours, where they differ (RFC 3264 section 6.1). ``other_payload_type`` is
-    ours of the codec which the peer may send besides ``codec``, of the two that we offered; None: it may not.
+    ``direction`` is ours; it does not include sending when ``remote`` says no address. ``ptime_ms`` is how much sound
+    we send in a packet: what the peer likes to receive (20 ms if it does not say), brought to the nearest of
+    ``PTIMES_MS`` that its ``maxptime`` allows.
+    Payload types are the peer's, what it wants to receive; those that end in ``_in`` are ours, where they differ
+    (RFC 3264 section 6.1). ``other_payload_type`` is ours of the codec which the peer may send besides ``codec``, of
+    the two that we offered; None: it may not.
     """
 
     codec: str
     payload_type: int
     event_payload_type: int | None
-    remote_host: str
-    remote_port: int
-    remote_rtcp_port: int | None = None
-    remote_rtcp_host: str | None = None
-    rtcp_mux: bool = False
+    remote: Profile
     direction: str = "sendrecv"
     ptime_ms: int = PTIME_MS
     other_payload_type: int | None = None
@@ -85,7 +75,7 @@ class Negotiated:
             Whether it ever has taken it. One that only sends from the first holds nobody: it is an announcement, or
             a listener's ear. One that neither takes nor sends, or says no address, holds from the first.
         """
-        return not self.sends and (heard or self.direction == "inactive" or self.remote_host == NOWHERE)
+        return not self.sends and (heard or self.direction == "inactive" or self.remote.host == NOWHERE)
 
 
 def offer(
@@ -97,7 +87,6 @@ def offer(
     session_id: int,
     version: int,
     rtcp_port: int | None = None,
-    rtcp_mux: bool = True,
     ptime_ms: int = PTIME_MS,
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
@@ -110,16 +99,14 @@ def offer(
         Names in order of preference, of those in ``PAYLOAD_TYPES``.
     rtcp_port
         Where we receive RTCP, when that is not the port after `port`.
-    rtcp_mux
-        Whether we are ready to take RTCP on the RTP port (RFC 5761).
     ptime_ms
         How much sound we like to receive in a packet; we take any.
     """
     formats = [PayloadFormat(PAYLOAD_TYPES[name], name, CLOCK_HZ) for name in codecs]
     events = _event_formats(EVENT_PAYLOAD_TYPE)
-    attributes = _attributes(formats, events, direction, _rtcp(port, rtcp_port), ptime_ms, mux=rtcp_mux)
+    attributes = _attributes(formats, events, direction, Plain.attributes(port, rtcp_port, None), ptime_ms)
     numbers = tuple(str(each.payload_type) for each in (*formats, *events))
-    media = MediaDescription("audio", port, "RTP/AVP", numbers, attributes=attributes)
+    media = MediaDescription("audio", port, Plain.PROTOCOLS[0], numbers, attributes=attributes)
     here = ConnectionData(host)
     return SessionDescription(Origin("-", session_id, version, here), (media,), here)
 
@@ -178,7 +165,7 @@ def answer(
     """
     index, agreed = _select(remote_offer, codecs, direction, again)
     theirs = remote_offer.media[index]
-    ours = theirs.refused() if agreed.remote_port == 0 else _answered(theirs, agreed, port, rtcp_port)
+    ours = theirs.refused() if agreed.remote.port == 0 else _answered(theirs, agreed, port, rtcp_port)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
     here = ConnectionData(host)
     return SessionDescription(Origin("-", session_id, version, here), media, here, timing=remote_offer.timing), agreed
@@ -187,9 +174,9 @@ def answer(
 def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
     """Write our side of the stream that was agreed; packets as long as those that we send, for any will do for us."""
     spoken = [PayloadFormat(agreed.payload_type, agreed.codec, CLOCK_HZ)]
-    rtcp = None if agreed.rtcp_mux else _rtcp(port, rtcp_port)
+    transport = agreed.remote.attributes(port, rtcp_port, agreed.remote)
     events = _event_formats(agreed.event_payload_type, agreed.event_clock_hz)
-    attributes = _attributes(spoken, events, agreed.direction, rtcp, agreed.ptime_ms, mux=agreed.rtcp_mux)
+    attributes = _attributes(spoken, events, agreed.direction, transport, agreed.ptime_ms)
     if mid := theirs.attribute("mid"):
         attributes = (("mid", mid), *attributes)
     formats = tuple(str(each.payload_type) for each in (*spoken, *events))
@@ -238,7 +225,7 @@ def _select(
             return index, agreed
     for index, media in enumerate(description.media):
         if again and media.kind == "audio" and media.port == 0:
-            return index, Negotiated(codecs[0], PAYLOAD_TYPES[codecs[0]], None, NOWHERE, 0, direction="inactive")
+            return index, Negotiated(codecs[0], PAYLOAD_TYPES[codecs[0]], None, Plain(NOWHERE, 0), "inactive")
     raise NoCommonCodec(_objection(description, codecs)[:300])
 
 
@@ -263,24 +250,19 @@ def _negotiated(
     description: SessionDescription, media: MediaDescription, codecs: Sequence[str], wanted: str
 ) -> Negotiated | None:
     """Say what can be spoken with the peer that sent `media`, None if nothing."""
-    where = description.address(media)
     spoken = next(_spoken(media, codecs), None)
-    if spoken is None or where is None or not _is_ipv4(where) or not _is_audio(media):
+    remote = PROFILES[media.protocol.upper()].read(description, media) if _is_audio(media) else None
+    if spoken is None or remote is None:
         return None
     events = _events(media, spoken.clock_hz)
     theirs = description.direction(media)
-    host = _address(where)
-    sends = wanted in SENDING and theirs in RECEIVING and host != NOWHERE
+    sends = wanted in SENDING and theirs in RECEIVING and remote.host != NOWHERE
     receives = wanted in RECEIVING and theirs in SENDING
     return Negotiated(
         codec=spoken.name,
         payload_type=spoken.payload_type,
         event_payload_type=events.payload_type if events else None,
-        remote_host=host,
-        remote_port=media.port,
-        remote_rtcp_port=_number(media.attribute("rtcp"), 65_535),
-        remote_rtcp_host=_rtcp_host(media, host),
-        rtcp_mux=media.attribute("rtcp-mux") is not None,
+        remote=remote,
         direction=DIRECTIONS.get((sends, receives), "inactive"),
         ptime_ms=_ptime_ms(media),
         event_clock_hz=events.clock_hz if events else CLOCK_HZ,
@@ -289,27 +271,13 @@ def _negotiated(
 
 def _ptime_ms(media: MediaDescription) -> int:
     """Give how much sound to send the peer in a packet (RFC 8866 sections 6.4, 6.5); of two as near, the shorter."""
-    wanted = _number(media.attribute("ptime"), 99_999) or PTIME_MS
-    most = _number(media.attribute("maxptime"), 99_999) or PTIMES_MS[-1]
+    wanted = number(media.attribute("ptime"), 99_999) or PTIME_MS
+    most = number(media.attribute("maxptime"), 99_999) or PTIMES_MS[-1]
     return min((ms for ms in PTIMES_MS if ms <= max(most, PTIMES_MS[0])), key=lambda ms: abs(ms - wanted))
 
 
-def _address(where: ConnectionData) -> str:
-    """Give the address of a ``c=`` line; the one name that needs no looking up has its own (RFC 6761 section 6.3)."""
-    return LOOPBACK if where.host.lower().rstrip(".") == "localhost" else where.host
-
-
 def _is_audio(media: MediaDescription) -> bool:
-    return media.kind == "audio" and media.port > 0 and media.protocol.upper() in PROTOCOLS
-
-
-def _is_ipv4(where: ConnectionData) -> bool:
-    """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
-    try:
-        address = ipaddress.IPv4Address(_address(where))
-    except ValueError:
-        return False
-    return where.family == "IP4" and not (address.is_multicast or address.is_reserved)
+    return media.kind == "audio" and media.port > 0 and media.protocol.upper() in PROFILES
 
 
 def _spoken(media: MediaDescription, codecs: Sequence[str]) -> Iterator[PayloadFormat]:
@@ -330,46 +298,17 @@ def _event_formats(payload_type: int | None, clock_hz: int = CLOCK_HZ) -> list[P
     return [] if payload_type is None else [PayloadFormat(payload_type, EVENTS, clock_hz)]
 
 
-def _number(text: str | None, largest: int) -> int | None:
-    """Return the number that `text` begins with, None if there is none or it is out of range."""
-    found = re.match(r"[0-9]{1,5}(?![0-9])", text or "")
-    return int(found[0]) if found and int(found[0]) <= largest else None
-
-
 def _said(media: MediaDescription) -> str:
     return f"{media.kind} {media.port} {media.protocol} {' '.join(media.formats[:20])}"
-
-
-def _rtcp_host(media: MediaDescription, host: str) -> str | None:
-    """Give the host that ``a=rtcp:port IN IP4 host`` names, if reports can go there (RFC 3605 section 2.1).
-
-    A private one beside a public `host` is what a router that rewrites ``c=`` alone has left standing.
-    """
-    try:
-        where = ConnectionData.parse((media.attribute("rtcp") or "").partition(" ")[2])
-    except SdpError:
-        return None
-    if not _is_ipv4(where) or where.host == NOWHERE:
-        return None
-    named = _address(where)
-    left = ipaddress.IPv4Address(host).is_global and not ipaddress.IPv4Address(named).is_global
-    return None if left else named
-
-
-def _rtcp(port: int, rtcp_port: int | None) -> int | None:
-    """Only a port that is not the next one needs saying (RFC 3605)."""
-    return None if rtcp_port in (None, port + 1) else rtcp_port
 
 
 def _attributes(
     formats: Sequence[PayloadFormat],
     events: Sequence[PayloadFormat],
     direction: str,
-    rtcp: int | None,
+    transport: Attributes,
     ptime_ms: int,
-    *,
-    mux: bool,
-) -> tuple[tuple[str, str | None], ...]:
+) -> Attributes:
     pairs: list[tuple[str, str | None]] = []
     pairs += [("rtpmap", f"{each.payload_type} {each.name}/{each.clock_hz}") for each in formats]
     for each in events:
@@ -377,9 +316,4 @@ def _attributes(
             ("rtpmap", f"{each.payload_type} telephone-event/{each.clock_hz}"),
             ("fmtp", f"{each.payload_type} 0-15"),
         ]
-    pairs.append(("ptime", str(ptime_ms)))
-    if rtcp is not None:
-        pairs.append(("rtcp", str(rtcp)))
-    if mux:
-        pairs.append(("rtcp-mux", None))
-    return (*pairs, (direction, None))
+    return (*pairs, ("ptime", str(ptime_ms)), *transport, (direction, None))

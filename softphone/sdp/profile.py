@@ -1,0 +1,128 @@
+"""How the packets of a stream travel, and what an ``m=`` line says of it.
+
+A profile is a value: what the peer said of its side. Its class says which protocols of ``m=`` lines are its own
+(`PROTOCOLS`, the first is offered), reads the peer's line (:meth:`Plain.read`), and writes the attributes of ours
+(:meth:`Plain.attributes`). Codecs, directions and versions are no part of it: they are the same for all profiles.
+
+=========  =======================  ==================================================  ==============================
+profile    protocols                attributes                                          a leg is given
+=========  =======================  ==================================================  ==============================
+`Plain`    RTP/AVP, RTP/AVPF        ``rtcp`` (RFC 3605), ``rtcp-mux`` (RFC 5761)        the address of ``c=``
+Sdes       RTP/SAVP, RTP/SAVPF      those, and ``crypto`` (RFC 4568)                    that, and two master keys
+IceDtls    UDP/TLS/RTP/SAVPF        ``ice-*``, ``candidate`` (RFC 8839), and            user name and password of ICE,
+                                    ``fingerprint``, ``setup`` (RFC 8842)               fingerprint, and its role
+=========  =======================  ==================================================  ==============================
+
+Only `Plain` is spoken so far. Another one is a class beside it, with the same members and fields of its own. It becomes
+part of `Profile` and of :data:`PROFILES`, and `softphone.calls.leg` makes the parameters of a leg of it.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from softphone.errors import SdpError
+from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, SessionDescription
+
+__all__ = ["NOWHERE", "PROFILES", "Plain", "Profile"]
+
+NOWHERE = "0.0.0.0"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """RTP without encryption (RFC 3551): where the peer takes packets and reports.
+
+    Attributes
+    ----------
+    host
+        ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4).
+    port
+        0 when the peer has switched the stream off (section 8.2).
+    rtcp_port
+        None: the peer did not name one, it is the port after `port`.
+    rtcp_host
+        Where reports go (RFC 3605); None: to `host`.
+    rtcp_mux
+        Whether it takes reports on `port` (RFC 5761).
+    """
+
+    PROTOCOLS: ClassVar = ("RTP/AVP", "RTP/AVPF")
+
+    host: str
+    port: int
+    rtcp_port: int | None = None
+    rtcp_host: str | None = None
+    rtcp_mux: bool = False
+
+    @classmethod
+    def read(cls, description: SessionDescription, media: MediaDescription) -> Self | None:
+        """Read what the peer says of one of its streams; None: nothing can be sent there."""
+        where = description.address(media)
+        if where is None or not _is_ipv4(where):
+            return None
+        host = _address(where)
+        rtcp_port = number(media.attribute("rtcp"), 65_535)
+        mux = media.attribute("rtcp-mux") is not None
+        return cls(host, media.port, rtcp_port, _rtcp_host(media, host), mux)
+
+    @staticmethod
+    def attributes(port: int, rtcp_port: int | None, peer: "Profile | None") -> Attributes:
+        """Write what our line says of our side: all that we can to who has said nothing, else what both can.
+
+        Parameters
+        ----------
+        port, rtcp_port
+            Where we take packets and reports; None: the port after `port`, which needs no saying (RFC 3605).
+        peer
+            Whose offer is answered; None: it is an offer of ours.
+        """
+        mux = peer is None or peer.rtcp_mux
+        apart = rtcp_port not in (None, port + 1) and (peer is None or not mux)
+        rtcp: Attributes = (("rtcp", str(rtcp_port)),) if apart else ()
+        return (*rtcp, ("rtcp-mux", None)) if mux else rtcp
+
+
+Profile = Plain
+"""Any of the profiles."""
+
+PROFILES: dict[str, type[Profile]] = {protocol: Plain for protocol in Plain.PROTOCOLS}
+"""By the protocol of an ``m=`` line."""
+
+
+def number(text: str | None, largest: int) -> int | None:
+    """Return the number that `text` begins with, None if there is none or it is out of range."""
+    found = re.match(r"[0-9]{1,5}(?![0-9])", text or "")
+    return int(found[0]) if found and int(found[0]) <= largest else None
+
+
+def _address(where: ConnectionData) -> str:
+    """Give the address of a ``c=`` line; the one name that needs no looking up has its own (RFC 6761 section 6.3)."""
+    return LOOPBACK if where.host.lower().rstrip(".") == "localhost" else where.host
+
+
+def _is_ipv4(where: ConnectionData) -> bool:
+    """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
+    try:
+        address = ipaddress.IPv4Address(_address(where))
+    except ValueError:
+        return False
+    return where.family == "IP4" and not (address.is_multicast or address.is_reserved)
+
+
+def _rtcp_host(media: MediaDescription, host: str) -> str | None:
+    """Give the host that ``a=rtcp:port IN IP4 host`` names, if reports can go there (RFC 3605 section 2.1).
+
+    A private one beside a public `host` is what a router that rewrites ``c=`` alone has left standing.
+    """
+    try:
+        where = ConnectionData.parse((media.attribute("rtcp") or "").partition(" ")[2])
+    except SdpError:
+        return None
+    if not _is_ipv4(where) or where.host == NOWHERE:
+        return None
+    named = _address(where)
+    left = ipaddress.IPv4Address(host).is_global and not ipaddress.IPv4Address(named).is_global
+    return None if left else named
