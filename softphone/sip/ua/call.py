@@ -17,7 +17,7 @@ from softphone.sip.transport.hop import Hop
 from softphone.sip.ua import in_dialog
 from softphone.sip.ua.invite_server import Acceptances, AckPatience, IncomingInvite
 from softphone.sip.ua.line import Line
-from softphone.sip.ua.offer_answer import OfferState
+from softphone.sip.ua.offer_answer import OfferAnswer
 from softphone.sip.ua.offers import GONE, Offers
 from softphone.sip.ua.referral import OnRefer
 from softphone.sip.ua.refresh import Refresh
@@ -116,7 +116,7 @@ class InviteSession:
         self._accepted = Acceptances(line.node, self._not_acknowledged)
         self.watch = Watch(self, refresh or Refresh(line.node.session), line.node.session)
         # Who did not begin the call was asked by the INVITE that did.
-        begun = OfferState.STABLE if pending is None else OfferState.ASKED
+        begun = OfferAnswer() if pending is None else OfferAnswer.called(offered=self.remote_sdp is not None)
         self.offers = Offers(self, self._accepted, begun, owns_call_id=pending is None)
         self._farewell: Headers = ()
         self._closed = asyncio.Event()
@@ -195,7 +195,7 @@ class InviteSession:
         self.local_sdp = sdp
         ok = pending.response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
         offered = self.remote_sdp is None
-        self.offers.answered(self.invite.cseq.number, offered=offered)
+        self.offers.answered(self.invite.cseq.number)
         done = self._accepted.send(pending.key, ok, offered=offered, patience=self.patience)
         try:
             async with asyncio.timeout(self.patience.ack_s):
@@ -335,7 +335,7 @@ class InviteSession:
         if self.pending is not None and key == self.pending.key:
             self.ring_out(487)
         else:
-            self.offers.cancelled(key)
+            self.offers.theirs.cancelled(key)
 
     def left(self, key: str, request: Request) -> None:
         """Take the peer's BYE (RFC 3261 section 15.1.2)."""

@@ -9,7 +9,8 @@ from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import refuse_info
-from softphone.sip.ua.offers import Offers, retry_after
+from softphone.sip.ua.offers import Offers
+from softphone.sip.ua.peer_offers import retry_after
 from softphone.sip.ua.referral import OnRefer, accept, referred
 from softphone.sip.ua.watch import Watch
 from softphone.sip.where.route import WayBack
@@ -54,12 +55,12 @@ def receive(call: Served, key: str, request: Request, source: Hop) -> bool:
 
 
 def _offer(call: Served, key: str, request: Request) -> None:
-    call.offers.receive(key, request)
+    call.offers.theirs.receive(key, request)
 
 
 def _update(call: Served, key: str, request: Request) -> None:
     if sdp_of(request) is not None:
-        call.offers.receive(key, request)
+        call.offers.theirs.receive(key, request)
         return
     call.dialog.refresh(request)
     headers = call.watch.extended(request)

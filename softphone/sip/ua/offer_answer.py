@@ -1,90 +1,171 @@
-"""Whose offer is open in a call (RFC 3264 section 4, RFC 3261 section 14, RFC 3311 section 5, RFC 6337), as a table.
+"""Which message may carry an offer or an answer now: RFC 3264 section 4, as RFC 6337 sums up the others, as tables.
 
-There is one offer at a time. While one of ours is open the peer's is answered with 491, while one of the peer's is
-undecided with 500; we send none until everything is settled, and no INVITE before the last one has its ACK.
+A state is two: whose INVITE is under way (RFC 3261 section 14), and whose offer is open (RFC 3262 section 5, RFC 3311
+section 5). There is one offer at a time. It goes in an INVITE, in an UPDATE or PRACK, or, where an INVITE has none, in
+the first reliable response to it: a 1xx or the 2xx. Its answer goes in the first reliable response to that request, or
+in the PRACK or ACK for that response. A description in a 1xx that is not reliable is an announcement of the answer.
 """
 
 from enum import Enum, auto
 
-__all__ = ["OfferAnswer", "OfferInput", "OfferState"]
+__all__ = ["InviteTurn", "OfferAnswer", "OfferInput", "OfferState"]
+
+
+class InviteTurn(Enum):
+    """Whose INVITE is under way."""
+
+    NONE = auto()
+    OURS = auto()
+    """One of ours has no final response yet."""
+    THEIRS = auto()
+    """One of the peer has none."""
+    ACCEPTED = auto()
+    """Our 2xx to one of the peer waits for its ACK."""
 
 
 class OfferState(Enum):
-    """What is open."""
+    """Whose offer is open."""
 
-    STABLE = auto()
-    """Nothing: both sides know the same session."""
-    OFFERING = auto()
-    """A request of ours with an offer has no final response yet."""
+    AGREED = auto()
+    """Nobody's: both sides know the same session."""
+    DUE = auto()
+    """An INVITE of the peer holds none: ours comes in our first reliable response."""
     ASKED = auto()
-    """An INVITE of the peer, or an UPDATE with an offer, has no final response yet."""
-    OFFERED = auto()
-    """A 2xx of ours holds our offer; the answer comes in its ACK."""
-    ANSWERED = auto()
-    """A 2xx of ours holds our answer, and waits for its ACK."""
+    """That of an INVITE of the peer."""
+    UPDATED = auto()
+    """That of an UPDATE or PRACK of the peer."""
+    OURS = auto()
+    """One of ours: in an INVITE, in a reliable 1xx, or in a 2xx."""
+    UNCONFIRMED = auto()
+    """Nobody's, but the reliable 1xx with our answer has no PRACK yet."""
 
 
 class OfferInput(Enum):
-    """What can happen to it."""
+    """What can happen."""
 
-    OFFER = auto()
-    """We send a request with an offer."""
+    INVITE = auto()
+    """We send an INVITE with an offer."""
     DONE = auto()
     """It has its final response, or will have none."""
     ASK = auto()
-    """The peer sends an INVITE, or an UPDATE with an offer."""
-    REFUSE = auto()
-    """We refuse it, or answer the offer of an UPDATE: no ACK will follow."""
-    ANSWER = auto()
-    """We answer its INVITE with a 2xx that holds our answer."""
-    OFFER_BACK = auto()
-    """We answer its INVITE, which held no offer, with a 2xx that holds ours."""
+    """The peer sends an INVITE with an offer."""
+    ASK_LATE = auto()
+    """The peer sends an INVITE without one."""
+    PROGRESS = auto()
+    """A reliable 1xx of ours holds what the INVITE asks for: our answer, or our offer."""
+    PRACK = auto()
+    """Its PRACK came, with the answer if the 1xx held our offer."""
+    ACCEPT = auto()
+    """We answer its INVITE with a 2xx, which holds what no reliable 1xx held."""
     ACK = auto()
-    """The ACK for the last 2xx came."""
+    """The ACK for the last 2xx came, with the answer if the 2xx held our offer."""
+    REFUSE = auto()
+    """We refuse its INVITE."""
+    UPDATE = auto()
+    """The peer sends an UPDATE or PRACK with an offer."""
+    DECIDE = auto()
+    """We answer that, or refuse it: what was agreed on before stays."""
+    ANSWER = auto()
+    """A reliable 1xx to our INVITE holds the answer."""
 
 
-S, I = OfferState, OfferInput  # noqa: E741
+T, S, I = InviteTurn, OfferState, OfferInput  # noqa: E741
 
-# What is not listed does not happen or changes nothing, as the ACK of a 2xx before the last.
-_TABLE: dict[tuple[OfferState, OfferInput], OfferState] = {
-    (S.STABLE, I.OFFER): S.OFFERING,
-    (S.STABLE, I.ASK): S.ASKED,
-    (S.OFFERING, I.DONE): S.STABLE,
-    (S.ASKED, I.REFUSE): S.STABLE,
-    (S.ASKED, I.ANSWER): S.ANSWERED,
-    (S.ASKED, I.OFFER_BACK): S.OFFERED,
-    (S.OFFERED, I.ACK): S.STABLE,
-    (S.ANSWERED, I.ACK): S.STABLE,
+# What is not listed changes nothing, as the ACK of a 2xx before the last.
+_TURNS: dict[tuple[InviteTurn, OfferInput], InviteTurn] = {
+    (T.NONE, I.INVITE): T.OURS,
+    (T.OURS, I.DONE): T.NONE,
+    (T.NONE, I.ASK): T.THEIRS,
+    (T.NONE, I.ASK_LATE): T.THEIRS,
+    (T.THEIRS, I.ACCEPT): T.ACCEPTED,
+    (T.THEIRS, I.REFUSE): T.NONE,
+    (T.ACCEPTED, I.ACK): T.NONE,
     # Who asks anew has our 2xx: only its ACK is late, or lost.
-    (S.ANSWERED, I.ASK): S.ASKED,
+    (T.ACCEPTED, I.ASK): T.THEIRS,
+    (T.ACCEPTED, I.ASK_LATE): T.THEIRS,
+}
+_OFFERS: dict[tuple[OfferState, OfferInput], OfferState] = {
+    (S.AGREED, I.INVITE): S.OURS,
+    (S.OURS, I.ANSWER): S.AGREED,
+    (S.OURS, I.DONE): S.AGREED,
+    (S.AGREED, I.ASK): S.ASKED,
+    (S.ASKED, I.PROGRESS): S.UNCONFIRMED,
+    (S.ASKED, I.ACCEPT): S.AGREED,
+    (S.ASKED, I.REFUSE): S.AGREED,
+    (S.AGREED, I.ASK_LATE): S.DUE,
+    (S.DUE, I.PROGRESS): S.OURS,
+    (S.DUE, I.ACCEPT): S.OURS,
+    (S.DUE, I.REFUSE): S.AGREED,
+    (S.OURS, I.PRACK): S.AGREED,
+    (S.OURS, I.ACK): S.AGREED,
+    (S.OURS, I.REFUSE): S.AGREED,
+    (S.UNCONFIRMED, I.PRACK): S.AGREED,
+    (S.UNCONFIRMED, I.REFUSE): S.AGREED,
+    (S.AGREED, I.UPDATE): S.UPDATED,
+    # Who offers anew has our answer: only its PRACK is late.
+    (S.UNCONFIRMED, I.UPDATE): S.UPDATED,
+    (S.UPDATED, I.DECIDE): S.AGREED,
 }
 
-# RFC 3261 section 14.2, RFC 3311 section 5.2.
-_REFUSALS = {S.OFFERING: 491, S.OFFERED: 491, S.ASKED: 500}
+# With what the peer's INVITE is refused (RFC 3261 section 14.2), and its offer (RFC 3311 section 5.2): 491 while we are
+# the one who asks, 500 with Retry-After while we are the one who is asked.
+_TURN_REFUSALS = {T.OURS: 491, T.THEIRS: 500}
+_OFFER_REFUSALS = {S.OURS: 491, S.DUE: 500, S.ASKED: 500, S.UPDATED: 500}
+
+# When our next reliable response to an INVITE holds a description (RFC 3261 section 13.3.1, RFC 3262 section 5).
+_UNANSWERED = (S.DUE, S.ASKED)
+# When a 2xx to an INVITE may be sent (RFC 3262 section 3): not before the PRACK for a 1xx with a description.
+_ACCEPTABLE = (S.DUE, S.ASKED, S.AGREED)
 
 
 class OfferAnswer:
-    """The offers of one call.
+    """The offers of one dialog; as :meth:`called`, :meth:`calling` or, made plainly, of one that stands."""
 
-    Parameters
-    ----------
-    state
-        At the beginning: ASKED for a call that comes in, STABLE for one that a 2xx to our INVITE began.
-    """
+    def __init__(self, turn: InviteTurn = InviteTurn.NONE, offer: OfferState = OfferState.AGREED) -> None:
+        self.turn = turn
+        self.offer = offer
 
-    def __init__(self, state: OfferState = OfferState.STABLE) -> None:
-        self.state = state
+    @classmethod
+    def called(cls, *, offered: bool) -> "OfferAnswer":
+        """Begin with an INVITE of the peer; `offered`: it holds an offer."""
+        return cls(InviteTurn.THEIRS, OfferState.ASKED if offered else OfferState.DUE)
+
+    @classmethod
+    def calling(cls) -> "OfferAnswer":
+        """Begin with an INVITE of ours."""
+        return cls(InviteTurn.OURS, OfferState.OURS)
 
     @property
     def is_stable(self) -> bool:
-        """Whether we may offer."""
-        return self.state is OfferState.STABLE
+        """Whether we may send an INVITE with an offer."""
+        return self.turn is InviteTurn.NONE and self.offer is OfferState.AGREED
 
     @property
-    def refusal(self) -> int | None:
-        """With what an INVITE or offer of the peer is refused now; None: it is not."""
-        return _REFUSALS.get(self.state)
+    def is_acceptable(self) -> bool:
+        """Whether a 2xx to the peer's INVITE may be sent."""
+        return self.offer in _ACCEPTABLE
+
+    @property
+    def wants_ours(self) -> bool:
+        """Whether our offer is due."""
+        return self.offer is OfferState.DUE
+
+    @property
+    def wants_description(self) -> bool:
+        """Whether our next reliable response to the peer's INVITE is to hold our offer or answer."""
+        return self.offer in _UNANSWERED
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether an offer of ours is open."""
+        return self.offer is OfferState.OURS
+
+    def refusal(self, *, invite: bool) -> int | None:
+        """With what an INVITE of the peer, or an offer in another request, is refused now; None: it is not."""
+        turn = _TURN_REFUSALS.get(self.turn) if invite else None
+        return turn or _OFFER_REFUSALS.get(self.offer)
 
     def step(self, what: OfferInput) -> None:
         """Take what happened."""
-        self.state = _TABLE.get((self.state, what), self.state)
+        self.turn = _TURNS.get((self.turn, what), self.turn)
+        self.offer = _OFFERS.get((self.offer, what), self.offer)

@@ -1,18 +1,17 @@
 """Offers within a call, both ways: ours go out one at a time, and again after a glare; the peer's are decided on."""
 
 import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
-from softphone.errors import CallEnded, CallRefused, SdpError, SipError
+from softphone.errors import CallEnded, CallRefused, SipError
 from softphone.sip.message.body import SDP, sdp_of
-from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.ua.invite_server import Acceptances
 from softphone.sip.ua.line import Line
-from softphone.sip.ua.offer_answer import OfferAnswer, OfferInput, OfferState
+from softphone.sip.ua.offer_answer import OfferAnswer, OfferInput
+from softphone.sip.ua.peer_offers import OnOffer, PeerOffers
 from softphone.sip.ua.watch import Watch
 
 GONE = (408, 481)
@@ -26,7 +25,7 @@ class Offering(Protocol):
     watch: Watch
     local_sdp: str | None
     remote_sdp: str | None
-    on_reinvite: Callable[[str | None], Awaitable[str]] | None
+    on_reinvite: OnOffer | None
 
     @property
     def allowed(self) -> Headers:
@@ -39,9 +38,7 @@ class Offering(Protocol):
         """End a call that the peer does not know any more."""
 
 
-__all__ = ["GONE", "Offers", "retry_after"]
-
-log = logging.getLogger(__name__)
+__all__ = ["GONE", "Offers"]
 
 GLARES = 5
 """How often an offer is sent again after 491; with random waits, two or three are enough."""
@@ -56,47 +53,51 @@ class Offers:
         Whose they are; its descriptions are kept up to date.
     accepted
         Sends a 2xx until its ACK.
-    state
-        Of the table, at the beginning.
+    table
+        As it is at the beginning.
     owns_call_id
         Whether we made the Call-ID, and wait longer after a glare (RFC 3261 section 14.1).
+
+    Attributes
+    ----------
+    theirs
+        Those of the peer.
     """
 
-    def __init__(self, call: Offering, accepted: Acceptances, state: OfferState, *, owns_call_id: bool) -> None:
+    def __init__(self, call: Offering, accepted: Acceptances, table: OfferAnswer, *, owns_call_id: bool) -> None:
+        self.table = table
         self._call = call
         self._node = call.line.node
         self._accepted = accepted
-        self._table = OfferAnswer(state)
         self._owns_call_id = owns_call_id
         self._turn = asyncio.Lock()
-        self._stable = asyncio.Event()
-        self._asked: tuple[str, Request] | None = None
+        self._moved = asyncio.Event()
+        self.theirs = PeerOffers(self._node, table, self.step, lambda: call.on_reinvite, self._agree)
         self._over = False
         self._last = 0
-        self.step()
 
-    def step(self, *what: OfferInput) -> None:
-        """Take what happened; who waits to offer goes on when nothing is open."""
-        for each in what:
-            self._table.step(each)
-        if self._table.is_stable or self._over:
-            self._stable.set()
-        else:
-            self._stable.clear()
+    def step(self, what: OfferInput) -> None:
+        """Take what happened; who waits for it goes on."""
+        self.table.step(what)
+        self._moved.set()
+
+    async def until(self, fits: Callable[[], bool]) -> None:
+        """Wait until something holds of the table, or the call is over."""
+        while not self._over and not fits():
+            self._moved.clear()
+            await self._moved.wait()
 
     def close(self) -> None:
         """Take the end of the call: no offer is decided or waited for any more (RFC 3261 section 15.1.2)."""
         self._over = True
-        self.step()
+        self._moved.set()
         self._call.line.abandon()
-        if self._asked is not None:
-            key, request = self._asked
-            self._node.respond(key, response(request, 487))
+        self.theirs.close()
 
-    def answered(self, number: int, *, offered: bool) -> None:
-        """Take note of a 2xx of ours to the INVITE of that CSeq number; `offered`: it holds our offer."""
+    def answered(self, number: int) -> None:
+        """Take note of a 2xx of ours to the INVITE of that CSeq number."""
         self._last = number
-        self.step(OfferInput.OFFER_BACK if offered else OfferInput.ANSWER)
+        self.step(OfferInput.ACCEPT)
 
     def acknowledged(self, number: int) -> None:
         """Take the ACK for a 2xx; one for an earlier 2xx settles nothing."""
@@ -109,10 +110,10 @@ class Offers:
         """Offer anew; returns the answer. See `Call.reinvite`."""
         async with self._turn:
             for _ in range(GLARES):
-                await self._stable.wait()
+                await self.until(lambda: self.table.is_stable)
                 if self._over:
                     raise CallEnded("the call is over")
-                self.step(OfferInput.OFFER)
+                self.step(OfferInput.INVITE)
                 try:
                     answer = await self._exchange(sdp)
                 finally:
@@ -154,55 +155,6 @@ class Offers:
 
     # --- the peer's
 
-    def receive(self, key: str, request: Request) -> None:
-        """Take a re-INVITE, or an UPDATE with an offer."""
-        if self._over:
-            self._node.respond(key, response(request, 481))
-        elif (status := self._table.refusal) is not None:
-            self._node.respond(key, response(request, status, headers=retry_after() if status == 500 else ()))
-        else:
-            self.step(OfferInput.ASK)
-            self._asked = key, request
-            self._node.spawn(self._answer(key, request))
-
-    def cancelled(self, key: str) -> None:
-        """Take the CANCEL of a re-INVITE (RFC 3261 section 9.2): whatever is decided, nothing changes."""
-        if self._asked is not None and self._asked[0] == key:
-            _, request = self._asked
-            self._asked = None
-            self.step(OfferInput.REFUSE)
-            self._node.respond(key, response(request, 487))
-
-    async def _answer(self, key: str, request: Request) -> None:
-        offer = sdp_of(request)
-        refusal: Response | None = None
-        try:
-            reply = await self._decide(offer)
-        except CallRefused as error:
-            refusal = response(request, error.status, error.reason or None)
-            if isinstance(error.__cause__, SdpError):
-                refusal.set(*warning(error.__cause__))
-        except Exception:
-            log.exception("a new offer could not be answered")
-            refusal = response(request, 500)
-        if self._over or self._asked != (key, request):
-            return
-        self._asked = None
-        if refusal is not None:
-            self.step(OfferInput.REFUSE)
-            self._node.respond(key, refusal)
-        else:
-            self._agree(key, request, offer, reply)
-
-    async def _decide(self, offer: str | None) -> str:
-        if self._call.on_reinvite is None:
-            # Who called or was called is still at the answer; who is told so asks again (RFC 3261 section 14.1).
-            raise CallRefused(491, "Request Pending")
-        try:
-            return await self._call.on_reinvite(offer)
-        except SdpError as error:
-            raise CallRefused(488, "Not Acceptable Here") from error
-
     def _agree(self, key: str, request: Request, offer: str | None, reply: str) -> None:
         call = self._call
         call.line.dialog.refresh(request)
@@ -210,14 +162,9 @@ class Offers:
         call.remote_sdp = call.remote_sdp if offer is None else offer
         headers: Headers = [*call.allowed, *call.watch.extended(request)]
         ok = response(request, 200, contact=call.line.dialog.contact, headers=headers, content_type=SDP, body=reply)
-        if request.method == "UPDATE":
-            self.step(OfferInput.REFUSE)
-            self._node.respond(key, ok)
-        else:
-            self.answered(request.cseq.number, offered=offer is None)
+        if request.method == "INVITE":
+            self.answered(request.cseq.number)
             self._accepted.send(key, ok, offered=offer is None)
-
-
-def retry_after() -> Headers:
-    """Between 0 and 10 seconds (RFC 3261 section 14.2)."""
-    return [("Retry-After", str(random.randint(0, 10)))]
+        else:
+            self.step(OfferInput.DECIDE)
+            self._node.respond(key, ok)
