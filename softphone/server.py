@@ -27,8 +27,8 @@ from softphone.bindings import KeptBindings
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError
 from softphone.focus.control import Control
+from softphone.focus.entrance.authentication import Logins
 from softphone.focus.entrance.invite_router import InviteRouter
-from softphone.focus.entrance.logins import Logins
 from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.focus import Focus

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from softphone.commands.demo import show
 from softphone.demo.bridge import BridgeFailed, running_bridge, stop
 from softphone.demo.delay import Capture, chirp, correlate
 from softphone.demo.run import DemoRecording, DemoReport, Window
-from softphone.demo.show import show
 from tests.support.signals import at_sender_clock, noise
 from tests.support.tones import read_wav, sine
 

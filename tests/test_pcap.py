@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from softphone.pcap import pcap
-from softphone.traced import TracedMessage
+from softphone.traced import TracedMessage, pcap
 from tests.sip.wire import invite_bytes
 from tests.support import peers
 from tests.support.packet_file import Captured, packets

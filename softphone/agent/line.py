@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from softphone.errors import AuthenticationFailed, BadMessage, CallRefused
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.number import number_of
-from softphone.sip.message.uri import Uri
-from softphone.sip.transport.kinds import UDP
+from softphone.sip.message.uri import Uri, number_of
+from softphone.sip.transport.hop import UDP
 
 __all__ = ["OutboundLine", "uri_of"]
 

@@ -11,8 +11,8 @@ from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
 from softphone.config import Config
 from softphone.focus.control import Control
+from softphone.focus.entrance.authentication import Logins
 from softphone.focus.entrance.codes import CodeBook
-from softphone.focus.entrance.logins import Logins
 from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.focus import Focus
 from softphone.focus.stats import FocusStats

@@ -18,8 +18,7 @@ from softphone.commands.usage import wrong_use
 from softphone.config import LogConfig
 from softphone.errors import AudioError, BadMessage, SoftphoneError
 from softphone.logs import configure
-from softphone.sip.message.uri import Uri
-from softphone.sip.message.uri_headers import split_headers
+from softphone.sip.message.uri import Uri, split_headers
 
 __all__ = ["call"]
 

@@ -1,18 +1,140 @@
-"""Settings that can be read but not done, or not together: refused, with the key and the value named."""
+"""Settings that nobody could reach, or that can be read but not done: refused, with the key and the value named."""
 
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from softphone.config.places import check_places
 from softphone.config.sections import Config, MediaConfig
 from softphone.errors import ConfigError
 
-__all__ = [
-    "DEV_PREFIX",
-    "check",
-    "check_exposure",
-    "is_loopback",
-]
+__all__ = ["DEV_PREFIX", "check", "check_exposure", "check_places", "is_loopback"]
+
+# Wider than RFC 3261 by the underscore, which names of containers have; no name is longer than DNS takes (RFC 1035).
+NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_.])?\Z")
+PORT = re.compile(r"[0-9]{1,5}\Z")
+URI_PARAMETER = re.compile(r"[^\s=<>\";,?@]+(=[^\s<>\";,?@]*)?\Z")
+# Where a URL has a password, and where it was to begin or end is guessed.
+PASSWORD = re.compile(r"//.*@")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
+
+
+def is_host(text: str) -> bool:
+    """Whether `text` is a host name or an IPv4 address."""
+    if not text.replace(".", "").isdigit():
+        return NAME.match(text) is not None
+    try:  # of digits only an address is made: "10.0.0" is a slip of the pen
+        return bool(ipaddress.IPv4Address(text).packed)
+    except ValueError:
+        return False
+
+
+def is_host_port(text: str) -> bool:
+    """Whether `text` is a host, with or without a port."""
+    host, colon, port = text.partition(":")
+    return is_host(host) and (not colon or (PORT.match(port) is not None and 0 < int(port) < 65536))
+
+
+def is_trunk(text: str) -> bool:
+    """Whether `text` is a ``sip:`` URI without a user, over UDP or TCP."""
+    scheme, _, rest = text.partition(":")
+    place, *parameters = rest.split(";")
+    transports = {"udp", "tcp"} | {each.lower() for each in parameters if each.lower().startswith("transport")}
+    return (
+        scheme.lower() == "sip"
+        and is_host_port(place)
+        and all(map(URI_PARAMETER.match, parameters))
+        and transports <= {"udp", "tcp", "transport=udp", "transport=tcp"}
+    )
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` is a URL that something can be sent to by HTTP."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None
+    except ValueError:
+        return False
+    return bool(usable) and text.isascii() and text.isprintable() and " " not in text
+
+
+def is_link(text: str) -> bool:
+    """Whether an invitation's link is a URL once its braces are filled in."""
+    return is_url(text.replace("{code}", "1").replace("{room}", "1"))
+
+
+def is_origin(text: str) -> bool:
+    """Whether a browser may name `text` in ``Origin`` (RFC 6454 section 6.1)."""
+    scheme, _, place = text.partition("://")
+    return SCHEME.match(scheme) is not None and is_host_port(place)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceKind:
+    """What an option has to be."""
+
+    holds: Callable[[str], bool]
+    says: str
+    others: tuple[str, ...] = ("",)
+    "What it may be instead."
+
+
+HOST = PlaceKind(is_host, "a host name or an IPv4 address is wanted, without a port")
+HOST_PORT = PlaceKind(is_host_port, "a host name or an IPv4 address is wanted, with a port of 1 to 65535 or without")
+TRUNK = PlaceKind(
+    is_trunk, "SIP goes over UDP and TCP only: sip:HOST, sip:HOST:PORT (1 to 65535) or sip:HOST;transport=tcp"
+)
+URL = PlaceKind(is_url, "an http:// or https:// URL is wanted, without a user name")
+LINK = PlaceKind(is_link, URL.says)
+DOMAIN = PlaceKind(is_host, f'{HOST.says}; or "*"', ("*",))
+ORIGIN = PlaceKind(is_origin, 'an origin such as "https://phone.example.com" is wanted, without a path; or "*"', ("*",))
+# Of a header.
+LINE = PlaceKind(str.isprintable, "one line of text is wanted")
+
+
+def _places(config: Config) -> Iterator[tuple[str, PlaceKind, str | tuple[str, ...]]]:
+    """Give each option that names a place or goes into a header."""
+    server, sip, trunk = config.server, config.sip, config.trunk
+    yield "server.host", HOST, server.host
+    yield "server.advertised_host", HOST, server.advertised_host
+    yield "sip.domain", HOST_PORT, sip.domain
+    yield "sip.realm", LINE, sip.realm
+    yield "sip.aliases", HOST, sip.aliases
+    yield "sip.dial_domains", DOMAIN, sip.dial_domains
+    yield "sip.user_agent", LINE, sip.user_agent
+    yield "http.cors_origins", ORIGIN, config.http.cors_origins
+    yield "trunk.uri", TRUNK, trunk.uri
+    yield "trunk.from_domain", HOST_PORT, trunk.from_domain
+    yield "trunk.from_user", LINE, trunk.from_user
+    yield "trunk.caller", LINE, trunk.caller
+    yield "invite.web_url", LINK, config.invite.web_url
+    yield "mail.host", HOST, config.mail.host
+    yield "recording.webhook_url", URL, config.recording.webhook_url
+
+
+def check_places(config: Config) -> None:
+    """Refuse hosts, ports and URLs that are none.
+
+    Raises
+    ------
+    ConfigError
+        One is none; the message names the option, what it says, and what is wanted.
+    """
+    for option, kind, value in _places(config):
+        for each in (value,) if isinstance(value, str) else value:
+            if each not in kind.others and not kind.holds(each):
+                raise ConfigError(f"{option} = {PASSWORD.sub('//…@', each)!r}: {_complaint(kind, each)}")
+
+
+def _complaint(kind: PlaceKind, value: str) -> str:
+    """Say what is wrong; IPv6, which neither signalling nor media speak, is a mistake of its own."""
+    try:
+        ipaddress.IPv6Address(value.strip("[]"))
+    except ValueError:
+        return kind.says
+    return f"IPv6 is not spoken; {kind.says}"
+
 
 # Secrets that begin like this are printed in the documentation, so everybody knows them: loopback only.
 DEV_PREFIX = "dev-"

@@ -31,7 +31,7 @@ from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
-from softphone.sip.message.number import spelled
+from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 

@@ -11,17 +11,16 @@ from mixer.rules.settings import Settings
 from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.context import Context
-from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
 from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.menus import load_menu
 from softphone.focus.room.room import Room
+from softphone.focus.room.settings import load_menu
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import RoomKind, SessionOrigin, TelephonySession
+from softphone.focus.session import EndedMemory, RoomKind, SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken, new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks

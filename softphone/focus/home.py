@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from softphone.config import SipConfig
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.kinds import UDP
+from softphone.sip.transport.hop import UDP
 
 __all__ = ["Home"]
 

@@ -3,6 +3,7 @@
 A session is one or more parties; a conference is a session whose origin is `SessionOrigin.CONFERENCE`.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -13,10 +14,11 @@ from mixer.rules.state import Participant
 from softphone.focus.token import VoiceCallToken
 
 __all__ = [
-    "OUTSIDE",
     "CallEnd",
     "ConferenceRole",
     "Direction",
+    "EndedMemory",
+    "OUTSIDE",
     "Party",
     "PartyAddress",
     "PartyStatus",
@@ -25,7 +27,6 @@ __all__ = [
     "TelephonySession",
     "identity_of",
 ]
-
 
 # Of what a ban of somebody from outside is remembered by: no id of an extension, whatever a caller calls itself.
 OUTSIDE = "outside:"
@@ -231,3 +232,34 @@ class TelephonySession:
         else:
             number, self._next = self._next, self._next + 1
         return f"p-{self.id.removeprefix('s-')}-{number}"
+
+
+class EndedMemory:
+    """Ids that were, with the time as an argument (seconds of one monotonic clock).
+
+    Parameters
+    ----------
+    keep_s
+        How long an id is remembered.
+    max_count
+        How many at most; the oldest go first.
+    """
+
+    def __init__(self, keep_s: float, max_count: int) -> None:
+        self._keep_s = keep_s
+        self._max_count = max_count
+        self._ended: OrderedDict[str, float] = OrderedDict()
+
+    def add(self, session_id: str, now: float) -> None:
+        """Remember that a session ended."""
+        self._ended[session_id] = now
+        while self._ended and (len(self._ended) > self._max_count or self._oldest() + self._keep_s <= now):
+            self._ended.popitem(last=False)
+
+    def holds(self, session_id: str, now: float) -> bool:
+        """Whether the session ended, and not too long ago."""
+        ended = self._ended.get(session_id)
+        return ended is not None and now < ended + self._keep_s
+
+    def _oldest(self) -> float:
+        return next(iter(self._ended.values()))

@@ -10,14 +10,12 @@ from softphone.sip.driver import Driver, StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
-from softphone.sip.message.uri import Uri
-from softphone.sip.message.uri_headers import split_headers
+from softphone.sip.message.uri import Uri, split_headers
 from softphone.sip.services.registration import Registration
 from softphone.sip.trace import Trace
 from softphone.sip.transaction.events import CancelReceived
 from softphone.sip.transport.flow import Flow
-from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.kinds import TransportKind
+from softphone.sip.transport.hop import Hop, TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.exchange import ask

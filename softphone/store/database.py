@@ -1,4 +1,7 @@
-"""The connection to the database: SQLite in the data folder, or PostgreSQL by URL; its errors become ours."""
+"""The connection to the database: SQLite in the data folder, or PostgreSQL by URL; its errors become ours.
+
+At every start its tables are brought to the shape that this version of the program knows (Alembic).
+"""
 
 import asyncio
 import os
@@ -8,15 +11,49 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from softphone.errors import ConfigError
-from softphone.store import migrate
 from softphone.store.errors import StoreUnavailable
 
-__all__ = ["FILE", "Database", "WrongData", "url_of"]
+__all__ = ["Database", "FILE", "WrongData", "settings", "upgrade", "url_of"]
+
+# Any number that nobody else locks in the same PostgreSQL database: two servers that start together migrate in turn.
+LOCK = 0x50F79803
+
+
+def settings(connection: Connection) -> Config:
+    """Give Alembic's settings for work on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that are missing, in the transaction of `connection`.
+
+    Raises
+    ------
+    ConfigError
+        The database was migrated by a newer version.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    config = settings(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    here = MigrationContext.configure(connection).get_current_revision()
+    if here is not None and here not in known:
+        raise ConfigError(f"the database was made by a newer version (its revision is {here})")
+    command.upgrade(config, "head")
+
 
 FILE = "softphone.db"
 
@@ -100,7 +137,7 @@ class Database:
             _make_private(Path(self.url.database))
         with _translated(self.name):
             async with self._writer.begin() as connection:
-                await connection.run_sync(migrate.upgrade)
+                await connection.run_sync(upgrade)
 
     async def stop(self) -> None:
         """Close all connections."""

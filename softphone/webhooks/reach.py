@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from softphone.config.places import is_url
+from softphone.config.checks import is_url
 from softphone.errors import ConfigError, SoftphoneError
 from softphone.resolver import Resolver, is_address
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from softphone import CallEnded
 from softphone.agent.keys import TYPED_AHEAD, KeysHeard
-from softphone.agent.listening import level_dbov, until_silent, until_voice
 from softphone.agent.streams import FrameStream
+from softphone.agent.talk import level_dbov, until_silent, until_voice
 from softphone.tasks import Tasks
 from softphone.testing.clock import run
 from tests.support.tones import sine

@@ -13,8 +13,8 @@ from mixer.rules.settings import Settings
 from softphone.errors import CallRefused
 from softphone.focus.commanding import Actor, acting
 from softphone.focus.errors import NoSuchParty, NoSuchSession, WrongState
-from softphone.focus.room.menus import load_menu
 from softphone.focus.room.referrals import refer
+from softphone.focus.room.settings import load_menu
 from softphone.sip.message.fields import Address
 from softphone.testing.bridge import PaperBridge
 from softphone.testing.clock import run

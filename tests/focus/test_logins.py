@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.focus.entrance.logins import TRUSTED_S, Logins
+from softphone.focus.entrance.authentication import TRUSTED_S, Logins
 
 OFFICE, HOME = "192.0.2.1", "198.51.100.7"
 

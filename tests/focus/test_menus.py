@@ -7,7 +7,7 @@ import pytest
 from mixer.rules.keypad import DEFAULT_MENU
 from mixer.rules.settings import Settings
 from softphone.errors import ConfigError
-from softphone.focus.room.menus import FOLDER, load_menu
+from softphone.focus.room.settings import FOLDER, load_menu
 
 
 def test_the_default_is_what_the_rules_have_without_a_file() -> None:

@@ -10,8 +10,7 @@ from mixer.rules.effects import Sound
 from softphone.config import PromptsConfig
 from softphone.errors import ConfigError
 from softphone.focus.errors import NoSuchSound
-from softphone.focus.voice.numbers import ENGLISH, NumberRule, spoken
-from softphone.focus.voice.prompts import KNOWN, OWN_SOUNDS, SoundLibrary
+from softphone.focus.voice.prompts import ENGLISH, KNOWN, OWN_SOUNDS, NumberRule, SoundLibrary, spoken
 from tests.support.peers import VOICES
 
 EN = OWN_SOUNDS / "en"

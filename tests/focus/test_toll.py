@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.config import TrunkConfig
+from softphone.focus.party.dialplan import HOUR_S, Toll, permitted
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import NotReached
-from softphone.focus.party.toll import HOUR_S, Toll, permitted
 from softphone.sip.message.uri import Uri
 from softphone.sip.ua.call import InviteSession
 from tests.focus.switchboard import Switchboard, play, rings

@@ -6,10 +6,9 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.sip.blotting import blotted
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.parser import parse
-from softphone.sip.trace import CALL_BYTES, CALL_MESSAGES, FIRST_MESSAGES, OVERHEAD, Trace
+from softphone.sip.trace import CALL_BYTES, CALL_MESSAGES, FIRST_MESSAGES, OVERHEAD, Trace, blotted
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether, Rule, keep_all
 from tests.sip.wire import ALICE, invite_bytes

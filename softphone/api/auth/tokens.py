@@ -14,7 +14,7 @@ from softphone.api.auth.grants import Grant, TokenPair
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.errors import ApiError, slow_down, unauthorized
-from softphone.focus.entrance.logins import Logins
+from softphone.focus.entrance.authentication import Logins
 from softphone.store.values import Extension
 
 __all__ = ["CallerDep", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]

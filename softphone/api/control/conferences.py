@@ -18,9 +18,9 @@ from softphone.api.control.models import (
     RecordingModel,
     Rules,
     UploadedSound,
+    conference_view,
 )
 from softphone.api.control.paths import ManagedDep, SeenDep
-from softphone.api.control.views import conference_view
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import WholeDep, instant

@@ -12,9 +12,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from softphone import invite
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import Strict
+from softphone.api.control.models import Strict, sip_uri, uri_of
 from softphone.api.control.paths import ManagedDep
-from softphone.api.control.views import sip_uri, uri_of
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError, not_found
 from softphone.api.http.pages import After, Limit

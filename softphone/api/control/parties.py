@@ -16,9 +16,10 @@ from softphone.api.control.models import (
     PartyChange,
     PartyList,
     PartyView,
+    dial_view,
+    party_view,
 )
 from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
-from softphone.api.control.views import dial_view, party_view
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import Part, WholeDep

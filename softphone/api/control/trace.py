@@ -14,8 +14,7 @@ from softphone.api.context import ContextDep
 from softphone.api.http.answers import queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import Part, PartsDep, instant
-from softphone.pcap import PCAP, pcap
-from softphone.traced import TracedCall, TracedMessage, Tracing
+from softphone.traced import PCAP, TracedCall, TracedMessage, Tracing, pcap
 
 __all__ = ["reading"]
 

@@ -1,9 +1,10 @@
-"""The properties of conference extensions in the shape of Telphin's API, and its way to a token."""
+"""Telphin's API: the properties of conference extensions, and its way to a token."""
 
 import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, Field
 from starlette.datastructures import FormData, QueryParams
 
 from softphone.api.auth import access
@@ -13,12 +14,31 @@ from softphone.api.http.answers import described_key
 from softphone.api.http.bodies import described
 from softphone.api.http.properties import Properties, PropertiesChange, changes_of
 from softphone.api.telphin.errors import FAILURES, refused
-from softphone.api.telphin.models import AccountToken, TelphinExtension
 from softphone.store.errors import NoSuchRow
 from softphone.store.properties import ConferenceProperties
 from softphone.store.values import Extension
 
-__all__ = ["router"]
+__all__ = ["AccountToken", "TelphinExtension", "router"]
+
+
+class AccountToken(BaseModel):
+    """A token for the account, without an extension (RFC 6749 section 4.4)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: int
+    scope: Literal["all"] = "all"
+
+
+class TelphinExtension(BaseModel):
+    """An extension, with what of Telphin's view of it there is here."""
+
+    id: Annotated[int | str, Field(description="A number, unless the account's id is none.")]
+    name: str
+    type: Literal["phone", "conference"]
+    status: Literal["active"] = "active"
+    label: str
+    domain: str
 
 
 router = APIRouter(

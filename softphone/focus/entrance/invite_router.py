@@ -27,7 +27,7 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.message.number import number_of
+from softphone.sip.message.uri import number_of
 from softphone.sip.ua.call import InviteSession
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension

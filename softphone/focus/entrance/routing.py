@@ -1,4 +1,4 @@
-"""Where an INVITE wants to go, decided from whom its Request-URI means (`softphone.sip.message.number`) alone."""
+"""Where an INVITE wants to go, decided from whom its Request-URI means (`softphone.sip.message.uri`) alone."""
 
 from dataclasses import dataclass
 

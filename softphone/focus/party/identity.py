@@ -12,8 +12,7 @@ from softphone.errors import BadMessage
 from softphone.focus.party.outcome import refused
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request
-from softphone.sip.message.number import number_of
-from softphone.sip.message.uri import Uri
+from softphone.sip.message.uri import Uri, number_of
 
 __all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "hops_left", "is_trusted", "shown"]
 

@@ -26,11 +26,10 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
-from softphone.focus.room import conference_effects, effects, referrals
-from softphone.focus.room.admission import Admission
+from softphone.focus.room import effects, referrals
+from softphone.focus.room.admission import Admission, Namesakes
 from softphone.focus.room.call_records import note
 from softphone.focus.room.key_commands import note_keys
-from softphone.focus.room.namesakes import Namesakes
 from softphone.focus.room.room import Room
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
@@ -251,7 +250,7 @@ def _drop_invite(room: ConferenceRoom, effect: DropInvite) -> None:
 
 ConferenceRoom.carried_out = {
     **effects.CARRIED_OUT,
-    **conference_effects.CARRIED_OUT,
+    **effects.CONFERENCE,
     Invite: _invite,
     DropInvite: _drop_invite,
 }

@@ -15,9 +15,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.room.key_commands import actor_of
 from softphone.focus.session import ConferenceRole
-from softphone.sip.message.number import number_of
-from softphone.sip.message.uri import Uri
-from softphone.sip.message.uri_headers import REPLACES, headers_of
+from softphone.sip.message.uri import REPLACES, Uri, headers_of, number_of
 from softphone.text import shown
 
 if TYPE_CHECKING:

@@ -20,10 +20,9 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
 from softphone.focus.party.prompt_player import PromptPlayer
-from softphone.focus.room.recording import NOT_RECORDING, Recorder
-from softphone.focus.room.recording_control import RecordingControl
+from softphone.focus.room.recording import NOT_RECORDING, Recorder, RecordingControl
 from softphone.focus.session import Party, PartyStatus, TelephonySession
-from softphone.focus.voice.spoken import SpokenNames
+from softphone.focus.voice.names import SpokenNames
 
 __all__ = ["Room"]
 

@@ -1,19 +1,25 @@
-"""The names that callers say when they come in: recorded, played to the room, and gone with the conference."""
+"""The names that callers say when they come in: recorded, played to the room, and gone with the conference.
+
+It is somebody's voice: not kept longer than it is needed.
+"""
 
 import asyncio
 import secrets
 import wave
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from mixer.rules.effects import Prompt, Sound
 from softphone.errors import MediaError
 
 if TYPE_CHECKING:
     from softphone.media.workers.client import Media
 
-__all__ = ["Names"]
+__all__ = ["Names", "SpokenNames"]
 
 log = structlog.get_logger()
 
@@ -93,3 +99,57 @@ class Names:
     def _seconds(self, name: str) -> float:
         with wave.open(str(self._path(name)), "rb") as file:
             return float(file.getnframes() / file.getframerate())
+
+
+class SpokenNames:
+    """Removes a name when its party has left and what is said with it was said.
+
+    Parameters
+    ----------
+    names
+        Where they are kept.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._owners: dict[str, str] = {}
+        self._left: set[str] = set()
+        self._telling: Counter[str] = Counter()
+
+    def came(self, party: str, name: str) -> None:
+        """Look after the name of a party; empty: it has none."""
+        if name:
+            self._owners[party] = name
+
+    def left(self, party: str, *, moved: bool) -> None:
+        """Take notice that a party left; one that was `moved` has taken its name along."""
+        name = self._owners.pop(party, None)
+        if name is not None and not moved:
+            self._left.add(name)
+
+    def telling(self, prompts: Iterable[Prompt]) -> str:
+        """Take notice of what is going to be said; give the name in it, to be told to :meth:`told`, or nothing."""
+        known = {*self._owners.values(), *self._left}
+        name = next((each.id for each in prompts if isinstance(each, Sound) and each.id in known), "")
+        if name:
+            self._telling[name] += 1
+        return name
+
+    def told(self, name: str) -> None:
+        """Take notice that something with a name was said."""
+        self._telling[name] -= 1
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove the names of which nothing more is going to be said."""
+        for name in [name for name in self._left if self._telling[name] <= 0]:
+            self._left.discard(name)
+            del self._telling[name]
+            self._names.forget(name)
+
+    def close(self) -> None:
+        """Remove all that are left: nothing more is said here."""
+        for name in (*self._owners.values(), *self._left):
+            self._names.forget(name)
+        self._owners.clear()
+        self._left.clear()

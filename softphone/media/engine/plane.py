@@ -11,8 +11,7 @@ from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout, Unclaimed
-from softphone.media.engine.check import check
-from softphone.media.engine.legs import Leg, Legs
+from softphone.media.engine.legs import Leg, Legs, check
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.reports import Reports
 from softphone.media.engine.send import Sender

@@ -1,14 +1,36 @@
-"""URIs of RFC 3261 section 19.1, tel: (RFC 3966), and any other scheme as an opaque text."""
+"""URIs of RFC 3261 section 19.1, tel: (RFC 3966), and any other scheme as an opaque text; whom and what they mean.
+
+People, telephones and trunks write one number in many ways: ``tel:+1-650-555-0100``,
+``sip:+1(650)555.0100@host;user=phone``, ``sip:%2B16505550100;npdi@host``. Whoever routes, bans, dials or
+compares asks here for the one spelling (RFC 3261 section 19.1.6, RFC 3966).
+
+Headers of a URI (section 19.1.5) become headers of the request to it, and are not in its Request-URI. Taken are those
+that say what the call is for. The section warns of the others: those that say who sends the request, which way it goes
+and what dialog it is of are ours alone, and so is the body.
+"""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Self
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from softphone.errors import BadMessage
 from softphone.sip.message.grammar import Params, format_params
 
-__all__ = ["HOST", "MAX_NAMED", "Uri", "parse_host_port", "readable"]
+__all__ = [
+    "CARRIED",
+    "HOST",
+    "MAX_NAMED",
+    "REPLACES",
+    "Uri",
+    "headers_of",
+    "number_of",
+    "parse_host_port",
+    "readable",
+    "spelled",
+    "split_headers",
+]
 
 # Wider than the RFC by the underscore, which names of containers have.
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-_.]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])"
@@ -159,3 +181,95 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/#]")
 
 def _escape(user: str) -> str:
     return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match.group().encode()), user)
+
+
+REPLACES = "Replaces"
+
+CARRIED = (REPLACES, "Referred-By", "Subject", "Priority", "Alert-Info", "Call-Info", "User-to-User")
+"""The headers that are taken into the request."""
+
+_NAMES = {name.lower(): name for name in CARRIED}
+# Nothing that would end the line, or the header (RFC 3261 section 25.1: hvalue is escaped, what it says is a value).
+_ENDS = ("\r", "\n", "\0")
+
+
+def headers_of(uri: Uri) -> Iterable[tuple[str, str]]:
+    """List the headers of a URI, unescaped, as (name, value).
+
+    Raises
+    ------
+    BadMessage
+        One is no header.
+    """
+    found: list[tuple[str, str]] = []
+    for piece in filter(None, uri.headers.split("&")):
+        name, equals, value = piece.partition("=")
+        value = unquote(value)
+        if not name or not equals or any(end in value for end in _ENDS):
+            raise BadMessage("Bad URI header", subject=str(uri)[:MAX_NAMED])
+        found.append((unquote(name), value))
+    return found
+
+
+def split_headers(uri: Uri) -> tuple[Uri, Iterable[tuple[str, str]]]:
+    """Give a URI without its headers, and those of them that go into the request.
+
+    A call that is to replace another needs a callee that knows how (RFC 3891 section 4): else it would ring anew.
+
+    Raises
+    ------
+    BadMessage
+        One is no header.
+    """
+    if not uri.headers:
+        return uri, ()
+    named = [(_NAMES[name.lower()], value) for name, value in headers_of(uri) if name.lower() in _NAMES]
+    if any(name == REPLACES for name, _ in named):
+        named.append(("Require", "replaces"))
+    return replace(uri, headers="", text=""), named
+
+
+# phonedigit and visual-separator of RFC 3966 section 3, "*" and "#" of star codes, blanks as people write them
+_NUMBER = re.compile(r"\+?[0-9*#().\-\s]+")
+# With letters only where the URI says that it is a number: phonedigit-hex of a local number.
+_HEX_NUMBER = re.compile(r"\+?[0-9A-Fa-f*#().\-\s]+")
+_SEPARATORS = re.compile(r"[().\-\s]+")
+_CONTEXT = re.compile(r";phone-context=(\+[0-9().\-]+)(?:;|$)", re.IGNORECASE)
+
+
+def number_of(uri: Uri) -> str:
+    """Say which number or user a URI means; empty where it names none.
+
+    Of a number no visual separators are left, and nothing of its parameters: ``ext``, ``isub``, and ``npdi`` and ``rn``
+    of number portability, which say how it is reached, not which it is. A local number is put behind its
+    ``phone-context`` when that is a prefix; a domain as context is left out. Any other user is as it was written,
+    without escapes.
+    """
+    if uri.scheme == "tel":
+        return _number(unquote(uri.opaque), _HEX_NUMBER)
+    is_phone = (uri.params.get("user") or "").lower() == "phone"
+    return _number(uri.user or "", _HEX_NUMBER if is_phone else _NUMBER)
+
+
+def spelled(text: str) -> str:
+    """Say which number or user a text means that somebody typed: a number, a name, or a whole URI."""
+    text = text.strip()
+    scheme, colon, rest = text.partition(":")
+    if not colon or scheme.lower() not in ("sip", "sips", "tel"):
+        return _number(text, _NUMBER)
+    try:
+        # in a number for people there may be blanks, in a URI not
+        return number_of(Uri.parse(f"{scheme}:{''.join(rest.split())}"))
+    except BadMessage:
+        return text
+
+
+def _number(text: str, kind: re.Pattern[str]) -> str:
+    digits, semicolon, params = text.partition(";")
+    number = _SEPARATORS.sub("", digits).upper()
+    if kind.fullmatch(digits) is None or not any(each in "0123456789*#" for each in number):
+        return text
+    context = _CONTEXT.search(semicolon + params)
+    if context is None or number.startswith("+"):
+        return number
+    return _SEPARATORS.sub("", context.group(1)) + number

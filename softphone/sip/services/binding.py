@@ -1,17 +1,26 @@
-"""A binding of the registrar (RFC 3261 section 10): one telephone of a user, and the way to it."""
+"""A binding of the registrar (RFC 3261 section 10): one telephone of a user, and the way to it.
 
+Of ours also what names it over its restarts (RFC 5626 section 4.1), so that a registrar knows it again.
+"""
+
+import contextlib
+import fcntl
+import os
+import platform
+import tempfile
+import uuid
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from softphone.errors import SipNetworkError
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request
-from softphone.sip.message.number import number_of
-from softphone.sip.message.uri import Uri
+from softphone.sip.message.uri import Uri, number_of
 from softphone.sip.transport.hop import Hop
 from softphone.sip.where.locate import hop_of
 from softphone.sip.where.route import is_direct, reach
 
-__all__ = ["Binding", "same_address"]
+__all__ = ["Binding", "Instance", "same_address"]
 
 # What makes two URIs different even if only one has it (RFC 3261 section 19.1.4).
 TELLING = ("transport", "user", "ttl", "method", "maddr")
@@ -125,3 +134,57 @@ def same_address(one: Uri, other: Uri) -> bool:
 def _value(uri: Uri, name: str) -> str | None:
     value = uri.params.get(name)
     return value.lower() if value is not None else None
+
+
+MACHINE = Path("/etc/machine-id")
+# Telephones of one user on one machine at a time; one more has a name that no restart finds again.
+MOST = 1000
+
+
+class Instance:
+    """The name of one telephone of a user, ours until :meth:`release` or the end of the process.
+
+    Two that are there at once, in one process or in several, never have one name: a registrar would take the later one
+    for the earlier one. The first to ask has the first name, whatever folder it runs in, so that it has it again after
+    a restart; a lock shows which names are taken, and the system gives it up even if the process is killed.
+    """
+
+    def __init__(self, aor: Uri, folder: Path | None = None) -> None:
+        self._lock: int | None = None
+        key = f"{_machine()} {platform.node()} {aor.user}@{aor.host.lower()}"
+        names = (uuid.uuid5(uuid.NAMESPACE_URL, f"{key} {number}") for number in range(MOST))
+        self.id = str(next((name for name in names if self._take(name, folder or _folder())), uuid.uuid4()))
+
+    def on(self, contact: Address) -> Address:
+        """Return a Contact that has this name."""
+        return replace(contact, params={**contact.params, "+sip.instance": f'"<urn:uuid:{self.id}>"', "reg-id": "1"})
+
+    def release(self) -> None:
+        """Let another telephone have the name."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take(self, name: uuid.UUID, folder: Path) -> bool:
+        """Whether nobody has it; from now on we have."""
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                return False
+            self._lock = lock
+        return self._lock is not None
+
+
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"softphone-{os.getuid()}"
+
+
+def _machine() -> str:
+    with contextlib.suppress(OSError):
+        if said := MACHINE.read_text().strip():
+            return said
+    return f"{uuid.getnode():x}"

@@ -10,7 +10,7 @@ from functools import partial
 from softphone.errors import BadMessage, SipNetworkError
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.message.number import number_of
+from softphone.sip.message.uri import number_of
 from softphone.sip.services.binding import Binding
 from softphone.sip.transport.flow import Flows, Hold
 from softphone.sip.transport.hop import Hop

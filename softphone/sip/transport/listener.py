@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from softphone.sip.message.fields import Address, Via
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.kinds import KINDS, UDP, TransportKind
+from softphone.sip.transport.hop import KINDS, UDP, TransportKind
 
 __all__ = ["Listener", "Listeners"]
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.flow import Flow
-from softphone.sip.transport.hop import Hop, Send
-from softphone.sip.transport.kinds import TCP
+from softphone.sip.transport.hop import TCP, Hop, Send
 from softphone.sip.transport.stream import StreamTransport
 from softphone.sip.transport.udp import Datagrams
 

@@ -6,9 +6,8 @@ import socket
 from collections.abc import Callable
 
 from softphone.resolver import is_address
-from softphone.sip.transport.framing import PING
-from softphone.sip.transport.hop import Hop, Send
-from softphone.sip.transport.kinds import UDP
+from softphone.sip.transport.connection import PING
+from softphone.sip.transport.hop import UDP, Hop, Send
 
 __all__ = ["Datagrams"]
 

@@ -7,8 +7,7 @@ from typing import Protocol
 from softphone.errors import SipError
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transaction.events import Failure, TransactionUser
-from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.kinds import TCP
+from softphone.sip.transport.hop import TCP, Hop
 
 __all__ = ["RequestAttempt", "ClientTransactions", "Outages"]
 

@@ -12,8 +12,7 @@ from typing import TypeVar
 from softphone.errors import SipNetworkError, UnresolvedName
 from softphone.resolver import Pointer, Record, Service, is_address
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.kinds import KINDS, UDP, TransportKind
+from softphone.sip.transport.hop import KINDS, UDP, Hop, TransportKind
 
 __all__ = ["Answer", "Question", "Target", "hop_of", "locate", "spoken"]
 

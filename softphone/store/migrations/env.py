@@ -1,4 +1,4 @@
-"""Called by Alembic for each command; the connection is always given by `softphone.store.migrate`."""
+"""Called by Alembic for each command; the connection is always given by `softphone.store.database`."""
 
 from alembic import context
 

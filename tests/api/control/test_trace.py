@@ -6,8 +6,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from softphone.pcap import PCAP
 from softphone.server import Server
+from softphone.traced import PCAP
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone, bridge
 from tests.sip.wire import ALICE, invite_bytes

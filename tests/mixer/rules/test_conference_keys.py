@@ -28,7 +28,7 @@ from mixer.rules.events import Dial, InviteAnswered, InviteFailed, Join, Keys, L
 from mixer.rules.keypad import Menu
 from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import COMMANDS, EndWithHost
-from softphone.focus.room.menus import load_menu
+from softphone.focus.room.settings import load_menu
 from tests.support.conference import no_keys, press, room
 
 PARTIES = {

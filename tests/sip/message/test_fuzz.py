@@ -13,7 +13,7 @@ from softphone.sip.message.message import request, response
 from softphone.sip.message.parser import parse
 from softphone.sip.transaction.events import AckReceived, CancelReceived, RequestReceived
 from softphone.sip.transaction.layer import TransactionLayer
-from softphone.sip.transport.framing import Framer
+from softphone.sip.transport.connection import Framer
 from tests.sip.wire import ALICE, BOB, invite, invite_bytes
 
 SEEDS = [

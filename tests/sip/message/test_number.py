@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.sip.message.number import number_of, spelled
-from softphone.sip.message.uri import Uri
+from softphone.sip.message.uri import Uri, number_of, spelled
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.errors import BadMessage
-from softphone.sip.message.uri import Uri
-from softphone.sip.message.uri_headers import CARRIED, split_headers
+from softphone.sip.message.uri import CARRIED, Uri, split_headers
 from tests.support.sip_pair import OFFER, Pair, answering, scene
 
 REPLACES = "12345%40192.0.2.1%3Bto-tag%3D1%3Bfrom-tag%3D2"

@@ -11,7 +11,7 @@ import pytest
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import Uri
-from softphone.sip.services.instances import Instance
+from softphone.sip.services.binding import Instance
 from softphone.sip.services.registration import Registration, RegistrationState, granted_s
 from softphone.sip.transport.hop import Hop
 from tests.sip.services.test_registration import Office, scene
@@ -203,7 +203,7 @@ def test_two_telephones_of_a_user_have_two_names_and_a_third_takes_one_that_is_f
 
 HOLDER = """
 import sys, pathlib
-from softphone.sip.services.instances import Instance
+from softphone.sip.services.binding import Instance
 from softphone.sip.message.uri import Uri
 instance = Instance(Uri.parse("sip:101@office.example"), pathlib.Path(sys.argv[1]))
 print(instance.id, flush=True)

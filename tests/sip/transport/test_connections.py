@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from softphone.sip.transport.connection import Connection
-from softphone.sip.transport.connections import Connections
+from softphone.sip.transport.connection import PING, Connection
 from softphone.sip.transport.flow import Hold
-from softphone.sip.transport.framing import PING
-from softphone.sip.transport.hop import Hop, Send
-from softphone.sip.transport.kinds import TCP
+from softphone.sip.transport.hop import TCP, Hop, Send
 from softphone.sip.transport.sockets import Limits
+from softphone.sip.transport.stream import Connections
 from tests.sip.nodes import INVITE, Node, node, rest, stream
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.sip.message.parser import BadRequest, parse
-from softphone.sip.transport import framing
-from softphone.sip.transport.framing import PING, Framer
+from softphone.sip.transport import connection
+from softphone.sip.transport.connection import PING, Framer
 from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")
@@ -42,7 +42,7 @@ class Counting:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Framer:
     Looked.seen = 0
-    monkeypatch.setattr(framing, "_LENGTH", Counting(framing._LENGTH))
+    monkeypatch.setattr(connection, "_LENGTH", Counting(connection._LENGTH))
     framer = Framer()
     framer._buffer = Looked()
     return framer

@@ -3,7 +3,7 @@
 import pytest
 
 from softphone.sip.message.fields import Address, Via
-from softphone.sip.transport.kinds import KINDS
+from softphone.sip.transport.hop import KINDS
 from softphone.sip.transport.listener import Listener, Listeners
 from softphone.sip.where.locate import hop_of
 

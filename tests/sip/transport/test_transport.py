@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from softphone.sip.transport.framing import PING, Framer
+from softphone.sip.transport.connection import PING, Framer
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.sockets import Limits, SocketTransport
 from softphone.sip.transport.udp import AT_ONCE

@@ -5,8 +5,7 @@ import pytest
 from softphone.errors import SipError, SipNetworkError
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transaction.events import Failure, TransactionUser
-from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.kinds import TCP
+from softphone.sip.transport.hop import TCP, Hop
 from softphone.sip.where.attempt import (
     LARGEST_DATAGRAM,
     MOST_HOPS,
