@@ -12,7 +12,7 @@ The rules, in the order they are tried:
 * a packet whose time has been played is dropped and counted as late; one that comes more than `max_delay_s` too late
   slows nobody down, for no delay that is permitted would have saved it;
 * a packet whose time has passed in silence (nothing was played instead but concealment) moves the cursor back to it:
-  nothing is lost and the delay grows by just that;
+  nothing is lost and the delay grows by just that. What a jump of the sender has left out has no such time: it is late;
 * a packet that would wait longer than `max_delay_s` moves the cursor forward until it waits half of that. What is
   skipped is the oldest audio; it counts as overrun;
 * between these, `mixer.pace` plays a little faster or slower.
@@ -236,10 +236,12 @@ class Playout:
         position[new] = self._cursor[rows[new]] + 2 * self._half
         self._end[rows[new]] = position[new]
         self._played[rows[new]] = position[new] - 2 * self.samples
+        left_out = new[~self._resting[rows[new]]]
         grain = self._grain[rows[which]]
         frames = -(-(self._start + self.samples - grain - ahead[which]) // grain)
         begin = position[which] - np.clip(frames, 0, 2 * self.samples // grain) * grain
         self._cursor[rows[which]] = np.maximum(begin, self._played[rows[which]])
+        self._played[rows[left_out]] = position[left_out]  # for what the line before left out nobody waits
         for array in (self._resting, self._begun, self._hushed, self._idle):
             array[rows[which]] = 0
         return position

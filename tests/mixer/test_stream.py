@@ -105,6 +105,16 @@ def test_two_packets_out_of_line_cost_no_more_than_200_ms(ahead: int, samples: i
     assert max(run.delays_s[AT + 10 :]) <= max(run.delays_s[:AT]) + 0.021
 
 
+@pytest.mark.parametrize(("ahead", "samples"), [(12, 1920), (10, 160), (30, 480), (90, 0)])
+def test_nobody_waits_for_what_a_jump_has_left_out(ahead: int, samples: int) -> None:
+    """A packet that was of no line, or never came, comes after all when the row is back on its own."""
+    jump = {AT - 1: [stray(AT - 1, ahead=ahead + k, samples=samples + 160 * k) for k in (0, 1)]}
+    usual_s = max(Run(jump).delays_s[AT + 2 :])
+    for left_out, late in itertools.product((-1, 0, 1), (2, 3)):
+        again = dataclasses.replace(voice()[AT + left_out], at_s=0.02 * (AT + late) - 0.002)
+        assert max(Run(jump | {AT + late: [again]}).delays_s[AT + 2 :]) <= usual_s + 0.001
+
+
 def counted(real: Callable[..., object], calls: list[str]) -> Callable[..., object]:
     def call(*args: object) -> object:
         calls.append(real.__name__)
