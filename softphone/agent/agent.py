@@ -11,13 +11,14 @@ from typing import Any, Self
 from softphone.agent.call import GOODBYE_S, Call, Errands
 from softphone.agent.dialling import Dialler, Wanted
 from softphone.agent.line import OutboundLine, uri_of
-from softphone.agent.media import CODECS, CallMedia
+from softphone.agent.media import CallMedia
 from softphone.agent.network import NETWORK
 from softphone.agent.plane import Planes
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
+from softphone.sdp import CODECS
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import Uri
@@ -219,10 +220,10 @@ class Agent:
             raise
 
     async def _invite(self, wanted: Wanted) -> Call:
-        media = CallMedia(self._planes, self._codecs, self._media_timeout_s, self._lookup)
+        media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
         voice = await media.open(str(wanted.target))
         try:
-            signalling = await self._dialler.dial(wanted, media.offer())
+            signalling = await self._dialler.dial(wanted, await media.leg.answer(None))
         except BaseException:
             await media.close()
             raise
@@ -265,7 +266,7 @@ class Agent:
         if self.on_call is None:
             signalling.reject(480)
             return
-        media = CallMedia(self._planes, self._codecs, self._media_timeout_s, self._lookup)
+        media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")

@@ -15,7 +15,6 @@ from softphone.agent.talk import CallState, Talk
 from softphone.agent.transfer import transfer
 from softphone.agent.voice import Voice
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
-from softphone.calls.nat import signalling_host
 from softphone.errors import CallEnded, CallRefused, SdpError
 from softphone.media.contract.leg import Event, KeyPressed, LegStats, RtpTimeout
 from softphone.sip.message.fields import Address, warning
@@ -87,12 +86,9 @@ class Call(Talk):
         self._entry = KeyEntry()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         media.seat(self)
-        media.signalled = signalling_host(signalling)
-        media.known = signalling.known or line.knows(signalling.source.host)
-        media.on_quiet = signalling.quiet
+        media.leg.attach(signalling)
+        media.leg.known |= line.knows(signalling.source.host)
         signalling.on_ended = self._finish
-        signalling.on_reinvite = self._reinvited
-        signalling.on_answer = lambda answer: errands.goodbyes.start(media.accept(answer))
         signalling.on_info = self._informed
 
     # --- who, and whether
@@ -137,14 +133,12 @@ class Call(Talk):
             We have no codec in common; the caller got 488, or BYE if it let us offer.
         """
         self._require(CallState.RINGING)
-        offer = self._sip.remote_sdp
+        leg = self._media.leg
         try:
-            description = self._media.offer() if offer is None else await self._media.answer(offer)
+            description = await leg.answer(self._sip.remote_sdp)
             self._require(CallState.RINGING)  # they may have given up meanwhile
             self.state = CallState.CONNECTED
-            await self._sip.answer(description)
-            if offer is None:
-                await self._media.accept(self._sip.remote_sdp or "")
+            await leg.pick_up(description)
         except SdpError as error:
             self._sip.reject(488, None, [warning(error)])
             self.end_soon()
@@ -262,7 +256,7 @@ class Call(Talk):
         self._require(CallState.CONNECTED)
         if method == "inband":
             await self.play(dtmf(keys.upper(), self.rate))
-        elif method == "rfc4733" and self._media.sends_events:
+        elif method == "rfc4733" and self._media.leg.sends_events:
             await self._media.send_keys(keys.upper())
         else:
             await self._send_info(keys.upper())
@@ -300,7 +294,7 @@ class Call(Talk):
             It is none; the call is being hung up.
         """
         try:
-            await self._media.accept(answer)
+            await self._media.leg.accept(answer)
         except BaseException:
             self.end_soon()
             raise
@@ -322,16 +316,8 @@ class Call(Talk):
 
     async def _offer(self, *, held: bool) -> None:
         self._require(CallState.CONNECTED)
-        answer = await self._sip.reinvite(self._media.offer("sendonly" if held else "sendrecv"))
-        await self._media.accept(answer)
+        await self._media.leg.reinvite("sendonly" if held else "sendrecv")
         self.held = held
-
-    async def _reinvited(self, offer: str | None) -> str:
-        """Answer the peer's re-INVITE; when it holds no offer, ours goes into the answer."""
-        direction = "sendonly" if self.held else "sendrecv"
-        if offer is None:
-            return self._media.offer(direction)
-        return await self._media.answer(offer, direction)
 
     async def _send_info(self, keys: str) -> None:
         for index, key in enumerate(keys):

@@ -1,25 +1,19 @@
-"""The media half of one call: a room with two members, the peer's leg and the application.
+"""The media half of one call: a room with two members, the peer's leg and the application."""
 
-Offers and answers are written and read here, because they are the only thing that tells the leg where its peer is.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from softphone import sdp
 from softphone.agent.plane import Planes, Seated, SharedPlane
 from softphone.agent.voice import Voice
-from softphone.calls.leg import Agreement, Describer
-from softphone.calls.names import Lookup, located
-from softphone.errors import MediaError
+from softphone.calls.leg import CallLeg
+from softphone.calls.names import Lookup
+from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import UpdateLeg
+from softphone.tasks import Tasks
 
 __all__ = ["CallMedia"]
-
-# An agent asks only for G.711: everything it can speak today, mu-law first because every phone has it.
-CODECS = ("PCMU", "PCMA")
 
 
 class CallMedia:
@@ -29,42 +23,28 @@ class CallMedia:
     ----------
     planes
         Where there is a seat for it.
-    codecs
-        Names in order of preference, see :func:`softphone.sdp.offer`.
-    timeout_s
-        After so long without a packet the engine says so; 0 = never.
-    lookup
-        Knows the addresses of host names, for those who are known.
+    tasks
+        What goes on without anybody waiting for it.
+    codecs, timeout_s, lookup
+        As of `CallLeg`.
 
     Attributes
     ----------
-    known
-        Whether names that the peer gives in the place of addresses are looked up.
-    signalled
-        The address that the peer's signalling comes from, see :mod:`softphone.calls.nat`; None while it is not known.
-    on_quiet
-        Told whether nothing is to be heard of the peer, since it is held: its silence does not show that it is gone.
+    leg
+        The peer's; there is one once the call is open.
     """
 
+    leg: CallLeg
+
     def __init__(
-        self,
-        planes: Planes,
-        codecs: Sequence[str] = CODECS,
-        timeout_s: float = 30.0,
-        lookup: Lookup | None = None,
+        self, planes: Planes, tasks: Tasks, codecs: Sequence[str], timeout_s: float, lookup: Lookup | None
     ) -> None:
         self._planes = planes
-        self._plane: SharedPlane | None = None
-        self._agreement = Agreement.none(timeout_s)
-        self._describer = Describer(codecs)
-        self._agreed = False
+        self._tasks = tasks
+        self._codecs = codecs
+        self._timeout_s = timeout_s
         self._lookup = lookup
-        self.known = False
-        self.signalled: str | None = None
-        self.on_quiet: Callable[[bool], object] | None = None
-        self._room = -1
-        self._closed: LegStats | None = None
-        self.leg = -1
+        self._stats: LegStats | None = None
 
     async def open(self, who: str = "") -> Voice:
         """Take a port, and join leg and application in a room of their own; returns the application's side.
@@ -77,88 +57,54 @@ class CallMedia:
             No port is left.
         """
         try:
-            self._plane = self._planes.roomy()
+            self._plane: SharedPlane = self._planes.roomy()
         except OSError as error:
             raise MediaError(f"there is no port for another call: {error}") from error
         self._media = self._plane.media
-        self._info = await self._media.open_leg(self._agreement.spec)
-        self.leg = self._info.leg
+        self.leg = CallLeg(
+            self._media, self._tasks, codecs=self._codecs, timeout_s=self._timeout_s, lookup=self._lookup
+        )
+        self.leg.on_close = self._plane.unseat
+        await self.leg.open()
         self._room = await self._media.create_room()
-        await self._media.join(self.leg, self._room)
+        await self._media.join(self._number, self._room)
         self._app = self._media.open_app(self._room)
         return Voice(self._app, self._plane.rate_hz, who)
 
     def seat(self, call: Seated) -> None:
         """Tell a call what becomes of its leg."""
-        if self._plane is not None:
-            self._plane.seat(self.leg, call)
-
-    @property
-    def sends_events(self) -> bool:
-        """Whether the peer takes keys as RFC 4733 events."""
-        return self._agreed and self._agreement.spec.event_payload_type is not None
-
-    def offer(self, direction: str = "sendrecv") -> str:
-        """Write an offer (RFC 3264 section 5, or 8 when one was made before)."""
-        return self._describer.offer(self._info, direction)
-
-    async def accept(self, answer: str) -> None:
-        """Take the peer's answer to the latest offer.
-
-        Raises
-        ------
-        SdpError
-            It is no answer to it.
-        """
-        await self._change(self._agreement.after(self._describer.accept(await self._read(answer)), self.signalled))
-
-    async def answer(self, offer: str, direction: str = "sendrecv") -> str:
-        """Take the peer's offer and write the answer (RFC 3264 section 6).
-
-        Raises
-        ------
-        SdpError
-            It is no offer, or has nothing in common with us (:class:`softphone.errors.NoCommonCodec`).
-        """
-        remote = await self._read(offer)
-        await self._change(self._agreement.after(self._describer.choose(remote, direction), self.signalled))
-        return self._describer.answer(remote, self._info, direction)
+        self._plane.seat(self._number, call)
 
     async def send_keys(self, keys: str) -> None:
         """Press keys by RFC 4733 events."""
-        await self._media.send_keys(self.leg, keys)
+        await self._media.send_keys(self._number, keys)
 
     def look(self) -> None:
         """Tell at once what of the peer's packets no tick has looked at yet."""
-        if self.leg >= 0 and self._closed is None:
+        if not self.leg.closed:
             self._media.look()
 
     def hush(self) -> None:
         """Send no sound from now on."""
-        spec = self._agreement.spec
+        spec = self.leg.spec
         spec = msgspec.structs.replace(spec, direction="recvonly" if spec.receives else "inactive")
-        self._media.engine.handle(UpdateLeg(self.leg, spec), self._media.clock())
+        self._media.engine.handle(UpdateLeg(self._number, spec), self._media.clock())
 
     async def stats(self) -> LegStats:
         """Return what was counted so far; after :meth:`close` what was counted until then."""
-        return self._closed or await self._media.stats(self.leg)
+        return self._stats or await self._media.stats(self._number)
 
     async def close(self) -> None:
         """Give everything back; the second time does nothing."""
-        if self.leg < 0 or self._closed is not None:
+        if self.leg.closed:
             return
-        if self._plane is not None:
-            self._plane.unseat(self.leg)
-        self._closed = await self._media.close_leg(self.leg)
+        self._stats = await self.leg.close()
         self._app.close()
         await self._media.remove_room(self._room)
 
-    async def _read(self, description: str) -> sdp.SessionDescription:
-        return await located(sdp.parse(description), self._lookup if self.known else None)
-
-    async def _change(self, agreement: Agreement) -> None:
-        """Let the engine do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
-        self._info = await self._media.update_leg(self.leg, agreement.spec)
-        self._agreement, self._agreed = agreement, True
-        if self.on_quiet is not None:
-            self.on_quiet(agreement.held or not agreement.spec.receives)
+    @property
+    def _number(self) -> int:
+        """The number of the leg; raises NoSuchLeg when there is none."""
+        if self.leg.number is None:
+            raise NoSuchLeg("the call is over")
+        return self.leg.number

@@ -1,176 +1,313 @@
-"""What a call and its peer have agreed about media, as values: read from descriptions, written into ours.
+"""The media of one call: a session of offers and answers, and the leg on a media worker that carries it out.
 
-A server and an agent have the same two: an :class:`Agreement`, which becomes the next one when the media worker has
-said yes to it and not before, and a :class:`Describer`, which writes our side of offers and answers.
+Focus and agent have the same one. It answers the peer's offers within the call and makes ours. The worker is asked
+first, and when it cannot do it, all is as it was (RFC 3261 section 14.2).
+
+======================  ================================================  ============================================
+INVITE                  focus                                             agent
+======================  ================================================  ============================================
+comes in, has an offer  ``answer(offer)`` -> 183; ``pick_up`` -> 200      ``open()``, ringing; the same, without a 183
+comes in without one    ``answer(None)`` -> our offer; ``pick_up``        the same
+goes out                ``answer(None)`` -> our offer; ``accept`` of      ``open()``, ``answer(None)``; ``accept``
+                        each 183 with ``early``, and of the 200
+within the call         ``attach`` has it answered                        the same; ``reinvite(direction)`` holds
+======================  ================================================  ============================================
 """
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import msgspec
+import asyncio
+from collections.abc import Callable, Sequence
 
 from softphone import sdp
-from softphone.calls.nat import is_ipv4, other_source
-from softphone.errors import SdpError
-from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.calls.names import Lookup, located
+from softphone.calls.nat import is_ipv4, other_source, signalling_host
+from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
+from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
+from softphone.media.workers.client import Media
+from softphone.sdp import Agreement, MediaSession
+from softphone.sip.ua.call import InviteSession
+from softphone.tasks import Tasks
 
-__all__ = ["Agreement", "Describer"]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How a leg talks with its peer, as of the last offer and answer.
-
-    Attributes
-    ----------
-    spec
-        What the media worker does.
-    held
-        Whether the peer holds us (RFC 3264 section 8.4).
-    heard
-        Whether the peer has ever taken our media.
-    timeout_s
-        How long there may be no sign of life from a peer that does not hold us; 0: for ever.
-    listens_for_tones
-        Whether keys are looked for in the sound of a peer without telephone events.
-    """
-
-    spec: LegSpec = LegSpec()
-    held: bool = False
-    heard: bool = False
-    timeout_s: float = 30.0
-    listens_for_tones: bool = True
-
-    @classmethod
-    def none(cls, timeout_s: float, *, listens_for_tones: bool = True) -> "Agreement":
-        """Begin: nothing is known of the peer."""
-        return cls(LegSpec(timeout_s=timeout_s), timeout_s=timeout_s, listens_for_tones=listens_for_tones)
-
-    def after(self, agreed: sdp.Negotiated, signalled: str | None) -> "Agreement":
-        """Give what holds once `agreed` is in force.
-
-        Parameters
-        ----------
-        agreed
-            Of an offer and its answer.
-        signalled
-            The address that the peer's signalling comes from; None: not known, its media comes from where it says.
-        """
-        held = agreed.is_hold(heard=self.heard)
-        timeout_s = 0.0 if held else self.timeout_s
-        if agreed.remote.port == 0:  # the stream is switched off; all else stays for when it comes back
-            spec = msgspec.structs.replace(self.spec, direction="inactive", timeout_s=timeout_s)
-        else:
-            spec = self._spec(agreed, signalled if signalled is not None and is_ipv4(signalled) else None, timeout_s)
-        return replace(self, spec=spec, held=held, heard=self.heard or agreed.sends)
-
-    def _spec(self, agreed: sdp.Negotiated, signalled: str | None, timeout_s: float) -> LegSpec:
-        """Say what the worker has to do; a hold of the old way names no address, so the last one stays."""
-        there = agreed.remote
-        if there.host == sdp.NOWHERE:
-            remote, rtcp = self.spec.remote, self.spec.remote_rtcp
-        else:
-            remote = MediaAddress(there.host, there.port)
-            rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if there.rtcp_port else None
-        return LegSpec(
-            codec=agreed.codec,
-            payload_type=agreed.payload_type,
-            payload_type_in=agreed.payload_type_in,
-            event_payload_type=agreed.event_payload_type,
-            event_payload_type_in=agreed.event_payload_type_in,
-            other_payload_type=agreed.other_payload_type,
-            event_clock_hz=agreed.event_clock_hz,
-            ptime_ms=agreed.ptime_ms,
-            remote=remote,
-            remote_rtcp=rtcp,
-            rtcp_mux=there.rtcp_mux,
-            direction=agreed.direction,
-            latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
-            timeout_s=timeout_s,
-            inband_keys=self.listens_for_tones and agreed.event_payload_type is None,
-        )
+__all__ = ["CallLeg", "leg_spec"]
 
 
-class Describer:
-    """Writes the offers and answers of one session: an id of its own, and a version that grows with each change.
-
-    They ask for packets as long as those that the peer wants: we take any, and not every telephone has two lengths.
+def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> LegSpec:
+    """Return what a media worker has to do.
 
     Parameters
     ----------
+    signalled
+        The address that the peer's signalling comes from; None: not known, its media comes from where it says.
+    timeout_s
+        How long there may be no sign of life from a peer that does not hold us; 0: for ever.
+    """
+    timeout_s = 0.0 if agreement.held else timeout_s
+    agreed = agreement.negotiated
+    if agreed is None:
+        return LegSpec(timeout_s=timeout_s)
+    there, remote, rtcp = agreed.remote, None, None
+    if there.host != sdp.NOWHERE:
+        remote = MediaAddress(there.host, there.port)
+        rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if there.rtcp_port else None
+    signalled = signalled if signalled is not None and is_ipv4(signalled) else None
+    return LegSpec(
+        codec=agreed.codec,
+        payload_type=agreed.payload_type,
+        payload_type_in=agreed.payload_type_in,
+        event_payload_type=agreed.event_payload_type,
+        event_payload_type_in=agreed.event_payload_type_in,
+        other_payload_type=agreed.other_payload_type,
+        event_clock_hz=agreed.event_clock_hz,
+        ptime_ms=agreed.ptime_ms,
+        remote=remote,
+        remote_rtcp=rtcp,
+        rtcp_mux=there.rtcp_mux,
+        direction=agreed.direction,
+        latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
+        timeout_s=timeout_s,
+        inband_keys=agreed.event_payload_type is None,
+    )
+
+
+class CallLeg:
+    """The media of one call.
+
+    Parameters
+    ----------
+    media
+        Where the leg is opened.
+    tasks
+        What goes on without anybody waiting for it.
     codecs
-        Names in order of preference, of those that `softphone.sdp` knows.
+        Names in order of preference.
+    timeout_s
+        See :func:`leg_spec`.
+    lookup
+        Knows the addresses of host names.
+
+    Attributes
+    ----------
+    call
+        The SIP call; None while it is still ringing somewhere.
+    known
+        Whether names that the peer gives in the place of addresses are looked up: of whom we know, and have called.
+    direction
+        What we want of the stream; ``sendonly`` holds the peer.
+    info
+        Where we take media; None: there is no leg.
+    spec
+        What the media worker does.
+    on_check
+        Told where the peer wants media to be sent, before it is; raises SdpError where it must not go.
+    on_open, on_close
+        Told the number of a leg that was opened, or is being closed.
+    on_change
+        Told after each change of what is in force within a call, with whether the peer held us before.
     """
 
-    def __init__(self, codecs: Sequence[str] = tuple(sdp.PAYLOAD_TYPES)) -> None:
-        self._codecs = tuple(codecs)
-        self._session_id = secrets.randbits(31)
-        self._said: sdp.SessionDescription | None = None
-        self._offered: sdp.SessionDescription | None = None
-        self._ptime_ms = sdp.PTIME_MS
+    def __init__(
+        self,
+        media: Media,
+        tasks: Tasks,
+        *,
+        codecs: Sequence[str] = sdp.CODECS,
+        timeout_s: float = 30.0,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self.session = MediaSession(codecs)
+        self.call: InviteSession | None = None
+        self.known = True
+        self.direction = "sendrecv"
+        self.timeout_s = timeout_s
+        self.info: LegInfo | None = None
+        self.spec = leg_spec(self.session.agreement, None, timeout_s)
+        self.on_check: Callable[[LegSpec], object] = _ignore
+        self.on_open: Callable[[int], object] = _ignore
+        self.on_close: Callable[[int], object] = _ignore
+        self.on_change: Callable[[bool], object] = _ignore
+        self._media = media
+        self._tasks = tasks
+        self._lookup = lookup
+        self._closed = False
+        self._turn = asyncio.Lock()
 
     @property
-    def awaits_answer(self) -> bool:
-        """Whether an offer of ours is open."""
-        return self._offered is not None
+    def number(self) -> int | None:
+        """The number of the leg; None while there is none."""
+        return None if self.info is None else self.info.leg
 
-    def choose(self, offer: sdp.SessionDescription, direction: str = "sendrecv") -> sdp.Negotiated:
-        """Say what an answer to `offer` would agree to; raises NoCommonCodec.
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or never will be opened."""
+        return self._closed
 
-        A stream that was agreed before may be switched off by the peer (RFC 3264 section 8.2).
-        """
-        return sdp.choose(offer, self._codecs, direction, again=self._said is not None)
+    @property
+    def held(self) -> bool:
+        """Whether the peer has put us on hold."""
+        return self.session.agreement.held
 
-    def offer(self, here: LegInfo, direction: str = "sendrecv") -> str:
-        """Write an offer (RFC 3264 section 5, or 8 when one was made before)."""
-        self._offered = self._say(
-            sdp.offer(
-                here.host,
-                here.port,
-                codecs=self._codecs,
-                direction=direction,
-                session_id=self._session_id,
-                version=1,
-                rtcp_port=here.rtcp_port,
-                ptime_ms=self._ptime_ms,
-            )
-        )
-        return str(self._offered)
+    @property
+    def sends_events(self) -> bool:
+        """Whether the peer takes keys as telephone events (RFC 4733)."""
+        agreed = self.session.agreement.negotiated
+        return agreed is not None and agreed.event_payload_type is not None
 
-    def answer(self, offer: sdp.SessionDescription, here: LegInfo, direction: str = "sendrecv") -> str:
-        """Write the answer to an offer of the peer (RFC 3264 section 6); raises NoCommonCodec."""
-        answer, agreed = sdp.answer(
-            offer,
-            here.host,
-            here.port,
-            codecs=self._codecs,
-            direction=direction,
-            session_id=self._session_id,
-            version=1,
-            rtcp_port=here.rtcp_port,
-            again=self._said is not None,
-        )
-        self._ptime_ms = agreed.ptime_ms
-        return str(self._say(answer))
+    def attach(self, call: InviteSession) -> None:
+        """Answer the offers of a call from now on."""
+        self.call = call
+        self.known = call.known
+        call.on_reinvite = self._reinvited
+        call.on_answer = lambda answer: self._tasks.start(self.accept(answer))
 
-    def accept(self, answer: sdp.SessionDescription, *, early: bool = False) -> sdp.Negotiated:
-        """Read the peer's answer to the latest offer; an `early` one comes again, or another one, with the 200.
+    async def open(self, room: int | None = None) -> None:
+        """Open the leg on the worker of `room`, before anything is known of the peer; raises MediaError, CallEnded."""
+        async with self._turn:
+            await self._take(self.spec, room)
+
+    async def answer(self, offer: str | None, room: int | None = None) -> str:
+        """Return the answer to the peer's offer, which is in force then; without an offer one of ours.
+
+        The leg is opened on the worker of `room` if that was not done before.
 
         Raises
         ------
-        SdpError
-            There was no offer, or it is no answer to it.
+        SdpError, NoCommonCodec, MediaError, CallEnded
         """
-        if self._offered is None:
-            raise SdpError("an answer to no offer")
-        agreed = sdp.accept(self._offered, answer)
-        self._ptime_ms = agreed.ptime_ms
-        if not early:
-            self._offered = None
-        return agreed
+        async with self._turn:
+            remote = await self._read(offer) if offer is not None else None
+            agreement = self.session.read_offer(remote, self.direction) if remote else self.session.agreement
+            if self.info is None and not self._closed:
+                await self._begin(agreement, room)
+            elif remote is not None:
+                await self._change(agreement)
+            return self._offer(self.direction) if remote is None else self._answer(remote)
 
-    def _say(self, description: sdp.SessionDescription) -> sdp.SessionDescription:
-        """Give a description its version: one more than what was said before, if anything else is different."""
-        self._said = description if self._said is None else description.after(self._said)
-        return self._said
+    async def accept(self, answer: str, *, early: bool = False) -> None:
+        """Take the peer's answer to our open offer; an `early` one comes again, or another one, with the 200.
+
+        Raises
+        ------
+        SdpError, MediaError
+        """
+        async with self._turn:
+            remote = await self._read(answer)
+            await self._change(self.session.read_answer(remote), early=early)
+
+    async def pick_up(self, local: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Accept an incoming call with what :meth:`open` or :meth:`answer` gave; returns when the ACK came.
+
+        Raises
+        ------
+        SdpError, MediaError
+            The answer in the ACK is of no use; there is no call without one (RFC 3261 section 13.2.2.4).
+        CallEnded
+        """
+        if self.call is None:
+            raise CallEnded("there is no call to answer")
+        offered = self.call.remote_sdp is None
+        await self.call.answer(local, headers)
+        if offered:
+            await self.accept(self.call.remote_sdp or "")
+
+    async def reinvite(self, direction: str | None = None) -> None:
+        """Offer anew, the same or another direction.
+
+        Raises
+        ------
+        CallRefused
+            The peer declined; nothing has changed.
+        SdpError, MediaError
+            Its answer is none to our offer, or cannot be carried out.
+        CallEnded, SipError
+        """
+        if self.call is None:
+            raise CallEnded("there is no call")
+        wanted = direction or self.direction
+        answer = await self.call.reinvite(self._offer(wanted))
+        await self.accept(answer)
+        self.direction = wanted
+
+    async def move(self, room: int) -> None:
+        """Take a leg on the worker of `room`, and have the peer send there (re-INVITE). Raises as :meth:`reinvite`."""
+        before = self.number
+        if before is None or self.call is None:
+            return
+        await self._take(self.spec, room)
+        try:
+            await self.reinvite()
+        finally:
+            self.on_close(before)
+            self._tasks.start(self._media.close_leg(before))
+
+    async def close(self) -> LegStats | None:
+        """Give the leg back, and say what it has seen; None when there is none any more."""
+        self._closed = True
+        number, self.info = self.number, None
+        if number is None:
+            return None
+        self.on_close(number)
+        return await self._media.close_leg(number)
+
+    async def _reinvited(self, offer: str | None) -> str:
+        """Answer a re-INVITE: hold, unhold, a new address or codec; None asks for our offer."""
+        try:
+            return await self.answer(offer)
+        except SdpError as error:
+            raise CallRefused(488, "Not Acceptable Here") from error
+        except MediaError as error:
+            raise CallRefused(500, "Server Internal Error") from error
+
+    async def _read(self, description: str) -> sdp.SessionDescription:
+        return await located(sdp.parse(description), self._lookup if self.known else None)
+
+    def _spec(self, agreement: Agreement) -> LegSpec:
+        return leg_spec(agreement, None if self.call is None else signalling_host(self.call), self.timeout_s)
+
+    async def _take(self, spec: LegSpec, room: int | None) -> None:
+        """Open a leg, in the place of the one that there is."""
+        self.info = await self._media.open_leg(spec, room=room)
+        self.on_open(self.info.leg)
+        if self._closed:
+            await self.close()
+            raise CallEnded("the call ended while its leg was being opened")
+
+    async def _begin(self, agreement: Agreement, room: int | None) -> None:
+        """Open the leg with what is to be in force from its beginning."""
+        spec = self._spec(agreement)
+        await self._take(spec, room)
+        try:
+            self.on_check(spec)
+        except SdpError:
+            await self.close()
+            raise
+        self._commit(agreement, spec)
+
+    async def _change(self, agreement: Agreement, *, early: bool = False) -> None:
+        """Have the worker do it; when it has said yes, it is in force."""
+        spec = self._spec(agreement)
+        self.on_check(spec)
+        self.info = await self._media.update_leg(self._open_info().leg, spec)
+        before = self.held
+        self._commit(agreement, spec, early=early)
+        self.on_change(before)
+
+    def _commit(self, agreement: Agreement, spec: LegSpec, *, early: bool = False) -> None:
+        """Let it be in force; whom no silence betrays is asked whether it is there."""
+        self.session.commit(agreement, early=early)
+        self.spec = spec
+        if self.call is not None:
+            self.call.quiet(agreement.held or not spec.receives)
+
+    def _answer(self, remote: sdp.SessionDescription) -> str:
+        return self.session.write_answer(remote, self._open_info(), self.direction)
+
+    def _offer(self, direction: str) -> str:
+        return self.session.write_offer(self._open_info(), direction)
+
+    def _open_info(self) -> LegInfo:
+        if self.info is None:
+            raise MediaError("the leg is closed")
+        return self.info
+
+
+def _ignore(_what: object) -> None:
+    """Do nothing."""

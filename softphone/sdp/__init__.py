@@ -2,15 +2,17 @@
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
-from softphone.sdp.negotiation import PAYLOAD_TYPES, PTIME_MS, Negotiated, accept, answer, choose, offer
+from softphone.sdp.negotiation import CODECS, Negotiated, accept, answer, choose, offer
 from softphone.sdp.profile import NOWHERE, Plain, Profile
+from softphone.sdp.session import Agreement, MediaSession
 
 __all__ = [
+    "CODECS",
     "NOWHERE",
-    "PAYLOAD_TYPES",
-    "PTIME_MS",
+    "Agreement",
     "ConnectionData",
     "MediaDescription",
+    "MediaSession",
     "Negotiated",
     "NoCommonCodec",
     "Origin",

@@ -24,6 +24,9 @@ __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
 PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}
 """What we can speak so far, with its static payload type (RFC 3551 section 6)."""
 
+CODECS = tuple(PAYLOAD_TYPES)
+"""In order of preference: mu-law first, because every telephone has it."""
+
 EVENT_PAYLOAD_TYPE = 101
 """What nearly every telephone uses for RFC 4733; some never look at the number in the description."""
 
@@ -82,7 +85,7 @@ def offer(
     host: str,
     port: int,
     *,
-    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    codecs: Sequence[str] = CODECS,
     direction: str = "sendrecv",
     session_id: int,
     version: int,
@@ -113,7 +116,7 @@ def offer(
 
 def choose(
     remote_offer: SessionDescription,
-    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    codecs: Sequence[str] = CODECS,
     direction: str = "sendrecv",
     *,
     again: bool = False,
@@ -140,7 +143,7 @@ def answer(
     host: str,
     port: int,
     *,
-    codecs: Sequence[str] = ("PCMU", "PCMA"),
+    codecs: Sequence[str] = CODECS,
     session_id: int,
     version: int,
     direction: str = "sendrecv",

@@ -3,9 +3,10 @@
 import pytest
 
 from softphone import sdp
-from softphone.calls.leg import Agreement, Describer
+from softphone.calls.leg import leg_spec
 from softphone.calls.nat import is_behind_nat
-from softphone.media.contract.leg import LegInfo, MediaAddress
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.sdp import Agreement, MediaSession
 
 HERE = LegInfo(1, "198.51.100.1", 4000, 4001)
 
@@ -17,8 +18,17 @@ def described(
     return sdp.parse("\r\n".join((*head, "a=rtpmap:101 telephone-event/8000", *lines, "")))
 
 
-def agreed(offer: sdp.SessionDescription, before: Agreement | None = None, signalled: str | None = None) -> Agreement:
-    return (before or Agreement.none(30.0)).after(sdp.choose(offer, again=before is not None), signalled)
+def agreed(offer: sdp.SessionDescription, before: Agreement | None = None) -> Agreement:
+    return (before or Agreement()).after(sdp.choose(offer, again=before is not None))
+
+
+def spec(agreement: Agreement, signalled: str | None = None) -> LegSpec:
+    return leg_spec(agreement, signalled, 30.0)
+
+
+def answer(session: MediaSession, offer: sdp.SessionDescription) -> str:
+    session.commit(session.read_offer(offer))
+    return session.write_answer(offer, HERE)
 
 
 @pytest.mark.parametrize(
@@ -46,44 +56,42 @@ def test_behind_a_nat_is_who_names_an_address_that_the_internet_does_not_know(
     media: str, signalled: str, behind: bool
 ) -> None:
     assert is_behind_nat(media, signalled) is behind
-    spec = agreed(described(host=media), signalled=signalled).spec
-    assert spec.behind_nat is behind
-    assert spec.latch_host == (signalled if behind or media == signalled else None)
+    made = spec(agreed(described(host=media)), signalled)
+    assert made.behind_nat is behind
+    assert made.latch_host == (signalled if behind or media == signalled else None)
 
 
 def test_hold_in_the_old_way_keeps_the_address() -> None:
     first = agreed(described())
     held = agreed(described(host="0.0.0.0"), first)
-    assert (held.held, held.spec.remote, held.spec.timeout_s) == (True, MediaAddress("203.0.113.9", 6000), 0.0)
+    assert (held.held, spec(held).remote, spec(held).timeout_s) == (True, MediaAddress("203.0.113.9", 6000), 0.0)
     back = agreed(described(), held)
-    assert (back.held, back.spec) == (False, first.spec)
+    assert (back.held, spec(back)) == (False, spec(first))
 
 
 def test_a_stream_that_is_switched_off_comes_back() -> None:
-    describer, first = Describer(), agreed(described())
-    describer.answer(described(), HERE)
-    off = described(media="audio 0 RTP/AVP 0 101")
-    after = first.after(describer.choose(off), None)
-    assert (after.held, after.spec.direction, after.spec.remote) == (True, "inactive", first.spec.remote)
-    assert "m=audio 0 RTP/AVP 0 101\r\n" in describer.answer(off, HERE)
-    assert agreed(described(), after).spec == first.spec
+    session = MediaSession()
+    answer(session, described())
+    first, off = spec(session.agreement), described(media="audio 0 RTP/AVP 0 101")
+    assert "m=audio 0 RTP/AVP 0 101\r\n" in answer(session, off)
+    after = spec(session.agreement)
+    assert (session.agreement.held, after.direction, after.remote) == (True, "inactive", first.remote)
+    answer(session, described())
+    assert spec(session.agreement) == first
 
 
 def test_an_answer_with_numbers_of_its_own() -> None:
-    describer = Describer()
-    describer.offer(HERE)
+    session = MediaSession()
+    session.write_offer(HERE)
     text = str(described("a=rtpmap:97 telephone-event/8000", "a=rtpmap:98 PCMA/8000", media="audio 6000 RTP/AVP 98 97"))
-    spec = Agreement.none(30.0).after(describer.accept(sdp.parse(text)), None).spec
-    assert (spec.codec, spec.payload_type, spec.payload_type_in) == ("PCMA", 98, 8)
-    assert (spec.event_payload_type, spec.event_payload_type_in) == (97, 101)
+    made = spec(session.read_answer(sdp.parse(text)))
+    assert (made.codec, made.payload_type, made.payload_type_in) == ("PCMA", 98, 8)
+    assert (made.event_payload_type, made.event_payload_type_in) == (97, 101)
 
 
-@pytest.mark.parametrize(
-    ("tones", "media", "listens"), [(True, "0", True), (True, "0 101", False), (False, "0", False)]
-)
-def test_tones_are_listened_for_where_there_are_no_events(tones: bool, media: str, listens: bool) -> None:
-    start = Agreement.none(30.0, listens_for_tones=tones)
-    assert agreed(described(media=f"audio 6000 RTP/AVP {media}"), start).spec.inband_keys is listens
+@pytest.mark.parametrize(("media", "listens"), [("0", True), ("0 101", False)])
+def test_tones_are_listened_for_where_there_are_no_events(media: str, listens: bool) -> None:
+    assert spec(agreed(described(media=f"audio 6000 RTP/AVP {media}"))).inband_keys is listens
 
 
 def version(text: str) -> int:
@@ -91,36 +99,40 @@ def version(text: str) -> int:
 
 
 def test_the_version_grows_only_with_a_change() -> None:
-    describer = Describer()
-    first = version(describer.answer(described(), HERE))
-    assert version(describer.answer(described("a=foo:bar"), HERE)) == first
-    assert version(describer.answer(described("a=sendonly"), HERE)) == first + 1
-    assert version(describer.answer(described("a=sendonly"), HERE)) == first + 1
-    offered = describer.offer(HERE)
+    session = MediaSession()
+    first = version(answer(session, described()))
+    assert version(answer(session, described("a=foo:bar"))) == first
+    assert version(answer(session, described("a=sendonly"))) == first + 1
+    assert version(answer(session, described("a=sendonly"))) == first + 1
+    offered = session.write_offer(HERE)
     assert version(offered) == first + 2
-    assert version(describer.offer(HERE)) == first + 2
-    assert version(describer.offer(HERE, "sendonly")) == first + 3
-    assert version(describer.offer(LegInfo(1, HERE.host, 4002, 4003), "sendonly")) == first + 4
-    assert len({sdp.parse(text).origin.session_id for text in (offered, describer.offer(HERE))}) == 1
+    assert version(session.write_offer(HERE)) == first + 2
+    assert version(session.write_offer(HERE, "sendonly")) == first + 3
+    assert version(session.write_offer(LegInfo(1, HERE.host, 4002, 4003), "sendonly")) == first + 4
+    assert len({sdp.parse(text).origin.session_id for text in (offered, session.write_offer(HERE))}) == 1
 
 
 def test_an_answer_to_no_offer() -> None:
+    session = MediaSession()
     with pytest.raises(sdp.SdpError, match="no offer"):
-        Describer().accept(described())
+        session.read_answer(described())
+    session.write_offer(HERE)
+    session.withdraw()
+    with pytest.raises(sdp.SdpError, match="no offer"):
+        session.read_answer(described())
 
 
 def test_offers_ask_for_the_packets_that_the_peer_wants() -> None:
     """A telephone with one length for both directions then changes it for no re-INVITE of ours."""
-    asked, called = Describer(), Describer()
-    assert "a=ptime:20\r\n" in asked.offer(HERE)
-    answer = asked.answer(described("a=ptime:30"), HERE)
-    assert answer.count("a=ptime:30\r\n") == 1
-    called.offer(HERE)
-    called.accept(described("a=ptime:60", "a=maxptime:40"))
-    assert [each.offer(HERE).count(f"a=ptime:{ms}\r\n") for each, ms in ((asked, 30), (called, 40))] == [1, 1]
+    asked, called = MediaSession(), MediaSession()
+    assert "a=ptime:20\r\n" in asked.write_offer(HERE)
+    assert answer(asked, described("a=ptime:30")).count("a=ptime:30\r\n") == 1
+    called.write_offer(HERE)
+    called.commit(called.read_answer(described("a=ptime:60", "a=maxptime:40")))
+    assert [each.write_offer(HERE).count(f"a=ptime:{ms}\r\n") for each, ms in ((asked, 30), (called, 40))] == [1, 1]
 
 
 def test_a_packet_length_lasts_till_the_next_description() -> None:
     first = agreed(described("a=ptime:60"))
-    assert first.spec.ptime_ms == agreed(described("a=ptime:60", host="0.0.0.0"), first).spec.ptime_ms == 60
-    assert agreed(described(), first).spec.ptime_ms == 20
+    assert spec(first).ptime_ms == spec(agreed(described("a=ptime:60", host="0.0.0.0"), first)).ptime_ms == 60
+    assert spec(agreed(described(), first)).ptime_ms == 20

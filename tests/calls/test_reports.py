@@ -3,7 +3,7 @@
 import pytest
 
 from softphone import sdp
-from softphone.calls.leg import Agreement
+from softphone.calls.leg import leg_spec
 from softphone.media.contract.leg import MediaAddress
 
 
@@ -28,5 +28,5 @@ def test_reports_go_where_the_peer_says(said: str, where: str, port: int | None,
     offered = f"{begun}m=audio 6000 RTP/AVP 0\r\na=rtcp:{said}\r\n"
     agreed = sdp.choose(sdp.parse(offered))
     assert (agreed.remote.rtcp_port, agreed.remote.rtcp_host) == (port, host)
-    leg = Agreement.none(30.0).after(agreed, None).spec
+    leg = leg_spec(sdp.Agreement().after(agreed), None, 30.0)
     assert leg.rtcp == MediaAddress(host or where, port or 6001)

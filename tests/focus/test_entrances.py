@@ -9,10 +9,10 @@ import pytest
 
 from mixer.rules.roles import Place
 from softphone.agent.call import KeyMethod
-from softphone.agent.media import CallMedia
 from softphone.demo.party import DemoParty
 from softphone.errors import CallRefused
 from softphone.focus.session import ConferenceRole, RoomKind
+from softphone.sdp import MediaSession
 from softphone.server import Server
 from tests.focus.phone import Phone, extension
 from tests.focus.table import (
@@ -79,8 +79,8 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
     tmp_path: Path, method: KeyMethod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if method == "inband":
-        offer = CallMedia.offer
-        monkeypatch.setattr(CallMedia, "offer", lambda media, *direction: without_events(offer(media, *direction)))
+        offer = MediaSession.write_offer
+        monkeypatch.setattr(MediaSession, "write_offer", lambda session, *here: without_events(offer(session, *here)))
     async with sounding_bridge(tmp_path, conference={"code_tries": 20}) as server, Table(server) as table:
         ada, ben = (server.accounts.codes(extension(server, number).id) for number in ("101", "102"))
         assert ada is not None

@@ -40,7 +40,7 @@ async def names(server: Server, **zone: list[str]) -> AsyncIterator[NameServer]:
 
 def media_of(server: Server, session: TelephonySession) -> list[str]:
     members = server.focus.room(session.id).members.values()
-    return [str(member.remote.host) for member in members if member.remote is not None]
+    return [str(member.media.spec.remote.host) for member in members if member.media.spec.remote is not None]
 
 
 async def test_a_telephone_that_we_know_may_name_its_host(shared: Server) -> None:

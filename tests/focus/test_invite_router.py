@@ -267,13 +267,13 @@ async def test_an_invite_without_offer_gets_ours(shared: Server) -> None:
         ours = sdp.parse(answer.partition(b"\r\n\r\n")[2].decode())
         assert ours.media[0].port > 0
         (member,) = shared.focus.room(session.id).members.values()
-        assert member.remote is None
+        assert member.media.spec.remote is None
         tag = answer.partition(b"To: ")[2].partition(b";tag=")[2].split(b"\r\n")[0].decode()
         send("ACK", str(session.token), offer(), tag)
         async with asyncio.timeout(30):
-            while member.remote is None:
+            while member.media.spec.remote is None:
                 await asyncio.sleep(0.01)
-        assert member.remote.port == 9
+        assert member.media.spec.remote.port == 9
         await shared.control.end(session.id)
 
 

@@ -39,5 +39,5 @@ async def test_only_the_host_of_the_caller_is_latched_to(shared: Server, media_h
     async with Phone(shared) as phone:
         call = await phone.call(session.token, offer().replace("127.0.0.1", media_host))
         (member,) = shared.focus.room(session.id).members.values()
-        assert member._agreement.spec.latch_host == other
+        assert member.media.spec.latch_host == other
         await call.bye()

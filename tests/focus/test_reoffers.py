@@ -33,14 +33,15 @@ def test_an_offer_that_cannot_be_served_changes_nothing(tmp_path: Path, new: str
             specs.append(spec)
             return await update(leg, spec)
 
-        before = member._agreement
+        leg = member.media
+        before, spec = leg.session.agreement, leg.spec
         bridge.media.update_leg = full  # type: ignore[method-assign]
         with pytest.raises(CallRefused, match="500"):
             await call.on_reinvite(new)
-        assert (member._agreement, member.held, member.party.status) == (before, False, PartyStatus.ANSWERED)
+        assert (leg.session.agreement, leg.spec, member.party.status) == (before, spec, PartyStatus.ANSWERED)
         bridge.media.update_leg = served  # type: ignore[method-assign]
         answers = [await call.on_reinvite(offer()) for _ in range(2)]
-        assert specs == [before.spec] * 2
+        assert specs == [spec] * 2
         assert answers[0] == answers[1]
         room.close("requested")
         await asyncio.sleep(10.0)

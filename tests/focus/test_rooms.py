@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import wave
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ def frames(recording: RecordingStatus) -> int:
 def impatient(server: Server) -> None:
     """Let nobody be silent for long, from its next description on: all the time in the world to get so far."""
     for member in server.focus.context.legs.values():
-        member._agreement = replace(member._agreement, timeout_s=0.3)
+        member.media.timeout_s = 0.3
 
 
 def muted(session: TelephonySession) -> list[bool]:

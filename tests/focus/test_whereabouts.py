@@ -87,13 +87,13 @@ async def test_a_leg_never_hears_itself(shared: Server) -> None:
     async with Phone(shared) as phone, Phone(shared) as other:
         call = await phone.call(session.token, offer())
         (member,) = shared.focus.room(session.id).members.values()
-        assert member._info is not None
-        own = member._info.port
+        assert member.media.info is not None
+        own = member.media.info.port
         with pytest.raises(CallRefused, match="488"):
             await other.call(session.token, at(own))
         with pytest.raises(CallRefused, match="488"):
             await call.reinvite(at(own))
-        assert (member.remote, member.over) == (MediaAddress("127.0.0.1", 9), False)
+        assert (member.media.spec.remote, member.over) == (MediaAddress("127.0.0.1", 9), False)
         again = await other.call(session.token, offer())  # nothing is left of the refused call
         assert len(shared.focus.room(session.id).members) == len(member._context.legs) == 2
         await again.bye()

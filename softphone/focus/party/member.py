@@ -1,4 +1,4 @@
-"""A party's call and its leg: offers and answers on one side, the media worker on the other.
+"""A party's call: its leg, what the party may say and hear, and the room that it is in.
 
 A member is with one keeper at a time (`softphone.focus.party.owner`), who is told what its telephone does.
 """
@@ -7,26 +7,13 @@ import asyncio
 from collections.abc import Sequence
 
 from mixer.rules.roles import Place
-from softphone import sdp
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
-from softphone.calls.leg import Agreement, Describer
-from softphone.calls.names import located
-from softphone.calls.nat import signalling_host
-from softphone.errors import (
-    CallEnded,
-    CallRefused,
-    MediaError,
-    NoSuchLeg,
-    OtherWorker,
-    SdpError,
-    SipError,
-    SoftphoneError,
-)
+from softphone.calls.leg import CallLeg
+from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
 from softphone.focus.context import Context, Header
 from softphone.focus.party.owner import NOBODY, CallOwner
 from softphone.focus.party.whereabouts import check_named, older
 from softphone.focus.session import Party, PartyStatus
-from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.sip.message.fields import reason
 from softphone.sip.ua.call import InviteSession, InviteState
 
@@ -53,16 +40,14 @@ class Member:
     ) -> None:
         self.party = party
         self.keeper: CallOwner = NOBODY
-        self.leg: int | None = None
-        self.call: InviteSession | None = None
+        self.media = CallLeg(context.media, context.tasks, timeout_s=context.rtp_timeout_s, lookup=context.hosts)
+        self.media.on_check = lambda spec: check_named(spec, context)
+        self.media.on_open = lambda leg: context.legs.update({leg: self})
+        self.media.on_close = lambda leg: context.legs.pop(leg, None)
+        self.media.on_change = self._changed
         self._context = context
-        self._media = context.media
         self._room = room
-        self._agreement = Agreement.none(context.rtp_timeout_s)
-        self._describer = Describer()
-        self._info: LegInfo | None = None
         self._keys = KeyEntry()
-        self._closed = False
         self._answer: str | None = None
         self._inside = False
         self._ready = asyncio.Event()
@@ -70,9 +55,19 @@ class Member:
             self.listen(call)
 
     @property
+    def call(self) -> InviteSession | None:
+        """The SIP call; None while it is still ringing somewhere."""
+        return self.media.call
+
+    @property
+    def leg(self) -> int | None:
+        """The number of its leg; None while there is none."""
+        return self.media.number
+
+    @property
     def held(self) -> bool:
         """Whether the peer has put us on hold."""
-        return self._agreement.held
+        return self.media.held
 
     @property
     def inside(self) -> bool:
@@ -87,22 +82,7 @@ class Member:
     @property
     def gone(self) -> bool:
         """Whether it is nothing any more: neither a call nor a leg, nor on its way to one."""
-        return self.over or self._closed
-
-    @property
-    def remote(self) -> MediaAddress | None:
-        """Where the peer takes media; None while it has not said."""
-        return self._agreement.spec.remote
-
-    @property
-    def info(self) -> LegInfo | None:
-        """Where we take its media; None while it has no leg."""
-        return self._info
-
-    @property
-    def signalled(self) -> str | None:
-        """The host that its signalling comes from, where its media may come from there, too."""
-        return self._agreement.spec.latch_host
+        return self.over or self.media.closed
 
     def pass_to(self, keeper: CallOwner, party: Party | None = None) -> None:
         """Change hands: `keeper` has it from now on, and who had it strikes it from its list.
@@ -121,10 +101,8 @@ class Member:
 
     def listen(self, call: InviteSession) -> None:
         """Make a call this member's, and hear of what becomes of it."""
-        self.call = call
+        self.media.attach(call)
         call.on_ended = self._on_ended
-        call.on_reinvite = self._on_reinvite
-        call.on_answer = lambda answer: self._context.tasks.start(self.confirm(answer))
         call.on_info = self._on_info
 
     async def answer(self, headers: Sequence[Header] = ()) -> None:
@@ -146,11 +124,12 @@ class Member:
             await asyncio.sleep(self._context.answer_delay_s)
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
         self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
-        await call.answer(local, headers)
-        if late_offer:
-            await self._confirm_late(call)
-        else:
-            self.refresh()
+        try:
+            await self.media.pick_up(local, headers)
+        except (SdpError, MediaError) as error:
+            self.hang_up([reason(error)])
+            raise
+        self.refresh()
         self._ready.set()
 
     async def progress(self, status: int, headers: Sequence[Header] = (), *, media: bool = False) -> None:
@@ -176,19 +155,8 @@ class Member:
 
     async def early(self, answer: str) -> None:
         """Hear what a telephone or the network says before the call is answered; raises SdpError, MediaError."""
-        remote = await self._read(answer)
-        if self.leg is not None and self._describer.awaits_answer:
-            status = self.party.status
-            await self._change(self.leg, self._next(self._describer.accept(remote, early=True)))
-            self.party.status = status
-
-    async def _confirm_late(self, call: InviteSession) -> None:
-        """Take the answer that came in the ACK; without a good one there is no call (RFC 3261 section 13.2.2.4)."""
-        try:
-            await self.confirm(call.remote_sdp or "")
-        except SoftphoneError as error:
-            self.hang_up([reason(error)])
-            raise
+        if self.media.session.awaits_answer:
+            await self.media.accept(answer, early=True)
 
     async def ready(self) -> int:
         """Wait until the call is answered; give its leg.
@@ -220,26 +188,13 @@ class Member:
         ------
         SdpError, NoCommonCodec, MediaError, CallEnded
         """
-        remote = await self._read(offer) if offer is not None else None
-        if remote is not None:
-            self._agree(self._next(self._describer.choose(remote)))
-        self._info = await self._media.open_leg(self._agreement.spec, room=self._room)
-        self.leg = self._info.leg
-        self._context.legs[self.leg] = self
-        if self._closed:
-            await self.close()
-            raise CallEnded("the call ended while its leg was being opened")
-        try:
-            check_named(self._agreement.spec, self._context)
-        except SdpError:
-            await self.close()
-            raise
+        description = await self.media.answer(offer, self._room)
         for replaced in older(self, list(self._context.legs.values())):
             replaced.hang_up()
-        if self._room is not None and self._inside:
-            await self._media.join(self.leg, self._room)
+        if self.leg is not None and self._room is not None and self._inside:
+            await self._context.media.join(self.leg, self._room)
         await self.apply()
-        return self._describe(remote)
+        return description
 
     def admit(self, room: int) -> None:
         """Put the leg into a room, out of the one it is in, soon; one that is not open yet when it is."""
@@ -251,72 +206,35 @@ class Member:
         """Take the leg out of its room, soon: it hears and says nothing there."""
         self._inside = False
         if self.leg is not None:
-            self._context.tasks.start(self._media.leave(self.leg))
+            self._context.tasks.start(self._context.media.leave(self.leg))
 
     async def _enter(self, room: int) -> None:
         """Join a room; when that is on another worker, media moves there first. Who cannot is hung up on."""
         if self.leg is None:
             return
         try:
-            await self._media.join(self.leg, room)
+            await self._context.media.join(self.leg, room)
         except OtherWorker:
             try:
-                await self._move(room)
+                await self.media.move(room)
+                await self._context.media.join(self.leg, room)
             except (SipError, SdpError, MediaError) as error:
                 self.hang_up([reason(error)])
                 raise
         await self.apply()
 
-    async def _move(self, room: int) -> None:
-        """Take a leg on the worker of `room`, and ask the peer to send there (re-INVITE)."""
-        old, call = self.leg, self.call
-        if old is None or call is None:
-            return
-        self._info = await self._media.open_leg(self._agreement.spec, room=room)
-        self.leg = self._info.leg
-        self._context.legs[self.leg] = self
-        try:
-            await self.confirm(await call.reinvite(self._describe(None)))
-            await self._media.join(self.leg, room)
-        finally:
-            self._context.legs.pop(old, None)
-            self._context.tasks.start(self._media.close_leg(old))
-
     async def confirm(self, answer: str) -> None:
-        """Take the peer's answer to our offer."""
-        if self.leg is None or not self._describer.awaits_answer:
-            return
-        remote = await self._read(answer)
-        if self.leg is None:
-            return
-        await self._change(self.leg, self._next(self._describer.accept(remote)))
+        """Take the peer's answer to the offer of its INVITE; raises SdpError, MediaError."""
+        await self.media.accept(answer)
         self._ready.set()
 
-    async def reoffer(self, offer: str | None) -> str:
-        """Answer a re-INVITE: hold, unhold, a new address or codec; None asks for our offer."""
-        if self.leg is None:
-            raise MediaError("the leg is closed")
-        remote = await self._read(offer) if offer is not None else None
-        if self.leg is None:
-            raise MediaError("the leg is closed")
-        if remote is not None:
-            await self._change(self.leg, self._next(self._describer.choose(remote)))
-        return self._describe(remote)
-
-    async def _read(self, description: str) -> sdp.SessionDescription:
-        """Read a description of the peer; names in it are looked up for whom we have called, and whom we know."""
-        known = self.call is None or self.call.known
-        return await located(sdp.parse(description), self._context.hosts if known else None)
-
-    async def _change(self, leg: int, agreement: Agreement) -> None:
-        """Let the worker do what was agreed; when it cannot, all is as before (RFC 3261 section 14.2)."""
-        check_named(agreement.spec, self._context)
-        self._info = await self._media.update_leg(leg, agreement.spec)
-        before = self.held
-        self._agree(agreement)
-        await self.apply()
+    def _changed(self, was_held: bool) -> None:
+        """Take note of what is agreed now; while it rings nobody is told."""
+        self.refresh()
+        if self.media.session.awaits_answer:
+            return
         self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
-        if self.held is not before:
+        if self.held is not was_held:
             self.keeper.held(self, self.held)
 
     async def apply(self) -> None:
@@ -328,7 +246,7 @@ class Member:
             return
         party = self.party
         held = party.place is Place.HELD
-        await self._media.configure(
+        await self._context.media.configure(
             self.leg,
             muted=party.muted or held or self.held,
             deaf=party.deaf or held,
@@ -353,45 +271,17 @@ class Member:
 
     async def close(self) -> None:
         """Give the leg back; closing twice is no error."""
-        self._closed = True
         self._ready.set()
-        leg, self.leg = self.leg, None
-        if leg is not None:
-            self._context.legs.pop(leg, None)
-            await self._media.close_leg(leg)
+        await self.media.close()
 
     def _on_ended(self, reason: str) -> None:
         # Who waits for the answer of a call that is over waits no longer.
         self._ready.set()
         self.keeper.over(self, reason)
 
-    async def _on_reinvite(self, offer: str | None) -> str:
-        try:
-            return await self.reoffer(offer)
-        except SdpError as error:
-            raise CallRefused(488, "Not Acceptable Here") from error
-        except MediaError as error:
-            raise CallRefused(500, "Server Internal Error") from error
-
     def _on_info(self, content_type: str, body: bytes) -> None:
         if (found := info_key(content_type, body)) is not None:
             self.pressed(found.key, "info", found.held_s)
-
-    def _next(self, agreed: sdp.Negotiated) -> Agreement:
-        """Give what holds once `agreed` is in force."""
-        return self._agreement.after(agreed, None if self.call is None else signalling_host(self.call))
-
-    def _agree(self, agreement: Agreement) -> None:
-        """Let it be in force; whom no silence betrays is asked whether it is there."""
-        self._agreement = agreement
-        if self.call is not None:
-            self.call.quiet(agreement.held or not agreement.spec.receives)
-
-    def _describe(self, remote: sdp.SessionDescription | None) -> str:
-        """Write our answer to `remote`, or our offer when there is none."""
-        if self._info is None:
-            raise MediaError("the leg is closed")
-        return self._describer.offer(self._info) if remote is None else self._describer.answer(remote, self._info)
 
 
 def linear(db: float) -> float:

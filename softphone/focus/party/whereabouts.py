@@ -46,7 +46,7 @@ def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listenin
 
 def check_named(spec: LegSpec, context: "Context") -> None:
     """Refuse where a peer wants media and reports, when it is an address of this node; raises OwnAddress."""
-    infos = [member.info for member in context.legs.values() if member.info is not None]
+    infos = [member.media.info for member in context.legs.values() if member.media.info is not None]
     for named in (spec.remote, spec.remote_rtcp):
         check_foreign(named, infos, context.listening)
 
@@ -56,7 +56,8 @@ def older(newcomer: "Member", members: Iterable["Member"]) -> list["Member"]:
 
     Its telephone has begun anew and knows nothing of them: it would go on to play the old stream.
     """
-    remote, extension = newcomer.remote, newcomer.party.extension_id
+    spec, extension = newcomer.media.spec, newcomer.party.extension_id
+    remote = spec.remote
     if remote is None or remote.port == DISCARD or extension is None:
         return []
     return [
@@ -64,7 +65,7 @@ def older(newcomer: "Member", members: Iterable["Member"]) -> list["Member"]:
         for other in members
         if other is not newcomer
         and other.party.extension_id == extension
-        and (other.remote, other.signalled) == (remote, newcomer.signalled)
+        and (other.media.spec.remote, other.media.spec.latch_host) == (remote, spec.latch_host)
         and not other.held
     ]
 

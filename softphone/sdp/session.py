@@ -1,0 +1,185 @@
+"""One side of a media session: what was said, what is open, and what both sides agreed on (RFC 3264, RFC 6337).
+
+Nothing is in force before it is committed, because media has to be able to do it first::
+
+    the peer offers   read_offer  -> Agreement ── media can ──► commit, write_answer
+                                               └─ it cannot ──► the offer is refused; nothing has changed
+    we offer          write_offer ── answered ──► read_answer -> Agreement ── media can ──► commit
+                                  └─ refused, or not answered ──► withdraw; nothing has changed
+
+Which of the two sides may offer at a time is decided by `softphone.sip.ua.offer_answer`. The session is pure: texts and
+values in and out; `softphone.calls.leg` has it carried out.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from softphone.errors import SdpError
+from softphone.sdp import negotiation
+from softphone.sdp.description import SessionDescription
+from softphone.sdp.negotiation import CODECS, PTIME_MS, Negotiated
+from softphone.sdp.profile import NOWHERE
+
+__all__ = ["Agreement", "MediaSession", "ReceiveAddress"]
+
+
+class ReceiveAddress(Protocol):
+    """Where we take the packets and reports of a stream."""
+
+    @property
+    def host(self) -> str:
+        """IPv4 address."""
+
+    @property
+    def port(self) -> int:
+        """UDP port of RTP."""
+
+    @property
+    def rtcp_port(self) -> int:
+        """UDP port of RTCP, for who does not send it to the port of RTP."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What is in force after any number of offers and answers.
+
+    Attributes
+    ----------
+    negotiated
+        Of the last offer and answer. An address stays when a hold of the old way names none, and all else when the
+        stream is switched off. None: nothing was agreed on yet.
+    held
+        Whether the peer holds us (RFC 3264 section 8.4).
+    heard
+        Whether the peer has ever taken our media.
+    """
+
+    negotiated: Negotiated | None = None
+    held: bool = False
+    heard: bool = False
+
+    def after(self, agreed: Negotiated) -> "Agreement":
+        """Return what is in force after one more offer and answer."""
+        held, heard = agreed.is_hold(heard=self.heard), self.heard or agreed.sends
+        before = self.negotiated
+        if before is not None and agreed.remote.port == 0:
+            agreed = replace(before, direction="inactive")
+        elif before is not None and agreed.remote.host == NOWHERE:
+            agreed = replace(agreed, remote=replace(before.remote, rtcp_mux=agreed.remote.rtcp_mux))
+        return Agreement(agreed, held, heard)
+
+
+class MediaSession:
+    """One side of a session of one audio stream.
+
+    Our descriptions have one session id, and a version that grows with each change. They ask for packets as long as
+    those that the peer wants: we take any, and not every telephone has two lengths.
+
+    Parameters
+    ----------
+    codecs
+        Names in order of preference, of those that `softphone.sdp` knows.
+
+    Attributes
+    ----------
+    agreement
+        What is in force.
+    """
+
+    def __init__(self, codecs: Sequence[str] = CODECS) -> None:
+        self.agreement = Agreement()
+        self._codecs = tuple(codecs)
+        self._session_id = secrets.randbits(31)
+        self._said: SessionDescription | None = None
+        self._offered: SessionDescription | None = None
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether an offer of ours is open."""
+        return self._offered is not None
+
+    def read_offer(self, offer: SessionDescription, direction: str = "sendrecv") -> Agreement:
+        """Return what is in force if the peer's offer is answered.
+
+        Parameters
+        ----------
+        direction
+            What we would like; the answer says at most what the offer allows.
+
+        Raises
+        ------
+        NoCommonCodec
+            It cannot be answered. A stream that was agreed on may be switched off (RFC 3264 section 8.2).
+        """
+        agreed = negotiation.choose(offer, self._codecs, direction, again=self.agreement.negotiated is not None)
+        return self.agreement.after(agreed)
+
+    def write_answer(self, offer: SessionDescription, here: ReceiveAddress, direction: str = "sendrecv") -> str:
+        """Write the answer to an offer of the peer (RFC 3264 section 6), after its :meth:`commit`.
+
+        Raises as :meth:`read_offer`.
+        """
+        answer, _ = negotiation.answer(
+            offer,
+            here.host,
+            here.port,
+            codecs=self._codecs,
+            session_id=self._session_id,
+            version=1,
+            direction=direction,
+            rtcp_port=here.rtcp_port,
+            again=self.agreement.negotiated is not None,
+        )
+        return str(self._say(answer))
+
+    def write_offer(self, here: ReceiveAddress, direction: str = "sendrecv") -> str:
+        """Write an offer (RFC 3264 section 5, or 8 when something was said before)."""
+        before = self.agreement.negotiated
+        self._offered = self._say(
+            negotiation.offer(
+                here.host,
+                here.port,
+                codecs=self._codecs,
+                direction=direction,
+                session_id=self._session_id,
+                version=1,
+                rtcp_port=here.rtcp_port,
+                ptime_ms=before.ptime_ms if before else PTIME_MS,
+            )
+        )
+        return str(self._offered)
+
+    def read_answer(self, answer: SessionDescription) -> Agreement:
+        """Return what is in force if the peer's answer to our open offer is taken (RFC 3264 section 7).
+
+        Raises
+        ------
+        SdpError
+            There is no open offer, or it is no answer to it.
+        """
+        if self._offered is None:
+            raise SdpError("an answer to no offer")
+        return self.agreement.after(negotiation.accept(self._offered, answer))
+
+    def commit(self, agreement: Agreement, *, early: bool = False) -> None:
+        """Let an agreement be in force.
+
+        Parameters
+        ----------
+        early
+            It is that of an answer before the final one: the offer stays open, and is answered again.
+        """
+        self.agreement = agreement
+        if not early:
+            self._offered = None
+
+    def withdraw(self) -> None:
+        """Close our open offer: it was refused, or its answer is of no use."""
+        self._offered = None
+
+    def _say(self, description: SessionDescription) -> SessionDescription:
+        """Give a description its version: one more than what was said before, if anything else is different."""
+        self._said = description if self._said is None else description.after(self._said)
+        return self._said
