@@ -1,12 +1,9 @@
 """Who comes in, who waits, and who leaves or is sent away."""
 
-from collections.abc import Iterator
-
 from mixer.rules import announcements, lifetime
 from mixer.rules.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft, Refused, VolumeChanged, Waits
 from mixer.rules.events import Admit, Join, Kick, Leave, Reject, Unban
 from mixer.rules.keypad import Keypad
-from mixer.rules.lifetime import Timer
 from mixer.rules.roles import PartyKind, Place, Role
 from mixer.rules.state import IN_ROOM, Participant, Phase, SessionState, table_of
 
@@ -26,7 +23,6 @@ __all__ = [
     "refuse",
     "reject",
     "remove",
-    "stays",
     "unban",
 ]
 
@@ -182,11 +178,3 @@ def unban(room: SessionState, event: Unban, now: float) -> list[Effect]:
     """Let somebody in again."""
     room.banned.discard(event.identity)
     return []
-
-
-def stays(room: SessionState) -> Iterator[Timer]:
-    """Yield when the party that has been here longest has been here too long."""
-    oldest = next(iter(room.parties.values()), None)
-    if room.settings.party_limit_s and oldest is not None:
-        when = oldest.since + room.settings.party_limit_s
-        yield Timer(when, lambda: remove(room, oldest, "time", when))

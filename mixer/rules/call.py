@@ -32,32 +32,14 @@ from mixer.rules.events import (
     Talking,
     Time,
 )
-from mixer.rules.session import PartyRule, Session
+from mixer.rules.lifetime import end, nothing
 from mixer.rules.settings import Settings
-from mixer.rules.state import Participant, Phase, SessionState
+from mixer.rules.state import Participant, PartyRule, Phase, SessionState, Table
 
-__all__ = ["CALL", "TwoPartyCall"]
+__all__ = ["CALL", "RULES"]
 
 # Two parties without a host; who calls is not asked for anything, and no prompt speaks.
 CALL = Settings(max_members=2, hosted=False)
-
-
-class TwoPartyCall(Session):
-    """One call, from the caller's INVITE to its end; both parties come by `Join`, the callee when it has answered.
-
-    Parameters
-    ----------
-    settings
-        What may differ: limits of time, the notice of a recording.
-    """
-
-    def __init__(self, settings: Settings = CALL) -> None:
-        super().__init__(SessionState(settings, ends=None), RULES, (lifetime.timers, admission.stays))
-
-
-def _nothing(*_: object) -> list[Effect]:
-    """Do nothing."""
-    return []
 
 
 def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
@@ -98,10 +80,6 @@ def _refuse(room: SessionState, event: Join | InviteAnswered, now: float) -> lis
     return [Refused(event.party, "ended")]
 
 
-def _end(room: SessionState, event: End, now: float) -> list[Effect]:
-    return lifetime.over(room, event.reason)
-
-
 PARTY: Mapping[type[Event], PartyRule] = {
     Leave: _leave,
     Kick: _kick,
@@ -118,14 +96,14 @@ _LIVE: Mapping[type[Event], Any] = {
     **dict.fromkeys(PARTY, _of_party),
     Join: admission.join,
     SetRecording: parties.set_recording,
-    InviteFailed: _nothing,
-    CancelInvite: _nothing,
-    NewSettings: _nothing,
+    InviteFailed: nothing,
+    CancelInvite: nothing,
+    NewSettings: nothing,
     InviteAnswered: _refuse,
-    End: _end,
-    Time: _nothing,
+    End: end,
+    Time: nothing,
 }
-RULES: Mapping[Phase, Mapping[type[Event], Any]] = {
+RULES: Table = {
     **dict.fromkeys((Phase.UNCLAIMED, Phase.OPEN, Phase.EMPTY), _LIVE),
-    Phase.ENDED: {**dict.fromkeys(get_args(Event), _nothing), Join: _refuse, InviteAnswered: _refuse},
+    Phase.ENDED: {**dict.fromkeys(get_args(Event), nothing), Join: _refuse, InviteAnswered: _refuse},
 }

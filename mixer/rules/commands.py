@@ -1,39 +1,27 @@
 """What keys do: each command of a menu, carried out for the party that typed it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from mixer.rules import admission, announcements, dialout, lifetime, parties
 from mixer.rules.effects import Effect, UnknownKeys
 from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetMuted, SetNotices, SetVolume
 from mixer.rules.keypad import UNKNOWN, Command
-from mixer.rules.lifetime import Timer
 from mixer.rules.roles import RecordingState, Role
 from mixer.rules.settings import VOLUME_STEP_DB
 from mixer.rules.state import IN_ROOM, Carried, Participant, SessionState, menu_name
 
-__all__ = ["RULES", "keys", "pauses"]
+__all__ = ["RULES", "carry_out", "keys"]
 
 Rule = Callable[[SessionState, Participant, Command, float], list[Effect]]
 
 
 def keys(room: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Take a key of a party in the room."""
-    return _carry_out(room, party, party.keypad.press(event.digit, now), now)
+    return carry_out(room, party, party.keypad.press(event.digit, now), now)
 
 
-def pauses(room: SessionState) -> Iterator[Timer]:
-    """Yield when a pause ends the keys of a party."""
-    for name in room.typing:
-        party = room.parties[name]
-        if party.keypad.deadline is not None:
-            yield _pause(room, party, party.keypad.deadline)
-
-
-def _pause(room: SessionState, party: Participant, when: float) -> Timer:
-    return Timer(when, lambda: _carry_out(room, party, party.keypad.expire(when), when))
-
-
-def _carry_out(room: SessionState, party: Participant, commands: list[Command], now: float) -> list[Effect]:
+def carry_out(room: SessionState, party: Participant, commands: list[Command], now: float) -> list[Effect]:
+    """Do what a party has typed."""
     effects: list[Effect] = []
     for command in commands:
         # One command may be the last: its party left by it, or ended the conference.

@@ -1,7 +1,4 @@
-"""The rules of a room as a value: `(event, now) -> effects`. Nothing here rings, mixes, speaks or reads a clock.
-
-Whoever runs a conference tells `Session.handle` what happened, carries out the effects it returns, in order, and
-asks `Session.deadline` when to tell it that time has passed.
+"""The rules of a conference, as tables; `mixer.rules.session.Conference` goes by them.
 
 A conference is in one of four states::
 
@@ -25,10 +22,8 @@ microphone is never on. `mixer.rules` has the rules one by one; the two tables h
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, commands, dialout, lifetime, parties
-from mixer.rules.effects import (
-    Effect,
-)
+from mixer.rules import admission, commands, dialout, parties
+from mixer.rules.effects import Effect
 from mixer.rules.events import (
     Admit,
     CancelInvite,
@@ -58,48 +53,17 @@ from mixer.rules.events import (
     Time,
     Unban,
 )
+from mixer.rules.lifetime import end, nothing
 from mixer.rules.roles import Place
-from mixer.rules.session import PartyRule, Rule, Session
-from mixer.rules.settings import Settings
-from mixer.rules.state import Phase, SessionState
+from mixer.rules.state import PartyRule, Phase, Rule, SessionState, Table
 
-__all__ = ["PLACES", "RULES", "Conference"]
-
-
-class Conference(Session):
-    """One conference.
-
-    Parameters
-    ----------
-    settings
-        What may differ.
-    now
-        When it was made, in seconds of the clock that all later times are told in.
-    """
-
-    def __init__(self, settings: Settings, now: float) -> None:
-        room = SessionState(
-            settings,
-            ends=(now + settings.claim_timeout_s, "unclaimed"),
-            muted_all=settings.mute_non_moderator,
-            notices=settings.entry_notices,
-        )
-        super().__init__(room, RULES, (lifetime.timers, admission.stays, dialout.patience, commands.pauses))
-
-
-def _nothing(*_: object) -> list[Effect]:
-    """Do nothing."""
-    return []
+__all__ = ["PLACES", "RULES"]
 
 
 def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
     """Do what the place of the party says that the event names."""
     party = room.parties.get(event.party)
     return PLACES[party.place][type(event)](room, party, event, now) if party is not None else []
-
-
-def _end(room: SessionState, event: End, now: float) -> list[Effect]:
-    return lifetime.over(room, event.reason)
 
 
 # Every event about a party, at every place where the party may be.
@@ -109,9 +73,9 @@ _BEFORE: Mapping[type[Event], PartyRule] = {
     SetMuted: parties.set_muted,
     SetVolume: parties.set_volume,
     SetRole: parties.set_role,
-    Keys: _nothing,
-    Talking: _nothing,
-    PeerHeld: _nothing,
+    Keys: nothing,
+    Talking: nothing,
+    PeerHeld: nothing,
     SetDeaf: parties.not_inside,
     SetHeld: parties.not_inside,
     SetWhisper: parties.not_inside,
@@ -135,7 +99,7 @@ PLACES: Mapping[Place, Mapping[type[Event], PartyRule]] = {
 }
 # Every event in every state. Time does nothing of its own: `Session.handle` does what was due before any event.
 _NOBODY: Mapping[type[Event], Rule] = {
-    **dict.fromkeys(_BEFORE, _nothing),
+    **dict.fromkeys(_BEFORE, nothing),
     Join: admission.join,
     InviteAnswered: dialout.answered,
     InviteFailed: dialout.failed,
@@ -147,15 +111,15 @@ _NOBODY: Mapping[type[Event], Rule] = {
     SetNotices: parties.set_notices,
     SetRecording: parties.set_recording,
     NewSettings: parties.new_settings,
-    End: _end,
-    Time: _nothing,
+    End: end,
+    Time: nothing,
 }
-RULES: Mapping[Phase, Mapping[type[Event], Rule]] = {
+RULES: Table = {
     Phase.UNCLAIMED: _NOBODY,
     Phase.EMPTY: _NOBODY,
     Phase.OPEN: {**_NOBODY, **dict.fromkeys(_BEFORE, _of_party)},
     Phase.ENDED: {
-        **dict.fromkeys(get_args(Event), _nothing),
+        **dict.fromkeys(get_args(Event), nothing),
         Join: admission.refuse,
         InviteAnswered: dialout.refuse_answer,
     },

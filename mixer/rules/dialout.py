@@ -1,16 +1,13 @@
 """Numbers that are rung, and join when they answer and press 1."""
 
-from collections.abc import Iterator
-
 from mixer.rules import announcements
 from mixer.rules.admission import enter, make_party, obstacle, refused, remove, stand
 from mixer.rules.effects import DropInvite, Effect, Invite
 from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
-from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Place
 from mixer.rules.state import DialOut, Participant, SessionState
 
-__all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "patience", "refuse_answer"]
+__all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "refuse_answer"]
 
 # What who was invited presses to come in, as the prompt says.
 YES = "1"
@@ -92,16 +89,3 @@ def _drop(room: SessionState, invitation: DialOut, now: float) -> list[Effect]:
         return remove(room, room.parties[invitation.party], "dropped", now)
     del room.invitations[invitation.id]
     return [DropInvite(invitation.id)]
-
-
-def patience(room: SessionState) -> Iterator[Timer]:
-    """Yield when somebody invited has not pressed 1 for too long."""
-    for invitation in room.invitations.values():
-        party = room.parties.get(invitation.party)
-        if party is not None and party.place is Place.INVITED:
-            yield _until(room, party)
-
-
-def _until(room: SessionState, party: Participant) -> Timer:
-    when = party.since + room.settings.confirm_timeout_s
-    return Timer(when, lambda: remove(room, party, "unconfirmed", when))

@@ -1,4 +1,4 @@
-"""What a conference answers: the values that come out of `mixer.rules.conference`.
+"""What a conference answers: the values that come out of `mixer.rules.session`.
 
 They are carried out in order and without a second thought: whoever does so decides nothing about who may do what.
 `PartyLeft` comes exactly once for each party that was `Admitted` or `Waits`.

@@ -1,33 +1,29 @@
-"""The life of a conference: what a host's coming and going does, what emptiness does, what time does, and the end."""
-
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+"""The life of a conference: what a host's coming and going does, what emptiness does, and the end."""
 
 from mixer.rules import announcements
 from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
+from mixer.rules.events import End
 from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Participant, Phase, SessionState
 
 __all__ = [
-    "Timer",
     "emptied",
+    "end",
     "host_came",
     "host_left",
+    "nothing",
     "other_settings",
     "over",
     "recorded_from",
     "recorded_no_more",
     "set_recording",
-    "timers",
 ]
 
 
-class Timer(NamedTuple):
-    """Something that is due."""
-
-    when: float
-    act: Callable[[], list[Effect]]
+def nothing(*_: object) -> list[Effect]:
+    """Do nothing."""
+    return []
 
 
 def host_came(room: SessionState) -> None:
@@ -80,6 +76,11 @@ def over(room: SessionState, reason: str) -> list[Effect]:
     return [*effects, Ended(reason)]
 
 
+def end(room: SessionState, event: End, now: float) -> list[Effect]:
+    """End the conference, or the call, because somebody in control wants that."""
+    return over(room, event.reason)
+
+
 def set_recording(room: SessionState, state: RecordingState) -> list[Effect]:
     """Start, pause, resume or stop; starting and resuming are told to all, and pausing what does not run is nothing."""
     if state is room.recording or (state is RecordingState.PAUSED and room.recording is RecordingState.OFF):
@@ -109,14 +110,3 @@ def recorded_no_more(room: SessionState) -> list[Effect]:
     """Stop what `Settings.record_enabled` began, as it is off now; should it be on again, it has its effect again."""
     room.recorded = False
     return set_recording(room, RecordingState.OFF) if room.recording_by_setting else []
-
-
-def timers(room: SessionState) -> Iterator[Timer]:
-    """Everything of the room as a whole that waits for time."""
-    if room.ends is not None and not room.invitations:
-        when, reason = room.ends
-        yield Timer(when, lambda: over(room, reason))
-    if room.host_ends is not None:
-        yield Timer(room.host_ends, lambda: over(room, "host_left"))
-    if room.settings.silence_limit_s and room.state is Phase.OPEN and room.joined and not room.is_heard():
-        yield Timer(room.heard_at + room.settings.silence_limit_s, lambda: over(room, "silence"))

@@ -1,26 +1,23 @@
-"""The rules of a session as a value: `(event, now) -> effects`, by a table. Nothing here mixes or reads a clock.
+"""The rules of a session as a value: `(event, now) -> effects`, by a table.
+
+Nothing here rings, mixes, speaks or reads a clock. Whoever runs a session tells `Session.handle` what happened, carries
+out the effects it returns, in order, and asks `Session.deadline` when to tell it that time has passed.
 
 A conference (`mixer.rules.conference`) and a call of two parties (`mixer.rules.call`) are sessions: different
 tables over the same state, `mixer.rules.state.SessionState`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from mixer.rules import announcements
+from mixer.rules import announcements, call, conference
 from mixer.rules.effects import Effect
 from mixer.rules.events import Event
-from mixer.rules.lifetime import Timer
 from mixer.rules.roles import Place, RecordingState
 from mixer.rules.settings import Settings
-from mixer.rules.state import Carried, Participant, Phase, SessionState
+from mixer.rules.state import Carried, Participant, Phase, SessionState, Table
+from mixer.rules.timers import timers
 
-__all__ = ["PartyRule", "Rule", "Session", "Table", "TimerSource"]
-
-Rule = Callable[[SessionState, Any, float], list[Effect]]
-PartyRule = Callable[[SessionState, Participant, Any, float], list[Effect]]
-Table = Mapping[Phase, Mapping[type[Event], Rule]]
-TimerSource = Callable[[SessionState], Iterable[Timer]]
+__all__ = ["Conference", "Session", "TwoPartyCall"]
 
 
 class Session:
@@ -32,14 +29,11 @@ class Session:
         Its state at the beginning.
     rules
         What each event does in each state.
-    timers
-        What waits for time.
     """
 
-    def __init__(self, room: SessionState, rules: Table, timers: Iterable[TimerSource] = ()) -> None:
+    def __init__(self, room: SessionState, rules: Table) -> None:
         self._room = room
         self._rules = rules
-        self._sources = tuple(timers)
 
     @property
     def settings(self) -> Settings:
@@ -117,7 +111,7 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When a `Time` event is due; None while nothing waits for time."""
-        return min((timer.when for timer in self._timers()), default=None)
+        return min((timer.when for timer in timers(self._room)), default=None)
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Say what follows from an event.
@@ -153,10 +147,40 @@ class Session:
     def _due(self, now: float) -> list[Effect]:
         """Do what was due until `now`, in the order of time."""
         effects: list[Effect] = []
-        while (timer := min(self._timers(), key=lambda timer: timer.when, default=None)) and timer.when <= now:
+        while (timer := min(timers(self._room), key=lambda timer: timer.when, default=None)) and timer.when <= now:
             effects += timer.act()
         return effects
 
-    def _timers(self) -> Iterator[Timer]:
-        for source in self._sources:
-            yield from source(self._room)
+
+class Conference(Session):
+    """One conference.
+
+    Parameters
+    ----------
+    settings
+        What may differ.
+    now
+        When it was made, in seconds of the clock that all later times are told in.
+    """
+
+    def __init__(self, settings: Settings, now: float) -> None:
+        room = SessionState(
+            settings,
+            ends=(now + settings.claim_timeout_s, "unclaimed"),
+            muted_all=settings.mute_non_moderator,
+            notices=settings.entry_notices,
+        )
+        super().__init__(room, conference.RULES)
+
+
+class TwoPartyCall(Session):
+    """One call, from the caller's INVITE to its end; both parties come by `Join`, the callee when it has answered.
+
+    Parameters
+    ----------
+    settings
+        What may differ: limits of time, the notice of a recording.
+    """
+
+    def __init__(self, settings: Settings = call.CALL) -> None:
+        super().__init__(SessionState(settings, ends=None), call.RULES)

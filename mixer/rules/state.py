@@ -1,14 +1,29 @@
 """What is known of a conference at one moment, and the questions that more than one rule asks of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
+from mixer.rules.effects import Effect
+from mixer.rules.events import Event
 from mixer.rules.keypad import Keypad, Menu
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role
 from mixer.rules.settings import Settings
 
-__all__ = ["IN_ROOM", "Carried", "DialOut", "Participant", "SessionState", "Phase", "menu_name", "table_of"]
+__all__ = [
+    "IN_ROOM",
+    "Carried",
+    "DialOut",
+    "Participant",
+    "PartyRule",
+    "Phase",
+    "Rule",
+    "SessionState",
+    "Table",
+    "menu_name",
+    "table_of",
+]
 
 # Held parties are in the room, though they neither hear it nor are heard.
 IN_ROOM = frozenset({Place.JOINED, Place.HELD})
@@ -165,6 +180,11 @@ class SessionState:
             return None
         there = (self.parties.get(name) for name in party.whisper if name != party.name)
         return tuple(other.name for other in there if other is not None and other.place is Place.JOINED)
+
+
+Rule = Callable[[SessionState, Any, float], list[Effect]]
+PartyRule = Callable[[SessionState, Participant, Any, float], list[Effect]]
+Table = Mapping[Phase, Mapping[type[Event], Rule]]
 
 
 def menu_name(menu: Menu, role: Role, kind: PartyKind) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from mixer.rules.conference import Conference
 from mixer.rules.effects import Effect, Say, UnknownKeys
 from mixer.rules.events import Dial, InviteAnswered, Join, Keys
 from mixer.rules.roles import PartyKind, Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 
 

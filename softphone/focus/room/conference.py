@@ -13,9 +13,9 @@ from typing import Any
 import structlog
 
 from mixer.rules import events
-from mixer.rules.conference import Conference
 from mixer.rules.effects import DropInvite, Invite, Refused
 from mixer.rules.roles import Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.context import Context

@@ -7,8 +7,8 @@ import asyncio
 
 import structlog
 
-from mixer.rules.call import TwoPartyCall
 from mixer.rules.events import Join
+from mixer.rules.session import TwoPartyCall
 from softphone.errors import CallEnded, SoftphoneError
 from softphone.focus.context import Context
 from softphone.focus.feed import EventType

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixer.rules.call import CALL, RULES, TwoPartyCall
+from mixer.rules.call import CALL, RULES
 from mixer.rules.effects import (
     Admitted,
     DeafChanged,
@@ -46,6 +46,7 @@ from mixer.rules.events import (
     Time,
 )
 from mixer.rules.roles import RecordingState, Role
+from mixer.rules.session import TwoPartyCall
 from mixer.rules.state import Phase
 
 

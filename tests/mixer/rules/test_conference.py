@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from mixer.rules.conference import PLACES, RULES, Conference
+from mixer.rules.conference import PLACES, RULES
 from mixer.rules.effects import (
     Admitted,
     DeafChanged,
@@ -55,6 +55,7 @@ from mixer.rules.events import (
 )
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from mixer.rules.state import Phase
 from tests.support.conference import no_keys, press, room

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from mixer.rules.commands import RULES
-from mixer.rules.conference import Conference
 from mixer.rules.effects import (
     Admitted,
     DropInvite,
@@ -27,6 +26,7 @@ from mixer.rules.effects import (
 from mixer.rules.events import Dial, InviteAnswered, InviteFailed, Join, Keys, Leave, Lock, SetMuted, Time
 from mixer.rules.keypad import Menu
 from mixer.rules.roles import PartyKind, RecordingState, Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import COMMANDS, EndWithHost
 from softphone.focus.room.settings import load_menu
 from tests.support.conference import no_keys, press, room

@@ -2,7 +2,6 @@
 
 import pytest
 
-from mixer.rules.conference import Conference
 from mixer.rules.effects import (
     Admitted,
     Denied,
@@ -45,6 +44,7 @@ from mixer.rules.events import (
 )
 from mixer.rules.keypad import Menu
 from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import VOLUME_DB, EndWithHost, Settings
 from mixer.rules.state import Phase
 from tests.support.conference import invite, press, room

@@ -6,7 +6,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mixer.rules.conference import Conference
 from mixer.rules.effects import (
     Admitted,
     DeafChanged,
@@ -55,6 +54,7 @@ from mixer.rules.events import (
 )
 from mixer.rules.keypad import DEFAULT_MENU, KEYS, Menu
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Phase
 

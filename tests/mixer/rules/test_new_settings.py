@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from mixer.rules.conference import Conference
 from mixer.rules.effects import Admitted, Ended, Music, PartyLeft, Waits
 from mixer.rules.events import Join, Leave, Lock, NewSettings, Time
 from mixer.rules.roles import Place, Role
+from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from tests.support.conference import room
 
