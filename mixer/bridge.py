@@ -226,15 +226,21 @@ class Bridge:
         self._comfort.set(rows[believed], level_dbov[believed])
 
     def drop(self, rows: NDArray[np.intp]) -> None:
-        """
-        Count packets that came and are not played: more than a party can use.
-
-        Parameters
-        ----------
-        rows : ndarray of integers, shape (n,)
-            The party of each packet; it counts as received and as overrun.
-        """
+        """Count a packet of each of `rows` as received and as overrun: it is more than a party can use."""
         self._playout.drop(rows)
+
+    def outdated(self, rows: NDArray[np.intp], arrival_s: NDArray[np.float64], now_s: float) -> NDArray[np.bool_]:
+        """
+        Tell which packets (as of `receive`) came so long ago that a stall must have held them up.
+
+        They are not worth a look, and count as received and as late. What is younger than half of the longest delay is:
+        to that a row is brought when too much waits in it.
+        """
+        return self._playout.outdated(rows, arrival_s, now_s)
+
+    def skip(self) -> None:
+        """Leave out ticks after a stall: what parties say next is heard without waiting for what was missed."""
+        self._playout.skip()
 
     def push(self, row: int, pcm: NDArray[np.int16]) -> int:
         """

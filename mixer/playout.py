@@ -140,6 +140,18 @@ class Playout:
             np.add.at(self._arrivals.received, rows, 1)
             np.add.at(self._overrun, rows, 1)
 
+    def outdated(self, rows: Index, arrival_s: NDArray[np.float64], now_s: float) -> Flags:
+        """Tell which packets have lain for too long to be played, and count them as late; see `Bridge.outdated`."""
+        old: Flags = arrival_s < now_s + TICK_S - self._max_delay / (2 * self._rate_hz)
+        if old.any():
+            np.add.at(self._arrivals.received, rows[old], 1)
+            np.add.at(self._late, rows[old], 1)
+        return old
+
+    def skip(self) -> None:
+        """Note that ticks were left out: every row has been silent meanwhile, and its next packet sets the cursor."""
+        self._idle[:], self._resting[:] = IDLE_TICKS, True
+
     def _take(self, packets: Packets) -> None:
         """One packet of each of several rows."""
         if not packets.pcm.shape[1]:

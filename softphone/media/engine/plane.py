@@ -248,8 +248,9 @@ class Plane:
         self._receiver.process(now)
 
     def skip(self, ticks: int) -> None:
-        """Leave out ticks after a stall: outgoing timestamps go on."""
+        """Leave out ticks after a stall, before the next one: outgoing timestamps go on, what has piled up is old."""
         self._sender.skip(ticks)
+        self.bridge.skip()
         self._receiver.sources.skip(ticks * TICK_S)
 
     def _relieve(self) -> None:
@@ -258,8 +259,8 @@ class Plane:
             self.drain()
 
     def _take(self, port: UdpPort) -> None:
-        """Empty one port; when the slots are full, look at them first."""
-        while True:
+        """Take what a port holds; when the slots are full, look at them first. What comes meanwhile is for later."""
+        for _ in range(1 + port.receive_buffer // (KERNEL_BYTES * self._slots.count)):
             port.receive(self._slots)
             if self._slots.free:
                 return

@@ -133,18 +133,21 @@ class Receiver:
         legs, kind = self._legs, headers.payload_type
         taken = known & legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
         spoken = (kind == legs.type_in[rows]) | (kind == legs.other_type[rows])
-        audio = taken & spoken & (headers.size > 0)
-        heard = rows[np.flatnonzero(known)]
-        legs.heard_s[heard], legs.unheard[heard] = now, False
+        at = np.flatnonzero(known)
+        legs.heard_s[rows[at]], legs.unheard[rows[at]] = now, False
+        fresh = known.copy()
+        fresh[at] = ~self._bridge.outdated(rows[at], arrival[at], now)
+        audio = fresh & taken & spoken & (headers.size > 0)
         if audio.any():
             self._audio(np.flatnonzero(audio), rows, headers, arrival, now)
-        noise = taken & ~spoken & (kind == COMFORT_NOISE)
+        noise = fresh & taken & ~spoken & (kind == COMFORT_NOISE)
         if noise.any():
             self._noise(np.flatnonzero(noise), rows, headers, arrival, now)
-        if len(others := np.flatnonzero(known & ~audio & ~noise)):
+        if len(others := np.flatnonzero(fresh & ~audio & ~noise)):
             nothing = np.zeros((len(others), 0), np.int16)
             self._hand_over(others, rows[others], headers, nothing, arrival, now)
-            others = others[taken[others] & ~spoken[others] & (headers.size[others] >= rtp.EVENT.itemsize)]
+        # A key that was pressed during a stall is a key.
+        if len(others := np.flatnonzero(taken & ~spoken & (headers.size >= rtp.EVENT.itemsize))):
             events = others[(legs.event_types_in[rows[others]] == kind[others, None]).any(axis=1)]
             if len(events):
                 self._events(events, rows, headers, arrival)

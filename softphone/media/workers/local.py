@@ -172,12 +172,13 @@ class LocalMedia(MediaFace):
         """Do the tick that is due."""
         self._timer = None
         began = self.clock()
+        due, skipped = self._pacer.begin(began)
         try:
-            self.engine.tick(self._pacer.deadline or began, began)
-            skipped = self._pacer.done(began, self.clock())
             self.engine.skip(skipped)
             if skipped:
                 self.on_skip(skipped)
+            self.engine.tick(due, began)
+            self._pacer.done(began, self.clock())
             self._tell()
         finally:  # an exception of the application's callback is the loop's to report; the sound goes on
             self._pace()

@@ -64,21 +64,24 @@ class Pacer:
         step = TICK_S / drains
         return self.deadline - step * max(0, int((self.deadline - now) / step - 1e-6))
 
-    def done(self, began: float, ended: float) -> int:
-        """Take note of a tick; give how many are to be left out because they cannot be made up for any more."""
-        if self.deadline is None:
-            return 0
-        late_s = max(0.0, began - self.deadline)
+    def begin(self, began: float) -> tuple[float, int]:
+        """Take note of a tick that begins; give its deadline, and how many before it cannot be made up for any more."""
+        due = began if self.deadline is None else self.deadline
+        late_s = max(0.0, began - due)
         self.lateness.add(1000 * late_s)
+        self.late_ticks += late_s > TICK_S
+        behind = int(late_s / TICK_S)
+        skipped = behind if behind > CATCH_UP_TICKS else 0
+        self.skipped_ticks += skipped
+        self.deadline = due + skipped * TICK_S
+        return self.deadline, skipped
+
+    def done(self, began: float, ended: float) -> None:
+        """Take note of a tick that is over."""
         self._recent_ms[self.ticks % RECENT] = 1000 * (ended - began)
         self.ticks += 1
-        self.late_ticks += late_s > TICK_S
-        self.deadline += TICK_S
-        behind = int((ended - self.deadline) / TICK_S)
-        skipped = behind if behind > CATCH_UP_TICKS else 0
-        self.deadline += skipped * TICK_S
-        self.skipped_ticks += skipped
-        return skipped
+        if self.deadline is not None:
+            self.deadline += TICK_S
 
     def durations_ms(self, most: int = RECENT) -> tuple[float, float, float]:
         """Give median, 99th percentile and maximum of the durations of the last `most` ticks, as far as remembered."""

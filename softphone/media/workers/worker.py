@@ -139,8 +139,10 @@ class Worker:
             if began < deadline:
                 self._engine.drain()
             else:
+                deadline, skipped = self._pacer.begin(began)
+                self._engine.skip(skipped)
                 self._engine.tick(deadline, began)
-                self._engine.skip(self._pacer.done(began, time.monotonic()))
+                self._pacer.done(began, time.monotonic())
         if events := self._engine.events():
             self._send(b"".join(frame(0, event) for event in events))
 

@@ -113,14 +113,17 @@ def test_deadlines_are_absolute_and_a_stall_is_made_up_for() -> None:
     pacer.start(10.0)
     assert pacer.wake(10.0, 4) == pytest.approx(10.005)
     assert pacer.wake(10.019, 4) == pytest.approx(10.02)
-    assert pacer.done(10.023, 10.025) == 0
+    assert pacer.begin(10.023) == pytest.approx((10.02, 0))
+    pacer.done(10.023, 10.025)
     assert pacer.deadline == pytest.approx(10.04)
-    assert pacer.done(10.10, 10.11) == 0  # late by three ticks: all of them will be done
+    assert pacer.begin(10.10) == pytest.approx((10.04, 0))  # late by three ticks: all of them will be done
+    pacer.done(10.10, 10.11)
     assert pacer.deadline == pytest.approx(10.06)
     assert (pacer.late_ticks, pacer.skipped_ticks) == (1, 0)
-    assert pacer.done(10.11, 10.2 + 0.02 * CATCH_UP_TICKS) == 11
+    assert pacer.begin(10.065 + 0.02 * (CATCH_UP_TICKS + 6)) == pytest.approx((10.28, 11))
+    pacer.done(10.285, 10.29)
     assert pacer.deadline == pytest.approx(10.3)
-    assert pacer.skipped_ticks == 11
+    assert (pacer.late_ticks, pacer.skipped_ticks) == (2, 11)
     assert sum(pacer.lateness.counts) == pacer.ticks == 3
 
 

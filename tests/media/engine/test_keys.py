@@ -2,11 +2,12 @@
 
 import struct
 
+import numpy as np
 import pytest
 
 from softphone.media.contract.leg import KeyPressed, KeysSent, LegSpec
 from softphone.media.contract.messages import Failed, SendKeys, UpdateLeg
-from tests.media.peer import Driver, Peer, fields
+from tests.media.peer import Driver, Peer, come, fields
 from tests.media.rtp.test_key_receiver import MANNERS, Manner, pressed
 
 
@@ -42,8 +43,11 @@ def test_a_long_key_is_one_key(driver: Driver, peers: list[Peer]) -> None:
     assert driver.events == [KeyPressed(info.leg, "5")]
 
 
-def test_keys_that_come_in_one_burst_are_all_found(driver: Driver, peers: list[Peer]) -> None:
+@pytest.mark.parametrize("age_s", [0.0, 0.3, 5.0])
+def test_keys_that_come_in_one_burst_are_all_found(driver: Driver, peers: list[Peer], age_s: float) -> None:
+    """However long a worker was held up: sound is old then, a key is a key."""
     info = driver.open(peers[0])
+    come(driver.engine, lambda used: np.full(used, age_s))
     for key in range(4):  # a stall on the way: all packets of four keys at once
         for duration in (160, 160, 160, 320, 480, 640, 800):
             peers[0].event(event(key, duration), 2000 * key)
