@@ -223,7 +223,7 @@ class Agent:
         media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
         voice = await media.open(str(wanted.target))
         try:
-            signalling = await self._dialler.dial(wanted, await media.leg.answer(None))
+            signalling = await self._dialler.dial(wanted, await media.leg.answer(None), media.leg.decide)
         except BaseException:
             await media.close()
             raise

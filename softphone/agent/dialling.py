@@ -12,6 +12,7 @@ from softphone.sip.message.message import Response
 from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.peer_offers import OnOffer
 from softphone.tasks import Tasks
 
 __all__ = ["Dialler", "Wanted"]
@@ -51,8 +52,10 @@ class Dialler:
         self._goodbyes = goodbyes
         self._under_way: set[asyncio.Task[InviteSession]] = set()
 
-    async def dial(self, wanted: Wanted, sdp: str) -> InviteSession:
+    async def dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None = None) -> InviteSession:
         """Call, and return when somebody has answered; cancelled, it gives up with CANCEL, or BYE.
+
+        `on_offer` decides on what is offered anew before that.
 
         Raises
         ------
@@ -61,7 +64,7 @@ class Dialler:
         SoftphoneError
             As :meth:`softphone.Agent.invite`.
         """
-        task = asyncio.create_task(self._dial(wanted, sdp))
+        task = asyncio.create_task(self._dial(wanted, sdp, on_offer))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
@@ -85,13 +88,13 @@ class Dialler:
         if not task.cancel() and not task.cancelled() and task.exception() is None:
             self._goodbyes.start(task.result().bye())
 
-    async def _dial(self, wanted: Wanted, sdp: str) -> InviteSession:
+    async def _dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None) -> InviteSession:
         """Call one after the other until somebody answers; what the last one says is what is told."""
         waiting, seen = deque([wanted.target]), {str(wanted.target)}
         while True:
             target = waiting.popleft()
             try:
-                return await self._place(target, wanted, sdp)
+                return await self._place(target, wanted, sdp, on_offer)
             except CallRefused as refusal:
                 if wanted.follow_redirects:
                     waiting.extendleft(reversed(_fresh(refusal, seen)))
@@ -101,7 +104,7 @@ class Dialler:
                 if not waiting:
                     raise
 
-    async def _place(self, target: Uri, wanted: Wanted, sdp: str) -> InviteSession:
+    async def _place(self, target: Uri, wanted: Wanted, sdp: str, on_offer: OnOffer | None) -> InviteSession:
         proxy = self._line.proxy
         return await self._stack.invite(
             str(target),
@@ -112,6 +115,7 @@ class Dialler:
             route=str(proxy) if proxy else None,
             timeout_s=wanted.timeout_s,
             on_given_up=self._given_up,
+            on_offer=on_offer,
         )
 
     def _given_up(self, over: "asyncio.Future[Response | SipError]") -> None:

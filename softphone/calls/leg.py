@@ -155,7 +155,7 @@ class CallLeg:
         """Answer the offers of a call from now on."""
         self.call = call
         self.known = call.known
-        call.on_reinvite = self._reinvited
+        call.on_reinvite = self.decide
         call.on_answer = lambda answer: self._tasks.start(self.accept(answer))
 
     async def open(self, room: int | None = None) -> None:
@@ -178,7 +178,7 @@ class CallLeg:
             if self.info is None and not self._closed:
                 await self._begin(agreement, room)
             elif remote is not None:
-                await self._change(agreement)
+                await self._change(agreement, early=True)  # an offer of ours that crossed this one is sent again
             return self._offer(self.direction) if remote is None else self._answer(remote)
 
     async def accept(self, answer: str, *, early: bool = False) -> None:
@@ -189,8 +189,11 @@ class CallLeg:
         SdpError, MediaError
         """
         async with self._turn:
-            remote = await self._read(answer)
-            await self._change(self.session.read_answer(remote), early=early)
+            await self._accept(answer, early=early)
+
+    async def _accept(self, answer: str, *, early: bool = False) -> None:
+        remote = await self._read(answer)
+        await self._change(self.session.read_answer(remote), early=early)
 
     async def pick_up(self, local: str, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Accept an incoming call with what :meth:`open` or :meth:`answer` gave; returns when the ACK came.
@@ -198,15 +201,15 @@ class CallLeg:
         Raises
         ------
         SdpError, MediaError
-            The answer in the ACK is of no use; there is no call without one (RFC 3261 section 13.2.2.4).
+            The answer in the ACK, or PRACK, is of no use; there is no call without one (RFC 3261 section 13.2.2.4).
         CallEnded
         """
         if self.call is None:
             raise CallEnded("there is no call to answer")
-        offered = self.call.remote_sdp is None
         await self.call.answer(local, headers)
-        if offered:
-            await self.accept(self.call.remote_sdp or "")
+        async with self._turn:
+            if self.session.awaits_answer:
+                await self._accept(self.call.remote_sdp or "")
 
     async def reinvite(self, direction: str | None = None) -> None:
         """Offer anew, the same or another direction.
@@ -247,8 +250,8 @@ class CallLeg:
         self.on_close(number)
         return await self._media.close_leg(number)
 
-    async def _reinvited(self, offer: str | None) -> str:
-        """Answer a re-INVITE: hold, unhold, a new address or codec; None asks for our offer."""
+    async def decide(self, offer: str | None) -> str:
+        """Answer an offer of the peer: hold, unhold, a new address or codec; None asks for ours. Raises CallRefused."""
         try:
             return await self.answer(offer)
         except SdpError as error:

@@ -24,6 +24,7 @@ from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.outgoing import Plan, place
+from softphone.sip.ua.peer_offers import OnOffer
 from softphone.sip.where.locate import Target, spoken
 from softphone.sip.where.route import WayBack
 
@@ -128,6 +129,7 @@ class Stack:
         on_progress: Progress | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
         on_given_up: GivenUp | None = None,
+        on_offer: OnOffer | None = None,
         max_forwards: int = 70,
         timeout_s: float | None = None,
     ) -> InviteSession:
@@ -154,6 +156,8 @@ class Stack:
             Gives the headers of the CANCEL, if the call is cancelled: why, as a Reason (RFC 3326).
         on_given_up
             Told then of the future that is done when the INVITE is over.
+        on_offer
+            Decides on what a telephone offers by UPDATE before it has answered (RFC 3311); None: it is refused.
 
         Raises
         ------
@@ -183,6 +187,7 @@ class Stack:
             target=target,
             on_progress=on_progress,
             on_given_up=on_given_up,
+            on_offer=on_offer,
             cancel_headers=cancel_headers,
             max_forwards=max_forwards,
         )

@@ -203,7 +203,7 @@ async def open_room(flooded: Flooded) -> str:
     [
         (415, open_room, {"body": "x", "headers": "Content-Type: text/plain\r\n"}),
         (415, open_room, {"body": offer(), "headers": "Content-Encoding: gzip\r\n"}),
-        (420, open_room, {"body": offer(), "headers": "Require: 100rel\r\n"}),
+        (420, open_room, {"body": offer(), "headers": "Require: precondition\r\n"}),
         (488, open_room, {"body": offer("9 18")}),
         (400, open_room, {"body": "nonsense\r\n"}),
         (481, open_room, {"body": offer(), "tag": ";tag=guessed"}),
@@ -225,6 +225,16 @@ def test_a_refusal_is_sent_once(
     flooded = flood(tmp_path, work)
     assert [int(line.split()[1]) for line in flooded.first_lines()] == [status]
     assert flooded.reflected < 2 * flooded.forged
+
+
+def test_what_a_forged_caller_wants_to_be_reliable_is_soon_given_up(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        flooded.forge("INVITE", await open_room(flooded), body=offer(), headers="Require: 100rel\r\n")
+        await asyncio.sleep(100)
+
+    flooded = flood(tmp_path, work)
+    statuses = [int(line.split()[1]) for line in flooded.first_lines()]
+    assert statuses.count(183) <= 4 and statuses.count(504) == 1 and set(statuses) == {100, 183, 504}
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "MESSAGE", "REFER", "BYE", "CANCEL", "PUBLISH", "UPDATE"])

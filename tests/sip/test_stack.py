@@ -141,7 +141,7 @@ async def test_requests_outside_dialogs(method: str, status: int, header: str | 
     ("options", "status"),
     [
         ({"max_forwards": 0}, 480),  # it has arrived
-        ({"headers": [("Require", "100rel, timer")]}, 420),
+        ({"headers": [("Require", "precondition, timer")]}, 420),
         ({"content_type": "text/plain", "body": "hello"}, 415),
         ({"headers": [("Content-Encoding", "gzip")], "content_type": "application/sdp", "body": "x"}, 415),
     ],

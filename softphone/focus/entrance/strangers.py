@@ -12,7 +12,7 @@ from typing import Protocol
 from softphone.focus.entrance.allowance import Allowance, Allowances
 from softphone.sip.message.message import Request
 from softphone.sip.ua.call import InviteSession, InviteState
-from softphone.sip.ua.invite_server import AckPatience
+from softphone.sip.ua.retransmission import AckPatience
 
 __all__ = ["Strangers", "Turns", "Waiting"]
 

@@ -97,6 +97,7 @@ class Dialer(DialPlan):
                 target=target.flow,
                 focus=focus,
                 on_progress=on_progress,
+                on_offer=member.media.decide,
                 cancel_headers=cancel_headers,
                 max_forwards=caller.hops,
                 timeout_s=self._settings.ring_timeout_s,

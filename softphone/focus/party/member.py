@@ -118,8 +118,8 @@ class Member:
         local = self._answer or await self.open(call.remote_sdp)
         self.party.status = PartyStatus.PROCEEDING
         late_offer = call.remote_sdp is None
-        # A description in a 183 would be an offer; without reliable provisional answers it may not be (RFC 3262).
-        await call.ring(183, None if late_offer else local, headers)
+        # A description in a 183 would be an offer: it goes there only where nothing else may (RFC 3262 section 5).
+        await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
         if self._context.answer_delay_s:
             await asyncio.sleep(self._context.answer_delay_s)
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
@@ -138,8 +138,8 @@ class Member:
         Parameters
         ----------
         media
-            Whether there is something to be heard already: our answer goes along (RFC 3960 section 3.1). A caller that
-            wants our offer gets none: that needs reliable provisional answers (RFC 3262).
+            Whether there is something to be heard already: our answer goes along (RFC 3960 section 3.1), or our offer
+            to who acknowledges provisional responses (RFC 3262).
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Member:
         call = self.call
         if call is None or call.state is not InviteState.EARLY:
             return
-        media = media and call.remote_sdp is not None
+        media = media and (call.remote_sdp is not None or call.knows_reliable)
         if media and self._answer is None:
             self._answer = await self.open(call.remote_sdp)
         await call.ring(status, self._answer if media else None, headers)
@@ -231,7 +231,7 @@ class Member:
     def _changed(self, was_held: bool) -> None:
         """Take note of what is agreed now; while it rings nobody is told."""
         self.refresh()
-        if self.media.session.awaits_answer:
+        if self.call is None or self.call.state is InviteState.EARLY:
             return
         self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
         if self.held is not was_held:

@@ -15,12 +15,13 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua import in_dialog
-from softphone.sip.ua.invite_server import Acceptances, AckPatience, IncomingInvite
+from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.offer_answer import OfferAnswer
 from softphone.sip.ua.offers import GONE, Offers
 from softphone.sip.ua.referral import OnRefer
 from softphone.sip.ua.refresh import Refresh
+from softphone.sip.ua.retransmission import AckPatience, Retransmissions
 from softphone.sip.ua.watch import Watch
 from softphone.sip.where.route import WayBack
 
@@ -53,6 +54,8 @@ class InviteSession:
         Our side of the dialog, and the way to the peer.
     pending
         The INVITE of an incoming call as long as it has no final response, and after; None for an outgoing one.
+    wants_reliable, knows_reliable
+        Whether a caller wants provisional responses that it acknowledges (RFC 3262), and whether it would take them.
     patience
         How our answer to an incoming call waits for its ACK.
     known
@@ -101,6 +104,8 @@ class InviteSession:
         self.response: Response | None = None
         self.remote_sdp = sdp_of(pending.request) if pending is not None else None
         self.local_sdp: str | None = None
+        self.wants_reliable = pending is not None and pending.reliable.required
+        self.knows_reliable = pending is not None and pending.reliable.supported
         self.known = pending is None
         self.came_back = False
         self.patience = AckPatience()
@@ -113,9 +118,11 @@ class InviteSession:
         self.on_closed: Callable[[], None] | None = None
         self._on_ended: Callable[[str], object] | None = None
         self._reason = ""
-        self._accepted = Acceptances(line.node, self._not_acknowledged)
+        self._accepted = Retransmissions(line.node, self._not_acknowledged)
         self.watch = Watch(self, refresh or Refresh(line.node.session), line.node.session)
         # Who did not begin the call was asked by the INVITE that did.
+        if pending is not None:
+            pending.reliable.given_up = lambda: self._refuse(504, "no-ack", once=self.patience.repeat_s is not None)
         begun = OfferAnswer() if pending is None else OfferAnswer.called(offered=self.remote_sdp is not None)
         self.offers = Offers(self, self._accepted, begun, owns_call_id=pending is None)
         self._farewell: Headers = ()
@@ -170,16 +177,14 @@ class InviteSession:
     # --- a call that comes in, until it is answered
 
     async def ring(self, status: int = 180, sdp: str | None = None, headers: Headers = ()) -> None:
-        """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
+        """Send a provisional response, with early media if `sdp` is given; see `IncomingInvite.progress`.
 
         Raises
         ------
         CallEnded
-            The caller has cancelled.
+            The caller has cancelled, or has not acknowledged what it wants to be reliable.
         """
-        pending = self._early()
-        pending.decided()
-        pending.respond(pending.response(status, None, headers, sdp))
+        await self._early().progress(self.offers, status, sdp, headers, self.patience)
 
     async def answer(self, sdp: str, headers: Headers = ()) -> None:
         """Accept the call with our answer, or our offer if the INVITE had none; returns when the ACK came.
@@ -189,21 +194,16 @@ class InviteSession:
         CallEnded
             The caller has cancelled, has hung up, or never sent the ACK.
         """
+        self._early()
+        table = self.offers.table
+        await self.offers.until(lambda: table.is_acceptable)
         pending = self._early()
         pending.close()
         self.state = InviteState.ANSWERED
-        self.local_sdp = sdp
-        ok = pending.response(200, None, (*self.allowed, *self.watch.extended(self.invite), *headers), sdp)
-        offered = self.remote_sdp is None
-        self.offers.answered(self.invite.cseq.number)
-        done = self._accepted.send(pending.key, ok, offered=offered, patience=self.patience)
-        try:
-            async with asyncio.timeout(self.patience.ack_s):
-                acknowledged = await asyncio.shield(done)
-        except TimeoutError:
-            self._end("no-ack", closing=False, repeating=True)
-            acknowledged = False
-        if not acknowledged:
+        headers = (*self.allowed, *self.watch.extended(self.invite), *headers)
+        ok = pending.response(200, None, headers, sdp if table.wants_description else None)
+        done = self.offers.accept(pending.key, ok, sdp, self.patience)
+        if not await self._accepted.wait(done, self.patience, lambda: self._end("no-ack", closing=False, again=True)):
             raise CallEnded("the call ended before it was acknowledged")
 
     def reject(self, status: int, reason: str | None = None, headers: Headers = (), *, once: bool = False) -> None:
@@ -252,7 +252,7 @@ class InviteSession:
         elif self.state is not InviteState.ENDED:
             self._farewell = headers
             answered = self.state is InviteState.ANSWERED
-            self._end("hangup", closing=False, repeating=answered)
+            self._end("hangup", closing=False, again=answered)
             await (self._closed.wait() if answered else self._say_goodbye())
 
     async def reinvite(self, sdp: str) -> str:
@@ -367,8 +367,8 @@ class InviteSession:
         finally:
             self._close()
 
-    def _end(self, reason: str, *, closing: bool = True, repeating: bool = False) -> None:
-        """End the call for its user; `repeating`: its 2xx goes on being sent, to whoever acknowledges it late."""
+    def _end(self, reason: str, *, closing: bool = True, again: bool = False) -> None:
+        """End the call for its user; `again`: its 2xx goes on being sent, to whoever acknowledges it late."""
         if self.pending is not None:
             self.pending.close()
         if self.state is InviteState.ENDED:
@@ -376,7 +376,7 @@ class InviteSession:
         self._settle()
         self.state = InviteState.ENDED
         self._reason = reason
-        if repeating:
+        if again:
             self._accepted.release()
         else:
             self._accepted.clear()

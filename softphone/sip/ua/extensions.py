@@ -1,12 +1,16 @@
-"""Extensions of SIP, by their option tags (RFC 3261 section 19.2): one line each, and what serves it."""
+"""Extensions of SIP, by their option tags (RFC 3261 section 19.2): one line each, and what serves it.
+
+What is said of them is said here: Supported and Require, and the methods that they add to Allow.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from softphone.sip.message.message import Request, Response
-from softphone.sip.ua.refresh import SessionSettings, too_brief
+from softphone.sip.ua.provisional import RELIABLE
+from softphone.sip.ua.refresh import TIMER, SessionSettings, too_brief
 
-__all__ = ["EXTENSIONS", "SipExtension", "unsupported"]
+__all__ = ["EXTENSIONS", "SUPPORTED", "SipExtension", "unsupported"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +21,23 @@ class SipExtension:
     """Its option tag, in Supported and Require."""
     methods: tuple[str, ...]
     """Of the requests that it is about."""
-    refuse: Callable[[Request, SessionSettings], Response | None]
-    """Inspects one of them before anybody looks at it; None: nothing speaks against it."""
+    adds: tuple[str, ...] = ()
+    """Methods that it has brought."""
+    refuse: Callable[[Request, SessionSettings], Response | None] | None = None
+    """Inspects one of the requests before anybody looks at it; None: nothing speaks against any."""
 
 
 EXTENSIONS = (
     # Session timers (RFC 4028): `refresh` decides, `watch` has the timers.
-    SipExtension("timer", ("INVITE", "UPDATE"), lambda request, session: too_brief(request, session.min_s)),
+    SipExtension(TIMER, ("INVITE", "UPDATE"), refuse=lambda request, session: too_brief(request, session.min_s)),
+    # Reliable provisional responses (RFC 3262): `reliable` sends them, `early` acknowledges them.
+    SipExtension(RELIABLE, ("INVITE",), adds=("PRACK",)),
+    # REFER without NOTIFYs (RFC 4488): `referral`.
+    SipExtension("norefersub", ("REFER",)),
 )
+
+SUPPORTED = ", ".join(each.tag for each in EXTENSIONS)
+"""What Supported says of them all."""
 
 
 def unsupported(request: Request) -> list[str]:

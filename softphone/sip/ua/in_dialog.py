@@ -7,6 +7,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import refuse_info
 from softphone.sip.ua.offers import Offers
@@ -25,10 +26,15 @@ class Served(Protocol):
     way: WayBack
     line: Line
     offers: Offers
+    pending: IncomingInvite | None
     watch: Watch
     on_info: Callable[[str, bytes], object] | None
     on_refer: OnRefer | None
     serves: dict[str, Callable[[Request], Response]]
+
+    @property
+    def allowed(self) -> Headers:
+        """What the peer may ask for in this call, as headers."""
 
     def left(self, key: str, request: Request) -> None:
         """Take the peer's BYE."""
@@ -63,8 +69,18 @@ def _update(call: Served, key: str, request: Request) -> None:
         call.offers.theirs.receive(key, request)
         return
     call.dialog.refresh(request)
-    headers = call.watch.extended(request)
+    headers = [*call.allowed, *call.watch.extended(request)]
     call.line.node.respond(key, response(request, 200, contact=call.dialog.contact, headers=headers))
+
+
+def _prack(call: Served, key: str, request: Request) -> None:
+    """Take a PRACK (RFC 3262 section 3): for what waits for it, and with the answer that it owes."""
+    if call.offers.table.awaits_answer and sdp_of(request) is None:
+        call.line.node.respond(key, response(request, 400, "Answer Missing"))
+    elif call.pending is None or not call.pending.reliable.acknowledged(request):
+        call.line.node.respond(key, response(request, 481))
+    else:
+        call.offers.confirmed(key, request)
 
 
 def _info(call: Served, key: str, request: Request) -> None:
@@ -89,5 +105,6 @@ _HANDLERS: dict[str, Callable[[Served, str, Request], None]] = {
     "BYE": _bye,
     "INVITE": _offer,
     "UPDATE": _update,
+    "PRACK": _prack,
     "INFO": _info,
 }

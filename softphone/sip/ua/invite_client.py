@@ -7,12 +7,14 @@ from collections.abc import Callable
 from softphone.errors import CallEnded, SipError
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
+from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.ua.exchange import PROOFS, ask, failure
 from softphone.sip.ua.node import Node
+from softphone.sip.ua.peer_offers import OnOffer
 from softphone.sip.where.locate import Target
 
 __all__ = ["GivenUp", "OutgoingInvite", "Progress"]
@@ -46,6 +48,15 @@ class OutgoingInvite:
         The dialog of a re-INVITE.
     cancel_headers
         Gives the headers of the CANCEL, if one is sent: a Reason (RFC 3326).
+    on_offer
+        Decides on what telephones offer by UPDATE before one has answered; None: it is refused.
+    credentials
+        Answer the challenges of what is sent in early dialogs, and in those of a fork that has lost.
+
+    Attributes
+    ----------
+    sdp
+        The description that goes with the 2xx, of it or of a 1xx before; None while there is none.
     """
 
     def __init__(
@@ -59,6 +70,8 @@ class OutgoingInvite:
         on_progress: Progress | None = None,
         on_answered: Answered | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
+        on_offer: OnOffer | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._node = node
         self._request = request
@@ -67,12 +80,15 @@ class OutgoingInvite:
         self._on_progress = on_progress
         self._on_answered = on_answered
         self._cancel_headers = cancel_headers
+        self._on_offer = on_offer
+        self._credentials = credentials
         self._acks: dict[str, tuple[Request, Target]] = {}
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
         self._early: dict[str, EarlyDialog] = {}
         self._given_up = self._final = False
         self._patience: asyncio.TimerHandle | None = None
         self.dialog: Dialog | None = known
+        self.sdp: str | None = None
         self._attempt = node.send(request, target, self)
 
     @property
@@ -137,9 +153,8 @@ class OutgoingInvite:
         self._final = True
         if self._patience is not None:
             self._patience.cancel()
-        for early in self._early.values():
-            self._node.leave_early(early)
-        self._early.clear()
+        for tag in list(self._early):
+            self._left(tag).close()
         self._settle(outcome)
 
     def _settle(self, outcome: Response | SipError) -> None:
@@ -148,21 +163,41 @@ class OutgoingInvite:
 
     def _progressed(self, response: Response) -> None:
         tag = response.to.tag
-        if response.status > 100 and tag and self._known is None:
-            if tag in self._early:
-                self._early[tag].progressed(response)
-            elif len(self._early) < MAX_FORKS and not self._final:
-                self._early[tag] = EarlyDialog(self._node, self._request, response)
-                self._node.enter_early(self._early[tag])
+        early = self._early_dialog(tag, response) if response.status > 100 and tag else None
+        if early is not None and not early.progressed(response):
+            return
         if self._on_progress is not None and not self._given_up:
             self._on_progress(response)
+
+    def _early_dialog(self, tag: str, response: Response) -> EarlyDialog | None:
+        """Find the dialog of a telephone that rings, which begins with its first tagged 1xx; None: it is one too many.
+
+        That of a re-INVITE is entered already.
+        """
+        if tag not in self._early and len(self._early) < MAX_FORKS and not self._final:
+            dialog = self._known or Dialog.from_response(self._request, response)
+            self._early[tag] = EarlyDialog(self._node, dialog, self._ask, self._on_offer)
+            if self._known is None:
+                self._node.enter_early(self._early[tag])
+        return self._early.get(tag)
+
+    def _left(self, tag: str) -> EarlyDialog:
+        """Let no request find an early dialog any more; gives it."""
+        early = self._early.pop(tag)
+        if self._known is None:
+            self._node.leave_early(early)
+        return early
+
+    async def _ask(self, dialog: Dialog, request: Request) -> Response:
+        target = self._router(dialog, self._answerer())
+        return await ask(self._node, request, target, self._credentials, dialog.next_number)
 
     def _succeeded(self, response: Response) -> None:
         tag = response.to.tag or ""
         if tag in self._acks:
             self._node.acknowledge(*self._acks[tag])
             return
-        early = self._early.get(tag)
+        early = self._left(tag) if tag in self._early else None
         dialog = self._known or self._dialog(early, response)
         self._acknowledge(dialog, tag, response)
         if self._known is None and (self._given_up or self._outcome.done()):
@@ -170,10 +205,9 @@ class OutgoingInvite:
             self._finish(response)
             return
         self.dialog = dialog
+        self.sdp = sdp_of(response) if early is None else early.answered(response)
         if self._on_answered is not None:
-            # Some say in a 183 what belongs into the 200; it was of this telephone.
-            sdp = sdp_of(response) or (early.sdp if early is not None else None)
-            self._on_answered(dialog, self._answerer(), response, sdp)
+            self._on_answered(dialog, self._answerer(), response, self.sdp)
         self._finish(response)
 
     def _dialog(self, early: EarlyDialog | None, answer: Response) -> Dialog:
@@ -197,4 +231,4 @@ class OutgoingInvite:
 
     async def _bye(self, dialog: Dialog) -> None:
         with contextlib.suppress(SipError):
-            await ask(self._node, dialog.request("BYE"), self._router(dialog, self._answerer()))
+            await self._ask(dialog, dialog.request("BYE"))

@@ -1,145 +1,18 @@
-"""The INVITE of a caller, from its arrival to the ACK (RFC 3261 section 13.3): 1xx, a refusal, or a 2xx until its ACK.
-
-A 2xx is sent again until it is acknowledged (section 13.3.1.4): when, how long, and which wait. Those to re-INVITEs are
-treated alike.
-"""
+"""The INVITE of a caller, from its arrival to its final response (RFC 3261 section 13.3)."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import SDP
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
-from softphone.sip.transaction.machine import Timers
 from softphone.sip.ua.node import Node
+from softphone.sip.ua.offers import Offers
+from softphone.sip.ua.reliable import ReliableResponses
+from softphone.sip.ua.retransmission import AckPatience
 
-__all__ = ["Acceptance", "Acceptances", "IncomingInvite", "AckPatience"]
-
-
-@dataclass(frozen=True, slots=True)
-class AckPatience:
-    """How our 2xx waits for its ACK, from a caller that has proved nothing, not even that its address is its own."""
-
-    ack_s: float | None = None
-    """How long the ACK may take before the call is over for us; None: as long as the 2xx is repeated."""
-    repeat_s: float | None = None
-    """How long it is repeated; nothing else is sent before the ACK then, no BYE either. None: until it is given up."""
-    may_repeat: Callable[[int], bool] | None = None
-    """Asked with a number of bytes before each repetition; one that may not be is left out. None: nobody is asked."""
-
-
-PATIENT = AckPatience()
-
-
-class Acceptance:
-    """The times of one 2xx: T1 after the first, then doubling up to T2; given up after 64 T1.
-
-    Parameters
-    ----------
-    repeat_s
-        How long it is sent again; None: until it is given up.
-    """
-
-    def __init__(self, timers: Timers, now: float, repeat_s: float | None = None) -> None:
-        self._interval = timers.t1
-        self._longest = timers.t2
-        self._over = now + 64 * timers.t1
-        self._quiet = self._over if repeat_s is None else now + repeat_s
-        self.deadline = self._next(now)
-
-    def expire(self, now: float) -> bool:
-        """Say what is due when ``deadline`` has come: True to send the 2xx again, False to give up."""
-        if now >= self._over:
-            return False
-        self._interval = min(2 * self._interval, self._longest)
-        self.deadline = self._next(now)
-        return True
-
-    def _next(self, now: float) -> float:
-        due = now + self._interval
-        return due if due < self._quiet else self._over
-
-
-@dataclass
-class Unacknowledged:
-    """A 2xx of ours that waits for its ACK; `offered`: it holds our offer, whose answer comes in the ACK."""
-
-    key: str
-    response: Response
-    times: Acceptance
-    done: "asyncio.Future[bool]"
-    offered: bool
-    timer: asyncio.TimerHandle | None = None
-    may_repeat: Callable[[int], bool] | None = None
-
-    def settle(self, good: bool) -> None:
-        """Say what became of it."""
-        if self.timer is not None:
-            self.timer.cancel()
-        if not self.done.done():
-            self.done.set_result(good)
-
-
-class Acceptances:
-    """The 2xxs of a call that wait for their ACK.
-
-    Parameters
-    ----------
-    given_up
-        Called when one has waited in vain.
-    """
-
-    def __init__(self, node: Node, given_up: Callable[[], None]) -> None:
-        self._node = node
-        self._given_up = given_up
-        self._waiting: dict[int, Unacknowledged] = {}
-
-    def send(
-        self,
-        key: str,
-        ok: Response,
-        *,
-        offered: bool,
-        patience: AckPatience = PATIENT,
-    ) -> "asyncio.Future[bool]":
-        """Send a 2xx until it is acknowledged, or it is given up; the future says whether it was."""
-        loop = asyncio.get_running_loop()
-        times = Acceptance(self._node.timers, loop.time(), patience.repeat_s)
-        waiting = self._waiting[ok.cseq.number] = Unacknowledged(key, ok, times, loop.create_future(), offered)
-        waiting.may_repeat = patience.may_repeat
-        self._node.respond(key, ok)
-        waiting.timer = loop.call_at(times.deadline, self._repeat, waiting)
-        return waiting.done
-
-    def acknowledged(self, number: int) -> Unacknowledged | None:
-        """Take the ACK with this CSeq number; gives what waited for it."""
-        waiting = self._waiting.pop(number, None)
-        if waiting is not None:
-            waiting.settle(True)
-        return waiting
-
-    def release(self) -> None:
-        """Let nobody wait any more; what is sent goes on being sent until its ACK comes."""
-        for waiting in self._waiting.values():
-            if not waiting.done.done():
-                waiting.done.set_result(False)
-
-    def clear(self) -> None:
-        """Wait no more."""
-        for waiting in self._waiting.values():
-            waiting.settle(False)
-        self._waiting.clear()
-
-    def _repeat(self, waiting: Unacknowledged) -> None:
-        loop = asyncio.get_running_loop()
-        if waiting.times.expire(loop.time()):
-            if waiting.may_repeat is None or waiting.may_repeat(len(bytes(waiting.response))):
-                self._node.respond(waiting.key, waiting.response)
-            waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
-        else:
-            self._given_up()
+__all__ = ["IncomingInvite"]
 
 
 class IncomingInvite:
@@ -156,6 +29,8 @@ class IncomingInvite:
     ----------
     dialog
         The dialog that our responses make.
+    reliable
+        Its reliable provisional responses.
     on_decided
         Called once when the call rings, is answered or is over.
     """
@@ -165,6 +40,7 @@ class IncomingInvite:
         self.request = request
         self.dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
         self.on_decided: Callable[[], object] | None = None
+        self.reliable = ReliableResponses(node, key, request)
         self._node = node
         self._ringing: asyncio.TimerHandle | None = None
 
@@ -189,6 +65,29 @@ class IncomingInvite:
             body=sdp or b"",
         )
 
+    async def progress(
+        self, offers: Offers, status: int, sdp: str | None, headers: Headers, patience: AckPatience
+    ) -> None:
+        """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
+
+        It is reliable where the caller wants it so, or where only that can hold our offer (RFC 3262); it is returned
+        then when it is acknowledged. One that would have to hold our offer, and has none, is left out.
+
+        Raises
+        ------
+        CallEnded
+            The caller has cancelled, or has acknowledged none.
+        """
+        self.decided()
+        table, reliable = offers.table, self.reliable
+        if not (reliable.required or (sdp is not None and table.wants_ours and reliable.supported)):
+            self.respond(self.response(status, None, headers, None if table.wants_ours else sdp))
+        elif sdp is not None or not table.wants_ours:
+            described = sdp if table.wants_description else None
+            if described is not None:
+                offers.described(described)
+            await reliable.send(self.response(status, None, headers, described), patience)
+
     def respond(self, answer: Response, *, once: bool = False) -> None:
         """Send it; `once`: by UDP it is not repeated until its ACK."""
         self._node.respond(self.key, answer, once=once)
@@ -203,4 +102,5 @@ class IncomingInvite:
         """Take its final response, or the end of the call: it rings no longer."""
         if self._ringing is not None:
             self._ringing.cancel()
+        self.reliable.close()
         self.decided()

@@ -52,21 +52,26 @@ class Line:
         except SipError as error:
             log.info("nobody answered the BYE: %s", error)
 
-    async def invite(self, headers: Headers, content_type: str, body: str) -> Response:
-        """Send a re-INVITE, one at a time; raises SipTimeout, SipNetworkError, CallEnded (see :meth:`abandon`)."""
+    async def invite(self, headers: Headers, content_type: str, body: str) -> tuple[Response, str | None]:
+        """Send a re-INVITE, one at a time; gives its final response, and the description that goes with it.
+
+        Raises SipTimeout, SipNetworkError, CallEnded (see :meth:`abandon`).
+        """
         request = self.dialog.request("INVITE", headers=headers, content_type=content_type, body=body)
         target = self.way.target(self.dialog)
         try:
             for _ in range(CHALLENGES):
-                self._invitation = OutgoingInvite(self.node, request, target, self._route, known=self.dialog)
-                answer = await self._invitation.response_in(self.node.timers.give_up)
+                self._invitation = invitation = OutgoingInvite(
+                    self.node, request, target, self._route, known=self.dialog, credentials=self._credentials
+                )
+                answer = await invitation.response_in(self.node.timers.give_up)
                 retry = authorised(request, answer, self._credentials, self.dialog.next_number)
                 if retry is None:
                     break
-                request, target = retry, self._invitation.hop or target
+                request, target = retry, invitation.hop or target
         finally:
             self._invitation = None
-        return answer
+        return answer, invitation.sdp
 
     def _route(self, dialog: Dialog, _hop: Hop) -> Target:
         return self.way.target(dialog)

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from softphone.errors import BadMessage
 from softphone.sip.message.body import ACCEPTED, is_plain, read_sdp
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.ua.extensions import EXTENSIONS, unsupported
+from softphone.sip.ua.extensions import EXTENSIONS, SUPPORTED, unsupported
 from softphone.sip.ua.refresh import SessionSettings
 
 __all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse", "refuse_info"]
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+METHODS = (
+    *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"),
+    *(method for each in EXTENSIONS for method in each.adds),
+)
 
 SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
 """Requests that may come within a dialog that is no call's (RFC 6665 section 4.5.1)."""
@@ -18,7 +21,6 @@ SUBSCRIPTION = ("SUBSCRIBE", "NOTIFY")
 BODIES = (
     ("Accept", ", ".join(ACCEPTED)),
     ("Accept-Encoding", "identity"),
-    ("Supported", ", ".join(each.tag for each in EXTENSIONS)),
 )
 """Of what an OPTIONS is answered with (RFC 3261 section 11.2)."""
 
@@ -39,15 +41,15 @@ class Capabilities:
     events: tuple[str, ...] = ()
 
     def headers(self, *, refer: bool | None = None) -> list[tuple[str, str]]:
-        """Write Allow and Allow-Events; `refer` is whether a call takes REFER, None outside of calls."""
+        """Write Allow, Supported and Allow-Events; `refer` is whether a call takes REFER, None outside of calls."""
         others = [each for each in self.methods if each != "REFER"]
         refers = "REFER" in self.methods if refer is None else refer
         served = (*METHODS, *others, *(["REFER"] if refers else []))
         events = [("Allow-Events", ", ".join(self.events))] if self.events else []
-        return [("Allow", ", ".join(served)), *events]
+        return [("Allow", ", ".join(served)), ("Supported", SUPPORTED), *events]
 
 
-DESCRIBED = ("INVITE", "UPDATE")
+DESCRIBED = ("INVITE", "UPDATE", "PRACK")
 """Requests whose body is about the session; of what others carry (INFO) their receivers judge."""
 
 SCHEMES = ("sip", "sips", "tel")
@@ -64,8 +66,8 @@ def refuse(request: Request, capabilities: Capabilities, session: SessionSetting
         return response(request, 420, headers=[("Unsupported", ", ".join(unknown))])
     if request.method == "SUBSCRIBE" and capabilities.events:
         return _refuse_event(request, capabilities)
-    concerned = (each for each in EXTENSIONS if request.method in each.methods)
-    refusals = (refusal for each in concerned if (refusal := each.refuse(request, session)) is not None)
+    checks = (each.refuse for each in EXTENSIONS if request.method in each.methods and each.refuse is not None)
+    refusals = (refusal for check in checks if (refusal := check(request, session)) is not None)
     return (_refuse_body(request) if request.method in DESCRIBED else None) or next(refusals, None)
 
 

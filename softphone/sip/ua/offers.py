@@ -8,10 +8,10 @@ from typing import Protocol
 from softphone.errors import CallEnded, CallRefused, SipError
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
-from softphone.sip.ua.invite_server import Acceptances
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.offer_answer import OfferAnswer, OfferInput
 from softphone.sip.ua.peer_offers import OnOffer, PeerOffers
+from softphone.sip.ua.retransmission import PATIENT, AckPatience, Retransmissions
 from softphone.sip.ua.watch import Watch
 
 GONE = (408, 481)
@@ -26,6 +26,7 @@ class Offering(Protocol):
     local_sdp: str | None
     remote_sdp: str | None
     on_reinvite: OnOffer | None
+    on_answer: Callable[[str], object] | None
 
     @property
     def allowed(self) -> Headers:
@@ -64,7 +65,7 @@ class Offers:
         Those of the peer.
     """
 
-    def __init__(self, call: Offering, accepted: Acceptances, table: OfferAnswer, *, owns_call_id: bool) -> None:
+    def __init__(self, call: Offering, accepted: Retransmissions, table: OfferAnswer, *, owns_call_id: bool) -> None:
         self.table = table
         self._call = call
         self._node = call.line.node
@@ -94,15 +95,37 @@ class Offers:
         self._call.line.abandon()
         self.theirs.close()
 
-    def answered(self, number: int) -> None:
-        """Take note of a 2xx of ours to the INVITE of that CSeq number."""
-        self._last = number
+    def accept(self, key: str, ok: Response, sdp: str, patience: AckPatience = PATIENT) -> "asyncio.Future[bool]":
+        """Send a 2xx to an INVITE until its ACK; it holds `sdp` unless a reliable 1xx did. The future is done then."""
+        offered = self.table.wants_ours
+        if self.table.wants_description:
+            self._call.local_sdp = sdp
+        self._last = ok.cseq.number
         self.step(OfferInput.ACCEPT)
+        return self._accepted.send(self._last, key, ok, offered=offered, patience=patience)
 
     def acknowledged(self, number: int) -> None:
         """Take the ACK for a 2xx; one for an earlier 2xx settles nothing."""
         if number == self._last:
             self.step(OfferInput.ACK)
+
+    def described(self, sdp: str) -> None:
+        """Take note of a reliable 1xx of ours that holds our offer or answer."""
+        self._call.local_sdp = sdp
+        self.step(OfferInput.PROGRESS)
+
+    def confirmed(self, key: str, prack: Request) -> None:
+        """Take the PRACK for a reliable 1xx: it holds the answer to our offer there, or perhaps an offer anew."""
+        answered, said = self.table.awaits_answer, sdp_of(prack)
+        self.step(OfferInput.PRACK)
+        if said is not None and not answered:
+            self.theirs.receive(key, prack)
+            return
+        self._node.respond(key, response(prack, 200))
+        if said is not None:
+            self._call.remote_sdp = said
+            if self._call.on_answer is not None:
+                self._call.on_answer(said)
 
     # --- ours
 
@@ -115,7 +138,7 @@ class Offers:
                     raise CallEnded("the call is over")
                 self.step(OfferInput.INVITE)
                 try:
-                    answer = await self._exchange(sdp)
+                    answer, reply = await self._exchange(sdp)
                 finally:
                     self.step(OfferInput.DONE)
                 if answer.status != 491:
@@ -124,30 +147,30 @@ class Offers:
         if answer.status >= 300:
             raise CallRefused(answer.status, answer.reason)
         self._call.local_sdp = sdp
-        self._call.remote_sdp = sdp_of(answer) or ""
+        self._call.remote_sdp = reply or ""
         return self._call.remote_sdp
 
-    async def _exchange(self, sdp: str) -> Response:
+    async def _exchange(self, sdp: str) -> tuple[Response, str | None]:
         call = self._call
         for _ in range(GLARES):
-            answer = await self._invite([*call.allowed, *call.watch.refresh.asked()], sdp)
+            answer, reply = await self._invite([*call.allowed, *call.watch.refresh.asked()], sdp)
             if not call.watch.refresh.lengthened(answer):
                 break
         if answer.status < 300:
             call.watch.refreshed(answer)
-        return answer
+        return answer, reply
 
-    async def _invite(self, headers: Headers, sdp: str) -> Response:
+    async def _invite(self, headers: Headers, sdp: str) -> tuple[Response, str | None]:
         if self._over:
             raise CallEnded("the call is over")
         try:
-            answer = await self._call.line.invite(headers, SDP, sdp)
+            answer, reply = await self._call.line.invite(headers, SDP, sdp)
         except SipError:
             await self._call.bye()
             raise
         if answer.status in GONE:
             self._call.break_off("gone")
-        return answer
+        return answer, reply
 
     def _glare_delay(self) -> float:
         """Seconds until an offer is tried again (RFC 3261 section 14.1), in steps of 10 ms."""
@@ -158,13 +181,12 @@ class Offers:
     def _agree(self, key: str, request: Request, offer: str | None, reply: str) -> None:
         call = self._call
         call.line.dialog.refresh(request)
-        call.local_sdp = reply
         call.remote_sdp = call.remote_sdp if offer is None else offer
         headers: Headers = [*call.allowed, *call.watch.extended(request)]
         ok = response(request, 200, contact=call.line.dialog.contact, headers=headers, content_type=SDP, body=reply)
         if request.method == "INVITE":
-            self.answered(request.cseq.number)
-            self._accepted.send(key, ok, offered=offer is None)
+            self.accept(key, ok, reply)
         else:
+            call.local_sdp = reply
             self.step(OfferInput.DECIDE)
             self._node.respond(key, ok)

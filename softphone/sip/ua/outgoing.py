@@ -17,6 +17,7 @@ from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
 from softphone.sip.ua.invite_client import GivenUp, OutgoingInvite, Progress
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.node import Node
+from softphone.sip.ua.peer_offers import OnOffer
 from softphone.sip.ua.refresh import Refresh
 from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
@@ -48,6 +49,7 @@ class Plan:
     on_progress: Progress | None = None
     cancel_headers: Callable[[], Headers] = tuple
     on_given_up: GivenUp | None = None
+    on_offer: OnOffer | None = None
 
     def request(self) -> Request:
         """Make the first INVITE."""
@@ -130,6 +132,8 @@ class _Placing:
             on_progress=self._plan.on_progress,
             on_answered=self._answered,
             cancel_headers=self._plan.cancel_headers,
+            on_offer=self._plan.on_offer,
+            credentials=self._plan.credentials,
         )
 
     def _again(self, answer: Response) -> Request | None:

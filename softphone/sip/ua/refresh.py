@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from softphone.sip.message.message import Headers, Message, Request, Response, response
 
-__all__ = ["Due", "Refresh", "SessionSettings", "too_brief"]
+__all__ = ["TIMER", "Due", "Refresh", "SessionSettings", "too_brief"]
 
 # RFC 4028 section 5: no session shorter than this may be asked for.
 SHORTEST_S = 90
@@ -88,11 +88,11 @@ class Refresh:
         """Say what an INVITE or UPDATE of ours asks for (section 7.1, 7.4)."""
         length_s = self.interval_s or self._wish_s
         if not length_s:
-            return [("Supported", TIMER)]
+            return []
         # Who refreshes says who goes on refreshing; of a new call the peer may choose.
         refresher = "" if self.interval_s is None else f";refresher={'uac' if self.ours else 'uas'}"
         length = f"{max(length_s, self._min_s)}{refresher}"
-        return [("Supported", TIMER), ("Session-Expires", length), ("Min-SE", str(self._min_s))]
+        return [("Session-Expires", length), ("Min-SE", str(self._min_s))]
 
     def lengthened(self, answer: Response) -> bool:
         """Take a 422 to our request; whether to ask again, for as long as it wants at least (section 7.3)."""
@@ -118,13 +118,13 @@ class Refresh:
         supports, asked = _supports(request), _seconds(request)
         if asked is None and not (supports and self._wish_s):
             self._begin(None, False, now)
-            return [("Supported", TIMER)]
+            return []
         least = max(self._min_s, _number(request, "Min-SE") or 0)
         length_s = max(min(asked or self._wish_s, self._wish_s or asked or 0), least)
         theirs = supports and _refresher(request) == "uac"
         self._begin(length_s, not theirs, now)
         length = ("Session-Expires", f"{length_s};refresher={'uac' if theirs else 'uas'}")
-        return [("Supported", TIMER), length, *([("Require", TIMER)] if theirs else [])]
+        return [length, *([("Require", TIMER)] if theirs else [])]
 
     # --- time
 

@@ -11,7 +11,7 @@ from softphone.sip.message.message import Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession, InviteState
-from softphone.sip.ua.invite_server import AckPatience
+from softphone.sip.ua.retransmission import AckPatience
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether, Rule, keep_all
 from tests.support.sip_pair import ANSWER, OFFER, Handler, Pair, answering, scene, settle
@@ -327,8 +327,8 @@ def test_overload_and_refused_requests() -> None:
             await pair.call()
         pair.bob.overloaded = False
         with pytest.raises(CallRefused, match="420"):
-            await pair.call(headers=[("Require", "100rel")])
-        assert b"Unsupported: 100rel" in b"".join(pair.ether.messages)
+            await pair.call(headers=[("Require", "timer, precondition, 100rel")])
+        assert b"Unsupported: precondition\r\n" in b"".join(pair.ether.messages)
         assert pair.bob.counters["refused"] == 1
 
     scene(work)

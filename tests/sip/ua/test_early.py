@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from softphone.errors import CallEnded, CallRefused, SipError, SipTimeout
+from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Request
 from softphone.sip.message.parser import parse
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession, InviteState
+from softphone.sip.ua.peer_offers import OnOffer
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether
 from tests.support.sip_pair import ANSWER, OFFER, Pair, answering, scene, settle
@@ -24,7 +26,9 @@ def body(sdp: str) -> str:
 class Fork:
     """A peer written by hand at port 9: what Alice sent it, and what it says in each of its dialogs."""
 
-    def __init__(self) -> None:
+    def __init__(self, password: str = "", on_offer: OnOffer | None = None) -> None:
+        self.credentials = Credentials("alice", password) if password else None
+        self.on_offer = on_offer
         self.ether = Ether()
         self.alice: Stack = self.ether.stack()
         self.number = 0
@@ -32,7 +36,13 @@ class Fork:
     async def __aenter__(self) -> "Fork":
         await self.alice.start()
         self.calling = asyncio.create_task(
-            self.alice.invite("sip:bob@127.0.0.1:9", OFFER, from_uri="sip:alice@127.0.0.1")
+            self.alice.invite(
+                "sip:bob@127.0.0.1:9",
+                OFFER,
+                from_uri="sip:alice@127.0.0.1",
+                credentials=self.credentials,
+                on_offer=self.on_offer,
+            )
         )
         await settle(0.1)
         self.invite = self.sent("INVITE")
@@ -48,11 +58,23 @@ class Fork:
         assert isinstance(found[-1], Request)
         return found[-1]
 
-    def say(self, status: str, tag: str, sdp: str = "", to: Request | None = None) -> None:
+    def reliable(self, status: str, tag: str, rseq: int, sdp: str = "") -> None:
+        self.say(status, tag, sdp, headers=f"Require: 100rel\nRSeq: {rseq}\n")
+
+    def answer_all(self, method: str, tag: str) -> None:
+        """200 to all requests of that method in the dialog of `tag`."""
+        for data in list(self.ether.messages):
+            if data.startswith(f"{method} sip:{tag}@".encode()):
+                asked = parse(data)
+                assert isinstance(asked, Request)
+                self.say("200 OK", tag, to=asked)
+
+    def say(self, status: str, tag: str, sdp: str = "", to: Request | None = None, headers: str = "") -> None:
         to = to or self.invite
         copied = "".join(f"{name}: {to.get(name)}\n" for name in ("Via", "From", "Call-ID", "CSeq"))
         self.ether.inject(
             f"SIP/2.0 {status}\n{copied}To: <sip:bob@127.0.0.1>;tag={tag}\nContact: <sip:{tag}@127.0.0.1:9>\n"
+            + headers
             + body(sdp),
             self.alice.port,
         )

@@ -20,8 +20,8 @@ def answer(length: str = "", status: int = 200, least: str = "") -> Response:
 
 
 def test_what_a_new_call_asks_for() -> None:
-    assert Refresh(SETTINGS).asked() == [("Supported", "timer"), ("Session-Expires", "1800"), ("Min-SE", "90")]
-    assert Refresh(OFF).asked() == [("Supported", "timer")]
+    assert Refresh(SETTINGS).asked() == [("Session-Expires", "1800"), ("Min-SE", "90")]
+    assert Refresh(OFF).asked() == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_a_call_that_comes_in_gets(
     headers = dict(refresh.answered(asked(length, supported=supported, least=least), 0.0))
     assert (refresh.interval_s, refresh.ours) == (agreed, ours)
     if agreed is None:
-        assert headers == {"Supported": "timer"} and refresh.deadline is None
+        assert headers == {} and refresh.deadline is None
     else:
         assert headers["Session-Expires"] == f"{agreed};refresher={'uas' if ours else 'uac'}"
         assert ("Require" in headers) is (not ours)
