@@ -172,9 +172,8 @@ class Stack:
         """
         from_ = Address.parse(from_uri)
         called, carried = split_headers(Uri.parse(uri))
-        target = target if target is not None and self._is_open(target) else None
         through = Uri.parse(route) if route else None
-        kind = target.kind if target is not None else spoken(through or called)
+        target, kind = self._open(target, through or called)
         plan = Plan(
             uri=called,
             sdp=sdp,
@@ -255,9 +254,11 @@ class Stack:
     def _contact(self, user: str | None, kind: TransportKind | None, *, focus: bool = False) -> Address:
         return self._driver.listeners.by(kind).contact(user, focus=focus)
 
-    def _is_open(self, target: Hop) -> bool:
-        """Whether the flow that a hop names still exists; of UDP nobody can tell, so it does."""
-        return target.connection is None or self._driver.flow(target) is not None
+    def _open(self, target: Hop | None, uri: Uri) -> tuple[Hop | None, TransportKind | None]:
+        """Give the flow that is asked for if it still exists (of UDP nobody can tell), and the transport to be used."""
+        if target is not None and (target.connection is None or self._driver.flow(target) is not None):
+            return target, target.kind
+        return None, spoken(uri)
 
     # --- to whom a request belongs
 

@@ -120,9 +120,6 @@ class InviteSession:
         self._reason = ""
         self._accepted = Retransmissions(line.node, self._not_acknowledged)
         self.watch = Watch(self, refresh or Refresh(line.node.session), line.node.session)
-        # Who did not begin the call was asked by the INVITE that did.
-        if pending is not None:
-            pending.reliable.given_up = lambda: self._refuse(504, "no-ack", once=self.patience.repeat_s is not None)
         begun = OfferAnswer() if pending is None else OfferAnswer.called(offered=self.remote_sdp is not None)
         self.offers = Offers(self, self._accepted, begun, owns_call_id=pending is None)
         self._farewell: Headers = ()
@@ -221,8 +218,9 @@ class InviteSession:
         self._refuse(status, "rejected", reason, headers, once=once)
 
     def ring_out(self, status: int) -> None:
-        """End a call that nobody answers, or whose caller has given up."""
-        self._refuse(status, "cancelled")
+        """End a call that nobody answers, or whose caller has given up; 504: it has acknowledged no reliable 1xx."""
+        once = status == 504 and self.patience.repeat_s is not None
+        self._refuse(status, "no-ack" if status == 504 else "cancelled", once=once)
 
     def _refuse(
         self, status: int, end: str, reason: str | None = None, headers: Headers = (), *, once: bool = False

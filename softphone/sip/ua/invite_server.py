@@ -45,10 +45,14 @@ class IncomingInvite:
         self._ringing: asyncio.TimerHandle | None = None
 
     def limit(self, longest_s: float, over: Callable[[int], object]) -> None:
-        """Call `over` when it has rung too long: with 480, or 487 where the caller said less (section 13.3.1)."""
+        """Call `over` when it has rung too long: with 480, or 487 where the caller said less (section 13.3.1).
+
+        With 504 when the caller acknowledges no reliable response (RFC 3262 section 3).
+        """
         said = self.request.expires
         after_s, status = (longest_s, 480) if said is None or said > longest_s else (said, 487)
         self._ringing = asyncio.get_running_loop().call_later(after_s, over, status)
+        self.reliable.given_up = lambda: over(504)
 
     def response(
         self, status: int, reason: str | None = None, headers: Headers = (), sdp: str | None = None

@@ -33,11 +33,11 @@ class ReliableResponses:
     def __init__(self, node: Node, key: str, invite: Request) -> None:
         self.required = is_required(invite)
         self.supported = is_supported(invite)
-        self.given_up: Callable[[], None] = lambda: None
         self._key = key
         self._number = invite.cseq.number
         self._rseq = first_rseq()
         self._turn = asyncio.Lock()
+        self.given_up: Callable[[], object] = lambda: None
         self._sent = Retransmissions(node, lambda: self.given_up())
 
     async def send(self, provisional: Response, patience: AckPatience) -> None:
@@ -53,7 +53,7 @@ class ReliableResponses:
             provisional.add("Require", RELIABLE)
             provisional.add("RSeq", str(self._rseq))
             done = self._sent.send(self._rseq, self._key, provisional, patience=patience)
-            acknowledged = await self._sent.wait(done, patience, lambda: self.given_up())
+            acknowledged = await self._sent.wait(done, patience, self.given_up)
         if not acknowledged:
             raise CallEnded("the call ended before a provisional response was acknowledged")
 

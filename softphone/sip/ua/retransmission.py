@@ -90,7 +90,7 @@ class Retransmissions:
         Called when one has waited in vain.
     """
 
-    def __init__(self, node: Node, given_up: Callable[[], None]) -> None:
+    def __init__(self, node: Node, given_up: Callable[[], object]) -> None:
         self._node = node
         self._given_up = given_up
         self._waiting: dict[int, Unacknowledged] = {}
