@@ -17,9 +17,11 @@ within the call         ``attach`` has it answered                        the sa
 import asyncio
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from softphone import sdp
 from softphone.calls.names import Lookup, located
-from softphone.calls.nat import is_ipv4, other_source, signalling_host
+from softphone.calls.nat import is_ipv4, other_source, signalling_host, trust_in
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
 from softphone.media.workers.client import Media
@@ -89,7 +91,8 @@ class CallLeg:
     call
         The SIP call; None while it is still ringing somewhere.
     known
-        Whether names that the peer gives in the place of addresses are looked up: of whom we know, and have called.
+        Whether names that the peer gives in the place of addresses are looked up, and it is sent sound wherever it
+        says: of whom we know, and have called.
     direction
         What we want of the stream; ``sendonly`` holds the peer.
     info
@@ -157,6 +160,7 @@ class CallLeg:
         self.known = call.known
         call.on_reinvite = self.decide
         call.on_answer = lambda answer: self._tasks.start(self.accept(answer))
+        call.proof.told.append(lambda: self._tasks.start(self._trust()))
 
     async def open(self, room: int | None = None) -> None:
         """Open the leg on the worker of `room`, before anything is known of the peer; raises MediaError, CallEnded."""
@@ -263,7 +267,15 @@ class CallLeg:
         return await located(sdp.parse(description), self._lookup if self.known else None)
 
     def _spec(self, agreement: Agreement) -> LegSpec:
-        return leg_spec(agreement, None if self.call is None else signalling_host(self.call), self.timeout_s)
+        spec = leg_spec(agreement, None if self.call is None else signalling_host(self.call), self.timeout_s)
+        return msgspec.structs.replace(spec, trust=trust_in(self.call, self.known, spec.remote))
+
+    async def _trust(self) -> None:
+        """Have the worker send freely to a peer that has shown to be where it says."""
+        async with self._turn:
+            if self.info is not None:
+                self.spec = self._spec(self.session.agreement)
+                self.info = await self._media.update_leg(self.info.leg, self.spec)
 
     async def _take(self, spec: LegSpec, room: int | None) -> None:
         """Open a leg, in the place of the one that there is."""
@@ -298,7 +310,7 @@ class CallLeg:
         self.session.commit(agreement, early=early)
         self.spec = spec
         if self.call is not None:
-            self.call.quiet(agreement.held or not spec.receives)
+            self.call.watch.quiet(agreement.held or not spec.receives)
 
     def _answer(self, remote: sdp.SessionDescription) -> str:
         return self.session.write_answer(remote, self._open_info(), self.direction)

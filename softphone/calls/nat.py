@@ -17,13 +17,20 @@ A party that has been heard is found again when it moves its port within the hos
 is quiet where it was. A new description begins all of this anew if it names another address.
 
 `other_source` decides whether there may be another source; `softphone.media.engine.sources` carries the rest out.
+
+Whom we know is sent sound wherever it says. A stranger by UDP may be elsewhere than its INVITE says till it has shown
+that it receives what we send (`softphone.sip.ua.address_proof`): till then three times the bytes that come go to where
+it wants sound. After that it may still name another host than its own, which has two seconds of sound until something
+comes from there, once in a call. A report on our stream is as good as either (`trust_in`).
 """
 
 import ipaddress
+from typing import Literal
 
+from softphone.media.contract.leg import MediaAddress
 from softphone.sip.ua.call import InviteSession
 
-__all__ = ["is_behind_nat", "is_ipv4", "other_source", "signalling_host"]
+__all__ = ["is_behind_nat", "is_ipv4", "other_source", "signalling_host", "trust_in"]
 
 
 def signalling_host(call: InviteSession) -> str:
@@ -35,6 +42,17 @@ def signalling_host(call: InviteSession) -> str:
     if call.direction == "in" and len(vias) > 1:
         return vias[-1].params.get("received") or vias[-1].host
     return call.source.host
+
+
+def trust_in(
+    call: InviteSession | None, known: bool, remote: MediaAddress | None
+) -> Literal["free", "early", "earned"]:
+    """Say how sure it is that sound for the peer of a call is wanted at an address; see `LegSpec.trust`."""
+    if call is None or known:
+        return "free"
+    if not call.proved:
+        return "earned"
+    return "free" if remote is not None and remote.host == call.source.host else "early"
 
 
 def is_behind_nat(media_host: str, signalled: str) -> bool:

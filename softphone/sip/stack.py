@@ -292,7 +292,8 @@ class Stack:
         else:
             if self.settings.trying:
                 self._driver.respond(key, response(request, 100))
-            pending = IncomingInvite(self._driver, key, request, self.contact(request.uri.user, source))
+            contact = self.contact(request.uri.user, source)
+            pending = IncomingInvite(self._driver, key, request, source, contact)
             way = WayBack.of(self._driver.flow, request, source)
             call = InviteSession(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
             self._driver.directory.enter_incoming(call, key, request)
@@ -352,7 +353,7 @@ class Stack:
         directory = self._driver.directory
         call = directory.by_key(event.invite)
         contact = self.contact(event.request.uri.user, event.source)
-        tag = call.dialog.local.tag if call else tag_of(event.request, str(contact.uri))
+        tag = call.dialog.local.tag if call else tag_of(event.request, f"{contact.uri} {event.source.host}")
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
         if (user := call or directory.find(event.request)) is not None:
             user.cancelled(event.invite)

@@ -25,6 +25,7 @@ from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
 from softphone.recordings.library import Library as Recordings
+from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.call import InviteState
 from softphone.store.accounts import Accounts
 
@@ -55,6 +56,7 @@ class PaperMedia:
         self.rooms: set[int] = set()
         self.legs: dict[int, int | None] = {}
         self.settings: dict[int, dict[str, Any]] = {}
+        self.trust: dict[int, str] = {}
         self.whispers: dict[int, list[int] | None] = {}
         self.recorded: dict[int, int] = {}
         self._numbers = itertools.count(1)
@@ -70,9 +72,11 @@ class PaperMedia:
         await asyncio.sleep(ANSWER_S)
         self.legs[number := next(self._numbers)] = None
         self.settings[number] = {}
+        self.trust[number] = spec.trust
         return LegInfo(number, "127.0.0.1", 9, 9)
 
     async def update_leg(self, leg: int, spec: Any) -> LegInfo:
+        self.trust[leg] = spec.trust
         await self._there(leg)
         return LegInfo(leg, "127.0.0.1", 9, 9)
 
@@ -131,6 +135,8 @@ class PaperCall:
         self.direction, self.call_id, self.known = direction, "paper", True
         self.remote_sdp: str | None = offer()
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
+        self.watch = SimpleNamespace(quiet=lambda _on: None)
+        self.proof, self.proved = AddressProof(None, shown=True), True
         self.state = InviteState.EARLY if direction == "in" else InviteState.CONFIRMED
         self.on_ended: Callable[[str], object] = lambda _reason: None
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
@@ -138,9 +144,6 @@ class PaperCall:
     @property
     def is_confirmed(self) -> bool:
         return self.state is InviteState.CONFIRMED
-
-    def quiet(self, _on: bool) -> None:
-        pass
 
     async def ring(self, *_response: Any) -> None:
         if self.state is InviteState.ENDED:

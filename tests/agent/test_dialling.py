@@ -14,6 +14,7 @@ from softphone.sip.services.auth import Authenticator
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.watch import Watch
 from tests.support.callee import Callee
 from tests.support.nameserver import name_server
 from tests.support.raw import header, offer
@@ -110,7 +111,7 @@ async def test_the_registration_goes_through_the_outbound_proxy_too() -> None:
 
 async def test_a_peer_that_is_held_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet: list[bool] = []
-    monkeypatch.setattr(InviteSession, "quiet", lambda call, on: quiet.append(on) if call.direction == "out" else None)
+    monkeypatch.setattr(Watch, "quiet", lambda watch, on: quiet.append(on) if watch._call.direction == "out" else None)
 
     async def answer(call: Call) -> None:
         await call.accept()

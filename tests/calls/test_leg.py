@@ -1,12 +1,16 @@
 """What was agreed, for bridge and agent alike: whose packets, which numbers, which version of our description."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from softphone import sdp
 from softphone.calls.leg import leg_spec
-from softphone.calls.nat import is_behind_nat
+from softphone.calls.nat import is_behind_nat, trust_in
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.sdp import Agreement, MediaSession
+from softphone.sip.ua.call import InviteSession
 
 HERE = LegInfo(1, "198.51.100.1", 4000, 4001)
 
@@ -136,3 +140,23 @@ def test_a_packet_length_lasts_till_the_next_description() -> None:
     first = agreed(described("a=ptime:60"))
     assert spec(first).ptime_ms == spec(agreed(described("a=ptime:60", host="0.0.0.0"), first)).ptime_ms == 60
     assert spec(agreed(described(), first)).ptime_ms == 20
+
+
+@pytest.mark.parametrize(
+    ("media", "known", "proved", "trust"),
+    [
+        ("203.0.113.9", False, True, "free"),
+        ("203.0.113.9", False, False, "earned"),
+        ("198.51.100.7", False, False, "earned"),
+        ("198.51.100.7", False, True, "early"),
+        ("192.168.1.7", False, True, "early"),
+        ("198.51.100.7", True, True, "free"),
+        ("198.51.100.7", True, False, "free"),
+    ],
+)
+def test_sound_is_free_to_where_a_peer_has_shown_to_be_and_to_whom_we_know(
+    media: str, known: bool, proved: bool, trust: str
+) -> None:
+    call = cast(InviteSession, SimpleNamespace(source=SimpleNamespace(host="203.0.113.9"), proved=proved))
+    assert trust_in(call, known, MediaAddress(media, 6000)) == trust
+    assert trust_in(None, False, MediaAddress(media, 6000)) == "free"

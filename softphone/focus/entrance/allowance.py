@@ -3,7 +3,7 @@
 A datagram's sender is what it says. Whoever writes somebody else's address into an INVITE has our answers sent there,
 so they may not be much more than what came: three times as many bytes, as for an address that is not validated in QUIC
 (RFC 9000 section 8.1). Beyond that there is a small grace for each address, and one for all of them together, for
-callers who write little or lose much; an ACK gives back what was lent, time does the same.
+callers who write little or lose much; an ACK with our tag gives back what was lent, time does the same.
 """
 
 from collections import OrderedDict

@@ -147,7 +147,7 @@ class InviteRouter:
             await self._turns.wait()
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
-            call.as_focus()
+            call.dialog.as_focus()
         match destination:
             case ToConference(token):
                 await self._join(call, caller, token)

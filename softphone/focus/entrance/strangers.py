@@ -2,6 +2,10 @@
 
 Until the ACK nothing shows that a caller by UDP is where its INVITE says: one forged datagram takes a leg till then,
 and what we answer goes to whom it names. So there are few, they are answered few times, and never are all legs theirs.
+
+An ACK is a proof only with the To tag of our answer, which nobody knows but who received it. Some telephones put a tag
+of their own there; they have their call all the same, but what was lent for them is not given back, and they are sent
+no more sound than three times what comes from where they say (`softphone.calls.nat`).
 """
 
 import asyncio
@@ -11,7 +15,7 @@ from typing import Protocol
 
 from softphone.focus.entrance.allowance import Allowance, Allowances
 from softphone.sip.message.message import Request
-from softphone.sip.ua.call import InviteSession, InviteState
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.retransmission import AckPatience
 
 __all__ = ["Strangers", "Turns", "Waiting"]
@@ -70,17 +74,17 @@ class Strangers:
             repeat_s=None if call.source.reliable else PATIENCE_S if few else BRIEF_S,
             may_repeat=None if allowance is None else lambda size: allowance.spend(size, self._clock()),
         )
+        if allowance is not None:
+            call.proof.told.append(lambda: allowance.proved(self._clock()))
         self._waiting[host] += 1
         self._total += 1
-        call.on_settled = lambda: self._settled(call, host, allowance)
+        call.on_settled = lambda: self._settled(host)
         return True
 
     def _allowance(self, call: InviteSession) -> Allowance:
         return self._allowances.of(call.source.host, len(bytes(call.invite)), self._clock())
 
-    def _settled(self, call: InviteSession, host: str, allowance: Allowance | None) -> None:
-        if allowance is not None and call.state is InviteState.CONFIRMED:
-            allowance.proved(self._clock())
+    def _settled(self, host: str) -> None:
         self._total -= 1
         self._waiting[host] -= 1
         if not self._waiting[host]:

@@ -68,6 +68,10 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         Without media and reports for so long, RtpTimeout is reported; 0: never.
     inband_keys
         Listen for keys in the sound, for a peer without telephone events.
+    trust
+        How sure it is that the peer wants what is sent to `remote`. "free": it does. "early": a peer that is elsewhere
+        has named it, so little is sent until something comes from there. "earned": nobody has shown anything, so three
+        times the bytes that come from there are sent. See `softphone.calls.nat`.
     """
 
     codec: str = "PCMU"
@@ -86,6 +90,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     latch_host: str | None = None
     timeout_s: float = 30.0
     inband_keys: bool = False
+    trust: Literal["free", "early", "earned"] = "free"
 
     @property
     def behind_nat(self) -> bool:

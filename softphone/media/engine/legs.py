@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from softphone.errors import MediaError
@@ -17,6 +18,12 @@ __all__ = ["CODECS", "Leg", "Legs", "check"]
 # The number of a codec in the `codec` column.
 CODECS = ("PCMU", "PCMA")
 TICK_MS = round(1000 * TICK_S)
+# Bytes of IPv4, UDP and RTP around each payload.
+OVERHEAD = 40
+# So many times the bytes that came go to an address that may be anybody's (as in RFC 9000 section 8.1).
+FACTOR = 3
+# Two seconds of sound: by then whoever listens where its peer says has sent its first packet.
+EARLY_BYTES = 2 * 50 * (160 + OVERHEAD)
 # Payload type of nothing: larger than any (they have 7 bits).
 NO_TYPE = 255
 
@@ -26,7 +33,8 @@ class Leg:
     """What is needed of a leg now and then.
 
     Sound is sent to `remote` and reports to `remote_rtcp`, it comes from `source`; `named` is where the peer said that
-    it is. They are the same unless the peer was found elsewhere.
+    it is. They are the same unless the peer was found elsewhere. `lent`: what may be sent early to an address that was
+    only named has been granted, once for all of them.
     """
 
     spec: LegSpec
@@ -37,6 +45,19 @@ class Leg:
     remote_rtcp: MediaAddress | None = None
     source: MediaAddress | None = None
     named: MediaAddress | None = None
+    lent: bool = False
+
+    @property
+    def reports_beside(self) -> bool:
+        """Whether reports go to the host that sound goes to."""
+        return self.remote is not None and self.remote_rtcp is not None and self.remote.host == self.remote_rtcp.host
+
+    @property
+    def worth(self) -> float:
+        """What each byte is worth that comes from the peer: nothing if what is sent goes to another host."""
+        if self.remote is None or self.source is None or self.remote.host != self.source.host:
+            return 0
+        return np.inf if self.spec.trust == "early" else FACTOR
 
 
 class Legs:
@@ -50,6 +71,11 @@ class Legs:
         bool, sound may go out each tick.
     answered
         bool, what goes out is silence while there is nothing to be heard.
+    credit, price
+        float64, bytes that may be sent to where nobody has shown that he wants them (infinite: it is shown), and what a
+        tick of sound takes.
+    worth
+        float64, what each byte that comes is for the credit: infinite where it shows that the peer is there.
     receiving
         bool, what comes is taken.
     payload_type, event_type
@@ -87,6 +113,9 @@ class Legs:
         self.event_types_in = np.full((capacity, 2), NO_TYPE, np.uint8)
         self.sending = np.zeros(capacity, np.bool_)
         self.answered = np.zeros(capacity, np.bool_)
+        self.credit, self.price = np.full(capacity, np.inf), np.zeros(capacity)
+        self.worth = np.zeros(capacity)
+        self.limited = False
         self.receiving = np.zeros(capacity, np.bool_)
         self.address = np.zeros((capacity, 16), np.uint8)
         self.port = np.zeros(capacity, np.int64)
@@ -126,6 +155,8 @@ class Legs:
         self.codec[row] = CODECS.index(spec.codec)
         self.payload_type[row] = spec.payload_type
         self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spec.ptime_ms * spec.clock_hz // 1000
+        self.price[row] = spec.clock_hz * TICK_MS // 1000 + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
+        self.worth[row] = record.worth
         self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
         self.type_in[row] = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
@@ -151,12 +182,37 @@ class Legs:
         self.marker[row] |= on and not self.sending[row]
         self.sending[row] = on
 
+    def limit(self, row: int) -> None:
+        """Let what may be sent follow from the record's trust in an address that is new, or newly trusted."""
+        record = self.records[row]
+        self.credit[row] = np.inf if record.spec.trust == "free" else 0
+        if record.spec.trust == "early" and not record.lent:
+            self.credit[row], record.lent = EARLY_BYTES, True
+        self.limited |= record.spec.trust != "free"
+
+    def earn(self, rows: NDArray[np.int64], sizes: NDArray[np.int32]) -> None:
+        """Give credit for packets that came from the peers of `rows`, with payloads of so many bytes."""
+        self.credit += np.bincount(rows, self.worth[rows] * (sizes + OVERHEAD), self.capacity)
+        self.limited = bool(np.isfinite(self.credit).any())
+
+    def spend(self, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say which of those that would be sent a tick of sound may be, bool of shape (rows,); it counts as sent."""
+        sent: NDArray[np.bool_] = wanted & (self.credit >= self.price)
+        np.subtract(self.credit, self.price, self.credit, where=sent)
+        return sent
+
+    def affords(self, rows: NDArray[np.intp], size: int) -> NDArray[np.bool_]:
+        """Say which of some rows may be sent a datagram with so many bytes after the headers; it counts as sent."""
+        sent: NDArray[np.bool_] = self.credit[rows] >= size + OVERHEAD
+        self.credit[rows[sent]] -= size + OVERHEAD
+        return sent
+
     def remove(self, row: int) -> Leg:
         """Empty a row; give its record."""
         self.leg[row] = 0
         self.sending[row] = self.receiving[row] = self.reports_to[row] = False
         self.packet[row] = self.strung[row] = 0
-        self.due_s[row] = self.timeout_s[row] = np.inf
+        self.due_s[row] = self.timeout_s[row] = self.credit[row] = np.inf
         self.payload_type[row] = self.other_type[row] = self.event_type[row] = self.type_in[row] = NO_TYPE
         self.event_types_in[row] = NO_TYPE
         return self.records.pop(row)

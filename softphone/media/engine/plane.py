@@ -30,6 +30,8 @@ TIMEOUT_TICKS = 10
 REPORT_TICKS = 5
 # What one small datagram costs of a receive buffer: its bytes and the kernel's books on it.
 KERNEL_BYTES = 1280
+# A last report, with a goodbye.
+GOODBYE_BYTES = 120
 
 
 class Plane:
@@ -120,6 +122,7 @@ class Plane:
         self.legs.add(row, number, record, now)
         self._receiver.sources.admit(row, now)
         self.legs.apply(row, now)
+        self.legs.limit(row)
         self._reports.start(row, now)
         self._hold(row)
         return row
@@ -146,6 +149,8 @@ class Plane:
         if moved:
             self._receiver.sources.meet(row, now)
         self.legs.apply(row, now)
+        if moved or spec.trust != before.trust:
+            self.legs.limit(row)
         self._hold(row)
 
     def set_answered(self, row: int, on: bool) -> None:
@@ -315,7 +320,7 @@ class Plane:
     def _say_goodbye(self, row: int, now: float) -> None:
         """Tell the peer of a leg, if it is known, that we go."""
         record, to = self.legs.records[row], self.legs.records[row].remote_rtcp
-        if to is not None:
+        if to is not None and self.legs.affords(np.array([row]), GOODBYE_BYTES):
             port = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
             port.send_to(self._reports.goodbye(row, now), to.host, to.port)
 

@@ -135,6 +135,8 @@ class Receiver:
         spoken = (kind == legs.type_in[rows]) | (kind == legs.other_type[rows])
         at = np.flatnonzero(known)
         legs.heard_s[rows[at]], legs.unheard[rows[at]] = now, False
+        if legs.limited:
+            legs.earn(rows[at], headers.size[at])
         fresh = known.copy()
         fresh[at] = ~self._bridge.outdated(rows[at], arrival[at], now)
         audio = fresh & taken & spoken & (headers.size > 0)

@@ -103,6 +103,7 @@ class Reports:
             rows = rows[np.argsort(legs.due_s[rows], kind="stable")[: self._most]]
         legs.due_s[rows] = now + INTERVAL_S * self._random.uniform(0.5, 1.5, len(rows))
         rows = rows[legs.reports_to[rows]]
+        rows = rows[legs.affords(rows, self.letters.data.shape[1])]
         return rows[np.argsort(legs.report_port[rows], kind="stable")]
 
     def write(self, rows: Rows, now: float) -> None:
@@ -188,6 +189,8 @@ class Reports:
             rtt = rtcp.round_trip_s(block, rtcp.compact_ntp(arrival + self._offset_s))
             if rtt is not None:
                 self._rtt_s[row] = rtt
+        if ours and self._legs.records[row].reports_beside:
+            self._legs.credit[row] = np.inf  # our SSRC is random, and went there only
 
     def _speaks_of_ours(self, row: int, ssrc: int) -> bool:
         """Tell whether a sender's report is one to answer: of the source heard, or while that has not reported."""

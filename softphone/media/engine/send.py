@@ -49,6 +49,8 @@ class Sender:
         """Encode and send the frames of a tick: silence to who is answered and hears nothing."""
         legs, heard = self._legs, tick.frame_of_row >= 0
         sent = legs.sending & (heard | legs.answered)
+        if legs.limited:
+            sent = legs.spend(sent)
         self._patience.renew()
         odd = bool(legs.packet.any())
         if odd:
@@ -156,6 +158,8 @@ class Sender:
             return
         if packet.marker:
             self.finish(np.array([row]))
+        if not legs.affords(np.array([row]), len(packet.payload)):
+            return
         header = np.zeros(1, rtp.HEADER)
         header["first"], header["second"] = 0x80, int(legs.event_type[row]) | (packet.marker << 7)
         header["seq"], header["timestamp"], header["ssrc"] = legs.seq[row], packet.timestamp, legs.ssrc[row]

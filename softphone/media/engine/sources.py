@@ -312,6 +312,8 @@ class Sources:
             self._named.add(key_of(record.named, record.ports.rtp.index), row)
         if follow:
             self._send(row, source, beside)
+        else:
+            self._legs.apply(row, self._legs.heard_s[row])
         self._legs.unheard[row] = False
 
     def _send(self, row: int, remote: MediaAddress | None, reports: MediaAddress | None) -> None:

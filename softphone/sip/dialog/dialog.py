@@ -85,6 +85,10 @@ class Dialog:
         dialog.refresh(received)
         return dialog
 
+    def as_focus(self) -> None:
+        """Say in our Contact, from now on, that a conference is here (RFC 4579 section 5.1)."""
+        self.contact = replace(self.contact, params={**self.contact.params, "isfocus": None})
+
     @property
     def id(self) -> DialogId:
         """The name it is found by."""

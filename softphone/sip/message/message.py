@@ -37,7 +37,8 @@ def tag_of(received: "Request", here: str = "") -> str:
     """Make our tag for a request; if it comes again it gets the same one (RFC 3261 section 8.2.7).
 
     The CANCEL of a request gets the one that the request got (section 9.2). `here` tells nodes of one process apart, to
-    which a fork may lead.
+    which a fork may lead, and hosts that requests come from: who writes another's address into a request does not learn
+    its tag by asking in his own name.
     """
     hop = "".join(f"{via.sent_by}|{via.params.get('branch')}" for via in received.vias[:1])
     number = (received.get("CSeq") or "").partition(" ")[0]

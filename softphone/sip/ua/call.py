@@ -5,7 +5,6 @@ RFC 3261 section 12.2.2 is `in_dialog`, 13.2 `invite_client`, 13.3 `invite_serve
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from enum import Enum
 
 from softphone.errors import CallEnded, SipError
@@ -15,6 +14,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua import in_dialog
+from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.offer_answer import OfferAnswer
@@ -50,8 +50,8 @@ class InviteSession:
         The 2xx of an outgoing call; None for an incoming one.
     source
         Where the INVITE came from; for an outgoing call where it was sent.
-    line, way
-        Our side of the dialog, and the way to the peer.
+    line, way, proof
+        Our side of the dialog, the way to the peer, and what shows that what we send arrives there.
     pending
         The INVITE of an incoming call as long as it has no final response, and after; None for an outgoing one.
     wants_reliable, knows_reliable
@@ -96,9 +96,7 @@ class InviteSession:
         self.line = line
         self.dialog: Dialog = line.dialog
         self.way: WayBack = line.way
-        self.invite = invite
-        self.source = source
-        self.pending = pending
+        self.invite, self.source, self.pending = invite, source, pending
         self.direction = "out" if pending is None else "in"
         self.state = InviteState.CONFIRMED if pending is None else InviteState.EARLY
         self.response: Response | None = None
@@ -107,6 +105,7 @@ class InviteSession:
         self.wants_reliable = pending is not None and pending.reliable.required
         self.knows_reliable = pending is not None and pending.reliable.supported
         self.known = pending is None
+        self.proof = AddressProof(self.dialog.local.tag, shown=pending is None)
         self.came_back = False
         self.patience = AckPatience()
         self.on_reinvite: Callable[[str | None], Awaitable[str]] | None = None
@@ -162,14 +161,10 @@ class InviteSession:
         """Whether it is answered and acknowledged, and not over."""
         return self.state is InviteState.CONFIRMED
 
-    def quiet(self, on: bool) -> None:
-        """Say that nothing is heard of the peer, since it holds us or only listens: it is asked whether it is there."""
-        self.watch.quiet(on)
-
-    def as_focus(self) -> None:
-        """Say in our Contact, from now on, that a conference is here (RFC 4579 section 5.1)."""
-        contact = self.dialog.contact
-        self.dialog.contact = replace(contact, params={**contact.params, "isfocus": None})
+    @property
+    def proved(self) -> bool:
+        """Whether the peer is where its messages say: by UDP anybody can write any address there."""
+        return self.known or self.source.reliable or self.proof.shown
 
     # --- a call that comes in, until it is answered
 
@@ -312,7 +307,8 @@ class InviteSession:
         return in_dialog.receive(self, key, request, source)
 
     def acknowledged(self, ack: Request) -> None:
-        """Take the ACK for a 2xx: found by its CSeq number, whatever its To tag or branch."""
+        """Take the ACK for a 2xx: by its CSeq number, whatever its To tag or branch; ours shows where the peer is."""
+        self.proof.note(ack)
         waiting = self._accepted.acknowledged(ack.cseq.number)
         if waiting is None:
             return
@@ -361,7 +357,8 @@ class InviteSession:
 
     async def _say_goodbye(self) -> None:
         try:
-            await self.line.bye(self._farewell)
+            if (self.proved or self.patience.permits_bye()) and await self.line.bye(self._farewell):
+                self.proof.show()
         finally:
             self._close()
 

@@ -7,6 +7,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import refuse_info
@@ -27,6 +28,7 @@ class Served(Protocol):
     line: Line
     offers: Offers
     pending: IncomingInvite | None
+    proof: AddressProof
     watch: Watch
     on_info: Callable[[str, bytes], object] | None
     on_refer: OnRefer | None
@@ -48,6 +50,7 @@ def receive(call: Served, key: str, request: Request, source: Hop) -> bool:
     if not call.dialog.in_order(request):
         call.line.node.respond(key, response(request, 500, "CSeq Out Of Order", headers=retry_after()))
         return True
+    call.proof.note(request)
     call.way.moved(request, source)
     if (handler := _HANDLERS.get(request.method)) is not None:
         handler(call, key, request)

@@ -7,6 +7,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import SDP
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.offers import Offers
 from softphone.sip.ua.reliable import ReliableResponses
@@ -22,6 +23,8 @@ class IncomingInvite:
     ----------
     key, request
         Its transaction, and the INVITE.
+    source
+        Where it came from.
     contact
         Ours.
 
@@ -35,10 +38,10 @@ class IncomingInvite:
         Called once when the call rings, is answered or is over.
     """
 
-    def __init__(self, node: Node, key: str, request: Request, contact: Address) -> None:
+    def __init__(self, node: Node, key: str, request: Request, source: Hop, contact: Address) -> None:
         self.key = key
         self.request = request
-        self.dialog = Dialog.from_request(request, tag_of(request, str(contact.uri)), contact)
+        self.dialog = Dialog.from_request(request, tag_of(request, f"{contact.uri} {source.host}"), contact)
         self.on_decided: Callable[[], object] | None = None
         self.reliable = ReliableResponses(node, key, request)
         self._node = node

@@ -45,12 +45,14 @@ class Line:
         """Make a request that is no INVITE, and send it; raises SipTimeout, SipNetworkError."""
         return await self.send(self.dialog.request(method, headers=headers, content_type=content_type, body=body))
 
-    async def bye(self, headers: Headers) -> None:
-        """Say that the call is over (RFC 3261 section 15.1.1); who does not answer is not asked again."""
+    async def bye(self, headers: Headers) -> bool:
+        """Say that the call is over (RFC 3261 section 15.1.1); gives whether there was an answer, and asks no more."""
         try:
             await self.ask("BYE", headers)
         except SipError as error:
             log.info("nobody answered the BYE: %s", error)
+            return False
+        return True
 
     async def invite(self, headers: Headers, content_type: str, body: str) -> tuple[Response, str | None]:
         """Send a re-INVITE, one at a time; gives its final response, and the description that goes with it.

@@ -14,6 +14,9 @@ from softphone.sip.ua.node import Node
 
 __all__ = ["PATIENT", "AckPatience", "Retransmission", "Retransmissions"]
 
+# A BYE that nobody answers, with its repetitions.
+GOODBYE_BYTES = 11 * 400
+
 
 @dataclass(frozen=True, slots=True)
 class AckPatience:
@@ -24,7 +27,11 @@ class AckPatience:
     repeat_s: float | None = None
     """How long it is repeated; nothing else is sent before the ACK then, no BYE either. None: until it is given up."""
     may_repeat: Callable[[int], bool] | None = None
-    """Asked with a number of bytes before each repetition; one that may not be is left out. None: nobody is asked."""
+    """Asked with a number of bytes before each repetition and a BYE; what may not be is left out. None: nobody is."""
+
+    def permits_bye(self) -> bool:
+        """Say whether a BYE may be sent to who has not shown to be where its INVITE says; it counts as sent."""
+        return self.may_repeat is None or self.may_repeat(GOODBYE_BYTES)
 
 
 PATIENT = AckPatience()

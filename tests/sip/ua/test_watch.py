@@ -114,13 +114,13 @@ def test_a_peer_that_says_nothing_is_asked_whether_it_is_there() -> None:
     async def work(pair: Watched) -> None:
         call, ended = await pair.call(), list[str]()
         call.on_ended = ended.append
-        call.quiet(True)
+        call.watch.quiet(True)
         await settle(330)
         assert (pair.count("OPTIONS"), ended) == (5, [])
-        call.quiet(False)
+        call.watch.quiet(False)
         await settle(330)
         assert pair.count("OPTIONS") == 5
-        call.quiet(True)
+        call.watch.quiet(True)
         pair.cut = True
         await settle(60 + 32 + 1)
         assert ended == ["gone"]
@@ -136,7 +136,7 @@ def test_any_answer_that_knows_the_dialog_is_one_of_a_peer_that_is_there(status:
         call, ended = await pair.call(), list[str]()
         call.on_ended = ended.append
         pair.calls[0].serves["OPTIONS"] = lambda request: _refusal(request, status)
-        call.quiet(True)
+        call.watch.quiet(True)
         await settle(70)
         assert ended == ([reason] if reason else [])
         await call.bye()
@@ -147,7 +147,7 @@ def test_any_answer_that_knows_the_dialog_is_one_of_a_peer_that_is_there(status:
 def test_nobody_is_asked_if_that_is_not_wished() -> None:
     async def work(pair: Watched) -> None:
         call = await pair.call()
-        call.quiet(True)
+        call.watch.quiet(True)
         await settle(1_000)
         assert pair.count("OPTIONS") == 0
         await call.bye()

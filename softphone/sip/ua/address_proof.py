@@ -1,0 +1,43 @@
+"""Whether what we send arrives at the peer of a call: by UDP anybody can write any address into a message."""
+
+from collections.abc import Callable
+
+from softphone.sip.message.message import Request
+
+__all__ = ["AddressProof"]
+
+
+class AddressProof:
+    """What shows that a peer is where its messages say: it has named our tag, or has answered us.
+
+    Parameters
+    ----------
+    tag
+        Our tag, which went to the peer's address only.
+    shown
+        Whether it is shown already: whom we have called was reached, since it has answered.
+
+    Attributes
+    ----------
+    shown
+        Whether it is shown.
+    told
+        Each is called once when it is.
+    """
+
+    def __init__(self, tag: str | None, *, shown: bool) -> None:
+        self.shown = shown
+        self.told: list[Callable[[], object]] = []
+        self._tag = tag
+
+    def note(self, request: Request) -> None:
+        """Take a request of the peer: with our tag it is a proof."""
+        if self._tag and request.to.tag == self._tag:
+            self.show()
+
+    def show(self) -> None:
+        """Take notice that the peer was reached."""
+        if not self.shown:
+            self.shown = True
+            for told in self.told:
+                told()
