@@ -55,8 +55,6 @@ class Call(Talk):
         Samples per second of every frame of this call, in Hz.
     state
         RINGING (incoming and undecided), CONNECTED (from the 2xx on) or ENDED.
-    held
-        Whether we hold the peer.
     on_key
         Called with each key that the peer presses (one of ``0-9 * # A-D``) by RFC 4733 or SIP INFO. The peer of a call
         into a conference is the bridge: what its other parties press goes to the bridge and reaches no bot.
@@ -75,7 +73,6 @@ class Call(Talk):
         self, signalling: InviteSession, media: CallMedia, voice: Voice, line: OutboundLine, errands: Errands
     ) -> None:
         super().__init__(voice, CallState.RINGING if signalling.direction == "in" else CallState.CONNECTED)
-        self.held = False
         self.on_key: Callable[[str], object] | None = None
         self.on_hangup: Callable[[str], object] | None = None
         self._on_refer: OnRefer | None = None
@@ -121,6 +118,11 @@ class Call(Talk):
     def direction(self) -> str:
         """``in`` or ``out``."""
         return self._sip.direction
+
+    @property
+    def held(self) -> bool:
+        """Whether we hold the peer."""
+        return self._media.leg.direction == "sendonly"
 
     async def accept(self) -> None:
         """Answer an incoming call; returns when the caller has confirmed it. Cancelled meanwhile, it hangs up.
@@ -273,11 +275,13 @@ class Call(Talk):
         CallEnded
             The call is over.
         """
-        await self._offer(held=True)
+        self._require(CallState.CONNECTED)
+        await self._media.leg.reinvite("sendonly")
 
     async def unhold(self) -> None:
         """Take the peer back from hold; raises as :meth:`hold`."""
-        await self._offer(held=False)
+        self._require(CallState.CONNECTED)
+        await self._media.leg.reinvite("sendrecv")
 
     async def stats(self) -> LegStats:
         """Return loss, jitter, round trip and the other counters of the call; after its end, those at the end."""
@@ -313,11 +317,6 @@ class Call(Talk):
     def skipped(self, ticks: int) -> None:
         """Take notice that for so many ticks nothing was heard nor said."""
         self._voice.skipped(ticks)
-
-    async def _offer(self, *, held: bool) -> None:
-        self._require(CallState.CONNECTED)
-        await self._media.leg.reinvite("sendonly" if held else "sendrecv")
-        self.held = held
 
     async def _send_info(self, keys: str) -> None:
         for index, key in enumerate(keys):

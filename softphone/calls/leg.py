@@ -16,6 +16,7 @@ within the call         ``attach`` has it answered                        the sa
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -159,6 +160,7 @@ class CallLeg:
         self.call = call
         self.known = call.known
         call.on_reinvite = self.decide
+        call.watch.on_refresh = self._refreshed
         call.on_answer = lambda answer: self._tasks.start(self.accept(answer))
         call.proof.told.append(lambda: self._tasks.start(self._trust()))
 
@@ -196,8 +198,12 @@ class CallLeg:
             await self._accept(answer, early=early)
 
     async def _accept(self, answer: str, *, early: bool = False) -> None:
-        remote = await self._read(answer)
-        await self._change(self.session.read_answer(remote), early=early)
+        try:
+            remote = await self._read(answer)
+            await self._change(self.session.read_answer(remote), early=early)
+        finally:
+            if not early:
+                self.session.withdraw()
 
     async def pick_up(self, local: str, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Accept an incoming call with what :meth:`open` or :meth:`answer` gave; returns when the ACK came.
@@ -216,7 +222,7 @@ class CallLeg:
                 await self._accept(self.call.remote_sdp or "")
 
     async def reinvite(self, direction: str | None = None) -> None:
-        """Offer anew, the same or another direction.
+        """Offer anew, the same or another direction; who no longer waits for it has it done all the same.
 
         Raises
         ------
@@ -226,12 +232,18 @@ class CallLeg:
             Its answer is none to our offer, or cannot be carried out.
         CallEnded, SipError
         """
+        await asyncio.shield(self._tasks.start(self._reinvite(direction or self.direction)))
+
+    async def _reinvite(self, direction: str) -> None:
         if self.call is None:
             raise CallEnded("there is no call")
-        wanted = direction or self.direction
-        answer = await self.call.reinvite(self._offer(wanted))
+        try:
+            answer = await self.call.reinvite(lambda: self._offer(direction))
+        except BaseException:
+            self.session.withdraw()
+            raise
         await self.accept(answer)
-        self.direction = wanted
+        self.direction = direction
 
     async def move(self, room: int) -> None:
         """Take a leg on the worker of `room`, and have the peer send there (re-INVITE). Raises as :meth:`reinvite`."""
@@ -262,6 +274,11 @@ class CallLeg:
             raise CallRefused(488, "Not Acceptable Here") from error
         except MediaError as error:
             raise CallRefused(500, "Server Internal Error") from error
+
+    async def _refreshed(self) -> None:
+        """Offer again what is agreed on; the session is refreshed whatever the answer is worth."""
+        with suppress(SdpError, MediaError):
+            await self.reinvite()
 
     async def _read(self, description: str) -> sdp.SessionDescription:
         return await located(sdp.parse(description), self._lookup if self.known else None)
@@ -300,7 +317,12 @@ class CallLeg:
         """Have the worker do it; when it has said yes, it is in force."""
         spec = self._spec(agreement)
         self.on_check(spec)
-        self.info = await self._media.update_leg(self._open_info().leg, spec)
+        leg = self._open_info().leg
+        try:
+            self.info = await self._media.update_leg(leg, spec)
+        except asyncio.CancelledError:  # it may have been done
+            self._tasks.start(self._media.update_leg(leg, self.spec))
+            raise
         before = self.held
         self._commit(agreement, spec, early=early)
         self.on_change(before)

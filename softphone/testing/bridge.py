@@ -139,6 +139,7 @@ class PaperCall:
         self.proof, self.proved = AddressProof(None, shown=True), True
         self.state = InviteState.EARLY if direction == "in" else InviteState.CONFIRMED
         self.on_ended: Callable[[str], object] = lambda _reason: None
+        self.watch = SimpleNamespace(on_refresh=None)
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
 
     @property

@@ -248,8 +248,8 @@ class InviteSession:
             self._end("hangup", closing=False, again=answered)
             await (self._closed.wait() if answered else self._say_goodbye())
 
-    async def reinvite(self, sdp: str) -> str:
-        """Offer anew (RFC 3261 section 14.1); returns the peer's answer.
+    async def reinvite(self, sdp: str | Callable[[], str]) -> str:
+        """Offer anew (RFC 3261 section 14.1), by a text or what writes it in our turn; returns the peer's answer.
 
         Raises
         ------

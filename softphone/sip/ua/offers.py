@@ -129,16 +129,17 @@ class Offers:
 
     # --- ours
 
-    async def send(self, sdp: str) -> str:
-        """Offer anew; returns the answer. See `Call.reinvite`."""
+    async def send(self, sdp: str | Callable[[], str]) -> str:
+        """Offer anew; returns the answer. See `InviteSession.reinvite`."""
         async with self._turn:
             for _ in range(GLARES):
                 await self.until(lambda: self.table.is_stable)
                 if self._over:
                     raise CallEnded("the call is over")
+                text = sdp if isinstance(sdp, str) else sdp()
                 self.step(OfferInput.INVITE)
                 try:
-                    answer, reply = await self._exchange(sdp)
+                    answer, reply = await self._exchange(text)
                 finally:
                     self.step(OfferInput.DONE)
                 if answer.status != 491:
@@ -146,7 +147,7 @@ class Offers:
                 await asyncio.sleep(self._glare_delay())
         if answer.status >= 300:
             raise CallRefused(answer.status, answer.reason)
-        self._call.local_sdp = sdp
+        self._call.local_sdp = text
         self._call.remote_sdp = reply or ""
         return self._call.remote_sdp
 

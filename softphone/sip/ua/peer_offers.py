@@ -1,5 +1,6 @@
 """The offers of a peer within a dialog, early or not: refused by the table, or decided on by whom the call is for."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,7 @@ class PeerOffers:
         self._decide = decide
         self._agree = agree
         self._asked: tuple[str, Request] | None = None
+        self._deciding: asyncio.Task[None] | None = None
         self._over = False
 
     def receive(self, key: str, request: Request) -> None:
@@ -71,6 +73,8 @@ class PeerOffers:
         if self._asked is not None and self._asked[0] == key:
             _, request = self._asked
             self._asked = None
+            if self._deciding is not None:
+                self._deciding.cancel()
             self._step(OfferInput.REFUSE)
             self._node.respond(key, response(request, 487))
 
@@ -82,7 +86,10 @@ class PeerOffers:
             self._node.respond(key, response(request, 487))
 
     async def _answer(self, key: str, request: Request, offer: str | None) -> None:
+        if self._asked != (key, request):
+            return
         refusal: Response | None = None
+        self._deciding = asyncio.current_task()
         try:
             reply = await self._reply(request, offer)
         except CallRefused as error:
@@ -92,6 +99,8 @@ class PeerOffers:
         except Exception:
             log.exception("a new offer could not be answered")
             refusal = response(request, 500)
+        finally:
+            self._deciding = None
         if self._over or self._asked != (key, request):
             return
         self._asked = None

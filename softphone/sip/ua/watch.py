@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from softphone.errors import CallEnded, CallRefused, SipError
@@ -47,10 +48,17 @@ class Watch:
         Its session timer, perhaps asked for already.
     settings
         How it is watched.
+
+    Attributes
+    ----------
+    on_refresh
+        Awaited when the session is to be refreshed by an offer (RFC 4028): offers again what is agreed on. While it is
+        None, our latest description is offered.
     """
 
     def __init__(self, call: Watched, refresh: Refresh, settings: SessionSettings) -> None:
         self.refresh = refresh
+        self.on_refresh: Callable[[], Awaitable[object]] | None = None
         self._call = call
         self._settings = settings
         self._peer_allows: list[str] = []
@@ -129,8 +137,10 @@ class Watch:
         return answer.status < 300
 
     async def _by_offer(self) -> bool:
-        """Offer what is agreed on again; both sides keep to it."""
-        if self._call.local_sdp is not None:
+        """Offer what is agreed on again."""
+        if self.on_refresh is not None:
+            await self.on_refresh()
+        elif self._call.local_sdp is not None:
             await self._call.reinvite(self._call.local_sdp)
         return self._call.local_sdp is not None
 

@@ -1,0 +1,72 @@
+"""Two legs and what they offer each other: whatever happens, both agree, and what fails has changed nothing."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from softphone.errors import CallRefused
+from softphone.sip.ua.call import InviteState
+from tests.calls.sides import OPPOSITE, Side, Sides, scene
+
+FAILING = ("full", "refused", "cancelled")
+STEPS = st.tuples(
+    st.sampled_from("ab"),
+    st.sampled_from(list(OPPOSITE)),
+    st.sampled_from(["well", "again", "crossing", "given up", *FAILING]),
+)
+
+
+async def offered(sides: Sides, who: str, direction: str, how: str) -> None:
+    """Offer once; when it fails, all is as before."""
+    one, other = (sides.a, sides.b) if who == "a" else (sides.b, sides.a)
+    before = one.state, other.state
+    assert one.leg.call is not None
+    if how == "again":  # as a session refresh does (RFC 4028)
+        assert await one.leg.call.watch._by_offer()
+    elif how == "crossing":
+        await asyncio.gather(one.leg.reinvite(direction), other.leg.reinvite(OPPOSITE[direction]))
+    elif how == "given up":
+        await cancelled(one.leg.reinvite(direction), other, after_s=1.0)
+    elif how == "cancelled":  # by a CANCEL
+        assert one.leg.info is not None
+        offer = one.leg.session.write_offer(one.leg.info, direction)
+        await cancelled(one.leg.call.reinvite(offer), other, after_s=1.0)
+        one.leg.session.withdraw()
+    else:
+        other.worker.full, other.refuses = how == "full", how == "refused"
+        with suppress(CallRefused):
+            await one.leg.reinvite(direction)
+        other.worker.full = other.refuses = False
+    await asyncio.sleep(1.0)
+    assert how not in FAILING or (one.state, other.state) == before
+
+
+async def cancelled(work: Coroutine[Any, Any, object], asked: Side, after_s: float) -> None:
+    """Give up an offer while the worker of whom it is for is at work."""
+    asked.worker.slow_s = 2 * after_s
+    offering = asyncio.create_task(work)
+    await asyncio.sleep(after_s)
+    offering.cancel()
+    with suppress(asyncio.CancelledError):
+        await offering
+    await asyncio.sleep(3 * after_s)
+    asked.worker.slow_s = 0.0
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(STEPS, min_size=1, max_size=5))
+def test_whatever_is_offered_both_sides_agree_and_what_fails_changes_nothing(steps: list[tuple[str, str, str]]) -> None:
+    async def work(sides: Sides) -> None:
+        sides.agree()
+        for step in steps:
+            await offered(sides, *step)
+            sides.agree()
+        for side in (sides.a, sides.b):
+            assert side.leg.call is not None
+            assert side.leg.call.state is InviteState.CONFIRMED
+
+    scene(work).versions()
