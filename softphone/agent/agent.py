@@ -20,7 +20,7 @@ from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpE
 from softphone.resolver import Resolver
 from softphone.sdp import CODECS
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.fields import Address
+from softphone.sip.message.fields import Address, warning
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
@@ -262,7 +262,10 @@ class Agent:
         return local_address(hops[0].host)
 
     async def _invited(self, signalling: InviteSession) -> None:
-        """Make a ringing call of an INVITE and hand it to the application."""
+        """Make a ringing call of an INVITE and hand it to the application; one may take the place of another."""
+        if signalling.pending is not None and (replaced := signalling.pending.replaces) is not None:
+            await self._replaced(signalling, replaced)
+            return
         if self.on_call is None:
             signalling.reject(480)
             return
@@ -279,6 +282,20 @@ class Agent:
         call = self._adopt(signalling, media, voice)
         await signalling.ring()
         self._handlers.start(self._handle(call, self.on_call))
+
+    async def _replaced(self, signalling: InviteSession, replaced: object) -> None:
+        """Let a call go on with another peer (RFC 3891), whom the one before has told the names of their dialog."""
+        call = next((call for call in self.calls if call.is_on(replaced)), None)
+        if call is None:
+            signalling.reject(481)
+            return
+        try:
+            await call.replace(signalling)
+        except SdpError as error:
+            signalling.reject(488, None, [warning(error)])
+        except SoftphoneError as error:
+            log.warning("a call is not replaced: %s", error)
+            signalling.reject(500)
 
     async def _handle(self, call: Call, on_call: Callable[[Call], Coroutine[Any, Any, object]]) -> None:
         """Let the application handle an incoming call; one that it fails with does not stay."""

@@ -150,6 +150,21 @@ class Call(Talk):
             raise
         self._require(CallState.CONNECTED)  # they may have hung up right behind their ACK
 
+    def is_on(self, signalling: object) -> bool:
+        """Whether this is its SIP call."""
+        return self._sip is signalling
+
+    async def replace(self, signalling: InviteSession) -> None:
+        """Go on with another peer in the place of this one (RFC 3891).
+
+        Raises
+        ------
+        SdpError, MediaError, CallEnded
+            Nothing has changed.
+        """
+        await self._media.leg.replace(signalling)
+        self._sip = signalling
+
     async def reject(self, status: int = 486, reason: str | None = None) -> None:
         """Refuse an incoming call.
 

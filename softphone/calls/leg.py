@@ -27,7 +27,7 @@ from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
 from softphone.media.workers.client import Media
 from softphone.sdp import Agreement, MediaSession
-from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.tasks import Tasks
 
 __all__ = ["CallLeg", "leg_spec"]
@@ -218,8 +218,42 @@ class CallLeg:
             raise CallEnded("there is no call to answer")
         await self.call.answer(local, headers)
         async with self._turn:
-            if self.session.awaits_answer:
+            if self.session.awaits_answer or self.session.agreement.negotiated is None:
                 await self._accept(self.call.remote_sdp or "")
+
+    async def replace(self, call: InviteSession, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Accept an incoming call in the place of the one that there is (RFC 3891), and hang that one up.
+
+        Whoever was told of its end, its keys and its REFERs is told of the new one's.
+
+        Raises
+        ------
+        SdpError, MediaError, CallEnded
+            Nothing has changed.
+        """
+        old = self.call
+        if old is None:
+            raise CallEnded("there is no call to replace")
+        told, old.on_ended = old.on_ended, None
+        self.attach(call)
+        try:
+            await self.pick_up(await self.answer(call.remote_sdp), headers)
+        except BaseException:
+            if call.state is not InviteState.EARLY:
+                self._tasks.start(call.bye())
+            await self._restore(old)
+            old.on_ended = told
+            raise
+        call.on_ended, call.on_info, call.on_refer = told, old.on_info, old.on_refer
+        self._tasks.start(old.bye())
+
+    async def _restore(self, old: InviteSession) -> None:
+        """Send to a call again whose place was not taken after all."""
+        self.attach(old)
+        self.session.withdraw()
+        if old.remote_sdp is not None and not self._closed:
+            with suppress(SdpError, MediaError):
+                await self.answer(old.remote_sdp)
 
     async def reinvite(self, direction: str | None = None) -> None:
         """Offer anew, the same or another direction; who no longer waits for it has it done all the same.

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from softphone.errors import CallEnded, SipTimeout
+from softphone.errors import CallEnded, CallRefused, SipTimeout
 from softphone.resolver import Resolver
 from softphone.sip.driver import Driver, StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
@@ -25,6 +25,7 @@ from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.outgoing import Plan, place
 from softphone.sip.ua.peer_offers import OnOffer
+from softphone.sip.ua.replacing import replaced_by
 from softphone.sip.where.locate import Target, spoken
 from softphone.sip.where.route import WayBack
 
@@ -290,18 +291,26 @@ class Stack:
         elif self.overloaded or len(self._undecided) >= self.settings.max_pending:
             self._refuse_busy(key, request)
         else:
-            if self.settings.trying:
-                self._driver.respond(key, response(request, 100))
-            contact = self.contact(request.uri.user, source)
-            pending = IncomingInvite(self._driver, key, request, source, contact)
-            way = WayBack.of(self._driver.flow, request, source)
-            call = InviteSession(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
-            self._driver.directory.enter_incoming(call, key, request)
-            call.came_back = self._driver.directory.is_ours(request)
-            pending.limit(self.settings.invite_timeout_s, call.ring_out)
-            self._undecided.add(call)
-            pending.on_decided = lambda: self._decided(call, key)
-            self._driver.spawn(self._hand_over(call, self.on_invite))
+            self._take(key, request, source, self.on_invite)
+
+    def _take(self, key: str, request: Request, source: Hop, on_invite: OnInvite) -> None:
+        try:
+            replaced = replaced_by(request, self._driver.directory)
+        except CallRefused as refusal:
+            self._driver.respond(key, response(request, refusal.status, refusal.reason or None), once=True)
+            return
+        if self.settings.trying:
+            self._driver.respond(key, response(request, 100))
+        pending = IncomingInvite(self._driver, key, request, source, self.contact(request.uri.user, source))
+        pending.replaces = replaced
+        way = WayBack.of(self._driver.flow, request, source)
+        call = InviteSession(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
+        self._driver.directory.enter_incoming(call, key, request)
+        call.came_back = self._driver.directory.is_ours(request)
+        pending.limit(self.settings.invite_timeout_s, call.ring_out)
+        self._undecided.add(call)
+        pending.on_decided = lambda: self._decided(call, key)
+        self._driver.spawn(self._hand_over(call, on_invite))
 
     def _decided(self, call: InviteSession, key: str) -> None:
         """Count a call no more; what rings or is answered has its 100 first, which some telephones wait for."""

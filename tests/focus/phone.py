@@ -11,7 +11,7 @@ from softphone.config import DEV_PATH, load
 from softphone.focus.session import TelephonySession
 from softphone.server import Server
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.message import Response
+from softphone.sip.message.message import Headers, Response
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
@@ -59,7 +59,9 @@ class Phone:
     async def __aexit__(self, *_error: object) -> None:
         await self.stack.stop()
 
-    async def call(self, user: object, sdp: str | None = None, known_as: str = "127.0.0.1") -> InviteSession:
+    async def call(
+        self, user: object, sdp: str | None = None, known_as: str = "127.0.0.1", headers: Headers = ()
+    ) -> InviteSession:
         """INVITE a user of the server, by this name of it; raises CallRefused."""
         call = await self.stack.invite(
             f"sip:{user}@{known_as}:{self.server.stack.port}",
@@ -67,6 +69,7 @@ class Phone:
             from_uri=f"sip:{self.number}@softphone.local",
             credentials=self.credentials,
             on_progress=self.progress.append,
+            headers=headers,
         )
         call.on_ended = self.ended.put_nowait
         return call

@@ -24,6 +24,8 @@ from softphone.focus.home import Home
 from softphone.focus.party.identity import caller_of, is_trusted
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.replacement import replace as replace_party
+from softphone.focus.session import PartyAddress
 from softphone.focus.token import VoiceCallToken
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
@@ -145,6 +147,13 @@ class InviteRouter:
         caller = self._caller(call, destination)
         if caller is None:
             await self._turns.wait()
+        if call.pending is not None and call.pending.replaces is not None:
+            await self._replace(call, caller, call.pending.replaces)
+        else:
+            await self._lead(call, caller, destination)
+
+    async def _lead(self, call: InviteSession, caller: Extension | None, destination: Destination) -> None:
+        """Bring a call to where it wants to go."""
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
             call.dialog.as_focus()
@@ -195,6 +204,21 @@ class InviteRouter:
         if self.calls > self._strangers.legs or not self._strangers.take(call):
             raise self._overloaded()
         return None
+
+    async def _replace(self, call: InviteSession, caller: Extension | None, replaced: object) -> None:
+        """Let a call take the place of a party's (RFC 3891).
+
+        The names of a dialog are known to nobody whom its party has not told; but whoever comes so says who it is.
+        """
+        if not call.known:
+            raise self._proofs.challenge(call.source)
+        rooms = self._focus.rooms.values()
+        found = ((room, each) for room in rooms for each in room.members.values() if each.call is replaced)
+        room, member = next(found, (None, None))
+        if room is None or member is None:
+            raise CallRefused(481)
+        who = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
+        await replace_party(room, member, call, PartyAddress(who.number, who.name, caller.id if caller else None))
 
     def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
         return self._focus.invited_by(token) if token is not None else None

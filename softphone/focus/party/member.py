@@ -132,6 +132,18 @@ class Member:
         self.refresh()
         self._ready.set()
 
+    async def replace(self, call: InviteSession, headers: Sequence[Header] = ()) -> None:
+        """Go on with another call, which takes the place of this one (RFC 3891): the same party, with all that it may.
+
+        Raises
+        ------
+        SdpError, NoCommonCodec, MediaError, CallEnded
+            Nothing has changed.
+        """
+        was_held = self.held
+        await self.media.replace(call, headers)
+        self._changed(was_held)
+
     async def progress(self, status: int, headers: Sequence[Header] = (), *, media: bool = False) -> None:
         """Tell the caller how far its call is, before it is answered.
 

@@ -34,6 +34,9 @@ class EstablishedUser(DialogUser, Protocol):
         """Take the ACK for a 2xx."""
 
 
+REMEMBERED = 1_000
+"""Dialogs that are over and still known to have been there."""
+
 Origin = tuple[str, str | None]
 """Call-ID and From tag of an INVITE."""
 
@@ -49,6 +52,7 @@ class DialogTable:
         self._asked: dict[str, Origin] = {}
         self._origins: Counter[Origin] = Counter()
         self._early: dict[DialogId, DialogUser] = {}
+        self._over: dict[DialogId, None] = {}
 
     def calls(self) -> list[EstablishedUser]:
         """Return all calls."""
@@ -74,8 +78,15 @@ class DialogTable:
 
     def find(self, request: Request) -> DialogUser | None:
         """Find the call that a request inside a dialog belongs to, or what may become one: by Call-ID and tags."""
-        name = dialog_id(request)
+        return self.named(dialog_id(request))
+
+    def named(self, name: DialogId) -> DialogUser | None:
+        """Find the call of a dialog, or what may become one."""
         return self._dialogs.get(name) or self._early.get(name)
+
+    def is_over(self, name: DialogId) -> bool:
+        """Whether there was such a call lately."""
+        return name in self._over
 
     def acknowledged(self, ack: Request) -> EstablishedUser | None:
         """Find the call that an ACK belongs to; some telephones put a random To tag there."""
@@ -115,6 +126,9 @@ class DialogTable:
     def _leave(self, name: DialogId, key: str) -> None:
         self._invites.pop(key, None)
         call = self._dialogs.pop(name, None)
+        self._over[name] = None
+        if len(self._over) > REMEMBERED:
+            del self._over[next(iter(self._over))]
         peer = name.call_id, name.remote_tag
         if self._peers.get(peer) is call:
             self._peers.pop(peer, None)

@@ -32,6 +32,8 @@ EXTENSIONS = (
     SipExtension(TIMER, ("INVITE", "UPDATE"), refuse=lambda request, session: too_brief(request, session.min_s)),
     # Reliable provisional responses (RFC 3262): `reliable` sends them, `early` acknowledges them.
     SipExtension(RELIABLE, ("INVITE",), adds=("PRACK",)),
+    # Calls in the place of others (RFC 3891): `replacing` finds the other one.
+    SipExtension("replaces", ("INVITE",)),
     # REFER without NOTIFYs (RFC 4488): `referral`.
     SipExtension("norefersub", ("REFER",)),
 )

@@ -1,0 +1,40 @@
+"""Somebody takes the place of a party: its role, its row, what it may say and hear; the others go on talking."""
+
+import structlog
+
+from softphone.focus.feed import EventType
+from softphone.focus.party.member import Member
+from softphone.focus.room.room import Room
+from softphone.focus.session import CallEnd, Party, PartyAddress
+from softphone.sip.ua.call import InviteSession
+from softphone.text import shown
+
+__all__ = ["replace"]
+
+log = structlog.get_logger()
+
+
+async def replace(room: Room, member: Member, call: InviteSession, who: PartyAddress) -> None:
+    """Let another call take the place of a member's (RFC 3891).
+
+    Raises
+    ------
+    SdpError, NoCommonCodec, MediaError, CallEnded
+        Nothing has changed.
+    """
+    if member.call is not None and "isfocus" in member.call.dialog.contact.params:
+        call.dialog.as_focus()
+    await member.replace(call, room.identity(member))
+    _became(room, member.party, who)
+
+
+def _became(room: Room, party: Party, who: PartyAddress) -> None:
+    """Show from now on who a party is; each party of a call of two shows both."""
+    party.extension_id = who.extension_id
+    for each in [party] if party.end is None else list(room.session.parties.values()):
+        if party.end is CallEnd.CALLEE:
+            each.callee = who
+        else:
+            each.caller = who
+    log.info("party_replaced", session=room.session.id, party=party.id, number=shown(who.number))
+    room.publish(EventType.PARTY_CHANGED, party.id, number=who.number, name=who.name)

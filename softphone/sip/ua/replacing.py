@@ -1,0 +1,40 @@
+"""An INVITE that is to take the place of another call (RFC 3891 section 3): of which one, or why of none."""
+
+from softphone.errors import BadMessage, CallRefused
+from softphone.sip.dialog.replaces import Replaces
+from softphone.sip.dialog.table import DialogTable
+from softphone.sip.message.message import Request
+from softphone.sip.ua.call import InviteSession, InviteState
+
+__all__ = ["replaced_by"]
+
+
+def replaced_by(request: Request, dialogs: DialogTable) -> InviteSession | None:
+    """Find the call whose place an INVITE is to take; None: it is an ordinary one.
+
+    Whether its sender may is for others to decide.
+
+    Raises
+    ------
+    CallRefused
+        400: the header is none. 481: there is no such call, or it has not been answered. 486: it has, and only one that
+        has not is meant. 603: it is over.
+    """
+    try:
+        wanted = Replaces.of(request)
+    except BadMessage as error:
+        raise CallRefused(error.status, error.reason) from error
+    if wanted is None:
+        return None
+    found = next((user for name in wanted.names() if (user := dialogs.named(name)) is not None), None)
+    if not isinstance(found, InviteSession):
+        over = any(dialogs.is_over(name) for name in wanted.names())
+        raise CallRefused(603 if over else 481)
+    match found.state:
+        case InviteState.EARLY:
+            raise CallRefused(481)
+        case InviteState.ENDED:
+            raise CallRefused(603)
+        case _ if wanted.early_only:
+            raise CallRefused(486)
+    return found
