@@ -1,13 +1,13 @@
-"""Background work: kept alive, logged once when it fails, and ended together."""
+"""Background work: kept alive, logged once when it fails, and ended together; and alarms."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from softphone.errors import SoftphoneError
 
-__all__ = ["Tasks"]
+__all__ = ["Alarm", "Tasks"]
 
 log = logging.getLogger(__name__)
 
@@ -66,3 +66,29 @@ class Tasks:
 
     def _others(self) -> "set[asyncio.Task[Any]]":
         return self._running - {asyncio.current_task()}
+
+
+class Alarm:
+    """Wakes one who waits for a time that may change.
+
+    Parameters
+    ----------
+    clock
+        Monotonic seconds.
+    ring
+        Called when the time has come.
+    """
+
+    def __init__(self, clock: Callable[[], float], ring: Callable[[], object]) -> None:
+        self._clock = clock
+        self._ring = ring
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, deadline: float | None) -> None:
+        """Ring at `deadline` instead of whenever it was; None: not at all."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            delay_s = max(0.0, deadline - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)

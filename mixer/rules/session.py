@@ -90,6 +90,10 @@ class Session:
         """The parties that are there, in the order they came; whether their microphone is off."""
         return {party.name: party.muted for party in self.parties.values()}
 
+    def invited(self, party: str) -> bool:
+        """Whether a party that is there was called in by the session."""
+        return any(one.party == party for one in self._room.invitations.values())
+
     def hears(self, listener: str, speaker: str) -> bool:
         """Say whether one party hears another when it speaks.
 

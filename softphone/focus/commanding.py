@@ -15,10 +15,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 import structlog
 
 from softphone.errors import SoftphoneError
+from softphone.focus.session import Party
 from softphone.store.values import Extension
 from softphone.text import shown
 
-__all__ = ["Actor", "acting", "commands", "told"]
+__all__ = ["Actor", "acting", "actor_of", "acts", "commands", "told"]
 
 log = structlog.get_logger()
 
@@ -51,7 +52,18 @@ class Actor:
 
 NOBODY = Actor("server", "")
 
+
+def actor_of(party: Party, way: str) -> Actor:
+    """Say who a party is that commands something by its telephone."""
+    return Actor(f"{'extension' if party.extension_id else 'caller'} {party.caller.number}", way)
+
+
 _actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
+
+
+def acts(actor: Actor) -> None:
+    """Let what this task commands from now on be commanded by `actor`."""
+    _actor.set(actor)
 
 
 @contextmanager

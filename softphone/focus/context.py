@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
+from softphone.focus.session import TelephonySession
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
@@ -16,7 +17,6 @@ from softphone.tasks import Tasks
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
-    from softphone.focus.room.room import Room
     from softphone.media.contract.leg import MediaAddress
     from softphone.media.workers.client import Media
 
@@ -39,7 +39,7 @@ class Context:
     "Monotonic seconds."
     rtp_timeout_s: float
     answer_delay_s: float
-    closed: Callable[["Room", str], None]
+    closed: Callable[[TelephonySession], None]
     hosts: Resolver = field(default_factory=lambda: Resolver(limit=LOOKUPS))
     "Looks up the names in descriptions."
     feed: Feed = field(default_factory=Feed)

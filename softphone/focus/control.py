@@ -28,7 +28,7 @@ from softphone.focus.party.invitations import DialOutStatus, InvitationState
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
-from softphone.focus.room.room import Room
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.sip.message.uri import spelled
@@ -380,7 +380,7 @@ class Control:
             raise WrongState(NOT_RECORDING)
         return done
 
-    def _room(self, session: str) -> Room:
+    def _room(self, session: str) -> RuledRoom:
         return self._focus.room(session)
 
     def _conference(self, session: str) -> ConferenceRoom:

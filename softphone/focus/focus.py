@@ -17,7 +17,7 @@ from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.room import Room
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import load_menu
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import EndedMemory, RoomKind, SessionOrigin, TelephonySession
@@ -121,7 +121,7 @@ class Focus:
         return "draining" if self.draining else "ok"
 
     @property
-    def rooms(self) -> dict[str, Room]:
+    def rooms(self) -> dict[str, RuledRoom]:
         """All running sessions by id, conferences first."""
         return {**self.conferences, **self.calls}
 
@@ -244,7 +244,7 @@ class Focus:
         except MediaError as error:
             raise Overloaded(str(error)) from error
 
-    def room(self, session_id: str) -> Room:
+    def room(self, session_id: str) -> RuledRoom:
         """Find a running session.
 
         Raises
@@ -297,7 +297,8 @@ class Focus:
         """Take what a worker reports."""
         match event:
             case PlaybackEnded(playback, reason):
-                self.context.playbacks.ended(playback, reason)
+                if (told := self.context.playbacks.ended(playback)) is not None:
+                    told(reason)
             case RecordingEnded():
                 self._on_recording_ended(event)
             case WorkerLost():
@@ -314,7 +315,8 @@ class Focus:
             case LegTalking(on=on):
                 member.keeper.talking(member, on)
             case KeyPressed(key=key, way=way):
-                member.pressed(key, way)
+                if member.pressed(key, way):
+                    member.keeper.key(member, key)
             case RtpTimeout():
                 member.keeper.silent(member)
 
@@ -353,8 +355,8 @@ class Focus:
             if member is not None:
                 member.hang_up()
 
-    def _closed(self, room: Room, _reason: str) -> None:
-        self.conferences.pop(room.session.id, None)
-        self.calls.pop(room.session.id, None)
-        if room.session.token is not None:
-            self._ended.add(room.session.id, self.context.clock())
+    def _closed(self, session: TelephonySession) -> None:
+        self.conferences.pop(session.id, None)
+        self.calls.pop(session.id, None)
+        if session.token is not None:
+            self._ended.add(session.id, self.context.clock())

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Self
 
 from mixer.rules.roles import Place, Role
+from mixer.rules.session import Session
 from mixer.rules.state import Participant
 from softphone.focus.token import VoiceCallToken
 
@@ -200,14 +201,26 @@ class TelephonySession:
     "Number of the conference extension, or of the user whose bridge room it is."
     extension_id: str | None = None
     "Its id."
-    locked: bool = False
-    muted_all: bool = False
-    "Who comes in begins muted, unless it is a moderator."
-    notices: bool = True
-    "Whether comings and goings are told to the room."
+    rules: Session | None = field(default=None, repr=False, compare=False)
+    "What decides, once it has a room."
     _next: int = 2
     _host_came: bool = False
     _came: int = 0
+
+    @property
+    def locked(self) -> bool:
+        """Whether nobody gets in."""
+        return self.rules is not None and self.rules.locked
+
+    @property
+    def muted_all(self) -> bool:
+        """Whether who comes in begins muted, unless it is a moderator."""
+        return self.rules is not None and self.rules.muted_all
+
+    @property
+    def notices(self) -> bool:
+        """Whether comings and goings are told to the room."""
+        return self.rules is not None and self.rules.notices
 
     def user(self, main_number: str) -> str:
         """Give the user part of the URI of a conference: what is called to join it."""

@@ -89,7 +89,8 @@ def test_keys_are_commands_of_who_pressed_them(
             await bridge.call(room, **who, caller=bridge.accounts.find(who["number"]))
             (member,) = room.members.values()
             for key in keys:
-                member.pressed(key, "event")
+                assert member.pressed(key, "event")
+                member.keeper.key(member, key)
                 await asyncio.sleep(0.5)
             await asyncio.sleep(10.0)
         told = commands(lines)

@@ -216,9 +216,9 @@ async def test_recording_begins_with_the_host_and_history_tells_it(tmp_path: Pat
         await server.control.end(room.session.id)
         await until(lambda: not room.recorder.running)
         assert await server.history.flush(30.0)
-        (record,) = [each for each in (await server.store.conferences()).items if each.id == room.session.id]
+        (record,) = [each for each in (await server.store.archive.conferences()).items if each.id == room.session.id]
         assert (record.kind, record.reason) == ("extension", "requested")
-        parties = await server.store.participations(room.session.id)
+        parties = await server.store.archive.participations(room.session.id)
         told = sorted((each.number, bool(each.mutes), each.left is not None) for each in parties)
         assert told == [("101", False, True), ("102", True, True)]
         events = [each.data.items() for each in server.focus.feed._events.values()]

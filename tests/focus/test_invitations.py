@@ -60,7 +60,7 @@ async def test_star_eight_rings_an_extension_that_joins_by_pressing_one(tmp_path
         await host.call.send_keys("##")
         assert await invited.wait_ended() == "bye"
         assert await server.history.flush(30.0)
-        calls = {call.direction: (call.caller, call.callee) for call in (await server.store.calls()).items}
+        calls = {call.direction: (call.caller, call.callee) for call in (await server.store.archive.calls()).items}
         assert calls == {"inbound": ("101", "202"), "outbound": ("202", "103")}
 
 

@@ -20,7 +20,8 @@ async def test_an_end_that_is_read_together_with_the_number_is_told_after_it(tmp
     def happened(event: Event) -> None:
         if isinstance(event, PlaybackEnded):
             over.add(event.playback)
-            playbacks.ended(event.playback, event.reason)
+            if (told := playbacks.ended(event.playback)) is not None:
+                told(event.reason)
 
     async def play(room: int) -> None:
         told: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -71,7 +71,7 @@ async def test_a_recording_with_tracks_and_a_pause(tmp_path: Path) -> None:
         assert pause.end_s is not None
         assert silent_share(mix[round(rate * pause.start_s) : round(rate * pause.end_s)], rate) > 1 / 3
         assert await server.history.flush(30.0)
-        (kept,) = (await server.store.recordings()).items
+        (kept,) = (await server.store.archive.recordings()).items
         assert (kept.id, kept.conference_id, kept.state) == (done.id, session.id, "ready")
         assert kept.tracks == tuple(str(Path(done.path).parent / name) for name in entry.tracks.values())
 
@@ -89,7 +89,7 @@ async def test_a_lost_recording_is_told_and_the_next_one_is_ready(tmp_path: Path
         await until(lambda: EventType.RECORDING_READY.value in told(server))
         assert told(server) == [KINDS[0], KINDS[5], KINDS[3], KINDS[0], KINDS[3], KINDS[4]]
         assert await server.history.flush(30.0)
-        states = {each.id: each.state for each in (await server.store.recordings()).items}
+        states = {each.id: each.state for each in (await server.store.archive.recordings()).items}
         assert states == {lost.id: "lost", done.id: "ready"}
 
 

@@ -26,6 +26,7 @@ from softphone.focus.room.conference import HERE, ConferenceRoom
 from softphone.focus.session import Direction, Party, PartyAddress
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
+from softphone.tasks import Alarm
 
 __all__ = ["PinPrompt"]
 
@@ -77,7 +78,7 @@ class PinPrompt:
         self._announcer = PromptPlayer(context, self._find, said=self._said)
         self._name_said = asyncio.Event()
         self._name_s = settings.name_s
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(context.clock, lambda: self._handle(Time()))
         self._member: Member | None = None
         self._admission = Admission("")
         # Keys that come before the ACK, which a busy server takes late: whoever dials a code along with the number.
@@ -162,7 +163,7 @@ class PinPrompt:
     def _handle(self, event: rules.Event) -> None:
         for effect in self._entrance.handle(event, self._context.clock()):
             self._carry_out(effect)
-        self._arm()
+        self._alarm.set(self._entrance.deadline)
 
     def _carry_out(self, effect: rules.Effect) -> None:
         match effect:
@@ -228,16 +229,3 @@ class PinPrompt:
         if refused is not None:
             self._dismiss(refused.say)
         return refused is None
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._entrance.deadline
-        if deadline is not None:
-            delay_s = max(0.0, deadline - self._context.clock())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self._handle(Time())

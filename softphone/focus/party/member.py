@@ -271,10 +271,9 @@ class Member:
         """Apply what has changed, soon."""
         self._context.tasks.start(self.apply())
 
-    def pressed(self, key: str, way: KeyWay, held_s: float = 0.0) -> None:
-        """Take a key that came by one way; the keeper hears of it once, by however many ways it comes."""
-        if self._keys.press(key, way, self._context.clock(), held_s):
-            self.keeper.key(self, key)
+    def pressed(self, key: str, way: KeyWay, held_s: float = 0.0) -> bool:
+        """Take a key that came by one way; whether the keeper is to hear of it: once, by however many ways it comes."""
+        return self._keys.press(key, way, self._context.clock(), held_s)
 
     def hang_up(self, headers: Sequence[Header] = ()) -> None:
         """End the call, soon; one that is not answered yet is refused."""
@@ -292,8 +291,9 @@ class Member:
         self.keeper.over(self, reason)
 
     def _on_info(self, content_type: str, body: bytes) -> None:
-        if (found := info_key(content_type, body)) is not None:
-            self.pressed(found.key, "info", found.held_s)
+        found = info_key(content_type, body)
+        if found is not None and self.pressed(found.key, "info", found.held_s):
+            self.keeper.key(self, found.key)
 
 
 def linear(db: float) -> float:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from mixer.rules import prompt_queue as queue
-from mixer.rules.effects import Prompt
+from mixer.rules.effects import Prompt, Say
 from mixer.rules.events import Time
 from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.party.member import Member
+from softphone.tasks import Alarm
 
 __all__ = ["PromptPlayer"]
 
@@ -46,7 +47,7 @@ class PromptPlayer:
         self._room = room
         self._said = said
         self._queue = queue.PromptQueue(context.library.resolve)
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(context.clock, lambda: self._handle(Time()))
         self._playing: dict[int, asyncio.Task[int | None]] = {}
 
     def say(
@@ -74,6 +75,16 @@ class PromptPlayer:
         """
         self._handle(queue.Speak(to, tuple(prompts), notice, recorded, barge_in, tag=tag))
 
+    def tell(self, effect: Say, tag: str = "") -> None:
+        """Say what the rules of a session say.
+
+        Keys cut off what was said to the one who pressed them; what was said to all, they do not. What is said to one
+        is not said in the room, so no recording of the room has it.
+        """
+        one = effect.to is not None
+        recorded = effect.recorded and not one
+        self.say(effect.to, effect.prompts, notice=effect.notice, recorded=recorded, barge_in=one, tag=tag)
+
     def key(self, party: str) -> None:
         """Take notice that a party pressed a key: what may be interrupted is."""
         self._handle(queue.BargeIn(party))
@@ -95,7 +106,7 @@ class PromptPlayer:
                     self._context.tasks.start(self._stop(playback))
                 case queue.Said(tag, to, whole):
                     self._said(tag, to, whole)
-        self._arm()
+        self._alarm.set(self._queue.deadline)
 
     async def _play(self, play: queue.StartPlayback) -> int | None:
         """Begin a playback; what cannot be played is over at once."""
@@ -131,16 +142,3 @@ class PromptPlayer:
         started = await beginning if beginning is not None else None
         if started is not None:
             await self._context.playbacks.stop(started)
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._queue.deadline
-        if deadline is not None:
-            delay_s = max(0.0, deadline - self._context.clock())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self._handle(Time())

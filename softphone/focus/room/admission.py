@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from mixer.rules.events import Join
 from mixer.rules.roles import PartyKind, Role
 from mixer.rules.state import Participant
 from softphone.focus.session import Party, identity_of
@@ -44,6 +45,20 @@ class Admission:
         if self.caller is None and self.number == "anonymous":
             return ""
         return identity_of(self.number, None if self.caller is None else self.caller.id)
+
+    def event(self, party: str) -> Join:
+        """Give what the rules are told of it, as `party`."""
+        return Join(
+            party,
+            self.role,
+            self.kind,
+            self.identity,
+            self.spoken,
+            muted=self.muted,
+            deaf=self.deaf,
+            input_db=self.volume_in_db,
+            output_db=self.volume_out_db,
+        )
 
     @classmethod
     def of(cls, known: Participant, party: Party, caller: Extension | None) -> Self:

@@ -1,4 +1,4 @@
-"""A running conference: the rules of `mixer.rules.conference` decide, `effects` carries out what they say.
+"""A running conference: the rules of `mixer.rules.conference` decide, `ruled` carries out what they say.
 
 One caller's way: `enter` (its call decides all) or `admit` (it is answered, and somebody's: the reception's, or another
 conference's) asks the rules; they let it in, let it wait, or refuse it, and only then does it change hands. From then
@@ -26,11 +26,9 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
-from softphone.focus.room import effects, referrals
+from softphone.focus.room import referrals
 from softphone.focus.room.admission import Admission, Namesakes
-from softphone.focus.room.call_records import note
-from softphone.focus.room.key_commands import note_keys
-from softphone.focus.room.room import Room
+from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
 from softphone.sip.ua.call import InviteSession
@@ -51,7 +49,7 @@ REFUSALS = {
 HERE = PartyAddress("conference", "Conference")
 
 
-class ConferenceRoom(Room):
+class ConferenceRoom(RuledRoom):
     """A conference.
 
     Parameters
@@ -69,16 +67,14 @@ class ConferenceRoom(Room):
     ) -> None:
         super().__init__(session, room, context, Conference(settings, context.clock()))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
-        self._namesakes = Namesakes(session.parties)
+        self.namesakes = Namesakes(session.parties)
         self._dialer = dialer
         self._configured = settings
         self._own = LifeRules()
-        session.notices, session.muted_all = settings.entry_notices, self.rules.muted_all
         context.history.conference_created(
             session.id, kind=session.kind.value, owner_id=session.owner_id, extension_id=session.extension_id
         )
         self.publish(EventType.CONFERENCE_CREATED, kind=session.kind.value, extension=session.extension)
-        self.arm()
 
     def configure(self, settings: Settings) -> None:
         """Go on by other settings, but for the rules of its own."""
@@ -141,26 +137,10 @@ class ConferenceRoom(Room):
         return self._join(member, self._new_party(admission), admission)
 
     def _join(self, member: Member, party: Party, admission: Admission) -> Refused | None:
-        event = events.Join(
-            party.id,
-            admission.role,
-            admission.kind,
-            admission.identity,
-            admission.spoken,
-            muted=admission.muted,
-            deaf=admission.deaf,
-            input_db=admission.volume_in_db,
-            output_db=admission.volume_out_db,
-        )
-        refused = self.ask(member, party, event)
+        refused = self.ask(member, party, admission.event(party.id))
         if refused is None:
             referrals.follow(self, member)
         return refused
-
-    def coming(self, party: Party, event: events.Join | events.InviteAnswered) -> None:
-        """Show a newcomer under a name of its own, and look after its recorded name."""
-        party.caller = replace(party.caller, name=self._namesakes.name(party))
-        self.spoken.came(party.id, event.name)
 
     def _new_party(self, admission: Admission) -> Party:
         host = admission.role is Role.MODERATOR
@@ -210,19 +190,6 @@ class ConferenceRoom(Room):
 
     # What happens.
 
-    def ruled(self) -> None:
-        """Tell the watchers of the microphones of those who come later, and the log of what was commanded by keys."""
-        for carried in self.rules.carried():
-            note_keys(self, carried)
-        if self.session.muted_all != self.rules.muted_all:
-            self.session.muted_all = self.rules.muted_all
-            self.publish(EventType.CONFERENCE_CHANGED, muted_all=self.session.muted_all)
-
-    def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
-        """Tell the watchers, and write down who comes and goes."""
-        super().publish(type, party, **data)
-        note(self.context.history, self.session, self.invitations.all.values(), type, party, data)
-
     def wind_up(self, reason: str) -> None:
         """Give everything back when the rules have ended the conference, and all have left."""
         self.invitations.close()
@@ -248,9 +215,4 @@ def _drop_invite(room: ConferenceRoom, effect: DropInvite) -> None:
     room.invitations.drop(effect.invitation)
 
 
-ConferenceRoom.carried_out = {
-    **effects.CARRIED_OUT,
-    **effects.CONFERENCE,
-    Invite: _invite,
-    DropInvite: _drop_invite,
-}
+ConferenceRoom.carried_out = {**CARRIED_OUT, Invite: _invite, DropInvite: _drop_invite}

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -16,13 +16,12 @@ from softphone.errors import MediaError
 from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
+from softphone.focus.party.member import Member
+from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.media.contract.leg import RecordingEnded
 from softphone.recordings.active import ActiveRecording, Speaker
 from softphone.tasks import Tasks
 from softphone.text import without_paths
-
-if TYPE_CHECKING:
-    from softphone.focus.party.member import Member
 
 __all__ = ["NOT_RECORDING", "Recorder", "RecordingControl", "RecordingStatus"]
 
@@ -58,7 +57,7 @@ class Recorder:
         Gives those who are there.
     """
 
-    def __init__(self, context: Context, session_id: str, room: int, members: Callable[[], Iterable["Member"]]) -> None:
+    def __init__(self, context: Context, session_id: str, room: int, members: Callable[[], Iterable[Member]]) -> None:
         self._context = context
         self.session_id = session_id
         self._room = room
@@ -161,7 +160,7 @@ class Recorder:
             self._ended(running)
             return True
 
-    def joined(self, member: "Member") -> None:
+    def joined(self, member: Member) -> None:
         """Take notice that somebody is in the room now."""
         if self._running is not None and member.leg is not None:
             self._running.joined(_speaker(member, member.leg))
@@ -197,7 +196,7 @@ class Recorder:
         return running
 
     @staticmethod
-    def _talk(running: ActiveRecording, member: "Member") -> None:
+    def _talk(running: ActiveRecording, member: Member) -> None:
         """Note somebody who was talking already."""
         if member.inside and member.party.talking:
             running.talking(member.party.id, True)
@@ -224,7 +223,7 @@ def _state(running: ActiveRecording, seconds: float = 0.0) -> RecordingStatus:
     return RecordingStatus(True, str(running.path), seconds, running.id, paused=running.paused)
 
 
-def _speaker(member: "Member", leg: int) -> Speaker:
+def _speaker(member: Member, leg: int) -> Speaker:
     party = member.party
     return Speaker(party.id, leg, party.address.number, party.address.name)
 
@@ -238,7 +237,7 @@ class RecordingControl:
         What is told, what decides, and where work goes on.
     handle
         Tells the rules.
-    say
+    voice
         Says a notice.
     """
 
@@ -248,13 +247,13 @@ class RecordingControl:
         rules: Session,
         tasks: Tasks,
         handle: Callable[[SetRecording], object],
-        say: Callable[[Say], None],
+        voice: PromptPlayer,
     ) -> None:
         self._recorder = recorder
         self._rules = rules
         self._tasks = tasks
         self._handle = handle
-        self._say = say
+        self._voice = voice
         self._notices: list[Say] = []
         self._change: asyncio.Task[RecordingStatus | WrongState | None] | None = None
 
@@ -288,12 +287,12 @@ class RecordingControl:
             self._handle(SetRecording(RecordingState.OFF))
             settings = self._rules.settings
             if settings.prompts and settings.record_notice:
-                self._say(Say(None, ("conf-recording-stopped",)))
+                self._voice.tell(Say(None, ("conf-recording-stopped",)))
 
     def notice(self, notice: Say) -> None:
         """Say that a recording runs: now, or when it does."""
         if self._runs:
-            self._say(notice)
+            self._voice.tell(notice)
         else:
             self._notices.append(notice)
 
@@ -320,6 +319,6 @@ class RecordingControl:
             self._notices = []
             to_all = [each for each in waiting if each.to is None]
             for notice in to_all[:1] or waiting:
-                self._say(notice)
+                self._voice.tell(notice)
         elif self._rules.recording is not RecordingState.RUNNING:
             self._notices = []

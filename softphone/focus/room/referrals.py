@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from mixer.rules.events import Dial, Kick
 from softphone.errors import BadMessage, CallRefused
-from softphone.focus.commanding import acting, told
+from softphone.focus.commanding import acting, actor_of, told
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
-from softphone.focus.room.key_commands import actor_of
 from softphone.focus.session import ConferenceRole
 from softphone.sip.message.uri import REPLACES, Uri, headers_of, number_of
 from softphone.text import shown
@@ -50,7 +49,7 @@ async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> No
     """
     method = target.uri.params.get("method", "INVITE") or ""
     whom = {"session": room.session.id, "party": member.party.id, "target": shown(number_of(target.uri))}
-    with acting(actor_of(member, "refer")), told(COMMANDS.get(method, "refer"), **whom):
+    with acting(actor_of(member.party, "refer")), told(COMMANDS.get(method, "refer"), **whom):
         match method:
             case "INVITE":
                 await _call_in(room, member, target)

@@ -18,8 +18,7 @@ from softphone.focus.party.identity import Caller, caller_of, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
-from softphone.focus.room import effects
-from softphone.focus.room.room import Room
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
@@ -34,13 +33,13 @@ log = structlog.get_logger()
 PASSED = (180, 181, 182, 183)
 
 
-class CallRoom(Room):
+class CallRoom(RuledRoom):
     """A two-party call.
 
     Parameters
     ----------
     session, room, context
-        As for `Room`.
+        As for `RuledRoom`.
     dialer
         Rings the callee's phones.
     """
@@ -162,6 +161,3 @@ def _shown_as(caller: Extension, call: InviteSession) -> Caller:
     """Say who calls, and whether it wants that to be seen; who it is has been proved."""
     private = caller_of(call.invite, trusted=False).private
     return Caller(caller.number, caller.name, private, caller.id, hops_left(call.invite))
-
-
-CallRoom.carried_out = effects.CARRIED_OUT

@@ -59,8 +59,6 @@ class Playbacks:
         """
         await self._media.stop_playback(playback)
 
-    def ended(self, playback: int, reason: str) -> None:
-        """Take notice that a playback has ended."""
-        on_end = self._on_end.pop(playback, None)
-        if on_end is not None:
-            on_end(reason)
+    def ended(self, playback: int) -> Callable[[str], None] | None:
+        """Take notice that a playback has ended; give what is to be told why, if anything is."""
+        return self._on_end.pop(playback, None)
