@@ -12,13 +12,10 @@ from softphone.api.auth import tokens
 from softphone.api.auth.tokens import grant_of
 from softphone.api.context import ApiContext
 from softphone.api.http import front
-from softphone.api.http.acting import Acting
 from softphone.api.http.errors import ApiError
-from softphone.api.http.gate import RequestGate
-from softphone.api.http.head import Head
+from softphone.api.http.gate import Head, RequestGate
 from softphone.api.http.idempotency import Idempotency
-from softphone.api.http.limits import BodyLimit
-from softphone.api.http.uploads import UploadIntake
+from softphone.api.http.intake import BodyLimit, UploadIntake
 from softphone.api.ringcentral import routes as ringcentral
 from softphone.api.telphin import routes as telphin
 
@@ -60,7 +57,6 @@ def create_app(context: ApiContext) -> FastAPI:
     for path in control.SESSIONS:
         for router in control.OF_SESSIONS:
             app.include_router(router, prefix=path)
-    app.add_middleware(Acting, partial(_actor, context))
     app.add_middleware(Idempotency, partial(_who, context))
     app.add_middleware(BodyLimit, http.max_body_bytes, http.request_timeout_s)
     app.add_middleware(UploadIntake, Path(context.config.server.data), http.max_upload_bytes, partial(_who, context))
@@ -76,16 +72,6 @@ def create_app(context: ApiContext) -> FastAPI:
     app.add_middleware(Head)
     app.add_middleware(RequestGate)
     return app
-
-
-def _actor(context: ApiContext, header: str) -> tuple[str, str] | None:
-    """Name whose token a header bears, by the number that people know, and the program that it was given to."""
-    try:
-        grant = grant_of(header, context)
-    except ApiError:
-        return None
-    extension = context.accounts.by_id(grant.extension_id) if grant.extension_id else None
-    return f"extension {extension.number}" if extension else f"program {grant.client_id}", grant.client_id
 
 
 def _who(context: ApiContext, header: str) -> str | None:

@@ -14,6 +14,7 @@ from softphone.api.auth.grants import Grant, TokenPair
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.errors import ApiError, slow_down, unauthorized
+from softphone.focus.commanding import Actor, acts
 from softphone.focus.entrance.authentication import Logins
 from softphone.store.values import Extension
 
@@ -220,7 +221,10 @@ def extension_of(header: str, context: ApiContext) -> Extension:
     ApiError
         401: there is none, or it is of a program and no extension.
     """
-    grant = grant_of(header, context)
+    return _extension(grant_of(header, context), context)
+
+
+def _extension(grant: Grant, context: ApiContext) -> Extension:
     if not grant.extension_id:
         raise unauthorized("CMN-405", "Login to extension required.")
     extension = context.accounts.by_id(grant.extension_id)
@@ -232,8 +236,11 @@ def extension_of(header: str, context: ApiContext) -> Extension:
 async def caller(
     request: Request, context: ContextDep, _: Annotated[str | None, Depends(describe_bearer)] = None
 ) -> Extension:
-    """Give the extension whose token the request bears."""
-    return extension_of(request.headers.get("authorization", ""), context)
+    """Give the extension whose token the request bears; what is commanded by the request is commanded by it."""
+    grant = grant_of(request.headers.get("authorization", ""), context)
+    extension = _extension(grant, context)
+    acts(Actor(f"extension {extension.number}", "http", grant.client_id, request.headers.get("user-agent", "")))
+    return extension
 
 
 CallerDep = Annotated[Extension, Depends(caller)]

@@ -1,18 +1,40 @@
 """What is decided of a request before anything else looks at it: whether there is room for it, and whether it is one.
 
-``/healthz`` has a budget of its own: a load balancer has to hear from a server that is busy, too.
+``/healthz`` has a budget of its own: a load balancer has to hear from a server that is busy, too. A target in absolute
+form (RFC 9112 section 3.2.2) is one of ours, and HEAD is GET without its body (RFC 9110 section 9.3.2), wherever there
+is a GET: load balancers and monitors ask so.
 """
 
+import asyncio
+import re
 from collections import Counter
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.http.connections import MAX_CONNECTIONS, SHARE
 from softphone.api.http.errors import ApiError, overloaded
-from softphone.api.http.target import in_origin_form
 
-__all__ = ["RequestGate"]
+__all__ = ["Head", "RequestGate", "in_origin_form"]
+
+# What follows the authority is the path; where there is none, it is the root.
+ABSOLUTE = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def in_origin_form(scope: Scope) -> Scope:
+    """Give a request the path that its target has, and the Host; others stay as they are.
+
+    A Host header that says something else does not count (RFC 9112 section 3.2.2).
+    """
+    match = ABSOLUTE.fullmatch(scope.get("raw_path") or b"")
+    if match is None:
+        return scope
+    host, raw_path = match[1], match[2] or b"/"
+    path = scope["path"].partition("://")[2].partition("/")[2]
+    headers = [(b"host", host), *((name, value) for name, value in scope["headers"] if name != b"host")]
+    return {**scope, "path": f"/{path}", "raw_path": raw_path, "headers": headers}
+
 
 # What may be asked however many others ask.
 ALWAYS = frozenset({"/healthz"})
@@ -105,3 +127,54 @@ def _uncached(scope: Scope, send: Send) -> Send:
         await send(message)
 
     return mark
+
+
+class Head:
+    """ASGI middleware that answers HEAD by what GET would be answered.
+
+    Parameters
+    ----------
+    app
+        What answers GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer HEAD, or hand on."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._answer(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for GET, give its head, and let nobody make a body that nobody gets: a stream has no end."""
+        answered = asyncio.Event()
+
+        async def head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+            elif not answered.is_set():
+                answered.set()
+                await send({"type": "http.response.body", "body": b""})
+
+        working = asyncio.ensure_future(self.app(_as_get(scope), receive, head))
+        telling = asyncio.create_task(answered.wait())
+        try:
+            await asyncio.wait({working, telling}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            telling.cancel()
+            if not working.done():
+                working.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        if answered.is_set():
+            await asyncio.gather(working, return_exceptions=True)
+        else:
+            await working
+
+
+def _as_get(scope: Scope) -> dict[str, Any]:
+    # Parts are for GET alone (RFC 9110 section 14.2).
+    headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+    return {**scope, "method": "GET", "headers": headers}

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.http.answers import KEY_HEADER
 from softphone.api.http.errors import ApiError
-from softphone.api.http.uploads import SPOOLED
+from softphone.api.http.intake import SPOOLED
 
 __all__ = ["Answers", "Idempotency"]
 
@@ -127,7 +127,7 @@ class _UserAnswers:
 
 
 class Idempotency:
-    """ASGI middleware; behind `softphone.api.http.limits.BodyLimit`, which hands bodies on whole.
+    """ASGI middleware; behind `softphone.api.http.intake.BodyLimit`, which hands bodies on whole.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from softphone.api.http.seldom import EVERY_S, MOST, Seldom
+from softphone.api.http.serving import EVERY_S, MOST, Seldom
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S
 

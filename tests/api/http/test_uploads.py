@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from softphone.api.http import uploads
+from softphone.api.http import intake
 from softphone.api.http.idempotency import Answers
-from softphone.api.http.limits import BodyLimit
-from softphone.api.http.uploads import IN_ALL, PER_USER, UploadIntake
+from softphone.api.http.intake import IN_ALL, PER_USER, BodyLimit, UploadIntake
 from tests.api.conftest import PATIENCE_S
 
 MAX = 1_000_000
@@ -72,11 +71,11 @@ async def put(http: httpx.AsyncClient, who: str, body: Any) -> httpx.Response:
 async def test_a_file_comes_as_it_is_in_pieces(tmp_path: Path) -> None:
     kept, app = app_of(tmp_path)
     async with client(app) as http:
-        for size in (0, 1, uploads.BLOCK - 1, uploads.BLOCK, uploads.BLOCK + 1, MAX):
+        for size in (0, 1, intake.BLOCK - 1, intake.BLOCK, intake.BLOCK + 1, MAX):
             body = os.urandom(size)
             assert (await put(http, "ada", body)).status_code == 201
             assert kept.bodies[-1] == body
-        assert kept.largest <= uploads.BLOCK
+        assert kept.largest <= intake.BLOCK
         assert (await put(http, "ada", bytes(MAX + 1))).status_code == 413
         assert (await put(http, "", bytes(2000))).status_code == 413, "a stranger's is a body like others"
     assert list(tmp_path.iterdir()) == []
@@ -106,7 +105,7 @@ async def test_few_at_a_time_of_a_user_and_in_all(tmp_path: Path) -> None:
 
 
 async def test_a_half_one_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "UPLOAD_S", 0.05)
+    monkeypatch.setattr(intake, "UPLOAD_S", 0.05)
     _, app = app_of(tmp_path)
     async with client(app) as http:
         answer = await put(http, "ada", Half())
@@ -117,7 +116,7 @@ async def test_a_half_one_ends_with_its_time(tmp_path: Path, monkeypatch: pytest
 async def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, app = app_of(tmp_path)
     full = Path("/dev/full")
-    monkeypatch.setattr("softphone.api.http.uploads.tempfile.TemporaryFile", lambda dir: full.open("wb", buffering=0))
+    monkeypatch.setattr("softphone.api.http.intake.tempfile.TemporaryFile", lambda dir: full.open("wb", buffering=0))
     async with client(app) as http:
         assert (await put(http, "ada", b"x" * 100)).status_code == 503
     assert app._coming == {}
