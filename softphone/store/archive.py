@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Table, select
 
 from softphone.store import rows
 from softphone.store.database import Database
-from softphone.store.errors import NoSuchRow
 from softphone.store.tables import CALLS, CONFERENCES, MUTES, PARTICIPATIONS, RECORDINGS
 from softphone.store.values import (
     CallRecord,
@@ -71,7 +70,7 @@ class Archive:
         where = _equal(table, owner_id=owner_id, extension_id=extension_id) + _between(table.c.created, since, until)
         if live is not None:
             where.append(table.c.ended.is_(None) if live else table.c.ended.is_not(None))
-        return await self._page(ConferenceRecord, table, "created", where, after, limit)
+        return await rows.page(self.database, ConferenceRecord, table, "created", where, after, limit)
 
     async def conference(self, conference_id: str) -> ConferenceRecord:
         """Find a conference.
@@ -80,7 +79,7 @@ class Archive:
         ------
         NoSuchRow
         """
-        return await self._one(ConferenceRecord, CONFERENCES, conference_id)
+        return await rows.one(self.database, ConferenceRecord, CONFERENCES, conference_id)
 
     async def owned(self, owner_id: str, conference_ids: Iterable[str]) -> set[str]:
         """Choose those conferences that an extension has made."""
@@ -128,7 +127,7 @@ class Archive:
         """
         where = _equal(RECORDINGS, conference_id=conference_id, state=state)
         where += _between(RECORDINGS.c.started, None, until)
-        return await self._page(RecordingRecord, RECORDINGS, "started", where, after, limit)
+        return await rows.page(self.database, RecordingRecord, RECORDINGS, "started", where, after, limit)
 
     async def recording(self, recording_id: str) -> RecordingRecord:
         """Find a recording.
@@ -137,7 +136,7 @@ class Archive:
         ------
         NoSuchRow
         """
-        return await self._one(RecordingRecord, RECORDINGS, recording_id)
+        return await rows.one(self.database, RecordingRecord, RECORDINGS, recording_id)
 
     async def calls(
         self,
@@ -162,26 +161,7 @@ class Archive:
         """
         where = _equal(CALLS, session_id=session_id, extension_id=extension_id)
         where += _between(CALLS.c.started, since, until)
-        return await self._page(CallRecord, CALLS, "started", where, after, limit)
-
-    async def _page(
-        self,
-        kind: type[T],
-        table: Table,
-        time: str,
-        where: list[ColumnElement[bool]],
-        after: str | None,
-        limit: int,
-    ) -> Page[T]:
-        async with self.database.read() as connection:
-            return await rows.page(connection, kind, table, time, where, after, limit)
-
-    async def _one(self, kind: type[T], table: Table, identity: object) -> T:
-        async with self.database.read() as connection:
-            found = await rows.read(connection, kind, table, table.c.id == identity)
-        if not found:
-            raise NoSuchRow(f"no such row in {table.name}")
-        return found[0]
+        return await rows.page(self.database, CallRecord, CALLS, "started", where, after, limit)
 
 
 def _equal(table: Table, **wanted: str | None) -> list[ColumnElement[bool]]:

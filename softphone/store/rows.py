@@ -11,11 +11,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Table, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from softphone.store.errors import PropertyError
+from softphone.store.database import Database
+from softphone.store.errors import NoSuchRow, PropertyError
 from softphone.store.tables import UtcDateTime
 from softphone.store.values import Page
 
-__all__ = ["MAX_PAGE", "page", "put", "read", "values_of"]
+__all__ = ["MAX_PAGE", "one", "page", "put", "read", "values_of"]
 
 # More items are not given at once.
 MAX_PAGE = 1000
@@ -32,6 +33,15 @@ async def read_as(connection: AsyncConnection, kind: type[T], query: Select[Any]
     """Read what `query` gives, as values of the dataclass `kind`."""
     rows = (await connection.execute(query)).mappings()
     return [kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in rows]
+
+
+async def one(database: Database, kind: type[T], table: Table, identity: object) -> T:
+    """Read the row with an id; raises NoSuchRow, StoreUnavailable."""
+    async with database.read() as connection:
+        found = await read(connection, kind, table, table.c.id == identity)
+    if not found:
+        raise NoSuchRow(f"no such row in {table.name}")
+    return found[0]
 
 
 def _select(kind: type[Any], table: Table) -> Select[Any]:
@@ -53,7 +63,7 @@ async def put(connection: AsyncConnection, table: Table, key: Mapping[str, Any],
 
 
 async def page(
-    connection: AsyncConnection,
+    database: Database,
     kind: type[T],
     table: Table,
     time: str,
@@ -65,8 +75,8 @@ async def page(
 
     Parameters
     ----------
-    connection, kind, table
-        As for `read`; the table has an `id`.
+    database, kind, table
+        Where, and what; the table has an `id`.
     time
         The column that orders it.
     where
@@ -89,7 +99,8 @@ async def page(
         if mark is None:
             raise PropertyError("after", "it is not the `next` of the part before")
         query = query.where(order < tuple_(literal(mark[0], UtcDateTime), literal(mark[1], table.c.id.type)))
-    items = await read_as(connection, kind, query)
+    async with database.read() as connection:
+        items = await read_as(connection, kind, query)
     more = len(items) > limit
     return Page(tuple(items[:limit]), _cursor(items[limit - 1], table.name, time) if more else None)
 

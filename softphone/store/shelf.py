@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, insert, update
 
 from softphone.store import rows
-from softphone.store.archive import Archive
-from softphone.store.database import WrongData
+from softphone.store.database import Database, WrongData
 from softphone.store.errors import Conflict, NoSuchRow
 from softphone.store.tables import INVITATIONS, SOUNDS, WEBHOOKS
 from softphone.store.values import InvitationRecord, InvitationState, Page, SoundRecord, Webhook
@@ -16,11 +15,19 @@ from softphone.store.values import InvitationRecord, InvitationState, Page, Soun
 __all__ = ["Shelf"]
 
 
-class Shelf(Archive):
+class Shelf:
     """Things with an id that are put there and taken away again.
 
     Every method raises `StoreUnavailable` when the database is away.
+
+    Parameters
+    ----------
+    database
+        Where they are.
     """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
     async def sounds(self) -> list[SoundRecord]:
         """List the sounds, the oldest first."""
@@ -34,7 +41,7 @@ class Shelf(Archive):
         ------
         NoSuchRow
         """
-        return await self._one(SoundRecord, SOUNDS, sound_id)
+        return await rows.one(self.database, SoundRecord, SOUNDS, sound_id)
 
     async def add_sound(self, name: str, path: str, seconds: float) -> SoundRecord:
         """Note an uploaded sound file, which gets a new id."""
@@ -73,7 +80,7 @@ class Shelf(Archive):
         ------
         NoSuchRow
         """
-        return await self._one(Webhook, WEBHOOKS, webhook_id)
+        return await rows.one(self.database, Webhook, WEBHOOKS, webhook_id)
 
     async def add_webhook(self, url: str, secret: str, events: Sequence[str] = ()) -> Webhook:
         """Note whom to tell about events; none named means all."""
@@ -112,7 +119,7 @@ class Shelf(Archive):
     ) -> Page[InvitationRecord]:
         """List invitations, the newest first; the part is chosen as for `conferences`."""
         where = [] if extension_id is None else [INVITATIONS.c.extension_id == extension_id]
-        return await self._page(InvitationRecord, INVITATIONS, "created", where, after, limit)
+        return await rows.page(self.database, InvitationRecord, INVITATIONS, "created", where, after, limit)
 
     async def add_invitation(self, extension_id: str, recipient: str, channel: str) -> InvitationRecord:
         """Note that somebody is about to be invited to the room of an extension."""

@@ -5,7 +5,7 @@
     async with Store(config, data) as store:
         store.accounts.find("101")  # at once, from memory
         await store.set_properties(extension_id, {"pin": "1234"})
-        page = await store.conferences(live=False)
+        page = await store.archive.conferences(live=False)
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from softphone.config import Config, is_loopback
 from softphone.errors import ConfigError
 from softphone.store import rows
 from softphone.store.accounts import Accounts
+from softphone.store.archive import Archive
 from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
@@ -49,7 +50,7 @@ CODE_DIGITS = 6
 SPARSE_DIGITS = 4
 
 
-class Store(Shelf):
+class Store:
     """What outlives the process; an async context manager.
 
     Parameters
@@ -70,11 +71,13 @@ class Store(Shelf):
         was made by a newer version, or holds published passwords while we listen beyond loopback.
     """
 
-    directory: Accounts
+    accounts: Accounts
     "The image of accounts and settings in memory; there once the store is entered."
 
     def __init__(self, config: Config, data: Path, timeout_s: float = TIMEOUT_S) -> None:
-        super().__init__(Database(url_of(config.store.url, data), timeout_s))
+        self.database = Database(url_of(config.store.url, data), timeout_s)
+        self.archive = Archive(self.database)
+        self.shelf = Shelf(self.database)
         self.listeners: list[Callable[[Change], None]] = []
         "Called, in the event loop, with every change that was committed."
         self._config = config

@@ -212,46 +212,46 @@ async def test_only_conference_extensions_have_properties(store: Store) -> None:
 
 
 async def test_sounds_that_are_played_stay(store: Store) -> None:
-    first = await store.add_sound("gong", "/sounds/gong.wav", 1.5)
-    second = await store.add_sound("waltz", "/sounds/waltz.flac", 180.0)
-    assert await store.sounds() == [first, second]
+    first = await store.shelf.add_sound("gong", "/sounds/gong.wav", 1.5)
+    second = await store.shelf.add_sound("waltz", "/sounds/waltz.flac", 180.0)
+    assert await store.shelf.sounds() == [first, second]
     await store.set_properties(ROOM, {"enter_sound": first.id, "music_on_hold_sound": second.id})
     with pytest.raises(Conflict):
-        await store.remove_sound(first.id)
+        await store.shelf.remove_sound(first.id)
     await store.set_properties(ROOM, {"enter_sound": None})
-    await store.remove_sound(first.id)
+    await store.shelf.remove_sound(first.id)
     with pytest.raises(NoSuchRow):
-        await store.remove_sound(first.id)
+        await store.shelf.remove_sound(first.id)
     with pytest.raises(NoSuchRow):
-        await store.sound(first.id)
-    third = await store.add_sound("again", "/sounds/again.wav", 0.5)
+        await store.shelf.sound(first.id)
+    third = await store.shelf.add_sound("again", "/sounds/again.wav", 0.5)
     assert third.id not in (first.id, second.id)
 
 
 async def test_webhooks_come_and_go(store: Store) -> None:
-    hook = await store.add_webhook("https://example.com/key", "hush", ["party.joined"])
-    every = await store.add_webhook("https://example.com/2", "hush")
-    assert await store.webhooks() == [hook, every]
-    assert (await store.webhook(hook.id)).secret == "hush"
-    await store.remove_webhook(hook.id)
+    hook = await store.shelf.add_webhook("https://example.com/key", "hush", ["party.joined"])
+    every = await store.shelf.add_webhook("https://example.com/2", "hush")
+    assert await store.shelf.webhooks() == [hook, every]
+    assert (await store.shelf.webhook(hook.id)).secret == "hush"
+    await store.shelf.remove_webhook(hook.id)
     with pytest.raises(NoSuchRow):
-        await store.remove_webhook(hook.id)
-    assert await store.webhooks() == [every]
+        await store.shelf.remove_webhook(hook.id)
+    assert await store.shelf.webhooks() == [every]
 
 
 async def test_invitations_are_remembered(store: Store) -> None:
-    made = await store.add_invitation("100101", "guest@example.com", "mail")
-    other = await store.add_invitation("100102", "x@example.com", "mail")
-    await store.set_invitation(made.id, "failed", "550 no such user")
-    page = await store.invitations(extension_id="100101")
+    made = await store.shelf.add_invitation("100101", "guest@example.com", "mail")
+    other = await store.shelf.add_invitation("100102", "x@example.com", "mail")
+    await store.shelf.set_invitation(made.id, "failed", "550 no such user")
+    page = await store.shelf.invitations(extension_id="100101")
     assert [(each.recipient, each.state, each.error) for each in page.items] == [
         ("guest@example.com", "failed", "550 no such user")
     ]
     assert page.items[0].created == made.created
     assert page.items[0].changed >= made.changed
-    assert [each.id for each in (await store.invitations()).items] == [other.id, made.id]
+    assert [each.id for each in (await store.shelf.invitations()).items] == [other.id, made.id]
     with pytest.raises(NoSuchRow):
-        await store.set_invitation("nothing", "sent")
+        await store.shelf.set_invitation("nothing", "sent")
 
 
 def test_secrets_are_not_shown() -> None:

@@ -58,8 +58,8 @@ async def test_kill_9_in_the_middle_of_a_conference_loses_nothing(
     died = datetime.now(UTC)
     async with Store(config, database.data) as store, History(store.database, database.data) as history:
         assert await history.flush(30)
-        conference = await store.conference("s-1")
-        parties = await store.participations("s-1")
+        conference = await store.archive.conference("s-1")
+        parties = await store.archive.participations("s-1")
     assert conference.reason == "restart"
     assert conference.ended is not None
     assert abs(died - conference.ended) < timedelta(seconds=SIGN_S + 30)

@@ -61,7 +61,7 @@ def tell_story(history: History, conference: str = "s-1") -> None:
 
 
 async def assert_story(store: Store, conference: str = "s-1", offset: int = 0) -> None:
-    told = await store.conference(conference)
+    told = await store.archive.conference(conference)
     assert (told.kind, told.owner_id, told.extension_id, told.reason) == (
         "extension",
         "100101",
@@ -69,7 +69,7 @@ async def assert_story(store: Store, conference: str = "s-1", offset: int = 0) -
         "requested",
     )
     assert (told.created, told.started, told.ended) == (at(offset), at(offset + 1), at(offset + 9))
-    first, second = await store.participations(conference)
+    first, second = await store.archive.participations(conference)
     assert (first.number, first.name, first.role, first.extension_id) == ("101", "Ada", "moderator", "100101")
     assert (first.joined, first.left, first.reason) == (at(offset + 1), at(offset + 9), "requested")
     assert first.mutes == (MuteInterval(at(offset + 4), at(offset + 9)),)
@@ -83,18 +83,18 @@ async def test_a_conference_is_remembered(store: Store, database: Databases) -> 
         tell_story(history)
         assert await history.flush(PATIENCE_S)
         await assert_story(store)
-        recording = await store.recording("r-s-1")
+        recording = await store.archive.recording("r-s-1")
         assert (recording.state, recording.conference_id, recording.seconds) == ("paused", "s-1", None)
         history.recording_resumed("r-s-1")
         history.recording_ended("r-s-1", seconds=3.5, reason="disk full", path="/data/r.flac", tracks=["/a", "/b"])
         assert await history.flush(PATIENCE_S)
-        recording = await store.recording("r-s-1")
+        recording = await store.archive.recording("r-s-1")
         assert (recording.state, recording.path, recording.seconds) == ("ready", "/data/r.flac", 3.5)
         assert (recording.started, recording.ended, recording.tracks) == (at(5), at(11), ("/a", "/b"))
         history.recording_deleted("r-s-1")
         assert await history.flush(PATIENCE_S)
-        assert [r.state for r in (await store.recordings(conference_id="s-1")).items] == ["deleted"]
-        assert (await store.recordings(state="ready")).items == ()
+        assert [r.state for r in (await store.archive.recordings(conference_id="s-1")).items] == ["deleted"]
+        assert (await store.archive.recordings(state="ready")).items == ()
 
 
 async def test_calls_are_remembered(store: Store, database: Databases) -> None:
@@ -106,12 +106,12 @@ async def test_calls_are_remembered(store: Store, database: Databases) -> None:
         history.call_started("b", session_id="s-2", direction="inbound", caller="+1", callee="101")
         history.call_ended("a", "hung up")
         assert await history.flush(PATIENCE_S)
-        first, second = (await store.calls()).items
+        first, second = (await store.archive.calls()).items
         assert (first.id, first.answered, first.ended, first.reason) == ("b", None, at(3), "busy")
         assert (second.id, second.started, second.answered, second.ended) == ("a", at(0), at(2), at(5))
-        assert [call.id for call in (await store.calls(session_id="s-2")).items] == ["b"]
-        assert [call.id for call in (await store.calls(extension_id="x")).items] == ["a"]
-        assert [call.id for call in (await store.calls(since=at(1))).items] == ["b"]
+        assert [call.id for call in (await store.archive.calls(session_id="s-2")).items] == ["b"]
+        assert [call.id for call in (await store.archive.calls(extension_id="x")).items] == ["a"]
+        assert [call.id for call in (await store.archive.calls(since=at(1))).items] == ["b"]
 
 
 async def test_who_comes_back_has_two_participations(store: Store, database: Databases) -> None:
@@ -121,7 +121,7 @@ async def test_who_comes_back_has_two_participations(store: Store, database: Dat
         history.joined("s-1", "p-1", number="101", role="participant")
         history.muted("s-1", "p-1", True)
         assert await history.flush(PATIENCE_S)
-        first, second = await store.participations("s-1")
+        first, second = await store.archive.participations("s-1")
         assert (first.left, first.mutes) == (at(1), (MuteInterval(at(0), at(1)),))
         assert (second.left, second.mutes) == (None, (MuteInterval(at(3), None),))
 
@@ -135,23 +135,23 @@ async def test_lists_come_in_parts(store: Store, database: Databases) -> None:
         assert await history.flush(PATIENCE_S)
         seen, after = [], None
         while True:
-            page = await store.conferences(after=after, limit=3)
+            page = await store.archive.conferences(after=after, limit=3)
             seen += [conference.id for conference in page.items]
             if (after := page.next) is None:
                 break
         assert seen == [f"s-{number}" for number in range(6, -1, -1)]
-        assert [c.id for c in (await store.conferences(owner_id="a", live=True)).items] == ["s-5", "s-1"]
-        assert [c.id for c in (await store.conferences(live=False)).items] == ["s-3"]
-        assert (await store.conferences(until=at(0))).items == ()
+        assert [c.id for c in (await store.archive.conferences(owner_id="a", live=True)).items] == ["s-5", "s-1"]
+        assert [c.id for c in (await store.archive.conferences(live=False)).items] == ["s-3"]
+        assert (await store.archive.conferences(until=at(0))).items == ()
         for nonsense in ("", "x", "%%%", "e30=", "WyJ4IiwgInkiXQ=="):
             with pytest.raises(PropertyError, match="after: it is not"):
-                await store.conferences(after=nonsense)
+                await store.archive.conferences(after=nonsense)
 
 
 async def test_peers_may_send_any_text(store: Store, history: History) -> None:
     history.joined("s-1", "p-1", number="\0\ud800☎", name="x" * 5000, role="participant")
     assert await history.flush(PATIENCE_S)
-    (party,) = await store.participations("s-1")
+    (party,) = await store.archive.participations("s-1")
     assert party.number == "?☎"
     assert party.name == "x" * 1000
 
@@ -162,7 +162,7 @@ async def test_one_event_that_cannot_be_written_does_not_hold_up_the_others(stor
         history.conference_created("s-1", kind="token", owner_id=None)
         history.conference_created("s-2", kind="token", owner_id=None)
         assert await history.flush(PATIENCE_S)
-    assert {each.id for each in (await store.conferences()).items} == {"s-1", "s-2"}
+    assert {each.id for each in (await store.archive.conferences()).items} == {"s-1", "s-2"}
     assert [entry["event_type"] for entry in logs if entry["event"] == "history_event_skipped"] == ["ConferenceCreated"]
 
 
@@ -203,7 +203,7 @@ async def test_a_mistake_of_ours_loses_nothing_and_stops_nobody(
     with capture_logs() as logs:
         history.conference_created("s-1", kind="token", owner_id=None)
         assert await history.flush(PATIENCE_S)
-    assert (await store.conference("s-1")).kind == "token"
+    assert (await store.archive.conference("s-1")).kind == "token"
     assert [entry["event"] for entry in logs] == ["history_waits", "history_goes_on"]
     assert str(logs[0]["exc_info"]) == "a mistake"
 
@@ -218,7 +218,7 @@ async def test_what_was_not_written_before_the_end_is_written_by_the_next_start(
         with database.away():
             tell_story(history)
             await history.__aexit__(None, None, None)
-        assert (await store.conferences()).items == ()
+        assert (await store.archive.conferences()).items == ()
         async with History(store.database, database.data) as history:
             assert await history.flush(PATIENCE_S)
         await assert_story(store)
@@ -235,10 +235,10 @@ async def test_a_journal_that_is_read_twice_changes_nothing(store: Store, databa
     async with History(store.database, database.data, Clock()) as history:
         assert await history.flush(PATIENCE_S)
         await assert_story(store)
-        assert len(await store.participations("s-1")) == 2
+        assert len(await store.archive.participations("s-1")) == 2
         history.conference_created("s-3", kind="token", owner_id=None)
         assert await history.flush(PATIENCE_S)
-    assert (await store.conference("s-3")).ended is None, "numbered on after what the database knows"
+    assert (await store.archive.conference("s-3")).ended is None, "numbered on after what the database knows"
 
 
 def begin_story(history: History) -> None:
@@ -269,7 +269,8 @@ async def test_a_restart_closes_what_was_open_at_the_last_sign_of_life(store: St
         assert await history.flush(PATIENCE_S)
         died = at(60).replace(microsecond=0)
         ended = {
-            c.id: (c.ended and c.ended.replace(microsecond=0), c.reason) for c in (await store.conferences()).items
+            c.id: (c.ended and c.ended.replace(microsecond=0), c.reason)
+            for c in (await store.archive.conferences()).items
         }
         assert ended == {
             "s-1": (died, "restart"),
@@ -277,17 +278,17 @@ async def test_a_restart_closes_what_was_open_at_the_last_sign_of_life(store: St
             "s-3": (None, None),
             "s-9": (None, None),
         }
-        first, second = await store.participations("s-1")
+        first, second = await store.archive.participations("s-1")
         assert (first.left and first.left.replace(microsecond=0), first.reason) == (died, "restart")
         assert first.mutes[0].ended == first.left
         assert (second.left, second.reason) == (at(3), "hung up")
-        recording = await store.recording("r")
+        recording = await store.archive.recording("r")
         assert (recording.state, recording.reason, recording.ended) == ("interrupted", "restart", first.left)
-        (call,) = (await store.calls()).items
+        (call,) = (await store.archive.calls()).items
         assert (call.ended, call.reason) == (first.left, "restart")
         history.recording_ended("r", seconds=54.5)
         assert await history.flush(PATIENCE_S)
-        recording = await store.recording("r")
+        recording = await store.archive.recording("r")
         assert (recording.state, recording.seconds, recording.ended) == ("ready", 54.5, first.left)
 
 
@@ -295,7 +296,7 @@ async def test_a_recording_of_which_nothing_is_left(store: Store, history: Histo
     history.recording_started("r", "s-1", "/r.wav")
     history.recording_lost("r", "the sound is gone")
     assert await history.flush(PATIENCE_S)
-    recording = await store.recording("r")
+    recording = await store.archive.recording("r")
     assert (recording.state, recording.reason, recording.seconds) == ("lost", "the sound is gone", None)
     assert recording.ended is not None
 
@@ -308,8 +309,8 @@ async def test_nothing_ends_before_it_begins(store: Store, database: Databases) 
         history.left("s-1", "p-1", "the clock was set back")
         history.conference_ended("s-1", "over")
         assert await history.flush(PATIENCE_S)
-    assert (await store.conference("s-1")).ended == at(100)
-    assert (await store.participations("s-1"))[0].left == at(100)
+    assert (await store.archive.conference("s-1")).ended == at(100)
+    assert (await store.archive.participations("s-1"))[0].left == at(100)
 
 
 async def test_memory_holds_what_the_disk_refuses_up_to_a_limit(
@@ -325,10 +326,10 @@ async def test_memory_holds_what_the_disk_refuses_up_to_a_limit(
         assert history.dropped == 10 - on_disk - 4
         assert [entry["event"] for entry in logs] == ["history_journal_failed"]
         assert await history.flush(PATIENCE_S)
-        assert {c.id for c in (await store.conferences()).items} == {f"s-{n}" for n in range(on_disk + 4)}
+        assert {c.id for c in (await store.archive.conferences()).items} == {f"s-{n}" for n in range(on_disk + 4)}
         history.conference_created("s-last", kind="token", owner_id=None)
         assert await history.flush(PATIENCE_S)
-        assert (await store.conference("s-last")).kind == "token"
+        assert (await store.archive.conference("s-last")).kind == "token"
 
 
 async def test_a_data_folder_has_one_server(store: Store, history: History, database: Databases) -> None:

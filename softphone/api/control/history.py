@@ -70,7 +70,7 @@ class Participations(Part):
 async def _conference(
     caller: CallerDep, context: ContextDep, conference_id: Annotated[str, Path(alias="id", max_length=64)]
 ) -> ConferenceRecord:
-    found = await context.store.conference(conference_id)
+    found = await context.store.archive.conference(conference_id)
     if not caller.admin and found.owner_id != caller.id:
         raise not_found("id")
     return found
@@ -91,7 +91,7 @@ async def list_past_conferences(
 ) -> PastConferences:
     """List conferences: an administrator's are all, others' their own."""
     owner = None if caller.admin else caller.id
-    page = await context.store.conferences(
+    page = await context.store.archive.conferences(
         owner_id=owner, live=live, since=since, until=until, after=after, limit=limit
     )
     return PastConferences(conferences=[_past(each) for each in page.items], next=page.next)
@@ -110,7 +110,7 @@ async def read_past_conference(conference: ConferenceDep) -> PastConference:
 @reading.get("/{id}/participations")
 async def list_participations(conference: ConferenceDep, context: ContextDep, parts: WholeDep) -> Participations:
     """List who was in a conference, and when their microphones were off."""
-    found: list[Participation] = await context.store.participations(conference.id)
+    found: list[Participation] = await context.store.archive.participations(conference.id)
     some = parts.of("participations", found, lambda each: (instant(each.joined), each.party_id))
     views = [ParticipationView.model_validate(each, from_attributes=True) for each in some.items]
     return Participations(participations=views, next=some.next)
@@ -150,7 +150,7 @@ async def list_calls(
 ) -> CallList:
     """List calls: an administrator's are all, others' their own."""
     own = None if caller.admin else caller.id
-    page = await context.store.calls(
+    page = await context.store.archive.calls(
         session_id=session, extension_id=own, since=since, until=until, after=after, limit=limit
     )
     views = [CallView.model_validate(each, from_attributes=True) for each in page.items]

@@ -167,7 +167,7 @@ async def mail_to(place: ConferenceAddress, wish: MailWish, caller: Extension, c
     invited = invitation_to(place, wish, context, mail.sender)
     for each in wish.to:
         invite.person(each)
-    noted = [await context.store.add_invitation(caller.id, each, "mail") for each in wish.to]
+    noted = [await context.store.shelf.add_invitation(caller.id, each, "mail") for each in wish.to]
     try:
         sent = await invite.send(invited, wish.to, mail)
     except invite.MailError as error:
@@ -180,7 +180,7 @@ async def mail_to(place: ConferenceAddress, wish: MailWish, caller: Extension, c
 async def _note(context: ApiContext, noted: Iterable[Noted], errors: Iterable[str]) -> None:
     """Write down what became of invitations."""
     for each, error in zip(noted, errors, strict=True):
-        await context.store.set_invitation(each.id, "failed" if error else "sent", error)
+        await context.store.shelf.set_invitation(each.id, "failed" if error else "sent", error)
 
 
 @doing.post("")
@@ -259,6 +259,8 @@ async def list_invitations(
     limit: Limit = 100,
 ) -> SentInvitations:
     """List sent invitations: an administrator's are all, others' their own."""
-    page = await context.store.invitations(extension_id=None if caller.admin else caller.id, after=after, limit=limit)
+    page = await context.store.shelf.invitations(
+        extension_id=None if caller.admin else caller.id, after=after, limit=limit
+    )
     views = [SentInvitation.model_validate(each, from_attributes=True) for each in page.items]
     return SentInvitations(invitations=views, next=page.next)

@@ -108,7 +108,7 @@ async def _theirs(entries: Sequence[Entry], caller: Extension, context: ApiConte
     recorded = {entry.conference for entry in entries}
     running = recorded & context.focus.rooms.keys()
     theirs = {each for each in running if may_manage(context.focus.session(each), caller)}
-    theirs |= await context.store.owned(caller.id, recorded - running)
+    theirs |= await context.store.archive.owned(caller.id, recorded - running)
     return [entry for entry in entries if entry.conference in theirs]
 
 

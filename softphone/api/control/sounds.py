@@ -60,7 +60,7 @@ def _uploads(context: ApiContext) -> SoundUploads:
 @reading.get("")
 async def list_sounds(_caller: CallerDep, context: ContextDep, parts: WholeDep) -> SoundList:
     """List the sounds."""
-    found = parts.of("sounds", await context.store.sounds(), lambda sound: (sound.id, ""))
+    found = parts.of("sounds", await context.store.shelf.sounds(), lambda sound: (sound.id, ""))
     return SoundList(sounds=[_view(sound) for sound in found.items], next=found.next)
 
 
@@ -70,14 +70,16 @@ async def upload_sound(
 ) -> SoundView:
     """Bring an audio file of any usual kind, of at most ten minutes."""
     administrator(caller)
-    if len(await context.store.sounds()) >= MOST:
+    if len(await context.store.shelf.sounds()) >= MOST:
         raise ApiError(409, "TAS-106", f"There are {MOST} sounds already")
     clip = await asyncio.to_thread(decoded, file.file)
-    sound = await context.store.add_sound(shown(name or file.filename or "", LONGEST) or "sound", "", clip.seconds)
+    sound = await context.store.shelf.add_sound(
+        shown(name or file.filename or "", LONGEST) or "sound", "", clip.seconds
+    )
     try:
         await asyncio.to_thread(_uploads(context).save, sound.id, clip)
     except BaseException:
-        await context.store.remove_sound(sound.id)
+        await context.store.shelf.remove_sound(sound.id)
         raise
     return _view(sound)
 
@@ -86,6 +88,6 @@ async def upload_sound(
 async def delete_sound(caller: CallerDep, context: ContextDep, number: SoundId) -> Response:
     """Delete a sound that no conference extension plays."""
     administrator(caller)
-    await context.store.remove_sound(number)
+    await context.store.shelf.remove_sound(number)
     await asyncio.to_thread(_uploads(context).remove, number)
     return Response(status_code=204)

@@ -76,7 +76,7 @@ def _view(hook: Webhook) -> WebhookView:
 async def list_webhooks(caller: CallerDep, context: ContextDep, parts: WholeDep) -> WebhookList:
     """List the webhooks."""
     administrator(caller)
-    found = parts.of("webhooks", await context.store.webhooks(), lambda hook: (instant(hook.created), hook.id))
+    found = parts.of("webhooks", await context.store.shelf.webhooks(), lambda hook: (instant(hook.created), hook.id))
     return WebhookList(webhooks=[_view(hook) for hook in found.items], next=found.next)
 
 
@@ -84,14 +84,14 @@ async def list_webhooks(caller: CallerDep, context: ContextDep, parts: WholeDep)
 async def read_webhook(caller: CallerDep, context: ContextDep, hook_id: HookId) -> WebhookView:
     """Show a webhook."""
     administrator(caller)
-    return _view(await context.store.webhook(hook_id))
+    return _view(await context.store.shelf.webhook(hook_id))
 
 
 @doing.post("", status_code=201)
 async def create_webhook(caller: CallerDep, context: ContextDep, wish: WebhookWish) -> NewWebhook:
     """Tell somebody what happens from now on."""
     administrator(caller)
-    if len(await context.store.webhooks()) >= MOST:
+    if len(await context.store.shelf.webhooks()) >= MOST:
         raise ApiError(409, "TAS-106", f"There are {MOST} webhooks already")
     secret = wish.secret or new_secret()
     try:

@@ -38,7 +38,7 @@ class Hooks:
 
     async def __aenter__(self) -> "Hooks":
         """Read who is to be told, and begin."""
-        self._hooks = {hook.id: hook for hook in await self._store.webhooks()}
+        self._hooks = {hook.id: hook for hook in await self._store.shelf.webhooks()}
         self._task = asyncio.create_task(self._tell_all(), name="hooks")
         return self
 
@@ -62,7 +62,7 @@ class Hooks:
         StoreUnavailable
         """
         self._sender.reach.check(Target(url))
-        hook = await self._store.add_webhook(url, secret, events)
+        hook = await self._store.shelf.add_webhook(url, secret, events)
         self._hooks[hook.id] = hook
         return hook
 
@@ -79,15 +79,15 @@ class Hooks:
         StoreUnavailable
         """
         self._sender.reach.check(Target(url))
-        before = await self._store.webhook(hook_id)
-        await self._store.set_webhook(hook_id, url, secret or before.secret, events)
-        hook = await self._store.webhook(hook_id)
+        before = await self._store.shelf.webhook(hook_id)
+        await self._store.shelf.set_webhook(hook_id, url, secret or before.secret, events)
+        hook = await self._store.shelf.webhook(hook_id)
         self._hooks[hook_id] = hook
         return hook
 
     async def remove(self, hook_id: str) -> None:
         """Tell one no more, not even what waits to be sent; raises NoSuchRow, StoreUnavailable."""
-        await self._store.remove_webhook(hook_id)
+        await self._store.shelf.remove_webhook(hook_id)
         hook = self._hooks.pop(hook_id, None)
         if hook is not None:
             self._sender.forget(Target(hook.url, hook.secret))

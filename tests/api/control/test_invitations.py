@@ -79,7 +79,7 @@ async def test_by_mail(posted: tuple[Server, Inbox]) -> None:
         assert "Subject: Invitation: Standup" in inbox.mails[0][1]
         file = calendar_in(inbox.mails[0][1])
         assert "METHOD:REQUEST" in file and "ORGANIZER:mailto:bridge@example.com" in file
-        kept = (await server.store.invitations()).items
+        kept = (await server.store.shelf.invitations()).items
         assert {each.recipient: each.state for each in kept} == {
             "Ben <ben@example.com>": "sent",
             "nobody@example.com": "failed",

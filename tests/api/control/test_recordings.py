@@ -132,7 +132,7 @@ async def test_own_recordings_are_listed_when_the_conference_is_over(
 
     async def owned(owner: str, conferences: Iterable[str]) -> set[str]:
         asked.append(owner)
-        return await Archive.owned(shared.store, owner, conferences)
+        return await Archive.owned(shared.store.archive, owner, conferences)
 
     async with logged_in(shared, "102") as ben, logged_in(shared, "103") as cai:
         made = []
@@ -143,7 +143,7 @@ async def test_own_recordings_are_listed_when_the_conference_is_over(
         for recording in made:
             await ready(ben, recording)
         assert await shared.history.flush(5.0)
-        monkeypatch.setattr(shared.store, "owned", owned)
+        monkeypatch.setattr(shared.store.archive, "owned", owned)
         listed = (await ben.get(f"{V1}/recordings")).json()["recordings"]
         assert [each["id"] for each in listed] == made[::-1]
         assert len(asked) == 1, "one query for all"
