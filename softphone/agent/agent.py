@@ -12,8 +12,7 @@ from softphone.agent.call import GOODBYE_S, Call, Errands
 from softphone.agent.dialling import Dialler, Wanted
 from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CallMedia
-from softphone.agent.network import NETWORK
-from softphone.agent.plane import Planes
+from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
@@ -25,7 +24,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
-from softphone.sip.where.locator import Locator
+from softphone.sip.where.attempt import Locator
 from softphone.tasks import Tasks
 
 __all__ = ["Agent"]

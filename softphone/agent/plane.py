@@ -6,14 +6,45 @@ twenty agents with a call each cost what one agent with twenty calls does.
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from softphone.agent.network import SYSTEM, Network
 from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
+from softphone.media.net.port import OpenPort
 from softphone.media.workers.local import LocalMedia
+from softphone.sip.driver import TransportMaker
+from softphone.sip.transport.sockets import SocketTransport
 
-__all__ = ["SharedPlane", "Planes", "Seated"]
+__all__ = ["NETWORK", "Network", "Planes", "SYSTEM", "Seated", "SharedPlane"]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What agents reach others by.
+
+    Parameters
+    ----------
+    transport
+        Makes the carrier of SIP messages of a stack.
+    open_port
+        Opens a UDP port of media; None: one of the system.
+    clock
+        Monotonic seconds of media.
+    """
+
+    transport: TransportMaker = SocketTransport
+    open_port: OpenPort | None = None
+    clock: Callable[[], float] = time.monotonic
+
+
+SYSTEM = Network()
+
+NETWORK: ContextVar[Network] = ContextVar("NETWORK", default=SYSTEM)
+"""Of the agents that are entered in a context; `softphone.testing` sets it."""
 
 log = logging.getLogger(__name__)
 

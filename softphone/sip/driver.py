@@ -20,9 +20,8 @@ from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.listener import Listeners
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
-from softphone.sip.where.attempt import Outages, RequestAttempt
+from softphone.sip.where.attempt import Locator, Outages, RequestAttempt
 from softphone.sip.where.locate import Target
-from softphone.sip.where.locator import Locator
 
 __all__ = ["Driver", "StackSettings", "Transport", "TransportMaker"]
 

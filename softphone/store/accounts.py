@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from softphone.config import Config
-from softphone.store.digest import ha1, spelling
 from softphone.store.properties import ConferenceProperties
-from softphone.store.seed import Seedling, seed_of
+from softphone.store.seed import Seedling, ha1, seed_of, spelling
 from softphone.store.values import Account, Codes, Extension
 
 __all__ = ["Accounts"]

@@ -69,7 +69,7 @@ class Credential:
     extension_id: str
     realm: str
     algorithm: str
-    "In lower case: ``md5`` or ``sha-256``, and how the user name is written (`softphone.store.digest.spellings`)."
+    "In lower case: ``md5`` or ``sha-256``, and how the user name is written (`softphone.store.seed.spellings`)."
     ha1: str = field(repr=False)
     "Hex."
 

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
-from softphone.agent.network import NETWORK, Network
+from softphone.agent.plane import NETWORK, Network
 from softphone.config import DEV_PATH, load
 from softphone.focus.entrance.invite_router import InviteRouter
 from softphone.focus.entrance.subscriptions import RosterSubscriptions

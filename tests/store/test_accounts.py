@@ -8,10 +8,9 @@ from structlog.testing import capture_logs
 from softphone.config import DEV_PATH, Config, ExtensionConfig, load
 from softphone.errors import ConfigError
 from softphone.store.accounts import Accounts
-from softphone.store.digest import ha1
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
-from softphone.store.seed import seed_of
+from softphone.store.seed import ha1, seed_of
 from softphone.store.store import Store
 from softphone.store.values import (
     Change,

@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from softphone.api.http.connections import HttpConnections
 from softphone.api.http.errors import ApiError
+from softphone.api.http.gate import HttpConnections
 
 __all__ = ["HttpServer", "Seldom"]
 

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.api.http import serving
-from softphone.api.http.connections import HttpConnections
-from softphone.api.http.gate import RequestGate
+from softphone.api.http.gate import HttpConnections, RequestGate
 from softphone.api.http.serving import HttpServer, PatientProtocol
 from softphone.server import Server
 from tests.api.conftest import PATIENCE_S, logged_in
