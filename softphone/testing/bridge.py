@@ -135,11 +135,10 @@ class PaperCall:
         self.direction, self.call_id, self.known = direction, "paper", True
         self.remote_sdp: str | None = offer()
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
-        self.watch = SimpleNamespace(quiet=lambda _on: None)
         self.proof, self.proved = AddressProof(None, shown=True), True
         self.state = InviteState.EARLY if direction == "in" else InviteState.CONFIRMED
         self.on_ended: Callable[[str], object] = lambda _reason: None
-        self.watch = SimpleNamespace(on_refresh=None)
+        self.watch = SimpleNamespace(on_refresh=None, quiet=lambda _on: None)
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
 
     @property

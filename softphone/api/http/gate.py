@@ -1,8 +1,8 @@
 """What is decided of connections and requests before anything else looks at them.
 
 How many connections there may be: nobody keeps others out by opening many, and by leaving them idle least of all. Of a
-request whether there is room for it, and whether it is one. ``/healthz`` has a budget of its own: a load balancer has to
-hear from a server that is busy, too. A target in absolute form (RFC 9112 section 3.2.2) is one of ours, and HEAD is GET
+request whether there is room for it, and whether it is one. ``/healthz`` has a budget of its own: a load balancer has
+to hear from a server that is busy, too. A target in absolute form (RFC 9112 section 3.2.2) is one of ours; HEAD is GET
 without its body (RFC 9110 section 9.3.2), wherever there is a GET: load balancers and monitors ask so.
 """
 
