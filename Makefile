@@ -6,6 +6,11 @@ PYTHON ?= python3
 # Interpreters that `make test-all` looks for: those of the system, and of pyenv.
 PYTHONS ?= 3.11 3.12 3.13 3.14
 
+# Processes that share the tests out; one of them has the tests in real time.
+JOBS ?= 2
+# Each of the servers that the tests start would compile the whole product.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-all serve check bench clean
 # Half an environment, left by a full disk or a hiccup of the network, would be taken for a whole one.
 .DELETE_ON_ERROR:
@@ -20,7 +25,7 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	tests/peers/install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
 
 # The whole suite on each interpreter that is here, in an environment of its own with the newest numpy it takes.
 test-all:

@@ -1,9 +1,13 @@
 """What many tests stand on: a real server, its REST client, and the phones from outside."""
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.peers import require
 from tests.support.processes import ServerProcess
@@ -12,6 +16,28 @@ from tests.support.rest import Rest
 # A machine that is busy elsewhere makes an example slow, not wrong: hypothesis has 200 ms for each if it is not told.
 settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("realtime") is None)
+
+
+class Shares(LoadScopeScheduling):  # type: ignore[misc]
+    """Of the processes that share the tests out, one has those in real time, first; the others go file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "realtime" if "pytest.mark.realtime" in _text(file) else file
+
+
+@cache
+def _text(file: str) -> str:
+    return Path(file).read_text()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 @pytest.fixture(autouse=True)

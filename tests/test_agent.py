@@ -12,6 +12,8 @@ from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
 from tests.support.tones import amplitude_of, mostly, read_wav, sine
 
+pytestmark = pytest.mark.realtime
+
 Pcm = NDArray[np.int16]
 
 

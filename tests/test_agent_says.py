@@ -13,6 +13,8 @@ from softphone.sip.ua.call import InviteSession
 from tests.support.overhearing import FRAME, overheard
 from tests.support.tones import Pcm, amplitude_of, sine, write_wav
 
+pytestmark = pytest.mark.realtime
+
 
 def spoken(frames: Pcm) -> Pcm:
     """Without the silence before, between and after."""

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from softphone import Agent, Bot, Call, CallRefused, run_bot
 from tests.support.tones import sine
 
+pytestmark = pytest.mark.realtime
+
 
 class Noting(Bot):
     """Writes down what happens to it."""

@@ -13,6 +13,8 @@ from tests.support.tones import sine
 from tests.test_agent import talking, until_heard
 from tests.test_commands import ECHO, LIMIT_S, softphone, started
 
+pytestmark = pytest.mark.realtime
+
 COUNTING = """
 from softphone import Bot
 class Counting(Bot):

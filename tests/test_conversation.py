@@ -17,7 +17,7 @@ from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import metric, muted, until
 
-pytestmark = [pytest.mark.peer("baresip"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer("baresip"), pytest.mark.timeout(180), pytest.mark.realtime]
 
 COUNT = 5
 FOREIGN = COUNT - 1

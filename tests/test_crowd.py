@@ -20,7 +20,7 @@ from tests.support.rest import Rest
 from tests.support.sounding import metric, sounding_server, told
 from tests.support.tones import RATE_HZ, Pcm, amplitude_of, sine, write_wav
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(180), pytest.mark.realtime]
 
 ROOM, JOINS, RATE = 100, 200, 40
 # The first are still there when the last call, be the machine slow.

@@ -17,6 +17,8 @@ from softphone.demo.run import DemoRecording, DemoReport, Window
 from tests.support.signals import at_sender_clock, noise
 from tests.support.tones import read_wav, sine
 
+pytestmark = pytest.mark.realtime
+
 ROSTER = [
     {"id": "p-1", "conferenceRole": "Host", "from": {"phoneNumber": "101", "name": "Ada"}},
     {"id": "p-2", "conferenceRole": "Participant", "from": {"phoneNumber": "bot-2"}},

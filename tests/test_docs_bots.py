@@ -14,6 +14,8 @@ from tests.support.tones import amplitude_of, read_wav, sine, write_wav
 from tests.test_agent import Answering, listen, talking, until_heard
 from tests.test_examples import EXAMPLES, example
 
+pytestmark = pytest.mark.realtime
+
 PAGE = (EXAMPLES.parent / "docs" / "bots.md").read_text()
 
 

@@ -13,6 +13,8 @@ from softphone.demo.bridge import DemoServer, running_bridge
 from tests.support.tones import mostly, read_wav, sine
 from tests.test_agent import listen, talking, until_heard
 
+pytestmark = pytest.mark.realtime
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 

@@ -18,7 +18,7 @@ from tests.support.raw import RawPhone
 from tests.support.rest import Rest
 from tests.support.tones import amplitude_of, sine
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
 
 class Handset(RawPhone):

@@ -32,7 +32,7 @@ from tests.support.sounding import conferences, metric, parties, sounding_server
 SECONDS = float(os.environ.get("RANDOM_KEYS_S", "20"))
 SEED = int(os.environ.get("RANDOM_KEYS_SEED", "4733"))
 
-pytestmark = pytest.mark.timeout(round(SECONDS) + 90)
+pytestmark = [pytest.mark.timeout(round(SECONDS) + 90), pytest.mark.realtime]
 
 PARTIES, HOSTS = 30, 5
 KEY_TIMEOUT_S = 1.0

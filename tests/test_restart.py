@@ -7,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
 import soundfile
 
 from softphone import Agent
@@ -17,6 +18,8 @@ from tests.support.processes import LOOPBACK, Program, ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import conferences, parties, until
 from tests.support.tones import RATE_HZ, tones_in
+
+pytestmark = pytest.mark.realtime
 
 PROPERTIES = "/api/v1/extensions/201/properties"
 TONES = {"101": 440, "102": 850}

@@ -22,7 +22,7 @@ from softphone.server import Server
 from tests.focus.phone import Phone, conference
 from tests.focus.table import GOODBYE, MUSIC, TONES, Table, sounding_bridge, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 A, B, C = TONES[:3]
 ALL = [{B, C}, {A, C}, {A, B}]

@@ -32,7 +32,7 @@ from tests.focus.table import (
 )
 from tests.support.tones import read_wav
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 
 # What events say that is nobody's choice.

@@ -15,7 +15,7 @@ from softphone.server import Server
 from tests.focus.phone import Phone, extension
 from tests.focus.table import INVITED, MUSIC, TONES, Table, expect, only_session, sounding_bridge, stages, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 
 @asynccontextmanager

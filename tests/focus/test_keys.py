@@ -13,7 +13,7 @@ from softphone.server import Server
 from tests.focus.phone import Phone
 from tests.focus.table import TONES, Table, only_session, sounding_bridge, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 HOST, FIRST, SECOND = range(3)
 HOST_HZ, FIRST_HZ, SECOND_HZ = TONES[:3]

@@ -11,7 +11,7 @@ from softphone.focus.session import TelephonySession
 from tests.focus.phone import Phone, bridge
 from tests.focus.table import CONFNO, Table, expect, only_session, sounding_bridge, stages, until, write_tone
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 
 async def test_the_keys_of_notices(tmp_path: Path) -> None:

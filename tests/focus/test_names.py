@@ -9,7 +9,7 @@ from softphone.server import Server
 from tests.focus.phone import extension
 from tests.focus.table import CONFNO, TONES, Table, expect, sounding_bridge, until, write_tone
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 
 def occupied(server: Server) -> int:

@@ -4,11 +4,15 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.media.contract.leg import Event, PlaybackEnded
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from tests.support.tones import sine, write_wav
+
+pytestmark = pytest.mark.realtime
 
 
 async def test_an_end_that_is_read_together_with_the_number_is_told_after_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from softphone.server import Server
 from tests.focus.phone import conference
 from tests.focus.table import CONFNO, TONES, Table, sounding_bridge, until, write_tone
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 
 def recording_events(server: Server) -> list[FeedEvent]:

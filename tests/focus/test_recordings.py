@@ -15,7 +15,7 @@ from tests.focus.phone import conference
 from tests.focus.table import CONFNO, TONES, Table, expect, sounding_bridge, until, write_tone
 from tests.support.tones import Pcm, read_wav
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.realtime]
 
 KINDS = [f"recording.{kind}" for kind in ("started", "paused", "resumed", "ended", "ready", "lost")]
 

@@ -19,7 +19,7 @@ from tests.support.rest import Rest
 from tests.support.sounding import codes, conferences, metric, muted, parties, sounding_server, until, until_told
 from tests.support.tones import RATE_HZ, Pcm, sine, tones_in, write_mulaw
 
-pytestmark = [pytest.mark.peer("sipp", "baresip", "pyVoIP"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer("sipp", "baresip", "pyVoIP"), pytest.mark.timeout(180), pytest.mark.realtime]
 
 HOST, BARESIP, PYVOIP = 620.0, 440.0, 850.0
 TONES = [HOST, BARESIP, PYVOIP]

@@ -12,7 +12,7 @@ from tests.peers.sipp import Sipp
 from tests.support.processes import LOOPBACK, ServerProcess
 from tests.support.rest import Rest
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(120), pytest.mark.realtime]
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from tests.peers.sipp import Sipp
 from tests.support.processes import LOOPBACK
 from tests.support.tones import amplitude_of, sine, tones_in, write_mulaw
 
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
 
 @pytest.mark.peer("sipp")

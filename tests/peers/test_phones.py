@@ -13,7 +13,7 @@ from tests.support.rest import Rest
 from tests.support.sounding import until
 from tests.support.tones import read_mulaw, sine, tones_in, write_mulaw
 
-pytestmark = [pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.realtime]
 
 AIOSIP = Path(__file__).with_name("aiosip_phone.py")
 TONES = [440.0, 620.0, 850.0, 1100.0]

@@ -12,7 +12,7 @@ from tests.support.processes import LOOPBACK, ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import metric, until
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(180), pytest.mark.realtime]
 
 
 def run(

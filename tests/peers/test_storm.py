@@ -14,7 +14,7 @@ from tests.support.processes import LOOPBACK, ServerProcess, port_block, residen
 from tests.support.rest import Rest
 from tests.support.sounding import PATIENCE_S, until
 
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
 SEED = 20260
 # Answers are remembered for 32 s (RFC 3261, timers H and J), some kilobytes each (17 MB measured

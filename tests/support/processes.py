@@ -16,7 +16,11 @@ from typing import Any, Self
 
 LOOPBACK = "127.0.0.1"
 # Below the kernel's ephemeral range (32768 up): no unbound client socket takes a port between our look and its use.
-PORTS = range(20000, 32000)
+# Processes that share the tests out have each a part of them.
+_PARTS, _PART = (os.environ.get(f"PYTEST_XDIST_WORKER{end}", "") for end in ("_COUNT", ""))
+_SIZE = 12_000 // int(_PARTS or 1) // 2 * 2
+_FIRST = 20_000 + _SIZE * int(_PART.removeprefix("gw") or 0)
+PORTS = range(_FIRST, _FIRST + _SIZE)
 # Given away in this run: a program binds some of its ports only when it is in a call.
 _given: set[int] = set()
 

@@ -25,7 +25,15 @@ def library(secret: str) -> Webhook:
     return Webhook(secret if secret.startswith("whsec_") else base64.b64encode(secret.encode()).decode())
 
 
-@pytest.mark.parametrize("secret", [new_secret(), "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "0123456789abcdef", "a b"])
+SECRETS = {
+    "new": new_secret(),
+    "whsec": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "hex": "0123456789abcdef",
+    "two words": "a b",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 def test_a_foreign_library_verifies_what_is_sent(secret: str, now: int) -> None:
     sent = headers(secret, "msg_1", "party.joined", now, BODY)
     assert library(secret).verify(BODY, sent) == json.loads(BODY)

@@ -21,6 +21,8 @@ from tests.media.engine.test_recording import TICK
 from tests.media.peer import Peer, tone
 from tests.support.tones import RATE_HZ, Pcm, read_wav, tones_in
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 async def pool() -> AsyncIterator[Pool]:

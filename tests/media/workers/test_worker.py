@@ -26,6 +26,8 @@ from softphone.media.workers.process import WorkerProcess
 from softphone.media.workers.worker import WorkerSettings
 from tests.media.peer import Peer, tone
 
+pytestmark = pytest.mark.realtime
+
 SETTINGS = WorkerSettings(capacity=32)
 
 
