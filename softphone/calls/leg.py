@@ -184,7 +184,7 @@ class CallLeg:
             if self.info is None and not self._closed:
                 await self._begin(agreement, room)
             elif remote is not None:
-                await self._change(agreement, early=True)  # an offer of ours that crossed this one is sent again
+                await self._change(agreement)
             return self._offer(self.direction) if remote is None else self._answer(remote)
 
     async def accept(self, answer: str, *, early: bool = False) -> None:
@@ -200,10 +200,10 @@ class CallLeg:
     async def _accept(self, answer: str, *, early: bool = False) -> None:
         try:
             remote = await self._read(answer)
-            await self._change(self.session.read_answer(remote), early=early)
+            await self._change(self.session.read_answer(remote))
         finally:
             if not early:
-                self.session.withdraw()
+                self.session.close_offer()
 
     async def pick_up(self, local: str, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Accept an incoming call with what :meth:`open` or :meth:`answer` gave; returns when the ACK came.
@@ -274,7 +274,7 @@ class CallLeg:
         try:
             answer = await self.call.reinvite(lambda: self._offer(direction))
         except BaseException:
-            self.session.withdraw()
+            self.session.close_offer()
             raise
         await self.accept(answer)
         self.direction = direction
@@ -329,7 +329,10 @@ class CallLeg:
                 self.info = await self._media.update_leg(self.info.leg, self.spec)
 
     async def _take(self, spec: LegSpec, room: int | None) -> None:
-        """Open a leg, in the place of the one that there is."""
+        """Open a leg, in the place of the one that there is; who no longer waits for it has it all the same."""
+        await asyncio.shield(self._tasks.start(self._opened(spec, room)))
+
+    async def _opened(self, spec: LegSpec, room: int | None) -> None:
         self.info = await self._media.open_leg(spec, room=room)
         self.on_open(self.info.leg)
         if self._closed:
@@ -347,7 +350,7 @@ class CallLeg:
             raise
         self._commit(agreement, spec)
 
-    async def _change(self, agreement: Agreement, *, early: bool = False) -> None:
+    async def _change(self, agreement: Agreement) -> None:
         """Have the worker do it; when it has said yes, it is in force."""
         spec = self._spec(agreement)
         self.on_check(spec)
@@ -358,12 +361,12 @@ class CallLeg:
             self._tasks.start(self._media.update_leg(leg, self.spec))
             raise
         before = self.held
-        self._commit(agreement, spec, early=early)
+        self._commit(agreement, spec)
         self.on_change(before)
 
-    def _commit(self, agreement: Agreement, spec: LegSpec, *, early: bool = False) -> None:
+    def _commit(self, agreement: Agreement, spec: LegSpec) -> None:
         """Let it be in force; whom no silence betrays is asked whether it is there."""
-        self.session.commit(agreement, early=early)
+        self.session.commit(agreement)
         self.spec = spec
         if self.call is not None:
             self.call.watch.quiet(agreement.held or not spec.receives)

@@ -4,8 +4,11 @@ Nothing is in force before it is committed, because media has to be able to do i
 
     the peer offers   read_offer  -> Agreement ── media can ──► commit, write_answer
                                                └─ it cannot ──► the offer is refused; nothing has changed
-    we offer          write_offer ── answered ──► read_answer -> Agreement ── media can ──► commit
-                                  └─ refused, or not answered ──► withdraw; nothing has changed
+    we offer          write_offer ── answered ──► read_answer -> Agreement ── media can ──► commit, close_offer
+                                  └─ refused, or not answered ──► close_offer; nothing has changed
+
+One offer may have several answers, of the telephones of a fork (RFC 3261 section 13.2.2.4): each is one to the same
+agreement before, whatever another said while it rang.
 
 Which of the two sides may offer at a time is decided by `softphone.sip.ua.offer_answer`. The session is pure: texts and
 values in and out; `softphone.calls.leg` has it carried out.
@@ -93,6 +96,7 @@ class MediaSession:
         self._codecs = tuple(codecs)
         self._session_id = secrets.randbits(31)
         self._said: SessionDescription | None = None
+        self._before = self.agreement
         self._offered: SessionDescription | None = None
 
     @property
@@ -136,7 +140,8 @@ class MediaSession:
 
     def write_offer(self, here: ReceiveAddress, direction: str = "sendrecv") -> str:
         """Write an offer (RFC 3264 section 5, or 8 when something was said before)."""
-        before = self.agreement.negotiated
+        self._before = self.agreement
+        before = self._before.negotiated
         self._offered = self._say(
             negotiation.offer(
                 here.host,
@@ -161,22 +166,14 @@ class MediaSession:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        return self.agreement.after(negotiation.accept(self._offered, answer))
+        return self._before.after(negotiation.accept(self._offered, answer))
 
-    def commit(self, agreement: Agreement, *, early: bool = False) -> None:
-        """Let an agreement be in force.
-
-        Parameters
-        ----------
-        early
-            It is that of an answer before the final one: the offer stays open, and is answered again.
-        """
+    def commit(self, agreement: Agreement) -> None:
+        """Let an agreement be in force; an offer of ours that is open stays so."""
         self.agreement = agreement
-        if not early:
-            self._offered = None
 
-    def withdraw(self) -> None:
-        """Close our open offer: it was refused, or its answer is of no use."""
+    def close_offer(self) -> None:
+        """Take no answer to our offer any more: it has its last one, or will have none."""
         self._offered = None
 
     def _say(self, description: SessionDescription) -> SessionDescription:

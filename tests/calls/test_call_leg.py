@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ async def offered(sides: Sides, who: str, direction: str, how: str) -> None:
         assert one.leg.info is not None
         offer = one.leg.session.write_offer(one.leg.info, direction)
         await cancelled(one.leg.call.reinvite(offer), other, after_s=1.0)
-        one.leg.session.withdraw()
+        one.leg.session.close_offer()
     else:
         other.worker.full, other.refuses = how == "full", how == "refused"
         with suppress(CallRefused):
@@ -70,3 +71,23 @@ def test_whatever_is_offered_both_sides_agree_and_what_fails_changes_nothing(ste
             assert side.leg.call.state is InviteState.CONFIRMED
 
     scene(work).versions()
+
+
+@pytest.mark.parametrize("closed_s", [0.5, 5.0])
+def test_a_leg_is_given_back_that_nobody_waited_for(closed_s: float) -> None:
+    """Its number came when whoever asked for it had gone."""
+
+    async def work(sides: Sides) -> None:
+        side = sides.a
+        side.worker.slow_s = 1.0
+        opening = asyncio.create_task(side.leg.answer(None))
+        await asyncio.sleep(0.1)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await asyncio.sleep(closed_s)
+        await side.leg.close()
+        await asyncio.sleep(5.0)
+        assert (side.worker.specs, side.worker.legs) == ({}, {})
+
+    scene(work, called=False)

@@ -121,7 +121,7 @@ def test_an_answer_to_no_offer() -> None:
     with pytest.raises(sdp.SdpError, match="no offer"):
         session.read_answer(described())
     session.write_offer(HERE)
-    session.withdraw()
+    session.close_offer()
     with pytest.raises(sdp.SdpError, match="no offer"):
         session.read_answer(described())
 
@@ -160,3 +160,20 @@ def test_sound_is_free_to_where_a_peer_has_shown_to_be_and_to_whom_we_know(
     call = cast(InviteSession, SimpleNamespace(source=SimpleNamespace(host="203.0.113.9"), proved=proved))
     assert trust_in(call, known, MediaAddress(media, 6000)) == trust
     assert trust_in(None, False, MediaAddress(media, 6000)) == "free"
+
+
+def test_each_answer_of_a_fork_is_one_to_what_was_agreed_before() -> None:
+    """The one that answers holds in the old way; an announcement of another telephone was heard before."""
+    session = MediaSession()
+    session.write_offer(HERE)
+    session.commit(session.read_answer(described(host="203.0.113.7")))
+    assert (session.agreement.heard, session.awaits_answer) == (True, True)
+    session.commit(session.read_answer(described("a=recvonly", host="203.0.113.8")))
+    assert spec(session.agreement).remote == MediaAddress("203.0.113.8", 6000)
+    for final, remote, held in (
+        (described("a=sendonly"), MediaAddress("203.0.113.9", 6000), False),
+        (described(host="0.0.0.0"), None, True),
+        (described("a=inactive"), MediaAddress("203.0.113.9", 6000), True),
+    ):
+        answered = session.read_answer(final)
+        assert (spec(answered).remote, answered.held, answered.heard) == (remote, held, False)
