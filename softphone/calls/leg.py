@@ -281,15 +281,20 @@ class CallLeg:
 
     async def move(self, room: int) -> None:
         """Take a leg on the worker of `room`, and have the peer send there (re-INVITE). Raises as :meth:`reinvite`."""
-        before = self.number
+        before = self.info
         if before is None or self.call is None:
             return
         await self._take(self.spec, room)
+        left = before.leg
         try:
             await self.reinvite()
+        except BaseException:
+            if self.info is not None:
+                left, self.info = self.info.leg, before
+            raise
         finally:
-            self.on_close(before)
-            self._tasks.start(self._media.close_leg(before))
+            self.on_close(left)
+            self._tasks.start(self._media.close_leg(left))
 
     async def close(self) -> LegStats | None:
         """Give the leg back, and say what it has seen; None when there is none any more."""

@@ -91,3 +91,18 @@ def test_a_leg_is_given_back_that_nobody_waited_for(closed_s: float) -> None:
         assert (side.worker.specs, side.worker.legs) == ({}, {})
 
     scene(work, called=False)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_leg_moves_with_its_call_or_stays(refused: bool) -> None:
+    async def work(sides: Sides) -> None:
+        one, other = sides.a, sides.b
+        before = one.leg.number
+        other.refuses = refused
+        with suppress(CallRefused):
+            await one.leg.move(7)
+        await asyncio.sleep(1.0)
+        assert (one.leg.number == before) is refused
+        sides.agree()
+
+    scene(work).versions()
