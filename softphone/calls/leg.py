@@ -235,25 +235,27 @@ class CallLeg:
         if old is None:
             raise CallEnded("there is no call to replace")
         told, old.on_ended = old.on_ended, None
+        before = self.session.agreement
         self.attach(call)
         try:
             await self.pick_up(await self.answer(call.remote_sdp), headers)
         except BaseException:
             if call.state is not InviteState.EARLY:
                 self._tasks.start(call.bye())
-            await self._restore(old)
+            await self._restore(old, before)
             old.on_ended = told
             raise
         call.on_ended, call.on_info, call.on_refer = told, old.on_info, old.on_refer
         self._tasks.start(old.bye())
 
-    async def _restore(self, old: InviteSession) -> None:
+    async def _restore(self, old: InviteSession, agreement: Agreement) -> None:
         """Send to a call again whose place was not taken after all."""
         self.attach(old)
-        self.session.withdraw()
-        if old.remote_sdp is not None and not self._closed:
+        self.session.close_offer()
+        if not self._closed:
             with suppress(SdpError, MediaError):
-                await self.answer(old.remote_sdp)
+                async with self._turn:
+                    await self._change(agreement)
 
     async def reinvite(self, direction: str | None = None) -> None:
         """Offer anew, the same or another direction; who no longer waits for it has it done all the same.
