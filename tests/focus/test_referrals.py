@@ -167,8 +167,8 @@ async def referring(server: Server, phone: Phone, user: str, target: str) -> Res
         ("sip:104@localhost", "480 Temporarily Unavailable"),  # as its telephone calls us
         ("sip:202@127.0.0.1", "482 Loop Detected"),
         ("sip:+16505550100@127.0.0.1", "482 Loop Detected"),
-        ("sip:104@softphone.local?Replaces=1%40h%3Bto-tag%3D1%3Bfrom-tag%3D2", "501 Not Implemented"),
-        ("sip:104@softphone.local?replaces=x", "501 Not Implemented"),
+        ("sip:104@softphone.local?Replaces=1%40h%3Bto-tag%3D1%3Bfrom-tag%3D2", "480 Temporarily Unavailable"),
+        ("sip:104@softphone.local?replaces=x", "400 Bad Request"),
         ("sip:104@softphone.local?Subject=x&From=%3Csip%3Aceo%40us%3E", "480 Temporarily Unavailable"),
         ("sip:104@softphone.local?Subject", "400 Bad Request"),
         ("sip:softphone.local", "404 Not Found"),

@@ -92,7 +92,7 @@ class Dialer(DialPlan):
                 offer,
                 from_uri=str(who.from_),
                 to=target.to or None,
-                headers=who.headers,
+                headers=[*who.headers, *caller.headers],
                 credentials=target.credentials,
                 target=target.flow,
                 focus=focus,

@@ -40,6 +40,8 @@ class Caller:
     "Id of the extension that has proved who it is and answers for the call; empty: nobody has."
     hops: int = MAX_FORWARDS
     "How many further the call may go (Max-Forwards; RFC 7332)."
+    headers: Headers = ()
+    "What the INVITE says besides: of whom it was made by, and which call it replaces."
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import structlog
@@ -19,6 +19,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import DROPPED, Outcome, outcome_of
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.session import TelephonySession, identity_of
+from softphone.sip.message.message import Headers
 
 __all__ = ["DialOutStatus", "InvitationState", "Invitations"]
 
@@ -68,6 +69,11 @@ class Invitations:
         Makes the member that a called number is going to be.
     tell
         Takes what the rules have to know; with the member that answered.
+
+    Attributes
+    ----------
+    headers
+        Of the INVITEs of those that are started now.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Invitations:
         tell: Callable[[InviteAnswered | InviteFailed, Member | None], None],
     ) -> None:
         self.all: dict[int, DialOutStatus] = {}
+        self.headers: Headers = ()
         self._session = session
         self._context = context
         self._dialer = dialer
@@ -103,7 +110,7 @@ class Invitations:
         self._forget()
         self.all[number] = invitation
         self._publish(EventType.INVITATION_RINGING, invitation)
-        self._context.tasks.start(self._call(invitation, caller))
+        self._context.tasks.start(self._call(invitation, replace(caller, headers=self.headers)))
 
     def _forget(self) -> None:
         """Forget the oldest that are over."""

@@ -68,7 +68,7 @@ class ConferenceRoom(RuledRoom):
         super().__init__(session, room, context, Conference(settings, context.clock()))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
         self.namesakes = Namesakes(session.parties)
-        self._dialer = dialer
+        self.dialer = dialer
         self._configured = settings
         self._own = LifeRules()
         context.history.conference_created(
@@ -154,7 +154,7 @@ class ConferenceRoom(RuledRoom):
         )
 
     def _make_invited(self, number: str) -> Member:
-        extension = self._dialer.find(number)
+        extension = self.dialer.find(number)
         admission = Admission(number, extension.name if extension else "", extension)
         return Member(self._new_party(admission), self.context, room=self.room)
 
@@ -182,7 +182,7 @@ class ConferenceRoom(RuledRoom):
         WrongState
             The rules do not let anybody be invited now.
         """
-        named = self._dialer.spelled(event.number, known_as)
+        named = self.dialer.spelled(event.number, known_as)
         for effect in self.handle(replace(event, number=shown(named))):
             if isinstance(effect, Invite):
                 return self.invitations.all[effect.invitation]

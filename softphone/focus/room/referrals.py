@@ -4,17 +4,18 @@ RFC 4579 sections 5.5 and 5.11.
 """
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mixer.rules.events import Dial, Kick
-from softphone.errors import BadMessage, CallRefused
+from softphone.errors import CallRefused
 from softphone.focus.commanding import acting, actor_of, told
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.transfers import Asked, known_as, other_end
 from softphone.focus.session import ConferenceRole
-from softphone.sip.message.uri import REPLACES, Uri, headers_of, number_of
+from softphone.sip.message.uri import number_of
 from softphone.text import shown
 
 if TYPE_CHECKING:
@@ -75,35 +76,26 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
     """Call somebody in; returns when it is answered. Only our extensions may, and not in every state of the room."""
     if member.party.extension_id is None:
         raise CallRefused(403, "Forbidden")
+    asked = Asked(target.uri)
+    partner = other_end(member, asked.replaces, room.context.legs.values())
+    if partner is not None:
+        _bring_in(room, partner)
+        return
+    room.invitations.headers = asked.headers
     try:
-        invitation = room.dial(Dial(str(_called(target.uri)), member.party.id), _known_as(member))
+        invitation = room.dial(Dial(str(asked.uri), member.party.id), known_as(member))
     except WrongState as error:
         raise CallRefused(403, "Forbidden") from error
+    finally:
+        room.invitations.headers = ()
     outcome = await asyncio.shield(invitation.outcome)
     if outcome is not None:
         raise NotReached(outcome)
 
 
-def _known_as(member: Member) -> str:
-    """Give the host that a member's telephone has called us by."""
-    call = member.call
-    return call.invite.uri.host if call is not None and call.direction == "in" else ""
-
-
-def _called(uri: Uri) -> Uri:
-    """Give whom a REFER means, without what the URI says of the request (RFC 3261 section 19.1.5).
-
-    Raises
-    ------
-    CallRefused
-        501: the call is to replace another (RFC 3891), which is not done; whoever is called would ring anew.
-        400: its headers are none.
-    """
-    try:
-        named = {name.lower() for name, _ in headers_of(uri)}
-    except BadMessage as error:
-        raise CallRefused(400, "Bad Request") from error
-    if REPLACES.lower() in named:
-        raise CallRefused(501, "Not Implemented")
-    params = {name: value for name, value in uri.params.items() if name != "method"}
-    return uri if uri.opaque else replace(uri, params=params, headers="", text="")
+def _bring_in(room: "ConferenceRoom", partner: Member) -> None:
+    """Let in somebody who talks with a party elsewhere; that call ends."""
+    who = partner.party.address
+    refused = room.admit(partner, Admission(who.number, who.name, room.dialer.find(who.number)))
+    if refused is not None:
+        raise CallRefused(486 if refused.reason == "full" else 403)

@@ -9,7 +9,7 @@ from softphone.focus.session import CallEnd, Party, PartyAddress
 from softphone.sip.ua.call import InviteSession
 from softphone.text import shown
 
-__all__ = ["replace"]
+__all__ = ["became", "replace"]
 
 log = structlog.get_logger()
 
@@ -25,10 +25,10 @@ async def replace(room: Room, member: Member, call: InviteSession, who: PartyAdd
     if member.call is not None and "isfocus" in member.call.dialog.contact.params:
         call.dialog.as_focus()
     await member.replace(call, room.identity(member))
-    _became(room, member.party, who)
+    became(room, member.party, who)
 
 
-def _became(room: Room, party: Party, who: PartyAddress) -> None:
+def became(room: Room, party: Party, who: PartyAddress) -> None:
     """Show from now on who a party is; each party of a call of two shows both."""
     party.extension_id = who.extension_id
     for each in [party] if party.end is None else list(room.session.parties.values()):

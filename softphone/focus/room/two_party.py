@@ -18,6 +18,7 @@ from softphone.focus.party.identity import Caller, caller_of, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
+from softphone.focus.room import transfers
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
@@ -84,6 +85,7 @@ class CallRoom(RuledRoom):
         self.ask(member, first, Join(first.id))
         try:
             await self._ring(second, callee, _shown_as(caller, call))
+            transfers.follow(self, self._dialer)
             async with self._passing:
                 await member.answer(self.identity(member))
         except NotReached as error:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from softphone.errors import BadMessage
 from softphone.sip.message.grammar import Params, format_params
@@ -134,6 +134,11 @@ class Uri:
             headers,
             text=text,
         )
+
+    def carrying(self, name: str, value: str) -> Self:
+        """Give the same URI with a header (section 19.1.5), in the place of those of this name that it has."""
+        others = [each for each in self.headers.split("&") if each and each.partition("=")[0].lower() != name.lower()]
+        return replace(self, headers="&".join([*others, f"{name}={quote(value, safe='')}"]), text="")
 
     def __str__(self) -> str:
         if self.text:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from softphone.errors import BadMessage, CallRefused, SipError
@@ -113,10 +114,16 @@ def _silent(request: Request) -> bool:
 
 
 def _target(request: Request) -> Address | None:
-    """Whom the peer wants to be called; None without exactly one Refer-To that can be read."""
+    """Whom the peer wants to be called; None without exactly one Refer-To that can be read.
+
+    Who asks for it is a header of the URI, and so of the INVITE (RFC 3892 section 2.2).
+    """
     values = request.get_all("Refer-To")
     try:
         target = Address.parse(values[0]) if len(values) == 1 else None
     except BadMessage:
         return None
-    return target if target is not None and target.uri.scheme in CALLED else None
+    if target is None or target.uri.scheme not in CALLED:
+        return None
+    by = request.get("Referred-By")
+    return target if by is None or target.uri.opaque else replace(target, uri=target.uri.carrying("Referred-By", by))
