@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -207,3 +208,30 @@ def test_the_unit_is_one_to_systemd(tmp_path: Path) -> None:
     unit.write_text(text)
     done = subprocess.run([verifier, "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "softphone.service" in done.stderr) == (0, False), done.stderr
+
+
+HOARDING = """
+import os, random, sys
+from softphone.heap import keep_below
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+def exchange(count):
+    for _ in range(count):
+        os.write(into, bytes(dice.randint(520, 1500)))
+        kept[dice.randrange(len(kept))] = bytes(memoryview(os.read(out, 1 << 18)))
+
+keep_below(1 << 17)
+(out, into), dice, kept = os.pipe(), random.Random(1), [b""] * 4000
+exchange(8000)
+before = resident()
+exchange(30000)
+sys.stdout.write(str(resident() - before))
+"""
+
+
+def test_the_heap_stays_as_large_as_what_is_kept() -> None:
+    """Messages of a kilobyte are read as a connection's are, and some thousand of them kept: 26 MB, left alone."""
+    said = subprocess.run([sys.executable, "-c", HOARDING], capture_output=True, text=True, timeout=120, check=True)
+    assert int(said.stdout) < 6_000_000

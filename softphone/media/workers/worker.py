@@ -5,7 +5,6 @@ nothing; without legs it sleeps until a request comes. When the control process 
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import resource
@@ -21,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from softphone.descriptors import allow_all
+from softphone.heap import keep_below
 from softphone.media.contract.leg import WorkerMetrics
 from softphone.media.contract.messages import GetMetrics, Ready, Splitter, frame, read_request
 from softphone.media.engine.engine import Engine
@@ -37,9 +37,8 @@ UNSENT_MAX = 64 << 20
 SWITCH_S = 0.0005
 # Better than everything ordinary, not in the way of the kernel.
 NICENESS = -11
-# mallopt(3) of glibc. A tick's arrays are some hundred kilobytes each: by default they go back to the system and are
-# faulted in again, 750 pages per tick with 2,000 parties.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+# A tick's arrays are some hundred kilobytes each: by default they go back to the system and are faulted in again, 750
+# pages per tick with 2,000 parties.
 KEPT_BYTES = 32 << 20
 
 
@@ -186,14 +185,6 @@ def resident_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def keep_memory() -> None:
-    """Let what a tick has freed stay with the process for the next one, where the C library can be told so."""
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
-
-
 def low_socket(fd: int) -> socket.socket:
     """Take over an inherited socket, under the lowest number that is free: select(2) takes none above 1,023."""
     control = socket.socket(fileno=os.dup(fd))
@@ -221,7 +212,7 @@ def main() -> int:
         return 1
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    keep_memory()
+    keep_below(KEPT_BYTES)
     sys.setswitchinterval(SWITCH_S)
     # Ticks make no reference cycles; a collection over all of numpy in the middle of one would make it late.
     gc.collect()

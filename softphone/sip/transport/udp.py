@@ -19,8 +19,12 @@ AT_ONCE = 64
 LONGEST = 65_536
 
 
-class Datagrams(asyncio.DatagramProtocol):
+class Datagrams:
     """One UDP socket; what ICMP says of peers that are gone is not news of this socket.
+
+    It is not one of asyncio's, which reads one datagram in each turn of the loop, so that the last of many would wait
+    for all the work that those before it begin; and each into 256 kB of new memory, of which a kept message would be
+    the beginning.
 
     Parameters
     ----------
@@ -30,15 +34,12 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def __init__(self, arrived: Callable[[bytes, Hop], None]) -> None:
         self._arrived = arrived
-        self._socket: asyncio.DatagramTransport | None = None
-        self._source: socket.socket
-        # What the system said of the last datagram, too long or to where is no way: asyncio does not raise it.
-        self._error: Exception | None = None
+        self._socket: socket.socket | None = None
+        self._read = memoryview(bytearray(LONGEST))
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Open the socket; returns where it is. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        self._source = bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
             bound.setblocking(False)
@@ -46,47 +47,47 @@ class Datagrams(asyncio.DatagramProtocol):
         except OSError:
             bound.close()
             raise
-        self._socket, _ = await loop.create_datagram_endpoint(lambda: self, sock=bound)
-        where: tuple[str, int] = self._socket.get_extra_info("sockname")[:2]
+        self._socket = bound
+        asyncio.get_running_loop().add_reader(bound, self._readable)
+        where: tuple[str, int] = bound.getsockname()[:2]
         return where
 
     def close(self) -> None:
         """Close it."""
         if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
     def send(self, send: Send) -> bool:
         """Send a message; False: it cannot be sent."""
-        if self._socket is None or not is_address(send.target.host):
-            return False
-        self._error = None
-        self._socket.sendto(send.data, (send.target.host, send.target.port))
-        return self._error is None
+        return self._send(send.data, send.target)
 
     def ping(self, target: Hop) -> None:
         """Keep the mapping of a NAT."""
-        if self._socket is not None and is_address(target.host):
-            self._socket.sendto(PING, (target.host, target.port))
+        self._send(PING, target)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Hand on what has come, this datagram and those behind it.
+    def _send(self, data: bytes, target: Hop) -> bool:
+        if self._socket is None or not is_address(target.host):
+            return False
+        try:
+            self._socket.sendto(data, (target.host, target.port))
+        except BlockingIOError:  # lost, as on any full line: it is sent again
+            return True
+        except OSError:  # too long, or to where is no way
+            return False
+        return True
 
-        asyncio reads one in each turn of the loop: the last of many would wait for all the work that those before it
-        begin.
-        """
-        self._hand_on(data, addr)
+    def _readable(self) -> None:
+        """Hand on what has come."""
         with contextlib.suppress(OSError):
-            for _ in range(AT_ONCE - 1):
+            for _ in range(AT_ONCE):
                 if self._socket is None:
                     return
-                self._hand_on(*self._source.recvfrom(LONGEST))
+                size, (host, port, *_) = self._socket.recvfrom_into(self._read)
+                self._hand_on(bytes(self._read[:size]), Hop(UDP.name, host, port))
 
-    def _hand_on(self, data: bytes, addr: tuple[str, int]) -> None:
+    def _hand_on(self, data: bytes, source: Hop) -> None:
         """Hand a message on, but no keep-alives of clients behind NAT: line ends or zeros, which want no answer."""
         if data.strip(b"\r\n\0"):
-            self._arrived(data, Hop(UDP.name, addr[0], addr[1]))
-
-    def error_received(self, exc: Exception) -> None:
-        """Remember what the system says."""
-        self._error = exc
+            self._arrived(data, source)
