@@ -272,7 +272,7 @@ class Agent:
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")
-            voice = await media.open(signalling.remote_uri)
+            voice = await media.open(str(signalling.remote.uri))
         except SoftphoneError as error:
             log.warning("an incoming call is refused: %s", error)
             signalling.reject(503)

@@ -107,7 +107,7 @@ class Call(Talk):
     @property
     def remote_uri(self) -> str:
         """Who is at the other end: the URI of their From or To header."""
-        return self._sip.remote_uri
+        return str(self._sip.remote.uri)
 
     @property
     def remote_name(self) -> str:

@@ -97,8 +97,10 @@ class Namesakes:
     def name(self, party: Party) -> str:
         """Give the name that a party is shown under: its own, with a number when another party already bears it.
 
-        Calls of one extension are one user, and keep one name.
+        Calls of one extension are one user, and keep one name. Who has no name is nobody's namesake.
         """
+        if not party.caller.name:
+            return ""
         name = distinct(party.caller.name, lambda bare: self._is_anothers(bare, party))
         if len(self._bearers) > 2 * len(self._parties) + SLACK:
             self._forget()

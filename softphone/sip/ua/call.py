@@ -116,7 +116,7 @@ class InviteSession:
         self.on_settled: Callable[[], object] | None = None
         self.on_closed: Callable[[], None] | None = None
         self._on_ended: Callable[[str], object] | None = None
-        self._reason = ""
+        self._untold = ""
         self._accepted = Retransmissions(line.node, self._not_acknowledged)
         self.watch = Watch(self, refresh or Refresh(line.node.session), line.node.session)
         begun = OfferAnswer() if pending is None else OfferAnswer.called(offered=self.remote_sdp is not None)
@@ -135,21 +135,17 @@ class InviteSession:
         return self.dialog.remote
 
     @property
-    def remote_uri(self) -> str:
-        """URI of the other side."""
-        return str(self.dialog.remote.uri)
-
-    @property
     def on_ended(self) -> Callable[[str], object] | None:
         """Who is told of the end; set after it, it is told soon."""
         return self._on_ended
 
     @on_ended.setter
     def on_ended(self, told: Callable[[str], object] | None) -> None:
-        late = self._on_ended is None and told is not None and self.state is InviteState.ENDED
-        self._on_ended = told
-        if late and told is not None:
-            asyncio.get_running_loop().call_soon(told, self._reason)
+        if self.state is not InviteState.ENDED:
+            self._on_ended = told
+        elif told is not None and self._untold:
+            asyncio.get_running_loop().call_soon(told, self._untold)
+            self._untold = ""
 
     @property
     def allowed(self) -> Headers:
@@ -370,7 +366,6 @@ class InviteSession:
             return
         self._settle()
         self.state = InviteState.ENDED
-        self._reason = reason
         if again:
             self._accepted.release()
         else:
@@ -379,8 +374,13 @@ class InviteSession:
         self.offers.close()
         if closing:
             self._close()
-        if self._on_ended is not None:
-            self._on_ended(reason)
+        # The dialog may last half a minute longer; of the call's user nothing needs to.
+        self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
+        told, self._on_ended = self._on_ended, None
+        if told is None:
+            self._untold = reason
+        else:
+            told(reason)
 
     def _settle(self) -> None:
         settled, self.on_settled = self.on_settled, None
