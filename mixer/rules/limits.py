@@ -7,8 +7,16 @@ closed twice as long, up to `longest_s`: trying all of a short code takes ever m
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import blake2b
 
 __all__ = ["Attempts"]
+
+# Names are what strangers say they are called, a megabyte if they like; of a longer one a digest is remembered.
+LONGEST = 80
+
+
+def _kept(name: str) -> str:
+    return name if len(name) <= LONGEST else blake2b(name.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
 @dataclass(slots=True)
@@ -70,7 +78,7 @@ class Attempts:
         now
             Seconds of any one clock that does not go back.
         """
-        record = self._closed.get(name)
+        record = self._closed.get(_kept(name))
         if record is None or not record.closed:
             return 0.0
         return min(max(0.0, record.until - now), self._longest_s)
@@ -79,6 +87,7 @@ class Attempts:
         """Count a failure; tell whether it closed the name. Failures of a closed name neither count nor prolong."""
         if self.wait_s(name, now):
             return False
+        name = _kept(name)
         record = self._take(name, now)
         record.failures += 1
         if record.failures >= self._borne(record):
@@ -90,8 +99,8 @@ class Attempts:
 
     def forget(self, name: str) -> None:
         """Open a name and forget its failures: it has succeeded, or somebody forgave it."""
-        self._counted.pop(name, None)
-        self._closed.pop(name, None)
+        self._counted.pop(_kept(name), None)
+        self._closed.pop(_kept(name), None)
 
     def clear(self) -> None:
         """Forget all names."""

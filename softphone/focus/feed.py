@@ -14,8 +14,8 @@ from typing import Any
 
 __all__ = ["EventType", "Feed", "FeedEvent", "Subscription"]
 
-# Ten minutes of a busy node; some megabytes.
-KEPT = 10_000
+# Some minutes of a busy node. An event takes half a kilobyte, with the longest of names two.
+KEPT = 5_000
 
 
 class EventType(StrEnum):

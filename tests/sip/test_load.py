@@ -3,10 +3,12 @@
 import gc
 import tracemalloc
 
+import pytest
+
 from softphone.sip.message.message import response
 from softphone.sip.transaction.events import RequestReceived
 from softphone.sip.transaction.layer import CAPACITY, TransactionLayer
-from tests.sip.wire import ALICE, invite_bytes
+from tests.sip.wire import ALICE, invite, invite_bytes
 
 BODY = "v=0\r\n" * 60
 # A tenth of the calls in a tenth of the room: the same, in a tenth of the time.
@@ -63,3 +65,28 @@ def test_a_finished_transaction_is_small() -> None:
     tracemalloc.stop()
     assert len(layer) == 1000
     assert each < 3000
+
+
+@pytest.mark.parametrize("way_back", [1, 7])
+def test_a_layer_is_full_of_long_answers_too(way_back: int) -> None:
+    """An answer repeats the Via of its request: a few of sixty kilobytes are as much as a crowd of usual ones."""
+    bob = TransactionLayer(capacity=100)
+    long = [f"SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{'x' * (50_000 // way_back)}{n}" for n in range(way_back)]
+    came = 0
+    while not bob.overloaded:
+        first = f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-{came}"
+        request = invite(Call_ID=str(came), method="SUBSCRIBE", CSeq="1 SUBSCRIBE")
+        request.set("Via", first, *long)
+        bob.deliver(request, ALICE, 0.0)
+        (event,) = bob.events()
+        assert isinstance(event, RequestReceived)
+        bob.respond(event.key, response(request, 200), 0.0)
+        came += 1
+    assert came == 4
+    bob.sends()
+    bob.receive(invite_bytes(), ALICE, 0.0)
+    assert bob.sends()[0].data.startswith(b"SIP/2.0 503 ")
+    bob.receive(invite_bytes(method="BYE", CSeq="2 BYE", To="<sip:b@h>;tag=t"), ALICE, 0.0)
+    assert len(bob.events()) == 1
+    bob.expire(100.0)
+    assert len(bob) == 1 and not bob.overloaded

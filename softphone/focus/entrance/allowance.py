@@ -15,12 +15,17 @@ FACTOR = 3
 GRACE, GRACE_PER_S = 12_000, 100.0
 # Of all together: who forges an address for each datagram gets no more out of us than this.
 GRACE_OF_ALL, GRACE_OF_ALL_PER_S = 100_000, 1_000.0
-# Addresses that are remembered; who is forgotten has its grace anew, but nobody has more than is left for all.
+# Addresses that are remembered, a megabyte of them, and only until their grace is whole again, which takes two minutes.
+# Who is forgotten before has it anew, but nobody has more than is left for all.
 ADDRESSES = 4_096
+# For each that comes: more than one, so that what a flood has left behind goes, and few, so that nobody waits for it.
+FORGOTTEN_AT_ONCE = 2
 
 
 class Bucket:
     """A number of bytes that comes back with time."""
+
+    __slots__ = ("_at", "_left", "_most", "_per_s")
 
     def __init__(self, most: float, per_s: float, now: float) -> None:
         self._most, self._per_s = most, per_s
@@ -31,6 +36,10 @@ class Bucket:
         self._left = min(self._most, self._left + (now - self._at) * self._per_s)
         self._at = now
         return self._left
+
+    def has_rested(self, now: float) -> bool:
+        """Say whether nobody has asked for so long that it is whole, whatever was taken out."""
+        return (now - self._at) * self._per_s >= self._most
 
     def take(self, size: float, now: float) -> None:
         """Take some out; a negative number puts some back."""
@@ -79,10 +88,17 @@ class Allowances:
         self._all = Bucket(GRACE_OF_ALL, GRACE_OF_ALL_PER_S, now)
         self._of: OrderedDict[str, Bucket] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Addresses remembered."""
+        return len(self._of)
+
     def of(self, host: str, received: int, now: float) -> Allowance:
         """Give the allowance of a request of so many bytes."""
         own = self._of.setdefault(host, Bucket(GRACE, GRACE_PER_S, now))
+        own.left(now)
         self._of.move_to_end(host)
-        if len(self._of) > ADDRESSES:
-            self._of.popitem(last=False)
+        for _ in range(FORGOTTEN_AT_ONCE):
+            oldest = next(iter(self._of))
+            if len(self._of) > ADDRESSES or self._of[oldest].has_rested(now):
+                del self._of[oldest]
         return Allowance(received, (own, self._all))

@@ -1,5 +1,6 @@
 """The check of digest answers (RFC 3261 section 22, RFC 8760): nonces, their counts, and who is who."""
 
+import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
@@ -45,21 +46,22 @@ class _Use:
     """How a nonce was used last."""
 
     count: int = 0
-    call_id: str = ""
     cseq: int = 0
-    flow: tuple[object, ...] = ()
+    registration: bytes = b""
 
 
-def _flow(request: Request, source: Hop) -> tuple[object, ...]:
-    """Say what a registration goes on over: its connection.
+def _registration(request: Request, source: Hop) -> bytes:
+    """Make a mark of fixed length of what a registration goes on by: its Call-ID and its connection.
 
-    By UDP it is an address, which can be forged; whoever does it can register no other Contact than the one that the
+    By UDP that is an address, which can be forged; whoever does it can register no other Contact than the one that the
     credentials were sent with.
     """
     if source.connection is not None:
-        return source.transport, source.host, source.connection
-    contacts = [str(contact.uri) for contact in request.contacts]
-    return source.transport, source.host, source.port, *contacts, *request.get_all("Path")
+        flow = [str(source.connection)]
+    else:
+        flow = [str(source.port), *(str(contact.uri) for contact in request.contacts), *request.get_all("Path")]
+    text = "\n".join((source.transport, source.host, request.call_id, *flow))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 def _count(params: dict[str, str]) -> int:
@@ -152,7 +154,7 @@ class Authenticator:
             return Verdict(unfit=True)
         if not self._proves(request, params):
             return Verdict(wrong=True)
-        if not self._is_fresh(nonce, params, request, _flow(request, source)):
+        if not self._is_fresh(nonce, params, request, _registration(request, source)):
             return Verdict(stale=True)
         return Verdict(params.get("username"))
 
@@ -179,17 +181,17 @@ class Authenticator:
         given = params.get("response", "").lower()
         return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape")) and known is not None
 
-    def _is_fresh(self, nonce: str, params: dict[str, str], request: Request, flow: tuple[object, ...]) -> bool:
+    def _is_fresh(self, nonce: str, params: dict[str, str], request: Request, registration: bytes) -> bool:
         """Tell whether the nonce count rose (RFC 7616 section 3.4); without qop a nonce serves once.
 
         Clients that repeat their credentials through one registration are served while their CSeq rises.
         """
         last = self._uses.get(nonce, _Use())
         count = _count(params)
-        goes_on = request.method == "REGISTER" and (last.call_id, last.flow) == (request.call_id, flow)
+        goes_on = request.method == "REGISTER" and last.registration == registration
         if count <= last.count and not (goes_on and request.cseq.number > last.cseq):
             return False
-        self._uses[nonce] = _Use(max(count, last.count), request.call_id, request.cseq.number, flow)
+        self._uses[nonce] = _Use(max(count, last.count), request.cseq.number, registration)
         self._uses.move_to_end(nonce)
         if len(self._uses) > MAX_COUNTED:
             self._uses.popitem(last=False)

@@ -43,9 +43,10 @@ from softphone.sip.transport.listener import Listeners
 
 __all__ = ["Counters", "Timers", "TransactionLayer"]
 
-# 400 calls a second, each with INVITE and BYE that stay 32 s after their answer, make 25,600; the rest is for bursts. A
-# finished one takes 2 kB.
+# 400 calls a second, each with INVITE and BYE that stay 32 s after their answer, make 25,600; the rest is for bursts.
 CAPACITY = 40_000
+# Of one that is finished: its answer. A peer can make sixty kilobytes of it, for it repeats what was asked.
+USUAL_BYTES = 2_000
 # What the refused are told; long enough for the burst to be over (Retry-After, seconds).
 RETRY_AFTER = "5"
 # Refusals of requests by UDP that begin nothing, whoever is told: a challenge, and that there is nobody of that name.
@@ -89,8 +90,8 @@ class TransactionLayer:
     listeners
         Our own addresses, for the Via of our requests; may be set later, when the port is known.
     capacity
-        Transactions at a time. New requests above it are answered with 503; requests inside dialogs and CANCEL, which
-        make the load smaller, are let in up to twice as many.
+        Transactions of usual size at a time. New requests above it are answered with 503; requests inside dialogs and
+        CANCEL, which make the load smaller, are let in up to twice as many.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class TransactionLayer:
         self.capacity = capacity
         self.counters = Counters()
         self._transactions: dict[str, _Transaction] = {}
+        self._bytes = 0
         self._heap: list[tuple[float, int, str, Input]] = []
         self._order = count()
         self._sends: list[Send] = []
@@ -116,7 +118,10 @@ class TransactionLayer:
     @property
     def overloaded(self) -> bool:
         """Whether new requests are being refused."""
-        return len(self._transactions) >= self.capacity
+        return not self._takes(self.capacity)
+
+    def _takes(self, capacity: int) -> bool:
+        return len(self._transactions) < capacity and self._bytes < capacity * USUAL_BYTES
 
     # What the driver takes.
 
@@ -201,7 +206,7 @@ class TransactionLayer:
         if (transaction := self._transactions.get(key)) is not None:
             self._feed(transaction, Input.REQUEST, now)
             return
-        if len(self._transactions) >= self._room_for(message):
+        if not self._takes(self._room_for(message)):
             self.counters.refused += 1
             self._answer(message, source, 503, None, ("Retry-After", RETRY_AFTER))
             return
@@ -269,7 +274,7 @@ class TransactionLayer:
         transaction = self._transactions.get(key)
         if transaction is None or not may_answer(transaction.kind, transaction.state, rank(message)):
             return
-        transaction.last = bytes(message)
+        self._keep(transaction, bytes(message))
         once = once or (message.status in STATELESS and transaction.request.to.tag is None)
         if once and message.status >= 200 and not transaction.remote.reliable:
             self._sends.append(Send(transaction.last, transaction.remote))
@@ -281,7 +286,8 @@ class TransactionLayer:
 
     def forget(self, key: str) -> None:
         """Send a message no more; what comes for it is stray."""
-        if self._transactions.pop(key, None) is not None:
+        if (transaction := self._transactions.pop(key, None)) is not None:
+            self._bytes -= len(transaction.last)
             self._events.append(Terminated(key))
 
     def _addressed(self, message: Request, branch: str, target: Hop) -> Request:
@@ -304,8 +310,12 @@ class TransactionLayer:
         self._transactions[key] = transaction
         return transaction
 
+    def _keep(self, transaction: _Transaction, data: bytes) -> None:
+        self._bytes += len(data) - len(transaction.last)
+        transaction.last = data
+
     def _start(self, transaction: _Transaction, now: float) -> None:
-        transaction.last = bytes(transaction.request)
+        self._keep(transaction, bytes(transaction.request))
         self._send(transaction, now)
         self._arm_resend(transaction, now)
         self._arm_give_up(transaction, now)
@@ -319,11 +329,8 @@ class TransactionLayer:
         transaction.state, actions = step(transaction.kind, transaction.state, what)
         for action in actions:
             _EFFECTS[action](self, transaction, now, came)
-        if (
-            transaction.state is TransactionState.TERMINATED
-            and self._transactions.pop(transaction.key, None) is not None
-        ):
-            self._events.append(Terminated(transaction.key))
+        if transaction.state is TransactionState.TERMINATED:
+            self.forget(transaction.key)
 
     # What the actions of the tables mean.
 
@@ -337,7 +344,7 @@ class TransactionLayer:
             self._sends.append(Send(bytes(ack), transaction.remote, transaction.key))
 
     def _say_trying(self, transaction: _Transaction, now: float, came: _Came | None) -> None:
-        transaction.last = bytes(response(transaction.request, 100))
+        self._keep(transaction, bytes(response(transaction.request, 100)))
         self._send(transaction, now)
 
     def _tell(self, transaction: _Transaction, now: float, came: _Came | None) -> None:

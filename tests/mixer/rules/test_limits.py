@@ -1,5 +1,7 @@
 """The limiter of failed attempts over its whole life, with the time as an argument."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,6 +73,21 @@ def test_a_flood_of_names_takes_bounded_memory_and_opens_no_closed_one() -> None
         attempts.failed(str(number), 1.0)
     assert len(attempts) <= 50
     assert attempts.wait_s("offender", 1.0) == 9.0
+
+
+@pytest.mark.parametrize("letter", ["x", "\udcff", "\U0001f600"])
+def test_names_of_any_length_are_told_apart_and_take_bounded_memory(letter: str) -> None:
+    attempts = Attempts(1, 10.0, max_names=50)
+    names = [f"{letter * 10_000}{number}" for number in range(50)]
+    tracemalloc.start()
+    for name in names:
+        assert attempts.failed(name[:] + "", 0.0)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 50 * 1000
+    assert all(attempts.wait_s(name, 0.0) for name in names) and not attempts.wait_s(letter * 10_000, 0.0)
+    attempts.forget(names[0])
+    assert [attempts.wait_s(name, 0.0) for name in names[:2]] == [0.0, 10.0]
 
 
 def test_closed_names_are_bounded_too() -> None:
