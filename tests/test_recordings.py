@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.media.contract.leg import Event, LegSpec, RecordingEnded, WorkerLost
+from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.active import Speaker, clip_spans, track_name
@@ -164,9 +165,9 @@ async def test_a_lost_worker_and_a_full_disk_end_it_with_what_there_is(tmp_path:
     events: list[Event] = []
     pool.on_event = events.append
     async with Library(tmp_path, RecordingConfig(tracks=True)) as library:
-        room = await pool.create_room()
-        leg = (await pool.open_leg(LegSpec(), room=room)).leg
-        await pool.join(leg, room)
+        room = (await pool.ask(CreateRoom())).value
+        leg = (await pool.ask(OpenLeg(LegSpec(), room=room))).leg
+        await pool.ask(JoinRoom(leg, room))
         runnings = [await library.start(pool, room, conference="s-1", parties=[Speaker("anna", leg)]) for _ in range(2)]
         await until(lambda: all(running.path.stat().st_size > HALF_SECOND for running in runnings))
         await limit_files(pool.pids[0])

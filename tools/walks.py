@@ -38,6 +38,7 @@ from softphone.api.app import create_app
 from softphone.api.auth.grants import Grants
 from softphone.focus.session import TelephonySession
 from softphone.media.contract.leg import KeyPressed, RecordingInfo
+from softphone.media.contract.messages import Number, Record, StopRecording
 from softphone.media.engine.engine import Engine
 from softphone.testing.bridge import offer
 from softphone.testing.clock import run
@@ -233,24 +234,20 @@ class Scene:
     def __init__(self, board: Switchboard) -> None:
         self._board, self._calls = board, 0
         self.session: TelephonySession
-        media: Any = board.paper.media
-        media.record, media.stop_recording = self._record, self._stop_recording
-        media.track = media.send_keys = self._nothing
+        board.paper.media.serve |= {Record: self._record, StopRecording: self._stop_recording}
 
-    async def _record(self, _room: int, path: str, **_named: object) -> int:
+    async def _record(self, request: Record) -> Number:
         # Not the work of the control side: in a thread, which is not seen.
-        await asyncio.to_thread(self._write, path)
-        return 1
+        await asyncio.to_thread(self._write, request.path)
+        return Number(1)
 
     @staticmethod
     def _write(path: str) -> None:
         with WavFile(path, 8000) as file:
             file.write(np.zeros(8000, np.int16))
 
-    async def _stop_recording(self, _recording: int) -> RecordingInfo:
+    async def _stop_recording(self, _request: StopRecording) -> RecordingInfo:
         return RecordingInfo("", 1.0)
-
-    async def _nothing(self, *_args: object) -> None: ...
 
     async def begin(self) -> None:
         """Let two parties in, and let the announcements end."""

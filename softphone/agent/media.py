@@ -10,7 +10,7 @@ from softphone.calls.leg import CallLeg
 from softphone.calls.names import Lookup
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
-from softphone.media.contract.messages import UpdateLeg
+from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
 from softphone.tasks import Tasks
 
 __all__ = ["CallMedia"]
@@ -66,8 +66,8 @@ class CallMedia:
         )
         self.leg.on_close = self._plane.unseat
         await self.leg.open()
-        self._room = await self._media.create_room()
-        await self._media.join(self._number, self._room)
+        self._room = (await self._media.ask(CreateRoom())).value
+        await self._media.ask(JoinRoom(self._number, self._room))
         self._app = self._media.open_app(self._room)
         return Voice(self._app, self._plane.rate_hz, who)
 
@@ -77,7 +77,7 @@ class CallMedia:
 
     async def send_keys(self, keys: str) -> None:
         """Press keys by RFC 4733 events."""
-        await self._media.send_keys(self._number, keys)
+        await self._media.ask(SendKeys(self._number, keys))
 
     def look(self) -> None:
         """Tell at once what of the peer's packets no tick has looked at yet."""
@@ -92,7 +92,9 @@ class CallMedia:
 
     async def stats(self) -> LegStats:
         """Return what was counted so far; after :meth:`close` what was counted until then."""
-        return self._stats or await self._media.stats(self._number)
+        if self._stats is not None:
+            return self._stats
+        return await self._media.ask(GetStats(self._number))
 
     async def close(self) -> None:
         """Give everything back; the second time does nothing."""
@@ -100,7 +102,7 @@ class CallMedia:
             return
         self._stats = await self.leg.close()
         self._app.close()
-        await self._media.remove_room(self._room)
+        await self._media.ask(RemoveRoom(self._room))
 
     @property
     def _number(self) -> int:

@@ -25,6 +25,7 @@ from softphone.calls.names import Lookup, located
 from softphone.calls.nat import is_ipv4, other_source, signalling_host, trust_in
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
+from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
 from softphone.media.workers.client import Media
 from softphone.sdp import Agreement, MediaSession
 from softphone.sip.ua.call import InviteSession, InviteState
@@ -296,7 +297,7 @@ class CallLeg:
             raise
         finally:
             self.on_close(left)
-            self._tasks.start(self._media.close_leg(left))
+            self._tasks.start(self._media.ask(CloseLeg(left)))
 
     async def close(self) -> LegStats | None:
         """Give the leg back, and say what it has seen; None when there is none any more."""
@@ -305,7 +306,7 @@ class CallLeg:
         if number is None:
             return None
         self.on_close(number)
-        return await self._media.close_leg(number)
+        return await self._media.ask(CloseLeg(number))
 
     async def decide(self, offer: str | None) -> str:
         """Answer an offer of the peer: hold, unhold, a new address or codec; None asks for ours. Raises CallRefused."""
@@ -333,14 +334,14 @@ class CallLeg:
         async with self._turn:
             if self.info is not None:
                 self.spec = self._spec(self.session.agreement)
-                self.info = await self._media.update_leg(self.info.leg, self.spec)
+                self.info = await self._media.ask(UpdateLeg(self.info.leg, self.spec))
 
     async def _take(self, spec: LegSpec, room: int | None) -> None:
         """Open a leg, in the place of the one that there is; who no longer waits for it has it all the same."""
         await asyncio.shield(self._tasks.start(self._opened(spec, room)))
 
     async def _opened(self, spec: LegSpec, room: int | None) -> None:
-        self.info = await self._media.open_leg(spec, room=room)
+        self.info = await self._media.ask(OpenLeg(spec, room))
         self.on_open(self.info.leg)
         if self._closed:
             await self.close()
@@ -363,9 +364,9 @@ class CallLeg:
         self.on_check(spec)
         leg = self._open_info().leg
         try:
-            self.info = await self._media.update_leg(leg, spec)
+            self.info = await self._media.ask(UpdateLeg(leg, spec))
         except asyncio.CancelledError:  # it may have been done
-            self._tasks.start(self._media.update_leg(leg, self.spec))
+            self._tasks.start(self._media.ask(UpdateLeg(leg, self.spec)))
             raise
         before = self.held
         self._commit(agreement, spec)

@@ -31,6 +31,7 @@ from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
+from softphone.media.contract.messages import SendKeys
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
@@ -234,7 +235,7 @@ class Control:
         """
         member = self._room(session).member(party)
         try:
-            await self._focus.context.media.send_keys(await member.ready(), keys)
+            await self._focus.context.media.ask(SendKeys(await member.ready(), keys))
         except MediaError as error:
             raise WrongState(str(error)) from error
 

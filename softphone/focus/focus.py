@@ -35,6 +35,7 @@ from softphone.media.contract.leg import (
     Unclaimed,
     WorkerLost,
 )
+from softphone.media.contract.messages import CreateRoom
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
 from softphone.store.accounts import Accounts
@@ -240,7 +241,7 @@ class Focus:
 
     async def _create_room(self) -> int:
         try:
-            return await self.context.media.create_room()
+            return (await self.context.media.ask(CreateRoom())).value
         except MediaError as error:
             raise Overloaded(str(error)) from error
 

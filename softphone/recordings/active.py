@@ -5,12 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from softphone.errors import MediaError
 from softphone.media.contract.leg import RecordingEnded, RecordingInfo
+from softphone.media.contract.messages import PauseRecording, Record, StopRecording, Track
 from softphone.recordings.entry import Entry, PartySpan, Span, Speech
 from softphone.text import without_paths
 
@@ -39,7 +40,7 @@ class Speaker:
 class Keeper:
     """What a running recording needs of the library."""
 
-    start: Callable[[Awaitable[None]], None]
+    start: Callable[[Awaitable[Any]], None]
     "Run something beside everything else."
     changed: Callable[[str], None]
     "Have the entry saved soon."
@@ -109,7 +110,7 @@ class ActiveRecording:
         """Tell the worker to record a room and those who are in it; raises MediaError."""
         names = {speaker.leg: self._give_track(speaker.party) for speaker in speakers} if self._tracks else {}
         self._began = self._clock()
-        self.number = await self._media.record(room, str(self.path), tracks=names)
+        self.number = (await self._media.ask(Record(room, str(self.path), names))).value
         for speaker in speakers:
             self._came(speaker)
 
@@ -119,7 +120,7 @@ class ActiveRecording:
             return
         self._came(speaker)
         if self._tracks:
-            self._keeper.start(self._media.track(self.number, speaker.leg, self._give_track(speaker.party)))
+            self._keeper.start(self._media.ask(Track(self.number, speaker.leg, self._give_track(speaker.party))))
 
     def left(self, party: str) -> None:
         """Take notice that somebody left."""
@@ -136,13 +137,13 @@ class ActiveRecording:
     async def pause(self) -> None:
         """Leave silence from now on; again it does nothing. Raises MediaError."""
         if self.active and not self.paused:
-            await self._media.pause_recording(self.number)
+            await self._media.ask(PauseRecording(self.number, True))
             self._change(state="paused", pauses=(*self.entry.pauses, Span(self._now())))
 
     async def resume(self) -> None:
         """Go on; again it does nothing. Raises MediaError."""
         if self.active and self.paused:
-            await self._media.resume_recording(self.number)
+            await self._media.ask(PauseRecording(self.number, False))
             self._change(state="recording", pauses=self._closed(self.entry.pauses))
 
     async def stop(self) -> Entry:
@@ -154,7 +155,7 @@ class ActiveRecording:
             It has been ended already.
         """
         try:
-            info = await self._media.stop_recording(self.number)
+            info = await self._media.ask(StopRecording(self.number))
         except MediaError:
             if self._finished:
                 raise

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import structlog
@@ -89,7 +89,7 @@ class Library:
         self._changed: set[str] = set()
         self._unsaved: dict[str, Entry] = {}
         self._finished: asyncio.Queue[str] = asyncio.Queue()
-        self._tasks: set[asyncio.Future[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._saving = asyncio.Lock()
         self._keeper = Keeper(self._start_task, self._changed.add, self._finish)
 
@@ -238,13 +238,13 @@ class Library:
         """Whether a lost recording has its sound after all: a disk that refused, and does so no more."""
         return entry.state == "lost" and self._shelf.has_mix(entry)
 
-    def _start_task(self, work: Awaitable[None]) -> None:
+    def _start_task(self, work: Awaitable[Any]) -> None:
         """Run something beside everything else."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Future[None]) -> None:
+    def _done(self, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         if task.cancelled() or (error := task.exception()) is None:
             return

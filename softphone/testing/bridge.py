@@ -6,10 +6,12 @@ A change at the media worker is in force at once, as in the order of a worker's 
 import asyncio
 import itertools
 import wave
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from msgspec.structs import asdict
 
 from softphone.config import DEV_PATH, load
 from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
@@ -24,6 +26,23 @@ from softphone.focus.token import new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import LegInfo, PlaybackEnded, RecordingEnded
+from softphone.media.contract.messages import (
+    CloseLeg,
+    Configure,
+    CreateRoom,
+    Done,
+    JoinRoom,
+    LeaveRoom,
+    Number,
+    OpenLeg,
+    Play,
+    RecordLeg,
+    RemoveRoom,
+    StopPlayback,
+    UpdateLeg,
+    Whisper,
+)
+from softphone.media.workers.client import Media
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.call import InviteState
@@ -48,11 +67,17 @@ def offer(codec: str = "0 101", direction: str = "sendrecv") -> str:
     return "\r\n".join(lines)
 
 
-class PaperMedia:
-    """Which leg is in which room, and what it may."""
+class PaperMedia(Media):
+    """Which leg is in which room, and what it may.
+
+    Attributes
+    ----------
+    serve
+        Who carries out which request; what is in nobody's hands is done.
+    """
 
     def __init__(self) -> None:
-        self.on_event: Callable[[Any], None] = print
+        super().__init__()
         self.rooms: set[int] = set()
         self.legs: dict[int, int | None] = {}
         self.settings: dict[int, dict[str, Any]] = {}
@@ -60,67 +85,80 @@ class PaperMedia:
         self.whispers: dict[int, list[int] | None] = {}
         self.recorded: dict[int, int] = {}
         self._numbers = itertools.count(1)
+        self.serve: dict[type, Callable[[Any], Awaitable[Any]]] = {
+            CreateRoom: self._create_room,
+            RemoveRoom: self._remove_room,
+            OpenLeg: self._open_leg,
+            UpdateLeg: self._update_leg,
+            CloseLeg: self._close_leg,
+            JoinRoom: self._move,
+            LeaveRoom: self._move,
+            Configure: self._configure,
+            Whisper: self._whisper,
+            Play: self._play,
+            StopPlayback: self._stop_playback,
+            RecordLeg: self._record_leg,
+        }
 
-    async def create_room(self) -> int:
+    async def ask(self, request: Any) -> Any:
+        """Carry out a request, without any sound."""
+        serve = self.serve.get(type(request))
+        return Done() if serve is None else await serve(request)
+
+    async def _create_room(self, request: CreateRoom) -> Number:
         self.rooms.add(number := next(self._numbers))
-        return number
+        return Number(number)
 
-    async def remove_room(self, room: int) -> None:
-        self.rooms.discard(room)
+    async def _remove_room(self, request: RemoveRoom) -> None:
+        self.rooms.discard(request.room)
 
-    async def open_leg(self, spec: Any, *, room: int | None = None) -> LegInfo:
+    async def _open_leg(self, request: OpenLeg) -> LegInfo:
         await asyncio.sleep(ANSWER_S)
         self.legs[number := next(self._numbers)] = None
         self.settings[number] = {}
-        self.trust[number] = spec.trust
+        self.trust[number] = request.spec.trust
         return LegInfo(number, "127.0.0.1", 9, 9)
 
-    async def update_leg(self, leg: int, spec: Any) -> LegInfo:
-        self.trust[leg] = spec.trust
-        await self._there(leg)
-        return LegInfo(leg, "127.0.0.1", 9, 9)
+    async def _update_leg(self, request: UpdateLeg) -> LegInfo:
+        self.trust[request.leg] = request.spec.trust
+        await self._there(request.leg)
+        return LegInfo(request.leg, "127.0.0.1", 9, 9)
 
-    async def close_leg(self, leg: int) -> None:
-        self.legs.pop(leg, None)
-        if leg in self.recorded:
-            self.on_event(RecordingEnded(self.recorded.pop(leg), "", 1.0, "leg closed"))
+    async def _close_leg(self, request: CloseLeg) -> None:
+        self.legs.pop(request.leg, None)
+        if request.leg in self.recorded:
+            self.on_event(RecordingEnded(self.recorded.pop(request.leg), "", 1.0, "leg closed"))
 
-    async def join(self, leg: int, room: int) -> None:
-        if leg in self.legs:
-            self.legs[leg] = room
-        await self._there(leg)
+    async def _move(self, request: JoinRoom | LeaveRoom) -> None:
+        if request.leg in self.legs:
+            self.legs[request.leg] = request.room if isinstance(request, JoinRoom) else None
+        await self._there(request.leg)
 
-    async def leave(self, leg: int) -> None:
-        if leg in self.legs:
-            self.legs[leg] = None
-        await self._there(leg)
+    async def _configure(self, request: Configure) -> None:
+        changed = {name: value for name, value in asdict(request).items() if name != "leg" and value is not None}
+        self.settings.setdefault(request.leg, {}).update(changed)
+        await self._there(request.leg)
 
-    async def configure(self, leg: int, **settings: Any) -> None:
-        self.settings.setdefault(leg, {}).update(settings)
-        await self._there(leg)
+    async def _whisper(self, request: Whisper) -> None:
+        self.whispers[request.leg] = request.to
+        await self._there(request.leg)
 
-    async def whisper(self, leg: int, to: list[int] | None) -> None:
-        self.whispers[leg] = to
-        await self._there(leg)
-
-    async def play(self, paths: Any, *, loop: bool = False, **_to: Any) -> int:
+    async def _play(self, request: Play) -> Number:
         playback = next(self._numbers)
-        if not loop:
+        if not request.loop:
             asyncio.get_running_loop().call_later(1.0, self.on_event, PlaybackEnded(playback, "finished"))
-        return playback
+        return Number(playback)
 
-    async def record_leg(self, leg: int, path: str, max_s: float) -> int:
+    async def _stop_playback(self, request: StopPlayback) -> None:
+        self.on_event(PlaybackEnded(request.playback, "stopped"))
+
+    async def _record_leg(self, request: RecordLeg) -> Number:
         """Put a second of silence into the file; the recording goes on until it is stopped or its leg closed."""
-        with wave.open(path, "wb") as file:
+        with wave.open(request.path, "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
             file.writeframes(bytes(16000))
-        self.recorded[leg] = number = next(self._numbers)
-        return number
-
-    async def stop_recording(self, recording: int) -> None: ...
-
-    async def stop_playback(self, playback: int) -> None:
-        self.on_event(PlaybackEnded(playback, "stopped"))
+        self.recorded[request.leg] = number = next(self._numbers)
+        return Number(number)
 
     async def _there(self, leg: int) -> None:
         await asyncio.sleep(ANSWER_S)

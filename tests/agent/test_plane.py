@@ -11,6 +11,7 @@ from softphone import Agent, Call, Frame
 from softphone.agent import plane as plane_module
 from softphone.agent.plane import Planes, SharedPlane
 from softphone.media.contract.leg import KeyPressed, LegSpec
+from softphone.media.contract.messages import OpenLeg
 from tests.support.tones import sine
 from tests.test_agent import Answering, listen, talking, until_heard
 
@@ -77,7 +78,7 @@ class Noting:
 
 async def test_events_go_to_whose_leg_it_is_and_to_nobody_after_it_left() -> None:
     plane = SharedPlane("127.0.0.1")
-    legs = [(await plane.media.open_leg(LegSpec())).leg for _ in range(2)]
+    legs = [(await plane.media.ask(OpenLeg(LegSpec()))).leg for _ in range(2)]
     calls = [Noting(), Noting()]
     for leg, call in zip(legs, calls, strict=True):
         plane.seat(leg, call)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
 from softphone.media.workers.process import WorkerProcess
 from softphone.media.workers.worker import WorkerSettings
 from tests.bench.load import TICK_S
@@ -97,7 +98,7 @@ async def measure(pairs: int, seconds: float) -> list[float]:
     await worker.start()
     made = [pair(i, seconds) for i in range(pairs)]
     for each in made:
-        room = await worker.create_room()
+        room = (await worker.ask(CreateRoom())).value
         info = await enter(worker, each.talker, room)
         await enter(worker, each.listener, room)
         each.target = info.host, info.port
@@ -122,8 +123,8 @@ def pair(i: int, seconds: float) -> Pair:
 
 async def enter(worker: WorkerProcess, end: socket.socket, room: int) -> LegInfo:
     """Put one end into a room."""
-    info = await worker.open_leg(LegSpec(remote=MediaAddress(*end.getsockname()), rtcp_mux=True))
-    await worker.join(info.leg, room)
+    info = await worker.ask(OpenLeg(LegSpec(remote=MediaAddress(*end.getsockname()), rtcp_mux=True)))
+    await worker.ask(JoinRoom(info.leg, room))
     return info
 
 

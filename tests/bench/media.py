@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from softphone.media.contract.leg import LegSpec, MediaAddress, WorkerMetrics
+from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
 from softphone.media.workers.process import WorkerProcess
 from softphone.media.workers.worker import WorkerSettings
 from tests.bench.load import TICK_S, LoadSettings, free_port, party_host, pin
@@ -46,10 +47,10 @@ async def mixed(parties: int, talkers: int, seconds: float) -> dict[str, float]:
     await worker.start()
     pin(worker.pid, WORKER_CORE)
     port = free_port()
-    room = await worker.create_room()
+    room = (await worker.ask(CreateRoom())).value
     for i in range(parties):
-        info = await worker.open_leg(LegSpec(remote=MediaAddress(party_host(i), port), rtcp_mux=True))
-        await worker.join(info.leg, room)
+        info = await worker.ask(OpenLeg(LegSpec(remote=MediaAddress(party_host(i), port), rtcp_mux=True)))
+        await worker.ask(JoinRoom(info.leg, room))
     load = await start_load(LoadSettings(
         target=("127.0.0.1", worker.port), port=port, parties=parties, talkers=talkers,
         seconds=seconds + WARM_UP_S, core=LOAD_CORE,

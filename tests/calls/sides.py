@@ -8,6 +8,7 @@ from softphone import sdp
 from softphone.calls.leg import CallLeg
 from softphone.errors import MediaFull, OwnAddress
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
 from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 from softphone.testing.bridge import PaperMedia
@@ -27,25 +28,26 @@ class Worker(PaperMedia):
         self.slow_s = 0.0
         self._port = port
 
-    async def open_leg(self, spec: LegSpec, *, room: int | None = None) -> LegInfo:
-        return await asyncio.shield(asyncio.ensure_future(self._open(spec)))
+    async def _open_leg(self, request: OpenLeg) -> LegInfo:
+        return await asyncio.shield(asyncio.ensure_future(self._open(request)))
 
-    async def _open(self, spec: LegSpec) -> LegInfo:
+    async def _open(self, request: OpenLeg) -> LegInfo:
         """Open it, whoever waits for the answer."""
-        leg = (await super().open_leg(spec)).leg
-        return await self.update_leg(leg, spec)
+        leg = (await super()._open_leg(request)).leg
+        return await self._update_leg(UpdateLeg(leg, request.spec))
 
-    async def update_leg(self, leg: int, spec: LegSpec) -> LegInfo:
+    async def _update_leg(self, request: UpdateLeg) -> LegInfo:
+        leg = request.leg
         await self._there(leg)
         if self.full:
             raise MediaFull("no port is left")
-        self.specs[leg] = spec
+        self.specs[leg] = request.spec
         await asyncio.sleep(self.slow_s)
         return LegInfo(leg, "127.0.0.1", self._port + 2 * leg, self._port + 2 * leg + 1)
 
-    async def close_leg(self, leg: int) -> None:
-        self.specs.pop(leg, None)
-        await super().close_leg(leg)
+    async def _close_leg(self, request: CloseLeg) -> None:
+        self.specs.pop(request.leg, None)
+        await super()._close_leg(request)
 
 
 class Side:

@@ -134,7 +134,7 @@ async def test_a_moved_party_changes_its_worker(tmp_path: Path) -> None:
     sections: dict[str, dict[str, object]] = {"media": {"workers": 2}, "conference": {"join_before_host": True}}
     async with sounding_bridge(tmp_path, **sections) as server, Table(server) as table:
         rooms = [await server.focus.open(extension(server, number)) for number in ("202", "101")]
-        workers = {id(server.media._rooms.find(room.room)[0]) for room in rooms}
+        workers = {id(server.media._worker("room", room.room)) for room in rooms}
         assert len(workers) == 2
         await table.call("102", "202")
         await table.call("103", "202")

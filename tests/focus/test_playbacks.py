@@ -8,6 +8,7 @@ import pytest
 
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.media.contract.leg import Event, PlaybackEnded
+from softphone.media.contract.messages import CreateRoom
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from tests.support.tones import sine, write_wav
@@ -36,7 +37,7 @@ async def test_an_end_that_is_read_together_with_the_number_is_told_after_it(tmp
     pool.on_event = happened
     await pool.start()
     try:
-        room = await pool.create_room()
+        room = (await pool.ask(CreateRoom())).value
         for stall_s in (0.0, 0.3):
             playing = [asyncio.create_task(play(room)) for _ in range(3)]
             await asyncio.sleep(0)

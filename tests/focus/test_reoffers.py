@@ -10,6 +10,7 @@ from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, MediaFull
 from softphone.focus.session import PartyStatus
 from softphone.media.contract.leg import LegInfo
+from softphone.media.contract.messages import UpdateLeg
 from softphone.testing.bridge import PaperBridge, offer
 from softphone.testing.clock import run
 
@@ -24,22 +25,22 @@ def test_an_offer_that_cannot_be_served_changes_nothing(tmp_path: Path, new: str
         room = await bridge.room(Settings())
         call: Any = await bridge.call(room)
         (member,) = room.members.values()
-        update, specs = bridge.media.update_leg, []
+        update, specs = bridge.media.serve[UpdateLeg], []
 
-        async def full(leg: int, spec: Any) -> LegInfo:
+        async def full(request: UpdateLeg) -> LegInfo:
             raise MediaFull("no port is left")
 
-        async def served(leg: int, spec: Any) -> LegInfo:
-            specs.append(spec)
-            return await update(leg, spec)
+        async def served(request: UpdateLeg) -> Any:
+            specs.append(request.spec)
+            return await update(request)
 
         leg = member.media
         before, spec = leg.session.agreement, leg.spec
-        bridge.media.update_leg = full  # type: ignore[method-assign]
+        bridge.media.serve[UpdateLeg] = full
         with pytest.raises(CallRefused, match="500"):
             await call.on_reinvite(new)
         assert (leg.session.agreement, leg.spec, member.party.status) == (before, spec, PartyStatus.ANSWERED)
-        bridge.media.update_leg = served  # type: ignore[method-assign]
+        bridge.media.serve[UpdateLeg] = served
         answers = [await call.on_reinvite(offer()) for _ in range(2)]
         assert specs == [spec] * 2
         assert answers[0] == answers[1]

@@ -16,6 +16,7 @@ from softphone.focus.errors import Overloaded
 from softphone.focus.room.admission import Admission
 from softphone.focus.voice.names import Names
 from softphone.media.contract.leg import KeyPressed
+from softphone.media.contract.messages import RecordLeg
 from softphone.testing.bridge import PaperBridge, PaperCall
 from softphone.testing.clock import run
 from tests.support.membership import astray
@@ -40,7 +41,7 @@ def kept(folder: Path) -> list[str]:
 async def named(bridge: PaperBridge, name: str) -> str:
     """A name that was recorded."""
     path = bridge.focus.context.names._path(name)
-    await bridge.media.record_leg(0, str(path), 1.0)
+    await bridge.media.ask(RecordLeg(0, str(path), 1.0))
     return name
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from mixer.frame import TICK_S
+from softphone.media.contract.messages import CreateRoom
 from softphone.media.workers.local import AppLeg, LocalMedia
 from softphone.recordings.active import Speaker
 from softphone.recordings.entry import Entry
@@ -19,7 +20,7 @@ TONES = {"anna": 400.0, "boris": 1000.0}
 async def room_of_two() -> AsyncIterator[tuple[LocalMedia, int, dict[str, AppLeg]]]:
     """A room in which two talk without end, each a tone of its own."""
     media = LocalMedia()
-    room = await media.create_room()
+    room = (await media.ask(CreateRoom())).value
     apps = {name: AppLeg(media, room) for name in TONES}
     for name, app in apps.items():
         sound = sine(TONES[name], 0.02)

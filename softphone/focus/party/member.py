@@ -16,6 +16,7 @@ from softphone.focus.context import Context, Header
 from softphone.focus.party.owner import NOBODY, CallOwner
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.sip.message.fields import reason
 from softphone.sip.ua.call import InviteSession, InviteState
 
@@ -266,7 +267,7 @@ class Member:
         for replaced in older(self, list(self._context.legs.values())):
             replaced.hang_up()
         if self.leg is not None and self._room is not None and self._inside:
-            await self._context.media.join(self.leg, self._room)
+            await self._context.media.ask(JoinRoom(self.leg, self._room))
         await self.apply()
         return description
 
@@ -280,18 +281,18 @@ class Member:
         """Take the leg out of its room, soon: it hears and says nothing there."""
         self._inside = False
         if self.leg is not None:
-            self._context.tasks.start(self._context.media.leave(self.leg))
+            self._context.tasks.start(self._context.media.ask(LeaveRoom(self.leg)))
 
     async def _enter(self, room: int) -> None:
         """Join a room; when that is on another worker, media moves there first. Who cannot is hung up on."""
         if self.leg is None:
             return
         try:
-            await self._context.media.join(self.leg, room)
+            await self._context.media.ask(JoinRoom(self.leg, room))
         except OtherWorker:
             try:
                 await self.media.move(room)
-                await self._context.media.join(self.leg, room)
+                await self._context.media.ask(JoinRoom(self.leg, room))
             except (SipError, SdpError, MediaError) as error:
                 self.hang_up([reason(error)])
                 raise
@@ -320,13 +321,15 @@ class Member:
             return
         party = self.party
         held = party.place is Place.HELD
-        await self._context.media.configure(
-            self.leg,
-            muted=party.muted or held or self.held,
-            deaf=party.deaf or held,
-            gain_in=linear(party.volume_in_db),
-            gain_out=linear(party.volume_out_db),
-            answered=self.call is not None and self.call.is_confirmed,
+        await self._context.media.ask(
+            Configure(
+                self.leg,
+                muted=party.muted or held or self.held,
+                deaf=party.deaf or held,
+                gain_in=linear(party.volume_in_db),
+                gain_out=linear(party.volume_out_db),
+                answered=self.call is not None and self.call.is_confirmed,
+            )
         )
 
     def refresh(self) -> None:

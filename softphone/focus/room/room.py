@@ -24,6 +24,7 @@ from softphone.focus.room.admission import Namesakes
 from softphone.focus.room.recording import Recorder
 from softphone.focus.session import Party, PartyStatus, SessionOrigin, TelephonySession
 from softphone.focus.voice.names import SpokenNames
+from softphone.media.contract.messages import RemoveRoom
 
 __all__ = ["NO_MEDIA", "Room"]
 
@@ -141,7 +142,7 @@ class Room(CallOwner):
 
     async def _give_back(self) -> None:
         await self.recorder.finish()
-        await self.context.media.remove_room(self.room)
+        await self.context.media.ask(RemoveRoom(self.room))
 
 
 def _note(room: Room, type: EventType, party: str, data: dict[str, Any]) -> None:

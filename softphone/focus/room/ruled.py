@@ -43,6 +43,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.recording import NOT_RECORDING, RecordingControl
 from softphone.focus.room.room import NO_MEDIA, Room
 from softphone.focus.session import ConferenceRole, Party, TelephonySession
+from softphone.media.contract.messages import SendKeys, Whisper
 from softphone.tasks import Alarm
 
 __all__ = ["CARRIED_OUT", "RuledRoom"]
@@ -155,7 +156,7 @@ def _key_passed(room: "RuledRoom", effect: KeyPassed) -> None:
 
 async def _send_key(room: "RuledRoom", leg: int, digit: str) -> None:
     try:
-        await room.context.media.send_keys(leg, digit)
+        await room.context.media.ask(SendKeys(leg, digit))
     except MediaError as error:
         log.debug("key_not_sent", error=str(error))
 
@@ -206,7 +207,7 @@ async def _whisper(room: "RuledRoom", member: Member) -> None:
 async def _aim(room: "RuledRoom", member: Member) -> None:
     leg, to = await member.ready(), member.party.whispers_to
     legs = [listener.leg for listener in _listeners(room, member) if listener.leg is not None]
-    await room.context.media.whisper(leg, None if to is None else legs)
+    await room.context.media.ask(Whisper(leg, None if to is None else legs))
 
 
 def _listeners(room: "RuledRoom", member: Member) -> list[Member]:

@@ -15,6 +15,7 @@ import structlog
 
 from mixer.rules.effects import Prompt, Sound
 from softphone.errors import MediaError
+from softphone.media.contract.messages import RecordLeg, StopRecording
 
 if TYPE_CHECKING:
     from softphone.media.workers.client import Media
@@ -69,13 +70,13 @@ class Names:
         return ""
 
     async def _record(self, leg: int, name: str, max_s: float, stop: asyncio.Event) -> None:
-        number = await self._media.record_leg(leg, str(self._path(name)), max_s)
+        number = (await self._media.ask(RecordLeg(leg, str(self._path(name)), max_s))).value
         over = self._over[number] = asyncio.Event()
         waiting = [asyncio.create_task(event.wait()) for event in (over, stop)]
         try:
             await asyncio.wait(waiting, timeout=max_s + PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
             if not over.is_set():
-                await self._media.stop_recording(number)
+                await self._media.ask(StopRecording(number))
         finally:
             for each in waiting:
                 each.cancel()

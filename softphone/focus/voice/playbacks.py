@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from softphone.media.contract.messages import Play, StopPlayback
+
 if TYPE_CHECKING:
     from softphone.media.workers.client import Media
 
@@ -31,21 +33,22 @@ class Playbacks:
         Parameters
         ----------
         on_end
-            Called once, with the reason, and not before this has returned: `Media.play` sees to it.
+            Called once, with the reason, and not before this has returned: `Media.ask` sees to it.
 
         Raises
         ------
         MediaError
         """
-        playback = await self._media.play(paths, leg=leg, loop=loop, recorded=recorded)
-        self._on_end[playback] = on_end
-        return playback
+        return await self._play(Play(_files(paths), [leg], loop=loop, recorded=recorded), on_end)
 
     async def to_room(
         self, room: int, paths: list[Path], on_end: Callable[[str], None], *, loop: bool = False, recorded: bool = False
     ) -> int:
         """Play files to all in a room; as :meth:`to_leg`."""
-        playback = await self._media.play(paths, room=room, loop=loop, recorded=recorded)
+        return await self._play(Play(_files(paths), room=room, loop=loop, recorded=recorded), on_end)
+
+    async def _play(self, request: Play, on_end: Callable[[str], None]) -> int:
+        playback = (await self._media.ask(request)).value
         self._on_end[playback] = on_end
         return playback
 
@@ -57,8 +60,13 @@ class Playbacks:
         MediaError
             It is over already.
         """
-        await self._media.stop_playback(playback)
+        await self._media.ask(StopPlayback(playback))
 
     def ended(self, playback: int) -> Callable[[str], None] | None:
         """Take notice that a playback has ended; give what is to be told why, if anything is."""
         return self._on_end.pop(playback, None)
+
+
+def _files(paths: list[Path]) -> list[str]:
+    """Give files as a worker finds them."""
+    return [str(path.absolute()) for path in paths]

@@ -227,7 +227,10 @@ class KeyPressed(Struct, frozen=True, tag=True):
 
 
 class KeysSent(Struct, frozen=True, tag=True):
-    """The last end packet of a `send_keys` request is out (or the leg is gone)."""
+    """The last end packet of a `SendKeys` request is out (or the leg is gone). Not told outside of the engine.
+
+    `token` is the number of the request.
+    """
 
     token: int
 
@@ -255,7 +258,10 @@ class Unclaimed(Struct, frozen=True, tag=True):
 
 
 class RecordingOpened(Struct, frozen=True, tag=True):
-    """The file of a recording is open, or why it cannot be: then there is no such recording (any more)."""
+    """The file of a recording is open, or why it cannot be: then there is no such recording (any more).
+
+    Not told outside of the engine. `token` is the number of the request.
+    """
 
     recording: int
     token: int

@@ -2,13 +2,21 @@
 
 A frame is four bytes of length, big-endian, and msgpack of [number, message]. A reply carries its request's number;
 an event carries 0.
+
+A request is a struct below :class:`MediaRequest`: it says what it is answered with, and which of its fields are numbers
+of legs, rooms, recordings and playbacks. Both sides know it from that alone: `Media.ask` carries it, `Pool` finds its
+worker, `Engine` has a handler for it.
 """
+
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from softphone import errors
-from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, WorkerMetrics
+from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, RecordingInfo, WorkerMetrics
 
 __all__ = [
     "CloseLeg",
@@ -31,7 +39,7 @@ __all__ = [
     "RecordLeg",
     "RemoveRoom",
     "Reply",
-    "Request",
+    "MediaRequest",
     "SendKeys",
     "Splitter",
     "StopPlayback",
@@ -40,6 +48,7 @@ __all__ = [
     "UpdateLeg",
     "Whisper",
     "frame",
+    "numbers",
     "read_request",
     "read_reply",
 ]
@@ -48,176 +57,11 @@ __all__ = [
 FRAME_MAX = 1 << 20
 PREFIX = 4
 
-
-class OpenLeg(Struct, frozen=True, tag=True):
-    """Open a leg; answered with LegInfo."""
-
-    spec: LegSpec
-
-
-class UpdateLeg(Struct, frozen=True, tag=True):
-    """Change how a leg talks; answered with LegInfo."""
-
-    leg: int
-    spec: LegSpec
-
-
-class CloseLeg(Struct, frozen=True, tag=True):
-    """Close a leg; answered with LegStats."""
-
-    leg: int
-
-
-class CreateRoom(Struct, frozen=True, tag=True):
-    """Make a room; answered with Number."""
-
-
-class RemoveRoom(Struct, frozen=True, tag=True):
-    """Remove a room; its legs are in no room afterwards, its recordings end."""
-
-    room: int
-
-
-class JoinRoom(Struct, frozen=True, tag=True):
-    """Put a leg into a room, out of the one it was in."""
-
-    leg: int
-    room: int
-
-
-class LeaveRoom(Struct, frozen=True, tag=True):
-    """Take a leg out of its room; it hears nothing."""
-
-    leg: int
-
-
-class Configure(Struct, frozen=True, tag=True):
-    """Change what a leg says and hears; None: as it was. Gains are linear.
-
-    `answered`: its call stands, so that silence is sent while there is nothing to be heard.
-    """
-
-    leg: int
-    muted: bool | None = None
-    deaf: bool | None = None
-    gain_in: float | None = None
-    gain_out: float | None = None
-    answered: bool | None = None
-
-
-class SendKeys(Struct, frozen=True, tag=True):
-    """Send telephone events; KeysSent(token) follows."""
-
-    leg: int
-    keys: str
-    tone_s: float
-    gap_s: float
-    token: int
-
-
-class Record(Struct, frozen=True, tag=True):
-    """Record a room; answered with Number, RecordingOpened(token) follows when its file is open or cannot be.
-
-    Attributes
-    ----------
-    tracks
-        The legs that get a track of their own, and its name.
-    """
-
-    room: int
-    path: str
-    tracks: dict[int, str] = {}
-    token: int = 0
-
-
-class RecordLeg(Struct, frozen=True, tag=True):
-    """Record what one leg says, for so long at most; answered with Number, RecordingOpened, RecordingEnded follow."""
-
-    leg: int
-    path: str
-    max_s: float
-    token: int = 0
-
-
-class Track(Struct, frozen=True, tag=True):
-    """Give a leg a track in a recording from now on; one that is there already goes on with this leg."""
-
-    recording: int
-    leg: int
-    name: str
-
-
-class PauseRecording(Struct, frozen=True, tag=True):
-    """Leave silence in a recording from now on, or let it go on."""
-
-    recording: int
-    on: bool
-
-
-class StopRecording(Struct, frozen=True, tag=True):
-    """End a recording; RecordingEnded follows when the file is closed."""
-
-    recording: int
-
-
-class Play(Struct, frozen=True, tag=True):
-    """Play files, one after another, to legs or to a room; PlaybackEnded(playback) follows.
-
-    Attributes
-    ----------
-    playback
-        The number it is to have, not in use.
-    """
-
-    playback: int
-    paths: list[str]
-    legs: list[int] = []
-    room: int | None = None
-    loop: bool = False
-    gain: float = 1.0
-    recorded: bool = False
-
-
-class PlayTo(Struct, frozen=True, tag=True):
-    """Change which legs hear a playback."""
-
-    playback: int
-    legs: list[int]
-
-
-class StopPlayback(Struct, frozen=True, tag=True):
-    """End a playback; PlaybackEnded follows."""
-
-    playback: int
-
-
-class Whisper(Struct, frozen=True, tag=True):
-    """Let a leg be heard by these legs only; None: by its room again."""
-
-    leg: int
-    to: list[int] | None
-
-
-class GetStats(Struct, frozen=True, tag=True):
-    """Answered with LegStats."""
-
-    leg: int
-
-
-class GetMetrics(Struct, frozen=True, tag=True):
-    """Answered with WorkerMetrics.
-
-    Attributes
-    ----------
-    recent
-        How many of the last ticks the durations are of; 0: as many as are remembered.
-    """
-
-    recent: int = 0
-
-
-class Ping(Struct, frozen=True, tag=True):
-    """Answered with Done by a worker that is not hung."""
+R = TypeVar("R")
+LegNumber = Annotated[int, "leg"]
+RoomNumber = Annotated[int, "room"]
+RecordingNumber = Annotated[int, "recording"]
+PlaybackNumber = Annotated[int, "playback"]
 
 
 class Done(Struct, frozen=True, tag=True):
@@ -228,6 +72,179 @@ class Number(Struct, frozen=True, tag=True):
     """The number of what was made."""
 
     value: int
+
+
+class MediaRequest(Struct, Generic[R], frozen=True, tag=True):
+    """What media are asked for; `R` is what they answer when it is done."""
+
+
+class OpenLeg(MediaRequest[LegInfo], frozen=True):
+    """Open a leg, on the worker of `room` if that is given; it is in no room yet."""
+
+    spec: LegSpec
+    room: RoomNumber | None = None
+
+
+class UpdateLeg(MediaRequest[LegInfo], frozen=True):
+    """Change how a leg talks (re-INVITE)."""
+
+    leg: LegNumber
+    spec: LegSpec
+
+
+class CloseLeg(MediaRequest[LegStats], frozen=True):
+    """Close a leg; answered with what it has seen."""
+
+    leg: LegNumber
+
+
+class CreateRoom(MediaRequest[Number], frozen=True):
+    """Make a room."""
+
+
+class RemoveRoom(MediaRequest[Done], frozen=True):
+    """Remove a room; its legs are in no room afterwards, its recordings end."""
+
+    room: RoomNumber
+
+
+class JoinRoom(MediaRequest[Done], frozen=True):
+    """Put a leg into a room, out of the one it was in."""
+
+    leg: LegNumber
+    room: RoomNumber
+
+
+class LeaveRoom(MediaRequest[Done], frozen=True):
+    """Take a leg out of its room; it hears nothing."""
+
+    leg: LegNumber
+
+
+class Configure(MediaRequest[Done], frozen=True):
+    """Change what a leg says and hears; None: as it was. Gains are linear.
+
+    `answered`: its call stands, so that silence is sent while there is nothing to be heard.
+    """
+
+    leg: LegNumber
+    muted: bool | None = None
+    deaf: bool | None = None
+    gain_in: float | None = None
+    gain_out: float | None = None
+    answered: bool | None = None
+
+
+class SendKeys(MediaRequest[Done], frozen=True):
+    """Send telephone events (RFC 4733); answered when the last is out, or the leg is closed."""
+
+    leg: LegNumber
+    keys: str
+    tone_s: float = 0.1
+    gap_s: float = 0.05
+
+
+class Record(MediaRequest[Number], frozen=True):
+    """Record a room into a WAV file; answered when that is open, or cannot be. RecordingEnded follows.
+
+    All files of a recording have the same time: silence where a party is absent, in pauses, and where the disk was too
+    slow.
+
+    Attributes
+    ----------
+    tracks
+        The legs that get a file of their own beside it, with what they say in this room, and its name.
+    """
+
+    room: RoomNumber
+    path: str
+    tracks: dict[LegNumber, str] = {}
+
+
+class RecordLeg(MediaRequest[Number], frozen=True):
+    """Record what one leg says, in whatever room, for so long at most; as `Record`."""
+
+    leg: LegNumber
+    path: str
+    max_s: float
+
+
+class Track(MediaRequest[Done], frozen=True):
+    """Give a leg a track in a recording, silent up to now; one that is there already goes on with this leg."""
+
+    recording: RecordingNumber
+    leg: LegNumber
+    name: str
+
+
+class PauseRecording(MediaRequest[Done], frozen=True):
+    """Leave silence in a recording from now on, or let it go on."""
+
+    recording: RecordingNumber
+    on: bool
+
+
+class StopRecording(MediaRequest[RecordingInfo], frozen=True):
+    """End a recording; answered when its files are closed."""
+
+    recording: RecordingNumber
+
+
+class Play(MediaRequest[Number], frozen=True):
+    """Play files, one after another, to legs or to a room; PlaybackEnded follows, also when one cannot be played.
+
+    `gain` is linear, 0 to 16; `loop` begins anew after the last file; `recorded` puts what a room is played into its
+    recordings. What is played to legs follows them from room to room and ends when all are closed.
+    """
+
+    paths: list[str]
+    legs: list[LegNumber] = []
+    room: RoomNumber | None = None
+    loop: bool = False
+    gain: float = 1.0
+    recorded: bool = False
+
+
+class PlayTo(MediaRequest[Done], frozen=True):
+    """Change which legs hear a playback, for music that many wait with; without any it ends."""
+
+    playback: PlaybackNumber
+    legs: list[LegNumber]
+
+
+class StopPlayback(MediaRequest[Done], frozen=True):
+    """End a playback; PlaybackEnded says "stopped"."""
+
+    playback: PlaybackNumber
+
+
+class Whisper(MediaRequest[Done], frozen=True):
+    """Let a leg be heard by these legs only, wherever they are; None, or another room: by its room again."""
+
+    leg: LegNumber
+    to: list[LegNumber] | None
+
+
+class GetStats(MediaRequest[LegStats], frozen=True):
+    """Tell what a leg has seen so far."""
+
+    leg: LegNumber
+
+
+class GetMetrics(MediaRequest[WorkerMetrics], frozen=True):
+    """Tell how the worker is doing.
+
+    Attributes
+    ----------
+    recent
+        How many of the last ticks the durations are of; 0: as many as are remembered.
+    """
+
+    recent: int = 0
+
+
+class Ping(MediaRequest[Done], frozen=True):
+    """Answered by a worker that is not hung."""
 
 
 class Failed(Struct, frozen=True, tag=True):
@@ -249,51 +266,53 @@ class Ready(Struct, frozen=True, tag=True):
     port: int
 
 
-Request = (
-    OpenLeg
-    | UpdateLeg
-    | CloseLeg
-    | CreateRoom
-    | RemoveRoom
-    | JoinRoom
-    | LeaveRoom
-    | Configure
-    | SendKeys
-    | Record
-    | RecordLeg
-    | Track
-    | PauseRecording
-    | StopRecording
-    | Play
-    | PlayTo
-    | StopPlayback
-    | Whisper
-    | GetStats
-    | GetMetrics
-    | Ping
-)
-Reply = LegInfo | LegStats | WorkerMetrics | Done | Number | Failed
+Reply = LegInfo | LegStats | RecordingInfo | WorkerMetrics | Done | Number | Failed
 Outcome = Reply | Ready | Event
 
 _ENCODER = msgspec.msgpack.Encoder()
-_REQUESTS = msgspec.msgpack.Decoder(tuple[int, Request])
+_KINDS: Any = reduce(or_, MediaRequest.__subclasses__())
+_REQUESTS = msgspec.msgpack.Decoder(tuple[int, _KINDS])
 _REPLIES = msgspec.msgpack.Decoder(tuple[int, Outcome])
 
 
-def frame(number: int, message: Request | Outcome) -> bytes:
+def frame(number: int, message: MediaRequest[Any] | Outcome) -> bytes:
     """Give a message as it goes over the channel."""
     body = _ENCODER.encode((number, message))
     return len(body).to_bytes(PREFIX) + body
 
 
-def read_request(body: bytes) -> tuple[int, Request]:
+def read_request(body: bytes) -> tuple[int, MediaRequest[Any]]:
     """Read what the control process sends; raises msgspec.MsgspecError."""
-    return _REQUESTS.decode(body)
+    number, request = _REQUESTS.decode(body)
+    return number, request
 
 
 def read_reply(body: bytes) -> tuple[int, Outcome]:
     """Read what the worker sends; raises msgspec.MsgspecError."""
     return _REPLIES.decode(body)
+
+
+def numbers(request: MediaRequest[Any]) -> list[tuple[str, int]]:
+    """Give what a request is about: "leg", "room", "recording" or "playback", and the number of each."""
+    found = []
+    for field, kind in _fields(type(request)):
+        value = getattr(request, field)
+        each = () if value is None else (value,) if isinstance(value, int) else value
+        found += [(kind, number) for number in each]
+    return found
+
+
+@cache
+def _fields(request: type) -> list[tuple[str, str]]:
+    """Give the fields of a request that hold numbers, and of what they are."""
+    hints = get_type_hints(request, include_extras=True)
+    return [(field, kind) for field, hint in hints.items() if (kind := _kind(hint))]
+
+
+def _kind(hint: Any) -> str:
+    if get_origin(hint) is Annotated:
+        return str(hint.__metadata__[0])
+    return next(filter(None, map(_kind, get_args(hint))), "")
 
 
 class Splitter:

@@ -5,6 +5,7 @@ the time and calls `tick` each 20 ms while `active`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from softphone.media.contract.messages import (
     GetStats,
     JoinRoom,
     LeaveRoom,
+    MediaRequest,
     Number,
     OpenLeg,
     PauseRecording,
@@ -34,7 +36,6 @@ from softphone.media.contract.messages import (
     RecordLeg,
     RemoveRoom,
     Reply,
-    Request,
     SendKeys,
     StopPlayback,
     StopRecording,
@@ -72,6 +73,8 @@ class Engine:
         What to add to `now` for Unix time.
     open_port
         Opens a UDP port.
+    first_number
+        Of what is made: legs, rooms, recordings and playbacks are numbered in one row.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class Engine:
         gate: bool = True,
         unix_offset_s: float = 0.0,
         open_port: OpenPort | None = None,
+        first_number: int = 1,
     ) -> None:
         self.bridge = Bridge(capacity) if gate else Bridge(capacity, gate=None)
         self._pool = PortPool(host, shared_port, own_ports, open_port)
@@ -102,7 +106,7 @@ class Engine:
         self._player = Player(self.bridge, self._row, self._room)
         self._tape = Tape(self.bridge, self._row, self._room)
         self._apps: dict[int, Callable[[NDArray[np.int16]], None]] = {}
-        self._last_number = 0
+        self._last_number, self._asked = first_number - 1, 0
         self._closing: set[int] = set()
         self._events: list[Event] = []
         self._handlers = self._routes()
@@ -124,12 +128,12 @@ class Engine:
             Track: self._tape.track,
             PauseRecording: self._tape.pause,
             StopRecording: self._tape.stop,
-            Play: self._player.play,
+            Play: self._play,
             PlayTo: self._player.play_to,
             StopPlayback: self._player.stop,
             Whisper: self._whisper,
             GetStats: self._get_stats,
-            GetMetrics: self._get_metrics,
+            GetMetrics: lambda request, now: self.metrics(),
             Ping: lambda request, now: Done(),
         }
 
@@ -143,8 +147,12 @@ class Engine:
         """Whether ticks are needed: there is a leg, something is played, or a recording goes on or is to be closed."""
         return bool(self._rows) or self._tape.busy or self._player.busy
 
-    def handle(self, request: Request, now: float) -> Reply:
-        """Carry out a request; what goes wrong on purpose, or by the system's refusal, is a reply too."""
+    def handle(self, request: MediaRequest[Any], now: float, number: int = 0) -> Reply:
+        """Carry out a request; what goes wrong on purpose, or by the system's refusal, is a reply too.
+
+        `number` is given back by the events that say that it is done (see `softphone.media.engine.desk`).
+        """
+        self._asked = number
         try:
             return self._handlers[type(request)](request, now)
         except BridgeFull as error:
@@ -269,6 +277,8 @@ class Engine:
         return LegInfo(leg, self._advertised, ports.rtp.port, ports.rtcp.port)
 
     def _open_leg(self, request: OpenLeg, now: float) -> LegInfo:
+        if request.room is not None:
+            self._room(request.room)
         leg = self._number()
         self._know(leg, self.plane.open(leg, request.spec, now))
         return self._info(leg)
@@ -335,23 +345,29 @@ class Engine:
         return Done()
 
     def _send_keys(self, request: SendKeys, now: float) -> Done:
-        self.plane.send_keys(self._row(request.leg), request.keys, request.tone_s, request.gap_s, request.token)
+        self.plane.send_keys(self._row(request.leg), request.keys, request.tone_s, request.gap_s, self._asked)
         return Done()
 
     def _record(self, request: Record, now: float) -> Number:
         recording = self._number()
-        self._tape.record(recording, request)
+        self._tape.record(recording, request, self._asked)
         return Number(recording)
 
     def _record_leg(self, request: RecordLeg, now: float) -> Number:
         recording = self._number()
-        self._tape.record_leg(recording, request)
+        self._tape.record_leg(recording, request, self._asked)
         return Number(recording)
+
+    def _play(self, request: Play, now: float) -> Number:
+        playback = self._number()
+        self._player.play(playback, request)
+        return Number(playback)
 
     def _get_stats(self, request: GetStats, now: float) -> LegStats:
         return self.plane.stats(self._row(request.leg))
 
-    def _get_metrics(self, request: GetMetrics, now: float) -> WorkerMetrics:
+    def metrics(self) -> WorkerMetrics:
+        """Give what the engine knows of how it is doing."""
         plane = self.plane
         return WorkerMetrics(
             pid=0,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mixer.bridge import Bridge
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import PlaybackEnded
-from softphone.media.contract.messages import Done, Play, PlayTo, Reply, StopPlayback
+from softphone.media.contract.messages import Done, Play, PlayTo, StopPlayback
 from softphone.media.engine.sounds import Sounds
 
 __all__ = ["Player"]
@@ -81,7 +81,7 @@ class Player:
         """Whether anything is played or about to be."""
         return bool(self._playbacks)
 
-    def play(self, request: Play, now: float) -> Reply:
+    def play(self, number: int, request: Play) -> None:
         """Begin a playback; its sound comes when its files are decoded.
 
         Raises
@@ -94,19 +94,16 @@ class Player:
             When no row is left.
         """
         check(request)
-        if request.playback in self._playbacks:
-            raise MediaError(f"there is a playback {request.playback} already")
         listeners = [self._row_of(leg) for leg in request.legs]
         row = self._bridge.add_source(-1 if request.room is None else self._room_of(request.room))
         if request.room is None:
             self._bridge.roster.set_whisper(row, listeners)
         self._bridge.roster.set_recorded(row, request.recorded)
         self._bridge.roster.set_gain_in(row, request.gain)
-        self._playbacks[request.playback] = _Playback(row, request, set(request.legs))
-        self._sounds.load(request.playback, request.paths)
-        return Done()
+        self._playbacks[number] = _Playback(row, request, set(request.legs))
+        self._sounds.load(number, request.paths)
 
-    def play_to(self, request: PlayTo, now: float) -> Reply:
+    def play_to(self, request: PlayTo, now: float) -> Done:
         """Change which legs hear a playback; without any it ends."""
         playback = self._find(request.playback)
         if playback.request.room is not None:
@@ -116,7 +113,7 @@ class Player:
         self._end_unheard()
         return Done()
 
-    def stop(self, request: StopPlayback, now: float) -> Reply:
+    def stop(self, request: StopPlayback, now: float) -> Done:
         """End a playback with the next tick."""
         self._find(request.playback)
         self._end(request.playback, "stopped")

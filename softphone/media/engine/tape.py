@@ -83,8 +83,8 @@ class Tape:
         """Sound that the disk was too slow for, of all recordings together."""
         return self._recorder.dropped_ticks * TICK_S
 
-    def record(self, recording: int, request: Record) -> None:
-        """Begin to record a room, and the parties that are named.
+    def record(self, recording: int, request: Record, token: int) -> None:
+        """Begin to record a room, and the parties that are named; RecordingOpened(token) follows.
 
         Raises
         ------
@@ -95,10 +95,10 @@ class Tape:
         """
         room = self._room_of(request.room)
         rows = {_beside(request.path, name, request.tracks): self._row_of(leg) for leg, name in request.tracks.items()}
-        self._begin(recording, _Take(request.path, request.room, room, rows), request.token)
+        self._begin(recording, _Take(request.path, request.room, room, rows), token)
 
-    def record_leg(self, recording: int, request: RecordLeg) -> None:
-        """Begin to record what one leg says, for a time.
+    def record_leg(self, recording: int, request: RecordLeg, token: int) -> None:
+        """Begin to record what one leg says, for a time; RecordingOpened(token) follows.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class Tape:
             raise MediaError(f"nothing is recorded in {request.max_s} s")
         rows = {request.path: self._row_of(request.leg)}
         until = self._tick + max(1.0, round(request.max_s / TICK_S))
-        self._begin(recording, _Take(request.path, ANYWHERE, ANYWHERE, rows, until=until), request.token)
+        self._begin(recording, _Take(request.path, ANYWHERE, ANYWHERE, rows, until=until), token)
 
     def track(self, request: Track, now: float) -> Done:
         """Give a leg a track of its own from now on, or let one go on with another leg.

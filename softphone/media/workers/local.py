@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.media.contract.messages import CloseLeg, Reply, Request
+from softphone.media.contract.messages import CloseLeg, MediaRequest
+from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine
 from softphone.media.net.port import OpenPort
-from softphone.media.workers.client import MediaFace
+from softphone.media.workers.client import MediaChannel
 from softphone.media.workers.pacer import Pacer
 
 __all__ = ["AppLeg", "LocalMedia"]
@@ -66,7 +68,7 @@ class AppLeg:
         self._media.engine.handle(CloseLeg(self.leg), self._media.clock())
 
 
-class LocalMedia(MediaFace):
+class LocalMedia(MediaChannel):
     """An engine in this process as `Media`.
 
     Parameters
@@ -110,17 +112,17 @@ class LocalMedia(MediaFace):
             unix_offset_s=time.time() - clock(),
             open_port=open_port,
         )
+        self._desk = RequestDesk(self.engine)
         self._pacer = Pacer()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self.on_skip: Callable[[int], None] = no_skip
 
-    async def ask(self, request: Request) -> Reply:
-        """Carry out one request."""
-        reply = self.engine.handle(request, self.clock())
-        self._tell()
+    def transmit(self, number: int, request: MediaRequest[Any]) -> None:
+        """Carry out a request."""
+        self._desk.ask(number, request, self.clock())
+        self._look_around()
         self._pace()
-        return reply
 
     def open_app(self, room: int) -> AppLeg:
         """Put the application into a room; raises NoSuchLeg, MediaFull."""
@@ -132,7 +134,7 @@ class LocalMedia(MediaFace):
         """Tell at once what has come since the last tick."""
         if not self._closed:
             self.engine.look(self.clock())
-            self._tell()
+            self._look_around()
 
     @property
     def late_ticks(self) -> int:
@@ -145,7 +147,7 @@ class LocalMedia(MediaFace):
             self._closed = True
             self._stop()
             self.engine.close(self.clock())
-            self._tell()
+            self._look_around()
 
     def _pace(self) -> None:
         """Have a timer exactly while the engine needs ticks."""
@@ -179,11 +181,10 @@ class LocalMedia(MediaFace):
                 self.on_skip(skipped)
             self.engine.tick(due, began)
             self._pacer.done(began, self.clock())
-            self._tell()
+            self._look_around()
         finally:  # an exception of the application's callback is the loop's to report; the sound goes on
             self._pace()
 
-    def _tell(self) -> None:
-        """Pass events on."""
-        for event in self.engine.events():
-            self.happened(event)
+    def _look_around(self) -> None:
+        """Pass on what was answered and what has happened."""
+        self.take(self._desk.told())

@@ -1,45 +1,32 @@
 """One worker process, seen from the control process: started, asked, missed when it dies."""
 
 import asyncio
-import itertools
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from softphone.errors import MediaError, WorkerGone
-from softphone.media.contract.leg import (
-    KeyPressed,
-    KeysSent,
-    LegInfo,
-    LegTalking,
-    PlaybackEnded,
-    RecordingEnded,
-    RecordingOpened,
-    RtpTimeout,
-    Unclaimed,
-    WorkerLost,
-    WorkerMetrics,
-)
+from softphone.media.contract.leg import LegInfo, WorkerLost, WorkerMetrics
 from softphone.media.contract.messages import (
     CloseLeg,
     CreateRoom,
     GetMetrics,
+    MediaRequest,
     Number,
-    Outcome,
     Ping,
     Ready,
     RemoveRoom,
     Reply,
-    Request,
     Splitter,
     frame,
     read_reply,
 )
-from softphone.media.workers.client import MediaFace
+from softphone.media.workers.client import MediaChannel
 from softphone.media.workers.worker import WorkerSettings
 
 __all__ = ["WorkerProcess"]
@@ -56,20 +43,9 @@ SINGLE_THREADED = {
 # Large pages for its arrays: a tick of a full worker touches thousands of places that lie a small page or more apart.
 # Whoever tunes the C library otherwise is not overruled.
 LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-EVENTS = (
-    KeyPressed,
-    KeysSent,
-    LegTalking,
-    RtpTimeout,
-    Unclaimed,
-    RecordingOpened,
-    RecordingEnded,
-    PlaybackEnded,
-    WorkerLost,
-)
 
 
-class WorkerProcess(MediaFace, asyncio.Protocol):
+class WorkerProcess(MediaChannel, asyncio.Protocol):
     """A worker process as `Media`.
 
     Parameters
@@ -88,15 +64,13 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
     def __init__(self, settings: WorkerSettings | None = None) -> None:
         super().__init__()
         self._settings = settings or WorkerSettings()
-        self.on_lost: Callable[[WorkerLost], None] = self.happened
+        self.on_lost: Callable[[WorkerLost], None] = lambda event: self.on_event(event)
         self.pid = self.port = 0
         self.legs: set[int] = set()
         self.rooms: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._splitter = Splitter()
-        self._numbers = itertools.count(1)
-        self._pending: dict[int, tuple[Request, asyncio.Future[Reply]]] = {}
         self._ready: asyncio.Future[None] | None = None
         self._stopping = False
         self._heard_at = 0.0
@@ -156,7 +130,7 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
         while True:
             await asyncio.sleep(PING_S)
             try:
-                asked, answer = loop.time(), self._send(Ping())
+                asked, answer = loop.time(), self.send(Ping())
             except WorkerGone:  # about to be noticed
                 return
             answer.add_done_callback(asyncio.Future.exception)  # a worker that dies meanwhile is missed elsewhere
@@ -182,29 +156,15 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
             process.kill()
             await asyncio.to_thread(process.wait)
 
-    async def ask(self, request: Request) -> Reply:
-        """Carry out one request.
-
-        Raises
-        ------
-        WorkerGone
-            When the process is not there (any more).
-        """
-        return await self._send(request)
-
-    def _send(self, request: Request) -> "asyncio.Future[Reply]":
-        """Send a request; its reply will be the result of the future. Raises WorkerGone."""
+    def transmit(self, number: int, request: MediaRequest[Any]) -> None:
+        """Send a request; raises WorkerGone when the process is not there (any more)."""
         if self._transport is None or self._transport.is_closing():
             raise WorkerGone("the media worker is gone")
-        number = next(self._numbers)
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._pending[number] = request, future
         self._transport.write(frame(number, request))
-        return future
 
     async def metrics(self, recent: int = 0) -> WorkerMetrics:
         """Give how the worker is doing; durations of the last `recent` ticks, or of all that are remembered (0)."""
-        return await self._expect(WorkerMetrics, GetMetrics(recent))
+        return await self.ask(GetMetrics(recent))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the channel (called by asyncio)."""
@@ -214,18 +174,17 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take replies and events (called by asyncio)."""
         self._heard_at = asyncio.get_running_loop().time()
-        for body in self._splitter.feed(data):
-            self._take(*read_reply(body))
+        messages = [read_reply(body) for body in self._splitter.feed(data)]
+        if messages and isinstance(ready := messages[0][1], Ready):
+            self._listens(ready)
+            del messages[0]
+        self.take(messages)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Notice that the worker is gone (called by asyncio)."""
         if self._watching is not None:
             self._watching.cancel()
         gone = WorkerGone("the media worker is gone")
-        pending, self._pending = self._pending, {}
-        for _, future in pending.values():
-            if not future.done():
-                future.set_exception(gone)
         self.abandon(gone)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(MediaError("the media worker ended at its start; stderr says why"))
@@ -240,21 +199,13 @@ class WorkerProcess(MediaFace, asyncio.Protocol):
             self._process.kill()
             self._process.wait()
 
-    def _take(self, number: int, message: Outcome) -> None:
-        """Sort one message of the worker."""
-        if isinstance(message, EVENTS):
-            self.happened(message)
-        elif isinstance(message, Ready):
-            self.pid, self.port = message.pid, message.port
-            if self._ready is not None and not self._ready.done():
-                self._ready.set_result(None)
-        else:
-            request, future = self._pending.pop(number)
-            self._remember(request, message)
-            if not future.done():
-                future.set_result(message)
+    def _listens(self, ready: Ready) -> None:
+        """Take note of the first message of a worker."""
+        self.pid, self.port = ready.pid, ready.port
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
 
-    def _remember(self, request: Request, reply: Reply) -> None:
+    def answered(self, request: MediaRequest[Any], reply: Reply) -> None:
         """Keep what would be lost with the worker."""
         match request, reply:
             case CreateRoom(), Number(value=room):

@@ -23,6 +23,7 @@ from softphone.descriptors import allow_all
 from softphone.heap import keep_below
 from softphone.media.contract.leg import WorkerMetrics
 from softphone.media.contract.messages import GetMetrics, Ready, Splitter, frame, read_request
+from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine
 from softphone.media.workers.pacer import RECENT, Pacer
 
@@ -49,6 +50,8 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     ----------
     fd
         The inherited end of the control socket.
+    first_number
+        Of what it makes; workers of a pool have a range each.
     """
 
     fd: int = -1
@@ -58,6 +61,7 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     own_ports: tuple[int, int] | None = None
     advertised: str | None = None
     gate: bool = True
+    first_number: int = 1
 
 
 class Worker:
@@ -72,7 +76,7 @@ class Worker:
     """
 
     def __init__(self, engine: Engine, control: socket.socket) -> None:
-        self._engine, self._control = engine, control
+        self._engine, self._desk, self._control = engine, RequestDesk(engine), control
         self._control.setblocking(False)
         self._splitter = Splitter()
         self._requests: deque[bytes] = deque()
@@ -119,10 +123,10 @@ class Worker:
         for _ in range(min(REQUESTS_AT_ONCE, len(self._requests))):
             now = time.monotonic()
             number, request = read_request(self._requests.popleft())
-            reply = self._engine.handle(request, now)
-            if isinstance(request, GetMetrics) and isinstance(reply, WorkerMetrics):
-                reply = self._metrics(reply, request.recent)
-            self._send(frame(number, reply))
+            if isinstance(request, GetMetrics):
+                self._send(frame(number, self._metrics(request.recent)))
+            else:
+                self._desk.ask(number, request, now)
             if self._pacer.deadline is not None and now >= self._pacer.deadline:
                 break
 
@@ -142,8 +146,8 @@ class Worker:
                 self._engine.skip(skipped)
                 self._engine.tick(deadline, began)
                 self._pacer.done(began, time.monotonic())
-        if events := self._engine.events():
-            self._send(b"".join(frame(0, event) for event in events))
+        if told := self._desk.told():
+            self._send(b"".join(frame(number, message) for number, message in told))
 
     def _send(self, data: bytes) -> None:
         """Send without waiting; what does not go now goes when the socket is writable."""
@@ -157,12 +161,12 @@ class Worker:
                 self._open = False
         self._open &= len(self._unsent) <= UNSENT_MAX
 
-    def _metrics(self, engine: WorkerMetrics, recent: int) -> WorkerMetrics:
-        """Add what the process knows of itself."""
+    def _metrics(self, recent: int) -> WorkerMetrics:
+        """Tell how the engine is doing, and what the process knows of itself."""
         p50, p99, longest = self._pacer.durations_ms(recent or RECENT)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return msgspec.structs.replace(
-            engine,
+            self._engine.metrics(),
             pid=os.getpid(),
             ticks=self._pacer.ticks,
             late_ticks=self._pacer.late_ticks,
@@ -205,6 +209,7 @@ def main() -> int:
             own_ports=settings.own_ports,
             advertised=settings.advertised,
             gate=settings.gate,
+            first_number=settings.first_number,
             unix_offset_s=time.time() - time.monotonic(),
         )
     except OSError as error:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,17 +14,33 @@ from softphone.media.contract.leg import LegSpec
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
+    CreateRoom,
+    Done,
     Failed,
+    GetStats,
     JoinRoom,
     LeaveRoom,
+    MediaRequest,
+    Number,
     OpenLeg,
+    Outcome,
+    PauseRecording,
+    Play,
+    PlayTo,
     Record,
+    RecordLeg,
     RemoveRoom,
+    SendKeys,
     StopRecording,
+    Whisper,
+    frame,
+    numbers,
+    read_request,
 )
+from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine
 from softphone.media.workers.pacer import CATCH_UP_TICKS, RECENT, Pacer
-from tests.media.peer import Driver, tone
+from tests.media.peer import Driver, Peer, tone
 
 
 @pytest.fixture
@@ -145,3 +163,51 @@ def test_nothing_to_do_without_legs(driver: Driver) -> None:
     assert driver.engine.active
     driver.engine.handle(CloseLeg(app.leg), time.monotonic())
     assert not driver.engine.active
+
+
+def test_every_request_has_one_who_carries_it_out(driver: Driver) -> None:
+    assert set(driver.engine._handlers) == set(MediaRequest.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("asked", "about"),
+    [
+        (CreateRoom(), []),
+        (OpenLeg(LegSpec()), []),
+        (OpenLeg(LegSpec(), room=3), [("room", 3)]),
+        (JoinRoom(5, 3), [("leg", 5), ("room", 3)]),
+        (Configure(5, gain_in=2.0), [("leg", 5)]),
+        (SendKeys(5, "12"), [("leg", 5)]),
+        (Record(3, "a.wav", {5: "anna", 6: "boris"}), [("room", 3), ("leg", 5), ("leg", 6)]),
+        (PauseRecording(8, True), [("recording", 8)]),
+        (Play(["a.wav"], [5, 6]), [("leg", 5), ("leg", 6)]),
+        (PlayTo(9, []), [("playback", 9)]),
+        (Whisper(5, None), [("leg", 5)]),
+    ],
+)
+def test_a_request_tells_what_it_is_about(asked: MediaRequest[Any], about: list[tuple[str, int]]) -> None:
+    """Numbers of things, and no other numbers, in whatever they are kept."""
+    assert numbers(asked) == about
+    assert read_request(frame(7, asked)[4:]) == (7, asked)
+
+
+def test_what_lasts_is_answered_when_it_is_done(driver: Driver, peers: list[Peer], tmp_path: Path) -> None:
+    """And each request once, whatever was asked for meanwhile."""
+    info, desk, answers = driver.open(peers[0], driver.room()), RequestDesk(driver.engine), list[int]()
+
+    def told() -> dict[int, Outcome]:
+        found = {number: message for number, message in desk.told() if number}
+        answers.extend(found)
+        return found
+
+    desk.ask(1, SendKeys(info.leg, "1"), driver.now)
+    desk.ask(2, SendKeys(info.leg, "x"), driver.now)
+    desk.ask(3, GetStats(info.leg), driver.now)
+    assert sorted(told()) == [2, 3]
+    desk.ask(4, RecordLeg(info.leg, str(tmp_path / "a.wav"), 9.0), driver.now)
+    desk.ask(5, RecordLeg(info.leg, str(tmp_path / "no" / "a.wav"), 9.0), driver.now)
+    desk.ask(6, CloseLeg(info.leg), driver.now)
+    driver.engine._tape.close()
+    found = told()
+    assert found[1] == Done() and isinstance(found[4], Number) and isinstance(found[5], Failed)
+    assert sorted(answers) == [1, 2, 3, 4, 5, 6]

@@ -75,7 +75,7 @@ def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
     driver.engine.plane.legs.seq[:] = sequence
     driver.tick()
     peers[0].heard()
-    driver.engine.handle(SendKeys(info.leg, "7d", 0.06, 0.04, 55), driver.now)
+    driver.engine.handle(SendKeys(info.leg, "7d", 0.06, 0.04), driver.now, 55)
     driver.tick(12)
     sent = [(fields(datagram), datagram[12:]) for datagram in peers[0].heard()]
     events = [(head[2], head[4], *struct.unpack(">BBH", body)) for head, body in sent if head[1] == 101]
@@ -98,7 +98,7 @@ def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
 )
 def test_no_keys_for_a_peer_that_takes_none(driver: Driver, peers: list[Peer], changed: dict[str, object]) -> None:
     info = driver.open(peers[0], driver.room())
-    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04, 55), driver.now)
+    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04), driver.now, 55)
     spec = LegSpec(**{"remote": peers[0].address} | changed)  # type: ignore[arg-type]
     driver.engine.handle(UpdateLeg(info.leg, spec), driver.now)
     driver.tick(6)
@@ -109,13 +109,13 @@ def test_no_keys_for_a_peer_that_takes_none(driver: Driver, peers: list[Peer], c
 @pytest.mark.parametrize("tone_s", [float("inf"), float("nan"), -1.0, 9.0])
 def test_refuses_a_key_without_end(driver: Driver, peers: list[Peer], tone_s: float) -> None:
     info = driver.open(peers[0])
-    assert isinstance(driver.engine.handle(SendKeys(info.leg, "1", tone_s, 0.05, 1), driver.now), Failed)
+    assert isinstance(driver.engine.handle(SendKeys(info.leg, "1", tone_s, 0.05), driver.now, 1), Failed)
 
 
 @pytest.mark.parametrize("keys", ["", "12x"])
 def test_refuses_what_is_no_key(driver: Driver, peers: list[Peer], keys: str) -> None:
     info = driver.open(peers[0])
-    assert isinstance(driver.engine.handle(SendKeys(info.leg, keys, 0.1, 0.05, 1), driver.now), Failed)
+    assert isinstance(driver.engine.handle(SendKeys(info.leg, keys, 0.1, 0.05), driver.now, 1), Failed)
 
 
 @pytest.mark.parametrize("gap_s", [0.0, 0.02, 0.06])
@@ -123,7 +123,7 @@ def test_a_key_survives_two_lost_ticks(driver: Driver, peers: list[Peer], gap_s:
     """At its begin, in its middle or at its end, by whatever came in those ticks."""
     info = driver.open(peers[0], driver.room())
     for begin in range(12):
-        driver.engine.handle(SendKeys(info.leg, "15", 0.06, gap_s, 55), driver.now)
+        driver.engine.handle(SendKeys(info.leg, "15", 0.06, gap_s), driver.now, 55)
         ticks = []
         for _ in range(16):
             driver.tick()
@@ -158,7 +158,7 @@ def test_keys_of_every_manner_over_the_wire(driver: Driver, peers: list[Peer], m
 def test_keys_come_by_our_number_and_go_by_theirs(driver: Driver, peers: list[Peer], came: int, key: str) -> None:
     info = driver.open(peers[0], driver.room(), event_payload_type=97, event_payload_type_in=101)
     peers[0].event(event(5, 160), 8000, marker=True, kind=came)
-    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04, 55), driver.now)
+    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04), driver.now, 55)
     driver.tick(4)
     assert [each for each in driver.events if isinstance(each, KeyPressed)] == [KeyPressed(info.leg, k) for k in key]
     assert {fields(each)[1] for each in peers[0].heard()} == {97, 0}
@@ -166,11 +166,11 @@ def test_keys_come_by_our_number_and_go_by_theirs(driver: Driver, peers: list[Pe
 
 def test_keys_at_the_clock_of_their_own(driver: Driver, peers: list[Peer]) -> None:
     info = driver.open(peers[0], event_clock_hz=48_000)
-    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04, 55), driver.now)
+    driver.engine.handle(SendKeys(info.leg, "7", 0.06, 0.04), driver.now, 55)
     driver.tick(7)
     lengths = [struct.unpack(">BBH", each[12:])[2] for each in peers[0].heard() if fields(each)[1] == 101]
     assert lengths == [960, 1920, 2880, 2880, 2880]
-    driver.engine.handle(SendKeys(info.leg, "77", 0.06, 0.04, 56), driver.now)
+    driver.engine.handle(SendKeys(info.leg, "77", 0.06, 0.04), driver.now, 56)
     driver.engine.handle(UpdateLeg(info.leg, LegSpec(remote=peers[0].address)), driver.now)
     driver.tick()
     assert driver.events == [KeysSent(55), KeysSent(56)]

@@ -2,7 +2,7 @@
 
 import struct
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,8 +18,8 @@ from softphone.media.contract.messages import (
     Failed,
     JoinRoom,
     LeaveRoom,
+    MediaRequest,
     OpenLeg,
-    Request,
     SendKeys,
     UpdateLeg,
 )
@@ -74,7 +74,7 @@ class Ear:
         self.leg, self.row = opened.leg, driver.engine._rows[opened.leg]
         self.first = int(driver.engine.plane.legs.timestamp[self.row])
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: MediaRequest[Any]) -> None:
         assert not isinstance(reply := self.driver.engine.handle(request, self.driver.now), Failed), reply
 
     def update(self, **changed: object) -> None:
@@ -194,10 +194,10 @@ def happen(room: Room, step: Step) -> None:
 
 
 def to(ear: Ear, room: int, step: Step) -> None:
-    requests: dict[str, Request] = {
+    requests: dict[str, MediaRequest[Any]] = {
         "join": JoinRoom(ear.leg, room),
         "leave": LeaveRoom(ear.leg),
-        "keys": SendKeys(ear.leg, "12"[: 1 + step.value % 2], 0.01 + 0.01 * step.value, 0.01 * step.value, 1),
+        "keys": SendKeys(ear.leg, "12"[: 1 + step.value % 2], 0.01 + 0.01 * step.value, 0.01 * step.value),
         "answered": Configure(ear.leg, answered=True),
         "silent": Configure(ear.leg, answered=False),
     }
@@ -249,7 +249,7 @@ def test_a_key_begins_behind_the_sound_before_it(monkeypatch: pytest.MonkeyPatch
     room.join()
     room.tick(4)
     ear = room.ears[0]
-    ear.ask(SendKeys(ear.leg, "5", 0.1, 0.05, 1))
+    ear.ask(SendKeys(ear.leg, "5"))
     room.tick(20)
     heard = ear.heard()
     begin = next(i for i, each in enumerate(heard) if each.kind == 101)

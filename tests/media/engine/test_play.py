@@ -4,6 +4,7 @@ import asyncio
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,24 +17,25 @@ from softphone.media.contract.leg import Event, LegSpec, PlaybackEnded
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
-    Done,
+    CreateRoom,
     Failed,
     JoinRoom,
     LeaveRoom,
+    MediaRequest,
     Number,
+    OpenLeg,
+    Outcome,
     Play,
     PlayTo,
     Record,
     RemoveRoom,
-    Reply,
-    Request,
     StopPlayback,
     StopRecording,
     Whisper,
 )
 from softphone.media.engine import player, sounds
 from softphone.media.engine.engine import Engine
-from softphone.media.workers.client import Media, MediaFace
+from softphone.media.workers.client import Media, MediaChannel
 from softphone.media.workers.local import LocalMedia
 from softphone.media.workers.pool import Pool
 from tests.media.engine.test_sounds import broken_files, noise
@@ -54,7 +56,6 @@ class Stage(Driver):
         self.folder, self.peers = folder, [Peer() for _ in range(3)]
         self.main = self.room()
         self.legs = [self.open(peer, self.main).leg for peer in self.peers]
-        self.number = 0
 
     def file(self, name: str, pcm: Pcm, rate_hz: int = 8000) -> str:
         path = str(self.folder / name)
@@ -62,13 +63,17 @@ class Stage(Driver):
         return path
 
     def play(self, *paths: str, **options: object) -> int:
-        self.number += 1
-        request = Play(self.number, list(paths), **options)  # type: ignore[arg-type]
-        reply = self.engine.handle(request, self.now)
+        playback = self.begin(*paths, **options)
+        decoded(self.engine)
+        return playback
+
+    def begin(self, *paths: str, **options: object) -> int:
+        """Play files that are not decoded yet."""
+        reply = self.engine.handle(Play(list(paths), **options), self.now)  # type: ignore[arg-type]
         if isinstance(reply, Failed):
             raise reply.error()
-        decoded(self.engine)
-        return self.number
+        assert isinstance(reply, Number)
+        return reply.value
 
     def do(
         self, request: Configure | JoinRoom | LeaveRoom | CloseLeg | RemoveRoom | PlayTo | StopPlayback | Whisper
@@ -205,8 +210,7 @@ def test_stopping(stage: Stage) -> None:
     assert stage.ended() == [PlaybackEnded(playback, "stopped")]
     with pytest.raises(AssertionError, match="no playback"):
         stage.do(StopPlayback(playback))
-    stage.engine.handle(Play(99, [path], legs=stage.legs[:1]), stage.now)
-    stage.do(StopPlayback(99))  # while it is being decoded
+    stage.do(StopPlayback(stage.begin(path, legs=stage.legs[:1])))  # while it is being decoded
     decoded(stage.engine)
     assert not stage.hear()[0]
 
@@ -318,20 +322,19 @@ def test_many_begin_one_after_another(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert stage.hear() == [True] * 3
 
 
-class AtOnce(MediaFace):
+class AtOnce(MediaChannel):
     """Media whose every playback is over before the request is answered."""
 
-    async def ask(self, request: Request) -> Reply:
+    def transmit(self, number: int, request: MediaRequest[Any]) -> None:
         assert isinstance(request, Play)
-        self.happened(PlaybackEnded(request.playback, "finished"))
-        await asyncio.sleep(0)
-        return Done()
+        told: list[tuple[int, Outcome]] = [(0, PlaybackEnded(7, "finished")), (number, Number(7))]
+        asyncio.get_running_loop().call_soon(self.take, told)
 
 
 async def test_the_end_is_told_after_the_number() -> None:
     media, told = AtOnce(), list[Event]()
     media.on_event = told.append
-    playback = await media.play("a.wav", room=1)
+    playback = (await media.ask(Play(["a.wav"], room=1))).value
     assert not told
     await until(lambda: told == [PlaybackEnded(playback, "finished")])
 
@@ -341,31 +344,31 @@ async def played(media: Media, folder: Path) -> None:
     soundfile.write(folder / "a.wav", long_tone(0.2), 8000)
     events: list[Event] = []
     media.on_event = events.append
-    room, peer = await media.create_room(), Peer()
-    leg, other = [(await media.open_leg(LegSpec(remote=peer.address), room=room)).leg for _ in range(2)]
-    await media.join(leg, room)
-    playback = await media.play(folder / "a.wav", leg=leg)
+    room, peer = (await media.ask(CreateRoom())).value, Peer()
+    leg, other = [(await media.ask(OpenLeg(LegSpec(remote=peer.address), room=room))).leg for _ in range(2)]
+    await media.ask(JoinRoom(leg, room))
+    playback = (await media.ask(Play([str(folder / "a.wav")], legs=[leg]))).value
     await until(lambda: PlaybackEnded(playback, "finished") in events)
     sounding = [datagram for datagram in peer.heard() if datagram[12:] != SILENCE]
     assert len(sounding) >= 9 and power(sounding, HZ, g711.DECODE_ULAW) > HEARD
-    music = await media.play([str(folder / "a.wav")], legs=[leg], loop=True)
-    await media.play_to(music, [leg, other])
-    await media.whisper(leg, [other])
-    await media.whisper(leg, None)
-    await media.stop_playback(music)
+    music = (await media.ask(Play([str(folder / "a.wav")], legs=[leg], loop=True))).value
+    await media.ask(PlayTo(music, [leg, other]))
+    await media.ask(Whisper(leg, [other]))
+    await media.ask(Whisper(leg, None))
+    await media.ask(StopPlayback(music))
     await until(lambda: PlaybackEnded(music, "stopped") in events)
     known: list[int] = []
     media.on_event = lambda event: known.append(event.playback) if isinstance(event, PlaybackEnded) else None
-    missing = await media.play(folder / "none.wav", room=room)
+    missing = (await media.ask(Play([str(folder / "none.wav")], room=room))).value
     assert missing not in known
     await until(lambda: missing in known)
     with pytest.raises(NoSuchLeg):
-        await media.stop_playback(missing)
+        await media.ask(StopPlayback(missing))
     with pytest.raises(MediaError, match="gain"):
-        await media.play(folder / "a.wav", room=room, gain=-1)
+        await media.ask(Play([str(folder / "a.wav")], room=room, gain=-1))
     for each in (leg, other):
-        await media.close_leg(each)
-    await media.remove_room(room)
+        await media.ask(CloseLeg(each))
+    await media.ask(RemoveRoom(room))
     peer.close()
 
 
@@ -374,15 +377,14 @@ async def test_over_workers(tmp_path: Path) -> None:
     await pool.start()
     try:
         await played(pool, tmp_path)
-        assert not pool._playbacks.places and not pool._playbacks.known
-        rooms = [await pool.create_room() for _ in range(2)]
-        legs = [(await pool.open_leg(LegSpec(), room=room)).leg for room in rooms]
+        rooms = [(await pool.ask(CreateRoom())).value for _ in range(2)]
+        legs = [(await pool.ask(OpenLeg(LegSpec(), room=room))).leg for room in rooms]
         with pytest.raises(MediaError, match="different workers"):
-            await pool.play("a.wav", legs=legs)
+            await pool.ask(Play(["a.wav"], legs=legs))
         with pytest.raises(MediaError, match="different workers"):
-            await pool.whisper(legs[0], [legs[1]])
+            await pool.ask(Whisper(legs[0], [legs[1]]))
         with pytest.raises(MediaError, match="to legs or to a room"):
-            await pool.play("a.wav")
+            await pool.ask(Play(["a.wav"]))
     finally:
         await pool.stop()
 

@@ -56,7 +56,7 @@ def told_of(driver: Driver, leg: int) -> bytes:
 
 def test_nothing_goes_where_nothing_comes_from(driver: Driver, peers: list[Peer]) -> None:
     leg = settled(driver, peers[0], "earned")
-    driver.engine.handle(SendKeys(leg, "12", 0.1, 0.05, 1), driver.now)
+    driver.engine.handle(SendKeys(leg, "12"), driver.now)
     _, size = run(driver, peers[0], 200)
     driver.engine.handle(CloseLeg(leg), driver.now)
     assert size + reported(peers[0]) == 0
@@ -72,7 +72,7 @@ def test_who_sends_is_sent_every_tick(driver: Driver, peers: list[Peer], payload
 @pytest.mark.parametrize(("payload", "every", "ptime_ms"), [(1, 1, 20), (160, 10, 10), (20, 5, 60), (0, 2, 30)])
 def test_little_brings_little(driver: Driver, peers: list[Peer], payload: int, every: int, ptime_ms: int) -> None:
     leg = settled(driver, peers[0], "earned", ptime_ms=ptime_ms)
-    driver.engine.handle(SendKeys(leg, "12", 0.1, 0.05, 1), driver.now)
+    driver.engine.handle(SendKeys(leg, "12"), driver.now)
     _, size = run(driver, peers[0], 150, payload, every)
     driver.engine.handle(CloseLeg(leg), driver.now)
     assert 0 < size + reported(peers[0]) <= FACTOR * (payload + OVERHEAD) * (150 // every)

@@ -120,7 +120,7 @@ async def test_each_worker_opens_ports_of_its_own_part() -> None:
     pool = Pool(WorkerSettings(capacity=4, own_ports=(first, last)), workers=2)
     await pool.start()
     try:
-        infos = [await pool.open_leg(LegSpec()) for _ in range(2)]
+        infos = [await pool.ask(OpenLeg(LegSpec())) for _ in range(2)]
     finally:
         await pool.stop()
     middle = divided((first, last), 2)[1][0]

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,17 @@ from mixer.g711 import ENCODE_ULAW, encode
 from mixer.recording import mend
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import Event, LegSpec, RecordingEnded, WorkerLost
+from softphone.media.contract.messages import (
+    CreateRoom,
+    JoinRoom,
+    MediaRequest,
+    OpenLeg,
+    PauseRecording,
+    Record,
+    RecordLeg,
+    StopRecording,
+    Track,
+)
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.worker import WorkerSettings
 from tests.media.engine.test_recording import TICK
@@ -47,8 +59,8 @@ class Talker:
         self._task: asyncio.Task[None]
 
     async def call(self, pool: Pool, room: int) -> int:
-        info = await pool.open_leg(LegSpec(remote=self.peer.address), room=room)
-        await pool.join(info.leg, room)
+        info = await pool.ask(OpenLeg(LegSpec(remote=self.peer.address), room=room))
+        await pool.ask(JoinRoom(info.leg, room))
         self.peer.meet(info)
         self._task = asyncio.create_task(self._talk())
         return info.leg
@@ -105,10 +117,10 @@ def said_in(pcm: Pcm) -> set[float]:
 async def test_a_killed_worker_leaves_all_but_the_last_second(pool: Pool, tmp_path: Path) -> None:
     events: list[Event] = []
     pool.on_event = events.append
-    room = await pool.create_room()
+    room = (await pool.ask(CreateRoom())).value
     talkers = {"anna": Talker(400), "boris": Talker(1000)}
     legs = {await talker.call(pool, room): name for name, talker in talkers.items()}
-    await pool.record(room, str(tmp_path / "mix.wav"), tracks=legs)
+    await pool.ask(Record(room, str(tmp_path / "mix.wav"), tracks=legs))
     began = await ticks(pool)
     await go_on(pool, 115, *talkers.values())
     recorded_s = (await ticks(pool) - began) * TICK_S
@@ -126,46 +138,47 @@ async def test_a_killed_worker_leaves_all_but_the_last_second(pool: Pool, tmp_pa
 async def test_every_request_through_a_pool(pool: Pool, tmp_path: Path) -> None:
     events: list[Event] = []
     pool.on_event = events.append
-    room = await pool.create_room()
+    room = (await pool.ask(CreateRoom())).value
     talker, late = Talker(400), Talker(1000)
     leg = await talker.call(pool, room)
     earliest = await ticks(pool, skipped=True)
-    recording = await pool.record(room, str(tmp_path / "mix.wav"), tracks={leg: "anna"})
+    recording = (await pool.ask(Record(room, str(tmp_path / "mix.wav"), tracks={leg: "anna"}))).value
     latest = await ticks(pool, skipped=True)
-    name = await pool.record_leg(leg, str(tmp_path / "name.wav"), 0.3)
+    name = (await pool.ask(RecordLeg(leg, str(tmp_path / "name.wav"), 0.3))).value
     await until(lambda: any(isinstance(event, RecordingEnded) for event in events))
     assert RecordingEnded(name, str(tmp_path / "name.wav"), 0.3, "time") in events
-    await pool.track(recording, await late.call(pool, room), "boris")
+    await pool.ask(Track(recording, await late.call(pool, room), "boris"))
     await go_on(pool, 10, talker)
-    await pool.pause_recording(recording)
+    await pool.ask(PauseRecording(recording, True))
     paused = await ticks(pool, skipped=True) - earliest
     await go_on(pool, 10 + latest - earliest)
     going_on = await ticks(pool, skipped=True) - latest
-    await pool.resume_recording(recording)
+    await pool.ask(PauseRecording(recording, False))
     resumed = await ticks(pool, skipped=True) - earliest
     files = {x: tmp_path / f"{x}.wav" for x in ("mix", "anna", "boris")}
     await until(lambda: len(sound_of(files["boris"], resumed)) >= 25 * TICK)
-    info = await pool.stop_recording(recording)
+    info = await pool.ask(StopRecording(recording))
     assert info.reason == "stopped" and sorted(info.tracks) == [str(files[x]) for x in ("anna", "boris")]
     assert going_on - paused >= 10
     for x, tones in {"mix": {400, 1000}, "anna": {400}, "boris": {1000}}.items():
         assert len(read_wav(files[x])[0]) == round(info.seconds * RATE_HZ)
         assert not len(sound_of(files[x], paused, going_on))
         assert said_in(sound_of(files[x])) == said_in(sound_of(files[x], resumed)) == tones
-    for request in (pool.pause_recording, pool.resume_recording, pool.stop_recording):
+    late_ones: list[MediaRequest[Any]] = [PauseRecording(recording, on) for on in (True, False)]
+    for request in (*late_ones, StopRecording(recording)):
         with pytest.raises(NoSuchLeg):
-            await request(recording)
+            await pool.ask(request)
     with pytest.raises(MediaError, match="cannot be called"):
-        await pool.record(room, str(tmp_path / "next.wav"), tracks={leg: "../x"})
+        await pool.ask(Record(room, str(tmp_path / "next.wav"), tracks={leg: "../x"}))
     talker.close()
     late.close()
 
 
 async def test_a_file_that_cannot_be_made_is_an_error_of_whoever_records(pool: Pool, tmp_path: Path) -> None:
-    room = await pool.create_room()
+    room = (await pool.ask(CreateRoom())).value
     with pytest.raises(MediaError, match="cannot record to .*No such file"):
-        await pool.record(room, str(tmp_path / "no" / "x.wav"))
-    recording = await pool.record(room, str(tmp_path / "x.wav"))
+        await pool.ask(Record(room, str(tmp_path / "no" / "x.wav")))
+    recording = (await pool.ask(Record(room, str(tmp_path / "x.wav")))).value
     with pytest.raises(MediaError, match="File exists"):
-        await pool.record(room, str(tmp_path / "x.wav"))
-    assert (await pool.stop_recording(recording)).reason == "stopped"
+        await pool.ask(Record(room, str(tmp_path / "x.wav")))
+    assert (await pool.ask(StopRecording(recording))).reason == "stopped"

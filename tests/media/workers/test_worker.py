@@ -18,7 +18,22 @@ from numpy.typing import NDArray
 
 from softphone.errors import MediaError, NoSuchLeg, WorkerGone
 from softphone.media.contract.leg import Event, KeyPressed, LegSpec, MediaAddress, RtpTimeout, WorkerLost
-from softphone.media.contract.messages import Done, Ping, Splitter, frame
+from softphone.media.contract.messages import (
+    CloseLeg,
+    CreateRoom,
+    Done,
+    GetStats,
+    JoinRoom,
+    OpenLeg,
+    Ping,
+    Record,
+    RemoveRoom,
+    SendKeys,
+    Splitter,
+    StopRecording,
+    UpdateLeg,
+    frame,
+)
 from softphone.media.workers.client import Media
 from softphone.media.workers.local import LocalMedia
 from softphone.media.workers.pool import Pool
@@ -49,18 +64,18 @@ async def keys_between(media: Media) -> list[Event]:
     """Two legs of one engine send to each other; give what was reported of the keys one pressed."""
     events: list[Event] = []
     media.on_event = events.append
-    room = await media.create_room()
-    one = await media.open_leg(LegSpec(), room=room)
-    other = await media.open_leg(LegSpec(), room=room)
-    await media.update_leg(one.leg, LegSpec(remote=MediaAddress(other.host, other.port)))
-    await media.update_leg(other.leg, LegSpec(remote=MediaAddress(one.host, one.port)))
-    await media.join(one.leg, room)
-    await media.send_keys(one.leg, "42#", duration_s=0.04, gap_s=0.04)
+    room = (await media.ask(CreateRoom())).value
+    one = await media.ask(OpenLeg(LegSpec(), room=room))
+    other = await media.ask(OpenLeg(LegSpec(), room=room))
+    await media.ask(UpdateLeg(one.leg, LegSpec(remote=MediaAddress(other.host, other.port))))
+    await media.ask(UpdateLeg(other.leg, LegSpec(remote=MediaAddress(one.host, one.port))))
+    await media.ask(JoinRoom(one.leg, room))
+    await media.ask(SendKeys(one.leg, "42#", tone_s=0.04, gap_s=0.04))
     await until(lambda: len([event for event in events if isinstance(event, KeyPressed)]) == 3)
-    stats = await media.close_leg(other.leg)
+    stats = await media.ask(CloseLeg(other.leg))
     assert stats.packets_received > 0
-    await media.close_leg(one.leg)
-    await media.remove_room(room)
+    await media.ask(CloseLeg(one.leg))
+    await media.ask(RemoveRoom(room))
     assert [event.leg for event in events if isinstance(event, KeyPressed)] == [other.leg] * 3
     return events
 
@@ -79,50 +94,50 @@ async def test_keys_in_the_loop() -> None:
 
 
 async def test_recording_is_closed_when_stop_returns(pool: Pool, tmp_path: Path) -> None:
-    room = await pool.create_room()
+    room = (await pool.ask(CreateRoom())).value
     peer = Peer()
-    info = await pool.open_leg(LegSpec(remote=peer.address), room=room)
-    await pool.join(info.leg, room)
-    recording = await pool.record(room, str(tmp_path / "room.wav"))
+    info = await pool.ask(OpenLeg(LegSpec(remote=peer.address), room=room))
+    await pool.ask(JoinRoom(info.leg, room))
+    recording = (await pool.ask(Record(room, str(tmp_path / "room.wav")))).value
     peer.heard()  # what came before is not in it
     peer.rtp.setblocking(True)
     peer.rtp.settimeout(30)
     await asyncio.to_thread(lambda: [peer.rtp.recv(500) for _ in range(10)])
-    info_of = await pool.stop_recording(recording)
+    info_of = await pool.ask(StopRecording(recording))
     with wave.open(info_of.path) as file:
         assert file.getnframes() / 8000 == pytest.approx(info_of.seconds)
         assert info_of.seconds >= 0.16
     with pytest.raises(NoSuchLeg):
-        await pool.stop_recording(recording)
+        await pool.ask(StopRecording(recording))
     peer.close()
 
 
 async def test_rooms_are_spread_and_numbers_are_the_pools(pool: Pool) -> None:
-    rooms = [await pool.create_room() for _ in range(4)]
-    legs = [(await pool.open_leg(LegSpec(), room=room)).leg for room in rooms]
+    rooms = [(await pool.ask(CreateRoom())).value for _ in range(4)]
+    legs = [(await pool.ask(OpenLeg(LegSpec(), room=room))).leg for room in rooms]
     assert len({*rooms, *legs}) == 8
     assert [metrics.rooms for metrics in await pool.metrics()] == [2, 2]
     with pytest.raises(MediaError, match="different workers"):
-        await pool.join(legs[0], rooms[1])
+        await pool.ask(JoinRoom(legs[0], rooms[1]))
     for leg, room in zip(legs, rooms, strict=True):
-        await pool.join(leg, room)
+        await pool.ask(JoinRoom(leg, room))
 
 
 async def test_death_of_a_worker(pool: Pool) -> None:
     events: list[Event] = []
     pool.on_event = events.append
-    rooms = [await pool.create_room() for _ in range(2)]
-    legs = [(await pool.open_leg(LegSpec(), room=room)).leg for room in rooms]
+    rooms = [(await pool.ask(CreateRoom())).value for _ in range(2)]
+    legs = [(await pool.ask(OpenLeg(LegSpec(), room=room))).leg for room in rooms]
     before = pool.pids
     os.kill(before[0], signal.SIGKILL)
     await until(lambda: bool(events))
     assert events == [WorkerLost(before[0], [legs[0]], [rooms[0]])]
     with pytest.raises(NoSuchLeg):
-        await pool.stats(legs[0])
-    await pool.stats(legs[1])
+        await pool.ask(GetStats(legs[0]))
+    await pool.ask(GetStats(legs[1]))
     await until(lambda: len(pool.pids) == 2)
     assert before[0] not in pool.pids and before[1] in pool.pids
-    assert await pool.create_room() not in rooms
+    assert (await pool.ask(CreateRoom())).value not in rooms
 
 
 @pytest.mark.parametrize("speaks", [True, False])
@@ -154,7 +169,7 @@ async def test_a_worker_that_hangs_is_killed_and_missed(monkeypatch: pytest.Monk
 
     pool.on_event = lost
     hung = pool.pids[0]
-    room = await pool.create_room()
+    room = (await pool.ask(CreateRoom())).value
     os.kill(hung, signal.SIGSTOP)
     monkeypatch.setattr("softphone.media.workers.process.PING_S", 0.05)
     monkeypatch.setattr("softphone.media.workers.process.HUNG_S", 0.3)
@@ -228,13 +243,13 @@ async def test_requests_of_a_dying_worker_fail() -> None:
     await worker.start()
     os.kill(worker.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, worker.pid, os.WSTOPPED)  # it runs for a moment yet: it might answer
-    asked = [asyncio.create_task(worker.create_room()) for _ in range(3)]
+    asked = [asyncio.create_task(worker.ask(CreateRoom())) for _ in range(3)]
     await asyncio.sleep(0)
     os.kill(worker.pid, signal.SIGKILL)
     for outcome in await asyncio.gather(*asked, return_exceptions=True):
         assert isinstance(outcome, WorkerGone)
     with pytest.raises(WorkerGone):
-        await worker.create_room()
+        await worker.ask(CreateRoom())
     await worker.stop()
 
 
@@ -270,10 +285,10 @@ async def test_the_worker_ends_with_its_control_process() -> None:
 
 
 async def test_metrics(pool: Pool) -> None:
-    room = await pool.create_room()
+    room = (await pool.ask(CreateRoom())).value
     peer = Peer()
-    info = await pool.open_leg(LegSpec(remote=peer.address), room=room)
-    await pool.join(info.leg, room)
+    info = await pool.ask(OpenLeg(LegSpec(remote=peer.address), room=room))
+    await pool.ask(JoinRoom(info.leg, room))
     await until(lambda: bool(peer.heard()))
     busy = max(await pool.metrics(), key=lambda metrics: metrics.ticks)
     assert busy.legs == busy.rooms == 1
@@ -286,7 +301,7 @@ async def test_metrics(pool: Pool) -> None:
 
 async def test_an_application_in_the_loop_hears_its_room() -> None:
     media = LocalMedia()
-    room = await media.create_room()
+    room = (await media.ask(CreateRoom())).value
     speaker, listener = media.open_app(room), media.open_app(room)
     heard: list[NDArray[np.int16]] = []
     listener.on_frame = heard.append
@@ -296,7 +311,7 @@ async def test_an_application_in_the_loop_hears_its_room() -> None:
     np.testing.assert_array_equal(np.trim_zeros(np.concatenate(heard)), np.trim_zeros(sound))
     speaker.close()
     listener.close()
-    await media.remove_room(room)
+    await media.ask(RemoveRoom(room))
     assert media._timer is None
     media.close()
 
