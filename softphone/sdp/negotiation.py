@@ -91,6 +91,7 @@ def offer(
     version: int,
     rtcp_port: int | None = None,
     ptime_ms: int = PTIME_MS,
+    event_payload_type: int = EVENT_PAYLOAD_TYPE,
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
 
@@ -104,9 +105,11 @@ def offer(
         Where we receive RTCP, when that is not the port after `port`.
     ptime_ms
         How much sound we like to receive in a packet; we take any.
+    event_payload_type
+        Of telephone events; what it was before in this session (RFC 3264 section 8.3.2).
     """
     formats = [PayloadFormat(PAYLOAD_TYPES[name], name, CLOCK_HZ) for name in codecs]
-    events = _event_formats(EVENT_PAYLOAD_TYPE)
+    events = _event_formats(event_payload_type)
     attributes = _attributes(formats, events, direction, Plain.attributes(port, rtcp_port, None), ptime_ms)
     numbers = tuple(str(each.payload_type) for each in (*formats, *events))
     media = MediaDescription("audio", port, Plain.PROTOCOLS[0], numbers, attributes=attributes)

@@ -22,7 +22,7 @@ from typing import Protocol
 from softphone.errors import SdpError
 from softphone.sdp import negotiation
 from softphone.sdp.description import SessionDescription
-from softphone.sdp.negotiation import CODECS, PTIME_MS, Negotiated
+from softphone.sdp.negotiation import CODECS, Negotiated
 from softphone.sdp.profile import NOWHERE
 
 __all__ = ["Agreement", "MediaSession", "ReceiveAddress"]
@@ -142,19 +142,30 @@ class MediaSession:
         """Write an offer (RFC 3264 section 5, or 8 when something was said before)."""
         self._before = self.agreement
         before = self._before.negotiated
-        self._offered = self._say(
-            negotiation.offer(
-                here.host,
-                here.port,
-                codecs=self._codecs,
-                direction=direction,
-                session_id=self._session_id,
-                version=1,
-                rtcp_port=here.rtcp_port,
-                ptime_ms=before.ptime_ms if before else PTIME_MS,
-            )
+        known = {"ptime_ms": before.ptime_ms} if before else {}
+        if before is not None and before.event_payload_type is not None:
+            known["event_payload_type"] = before.event_payload_type_in or before.event_payload_type
+        offer = negotiation.offer(
+            here.host,
+            here.port,
+            codecs=self._codecs,
+            direction=direction,
+            session_id=self._session_id,
+            version=1,
+            rtcp_port=here.rtcp_port,
+            **known,
         )
+        self._offered = self._say(self._in_place(offer))
         return str(self._offered)
+
+    def _in_place(self, offer: SessionDescription) -> SessionDescription:
+        """Put our stream where it was; a stream never goes, but is switched off (RFC 3264 section 8)."""
+        lines = self._said.media if self._said else offer.media
+        audio = [i for i, line in enumerate(lines) if line.kind == "audio"]
+        place = next((i for i in audio if lines[i].port), audio[0])
+        mid = tuple(pair for pair in lines[place].attributes if pair[0] == "mid")
+        ours = replace(offer.media[0], attributes=(*mid, *offer.media[0].attributes)) if self._said else offer.media[0]
+        return replace(offer, media=tuple(ours if i == place else line.refused() for i, line in enumerate(lines)))
 
     def read_answer(self, answer: SessionDescription) -> Agreement:
         """Return what is in force if the peer's answer to our open offer is taken (RFC 3264 section 7).

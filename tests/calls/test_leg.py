@@ -177,3 +177,23 @@ def test_each_answer_of_a_fork_is_one_to_what_was_agreed_before() -> None:
     ):
         answered = session.read_answer(final)
         assert (spec(answered).remote, answered.held, answered.heard) == (remote, held, False)
+
+
+def test_a_stream_that_was_offered_once_keeps_its_place() -> None:
+    """RFC 3264 section 8: what is offered later has a line for each that there was, and numbers keep their meaning."""
+    lines = ("m=video 7000 RTP/AVP 96", "a=mid:v", "m=audio 6000 RTP/AVP 8 96", "a=mid:a", "m=audio 6002 RTP/AVP 0")
+    events = ("a=rtpmap:96 telephone-event/8000",)
+    offer = sdp.parse("\r\n".join((*str(described()).split("\r\n")[:5], *lines[:4], *events, *lines[4:], "")))
+    session = MediaSession()
+    answered = sdp.parse(answer(session, offer))
+    offered = sdp.parse(session.write_offer(HERE, "sendonly"))
+    for said in (answered, offered):
+        assert [(line.kind, line.port) for line in said.media] == [("video", 0), ("audio", 4000), ("audio", 0)]
+        assert said.media[1].attribute("mid") == "a"
+        events_at = [each.payload_type for each in said.media[1].payload_formats() if each.name == "TELEPHONE-EVENT"]
+        assert events_at == [96]
+    accepted = session.read_answer(sdp.parse(answer(MediaSession(), offered)))
+    assert (spec(accepted).direction, spec(accepted).codec) == ("sendonly", "PCMU")
+    off = sdp.parse(str(offer).replace("audio 6000", "audio 0").replace("audio 6002", "audio 0"))
+    answer(session, off)
+    assert [line.port for line in sdp.parse(session.write_offer(HERE)).media] == [0, 4000, 0]
