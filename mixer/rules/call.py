@@ -10,28 +10,8 @@ A phone that puts the call on hold leaves the other end with music: nobody else 
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, lifetime, parties
+from mixer.rules import admission, events, lifetime, parties
 from mixer.rules.effects import Denied, Effect, KeyPassed, Refused
-from mixer.rules.events import (
-    CancelInvite,
-    End,
-    Event,
-    InviteAnswered,
-    InviteFailed,
-    Join,
-    Keys,
-    Kick,
-    Leave,
-    NewSettings,
-    PeerHeld,
-    SetDeaf,
-    SetHeld,
-    SetMuted,
-    SetRecording,
-    SetVolume,
-    Talking,
-    Time,
-)
 from mixer.rules.lifetime import end, nothing
 from mixer.rules.settings import Settings
 from mixer.rules.state import Participant, PartyRule, Phase, SessionState, Table
@@ -47,23 +27,23 @@ def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
     return PARTY[type(event)](room, party, event, now) if party is not None else []
 
 
-def _leave(room: SessionState, party: Participant, event: Leave, now: float) -> list[Effect]:
+def _leave(room: SessionState, party: Participant, event: events.Leave, now: float) -> list[Effect]:
     """End the call: nobody is left to talk to."""
     connected = len(room.parties) > 1
     left = admission.leave(room, party, event, now)
     return [*left, *lifetime.over(room, "hung up" if connected else "cancelled")]
 
 
-def _kick(room: SessionState, party: Participant, event: Kick, now: float) -> list[Effect]:
-    return _leave(room, party, Leave(party.name, "kicked"), now)
+def _kick(room: SessionState, party: Participant, event: events.Kick, now: float) -> list[Effect]:
+    return _leave(room, party, events.Leave(party.name, "kicked"), now)
 
 
-def _key(room: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
+def _key(room: SessionState, party: Participant, event: events.Keys, now: float) -> list[Effect]:
     """Pass a key on; one pressed before the other end is there is nobody's."""
     return [KeyPassed(other.name, event.digit) for other in room.parties.values() if other is not party]
 
 
-def _peer_held(room: SessionState, party: Participant, event: PeerHeld, now: float) -> list[Effect]:
+def _peer_held(room: SessionState, party: Participant, event: events.PeerHeld, now: float) -> list[Effect]:
     """Play music to the other end of a phone that holds the call."""
     for other in room.parties.values():
         if other is not party:
@@ -76,34 +56,38 @@ def _no_conference(room: SessionState, event: Any, now: float) -> list[Effect]:
     return [Denied(getattr(event, "party", ""), "no_conference")]
 
 
-def _refuse(room: SessionState, event: Join | InviteAnswered, now: float) -> list[Effect]:
+def _refuse(room: SessionState, event: events.Join | events.InviteAnswered, now: float) -> list[Effect]:
     return [Refused(event.party, "ended")]
 
 
-PARTY: Mapping[type[Event], PartyRule] = {
-    Leave: _leave,
-    Kick: _kick,
-    Keys: _key,
-    PeerHeld: _peer_held,
-    SetMuted: parties.set_muted,
-    SetVolume: parties.set_volume,
-    SetDeaf: parties.set_deaf,
-    SetHeld: parties.set_held,
-    Talking: parties.talking,
+PARTY: Mapping[type[events.Event], PartyRule] = {
+    events.Leave: _leave,
+    events.Kick: _kick,
+    events.Keys: _key,
+    events.PeerHeld: _peer_held,
+    events.SetMuted: parties.set_muted,
+    events.SetVolume: parties.set_volume,
+    events.SetDeaf: parties.set_deaf,
+    events.SetHeld: parties.set_held,
+    events.Talking: parties.talking,
 }
-_LIVE: Mapping[type[Event], Any] = {
-    **dict.fromkeys(get_args(Event), _no_conference),
+_LIVE: Mapping[type[events.Event], Any] = {
+    **dict.fromkeys(get_args(events.Event), _no_conference),
     **dict.fromkeys(PARTY, _of_party),
-    Join: admission.join,
-    SetRecording: parties.set_recording,
-    InviteFailed: nothing,
-    CancelInvite: nothing,
-    NewSettings: nothing,
-    InviteAnswered: _refuse,
-    End: end,
-    Time: nothing,
+    events.Join: admission.join,
+    events.SetRecording: parties.set_recording,
+    events.InviteFailed: nothing,
+    events.CancelInvite: nothing,
+    events.NewSettings: nothing,
+    events.InviteAnswered: _refuse,
+    events.End: end,
+    events.Time: nothing,
 }
 RULES: Table = {
     **dict.fromkeys((Phase.UNCLAIMED, Phase.OPEN, Phase.EMPTY), _LIVE),
-    Phase.ENDED: {**dict.fromkeys(get_args(Event), nothing), Join: _refuse, InviteAnswered: _refuse},
+    Phase.ENDED: {
+        **dict.fromkeys(get_args(events.Event), nothing),
+        events.Join: _refuse,
+        events.InviteAnswered: _refuse,
+    },
 }

@@ -22,37 +22,8 @@ microphone is never on. `mixer.rules` has the rules one by one; the two tables h
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, commands, dialout, parties
+from mixer.rules import admission, commands, dialout, events, parties
 from mixer.rules.effects import Effect
-from mixer.rules.events import (
-    Admit,
-    CancelInvite,
-    Dial,
-    End,
-    Event,
-    InviteAnswered,
-    InviteFailed,
-    Join,
-    Keys,
-    Kick,
-    Leave,
-    Lock,
-    MuteAll,
-    NewSettings,
-    PeerHeld,
-    Reject,
-    SetDeaf,
-    SetHeld,
-    SetMuted,
-    SetNotices,
-    SetRecording,
-    SetRole,
-    SetVolume,
-    SetWhisper,
-    Talking,
-    Time,
-    Unban,
-)
 from mixer.rules.lifetime import end, nothing
 from mixer.rules.roles import Place
 from mixer.rules.state import PartyRule, Phase, Rule, SessionState, Table
@@ -67,60 +38,60 @@ def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
 
 
 # Every event about a party, at every place where the party may be.
-_BEFORE: Mapping[type[Event], PartyRule] = {
-    Leave: admission.leave,
-    Kick: admission.kick,
-    SetMuted: parties.set_muted,
-    SetVolume: parties.set_volume,
-    SetRole: parties.set_role,
-    Keys: nothing,
-    Talking: nothing,
-    PeerHeld: nothing,
-    SetDeaf: parties.not_inside,
-    SetHeld: parties.not_inside,
-    SetWhisper: parties.not_inside,
-    Admit: admission.not_in_lobby,
-    Reject: admission.not_in_lobby,
+_BEFORE: Mapping[type[events.Event], PartyRule] = {
+    events.Leave: admission.leave,
+    events.Kick: admission.kick,
+    events.SetMuted: parties.set_muted,
+    events.SetVolume: parties.set_volume,
+    events.SetRole: parties.set_role,
+    events.Keys: nothing,
+    events.Talking: nothing,
+    events.PeerHeld: nothing,
+    events.SetDeaf: parties.not_inside,
+    events.SetHeld: parties.not_inside,
+    events.SetWhisper: parties.not_inside,
+    events.Admit: admission.not_in_lobby,
+    events.Reject: admission.not_in_lobby,
 }
-_INSIDE: Mapping[type[Event], PartyRule] = {
+_INSIDE: Mapping[type[events.Event], PartyRule] = {
     **_BEFORE,
-    Keys: commands.keys,
-    Talking: parties.talking,
-    SetDeaf: parties.set_deaf,
-    SetHeld: parties.set_held,
-    SetWhisper: parties.set_whisper,
+    events.Keys: commands.keys,
+    events.Talking: parties.talking,
+    events.SetDeaf: parties.set_deaf,
+    events.SetHeld: parties.set_held,
+    events.SetWhisper: parties.set_whisper,
 }
-PLACES: Mapping[Place, Mapping[type[Event], PartyRule]] = {
-    Place.INVITED: {**_BEFORE, Keys: dialout.confirm},
-    Place.LOBBY: {**_BEFORE, Admit: admission.admit, Reject: admission.reject},
+PLACES: Mapping[Place, Mapping[type[events.Event], PartyRule]] = {
+    Place.INVITED: {**_BEFORE, events.Keys: dialout.confirm},
+    Place.LOBBY: {**_BEFORE, events.Admit: admission.admit, events.Reject: admission.reject},
     Place.WAITING: _BEFORE,
     Place.JOINED: _INSIDE,
     Place.HELD: _INSIDE,
 }
 # Every event in every state. Time does nothing of its own: `Session.handle` does what was due before any event.
-_NOBODY: Mapping[type[Event], Rule] = {
+_NOBODY: Mapping[type[events.Event], Rule] = {
     **dict.fromkeys(_BEFORE, nothing),
-    Join: admission.join,
-    InviteAnswered: dialout.answered,
-    InviteFailed: dialout.failed,
-    CancelInvite: dialout.cancel,
-    Dial: dialout.dial,
-    Unban: admission.unban,
-    MuteAll: parties.mute_all,
-    Lock: parties.lock,
-    SetNotices: parties.set_notices,
-    SetRecording: parties.set_recording,
-    NewSettings: parties.new_settings,
-    End: end,
-    Time: nothing,
+    events.Join: admission.join,
+    events.InviteAnswered: dialout.answered,
+    events.InviteFailed: dialout.failed,
+    events.CancelInvite: dialout.cancel,
+    events.Dial: dialout.dial,
+    events.Unban: admission.unban,
+    events.MuteAll: parties.mute_all,
+    events.Lock: parties.lock,
+    events.SetNotices: parties.set_notices,
+    events.SetRecording: parties.set_recording,
+    events.NewSettings: parties.new_settings,
+    events.End: end,
+    events.Time: nothing,
 }
 RULES: Table = {
     Phase.UNCLAIMED: _NOBODY,
     Phase.EMPTY: _NOBODY,
     Phase.OPEN: {**_NOBODY, **dict.fromkeys(_BEFORE, _of_party)},
     Phase.ENDED: {
-        **dict.fromkeys(get_args(Event), nothing),
-        Join: admission.refuse,
-        InviteAnswered: dialout.refuse_answer,
+        **dict.fromkeys(get_args(events.Event), nothing),
+        events.Join: admission.refuse,
+        events.InviteAnswered: dialout.refuse_answer,
     },
 }

@@ -1,6 +1,6 @@
 """What is done to parties and to the room: by keys and by whoever is in control alike."""
 
-from mixer.rules import admission, announcements, lifetime
+from mixer.rules import admission, announcements, events, lifetime
 from mixer.rules.effects import (
     DeafChanged,
     Denied,
@@ -11,20 +11,6 @@ from mixer.rules.effects import (
     NoticesChanged,
     RoleChanged,
     VolumeChanged,
-)
-from mixer.rules.events import (
-    Lock,
-    MuteAll,
-    NewSettings,
-    SetDeaf,
-    SetHeld,
-    SetMuted,
-    SetNotices,
-    SetRecording,
-    SetRole,
-    SetVolume,
-    SetWhisper,
-    Talking,
 )
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, RecordingState, Role
@@ -68,7 +54,7 @@ def mute_others(room: SessionState, on: bool) -> list[Effect]:
 # Of one party.
 
 
-def set_muted(room: SessionState, party: Participant, event: SetMuted, now: float) -> list[Effect]:
+def set_muted(room: SessionState, party: Participant, event: events.SetMuted, now: float) -> list[Effect]:
     """Turn a microphone off or on, and tell its owner."""
     if party.role is Role.LISTENER and not event.on:
         return [Denied(party.name, "listener")]
@@ -83,13 +69,13 @@ def set_muted(room: SessionState, party: Participant, event: SetMuted, now: floa
 
 
 def not_inside(
-    room: SessionState, party: Participant, event: SetDeaf | SetHeld | SetWhisper, now: float
+    room: SessionState, party: Participant, event: events.SetDeaf | events.SetHeld | events.SetWhisper, now: float
 ) -> list[Effect]:
     """Say no: who waits neither hears nor is heard, so there is nothing to change."""
     return [Denied(party.name, "not_inside")]
 
 
-def set_deaf(room: SessionState, party: Participant, event: SetDeaf, now: float) -> list[Effect]:
+def set_deaf(room: SessionState, party: Participant, event: events.SetDeaf, now: float) -> list[Effect]:
     """Close a party's ears or open them."""
     if party.deaf == event.on:
         return []
@@ -97,7 +83,7 @@ def set_deaf(room: SessionState, party: Participant, event: SetDeaf, now: float)
     return [DeafChanged(party.name, event.on)]
 
 
-def set_held(room: SessionState, party: Participant, event: SetHeld, now: float) -> list[Effect]:
+def set_held(room: SessionState, party: Participant, event: events.SetHeld, now: float) -> list[Effect]:
     """Put a party on hold or take it back."""
     place = Place.HELD if event.on else Place.JOINED
     if party.place is place:
@@ -106,7 +92,7 @@ def set_held(room: SessionState, party: Participant, event: SetHeld, now: float)
     return [HeldChanged(party.name, event.on)]
 
 
-def set_volume(room: SessionState, party: Participant, event: SetVolume, now: float) -> list[Effect]:
+def set_volume(room: SessionState, party: Participant, event: events.SetVolume, now: float) -> list[Effect]:
     """Make a party, or what it hears, louder or softer."""
     before = (party.input_db, party.output_db)
     party.input_db = _limited(event.input_db, party.input_db)
@@ -120,7 +106,7 @@ def _limited(wanted: float | None, now: float) -> float:
     return now if wanted is None else min(max(wanted, softest), loudest)
 
 
-def set_role(room: SessionState, party: Participant, event: SetRole, now: float) -> list[Effect]:
+def set_role(room: SessionState, party: Participant, event: events.SetRole, now: float) -> list[Effect]:
     """Give a party another role: its keys, its microphone, and what its coming or going as a host means."""
     before = party.role
     if event.role is before:
@@ -154,13 +140,13 @@ def _give_keys(room: SessionState, party: Participant) -> None:
     room.typing.discard(party.name)
 
 
-def set_whisper(room: SessionState, party: Participant, event: SetWhisper, now: float) -> list[Effect]:
+def set_whisper(room: SessionState, party: Participant, event: events.SetWhisper, now: float) -> list[Effect]:
     """Choose who hears a party; those who cannot hear anything now will when they can."""
     party.whisper, room.moved = event.to, True
     return []
 
 
-def talking(room: SessionState, party: Participant, event: Talking, now: float) -> list[Effect]:
+def talking(room: SessionState, party: Participant, event: events.Talking, now: float) -> list[Effect]:
     """Take notice of who talks."""
     (room.talkers.add if event.on else room.talkers.discard)(party.name)
     return []
@@ -169,7 +155,7 @@ def talking(room: SessionState, party: Participant, event: Talking, now: float) 
 # Of the room.
 
 
-def mute_all(room: SessionState, event: MuteAll, now: float) -> list[Effect]:
+def mute_all(room: SessionState, event: events.MuteAll, now: float) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and tell everybody."""
     return [
         *mute_others(room, event.on),
@@ -177,7 +163,7 @@ def mute_all(room: SessionState, event: MuteAll, now: float) -> list[Effect]:
     ]
 
 
-def lock(room: SessionState, event: Lock, now: float) -> list[Effect]:
+def lock(room: SessionState, event: events.Lock, now: float) -> list[Effect]:
     """Lock or unlock; who waited for a host that came meanwhile gets in then."""
     if room.locked == event.on:
         return []
@@ -185,7 +171,7 @@ def lock(room: SessionState, event: Lock, now: float) -> list[Effect]:
     return [LockChanged(event.on), *admission.begin(room, now)]
 
 
-def set_notices(room: SessionState, event: SetNotices, now: float) -> list[Effect]:
+def set_notices(room: SessionState, event: events.SetNotices, now: float) -> list[Effect]:
     """Tell who comes and leaves, or do not."""
     if room.notices == event.on:
         return []
@@ -193,7 +179,7 @@ def set_notices(room: SessionState, event: SetNotices, now: float) -> list[Effec
     return [NoticesChanged(event.on)]
 
 
-def set_recording(room: SessionState, event: SetRecording, now: float) -> list[Effect]:
+def set_recording(room: SessionState, event: events.SetRecording, now: float) -> list[Effect]:
     """Start, pause, resume or stop the recording; it does not start while there is nobody to be recorded."""
     runs = event.state is RecordingState.RUNNING
     if runs and not room.joined:
@@ -203,7 +189,7 @@ def set_recording(room: SessionState, event: SetRecording, now: float) -> list[E
     return lifetime.set_recording(room, event.state)
 
 
-def new_settings(room: SessionState, event: NewSettings, now: float) -> list[Effect]:
+def new_settings(room: SessionState, event: events.NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
     before, room.settings, room.moved = room.settings, event.settings, True
     lifetime.other_settings(room, before, now)
@@ -211,7 +197,7 @@ def new_settings(room: SessionState, event: NewSettings, now: float) -> list[Eff
     if event.settings.mute_non_moderator != before.mute_non_moderator:
         effects += mute_others(room, event.settings.mute_non_moderator)
     if event.settings.entry_notices != before.entry_notices:
-        effects += set_notices(room, SetNotices(event.settings.entry_notices), now)
+        effects += set_notices(room, events.SetNotices(event.settings.entry_notices), now)
     if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
         for party in room.parties.values():
             _give_keys(room, party)

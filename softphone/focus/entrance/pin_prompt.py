@@ -20,6 +20,7 @@ from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.errors import FocusError
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
+from softphone.focus.party.owner import CallOwner
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE, ConferenceRoom
@@ -37,7 +38,7 @@ NAME = "name"
 SORRY = ("im-sorry", "vm-goodbye")
 
 
-class PinPrompt:
+class PinPrompt(CallOwner):
     """One caller at the entrance; keeps its member until it is in a room, or gone.
 
     Parameters
@@ -138,15 +139,9 @@ class PinPrompt:
         self._announcer.key(CALLER)
         self._handle(rules.Digit(digit))
 
-    def talking(self, member: Member, on: bool) -> None:
-        """Listen to nobody: only keys count here."""
-
     def over(self, member: Member, reason: str) -> None:
         """Forget a caller that hung up."""
         Hangup(self._context, member).say()
-
-    def held(self, member: Member, on: bool) -> None:
-        """Nobody else is there to be told."""
 
     def silent(self, member: Member) -> None:
         """Hang up on a caller that is not there any more."""

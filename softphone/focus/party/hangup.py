@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mixer.rules.effects import Prompt
 from softphone.focus.context import Context, Header
 from softphone.focus.party.member import Member
+from softphone.focus.party.owner import CallOwner
 
 __all__ = ["Hangup"]
 
@@ -13,7 +14,7 @@ __all__ = ["Hangup"]
 PATIENCE_S = 2.0
 
 
-class Hangup:
+class Hangup(CallOwner):
     """The last keeper of a member: it hangs up and gives the leg back.
 
     Parameters
@@ -42,21 +43,9 @@ class Hangup:
         """Say whether it is this member's."""
         return member is self._member
 
-    def lost(self, member: Member) -> None:
-        """Nobody takes a member from here."""
-
-    def key(self, member: Member, digit: str) -> None:
-        """Hear no more keys."""
-
-    def talking(self, member: Member, on: bool) -> None:
-        """Hear no more."""
-
     def over(self, member: Member, reason: str) -> None:
         """Say no more: its call is over."""
         self._over.set()
-
-    def held(self, member: Member, on: bool) -> None:
-        """Nobody else is there to be told."""
 
     def silent(self, member: Member) -> None:
         """Say no more: nobody is there."""

@@ -15,7 +15,7 @@ when its rules let it in or let it wait, and lets it go when they say that it le
 with who had it, as it was. So a live leg is never without a keeper that ends it, and never on two lists.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
@@ -23,55 +23,31 @@ if TYPE_CHECKING:
 __all__ = ["NOBODY", "CallOwner"]
 
 
-class CallOwner(Protocol):
-    """Has members, and is told what their telephones do."""
+class CallOwner:
+    """Has members, and is told what their telephones do. This one has none, and does nothing about it."""
 
     def keeps(self, member: "Member") -> bool:
         """Say whether a member is on its list."""
-        ...
+        return False
 
     def lost(self, member: "Member") -> None:
         """Strike a member from the list: another keeper has it now. It still has the name that it had here."""
-        ...
 
     def key(self, member: "Member", digit: str) -> None:
         """Take a pressed key."""
-        ...
 
     def over(self, member: "Member", reason: str) -> None:
         """Take notice that its call is over."""
-        ...
 
     def talking(self, member: "Member", on: bool) -> None:
         """Take notice that it began or ceased to talk."""
-        ...
 
     def held(self, member: "Member", on: bool) -> None:
         """Take notice that its telephone put the call on hold, or took it back."""
-        ...
 
     def silent(self, member: "Member") -> None:
         """Take notice that no media came for too long."""
-        ...
 
 
-class _Nobody:
-    """Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""
-
-    def keeps(self, member: "Member") -> bool:
-        return False
-
-    def lost(self, member: "Member") -> None: ...
-
-    def key(self, member: "Member", digit: str) -> None: ...
-
-    def over(self, member: "Member", reason: str) -> None: ...
-
-    def talking(self, member: "Member", on: bool) -> None: ...
-
-    def held(self, member: "Member", on: bool) -> None: ...
-
-    def silent(self, member: "Member") -> None: ...
-
-
-NOBODY: CallOwner = _Nobody()
+NOBODY = CallOwner()
+"""Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""

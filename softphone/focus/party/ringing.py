@@ -14,6 +14,7 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of, refused
+from softphone.focus.party.owner import CallOwner
 from softphone.focus.session import TelephonySession
 from softphone.sip.message.message import Headers, Response
 from softphone.sip.message.uri import Uri
@@ -81,7 +82,7 @@ class Fork:
         return [] if self.refused else doubtful
 
 
-class Ringing:
+class Ringing(CallOwner):
     """All the telephones of a number ring; the first to answer wins. Keeps them until one is handed on.
 
     Parameters
@@ -108,21 +109,6 @@ class Ringing:
     def lost(self, member: Member) -> None:
         """Have no more to do with one that was taken."""
         self._members.discard(member)
-
-    def key(self, member: Member, digit: str) -> None:
-        """Hear no keys: nobody has been asked anything yet."""
-
-    def over(self, member: Member, reason: str) -> None:
-        """Leave it to :meth:`first`, which gives no member whose call is over."""
-
-    def talking(self, member: Member, on: bool) -> None:
-        """Listen to nobody."""
-
-    def held(self, member: Member, on: bool) -> None:
-        """Nobody else is there to be told."""
-
-    def silent(self, member: Member) -> None:
-        """Wait on."""
 
     async def first(
         self,

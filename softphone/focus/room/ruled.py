@@ -9,29 +9,7 @@ from typing import Any, ClassVar
 
 import structlog
 
-from mixer.rules.effects import (
-    Admitted,
-    DeafChanged,
-    Denied,
-    Effect,
-    Ended,
-    HeldChanged,
-    KeyPassed,
-    LockChanged,
-    Music,
-    MuteChanged,
-    NoticesChanged,
-    PartyLeft,
-    RecordingChanged,
-    Refused,
-    RoleChanged,
-    Say,
-    UnknownKeys,
-    VolumeChanged,
-    Waits,
-    WhisperChanged,
-)
-from mixer.rules.events import End, Event, InviteAnswered, Join, Keys, Leave, PeerHeld, Talking, Time
+from mixer.rules import effects, events
 from mixer.rules.session import Session
 from mixer.rules.state import Carried
 from softphone.errors import MediaError
@@ -66,7 +44,7 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
 # Who is where.
 
 
-def _admitted(room: "RuledRoom", effect: Admitted) -> None:
+def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
     member = room.arrive(effect.party)
     party = member.party
     member.admit(room.room)
@@ -88,7 +66,7 @@ async def _recorded(room: "RuledRoom", member: Member) -> None:
         room.recorder.joined(member)
 
 
-def _party_left(room: "RuledRoom", effect: PartyLeft) -> None:
+def _party_left(room: "RuledRoom", effect: effects.PartyLeft) -> None:
     room.announcer.gone(effect.party)
     room.music.stop(effect.party)
     room.recorder.left(effect.party)
@@ -98,7 +76,7 @@ def _party_left(room: "RuledRoom", effect: PartyLeft) -> None:
     room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
 
 
-def _ended(room: "RuledRoom", effect: Ended) -> None:
+def _ended(room: "RuledRoom", effect: effects.Ended) -> None:
     room.wind_up(effect.reason)
 
 
@@ -114,33 +92,33 @@ def change(room: "RuledRoom", name: str, **changed: Any) -> Member | None:
     return member
 
 
-def _mute_changed(room: "RuledRoom", effect: MuteChanged) -> None:
+def _mute_changed(room: "RuledRoom", effect: effects.MuteChanged) -> None:
     change(room, effect.party, muted=effect.muted)
 
 
-def _deaf_changed(room: "RuledRoom", effect: DeafChanged) -> None:
+def _deaf_changed(room: "RuledRoom", effect: effects.DeafChanged) -> None:
     change(room, effect.party, deaf=effect.deaf)
 
 
-def _held_changed(room: "RuledRoom", effect: HeldChanged) -> None:
+def _held_changed(room: "RuledRoom", effect: effects.HeldChanged) -> None:
     change(room, effect.party, held=effect.held)
 
 
-def _volume_changed(room: "RuledRoom", effect: VolumeChanged) -> None:
+def _volume_changed(room: "RuledRoom", effect: effects.VolumeChanged) -> None:
     change(room, effect.party, volume_in_db=effect.input_db, volume_out_db=effect.output_db)
 
 
 # What is heard.
 
 
-def _say(room: "RuledRoom", effect: Say) -> None:
+def _say(room: "RuledRoom", effect: effects.Say) -> None:
     if effect.when_recording:
         room.recording.notice(effect)
     else:
         room.say(effect)
 
 
-def _music(room: "RuledRoom", effect: Music) -> None:
+def _music(room: "RuledRoom", effect: effects.Music) -> None:
     member = room.members.get(effect.party)
     if effect.on and member is not None:
         room.music.start(member, effect.sound)
@@ -148,7 +126,7 @@ def _music(room: "RuledRoom", effect: Music) -> None:
         room.music.stop(effect.party)
 
 
-def _key_passed(room: "RuledRoom", effect: KeyPassed) -> None:
+def _key_passed(room: "RuledRoom", effect: effects.KeyPassed) -> None:
     member = room.members.get(effect.party)
     if member is not None and member.leg is not None:
         room.context.tasks.start(_send_key(room, member.leg, effect.digit))
@@ -164,15 +142,15 @@ async def _send_key(room: "RuledRoom", leg: int, digit: str) -> None:
 # The recording.
 
 
-def _recording_changed(room: "RuledRoom", effect: RecordingChanged) -> None:
+def _recording_changed(room: "RuledRoom", effect: effects.RecordingChanged) -> None:
     room.recording.change(effect.state)
 
 
-def _answered(room: "RuledRoom", effect: Refused | Denied) -> None:
+def _answered(room: "RuledRoom", effect: effects.Refused | effects.Denied) -> None:
     """Do nothing: it is the answer to whoever asked."""
 
 
-def _waits(room: "RuledRoom", effect: Waits) -> None:
+def _waits(room: "RuledRoom", effect: effects.Waits) -> None:
     member = room.arrive(effect.party)
     party = member.party
     member.take_out()
@@ -185,11 +163,11 @@ def _waits(room: "RuledRoom", effect: Waits) -> None:
     )
 
 
-def _role_changed(room: "RuledRoom", effect: RoleChanged) -> None:
+def _role_changed(room: "RuledRoom", effect: effects.RoleChanged) -> None:
     change(room, effect.party, role=ConferenceRole.of(effect.role).word)
 
 
-def _whisper_changed(room: "RuledRoom", effect: WhisperChanged) -> None:
+def _whisper_changed(room: "RuledRoom", effect: effects.WhisperChanged) -> None:
     member = change(room, effect.party, whispers_to=effect.to)
     if member is not None:
         room.context.tasks.start(_whisper(room, member))
@@ -215,39 +193,39 @@ def _listeners(room: "RuledRoom", member: Member) -> list[Member]:
     return [room.members[name] for name in member.party.whispers_to or () if name in room.members]
 
 
-def _lock_changed(room: "RuledRoom", effect: LockChanged) -> None:
+def _lock_changed(room: "RuledRoom", effect: effects.LockChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
 
 
-def _notices_changed(room: "RuledRoom", effect: NoticesChanged) -> None:
+def _notices_changed(room: "RuledRoom", effect: effects.NoticesChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
 
 
-def _unknown_keys(room: "RuledRoom", effect: UnknownKeys) -> None:
+def _unknown_keys(room: "RuledRoom", effect: effects.UnknownKeys) -> None:
     # How many, never which: they may be somebody's code.
     log.info("unknown_keys", session=room.session.id, party=effect.party, count=len(effect.keys))
 
 
 CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
-    Admitted: _admitted,
-    Refused: _answered,
-    Denied: _answered,
-    PartyLeft: _party_left,
-    Ended: _ended,
-    MuteChanged: _mute_changed,
-    DeafChanged: _deaf_changed,
-    HeldChanged: _held_changed,
-    VolumeChanged: _volume_changed,
-    Say: _say,
-    Music: _music,
-    KeyPassed: _key_passed,
-    RecordingChanged: _recording_changed,
-    Waits: _waits,
-    RoleChanged: _role_changed,
-    WhisperChanged: _whisper_changed,
-    LockChanged: _lock_changed,
-    NoticesChanged: _notices_changed,
-    UnknownKeys: _unknown_keys,
+    effects.Admitted: _admitted,
+    effects.Refused: _answered,
+    effects.Denied: _answered,
+    effects.PartyLeft: _party_left,
+    effects.Ended: _ended,
+    effects.MuteChanged: _mute_changed,
+    effects.DeafChanged: _deaf_changed,
+    effects.HeldChanged: _held_changed,
+    effects.VolumeChanged: _volume_changed,
+    effects.Say: _say,
+    effects.Music: _music,
+    effects.KeyPassed: _key_passed,
+    effects.RecordingChanged: _recording_changed,
+    effects.Waits: _waits,
+    effects.RoleChanged: _role_changed,
+    effects.WhisperChanged: _whisper_changed,
+    effects.LockChanged: _lock_changed,
+    effects.NoticesChanged: _notices_changed,
+    effects.UnknownKeys: _unknown_keys,
 }
 
 
@@ -267,10 +245,10 @@ class RuledRoom(Room):
         super().__init__(session, room, context, rules)
         self.recording = RecordingControl(self.recorder, rules, context.tasks, self.handle, self.announcer)
         # An idle room has no timer.
-        self._alarm = Alarm(context.clock, lambda: self.handle(Time()))
+        self._alarm = Alarm(context.clock, lambda: self.handle(events.Time()))
         self._alarm.set(rules.deadline)
 
-    def handle(self, event: Event) -> list[Effect]:
+    def handle(self, event: events.Event) -> list[effects.Effect]:
         """Hand an event to the rules, carry out what they answer, and set the alarm for what they wait for."""
         muted_all = self.rules.muted_all
         answer = self.rules.handle(event, self.context.clock())
@@ -284,7 +262,7 @@ class RuledRoom(Room):
         self.spoken.sweep()
         return answer
 
-    def command(self, event: Event) -> None:
+    def command(self, event: events.Event) -> None:
         """Hand to the rules what somebody in control wants.
 
         Raises
@@ -295,11 +273,11 @@ class RuledRoom(Room):
             It cannot be done now.
         """
         for effect in self.handle(event):
-            if isinstance(effect, Denied):
+            if isinstance(effect, effects.Denied):
                 error, why = DENIALS[effect.reason]
                 raise error(why)
 
-    def ask(self, member: Member, party: Party, event: Join | InviteAnswered) -> Refused | None:
+    def ask(self, member: Member, party: Party, event: events.Join | events.InviteAnswered) -> effects.Refused | None:
         """Ask the rules for a member that wants in, as `party`; it is taken over by the effect that says yes.
 
         Returns
@@ -308,7 +286,7 @@ class RuledRoom(Room):
             The rules say no: the member stays with who has it, as it was. None: it is in, or waits.
         """
         self._asking[party.id] = (member, party, event)
-        refused = next((effect for effect in self.handle(event) if isinstance(effect, Refused)), None)
+        refused = next((effect for effect in self.handle(event) if isinstance(effect, effects.Refused)), None)
         del self._asking[party.id]
         if refused is not None:
             log.info("party_refused", session=self.session.id, party=party.id, reason=refused.reason)
@@ -336,29 +314,29 @@ class RuledRoom(Room):
     def key(self, member: Member, digit: str) -> None:
         """Give a pressed key to the rules; what is being said to the party gives way."""
         self.announcer.key(member.party.id)
-        self.handle(Keys(member.party.id, digit))
+        self.handle(events.Keys(member.party.id, digit))
 
     def held(self, member: Member, on: bool) -> None:
         """Take notice that a telephone put the call on hold, or took it back."""
-        self.handle(PeerHeld(member.party.id, on))
+        self.handle(events.PeerHeld(member.party.id, on))
 
     def talking(self, member: Member, on: bool) -> None:
         """Tell who talks."""
         member.party.talking = on
         self.recorder.talking(member.party.id, on)
         self.publish(EventType.PARTY_TALKING, member.party.id, on=on)
-        self.handle(Talking(member.party.id, on))
+        self.handle(events.Talking(member.party.id, on))
 
     def dismiss(self, member: Member, reason: str) -> None:
         """Tell the rules that a member leaves, whoever wants that; the session goes on without it, if they say so."""
-        self.handle(Leave(member.party.id, reason))
+        self.handle(events.Leave(member.party.id, reason))
         if self.keeps(member):
             # The rules do not know it: nobody else would ever end it.
             self.see_off(member, reason)
 
     def close(self, reason: str) -> None:
         """End the session: BYE to all, the recording closed, the room given back."""
-        self.handle(End(reason))
+        self.handle(events.End(reason))
 
 
 def _note_keys(room: RuledRoom, carried: Carried) -> None:
