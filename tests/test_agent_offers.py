@@ -36,7 +36,9 @@ async def test_a_late_answer_that_is_none_ends_the_call(answer: str) -> None:
     async with called() as (phone, outcome, agent):
         await asyncio.to_thread(phone.invite, ack=answer)
         assert isinstance(await outcome.get(), SdpError)
-        phone.answer(await asyncio.to_thread(phone.receive, "BYE"))
+        bye = await asyncio.to_thread(phone.receive, "BYE")
+        assert header(bye, "Reason").startswith("SIP;cause=488;text=")
+        phone.answer(bye)
         async with asyncio.timeout(20):
             while agent.calls:
                 await asyncio.sleep(0.01)

@@ -228,8 +228,8 @@ class Agent:
             raise
         call = self._adopt(signalling, media, voice)
         if signalling.remote_sdp is None:
-            call.end_soon()
-            raise SdpError(f"{wanted.target} answered without a session description")
+            call.end_soon(error := SdpError(f"{wanted.target} answered without a session description"))
+            raise error
         try:
             await call.connect(signalling.remote_sdp)
         except SdpError as error:

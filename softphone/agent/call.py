@@ -15,9 +15,9 @@ from softphone.agent.talk import CallState, Talk
 from softphone.agent.transfer import transfer
 from softphone.agent.voice import Voice
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
-from softphone.errors import CallEnded, CallRefused, SdpError
+from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import Event, KeyPressed, LegStats, RtpTimeout
-from softphone.sip.message.fields import Address, warning
+from softphone.sip.message.fields import Address, reason, warning
 from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 
@@ -143,10 +143,10 @@ class Call(Talk):
             await leg.pick_up(description)
         except SdpError as error:
             self._sip.reject(488, None, [warning(error)])
-            self.end_soon()
+            self.end_soon(error)
             raise
-        except BaseException:
-            self.end_soon()
+        except BaseException as error:
+            self.end_soon(error)
             raise
         self._require(CallState.CONNECTED)  # they may have hung up right behind their ACK
 
@@ -211,10 +211,11 @@ class Call(Talk):
         """Let somebody know when the call is over."""
         self._over.add_done_callback(lambda _: told(self))
 
-    def end_soon(self) -> None:
-        """Hang up without waiting for it."""
+    def end_soon(self, error: BaseException | None = None) -> None:
+        """Hang up without waiting for it; the peer is told what is wrong with its description (RFC 3326)."""
         if self.state is not CallState.ENDED:
-            self._errands.goodbyes.start(self._sip.bye())
+            why = [reason(error)] if isinstance(error, SdpError | MediaError) else []
+            self._errands.goodbyes.start(self._sip.bye(why))
 
     async def wait_ended(self) -> str:
         """Wait for the end of the call; returns the reason, as ``on_hangup`` gets it."""
@@ -314,8 +315,8 @@ class Call(Talk):
         """
         try:
             await self._media.leg.accept(answer)
-        except BaseException:
-            self.end_soon()
+        except BaseException as error:
+            self.end_soon(error)
             raise
 
     def heard(self, event: Event) -> None:

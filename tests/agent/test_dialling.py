@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from softphone import Agent, AuthenticationFailed, Call, CallRefused
+from softphone import Agent, AuthenticationFailed, Call, CallRefused, SdpError
 from softphone.demo.bridge import running_bridge
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import hash_a1
@@ -214,3 +214,17 @@ def test_nothing_is_looked_up_in_the_constructor(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     monkeypatch.setattr("socket.socket", refuse)
     Agent("sip:bot@name.invalid", registrar="sip:pbx.invalid")
+
+
+@pytest.mark.parametrize(
+    "body", ["", "nonsense\r\n", offer().replace("AVP 0", "AVP 9"), offer().replace("IN IP4 127", "IN IP4 no such")]
+)
+async def test_who_answers_with_what_is_of_no_use_is_told_why_it_is_hung_up_on(body: str) -> None:
+    async with Callee() as callee, Agent(host="127.0.0.1") as agent:
+        calling = asyncio.create_task(agent.invite(callee.uri))
+        callee.answer(await callee.receive("INVITE"), "200 OK", body=body)
+        bye = await callee.receive("BYE")
+        assert header(bye, "Reason").startswith("SIP;cause=488;text=")
+        callee.answer(bye, "200 OK")
+        with pytest.raises(SdpError):
+            await calling

@@ -59,7 +59,7 @@ async def test_an_ended_conference_is_gone(shared: Server) -> None:
 
 async def test_what_is_served_is_said(shared: Server) -> None:
     session = await conference(shared)
-    async with Phone(shared) as phone:
+    async with Phone(shared, "102") as phone:
         call = await phone.call(session.token)
         uri = f"sip:127.0.0.1:{shared.stack.port}"
         asked = request("OPTIONS", uri, from_="<sip:a@b>;tag=1", to=f"<{uri}>", call_id="options", cseq=1)
@@ -99,7 +99,7 @@ async def test_a_stranger_joins_by_the_token_alone(shared: Server) -> None:
 
 async def test_progress_with_description_and_ids_comes_before_the_answer(shared: Server) -> None:
     session = await conference(shared)
-    async with Phone(shared) as phone:
+    async with Phone(shared, "102") as phone:
         call = await phone.call(session.token)
         early, *again = [each for each in phone.progress if each.status > 100]
         assert {bytes(each) for each in again} <= {bytes(early)}, "the INVITE was repeated, if anything"

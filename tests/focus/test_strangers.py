@@ -47,7 +47,7 @@ async def test_a_challenge_does_not_wait_for_many_strangers(tmp_path: Path) -> N
             phone.call_id, phone.user = "extension", "102"
             phone.send("INVITE", offer())  # all of them are there before the server looks at the first
             await asyncio.to_thread(phone.receive, "407")
-            answered = [message for message in phone.unread if message.startswith("SIP/2.0 183")]
+            answered = [message for message in phone.unread if message.startswith("SIP/2.0 200")]
             assert len(answered) < 8
             await until(lambda: len(session.parties) == 30)
             await server.control.end(session.id)

@@ -2,8 +2,8 @@
 
 A datagram's sender is what it says. Whoever writes somebody else's address into an INVITE has our answers sent there,
 so they may not be much more than what came: three times as many bytes, as for an address that is not validated in QUIC
-(RFC 9000 section 8.1). Beyond that there is a small grace for each address, and one for all of them together, for
-callers who write little or lose much; an ACK with our tag gives back what was lent, time does the same.
+(RFC 9000 section 8.1). What an answer needs beyond that to be sent once is lent, for callers who write little: there is
+a small grace for each address, and one for all of them together. An ACK with our tag gives it back, time does the same.
 """
 
 from collections import OrderedDict
@@ -61,6 +61,13 @@ class Allowance:
         self._own = FACTOR * received
         self._lent = 0.0
         self._lenders = lenders
+
+    def repeat(self, size: int) -> bool:
+        """Say whether so many bytes may be sent again, for which nothing is lent; if so, they count as sent."""
+        if size > self._own:
+            return False
+        self._own -= size
+        return True
 
     def spend(self, size: int, now: float) -> bool:
         """Say whether so many bytes may be sent at the time `now`, in seconds; if so, they count as sent."""

@@ -24,14 +24,15 @@ __all__ = ["Strangers", "Turns", "Waiting"]
 PER_ADDRESS = 500
 # Unacknowledged; of fewer legs, at most half.
 TOTAL = 1000
-# So many may take their time, over lines that lose every other message: the answer comes at 0, 0.5, 1.5 and 3.5 s.
+# So many may take their time, over lines that lose messages: the answer comes at 0, 0.5, 1.5 and 3.5 s as far as it is
+# no more than three times what the INVITE was.
 FEW = 50
 LONG_S = 12.0
 # Of more, each has two answers to acknowledge one.
 PATIENCE_S = 4.0
 BRIEF_S = 1.0
-# A 100, a 183 and a 200 without what they repeat of the INVITE: our own headers, and the description twice.
-ANSWERS_BYTES = 800
+# A 100 and a 200 without what they repeat of the INVITE: our own headers, and the description.
+ANSWERS_BYTES = 500
 REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 # Of all legs strangers leave one in so many to those whom we know.
 RESERVE = 8
@@ -66,13 +67,14 @@ class Strangers:
         if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
             return False
         allowance = None if call.source.reliable else self._allowance(call)
-        if allowance is not None and not allowance.spend(ANSWERS_BYTES + 3 * repeated(call.invite), self._clock()):
+        if allowance is not None and not allowance.spend(ANSWERS_BYTES + 2 * repeated(call.invite), self._clock()):
             return False
         few = self._total < min(FEW, max(1, self._most // 4))
         call.patience = AckPatience(
             ack_s=LONG_S if few else PATIENCE_S,
             repeat_s=None if call.source.reliable else PATIENCE_S if few else BRIEF_S,
-            may_repeat=None if allowance is None else lambda size: allowance.spend(size, self._clock()),
+            may_repeat=None if allowance is None else allowance.repeat,
+            may_leave=None if allowance is None else lambda size: allowance.spend(size, self._clock()),
         )
         if allowance is not None:
             call.proof.told.append(lambda: allowance.proved(self._clock()))
@@ -82,7 +84,7 @@ class Strangers:
         return True
 
     def _allowance(self, call: InviteSession) -> Allowance:
-        return self._allowances.of(call.source.host, len(bytes(call.invite)), self._clock())
+        return self._allowances.of(call.source.host, call.invite.size, self._clock())
 
     def _settled(self, host: str) -> None:
         self._total -= 1

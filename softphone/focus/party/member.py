@@ -171,6 +171,8 @@ class Member:
     async def answer(self, headers: Sequence[Header] = ()) -> None:
         """Answer the call: open its leg, then 183 and 200 with the same description.
 
+        Who may not be where its INVITE says gets no 183: it is sent as few bytes as an answer needs.
+
         Raises
         ------
         SdpError, NoCommonCodec, MediaError, CallEnded
@@ -182,8 +184,8 @@ class Member:
         self.party.status = PartyStatus.PROCEEDING
         late_offer = call.remote_sdp is None
         # A description in a 183 would be an offer: it goes there only where nothing else may (RFC 3262 section 5).
-        await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
-        if self._context.answer_delay_s:
+        if call.proved:
+            await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
             await asyncio.sleep(self._context.answer_delay_s)
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
         self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED

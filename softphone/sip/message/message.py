@@ -51,7 +51,14 @@ class Message:
 
     Header names are compared without case and given in their long form. Typed properties raise `BadMessage` only for
     a message made here with a value that cannot be read.
+
+    Attributes
+    ----------
+    size
+        How many bytes came; 0: it was made here.
     """
+
+    size = 0
 
     def __init__(self, body: bytes = b"") -> None:
         self.body = body

@@ -168,6 +168,7 @@ class TransactionLayer:
         except BadMessage:
             self.counters.bad += 1
         else:
+            message.size = len(data)
             self.deliver(message, source, now)
 
     def deliver(self, message: Request | Response, source: Hop, now: float) -> None:

@@ -8,7 +8,7 @@ __all__ = ["AddressProof"]
 
 
 class AddressProof:
-    """What shows that a peer is where its messages say: it has named our tag, or has answered us.
+    """What shows that a peer is where its messages say: it has named our tag.
 
     Parameters
     ----------
@@ -32,12 +32,7 @@ class AddressProof:
 
     def note(self, request: Request) -> None:
         """Take a request of the peer: with our tag it is a proof."""
-        if self._tag and request.to.tag == self._tag:
-            self.show()
-
-    def show(self) -> None:
-        """Take notice that the peer was reached."""
-        if not self.shown:
+        if not self.shown and self._tag and request.to.tag == self._tag:
             self.shown = True
             for told in self.told:
                 told()

@@ -21,7 +21,7 @@ from softphone.sip.ua.offer_answer import OfferAnswer
 from softphone.sip.ua.offers import GONE, Offers
 from softphone.sip.ua.referral import OnRefer
 from softphone.sip.ua.refresh import Refresh
-from softphone.sip.ua.retransmission import AckPatience, Retransmissions
+from softphone.sip.ua.retransmission import GOODBYE_S, AckPatience, Retransmissions
 from softphone.sip.ua.watch import Watch
 from softphone.sip.where.route import WayBack
 
@@ -188,7 +188,8 @@ class InviteSession:
         pending = self._early()
         pending.close()
         self.state = InviteState.ANSWERED
-        headers = (*self.allowed, *self.watch.extended(self.invite), *headers)
+        allowed = self.allowed if self.proved else ()  # a short answer to who may be anywhere; its next one has them
+        headers = (*allowed, *self.watch.extended(self.invite), *headers)
         ok = pending.response(200, None, headers, sdp if table.wants_description else None)
         done = self.offers.accept(pending.key, ok, sdp, self.patience)
         if not await self._accepted.wait(done, self.patience, lambda: self._end("no-ack", closing=False, again=True)):
@@ -353,8 +354,9 @@ class InviteSession:
 
     async def _say_goodbye(self) -> None:
         try:
-            if (self.proved or self.patience.permits_bye()) and await self.line.bye(self._farewell):
-                self.proof.show()
+            proved = self.proved
+            if proved or self.patience.permits_bye():
+                await self.line.bye(self._farewell, None if proved else GOODBYE_S)
         finally:
             self._close()
 

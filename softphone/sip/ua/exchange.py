@@ -118,11 +118,15 @@ class Exchange:
             outcome = await self._outcome
         except asyncio.CancelledError:
             if self._request.method != "BYE":
-                self._attempt.forget()
+                self.forget()
             raise
         if isinstance(outcome, SipError):
             raise outcome
         return outcome
+
+    def forget(self) -> None:
+        """Ask no more."""
+        self._attempt.forget()
 
 
 def authorised(

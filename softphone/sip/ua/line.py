@@ -1,5 +1,6 @@
 """Our side of a dialog: requests go out in it by the way that the peer is reached, and challenges are answered."""
 
+import asyncio
 import logging
 
 from softphone.errors import SipError
@@ -7,7 +8,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.exchange import CHALLENGES, ask, authorised
+from softphone.sip.ua.exchange import CHALLENGES, Exchange, ask, authorised
 from softphone.sip.ua.invite_client import OutgoingInvite
 from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
@@ -45,14 +46,23 @@ class Line:
         """Make a request that is no INVITE, and send it; raises SipTimeout, SipNetworkError."""
         return await self.send(self.dialog.request(method, headers=headers, content_type=content_type, body=body))
 
-    async def bye(self, headers: Headers) -> bool:
-        """Say that the call is over (RFC 3261 section 15.1.1); gives whether there was an answer, and asks no more."""
+    async def bye(self, headers: Headers, longest_s: float | None = None) -> None:
+        """Say that the call is over (RFC 3261 section 15.1.1); who does not answer is not asked again.
+
+        `longest_s`: so long it is repeated at most.
+        """
+        request = self.dialog.request("BYE", headers=headers)
         try:
-            await self.ask("BYE", headers)
+            if longest_s is None:
+                await self.send(request)
+                return
+            exchange = Exchange(self.node, request, self.way.target(self.dialog))
+            async with asyncio.timeout(longest_s):
+                await exchange.response()
         except SipError as error:
             log.info("nobody answered the BYE: %s", error)
-            return False
-        return True
+        except TimeoutError:
+            exchange.forget()
 
     async def invite(self, headers: Headers, content_type: str, body: str) -> tuple[Response, str | None]:
         """Send a re-INVITE, one at a time; gives its final response, and the description that goes with it.

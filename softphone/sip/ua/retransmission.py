@@ -14,8 +14,8 @@ from softphone.sip.ua.node import Node
 
 __all__ = ["PATIENT", "AckPatience", "Retransmission", "Retransmissions"]
 
-# A BYE that nobody answers, with its repetitions.
-GOODBYE_BYTES = 11 * 400
+# A BYE to who may be anywhere: so long it is repeated, which is once, and so many bytes these are.
+GOODBYE_S, GOODBYE_BYTES = 1.0, 2 * 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,13 @@ class AckPatience:
     repeat_s: float | None = None
     """How long it is repeated; nothing else is sent before the ACK then, no BYE either. None: until it is given up."""
     may_repeat: Callable[[int], bool] | None = None
-    """Asked with a number of bytes before each repetition and a BYE; what may not be is left out. None: nobody is."""
+    """Asked with a number of bytes before each repetition; one that may not be is left out. None: nobody is asked."""
+    may_leave: Callable[[int], bool] | None = None
+    """Asked so before a BYE to who has not shown to be where its INVITE says."""
 
     def permits_bye(self) -> bool:
         """Say whether a BYE may be sent to who has not shown to be where its INVITE says; it counts as sent."""
-        return self.may_repeat is None or self.may_repeat(GOODBYE_BYTES)
+        return self.may_leave is None or self.may_leave(GOODBYE_BYTES)
 
 
 PATIENT = AckPatience()
