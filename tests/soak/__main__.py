@@ -132,7 +132,8 @@ def soak(seconds: float, per_second: float, folder: Path) -> dict[str, Any]:
         bearer = rest.http.headers["Authorization"].removeprefix("Bearer ")
         target = Target(*server.sip_address, http_port, rtp, bearer, room["token"], "+16505550100", seconds)
         samples = Samples(server.pids)
-        good_of = (*map(str, server.sip_address), str(seconds), *(pair["token"] for pair in pairs))
+        worker = str(server.ready["workers"][0])
+        good_of = (*map(str, server.sip_address), str(seconds), worker, *(pair["token"] for pair in pairs))
         with (
             beside("tests.soak.good", *good_of) as good,
             _all_there(rest, pairs),

@@ -216,7 +216,7 @@ def main() -> int:
         sys.stderr.write(f"softphone media worker: {error}\n")
         return 1
     with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        os.setpriority(os.PRIO_PROCESS, 0, min(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     keep_below(KEPT_BYTES)
     sys.setswitchinterval(SWITCH_S)
     # Ticks make no reference cycles; a collection over all of numpy in the middle of one would make it late.
