@@ -52,7 +52,7 @@ class DialogTable:
         self._asked: dict[str, Origin] = {}
         self._origins: Counter[Origin] = Counter()
         self._early: dict[DialogId, DialogUser] = {}
-        self._over: dict[DialogId, None] = {}
+        self._over: dict[int, None] = {}  # hashes of their names, which peers make as long as they like
 
     def calls(self) -> list[EstablishedUser]:
         """Return all calls."""
@@ -86,7 +86,7 @@ class DialogTable:
 
     def is_over(self, name: DialogId) -> bool:
         """Whether there was such a call lately."""
-        return name in self._over
+        return hash(name) in self._over
 
     def acknowledged(self, ack: Request) -> EstablishedUser | None:
         """Find the call that an ACK belongs to; some telephones put a random To tag there."""
@@ -126,7 +126,7 @@ class DialogTable:
     def _leave(self, name: DialogId, key: str) -> None:
         self._invites.pop(key, None)
         call = self._dialogs.pop(name, None)
-        self._over[name] = None
+        self._over[hash(name)] = None
         if len(self._over) > REMEMBERED:
             del self._over[next(iter(self._over))]
         peer = name.call_id, name.remote_tag

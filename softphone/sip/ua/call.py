@@ -378,6 +378,7 @@ class InviteSession:
             self._close()
         # The dialog may last half a minute longer; of the call's user nothing needs to.
         self.on_reinvite = self.on_answer = self.on_info = self.on_refer = None
+        self.proof.told.clear()
         told, self._on_ended = self._on_ended, None
         if told is None:
             self._untold = reason

@@ -90,7 +90,7 @@ class Watch:
 
     def stop(self) -> None:
         """Watch no longer."""
-        self._over = True
+        self._over, self.on_refresh = True, None
         self._arm()
         self.quiet(False)
 
