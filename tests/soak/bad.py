@@ -9,12 +9,14 @@ which is loopback as a whole: a "stranger" is a socket bound to any of them.
 import asyncio
 import contextlib
 import json
+import os
 import random
 import socket
 import struct
 import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -22,12 +24,12 @@ SEED = 20261
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Whom to trouble: SIP and RTP addresses, HTTP port and a bearer token, a conference's token, and for how long."""
+    """Whom to trouble: SIP address, HTTP port, a worker, a bearer token, a conference's token, and for how long."""
 
     host: str
     sip_port: int
     http_port: int
-    rtp_port: int
+    worker: int
     bearer: str
     token: str
     bridge: str
@@ -48,6 +50,15 @@ def sdp(host: str, port: int, direction: str = "sendrecv") -> str:
     return "\r\n".join([*lines, f"a={direction}", ""])
 
 
+def udp_ports(pid: int) -> list[int]:
+    """List the UDP ports that a process has now (Linux): a worker has more for each party behind a NAT."""
+    with contextlib.suppress(OSError):
+        sockets = {os.readlink(each)[8:-1] for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink()}
+        rows = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+        return [int(row[1].partition(":")[2], 16) for row in rows if row[9] in sockets]
+    return []
+
+
 class Guests:
     """All bad guests of one server."""
 
@@ -57,6 +68,7 @@ class Guests:
         self.done: Counter[str] = Counter()
         self.sip = (target.host, target.sip_port)
         self.number = 0
+        self.ports: list[int] = []
 
     def request(self, sock: socket.socket, method: str, user: str, body: str = "", headers: str = "") -> str:
         """A well-formed request from `sock`, in a dialog of its own."""
@@ -86,10 +98,12 @@ class Guests:
             sock.sendto(self.request(sock, "REGISTER", "102", headers=digest).encode(), self.sip)
 
     def garbage(self) -> None:
-        """Random bytes at each UDP port."""
+        """Random bytes at each UDP port; those of parties are looked up from time to time."""
+        if self.done["garbage"] % 30 == 0:
+            self.ports = [self.sip[1], *udp_ports(self.target.worker)]
         with stranger(self.chance) as sock:
             data = self.chance.randbytes(self.chance.randint(1, 1300))
-            for port in (self.sip[1], self.target.rtp_port, self.target.rtp_port + 1):
+            for port in self.ports:
                 sock.sendto(self.chance.choice([b"", b"\x80\x00", b"\x80\xc8", b"INVITE "]) + data, (self.sip[0], port))
 
     async def vanish(self) -> None:
