@@ -1,6 +1,8 @@
 """Arrivals as tables, time as an argument: what must be heard, and what counted."""
 
 import dataclasses
+import itertools
+from bisect import bisect_right
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support.packets import Packet, bridge_of, deliver, packets_of, play
+from tests.support.packets import Packet, bridge_of, deliver, packets_of, play, play_all
 
 Pcm = NDArray[np.int16]
 
@@ -125,18 +127,20 @@ def test_a_late_packet_is_played_and_moves_everything_back() -> None:
     assert counters.concealed in (1, 2)
 
 
-@pytest.mark.parametrize("phase_s", [0.001, 0.008, 0.013, 0.019])
-@pytest.mark.parametrize("stall_s", [0.033, 0.047, 0.090])
-def test_after_a_stall_the_wait_comes_back_to_that_of_a_steady_sender(phase_s: float, stall_s: float) -> None:
-    bridge = bridge_of()
+def test_after_a_stall_the_wait_comes_back_to_that_of_a_steady_sender() -> None:
+    cases = list(itertools.product([0.001, 0.008, 0.013, 0.019], [0.033, 0.047, 0.090]))
+    bridge, sound, packets = bridge_of(len(cases)), tone(17.0), []
+    for row, (phase_s, stall_s) in enumerate(cases):
 
-    def stalled(k: int) -> float:
-        return max(0.0, stall_s - (k - 50) * 0.02) if k >= 50 else 0.0
+        def stalled(k: int, stall_s: float = stall_s) -> float:
+            return max(0.0, stall_s - (k - 50) * 0.02) if k >= 50 else 0.0
 
-    said = play(bridge, packets_of(tone(17.0), start_s=phase_s, delay_s=stalled), 800)
-    assert bridge.counters(0).delay_s <= 0.0325
-    # At rest again: bit by bit what was sent, so nothing is stretched any more.
-    assert len(np.unique(said[-1600:].reshape(-1, 160), axis=0)) == 1
+        packets += packets_of(sound, start_s=phase_s, delay_s=stalled, row=row)
+    said = play_all(bridge, packets, 800)
+    for row, case in enumerate(cases):
+        assert bridge.counters(row).delay_s <= 0.0325, case
+        # At rest again: bit by bit what was sent, so nothing is stretched any more.
+        assert len(np.unique(said[row, -1600:].reshape(-1, 160), axis=0)) == 1, case
 
 
 def test_a_packet_whose_successor_was_played_is_late() -> None:
@@ -212,50 +216,53 @@ def test_jitter_is_that_of_the_rfc() -> None:
     assert bridge.counters(0).jitter_samples == pytest.approx(32, rel=0.05)
 
 
-@pytest.mark.parametrize("jitter_s", [0.0, 0.015, 0.04])
-def test_jitter_costs_delay_but_no_audio(jitter_s: float) -> None:
-    rng = np.random.default_rng(5)
-    wander = rng.uniform(0, jitter_s, 2000) if jitter_s else np.zeros(2000)
-    bridge = bridge_of()
-    packets = packets_of(tone(40.0), delay_s=lambda k: float(wander[k]))
+def test_jitter_costs_delay_but_no_audio() -> None:
+    jitters_s, sound, packets = (0.0, 0.015, 0.04), tone(40.0), []
+    bridge = bridge_of(len(jitters_s))
+    for row, jitter_s in enumerate(jitters_s):
+        wander = np.random.default_rng(5).uniform(0, jitter_s, 2000)
+        packets += packets_of(sound, delay_s=wander.__getitem__, row=row)
     play(bridge, packets, 500)
-    before = bridge.counters(0).concealed
+    before = [bridge.counters(row).concealed for row in range(len(jitters_s))]
     play(bridge, [p for p in packets if p.at_s > 499 * 0.02], 1400, first=500)
-    counters = bridge.counters(0)
-    assert counters.concealed - before <= 14
-    assert counters.delay_s <= jitter_s + 0.06
+    for row, jitter_s in enumerate(jitters_s):
+        counters = bridge.counters(row)
+        assert counters.concealed - before[row] <= 14, jitter_s
+        assert counters.delay_s <= jitter_s + 0.06, jitter_s
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "ppm"),
-    [(8000, -10_000.0), (8000, -7_000.0), (8000, 100.0), (8000, 10_000.0), (16000, -10_000.0), (16000, 10_000.0)],
+    ("rate_hz", "clocks_ppm"), [(8000, (-10_000.0, -7_000.0, 100.0, 10_000.0)), (16000, (-10_000.0, 10_000.0))]
 )
-def test_a_wrong_clock_neither_grows_the_delay_nor_clicks(rate_hz: int, ppm: float) -> None:
-    bridge = bridge_of(rate_hz=rate_hz)
-    packets = packets_of(tone(305, rate_hz), rate_hz // 50, rate_hz=rate_hz, ppm=ppm)
-    delays, said = [], []
-    ticks = 1000
-    for part in range(15):
-        here = [p for p in packets if (part * ticks - 1) * 0.02 < p.at_s <= ((part + 1) * ticks - 1) * 0.02]
-        said.append(play(bridge, here, ticks, first=part * ticks))
-        delays.append(bridge.counters(0).delay_s)
-    counters = bridge.counters(0)
-    assert (counters.late, counters.overrun) == (0, 0)
-    assert counters.concealed <= 2
-    assert max(delays) <= 0.075
-    wave = np.concatenate(said[1:]).astype(np.float64)
-    assert _residue_db(wave, rate_hz) < -45
+def test_a_wrong_clock_neither_grows_the_delay_nor_clicks(rate_hz: int, clocks_ppm: tuple[float, ...]) -> None:
+    rows = range(len(clocks_ppm))
+    bridge, sound = bridge_of(len(rows), rate_hz=rate_hz), tone(165, rate_hz)
+    streams = [packets_of(sound, rate_hz // 50, rate_hz=rate_hz, ppm=clocks_ppm[row], row=row) for row in rows]
+    packets = sorted(itertools.chain(*streams), key=lambda p: p.at_s)
+    delays, said, ticks, come = [], [], 1000, 0
+    for part in range(8):
+        before, come = come, bisect_right(packets, ((part + 1) * ticks - 1) * 0.02, key=lambda p: p.at_s)
+        said.append(play_all(bridge, packets[before:come], ticks, first=part * ticks))
+        delays.append([bridge.counters(row).delay_s for row in rows])
+    for row, ppm in enumerate(clocks_ppm):
+        counters = bridge.counters(row)
+        assert (counters.late, counters.overrun) == (0, 0), ppm
+        assert counters.concealed <= 2, ppm
+        assert max(delay[row] for delay in delays) <= 0.075, ppm
+        wave = np.concatenate([part[row] for part in said[1:]]).astype(np.float64)
+        assert _residue_db(wave, rate_hz) < -45, ppm
 
 
 def test_silence_is_shortened_and_lengthened_unheard() -> None:
-    for ppm in (-10_000.0, 10_000.0):
-        bridge = bridge_of()
-        said = play(bridge, packets_of(np.concatenate((np.zeros(320_000, np.int16), tone(2))), ppm=ppm), 2030)
-        begin = int(np.flatnonzero(said)[0])
-        assert not said[:begin].any()
+    clocks_ppm, sound = (-10_000.0, 10_000.0), np.concatenate((np.zeros(320_000, np.int16), tone(2)))
+    bridge = bridge_of(2)
+    packets = [p for row, ppm in enumerate(clocks_ppm) for p in packets_of(sound, ppm=ppm, row=row)]
+    said = play_all(bridge, packets, 2030)
+    for row, ppm in enumerate(clocks_ppm):
+        begin = int(np.flatnonzero(said[row])[0])
         assert begin / 8000 == pytest.approx(40 / (1 + ppm * 1e-6), abs=0.08)
-        assert bridge.counters(0).concealed <= 2
-        assert (bridge.counters(0).late, bridge.counters(0).overrun) == (0, 0)
+        assert bridge.counters(row).concealed <= 2
+        assert (bridge.counters(row).late, bridge.counters(row).overrun) == (0, 0)
 
 
 def _residue_db(wave: NDArray[np.float64], rate_hz: int) -> float:

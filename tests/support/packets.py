@@ -1,5 +1,6 @@
 """A sender as a table: which packets come when. Feeds a bridge and collects what one row says."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -77,14 +78,23 @@ def _hand_over(bridge: Bridge, batch: list[Packet], now_s: float) -> None:
 
 def play(bridge: Bridge, packets: list[Packet], ticks: int, *, row: int = 0, first: int = 0) -> Pcm:
     """Run ticks at k * 20 ms; gives what the row said, in one piece."""
-    said, pending = [], list(packets)
+    said: Pcm = play_all(bridge, packets, ticks, first=first)[row]
+    return said
+
+
+def play_all(bridge: Bridge, packets: list[Packet], ticks: int, *, first: int = 0) -> Pcm:
+    """As `play`; gives what each row said."""
+    said, come, pending = [], 0, sorted(packets, key=_at_s)
     for k in range(first, first + ticks):
         due_s = k * 0.02
-        here = [p for p in pending if p.at_s <= due_s]
-        pending = pending[len(here) :]
-        deliver(bridge, here, due_s)
-        said.append(bridge.tick(due_s).heard[row].copy())
-    return np.concatenate(said)
+        before, come = come, bisect_right(pending, due_s, come, key=_at_s)
+        deliver(bridge, pending[before:come], due_s)
+        said.append(bridge.tick(due_s).heard.copy())
+    return np.concatenate(said, axis=1)
+
+
+def _at_s(packet: Packet) -> float:
+    return packet.at_s
 
 
 def bridge_of(parties: int = 1, rate_hz: int = 8000, capacity: int | None = None) -> Bridge:
