@@ -2,8 +2,8 @@
 
 from softphone.agent.agent import Agent
 from softphone.agent.call import Call, KeyMethod
+from softphone.agent.control import CallState
 from softphone.agent.playback import Playback
 from softphone.agent.streams import Frame, FrameStream
-from softphone.agent.talk import CallState
 
 __all__ = ["Agent", "Call", "CallState", "Frame", "FrameStream", "KeyMethod", "Playback"]

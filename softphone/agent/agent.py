@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from softphone.agent.call import GOODBYE_S, Call, Errands
+from softphone.agent.call import Call
+from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
 from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CallMedia
@@ -76,8 +77,6 @@ class Agent:
 
     Attributes
     ----------
-    calls
-        The calls that are not over.
     registration
         The binding at the registrar: its ``state`` and ``on_change``; None without `registrar`.
 
@@ -110,7 +109,7 @@ class Agent:
         on_call: Callable[[Call], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         self.uri = uri
-        self.calls: list[Call] = []
+        self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
         self._codecs = known_codecs(codecs)
@@ -153,6 +152,11 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._exit.aclose()
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that are not over."""
+        return list(self._calls.values())
 
     @property
     def late_ticks(self) -> int:
@@ -226,12 +230,12 @@ class Agent:
         except BaseException:
             await media.close()
             raise
-        call = self._adopt(signalling, media, voice)
+        control, call = self._adopt(signalling, media, voice)
         if signalling.remote_sdp is None:
-            call.end_soon(error := SdpError(f"{wanted.target} answered without a session description"))
+            control.end_soon(error := SdpError(f"{wanted.target} answered without a session description"))
             raise error
         try:
-            await call.connect(signalling.remote_sdp)
+            await control.connect(signalling.remote_sdp)
         except SdpError as error:
             raise type(error)(f"{wanted.target} answered what is of no use to us: {error}") from error
         return call
@@ -278,25 +282,27 @@ class Agent:
             signalling.reject(503)
             return
         self._taken += 1
-        call = self._adopt(signalling, media, voice)
+        control, call = self._adopt(signalling, media, voice)
         await signalling.ring()
-        self._handlers.start(self._handle(call, self.on_call))
+        self._handlers.start(self._handle(control, call, self.on_call))
 
     async def _replaced(self, signalling: InviteSession, replaced: object) -> None:
         """Let a call go on with another peer (RFC 3891), whom the one before has told the names of their dialog."""
-        call = next((call for call in self.calls if call.is_on(replaced)), None)
-        if call is None:
+        control = next((control for control in self._calls if control.sip is replaced), None)
+        if control is None:
             signalling.reject(481)
             return
         try:
-            await call.replace(signalling)
+            await control.leg.replace(signalling)
         except SdpError as error:
             signalling.reject(488, None, [warning(error)])
         except SoftphoneError as error:
             log.warning("a call is not replaced: %s", error)
             signalling.reject(500)
 
-    async def _handle(self, call: Call, on_call: Callable[[Call], Coroutine[Any, Any, object]]) -> None:
+    async def _handle(
+        self, control: CallControl, call: Call, on_call: Callable[[Call], Coroutine[Any, Any, object]]
+    ) -> None:
         """Let the application handle an incoming call; one that it fails with does not stay."""
         try:
             await on_call(call)
@@ -304,24 +310,25 @@ class Agent:
             pass
         except Exception:
             log.exception("on_call failed for the call of %s", call.remote_uri)
-            await call.fail()
+            await control.fail()
 
-    def _adopt(self, signalling: InviteSession, media: CallMedia, voice: Voice) -> Call:
-        call = Call(signalling, media, voice, self._line, self._errands)
-        self.calls.append(call)
-        call.when_over(self._forget)
-        return call
+    def _adopt(self, signalling: InviteSession, media: CallMedia, voice: Voice) -> tuple[CallControl, Call]:
+        known = self._line.knows(signalling.source.host)
+        control = CallControl(signalling, media, voice, self._errands, known=known)
+        call = self._calls[control] = Call(control, self._line)
+        control.over.add_done_callback(lambda _: self._forget(control))
+        return control, call
 
-    def _forget(self, call: Call) -> None:
-        self.calls.remove(call)
+    def _forget(self, control: CallControl) -> None:
+        del self._calls[control]
         self._taken -= 1
 
     async def _settle(self) -> None:
         """Give up what is dialled, hang up everything, unregister, and wait for what is still at work."""
         self._left = True
         await self._dialler.give_up()
-        for call in self.calls:
-            call.end_soon()
+        for control in self._calls:
+            control.end_soon()
         if self.registration is not None:
             self._errands.goodbyes.start(self.registration.unregister())
         await self._errands.goodbyes.settle(GOODBYE_S)

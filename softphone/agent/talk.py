@@ -3,7 +3,6 @@
 import asyncio
 import weakref
 from collections.abc import Callable, Coroutine
-from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import FULL_SCALE, TICK_S
-from softphone.agent.keys import KeysHeard
+from softphone.agent.control import CallControl, CallState
 from softphone.agent.playback import Playback, Sound, pieces
 from softphone.agent.streams import FrameStream
-from softphone.agent.voice import Voice, checked
+from softphone.agent.voice import checked
 from softphone.errors import AudioError, CallEnded
-from softphone.tasks import Tasks
 
 __all__ = ["CallState", "LOUD_DBOV", "Talk", "level_dbov", "until_silent", "until_voice"]
 
@@ -61,25 +59,19 @@ async def _until(
 T = TypeVar("T")
 
 
-class CallState(Enum):
-    """Where a call is. An outgoing call is handed to the application only when it is CONNECTED."""
-
-    RINGING = "ringing"
-    CONNECTED = "connected"
-    ENDED = "ended"
-
-
 class Talk:
     """The half of a call that the application hears and speaks by."""
 
-    def __init__(self, voice: Voice, state: CallState) -> None:
-        self.rate = voice.rate_hz
-        self.state = state
-        self._voice = voice
-        self._own = Tasks(quiet=CallEnded)
-        self._keys = KeysHeard()
-        self._spared: asyncio.Task[Any] | None = None
+    def __init__(self, control: CallControl) -> None:
+        self.rate = control.voice.rate_hz
+        self._control = control
+        self._voice = control.voice
         self._playbacks: weakref.WeakSet[Playback] = weakref.WeakSet()
+
+    @property
+    def state(self) -> CallState:
+        """RINGING (incoming and undecided), CONNECTED (from the 2xx on) or ENDED."""
+        return self._control.state
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run something beside the call: it is cancelled when the call ends, and what it raises is logged once.
@@ -92,7 +84,7 @@ class Talk:
         if self.state is CallState.ENDED:
             work.close()
             raise CallEnded("the call is over")
-        return self._own.start(work)
+        return self._control.work.start(work)
 
     # --- hearing
 
@@ -157,7 +149,7 @@ class Talk:
         CallEnded
             The call ended before.
         """
-        return await self._keys.read(max, timeout, end)
+        return await self._control.keys.read(max, timeout, end)
 
     # --- speaking
 
@@ -179,7 +171,7 @@ class Talk:
         AudioError
             The array has another shape or kind, or the rate is not positive.
         """
-        self._require(CallState.CONNECTED)
+        self._control.require(CallState.CONNECTED)
         await self._voice.write(samples, rate_hz)
 
     def speak(self, sound: Sound, rate_hz: int | None = None) -> Playback:
@@ -200,10 +192,10 @@ class Talk:
         AudioError
             There is no such file. What is found out later is raised by awaiting the playback.
         """
-        self._require(CallState.CONNECTED)
+        self._control.require(CallState.CONNECTED)
         if isinstance(sound, str | Path) and not Path(sound).is_file():
             raise AudioError(f"no such audio file: {sound}")
-        playback = Playback(self._voice, pieces(sound, rate_hz, self.rate), self._own)
+        playback = Playback(self._voice, pieces(sound, rate_hz, self.rate), self._control.work)
         self._playbacks.add(playback)
         return playback
 
@@ -272,13 +264,3 @@ class Talk:
             The last samples could not be written.
         """
         return self._voice.stop_recording()
-
-    def _end(self) -> None:
-        """End everything that goes on beside the call but the task that ends it."""
-        self._voice.end()
-        self._keys.end()
-        self._own.cancel(but=self._spared)
-
-    def _require(self, state: CallState) -> None:
-        if self.state is not state:
-            raise CallEnded(f"the call is {self.state.value}, not {state.value}")

@@ -50,7 +50,7 @@ async def telephone(answer: str = "") -> AsyncIterator[tuple[Stack, str]]:
 
 
 def remote(call: Call) -> str | None:
-    there = call._media.leg.spec.remote
+    there = call._control.leg.spec.remote
     return there.host if there is not None else None
 
 

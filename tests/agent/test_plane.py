@@ -129,7 +129,7 @@ async def test_a_recording_keeps_the_time_of_what_was_left_out(tmp_path: object)
         call = await caller.invite(callee.contact)
         end = await callee.answered.get()
         end.record(f"{tmp_path}/a.wav")
-        end.skipped(50)
+        end._control.skipped(50)
         await listen(end, 5)
         assert end.stop_recording() >= 1.1 - 1e-9
         assert call.dropped == 0 and end.dropped == 50

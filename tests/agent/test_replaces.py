@@ -11,7 +11,7 @@ from softphone.testing.bridge import offer
 
 def naming(call: Call) -> list[tuple[str, str]]:
     """As a third party is told to name a call of ours."""
-    return [("Replaces", str(Replaces.naming(call._sip.dialog))), ("Require", "replaces")]
+    return [("Replaces", str(Replaces.naming(call._control.sip.dialog))), ("Require", "replaces")]
 
 
 async def test_somebody_else_takes_the_place_of_the_peer() -> None:
