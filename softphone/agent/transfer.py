@@ -6,7 +6,7 @@ from typing import Any
 from softphone.errors import CallRefused, SipTimeout
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.ua.call import InviteSession
-from softphone.sip.ua.exchange import refused
+from softphone.sip.ua.client_request import refused
 
 __all__ = ["transfer"]
 

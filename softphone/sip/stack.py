@@ -18,7 +18,7 @@ from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
-from softphone.sip.ua.exchange import ask
+from softphone.sip.ua.client_request import ask
 from softphone.sip.ua.invite_client import GivenUp, Progress
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line

@@ -18,7 +18,7 @@ from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.exchange import FlowRequester
+from softphone.sip.ua.client_request import FlowRequester
 from softphone.sip.where.route import WayBack
 
 __all__ = ["Notifier", "Package", "Pending", "FlowRequester"]

@@ -16,7 +16,7 @@ from softphone.errors import SipError
 from softphone.sip.message.message import Request, new_tag, request
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.ua.exchange import Requester
+from softphone.sip.ua.client_request import Requester
 
 __all__ = ["Pinholes"]
 

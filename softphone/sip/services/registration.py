@@ -20,7 +20,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.services.binding import Instance, same_address
 from softphone.sip.transport.flow import Hold
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.exchange import ask, refused
+from softphone.sip.ua.client_request import ask, refused
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.outgoing import loose
 

@@ -11,8 +11,8 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.client_request import PROOFS, ask, failure
 from softphone.sip.ua.early import EarlyDialog
-from softphone.sip.ua.exchange import PROOFS, ask, failure
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.peer_offers import OnOffer
 from softphone.sip.where.locate import Target

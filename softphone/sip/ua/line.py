@@ -8,7 +8,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.exchange import CHALLENGES, Exchange, ask, authorised
+from softphone.sip.ua.client_request import CHALLENGES, ClientRequest, ask, authorised
 from softphone.sip.ua.invite_client import OutgoingInvite
 from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
@@ -56,7 +56,7 @@ class Line:
             if longest_s is None:
                 await self.send(request)
                 return
-            exchange = Exchange(self.node, request, self.way.target(self.dialog))
+            exchange = ClientRequest(self.node, request, self.way.target(self.dialog))
             async with asyncio.timeout(longest_s):
                 await exchange.response()
         except SipError as error:

@@ -13,7 +13,7 @@ from softphone.sip.message.message import Headers, Request, Response, new_tag, r
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
-from softphone.sip.ua.exchange import CHALLENGES, authorised, refused
+from softphone.sip.ua.client_request import CHALLENGES, authorised, refused
 from softphone.sip.ua.invite_client import GivenUp, OutgoingInvite, Progress
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.node import Node

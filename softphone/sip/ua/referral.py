@@ -12,7 +12,7 @@ from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.message.phrases import PHRASES
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.exchange import FlowRequester
+from softphone.sip.ua.client_request import FlowRequester
 from softphone.sip.where.route import WayBack, is_direct
 
 __all__ = ["OnRefer", "Reference", "accept", "referred"]

@@ -6,7 +6,7 @@ from softphone.sip.message.digest import Challenge, Credentials, answers, digest
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator, Verdict
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.exchange import authorised, refused
+from softphone.sip.ua.client_request import authorised, refused
 from tests.sip.wire import ALICE, BOB, invite
 
 PASSWORDS = {"101": "dev-101"}

@@ -16,7 +16,17 @@ from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
 
-__all__ = ["CHALLENGES", "PROOFS", "Exchange", "FlowRequester", "Requester", "ask", "authorised", "failure", "refused"]
+__all__ = [
+    "CHALLENGES",
+    "PROOFS",
+    "ClientRequest",
+    "FlowRequester",
+    "Requester",
+    "ask",
+    "authorised",
+    "failure",
+    "refused",
+]
 
 PROOFS = ("Authorization", "Proxy-Authorization")
 
@@ -83,7 +93,7 @@ class FlowRequester(Requester, Protocol):
         """Find the open flow of a hop."""
 
 
-class Exchange:
+class ClientRequest:
     """A request that is not an INVITE, under way."""
 
     def __init__(self, node: Node, request: Request, target: Target) -> None:
@@ -180,15 +190,15 @@ async def ask(
         There was none.
     """
     for _ in range(CHALLENGES):
-        exchange = Exchange(node, request, target)
-        response = await exchange.response()
-        target = exchange.hop or target
+        sent = ClientRequest(node, request, target)
+        response = await sent.response()
+        target = sent.hop or target
         retry = authorised(request, response, credentials, number or _successor(request))
         if retry is None:
             break
         request = retry
-    if went is not None and exchange.hop is not None:
-        went(exchange.hop)
+    if went is not None and sent.hop is not None:
+        went(sent.hop)
     return response
 
 
