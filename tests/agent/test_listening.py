@@ -164,7 +164,8 @@ async def test_work_of_a_call_ends_with_it_and_is_logged_once(caplog: pytest.Log
             caller.spawn(endure())
     del failing, late
     gc.collect()
-    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    ours = (each for each in caplog.records if each.name != "softphone.agent.plane")  # that the machine is slow
+    told = [each for each in ours if each.levelno >= logging.WARNING]
     assert len(told) == 1 and told[0].exc_info is not None and "the model is not there" in str(told[0].exc_info[1])
 
 

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from softphone import Agent, Call, CallEnded, CallRefused, CallState, MediaFull, NoCommonCodec, SdpError
-from softphone.agent import call as call_module
+from softphone.agent import control as control_module
 from tests.support.callee import Callee
 from tests.support.processes import LOOPBACK
 from tests.support.raw import header, offer
@@ -41,7 +41,7 @@ async def test_an_answer_that_is_none_gets_ack_and_bye_and_a_clear_error(body: s
 
 
 async def test_a_peer_that_does_not_answer_the_bye_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_module, "GOODBYE_S", 0.05)
+    monkeypatch.setattr(control_module, "GOODBYE_S", 0.05)
     monkeypatch.setattr("softphone.agent.agent.GOODBYE_S", 0.05)
     before = asyncio.all_tasks()
     async with Callee() as phone, asyncio.timeout(20.0), Agent() as agent:  # without a limit it is 32 s
