@@ -3,14 +3,11 @@
 Who commands is said where a command comes in (HTTP, keys, REFER), and what, where it is done: neither knows the other.
 """
 
-import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
@@ -19,13 +16,9 @@ from softphone.focus.session import Party
 from softphone.store.values import Extension
 from softphone.text import shown
 
-__all__ = ["Actor", "acting", "actor_of", "acts", "commands", "told"]
+__all__ = ["Actor", "acting", "actor_of", "acts", "told"]
 
 log = structlog.get_logger()
-
-P = ParamSpec("P")
-R = TypeVar("R")
-S = TypeVar("S")
 
 # What is typed may be a code: of it only the length is told.
 COUNTED = ("keys",)
@@ -89,26 +82,6 @@ def told(command: str, **what: object) -> Iterator[None]:
     finally:
         fields = {name: _plain(name, value) for name, value in what.items() if value not in (None, "")}
         log.info("command", command=command, **_actor.get().fields(), **fields, outcome=outcome)
-
-
-def commands(kind: type[S]) -> type[S]:
-    """Log each call of a class's public coroutine methods, which are commands."""
-    for name, each in list(vars(kind).items()):
-        if inspect.iscoroutinefunction(each) and name[0] != "_":
-            setattr(kind, name, _logged(each))
-    return kind
-
-
-def _logged(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Callable[Concatenate[S, P], Awaitable[R]]:
-    signature = inspect.signature(method)
-
-    @wraps(method)
-    async def logged(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(self, *args, **kwargs).arguments
-        with told(method.__name__, **dict(list(given.items())[1:])):
-            return await method(self, *args, **kwargs)
-
-    return logged
 
 
 def _plain(name: str, value: object) -> object:

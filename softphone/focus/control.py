@@ -6,29 +6,22 @@ on changing.
 """
 
 import asyncio
+import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from functools import wraps
 from typing import Any
 
 from mixer.rules import events, roles
 from mixer.rules.effects import Prompt
 from mixer.rules.roles import Role
 from softphone.errors import MediaError
-from softphone.focus.commanding import commands
-from softphone.focus.errors import (
-    NoSuchBan,
-    NoSuchExtension,
-    NoSuchInvitation,
-    NoSuchPlayback,
-    WrongState,
-)
+from softphone.focus.commanding import told
+from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
 from softphone.focus.room.admission import Admission
-from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
-from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.media.contract.messages import SendKeys
@@ -39,7 +32,6 @@ from softphone.store.values import Extension
 __all__ = ["Control"]
 
 
-@commands
 class Control:
     """Commands.
 
@@ -84,11 +76,11 @@ class Control:
 
     def conference(self, session: str) -> TelephonySession:
         """Give one."""
-        return self._conference(session).session
+        return self._focus.conference(session).session
 
     async def end(self, session: str) -> None:
         """End a session, conference or call: goodbye to all."""
-        self._room(session).handle(events.End())
+        self._focus.room(session).handle(events.End())
 
     async def lock(self, session: str, on: bool) -> TelephonySession:
         """Let nobody more in, or again everybody."""
@@ -100,14 +92,13 @@ class Control:
 
     async def change_rules(self, session: str, changes: Mapping[str, Any]) -> TelephonySession:
         """Give a conference rules of its own, in force at once; see `softphone.focus.room.settings.LifeRules`."""
-        room = self._conference(session)
+        room = self._focus.conference(session)
         room.change_rules(changes)
         return room.session
 
     def life_rules(self, session: str) -> LifeRules:
         """Tell the rules of its life that a conference is held by."""
-        settings = self._conference(session).rules.settings
-        return LifeRules(**{each.name: getattr(settings, each.name) for each in fields(LifeRules)})
+        return LifeRules.of(self._focus.conference(session).rules.settings)
 
     async def notices(self, session: str, on: bool) -> TelephonySession:
         """Tell the room who comes and leaves, or not."""
@@ -159,23 +150,20 @@ class Control:
         WrongState
             It is to be banned and hides its number; it stays.
         """
-        if ban and not self._bannable(session, party):
+        # Who hides its number would not be known again.
+        room = self._focus.conference(session) if ban else None
+        if room is not None and not room.rules.parties[room.member(party).party.id].identity:
             raise WrongState("It hides its number and cannot be banned; send it away without a ban, or lock")
         self._tell_of(session, party, events.Kick(party, ban))
 
     async def remove(self, session: str, party: str) -> None:
         """Let a party go without a word, as if it had left."""
-        room = self._room(session)
+        room = self._focus.room(session)
         room.dismiss(room.member(party), "removed")
-
-    def _bannable(self, session: str, party: str) -> bool:
-        """Whether a party would be known again: who hides its number is not."""
-        room = self._conference(session)
-        return bool(room.rules.parties[room.member(party).party.id].identity)
 
     def bans(self, session: str) -> list[str]:
         """List the numbers that do not get in again."""
-        return sorted({self._number(identity) for identity in self._conference(session).rules.banned})
+        return sorted({self._number(identity) for identity in self._focus.conference(session).rules.banned})
 
     def _number(self, identity: str) -> str:
         """Give the number of whom a ban is remembered by."""
@@ -184,7 +172,7 @@ class Control:
 
     async def unban(self, session: str, number: str) -> None:
         """Let a number in again, of an extension or from outside; raises NoSuchBan when it is not banned."""
-        room, number = self._conference(session), spelled(number)
+        room, number = self._focus.conference(session), spelled(number)
         extension = self._accounts.find(number)
         meant = {identity_of(number, None), *([extension.id] if extension is not None else [])} & room.rules.banned
         if not meant:
@@ -202,7 +190,7 @@ class Control:
 
     async def whisper(self, session: str, party: str, to: Sequence[str] | None) -> Party:
         """Let a party be heard by some parties alone, or again by the room (None)."""
-        room = self._room(session)
+        room = self._focus.room(session)
         listeners = None if to is None else tuple(room.member(each).party.id for each in to)
         return self._tell_of(session, party, events.SetWhisper(party, listeners))
 
@@ -214,7 +202,7 @@ class Control:
         WrongState
             The other conference does not let it in; it stays where it is.
         """
-        here, there = self._conference(session), self._conference(to)
+        here, there = self._focus.conference(session), self._focus.conference(to)
         member = here.member(party)
         if here is there:
             return member.party
@@ -233,7 +221,7 @@ class Control:
         WrongState
             Its telephone takes none.
         """
-        member = self._room(session).member(party)
+        member = self._focus.room(session).member(party)
         try:
             await self._focus.context.media.ask(SendKeys(await member.ready(), keys))
         except MediaError as error:
@@ -273,7 +261,7 @@ class Control:
         WrongState
             There is nothing to play, or it cannot be played now.
         """
-        room, context = self._room(session), self._focus.context
+        room, context = self._focus.room(session), self._focus.context
         paths = list((await asyncio.to_thread(context.library.resolve, tuple(sounds))).paths)
         if not paths:
             raise WrongState("there is no such sound")
@@ -297,7 +285,7 @@ class Control:
 
     async def stop_playback(self, session: str, playback: int) -> None:
         """Stop what :meth:`play` began; raises NoSuchPlayback when it is over."""
-        if self._playbacks.get(playback) != self._room(session).session.id:
+        if self._playbacks.get(playback) != self._focus.room(session).session.id:
             raise NoSuchPlayback(str(playback))
         try:
             await self._focus.context.playbacks.stop(playback)
@@ -333,15 +321,15 @@ class Control:
         WrongState
             The rules do not let anybody be invited now.
         """
-        return self._conference(session).dial(events.Dial(number, by, role, confirm))
+        return self._focus.conference(session).dial(events.Dial(number, by, role, confirm))
 
     def invitations(self, session: str) -> list[DialOutStatus]:
         """List who is being called into a conference, and the last who were, whatever became of it."""
-        return list(self._conference(session).invitations.all.values())
+        return list(self._focus.conference(session).invitations.all.values())
 
     async def cancel_dial(self, session: str, invitation: int) -> DialOutStatus:
         """Let a number ring no more; raises NoSuchInvitation when none of that id is ringing."""
-        room = self._conference(session)
+        room = self._focus.conference(session)
         found = room.invitations.all.get(invitation)
         if found is None or found.state is not InvitationState.RINGING:
             raise NoSuchInvitation(str(invitation))
@@ -352,7 +340,7 @@ class Control:
 
     def recording(self, session: str) -> RecordingStatus | None:
         """Show the recording that is being made; None: there is none."""
-        return self._room(session).recorder.state
+        return self._focus.room(session).recorder.state
 
     async def start_recording(self, session: str) -> RecordingStatus:
         """Begin to record; raises WrongState when it cannot be. One that is paused goes on."""
@@ -364,7 +352,7 @@ class Control:
 
     async def resume_recording(self, session: str) -> RecordingStatus:
         """Go on after a pause; raises WrongState when there is no recording."""
-        if not self._room(session).recorder.running:
+        if not self._focus.room(session).recorder.running:
             raise WrongState(NOT_RECORDING)
         return await self._record(session, roles.RecordingState.RUNNING)
 
@@ -374,26 +362,39 @@ class Control:
 
     async def _record(self, session: str, state: roles.RecordingState) -> RecordingStatus:
         """Let the rules decide about the recording, and wait until that is done."""
-        room = self._room(session)
+        room = self._focus.room(session)
         room.command(events.SetRecording(state))
         done = await room.recording.changed()
         if done is None:
             raise WrongState(NOT_RECORDING)
         return done
 
-    def _room(self, session: str) -> RuledRoom:
-        return self._focus.room(session)
-
-    def _conference(self, session: str) -> ConferenceRoom:
-        return self._focus.conference(session)
-
     def _tell(self, session: str, event: events.Event) -> TelephonySession:
-        room = self._room(session)
+        room = self._focus.room(session)
         room.command(event)
         return room.session
 
     def _tell_of(self, session: str, party: str, event: events.Event) -> Party:
-        room = self._room(session)
+        room = self._focus.room(session)
         value = room.member(party).party
         room.command(event)
         return value
+
+
+def _logged(command: Any) -> Any:
+    """Log each call of a command, with its arguments."""
+    signature = inspect.signature(command)
+
+    @wraps(command)
+    async def logged(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs).arguments
+        with told(command.__name__, **dict(list(given.items())[1:])):
+            return await command(*args, **kwargs)
+
+    return logged
+
+
+# Its public coroutine methods are commands.
+for _name, _each in list(vars(Control).items()):
+    if inspect.iscoroutinefunction(_each) and _name[0] != "_":
+        setattr(Control, _name, _logged(_each))

@@ -5,7 +5,7 @@ Two menus of keys come with the program, ``default`` and ``host`` (``data/menus`
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +29,11 @@ class LifeRules:
     party_limit_s: float | None = None
     silence_limit_s: float | None = None
     lobby: bool | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read those that settings have."""
+        return cls(**{each.name: getattr(settings, each.name) for each in fields(cls)})
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """Take other values for some; None gives one back to the configuration."""
