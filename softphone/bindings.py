@@ -45,6 +45,7 @@ class Telephone(msgspec.Struct, frozen=True):
     call_id: str
     cseq: int
     direct: bool
+    path: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, binding: Binding, offset: float) -> "Telephone":
@@ -60,6 +61,7 @@ class Telephone(msgspec.Struct, frozen=True):
             binding.call_id,
             binding.cseq,
             binding.direct,
+            binding.path,
         )
 
     def binding(self, user: str, offset: float) -> Binding | None:
@@ -74,6 +76,7 @@ class Telephone(msgspec.Struct, frozen=True):
             Hop(*self.came),
             self.refreshed - offset,
             self.direct,
+            path=self.path,
         )
         return binding.without_flow() if self.has_flow else binding
 

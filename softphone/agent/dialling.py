@@ -112,7 +112,7 @@ class Dialler:
             from_uri=self._from_uri,
             credentials=self._line.credentials_for(target),
             headers=wanted.headers,
-            route=str(proxy) if proxy else None,
+            route=[str(proxy)] if proxy else (),
             timeout_s=wanted.timeout_s,
             on_given_up=self._given_up,
             on_offer=on_offer,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from softphone.errors import CallEnded, CallRefused, SipTimeout
 from softphone.resolver import Resolver
@@ -124,7 +124,7 @@ class Stack:
         to: str | None = None,
         credentials: Credentials | None = None,
         headers: Headers = (),
-        route: str | None = None,
+        route: Sequence[str] = (),
         target: Hop | None = None,
         focus: str = "",
         on_progress: Progress | None = None,
@@ -146,7 +146,7 @@ class Stack:
         to
             The same for To: who is called, where that is more than how the telephone is reached; None: `uri`.
         route
-            URI of a proxy to send it through.
+            URIs of proxies to send it through, in this order.
         target
             The flow to send it by, such as the one a telephone registered over; when its connection is closed, `uri`
             says where the telephone may still be.
@@ -173,8 +173,8 @@ class Stack:
         """
         from_ = Address.parse(from_uri)
         called, carried = split_headers(Uri.parse(uri))
-        through = Uri.parse(route) if route else None
-        target, kind = self._open(target, through or called)
+        through = tuple(Uri.parse(each) for each in route)
+        target, kind = self._open(target, next(iter(through), called))
         plan = Plan(
             uri=called,
             sdp=sdp,

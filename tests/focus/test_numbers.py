@@ -23,7 +23,7 @@ class Outsider(Phone):
     async def dial(self, uri: str) -> None:
         """Call a Request-URI of this server, and stay a moment."""
         route = f"sip:127.0.0.1:{self.server.stack.port}"
-        called = await self.stack.invite(uri, offer(), from_uri=self.from_, route=route)
+        called = await self.stack.invite(uri, offer(), from_uri=self.from_, route=[route] if route else ())
         called.on_ended = self.ended.put_nowait
 
 

@@ -95,6 +95,7 @@ class Dialer(DialPlan):
                 headers=[*who.headers, *caller.headers],
                 credentials=target.credentials,
                 target=target.flow,
+                route=target.binding.path if target.binding is not None else (),
                 focus=focus,
                 on_progress=on_progress,
                 on_offer=member.media.decide,

@@ -48,6 +48,8 @@ class Binding:
         Whether it can be reached where its Contact says; else there is a NAT or a connection.
     failures
         Attempts in a row to reach it that nobody answered.
+    path
+        The proxies that requests for it go through (RFC 3327), as URIs, the first one first.
     """
 
     user: str
@@ -60,6 +62,7 @@ class Binding:
     refreshed_at: float
     direct: bool = True
     failures: int = 0
+    path: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, contact: Address, request: Request, source: Hop, now: float, lifetime_s: float) -> "Binding":
@@ -69,16 +72,21 @@ class Binding:
         ------
         SipNetworkError
             It cannot be reached: it is no SIP URI, or asks for what only a flow could do, and there is none.
+        BadMessage
+            Its Path is none.
         """
         if contact.uri.scheme not in ("sip", "sips"):
             raise SipNetworkError(f"{contact.uri} is no SIP URI")
         direct = is_direct(request, source)
+        path = [each for line in request.get_all("Path") for each in Address.parse_list(line)]
+        first = path[0].uri if path else contact.uri
         if direct:
-            hop_of(contact.uri)
-        where = reach(contact.uri, source, trusted=True) if direct else source
+            hop_of(first)
+        where = reach(first, source, trusted=True) if direct else source
         hop = where if isinstance(where, Hop) else hop_of(where)
         user, cseq = number_of(request.to.uri), request.cseq.number
-        return cls(user, contact, hop, now + lifetime_s, request.call_id, cseq, source, now, direct)
+        proxies = tuple(str(each.uri) for each in path)
+        return cls(user, contact, hop, now + lifetime_s, request.call_id, cseq, source, now, direct, path=proxies)
 
     @property
     def uri(self) -> str:
@@ -112,7 +120,7 @@ class Binding:
     def without_flow(self) -> "Binding | None":
         """Return what is left of it when its connection is closed: its Contact, if that is where it really was."""
         try:
-            where = hop_of(self.contact.uri)
+            where = hop_of(Uri.parse(self.path[0]) if self.path else self.contact.uri)
         except SipNetworkError:
             return None
         return replace(self, hop=where, failures=1) if where.host == self.came.host else None

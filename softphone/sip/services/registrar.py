@@ -19,6 +19,8 @@ __all__ = ["Binding", "Registrar"]
 
 HOUR_S = 3600
 
+PATH = "path"
+
 # A call that nobody answered may have been lost once; the second one says that nobody is there.
 FAILURES = 2
 
@@ -147,7 +149,7 @@ class Registrar:
             headers = refusal.headers if isinstance(refusal, Refusal) else ()
             return response(request, refusal.status, refusal.reason, headers=headers)
         self._put(user, changed)
-        return response(request, 200, headers=_listed(changed, request, now))
+        return response(request, 200, headers=[*_listed(changed, request, now), *_path(request)])
 
     def _changed(self, request: Request, source: Hop, present: list[Binding], now: float) -> list[Binding]:
         if request.contact_is_star:
@@ -213,6 +215,13 @@ def _check_order(new: Binding, bindings: Iterable[Binding]) -> None:
     for old in bindings:
         if new.replaces(old) and new.call_id == old.call_id and new.cseq <= old.cseq:
             raise Refusal(500, "CSeq Out Of Order")
+
+
+def _path(request: Request) -> list[tuple[str, str]]:
+    """Show a telephone that knows Path by which proxies it is reached (RFC 3327 section 5.3); others are, too."""
+    known = PATH in map(str.lower, [*request.tokens("Supported"), *request.tokens("Require")])
+    values = [("Path", value) for value in request.get_all("Path")] if known else []
+    return [("Supported", PATH), *values]
 
 
 def _listed(bindings: Iterable[Binding], request: Request, now: float) -> list[tuple[str, str]]:

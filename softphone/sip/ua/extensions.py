@@ -34,6 +34,8 @@ EXTENSIONS = (
     SipExtension(RELIABLE, ("INVITE",), adds=("PRACK",)),
     # Calls in the place of others (RFC 3891): `replacing` finds the other one.
     SipExtension("replaces", ("INVITE",)),
+    # Proxies between a telephone and its registrar (RFC 3327): `softphone.sip.services.binding`.
+    SipExtension("path", ("REGISTER",)),
     # REFER without NOTIFYs (RFC 4488): `referral`.
     SipExtension("norefersub", ("REFER",)),
 )

@@ -33,7 +33,7 @@ HOW = ("transport", "maddr", "ttl", "lr", "method")
 class Plan:
     """What a call is to be: where to, as whom, with what.
 
-    ``route`` is a URI that the INVITE is sent through; ``target`` a flow that it is sent by, whatever its URIs say.
+    ``route`` are URIs that the INVITE goes through, in order; ``target`` a flow that it is sent by, whatever they say.
     """
 
     uri: Uri
@@ -44,7 +44,7 @@ class Plan:
     max_forwards: int = 70
     credentials: Credentials | None = None
     headers: Headers = ()
-    route: Uri | None = None
+    route: tuple[Uri, ...] = ()
     target: Hop | None = None
     on_progress: Progress | None = None
     cancel_headers: Callable[[], Headers] = tuple
@@ -61,7 +61,7 @@ class Plan:
             call_id=secrets.token_hex(12),
             cseq=SERVER_CSEQ,
             contact=self.contact,
-            routes=[Address(loose(self.route))] if self.route else [],
+            routes=[Address(loose(each)) for each in self.route],
             max_forwards=self.max_forwards,
             headers=self.headers,
             content_type=SDP,
@@ -101,7 +101,7 @@ class _Placing:
         self._plan = plan
         self._refresh = Refresh(node.session)
         self._invite = self._extended(plan.request())
-        self._target: Target = plan.target or plan.route or plan.uri
+        self._target: Target = plan.target or next(iter(plan.route), plan.uri)
         self._call: InviteSession | None = None
 
     async def run(self) -> InviteSession:
