@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from softphone import Agent, Call, CallState, run_bot, serve_bot
+from tests.agent.test_agent import Answering, listen, talking, until_heard
 from tests.support.tones import amplitude_of, read_wav, sine, write_wav
-from tests.test_agent import Answering, listen, talking, until_heard
 from tests.test_examples import EXAMPLES, example
 
 pytestmark = pytest.mark.realtime

@@ -10,8 +10,8 @@ import pytest
 
 from softphone import Agent, Call, run_bot
 from softphone.demo.bridge import DemoServer, running_bridge
+from tests.agent.test_agent import listen, talking, until_heard
 from tests.support.tones import mostly, read_wav, sine
-from tests.test_agent import listen, talking, until_heard
 
 pytestmark = pytest.mark.realtime
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from softphone import Agent
 from softphone.config import DEV_PATH
+from tests.agent.test_agent import listen, talking, until_heard
 from tests.support.processes import ServerProcess
 from tests.support.raw import RawPhone, header, offer
 from tests.support.rest import Rest
 from tests.support.tones import amplitude_of, sine
-from tests.test_agent import listen, talking, until_heard
 
 
 def patient(folder: Path) -> ServerProcess:

@@ -3,7 +3,7 @@
 import asyncio
 
 from softphone import CallState
-from tests.test_agent import conversation
+from tests.agent.test_agent import conversation
 
 
 async def test_holds_that_cross_both_come_about() -> None:

@@ -15,8 +15,8 @@ from softphone.agent.streams import FrameStream
 from softphone.agent.talk import level_dbov, until_silent, until_voice
 from softphone.tasks import Tasks
 from softphone.testing.clock import run
+from tests.agent.test_agent import conversation, until_heard
 from tests.support.tones import sine
-from tests.test_agent import conversation, until_heard
 
 LOUD, QUIET = sine(440, 0.02, amplitude=0.25), sine(440, 0.02, amplitude=0.001)
 

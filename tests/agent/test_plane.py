@@ -12,8 +12,8 @@ from softphone.agent import plane as plane_module
 from softphone.agent.plane import Planes, SharedPlane
 from softphone.media.contract.leg import KeyPressed, LegSpec
 from softphone.media.contract.messages import OpenLeg
+from tests.agent.test_agent import Answering, listen, talking, until_heard
 from tests.support.tones import sine
-from tests.test_agent import Answering, listen, talking, until_heard
 
 
 async def test_twenty_agents_have_one_plane_with_one_timer() -> None:

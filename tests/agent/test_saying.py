@@ -11,10 +11,10 @@ import pytest
 
 from softphone import AudioError, CallEnded
 from softphone.audio import Resampler
+from tests.agent.test_agent import conversation, listen, until_heard
+from tests.agent.test_agent_says import spoken
 from tests.support.overhearing import overheard
 from tests.support.tones import Pcm, amplitude_of, sine, write_wav
-from tests.test_agent import conversation, listen, until_heard
-from tests.test_agent_says import spoken
 
 
 async def test_a_playback_that_is_cleared_falls_silent_at_once_and_says_how_much_was_heard() -> None:

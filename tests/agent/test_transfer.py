@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from softphone import Agent, BadMessage, Call, CallEnded, CallRefused, CallState, SipTimeout
+from tests.agent.test_agent import Answering
 from tests.support.callee import Callee
 from tests.support.raw import header
-from tests.test_agent import Answering
 
 STATE = "Event: refer\r\nSubscription-State: {}\r\nContent-Type: message/sipfrag\r\n"
 

@@ -17,7 +17,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.where.locate import hop_of
 from softphone.store.database import url_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PRODUCTION = ROOT / "config" / "softphone.toml"
 
 

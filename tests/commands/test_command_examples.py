@@ -12,7 +12,7 @@ from typer.main import get_command
 from softphone.cli import app
 from softphone.commands.call import callee, identity
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINE = re.compile(r"^ *(?:\.venv/bin/)?softphone (?P<words>[^\n]*(?:\\\n[^\n]*)*)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?softphone (?P<words>[^`]+)`")

@@ -9,9 +9,9 @@ import pytest
 
 from softphone import Agent
 from softphone.demo.bridge import running_bridge
+from tests.agent.test_agent import talking, until_heard
+from tests.commands.test_commands import ECHO, LIMIT_S, softphone, started
 from tests.support.tones import sine
-from tests.test_agent import talking, until_heard
-from tests.test_commands import ECHO, LIMIT_S, softphone, started
 
 pytestmark = pytest.mark.realtime
 

@@ -20,7 +20,7 @@ from softphone.commands.console import level_dbfs, meter
 from tests.support.tones import RATE_HZ, Pcm, amplitude_of, read_wav, sine, write_wav
 
 COMMAND = (sys.executable, "-m", "softphone")
-ECHO = f"{Path(__file__).parents[1] / 'examples' / 'echo_bot.py'}:EchoBot"
+ECHO = f"{Path(__file__).parents[2] / 'examples' / 'echo_bot.py'}:EchoBot"
 LIMIT_S = 30.0
 
 
