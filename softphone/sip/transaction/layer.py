@@ -275,6 +275,8 @@ class TransactionLayer:
         transaction = self._transactions.get(key)
         if transaction is None or not may_answer(transaction.kind, transaction.state, rank(message)):
             return
+        if message.status == 100 and transaction.last:  # something was said already
+            return
         self._keep(transaction, bytes(message))
         once = once or (message.status in STATELESS and transaction.request.to.tag is None)
         if once and message.status >= 200 and not transaction.remote.reliable:

@@ -150,6 +150,15 @@ def test_server_says_trying_by_itself() -> None:
     assert pair.run(1.0) == ["a 0 INVITE", "b 0.2 SIP/2.0 100 Trying"]
 
 
+def test_trying_is_not_said_again_by_the_user() -> None:
+    pair = Pair()
+    pair.call()
+    pair.run(1.0)
+    asked = pair.asked()
+    pair.bob.respond(asked.key, response(asked.request, 100), 1.0)
+    assert pair.run(1.1) == []
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_refusal_is_acknowledged_below_the_user(transport: str) -> None:
     pair = Pair(transport)
