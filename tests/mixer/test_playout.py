@@ -306,7 +306,7 @@ def test_whatever_comes_nothing_is_played_twice_and_every_packet_is_accounted_fo
         deliver(bridge, here, k * 0.02)
         playout = bridge._playout
         before, played = int(playout._cursor[0]), int(playout._played[0])
-        if not playout._resting[0]:
+        if playout._begun[0] and not playout._resting[0]:  # what a jump has left out was not played
             assert played - before <= 0, "the cursor went back over audio that was played"
         bridge.tick(k * 0.02)
         cursors.append(int(playout._cursor[0]) - before)

@@ -150,6 +150,23 @@ async def test_own_recordings_are_listed_when_the_conference_is_over(
         assert (await cai.get(f"{V1}/recordings")).json()["recordings"] == []
 
 
+async def test_whose_a_conference_was_is_known_though_it_is_not_yet_written(
+    shared: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [set[str]()]
+
+    async def owned(owner: str, conferences: Iterable[str]) -> set[str]:
+        written = await Archive.owned(shared.store.archive, owner, conferences)
+        return answers.pop() if answers else written
+
+    async with logged_in(shared, "102") as ben:
+        conference, (recording,) = await recorded(shared, ben, 1)
+        await ben.delete(f"{V1}/conferences/{conference}")
+        monkeypatch.setattr(shared.store.archive, "owned", owned)
+        assert (await ben.get(f"{V1}/recordings/{recording}")).status_code == 200
+        assert not answers
+
+
 async def test_the_list_in_parts(shared: Server, ada: httpx.AsyncClient) -> None:
     conference, made = await recorded(shared, ada, 3)
     seen: list[str] = []
