@@ -117,11 +117,23 @@ def written(rest: Rest, session: str, parties_min: int) -> dict[str, int]:
     """What the history has of a conference, as soon as it has so many parties: all, and those that never left."""
     begin = time.monotonic()
     while True:
-        answer = rest.http.get(f"/api/v1/history/conferences/{session}/participations").raise_for_status()
-        those = answer.json()["participations"]
+        those = _participations(rest, session)
         if len(those) >= parties_min or time.monotonic() - begin > WRITTEN_S:
             return {"parties": len(those), "never left": sum(each["left"] is None for each in those)}
         time.sleep(1)
+
+
+def _participations(rest: Rest, session: str) -> list[dict[str, Any]]:
+    """All parts of the list."""
+    those: list[dict[str, Any]] = []
+    where: dict[str, str] = {}
+    while True:
+        path = f"/api/v1/history/conferences/{session}/participations"
+        answer = rest.http.get(path, params=where).raise_for_status().json()
+        those += answer["participations"]
+        if answer["next"] is None:
+            return those
+        where = {"after": answer["next"]}
 
 
 def _there(rest: Rest, session: str) -> int:
