@@ -232,7 +232,7 @@ def test_jitter_costs_delay_but_no_audio() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "clocks_ppm"), [(8000, (-10_000.0, -7_000.0, 100.0, 10_000.0)), (16000, (-10_000.0, 10_000.0))]
+    ("rate_hz", "clocks_ppm"), [(8000, (-10_000.0, -7_000.0, 200.0, 10_000.0)), (16000, (-10_000.0, 10_000.0))]
 )
 def test_a_wrong_clock_neither_grows_the_delay_nor_clicks(rate_hz: int, clocks_ppm: tuple[float, ...]) -> None:
     rows = range(len(clocks_ppm))
@@ -298,17 +298,17 @@ def arrivals(draw: st.DrawFn) -> list[Packet]:
 @given(arrivals())
 def test_whatever_comes_nothing_is_played_twice_and_every_packet_is_accounted_for(packets: list[Packet]) -> None:
     bridge = bridge_of()
-    cursors, seen = [], 0
+    cursors, seen, heard = [], 0, 0
     pending = list(packets)
     for k in range(230):
         here = [p for p in pending if p.at_s <= k * 0.02]
         pending = pending[len(here) :]
         deliver(bridge, here, k * 0.02)
         playout = bridge._playout
-        before, played = int(playout._cursor[0]), int(playout._played[0])
-        if playout._begun[0] and not playout._resting[0]:  # what a jump has left out was not played
-            assert played - before <= 0, "the cursor went back over audio that was played"
+        before = int(playout._cursor[0])
+        assert heard <= before, "the cursor went back over audio that was played"
         bridge.tick(k * 0.02)
+        heard = int(playout._played[0]) if playout._idle[0] == 0 else heard
         cursors.append(int(playout._cursor[0]) - before)
     assert set(cursors) <= set(range(152, 165))
     counters = bridge.counters(0)
