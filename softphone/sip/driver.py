@@ -125,6 +125,7 @@ class Driver:
         self._handlers: dict[type[events.Event], Callable[[Any], None]] = {
             events.RequestReceived: self._request,
             events.ResponseReceived: self._response,
+            events.InviteRepeated: self._repeated,
             events.AckReceived: self._acknowledged,
             events.CancelReceived: self._cancelled,
             events.TransactionFailed: self._failed,
@@ -321,6 +322,10 @@ class Driver:
     def _request(self, event: events.RequestReceived) -> None:
         self._counts["requests_in"] += 1
         self._on_request(event.key, event.request, event.source)
+
+    def _repeated(self, event: events.InviteRepeated) -> None:
+        if call := self.directory.by_key(event.key):
+            call.repeated(event.size)
 
     def _response(self, event: events.ResponseReceived) -> None:
         self._counts["responses_in"] += 1

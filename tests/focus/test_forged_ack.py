@@ -8,7 +8,7 @@ import pytest
 
 from softphone.sip.transport.hop import Hop
 from softphone.testing.bridge import offer
-from tests.focus.test_unproven import BRIDGE, VICTIM, Flooded, conference, flood
+from tests.focus.flooded import BRIDGE, VICTIM, Flooded, conference, flood
 
 OWN = Hop("udp", "198.51.100.7", 5060)
 

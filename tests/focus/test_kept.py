@@ -159,7 +159,9 @@ def test_a_dialog_that_outlives_its_call_holds_nobody(tmp_path: Path) -> None:
         await asyncio.sleep(20.0)
         gc.collect()
         there = [each for each in gc.get_objects() if type(each) in (InviteSession, Member)]
-        sessions = [each for each in there if isinstance(each, InviteSession) and each.call_id.startswith("forged-")]
+        sessions = [
+            each for each in there if isinstance(each, InviteSession) and each.dialog.call_id.startswith("forged-")
+        ]
         assert len(sessions) == 5 and held(crowd.board) > before
         assert sum(isinstance(each, Member) for each in there) == 1
 

@@ -4,7 +4,6 @@ And whom a flood of forged requests keeps out.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,87 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from softphone.errors import CallRefused
-from softphone.focus.session import TelephonySession
-from softphone.sip.transport.hop import Hop, Send
+from softphone.sip.transport.hop import Hop
 from softphone.testing.bridge import offer
-from tests.focus.switchboard import Switchboard, Telephone, answers, play, rings
-
-VICTIM = Hop("udp", "203.0.113.9", 9)
-BRIDGE = "+16505550100"
-# As in RFC 9000 section 8.1.
-FACTOR = 3
-
-
-class Flooded:
-    """A switchboard, and somebody who writes other people's addresses into datagrams."""
-
-    def __init__(self, board: Switchboard) -> None:
-        self.board = board
-        self.received: dict[str, list[bytes]] = defaultdict(list)
-        self.forged = 0
-        self.number = 0
-        object.__setattr__(board.stack.settings, "trying", False)  # as the server's are
-        deliver = board.ether.deliver
-
-        def counting(send: Send, sender: Hop) -> None:
-            self.received[send.target.host].append(send.data)
-            deliver(send, sender)
-
-        board.ether.deliver = counting  # type: ignore[method-assign]
-
-    def forge(
-        self, method: str, user: str, body: str = "", *, source: Hop = VICTIM, headers: str = "", tag: str = ""
-    ) -> str:
-        """Send a request with somebody's address; gives its Call-ID."""
-        self.number += 1
-        kind = "" if "Content-Type" in headers or not body else "Content-Type: application/sdp\r\n"
-        text = (
-            f"{method} sip:{user}@127.0.0.1 SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP {source.host}:{source.port};branch=z9hG4bK-{self.number};rport\r\n"
-            f"From: <sip:caller@{source.host}>;tag=f{self.number}\r\nTo: <sip:{user}@127.0.0.1>{tag}\r\n"
-            f"Call-ID: forged-{self.number}\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n"
-            f"Contact: <sip:caller@{source.host}:{source.port}>\r\nUser-Agent: a telephone like any other 1.0\r\n"
-            f"{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
-        ).encode()
-        self.forged += len(text)
-        self.board.ether.carriers[self.board.stack.port].receive(text, source)
-        return f"forged-{self.number}"
-
-    def least(self, source: Hop = VICTIM) -> None:
-        """Send the shortest INVITE that is answered."""
-        self.number += 1
-        text = (
-            f"INVITE sip:{BRIDGE}@h SIP/2.0\r\nv:SIP/2.0/UDP {source.host}:9;branch=z9hG4bK{self.number}\r\n"
-            f"f:<sip:a@b>;tag=f\r\nt:<sip:h>\r\ni:{self.number}\r\nCSeq:1 INVITE\r\nm:<sip:a>\r\nl:0\r\n\r\n"
-        ).encode()
-        self.forged += len(text)
-        self.board.ether.carriers[self.board.stack.port].receive(text, source)
-
-    def first_lines(self, host: str = VICTIM.host) -> list[str]:
-        return [data.split(b"\r\n")[0].decode() for data in self.received[host]]
-
-    @property
-    def reflected(self) -> int:
-        return sum(len(data) for data in self.received[VICTIM.host])
-
-
-Work = Callable[[Flooded], Coroutine[Any, Any, None]]
-
-
-def flood(folder: Path, work: Work, **sections: dict[str, Any]) -> Flooded:
-    made: list[Flooded] = []
-
-    async def scene(board: Switchboard) -> None:
-        made.append(Flooded(board))
-        await work(made[0])
-
-    play(folder, scene, **sections)
-    return made[0]
-
-
-async def conference(flooded: Flooded, **options: Any) -> TelephonySession:
-    focus = flooded.board.focus
-    return await focus.create_conference(flooded.board.paper.accounts.extensions["101"], **options)
+from tests.focus.flooded import BRIDGE, FACTOR, VICTIM, Flooded, conference, flood, open_room
+from tests.focus.switchboard import Telephone, answers, play, rings
 
 
 @pytest.mark.parametrize("user", [BRIDGE, "token"])
@@ -109,8 +31,45 @@ def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user:
     (over,) = [each for each in logged if each["event"] == "call_cancelled"]
     assert "before it was acknowledged" in over["reason"]
     lines = flooded.first_lines()
-    assert [line.split()[1] for line in lines] == ["100", "200", "200"]
+    assert [line.split()[1] for line in lines] == ["200", "200"]
     assert flooded.reflected <= FACTOR * flooded.forged
+
+
+@pytest.mark.parametrize("user", [BRIDGE, "token"])
+def test_each_repetition_of_a_forged_invite_brings_no_more_than_three_times_its_bytes(
+    tmp_path: Path, user: str
+) -> None:
+    async def work(flooded: Flooded) -> None:
+        session = await conference(flooded)
+        flooded.forge("INVITE", str(session.token) if user == "token" else user, offer())
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            flooded.send(*flooded.last)
+        await asyncio.sleep(200)
+        assert not session.parties and len(flooded.board.focus.context.legs) == 0
+
+    flooded = flood(tmp_path, work)
+    assert {line.split()[1] for line in flooded.first_lines()} == {"200"}
+    assert 100 < len(flooded.first_lines()) <= 104, "one for each, and those of its time"
+    assert flooded.reflected <= FACTOR * flooded.forged
+
+
+def test_a_stranger_has_its_call_on_a_line_that_loses_the_first_five_answers(tmp_path: Path) -> None:
+    """Its INVITE comes again, since it has heard nothing, and each pays for another answer."""
+
+    async def work(flooded: Flooded) -> None:
+        session = await conference(flooded)
+        stranger = await flooded.board.telephone("guest", register=False)
+        call = await stranger.call(str(session.token), from_uri="sip:guest@example.com")
+        await asyncio.sleep(1)
+        assert call.is_confirmed and len(session.parties) == 1
+        await call.bye()
+
+    play(
+        tmp_path,
+        lambda board: work(Flooded(board)),
+        lost=lambda line, before: line.startswith("SIP/2.0 200") and before < 5,
+    )
 
 
 def test_silence_goes_to_who_has_acknowledged(tmp_path: Path) -> None:
@@ -192,10 +151,6 @@ async def ended(flooded: Flooded) -> str:
     session = await conference(flooded)
     flooded.board.focus.room(session.id).close("requested")
     return str(session.token)
-
-
-async def open_room(flooded: Flooded) -> str:
-    return str((await conference(flooded)).token)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Phones that nobody here wrote, with reliable responses (RFC 3262) and UPDATE before the answer (RFC 3311)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,34 @@ from tests.peers.sipp import Sipp
 from tests.peers.test_foreign_answers import phone
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
+from tests.support.sounding import sounding_server
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(120), pytest.mark.realtime]
 
 
-@pytest.mark.parametrize("scenario", ["reliable", "reliable_late", "reliable_cancel"])
+SCENARIOS = pytest.mark.parametrize("scenario", ["reliable", "reliable_late", "reliable_cancel"])
+
+
+@SCENARIOS
 def test_a_caller_that_wants_it(tmp_path: Path, server: ServerProcess, rest: Rest, scenario: str) -> None:
-    """By TCP: a stranger by UDP is sent no more than it has sent, so no 183."""
+    """A stranger, by TCP: by UDP, where it may be anywhere, it is sent no 183."""
     rows = [[rest.token()]]
     with Sipp(tmp_path, scenario, "-d", "200", "-t", "t1", remote=server.sip_address, rows=rows) as sipp:
+        sipp.finish()
+
+
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that has its telephones behind a proxy on this machine."""
+    with sounding_server(tmp_path_factory.mktemp("trusting"), sip={"trusted_peers": ["127.0.0.1"]}) as running:
+        yield running
+
+
+@SCENARIOS
+def test_a_caller_behind_a_proxy_of_ours_that_wants_it(tmp_path: Path, trusting: ServerProcess, scenario: str) -> None:
+    with Rest(trusting.http_url) as rest:
+        rows = [[rest.token()]]
+    with Sipp(tmp_path, scenario, "-d", "200", "-t", "u1", remote=trusting.sip_address, rows=rows) as sipp:
         sipp.finish()
 
 

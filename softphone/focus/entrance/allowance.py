@@ -62,6 +62,10 @@ class Allowance:
         self._lent = 0.0
         self._lenders = lenders
 
+    def earn(self, received: int) -> None:
+        """Note that the request has come once more, in so many bytes."""
+        self._own += FACTOR * received
+
     def repeat(self, size: int) -> bool:
         """Say whether so many bytes may be sent again, for which nothing is lent; if so, they count as sent."""
         if size > self._own:

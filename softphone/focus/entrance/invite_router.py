@@ -112,7 +112,7 @@ class InviteRouter:
         try:
             await self._admit(call)
         except CallEnded as error:
-            log.info("call_cancelled", call_id=call.call_id, reason=str(error))
+            log.info("call_cancelled", call_id=call.dialog.call_id, reason=str(error))
         except (CallRefused, SdpError, MediaError, FocusError) as error:
             self._refuse(call, error)
         finally:
@@ -121,7 +121,7 @@ class InviteRouter:
     def _refuse(self, call: InviteSession, error: Exception) -> None:
         refusal = self._refusal(error)
         if refusal.status != 407:
-            log.info("call_refused", call_id=call.call_id, status=refusal.status, reason=str(error))
+            log.info("call_refused", call_id=call.dialog.call_id, status=refusal.status, reason=str(error))
         call.reject(refusal.status, refusal.reason, refusal.headers, once=not self._entering[call])
 
     def _refusal(self, error: Exception) -> AuthRefusal:

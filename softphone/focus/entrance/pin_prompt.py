@@ -113,7 +113,9 @@ class PinPrompt(CallOwner):
             raise
         if self._waiting is not None and self._member is not None:
             self._waiting.enter(self, admission.host)
-        log.info("caller_received", call_id=call.call_id, called=self._called.number if self._called else "bridge")
+        log.info(
+            "caller_received", call_id=call.dialog.call_id, called=self._called.number if self._called else "bridge"
+        )
         self._handle(rules.Begin())
         for digit in self._early:
             self.key(member, digit)

@@ -24,14 +24,15 @@ __all__ = ["Strangers", "Turns", "Waiting"]
 PER_ADDRESS = 500
 # Unacknowledged; of fewer legs, at most half.
 TOTAL = 1000
-# So many may take their time, over lines that lose messages: the answer comes at 0, 0.5, 1.5 and 3.5 s as far as it is
-# no more than three times what the INVITE was.
+# So many may take their time, over lines that lose messages: the answer comes at 0, 0.5, 1.5 and 3.5 s, and with each
+# repetition of the INVITE, as far as all of it is no more than three times what has come.
 FEW = 50
 LONG_S = 12.0
 # Of more, each has two answers to acknowledge one.
 PATIENCE_S = 4.0
 BRIEF_S = 1.0
-# A 100 and a 200 without what they repeat of the INVITE: our own headers, and the description.
+# A 200, and a 100 before it where that takes long, without what they repeat of the INVITE: our own headers, and the
+# description.
 ANSWERS_BYTES = 500
 REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 # Of all legs strangers leave one in so many to those whom we know.
@@ -66,17 +67,21 @@ class Strangers:
         host = call.source.host
         if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
             return False
-        allowance = None if call.source.reliable else self._allowance(call)
+        allowance = None if call.proved else self._allowance(call)
         if allowance is not None and not allowance.spend(ANSWERS_BYTES + 2 * repeated(call.invite), self._clock()):
             return False
         few = self._total < min(FEW, max(1, self._most // 4))
-        call.patience = AckPatience(
-            ack_s=LONG_S if few else PATIENCE_S,
-            repeat_s=None if call.source.reliable else PATIENCE_S if few else BRIEF_S,
-            may_repeat=None if allowance is None else allowance.repeat,
-            may_leave=None if allowance is None else lambda size: allowance.spend(size, self._clock()),
-        )
-        if allowance is not None:
+        ack_s = LONG_S if few else PATIENCE_S
+        if allowance is None:
+            call.patience = AckPatience(ack_s)
+        else:
+            call.patience = AckPatience(
+                ack_s,
+                repeat_s=PATIENCE_S if few else BRIEF_S,
+                may_repeat=allowance.repeat,
+                on_repeated=allowance.earn,
+                may_leave=lambda size: allowance.spend(size, self._clock()),
+            )
             call.proof.told.append(lambda: allowance.proved(self._clock()))
         self._waiting[host] += 1
         self._total += 1

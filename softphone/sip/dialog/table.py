@@ -30,6 +30,9 @@ class EstablishedUser(DialogUser, Protocol):
     on_closed: Callable[[], None] | None
     """Called when the dialog is over."""
 
+    def repeated(self, size: int) -> None:
+        """Take note that its INVITE has come once more, of so many bytes."""
+
     def acknowledged(self, ack: Request) -> None:
         """Take the ACK for a 2xx."""
 

@@ -41,6 +41,15 @@ class RequestReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class InviteRepeated:
+    """An INVITE has come once more: its sender has heard nothing, or only what the transaction has said again."""
+
+    key: str
+    size: int
+    """Bytes of the datagram."""
+
+
+@dataclass(frozen=True, slots=True)
 class AckReceived:
     """An ACK for a 2xx, once for each time it came; which dialog it belongs to, Call-ID and tags say."""
 
@@ -84,7 +93,9 @@ class Terminated:
     key: str
 
 
-Event = RequestReceived | AckReceived | CancelReceived | ResponseReceived | TransactionFailed | Terminated
+Event = (
+    RequestReceived | InviteRepeated | AckReceived | CancelReceived | ResponseReceived | TransactionFailed | Terminated
+)
 
 
 class TransactionUser(Protocol):

@@ -22,6 +22,7 @@ from softphone.sip.transaction.events import (
     Counters,
     Event,
     Failure,
+    InviteRepeated,
     RequestReceived,
     ResponseReceived,
     Terminated,
@@ -206,6 +207,8 @@ class TransactionLayer:
         key = server_key(message, message.method)
         if (transaction := self._transactions.get(key)) is not None:
             self._feed(transaction, Input.REQUEST, now)
+            if transaction.kind is TransactionKind.INVITE_SERVER:
+                self._events.append(InviteRepeated(key, message.size))
             return
         if not self._takes(self._room_for(message)):
             self.counters.refused += 1

@@ -125,11 +125,6 @@ class InviteSession:
         self._closed = asyncio.Event()
 
     @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        return self.dialog.call_id
-
-    @property
     def remote(self) -> Address:
         """The peer's From or To, with display name."""
         return self.dialog.remote
@@ -302,6 +297,11 @@ class InviteSession:
     def receive(self, key: str, request: Request, source: Hop) -> bool:
         """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
         return in_dialog.receive(self, key, request, source)
+
+    def repeated(self, size: int) -> None:
+        """Take the INVITE once more, in so many bytes: whoever may be sent little has earned another answer."""
+        self.patience.on_repeated(size)
+        self._accepted.again(self.invite.cseq.number)
 
     def acknowledged(self, ack: Request) -> None:
         """Take the ACK for a 2xx: by its CSeq number, whatever its To tag or branch; ours shows where the peer is."""

@@ -30,6 +30,8 @@ class AckPatience:
     """Asked with a number of bytes before each repetition; one that may not be is left out. None: nobody is asked."""
     may_leave: Callable[[int], bool] | None = None
     """Asked so before a BYE to who has not shown to be where its INVITE says."""
+    on_repeated: Callable[[int], object] = lambda size: None
+    """Told how many bytes came each time that the INVITE came once more."""
 
     def permits_bye(self) -> bool:
         """Say whether a BYE may be sent to who has not shown to be where its INVITE says; it counts as sent."""
@@ -125,6 +127,12 @@ class Retransmissions:
             in_vain()
             return False
 
+    def again(self, number: int) -> None:
+        """Send one that somebody waits for at once, whose caller has asked again and may be sent only so much."""
+        waiting = self._waiting.get(number)
+        if waiting is not None and waiting.may_repeat is not None and not waiting.done.done():
+            self._send_again(waiting)
+
     def acknowledged(self, number: int) -> Unacknowledged | None:
         """Take what acknowledges this number; gives what waited for it."""
         waiting = self._waiting.pop(number, None)
@@ -147,8 +155,11 @@ class Retransmissions:
     def _repeat(self, waiting: Unacknowledged) -> None:
         loop = asyncio.get_running_loop()
         if waiting.times.expire(loop.time()):
-            if waiting.may_repeat is None or waiting.may_repeat(len(bytes(waiting.response))):
-                self._node.respond(waiting.key, waiting.response)
+            self._send_again(waiting)
             waiting.timer = loop.call_at(waiting.times.deadline, self._repeat, waiting)
         else:
             self._given_up()
+
+    def _send_again(self, waiting: Unacknowledged) -> None:
+        if waiting.may_repeat is None or waiting.may_repeat(len(bytes(waiting.response))):
+            self._node.respond(waiting.key, waiting.response)

@@ -42,7 +42,7 @@ async def test_a_call_is_seen_told_and_ended(shared: Server, ada: httpx.AsyncCli
         ended = await stream.until("call.ended")
         assert (ended["session"], ended["data"]["reason"]) == (seen["id"], "requested")
         assert (await cai.delete(f"{PATH}/{seen['id']}")).status_code == 404
-        assert call.call_id
+        assert call.dialog.call_id
 
 
 async def test_a_call_that_rings_is_ended_too(shared: Server, ada: httpx.AsyncClient) -> None:
@@ -93,7 +93,7 @@ async def test_what_is_done_to_parties_of_conferences_is_done_to_those_of_calls(
         assert (await ada.get(f"/api/v1/conferences/{seen['id']}/parties")).status_code == 404
         assert (await ben.delete(f"{here}/parties/{second['id']}")).status_code == 204
         assert [await caller.hung_up(), await callee.hung_up()] == ["bye", "bye"]
-        assert call.call_id
+        assert call.dialog.call_id
 
 
 async def test_parties_of_a_conference_are_not_below_calls(shared: Server, ada: httpx.AsyncClient) -> None:

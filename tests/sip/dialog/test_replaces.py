@@ -43,7 +43,7 @@ def test_a_zero_may_be_no_tag() -> None:
 def named(call: InviteSession, more: str = "") -> list[tuple[str, str]]:
     """As its peer names it."""
     dialog = call.dialog
-    return [("Replaces", f"{call.call_id};to-tag={dialog.local.tag};from-tag={dialog.remote.tag}{more}")]
+    return [("Replaces", f"{call.dialog.call_id};to-tag={dialog.local.tag};from-tag={dialog.remote.tag}{more}")]
 
 
 async def status(pair: Pair, headers: list[tuple[str, str]]) -> int:
@@ -59,7 +59,7 @@ def test_which_call_is_found() -> None:
         await pair.call()
         await settle(1)
         (theirs,) = pair.calls
-        unknown = [("Replaces", f"{theirs.call_id};to-tag=x;from-tag=y")]
+        unknown = [("Replaces", f"{theirs.dialog.call_id};to-tag=x;from-tag=y")]
         assert await status(pair, unknown) == 481
         assert await status(pair, [("Replaces", "nonsense")]) == 400
         assert await status(pair, [*named(theirs), *named(theirs)]) == 400

@@ -11,6 +11,7 @@ from softphone.sip.transaction.events import (
     CancelReceived,
     Event,
     Failure,
+    InviteRepeated,
     RequestReceived,
     ResponseReceived,
     Terminated,
@@ -237,7 +238,8 @@ def test_an_ack_of_success_with_the_branch_of_the_invite_reaches_the_user() -> N
     assert isinstance(asked, RequestReceived)
     bob.respond(asked.key, response(asked.request, 200, to_tag="t"), 0.0)
     bob.receive(invite_bytes(), ALICE, 0.5)
-    assert len(bob.sends()) == 1 and bob.events() == []
+    assert len(bob.sends()) == 1
+    assert bob.events() == [InviteRepeated(asked.key, len(invite_bytes()))]
     bob.receive(invite_bytes(method="ACK", CSeq="1 ACK", To="<sip:x@h>;tag=other"), ALICE, 1.0)
     (event,) = bob.events()
     assert isinstance(event, AckReceived)
@@ -248,8 +250,9 @@ def test_matching_as_of_rfc2543() -> None:
     old = "SIP/2.0/UDP 192.0.2.1"
     for now in (0.0, 0.5):
         bob.receive(invite_bytes(Via=old), ALICE, now)
-    (asked,) = bob.events()
+    asked, again = bob.events()
     assert isinstance(asked, RequestReceived) and bob.sends() == []
+    assert again == InviteRepeated(asked.key, len(invite_bytes(Via=old)))
     bob.respond(asked.key, response(asked.request, 486, to_tag="t"), 1.0)
     bob.receive(invite_bytes(Via=old, method="ACK", CSeq="1 ACK", To="<sip:bob@example.com>;tag=t"), ALICE, 1.0)
     assert bob.events() == []

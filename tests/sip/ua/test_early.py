@@ -255,7 +255,8 @@ def late(call: InviteSession, method: str, number: int, sdp: str = "") -> str:
     """A request within Alice's call that her stack did not make."""
     return (
         f"{method} sip:bob@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-{method}-{number}\n"
-        f"From: {call.dialog.local}\nTo: {call.dialog.remote}\nCall-ID: {call.call_id}\nCSeq: {number} {method}\n"
+        f"From: {call.dialog.local}\nTo: {call.dialog.remote}\n"
+        f"Call-ID: {call.dialog.call_id}\nCSeq: {number} {method}\n"
         f"Contact: {call.dialog.contact}\n" + body(sdp)
     )
 
