@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.http.answers import KEY_HEADER
 from softphone.api.http.errors import ApiError
-from softphone.api.http.intake import SPOOLED
+from softphone.api.http.intake import SPOOLED, replay
 
 __all__ = ["Answers", "Idempotency"]
 
@@ -160,7 +160,7 @@ class Idempotency:
             fingerprint = _fingerprint(scope, scope[SPOOLED])
         else:
             request = await receive()
-            fingerprint, receive = _fingerprint(scope, request.get("body", b"")), _replay(request, receive)
+            fingerprint, receive = _fingerprint(scope, request.get("body", b"")), replay(request, receive)
         while (kept := self._answers.find(asked, self._clock())) is not None:
             if kept.fingerprint != fingerprint:
                 refusal = _bad_key(422, f"this {KEY_HEADER} was used for another request; take a new one", scope)
@@ -220,16 +220,3 @@ async def _again(answer: Answer, send: Send) -> None:
 
 def _bad_key(status: int, message: str, scope: Scope) -> ASGIApp:
     return ApiError(status, "CMN-101", message, extra={"parameterName": KEY_HEADER}).response(scope["path"])
-
-
-def _replay(request: Message, receive: Receive) -> Receive:
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return request
-
-    return replay

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softphone.api.http.errors import ApiError, overloaded
 
-__all__ = ["BodyLimit", "IN_ALL", "PER_USER", "SPOOLED", "UploadIntake"]
+__all__ = ["BodyLimit", "IN_ALL", "PER_USER", "SPOOLED", "UploadIntake", "replay"]
 
 # What takes files.
 ROUTES = frozenset({("POST", "/api/v1/sounds")})
@@ -175,7 +175,7 @@ class BodyLimit:
         if body is None:
             await _refuse(413, "Request is too large", scope)(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), send)
+        await self.app(scope, replay({"type": "http.request", "body": body, "more_body": False}, receive), send)
 
 
 async def _read(receive: Receive, max_bytes: int) -> bytes | None:
@@ -201,14 +201,15 @@ def _refuse(status: int, message: str, scope: Scope) -> ASGIApp:
     return ApiError(status, "CMN-104", message, headers={"Connection": "close"}).response(scope["path"])
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(request: Message, receive: Receive) -> Receive:
+    """Let a request whose body was read already be read again: this message first, then what comes."""
     given = False
 
-    async def replay() -> Message:
+    async def replayed() -> Message:
         nonlocal given
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return request
 
-    return replay
+    return replayed

@@ -24,7 +24,7 @@ from softphone.focus.session import ConferenceRole, Party, TelephonySession
 from softphone.media.contract.messages import SendKeys, Whisper
 from softphone.tasks import Alarm
 
-__all__ = ["CARRIED_OUT", "RuledRoom"]
+__all__ = ["CARRIED_OUT", "RuledRoom", "recorded"]
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
     member = room.arrive(effect.party)
     party = member.party
     member.admit(room.room)
-    room.context.tasks.start(_recorded(room, member))
+    room.context.tasks.start(recorded(room, member))
     room.publish(
         EventType.PARTY_JOINED,
         party.id,
@@ -59,10 +59,10 @@ def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
     )
 
 
-async def _recorded(room: "RuledRoom", member: Member) -> None:
+async def recorded(room: "RuledRoom", member: Member) -> None:
     """Tell the recording of somebody who came in, once it has a leg."""
     await member.ready()
-    if room.members.get(member.party.id) is member:
+    if room.keeps(member):
         room.recorder.joined(member)
 
 

@@ -5,7 +5,7 @@ other end of that one. In a conference they come in as further parties: `referra
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
 from mixer.rules.events import PeerHeld
@@ -18,8 +18,8 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.replacement import became
-from softphone.focus.room.ruled import RuledRoom
-from softphone.focus.session import PartyAddress, SessionOrigin
+from softphone.focus.room.ruled import RuledRoom, recorded
+from softphone.focus.session import PartyAddress
 from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers
@@ -60,7 +60,7 @@ def known_as(member: Member) -> str:
     return call.invite.uri.host if call is not None and call.direction == "in" else ""
 
 
-def other_end(member: Member, wanted: Replaces | None, legs: Iterable[Member]) -> Member | None:
+def other_end(member: Member, wanted: Replaces | None, legs: Collection[Member]) -> Member | None:
     """Find whom a member talks with in another call, which it names; None: that is no call of ours.
 
     Raises
@@ -72,12 +72,11 @@ def other_end(member: Member, wanted: Replaces | None, legs: Iterable[Member]) -
     other = next((each for each in legs if each.call is not None and each.call.dialog.id in named), None)
     if other is None:
         return None
-    room = other.keeper
     if other.party.extension_id is None or other.party.extension_id != member.party.extension_id:
         raise CallRefused(403, "Forbidden")
-    if not isinstance(room, RuledRoom) or room.session.origin is not SessionOrigin.CALL:
+    if other.party.end is None or not other.keeper.keeps(other):
         raise CallRefused(481)
-    found = next((each for each in room.members.values() if each is not other and not each.gone), None)
+    found = next((each for each in legs if each is not other and each.keeper is other.keeper and not each.gone), None)
     if found is None:
         raise CallRefused(481)
     return found
@@ -142,17 +141,11 @@ def _hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) ->
     room.recorder.left(party.id)
     heir.admit(room.room)
     room.context.tasks.start(_part(room.context, member))
-    room.context.tasks.start(_recorded(room, heir))
+    room.context.tasks.start(recorded(room, heir))
     became(room, party, who)
     if held is not heir.held:
         room.handle(PeerHeld(party.id, heir.held))
     _follow(room, dialer, heir)
-
-
-async def _recorded(room: RuledRoom, member: Member) -> None:
-    await member.ready()
-    if room.keeps(member):
-        room.recorder.joined(member)
 
 
 async def _part(context: Context, member: Member) -> None:
