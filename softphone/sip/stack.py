@@ -313,12 +313,9 @@ class Stack:
         self._driver.spawn(self._hand_over(call, on_invite))
 
     def _decided(self, call: InviteSession, key: str) -> None:
-        """Count a call no more; what rings or is answered has its 100 first, which some telephones wait for.
-
-        Who may be anywhere has none: after a 100 its INVITE would not come again, which pays for our next answer.
-        """
+        """Count a call no more; what rings or is answered has its 100 first, which some telephones wait for."""
         self._undecided.discard(call)
-        if not self.settings.trying and call.proved:  # of what was refused nothing is sent any more
+        if not self.settings.trying and call.patience.trying:  # of what was refused nothing is sent any more
             self._driver.respond(key, response(call.invite, 100))
 
     async def _hand_over(self, call: InviteSession, on_invite: OnInvite) -> None:

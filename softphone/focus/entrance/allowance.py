@@ -66,9 +66,12 @@ class Allowance:
         """Note that the request has come once more, in so many bytes."""
         self._own += FACTOR * received
 
-    def repeat(self, size: int) -> bool:
-        """Say whether so many bytes may be sent again, for which nothing is lent; if so, they count as sent."""
-        if size > self._own:
+    def repeat(self, size: int, leaving: int = 0) -> bool:
+        """Say whether so many bytes may be sent besides, for which nothing is lent; if so, they count as sent.
+
+        There must be so many left after them as `leaving` says.
+        """
+        if size + leaving > self._own:
             return False
         self._own -= size
         return True

@@ -31,9 +31,9 @@ LONG_S = 12.0
 # Of more, each has two answers to acknowledge one.
 PATIENCE_S = 4.0
 BRIEF_S = 1.0
-# A 200, and a 100 before it where that takes long, without what they repeat of the INVITE: our own headers, and the
-# description.
-ANSWERS_BYTES = 500
+# A 200 without what it repeats of the INVITE, our own headers and the description; and a 100.
+ANSWER_BYTES = 525
+TRYING_BYTES = 50
 REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 # Of all legs strangers leave one in so many to those whom we know.
 RESERVE = 8
@@ -68,7 +68,8 @@ class Strangers:
         if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
             return False
         allowance = None if call.proved else self._allowance(call)
-        if allowance is not None and not allowance.spend(ANSWERS_BYTES + 2 * repeated(call.invite), self._clock()):
+        answer = ANSWER_BYTES + repeated(call.invite)
+        if allowance is not None and not allowance.spend(answer, self._clock()):
             return False
         few = self._total < min(FEW, max(1, self._most // 4))
         ack_s = LONG_S if few else PATIENCE_S
@@ -77,6 +78,7 @@ class Strangers:
         else:
             call.patience = AckPatience(
                 ack_s,
+                trying=allowance.repeat(TRYING_BYTES + repeated(call.invite), leaving=answer),
                 repeat_s=PATIENCE_S if few else BRIEF_S,
                 may_repeat=allowance.repeat,
                 on_repeated=allowance.earn,

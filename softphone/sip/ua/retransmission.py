@@ -24,6 +24,8 @@ class AckPatience:
 
     ack_s: float | None = None
     """How long that may take before the call is over for us; None: as long as the response is repeated."""
+    trying: bool = True
+    """Whether a 100 goes before our first response. After it the INVITE comes no more, which would pay for others."""
     repeat_s: float | None = None
     """How long it is repeated; nothing else is sent before the ACK then, no BYE either. None: until it is given up."""
     may_repeat: Callable[[int], bool] | None = None
