@@ -41,102 +41,106 @@ FAREWELLS: dict[str, tuple[Prompt, ...]] = {
 _MUSIC = frozenset({Place.LOBBY, Place.WAITING, Place.HELD})
 
 
-def say(room: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+def say(session: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
     """Say something, in a room that speaks."""
-    return _always(room, to, *prompts, notice=notice) if room.settings.prompts else []
+    return _always(session, to, *prompts, notice=notice) if session.settings.prompts else []
 
 
-def _always(room: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
-    return [Say(to, prompts, notice, room.settings.record_prompts)]
+def _always(session: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+    return [Say(to, prompts, notice, session.settings.record_prompts)]
 
 
-def not_a_key(room: SessionState, party: Participant) -> list[Effect]:
+def not_a_key(session: SessionState, party: Participant) -> list[Effect]:
     """Let a party hear that its keys did nothing; in a silent room by a tone, so that it need not guess."""
-    return _always(room, party.name, NOT_A_KEY if room.settings.prompts else "beeperr")
+    return _always(session, party.name, NOT_A_KEY if session.settings.prompts else "beeperr")
 
 
-def farewell(room: SessionState, reason: str) -> tuple[Prompt, ...]:
+def farewell(session: SessionState, reason: str) -> tuple[Prompt, ...]:
     """Say what is said to somebody before hanging up for `reason`."""
-    return FAREWELLS.get(reason, ()) if room.settings.prompts else ()
+    return FAREWELLS.get(reason, ()) if session.settings.prompts else ()
 
 
-def waits(room: SessionState, party: Participant) -> list[Effect]:
+def waits(session: SessionState, party: Participant) -> list[Effect]:
     """Tell a party what it waits for; who was invited must know what to press, in a silent room as well."""
     if party.place is Place.INVITED:
-        return _always(room, party.name, "conf-invited")
-    return say(room, party.name, "conf-waitforleader" if party.place is Place.WAITING else "one-moment-please")
+        return _always(session, party.name, "conf-invited")
+    return say(session, party.name, "conf-waitforleader" if party.place is Place.WAITING else "one-moment-please")
 
 
-def arrived(room: SessionState, party: Participant) -> list[Effect]:
+def arrived(session: SessionState, party: Participant) -> list[Effect]:
     """Greet a party, and tell the room that it has come."""
-    greeting: list[Prompt] = [*alone_or_not(room, party)]
+    greeting: list[Prompt] = [*alone_or_not(session, party)]
     if party.muted:
         greeting.append("conf-muted")
-    return [*say(room, party.name, *greeting, notice=True), *_recording_notice(room, party), *_entry(room, party)]
+    return [
+        *say(session, party.name, *greeting, notice=True),
+        *_recording_notice(session, party),
+        *_entry(session, party),
+    ]
 
 
-def alone_or_not(room: SessionState, party: Participant) -> tuple[Prompt, ...]:
+def alone_or_not(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
     """Say to a party how many others there are."""
-    others = sum(other is not party for other in room.joined)
+    others = sum(other is not party for other in session.joined)
     if others < 1:
         return ("conf-onlyperson",)
     return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
 
 
-def _entry(room: SessionState, party: Participant) -> list[Effect]:
+def _entry(session: SessionState, party: Participant) -> list[Effect]:
     """Tell the room who has come; the usual tone is for others, a chosen sound for the newcomer as well."""
-    if not room.notices:
+    if not session.notices:
         return []
-    chosen, named = room.settings.enter_sound, _name(room, party)
-    if not chosen and len(room.joined) < 2:
+    chosen, named = session.settings.enter_sound, _name(session, party)
+    if not chosen and len(session.joined) < 2:
         return []
     tone: Prompt = Sound(chosen) if chosen else "confbridge-join"
     prompts: tuple[Prompt, ...] = (tone, *named, "conf-hasjoin") if named else (tone,)
-    return _always(room, None, *prompts, notice=True)
+    return _always(session, None, *prompts, notice=True)
 
 
-def gone(room: SessionState, party: Participant) -> list[Effect]:
+def gone(session: SessionState, party: Participant) -> list[Effect]:
     """Tell the room who has left."""
-    if not room.notices or not room.joined:
+    if not session.notices or not session.joined:
         return []
-    named = _name(room, party)
+    named = _name(session, party)
     prompts: tuple[Prompt, ...] = (*named, "conf-hasleft") if named else ("confbridge-leave",)
-    return _always(room, None, *prompts, notice=True)
+    return _always(session, None, *prompts, notice=True)
 
 
-def _name(room: SessionState, party: Participant) -> tuple[Prompt, ...]:
-    return (Sound(party.sound),) if room.settings.announce_caller_name and party.sound else ()
+def _name(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
+    return (Sound(party.sound),) if session.settings.announce_caller_name and party.sound else ()
 
 
-def _recording_notice(room: SessionState, party: Participant) -> list[Effect]:
-    return recording_runs(room, party.name) if room.recording is RecordingState.RUNNING else []
+def _recording_notice(session: SessionState, party: Participant) -> list[Effect]:
+    return recording_runs(session, party.name) if session.recording is RecordingState.RUNNING else []
 
 
-def recording_runs(room: SessionState, to: str | None) -> list[Effect]:
+def recording_runs(session: SessionState, to: str | None) -> list[Effect]:
     """Tell a party, or the room, that it is recorded."""
-    if not room.settings.record_notice:
+    if not session.settings.record_notice:
         return []
-    prompt = "conf-now-recording" if room.settings.prompts else "recording-tone"
-    return [Say(to, (prompt,), recorded=room.settings.record_prompts, when_recording=True)]
+    prompt = "conf-now-recording" if session.settings.prompts else "recording-tone"
+    return [Say(to, (prompt,), recorded=session.settings.record_prompts, when_recording=True)]
 
 
-def settle(room: SessionState) -> list[Effect]:
+def settle(session: SessionState) -> list[Effect]:
     """Tell who hears music and whose whisper reaches whom, where it differs from what was last told."""
-    if not room.moved:
+    if not session.moved:
         return []
-    room.moved = False
-    joined = room.joined
-    alone = joined[0] if room.settings.music and len(joined) == 1 else None
-    return [effect for party in room.parties.values() for effect in _settle_one(room, party, party is alone)]
+    session.moved = False
+    joined = session.joined
+    alone = joined[0] if session.settings.music and len(joined) == 1 else None
+    return [effect for party in session.parties.values() for effect in _settle_one(session, party, party is alone)]
 
 
-def _settle_one(room: SessionState, party: Participant, alone: bool) -> list[Effect]:
+def _settle_one(session: SessionState, party: Participant, alone: bool) -> list[Effect]:
     effects: list[Effect] = []
-    music = room.settings.music_on_hold_sound if alone or party.left_alone or party.place in _MUSIC else None
+    music = session.settings.music_on_hold_sound if alone or party.left_alone or party.place in _MUSIC else None
     if music != party.music:
         party.music = music
         effects.append(Music(party.name, music is not None, music or ""))
-    to = room.reaches(party)
+    to = session.reaches(party)
     if to != party.whispers_to:
         party.whispers_to = to
         effects.append(WhisperChanged(party.name, to))

@@ -22,41 +22,41 @@ __all__ = ["CALL", "RULES"]
 CALL = Settings(max_members=2, hosted=False)
 
 
-def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
-    party = room.parties.get(event.party)
-    return PARTY[type(event)](room, party, event, now) if party is not None else []
+def _of_party(session: SessionState, event: Any, now: float) -> list[Effect]:
+    party = session.parties.get(event.party)
+    return PARTY[type(event)](session, party, event, now) if party is not None else []
 
 
-def _leave(room: SessionState, party: Participant, event: events.Leave, now: float) -> list[Effect]:
+def _leave(session: SessionState, party: Participant, event: events.Leave, now: float) -> list[Effect]:
     """End the call: nobody is left to talk to."""
-    connected = len(room.parties) > 1
-    left = admission.leave(room, party, event, now)
-    return [*left, *lifetime.over(room, "hung up" if connected else "cancelled")]
+    connected = len(session.parties) > 1
+    left = admission.leave(session, party, event, now)
+    return [*left, *lifetime.over(session, "hung up" if connected else "cancelled")]
 
 
-def _kick(room: SessionState, party: Participant, event: events.Kick, now: float) -> list[Effect]:
-    return _leave(room, party, events.Leave(party.name, "kicked"), now)
+def _kick(session: SessionState, party: Participant, event: events.Kick, now: float) -> list[Effect]:
+    return _leave(session, party, events.Leave(party.name, "kicked"), now)
 
 
-def _key(room: SessionState, party: Participant, event: events.Keys, now: float) -> list[Effect]:
+def _key(session: SessionState, party: Participant, event: events.Keys, now: float) -> list[Effect]:
     """Pass a key on; one pressed before the other end is there is nobody's."""
-    return [KeyPassed(other.name, event.digit) for other in room.parties.values() if other is not party]
+    return [KeyPassed(other.name, event.digit) for other in session.parties.values() if other is not party]
 
 
-def _peer_held(room: SessionState, party: Participant, event: events.PeerHeld, now: float) -> list[Effect]:
+def _peer_held(session: SessionState, party: Participant, event: events.PeerHeld, now: float) -> list[Effect]:
     """Play music to the other end of a phone that holds the call."""
-    for other in room.parties.values():
+    for other in session.parties.values():
         if other is not party:
-            other.left_alone, room.moved = event.on, True
+            other.left_alone, session.moved = event.on, True
     return []
 
 
-def _no_conference(room: SessionState, event: Any, now: float) -> list[Effect]:
+def _no_conference(session: SessionState, event: Any, now: float) -> list[Effect]:
     """Say no: only a conference has that."""
     return [Denied(getattr(event, "party", ""), "no_conference")]
 
 
-def _refuse(room: SessionState, event: events.Join | events.InviteAnswered, now: float) -> list[Effect]:
+def _refuse(session: SessionState, event: events.Join | events.InviteAnswered, now: float) -> list[Effect]:
     return [Refused(event.party, "ended")]
 
 

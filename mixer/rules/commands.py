@@ -15,46 +15,46 @@ __all__ = ["RULES", "carry_out", "keys"]
 Rule = Callable[[SessionState, Participant, Command, float], list[Effect]]
 
 
-def keys(room: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
+def keys(session: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Take a key of a party in the room."""
-    return carry_out(room, party, party.keypad.press(event.digit, now), now)
+    return carry_out(session, party, party.keypad.press(event.digit, now), now)
 
 
-def carry_out(room: SessionState, party: Participant, commands: list[Command], now: float) -> list[Effect]:
+def carry_out(session: SessionState, party: Participant, commands: list[Command], now: float) -> list[Effect]:
     """Do what a party has typed."""
     effects: list[Effect] = []
     for command in commands:
         # One command may be the last: its party left by it, or ended the conference.
-        if party.name in room.parties:
-            follows = RULES[command.name](room, party, command, now)
+        if party.name in session.parties:
+            follows = RULES[command.name](session, party, command, now)
             if command.name != UNKNOWN:
                 done = bool(follows) and not any(isinstance(each, UnknownKeys) for each in follows)
-                room.carried.append(Carried(party.name, command.name, command.number, done))
+                session.carried.append(Carried(party.name, command.name, command.number, done))
             effects += follows
-    pending = party.keypad.deadline is not None and party.name in room.parties
-    (room.typing.add if pending else room.typing.discard)(party.name)
+    pending = party.keypad.deadline is not None and party.name in session.parties
+    (session.typing.add if pending else session.typing.discard)(party.name)
     return effects
 
 
-def _unknown(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return [UnknownKeys(party.name, command.keys), *announcements.not_a_key(room, party)]
+def _unknown(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return [UnknownKeys(party.name, command.keys), *announcements.not_a_key(session, party)]
 
 
 # The own microphone and the own ears.
 
 
-def _toggle_own_mute(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+def _toggle_own_mute(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     if party.role is Role.LISTENER:
         return []
-    if not room.may_unmute(party):
-        return _unknown(room, party, command, now)
-    return parties.set_muted(room, party, SetMuted(party.name, not party.muted), now)
+    if not session.may_unmute(party):
+        return _unknown(session, party, command, now)
+    return parties.set_muted(session, party, SetMuted(party.name, not party.muted), now)
 
 
 def _volume(input_db: float, output_db: float) -> Rule:
-    def rule(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    def rule(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
         event = SetVolume(party.name, party.input_db + input_db, party.output_db + output_db)
-        return [*parties.set_volume(room, party, event, now), *announcements.say(room, party.name, "beep")]
+        return [*parties.set_volume(session, party, event, now), *announcements.say(session, party.name, "beep")]
 
     return rule
 
@@ -62,124 +62,124 @@ def _volume(input_db: float, output_db: float) -> Rule:
 # The others' microphones.
 
 
-def _mute_all(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    room.listen_only = False
-    return parties.mute_all(room, MuteAll(True), now)
+def _mute_all(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    session.listen_only = False
+    return parties.mute_all(session, MuteAll(True), now)
 
 
-def _unmute_all(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    room.listen_only = False
-    return parties.mute_all(room, MuteAll(False), now)
+def _unmute_all(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    session.listen_only = False
+    return parties.mute_all(session, MuteAll(False), now)
 
 
-def _listening_mode(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+def _listening_mode(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Go on to the next: everybody speaks; muted, but may unmute themselves; muted, and may not."""
-    if not room.muted_all:
-        return _mute_all(room, party, command, now)
-    if room.listen_only or room.settings.mute_non_moderator:
-        return _unmute_all(room, party, command, now)
-    room.listen_only = True
-    return [*parties.mute_others(room, True), *announcements.say(room, None, "conf-listenonly")]
+    if not session.muted_all:
+        return _mute_all(session, party, command, now)
+    if session.listen_only or session.settings.mute_non_moderator:
+        return _unmute_all(session, party, command, now)
+    session.listen_only = True
+    return [*parties.mute_others(session, True), *announcements.say(session, None, "conf-listenonly")]
 
 
 # The room.
 
 
-def _set_lock(room: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
-    changed = parties.lock(room, Lock(on), now)
-    return [*changed, *announcements.say(room, party.name, "conf-lockednow" if on else "conf-unlockednow")]
+def _set_lock(session: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
+    changed = parties.lock(session, Lock(on), now)
+    return [*changed, *announcements.say(session, party.name, "conf-lockednow" if on else "conf-unlockednow")]
 
 
-def _lock(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return _set_lock(room, party, True, now)
+def _lock(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _set_lock(session, party, True, now)
 
 
-def _unlock(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return _set_lock(room, party, False, now)
+def _unlock(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _set_lock(session, party, False, now)
 
 
-def _toggle_lock(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return _set_lock(room, party, not room.locked, now)
+def _toggle_lock(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _set_lock(session, party, not session.locked, now)
 
 
-def _set_notices(room: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
-    changed = parties.set_notices(room, SetNotices(on), now)
-    return [*changed, *announcements.say(room, party.name, "conf-notices-on" if on else "conf-notices-off")]
+def _set_notices(session: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
+    changed = parties.set_notices(session, SetNotices(on), now)
+    return [*changed, *announcements.say(session, party.name, "conf-notices-on" if on else "conf-notices-off")]
 
 
-def _notices_on(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return _set_notices(room, party, True, now)
+def _notices_on(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _set_notices(session, party, True, now)
 
 
-def _notices_off(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return _set_notices(room, party, False, now)
+def _notices_off(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _set_notices(session, party, False, now)
 
 
-def _toggle_notices(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return _set_notices(room, party, not room.notices, now)
+def _toggle_notices(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _set_notices(session, party, not session.notices, now)
 
 
 _NO_RECORDING = {RecordingState.OFF: "conf-recording-stopped", RecordingState.PAUSED: "conf-recording-paused"}
 
 
-def _record(room: SessionState, party: Participant, state: RecordingState) -> list[Effect]:
-    changed = lifetime.set_recording(room, state)
+def _record(session: SessionState, party: Participant, state: RecordingState) -> list[Effect]:
+    changed = lifetime.set_recording(session, state)
     # That it runs is told to everybody.
-    told = announcements.say(room, party.name, _NO_RECORDING[state]) if state in _NO_RECORDING else []
+    told = announcements.say(session, party.name, _NO_RECORDING[state]) if state in _NO_RECORDING else []
     return [*changed, *told]
 
 
-def _toggle_recording(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    off = room.recording is RecordingState.OFF
-    return _record(room, party, RecordingState.RUNNING if off else RecordingState.OFF)
+def _toggle_recording(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    off = session.recording is RecordingState.OFF
+    return _record(session, party, RecordingState.RUNNING if off else RecordingState.OFF)
 
 
-def _pause_recording(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+def _pause_recording(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Pause, or resume."""
-    if room.recording is RecordingState.OFF:
-        return announcements.not_a_key(room, party)
-    runs = room.recording is RecordingState.RUNNING
-    return _record(room, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
+    if session.recording is RecordingState.OFF:
+        return announcements.not_a_key(session, party)
+    runs = session.recording is RecordingState.RUNNING
+    return _record(session, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
 
 
-def _count(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return announcements.say(room, party.name, *announcements.alone_or_not(room, party))
+def _count(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return announcements.say(session, party.name, *announcements.alone_or_not(session, party))
 
 
-def _help(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    menu = room.settings.menu
+def _help(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    menu = session.settings.menu
     return announcements.say(
-        room, party.name, menu.help.get(menu_name(menu, party.role, party.kind), announcements.NOT_A_KEY)
+        session, party.name, menu.help.get(menu_name(menu, party.role, party.kind), announcements.NOT_A_KEY)
     )
 
 
 # Comings and goings.
 
 
-def _invite(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return dialout.dial(room, Dial(command.number, party.name), now)
+def _invite(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return dialout.dial(session, Dial(command.number, party.name), now)
 
 
-def _drop_invited(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    dropped = dialout.drop_last_of(room, party, now)
-    return announcements.not_a_key(room, party) if dropped is None else dropped
+def _drop_invited(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    dropped = dialout.drop_last_of(session, party, now)
+    return announcements.not_a_key(session, party) if dropped is None else dropped
 
 
-def _kick_last(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+def _kick_last(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Send away who came last, if it is neither a moderator nor outside of the room."""
-    inside = [other for other in room.parties.values() if other.place in IN_ROOM]
+    inside = [other for other in session.parties.values() if other.place in IN_ROOM]
     last = inside[-1]
     if last.role is Role.MODERATOR:
-        return announcements.not_a_key(room, party)
-    return admission.remove(room, last, "kicked", now)
+        return announcements.not_a_key(session, party)
+    return admission.remove(session, last, "kicked", now)
 
 
-def _leave(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return admission.remove(room, party, "left", now)
+def _leave(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return admission.remove(session, party, "left", now)
 
 
-def _end(room: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    return lifetime.over(room, "requested")
+def _end(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return lifetime.over(session, "requested")
 
 
 RULES: Mapping[str, Rule] = {

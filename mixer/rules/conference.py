@@ -31,10 +31,10 @@ from mixer.rules.state import PartyRule, Phase, Rule, SessionState, Table
 __all__ = ["PLACES", "RULES"]
 
 
-def _of_party(room: SessionState, event: Any, now: float) -> list[Effect]:
+def _of_party(session: SessionState, event: Any, now: float) -> list[Effect]:
     """Do what the place of the party says that the event names."""
-    party = room.parties.get(event.party)
-    return PLACES[party.place][type(event)](room, party, event, now) if party is not None else []
+    party = session.parties.get(event.party)
+    return PLACES[party.place][type(event)](session, party, event, now) if party is not None else []
 
 
 # Every event about a party, at every place where the party may be.

@@ -44,38 +44,38 @@ def mute(party: Participant, on: bool) -> list[Effect]:
     return [MuteChanged(party.name, on)]
 
 
-def mute_others(room: SessionState, on: bool) -> list[Effect]:
+def mute_others(session: SessionState, on: bool) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and those of late joiners."""
-    room.muted_all = on
-    others = [party for party in room.parties.values() if party.role is not Role.MODERATOR]
+    session.muted_all = on
+    others = [party for party in session.parties.values() if party.role is not Role.MODERATOR]
     return [effect for party in others for effect in mute(party, on)]
 
 
 # Of one party.
 
 
-def set_muted(room: SessionState, party: Participant, event: events.SetMuted, now: float) -> list[Effect]:
+def set_muted(session: SessionState, party: Participant, event: events.SetMuted, now: float) -> list[Effect]:
     """Turn a microphone off or on, and tell its owner."""
     if party.role is Role.LISTENER and not event.on:
         return [Denied(party.name, "listener")]
-    if event.own and not event.on and not room.may_unmute(party):
+    if event.own and not event.on and not session.may_unmute(party):
         return [Denied(party.name, "not_allowed")]
     changed = mute(party, event.on)
     told = changed and party.place is Place.JOINED
     return [
         *changed,
-        *(announcements.say(room, party.name, "conf-muted" if event.on else "conf-unmuted") if told else []),
+        *(announcements.say(session, party.name, "conf-muted" if event.on else "conf-unmuted") if told else []),
     ]
 
 
 def not_inside(
-    room: SessionState, party: Participant, event: events.SetDeaf | events.SetHeld | events.SetWhisper, now: float
+    session: SessionState, party: Participant, event: events.SetDeaf | events.SetHeld | events.SetWhisper, now: float
 ) -> list[Effect]:
     """Say no: who waits neither hears nor is heard, so there is nothing to change."""
     return [Denied(party.name, "not_inside")]
 
 
-def set_deaf(room: SessionState, party: Participant, event: events.SetDeaf, now: float) -> list[Effect]:
+def set_deaf(session: SessionState, party: Participant, event: events.SetDeaf, now: float) -> list[Effect]:
     """Close a party's ears or open them."""
     if party.deaf == event.on:
         return []
@@ -83,16 +83,16 @@ def set_deaf(room: SessionState, party: Participant, event: events.SetDeaf, now:
     return [DeafChanged(party.name, event.on)]
 
 
-def set_held(room: SessionState, party: Participant, event: events.SetHeld, now: float) -> list[Effect]:
+def set_held(session: SessionState, party: Participant, event: events.SetHeld, now: float) -> list[Effect]:
     """Put a party on hold or take it back."""
     place = Place.HELD if event.on else Place.JOINED
     if party.place is place:
         return []
-    party.place, room.moved = place, True
+    party.place, session.moved = place, True
     return [HeldChanged(party.name, event.on)]
 
 
-def set_volume(room: SessionState, party: Participant, event: events.SetVolume, now: float) -> list[Effect]:
+def set_volume(session: SessionState, party: Participant, event: events.SetVolume, now: float) -> list[Effect]:
     """Make a party, or what it hears, louder or softer."""
     before = (party.input_db, party.output_db)
     party.input_db = _limited(event.input_db, party.input_db)
@@ -106,103 +106,103 @@ def _limited(wanted: float | None, now: float) -> float:
     return now if wanted is None else min(max(wanted, softest), loudest)
 
 
-def set_role(room: SessionState, party: Participant, event: events.SetRole, now: float) -> list[Effect]:
+def set_role(session: SessionState, party: Participant, event: events.SetRole, now: float) -> list[Effect]:
     """Give a party another role: its keys, its microphone, and what its coming or going as a host means."""
     before = party.role
     if event.role is before:
         return []
     party.role = event.role
-    _give_keys(room, party)
-    muted = room.starts_muted(event.role) or (party.muted and before is not Role.LISTENER)
+    _give_keys(session, party)
+    muted = session.starts_muted(event.role) or (party.muted and before is not Role.LISTENER)
     effects: list[Effect] = [RoleChanged(party.name, event.role)]
     if muted != party.muted:
         party.muted = muted
         effects.append(MuteChanged(party.name, muted))
-    return effects + _other_host(room, party, before, now)
+    return effects + _other_host(session, party, before, now)
 
 
-def _other_host(room: SessionState, party: Participant, before: Role, now: float) -> list[Effect]:
+def _other_host(session: SessionState, party: Participant, before: Role, now: float) -> list[Effect]:
     """Take a new host for one that came, and a host no more for one that left."""
     if party.role is Role.MODERATOR:
-        return _new_host(room, party, now)
-    return lifetime.host_left(room, now) if before is Role.MODERATOR and party.place in IN_ROOM else []
+        return _new_host(session, party, now)
+    return lifetime.host_left(session, now) if before is Role.MODERATOR and party.place in IN_ROOM else []
 
 
-def _new_host(room: SessionState, party: Participant, now: float) -> list[Effect]:
+def _new_host(session: SessionState, party: Participant, now: float) -> list[Effect]:
     if party.place in IN_ROOM:
-        lifetime.host_came(room)
-        return [*admission.begin(room, now), *lifetime.recorded_from(room, party)]
-    return admission.begin(room, now)
+        lifetime.host_came(session)
+        return [*admission.begin(session, now), *lifetime.recorded_from(session, party)]
+    return admission.begin(session, now)
 
 
-def _give_keys(room: SessionState, party: Participant) -> None:
-    party.keypad = Keypad(table_of(room.settings.menu, party.role, party.kind), room.settings.key_timeout_s)
-    room.typing.discard(party.name)
+def _give_keys(session: SessionState, party: Participant) -> None:
+    party.keypad = Keypad(table_of(session.settings.menu, party.role, party.kind), session.settings.key_timeout_s)
+    session.typing.discard(party.name)
 
 
-def set_whisper(room: SessionState, party: Participant, event: events.SetWhisper, now: float) -> list[Effect]:
+def set_whisper(session: SessionState, party: Participant, event: events.SetWhisper, now: float) -> list[Effect]:
     """Choose who hears a party; those who cannot hear anything now will when they can."""
-    party.whisper, room.moved = event.to, True
+    party.whisper, session.moved = event.to, True
     return []
 
 
-def talking(room: SessionState, party: Participant, event: events.Talking, now: float) -> list[Effect]:
+def talking(session: SessionState, party: Participant, event: events.Talking, now: float) -> list[Effect]:
     """Take notice of who talks."""
-    (room.talkers.add if event.on else room.talkers.discard)(party.name)
+    (session.talkers.add if event.on else session.talkers.discard)(party.name)
     return []
 
 
 # Of the room.
 
 
-def mute_all(room: SessionState, event: events.MuteAll, now: float) -> list[Effect]:
+def mute_all(session: SessionState, event: events.MuteAll, now: float) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and tell everybody."""
     return [
-        *mute_others(room, event.on),
-        *announcements.say(room, None, "conf-now-muted" if event.on else "conf-now-unmuted"),
+        *mute_others(session, event.on),
+        *announcements.say(session, None, "conf-now-muted" if event.on else "conf-now-unmuted"),
     ]
 
 
-def lock(room: SessionState, event: events.Lock, now: float) -> list[Effect]:
+def lock(session: SessionState, event: events.Lock, now: float) -> list[Effect]:
     """Lock or unlock; who waited for a host that came meanwhile gets in then."""
-    if room.locked == event.on:
+    if session.locked == event.on:
         return []
-    room.locked = event.on
-    return [LockChanged(event.on), *admission.begin(room, now)]
+    session.locked = event.on
+    return [LockChanged(event.on), *admission.begin(session, now)]
 
 
-def set_notices(room: SessionState, event: events.SetNotices, now: float) -> list[Effect]:
+def set_notices(session: SessionState, event: events.SetNotices, now: float) -> list[Effect]:
     """Tell who comes and leaves, or do not."""
-    if room.notices == event.on:
+    if session.notices == event.on:
         return []
-    room.notices = event.on
+    session.notices = event.on
     return [NoticesChanged(event.on)]
 
 
-def set_recording(room: SessionState, event: events.SetRecording, now: float) -> list[Effect]:
+def set_recording(session: SessionState, event: events.SetRecording, now: float) -> list[Effect]:
     """Start, pause, resume or stop the recording; it does not start while there is nobody to be recorded."""
     runs = event.state is RecordingState.RUNNING
-    if runs and not room.joined:
+    if runs and not session.joined:
         return [Denied("", "nobody_inside")]
-    if not runs and room.recording is RecordingState.OFF:
+    if not runs and session.recording is RecordingState.OFF:
         return [Denied("", "not_recording")]
-    return lifetime.set_recording(room, event.state)
+    return lifetime.set_recording(session, event.state)
 
 
-def new_settings(room: SessionState, event: events.NewSettings, now: float) -> list[Effect]:
+def new_settings(session: SessionState, event: events.NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
-    before, room.settings, room.moved = room.settings, event.settings, True
-    lifetime.other_settings(room, before, now)
+    before, session.settings, session.moved = session.settings, event.settings, True
+    lifetime.other_settings(session, before, now)
     effects: list[Effect] = []
     if event.settings.mute_non_moderator != before.mute_non_moderator:
-        effects += mute_others(room, event.settings.mute_non_moderator)
+        effects += mute_others(session, event.settings.mute_non_moderator)
     if event.settings.entry_notices != before.entry_notices:
-        effects += set_notices(room, events.SetNotices(event.settings.entry_notices), now)
+        effects += set_notices(session, events.SetNotices(event.settings.entry_notices), now)
     if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
-        for party in room.parties.values():
-            _give_keys(room, party)
+        for party in session.parties.values():
+            _give_keys(session, party)
     if before.record_enabled and not event.settings.record_enabled:
-        effects += lifetime.recorded_no_more(room)
-    effects += [*admission.leave_lobby(room, now), *admission.begin(room, now)]
-    inside = [party for party in room.parties.values() if party.place in IN_ROOM]
-    return effects + [effect for party in inside for effect in lifetime.recorded_from(room, party)]
+        effects += lifetime.recorded_no_more(session)
+    effects += [*admission.leave_lobby(session, now), *admission.begin(session, now)]
+    inside = [party for party in session.parties.values() if party.place in IN_ROOM]
+    return effects + [effect for party in inside for effect in lifetime.recorded_from(session, party)]

@@ -25,65 +25,65 @@ class Session:
 
     Parameters
     ----------
-    room
-        Its state at the beginning.
+    state
+        At the beginning.
     rules
         What each event does in each state.
     """
 
-    def __init__(self, room: SessionState, rules: Table) -> None:
-        self._room = room
+    def __init__(self, state: SessionState, rules: Table) -> None:
+        self._state = state
         self._rules = rules
 
     @property
     def settings(self) -> Settings:
         """In force."""
-        return self._room.settings
+        return self._state.settings
 
     @property
     def state(self) -> Phase:
         """Where the session is in its life."""
-        return self._room.state
+        return self._state.state
 
     @property
     def locked(self) -> bool:
         """Whether nobody gets in."""
-        return self._room.locked
+        return self._state.locked
 
     @property
     def muted_all(self) -> bool:
         """Whether late joiners begin muted."""
-        return self._room.muted_all
+        return self._state.muted_all
 
     @property
     def notices(self) -> bool:
         """Whether the room is told who comes and leaves."""
-        return self._room.notices
+        return self._state.notices
 
     @property
     def recording(self) -> RecordingState:
         """What the recorder does."""
-        return self._room.recording
+        return self._state.recording
 
     @property
     def ringing(self) -> tuple[int, ...]:
         """Invitations that nobody has answered yet."""
-        return tuple(one.id for one in self._room.invitations.values() if not one.party)
+        return tuple(one.id for one in self._state.invitations.values() if not one.party)
 
     @property
     def parties(self) -> Mapping[str, Participant]:
         """Who is there, in the order they came: to be looked at, never to be changed."""
-        return self._room.parties
+        return self._state.parties
 
     @property
     def banned(self) -> frozenset[str]:
         """Identities that are not let in."""
-        return frozenset(self._room.banned)
+        return frozenset(self._state.banned)
 
     @property
-    def members(self) -> int:
+    def size(self) -> int:
         """Calls that count towards `Settings.max_members`: all but those who are asked to press 1."""
-        return self._room.members
+        return self._state.size
 
     @property
     def muted(self) -> Mapping[str, bool]:
@@ -92,7 +92,7 @@ class Session:
 
     def invited(self, party: str) -> bool:
         """Whether a party that is there was called in by the session."""
-        return any(one.party == party for one in self._room.invitations.values())
+        return any(one.party == party for one in self._state.invitations.values())
 
     def hears(self, listener: str, speaker: str) -> bool:
         """Say whether one party hears another when it speaks.
@@ -109,13 +109,13 @@ class Session:
 
     def carried(self) -> list[Carried]:
         """Take what parties have commanded by keys since this was last asked."""
-        taken, self._room.carried = self._room.carried, []
+        taken, self._state.carried = self._state.carried, []
         return taken
 
     @property
     def deadline(self) -> float | None:
         """When a `Time` event is due; None while nothing waits for time."""
-        return min((timer.when for timer in timers(self._room)), default=None)
+        return min((timer.when for timer in timers(self._state)), default=None)
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Say what follows from an event.
@@ -139,19 +139,19 @@ class Session:
         KeypadError
             The digit of a `Keys` event is no key.
         """
-        room = self._room
+        session = self._state
         effects = self._due(now)
-        heard = room.is_heard()
-        effects += self._rules[room.state][type(event)](room, event, now)
-        if heard or room.is_heard():
-            room.heard_at = now
+        heard = session.is_heard()
+        effects += self._rules[session.state][type(event)](session, event, now)
+        if heard or session.is_heard():
+            session.heard_at = now
         effects += self._due(now)
-        return effects + announcements.settle(room)
+        return effects + announcements.settle(session)
 
     def _due(self, now: float) -> list[Effect]:
         """Do what was due until `now`, in the order of time."""
         effects: list[Effect] = []
-        while (timer := min(timers(self._room), key=lambda timer: timer.when, default=None)) and timer.when <= now:
+        while (timer := min(timers(self._state), key=lambda timer: timer.when, default=None)) and timer.when <= now:
             effects += timer.act()
         return effects
 
@@ -168,13 +168,13 @@ class Conference(Session):
     """
 
     def __init__(self, settings: Settings, now: float) -> None:
-        room = SessionState(
+        session = SessionState(
             settings,
             ends=(now + settings.claim_timeout_s, "unclaimed"),
             muted_all=settings.mute_non_moderator,
             notices=settings.entry_notices,
         )
-        super().__init__(room, conference.RULES)
+        super().__init__(session, conference.RULES)
 
 
 class TwoPartyCall(Session):

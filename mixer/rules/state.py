@@ -139,7 +139,7 @@ class SessionState:
         return [party for party in self.parties.values() if party.place is Place.JOINED]
 
     @property
-    def members(self) -> int:
+    def size(self) -> int:
         """Calls that count: all but those who were invited and have not said yes."""
         return sum(party.place is not Place.INVITED for party in self.parties.values())
 

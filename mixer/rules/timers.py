@@ -20,36 +20,36 @@ class Timer(NamedTuple):
     act: Callable[[], list[Effect]]
 
 
-def timers(room: SessionState) -> Iterator[Timer]:
+def timers(session: SessionState) -> Iterator[Timer]:
     """Yield everything that waits for time."""
-    yield from _ends(room)
-    oldest = next(iter(room.parties.values()), None)
-    if room.settings.party_limit_s and oldest is not None:
-        yield _removal(room, oldest, oldest.since + room.settings.party_limit_s, "time")
-    for invitation in room.invitations.values():
-        party = room.parties.get(invitation.party)
+    yield from _ends(session)
+    oldest = next(iter(session.parties.values()), None)
+    if session.settings.party_limit_s and oldest is not None:
+        yield _removal(session, oldest, oldest.since + session.settings.party_limit_s, "time")
+    for invitation in session.invitations.values():
+        party = session.parties.get(invitation.party)
         if party is not None and party.place is Place.INVITED:
-            yield _removal(room, party, party.since + room.settings.confirm_timeout_s, "unconfirmed")
-    for name in room.typing:
-        party = room.parties[name]
+            yield _removal(session, party, party.since + session.settings.confirm_timeout_s, "unconfirmed")
+    for name in session.typing:
+        party = session.parties[name]
         if party.keypad.deadline is not None:
-            yield _pause(room, party, party.keypad.deadline)
+            yield _pause(session, party, party.keypad.deadline)
 
 
-def _ends(room: SessionState) -> Iterator[Timer]:
-    if room.ends is not None and not room.invitations:
-        when, reason = room.ends
-        yield Timer(when, lambda: over(room, reason))
-    if room.host_ends is not None:
-        yield Timer(room.host_ends, lambda: over(room, "host_left"))
-    if room.settings.silence_limit_s and room.state is Phase.OPEN and room.joined and not room.is_heard():
-        yield Timer(room.heard_at + room.settings.silence_limit_s, lambda: over(room, "silence"))
+def _ends(session: SessionState) -> Iterator[Timer]:
+    if session.ends is not None and not session.invitations:
+        when, reason = session.ends
+        yield Timer(when, lambda: over(session, reason))
+    if session.host_ends is not None:
+        yield Timer(session.host_ends, lambda: over(session, "host_left"))
+    if session.settings.silence_limit_s and session.state is Phase.OPEN and session.joined and not session.is_heard():
+        yield Timer(session.heard_at + session.settings.silence_limit_s, lambda: over(session, "silence"))
 
 
-def _removal(room: SessionState, party: Participant, when: float, reason: str) -> Timer:
-    return Timer(when, lambda: remove(room, party, reason, when))
+def _removal(session: SessionState, party: Participant, when: float, reason: str) -> Timer:
+    return Timer(when, lambda: remove(session, party, reason, when))
 
 
-def _pause(room: SessionState, party: Participant, when: float) -> Timer:
+def _pause(session: SessionState, party: Participant, when: float) -> Timer:
     """Let a pause end the keys of a party."""
-    return Timer(when, lambda: carry_out(room, party, party.keypad.expire(when), when))
+    return Timer(when, lambda: carry_out(session, party, party.keypad.expire(when), when))

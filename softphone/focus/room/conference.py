@@ -102,7 +102,7 @@ class ConferenceRoom(RuledRoom):
         """
         if self.rules.locked:
             raise CallRefused(*REFUSALS["locked"])
-        if self.rules.members >= self.rules.settings.max_members:
+        if self.rules.size >= self.rules.settings.max_members:
             raise CallRefused(*REFUSALS["full"])
 
     async def enter(self, call: InviteSession, admission: Admission) -> None:

@@ -341,7 +341,7 @@ class Rules(RuleBasedStateMachine):
     @invariant()
     def never_too_many(self) -> None:
         assert sum(told.place is not Place.INVITED for told in self.there.values()) <= MAX
-        assert self.conference.members <= MAX
+        assert self.conference.size <= MAX
 
     @invariant()
     def who_hears_whom(self) -> None:
