@@ -170,7 +170,7 @@ class PaperCall:
     """A call; `direction` as of `softphone.sip.ua.call.InviteSession`."""
 
     def __init__(self, direction: str = "in") -> None:
-        self.direction, self.call_id, self.known = direction, "paper", True
+        self.direction, self.known, self.dialog = direction, True, SimpleNamespace(call_id="paper")
         self.remote_sdp: str | None = offer()
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
         self.proof, self.proved = AddressProof(None, shown=True), True
