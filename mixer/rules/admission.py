@@ -1,11 +1,12 @@
 """Who comes in, who waits, and who leaves or is sent away."""
 
 from mixer.rules import announcements, lifetime
+from mixer.rules.attendance import IN_ROOM, Participant
 from mixer.rules.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft, Refused, VolumeChanged, Waits
-from mixer.rules.events import Admit, Join, Kick, Leave, Reject, Unban
+from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject, Unban
 from mixer.rules.keypad import Keypad
-from mixer.rules.roles import PartyKind, Place, Role
-from mixer.rules.state import IN_ROOM, Participant, Phase, SessionState, table_of
+from mixer.rules.roles import Place, Role
+from mixer.rules.state import Phase, SessionState, table_of
 
 __all__ = [
     "admit",
@@ -34,9 +35,7 @@ def join(session: SessionState, event: Join, now: float) -> list[Effect]:
     reason = obstacle(session, event.identity, event.role)
     if reason:
         return [refused(session, event.party, reason)]
-    party = make_party(session, event.party, event.role, event.kind, now)
-    party.identity, party.sound = event.identity, event.name
-    party.muted = party.muted or event.muted
+    party = make_party(session, event, event.role, now, muted=event.muted)
     lobby = session.settings.lobby and event.role is not Role.MODERATOR
     came = stand(session, party, Place.LOBBY) if lobby else enter(session, party, now)
     return came + _brought_along(party, event)
@@ -74,11 +73,14 @@ def obstacle(session: SessionState, identity: str, role: Role) -> str:
     return "full" if session.size >= session.settings.max_members - kept else ""
 
 
-def make_party(session: SessionState, name: str, role: Role, kind: PartyKind, now: float) -> Participant:
+def make_party(
+    session: SessionState, event: Join | InviteAnswered, role: Role, now: float, *, muted: bool = False
+) -> Participant:
     """Take notice of a call; the conference is claimed."""
-    keypad = Keypad(table_of(session.settings.menu, role, kind), session.settings.key_timeout_s)
-    party = Participant(name, role, kind, "", "", keypad, session.starts_muted(role), now)
-    session.parties[name] = party
+    keypad = Keypad(table_of(session.settings.menu, role, event.kind), session.settings.key_timeout_s)
+    muted = muted or session.microphones.start_muted(role)
+    party = Participant(event.party, role, event.kind, event.identity, event.name, keypad, muted, now)
+    session.parties.add(party)
     session.state, session.ends = Phase.OPEN, None
     return party
 
@@ -92,13 +94,14 @@ def enter(session: SessionState, party: Participant, now: float) -> list[Effect]
 
 def stand(session: SessionState, party: Participant, place: Place) -> list[Effect]:
     """Let a party wait at a place before the room."""
-    party.place, session.moved = place, True
+    session.parties.move(party, place)
     return [Waits(party.name, place), *announcements.waits(session, party)]
 
 
 def let_in(session: SessionState, party: Participant, now: float) -> list[Effect]:
     """Let a party into the room; a host brings in those who waited for it."""
-    party.place, session.moved, session.heard_at = Place.JOINED, True, now
+    session.parties.move(party, Place.JOINED)
+    session.heard_at = now
     effects: list[Effect] = [Admitted(party.name, party.muted), *announcements.arrived(session, party)]
     if party.role is Role.MODERATOR:
         lifetime.host_came(session)
@@ -110,13 +113,15 @@ def begin(session: SessionState, now: float) -> list[Effect]:
     """Let in those who wait for a host that has come; nobody while the room is locked."""
     if session.locked:
         return []
-    waiting = [party for party in session.parties.values() if party.place is Place.WAITING]
+    # Without a host only one who was made a host meanwhile gets in, and lets in the others.
+    roles = (Role.MODERATOR,) if session.awaits_host else ()
+    waiting = session.parties.at(Place.WAITING, *roles)
     return [effect for party in waiting for effect in _stop_waiting(session, party, now)]
 
 
 def _stop_waiting(session: SessionState, party: Participant, now: float) -> list[Effect]:
-    # A host among those who wait, made one meanwhile, lets in the others before their turn comes here.
-    if party.place is not Place.WAITING or (session.awaits_host and party.role is not Role.MODERATOR):
+    # A host among those who wait lets in the others before their turn comes here.
+    if party.place is not Place.WAITING:
         return []
     return [*announcements.say(session, party.name, "conf-placeintoconf"), *let_in(session, party, now)]
 
@@ -135,8 +140,7 @@ def leave_lobby(session: SessionState, now: float) -> list[Effect]:
     """Let all on from a lobby that is no more; nobody while the room is locked."""
     if session.settings.lobby or session.locked:
         return []
-    those = [party for party in session.parties.values() if party.place is Place.LOBBY]
-    return [effect for party in those for effect in enter(session, party, now)]
+    return [effect for party in session.parties.at(Place.LOBBY) for effect in enter(session, party, now)]
 
 
 def leave(session: SessionState, party: Participant, event: Leave, now: float) -> list[Effect]:
@@ -150,11 +154,9 @@ def remove(session: SessionState, party: Participant, reason: str, now: float) -
 
 
 def _out(session: SessionState, party: Participant, left: PartyLeft, now: float) -> list[Effect]:
-    del session.parties[party.name]
-    session.talkers.discard(party.name)
-    session.typing.discard(party.name)
-    session.invitations = {key: one for key, one in session.invitations.items() if one.party != party.name}
-    session.moved = True
+    session.parties.remove(party)
+    session.typing.pop(party.name, None)
+    session.invitations.remove(party.invitation)
     effects: list[Effect] = [left]
     if party.place in IN_ROOM:
         effects += announcements.gone(session, party)

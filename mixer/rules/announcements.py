@@ -1,8 +1,9 @@
 """What is said and played, and to whom. Names of prompts are those of Asterisk's core sounds, where it has one."""
 
+from mixer.rules.attendance import Participant
 from mixer.rules.effects import Effect, Music, Prompt, Say, Sound, WhisperChanged
 from mixer.rules.roles import Place, RecordingState
-from mixer.rules.state import Participant, SessionState
+from mixer.rules.state import SessionState
 
 __all__ = [
     "FAREWELLS",
@@ -81,7 +82,7 @@ def arrived(session: SessionState, party: Participant) -> list[Effect]:
 
 def alone_or_not(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
     """Say to a party how many others there are."""
-    others = sum(other is not party for other in session.joined)
+    others = session.joined - (party.place is Place.JOINED)
     if others < 1:
         return ("conf-onlyperson",)
     return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
@@ -92,7 +93,7 @@ def _entry(session: SessionState, party: Participant) -> list[Effect]:
     if not session.notices:
         return []
     chosen, named = session.settings.enter_sound, _name(session, party)
-    if not chosen and len(session.joined) < 2:
+    if not chosen and session.joined < 2:
         return []
     tone: Prompt = Sound(chosen) if chosen else "confbridge-join"
     prompts: tuple[Prompt, ...] = (tone, *named, "conf-hasjoin") if named else (tone,)
@@ -126,12 +127,9 @@ def recording_runs(session: SessionState, to: str | None) -> list[Effect]:
 
 def settle(session: SessionState) -> list[Effect]:
     """Tell who hears music and whose whisper reaches whom, where it differs from what was last told."""
-    if not session.moved:
-        return []
-    session.moved = False
-    joined = session.joined
-    alone = joined[0] if session.settings.music and len(joined) == 1 else None
-    return [effect for party in session.parties.values() for effect in _settle_one(session, party, party is alone)]
+    alone = session.parties.alone if session.settings.music else None
+    those = session.parties.unsettled()
+    return [effect for party in those for effect in _settle_one(session, party, party is alone)]
 
 
 def _settle_one(session: SessionState, party: Participant, alone: bool) -> list[Effect]:

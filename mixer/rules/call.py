@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from mixer.rules import admission, events, lifetime, parties
+from mixer.rules.attendance import Participant
 from mixer.rules.effects import Denied, Effect, KeyPassed, Refused
 from mixer.rules.lifetime import end, nothing
 from mixer.rules.settings import Settings
-from mixer.rules.state import Participant, PartyRule, Phase, SessionState, Table
+from mixer.rules.state import PartyRule, Phase, SessionState, Table
 
 __all__ = ["CALL", "RULES"]
 
@@ -47,7 +48,7 @@ def _peer_held(session: SessionState, party: Participant, event: events.PeerHeld
     """Play music to the other end of a phone that holds the call."""
     for other in session.parties.values():
         if other is not party:
-            other.left_alone, session.moved = event.on, True
+            session.parties.leave_alone(other, event.on)
     return []
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from mixer.rules import admission, announcements, dialout, lifetime, parties
-from mixer.rules.effects import Effect, UnknownKeys
+from mixer.rules.attendance import Participant
+from mixer.rules.effects import Denied, Effect, UnknownKeys
 from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetMuted, SetNotices, SetVolume
 from mixer.rules.keypad import UNKNOWN, Command
 from mixer.rules.roles import RecordingState, Role
 from mixer.rules.settings import VOLUME_STEP_DB
-from mixer.rules.state import IN_ROOM, Carried, Participant, SessionState, menu_name
+from mixer.rules.state import Carried, SessionState, menu_name
 
 __all__ = ["RULES", "carry_out", "keys"]
 
@@ -28,12 +29,19 @@ def carry_out(session: SessionState, party: Participant, commands: list[Command]
         if party.name in session.parties:
             follows = RULES[command.name](session, party, command, now)
             if command.name != UNKNOWN:
-                done = bool(follows) and not any(isinstance(each, UnknownKeys) for each in follows)
+                done = not any(isinstance(each, UnknownKeys | Denied) for each in follows)
                 session.carried.append(Carried(party.name, command.name, command.number, done))
             effects += follows
     pending = party.keypad.deadline is not None and party.name in session.parties
-    (session.typing.add if pending else session.typing.discard)(party.name)
+    session.typing.pop(party.name, None)
+    if pending:
+        session.typing[party.name] = None
     return effects
+
+
+def _denied(session: SessionState, party: Participant, reason: str) -> list[Effect]:
+    """Do not do what a party has typed, and let it hear that."""
+    return [Denied(party.name, reason), *announcements.not_a_key(session, party)]
 
 
 def _unknown(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
@@ -45,8 +53,8 @@ def _unknown(session: SessionState, party: Participant, command: Command, now: f
 
 def _toggle_own_mute(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     if party.role is Role.LISTENER:
-        return []
-    if not session.may_unmute(party):
+        return [Denied(party.name, "listener")]
+    if not session.microphones.may_unmute(party, session.settings):
         return _unknown(session, party, command, now)
     return parties.set_muted(session, party, SetMuted(party.name, not party.muted), now)
 
@@ -63,23 +71,21 @@ def _volume(input_db: float, output_db: float) -> Rule:
 
 
 def _mute_all(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    session.listen_only = False
     return parties.mute_all(session, MuteAll(True), now)
 
 
 def _unmute_all(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    session.listen_only = False
     return parties.mute_all(session, MuteAll(False), now)
 
 
 def _listening_mode(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Go on to the next: everybody speaks; muted, but may unmute themselves; muted, and may not."""
-    if not session.muted_all:
+    if not session.microphones.muted_all:
         return _mute_all(session, party, command, now)
-    if session.listen_only or session.settings.mute_non_moderator:
+    if session.microphones.listen_only or session.settings.mute_non_moderator:
         return _unmute_all(session, party, command, now)
-    session.listen_only = True
-    return [*parties.mute_others(session, True), *announcements.say(session, None, "conf-listenonly")]
+    told = session.microphones.turn_others(True, listen_only=True)
+    return [*told, *announcements.say(session, None, "conf-listenonly")]
 
 
 # The room.
@@ -137,7 +143,7 @@ def _toggle_recording(session: SessionState, party: Participant, command: Comman
 def _pause_recording(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Pause, or resume."""
     if session.recording is RecordingState.OFF:
-        return announcements.not_a_key(session, party)
+        return _denied(session, party, "not_recording")
     runs = session.recording is RecordingState.RUNNING
     return _record(session, party, RecordingState.PAUSED if runs else RecordingState.RUNNING)
 
@@ -162,15 +168,14 @@ def _invite(session: SessionState, party: Participant, command: Command, now: fl
 
 def _drop_invited(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     dropped = dialout.drop_last_of(session, party, now)
-    return announcements.not_a_key(session, party) if dropped is None else dropped
+    return _denied(session, party, "no_invitation") if dropped is None else dropped
 
 
 def _kick_last(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     """Send away who came last, if it is neither a moderator nor outside of the room."""
-    inside = [other for other in session.parties.values() if other.place in IN_ROOM]
-    last = inside[-1]
-    if last.role is Role.MODERATOR:
-        return announcements.not_a_key(session, party)
+    last = session.parties.last_inside
+    if last is None or last.role is Role.MODERATOR:
+        return _denied(session, party, "not_allowed")
     return admission.remove(session, last, "kicked", now)
 
 

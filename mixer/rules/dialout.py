@@ -2,10 +2,12 @@
 
 from mixer.rules import announcements
 from mixer.rules.admission import enter, make_party, obstacle, refused, remove, stand
-from mixer.rules.effects import DropInvite, Effect, Invite
+from mixer.rules.attendance import Participant
+from mixer.rules.effects import Denied, DropInvite, Effect, Invite
 from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
+from mixer.rules.invitations import DialOut
 from mixer.rules.roles import Place
-from mixer.rules.state import DialOut, Participant, SessionState
+from mixer.rules.state import SessionState
 
 __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "refuse_answer"]
 
@@ -17,20 +19,20 @@ def dial(session: SessionState, event: Dial, now: float) -> list[Effect]:
     """Ring a number, unless whoever answers could not come in anyway."""
     no_use = _no_use(session)
     if no_use:
-        return announcements.say(session, event.by, no_use) if event.by else []
-    session.invited += 1
-    session.invitations[session.invited] = DialOut(session.invited, event.by, event.role, event.confirm)
+        told = announcements.say(session, event.by, f"conf-{no_use}") if event.by else []
+        return [Denied(event.by, no_use), *told]
+    made = session.invitations.add(event.by, event.role, event.confirm)
     pleasantry = announcements.say(session, event.by, "pls-wait-connect-call") if event.by else []
-    return [Invite(session.invited, event.number, event.by), *pleasantry]
+    return [Invite(made.id, event.number, event.by), *pleasantry]
 
 
 def _no_use(session: SessionState) -> str:
-    """Say with a prompt why nobody can be invited now; empty: somebody can."""
+    """Say why nobody can be invited now; empty: somebody can."""
     if session.locked:
-        return "conf-locked"
-    pending = len(session.pending)
+        return "locked"
+    pending = session.pending
     no_place = session.size + pending >= session.settings.max_members
-    return "conf-full" if no_place or pending >= session.settings.max_invited else ""
+    return "full" if no_place or pending >= session.settings.max_invited else ""
 
 
 def answered(session: SessionState, event: InviteAnswered, now: float) -> list[Effect]:
@@ -42,11 +44,11 @@ def answered(session: SessionState, event: InviteAnswered, now: float) -> list[E
         return [refused(session, event.party, "cancelled")]
     reason = obstacle(session, event.identity, invitation.role)
     if reason:
-        del session.invitations[invitation.id]
+        session.invitations.remove(invitation.id)
         return [refused(session, event.party, reason)]
-    party = make_party(session, event.party, invitation.role, event.kind, now)
-    party.identity, party.sound = event.identity, event.name
-    invitation.party = party.name
+    party = make_party(session, event, invitation.role, now)
+    party.invitation = invitation.id
+    session.invitations.answer(invitation, party.name)
     return stand(session, party, Place.INVITED) if invitation.confirm else enter(session, party, now)
 
 
@@ -68,7 +70,7 @@ def failed(session: SessionState, event: InviteFailed, now: float) -> list[Effec
     invitation = session.invitations.get(event.invitation)
     if invitation is None or invitation.party:
         return []
-    del session.invitations[invitation.id]
+    session.invitations.remove(invitation.id)
     return announcements.say(session, invitation.by, "vm-nobodyavail") if invitation.by in session.parties else []
 
 
@@ -80,12 +82,12 @@ def cancel(session: SessionState, event: CancelInvite, now: float) -> list[Effec
 
 def drop_last_of(session: SessionState, party: Participant, now: float) -> list[Effect] | None:
     """Take back the last invitation of a party, whatever became of it; None when there is none."""
-    own = [one for one in session.invitations.values() if one.by == party.name]
-    return _drop(session, own[-1], now) if own else None
+    last = session.invitations.last_by(party.name)
+    return _drop(session, last, now) if last is not None else None
 
 
 def _drop(session: SessionState, invitation: DialOut, now: float) -> list[Effect]:
     if invitation.party:
         return remove(session, session.parties[invitation.party], "dropped", now)
-    del session.invitations[invitation.id]
+    session.invitations.remove(invitation.id)
     return [DropInvite(invitation.id)]

@@ -183,10 +183,12 @@ class Denied:
     party
         Of whom it was asked; empty: of the room.
     reason
-        ``not_allowed``: its microphone is not its own affair. ``listener``: its microphone is never on. ``not_inside``:
-        it waits, and what it hears and who hears it is settled when it comes in. ``not_in_lobby``: it was let in, or
-        sent to wait elsewhere. ``locked``: nobody gets in. ``nobody_inside``: there is nobody to be recorded.
-        ``not_recording``: there is no recording to pause or stop. ``no_conference``: a call has no such thing.
+        ``not_allowed``: its microphone is not its own affair, or who is to be sent away is a moderator. ``listener``:
+        its microphone is never on. ``not_inside``: it waits, and what it hears and who hears it is settled when it
+        comes in. ``not_in_lobby``: it was let in, or sent to wait elsewhere. ``locked``: nobody gets in. ``full``:
+        nobody more can be invited. ``no_invitation``: it has invited nobody. ``nobody_inside``: there is nobody to be
+        recorded. ``not_recording``: there is no recording to pause or stop. ``no_conference``: a call has no such
+        thing.
     """
 
     party: str

@@ -1,11 +1,12 @@
 """The life of a conference: what a host's coming and going does, what emptiness does, and the end."""
 
 from mixer.rules import announcements
+from mixer.rules.attendance import Participant
 from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
 from mixer.rules.events import End
 from mixer.rules.roles import PartyKind, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
-from mixer.rules.state import Participant, Phase, SessionState
+from mixer.rules.state import Phase, SessionState
 
 __all__ = [
     "emptied",
@@ -35,7 +36,7 @@ def host_came(session: SessionState) -> None:
 def host_left(session: SessionState, now: float) -> list[Effect]:
     """Let the conference end with its host, if it does; after the grace time."""
     rule = session.settings.end_with_host
-    if not session.parties or rule is EndWithHost.NEVER or (rule is EndWithHost.LAST and session.has_host()):
+    if not session.parties or rule is EndWithHost.NEVER or (rule is EndWithHost.LAST and session.parties.has_host):
         return []
     session.host_ends = now + session.settings.host_grace_s
     return announcements.say(session, None, "conf-leaderhasleft") if session.settings.host_grace_s else []
@@ -58,8 +59,8 @@ def emptied(session: SessionState, now: float) -> list[Effect]:
     session.started, session.recorded, session.host_ends = False, False, None
     rung = [one.id for one in session.invitations.values() if one.by]
     for invitation in rung:
-        del session.invitations[invitation]
-    session.muted_all, session.listen_only = session.settings.mute_non_moderator, False
+        session.invitations.remove(invitation)
+    session.microphones.begin(session.settings)
     unlocked: list[Effect] = [LockChanged(False)] if session.locked else []
     session.locked = False
     return [*map(DropInvite, rung), *unlocked, *set_recording(session, RecordingState.OFF)]
@@ -68,9 +69,9 @@ def emptied(session: SessionState, now: float) -> list[Effect]:
 def over(session: SessionState, reason: str) -> list[Effect]:
     """End the conference."""
     effects = set_recording(session, RecordingState.OFF)
-    effects += [DropInvite(one.id) for one in session.invitations.values() if not one.party]
+    effects += [DropInvite(one.id) for one in session.invitations.ringing]
     effects += [PartyLeft(name, reason, announcements.farewell(session, reason)) for name in session.parties]
-    for held in (session.parties, session.invitations, session.talkers, session.typing):
+    for held in (session.parties, session.invitations, session.typing):
         held.clear()
     session.state, session.ends, session.host_ends = Phase.ENDED, None, None
     return [*effects, Ended(reason)]
@@ -95,12 +96,8 @@ def recorded_from(session: SessionState, party: Participant) -> list[Effect]:
     """Start the recording of `Settings.record_enabled`, once, if it begins with this party."""
     if session.recorded or not session.settings.record_enabled:
         return []
-    invited = any(one.party == party.name for one in session.invitations.values())
-    if (
-        session.settings.hosted
-        and party.role is not Role.MODERATOR
-        and not (invited and party.kind is PartyKind.OUTSIDE)
-    ):
+    called = party.invitation and party.kind is PartyKind.OUTSIDE
+    if session.settings.hosted and party.role is not Role.MODERATOR and not called:
         return []
     session.recorded = True
     if session.recording is not RecordingState.OFF:

@@ -1,13 +1,13 @@
 """What is done to parties and to the room: by keys and by whoever is in control alike."""
 
 from mixer.rules import admission, announcements, events, lifetime
+from mixer.rules.attendance import IN_ROOM, Participant
 from mixer.rules.effects import (
     DeafChanged,
     Denied,
     Effect,
     HeldChanged,
     LockChanged,
-    MuteChanged,
     NoticesChanged,
     RoleChanged,
     VolumeChanged,
@@ -15,13 +15,11 @@ from mixer.rules.effects import (
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, RecordingState, Role
 from mixer.rules.settings import VOLUME_DB
-from mixer.rules.state import IN_ROOM, Participant, SessionState, table_of
+from mixer.rules.state import SessionState, table_of
 
 __all__ = [
     "lock",
-    "mute",
     "mute_all",
-    "mute_others",
     "new_settings",
     "not_inside",
     "set_deaf",
@@ -36,21 +34,6 @@ __all__ = [
 ]
 
 
-def mute(party: Participant, on: bool) -> list[Effect]:
-    """Turn a microphone off or on; a listener's is never on."""
-    if party.muted == on or party.role is Role.LISTENER:
-        return []
-    party.muted = on
-    return [MuteChanged(party.name, on)]
-
-
-def mute_others(session: SessionState, on: bool) -> list[Effect]:
-    """Turn the microphones of all but moderators off or on, and those of late joiners."""
-    session.muted_all = on
-    others = [party for party in session.parties.values() if party.role is not Role.MODERATOR]
-    return [effect for party in others for effect in mute(party, on)]
-
-
 # Of one party.
 
 
@@ -58,9 +41,9 @@ def set_muted(session: SessionState, party: Participant, event: events.SetMuted,
     """Turn a microphone off or on, and tell its owner."""
     if party.role is Role.LISTENER and not event.on:
         return [Denied(party.name, "listener")]
-    if event.own and not event.on and not session.may_unmute(party):
+    if event.own and not event.on and not session.microphones.may_unmute(party, session.settings):
         return [Denied(party.name, "not_allowed")]
-    changed = mute(party, event.on)
+    changed = session.microphones.turn(party, event.on)
     told = changed and party.place is Place.JOINED
     return [
         *changed,
@@ -88,7 +71,7 @@ def set_held(session: SessionState, party: Participant, event: events.SetHeld, n
     place = Place.HELD if event.on else Place.JOINED
     if party.place is place:
         return []
-    party.place, session.moved = place, True
+    session.parties.move(party, place)
     return [HeldChanged(party.name, event.on)]
 
 
@@ -111,14 +94,13 @@ def set_role(session: SessionState, party: Participant, event: events.SetRole, n
     before = party.role
     if event.role is before:
         return []
-    party.role = event.role
+    session.parties.give_role(party, event.role)
     _give_keys(session, party)
-    muted = session.starts_muted(event.role) or (party.muted and before is not Role.LISTENER)
-    effects: list[Effect] = [RoleChanged(party.name, event.role)]
-    if muted != party.muted:
-        party.muted = muted
-        effects.append(MuteChanged(party.name, muted))
-    return effects + _other_host(session, party, before, now)
+    return [
+        RoleChanged(party.name, event.role),
+        *session.microphones.follow_role(party, before),
+        *_other_host(session, party, before, now),
+    ]
 
 
 def _other_host(session: SessionState, party: Participant, before: Role, now: float) -> list[Effect]:
@@ -137,18 +119,18 @@ def _new_host(session: SessionState, party: Participant, now: float) -> list[Eff
 
 def _give_keys(session: SessionState, party: Participant) -> None:
     party.keypad = Keypad(table_of(session.settings.menu, party.role, party.kind), session.settings.key_timeout_s)
-    session.typing.discard(party.name)
+    session.typing.pop(party.name, None)
 
 
 def set_whisper(session: SessionState, party: Participant, event: events.SetWhisper, now: float) -> list[Effect]:
     """Choose who hears a party; those who cannot hear anything now will when they can."""
-    party.whisper, session.moved = event.to, True
+    session.parties.whisper(party, event.to)
     return []
 
 
 def talking(session: SessionState, party: Participant, event: events.Talking, now: float) -> list[Effect]:
     """Take notice of who talks."""
-    (session.talkers.add if event.on else session.talkers.discard)(party.name)
+    session.parties.talks(party, event.on)
     return []
 
 
@@ -158,7 +140,7 @@ def talking(session: SessionState, party: Participant, event: events.Talking, no
 def mute_all(session: SessionState, event: events.MuteAll, now: float) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and tell everybody."""
     return [
-        *mute_others(session, event.on),
+        *session.microphones.turn_others(event.on),
         *announcements.say(session, None, "conf-now-muted" if event.on else "conf-now-unmuted"),
     ]
 
@@ -191,11 +173,12 @@ def set_recording(session: SessionState, event: events.SetRecording, now: float)
 
 def new_settings(session: SessionState, event: events.NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
-    before, session.settings, session.moved = session.settings, event.settings, True
+    before, session.settings = session.settings, event.settings
+    session.parties.unsettle()
     lifetime.other_settings(session, before, now)
     effects: list[Effect] = []
     if event.settings.mute_non_moderator != before.mute_non_moderator:
-        effects += mute_others(session, event.settings.mute_non_moderator)
+        effects += session.microphones.turn_others(event.settings.mute_non_moderator)
     if event.settings.entry_notices != before.entry_notices:
         effects += set_notices(session, events.SetNotices(event.settings.entry_notices), now)
     if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
@@ -204,5 +187,4 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
     if before.record_enabled and not event.settings.record_enabled:
         effects += lifetime.recorded_no_more(session)
     effects += [*admission.leave_lobby(session, now), *admission.begin(session, now)]
-    inside = [party for party in session.parties.values() if party.place in IN_ROOM]
-    return effects + [effect for party in inside for effect in lifetime.recorded_from(session, party)]
+    return effects + [effect for party in session.parties.inside for effect in lifetime.recorded_from(session, party)]

@@ -10,11 +10,12 @@ tables over the same state, `mixer.rules.state.SessionState`.
 from collections.abc import Mapping
 
 from mixer.rules import announcements, call, conference
+from mixer.rules.attendance import Participant
 from mixer.rules.effects import Effect
 from mixer.rules.events import Event
 from mixer.rules.roles import Place, RecordingState
 from mixer.rules.settings import Settings
-from mixer.rules.state import Carried, Participant, Phase, SessionState, Table
+from mixer.rules.state import Carried, Phase, SessionState, Table
 from mixer.rules.timers import timers
 
 __all__ = ["Conference", "Session", "TwoPartyCall"]
@@ -53,7 +54,7 @@ class Session:
     @property
     def muted_all(self) -> bool:
         """Whether late joiners begin muted."""
-        return self._state.muted_all
+        return self._state.microphones.muted_all
 
     @property
     def notices(self) -> bool:
@@ -68,7 +69,7 @@ class Session:
     @property
     def ringing(self) -> tuple[int, ...]:
         """Invitations that nobody has answered yet."""
-        return tuple(one.id for one in self._state.invitations.values() if not one.party)
+        return tuple(one.id for one in self._state.invitations.ringing)
 
     @property
     def parties(self) -> Mapping[str, Participant]:
@@ -92,7 +93,8 @@ class Session:
 
     def invited(self, party: str) -> bool:
         """Whether a party that is there was called in by the session."""
-        return any(one.party == party for one in self._state.invitations.values())
+        there = self.parties.get(party)
+        return there is not None and there.invitation != 0
 
     def hears(self, listener: str, speaker: str) -> bool:
         """Say whether one party hears another when it speaks.
@@ -141,9 +143,9 @@ class Session:
         """
         session = self._state
         effects = self._due(now)
-        heard = session.is_heard()
+        heard = session.parties.anybody_heard
         effects += self._rules[session.state][type(event)](session, event, now)
-        if heard or session.is_heard():
+        if heard or session.parties.anybody_heard:
             session.heard_at = now
         effects += self._due(now)
         return effects + announcements.settle(session)
@@ -171,7 +173,6 @@ class Conference(Session):
         session = SessionState(
             settings,
             ends=(now + settings.claim_timeout_s, "unclaimed"),
-            muted_all=settings.mute_non_moderator,
             notices=settings.entry_notices,
         )
         super().__init__(session, conference.RULES)

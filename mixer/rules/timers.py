@@ -1,14 +1,16 @@
 """What waits for time in a session, and what is done when it is due."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from mixer.rules.admission import remove
+from mixer.rules.attendance import Participant
 from mixer.rules.commands import carry_out
 from mixer.rules.effects import Effect
 from mixer.rules.lifetime import over
 from mixer.rules.roles import Place
-from mixer.rules.state import Participant, Phase, SessionState
+from mixer.rules.state import Phase, SessionState
 
 __all__ = ["Timer", "timers"]
 
@@ -23,14 +25,14 @@ class Timer(NamedTuple):
 def timers(session: SessionState) -> Iterator[Timer]:
     """Yield everything that waits for time."""
     yield from _ends(session)
-    oldest = next(iter(session.parties.values()), None)
+    oldest = session.parties.oldest
     if session.settings.party_limit_s and oldest is not None:
         yield _removal(session, oldest, oldest.since + session.settings.party_limit_s, "time")
-    for invitation in session.invitations.values():
-        party = session.parties.get(invitation.party)
-        if party is not None and party.place is Place.INVITED:
-            yield _removal(session, party, party.since + session.settings.confirm_timeout_s, "unconfirmed")
-    for name in session.typing:
+    # At most `Settings.max_invited`, however many are there.
+    for party in session.parties.at(Place.INVITED):
+        yield _removal(session, party, party.since + session.settings.confirm_timeout_s, "unconfirmed")
+    # All wait equally long: who pressed first is the first.
+    for name in islice(session.typing, 1):
         party = session.parties[name]
         if party.keypad.deadline is not None:
             yield _pause(session, party, party.keypad.deadline)
@@ -42,7 +44,12 @@ def _ends(session: SessionState) -> Iterator[Timer]:
         yield Timer(when, lambda: over(session, reason))
     if session.host_ends is not None:
         yield Timer(session.host_ends, lambda: over(session, "host_left"))
-    if session.settings.silence_limit_s and session.state is Phase.OPEN and session.joined and not session.is_heard():
+    if (
+        session.settings.silence_limit_s
+        and session.state is Phase.OPEN
+        and session.joined
+        and not session.parties.anybody_heard
+    ):
         yield Timer(session.heard_at + session.settings.silence_limit_s, lambda: over(session, "silence"))
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Self
 
+from mixer.rules.attendance import Participant
 from mixer.rules.roles import Place, Role
 from mixer.rules.session import Session
-from mixer.rules.state import Participant
 from softphone.focus.token import VoiceCallToken
 
 __all__ = [

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from mixer.rules.attendance import Participant
 from mixer.rules.events import Join
 from mixer.rules.roles import PartyKind, Role
-from mixer.rules.state import Participant
 from softphone.focus.session import Party, identity_of
 from softphone.store.values import Extension
 from softphone.text import distinct, shown, skeleton

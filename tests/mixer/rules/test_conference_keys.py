@@ -8,6 +8,7 @@ import pytest
 from mixer.rules.commands import RULES
 from mixer.rules.effects import (
     Admitted,
+    Denied,
     DropInvite,
     Effect,
     Ended,
@@ -137,7 +138,7 @@ def test_hash_hash_drops_the_own_last_invitation() -> None:
     conference.handle(Keys("two", "1"), 1.0)
     assert press(conference, "host", "##") == [PartyLeft("two", "dropped")]
     assert press(conference, "host", "##") == [DropInvite(1)]
-    assert press(conference, "host", "##") == [Say("host", ("beeperr",))]
+    assert press(conference, "host", "##") == [Denied("host", "no_invitation"), Say("host", ("beeperr",))]
     assert conference.ringing == (3,)
 
 
@@ -196,7 +197,7 @@ def test_other_commands() -> None:
     conference = room("host", "a", "b", menu=OTHER)
     assert press(conference, "a", "5") == [VolumeChanged("a", 0.0, 3.0)]
     assert press(conference, "a", "68") == [VolumeChanged("a", 0.0, 0.0), VolumeChanged("a", -3.0, 0.0)]
-    assert press(conference, "host", "3") == [Say("host", ("beeperr",))]
+    assert press(conference, "host", "3") == [Denied("host", "not_recording"), Say("host", ("beeperr",))]
     press(conference, "host", "4")
     assert press(conference, "host", "3") == [RecordingChanged(RecordingState.PAUSED)]
     assert press(conference, "host", "3") == [RecordingChanged(RecordingState.RUNNING)]
@@ -207,6 +208,33 @@ def test_other_commands() -> None:
 
 def test_every_command_can_be_carried_out() -> None:
     assert set(RULES) == COMMANDS
+
+
+def done(conference: Conference, party: str, keys: str) -> list[bool]:
+    """Say of each command that a party types whether it counts as carried out."""
+    conference.carried()
+    press(conference, party, keys)
+    return [each.done for each in conference.carried()]
+
+
+@pytest.mark.parametrize("prompts", [False, True])
+def test_a_command_with_nothing_left_to_do_is_done(prompts: bool) -> None:
+    conference = room("host", prompts=prompts)
+    for keys in ("*91", "*91", "*90", "*90", "*92", "*92", "*93", "*93", "*94", "*94", "*95", "*95"):
+        assert done(conference, "host", keys) == [True]
+    others = room("host", "a", prompts=prompts, menu=OTHER)
+    assert done(others, "host", "4433") == [True, True, False, False], "started, stopped; there is none to pause"
+
+
+@pytest.mark.parametrize("prompts", [False, True])
+def test_a_command_that_is_refused_is_not_done(prompts: bool) -> None:
+    conference = room("host", "ear-l", prompts=prompts, menu=Menu({Role.LISTENER: {"*1": "toggle_own_mute"}}))
+    assert done(conference, "ear-l", "*1") == [False]
+    locked = room("host", prompts=prompts)
+    press(locked, "host", "*92")
+    assert done(locked, "host", "*8102#") == [False]
+    assert done(locked, "host", "##") == [False], "nobody was invited"
+    assert done(room("host", prompts=prompts, menu=OTHER), "host", "1") == [False], "a moderator is not sent away"
 
 
 # What is said.
@@ -309,7 +337,7 @@ def test_no_use_is_told_to_who_invites() -> None:
     conference = room("host", prompts=True)
     conference.handle(Lock(True), 1.0)
     assert said(press(conference, "host", "*8102#")) == [("host", ("conf-locked",))]
-    assert conference.handle(Dial("102"), 1.0) == []
+    assert conference.handle(Dial("102"), 1.0) == [Denied("", "locked")]
 
 
 def test_every_prompt_has_a_sound() -> None:

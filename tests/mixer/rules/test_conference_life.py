@@ -294,16 +294,16 @@ def test_without_asking_it_joins_when_it_answers() -> None:
 def test_no_use_in_inviting_into_a_full_or_locked_room() -> None:
     conference = room("host", max_members=2)
     assert conference.handle(Dial("1"), 1.0) == [Invite(1, "1")]
-    assert conference.handle(Dial("2"), 1.0) == [], "the one who rings will take the last place"
+    assert conference.handle(Dial("2"), 1.0) == [Denied("", "full")], "the one who rings will take the last place"
     conference.handle(CancelInvite(1), 1.0)
     conference.handle(Lock(True), 1.0)
-    assert conference.handle(Dial("3"), 1.0) == []
+    assert conference.handle(Dial("3"), 1.0) == [Denied("", "locked")]
 
 
 def test_not_too_many_at_a_time() -> None:
     conference = room("host", max_members=100, max_invited=2)
-    rings = [bool(conference.handle(Dial(str(number)), 1.0)) for number in range(3)]
-    assert rings == [True, True, False]
+    rings = [conference.handle(Dial(str(number)), 1.0) for number in range(3)]
+    assert rings == [[Invite(1, "0")], [Invite(2, "1")], [Denied("", "full")]]
     conference.handle(InviteFailed(1), 2.0)
     assert conference.handle(Dial("9"), 3.0) == [Invite(3, "9")]
 
@@ -375,3 +375,13 @@ def test_an_invitation_is_answered_once() -> None:
     conference = room("host")
     invite(conference)
     assert conference.handle(InviteAnswered(1, "other"), 3.0) == [Refused("other", "cancelled")]
+
+
+def test_who_may_unmute_itself_is_the_same_by_key_and_by_command() -> None:
+    for on in (True, False):
+        conference = room("host", "a", menu=Menu({Role.MODERATOR: {"5": "listening_mode"}}))
+        press(conference, "host", "55")
+        assert conference.handle(SetMuted("a", False, own=True), 1.0) == [Denied("a", "not_allowed")]
+        conference.handle(MuteAll(on), 1.0)
+        conference.handle(SetMuted("a", True), 2.0)
+        assert conference.handle(SetMuted("a", False, own=True), 3.0) == [MuteChanged("a", False)]
