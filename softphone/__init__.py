@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SipTimeout,
         SoftphoneError,
         WorkerGone,
+        WriteQueueFull,
     )
     from softphone.media.contract.leg import LegStats
     from softphone.sip.services.registration import Registration, RegistrationState
@@ -64,6 +65,7 @@ __all__ = [
     "SipTimeout",
     "SoftphoneError",
     "WorkerGone",
+    "WriteQueueFull",
     "run_bot",
     "serve_bot",
 ]

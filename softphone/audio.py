@@ -5,6 +5,7 @@ No sound card here (see ``softphone.sound_card``), so that a bot on a server nee
 """
 
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,27 @@ import soxr
 from numpy.typing import NDArray
 
 from mixer.errors import MixerError
-from mixer.frame import FULL_SCALE, SCALE
+from mixer.frame import FULL_SCALE, SCALE, as_samples
 from mixer.recording import WavFile
 from mixer.tone import sine
 from softphone.errors import AudioError
 
-__all__ = ["Resampler", "WavRecorder", "frames_of", "load", "source", "to_pcm"]
+__all__ = [
+    "Resampler",
+    "WavRecorder",
+    "checked",
+    "checked_rate",
+    "frames_of",
+    "load",
+    "source",
+    "to_int16",
+    "to_pcm",
+]
+
+PEAK = 64.0
+"""Floating samples beyond this were not meant for a full scale of 1.0; below it they are loud, and clipped."""
+
+RATE_LIMIT_HZ = 768_000
 
 # Loud enough to measure, and four of them add up without reaching full scale.
 TONE_LEVEL_DBOV = -16.0
@@ -27,14 +43,63 @@ TONE_LEVEL_DBOV = -16.0
 TONE_SECONDS = 1
 
 
+def checked(samples: object) -> NDArray[np.generic]:
+    """Return an array that a call can speak.
+
+    Parameters
+    ----------
+    samples
+        int16 (full scale 32768) or floating (full scale 1.0), shape (samples,) or (samples, channels).
+
+    Raises
+    ------
+    AudioError
+        It is no array, has another shape or kind, holds NaN or infinity, or floating samples with another full scale.
+    """
+    if not isinstance(samples, np.ndarray):
+        hint = (
+            ": np.frombuffer(data, np.int16) makes one" if isinstance(samples, bytes | bytearray | memoryview) else ""
+        )
+        raise AudioError(f"audio is a numpy array, not {type(samples).__name__}{hint}")
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and not samples.shape[1]):
+        raise AudioError(f"audio has shape (samples,) or (samples, channels), not {samples.shape}")
+    if np.issubdtype(samples.dtype, np.floating):
+        peak = float(np.abs(samples).max(initial=0.0))
+        if not np.isfinite(peak):
+            raise AudioError("audio holds NaN or infinity")
+        if peak > PEAK:
+            raise AudioError(f"floating audio has full scale 1.0, and this has a sample of {peak:g}: divide by 32768?")
+    elif samples.dtype.kind != "i" or samples.dtype.itemsize != 2:
+        raise AudioError(f"audio is int16 or floating, not {samples.dtype}")
+    return samples
+
+
+def checked_rate(rate_hz: object) -> int:
+    """Return a sampling rate in Hz; raises AudioError for what is none."""
+    if isinstance(rate_hz, Real) and 0 < float(rate_hz) <= RATE_LIMIT_HZ and float(rate_hz).is_integer():
+        return int(float(rate_hz))
+    raise AudioError(f"a sample rate is a positive whole number of Hz, at most {RATE_LIMIT_HZ}, not {rate_hz!r}")
+
+
+def to_int16(samples: NDArray[np.generic]) -> NDArray[np.int16]:
+    """Turn what is :func:`checked` into mono int16, shape (samples,), within -32767 ... 32767."""
+    if samples.ndim == 1 and samples.dtype.kind == "i":
+        return as_samples(samples.astype(np.int16, copy=False))
+    mono = samples.astype(np.float64)
+    if samples.dtype.kind == "f":
+        mono *= SCALE
+    if mono.ndim == 2:
+        mono = mono.mean(axis=1)
+    return np.clip(np.rint(mono), -FULL_SCALE, FULL_SCALE).astype(np.int16)
+
+
 def to_pcm(samples: NDArray[np.generic], from_rate_hz: int, rate_hz: int) -> NDArray[np.int16]:
     """Turn samples of any usual kind into what a call speaks.
 
     Parameters
     ----------
     samples
-        int16 (full scale 32768) or floating (full scale 1.0), shape (samples,) or (samples, channels). Channels are
-        averaged; what is beyond full scale is clipped.
+        As :func:`checked` takes them. Channels are averaged; what is beyond full scale is clipped.
     from_rate_hz, rate_hz
         The rate of `samples` and the rate wanted, in Hz.
 
@@ -45,14 +110,14 @@ def to_pcm(samples: NDArray[np.generic], from_rate_hz: int, rate_hz: int) -> NDA
     Raises
     ------
     AudioError
-        The array has another shape or kind, holds NaN or infinity, or a rate is not positive.
+        As :func:`checked` and :func:`checked_rate`.
     """
-    if from_rate_hz <= 0 or rate_hz <= 0:
-        raise AudioError(f"sample rates must be positive, not {from_rate_hz} and {rate_hz} Hz")
-    mono = _mono(samples)
-    if from_rate_hz != rate_hz and mono.size:
-        mono = soxr.resample(mono, from_rate_hz, rate_hz)
-    return np.clip(np.rint(mono * SCALE), -FULL_SCALE, FULL_SCALE).astype(np.int16)
+    from_rate_hz, rate_hz = checked_rate(from_rate_hz), checked_rate(rate_hz)
+    checked(samples)
+    if from_rate_hz == rate_hz or not samples.size:
+        return to_int16(samples)
+    mono = samples.astype(np.float64) / (SCALE if samples.dtype.kind == "i" else 1.0)
+    return to_int16(soxr.resample(mono if mono.ndim == 1 else mono.mean(axis=1), from_rate_hz, rate_hz))
 
 
 def load(path: str | Path, rate_hz: int) -> NDArray[np.int16]:
@@ -146,13 +211,11 @@ class Resampler:
     Raises
     ------
     AudioError
-        A rate is not positive.
+        A rate is none, see :func:`checked_rate`.
     """
 
     def __init__(self, from_rate_hz: int, rate_hz: int) -> None:
-        if from_rate_hz <= 0 or rate_hz <= 0:
-            raise AudioError(f"sample rates must be positive, not {from_rate_hz} and {rate_hz} Hz")
-        self.from_rate_hz, self.rate_hz = from_rate_hz, rate_hz
+        self.from_rate_hz, self.rate_hz = from_rate_hz, rate_hz = checked_rate(from_rate_hz), checked_rate(rate_hz)
         # With a fixed ratio soxr works in blocks of 100 ms and more, which nobody in a conversation can wait for.
         self._stream = soxr.ResampleStream(from_rate_hz, rate_hz, 1, dtype="int16", vr=True)
         self._short = np.zeros(0, np.int16)
@@ -245,21 +308,3 @@ class WavRecorder:
             self._file.write(samples)
         except MixerError as error:
             raise AudioError(f"cannot record: {error}") from error
-
-
-def _mono(samples: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Average the channels; full scale becomes 1.0."""
-    if samples.ndim not in (1, 2):
-        raise AudioError(f"audio has shape (samples,) or (samples, channels), not {samples.shape}")
-    if samples.dtype == np.int16:
-        scale = float(SCALE)
-    elif np.issubdtype(samples.dtype, np.floating):
-        scale = 1.0
-    else:
-        raise AudioError(f"audio is int16 or floating, not {samples.dtype}")
-    mono = samples.astype(np.float64) / scale
-    if mono.ndim == 2:
-        mono = mono.mean(axis=1)
-    if not np.isfinite(mono).all():
-        raise AudioError("audio holds NaN or infinity")
-    return mono

@@ -4,7 +4,8 @@
 
     SoftphoneError
     ├── ConfigError            our mistake: a setting; the message names the key and the value
-    ├── AudioError             our mistake: an audio file or sound card that cannot be used
+    ├── AudioError             our mistake: an audio file, array or sound card that cannot be used
+    │   └── WriteQueueFull         a call was given more to say than may wait
     ├── SipError
     │   ├── BadMessage         the peer's mistake: not a SIP message we can use
     │   ├── CallRefused        the peer's answer: a final response of 300 or above
@@ -51,6 +52,7 @@ __all__ = [
     "SoftphoneError",
     "UnresolvedName",
     "WorkerGone",
+    "WriteQueueFull",
 ]
 
 
@@ -63,7 +65,25 @@ class ConfigError(SoftphoneError):
 
 
 class AudioError(SoftphoneError):
-    """An audio file or sound card cannot be used; the message names it and what to do."""
+    """An audio file, array or sound card cannot be used; the message names it and what to do."""
+
+
+class WriteQueueFull(AudioError):
+    """A call was given more to say than may wait; nothing of it was taken.
+
+    Parameters
+    ----------
+    seconds
+        The length of what was given.
+    queued_s, ahead_s
+        How much waits, and how much may.
+    """
+
+    def __init__(self, seconds: float, queued_s: float, ahead_s: float) -> None:
+        super().__init__(
+            f"{seconds:.2f} s do not fit: {queued_s:.2f} s wait to be said already, and write_ahead_s is {ahead_s:g}"
+        )
+        self.seconds, self.queued_s, self.ahead_s = seconds, queued_s, ahead_s
 
 
 class SipError(SoftphoneError):

@@ -14,6 +14,7 @@ from softphone.agent.dialling import Dialler, Wanted
 from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CallMedia
 from softphone.agent.plane import NETWORK, Planes
+from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
@@ -71,6 +72,8 @@ class Agent:
         How many calls there may be at once; more are refused with 503, and raise MediaFull.
     media_timeout_s
         A call from which nothing came for so long is hung up; 0 = never.
+    write_ahead_s
+        How much of what is written to a call may wait to be sent, in seconds, see :meth:`Call.write`: 0.02 to 3600.
     on_call
         Called with each incoming call, ringing: ``await call.accept()`` or ``await call.reject()``, now or later.
         What it raises is logged, and the call refused or hung up. Without it callers get 480.
@@ -85,7 +88,7 @@ class Agent:
     BadMessage
         `uri`, `registrar` or `outbound_proxy` is no SIP URI.
     ValueError
-        `codecs` names none, or one that we do not speak.
+        `codecs` names none, or one that we do not speak; or `write_ahead_s` is out of its range.
     OSError
         (entering) The port is in use.
     SipError
@@ -106,6 +109,7 @@ class Agent:
         codecs: Sequence[str] = CODECS,
         max_calls: int = 32,
         media_timeout_s: float = 30.0,
+        write_ahead_s: float = WRITE_AHEAD_S,
         on_call: Callable[[Call], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         self.uri = uri
@@ -114,6 +118,7 @@ class Agent:
         self.registration: Registration | None = None
         self._codecs = known_codecs(codecs)
         self._media_timeout_s = media_timeout_s
+        self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
         self._registrar = uri_of(registrar, "registrar") if registrar else None
         proxy = uri_of(outbound_proxy, "outbound_proxy") if outbound_proxy else None
@@ -224,7 +229,7 @@ class Agent:
 
     async def _invite(self, wanted: Wanted) -> Call:
         media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
-        voice = await media.open(str(wanted.target))
+        voice = await media.open(str(wanted.target), self._write_ahead_s)
         try:
             signalling = await self._dialler.dial(wanted, await media.leg.answer(None), media.leg.decide)
         except BaseException:
@@ -276,7 +281,7 @@ class Agent:
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")
-            voice = await media.open(str(signalling.remote.uri))
+            voice = await media.open(str(signalling.remote.uri), self._write_ahead_s)
         except SoftphoneError as error:
             log.warning("an incoming call is refused: %s", error)
             signalling.reject(503)

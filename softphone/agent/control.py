@@ -145,7 +145,7 @@ class CallControl:
         """End the call, and wait a moment for the peer to say that it has heard it; see `Call.hangup`."""
         if drain and self.state is CallState.CONNECTED:
             with suppress(CallEnded):
-                await self.voice.finish(self.media.hush)
+                await self.voice.speech.drain(self.media.hush)
         if self.state is not CallState.ENDED:
             self._spared = asyncio.current_task()  # work of the call's own may end it, and has the last word
             await asyncio.wait([self._errands.goodbyes.start(self.sip.bye())], timeout=GOODBYE_S)

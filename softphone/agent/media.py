@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from softphone.agent.plane import Planes, Seated, SharedPlane
+from softphone.agent.speech import WRITE_AHEAD_S
 from softphone.agent.voice import Voice
 from softphone.calls.leg import CallLeg
 from softphone.calls.names import Lookup
@@ -46,10 +47,10 @@ class CallMedia:
         self._lookup = lookup
         self._stats: LegStats | None = None
 
-    async def open(self, who: str = "") -> Voice:
+    async def open(self, who: str = "", write_ahead_s: float = WRITE_AHEAD_S) -> Voice:
         """Take a port, and join leg and application in a room of their own; returns the application's side.
 
-        `who` is the other side, for the log.
+        `who` is the other side, for the log; `write_ahead_s` as of `Voice`.
 
         Raises
         ------
@@ -69,7 +70,7 @@ class CallMedia:
         self._room = (await self._media.ask(CreateRoom())).value
         await self._media.ask(JoinRoom(self._number, self._room))
         self._app = self._media.open_app(self._room)
-        return Voice(self._app, self._plane.rate_hz, who)
+        return Voice(self._app, self._plane.rate_hz, who, write_ahead_s)
 
     def seat(self, call: Seated) -> None:
         """Tell a call what becomes of its leg."""

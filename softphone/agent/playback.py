@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softphone import audio
-from softphone.agent.voice import Voice
+from softphone.agent.speech import Speech
 from softphone.errors import AudioError, CallEnded
 from softphone.tasks import Tasks
 
@@ -26,12 +26,13 @@ class Playback:
     What is spoken while another playback is under way waits for its end.
     """
 
-    def __init__(self, voice: Voice, sound: AsyncGenerator[NDArray[np.int16], None], tasks: Tasks) -> None:
-        self._voice = voice
+    def __init__(
+        self, speech: Speech, sound: AsyncGenerator[NDArray[np.generic], None], rate_hz: int, tasks: Tasks
+    ) -> None:
+        self._speech = speech
         self._sound = sound
-        self._rate_hz = voice.rate_hz
-        self._from: int | None = None
-        self._end: int | None = None
+        self._rate_hz = rate_hz
+        self._turn = speech.begin()
         self._cleared = False
         self._task = tasks.start(self._say())
 
@@ -41,25 +42,19 @@ class Playback:
 
         The peer hears them later by the delay of the network and of its own buffer, 50 to 150 ms as a rule.
         """
-        if self._from is None:
-            return 0.0
-        upto = self._voice.said if self._end is None else min(self._voice.said, self._end)
-        return max(0, upto - self._from) / self._rate_hz
+        return self._speech.heard_s(self._turn)
 
     @property
     def done(self) -> bool:
         """Whether nothing more of it will be sent."""
-        return self._task.done()
+        return self._turn.over
 
     def clear(self) -> float:
         """Stop at once, with what is queued; returns :attr:`heard_s`. After its end nothing happens."""
-        if not self._task.done():
+        if not self._turn.over:
             self._cleared = True
-            speaking = self._from is not None and self._end is None
+            self._speech.cut(self._turn)
             self._task.cancel()
-            if speaking:
-                self._voice.flush()
-            self._end = self._voice.written
         return self.heard_s
 
     async def wait(self) -> float:
@@ -83,40 +78,28 @@ class Playback:
         return self.wait().__await__()
 
     async def _say(self) -> None:
-        async with aclosing(self._sound), self._voice.turn:
-            self._from = self._voice.written
-            try:
+        try:
+            async with aclosing(self._sound):
+                await self._speech.reached(self._turn)
                 async for samples in self._sound:
-                    await self._voice.queue(samples)
-                await self._voice.sent()
-            finally:
-                self._end = self._voice.written
+                    await self._speech.say(self._turn, audio.checked(samples), self._rate_hz)
+            await self._speech.close(self._turn)
+        finally:
+            self._speech.cut(self._turn)
 
 
-async def pieces(sound: Sound, rate_hz: int | None, call_rate_hz: int) -> AsyncGenerator[NDArray[np.int16], None]:
-    """Give a sound in int16 at the rate of the call, as it comes; `rate_hz` is that of arrays, None: the call's."""
+async def pieces(sound: Sound, call_rate_hz: int) -> AsyncGenerator[NDArray[np.generic], None]:
+    """Give a sound as it comes: a file at the rate of the call, arrays as they are."""
     if isinstance(sound, str | Path):
         yield await asyncio.to_thread(audio.load, sound, call_rate_hz)
     elif isinstance(sound, np.ndarray):
-        yield audio.to_pcm(sound, rate_hz or call_rate_hz, call_rate_hz)
+        yield sound
     elif isinstance(sound, AsyncIterable):
-        async with aclosing(_stream(sound, rate_hz or call_rate_hz, call_rate_hz)) as stream:
-            async for samples in stream:
-                yield samples
+        try:
+            async for piece in sound:
+                yield piece
+        finally:  # a synthesiser that is cut off shall not go on until the garbage is collected
+            if isinstance(sound, AsyncGenerator):
+                await sound.aclose()
     else:
         raise AudioError(f"a call speaks a file, an array or an async iterator of arrays, not {type(sound).__name__}")
-
-
-async def _stream(
-    sound: AsyncIterable[NDArray[np.generic]], rate_hz: int, call_rate_hz: int
-) -> AsyncGenerator[NDArray[np.int16], None]:
-    resampler = audio.Resampler(rate_hz, call_rate_hz) if rate_hz != call_rate_hz else None
-    try:
-        async for piece in sound:
-            pcm = audio.to_pcm(piece, rate_hz, rate_hz)
-            yield pcm if resampler is None else resampler.feed(pcm)
-        if resampler is not None:
-            yield resampler.rest()
-    finally:  # a synthesiser that is cut off shall not go on until the garbage is collected
-        if isinstance(sound, AsyncGenerator):
-            await sound.aclose()

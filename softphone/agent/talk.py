@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import FULL_SCALE, TICK_S
+from softphone import audio
 from softphone.agent.control import CallControl, CallState
 from softphone.agent.playback import Playback, Sound, pieces
+from softphone.agent.speech import checked_ahead
 from softphone.agent.streams import FrameStream
-from softphone.agent.voice import checked
 from softphone.errors import AudioError, CallEnded
 
 __all__ = ["CallState", "LOUD_DBOV", "Talk", "level_dbov", "until_silent", "until_voice"]
@@ -66,6 +67,7 @@ class Talk:
         self.rate = control.voice.rate_hz
         self._control = control
         self._voice = control.voice
+        self._speech = control.voice.speech
         self._playbacks: weakref.WeakSet[Playback] = weakref.WeakSet()
 
     @property
@@ -104,6 +106,11 @@ class Talk:
         ----------
         rate_hz
             The rate of the frames, in Hz; that of the call when not given. At another rate they come 30 ms later.
+
+        Raises
+        ------
+        AudioError
+            The rate is none, or 20 ms of it are no whole number of samples.
         """
         return self._voice.frames(rate_hz)
 
@@ -153,26 +160,69 @@ class Talk:
 
     # --- speaking
 
-    async def write(self, samples: NDArray[np.int16], rate_hz: int | None = None) -> None:
-        """Speak; returns when at most 60 ms wait to be sent, so a loop of writes runs at the speed of the call.
+    @property
+    def write_ahead_s(self) -> float:
+        """Seconds of what is written that may wait to be sent, 0.02 to 3600; may be set at any time (ValueError)."""
+        return self._speech.ahead_s
+
+    @write_ahead_s.setter
+    def write_ahead_s(self, seconds: float) -> None:
+        self._speech.ahead_s = checked_ahead(seconds)
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds that were written and wait to be sent."""
+        return self._speech.queued_s()
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds sent of what is being said, or was said last: a playback, or writes without a pause of 0.5 s.
+
+        The peer hears them later by the delay of the network and of its own buffer, 50 to 150 ms as a rule.
+        """
+        return self._speech.heard_s()
+
+    async def write(self, samples: NDArray[np.generic], rate_hz: int | None = None) -> None:
+        """Speak; returns when at most :attr:`write_ahead_s` wait to be sent, 60 ms unless the agent was told otherwise.
+
+        So a loop of writes runs at the speed of the call, and with ``write_ahead_s=30`` a synthesiser can give half a
+        minute at once. Cancelled, it says at most a fifth of a second more; :meth:`clear` falls silent at once.
 
         Parameters
         ----------
         samples
-            int16, shape (n,), any n. -32768 is sent as -32767.
+            int16 (full scale 32768) or floating (full scale 1.0), shape (n,) or (n, channels), any n. Channels are
+            averaged; what is beyond full scale is clipped. A copy is kept.
         rate_hz
             Their rate, in Hz; that of the call when not given. Writes of one rate are taken as one sound; the last
-            30 ms of it stay in the resampler until :meth:`drain`.
+            30 ms of it come out of the resampler when nothing follows.
 
         Raises
         ------
         CallEnded
             The call is over.
         AudioError
-            The array has another shape or kind, or the rate is not positive.
+            The array has another shape or kind, or holds NaN or infinity; or the rate is not positive. Nothing of it
+            is said.
         """
         self._control.require(CallState.CONNECTED)
-        await self._voice.write(samples, rate_hz)
+        await self._speech.write(audio.checked(samples), self._rate_of(rate_hz))
+
+    def write_nowait(self, samples: NDArray[np.generic], rate_hz: int | None = None) -> None:
+        """Speak without waiting, for callbacks that cannot; otherwise as :meth:`write`.
+
+        Raises
+        ------
+        WriteQueueFull
+            More than :attr:`write_ahead_s` would wait; nothing of it was taken.
+        CallEnded, AudioError
+            As :meth:`write`.
+        """
+        self._control.require(CallState.CONNECTED)
+        self._speech.write_nowait(audio.checked(samples), self._rate_of(rate_hz))
+
+    def _rate_of(self, rate_hz: int | None) -> int:
+        return self.rate if rate_hz is None else audio.checked_rate(rate_hz)
 
     def speak(self, sound: Sound, rate_hz: int | None = None) -> Playback:
         """Begin to speak and return: the :class:`Playback` can be awaited, cut off, and says how much was heard.
@@ -180,8 +230,8 @@ class Talk:
         Parameters
         ----------
         sound
-            A file of any rate and format; an array, int16 or floating within ±1.0, shape (n,) or (n, channels); or an
-            async iterator of arrays, such as a speech synthesiser.
+            A file of any rate and format; an array as :meth:`write` takes it; or an async iterator of arrays, such as
+            a speech synthesiser, which is asked for more when less than :attr:`write_ahead_s` wait.
         rate_hz
             The rate of arrays, in Hz; that of the call when not given.
 
@@ -190,22 +240,33 @@ class Talk:
         CallEnded
             The call is over.
         AudioError
-            There is no such file. What is found out later is raised by awaiting the playback.
+            There is no such file, the array cannot be spoken, or the rate is none. What is found out later is raised by
+            awaiting the playback.
         """
         self._control.require(CallState.CONNECTED)
-        if isinstance(sound, str | Path) and not Path(sound).is_file():
-            raise AudioError(f"no such audio file: {sound}")
-        playback = Playback(self._voice, pieces(sound, rate_hz, self.rate), self._control.work)
+        if isinstance(sound, str | Path):
+            if not Path(sound).is_file():
+                raise AudioError(f"no such audio file: {sound}")
+            rate_hz = None
+        elif isinstance(sound, np.ndarray):
+            audio.checked(sound)
+        playback = Playback(self._speech, pieces(sound, self.rate), self._rate_of(rate_hz), self._control.work)
         self._playbacks.add(playback)
         return playback
 
-    def clear(self) -> None:
-        """Say nothing of what waits: ends every playback, and lets whoever writes go on as if it had been said."""
+    def clear(self) -> float:
+        """Fall silent with the next 20 ms: ends every playback, and lets whoever writes go on as if it had been said.
+
+        Returns
+        -------
+        float
+            :attr:`heard_s`: how much was sent of what was being said, or had been said last.
+        """
         for playback in list(self._playbacks):
             playback.clear()
-        self._voice.clear()
+        return self._speech.clear()
 
-    async def play(self, sound: str | Path | NDArray[np.int16], rate_hz: int | None = None) -> None:
+    async def play(self, sound: str | Path | NDArray[np.generic], rate_hz: int | None = None) -> None:
         """Speak a file or an array as :meth:`speak` does; returns when the last sample is sent.
 
         Cancel it to stop at once.
@@ -217,7 +278,7 @@ class Talk:
         CallEnded
             The call is over.
         """
-        playback = self.speak(sound if isinstance(sound, str | Path) else checked(sound), rate_hz)
+        playback = self.speak(sound if isinstance(sound, str | Path) else audio.checked(sound), rate_hz)
         try:
             await playback
         except asyncio.CancelledError:
@@ -232,7 +293,7 @@ class Talk:
         CallEnded
             The call is over.
         """
-        await self._voice.drain()
+        await self._speech.drain()
 
     def record(self, path: str | Path, rate_hz: int | None = None) -> None:
         """Write what we hear from now on into a mono 16-bit WAV file, until :meth:`stop_recording` or the hang-up.

@@ -151,6 +151,13 @@ async def test_a_rate_is_positive(rate_hz: int) -> None:
         Resampler(8000, rate_hz)
 
 
+@pytest.mark.parametrize("rate_hz", [11025, 8010, 0, 16000.5])
+async def test_frames_have_a_whole_number_of_samples(rate_hz: Any) -> None:
+    async with overheard() as (call, _):
+        with pytest.raises(AudioError, match="whole number"):
+            call.frames(rate_hz)
+
+
 async def test_what_cannot_be_spoken_is_named(tmp_path: Path) -> None:
     nothing: Any = 5
     async with overheard() as (call, _):
