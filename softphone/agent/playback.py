@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softphone import audio
-from softphone.agent.speech import Speech
+from softphone.agent.speech import SpeechQueue
 from softphone.errors import AudioError, CallEnded
 from softphone.tasks import Tasks
 
@@ -27,7 +27,7 @@ class Playback:
     """
 
     def __init__(
-        self, speech: Speech, sound: AsyncGenerator[NDArray[np.generic], None], rate_hz: int, tasks: Tasks
+        self, speech: SpeechQueue, sound: AsyncGenerator[NDArray[np.generic], None], rate_hz: int, tasks: Tasks
     ) -> None:
         self._speech = speech
         self._sound = sound

@@ -13,7 +13,7 @@ from mixer.frame import TICK_S, samples_per_tick
 from softphone.agent.turn import Piece, Turn
 from softphone.errors import CallEnded, WriteQueueFull
 
-__all__ = ["Mouth", "Speech", "WRITE_AHEAD_S", "checked_ahead"]
+__all__ = ["Mouth", "SpeechQueue", "WRITE_AHEAD_S", "checked_ahead"]
 
 WRITE_AHEAD_S = 0.060
 """What a writer leaves waiting: enough to ride over a busy event loop, short enough to answer in time."""
@@ -55,7 +55,7 @@ class _Waiter(NamedTuple):
     future: "asyncio.Future[None]"
 
 
-class Speech:
+class SpeechQueue:
     """The turns of one call; the first of them is being said.
 
     Parameters

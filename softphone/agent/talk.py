@@ -13,14 +13,13 @@ from mixer.frame import FULL_SCALE, TICK_S
 from softphone import audio
 from softphone.agent.control import CallControl, CallState
 from softphone.agent.playback import Playback, Sound, pieces
-from softphone.agent.speech import checked_ahead
 from softphone.agent.streams import FrameStream
 from softphone.errors import AudioError, CallEnded
 
 __all__ = ["CallState", "LOUD_DBOV", "Talk", "level_dbov", "until_silent", "until_voice"]
 
 LOUD_DBOV = -40.0
-"""Speech on a telephone lies between -35 and -15 dBov, the noise of a room or line between -70 and -50."""
+"""SpeechQueue on a telephone lies between -35 and -15 dBov, the noise of a room or line between -70 and -50."""
 
 FLOOR_DBOV = -100.0
 
@@ -76,13 +75,7 @@ class Talk:
         return self._control.state
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Run something beside the call: it is cancelled when the call ends, and what it raises is logged once.
-
-        Raises
-        ------
-        CallEnded
-            The call is over.
-        """
+        """Run something beside the call: it is cancelled when the call ends, what it raises is logged; or CallEnded."""
         if self.state is CallState.ENDED:
             work.close()
             raise CallEnded("the call is over")
@@ -119,12 +112,8 @@ class Talk:
     ) -> bool:
         """Wait until the peer has been loud for `voice_s` without a break; False when `timeout_s` went by before.
 
-        Loud is what is at least `loud_dbov` (0 is a full-scale square wave, speech -35 to -15) in 20 ms.
-
-        Raises
-        ------
-        CallEnded
-            The call ended before.
+        Loud is what is at least `loud_dbov` (0 is a full-scale square wave, speech -35 to -15) in 20 ms. Raises
+        CallEnded when the call ends before.
         """
         return await until_voice(self.frames(), voice_s, loud_dbov, timeout_s)
 
@@ -161,32 +150,20 @@ class Talk:
     # --- speaking
 
     @property
-    def write_ahead_s(self) -> float:
-        """Seconds of what is written that may wait to be sent, 0.02 to 3600; may be set at any time (ValueError)."""
-        return self._speech.ahead_s
-
-    @write_ahead_s.setter
-    def write_ahead_s(self, seconds: float) -> None:
-        self._speech.ahead_s = checked_ahead(seconds)
-
-    @property
     def queued_s(self) -> float:
         """Seconds that were written and wait to be sent."""
         return self._speech.queued_s()
 
     @property
     def heard_s(self) -> float:
-        """Seconds sent of what is being said, or was said last: a playback, or writes without a pause of 0.5 s.
-
-        The peer hears them later by the delay of the network and of its own buffer, 50 to 150 ms as a rule.
-        """
+        """Seconds sent of what is being said, or was said last: a playback, or writes without a pause of 0.5 s."""
         return self._speech.heard_s()
 
     async def write(self, samples: NDArray[np.generic], rate_hz: int | None = None) -> None:
-        """Speak; returns when at most :attr:`write_ahead_s` wait to be sent, 60 ms unless the agent was told otherwise.
+        """Speak; returns when at most ``write_ahead_s`` of the agent wait to be sent, 60 ms if not told otherwise.
 
-        So a loop of writes runs at the speed of the call, and with ``write_ahead_s=30`` a synthesiser can give half a
-        minute at once. Cancelled, it says at most a fifth of a second more; :meth:`clear` falls silent at once.
+        So a loop of writes runs at the speed of the call, and with 30 s a synthesiser can give half a minute at once.
+        Cancelled, it says at most 200 ms more.
 
         Parameters
         ----------
@@ -202,22 +179,13 @@ class Talk:
         CallEnded
             The call is over.
         AudioError
-            The array has another shape or kind, or holds NaN or infinity; or the rate is not positive. Nothing of it
-            is said.
+            The array has another shape or kind, or holds NaN or infinity; or the rate is not positive.
         """
         self._control.require(CallState.CONNECTED)
         await self._speech.write(audio.checked(samples), self._rate_of(rate_hz))
 
     def write_nowait(self, samples: NDArray[np.generic], rate_hz: int | None = None) -> None:
-        """Speak without waiting, for callbacks that cannot; otherwise as :meth:`write`.
-
-        Raises
-        ------
-        WriteQueueFull
-            More than :attr:`write_ahead_s` would wait; nothing of it was taken.
-        CallEnded, AudioError
-            As :meth:`write`.
-        """
+        """Speak as :meth:`write`, without waiting; raises WriteQueueFull, and takes nothing, when it does not fit."""
         self._control.require(CallState.CONNECTED)
         self._speech.write_nowait(audio.checked(samples), self._rate_of(rate_hz))
 
@@ -231,7 +199,7 @@ class Talk:
         ----------
         sound
             A file of any rate and format; an array as :meth:`write` takes it; or an async iterator of arrays, such as
-            a speech synthesiser, which is asked for more when less than :attr:`write_ahead_s` wait.
+            a speech synthesiser, which is asked for more when less than ``write_ahead_s`` wait.
         rate_hz
             The rate of arrays, in Hz; that of the call when not given.
 
@@ -255,13 +223,7 @@ class Talk:
         return playback
 
     def clear(self) -> float:
-        """Fall silent with the next 20 ms: ends every playback, and lets whoever writes go on as if it had been said.
-
-        Returns
-        -------
-        float
-            :attr:`heard_s`: how much was sent of what was being said, or had been said last.
-        """
+        """Fall silent with the next 20 ms: ends every playback, lets whoever writes go on; returns :attr:`heard_s`."""
         for playback in list(self._playbacks):
             playback.clear()
         return self._speech.clear()
@@ -269,14 +231,7 @@ class Talk:
     async def play(self, sound: str | Path | NDArray[np.generic], rate_hz: int | None = None) -> None:
         """Speak a file or an array as :meth:`speak` does; returns when the last sample is sent.
 
-        Cancel it to stop at once.
-
-        Raises
-        ------
-        AudioError
-            The file is missing or no audio file.
-        CallEnded
-            The call is over.
+        Cancel it to stop at once. Raises what awaiting a playback does.
         """
         playback = self.speak(sound if isinstance(sound, str | Path) else audio.checked(sound), rate_hz)
         try:
@@ -286,13 +241,7 @@ class Talk:
             raise
 
     async def drain(self) -> None:
-        """Return when everything that was written has been sent.
-
-        Raises
-        ------
-        CallEnded
-            The call is over.
-        """
+        """Return when everything that was written has been sent; raises CallEnded."""
         await self._speech.drain()
 
     def record(self, path: str | Path, rate_hz: int | None = None) -> None:
@@ -307,21 +256,13 @@ class Talk:
 
         Raises
         ------
-        AudioError
-            The file cannot be made, or the call is being recorded already.
-        CallEnded
-            The call is over.
+        AudioError, CallEnded
+            The file cannot be made, or the call is being recorded already; the call is over.
         """
         if self.state is CallState.ENDED:
             raise CallEnded("the call is over, there is nothing to record")
         self._voice.record(path, rate_hz)
 
     def stop_recording(self) -> float:
-        """Close the recording; returns its length in seconds, 0 when there was none.
-
-        Raises
-        ------
-        AudioError
-            The last samples could not be written.
-        """
+        """Close the recording; returns its length in seconds, 0 when there was none; raises AudioError (disk full)."""
         return self._voice.stop_recording()

@@ -26,7 +26,7 @@ class Piece:
 
 
 class Turn:
-    """A turn of speaking; made by `Speech`.
+    """A turn of speaking; made by `SpeechQueue`.
 
     Parameters
     ----------

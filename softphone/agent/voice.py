@@ -1,4 +1,4 @@
-"""What the application hears in one call: frames fanned out each tick, and recorded; `Speech` is what it says."""
+"""What the application hears in one call: frames fanned out each tick, and recorded; `SpeechQueue` is what it says."""
 
 import logging
 import weakref
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import samples_per_tick
-from softphone.agent.speech import WRITE_AHEAD_S, Speech
+from softphone.agent.speech import WRITE_AHEAD_S, SpeechQueue
 from softphone.agent.streams import FrameStream
 from softphone.audio import Resampler, WavRecorder, checked_rate
 from softphone.errors import AudioError
@@ -49,7 +49,7 @@ class Voice:
         self.rate_hz = rate_hz
         self._who = who
         self._samples = samples_per_tick(rate_hz)
-        self.speech = Speech(app, rate_hz, write_ahead_s)
+        self.speech = SpeechQueue(app, rate_hz, write_ahead_s)
         self._streams: weakref.WeakSet[FrameStream] = weakref.WeakSet()
         self._recorder: WavRecorder | None = None
         self._ended = False

@@ -1,4 +1,4 @@
-"""Speech, silence, keys and tasks of a call."""
+"""SpeechQueue, silence, keys and tasks of a call."""
 
 import asyncio
 import gc

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softphone import AudioError, CallEnded, WriteQueueFull, audio
+from softphone import CallEnded, WriteQueueFull, audio
 from softphone.agent.playback import Playback, pieces
-from softphone.agent.speech import Speech, checked_ahead
+from softphone.agent.speech import SpeechQueue, checked_ahead
 from softphone.agent.turn import Turn
 from softphone.tasks import Tasks
 from softphone.testing.clock import run
@@ -47,7 +47,7 @@ class Stage:
 
     def __init__(self, ahead_s: float = 0.06) -> None:
         self.mouth = PaperMouth()
-        self.speech = Speech(self.mouth, RATE, ahead_s)
+        self.speech = SpeechQueue(self.mouth, RATE, ahead_s)
         self.tasks = Tasks()
         self.frames: list[Pcm] = []
 
@@ -319,37 +319,6 @@ def test_every_kind_of_sample_is_the_same_sound(kind: Any, scale: float, channel
         assert np.abs(stage.said - sound.astype(np.int32)).max() <= (16 if kind is np.float16 else 0)
 
     scene()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ([1, 2, 3], "list"),
-        (b"\0\0", "frombuffer"),
-        (np.zeros(3, np.int32), "int32"),
-        (np.zeros(3, np.uint8), "uint8"),
-        (np.zeros(3, np.bool_), "bool"),
-        (np.zeros(3, np.uint16), "uint16"),
-        (np.zeros(3, np.complex64), "complex64"),
-        (np.array(["a"]), "U1"),
-        (np.zeros(()), "shape"),
-        (np.zeros((2, 2, 2)), "shape"),
-        (np.zeros((2, 0)), "shape"),
-        (np.array([0.0, np.nan]), "NaN"),
-        (np.array([0.0, -np.inf], np.float32), "infinity"),
-        (np.array([12000.0]), "full scale"),
-        (None, "NoneType"),
-    ],
-)
-def test_what_is_no_audio_is_named(wrong: Any, words: str) -> None:
-    with pytest.raises(AudioError, match=words):
-        audio.checked(wrong)
-
-
-@pytest.mark.parametrize("rate_hz", [0, -1, 8000.5, float("nan"), float("inf"), 1e9, "8000", 1 + 1j])
-def test_what_is_no_rate_is_named(rate_hz: Any) -> None:
-    with pytest.raises(AudioError, match="positive whole number"):
-        audio.checked_rate(rate_hz)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.019, 3601, -1, float("nan"), float("inf")])
