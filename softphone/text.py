@@ -112,8 +112,8 @@ def skeleton(text: str) -> str:
     return "".join(bare).translate(LOOK_ALIKES)
 
 
-def distinct(name: str, taken: Callable[[str], bool]) -> str:
-    """Give a name that cannot be taken for another: itself, or itself with a number, ``Ada (2)``.
+def distinct(name: str, taken: Callable[[str], bool], first: int = 1) -> tuple[str, int]:
+    """Give a name that cannot be taken for another: itself, or itself with a number, ``Ada (2)``; and the number.
 
     Parameters
     ----------
@@ -121,9 +121,14 @@ def distinct(name: str, taken: Callable[[str], bool]) -> str:
         Shown; an empty one stays as it is.
     taken
         Whether a skeleton is somebody else's.
+    first
+        The number to begin with; those below are known to be taken. 1: the name itself.
     """
-    number, candidate = 1, name
-    while name and taken(skeleton(candidate)):
+    number = first
+    while name and taken(skeleton(_numbered(name, number))):
         number += 1
-        candidate = f"{name} ({number})"
-    return candidate
+    return _numbered(name, number), number
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name} ({number})"

@@ -59,7 +59,7 @@ def test_names_that_look_alike_have_one_skeleton(other: str) -> None:
 def test_names_that_are_given_differ(names: list[str]) -> None:
     given_: list[str] = []
     for name in names:
-        given_.append(distinct(name, {skeleton(each) for each in given_}.__contains__))
+        given_.append(distinct(name, {skeleton(each) for each in given_}.__contains__)[0])
     bare = [skeleton(each) for each in given_ if each]
     assert len(set(bare)) == len(bare)
 

@@ -18,6 +18,7 @@ files should have ended.
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,6 @@ PromptEffect = StartPlayback | Stop | Said
 class _Playing:
     playback: int
     speak: Speak
-    ends: float
 
 
 @dataclass(slots=True)
@@ -181,11 +181,16 @@ class PromptQueue:
         self._notices: list[Speak] = []
         self._next_notice = float("-inf")
         self._playbacks = 0
+        self._playing: dict[int, str | None] = {}
+        self._ends: list[tuple[float, int]] = []
 
     @property
     def deadline(self) -> float | None:
         """When a `Time` event is due; None while nothing waits for time."""
-        waits = [line.playing.ends for line in self._lines.values() if line.playing is not None]
+        # What was over before its time is still in the heap, until its turn comes.
+        while self._ends and self._ends[0][1] not in self._playing:
+            heappop(self._ends)
+        waits = [ends for ends, _ in self._ends[:1]]
         if self._notices and None not in self._lines:
             waits.append(self._next_notice)
         return min(waits, default=None)
@@ -215,8 +220,9 @@ class PromptQueue:
         return effects + self._give_notice(now)
 
     def _expire(self, now: float) -> list[PromptEffect]:
-        over = [(to, line) for to, line in self._lines.items() if line.playing and line.playing.ends <= now]
-        effects = [effect for to, line in over for effect in self._finished(to, line, now)]
+        effects: list[PromptEffect] = []
+        while self._ends and self._ends[0][0] <= now:
+            effects += self._over(heappop(self._ends)[1], now)
         return effects + self._give_notice(now)
 
     # Events.
@@ -238,21 +244,18 @@ class PromptQueue:
         cut = [line.playing.speak, *(speak for speak in line.waiting if speak.barge_in)]
         line.waiting = deque(speak for speak in line.waiting if not speak.barge_in)
         stop: list[PromptEffect] = [Stop(line.playing.playback)]
-        line.playing = None
+        self._fall_silent(line)
         return stop + _said(cut, whole=False) + self._go_on(event.party, line, now)
 
     def _party_gone(self, event: PartyGone, now: float) -> list[PromptEffect]:
         line = self._lines.pop(event.party, None)
-        return [Stop(line.playing.playback)] if line and line.playing else []
+        return self._silence(line) if line is not None else []
 
     def _ended(self, event: PlaybackOver, now: float) -> list[PromptEffect]:
-        for to, line in self._lines.items():
-            if line.playing and line.playing.playback == event.playback:
-                return self._finished(to, line, now)
-        return []
+        return self._over(event.playback, now)
 
     def _close(self, event: Close, now: float) -> list[PromptEffect]:
-        stops: list[PromptEffect] = [Stop(line.playing.playback) for line in self._lines.values() if line.playing]
+        stops = [stop for line in self._lines.values() for stop in self._silence(line)]
         self._lines.clear()
         self._notices.clear()
         return stops
@@ -262,10 +265,26 @@ class PromptQueue:
 
     # Lines.
 
-    def _finished(self, to: str | None, line: _Line, now: float) -> list[PromptEffect]:
+    def _over(self, playback: int, now: float) -> list[PromptEffect]:
+        """Go on after a playback, if it is still being played."""
+        if playback not in self._playing:
+            return []
+        to = self._playing[playback]
+        line = self._lines[to]
         over = [line.playing.speak] if line.playing else []
-        line.playing = None
+        self._fall_silent(line)
         return _said(over, whole=True) + self._go_on(to, line, now)
+
+    def _silence(self, line: _Line) -> list[PromptEffect]:
+        """Stop what is being said in a line."""
+        stops: list[PromptEffect] = [Stop(line.playing.playback)] if line.playing else []
+        self._fall_silent(line)
+        return stops
+
+    def _fall_silent(self, line: _Line) -> None:
+        if line.playing is not None:
+            del self._playing[line.playing.playback]
+            line.playing = None
 
     def _go_on(self, to: str | None, line: _Line, now: float) -> list[PromptEffect]:
         """Begin what is next, unless something is being said; a line with nothing left is given up."""
@@ -281,7 +300,9 @@ class PromptQueue:
         if not spoken.paths:
             return _said([speak], whole=True)
         self._playbacks += 1
-        line.playing = _Playing(self._playbacks, speak, now + spoken.seconds + LATE_S)
+        line.playing = _Playing(self._playbacks, speak)
+        self._playing[self._playbacks] = speak.to
+        heappush(self._ends, (now + spoken.seconds + LATE_S, self._playbacks))
         return [StartPlayback(self._playbacks, speak.to, spoken, speak.recorded)]
 
     def _give_notice(self, now: float) -> list[PromptEffect]:

@@ -10,9 +10,9 @@ import structlog
 from mixer.rules.settings import Settings
 from softphone.config import Config
 from softphone.errors import MediaError
-from softphone.focus.context import Context
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
@@ -352,7 +352,7 @@ class Focus:
         for room in gone:
             room.close("media worker lost")
         for leg in event.legs:
-            member = self.context.legs.pop(leg, None)
+            member = self.context.legs.closed(leg)
             if member is not None:
                 member.hang_up()
 

@@ -4,6 +4,7 @@ A session is one or more parties; a conference is a session whose origin is `Ses
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -206,6 +207,12 @@ class TelephonySession:
     _next: int = 2
     _host_came: bool = False
     _came: int = 0
+    _calls: dict[str, dict[str, Party]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """List the parties that are there from the beginning."""
+        for party in self.parties.values():
+            self.expect(party)
 
     @property
     def locked(self) -> bool:
@@ -232,7 +239,42 @@ class TelephonySession:
         """Have a party from now on."""
         self._came += 1
         party.arrival = self._came
+        self.expect(party)
+
+    def expect(self, party: Party) -> None:
+        """Show a party that is still being called."""
         self.parties[party.id] = party
+        if party.extension_id is not None:
+            self._calls.setdefault(party.extension_id, {})[party.id] = party
+
+    def leave(self, party_id: str) -> None:
+        """Have a party no more; one that is not there is no error."""
+        party = self.parties.pop(party_id, None)
+        if party is not None:
+            self._strike(party)
+
+    def calls_of(self, extension_id: str) -> Collection[Party]:
+        """Give the parties that are an extension's, in the order they came."""
+        return self._calls.get(extension_id, {}).values()
+
+    def became(self, party: Party, who: PartyAddress) -> None:
+        """Show from now on who a party is; each party of a call of two shows both."""
+        self._strike(party)
+        party.extension_id = who.extension_id
+        self.expect(party)
+        for each in [party] if party.end is None else list(self.parties.values()):
+            if party.end is CallEnd.CALLEE:
+                each.callee = who
+            else:
+                each.caller = who
+
+    def _strike(self, party: Party) -> None:
+        if party.extension_id is None:
+            return
+        own = self._calls.get(party.extension_id, {})
+        own.pop(party.id, None)
+        if not own:
+            self._calls.pop(party.extension_id, None)
 
     def new_party_id(self, *, host: bool) -> str:
         """Give the next party id of this session.

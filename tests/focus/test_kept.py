@@ -12,7 +12,6 @@ import pytest
 from softphone.errors import CallRefused
 from softphone.focus.feed import Feed
 from softphone.focus.party.member import Member
-from softphone.focus.room import admission
 from softphone.media.contract.leg import LegTalking, RtpTimeout
 from softphone.sip.dialog import table
 from softphone.sip.services import auth
@@ -135,7 +134,6 @@ def test_a_conference_that_lasts_keeps_nothing_of_calls_that_are_over(
 ) -> None:
     monkeypatch.setattr(auth, "MAX_COUNTED", 10)
     monkeypatch.setattr(table, "REMEMBERED", 10)
-    monkeypatch.setattr(admission, "SLACK", 0)
     there: list[int] = []
 
     async def work(crowd: Crowd) -> None:

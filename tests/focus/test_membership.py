@@ -40,7 +40,7 @@ def play(tmp_path: Path) -> Callable[[Scene], None]:
         for room in list(bridge.focus.rooms.values()):
             room.close("requested")
         await asyncio.sleep(60.0)
-        assert (bridge.focus.context.legs, bridge.media.legs, bridge.media.rooms) == ({}, {}, set())
+        assert (dict(bridge.focus.context.legs), bridge.media.legs, bridge.media.rooms) == ({}, {}, set())
         assert [call.state for call in bridge.calls if call.state is not InviteState.ENDED] == []
         assert bridge.focus.rooms == {}
 

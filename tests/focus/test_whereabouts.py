@@ -3,7 +3,7 @@
 import pytest
 
 from softphone.errors import CallRefused, OwnAddress
-from softphone.focus.party.member import check_foreign
+from softphone.focus.party.legs import check_foreign
 from softphone.media.contract.leg import LegInfo, MediaAddress
 from softphone.server import Server
 from softphone.sip.message.fields import warning

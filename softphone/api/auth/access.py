@@ -14,13 +14,13 @@ def may_manage(session: TelephonySession, caller: Extension) -> bool:
     return (
         caller.admin
         or session.owner_id == caller.id
-        or any(p.extension_id == caller.id and p.role is ConferenceRole.HOST for p in session.parties.values())
+        or any(party.role is ConferenceRole.HOST for party in session.calls_of(caller.id))
     )
 
 
 def may_see(session: TelephonySession, caller: Extension) -> bool:
     """Whether the caller knows of the session: it decides about it, or is in it."""
-    return may_manage(session, caller) or any(p.extension_id == caller.id for p in session.parties.values())
+    return may_manage(session, caller) or bool(session.calls_of(caller.id))
 
 
 def visible(session_id: str, caller: Extension, context: ApiContext) -> TelephonySession:

@@ -1,7 +1,7 @@
 """Following what happens: events as JSON, who may be told of which, and streams that end when the server stops."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -81,7 +81,7 @@ class Watching:
         self.keep_alive_s = keep_alive_s
         self._focus = focus
         # Who belonged to a session when it was last heard of.
-        self._audiences: OrderedDict[str, set[str]] = OrderedDict()
+        self._audiences: OrderedDict[str, Audience] = OrderedDict()
         self._encoded: OrderedDict[tuple[int, bool], str] = OrderedDict()
         self._streams: dict[str, list[_Stream]] = {}
         self._stopping = False
@@ -117,8 +117,9 @@ class Watching:
         try:
             session = self._focus.session(session_id)
         except NoSuchSession:
-            return watcher.id in self._audiences.get(session_id, ())
-        return watcher.id in _audience(session)
+            audience = self._audiences.get(session_id)
+            return audience is not None and watcher.id in audience
+        return watcher.id == session.owner_id or bool(session.calls_of(watcher.id))
 
     async def follow(
         self, watcher: Extension, session: str | None, last_id: int | None, ask: Callable[[], Extension] | None = None
@@ -220,24 +221,51 @@ class Watching:
 
     async def _note_all(self, events: Subscription) -> None:
         async for event in events:
-            self._note(event.session)
+            self._note(event)
 
-    def _note(self, session_id: str) -> None:
+    def _note(self, event: FeedEvent) -> None:
         """Remember who belongs to a session while it is there to be asked."""
         try:
-            session = self._focus.session(session_id)
+            session = self._focus.session(event.session)
         except NoSuchSession:
             return
-        self._audiences[session_id] = _audience(session)
-        self._audiences.move_to_end(session_id)
+        audience = self._audiences.get(event.session)
+        if audience is None:
+            audience = self._audiences[event.session] = Audience(session)
+        elif event.party is not None:
+            audience.note(event.party)
+        self._audiences.move_to_end(event.session)
         while len(self._audiences) > KEPT:
             self._audiences.popitem(last=False)
 
 
-def _audience(session: TelephonySession) -> set[str]:
-    """Name the extensions that belong to a session now."""
-    those = {session.owner_id, *(party.extension_id for party in session.parties.values())}
-    return {each for each in those if each is not None}
+class Audience:
+    """The extensions that belong to a session; of one that is over, those that belonged to it at its end.
+
+    Parameters
+    ----------
+    session
+        As it is now; what becomes of its parties is to be told to :meth:`note`.
+    """
+
+    def __init__(self, session: TelephonySession) -> None:
+        self._session = session
+        self._extensions: dict[str, str] = {}
+        self._calls: Counter[str | None] = Counter([session.owner_id])
+        for party in session.parties:
+            self.note(party)
+
+    def __contains__(self, extension: str) -> bool:
+        return self._calls[extension] > 0
+
+    def note(self, party: str) -> None:
+        """Take notice that a party came, left, or is somebody else now."""
+        if (before := self._extensions.pop(party, None)) is not None:
+            self._calls[before] -= 1
+        found = self._session.parties.get(party)
+        if found is not None and found.extension_id is not None:
+            self._extensions[party] = found.extension_id
+            self._calls[found.extension_id] += 1
 
 
 def _for_parties(event: FeedEvent) -> FeedEvent:

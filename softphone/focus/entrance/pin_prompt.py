@@ -14,10 +14,10 @@ from mixer.rules.effects import Prompt
 from mixer.rules.events import Time
 from mixer.rules.roles import PartyKind, Role
 from softphone.errors import SoftphoneError
-from softphone.focus.context import Context
 from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.errors import FocusError
+from softphone.focus.party.context import Context
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
 from softphone.focus.party.owner import CallOwner

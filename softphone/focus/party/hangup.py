@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from mixer.rules.effects import Prompt
-from softphone.focus.context import Context, Header
+from softphone.focus.party.context import Context, Header
 from softphone.focus.party.member import Member
 from softphone.focus.party.owner import CallOwner
 

@@ -10,8 +10,8 @@ import structlog
 from mixer.rules.events import InviteAnswered, InviteFailed
 from mixer.rules.roles import PartyKind
 from softphone.errors import SoftphoneError
-from softphone.focus.context import Context
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller

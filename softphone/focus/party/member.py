@@ -1,86 +1,23 @@
 """A party's call: its leg, what the party may say and hear, and the room that it is in.
 
 A member is with one keeper at a time (`softphone.focus.party.owner`), who is told what its telephone does.
-Its media address says something about the legs that are there: it is ours, or that of an older leg.
 """
 
 import asyncio
-import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mixer.rules.roles import Place
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import CallLeg
-from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, OwnAddress, SdpError, SipError
-from softphone.focus.context import Context, Header
+from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
+from softphone.focus.party.context import Context, Header
 from softphone.focus.party.owner import NOBODY, CallOwner
 from softphone.focus.session import Party, PartyStatus
-from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.sip.message.fields import reason
 from softphone.sip.ua.call import InviteSession, InviteState
 
-__all__ = ["Member", "check_foreign", "check_named", "older"]
-
-# Who only wants to be called names the discard port: many do, and none of them is there.
-DISCARD = 9
-
-
-def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listening: Iterable[MediaAddress] = ()) -> None:
-    """Refuse media that would come back to us: a leg would be its own echo, or a room that of another.
-
-    Parameters
-    ----------
-    remote
-        Where media or reports are to be sent.
-    ours
-        The legs that there are.
-    listening
-        Where this node takes what is no media, such as SIP.
-
-    Raises
-    ------
-    OwnAddress
-        When `remote` is one of these, or where one of our legs takes media or reports.
-    """
-    if remote is None or remote.port == DISCARD:
-        return
-    legs = ((info.host, port) for info in ours for port in (info.port, info.rtcp_port))
-    for host, port in (*legs, *((each.host, each.port) for each in listening)):
-        if remote.port != port:
-            continue
-        if remote.host == host or (_is_loopback(remote.host) and not _is_loopback(host)):
-            raise OwnAddress(f"media cannot be sent to {remote.host}:{remote.port}: that is our own address")
-
-
-def check_named(spec: LegSpec, context: Context) -> None:
-    """Refuse where a peer wants media and reports, when it is an address of this node; raises OwnAddress."""
-    infos = [member.media.info for member in context.legs.values() if member.media.info is not None]
-    for named in (spec.remote, spec.remote_rtcp):
-        check_foreign(named, infos, context.listening)
-
-
-def older(newcomer: "Member", members: Iterable["Member"]) -> list["Member"]:
-    """Give the earlier legs of the newcomer's extension at its media address.
-
-    Its telephone has begun anew and knows nothing of them: it would go on to play the old stream.
-    """
-    spec, extension = newcomer.media.spec, newcomer.party.extension_id
-    remote = spec.remote
-    if remote is None or remote.port == DISCARD or extension is None:
-        return []
-    return [
-        other
-        for other in members
-        if other is not newcomer
-        and other.party.extension_id == extension
-        and (other.media.spec.remote, other.media.spec.latch_host) == (remote, spec.latch_host)
-        and not other.held
-    ]
-
-
-def _is_loopback(host: str) -> bool:
-    return ipaddress.ip_address(host).is_loopback
+__all__ = ["Member"]
 
 
 class Member:
@@ -104,9 +41,9 @@ class Member:
         self.party = party
         self.keeper: CallOwner = NOBODY
         self.media = CallLeg(context.media, context.tasks, timeout_s=context.rtp_timeout_s, lookup=context.hosts)
-        self.media.on_check = lambda spec: check_named(spec, context)
-        self.media.on_open = lambda leg: context.legs.update({leg: self})
-        self.media.on_close = lambda leg: context.legs.pop(leg, None)
+        self.media.on_check = lambda spec: context.legs.check(spec, context.listening)
+        self.media.on_open = lambda leg: context.legs.opened(leg, self)
+        self.media.on_close = context.legs.closed
         self.media.on_change = self._changed
         self._context = context
         self._room = room
@@ -266,7 +203,8 @@ class Member:
         SdpError, NoCommonCodec, MediaError, CallEnded
         """
         description = await self.media.answer(offer, self._room)
-        for replaced in older(self, list(self._context.legs.values())):
+        self._context.legs.agreed(self)
+        for replaced in self._context.legs.older(self):
             replaced.hang_up()
         if self.leg is not None and self._room is not None and self._inside:
             await self._context.media.ask(JoinRoom(self.leg, self._room))
@@ -307,6 +245,7 @@ class Member:
 
     def _changed(self, was_held: bool) -> None:
         """Take note of what is agreed now; while it rings nobody is told."""
+        self._context.legs.agreed(self)
         self.refresh()
         if self.call is None or self.call.state is InviteState.EARLY:
             return

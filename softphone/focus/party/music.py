@@ -6,7 +6,7 @@ import structlog
 
 from mixer.rules.effects import Sound
 from softphone.errors import MediaError
-from softphone.focus.context import Context
+from softphone.focus.party.context import Context
 from softphone.focus.party.member import Member
 
 __all__ = ["HoldMusic"]

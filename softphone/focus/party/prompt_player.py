@@ -9,7 +9,7 @@ from mixer.rules import prompt_queue as queue
 from mixer.rules.effects import Prompt, Say
 from mixer.rules.events import Time
 from softphone.errors import MediaError
-from softphone.focus.context import Context
+from softphone.focus.party.context import Context
 from softphone.focus.party.member import Member
 from softphone.tasks import Alarm
 

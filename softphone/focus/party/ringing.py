@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from softphone.errors import BadMessage, CallEnded, SipTimeout, SoftphoneError
-from softphone.focus.context import Context
+from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.hangup import Hangup

@@ -1,6 +1,6 @@
 """As what somebody comes into a conference, and under which name."""
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 from typing import Self
 
@@ -77,22 +77,32 @@ class Admission:
         )
 
 
-# Names of parties that left are forgotten when there are so many more of them than parties.
-SLACK = 64
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """The name that a party bears."""
+
+    own: str
+    "Skeleton of what it calls itself."
+    user: str
+    "Whose call it is: calls of one extension are one user."
+    shown: str
+    number: int
+    "Of those with that name."
 
 
 class Namesakes:
-    """The names of a conference.
+    """The names of a conference: no two users bear the same; it costs the same however many would."""
 
-    Parameters
-    ----------
-    parties
-        Who is there, by party id, now and later.
-    """
+    def __init__(self) -> None:
+        self._borne: dict[str, Namesake] = {}
+        self._bearers: dict[str, set[Namesake]] = {}
+        self._users: dict[tuple[str, str], Namesake] = {}
+        self._calls: Counter[Namesake] = Counter()
+        self._free: dict[str, int] = {}
+        self._sharing: Counter[str] = Counter()
 
-    def __init__(self, parties: Mapping[str, Party]) -> None:
-        self._parties = parties
-        self._bearers: dict[str, set[str]] = {}
+    def __len__(self) -> int:
+        return len(self._borne)
 
     def name(self, party: Party) -> str:
         """Give the name that a party is shown under: its own, with a number when another party already bears it.
@@ -101,20 +111,38 @@ class Namesakes:
         """
         if not party.caller.name:
             return ""
-        name = distinct(party.caller.name, lambda bare: self._is_anothers(bare, party))
-        if len(self._bearers) > 2 * len(self._parties) + SLACK:
-            self._forget()
-        self._bearers.setdefault(skeleton(name), set()).add(party.id)
-        return name
+        own, user = skeleton(party.caller.name), party.extension_id or party.id
+        named = self._users.get((own, user)) or self._give(party.caller.name, own, user)
+        self._borne[party.id] = named
+        self._calls[named] += 1
+        return named.shown
 
-    def _is_anothers(self, bare: str, party: Party) -> bool:
-        bearers = self._bearers.get(bare, set())
-        bearers.intersection_update(self._parties)
-        return any(each != party.id and not _same_user(self._parties[each], party) for each in bearers)
+    def _give(self, name: str, own: str, user: str) -> Namesake:
+        shown, number = distinct(name, lambda bare: self._is_anothers(bare, user), self._free.get(own, 1))
+        named = Namesake(own, user, shown, number)
+        self._users[own, user], self._free[own] = named, number + 1
+        self._bearers.setdefault(skeleton(shown), set()).add(named)
+        self._sharing[own] += 1
+        return named
 
-    def _forget(self) -> None:
-        self._bearers = {bare: there for bare, ids in self._bearers.items() if (there := ids & self._parties.keys())}
+    def _is_anothers(self, bare: str, user: str) -> bool:
+        # All that look alike are one user's.
+        return any(each.user != user for each in self._bearers.get(bare, ()))
 
-
-def _same_user(one: Party, other: Party) -> bool:
-    return one.extension_id is not None and one.extension_id == other.extension_id
+    def gone(self, party_id: str) -> None:
+        """Forget a party that left: its name is free for the next."""
+        named = self._borne.pop(party_id, None)
+        if named is None:
+            return
+        self._calls[named] -= 1
+        if self._calls[named] > 0:
+            return
+        del self._calls[named], self._users[named.own, named.user]
+        bearers = self._bearers[skeleton(named.shown)]
+        bearers.discard(named)
+        if not bearers:
+            del self._bearers[skeleton(named.shown)]
+        self._free[named.own] = min(named.number, self._free[named.own])
+        self._sharing[named.own] -= 1
+        if not self._sharing[named.own]:
+            del self._sharing[named.own], self._free[named.own]

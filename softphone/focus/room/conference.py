@@ -18,9 +18,9 @@ from mixer.rules.roles import Role
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused, SoftphoneError
-from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
@@ -67,7 +67,7 @@ class ConferenceRoom(RuledRoom):
     ) -> None:
         super().__init__(session, room, context, Conference(settings, context.clock()))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
-        self.namesakes = Namesakes(session.parties)
+        self.namesakes = Namesakes()
         self.dialer = dialer
         self._configured = settings
         self._own = LifeRules()
@@ -88,7 +88,7 @@ class ConferenceRoom(RuledRoom):
 
     def member_of(self, extension: Extension) -> Member | None:
         """Give the call by which an extension is in the conference, or waits for it."""
-        return next((each for each in self.members.values() if each.party.extension_id == extension.id), None)
+        return next((self.members[each.id] for each in self.session.calls_of(extension.id)), None)
 
     # Who comes.
 

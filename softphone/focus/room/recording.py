@@ -13,9 +13,9 @@ from mixer.rules.events import SetRecording
 from mixer.rules.roles import RecordingState
 from mixer.rules.session import Session
 from softphone.errors import MediaError
-from softphone.focus.context import Context
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context
 from softphone.focus.party.member import Member
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.media.contract.leg import RecordingEnded

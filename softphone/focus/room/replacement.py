@@ -5,7 +5,7 @@ import structlog
 from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
 from softphone.focus.room.room import Room
-from softphone.focus.session import CallEnd, Party, PartyAddress
+from softphone.focus.session import Party, PartyAddress
 from softphone.sip.ua.call import InviteSession
 from softphone.text import shown
 
@@ -29,12 +29,8 @@ async def replace(room: Room, member: Member, call: InviteSession, who: PartyAdd
 
 
 def became(room: Room, party: Party, who: PartyAddress) -> None:
-    """Show from now on who a party is; each party of a call of two shows both."""
-    party.extension_id = who.extension_id
-    for each in [party] if party.end is None else list(room.session.parties.values()):
-        if party.end is CallEnd.CALLEE:
-            each.callee = who
-        else:
-            each.caller = who
+    """Show from now on who a party is."""
+    room.session.became(party, who)
+    room.context.legs.agreed(room.members[party.id])
     log.info("party_replaced", session=room.session.id, party=party.id, number=shown(who.number))
     room.publish(EventType.PARTY_CHANGED, party.id, number=who.number, name=who.name)

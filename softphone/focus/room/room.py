@@ -12,9 +12,9 @@ import structlog
 from mixer.rules.effects import Prompt, Say
 from mixer.rules.events import InviteAnswered, Join
 from mixer.rules.session import Session
-from softphone.focus.context import Context, Header
 from softphone.focus.errors import NoSuchParty
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context, Header
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
@@ -124,7 +124,9 @@ class Room(CallOwner):
     def see_off(self, member: Member, reason: str, say: Sequence[Prompt] = ()) -> None:
         """Have a member no more; unless another keeper has it already, it hears a last word and gets BYE."""
         del self.members[member.party.id]
-        self.session.parties.pop(member.party.id, None)
+        self.session.leave(member.party.id)
+        if self.namesakes is not None:
+            self.namesakes.gone(member.party.id)
         if member.keeper is self:
             member.party.status = PartyStatus.DISCONNECTED
             Hangup(self.context, member, BYE.get(reason, ())).say(say)

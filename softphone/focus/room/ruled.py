@@ -14,9 +14,9 @@ from mixer.rules.session import Session
 from mixer.rules.state import Carried
 from softphone.errors import MediaError
 from softphone.focus.commanding import actor_of
-from softphone.focus.context import Context
 from softphone.focus.errors import FocusError, NotAllowed, WrongState
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context
 from softphone.focus.party.member import Member
 from softphone.focus.room.recording import NOT_RECORDING, RecordingControl
 from softphone.focus.room.room import NO_MEDIA, Room

@@ -11,7 +11,7 @@ from dataclasses import replace
 from mixer.rules.events import PeerHeld
 from softphone.errors import BadMessage, CallRefused
 from softphone.focus.commanding import acting, actor_of, told
-from softphone.focus.context import Context
+from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller

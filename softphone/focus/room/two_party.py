@@ -10,8 +10,8 @@ import structlog
 from mixer.rules.events import Join
 from mixer.rules.session import TwoPartyCall
 from softphone.errors import CallEnded, SoftphoneError
-from softphone.focus.context import Context
 from softphone.focus.feed import EventType
+from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller, caller_of, hops_left
@@ -100,7 +100,7 @@ class CallRoom(RuledRoom):
 
     async def _ring(self, party: Party, callee: Extension, caller: Caller) -> None:
         """Ring all phones; the first that answers becomes the second member."""
-        self.session.parties[party.id] = party
+        self.session.expect(party)
         party.status = PartyStatus.PROCEEDING
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
@@ -108,7 +108,7 @@ class CallRoom(RuledRoom):
             phones = self._dialer.phones(callee)
             winner = await self._ringing.first(phones, lambda: self._phone(party), caller, self._progressed)
         except SoftphoneError:
-            self.session.parties.pop(party.id, None)
+            self.session.leave(party.id)
             raise
         if self.ask(winner, party, Join(party.id)) is not None:
             Hangup(self.context, winner).say()

@@ -114,6 +114,7 @@ class SpokenNames:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._owners: dict[str, str] = {}
+        self._known: set[str] = set()
         self._left: set[str] = set()
         self._telling: Counter[str] = Counter()
 
@@ -121,17 +122,17 @@ class SpokenNames:
         """Look after the name of a party; empty: it has none."""
         if name:
             self._owners[party] = name
+            self._known.add(name)
 
     def left(self, party: str, *, moved: bool) -> None:
         """Take notice that a party left; one that was `moved` has taken its name along."""
         name = self._owners.pop(party, None)
-        if name is not None and not moved:
-            self._left.add(name)
+        if name is not None:
+            (self._known.discard if moved else self._left.add)(name)
 
     def telling(self, prompts: Iterable[Prompt]) -> str:
         """Take notice of what is going to be said; give the name in it, to be told to :meth:`told`, or nothing."""
-        known = {*self._owners.values(), *self._left}
-        name = next((each.id for each in prompts if isinstance(each, Sound) and each.id in known), "")
+        name = next((each.id for each in prompts if isinstance(each, Sound) and each.id in self._known), "")
         if name:
             self._telling[name] += 1
         return name
@@ -145,6 +146,7 @@ class SpokenNames:
         """Remove the names of which nothing more is going to be said."""
         for name in [name for name in self._left if self._telling[name] <= 0]:
             self._left.discard(name)
+            self._known.discard(name)
             del self._telling[name]
             self._names.forget(name)
 
@@ -152,5 +154,5 @@ class SpokenNames:
         """Remove all that are left: nothing more is said here."""
         for name in (*self._owners.values(), *self._left):
             self._names.forget(name)
-        self._owners.clear()
-        self._left.clear()
+        for held in (self._owners, self._left, self._known):
+            held.clear()

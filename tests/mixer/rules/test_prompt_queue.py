@@ -25,6 +25,7 @@ from mixer.rules.prompt_queue import (
     Stop,
 )
 from softphone.focus.voice.prompts import SoundLibrary
+from tests.support.work import instructions
 
 BEEP = Speak(None, ("confbridge-join",), notice=True)
 
@@ -300,3 +301,31 @@ def test_whatever_happens_one_thing_is_said_at_a_time_and_it_ends(story: list[tu
             return
         ears.handle(Time(), due - ears.tell.now)
     pytest.fail("it never comes to an end")
+
+
+def test_what_is_said_to_one_costs_the_same_among_3_and_among_3000() -> None:
+    taken = set()
+    for size in (3, 3000):
+        tell = Told()
+        for number in range(size):
+            tell(Speak(f"p{number}", ("x", "y")))
+
+        def one_more(tell: Told = tell) -> None:
+            tell(Speak("new", ("x",), barge_in=True))
+            tell(Speak("p1", ("z",)))
+            tell(PlaybackOver(2))
+            tell(BargeIn("new"))
+            tell(PartyGone("p0"))
+            assert tell.queue.deadline is not None
+
+        taken.add(instructions(one_more))
+    assert len(taken) == 1
+
+
+def test_what_was_cut_off_is_forgotten_when_its_time_is_over() -> None:
+    tell = Told()
+    for number in range(100):
+        tell(Speak(f"p{number}", ("x",)), 0.1)
+        tell(PartyGone(f"p{number}"))
+    tell(Time(), 2.0)
+    assert not any((tell.queue._ends, tell.queue._playing, tell.queue._lines)) and tell.queue.deadline is None

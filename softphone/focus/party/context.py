@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
+from softphone.focus.party.legs import OpenLegs
 from softphone.focus.session import TelephonySession
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
@@ -16,7 +17,6 @@ from softphone.store.history import History
 from softphone.tasks import Tasks
 
 if TYPE_CHECKING:
-    from softphone.focus.party.member import Member
     from softphone.media.contract.leg import MediaAddress
     from softphone.media.workers.client import Media
 
@@ -46,5 +46,5 @@ class Context:
     tasks: Tasks = field(default_factory=Tasks)
     listening: "set[MediaAddress]" = field(default_factory=set)
     "Where this node takes what is no media; whoever listens there enters it."
-    legs: dict[int, "Member"] = field(default_factory=dict)
+    legs: OpenLegs = field(default_factory=OpenLegs)
     "Whose each leg is; a member enters and strikes out its own."
