@@ -11,7 +11,7 @@ JOBS ?= 2
 # Each of the servers that the tests start would compile the whole product.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all serve check bench clean
+.PHONY: demo test test-all serve check bench bench-sound clean
 # Half an environment, left by a full disk or a hiccup of the network, would be taken for a whole one.
 .DELETE_ON_ERROR:
 # Two installations into one environment at a time spoil it.
@@ -47,8 +47,14 @@ check: $(VENV)/.installed-test
 	$(BIN)/python tests/sizes.py
 	$(BIN)/python tests/layers.py
 
+# PARTS, SIZES, ROOMS, ROUGH, PEER, ROUNDS and SECONDS change what is measured: docs/performance.md.
 bench: $(VENV)/.installed-test
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(PARTS)
+
+# How the bridge sounds; its judge is compiled, so this needs a C compiler.
+bench-sound: $(VENV)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[sound]'
+	$(BIN)/python -m tests.bench.sound
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,10 +1,11 @@
 """All benchmarks: `python -m tests.bench [PART ...]`. Prints tables and writes bench.json.
 
-A part is a module beside this one with `run() -> list of rows`; a row maps column names to values.
+A part is a module beside this one with `run() -> list of rows`; a row maps column names to values. Options are those
+of the environment, too (`make bench SIZES=10,100 PEER=janus`): see `tests.bench.media.Plan`.
 """
 
+import argparse
 import importlib
-import importlib.util
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 PARTS = ("mixer", "media", "sip", "joins", "delay")
+OPTIONS = ("sizes", "rooms", "rough", "peer", "rounds", "seconds")
 RESULT = Path("bench.json")
 
 
@@ -38,13 +40,23 @@ def table(name: str, rows: list[dict[str, Any]]) -> Table:
     return made
 
 
+def arguments() -> list[str]:
+    """The parts that are asked for; options become the environment's."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("part", nargs="*", help=", ".join(PARTS))
+    for option in OPTIONS:
+        parser.add_argument(f"--{option}")
+    given = vars(parser.parse_args())
+    asked: list[str] = given.pop("part") or list(PARTS)
+    if unknown := [part for part in asked if part not in PARTS]:
+        parser.error(f"no such benchmark: {', '.join(unknown)} (there are {', '.join(PARTS)})")
+    os.environ.update({option.upper(): value for option, value in given.items() if value is not None})
+    return asked
+
+
 def main() -> int:
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    asked = sys.argv[1:] or [part for part in PARTS if importlib.util.find_spec(f"tests.bench.{part}")]
-    unknown = [part for part in asked if part not in PARTS]
-    if unknown:
-        sys.stderr.write(f"no such benchmark: {', '.join(unknown)} (there are {', '.join(PARTS)})\n")
-        return 2
+    asked = arguments()
     result: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {platform.platform()}",

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
+from mixer.frame import TICK_S
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
 from softphone.media.workers.process import WorkerProcess
 from softphone.media.workers.worker import WorkerSettings
-from tests.bench.load import TICK_S
 
 PAIRS = 25
 SECONDS = 3.0

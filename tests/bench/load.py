@@ -1,13 +1,15 @@
-"""The load: N parties that send G.711 to one port, paced over the 20 ms, and take what comes back.
+"""The load: N parties that send G.711, each to its peer's port, spread over the 20 ms, and take what comes back.
 
-    python -m tests.bench.load '{"target": ["127.0.0.1", 4000], "port": 5000, "parties": 100, ...}'
+    python -m tests.bench.load '{"port": 5000, "core": 1}'
 
 All parties are one socket with many addresses: loopback owns 127.0.0.0/8, and a control message (IP_PKTINFO) says
-which of them each datagram comes from. So the load costs two system calls per group of packets, not two per party.
+which of them each datagram comes from. So the load costs two system calls per step of 0.8 ms, not two per party. It
+takes an `Order` per line of its standard input, tells when it begins, and then its `Books`: it says itself when it was
+late, and what it then measured counts for nothing.
 """
 
 import contextlib
-import json
+import math
 import os
 import socket
 import sys
@@ -16,15 +18,15 @@ import time
 import msgspec
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from mixer import g711
+from mixer.frame import TICK_S
 from softphone.media.net.port import Patience, Port
-from softphone.media.net.slots import SendBuffer, Slots, sockaddr
+from softphone.media.net.slots import Letters, Slots, sockaddr
+from tests.bench.traffic import SAMPLES, STEPS, Scene, Schedule, Sounds
 
-TICK_S = 0.02
-GROUP = 40
-SILENCE = 0xFF
+HEADER = np.dtype([("first", "u1"), ("type", "u1"), ("seq", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
+DATAGRAM = HEADER.itemsize + SAMPLES
 # struct in_pktinfo after its cmsghdr: level IPPROTO_IP (0), type IP_PKTINFO (8), 12 bytes of body
 PKTINFO = np.dtype(
     [
@@ -37,18 +39,59 @@ PKTINFO = np.dtype(
         ("pad", "u4"),
     ]
 )
-VOICES = 50
+MARKER = 0x80
+LEAD = 15  # ticks from an order to its first packet: the schedule is made meanwhile
+LATE_S = 0.005
+# A load that is late with more than this share, or whose core has less than a tenth left, measures itself.
+LATE_SHARE, SENT_SHARE, BUSY_SHARE = 0.02, 0.995, 0.9
 
 
 class LoadSettings(Struct, frozen=True, kw_only=True):
-    """Whom to send to, from which port, as how many parties of whom how many talk, for how long, on which core."""
+    """From which port, on which core."""
 
-    target: tuple[str, int]
     port: int
-    parties: int
-    talkers: int
-    seconds: float
     core: int | None = None
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What to send, to whom (one address for all, or one for each party), for how long after how long a beginning."""
+
+    scene: Scene
+    targets: list[tuple[str, int]]
+    warm_s: float
+    seconds: float
+
+
+class Begun(Struct, frozen=True):
+    """The clock (CLOCK_MONOTONIC) when the measured part begins."""
+
+    at: float
+
+
+class Books(Struct, frozen=True, kw_only=True):
+    """What happened in the measured part.
+
+    `late` is the share of steps that were late, `busy` that of the core that the load used, `heard_dbov` the level of
+    the sound that came back.
+    """
+
+    expected: int
+    due: int
+    sent: int
+    received: int
+    late: float
+    busy: float
+    heard_dbov: float
+
+    @property
+    def void(self) -> str:
+        """Why this measured the load and not its peer; empty: it did not."""
+        reasons = (
+            (self.late > LATE_SHARE, f"load late in {self.late:.1%} of its steps"),
+            (self.sent < SENT_SHARE * self.due, f"load sent {self.sent / self.due:.1%}"),
+            (self.busy > BUSY_SHARE, f"load used {self.busy:.0%} of its core"),
+        )
+        return ", ".join(text for holds, text in reasons if holds)
 
 
 def party_host(i: int) -> str:
@@ -56,80 +99,98 @@ def party_host(i: int) -> str:
     return f"127.{1 + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
 
 
-def voices() -> NDArray[np.uint8]:
-    """Frames of noise at about -20 dBov as mu-law codes, shape (VOICES, 160)."""
-    noise = np.random.default_rng(1).normal(0, 3000, (VOICES, 160)).clip(-32000, 32000).astype(np.int16)
-    return g711.encode(noise, g711.ENCODE_ULAW)
-
-
 class Load:
     """The sender and sink of all parties."""
 
-    def __init__(self, settings: LoadSettings) -> None:
-        n = settings.parties
-        self._n, self._talkers = n, settings.talkers
-        self._port = Port("0.0.0.0", settings.port, 0)
-        self._slots, self._outbox = Slots(4096), SendBuffer(n)
-        self._sources = np.zeros(n, PKTINFO)
+    def __init__(self, port: int, most: int = 4096) -> None:
+        self._port, self._sounds = Port("0.0.0.0", port, 0), Sounds()
+        self._slots = Slots(4096)
+        self._data = np.zeros((most, DATAGRAM), np.uint8)
+        self._header = self._data[:, : HEADER.itemsize].view(HEADER)[:, 0]
+        self._header["first"] = 0x80
+        self._letters = Letters(self._data, np.zeros((most, 16), np.uint8))
+        self._letters.length[:] = DATAGRAM
+        self._sources = np.zeros(most, PKTINFO)
         self._sources["len"], self._sources["type"] = 28, 8
-        self._sources["source"] = [sockaddr(party_host(i), 0)[4:8] for i in range(n)]
-        header = self._outbox.header
-        header["control"] = self._sources.ctypes.data + np.arange(n, dtype=np.uint64) * PKTINFO.itemsize
-        header["controllen"] = PKTINFO.itemsize
-        self._outbox.address[:] = sockaddr(*settings.target)
-        self._outbox.rtp["ssrc"] = np.arange(1, n + 1)
-        self._payloads = np.concatenate([voices(), np.full((1, 160), SILENCE, np.uint8)])
-        self.sent = self.received = self.late_groups = 0
+        self._sources["source"] = [sockaddr(party_host(i), 0)[4:8] for i in range(most)]
+        self._letters.header["controllen"] = PKTINFO.itemsize
+        self._targets = self._letters.address
+        self._epoch, self._first, self._silent_ticks = time.monotonic(), 0, 0
+        self._next_seq, self._heard = 0, [0.0, 0.0]
 
-    def tick(self, k: int, begins: float) -> None:
-        """Send the k-th packet of everybody, a group at a time."""
-        voice = np.where(np.arange(self._n) < self._talkers, (np.arange(self._n) * 7 + k) % VOICES, VOICES)
-        self._outbox.point(self._payloads, voice)
-        self._outbox.rtp["seq"], self._outbox.rtp["timestamp"] = k & 0xFFFF, k * 160 & 0xFFFFFFFF
-        groups = -(-self._n // GROUP)
-        for g in range(groups):
-            wait = begins + TICK_S * g / groups - time.perf_counter()
+    def run(self, order: Order) -> Books:
+        """Send; tell when the measured part begins."""
+        warm, ticks = int(order.warm_s / TICK_S), int((order.warm_s + order.seconds) / TICK_S) + 1
+        first = int((time.monotonic() - self._epoch) / TICK_S) + LEAD  # the timestamps go on with the clock
+        plan = Schedule(order.scene, self._sounds, first, ticks)
+        target = np.array([sockaddr(*each) for each in order.targets])
+        self._targets = np.broadcast_to(target, (order.scene.parties, 16)) if len(target) == 1 else target
+        # Between two runs nobody sent, and nobody lost anything.
+        self._first, self._silent_ticks, self._next_seq = first, first - self._next_seq, self._next_seq + ticks
+        sys.stdout.write(msgspec.json.encode(Begun(self._epoch + (first + warm) * TICK_S)).decode() + "\n")
+        sys.stdout.flush()
+        self._sink()
+        self._steps(plan, 0, warm * STEPS)
+        self._heard, used = [0.0, 0.0], time.process_time()
+        sent, received, late = self._steps(plan, warm * STEPS, (ticks - 1) * STEPS)
+        used = time.process_time() - used
+        self._steps(plan, (ticks - 1) * STEPS, ticks * STEPS)
+        steps = (ticks - 1 - warm) * STEPS
+        return Books(
+            expected=(ticks - 1 - warm) * order.scene.parties,
+            due=int(plan.bounds[(ticks - 1) * STEPS] - plan.bounds[warm * STEPS]),
+            sent=sent,
+            received=received,
+            late=late / steps,
+            busy=used / (steps * TICK_S / STEPS),
+            heard_dbov=round(10 * math.log10(self._heard[0] / max(self._heard[1], 1.0) / 32768.0**2 + 1e-9), 1),
+        )
+
+    def _steps(self, plan: Schedule, begin: int, end: int) -> tuple[int, int, int]:
+        """Do these steps; how many packets were sent and received, and how many steps were late."""
+        sent = received = late = 0
+        for step in range(begin, end):
+            due = self._epoch + (self._first + step / STEPS) * TICK_S
+            wait = due - time.monotonic()
             if wait > 0.0001:
                 time.sleep(wait)
-            self.late_groups += wait < -TICK_S / 2
-            self.sent += self._port.send(self._outbox, g * GROUP, min(self._n, (g + 1) * GROUP), Patience())
-            self.sink()
+            late += time.monotonic() - due > LATE_S
+            sent += self._send(plan, slice(plan.bounds[step], plan.bounds[step + 1]))
+            received += self._sink()
+        return sent, received, late
 
-    def sink(self) -> None:
-        """Count what has come."""
-        self.received += self._port.receive(self._slots)
+    def _send(self, plan: Schedule, which: slice) -> int:
+        """Send these packets of the plan."""
+        party, n = plan.party[which], which.stop - which.start
+        header, tick = self._header[:n], plan.tick[which] + self._first
+        header["seq"], header["timestamp"] = tick - self._silent_ticks & 0xFFFF, tick * SAMPLES & 0xFFFFFFFF
+        header["type"], header["ssrc"] = np.where(tick == self._first, MARKER, 0), party + 1
+        self._data[:n, HEADER.itemsize :] = self._sounds.codes[plan.frame[which]]
+        self._letters.address[:n] = self._targets[party]
+        self._letters.header["control"][:n] = self._sources.ctypes.data + party * PKTINFO.itemsize
+        return self._port.send(self._letters, 0, n, Patience())
+
+    def _sink(self) -> int:
+        """Take what has come; measure how loud one of it is."""
+        n = self._port.receive(self._slots)
+        if n:
+            codes = self._slots.data[0, HEADER.itemsize : self._slots.length[0]]
+            pcm = g711.decode(np.ascontiguousarray(codes), g711.DECODE_ULAW).astype(np.float64)
+            self._heard = [self._heard[0] + float((pcm**2).sum()), self._heard[1] + len(pcm)]
         self._slots.clear()
-
-    def run(self, seconds: float) -> dict[str, float]:
-        """Send for so long; give the books."""
-        self.sink()  # what came before we spoke
-        self.received = 0
-        start = time.perf_counter()
-        ticks = int(seconds / TICK_S)
-        for k in range(ticks):
-            self.tick(k, start + k * TICK_S)
-        return {
-            "sent": self.sent,
-            "received": self.received,
-            "late_groups": self.late_groups,
-            "expected": ticks * self._n,
-        }
-
-
-def main() -> int:
-    settings = msgspec.json.decode(sys.argv[1], type=LoadSettings)
-    if settings.core is not None:
-        pin(0, settings.core)
-    json.dump(Load(settings).run(settings.seconds), sys.stdout)
-    return 0
+        return n
 
 
 def pin(pid: int, core: int) -> None:
-    """Bind a process to one core and put it first there, where we may: other work is not measured."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, pid, -11)
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setaffinity(pid, {core})
+    """Bind a process and its threads to one core and put them first there, where we may: other work is not measured.
+
+    What it costs is not changed by that; threads that they start are bound alike.
+    """
+    for task in [int(name) for name in os.listdir(f"/proc/{pid or os.getpid()}/task")]:
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setaffinity(task, {core})
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(1))
 
 
 def free_port() -> int:
@@ -138,6 +199,18 @@ def free_port() -> int:
         sock.bind(("0.0.0.0", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def main() -> int:
+    settings = msgspec.json.decode(sys.argv[1], type=LoadSettings)
+    if settings.core is not None:
+        pin(0, settings.core)
+    load = Load(settings.port)
+    for line in sys.stdin:
+        books = load.run(msgspec.json.decode(line, type=Order))
+        sys.stdout.write(msgspec.json.encode(books).decode() + "\n")
+        sys.stdout.flush()
+    return 0
 
 
 if __name__ == "__main__":

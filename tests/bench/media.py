@@ -1,119 +1,268 @@
-"""The media plane over loopback: the real worker on one core, the load on another, a reflector as the yardstick."""
+"""The media plane over loopback, by real SIP and RTP: our server, a reflector as the yardstick, others where asked.
 
-import asyncio
+    SIZES=10,100 PEER=janus python -m tests.bench media
+
+Everybody is measured in turn, several rounds in one run, on one core, held still while the others are; a figure is
+the median of the rounds, a ratio that of two medians. What the load voids is measured again, and said if it stays so.
+"""
+
 import json
+import os
+import statistics
+import subprocess
 import sys
-from asyncio.subprocess import PIPE
-from typing import Any
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
 
 import msgspec
+from msgspec import Struct
 
-from softphone.media.contract.leg import LegSpec, MediaAddress, WorkerMetrics
-from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
-from softphone.media.workers.process import WorkerProcess
-from softphone.media.workers.worker import WorkerSettings
-from tests.bench.load import TICK_S, LoadSettings, free_port, party_host, pin
-from tests.bench.reflector import WARM_UP_S
+from tests.bench.calls import per_tick
+from tests.bench.cpu import freeze, thaw
+from tests.bench.janus import Janus
+from tests.bench.load import Begun, Books, LoadSettings, Order, free_port
+from tests.bench.peers import Foreign, Ours, Peer, Reflector
+from tests.bench.traffic import Scene
 
-SIZES = (100, 500, 1000, 2000)
-SECONDS = 10.0
-WORKER_CORE, LOAD_CORE = 0, 1
-
-
-def run(sizes: tuple[int, ...] = SIZES, seconds: float = SECONDS) -> list[dict[str, Any]]:
-    """Measure each size with everybody talking and with three talking; one row per measurement."""
-    return [asyncio.run(compare(n, seconds)) for n in sizes]
+LOAD_CORE = 1
+CAPACITY = 2048
+ROOM, FEW = 10, 3
+TRIES = 2
 
 
-async def compare(parties: int, seconds: float) -> dict[str, Any]:
-    """One size: all talking, three talking, each between two runs of the reflector and held against their mean.
+class Plan(Struct, frozen=True, kw_only=True):
+    """What is measured.
 
-    A shared machine gets faster and slower by a tenth within a minute.
+    Attributes
+    ----------
+    sizes
+        Parties in one room.
+    rooms, rough
+        Parties in rooms of ten; parties in one room on a line with loss and jitter, whose talkers pause.
+    peer
+        "janus", or `sip:room@host:port#PID,...` of any SIP bridge that runs; empty: none.
+    rounds, seconds
+        How often and how long each.
     """
-    mirrors = [await reflected(parties, seconds)]
-    row: dict[str, Any] = {"parties": parties}
-    for name, talkers in (("all", parties), ("3", min(3, parties))):
-        part = await mixed(parties, talkers, seconds)
-        mirrors.append(await reflected(parties, seconds))
-        row |= {f"{name}: {key}": value for key, value in part.items()}
-        row[f"{name}: ratio"] = round(2 * part["cpu %"] / sum(mirrors[-2:]), 2)
-    return row | {"reflector cpu %": " ".join(map(str, mirrors))}
+
+    sizes: tuple[int, ...] = (10, 100, 1000, 2000)
+    rooms: tuple[int, ...] = (1000,)
+    rough: tuple[int, ...] = (100, 1000)
+    peer: str = ""
+    rounds: int = 2
+    seconds: float = 2.0
+
+    @classmethod
+    def asked(cls) -> Self:
+        """As the environment says: SIZES, ROOMS, ROUGH, PEER, ROUNDS, SECONDS."""
+        given: dict[str, Any] = {
+            name: tuple(int(size) for size in os.environ[name.upper()].split(",") if size)
+            for name in ("sizes", "rooms", "rough")
+            if name.upper() in os.environ
+        }
+        kinds = (("peer", str), ("rounds", int), ("seconds", float))
+        given |= {name: kind(os.environ[name.upper()]) for name, kind in kinds if name.upper() in os.environ}
+        return cls(**given)
 
 
-async def mixed(parties: int, talkers: int, seconds: float) -> dict[str, float]:
-    """Measure a worker with one room."""
-    empty = await memory(parties)
-    worker = WorkerProcess(WorkerSettings(capacity=parties))
-    await worker.start()
-    pin(worker.pid, WORKER_CORE)
-    port = free_port()
-    room = (await worker.ask(CreateRoom())).value
-    for i in range(parties):
-        info = await worker.ask(OpenLeg(LegSpec(remote=MediaAddress(party_host(i), port), rtcp_mux=True)))
-        await worker.ask(JoinRoom(info.leg, room))
-    load = await start_load(LoadSettings(
-        target=("127.0.0.1", worker.port), port=port, parties=parties, talkers=talkers,
-        seconds=seconds + WARM_UP_S, core=LOAD_CORE,
-    ))  # fmt: skip
-    await asyncio.sleep(WARM_UP_S)
-    before = await worker.metrics()
-    await asyncio.sleep(seconds - 1.0)
-    after = await worker.metrics(recent=int((seconds - 1.0) / TICK_S))  # not those of opening and warming up
-    books = json.loads((await load.communicate())[0])
-    await worker.stop()
-    return figures(parties, before, after, seconds - 1.0) | {
-        "load sent %": round(100 * books["sent"] / books["expected"], 2),
-        "received %": round(100 * books["received"] / books["expected"], 2),
-        "kB per party": round((after.memory_bytes - empty) / 1024 / parties, 1),
+class Loader:
+    """The load's process."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        settings = msgspec.json.encode(LoadSettings(port=self.port, core=LOAD_CORE)).decode()
+        command = [sys.executable, "-m", "tests.bench.load", settings]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def order(self, order: Order) -> float:
+        """Begin; the time when the measured part does."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(order).decode() + "\n")
+        self._process.stdin.flush()
+        return msgspec.json.decode(self._line(), type=Begun).at
+
+    def books(self) -> Books:
+        """What came of it."""
+        return msgspec.json.decode(self._line(), type=Books)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """One peer in one scene: shares of a core of what moves sound and of the rest, and how it went."""
+
+    cpu: float
+    control: float
+    late: int
+    received: float
+    heard_dbov: float
+    void: str
+
+
+class Bench:
+    """Peers that take turns."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan, self._folder = plan, folder
+        self._load = Loader()
+        self._peers: list[Peer] = []
+
+    @contextmanager
+    def peers(self, *peers: Peer) -> Iterator[None]:
+        """Have these, held still; they end with the block."""
+        self._peers = list(peers)
+        try:
+            yield
+        finally:
+            for peer in peers:
+                peer.stop()
+
+    def ours(self, name: str, most: int, room: int | None = None) -> Ours:
+        """A server of ours, large enough."""
+        return Ours(self._folder / name, self._load.port, max(CAPACITY, most + 8), room)
+
+    def other(self) -> list[Peer]:
+        """The foreign peer that was asked for."""
+        if self._plan.peer == "janus":
+            return [Janus(self._folder / "janus", self._load.port)]
+        return [Foreign(self._plan.peer, self._load.port)] if self._plan.peer else []
+
+    def compare(self, scenes: dict[str, Scene]) -> dict[str, dict[str, list[Reading]]]:
+        """All peers in all scenes in turn; a reflector does all scenes alike: it does the first one only."""
+        parties = next(iter(scenes.values())).parties
+        found: dict[str, dict[str, list[Reading]]] = {peer.name: {} for peer in self._peers}
+        for peer in self._peers:
+            thaw(peer.pids)
+            peer.grow(parties)
+            freeze(peer.pids)
+        for _ in range(self._plan.rounds):
+            for peer in self._peers:
+                for name, scene in list(scenes.items())[: 1 if isinstance(peer, Reflector) else None]:
+                    found[peer.name].setdefault(name, []).append(self._measured(peer, scene))
+        return found
+
+    def _measured(self, peer: Peer, scene: Scene) -> Reading:
+        for _ in range(TRIES):
+            reading = self._measure(peer, scene)
+            if not reading.void:
+                break
+        return reading
+
+    def _measure(self, peer: Peer, scene: Scene) -> Reading:
+        thaw(peer.pids)
+        time.sleep(0.2)
+        order = Order(scene=scene, targets=peer.targets, warm_s=peer.warm_s, seconds=self._plan.seconds)
+        begin = self._load.order(order)
+        time.sleep(max(0.0, begin - time.monotonic()))
+        at, before = time.monotonic(), (*peer.cpu_s(), peer.late())
+        time.sleep(max(0.0, begin + self._plan.seconds - time.monotonic()))
+        after, seconds = (*peer.cpu_s(), peer.late()), time.monotonic() - at
+        books = self._load.books()
+        freeze(peer.pids)
+        sound, control, late = (new - old for new, old in zip(after, before, strict=True))
+        return Reading(
+            cpu=sound / seconds,
+            control=control / seconds,
+            late=int(late),
+            received=books.received / books.expected,
+            heard_dbov=books.heard_dbov,
+            void=books.void,
+        )
+
+    def told(self) -> dict[str, Any]:
+        """What our server says of itself."""
+        [ours] = [peer for peer in self._peers if isinstance(peer, Ours)]
+        thaw(ours.pids)
+        found = {"joins per s": round(ours.joins_per_s), "memory MB": round(ours.memory_bytes() / 2**20)}
+        freeze(ours.pids)
+        return found
+
+    def stop(self) -> None:
+        """End the load."""
+        self._load.stop()
+
+
+def run(plan: Plan | None = None) -> list[dict[str, Any]]:
+    """All rows of the table."""
+    plan = plan or Plan.asked()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(plan, Path(folder))
+        try:
+            return list(_rows(bench, plan))
+        finally:
+            bench.stop()
+
+
+def _rows(bench: Bench, plan: Plan) -> Iterator[dict[str, Any]]:
+    most = max((*plan.sizes, *plan.rough), default=0)
+    if most:
+        with bench.peers(Reflector(), bench.ours("one", most), *bench.other()):
+            for parties in sorted({*plan.sizes, *plan.rough}):
+                for rough in [each for each, asked in ((False, plan.sizes), (True, plan.rough)) if parties in asked]:
+                    yield _row("rough" if rough else "clean", bench, Scene(parties=parties, rough=rough))
+    if plan.rooms:
+        with bench.peers(Reflector(), bench.ours("many", max(plan.rooms), ROOM)):
+            for parties in plan.rooms:
+                yield _row(f"rooms of {ROOM}", bench, Scene(parties=parties, room=ROOM))
+
+
+def _row(kind: str, bench: Bench, scene: Scene) -> dict[str, Any]:
+    """One size: all talking and three of each room."""
+    scenes = {"all": scene, str(FEW): msgspec.structs.replace(scene, talkers=FEW)}
+    found = bench.compare(scenes)
+    yardstick = statistics.median(reading.cpu for reading in found["reflector"]["all"])
+    row: dict[str, Any] = {"parties": scene.parties, "kind": kind, "reflector cpu %": percent(yardstick)}
+    for name in scenes:
+        row |= {f"{name}: {key}": value for key, value in _figures(found, name, yardstick, scene).items()}
+    row |= bench.told() | per_tick(scene.parties, scene.room)
+    sys.stderr.write(
+        f"{kind}, {scene.parties} parties: {row['all: ratio']} x the reflector, {FEW} talking {row['3: ratio']} x\n"
+    )
+    return row
+
+
+def _figures(found: dict[str, dict[str, list[Reading]]], name: str, yardstick: float, scene: Scene) -> dict[str, Any]:
+    ours = found["worker"][name]
+    cpu, control = (statistics.median(getattr(reading, key) for reading in ours) for key in ("cpu", "control"))
+    figures: dict[str, Any] = {
+        "cpu %": percent(cpu),
+        "ratio": round(cpu / yardstick, 2),
+        "control cpu %": percent(control),
+        "late ticks": sum(reading.late for reading in ours),
+        **_went(ours, scene),
     }
+    for peer in found.keys() - {"worker", "reflector"}:
+        theirs = statistics.median(reading.cpu for reading in found[peer][name])
+        figures |= {f"{peer} cpu %": percent(theirs), f"ours / {peer}": round((cpu + control) / theirs, 2)}
+        figures |= {f"{peer} {key}": value for key, value in _went(found[peer][name], scene).items()}
+    return figures
 
 
-def figures(parties: int, before: WorkerMetrics, after: WorkerMetrics, seconds: float) -> dict[str, float]:
-    """What two looks at a worker tell."""
-    used = (after.cpu_s - before.cpu_s) / seconds
+def _went(readings: list[Reading], scene: Scene) -> dict[str, Any]:
+    """How whole the sound was that came back."""
+    void = [reading.void for reading in readings if reading.void]
     return {
-        "cpu %": round(100 * used, 1),
-        "us per party and s": round(1e6 * used / parties, 1),
-        "late ticks": after.late_ticks - before.late_ticks,
-        "skipped": after.skipped_ticks - before.skipped_ticks,
-        "tick p50 ms": round(after.tick_p50_ms, 2),
-        "p99": round(after.tick_p99_ms, 2),
-        "max": round(after.tick_max_ms, 2),
-        "unsent": after.unsent - before.unsent,
+        "received %": percent(min(reading.received for reading in readings)),
+        "heard dBov": round(statistics.median(reading.heard_dbov for reading in readings), 1),
+        **({"void": f"{len(void)} of {len(readings)}: {void[0]}"} if void else {}),
     }
 
 
-async def memory(parties: int) -> int:
-    """Resident bytes of a worker that has nothing to do."""
-    worker = WorkerProcess(WorkerSettings(capacity=16))
-    await worker.start()
-    found = (await worker.metrics()).memory_bytes
-    await worker.stop()
-    return found
+def percent(share: float) -> float:
+    """A share as a figure of a table."""
+    return round(100 * share, 1)
 
 
-async def reflected(parties: int, seconds: float) -> float:
-    """Processor share in percent that a reflector needs for all the packets of so many parties.
-
-    Counted per packet that it moved: on a busy machine the load may send fewer, which must not flatter the worker.
-    """
-    settings = json.dumps({"seconds": seconds + WARM_UP_S, "core": WORKER_CORE})
-    reflector = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.reflector", settings, stdout=PIPE
-    )
-    assert reflector.stdout is not None
-    port = int(await reflector.stdout.readline())
-    load = await start_load(LoadSettings(
-        target=("127.0.0.1", port), port=free_port(), parties=parties, talkers=parties,
-        seconds=seconds + WARM_UP_S, core=LOAD_CORE,
-    ))  # fmt: skip
-    result = json.loads((await reflector.communicate())[0])
-    await load.communicate()
-    return round(100 * float(result["cpu_s"]) / float(result["moved"]) * parties / TICK_S, 1)
-
-
-async def start_load(settings: LoadSettings) -> asyncio.subprocess.Process:
-    """Start the load in a process of its own."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.load", msgspec.json.encode(settings).decode(), stdout=PIPE
-    )
+if __name__ == "__main__":
+    json.dump(run(), sys.stdout, indent=1)

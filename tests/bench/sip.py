@@ -8,7 +8,6 @@ count of what went wrong is nobody's here; else a second stack of ours does, whi
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from softphone.errors import SipError
 from softphone.sip.driver import StackSettings
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
+from tests.bench.cpu import cpu_clock_s
 from tests.peers.sipp import Sipp
 
 RATES = (100, 200, 400, 800)
@@ -44,12 +44,6 @@ async def _serve() -> None:
     sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await stack.stop()
-
-
-def cpu_s(pid: int) -> float:
-    """Give the processor seconds a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def by_sipp(port: int, rate: int, folder: Path, user: str = "bench") -> int:
@@ -82,14 +76,14 @@ async def _by_ourselves(port: int, rate: int) -> int:
 
 
 def _measure(server: "subprocess.Popen[str]", port: int, rate: int, caller: str) -> dict[str, Any]:
-    cpu, began = cpu_s(server.pid), time.perf_counter()
+    cpu, began = cpu_clock_s(server.pid), time.perf_counter()
     if caller == "sipp":
         with tempfile.TemporaryDirectory() as folder:
             failed = by_sipp(port, rate, Path(folder))
     else:
         failed = asyncio.run(_by_ourselves(port, rate))
     seconds = time.perf_counter() - began
-    used = cpu_s(server.pid) - cpu
+    used = cpu_clock_s(server.pid) - cpu
     calls = rate * SECONDS
     return {
         "benchmark": "sip",

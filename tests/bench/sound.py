@@ -1,0 +1,74 @@
+"""What a listener hears of a talker through the bridge: PESQ (ITU-T P.862) beside the limit of the codec itself.
+
+    python -m tests.bench.sound
+
+Real speech (Debian's `asterisk-core-sounds-en-wav`; prompts of ours for wide band) goes through the worker's engine on
+lines of all kinds; the limit is the same speech encoded and decoded, nothing else. The listener's line is clean.
+"""
+
+import statistics
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pesq import pesq
+from rich.console import Console
+
+from tests.bench.__main__ import table
+from tests.bench.codecs import CODECS, Codec, Pcm
+from tests.bench.ears import cuts, steps
+from tests.bench.speech import CLIP_S, clips
+from tests.bench.studio import Studio
+from tests.bench.wire import WIRES, Wire
+
+TAIL = 25  # ticks
+
+
+def scores(codec: Codec, wires: Sequence[Wire] = WIRES) -> dict[str, list[float]]:
+    """PESQ of each clip by each line; "limit": by the codec alone."""
+    speech, studio = clips(codec.rate_hz), Studio()
+    trials = [(wire, clip) for wire in wires for clip in range(len(speech))]
+    ears = []
+    for wire, clip in trials:
+        room = studio.room()
+        _, talker = studio.phone(room, codec)
+        _, listener = studio.phone(room, codec)
+        packets = len(speech[clip]) // codec.samples
+        studio.talk(talker, codec, speech[clip], wire.arrivals(packets, seed=clip))
+        ears.append(listener)
+    studio.run(int(CLIP_S * 50) + TAIL)
+    found: dict[str, list[float]] = {
+        "limit": [judged(codec, clip, codec.decode(codec.encode(clip))) for clip in speech]
+    }
+    for (wire, clip), listener in zip(trials, ears, strict=True):
+        found.setdefault(wire.name, []).append(judged(codec, speech[clip], studio.heard(listener, codec)))
+    return found
+
+
+def judged(codec: Codec, said: Pcm, heard: Pcm) -> float:
+    """PESQ."""
+    return float(pesq(codec.rate_hz, said, heard[: len(said) + TAIL * codec.samples], codec.mode))
+
+
+def run() -> list[dict[str, Any]]:
+    """One row for each line, one column for each codec."""
+    found = {codec.name: scores(codec) for codec in CODECS}
+    rows = []
+    for line in ("limit", *(wire.name for wire in WIRES)):
+        row: dict[str, Any] = {"line": line}
+        for name, each in found.items():
+            row |= {name: round(statistics.mean(each[line]), 2), f"{name} worst": round(min(each[line]), 2)}
+        rows.append(row)
+    return rows
+
+
+def main() -> int:
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console.print(table("PESQ of what a listener hears", run()))
+    console.print(table("speech frames cut by the gate, % of 20 ms frames", cuts()))
+    console.print(table("steps of gain in a 200 Hz tone: loudest above 1 kHz, dB of the tone", steps()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
