@@ -60,7 +60,7 @@ class FrameStream:
         self._on_drop = on_drop
         self._resampler = resampler
         self._ready: deque[Frame] = deque()
-        self._arrived = asyncio.Event()
+        self._readers: deque[asyncio.Future[None]] = deque()
         self._ended = False
 
     def put(self, frame: NDArray[np.int16]) -> None:
@@ -75,7 +75,8 @@ class FrameStream:
             self.dropped += 1
             if self._on_drop is not None:
                 self._on_drop()
-        self._arrived.set()
+        if self._readers:
+            self._wake()
 
     def skip(self, frames: int) -> None:
         """Note that so many frames never came."""
@@ -85,27 +86,43 @@ class FrameStream:
     def end(self) -> None:
         """Let the reader finish what is queued, and stop."""
         self._ended = True
-        self._arrived.set()
+        self._wake()
 
     def __aiter__(self) -> "FrameStream":
         return self
 
     async def __anext__(self) -> Frame:
-        if self._resampler is None:
-            return await self._next()
+        if self._resampler is not None:
+            return await self._resampled(self._resampler)
+        if not self._frames:
+            await self._arrival()
+        return self._frames.popleft()
+
+    async def _resampled(self, resampler: Resampler) -> Frame:
         gap = 0
         while not self._ready:
-            frame = await self._next()
+            if not self._frames:
+                await self._arrival()
+            frame = self._frames.popleft()
             gap += frame.gap
-            self._ready.extend(each.view(Frame) for each in self._resampler.frames(frame))
+            self._ready.extend(each.view(Frame) for each in resampler.frames(frame))
         if gap:
             self._ready[0].gap = gap
         return self._ready.popleft()
 
-    async def _next(self) -> Frame:
+    async def _arrival(self) -> None:
+        """Wait until there is a frame; raises StopAsyncIteration when none comes any more."""
         while not self._frames:
             if self._ended:
                 raise StopAsyncIteration
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._frames.popleft()
+            # A future of one's own: this happens for each frame of each reader, and an Event costs twice as much.
+            reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._readers.append(reader)
+            await reader
+
+    def _wake(self) -> None:
+        """Let all readers look for themselves."""
+        while self._readers:
+            reader = self._readers.popleft()
+            if not reader.done():  # else it was cancelled
+                reader.set_result(None)

@@ -139,10 +139,13 @@ async def test_frames_of_another_rate(rate_hz: int) -> None:
         talking = asyncio.create_task(caller.play(sine(440, 60.0)))
         await until_heard(callee, 440)
         frames = callee.frames(rate_hz)
-        heard = [await anext(frames) for _ in range(20)]
+        heard: list[Pcm] = []
+        while len(heard) < 25:  # that the machine was late for is not the resampler's fault
+            frame = await anext(frames)
+            heard = [*heard, frame] if not frame.gap else []
         talking.cancel()
     assert {frame.shape for frame in heard} == {(rate_hz // 50,)}
-    assert amplitude_of(np.concatenate(heard[5:]), 440, rate_hz) == pytest.approx(0.25, rel=0.1)
+    assert amplitude_of(np.concatenate(heard[10:]), 440, rate_hz) == pytest.approx(0.25, rel=0.1)
 
 
 @pytest.mark.parametrize("rate_hz", [0, -8000])

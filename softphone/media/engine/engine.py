@@ -174,7 +174,7 @@ class Engine:
         self._report(tick)
         for leg, on_frame in list(self._apps.items()):
             if leg in self._rows:
-                on_frame(tick.frame_for(self._rows[leg]).copy())
+                on_frame(tick.frame_for(self._rows[leg]))
 
     def look(self, clock: float) -> None:
         """Look at all that came until now, `clock`, before the next tick does: for who cannot wait for that."""
@@ -201,7 +201,7 @@ class Engine:
         room
             Where.
         on_frame
-            Called each tick with what it hears, int16, shape (samples,).
+            Called each tick with what it hears, int16, shape (samples,): to be copied, the next tick writes it anew.
 
         Returns
         -------

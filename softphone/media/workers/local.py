@@ -34,7 +34,7 @@ class AppLeg:
     leg
         Its number, for `join`, `leave` and `configure`.
     on_frame
-        Called each tick with what it hears, int16, shape (samples,); the array is its own.
+        Called each tick with what it hears, int16, shape (samples,): to be copied, the next tick writes it anew.
     """
 
     def __init__(self, media: "LocalMedia", room: int) -> None:

@@ -55,7 +55,7 @@ class App:
 
     def __init__(self, driver: Driver, room: int) -> None:
         self.frames: list[NDArray[np.int16]] = []
-        self.leg = driver.engine.open_app(room, self.frames.append)
+        self.leg = driver.engine.open_app(room, lambda frame: self.frames.append(frame.copy()))
 
     def peak(self, last: int = 3) -> int:
         return max(int(np.abs(frame).max()) for frame in self.frames[-last:])

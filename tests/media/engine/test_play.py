@@ -173,7 +173,7 @@ def test_many_hear_the_same_bytes_deaf_in_a_room_or_in_none(stage: Stage) -> Non
 
 def app_hears(stage: Stage, room: int, ticks: int) -> Pcm:
     frames: list[Pcm] = []
-    stage.engine.open_app(room, frames.append)
+    stage.engine.open_app(room, lambda frame: frames.append(frame.copy()))
     stage.tick(ticks)
     return np.concatenate(frames)
 

@@ -304,7 +304,7 @@ async def test_an_application_in_the_loop_hears_its_room() -> None:
     room = (await media.ask(CreateRoom())).value
     speaker, listener = media.open_app(room), media.open_app(room)
     heard: list[NDArray[np.int16]] = []
-    listener.on_frame = heard.append
+    listener.on_frame = lambda frame: heard.append(frame.copy())
     sound = tone(500, 5).reshape(-1)
     assert speaker.write(sound) == 800
     await until(lambda: speaker.queued == 0 and len(heard) > 6)
