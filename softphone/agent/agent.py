@@ -222,28 +222,31 @@ class Agent:
             raise MediaFull(f"there are {self._taken} calls already, and the agent's max_calls is {self._max_calls}")
         self._taken += 1
         try:
-            return await self._invite(Wanted(target, headers, timeout_s, follow_redirects))
-        except BaseException:
+            signalling, media, voice = await self._place(Wanted(target, headers, timeout_s, follow_redirects))
+        except BaseException as error:
             self._taken -= 1
-            raise
-
-    async def _invite(self, wanted: Wanted) -> Call:
-        media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
-        voice = await media.open(str(wanted.target), self._write_ahead_s)
-        try:
-            signalling = await self._dialler.dial(wanted, await media.leg.answer(None), media.leg.decide)
-        except BaseException:
-            await media.close()
+            if self._left and isinstance(error, SoftphoneError):
+                raise CallEnded(f"the agent was left while it called {target}") from error
             raise
         control, call = self._adopt(signalling, media, voice)
         if signalling.remote_sdp is None:
-            control.end_soon(error := SdpError(f"{wanted.target} answered without a session description"))
-            raise error
+            control.end_soon(nothing := SdpError(f"{target} answered without a session description"))
+            raise nothing
         try:
             await control.connect(signalling.remote_sdp)
         except SdpError as error:
-            raise type(error)(f"{wanted.target} answered what is of no use to us: {error}") from error
+            raise type(error)(f"{target} answered what is of no use to us: {error}") from error
         return call
+
+    async def _place(self, wanted: Wanted) -> tuple[InviteSession, CallMedia, Voice]:
+        """Give what a call is made of when it is answered."""
+        media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
+        voice = await media.open(str(wanted.target), self._write_ahead_s)
+        try:
+            return await self._dialler.dial(wanted, await media.leg.answer(None), media.leg.decide), media, voice
+        except BaseException:
+            await media.close()
+            raise
 
     async def _register(self) -> None:
         if self._registrar is None:

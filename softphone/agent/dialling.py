@@ -51,6 +51,7 @@ class Dialler:
         self._from_uri = from_uri
         self._goodbyes = goodbyes
         self._under_way: set[asyncio.Task[InviteSession]] = set()
+        self._given_up_all = False
 
     async def dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None = None) -> InviteSession:
         """Call, and return when somebody has answered; cancelled, it gives up with CANCEL, or BYE.
@@ -64,6 +65,8 @@ class Dialler:
         SoftphoneError
             As :meth:`softphone.Agent.invite`.
         """
+        if self._given_up_all:
+            raise CallEnded(f"the agent was left before it called {wanted.target}")
         task = asyncio.create_task(self._dial(wanted, sdp, on_offer))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -77,7 +80,8 @@ class Dialler:
         return task.result()
 
     async def give_up(self) -> None:
-        """Give up all that is under way."""
+        """Give up all that is under way; what is to be dialled from now on is not."""
+        self._given_up_all = True
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()

@@ -1,6 +1,7 @@
 """The media half of one call: a room with two members, the peer's leg and the application."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -98,12 +99,13 @@ class CallMedia:
         return await self._media.ask(GetStats(self._number))
 
     async def close(self) -> None:
-        """Give everything back; the second time does nothing."""
+        """Give everything back; again, or when the plane is closed with its agent, there is nothing to do."""
         if self.leg.closed:
             return
-        self._stats = await self.leg.close()
-        self._app.close()
-        await self._media.ask(RemoveRoom(self._room))
+        with suppress(NoSuchLeg):
+            self._stats = await self.leg.close()
+            self._app.close()
+            await self._media.ask(RemoveRoom(self._room))
 
     @property
     def _number(self) -> int:

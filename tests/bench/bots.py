@@ -152,7 +152,8 @@ def measure(
                 rest.http.post(CONFERENCES, json={"max_members": room}).raise_for_status().json()["token"]
                 for _ in range(-(-bots // room))
             ]
-        uris = [f"sip:{rooms[i // room]}@127.0.0.1:{server.sip_address[1]}" for i in range(bots)]
+        # Room by room would leave the last ones empty until they end.
+        uris = [f"sip:{rooms[i % len(rooms)]}@127.0.0.1:{server.sip_address[1]}" for i in range(bots)]
         plan = {"uris": uris, "agents": agents, "seconds": seconds, "hear": hear, "profile": profile}
         command = [sys.executable, "-m", "tests.bench.bots", "--child", "-"]
         before, began = cpu_clock_s(server.pid), time.perf_counter()
