@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from softphone import Agent, Call, CallState, run_bot, serve_bot
-from tests.agent.test_agent import Answering, listen, talking, until_heard
+from tests.agent.test_agent import Answering, until_heard
 from tests.support.tones import amplitude_of, read_wav, sine, write_wav
 from tests.test_examples import EXAMPLES, example
 
@@ -109,14 +109,3 @@ async def test_the_transcriber_gets_whole_utterances_with_their_time() -> None:
         second_s, second = await told.get()
     assert 1.0 <= float(first) <= 1.3 and 1.0 <= float(second) <= 1.3  # the pause at the end is part of it
     assert second_s > first_s + 0.5
-
-
-async def test_the_voice_agent_falls_silent_when_it_is_interrupted() -> None:
-    bot = example("voice_agent_bot").VoiceAgentBot()
-    async with joined(bot) as call:
-        await call.play(sine(440, 0.3))
-        assert await call.wait_voice()
-        async with talking(call, sine(440, 60.0)):
-            assert await call.wait_silence(0.2)
-            assert (await listen(call, 10)).max() < 1000
-        assert bot.turns and bot.turns[0][1] and 0.0 < bot.turns[0][0] < 2.2

@@ -107,3 +107,20 @@ async def test_who_is_talking_is_announced(tmp_path: Path) -> None:
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_the_voice_agent_falls_silent_when_it_is_interrupted(tmp_path: Path) -> None:
+    bot = example("voice_agent_bot").VoiceAgentBot()
+    async with conference(tmp_path) as (_, uri), Agent() as agent:
+        call = await agent.invite(uri)
+        running = asyncio.create_task(run_bot(bot, uri))
+        while not bot.answers:  # on a slow machine a question may pass before the bot listens
+            await call.play(sine(440, 0.5))
+            if await call.wait_voice(timeout_s=3.0):
+                async with talking(call, sine(440, 60.0)):
+                    await call.wait_silence(0.2)
+        (answer,) = bot.answers
+        assert answer.text.startswith(answer.spoken) and 0.0 < answer.heard_s < 2.2
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
