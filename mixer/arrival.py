@@ -1,17 +1,20 @@
-"""What the sequence numbers of arriving packets tell: loss, duplicates, jitter (RFC 3550 appendix A), for all rows.
+"""What the sequence numbers of arriving packets tell: loss, duplicates, jitter (RFC 3550 appendix A).
 
 Which packets are a row's is decided before (`mixer.stream`). Reports speak of one source (section 6.4.1), so what they
 say is counted from its first packet on; what the sources before it sent is kept for the sums over a party's whole life.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.kernel import Int, kernel
+from mixer.party import Parties, Party
+from mixer.rate import Rate
+
 Index = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 # RFC 3550 A.1: a sequence number further ahead, or further behind, is neither loss nor reordering but a restart, once
 # the next packet confirms it.
@@ -20,6 +23,81 @@ MAX_DROPOUT, MAX_MISORDER = 3000, 100
 HISTORY = 64
 # A packet that came later or earlier than this says something of a clock that was set, not of the network.
 LONGEST_WANDER_S = 1.0
+
+
+@kernel
+def ahead_of(seq: Int, due: int) -> int:
+    """Tell how far a number lies beyond the one that is due, round the end of 16 bits: -32768..32767."""
+    return ((seq - due + 0x8000) & 0xFFFF) - 0x8000
+
+
+def _expected(p: Any) -> Any:
+    """Tell how many packets the source of a row has sent, or those of many rows have (RFC 3550 A.3)."""
+    return p.expected_before + p.highest - p.lowest + 1
+
+
+expected = kernel(_expected)
+
+
+@kernel
+def change_source(p: Party) -> None:
+    """Begin to count for another source."""
+    p.others_received += p.received
+    p.others_expected += expected(p)
+    p.expected_before = p.highest = p.received = 0
+    p.lowest, p.seen, p.jitter = 1, 0, 0.0
+
+
+@kernel
+def accept(p: Party, seq: Int, restarts: bool) -> bool:
+    """
+    Count a packet.
+
+    Parameters
+    ----------
+    p : record
+        The row.
+    seq : int
+        The sequence number.
+    restarts : bool
+        The number begins a line: it is no duplicate, however far back it lies.
+
+    Returns
+    -------
+    bool
+        The packet has not come before.
+    """
+    p.received += 1
+    ahead = ahead_of(seq, p.highest)
+    if ahead >= MAX_DROPOUT or ahead <= -MAX_MISORDER or p.lowest > p.highest or (restarts and ahead <= 0):
+        p.expected_before = expected(p)
+        p.lowest = p.highest = seq
+        p.seen = np.uint64(1)
+        return True
+    one = np.uint64(1)
+    if ahead > 0:
+        p.seen = (p.seen << np.uint64(ahead) if ahead < HISTORY else np.uint64(0)) | one
+        p.highest += ahead
+        return True
+    p.lowest = min(p.lowest, p.highest + ahead)
+    if ahead <= -HISTORY:
+        return True
+    bit = one << np.uint64(-ahead)
+    if p.seen & bit != np.uint64(0):
+        p.duplicate += 1
+        return False
+    p.seen |= bit
+    return True
+
+
+@kernel
+def follow_jitter(p: Party, rate: Rate, timestamp: Int, arrival_s: float, same: bool) -> None:
+    """Follow the interarrival jitter (RFC 3550 A.8); `same`: the packet continues the time line of the one before."""
+    if same:
+        between = ((timestamp - p.last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        wander = min(abs((arrival_s - p.last_s) * rate.hz - between), LONGEST_WANDER_S * rate.hz)
+        p.jitter += (wander - p.jitter) / 16
+    p.last_s, p.last_timestamp = arrival_s, timestamp
 
 
 class ReceptionReport(NamedTuple):
@@ -49,119 +127,6 @@ class ReceptionReport(NamedTuple):
         return ReceptionReport(
             self.ssrc[which], self.received[which], self.expected[which], self.highest[which], self.jitter[which]
         )
-
-
-class Arrivals:
-    """
-    Sequence state per row.
-
-    Parameters
-    ----------
-    capacity : int
-        Number of rows.
-    rate_hz : int
-        Clock of the timestamps.
-    """
-
-    def __init__(self, capacity: int, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._seen = np.zeros(capacity, np.uint64)
-        # Nothing was expected where the base is one above the highest.
-        self.highest, self._base = np.zeros(capacity, np.int64), np.ones(capacity, np.int64)
-        self._expected_before = np.zeros(capacity, np.int64)  # of this source, before its numbers started anew
-        self._last_s = np.zeros(capacity)
-        self._last_timestamp = np.zeros(capacity, np.uint32)
-        self.received = np.zeros(capacity, np.int64)
-        self.duplicate = np.zeros(capacity, np.int64)
-        self.jitter = np.zeros(capacity)
-        self._others_received, self._others_expected = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-
-    def reset(self, row: int) -> None:
-        """Forget a row: a new party sits in it."""
-        self.change(np.array([row]))
-        for array in (self.duplicate, self._others_received, self._others_expected):
-            array[row] = 0
-
-    def change(self, rows: Index) -> None:
-        """Begin to count for another source."""
-        self._others_received[rows] += self.received[rows]
-        self._others_expected[rows] += self.expected(rows)
-        self._expected_before[rows] = self.highest[rows] = self.received[rows] = 0
-        self._base[rows], self._seen[rows], self.jitter[rows] = 1, 0, 0.0
-
-    def expected(self, rows: Index) -> Index:
-        """Tell how many packets the sources of rows have sent (RFC 3550 A.3)."""
-        now: Index = self._expected_before[rows] + self.highest[rows] - self._base[rows] + 1
-        return now
-
-    def in_all(self, row: int) -> tuple[int, int]:
-        """Tell how many packets of all sources a row has received, and how many were sent to it."""
-        (expected,) = self.expected(np.array([row])).tolist()
-        return int(self.received[row] + self._others_received[row]), expected + int(self._others_expected[row])
-
-    def accept(self, rows: Index, seq: Index, restarts: Flags | None = None) -> Flags:
-        """
-        Count one packet of each of several rows.
-
-        Parameters
-        ----------
-        rows, seq : ndarray of int64, shape (n,)
-            The rows, none twice, and the sequence numbers.
-        restarts : ndarray of bool, shape (n,), optional
-            The number begins a line: it is no duplicate, however far back it lies.
-
-        Returns
-        -------
-        ndarray of bool, shape (n,)
-            The packet has come before.
-        """
-        self.received[rows] += 1
-        ahead = ((seq - self.highest[rows] + 0x8000) & 0xFFFF) - 0x8000
-        if restarts is None and (ahead == 1).all():
-            self._follow(rows)
-            return np.zeros(len(rows), bool)
-        begins = (ahead >= MAX_DROPOUT) | (ahead <= -MAX_MISORDER) | (self._base[rows] > self.highest[rows])
-        if restarts is not None:
-            begins |= restarts & (ahead <= 0)
-        self._begin(rows[begins], seq[begins])
-        usual = ~begins
-        duplicate = np.zeros(len(rows), bool)
-        duplicate[usual] = self._advance(rows[usual], ahead[usual])
-        self.duplicate[rows] += duplicate
-        return duplicate
-
-    def time(self, rows: Index, timestamp: NDArray[np.uint32], arrival_s: NDArray[np.float64], same: Flags) -> None:
-        """Follow the interarrival jitter; `same`: the packet continues the time line of the one before it."""
-        moved = (timestamp - self._last_timestamp[rows]).view(np.int32)
-        wander = np.abs((arrival_s - self._last_s[rows]) * self._rate_hz - moved)
-        wander = np.minimum(wander, LONGEST_WANDER_S * self._rate_hz)
-        self.jitter[rows] += np.where(same, (wander - self.jitter[rows]) / 16, 0.0)
-        self._last_s[rows], self._last_timestamp[rows] = arrival_s, timestamp
-
-    def _begin(self, rows: Index, seq: Index) -> None:
-        if not len(rows):
-            return
-        self._expected_before[rows] = self.expected(rows)
-        self._base[rows] = self.highest[rows] = seq
-        self._seen[rows] = 1
-
-    def _follow(self, rows: Index) -> None:
-        """Each packet is the one after the highest: what `_advance` does for the usual batch, in a few steps."""
-        self.highest[rows] += 1
-        self._seen[rows] = self._seen[rows] << np.uint64(1) | np.uint64(1)
-
-    def _advance(self, rows: Index, ahead: Index) -> Flags:
-        """Move the window of seen sequence numbers; tells which were in it."""
-        seen, one = self._seen[rows], np.uint64(1)
-        shift = np.clip(ahead, 0, HISTORY - 1).astype(np.uint64)
-        moved = np.where(ahead < HISTORY, seen << shift, 0)
-        bit = one << np.clip(-ahead, 0, HISTORY - 1).astype(np.uint64)
-        again: Flags = (moved & bit != 0) & (ahead > -HISTORY)
-        self._seen[rows] = np.where(ahead > -HISTORY, moved | bit, moved)
-        number = self.highest[rows] + ahead
-        self._base[rows] = np.minimum(self._base[rows], number)
-        self.highest[rows] += np.maximum(ahead, 0)
-        return again
 
 
 @dataclass(frozen=True)
@@ -204,3 +169,28 @@ class PartyCounters:
     extended_highest_sequence: int = 0
     jitter_samples: float = 0.0
     delay_s: float = 0.0
+
+
+def counters(p: Party, rate: Rate) -> PartyCounters:
+    """Give the counters of a row."""
+    expecting = int(_expected(p) + p.others_expected)
+    received = int(p.received + p.others_received)
+    return PartyCounters(
+        received=received,
+        late=int(p.late),
+        lost=max(0, expecting - received + int(p.duplicate)),
+        duplicate=int(p.duplicate),
+        overrun=int(p.overrun),
+        stray=int(p.stray),
+        concealed=int(p.concealed),
+        expected=expecting,
+        extended_highest_sequence=int(p.highest),
+        jitter_samples=float(p.jitter),
+        delay_s=float(p.wait) / float(rate.hz),
+    )
+
+
+def reception(parties: Parties, rows: Index) -> ReceptionReport:
+    """Give what a report says of some rows."""
+    p = parties[rows]
+    return ReceptionReport(p["ssrc"], p["received"], _expected(p), p["highest"], p["jitter"])

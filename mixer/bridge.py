@@ -5,24 +5,20 @@ call of `Bridge.tick` takes a frame from every row, mixes every room and says wh
 Pure: no socket, no clock, no thread. All changes (join, mute, move) take effect with the next tick.
 """
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import PartyCounters, ReceptionReport
-from mixer.blank import Blanker
-from mixer.comfort import ComfortNoise
-from mixer.conceal import Concealer
-from mixer.desk import Desk
+from mixer import desk, hear, listen, playout, ring, whisper
+from mixer.arrival import PartyCounters, ReceptionReport, counters, reception
+from mixer.comfort import white_noise
 from mixer.dtmf import Detector
-from mixer.errors import FrameError, UnknownRow
-from mixer.frame import TICK_S, as_samples, samples_per_tick
-from mixer.gate import SILENCE_DBOV, Gate, GateSettings, level_dbov
-from mixer.lead import Lead
-from mixer.limit import Limiter
-from mixer.packets import Packets
-from mixer.playout import Playout
+from mixer.errors import FrameError, QueueFull, UnknownRow
+from mixer.frame import TICK_S, as_samples
+from mixer.gate import SILENCE_DBOV, GateSettings
+from mixer.party import reset, room_table, table
+from mixer.playout import IDLE_TICKS
+from mixer.rate import rate_record
+from mixer.resample import stretch_taps
 from mixer.roster import Roster
 from mixer.tick import Tick
 
@@ -49,6 +45,8 @@ class Bridge:
     ----------
     roster : Roster
         Rooms, and how each row is heard and hears.
+    level_dbov, talking : ndarray of float32 and bool, shape (capacity,)
+        How loud each row is and who is talking; changed by each tick.
 
     Raises
     ------
@@ -65,30 +63,34 @@ class Bridge:
         max_delay_s: float = 0.1,
     ) -> None:
         self.capacity, self.rate_hz = capacity, rate_hz
-        self.roster = Roster(capacity, capacity)
-        self.samples = samples_per_tick(rate_hz)
-        self.level_dbov = np.full(capacity, -127.0, np.float32)
-        self._playout = Playout(capacity, rate_hz, max_delay_s)
-        self._concealer, self._comfort = Concealer(capacity, rate_hz), ComfortNoise(capacity, rate_hz)
-        self._keys, self._blanker = Detector(capacity, rate_hz), Blanker(capacity, rate_hz)
-        self._past = np.zeros((PAST, capacity, self.samples), np.int16)
-        self._now = 0
-        self._gated = gate is not None
-        self._gate, self._lead = Gate(capacity, gate, TICK_S), Lead(capacity, capacity)
-        self._gain_in = Limiter(capacity, rate_hz, self.samples)
-        self._desk = Desk(capacity, rate_hz, self.samples)
+        self.rate = rate = rate_record(rate_hz, max_delay_s)
+        self.samples = samples = int(rate.samples)
+        self.parties, self.rooms = table(capacity), room_table(capacity)
+        self.roster = Roster(self.parties, self.rooms, samples)
+        self.level_dbov: NDArray[np.float32] = self.parties["level"]
+        self.talking: NDArray[np.bool_] = self.parties["talking"]
+        self.rings = np.zeros((capacity, rate.ring + rate.reach), np.int16)
+        self._taps, self._noise = stretch_taps(samples, int(rate.most)), white_noise(rate_hz)
+        self._periods = np.zeros((capacity, rate.longest + samples + rate.loop), np.float32)
+        self._past = np.zeros((PAST, capacity, samples), np.int16)
+        self._history, self._wide = np.zeros(2 * samples, np.int16), np.zeros(samples, np.int32)
+        self._sums = np.zeros((capacity, samples), np.int32)
+        self._left_out = np.zeros((capacity, samples), np.int32)
+        self._recorded = np.zeros((capacity, samples), np.int16)
+        self._frames = np.zeros((2 * capacity + 1, samples), np.int16)
+        self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
+        self._changed = np.zeros(capacity, np.int64)
+        self._key = np.zeros(2 * capacity, np.int64)
+        self._keys = Detector(capacity, rate_hz)
+        self._gate, self._hangover = gate, round(gate.hangover_s / TICK_S) if gate else 0
+        self._ticks, self._next_s = 0, -np.inf
         self._tick = Tick(
-            frames=self._desk.frames,
-            frame_of_row=self._desk.frame_of_row,
-            heard=np.zeros((capacity, self.samples), np.int16),
-            dominant=self._lead.dominant,
-            private=self.roster.whispers.private,
+            frames=self._frames[:1],
+            frame_of_row=self.parties["frame"],
+            heard=np.zeros((capacity, samples), np.int16),
+            dominant=self.rooms["dominant"],
+            private=self.parties["private"],
         )
-
-    @property
-    def talking(self) -> NDArray[np.bool_]:
-        """Who is talking; bool, shape (capacity,), changed by each tick."""
-        return self._gate.talking
 
     def add_party(self, room: int = -1, *, local: bool = False, inband_keys: bool = False) -> int:
         """
@@ -142,14 +144,10 @@ class Bridge:
 
     def _clean(self, row: int) -> int:
         """Forget whoever was in a row before."""
-        self._playout.reset(row)
-        self._concealer.reset(row)
-        self._comfort.reset(row)
-        self._lead.reset(row)
+        reset(self.parties[row], self.rate.ring)
+        ring.clear(self.rings[row], self.rate)
         self._keys.reset(np.array([row]))
-        self._blanker.reset(row)
         self._past[:, row] = 0
-        self._gain_in.gain[row] = 1
         return row
 
     def receive(
@@ -189,15 +187,12 @@ class Bridge:
         """
         if pcm.dtype != np.int16 or pcm.ndim != 2 or pcm.shape[0] != len(rows):
             raise FrameError(f"packets must be int16 of shape ({len(rows)}, L), not {pcm.dtype} {pcm.shape}")
-        packets = Packets(rows, seq.astype(np.int64), timestamp, ssrc, marker, pcm, arrival_s)
-        wanted = self.roster.receive[rows]
-        if not wanted.all():
-            held = packets.pick(np.flatnonzero(~wanted & self.roster.active[rows]))
-            self._playout.receive(dataclasses.replace(held, pcm=held.pcm[:, :0]), now_s)
-            packets = packets.pick(np.flatnonzero(wanted))
-        self._playout.receive(packets, now_s)
-        while self._playout.paused:
-            self._concealer.forgive(self._playout.paused.pop())
+        hear.take(self.parties, self.rate, self.rings, rows, seq, timestamp, ssrc, pcm, arrival_s, self.due(now_s))
+
+    def due(self, now_s: float) -> float:
+        """Give when the next tick is due, seconds, being told that it is (or was) due at `now_s`; never goes back."""
+        self._next_s = max(self._next_s, now_s)
+        return self._next_s
 
     def comfort(
         self,
@@ -219,28 +214,12 @@ class Bridge:
         level_dbov : ndarray of floats, shape (n,)
             How loud the noise is that they hear meanwhile; -127: none.
         """
-        nothing = np.zeros((len(rows), 0), np.int16)
-        packets = Packets(rows, seq.astype(np.int64), timestamp, ssrc, np.zeros(len(rows), bool), nothing, arrival_s)
-        here = np.flatnonzero(self.roster.active[rows])
-        believed = here[self._playout.hush(packets.pick(here), now_s)]
-        self._comfort.set(rows[believed], level_dbov[believed])
-
-    def drop(self, rows: NDArray[np.intp]) -> None:
-        """Count a packet of each of `rows` as received and as overrun: it is more than a party can use."""
-        self._playout.drop(rows)
-
-    def outdated(self, rows: NDArray[np.intp], arrival_s: NDArray[np.float64], now_s: float) -> NDArray[np.bool_]:
-        """
-        Tell which packets (as of `receive`) came so long ago that a stall must have held them up.
-
-        They are not worth a look, and count as received and as late. What is younger than half of the longest delay is:
-        to that a row is brought when too much waits in it.
-        """
-        return self._playout.outdated(rows, arrival_s, now_s)
+        self.due(now_s)
+        hear.hush(self.parties, rows, seq, ssrc, level_dbov)
 
     def skip(self) -> None:
         """Leave out ticks after a stall: what parties say next is heard without waiting for what was missed."""
-        self._playout.skip()
+        self.parties["idle"], self.parties["resting"] = IDLE_TICKS, True
 
     def push(self, row: int, pcm: NDArray[np.int16]) -> int:
         """
@@ -270,19 +249,22 @@ class Bridge:
         self._check_local(row)
         if pcm.ndim != 1:
             raise FrameError(f"pushed audio has one dimension, not {pcm.ndim}")
-        return self._playout.push(row, as_samples(pcm))
+        if self.queued(row) + len(pcm) > self.rate.ring // 2:
+            raise QueueFull(f"{self.queued(row) + len(pcm)} samples exceed the queue of {self.rate.ring // 2}")
+        playout.push(self.parties[row], self.rate, self.rings[row], as_samples(pcm))
+        return self.queued(row)
 
     def flush(self, row: int) -> int:
         """Drop what a local party has yet to say; gives the samples dropped, raises `UnknownRow`."""
         self._check_local(row)
-        dropped = self._playout.queued(row)
-        self._playout.flush(row)
+        dropped = self.queued(row)
+        playout.flush(self.parties[row], self.rate, self.rings[row])
         return dropped
 
     def queued(self, row: int) -> int:
         """Tell how many pushed samples a local party has yet to say; raises `UnknownRow`."""
         self._check_local(row)
-        return self._playout.queued(row)
+        return max(0, int(self.parties[row].end - self.parties[row].cursor))
 
     def tick(self, now_s: float) -> Tick:
         """
@@ -299,53 +281,71 @@ class Bridge:
         Tick
             Reused: valid until the next call.
         """
-        roster, tick = self.roster, self._tick
-        end = roster.rows_end
-        noisy = self._hear(end, now_s)
-        self.level_dbov[:end] = level_dbov(tick.heard[:end])
-        if self._gated:  # noise keeps no gate open, however loud; without a gate it is heard like everything else
-            self.level_dbov[noisy] = SILENCE_DBOV
-        self.level_dbov[end:] = SILENCE_DBOV
-        tick.talking_started, tick.talking_stopped = self._gate.update(self.level_dbov, roster.audible)
-        leading = self.talking & ~roster.whispers.private if roster.whispers else self.talking
-        self._lead.update(self.level_dbov, leading, roster.room)
-        self._desk.mix(tick.heard, self._voiced(), roster)
-        tick.frames, tick.first_room, tick.recorded = self._desk.frames, self._desk.first_room, self._desk.recorded
-        roster.recycle()
+        parties, rooms, rate, tick = self.parties, self.rooms, self.rate, self._tick
+        end, rooms_end = self.roster.rows_end, self.roster.rooms_end
+        self._hear(end)
+        threshold = SILENCE_DBOV if self._gate is None else self._gate.threshold_dbov
+        changes = listen.listen(
+            parties,
+            end,
+            rooms,
+            rooms_end,
+            rate,
+            self._past[self._ticks % PAST],
+            self._noisy,
+            self._doubtful,
+            threshold,
+            self._hangover,
+            self._gate is not None,
+            self._wide,
+            tick.heard,
+            self._changed,
+        )
+        changed = self._changed[:changes]
+        tick.talking_started, tick.talking_stopped = changed[changed >= 0], -1 - changed[changed < 0]
+        self._mix(end, rooms_end)
+        self._next_s = now_s + TICK_S
+        self.roster.recycle()
         return tick
 
-    def _voiced(self) -> NDArray[np.bool_]:
-        """Tell whose voice counts: who talks, and every source that is not silent."""
-        roster, sources = self.roster, self.roster.sources
-        if not len(sources):
-            return self.talking
-        voiced = self.talking.copy()
-        placed = (roster.room[sources] >= 0) | roster.whispers.private[sources]
-        voiced[sources] = placed & (self.level_dbov[sources] > SILENCE_DBOV)
-        return voiced
+    def _hear(self, end: int) -> None:
+        """Make the frames of this tick, and find keys in them."""
+        dialling = self.roster.inband_keys
+        self._ticks += 1
+        parties, rate, rings, taps, noise = self.parties, self.rate, self.rings, self._taps, self._noise
+        periods, history, past, ticks = self._periods, self._history, self._past, self._ticks
+        hear.hear(parties, rate, rings, taps, noise, periods, history, past, ticks, end, self._noisy)
+        self._tick.keys = []
+        if dialling[:end].any():
+            rows = np.flatnonzero(dialling[:end])
+            self._tick.keys = self._keys.feed(rows, self._past[self._ticks % PAST][rows])
+            self._doubtful[rows] = self._keys.doubtful[rows]
 
-    def _hear(self, end: int, now_s: float) -> NDArray[np.int64]:
-        """Put into `heard` what the rows before `end` say in this tick; gives those that say only comfort noise."""
-        roster, tick = self.roster, self._tick
-        dialling = np.flatnonzero(roster.inband_keys[:end])
-        frames, lacking, quiet, leaving = self._playout.tick(roster.local[:end], dialling, now_s)
-        older, newer = (self._now + 1) % PAST, (self._now + 2) % PAST
-        pausing = lacking & quiet & ~roster.local[:end]
-        noisy = self._comfort.fill(frames, pausing, leaving, self._past[newer, :end])
-        self._concealer.fill(frames, lacking, quiet, self._past[older, :end], self._past[newer, :end])
-        self._past[self._now, :end] = frames
-        self._now = older
-        tick.keys = self._keys.feed(dialling, frames[dialling]) if len(dialling) else []
-        tick.heard[:end] = frames
-        if len(dialling):
-            self._blanker.fill(tick.heard, dialling, self._keys.doubtful[dialling])
-        tick.heard[end:] = 0
-        tick.heard[:end][roster.muted[:end] | ~roster.active[:end]] = 0
-        if len(scaled := np.flatnonzero(roster.gain_in[:end] != 1)):
-            wide = np.rint(tick.heard[scaled] * roster.gain_in[scaled, None]).astype(np.int32)
-            self._gain_in.narrow(wide, scaled, out := np.empty(wide.shape, np.int16))
-            tick.heard[scaled] = out
-        return noisy
+    def _mix(self, end: int, rooms_end: int) -> None:
+        """Mix this tick: whispers, private mixes, rooms, what is recorded."""
+        parties, rooms, rate, tick, sums = self.parties, self.rooms, self.rate, self._tick, self._sums
+        first, heard, whispers = 0, tick.heard, self.roster.whispers
+        desk.sum_rooms(parties, end, rooms_end, rate, heard, sums)
+        desk.record(parties, end, rooms, rooms_end, rate, heard, sums, self._left_out, self._recorded)
+        if whispers:
+            first = whisper.whisper(
+                parties,
+                rate,
+                heard,
+                sums,
+                whispers.whisperer,
+                whispers.circle,
+                whispers.listeners,
+                whispers.circle_of,
+                whispers.sums,
+                whispers.lively,
+                self._key,
+                self._wide,
+                self._frames,
+            )
+        first = desk.serve(parties, end, rooms, rooms_end, rate, heard, sums, self._wide, first, self._frames)
+        tick.first_room, tick.frames = first, self._frames[: first + rooms_end + 1]
+        tick.recorded = {int(room): self._recorded[room] for room in np.flatnonzero(rooms["recorded"][:rooms_end])}
 
     def _check_local(self, row: int) -> None:
         self.roster.check(row)
@@ -372,7 +372,7 @@ class Bridge:
             The row is empty.
         """
         self.roster.check(row)
-        return self._playout.counters(row, int(self._concealer.frames[row]))
+        return counters(self.parties[row], self.rate)
 
     def reception(self, rows: NDArray[np.intp]) -> ReceptionReport:
         """
@@ -388,4 +388,4 @@ class Bridge:
         ReceptionReport
             Since each party was added.
         """
-        return self._playout.reception(rows)
+        return reception(self.parties, rows)

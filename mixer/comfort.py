@@ -6,14 +6,14 @@ fades in and stays until the sender goes on. Noise is no voice: who only makes n
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mixer.frame import ABSENT, samples_per_tick
+from mixer.frame import ABSENT
+from mixer.kernel import kernel
+from mixer.party import Party
+from mixer.rate import Rate
 
-Index = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-Frames = NDArray[np.int16]
+Samples = NDArray[np.int16]
 Float = NDArray[np.float32]
 
 FADE_S = 0.010
@@ -23,76 +23,58 @@ LOUDEST_DBOV = -35.0
 """Above any room that a telephone is used in: who claims more would hurt the others."""
 
 
-class ComfortNoise:
+def white_noise(rate_hz: int) -> Float:
+    """Give noise of level 1 for a whole number of frames; float32, shape (samples,)."""
+    wave = np.random.default_rng(3389).standard_normal(round(NOISE_S * rate_hz)).astype(np.float32)
+    wave /= np.sqrt(np.mean(wave**2))
+    return wave
+
+
+@kernel
+def set_noise(p: Party, level_dbov: float) -> None:
+    """Say how loud the background of a row is; -127 and below: it is silent."""
+    p.noise = np.float32(32768 * 10 ** (min(level_dbov, LOUDEST_DBOV) / 20)) if level_dbov > -127 else np.float32(0)
+
+
+@kernel
+def comfort(p: Party, rate: Rate, frame: Samples, newer: Samples, noise: Float, at: int, leaving: bool) -> bool:
     """
-    Level of the noise of each row.
+    Replace `ABSENT` by noise in a row that pauses.
 
     Parameters
     ----------
-    capacity : int
-        Number of rows.
-    rate_hz : int
-        Samples per second.
+    p, rate : records
+        The row and its rate.
+    frame : ndarray of int16
+        Its frame; changed in place.
+    newer : ndarray of int16
+        What was played in the tick before.
+    noise : ndarray of float32
+        `white_noise` of the rate.
+    at : int
+        Where in it this frame begins.
+    leaving : bool
+        The row's sound ends in or before this frame.
+
+    Returns
+    -------
+    bool
+        The row says nothing but noise.
     """
-
-    def __init__(self, capacity: int, rate_hz: int) -> None:
-        self._samples = samples_per_tick(rate_hz)
-        self._gain: Float = np.zeros(capacity, np.float32)
-        count = round(NOISE_S * rate_hz)
-        wave = np.random.default_rng(3389).standard_normal(count).astype(np.float32)
-        wave /= np.sqrt(np.mean(wave**2))
-        self._noise = sliding_window_view(np.concatenate((wave, wave[: self._samples])), self._samples)
-        self._at = 0
-        fade = round(FADE_S * rate_hz)
-        self._fade: Float = np.maximum(1 - (np.arange(self._samples, dtype=np.float32) + 1) / np.float32(fade), 0)
-
-    def reset(self, row: int) -> None:
-        """Forget a row: a new party sits in it."""
-        self._gain[row] = 0
-
-    def set(self, rows: Index, level_dbov: NDArray[np.floating]) -> None:
-        """Say how loud the background of some rows is; -127 and below: it is silent."""
-        level = np.minimum(level_dbov, LOUDEST_DBOV)
-        self._gain[rows] = np.where(level > -127, 32768 * 10 ** (level / 20), 0)
-
-    def fill(self, frames: Frames, pausing: Flags, leaving: Flags, newer: Frames) -> Index:
-        """
-        Replace `ABSENT` by noise in rows that pause.
-
-        Parameters
-        ----------
-        frames : ndarray of int16, shape (rows, samples)
-            The frames of the first rows; changed in place.
-        pausing : ndarray of bool, shape (rows,)
-            Rows with absent samples that are no loss.
-        leaving : ndarray of bool, shape (rows,)
-            Rows of these whose sound ends in or before this frame.
-        newer : ndarray of int16, shape (rows, samples)
-            What was played in the tick before.
-
-        Returns
-        -------
-        ndarray of int64
-            The rows that say nothing but noise.
-        """
-        self._at += self._samples
-        rows = np.flatnonzero(pausing & ((self._gain[: len(frames)] > 0) | leaving))
-        if not len(rows):
-            return rows
-        absent = frames[rows] == ABSENT
-        made = self._noise[(self._at + rows * ROW_STEP) % len(self._noise)] * self._gain[rows, None]
-        if len(ends := np.flatnonzero(leaving[rows])):
-            made[ends] = self._lead_out(frames[rows[ends]], absent[ends], newer[rows[ends]], made[ends])
-        frames[rows] = np.where(absent, np.rint(made).clip(-32767, 32767), frames[rows])
-        noisy: Index = rows[absent.all(axis=1) & ~leaving[rows]]
-        return noisy
-
-    def _lead_out(self, true: Frames, absent: Flags, newer: Frames, noise: Float) -> Float:
-        """Blend from the end of the sound, played backwards, into noise."""
-        first = absent.argmax(axis=1)[:, None]
-        since = np.maximum(np.arange(self._samples) - first, 0)
-        history = np.concatenate((newer, true), axis=1)
-        back = np.take_along_axis(history, np.maximum(self._samples + first - 1 - since, 0), axis=1)
-        fade = self._fade[since]
-        led: Float = back * fade + noise * (1 - fade)
-        return led
+    if p.noise == 0 and not leaving:
+        return False
+    first, alone, fade = -1, not leaving, np.float32(FADE_S * rate.hz)
+    at %= len(noise)
+    for j in range(rate.samples):
+        if frame[j] != ABSENT:
+            alone = False
+            continue
+        first = j if first < 0 else first
+        made = noise[at + j if at + j < len(noise) else at + j - len(noise)] * p.noise
+        if leaving:  # from the end of the sound, played backwards, into noise
+            last = first - 1 - (j - first)
+            back = np.float32(frame[last] if last >= 0 else newer[max(rate.samples + last, 0)])
+            level = max(np.float32(1) - np.float32(j - first + 1) / fade, np.float32(0))
+            made = back * level + made * (np.float32(1) - level)
+        frame[j] = np.int16(min(max(np.rint(made), np.float32(-32767)), np.float32(32767)))
+    return alone

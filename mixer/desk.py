@@ -3,165 +3,183 @@
 Who talks hears a mix of their own, the room without them; so does who wants it louder or softer. All the others in a
 room hear the same frame, made once. Deaf parties share one frame of silence. Who is whispered to hears that on top of
 the room, or alone when deaf; those who hear the very same share one frame here, too.
-"""
 
-from typing import NamedTuple
+A room is summed once in int32, exactly. What a talker hears is that sum minus the own voice, still exact. Only then is
+it narrowed (`mixer.limit`).
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.limit import Limiter
-from mixer.mix import room_sums, sums_by
-from mixer.roster import Roster
+from mixer.kernel import kernel
+from mixer.limit import narrow
+from mixer.party import Parties, Party, Room, Rooms
+from mixer.rate import Rate
+
+Samples = NDArray[np.int16]
+Wide = NDArray[np.int32]
 
 
-class Ears(NamedTuple):
-    """Who is whispered to, and with which of the first frames."""
+@kernel
+def sum_rooms(parties: Parties, end: int, rooms_end: int, rate: Rate, heard: Samples, sums: Wide) -> None:
+    """Sum what is said in every room; exact for up to 65,536 talkers."""
+    for room in range(rooms_end):
+        clear(sums[room], rate)
+    for row in range(end):
+        p = parties[row]
+        if _aloud(p):
+            add(sums[p.room], rate, heard[row])
 
-    rows: NDArray[np.intp]
-    frame: NDArray[np.intp]
-    frames: int
+
+@kernel
+def clear(total: Wide, rate: Rate) -> None:
+    """Begin a sum."""
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        total[j] = 0
 
 
-NO_EARS = Ears(np.zeros(0, np.intp), np.zeros(0, np.intp), 0)
+@kernel
+def add(total: Wide, rate: Rate, voice: Samples) -> None:
+    """Add a voice to a sum."""
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        total[j] += voice[j]
 
 
-class Desk:
+@kernel
+def subtract(part: Wide, rate: Rate, total: Wide) -> None:
+    """Turn a part of a sum into all the rest of it."""
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        part[j] = total[j] - part[j]
+
+
+@kernel
+def serve(
+    parties: Parties,
+    end: int,
+    rooms: Rooms,
+    rooms_end: int,
+    rate: Rate,
+    heard: Samples,
+    sums: Wide,
+    wide: Wide,
+    first: int,
+    frames: Samples,
+) -> int:
     """
-    Arrays for the mixes of one tick.
+    Make the private mixes and the rooms' frames, and tell each row its own.
 
     Parameters
     ----------
-    capacity : int
-        Number of rows, and of rooms.
-    rate_hz : int
-        Samples per second.
-    samples : int
-        Samples per frame.
+    parties, end, rooms, rooms_end, rate
+        The rows and rooms, one past the last of each in use, and the rate.
+    heard : ndarray of int16, shape (capacity, samples)
+        What others hear of each row.
+    sums : ndarray of int32, shape (rooms, samples)
+        As `sum_rooms` makes them.
+    wide : ndarray of int32
+        A frame to work in.
+    first : int
+        How many frames are made already, for those who are whispered to; their rows have them.
+    frames : ndarray of int16, shape (2 * capacity + 1, samples)
+        Out: private mixes from `first` on, then the rooms', then one of silence.
+
+    Returns
+    -------
+    int
+        The index of the frame of room 0.
     """
+    for row in range(end):
+        p = parties[row]
+        if p.frame < 0 and _hears(p) and (_aloud(p) or p.gain_out != 1):
+            mix_for(p, rate, sums[p.room], heard[row], _aloud(p), wide, frames[first])
+            p.frame = first
+            first += 1
+    for room in range(rooms_end):
+        rooms[room].limit = narrow(sums[room], rate, rooms[room].limit, frames[first + room])
+    silence = first + rooms_end
+    frames[silence, : rate.samples] = 0
+    for row in range(end):
+        if parties[row].frame < 0:
+            _share(parties[row], rooms, first, silence)
+    return first
 
-    def __init__(self, capacity: int, rate_hz: int, samples: int) -> None:
-        self._capacity = capacity
-        self._frames = np.zeros((2 * capacity + 1, samples), np.int16)
-        self.frames = self._frames[:1]
-        self.frame_of_row = np.full(capacity, -1, np.int32)
-        self.first_room = 0
-        self.recorded: dict[int, NDArray[np.int16]] = {}
-        # Streams of the limiter: one per row, then one per room, then one per room for the recorder.
-        self._limiter = Limiter(3 * capacity, rate_hz, samples)
-        self._sums = np.zeros((capacity, samples), np.int32)
-        self._own = np.zeros((capacity, samples), np.int32)
 
-    def mix(self, heard: NDArray[np.int16], voiced: NDArray[np.bool_], roster: Roster) -> None:
-        """
-        Mix one tick into `frames`, `frame_of_row` and `recorded`.
+@kernel
+def _share(p: Party, rooms: Rooms, first: int, silence: int) -> None:
+    """Give a row a frame that others hear too; the limiters of listeners follow that of their room."""
+    p.limit_out = rooms[p.room].limit if p.room >= 0 else np.float32(1)
+    if _hears(p):
+        p.frame = first + p.room
+    elif p.active and p.send and (p.room >= 0 or p.listener):
+        # Between two whispers they hear silence, in no room too, so that their stream does not stop and go.
+        p.frame = silence
 
-        Parameters
-        ----------
-        heard : ndarray of int16, shape (capacity, samples)
-            What each row said.
-        voiced : ndarray of bool, shape (capacity,)
-            Whose voice counts; of those, who does not whisper is in a room.
-        roster : Roster
-            Who sits where and how, and whispers to whom.
-        """
-        rooms = roster.rooms_end
-        sums = self._sums[:rooms]
-        aloud = voiced & ~roster.whispers.private if roster.whispers else voiced
-        room_sums(heard, np.flatnonzero(aloud), roster.room, sums)
-        self._record(heard, aloud, roster)
-        served = roster.active & roster.send & (roster.room >= 0)
-        own = np.flatnonzero(served & ~roster.deaf & (aloud | (roster.gain_out != 1)))
-        ears = self._mix_whispers(heard, voiced, aloud, roster) if roster.whispers else NO_EARS
-        if len(ears.rows):
-            own = np.setdiff1d(own, ears.rows, assume_unique=True)
-        self.first_room = first = ears.frames + len(own)
-        self.frames = self._frames[: first + rooms + 1]
-        self._mix_own(own, self.frames[ears.frames : first], heard, aloud, roster)
-        streams = np.arange(self._capacity, self._capacity + rooms)
-        self._limiter.narrow(sums, streams, self.frames[first : first + rooms])
-        self._address(served, own, ears, roster)
 
-    def _mix_own(
-        self,
-        own: NDArray[np.intp],
-        out: NDArray[np.int16],
-        heard: NDArray[np.int16],
-        aloud: NDArray[np.bool_],
-        roster: Roster,
-    ) -> None:
-        """Make the private mixes: the room's sum, minus the own voice if it is in there."""
-        if not len(own):
-            return
-        mix, place = self._own[: len(own)], roster.room[own]
-        voice = heard[own]
-        voice[~aloud[own]] = 0
-        if (place == place[0]).all():
-            np.subtract(self._sums[place[0]], voice, out=mix)
-        else:
-            np.subtract(self._sums[place], voice, out=mix)
-        self._narrow(mix, own, out, roster)
+@kernel
+def _hears(p: Party) -> bool:
+    """Tell whether a row hears its room."""
+    return p.active and p.send and p.room >= 0 and not p.deaf
 
-    def _narrow(self, mix: NDArray[np.int32], rows: NDArray[np.intp], out: NDArray[np.int16], roster: Roster) -> None:
-        """Scale mixes as the rows want them, and limit them."""
-        if len(scaled := np.flatnonzero(roster.gain_out[rows] != 1)):
-            mix[scaled] = np.rint(mix[scaled] * roster.gain_out[rows[scaled], None].astype(np.float64))
-        self._limiter.narrow(mix, rows, out)
 
-    def _mix_whispers(
-        self, heard: NDArray[np.int16], voiced: NDArray[np.bool_], aloud: NDArray[np.bool_], roster: Roster
-    ) -> Ears:
-        """Make the first frames: what those hear who are whispered to, once for all who hear the same."""
-        rows, circle, whispered = roster.whispers.gather(heard, voiced)
-        reached = roster.active[rows] & roster.send[rows]
-        rows, circle = rows[reached], circle[reached]
-        room = np.where(roster.deaf[rows], -1, roster.room[rows])
-        speaks = aloud[rows] & (room >= 0)
-        alone = speaks | (roster.gain_out[rows] != 1)
-        key = np.where(alone, -1 - rows, circle * (roster.room_limit + 1) + room + 1)
-        _, first, frame = np.unique(key, return_index=True, return_inverse=True)
-        mix = whispered[circle[first]]
-        seated = np.flatnonzero(room[first] >= 0)
-        mix[seated] += self._sums[room[first[seated]]]
-        own = np.flatnonzero(speaks[first])
-        mix[own] -= heard[rows[first[own]]]
-        if len(first):
-            self._narrow(mix, rows[first], self._frames[: len(first)], roster)
-        self._limiter.gain[rows] = self._limiter.gain[rows[first]][frame]
-        return Ears(rows, frame, len(first))
+@kernel
+def _aloud(p: Party) -> bool:
+    """Tell whether its room hears a row."""
+    return p.voiced and not p.private
 
-    def _record(self, heard: NDArray[np.int16], aloud: NDArray[np.bool_], roster: Roster) -> None:
-        """Mix for the recorder the rooms in which somebody is heard who is not to be recorded."""
-        before, self.recorded = self.recorded, {}
-        rows = roster.unrecorded[aloud[roster.unrecorded]]
-        if not len(rows):
-            return
-        rooms, place = np.unique(roster.room[rows], return_inverse=True)
-        left_out = np.zeros((len(rooms), heard.shape[1]), np.int32)
-        sums_by(heard, rows, place, left_out)
-        streams, gain = (2 * self._capacity + rooms).astype(np.intp), self._limiter.gain
-        new = np.array([room not in before for room in rooms.tolist()])
-        gain[streams[new]] = gain[self._capacity + rooms[new]]
-        frames = np.empty(left_out.shape, np.int16)
-        self._limiter.narrow(self._sums[rooms] - left_out, streams, frames)
-        self.recorded = dict(zip(rooms.tolist(), frames, strict=True))
 
-    def _address(self, served: NDArray[np.bool_], own: NDArray[np.intp], ears: Ears, roster: Roster) -> None:
-        """Tell each row its frame, and let the limiters of listeners follow that of their room."""
-        frame, gain, room = self.frame_of_row, self._limiter.gain, roster.room
-        end, silence = roster.rows_end, len(self.frames) - 1
-        self.frames[-1] = 0
-        frame[:] = -1
-        if roster.whispers:
-            # Between two whispers they hear silence, in no room too, so that their stream does not stop and go.
-            waiting = roster.whispers.listeners
-            frame[waiting[roster.active[waiting] & roster.send[waiting]]] = silence
-        listeners = np.flatnonzero(served[:end])
-        frame[listeners] = self.first_room + room[listeners]
-        frame[np.flatnonzero(served & roster.deaf)] = silence
-        frame[own] = np.arange(ears.frames, self.first_room)
-        frame[ears.rows] = ears.frame
-        follow = np.ones(end, bool)
-        follow[own] = follow[ears.rows] = False
-        rows = np.flatnonzero(follow)
-        gain[rows] = np.where(room[rows] >= 0, gain[self._capacity + room[rows]], 1)
+@kernel
+def mix_for(p: Party, rate: Rate, total: Wide, voice: Samples, aloud: bool, wide: Wide, out: Samples) -> None:
+    """Make the mix of one row: a sum, minus the own voice if it is in there, as loud as the row wants it."""
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        wide[j] = total[j] - voice[j] if aloud else total[j]
+    if p.gain_out != 1:
+        for j in range(rate.samples):
+            wide[j] = np.int32(np.rint(wide[j] * np.float64(p.gain_out)))
+    p.limit_out = narrow(wide, rate, p.limit_out, out)
+
+
+@kernel
+def record(
+    parties: Parties,
+    end: int,
+    rooms: Rooms,
+    rooms_end: int,
+    rate: Rate,
+    heard: Samples,
+    sums: Wide,
+    left_out: Wide,
+    out: Samples,
+) -> None:
+    """
+    Mix for the recorder the rooms in which somebody is heard who is not to be recorded.
+
+    Parameters
+    ----------
+    left_out : ndarray of int32, shape (rooms, samples)
+        To work in.
+    out : ndarray of int16, shape (rooms, samples)
+        Out: the frame of each room that has `recorded` set now.
+    """
+    for room in range(rooms_end):
+        r = rooms[room]
+        if not r.recorded:
+            r.limit_recorded = r.limit
+        r.recorded = False
+    for row in range(end):
+        p = parties[row]
+        if p.unrecorded and _aloud(p):
+            _leave_out(rooms[p.room], rate, heard[row], left_out[p.room])
+    for room in range(rooms_end):
+        r = rooms[room]
+        if r.recorded:
+            subtract(left_out[room], rate, sums[room])
+            r.limit_recorded = narrow(left_out[room], rate, r.limit_recorded, out[room])
+
+
+@kernel
+def _leave_out(r: Room, rate: Rate, voice: Samples, left_out: Wide) -> None:
+    """Note that a room is recorded without a voice."""
+    if not r.recorded:
+        clear(left_out, rate)
+    r.recorded = True
+    add(left_out, rate, voice)

@@ -1,16 +1,20 @@
-"""The level of each party (RFC 6464, 6465), and the voice gate: who is talking."""
+"""The level of each party (RFC 6464, 6465), the voice gate (who is talking), and who leads a room."""
 
 from dataclasses import dataclass
+from math import log10
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-Rows = NDArray[np.intp]
+from mixer.kernel import Int, kernel
+from mixer.party import Parties, Party, Room, Rooms
 
 SILENCE_DBOV = -127.0
 """The level of digital silence, as in RFC 6464."""
+# Loudness that decides who leads: rises with a word, lasts over the pauses of a sentence (about half a second).
+LEAD_RISE, LEAD_FALL = np.float32(0.3), np.float32(0.04)
+# Who leads goes on leading until somebody is this much louder: no flicker between two equal voices.
+LEAD_MARGIN_DB = np.float32(3)
 
 
 @dataclass(frozen=True)
@@ -32,68 +36,72 @@ class GateSettings:
     hangover_s: float = 0.4
 
 
-def level_dbov(frames: NDArray[np.int16]) -> Float:
-    """
-    Measure the level of each frame: 10 log10(mean(x^2) / 32768^2), a full-scale square wave being 0 dBov (RFC 6465).
+@kernel
+def level_dbov(frame: NDArray[np.int16]) -> np.float32:
+    """Measure 10 log10(mean(x^2) / 32768^2), a full-scale square wave being 0 dBov: `SILENCE_DBOV`..0 (RFC 6465)."""
+    power: Int = 0
+    for j in range(np.uint64(0), np.uint64(len(frame))):
+        power += np.int64(frame[j]) * np.int64(frame[j])
+    if power == 0:
+        return np.float32(SILENCE_DBOV)
+    return np.float32(max(10 * log10(power / (len(frame) * 32768.0**2)), SILENCE_DBOV))
 
-    Parameters
-    ----------
-    frames : ndarray of int16, shape (rows, samples)
-        Audio.
+
+@kernel
+def update_gate(p: Party, threshold: float, hangover: int) -> int:
+    """
+    Open or close the gate of a row by its level; rows that cannot talk at all close at once.
 
     Returns
     -------
-    ndarray of float32, shape (rows,)
-        `SILENCE_DBOV`..0.
+    int
+        1: it opened, -1: it closed, 0: neither.
     """
-    wave = frames.astype(np.float32)
-    power = np.einsum("ij,ij->i", wave, wave) / np.float32(frames.shape[1] * 32768.0**2)
-    level: Float = 10 * np.log10(np.maximum(power, np.float32(10 ** (SILENCE_DBOV / 10))))
-    return level
+    p.left -= 1
+    if p.level > threshold:
+        p.left = hangover
+    allowed = p.active and not p.muted and not p.source and (p.room >= 0 or p.private)
+    talking, before = allowed and p.left >= 0, p.talking
+    if not talking:
+        p.left = -1
+    p.talking = talking
+    return int(talking) - int(before)
 
 
-class Gate:
-    """
-    Talking or not, per row, with start and stop in pairs.
+@kernel
+def update_loudness(p: Party) -> None:
+    """Follow how loud a row talks to its room."""
+    now = p.level if p.talking and not p.private else np.float32(SILENCE_DBOV)
+    change = now - p.loudness
+    p.loudness += change * (LEAD_RISE if change > 0 else LEAD_FALL)
 
-    Parameters
-    ----------
-    capacity : int
-        Number of rows.
-    settings : GateSettings or None
-        None: talking is whatever is not digital silence, without hangover.
-    tick_s : float
-        Seconds between two updates.
-    """
 
-    def __init__(self, capacity: int, settings: GateSettings | None, tick_s: float) -> None:
-        self._threshold = settings.threshold_dbov if settings else SILENCE_DBOV
-        self._hangover = round(settings.hangover_s / tick_s) if settings else 0
-        self._left = np.zeros(capacity, np.int64)
-        self.talking: Flags = np.zeros(capacity, bool)
+@kernel
+def find_leaders(parties: Parties, end: int, rooms: Rooms, rooms_end: int) -> None:
+    """Let the loudest talker of each room lead it, unless the leader merely pauses and was louder still."""
+    for room in range(rooms_end):
+        r = rooms[room]
+        r.winner, r.best = -1, np.float32(-np.inf)
+        if r.dominant >= 0 and parties[r.dominant].room != room:
+            r.dominant = -1
+    for row in range(end):
+        p = parties[row]
+        if p.talking and not p.private:
+            _compete(p, row, rooms[p.room])
+    for room in range(rooms_end):
+        r = rooms[room]
+        if r.winner >= 0 and (r.dominant < 0 or parties[r.winner].loudness >= _bar(parties[r.dominant])):
+            r.dominant = r.winner
 
-    def update(self, level: Float, allowed: Flags) -> tuple[Rows, Rows]:
-        """
-        Look at one frame of every row.
 
-        Parameters
-        ----------
-        level : ndarray of float32, shape (capacity,)
-            dBov.
-        allowed : ndarray of bool, shape (capacity,)
-            Rows that can talk at all (present, in a room, not muted); the gates of the others close at once.
+@kernel
+def _compete(p: Party, row: int, r: Room) -> None:
+    score = _bar(p) if r.dominant == row else p.loudness
+    if score >= r.best:
+        r.best, r.winner = score, row
 
-        Returns
-        -------
-        started, stopped : ndarray of intp
-            The rows that began or ceased to talk.
-        """
-        loud = level > self._threshold
-        self._left -= 1
-        self._left[loud] = self._hangover
-        talking = allowed & (self._left >= 0)
-        self._left[~talking] = -1
-        changed = np.flatnonzero(talking != self.talking)
-        self.talking[:] = talking
-        now = talking[changed]
-        return changed[now], changed[~now]
+
+@kernel
+def _bar(p: Party) -> np.float32:
+    """Tell how loud somebody must be to take the lead from a row."""
+    return np.float32(p.loudness + LEAD_MARGIN_DB)

@@ -4,88 +4,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import FULL_SCALE
+from mixer.kernel import kernel
+from mixer.rate import Rate
 
-Rows = NDArray[np.intp]
 Wide = NDArray[np.int32]
-Float = NDArray[np.float32]
-
-# 6 dB per second back up: slower than a syllable, so the level does not pump.
-RELEASE_DB_PER_S = 6.0
-# The largest float32 that is an int32.
-_WIDEST = np.float32(2**31 - 128)
-# The gain comes down over the 5 ms before the peak, or what the frame has of them: no edge to be heard.
-ATTACK_S = 0.005
 
 
-class Limiter:
+@kernel
+def narrow(mix: Wide, rate: Rate, gain: np.float32, out: NDArray[np.int16]) -> np.float32:
     """
-    Narrows int32 mixes to int16 without wrapping and without clipping.
+    Limit one frame of a stream.
 
     Below full scale, samples pass bit by bit. Where a peak is higher, the gain goes down in a line that ends at the
     first sample above full scale, stays for the rest of the frame, and returns slowly in the frames after.
 
     Parameters
     ----------
-    streams : int
-        Number of streams limited independently.
-    rate_hz : int
-        Samples per second.
-    samples : int
-        Samples per frame.
+    mix : ndarray of int32
+        Exact sums, `rate.samples` of them.
+    rate : record
+        Its rate.
+    gain : float32
+        Of the stream's frame before.
+    out : ndarray of int16
+        The frame, -32767..32767.
+
+    Returns
+    -------
+    float32
+        The gain for the next frame.
     """
-
-    def __init__(self, streams: int, rate_hz: int, samples: int) -> None:
-        self.gain: Float = np.ones(streams, np.float32)
-        self._release = np.float32(10 ** (RELEASE_DB_PER_S / 20 * samples / rate_hz))
-        self._attack = round(ATTACK_S * rate_hz)
-        # (height, slope) @ this: a line over the samples of a frame
-        self._clock = np.stack((np.ones(samples, np.float32), np.arange(samples, dtype=np.float32)))
-        # (gain before, change) @ this: a line that arrives at the end of the frame
-        self._line = np.stack((self._clock[0], (self._clock[1] + 1) / samples))
-
-    def narrow(self, mix: Wide, streams: Rows, out: NDArray[np.int16]) -> None:
-        """
-        Limit one frame of several streams.
-
-        Parameters
-        ----------
-        mix : ndarray of int32, shape (n, samples)
-            Exact sums.
-        streams : ndarray of intp, shape (n,)
-            Whose gain applies; no stream twice.
-        out : ndarray of int16, shape (n, samples)
-            The frames, -32767..32767.
-        """
-        size = np.abs(mix)
-        peak = size.max(axis=1).astype(np.float32)
-        gain = self.gain[streams]
-        loud = np.flatnonzero((peak > FULL_SCALE) | (gain < 1))
-        if len(loud) == len(mix):
-            out[:] = self._limit(mix.astype(np.float32), size, peak, gain, streams)
-            return
-        np.copyto(out, mix, casting="unsafe")
-        if len(loud):
-            wave = mix[loud].astype(np.float32)
-            out[loud] = self._limit(wave, size[loud], peak[loud], gain[loud], streams[loud])
-
-    def _limit(self, wave: Float, size: Wide, peak: Float, gain: Float, streams: Rows) -> Float:
-        """Scale frames (in place) to full scale by the gains of their streams; these become those of the next frame."""
-        ceiling = FULL_SCALE / np.maximum(peak, FULL_SCALE)
-        target = np.minimum(np.minimum(gain * self._release, ceiling), np.float32(1))
-        shape = np.stack((gain, target - gain), axis=1) @ self._line
-        falls = np.flatnonzero(target < gain)
-        if len(falls):
-            shape[falls] = self._fall(size[falls], gain[falls], target[falls])
-        wave *= shape
-        self.gain[streams] = target
-        # Nowhere is the gain above full scale / peak by more than rounding, and that is rounded away here.
-        return np.rint(wave, out=wave)
-
-    def _fall(self, size: Wide, gain: Float, target: Float) -> Float:
-        """Give the gain per sample of frames whose peak needs less gain than the stream has; shape of `size`."""
-        over = size > np.minimum(FULL_SCALE / gain, _WIDEST).astype(np.int32)[:, None]
-        first = over.argmax(axis=1).astype(np.float32)
-        slope = (target - gain) / np.maximum(np.minimum(first, self._attack), 1)
-        shape: Float = np.stack((target - slope * first, slope), axis=1) @ self._clock
-        np.minimum(shape, gain[:, None], out=shape)
-        return np.maximum(shape, target[:, None], out=shape)
+    high = low = np.int32(0)
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        high, low = max(high, mix[j]), min(low, mix[j])
+    peak = max(np.int64(high), -np.int64(low))
+    if peak <= FULL_SCALE and gain >= 1:
+        for j in range(np.uint64(0), np.uint64(rate.samples)):
+            out[j] = np.int16(mix[j])
+        return gain
+    ceiling = np.float32(FULL_SCALE) / np.float32(max(peak, np.int64(FULL_SCALE)))
+    target = min(min(gain * rate.release, ceiling), np.float32(1))
+    # The line that the gain follows: height and slope, between the two gains.
+    slope, height = (target - gain) / np.float32(rate.samples), gain
+    if target < gain:
+        bar, first = np.int64(np.float32(FULL_SCALE) / gain), 0
+        while first < rate.samples - 1 and abs(np.int64(mix[first])) <= bar:
+            first += 1
+        slope = (target - gain) / np.float32(max(min(first, rate.attack), 1))
+        height = target - slope * np.float32(first + 1)
+    least, most = min(gain, target), max(gain, target)
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        level = min(max(height + slope * np.float32(j + np.uint64(1)), least), most)
+        out[j] = np.int16(np.rint(np.float32(mix[j]) * level))
+    return target

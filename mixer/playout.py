@@ -1,4 +1,4 @@
-"""The playout of all parties: packets in at any time and in any order, one frame per row and tick out.
+"""The playout of a party: packets in at any time and in any order, one frame a tick out.
 
 A row's audio lies in its ring at the position its RTP timestamp says; a cursor per row tells what is played next. So
 any packet length, reordering and duplicates are one indexed write, and what never came is simply absent.
@@ -18,377 +18,301 @@ The rules, in the order they are tried:
 * between these, `mixer.pace` plays a little faster or slower.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.arrival import Arrivals, PartyCounters, ReceptionReport
-from mixer.errors import QueueFull
-from mixer.frame import ABSENT, TICK_S, samples_per_tick
-from mixer.pace import LOW_S, Pace
-from mixer.packets import Packets, turns
-from mixer.played import Played
-from mixer.ring import Ring
-from mixer.stream import Situation, Streams
-from mixer.stretch import HALF_TAPS, stretch
+from mixer import pace, ring
+from mixer.arrival import accept, change_source, follow_jitter
+from mixer.frame import ABSENT
+from mixer.kernel import Int, kernel
+from mixer.party import Party
+from mixer.rate import Rate
+from mixer.resample import HALF_TAPS, stretch
+from mixer.stream import BEGINS, CHANGED, PAUSED, STRAY, TAKES, gap_of, judge, newest, note
 
-Index = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+Samples = NDArray[np.int16]
 
-RING_S = 0.512
-"""A power of two of samples at 8 kHz, several times the longest delay."""
-REACH_TICKS = 4
-"""The longest packet written at once, 80 ms; longer ones are written in pieces. Played audio is kept as long."""
 IDLE_TICKS = 5
 """After 100 ms of nothing a row is idle, and its next packet starts anew. More than `REACH_TICKS`: all is cleared."""
-QUIET_TICKS = 2
-"""Another source may follow when nothing of the one before was played for so long: some 60 ms after its last packet."""
-ROUNDS = 16
-"""Packets per row and call that are looked at; what exceeds 160 ms of the shortest packets is a flood."""
+NOWHERE = -1
+"""The position of a packet that is not played."""
 
 
-class Playout:
+@kernel
+def place(
+    p: Party,
+    rate: Rate,
+    own: Samples,
+    seq: Int,
+    timestamp: Int,
+    ssrc: Int,
+    length: int,
+    arrival_s: float,
+    next_s: float,
+) -> int:
     """
-    Rings and cursors of all rows.
+    Find where a packet with sound is played.
 
     Parameters
     ----------
-    capacity : int
-        Number of rows.
-    rate_hz : int
-        One of `mixer.frame.RATES_HZ`.
-    max_delay_s : float
-        The longest a packet may wait.
+    p, rate : records
+        The row and its rate.
+    own : ndarray of int16
+        The row's ring.
+    seq, timestamp, ssrc : int
+        The RTP header (RFC 3550 5.1), the timestamp in samples.
+    length : int
+        Samples in the packet.
+    arrival_s, next_s : float
+        When it came and when the next tick is due, seconds.
+
+    Returns
+    -------
+    int
+        The position of its first sample, which the caller writes there; `NOWHERE`: it is not played.
     """
+    gap, early = gap_of(p, timestamp), int((next_s - arrival_s) * rate.hz)
+    verdict = judge(p, rate, seq, timestamp, ssrc, length, early)
+    if verdict & STRAY:
+        p.stray += 1
+        return NOWHERE
+    if verdict & PAUSED:
+        p.concealed -= p.latest
+        p.latest = 0
+    if verdict & CHANGED:
+        change_source(p)
+    fresh, begins = accept(p, seq, verdict & TAKES != 0), verdict & BEGINS != 0
+    follow_jitter(p, rate, timestamp, arrival_s, fresh and not begins and not p.resting)
+    if not fresh:
+        return NOWHERE
+    return _seat(p, rate, own, p.end + gap, length, begins, early)
 
-    def __init__(self, capacity: int, rate_hz: int, max_delay_s: float = 0.1) -> None:
-        self.samples, self._rate_hz = samples_per_tick(rate_hz), rate_hz
-        self._kept = REACH_TICKS * self.samples
-        size = 1 << (round(RING_S * rate_hz) - 1).bit_length()
-        self._half = size // 2
-        self._max_delay, self._start = round(max_delay_s * rate_hz), round(LOW_S * rate_hz)
-        self._ring = Ring(capacity, size, self._kept)
-        self._arrivals, self._pace = Arrivals(capacity, rate_hz), Pace(capacity, rate_hz)
-        self._streams, self._stray = Streams(capacity), np.zeros(capacity, np.int64)
-        self._cursor: Index = np.full(capacity, size, np.int64)
-        self._end: Index = np.full(capacity, size, np.int64)  # one past the newest sample
-        self._played: Index = np.full(capacity, size, np.int64)  # one past the last sample played, not concealed
-        self._resting: Flags = np.ones(capacity, bool)
-        self._begun: Flags = np.zeros(capacity, bool)  # something was played since the stream began
-        self._hushed: Flags = np.zeros(capacity, bool)  # the sender said that it is silent from here on
-        self._idle = np.zeros(capacity, np.int64)
-        # Packets begin at multiples of this within a frame, from the first on: what length and frame have in common.
-        self._grain: Index = np.full(capacity, self.samples, np.int64)
-        self._wait: Index = np.zeros(capacity, np.int64)
-        self._late, self._overrun = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        self._next_s = -np.inf
-        self._hushing = False  # some row may be hushed
-        self.paused: list[Index] = []
 
-    def reset(self, row: int) -> None:
-        """Forget a row: a new party sits in it."""
-        self._ring.clear(np.array([row]))
-        self._arrivals.reset(row)
-        self._streams.reset(row)
-        self._cursor[row] = self._end[row] = self._played[row] = 2 * self._half
-        self._resting[row], self._begun[row], self._hushed[row] = True, False, False
-        for array in (self._late, self._overrun, self._stray, self._wait, self._idle):
-            array[row] = 0
+@kernel
+def put(p: Party, rate: Rate, own: Samples, position: int, pcm: Samples, length: int) -> None:
+    """Write the samples of a packet where `place` has said."""
+    if position >= p.end:
+        p.hushed = False
+    gone = max(p.cursor - rate.reach - position, 0)  # nobody forgets what is written so far behind
+    if gone < length:
+        ring.write(own, rate, position + gone, pcm[gone:], length - gone)
+    p.end = max(p.end, position + length)
 
-    def counters(self, row: int, concealed: int) -> PartyCounters:
-        """Give the counters of a row; `concealed` is counted elsewhere."""
-        received, expected = self._arrivals.in_all(row)
-        duplicate = int(self._arrivals.duplicate[row])
-        return PartyCounters(
-            received=received,
-            late=int(self._late[row]),
-            lost=max(0, expected - received + duplicate),
-            duplicate=duplicate,
-            overrun=int(self._overrun[row]),
-            stray=int(self._stray[row]),
-            concealed=concealed,
-            expected=expected,
-            extended_highest_sequence=int(self._arrivals.highest[row]),
-            jitter_samples=float(self._arrivals.jitter[row]),
-            delay_s=float(self._wait[row]) / self._rate_hz,
-        )
 
-    def reception(self, rows: Index) -> ReceptionReport:
-        """Give what a report says of some rows."""
-        a = self._arrivals
-        return ReceptionReport(
-            self._streams.ssrc[rows], a.received[rows], a.expected(rows), a.highest[rows], a.jitter[rows]
-        )
+@kernel
+def push(p: Party, rate: Rate, own: Samples, pcm: Samples) -> None:
+    """Append to a row that is played as it is; no more than half a ring."""
+    p.end = max(p.end, p.cursor)
+    ring.write(own, rate, p.end, pcm, len(pcm))
+    p.end += len(pcm)
 
-    def receive(self, packets: Packets, now_s: float) -> None:
-        """Take packets; those of one row in the order they came."""
-        self._next_s = max(self._next_s, now_s)
-        if not len(packets.rows):
-            return
-        order, turn = turns(packets.rows)
-        if turn is None:
-            self._take(packets)
-            return
-        for k in range(min(int(turn.max()) + 1, ROUNDS)):
-            self._take(packets.pick(order[turn == k]))
-        self.drop(packets.rows[order[turn >= ROUNDS]])
 
-    def drop(self, rows: Index) -> None:
-        """Count packets that are not looked at, one per entry of `rows`."""
-        if len(rows):
-            np.add.at(self._arrivals.received, rows, 1)
-            np.add.at(self._overrun, rows, 1)
+@kernel
+def flush(p: Party, rate: Rate, own: Samples) -> None:
+    """Drop what waits in a row that is fed by `push`."""
+    ring.clear(own, rate)
+    p.end = p.cursor
 
-    def outdated(self, rows: Index, arrival_s: NDArray[np.float64], now_s: float) -> Flags:
-        """Tell which packets have lain for too long to be played, and count them as late; see `Bridge.outdated`."""
-        old: Flags = arrival_s < now_s + TICK_S - self._max_delay / (2 * self._rate_hz)
-        if old.any():
-            np.add.at(self._arrivals.received, rows[old], 1)
-            np.add.at(self._late, rows[old], 1)
-        return old
 
-    def skip(self) -> None:
-        """Note that ticks were left out: every row has been silent meanwhile, and its next packet sets the cursor."""
-        self._idle[:], self._resting[:] = IDLE_TICKS, True
+@kernel
+def count(p: Party, seq: Int, ssrc: Int) -> None:
+    """Count a packet that holds no sound."""
+    verdict = note(p, seq, ssrc)
+    if verdict & STRAY:
+        p.stray += 1
+    else:
+        accept(p, seq, verdict & TAKES != 0)
 
-    def _take(self, packets: Packets) -> None:
-        """One packet of each of several rows."""
-        if not packets.pcm.shape[1]:
-            self._note(packets)
-            return
-        gap = self._streams.gaps(packets.rows, packets.timestamp)
-        if self._streams.in_line(packets, gap).all():
-            self._streams.advance(packets)
-            duplicate = self._arrivals.accept(packets.rows, packets.seq)
-            self._place(packets, gap, ~duplicate, np.zeros(len(gap), bool))
-        else:
-            self._sort_out(packets, gap)
 
-    def hush(self, packets: Packets, now_s: float) -> Flags:
-        """
-        Let rows rest that say they are silent from now on, once all before is played; `packets` hold no sound.
+@kernel
+def outdate(p: Party) -> None:
+    """Count a packet that has lain for too long to be played."""
+    p.received += 1
+    p.late += 1
 
-        Gives which packets were believed: the last of their stream, or any in a row that has run dry.
-        """
-        self._next_s = max(self._next_s, now_s)
-        order, turn = turns(packets.rows)
-        believed = np.zeros(len(order), bool)
-        for k in range(1 if turn is None else min(int(turn.max()) + 1, ROUNDS)):
-            which = order if turn is None else order[turn == k]
-            each = packets.pick(which)
-            believed[which] = self._streams.newest(each) | (self._idle[each.rows] > 0)
-            self._note(each)
-        self._hushed[packets.rows[believed]] = self._hushing = True
-        return believed
 
-    def _note(self, packets: Packets) -> None:
-        """Count packets that hold no sound."""
-        known, restarts = self._streams.note(packets)
-        self._arrivals.accept(packets.rows[known], packets.seq[known], restarts[known])
-        self._stray[packets.rows] += ~known
+@kernel
+def hush(p: Party, seq: Int, ssrc: Int) -> bool:
+    """
+    Let a row rest that says it is silent from now on, once all before is played.
 
-    def _sort_out(self, packets: Packets, gap: Index) -> None:
-        """Take packets of which some are not those that are due."""
-        rows, verdict = packets.rows, self._streams.judge(packets, gap, self._situation(packets, gap))
-        self._stray[rows] += verdict.stray
-        if verdict.paused.any():
-            self.paused.append(rows[verdict.paused])
-        self._arrivals.change(rows[verdict.changed])
-        taken = np.flatnonzero(~verdict.stray)
-        if len(taken):
-            duplicate = self._arrivals.accept(rows[taken], packets.seq[taken], verdict.restarts[taken])
-            self._place(packets.pick(taken), gap[taken], ~duplicate, verdict.begins[taken])
+    Returns
+    -------
+    bool
+        The packet was believed: the last of its stream, or any in a row that has run dry.
+    """
+    believed = newest(p, seq, ssrc) or p.idle > 0
+    count(p, seq, ssrc)
+    p.hushed |= believed
+    return believed
 
-    def _situation(self, packets: Packets, gap: Index) -> Situation:
-        rows = packets.rows
-        position = self._end[rows] + gap
-        return Situation(
-            near=position - self._cursor[rows] + self._ahead(packets) <= self._max_delay,
-            late=position + packets.pcm.shape[1] <= self._played[rows],
-            dry=self._idle[rows] > 0,
-            resting=self._resting[rows],
-            quiet=self._resting[rows] | (self._idle[rows] >= QUIET_TICKS),
-        )
 
-    def _ahead(self, packets: Packets) -> Index:
-        """Tell how many samples lie between arrival and next tick: what packets wait at the least."""
-        ahead: Index = ((self._next_s - packets.arrival_s) * self._rate_hz).astype(np.int64)
-        return ahead
-
-    def _place(self, packets: Packets, gap: Index, fresh: Flags, begins: Flags) -> None:
-        """Put packets of the rows' streams where their timestamps say; `fresh`: the packet has not come before."""
-        resting = self._resting[packets.rows]
-        self._arrivals.time(packets.rows, packets.timestamp, packets.arrival_s, fresh & ~begins & ~resting)
-        if not fresh.all():
-            which = np.flatnonzero(fresh)
-            packets, gap, begins, resting = packets.pick(which), gap[which], begins[which], resting[which]
-        if not len(packets.rows):
-            return
-        rows, length, ahead = packets.rows, packets.pcm.shape[1], self._ahead(packets)
-        position = self._end[rows] + gap
-        self._grain[rows] = math.gcd(length, self.samples)
-        anew = begins | resting & (position + length > self._played[rows])
-        position = self._begin(rows, position, ahead, begins, anew)
-        usable = self._seat(rows, position, ahead, length, anew)
-        self._late[rows] += ~usable
-        if not usable.all():
-            which = np.flatnonzero(usable)
-            rows, position, packets = rows[which], position[which], packets.pick(which)
-        if self._hushing:
-            self._hushed[rows[position >= self._end[rows]]] = False
-        self._write(rows, position, packets.pcm)
-
-    def _begin(self, rows: Index, position: Index, ahead: Index, begins: Flags, anew: Flags) -> Index:
-        """Set the cursor of streams that begin, or go on after a rest; gives positions, new ones where they begin."""
-        if not anew.any():
-            return position
-        which, new = np.flatnonzero(anew), np.flatnonzero(begins)
-        self._ring.clear(rows[which])
-        position[new] = self._cursor[rows[new]] + 2 * self._half
-        self._end[rows[new]] = position[new]
-        self._played[rows[new]] = position[new] - 2 * self.samples
-        left_out = new[~self._resting[rows[new]]]
-        grain = self._grain[rows[which]]
-        frames = -(-(self._start + self.samples - grain - ahead[which]) // grain)
-        begin = position[which] - np.clip(frames, 0, 2 * self.samples // grain) * grain
-        self._cursor[rows[which]] = np.maximum(begin, self._played[rows[which]])
-        self._played[rows[left_out]] = position[left_out]  # for what the line before left out nobody waits
-        for array in (self._resting, self._begun, self._hushed, self._idle):
-            array[rows[which]] = 0
-        return position
-
-    def _seat(self, rows: Index, position: Index, ahead: Index, length: int, anew: Flags) -> Flags:
-        """Move cursors back to packets that can still be played, and forward where the wait is too long."""
-        cursor, played = self._cursor[rows], self._played[rows]
-        usable: Flags = position + length > played
-        behind = cursor - np.maximum(position, played)
-        move = np.where(usable & (behind > 0) & ~anew, -behind, 0)
-        wait = position - cursor + ahead
-        if (over := usable & (wait > self._max_delay) & ~anew).any():
-            move = np.where(over, wait - self._max_delay // 2, move)
-            self._skip(rows[over], move[over], length)
-        if move.any():
-            self._cursor[rows] += move
-            self._pace.moved(rows, move)
+@kernel
+def _seat(p: Party, rate: Rate, own: Samples, position: int, length: int, begins: bool, early: int) -> int:
+    """Move the cursor back to a packet that can still be played, and forward where the wait is too long."""
+    p.grain = _common(length, rate.samples)
+    anew = begins or p.resting and position + length > p.played
+    if anew:
+        position = _begin(p, rate, own, position, begins, early)
+    usable, wait = position + length > p.played, position - p.cursor + early
+    if usable and not anew:
+        behind = p.cursor - max(position, p.played)
+        move = -max(behind, 0)
+        if wait > rate.max_delay:
+            move = wait - rate.max_delay // 2
+            _skip(p, rate, own, move, length)
+        if move != 0:
+            p.cursor += move
+            pace.moved(p, move)
             wait -= move
-        saved = wait >= -self._max_delay  # by some delay that is permitted; the others say nothing of how long to wait
-        which = slice(None) if saved.all() else np.flatnonzero(saved)
-        self._pace.observe(rows[which], wait[which], anew[which], usable[which])
-        self._wait[rows] = np.where(usable, np.maximum(wait, 0), self._wait[rows])
-        return usable
+    if wait >= -rate.max_delay:  # by some delay that is permitted; the others say nothing of how long to wait
+        pace.observe(p, wait, anew, usable)
+    if not usable:
+        p.late += 1
+        return NOWHERE
+    p.wait = max(wait, 0)
+    return position
 
-    def _skip(self, rows: Index, samples: Index, length: int) -> None:
-        """Forget audio that will never be played, and count it."""
-        self._overrun[rows] += -(-np.minimum(samples, np.maximum(self._end[rows] - self._cursor[rows], 0)) // length)
-        start, samples = self._cursor[rows] - self._kept, np.minimum(samples, 2 * self._half)
-        for piece in range(0, int(samples.max()) + self._kept, self._kept):
-            self._ring.forget(rows, start + np.minimum(piece, samples), self._kept)
 
-    def _write(self, rows: Index, position: Index, pcm: NDArray[np.int16]) -> None:
-        for piece in range(0, pcm.shape[1], self._kept):
-            self._ring.write(rows, position + piece, pcm[:, piece : piece + self._kept])
-        self._end[rows] = np.maximum(self._end[rows], position + pcm.shape[1])
+@kernel
+def _begin(p: Party, rate: Rate, own: Samples, position: int, begins: bool, early: int) -> int:
+    """Set the cursor of a stream that begins, or goes on after a rest; gives the position, a new one if it begins."""
+    ring.clear(own, rate)
+    left_out = begins and not p.resting
+    if begins:
+        position = p.cursor + rate.ring
+        p.end, p.played = position, position - 2 * rate.samples
+    frames = -(-(rate.start + rate.samples - p.grain - early) // p.grain)
+    frames = min(max(frames, 0), 2 * rate.samples // p.grain)
+    p.cursor = max(position - frames * p.grain, p.played)
+    if left_out:
+        p.played = position  # for what the line before left out nobody waits
+    p.resting, p.begun, p.hushed, p.idle = False, False, False, 0
+    return position
 
-    def push(self, row: int, pcm: NDArray[np.int16]) -> int:
-        """Append to a row that is played as it is; gives the samples queued, raises `QueueFull`."""
-        queued = self.queued(row) + len(pcm)
-        if queued > self._half:
-            raise QueueFull(f"{queued} samples exceed the queue of {self._half}")
-        rows, self._end[row] = np.array([row]), max(self._end[row], self._cursor[row])
-        for piece in range(0, len(pcm), self._kept):
-            part = pcm[None, piece : piece + self._kept]
-            self._ring.write(rows, self._end[rows], part)
-            self._end[row] += part.shape[1]
-        return queued
 
-    def flush(self, row: int) -> None:
-        """Drop what waits in a row that is fed by `push`."""
-        self._ring.clear(np.array([row]))
-        self._end[row] = self._cursor[row]
+@kernel
+def _skip(p: Party, rate: Rate, own: Samples, samples: int, length: int) -> None:
+    """Forget audio that will never be played, and count it."""
+    p.overrun += -(-min(samples, max(p.end - p.cursor, 0)) // length)
+    ring.forget(own, rate, p.cursor - rate.reach, min(samples + rate.reach, rate.ring))
 
-    def queued(self, row: int) -> int:
-        """Tell how many samples wait in a row."""
-        return max(0, int(self._end[row] - self._cursor[row]))
 
-    def tick(self, local: Flags, dialling: Index, now_s: float) -> Played:
-        """
-        Take the next frame of the first rows.
+@kernel
+def _common(length: int, samples: int) -> int:
+    """Give the greatest common divisor."""
+    while samples:
+        length, samples = samples, length % samples
+    return length
 
-        Parameters
-        ----------
-        local : ndarray of bool, shape (rows,)
-            Rows fed by `push`.
-        dialling : ndarray of int64, shape (n,)
-            Rows of these in whose sound keys are listened for.
-        now_s : float
-            When the tick was due.
-        """
-        count = len(local)
-        head, cursor = slice(0, count), self._cursor[:count]
-        frames = self._ring.read(head, cursor, self.samples)
-        lacking: Flags = frames.min(axis=1) == ABSENT
-        grain = self._grain[head]
-        spare = (self._end[head] - cursor) % grain
-        step = self._pace.steps(spare + self.samples - grain, spare, dialling)
-        step[lacking | local | self._resting[head]] = 0
-        quiet = local | self._resting[head] | ~self._begun[head] | self._hushed[head]
-        leaving = self._hushed[head] & ~self._resting[head] & lacking
-        self._stretch(frames, step)
-        self._note_played(frames, lacking, step)
-        self._pace.moved(head, step)
-        cursor += step + self.samples
-        cursor[local] = np.minimum(cursor, np.maximum(self._end[head], cursor - self.samples))[local]
-        span = self.samples + max(self._pace.most, HALF_TAPS)
-        self._ring.forget(head, cursor - self._kept - span, span)
-        self._next_s = now_s + TICK_S
-        return Played(frames, lacking, quiet, leaving)
 
-    def _stretch(self, frames: NDArray[np.int16], step: Index) -> None:
-        """Replace the frames of rows played faster or slower; `step` becomes what was possible."""
-        for k in np.unique(step[step != 0]):
-            rows = np.flatnonzero(step == k)
-            step[rows] = 0
-            rest = self._stretch_by(int(k), self._pass_silence(int(k), rows, frames, step), frames, step)
-            if k < 0 and len(rest):
-                # Nothing behind the frame has come yet: leave its last samples to serve the interpolation.
-                self._stretch_by(-HALF_TAPS, rest, frames, step)
+LACKING, QUIET, LEAVING = 1, 2, 4
+"""
+What `read` finds, any of:
 
-    def _pass_silence(self, k: int, rows: Index, frames: NDArray[np.int16], step: Index) -> Index:
-        """Skip or repeat samples of rows in which nothing moves, where that cannot be heard; gives the other rows."""
-        heard = frames[rows]
-        still = (heard == heard[:, :1]).all(axis=1)
-        if k > 0:
-            still &= (self._ring.read(rows, self._cursor[rows] + self.samples, k) == heard[:, :1]).all(axis=1)
-        step[rows[still]] = k
-        rest: Index = rows[~still]
-        return rest
+* `LACKING`: samples are absent;
+* `QUIET`: that is no loss: the row is idle, has not begun, is silent by its own word, or is fed by `push`;
+* `LEAVING`: its sound ends by the word of its sender.
+"""
 
-    def _stretch_by(self, k: int, rows: Index, frames: NDArray[np.int16], step: Index) -> Index:
-        """Stretch the rows that have all it takes; gives the others."""
-        wide = self._ring.read(rows, self._cursor[rows] - HALF_TAPS, self.samples + k + 2 * HALF_TAPS)
-        whole = wide.min(axis=1) != ABSENT
-        step[rows[whole]] = k
-        frames[rows[whole]] = stretch(wide[whole], self.samples)
-        rest: Index = rows[~whole]
-        return rest
 
-    def _note_played(self, frames: NDArray[np.int16], lacking: Flags, step: Index) -> None:
-        count = len(lacking)
-        cursor, played, idle = self._cursor[:count], self._played[:count], self._idle[:count]
-        full = ~lacking
-        played[full] = (cursor + step + self.samples)[full]
-        idle += 1
-        idle[full] = 0
-        self._begun[:count] |= full
-        rows = np.flatnonzero(lacking & ~self._resting[:count])
-        if not len(rows):
-            return
-        present = frames[rows] != ABSENT
-        some = present.any(axis=1)
-        last = self.samples - present[:, ::-1].argmax(axis=1)
-        played[rows[some]] = (cursor[rows] + last)[some]
-        idle[rows[some]] = 0
-        self._begun[rows[some]] = True
-        silent = (idle[rows] >= IDLE_TICKS) | self._hushed[rows]
-        self._resting[rows] = silent & (self._end[rows] <= cursor[rows])
+@kernel
+def read(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, dialling: bool) -> int:
+    """
+    Take the next frame of a row.
+
+    Parameters
+    ----------
+    p, rate : records
+        The row and its rate.
+    own : ndarray of int16
+        The row's ring.
+    taps : ndarray of float32
+        `mixer.resample.stretch_taps` of the rate.
+    frame : ndarray of int16
+        Where to put it: `rate.samples` of it, `ABSENT` where nothing came.
+    dialling : bool
+        Keys are listened for in its sound.
+
+    Returns
+    -------
+    int
+        What was found: `LACKING`, `QUIET`, `LEAVING`.
+    """
+    at, lowest = np.uint64(ring.place_of(rate, p.cursor)), np.int16(0)
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        frame[j] = own[at + j]
+        lowest = min(lowest, frame[j])
+    found = LACKING if lowest == ABSENT else 0
+    if p.local or p.resting or p.hushed or not p.begun:
+        found |= QUIET
+    if found & LACKING and p.hushed and not p.resting:
+        found |= LEAVING
+    steps = 0
+    if not (found & LACKING or p.local or p.resting):
+        steps = pace.step(p, rate, (p.end - p.cursor) % p.grain, dialling)
+    if steps != 0:
+        steps = _change_speed(p, rate, own, taps, frame, steps)
+    _note_played(p, rate, frame, found & LACKING != 0, steps)
+    _go_on(p, rate, own, steps)
+    return found
+
+
+@kernel
+def _change_speed(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, steps: int) -> int:
+    """Play a frame faster or slower; gives by how many samples that was possible."""
+    if _still(own[ring.place_of(rate, p.cursor) :], rate.samples + max(steps, 0)):
+        return steps
+    if _whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + steps + 2 * HALF_TAPS):
+        stretch(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], taps[steps + rate.most], rate.samples, steps, frame)
+        return steps
+    if steps > 0 or not _whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + HALF_TAPS):
+        return 0
+    # Nothing behind the frame has come yet: leave its last samples to serve the interpolation.
+    stretch(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], taps[-1], rate.samples, -HALF_TAPS, frame)
+    return -HALF_TAPS
+
+
+@kernel
+def _still(sound: Samples, length: int) -> bool:
+    """Tell whether nothing moves: samples can be skipped or repeated there, and nobody hears it."""
+    lowest = highest = sound[0]
+    for j in range(np.uint64(1), np.uint64(length)):
+        lowest, highest = min(lowest, sound[j]), max(highest, sound[j])
+    return bool(lowest == highest)
+
+
+@kernel
+def _whole(sound: Samples, length: int) -> bool:
+    """Tell whether no sample is absent."""
+    lowest = np.int16(0)
+    for j in range(np.uint64(0), np.uint64(length)):
+        lowest = min(lowest, sound[j])
+    return lowest != ABSENT
+
+
+@kernel
+def _note_played(p: Party, rate: Rate, frame: Samples, lacking: bool, steps: int) -> None:
+    """Note how far the row has been played, and whether it runs dry."""
+    last = rate.samples
+    if lacking:
+        while last > 0 and frame[last - 1] == ABSENT:
+            last -= 1
+    p.idle += 1
+    if not lacking:
+        p.played, p.idle, p.begun = p.cursor + steps + rate.samples, 0, True
+    elif not p.resting:
+        if last > 0:
+            p.played, p.idle, p.begun = p.cursor + last, 0, True
+        p.resting = (p.idle >= IDLE_TICKS or p.hushed) and p.end <= p.cursor
+
+
+@kernel
+def _go_on(p: Party, rate: Rate, own: Samples, steps: int) -> None:
+    """Move the cursor behind the frame, and make room for new samples."""
+    pace.moved(p, steps)
+    before = p.cursor
+    p.cursor += steps + rate.samples
+    if p.local:
+        p.cursor = min(p.cursor, max(p.end, before + steps))
+    ring.forget(own, rate, before - rate.reach, p.cursor - before)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.errors import BridgeFull, GainError, NoSuchRoom, UnknownRow
+from mixer.party import Parties, Rooms
 from mixer.whisper import Whispers
 
 Flags = NDArray[np.bool_]
@@ -25,49 +26,36 @@ class Roster:
 
     Parameters
     ----------
-    capacity : int
-        Number of rows.
-    rooms : int
-        Number of rooms.
-
-    Attributes
-    ----------
-    sources, unrecorded : ndarray of intp
-        The rows that are fed but do not listen, and those left out of recordings; mostly none.
+    parties : record array
+        The rows (`mixer.party`); what of them is written here is written nowhere else.
+    rooms : record array
+        The rooms.
     """
 
-    def __init__(self, capacity: int, rooms: int) -> None:
-        self.capacity, self.room_limit = capacity, rooms
-        self.active: Flags = np.zeros(capacity, bool)
-        self.local: Flags = np.zeros(capacity, bool)
-        self.inband_keys: Flags = np.zeros(capacity, bool)
-        self.muted: Flags = np.zeros(capacity, bool)
-        self.deaf: Flags = np.zeros(capacity, bool)
-        self.send: Flags = np.zeros(capacity, bool)
-        self.receive: Flags = np.zeros(capacity, bool)
-        self.gain_in = np.ones(capacity, np.float32)
-        self.gain_out = np.ones(capacity, np.float32)
-        self.room = np.full(capacity, -1, np.int32)
-        self.room_exists: Flags = np.zeros(rooms, bool)
-        self.whispers = Whispers(capacity)
-        self.sources = self.unrecorded = np.zeros(0, np.intp)
-        self._free_rows, self._free_rooms = list(range(capacity)), list(range(rooms))
+    def __init__(self, parties: Parties, rooms: Rooms, samples: int) -> None:
+        capacity = len(parties)
+        self.capacity, self.room_limit = capacity, len(rooms)
+        self.active: Flags = parties["active"]
+        self.local: Flags = parties["local"]
+        self.inband_keys: Flags = parties["inband_keys"]
+        self.muted: Flags = parties["muted"]
+        self.deaf: Flags = parties["deaf"]
+        self.send: Flags = parties["send"]
+        self.receive: Flags = parties["receive"]
+        self.gain_in = parties["gain_in"]
+        self.gain_out = parties["gain_out"]
+        self.room = parties["room"]
+        self.room_exists: Flags = rooms["exists"]
+        self.whispers = Whispers(parties, samples)
+        self._source: Flags = parties["source"]
+        self._unrecorded: Flags = parties["unrecorded"]
+        self._free_rows, self._free_rooms = list(range(capacity)), list(range(len(rooms)))
         self._leaving: list[int] = []
 
     @property
     def rows_end(self) -> int:
-        """One past the highest row in use."""
-        return _end(self.active)
-
-    @property
-    def audible(self) -> Flags:
-        """Parties that can be heard by somebody: present, in a room or whispering, not muted."""
-        audible: Flags = self.room >= 0
-        if self.whispers:
-            audible |= self.whispers.private
-        audible &= self.active & ~self.muted
-        audible[self.sources] = False
-        return audible
+        """One past the highest row in use, or removed since the last tick."""
+        return max([_end(self.active), *(row + 1 for row in self._leaving)])
 
     @property
     def rooms_end(self) -> int:
@@ -109,14 +97,13 @@ class Roster:
         """Take a row for what is played; it is fed by `push`, hears nothing and has no voice gate."""
         row = self.add(room, local=True, inband_keys=False)
         self.send[row] = False
-        self.sources = np.append(self.sources, row)
+        self._source[row] = True
         return row
 
     def set_recorded(self, row: int, on: bool) -> None:
         """Keep a row in `Tick.recorded_frame`, or leave it out (it is heard all the same); raises `UnknownRow`."""
         self.check(row)
-        others = self.unrecorded[self.unrecorded != row]
-        self.unrecorded = others if on else np.append(others, row)
+        self._unrecorded[row] = not on
 
     def remove(self, row: int) -> None:
         """Take a party out; if it talked, the next tick tells that it stopped. Raises `UnknownRow`.
@@ -126,7 +113,7 @@ class Roster:
         self.check(row)
         self.active[row] = self.send[row] = self.receive[row] = False
         self.room[row] = -1
-        self.sources, self.unrecorded = self.sources[self.sources != row], self.unrecorded[self.unrecorded != row]
+        self._source[row] = self._unrecorded[row] = False
         self.whispers.forget(row)
         self._leaving.append(row)
 

@@ -22,7 +22,7 @@ class Tick:
     frames : ndarray of int16, shape (frames, samples)
         The different mixes of this tick, limited, ready to encode: first the private mixes (talkers hear all but
         themselves), then one frame per room, last one frame of silence.
-    frame_of_row : ndarray of int32, shape (capacity,)
+    frame_of_row : ndarray of int64, shape (capacity,)
         The index into `frames` of what each row is to be sent; -1: send nothing.
     heard : ndarray of int16, shape (capacity, samples)
         What each row said, after playout, concealment, gain and mute.
@@ -41,7 +41,7 @@ class Tick:
     """
 
     frames: NDArray[np.int16]
-    frame_of_row: NDArray[np.int32]
+    frame_of_row: NDArray[np.int64]
     heard: NDArray[np.int16]
     dominant: NDArray[np.int32]
     private: NDArray[np.bool_]

@@ -9,10 +9,15 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.mix import sums_by
+from mixer.desk import add, clear, mix_for
+from mixer.kernel import kernel
+from mixer.party import Parties
+from mixer.rate import Rate
 
-Rows = NDArray[np.intp]
-NOBODY: Rows = np.zeros(0, np.intp)
+Rows = NDArray[np.int64]
+Samples = NDArray[np.int16]
+Wide = NDArray[np.int32]
+NOBODY: Rows = np.zeros(0, np.int64)
 
 
 class Whispers:
@@ -21,26 +26,27 @@ class Whispers:
 
     Parameters
     ----------
-    capacity : int
-        Number of rows.
+    parties : record array
+        The rows; their `private` and `listener` are written here only.
 
     Attributes
     ----------
-    private : ndarray of bool, shape (capacity,)
-        Rows that whisper: what they say is kept from their room.
     listeners : ndarray of intp, shape (listeners,)
         Rows that somebody may whisper to, ascending.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.private: NDArray[np.bool_] = np.zeros(capacity, bool)
+    def __init__(self, parties: Parties, samples: int) -> None:
+        self.private: NDArray[np.bool_] = parties["private"]
+        self._listening: NDArray[np.bool_] = parties["listener"]
         self.listeners: Rows = NOBODY
         self._to: dict[int, frozenset[int]] = {}
-        self._circle_of: Rows = NOBODY  # of each listener
+        self.circle_of: Rows = NOBODY  # of each listener
         # Who belongs to which circle, a pair each.
-        self._whisperer: Rows = NOBODY
-        self._circle: Rows = NOBODY
-        self._circles = 0
+        self.whisperer: Rows = NOBODY
+        self.circle: Rows = NOBODY
+        # What is whispered to each circle, and to whom anything is.
+        self.sums, self.lively = np.zeros((1, samples), np.int32), np.zeros(0, bool)
+        self._samples = samples
 
     def __bool__(self) -> bool:
         """Whether anybody whispers."""
@@ -72,36 +78,107 @@ class Whispers:
         listeners = sorted(ears)
         circle_of = [circles.setdefault(tuple(sorted(ears[row])), len(circles)) for row in listeners]
         pairs = [(speaker, circle) for speakers, circle in circles.items() for speaker in speakers]
-        self.listeners, self._circle_of = np.array(listeners, np.intp), np.array(circle_of, np.intp)
-        self._whisperer, self._circle = np.array(pairs, np.intp).reshape(-1, 2).T
-        self._circles = len(circles)
+        self.listeners, self.circle_of = np.array(listeners, np.int64), np.array(circle_of, np.int64)
+        self.whisperer, self.circle = np.array(pairs, np.int64).reshape(-1, 2).T
+        self.sums, self.lively = np.zeros((len(circles) + 1, self._samples), np.int32), np.zeros(len(circles), bool)
+        self._listening[:] = False
+        self._listening[self.listeners] = True
 
-    def gather(
-        self, heard: NDArray[np.int16], voiced: NDArray[np.bool_]
-    ) -> tuple[Rows, NDArray[np.intp], NDArray[np.int32]]:
-        """
-        Sum what is whispered in this tick.
 
-        Parameters
-        ----------
-        heard : ndarray of int16, shape (capacity, samples)
-            What each row says.
-        voiced : ndarray of bool, shape (capacity,)
-            Whose voice counts.
+@kernel
+def whisper(
+    parties: Parties,
+    rate: Rate,
+    heard: Samples,
+    sums: Wide,
+    whisperer: Rows,
+    circle: Rows,
+    listeners: Rows,
+    circle_of: Rows,
+    whispered: Wide,
+    lively: NDArray[np.bool_],
+    key: Rows,
+    wide: Wide,
+    frames: Samples,
+) -> int:
+    """
+    Make the frames of those who are whispered to in this tick, once for all who hear the very same.
 
-        Returns
-        -------
-        rows : ndarray of intp, shape (n,)
-            Who hears a whisper now, ascending.
-        circle : ndarray of intp, shape (n,)
-            The circle of each of them.
-        sums : ndarray of int32, shape (circles, samples)
-            What is whispered to each circle, exact.
-        """
-        sums = np.zeros((self._circles, heard.shape[1]), np.int32)
-        now = np.flatnonzero(voiced[self._whisperer])
-        sums_by(heard, self._whisperer[now], self._circle[now], sums)
-        lively = np.zeros(self._circles, bool)
-        lively[self._circle[now]] = True
-        ears = np.flatnonzero(lively[self._circle_of])
-        return self.listeners[ears], self._circle_of[ears], sums
+    Parameters
+    ----------
+    parties, rate
+        The rows and their rate.
+    heard, sums
+        As `mixer.desk` has them.
+    whisperer, circle : ndarray of int64, shape (pairs,)
+        Who whispers to which circle.
+    listeners, circle_of : ndarray of int64, shape (listeners,)
+        Who belongs to which circle.
+    whispered : ndarray of int32, shape (circles + 1, samples)
+        To work in, as are `lively` (bool, circles), `key` (int64, two per row) and `wide` (int32, samples).
+    frames : ndarray of int16, shape (frames, samples)
+        Out.
+
+    Returns
+    -------
+    int
+        How many frames were made.
+    """
+    _gather(parties, rate, heard, whisperer, circle, whispered, lively)
+    count, total = 0, whispered[-1]
+    for i in range(len(listeners)):
+        row, ring = listeners[i], circle_of[i]
+        p = parties[row]
+        if not (lively[ring] and p.active and p.send):
+            continue
+        room = -1 if p.deaf else p.room
+        speaks = p.voiced and not p.private and room >= 0
+        same = -1 - row if speaks or p.gain_out != 1 else ring * len(sums) + room + len(parties)
+        k = _find(key, count, same)
+        if k < count:
+            p.frame, p.limit_out = k, parties[key[2 * k + 1]].limit_out
+            continue
+        clear(total, rate)
+        _join(total, rate, whispered[ring])
+        if room >= 0:
+            _join(total, rate, sums[room])
+        mix_for(p, rate, total, heard[row], speaks, wide, frames[count])
+        p.frame, key[2 * count], key[2 * count + 1] = count, same, row
+        count += 1
+    return count
+
+
+@kernel
+def _gather(
+    parties: Parties,
+    rate: Rate,
+    heard: Samples,
+    whisperer: Rows,
+    circle: Rows,
+    whispered: Wide,
+    lively: NDArray[np.bool_],
+) -> None:
+    """Sum what is whispered to each circle, and note to which something is."""
+    for i in range(len(lively)):
+        lively[i] = False
+        clear(whispered[i], rate)
+    for i in range(len(whisperer)):
+        if parties[whisperer[i]].voiced:
+            lively[circle[i]] = True
+            add(whispered[circle[i]], rate, heard[whisperer[i]])
+
+
+@kernel
+def _find(key: Rows, count: int, same: int) -> int:
+    """Give which frame is made for those who hear the same, `count` when none is."""
+    k = 0
+    while k < count and key[2 * k] != same:
+        k += 1
+    return k
+
+
+@kernel
+def _join(total: Wide, rate: Rate, voices: Wide) -> None:
+    """Add a sum to another."""
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        total[j] += voices[j]

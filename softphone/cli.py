@@ -8,6 +8,7 @@ import typer
 
 from softphone.commands.bot import bot
 from softphone.commands.call import call
+from softphone.commands.compile import compile_
 from softphone.commands.conference import app as conference
 from softphone.commands.demo import demo
 from softphone.commands.registrations import app as registrations
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve)
 app.command("demo")(demo)
+app.command("compile")(compile_)
 app.command("call")(call)
 app.command("bot")(bot)
 app.command("trace")(trace)

@@ -37,8 +37,8 @@ from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import MediaAddress
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
-from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.library import Library as Recordings
 from softphone.resolver import own_address
 from softphone.sip.message.uri import Uri
@@ -308,6 +308,7 @@ def _worker_settings(config: Config) -> WorkerSettings:
         port=config.media.rtp_port,
         own_ports=config.media.own_range,
         advertised=_advertised(config),
+        cache=str(Path(config.server.data).absolute() / "kernels"),
     )
 
 

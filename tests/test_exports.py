@@ -20,3 +20,10 @@ def test_a_media_worker_is_up_without_agents_and_signalling() -> None:
     script = "import sys, softphone.media.workers.worker; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not [name for name in loaded if name.startswith(("softphone.agent", "softphone.sip", "ssl"))]
+
+
+def test_what_starts_no_tick_loads_no_compiler() -> None:
+    """A bridge's control process, and the command line of one who asks for help, would pay 60 MB for it."""
+    script = "import sys, softphone.cli, softphone.server, softphone.agent; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not [name for name in loaded if name in ("numba", "llvmlite", "mixer.bridge")]

@@ -141,7 +141,7 @@ class Agent:
             host = self._host or await self._local_address(Locator(resolver))
             stack.push_async_callback(self._lookup.close)
             network = NETWORK.get()
-            self._planes = Planes.enter(host, network)
+            self._planes = await Planes.enter(host, network)
             stack.callback(self._planes.leave)
             settings = StackSettings(host=host, port=self._port)
             self._stack = Stack(settings, on_invite=self._invited, transport=network.transport, resolver=resolver)

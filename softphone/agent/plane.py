@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
 from softphone.media.net.port import OpenPort
-from softphone.media.workers.local import LocalMedia
+from softphone.media.workers.local import LocalMedia, load
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
@@ -130,7 +130,7 @@ class Planes:
         self._users = 0
 
     @classmethod
-    def enter(cls, host: str, network: Network) -> "Planes":
+    async def enter(cls, host: str, network: Network) -> "Planes":
         """Take part in the planes of the running loop at a local address; each `enter` needs its `leave`.
 
         Raises
@@ -138,6 +138,8 @@ class Planes:
         OSError
             There is no port left, or the address is not ours.
         """
+        if network is SYSTEM:
+            await load()
         here = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
         at = host, network
         planes = here.setdefault(at, cls(*at))

@@ -22,8 +22,8 @@ from mixer import g711
 from mixer.frame import TICK_S
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.process import WorkerProcess
-from softphone.media.workers.worker import WorkerSettings
 
 PAIRS = 25
 SECONDS = 3.0

@@ -9,8 +9,8 @@ import pytest
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.media.contract.leg import Event, PlaybackEnded
 from softphone.media.contract.messages import CreateRoom
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
-from softphone.media.workers.worker import WorkerSettings
 from tests.support.tones import sine, write_wav
 
 pytestmark = pytest.mark.realtime

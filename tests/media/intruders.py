@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softphone.media.net.slots import SLOT_SIZE
-from softphone.media.rtp.rtp import HEADER, HEADER_SIZE
+from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.media.memory import Datagrams
 
 Index = NDArray[np.int64]

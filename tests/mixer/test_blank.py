@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mixer.blank import Blanker
 from mixer.bridge import Bridge
 from mixer.dtmf import DTMF_KEYS, Detector, dtmf
+from mixer.listen import listen
+from tests.mixer.rows import RATE, seated
 from tests.mixer.test_tone import read_wav
 from tests.support.peers import VOICES
 from tests.support.signals import Pcm, noise
@@ -59,13 +60,14 @@ def test_speech_after_a_key_is_whole_and_begins_without_a_step() -> None:
 
 
 def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
-    blanker, rows = Blanker(2, 8000), np.array([1])
-    said = []
+    parties, rooms = seated([0, 0])
+    frames, heard, wide = np.full((2, 160), 8000, np.int16), np.zeros((2, 160), np.int16), np.zeros(160, np.int32)
+    noisy, changed, said = np.zeros(2, bool), np.zeros(2, np.int64), []
     for blank in (False, True, True, False, False):
-        frames = np.full((2, 160), 8000, np.int16)
-        blanker.fill(frames, rows, np.array([blank]))
-        assert (frames[0] == 8000).all()
-        said.append(frames[1])
+        doubtful = np.array([False, blank])
+        listen(parties, 2, rooms, 1, RATE, frames, noisy, doubtful, -50.0, 20, True, wide, heard, changed)
+        assert (heard[0] == 8000).all()
+        said.append(heard[1].copy())
     wave = np.concatenate(said).astype(int)
     assert np.abs(np.diff(wave)).max() <= 8000 / 20 + 1
     assert [int(frame.mean()) for frame in said] == pytest.approx([8000, 500, 0, 7500, 8000], abs=30)

@@ -1,67 +1,73 @@
 import numpy as np
 import pytest
 
-from mixer.gate import SILENCE_DBOV, Gate, GateSettings, level_dbov
-from mixer.lead import Lead
+from mixer.gate import SILENCE_DBOV, find_leaders, level_dbov, update_gate, update_loudness
+from mixer.party import Parties, Rooms
+from tests.mixer.rows import seated
 
-LOUD, SOFT = np.float32(-20), np.float32(-90)
+LOUD, SOFT = -20.0, -90.0
 
 
 def test_levels_are_dbov() -> None:
     at = np.arange(160)
     frames = np.array([np.full(160, 32767), np.zeros(160), 32767 * np.sin(2 * np.pi * at / 16), np.full(160, 328)])
-    np.testing.assert_allclose(level_dbov(frames.astype(np.int16)), [0, SILENCE_DBOV, -3.01, -40], atol=0.02)
+    levels = [level_dbov(frame) for frame in frames.astype(np.int16)]
+    np.testing.assert_allclose(levels, [0, SILENCE_DBOV, -3.01, -40], atol=0.02)
+
+
+def changes(levels: list[float], threshold: float = -50.0, hangover: int = 5, mute_at: int = -1) -> list[int]:
+    """Tell frame by frame whether the gate of a row opens (1) or closes (-1)."""
+    (p,), _ = seated([0])
+    found = []
+    for k, level in enumerate(levels):
+        p.level, p.muted = level, k == mute_at
+        found.append(int(update_gate(p, threshold, hangover)))
+    return found
 
 
 def test_the_gate_opens_at_once_and_closes_after_the_hangover() -> None:
-    gate = Gate(1, GateSettings(-50, 0.1), 0.02)
-    levels = [SOFT, LOUD, LOUD, SOFT, SOFT, LOUD] + [SOFT] * 8
-    events = [gate.update(np.array([level]), np.array([True])) for level in levels]
-    assert [k for k, (started, _) in enumerate(events) if len(started)] == [1]
-    assert [k for k, (_, stopped) in enumerate(events) if len(stopped)] == [11]
+    found = changes([SOFT, LOUD, LOUD, SOFT, SOFT, LOUD] + [SOFT] * 8)
+    assert (found.index(1), found.index(-1)) == (1, 11)
+    assert np.count_nonzero(found) == 2
 
 
-def test_without_settings_any_sound_is_talk() -> None:
-    gate = Gate(2, None, 0.02)
-    started, _ = gate.update(np.array([SILENCE_DBOV, -80], np.float32), np.array([True, True]))
-    assert started.tolist() == [1]
-    _, stopped = gate.update(np.array([SILENCE_DBOV, SILENCE_DBOV], np.float32), np.array([True, True]))
-    assert stopped.tolist() == [1]
+def test_without_a_threshold_any_sound_is_talk() -> None:
+    assert changes([SILENCE_DBOV, -80.0, SILENCE_DBOV], SILENCE_DBOV, 0) == [0, 1, -1]
 
 
 def test_who_may_not_talk_stops_at_once() -> None:
-    gate = Gate(1, GateSettings(), 0.02)
-    gate.update(np.array([LOUD]), np.array([True]))
-    _, stopped = gate.update(np.array([LOUD]), np.array([False]))
-    assert stopped.tolist() == [0]
-    assert not gate.talking.any()
+    assert changes([LOUD, LOUD, LOUD], mute_at=1) == [1, -1, 1]
 
 
 @pytest.fixture
-def lead() -> Lead:
-    return Lead(4, 2)
+def table() -> tuple[Parties, Rooms]:
+    return seated([0, 0, 1, 1])
 
 
-def speak(lead: Lead, levels: list[float], room: list[int], ticks: int = 50) -> list[int]:
-    level = np.array(levels, np.float32)
+def speak(table: tuple[Parties, Rooms], levels: list[float], room: list[int], ticks: int = 50) -> list[int]:
+    parties, rooms = table
+    parties["level"], parties["room"], parties["talking"] = levels, room, np.array(levels) > -60
     for _ in range(ticks):
-        lead.update(level, level > -60, np.array(room, np.int32))
-    return lead.dominant.tolist()
+        for p in parties:
+            update_loudness(p)
+        find_leaders(parties, len(parties), rooms, len(rooms))
+    leaders: list[int] = rooms["dominant"].tolist()
+    return leaders
 
 
-def test_the_loudest_of_each_room_leads(lead: Lead) -> None:
-    assert lead.dominant.tolist() == [-1, -1]
-    assert speak(lead, [-20, -30, -127, -40], [0, 0, 1, 1]) == [0, 3]
+def test_the_loudest_of_each_room_leads(table: tuple[Parties, Rooms]) -> None:
+    assert table[1]["dominant"].tolist() == [-1, -1]
+    assert speak(table, [-20, -30, -127, -40], [0, 0, 1, 1]) == [0, 3]
 
 
-def test_little_louder_is_not_enough_and_a_pause_does_not_end_the_lead(lead: Lead) -> None:
+def test_little_louder_is_not_enough_and_a_pause_does_not_end_the_lead(table: tuple[Parties, Rooms]) -> None:
     room = [0, 0, 1, 1]
-    speak(lead, [-20, -127, -127, -127], room)
-    assert speak(lead, [-20, -18, -127, -127], room)[0] == 0
-    assert speak(lead, [-127, -127, -127, -127], room, 200)[0] == 0
-    assert speak(lead, [-127, -18, -127, -127], room)[0] == 1
+    speak(table, [-20, -127, -127, -127], room)
+    assert speak(table, [-20, -18, -127, -127], room)[0] == 0
+    assert speak(table, [-127, -127, -127, -127], room, 200)[0] == 0
+    assert speak(table, [-127, -18, -127, -127], room)[0] == 1
 
 
-def test_who_leaves_no_longer_leads(lead: Lead) -> None:
-    speak(lead, [-20, -127, -127, -127], [0, 0, 1, 1])
-    assert speak(lead, [-127] * 4, [1, 0, 1, 1], 1) == [-1, -1]
+def test_who_leaves_no_longer_leads(table: tuple[Parties, Rooms]) -> None:
+    speak(table, [-20, -127, -127, -127], [0, 0, 1, 1])
+    assert speak(table, [-127] * 4, [1, 0, 1, 1], 1) == [-1, -1]

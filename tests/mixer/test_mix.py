@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from mixer.limit import Limiter
-from mixer.mix import room_sums
+from mixer.desk import sum_rooms
+from tests.mixer.rows import RATE, Stream, seated
 from tests.support.packets import Packet, bridge_of, deliver
 
 Pcm = NDArray[np.int16]
@@ -24,14 +24,16 @@ def oracle(heard: Pcm, room: list[int], listener: int) -> list[int]:
 @given(st.data())
 def test_room_sums_are_exact(data: st.DataObject) -> None:
     rows, rooms = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 5))
-    heard = data.draw(arrays.arrays(np.int16, (rows, 4), elements=st.integers(-32767, 32767)))
+    heard = data.draw(arrays.arrays(np.int16, (rows, 160), elements=st.integers(-32767, 32767)))
     room = data.draw(st.lists(st.integers(0, rooms - 1), min_size=rows, max_size=rows))
     talkers = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
-    out = np.ones((rooms, 4), np.int32)
-    room_sums(heard, talkers, np.array(room, np.int32), out)
+    out = np.ones((rooms, 160), np.int32)
+    parties, _ = seated(room)
+    parties["voiced"][talkers] = True
+    sum_rooms(parties, rows, rooms, RATE, heard, out)
     for r in range(rooms):
         here = [t for t in talkers.tolist() if room[t] == r]
-        assert out[r].tolist() == [sum(int(heard[t, i]) for t in here) for i in range(4)]
+        assert out[r].tolist() == [sum(int(heard[t, i]) for t in here) for i in range(160)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -55,14 +57,6 @@ def test_everybody_hears_the_others_of_the_room_exactly(data: st.DataObject) -> 
         assert tick.room_frame(place).tolist() == voice[here].sum(axis=0, dtype=int).tolist()
 
 
-def narrow(limiter: Limiter, mix: NDArray[np.int64]) -> Pcm:
-    """Push one stream, 160 samples a time, through a limiter."""
-    out = np.zeros((len(mix) // 160, 160), np.int16)
-    for k, frame in enumerate(mix.astype(np.int32).reshape(-1, 1, 160)):
-        limiter.narrow(frame, np.array([0]), out[k : k + 1])
-    return out.reshape(-1)
-
-
 def crowd(talkers: int, seconds: int = 4) -> NDArray[np.int64]:
     """Many full-scale tones, each of its own pitch."""
     at = np.arange(seconds * 8000) / 8000
@@ -74,13 +68,13 @@ def crowd(talkers: int, seconds: int = 4) -> NDArray[np.int64]:
 
 def test_below_full_scale_every_bit_passes() -> None:
     mix = np.random.default_rng(1).integers(-32767, 32768, 16000)
-    np.testing.assert_array_equal(narrow(Limiter(1, 8000, 160), mix), mix)
+    np.testing.assert_array_equal(Stream().narrow(mix), mix)
 
 
 @pytest.mark.parametrize("talkers", [2, 50])
 def test_a_shouting_crowd_neither_wraps_nor_sticks_to_full_scale(talkers: int) -> None:
     mix = crowd(talkers)
-    out = narrow(Limiter(1, 8000, 160), mix).astype(np.int64)
+    out = Stream().narrow(mix).astype(np.int64)
     assert np.all(out * mix >= 0), "a sample changed its sign: it wrapped"
     clipped, stuck = np.clip(mix, -32767, 32767), np.abs(out) >= 32766
     assert not np.any(stuck[1:] & stuck[:-1])
@@ -89,7 +83,7 @@ def test_a_shouting_crowd_neither_wraps_nor_sticks_to_full_scale(talkers: int) -
 
 def test_the_gain_moves_without_zipper() -> None:
     mix = crowd(50)
-    out = narrow(Limiter(1, 8000, 160), mix)[8000:].astype(np.float64)
+    out = Stream().narrow(mix)[8000:].astype(np.float64)
     loud = np.abs(mix[8000:]) > 100_000
     gain_db = 20 * np.log10(out[loud] / mix[8000:][loud])
     between = np.diff(np.flatnonzero(loud))
@@ -99,16 +93,14 @@ def test_the_gain_moves_without_zipper() -> None:
 def test_the_gain_comes_back_slowly() -> None:
     loud = np.full(160, 65534)
     quiet = np.full(160 * 100, 10000)
-    out = narrow(Limiter(1, 8000, 160), np.concatenate((loud, quiet)))
+    out = Stream().narrow(np.concatenate((loud, quiet)))
     assert np.all(np.diff(out[160:].astype(int)) >= -1)
     assert out[160] < 5100
     np.testing.assert_array_equal(out[-160 * 20 :], 10000)
 
 
-def test_streams_are_limited_independently() -> None:
-    limiter, out = Limiter(3, 8000, 160), np.zeros((2, 160), np.int16)
-    mix = np.array([[60000] * 160, [-20000] * 160], np.int32)
-    limiter.narrow(mix, np.array([2, 0]), out)
-    assert limiter.gain.tolist() == pytest.approx([1, 1, 32767 / 60000])
-    np.testing.assert_array_equal(out[1], mix[1])
-    assert out[0].max() == 32767
+def test_a_stream_keeps_its_gain_from_frame_to_frame() -> None:
+    loud, soft = Stream(), Stream()
+    assert loud.narrow(np.full(160, 60000)).max() == 32767
+    np.testing.assert_array_equal(soft.narrow(np.full(160, -20000)), -20000)
+    assert (float(loud.gain), float(soft.gain)) == pytest.approx((32767 / 60000, 1))

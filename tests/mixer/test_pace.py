@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mixer import Bridge
-from mixer.pace import Pace
+from mixer import Bridge, pace
+from tests.mixer.rows import RATE, seated
 from tests.support.packets import packets_of, play
 
-ROW, NONE = np.array([0]), np.array([], np.int64)
 TICKS = 150
 
 
 def steps(waits: list[tuple[int, bool, bool]]) -> int:
     """Observe packets, each with its wait, whether it begins anew and whether it can be played; the step after them."""
-    pace = Pace(1, 8000)
+    parties, _ = seated([0])
+    parties[0].grain = RATE.samples
     for wait, anew, usable in waits:
-        pace.observe(ROW, np.array([wait]), np.array([anew]), np.array([usable]))
-    return int(pace.steps(np.array([0]), np.array([0]), NONE)[0])
+        pace.observe(parties[0], wait, anew, usable)
+    return int(pace.step(parties[0], RATE, 0, False))
 
 
 def test_a_second_late_packet_slows_the_row() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mixer import Bridge, PartyCounters
-from mixer.ring import Ring
+from mixer import Bridge, PartyCounters, ring
+from mixer.kernel import COMPILED
 from tests.support.packets import Packet, bridge_of, deliver, packets_of
 
 Pcm = NDArray[np.int16]
@@ -123,14 +123,15 @@ def counted(real: Callable[..., object], calls: list[str]) -> Callable[..., obje
     return call
 
 
+@pytest.mark.skipif(COMPILED, reason="what kernels call is counted where they are not compiled")
 @pytest.mark.parametrize("samples", [2**30, 2**31 - 1, -(2**31), 8000 * 400, 2048, 1600])
 @pytest.mark.parametrize("rested", [False, True])
 def test_the_work_for_a_packet_does_not_grow_with_its_jump(
     monkeypatch: pytest.MonkeyPatch, samples: int, rested: bool
 ) -> None:
     calls: list[str] = []
-    for name in ("forget", "clear", "read", "write"):
-        monkeypatch.setattr(Ring, name, counted(getattr(Ring, name), calls))
+    for name in ("forget", "clear", "write"):
+        monkeypatch.setattr(ring, name, counted(getattr(ring, name), calls))
     bridge = bridge_of()
     sent = [p for p in voice() if not (rested and 30 * 0.02 < p.at_s < AT * 0.02)]
     most = 0

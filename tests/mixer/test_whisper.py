@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mixer import Bridge, NoSuchRoom, UnknownRow
-from mixer.limit import Limiter
+from tests.mixer.rows import Stream
 
 Pcm = NDArray[np.int16]
 
@@ -336,8 +336,8 @@ def test_gains_and_full_scale_against_the_limiter_alone(data: st.DataObject) -> 
     stage.add(room, other)
     stage.whisper(stage.add(-1, whisper, source=True), {row})
     bridge.roster.set_gain_out(row, gain)
-    limiter, out = Limiter(1, 8000, 160), np.zeros((1, 160), np.int16)
+    stream = Stream()
     for _ in range(3):
         stage.tick()
-        limiter.narrow(np.full((1, 160), np.rint((other + whisper) * gain), np.int32), np.array([0]), out)
-        np.testing.assert_array_equal(stage.last.frame_for(row), out[0])
+        mix = np.full(160, round((other + whisper) * gain))
+        np.testing.assert_array_equal(stage.last.frame_for(row), stream.narrow(mix))

@@ -19,8 +19,8 @@ from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
 from softphone.media.contract.leg import Event, LegSpec, RecordingEnded, WorkerLost
 from softphone.media.contract.messages import CreateRoom, JoinRoom, OpenLeg
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
-from softphone.media.workers.worker import WorkerSettings
 from softphone.recordings.active import Speaker, clip_spans, track_name
 from softphone.recordings.entry import METADATA, Entry, PartySpan, Stored, expired
 from softphone.recordings.files import RecordingFiles

@@ -46,6 +46,7 @@ from softphone.media.contract.messages import (
 from softphone.media.engine.plane import Plane
 from softphone.media.engine.player import Player
 from softphone.media.engine.tape import Tape
+from softphone.media.engine.warm import warm
 from softphone.media.net.port import OpenPort
 from softphone.media.net.portpool import PortPool
 
@@ -96,6 +97,7 @@ class Engine:
         first_number: int = 1,
     ) -> None:
         self.bridge = Bridge(capacity) if gate else Bridge(capacity, gate=None)
+        warm(self.bridge.rate_hz)
         self._pool = PortPool(host, shared_port, own_ports, open_port)
         self.plane = Plane(self.bridge, self._pool, unix_offset_s)
         self._advertised = advertised or host

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import sockaddr
 from softphone.media.rtp.keys import KeyReceiver, KeySender
 
-__all__ = ["CODECS", "Leg", "Legs", "check"]
+__all__ = ["CODECS", "LEG", "Columns", "Leg", "Legs", "check"]
 
 # The number of a codec in the `codec` column.
 CODECS = ("PCMU", "PCMA")
@@ -60,86 +61,94 @@ class Leg:
         return np.inf if self.spec.trust == "early" else FACTOR
 
 
+LEG = np.dtype(
+    [
+        ("leg", np.int64),  # the leg's number; 0: no leg in this row
+        ("sending", np.bool_),  # sound may go out each tick
+        ("answered", np.bool_),  # what goes out is silence while there is nothing to be heard
+        ("receiving", np.bool_),  # what comes is taken
+        ("unheard", np.bool_),  # no media has come from where the peer says that it sends from
+        ("reports_to", np.bool_),  # it is known where reports go
+        ("marker", np.bool_),  # the next packet begins a talk spurt
+        ("codec", np.uint8),
+        ("payload_type", np.uint8),  # of what goes out
+        ("event_type", np.uint8),
+        ("type_in", np.uint8),  # of what comes in: the codec, the other codec, telephone events
+        ("other_type", np.uint8),
+        ("event_types_in", np.uint8, (2,)),
+        ("address", np.uint8, (16,)),
+        ("report_address", np.uint8, (16,)),
+        ("port", np.int64),  # index of the port that sound goes from
+        ("report_port", np.int64),  # and of that for reports
+        ("packet", np.int64),  # samples of a packet that goes out, 0 when it is a tick
+        ("strung", np.int64),  # samples that `mixer` made and that wait to fill a packet
+        ("seq", np.uint16),  # of the next frame that goes out
+        ("timestamp", np.uint32),
+        ("ssrc", np.uint32),
+        ("packets_sent", np.int64),
+        ("octets_sent", np.int64),
+        ("due_s", np.float64),  # when the next report goes out; infinite: never
+        ("heard_s", np.float64),  # when the peer last gave a sign of life: media, or a report of its own (RFC 3550 6)
+        # Bytes that may be sent to where nobody has shown that he wants them (infinite: it is shown), what a tick of
+        # sound takes of them, and what each byte that comes is worth (infinite where it shows that the peer is there).
+        ("credit", np.float64),
+        ("price", np.float64),
+        ("worth", np.float64),
+        ("timeout_s", np.float64),  # how long none may come; infinite: for ever
+        ("missed_s", np.float64),  # the `heard_s` after which it was reported that none came
+    ],
+    align=True,
+)
+"""What a tick needs of a leg."""
+Columns: TypeAlias = Any
+"""Records of dtype `LEG`, as kernels see them."""
+
+
 class Legs:
-    """Columns of shape (capacity,) and the records beside them.
+    """The records of all rows: what a tick needs in a table, a column per attribute, the rest beside it.
 
     Attributes
     ----------
-    leg
-        int64, the leg's number; 0: no leg in this row.
-    sending
-        bool, sound may go out each tick.
-    answered
-        bool, what goes out is silence while there is nothing to be heard.
-    credit, price
-        float64, bytes that may be sent to where nobody has shown that he wants them (infinite: it is shown), and what a
-        tick of sound takes.
-    worth
-        float64, what each byte that comes is for the credit: infinite where it shows that the peer is there.
-    receiving
-        bool, what comes is taken.
-    payload_type, event_type
-        uint8, of what goes out.
-    type_in, other_type, event_types_in
-        uint8, of what comes in: the codec, the other codec, and telephone events (two per row).
-    packet, strung
-        int64, samples: of a packet that goes out, 0 when it is a tick; and what `Packetizer` has of the leg's sound.
-    seq, timestamp, ssrc
-        uint16, uint32, uint32: of the next frame that goes out.
+    table
+        Record array of dtype `LEG`, shape (capacity,). Each of its fields is an attribute too, a view of that column.
     frame_s
         When the frame that goes out with `timestamp` is due, one time for all.
-    due_s
-        float64, when the next report goes out; infinite: never.
-    report_address, report_port, reports_to
-        uint8 of shape (capacity, 16), int64, bool: where reports go, the index of the port that they go from, and
-        whether that is known.
-    heard_s, timeout_s
-        float64, when the peer last gave a sign of life (media, or a report of its own: RFC 3550 section 6), and how
-        long none may come (infinite: for ever).
-    unheard
-        bool, no media has come from where the peer says that it sends from.
-    missed_s
-        float64, the `heard_s` after which it was reported that none came.
+    version
+        Grows when a leg comes, goes or changes.
+    records
+        What is needed now and then, by row.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.leg = np.zeros(capacity, np.int64)
-        self.codec = np.zeros(capacity, np.uint8)
-        self.payload_type = np.full(capacity, NO_TYPE, np.uint8)
-        self.other_type = np.full(capacity, NO_TYPE, np.uint8)
-        self.type_in = np.full(capacity, NO_TYPE, np.uint8)
-        self.event_type = np.full(capacity, NO_TYPE, np.uint8)
-        self.event_types_in = np.full((capacity, 2), NO_TYPE, np.uint8)
-        self.sending = np.zeros(capacity, np.bool_)
-        self.answered = np.zeros(capacity, np.bool_)
-        self.credit, self.price = np.full(capacity, np.inf), np.zeros(capacity)
-        self.worth = np.zeros(capacity)
-        self.limited = False
-        self.receiving = np.zeros(capacity, np.bool_)
-        self.address = np.zeros((capacity, 16), np.uint8)
-        self.port = np.zeros(capacity, np.int64)
-        self.packet = np.zeros(capacity, np.int64)
-        self.strung = np.zeros(capacity, np.int64)
-        self.seq = np.zeros(capacity, np.uint16)
-        self.timestamp = np.zeros(capacity, np.uint32)
-        self.ssrc = np.zeros(capacity, np.uint32)
-        self.marker = np.zeros(capacity, np.bool_)
-        self.packets_sent = np.zeros(capacity, np.int64)
-        self.octets_sent = np.zeros(capacity, np.int64)
+        self.table: Columns = np.zeros(capacity, LEG).view(np.recarray)
+        self.leg = self.table["leg"]
+        self.codec, self.payload_type = self.table["codec"], self.table["payload_type"]
+        self.type_in, self.other_type = self.table["type_in"], self.table["other_type"]
+        self.event_type, self.event_types_in = self.table["event_type"], self.table["event_types_in"]
+        self.sending, self.answered = self.table["sending"], self.table["answered"]
+        self.receiving, self.unheard = self.table["receiving"], self.table["unheard"]
+        self.address, self.port = self.table["address"], self.table["port"]
+        self.report_address, self.report_port = self.table["report_address"], self.table["report_port"]
+        self.reports_to, self.due_s = self.table["reports_to"], self.table["due_s"]
+        self.packet, self.strung = self.table["packet"], self.table["strung"]
+        self.seq, self.timestamp = self.table["seq"], self.table["timestamp"]
+        self.ssrc, self.marker = self.table["ssrc"], self.table["marker"]
+        self.packets_sent, self.octets_sent = self.table["packets_sent"], self.table["octets_sent"]
+        self.heard_s, self.timeout_s = self.table["heard_s"], self.table["timeout_s"]
+        self.missed_s = self.table["missed_s"]
+        self.credit, self.price, self.worth = self.table["credit"], self.table["price"], self.table["worth"]
+        for types in (self.payload_type, self.other_type, self.type_in, self.event_type, self.event_types_in):
+            types[:] = NO_TYPE
+        self.due_s[:] = self.timeout_s[:] = self.credit[:] = np.inf
+        self.missed_s[:] = -np.inf
         self.frame_s = 0.0
-        self.due_s = np.full(capacity, np.inf)
-        self.report_address = np.zeros((capacity, 16), np.uint8)
-        self.report_port = np.zeros(capacity, np.int64)
-        self.reports_to = np.zeros(capacity, np.bool_)
-        self.heard_s = np.zeros(capacity)
-        self.timeout_s = np.full(capacity, np.inf)
-        self.missed_s = np.full(capacity, -np.inf)
-        self.unheard = np.zeros(capacity, np.bool_)
+        self.version = 0
         self.records: dict[int, Leg] = {}
 
     def add(self, row: int, number: int, record: Leg, now: float) -> None:
         """Take a leg into `row`: random SSRC, number and timestamp (RFC 3550 section 5.1); `apply` does the rest."""
+        self.version += 1
         self.records[row] = record
         self.leg[row] = number
         self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
@@ -150,6 +159,7 @@ class Legs:
 
     def apply(self, row: int, now: float) -> None:
         """Write the columns that follow from the record's spec and remote address."""
+        self.version += 1
         record = self.records[row]
         spec = record.spec
         self.codec[row] = CODECS.index(spec.codec)
@@ -188,18 +198,6 @@ class Legs:
         self.credit[row] = np.inf if record.spec.trust == "free" else 0
         if record.spec.trust == "early" and not record.lent:
             self.credit[row], record.lent = EARLY_BYTES, True
-        self.limited |= record.spec.trust != "free"
-
-    def earn(self, rows: NDArray[np.int64], sizes: NDArray[np.int32]) -> None:
-        """Give credit for packets that came from the peers of `rows`, with payloads of so many bytes."""
-        self.credit += np.bincount(rows, self.worth[rows] * (sizes + OVERHEAD), self.capacity)
-        self.limited = bool(np.isfinite(self.credit).any())
-
-    def spend(self, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Say which of those that would be sent a tick of sound may be, bool of shape (rows,); it counts as sent."""
-        sent: NDArray[np.bool_] = wanted & (self.credit >= self.price)
-        np.subtract(self.credit, self.price, self.credit, where=sent)
-        return sent
 
     def affords(self, rows: NDArray[np.intp], size: int) -> NDArray[np.bool_]:
         """Say which of some rows may be sent a datagram with so many bytes after the headers; it counts as sent."""
@@ -209,6 +207,7 @@ class Legs:
 
     def remove(self, row: int) -> Leg:
         """Empty a row; give its record."""
+        self.version += 1
         self.leg[row] = 0
         self.sending[row] = self.receiving[row] = self.reports_to[row] = False
         self.packet[row] = self.strung[row] = 0

@@ -1,7 +1,7 @@
-"""From datagrams to the bridge: who sent it, what is it, decode, hand over.
+"""From datagrams to the bridge: who sent it, what is it, decode, place.
 
-Whole batches; no packet is looked at alone but keys and reports, which are rare and of which only so many are taken
-per tick.
+One kernel goes over the datagrams of a batch. What is rare is listed and looked at alone: reports, keys, and what
+strangers send; of each only so many are taken per tick.
 """
 
 import time
@@ -11,31 +11,171 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import g711
+from mixer import g711, playout
 from mixer.bridge import Bridge
+from mixer.comfort import set_noise
+from mixer.frame import TICK_S
 from mixer.gate import SILENCE_DBOV
-from mixer.packets import turns
-from softphone.media.engine.legs import Legs
+from mixer.kernel import Int, kernel
+from mixer.party import Parties, Party
+from mixer.rate import Rate
+from softphone.media.engine.legs import OVERHEAD, Columns, Legs
 from softphone.media.engine.sources import Sources
+from softphone.media.net.directory import find
 from softphone.media.net.slots import SLOT_SIZE, Slots
 from softphone.media.rtp import rtp
+from softphone.media.rtp.header import EVENT, EVENT_END
 from softphone.media.rtp.keys import unpack_event
 
 __all__ = ["Receiver", "first_of_each"]
 
-DECODE = (g711.DECODE_ULAW, g711.DECODE_ALAW)
+DECODE = np.stack((g711.DECODE_ULAW, g711.DECODE_ALAW))
 # Nobody but a flooder sends more in 20 ms: keys, and different packets of them; a report and a goodbye.
 KEYS_PER_TICK = 8
 EVENT_PACKETS_PER_TICK = 64
 # Of all rows together: 20 ms of a storm of keys must not take 20 ms. When there are more, each row has its share.
 EVENT_PACKETS_IN_ALL = 1024
 REPORTS_PER_TICK = 4
-# As many as the playout looks at: 160 ms in the shortest packets, more than a stall leaves to be made up for.
-PACKETS_PER_TICK = 16
-# Peers keep to one packet size each; together they use a handful. Each size costs a pass.
-SIZES_PER_TICK = 16
 # RFC 3551 section 6: static, so peers send it whether or not it was agreed on.
 COMFORT_NOISE = 13
+STRANGERS, REPORTS, EVENTS, INVALID = 0, 1, 2, 3
+"""Lists that `sort` makes."""
+EVENT_SIZE = EVENT.itemsize
+
+
+@kernel
+def sort(
+    which: NDArray[np.int64],
+    headers: rtp.Parsed,
+    data: NDArray[np.uint8],
+    keys: NDArray[np.uint64],
+    arrival_s: NDArray[np.float64],
+    places: NDArray[np.uint64],
+    row_at: NDArray[np.int64],
+    legs: Columns,
+    parties: Parties,
+    rate: Rate,
+    rings: NDArray[np.int16],
+    tables: NDArray[np.int16],
+    pcm: NDArray[np.int16],
+    now_s: float,
+    next_s: float,
+    rows: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    found: NDArray[np.int64],
+) -> None:
+    """Sort datagrams: sound to the rings of their rows, the rest to lists.
+
+    Parameters
+    ----------
+    which
+        int64, shape (n,), the datagrams in the order they came.
+    headers, data, keys, arrival_s
+        Of each slot: `rtp.parse`, its bytes, its sender (`Slots.keys`), when it came in seconds.
+    places, row_at
+        The directory of senders (`softphone.media.net.directory`).
+    legs, parties, rate, rings
+        Of each row; and the rate of all.
+    tables
+        int16, shape (codecs, 256): the samples of each code.
+    pcm
+        int16, room for the longest packet.
+    now_s, next_s
+        When the tick is due in which they are looked at, and when the next one is.
+    rows, lists, found
+        Out: the row of each slot, -1 for a stranger's; int64 of shape (4, slots) and (4,): the slots of each list, and
+        how many there are.
+    """
+    found[:] = 0
+    # What is younger is worth it: to half of the longest delay a row is brought when too much waits in it.
+    earliest = now_s + TICK_S - rate.max_delay / (2 * rate.hz)
+    for i in which:
+        h = headers[i]
+        row = find(places, row_at, keys[i]) if h.kind == rtp.MEDIA else np.int64(-1)
+        rows[i], other = row, _other(h, row, legs)
+        if other >= 0:
+            _list(lists, found, other, i)
+            continue
+        leg, p = legs[row], parties[row]
+        _note_heard(leg, h, now_s)
+        if arrival_s[i] < earliest:  # a stall has held it up: it is not worth a look
+            playout.outdate(p)
+        elif leg.receiving and _spoken(leg, h) and h.length > 0:
+            _sound(p, rate, rings[row], leg, h, data[i], tables, pcm, arrival_s[i], next_s)
+        else:
+            _soundless(p, leg, h, data[i])
+        if _is_event(leg, h):  # pressed during a stall, it is a key
+            _list(lists, found, EVENTS, i)
+
+
+@kernel
+def _other(h: rtp.Parsed, row: Int, legs: Columns) -> int:
+    """Give the list of a datagram that is no media of a leg; -1 for one that is."""
+    if h.kind != rtp.MEDIA:
+        return REPORTS if h.kind == rtp.REPORT else INVALID
+    if row < 0:
+        return STRANGERS
+    # Our own source from a peer is what we sent it (RFC 3550 section 8.2): nobody's voice.
+    return INVALID if h.ssrc == legs[row].ssrc else -1
+
+
+@kernel
+def _note_heard(leg: Columns, h: rtp.Parsed, now_s: float) -> None:
+    """Note that a leg is there, and what that is worth."""
+    leg.heard_s, leg.unheard = now_s, False
+    leg.credit += leg.worth * (h.length + OVERHEAD)
+
+
+@kernel
+def _list(lists: NDArray[np.int64], found: NDArray[np.int64], which: int, slot: int) -> None:
+    """Append a slot to a list."""
+    lists[which, found[which]] = slot
+    found[which] += 1
+
+
+@kernel
+def _spoken(leg: Columns, h: rtp.Parsed) -> bool:
+    """Tell whether a packet has the payload type of a codec of the leg."""
+    return h.payload_type == leg.type_in or h.payload_type == leg.other_type
+
+
+@kernel
+def _is_event(leg: Columns, h: rtp.Parsed) -> bool:
+    """Tell whether a packet is a telephone event."""
+    event = h.payload_type == leg.event_types_in[0] or h.payload_type == leg.event_types_in[1]
+    return leg.receiving and event and not _spoken(leg, h) and h.length >= EVENT_SIZE
+
+
+@kernel
+def _soundless(p: Party, leg: Columns, h: rtp.Parsed, datagram: NDArray[np.uint8]) -> None:
+    """Take what is no sound of the leg: comfort noise, or a number that is counted."""
+    if not leg.receiving or _spoken(leg, h) or h.payload_type != COMFORT_NOISE:
+        playout.count(p, h.seq, h.ssrc)
+    elif playout.hush(p, h.seq, h.ssrc):  # the level in -dBov (RFC 3389 section 3.1)
+        set_noise(p, -float(datagram[h.offset] & 0x7F) if h.length > 0 else SILENCE_DBOV)
+
+
+@kernel
+def _sound(
+    p: Party,
+    rate: Rate,
+    own: NDArray[np.int16],
+    leg: Columns,
+    h: rtp.Parsed,
+    datagram: NDArray[np.uint8],
+    tables: NDArray[np.int16],
+    pcm: NDArray[np.int16],
+    arrival_s: float,
+    next_s: float,
+) -> None:
+    """Place a packet with sound, and decode it if it is played."""
+    position = playout.place(p, rate, own, h.seq, h.timestamp, h.ssrc, h.length, arrival_s, next_s)
+    if position < 0:
+        return
+    at, table = np.uint64(h.offset), tables[leg.codec ^ np.uint8(h.payload_type == leg.other_type)]
+    for j in range(np.uint64(0), np.uint64(h.length)):
+        pcm[j] = table[datagram[at + j]]
+    playout.put(p, rate, own, position, pcm, h.length)
 
 
 def first_of_each(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -53,8 +193,10 @@ def first_of_each(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     NDArray
         int64, positions in `rows`, ascending.
     """
-    order, turn = turns(rows)
-    return np.sort(order if turn is None else order[turn < most])
+    order = np.argsort(rows, kind="stable")
+    begin = np.flatnonzero(np.diff(rows[order], prepend=-1))
+    turn = np.arange(len(rows)) - np.repeat(begin, np.diff(begin, append=len(rows)))
+    return np.sort(order[turn < most])
 
 
 class Receiver:
@@ -84,6 +226,9 @@ class Receiver:
         self.strangers = 0
         self.invalid = 0
         self._clock_s, self._unix_ns = 0.0, time.time_ns()
+        self._headers: rtp.Parsed = np.zeros(slots.count, rtp.PARSED).view(np.recarray)
+        self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((4, slots.count), np.int64)
+        self._counts, self._pcm = np.zeros(4, np.int64), np.zeros(SLOT_SIZE, np.int16)
 
     def read_clock(self, clock: float) -> None:
         """Note that it is `clock` (seconds) now: the kernel stamps datagrams with the system's time."""
@@ -97,142 +242,66 @@ class Receiver:
         now
             When the next tick of the bridge is or was due, in seconds. Datagrams may have come after that.
         """
-        if not self._slots.used:
+        slots, n = self._slots, self._slots.used
+        if not n:
             return
-        self._slots.settle()
-        n = self._slots.used
-        data, length = self._slots.data[:n], self._slots.length[:n]
-        keys, arrival = self._slots.keys(), self._clock_s - self._slots.ages_s(self._unix_ns)
-        reports = rtp.is_rtcp(data)
-        headers = rtp.parse(data, length)
-        media = headers.valid & ~reports
-        rows = self.sources.of_media(keys, media, headers, now)
-        known = media & (rows >= 0)
-        # Our own source from a peer is what we sent it (RFC 3550 section 8.2): a loop, and nobody's voice.
-        loops = known & (headers.ssrc == self._legs.ssrc[rows])
-        self._count(media & ~loops, reports, rows)
-        self._media(known & ~loops, rows, headers, arrival, now)
-        if reports.any():
-            self._reports(np.flatnonzero(reports), keys, arrival)
-        self._slots.clear()
+        slots.settle()
+        rtp.parse(slots.data, slots.length, n, self._headers)
+        arrival, keys = self._clock_s - slots.ages_s(self._unix_ns), slots.keys()
+        self._sort(np.arange(n), keys, arrival, now)
+        events, reports = [self._found(EVENTS)], self._found(REPORTS)
+        self.invalid += len(self._found(INVALID))
+        strange = self._found(STRANGERS)
+        if strange.size and self.sources.let_in(strange, keys, self._headers, now):
+            self._sort(strange, keys, arrival, now)
+            events.append(self._found(EVENTS))
+            strange = self._found(STRANGERS)
+        self.strangers += len(strange)
+        if any(each.size for each in events):
+            self._events(np.concatenate(events), self._rows, self._headers, arrival)
+        if reports.size:
+            self._reports(reports, keys, arrival)
+        slots.clear()
 
-    def _count(self, media: NDArray[np.bool_], reports: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
-        """Keep the books of what is dropped."""
-        self.invalid += int(np.count_nonzero(~(media | reports)))
-        self.strangers += int(np.count_nonzero(media & (rows < 0)))
-
-    def _media(
-        self,
-        known: NDArray[np.bool_],
-        rows: NDArray[np.int64],
-        headers: rtp.Headers,
-        arrival: NDArray[np.float64],
-        now: float,
+    def _sort(
+        self, which: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64], now: float
     ) -> None:
-        """Hand audio to the bridge and events to the key receivers; of all else only the sequence numbers count."""
-        legs, kind = self._legs, headers.payload_type
-        taken = known & legs.receiving[rows]  # a row of -1 reads some other row's, and is not known anyway
-        spoken = (kind == legs.type_in[rows]) | (kind == legs.other_type[rows])
-        at = np.flatnonzero(known)
-        legs.heard_s[rows[at]], legs.unheard[rows[at]] = now, False
-        if legs.limited:
-            legs.earn(rows[at], headers.size[at])
-        fresh = known.copy()
-        fresh[at] = ~self._bridge.outdated(rows[at], arrival[at], now)
-        audio = fresh & taken & spoken & (headers.size > 0)
-        if audio.any():
-            self._audio(np.flatnonzero(audio), rows, headers, arrival, now)
-        noise = fresh & taken & ~spoken & (kind == COMFORT_NOISE)
-        if noise.any():
-            self._noise(np.flatnonzero(noise), rows, headers, arrival, now)
-        if len(others := np.flatnonzero(fresh & ~audio & ~noise)):
-            nothing = np.zeros((len(others), 0), np.int16)
-            self._hand_over(others, rows[others], headers, nothing, arrival, now)
-        # A key that was pressed during a stall is a key.
-        if len(others := np.flatnonzero(taken & ~spoken & (headers.size >= rtp.EVENT.itemsize))):
-            events = others[(legs.event_types_in[rows[others]] == kind[others, None]).any(axis=1)]
-            if len(events):
-                self._events(events, rows, headers, arrival)
-
-    def _audio(
-        self,
-        at: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        headers: rtp.Headers,
-        arrival: NDArray[np.float64],
-        now: float,
-    ) -> None:
-        """Decode and hand over, one pass per shape of packet."""
-        at = self._capped(at, rows)
-        shape = headers.offset[at] << 16 | headers.size[at]
-        left = np.ones(len(at), np.bool_)
-        for value in _commonest(shape, rows[at]):
-            which = shape == value
-            same, offset, size = at[which], value >> 16, value & 0xFFFF
-            codes = self._slots.data[same, offset : offset + size]
-            pcm = self._decode(codes, rows[same], headers.payload_type[same])
-            self._hand_over(same, rows[same], headers, pcm, arrival, now)
-            left &= ~which
-        self._bridge.drop(rows[at[left]])
-
-    def _noise(
-        self,
-        at: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        headers: rtp.Headers,
-        arrival: NDArray[np.float64],
-        now: float,
-    ) -> None:
-        """Hand over comfort noise; its first byte is the level in -dBov (RFC 3389 section 3.1)."""
-        kept = at[first_of_each(rows[at], PACKETS_PER_TICK)]
-        first = self._slots.data[kept, np.minimum(headers.offset[kept], SLOT_SIZE - 1)]
-        level = -(first & 0x7F).astype(np.float32)
-        level[headers.size[kept] == 0] = SILENCE_DBOV
-        self._bridge.comfort(
-            rows[kept], headers.seq[kept], headers.timestamp[kept], headers.ssrc[kept], level, arrival[kept], now
+        """Take some datagrams to their rows, and to the lists."""
+        bridge, directory = self._bridge, self.sources.directory
+        sort(
+            which,
+            self._headers,
+            self._slots.data,
+            keys,
+            arrival,
+            directory.keys,
+            directory.rows,
+            self._legs.table,
+            bridge.parties,
+            bridge.rate,
+            bridge.rings,
+            DECODE,
+            self._pcm,
+            now,
+            bridge.due(now),
+            self._rows,
+            self._lists,
+            self._counts,
         )
 
-    def _capped(self, at: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Leave out what a row sends beyond anything that could be played, before it costs others their turn."""
-        if np.bincount(rows[at]).max() <= PACKETS_PER_TICK:
-            return at
-        kept = first_of_each(rows[at], PACKETS_PER_TICK)
-        self._bridge.drop(np.delete(rows[at], kept))
-        return at[kept]
-
-    def _hand_over(
-        self,
-        at: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        headers: rtp.Headers,
-        pcm: NDArray[np.int16],
-        arrival: NDArray[np.float64],
-        now: float,
-    ) -> None:
-        """Give packets of one size to the bridge."""
-        self._bridge.receive(
-            rows, headers.seq[at], headers.timestamp[at], headers.ssrc[at], headers.marker[at], pcm, arrival[at], now
-        )
-
-    def _decode(self, codes: NDArray[np.uint8], rows: NDArray[np.int64], kind: NDArray[np.uint8]) -> NDArray[np.int16]:
-        """Decode packets by the codec of their rows, or the other one where the payload type says so."""
-        codec = self._legs.codec[rows] ^ (kind == self._legs.other_type[rows])
-        first = int(codec[0])
-        pcm: NDArray[np.int16] = g711.decode(codes, DECODE[first])
-        others = np.flatnonzero(codec != first)
-        if others.size:
-            pcm[others] = g711.decode(codes[others], DECODE[1 - first])
-        return pcm
+    def _found(self, which: int) -> NDArray[np.int64]:
+        """Give a list, for good."""
+        return self._lists[which, : self._counts[which]].copy()
 
     def _events(
-        self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers, arrival: NDArray[np.float64]
+        self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Parsed, arrival: NDArray[np.float64]
     ) -> None:
         """Find keys; of packets in a row that say the same but for a longer duration, the last is enough."""
         at = at[np.argsort(rows[at], kind="stable")]
-        field = headers.offset[at, None] + np.arange(rtp.EVENT.itemsize)
-        said = self._slots.data[at[:, None], field].view(rtp.EVENT)[:, 0]
+        field = headers.offset[at, None] + np.arange(EVENT.itemsize)
+        said = self._slots.data[at[:, None], field].view(EVENT)[:, 0]
         line = rows[at] << 32 | headers.timestamp[at].astype(np.int64)
-        kind = said["event"].astype(np.int64) << 16 | (said["flags"] & rtp.EVENT_END).astype(np.int64) << 8
+        kind = said["event"].astype(np.int64) << 16 | (said["flags"] & EVENT_END).astype(np.int64) << 8
         kind |= headers.marker[at]
         length = said["duration"].astype(np.int64)
         last = np.ones(len(at), np.bool_)
@@ -246,10 +315,10 @@ class Receiver:
                 found[row] += 1
                 self._on_key(row, key)
 
-    def _key(self, i: np.int64, row: int, headers: rtp.Headers, arrival_s: float) -> str | None:
+    def _key(self, i: np.int64, row: int, headers: rtp.Parsed, arrival_s: float) -> str | None:
         """Give the key that begins with an event packet."""
         offset = int(headers.offset[i])
-        payload = self._slots.data[i, offset : offset + rtp.EVENT.itemsize].tobytes()
+        payload = self._slots.data[i, offset : offset + EVENT.itemsize].tobytes()
         packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))
         if packet is None:
             return None
@@ -264,15 +333,3 @@ class Receiver:
             slot = at[i]
             datagram = self._slots.data[slot, : self._slots.length[slot]].tobytes()
             self._on_report(int(rows[i]), datagram, float(arrival[slot]))
-
-
-def _commonest(shapes: NDArray[np.int32], rows: NDArray[np.int64]) -> list[int]:
-    """Give the distinct shapes, no more than a tick can serve: those first with which the most rows begin.
-
-    Each row has one vote, however much it sends in however many shapes: nobody can crowd out the others.
-    """
-    if shapes.min() == shapes.max():
-        return [int(shapes[0])]
-    distinct, number = np.unique(shapes, return_inverse=True)
-    votes = np.bincount(number[first_of_each(rows, 1)], minlength=len(distinct))
-    return [int(value) for value in distinct[np.argsort(-votes, kind="stable")][:SIZES_PER_TICK]]

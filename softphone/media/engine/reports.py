@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mixer.arrival import ReceptionReport
 from mixer.bridge import Bridge
-from mixer.stream import NOBODY
+from mixer.party import NOBODY
 from softphone.media.engine.legs import Legs
 from softphone.media.net.slots import Letters
 from softphone.media.rtp import rtcp

@@ -1,25 +1,182 @@
 """From the bridge to datagrams: each frame is encoded once per codec, and all who hear it point at the same bytes."""
 
 from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
 from mixer.frame import TICK_S
+from mixer.kernel import Int, kernel
 from mixer.tick import Tick
-from softphone.media.engine.legs import CODECS, Legs
-from softphone.media.engine.packetizer import Packet, Packetizer
+from softphone.media.engine.legs import CODECS, Columns, Legs
 from softphone.media.net.port import Patience, UdpPort
 from softphone.media.net.slots import Letters, SendBuffer
-from softphone.media.rtp import rtp
+from softphone.media.rtp.header import HEADER
 from softphone.media.rtp.keys import EventPacket
 
 __all__ = ["Sender"]
 
-ENCODE = (g711.ENCODE_ULAW, g711.ENCODE_ALAW)
+ENCODE = np.stack((g711.ENCODE_ULAW, g711.ENCODE_ALAW))
 # Between chunks the receive buffers are emptied: sending to 2,000 takes longer than an ordinary buffer lasts.
 CHUNK = 512
+# What a leg's packets are put together from, where they are not a tick long: every packet length fits in it wholly.
+STRING_TICKS = 6
+# Packets of a tick that a leg is sent at most: those of 10 ms.
+MOST = 2
+PLAN = np.dtype(
+    [("row", np.int64), ("base", np.int64), ("length", np.int64), ("timestamp", np.int64), ("marker", np.bool_)],
+    align=True,
+)
+"""A datagram to be sent: its leg, where its payload lies in memory and how many bytes it has, its time and marker."""
+Plan: TypeAlias = Any
+"""Records of dtype `PLAN`, or one of them, as kernels see them."""
+
+
+@kernel
+def make(
+    order: NDArray[np.int64],
+    legs: Columns,
+    frame_of_row: NDArray[np.int64],
+    frames: NDArray[np.int16],
+    tables: NDArray[np.uint8],
+    payloads: NDArray[np.uint8],
+    payloads_at: int,
+    coded: NDArray[np.bool_],
+    strings: NDArray[np.uint8],
+    strings_at: int,
+    plan: Plan,
+) -> int:
+    """Make the payloads of a tick: encode what is heard, once per codec; silence for who is answered and hears nothing.
+
+    Parameters
+    ----------
+    order
+        int64, the rows with a leg, sorted by the port that they send from.
+    legs, frame_of_row, frames
+        Of each row; its frame, -1: it hears nothing; int16, shape (frames, samples), the last is silence.
+    tables
+        uint8, shape (codecs, 65536): the code of each sample.
+    payloads, payloads_at, coded
+        uint8, shape (codecs * frames, samples) or more, written, and its address; bool, to work in.
+    strings, strings_at
+        uint8, shape (capacity, STRING_TICKS * samples): what waits to fill a packet, and its address.
+    plan
+        Records of dtype `PLAN`, written.
+
+    Returns
+    -------
+    int
+        How many datagrams are to be sent.
+    """
+    n, count, samples = 0, len(frames), frames.shape[1]
+    for i in range(len(tables) * count):
+        coded[i] = False
+    for row in order:
+        leg, frame = legs[row], frame_of_row[row]
+        sent = leg.sending and (frame >= 0 or leg.answered) and leg.credit >= leg.price
+        if leg.strung > 0 and not sent:
+            n += _rest(leg, row, strings_at + row * strings.shape[1], plan[n])
+        leg.marker |= leg.sending != sent  # who hears nothing now begins a talk spurt later (RFC 3551 section 4.1)
+        if not sent:
+            continue
+        leg.credit -= leg.price
+        at = np.int64(leg.codec) * count + (frame if frame >= 0 else count - 1)
+        if not coded[at]:
+            coded[at] = True
+            _encode(frames[at % count], tables[leg.codec], payloads[at])
+        if leg.packet == 0:
+            _plan(leg, plan[n], row, payloads_at + at * samples, samples, np.int64(leg.timestamp))
+            n += 1
+            continue
+        n += _string(leg, row, payloads[at], strings[row], strings_at + row * strings.shape[1], plan[n:])
+    return n
+
+
+@kernel
+def _string(
+    leg: Columns, row: int, payload: NDArray[np.uint8], string: NDArray[np.uint8], string_at: int, plan: Plan
+) -> int:
+    """Put a tick into what waits to fill a packet, and plan those that are full; gives how many."""
+    samples, first = len(payload), leg.strung // leg.packet
+    for j in range(np.uint64(0), np.uint64(samples)):
+        string[np.uint64(leg.strung) + j] = payload[j]
+    end = leg.strung + samples
+    for k in range(first, end // leg.packet):
+        start = k * leg.packet
+        _plan(leg, plan[k - first], row, string_at + start, leg.packet, np.int64(leg.timestamp) + start - leg.strung)
+    packets = end // leg.packet - first
+    leg.strung = end % len(string)
+    return packets
+
+
+@kernel
+def finish(rows: NDArray[np.int64], legs: Columns, strings: NDArray[np.uint8], strings_at: int, plan: Plan) -> int:
+    """Plan what there is of the packets of some legs, as short as they are; gives how many datagrams that is."""
+    n = 0
+    for row in rows:
+        n += _rest(legs[row], row, strings_at + row * strings.shape[1], plan[n])
+    return n
+
+
+@kernel
+def _rest(leg: Columns, row: int, string_at: int, plan: Plan) -> int:
+    left = leg.strung % leg.packet if leg.packet > 0 else 0
+    if left > 0:
+        _plan(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - left)
+    leg.strung = 0
+    return int(left > 0)
+
+
+@kernel
+def _plan(leg: Columns, plan: Plan, row: int, base: int, length: int, timestamp: Int) -> None:
+    plan.row, plan.base, plan.length, plan.timestamp = row, base, length, timestamp & 0xFFFFFFFF
+    plan.marker, leg.marker = leg.marker, False
+
+
+@kernel
+def _encode(frame: NDArray[np.int16], table: NDArray[np.uint8], payload: NDArray[np.uint8]) -> None:
+    for j in range(np.uint64(0), np.uint64(len(frame))):
+        payload[j] = table[np.uint16(frame[j])]
+
+
+@kernel
+def address(
+    plan: Plan,
+    count: int,
+    legs: Columns,
+    headers: NDArray[np.uint8],
+    addresses: NDArray[np.uint8],
+    base: NDArray[np.uint64],
+    length: NDArray[np.uint64],
+    ports: NDArray[np.int64],
+) -> None:
+    """Write RTP headers (RFC 3550 5.1), addresses and pointers of planned datagrams, and count them.
+
+    Parameters
+    ----------
+    plan, count, legs
+        What is sent, and of whom.
+    headers, addresses, base, length
+        Of `SendBuffer`, written.
+    ports
+        int64, written: the port that each leaves from.
+    """
+    for i in range(count):
+        each, header, to = plan[i], headers[i], addresses[i]
+        leg = legs[each.row]
+        header[1] = leg.payload_type | np.uint8(each.marker) << np.uint8(7)
+        header[2], header[3] = leg.seq >> 8, leg.seq & 0xFF
+        for j in range(4):
+            header[4 + j] = each.timestamp >> 8 * (3 - j) & 0xFF
+            header[8 + j] = np.int64(leg.ssrc) >> 8 * (3 - j) & 0xFF
+        for j in range(16):
+            to[j] = leg.address[j]
+        base[i], length[i], ports[i] = each.base, each.length, leg.port
+        leg.seq = (np.int64(leg.seq) + 1) & 0xFFFF
+        leg.packets_sent += 1
+        leg.octets_sent += each.length
 
 
 class Sender:
@@ -39,101 +196,69 @@ class Sender:
 
     def __init__(self, legs: Legs, samples: int, ports: dict[int, UdpPort], between: Callable[[], None]) -> None:
         self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
-        self._outbox = SendBuffer(legs.capacity)
-        self._packetizer = Packetizer(legs, samples)
+        self._outbox = SendBuffer(MOST * legs.capacity)
+        self._plan: Plan = np.zeros(MOST * legs.capacity, PLAN).view(np.recarray)
+        self._port_of = np.zeros(MOST * legs.capacity, np.int64)
+        # Memory that no leg needs is never touched.
+        self._strings = np.zeros((legs.capacity, STRING_TICKS * samples), np.uint8)
         self._payloads = np.zeros((0, samples), np.uint8)
+        self._coded = np.zeros(0, np.bool_)
+        self._order, self._ordered = np.zeros(0, np.int64), -1
         self._patience = Patience()
         self.unsent = 0
 
     def audio(self, tick: Tick) -> None:
-        """Encode and send the frames of a tick: silence to who is answered and hears nothing."""
-        legs, heard = self._legs, tick.frame_of_row >= 0
-        sent = legs.sending & (heard | legs.answered)
-        if legs.limited:
-            sent = legs.spend(sent)
+        """Encode and send the frames of a tick."""
         self._patience.renew()
-        odd = bool(legs.packet.any())
-        if odd:
-            self.finish(np.flatnonzero((legs.strung > 0) & ~sent))
-        legs.marker |= legs.sending ^ sent  # who hears nothing now begins a talk spurt later (RFC 3551 section 4.1)
-        rows = self._by_port(np.flatnonzero(sent))
-        if not rows.size:
-            return
-        frame_of = tick.frame_of_row[rows].astype(np.int64)
-        np.copyto(frame_of, len(tick.frames) - 1, where=frame_of < 0)
-        payload_of = self._encode(tick.frames, frame_of, legs.codec[rows])
-        if odd:
-            whole = legs.packet[rows] == 0
-            self._string(rows[~whole], payload_of[~whole])
-            rows, payload_of = rows[whole], payload_of[whole]
-        self._write_headers(rows, legs.timestamp[rows], self._samples)
-        self._outbox.point(self._payloads, payload_of)
-        self._send(legs.port[rows])
+        self._send(self.plan(tick))
+
+    def plan(self, tick: Tick) -> int:
+        """Encode the frames of a tick, and plan the datagrams that take them; gives how many."""
+        if len(self._payloads) < len(CODECS) * len(tick.frames):
+            self._payloads = np.zeros((2 * len(CODECS) * len(tick.frames), self._samples), np.uint8)
+            self._coded = np.zeros(len(self._payloads), np.bool_)
+        if self._ordered != self._legs.version:
+            rows = np.flatnonzero(self._legs.leg)
+            self._order, self._ordered = rows[np.argsort(self._legs.port[rows], kind="stable")], self._legs.version
+        return make(
+            self._order,
+            self._legs.table,
+            tick.frame_of_row,
+            tick.frames,
+            ENCODE,
+            self._payloads,
+            self._payloads.ctypes.data,
+            self._coded,
+            self._strings,
+            self._strings.ctypes.data,
+            self._plan,
+        )
 
     def finish(self, rows: NDArray[np.int64]) -> None:
         """Send what there is of the packets of some legs, which are sent no more of this sound."""
-        self._send_packet(self._packetizer.rest(self._by_port(rows)))
+        self._send(self.plan_rest(rows))
 
-    def _string(self, rows: NDArray[np.int64], payload_of: NDArray[np.int64]) -> None:
-        """Send the packets that this tick completes to legs whose packets are not as long as a tick."""
-        for packet in self._packetizer.add(rows, self._payloads[payload_of]):
-            self._send_packet(packet)
+    def plan_rest(self, rows: NDArray[np.int64]) -> int:
+        """Plan what there is of the packets of some legs; gives how many datagrams."""
+        rows = rows[np.argsort(self._legs.port[rows], kind="stable")]
+        return finish(rows, self._legs.table, self._strings, self._strings.ctypes.data, self._plan)
 
-    def _send_packet(self, packet: Packet) -> None:
-        """Send a packet to each of some legs."""
-        self._write_headers(packet.rows, packet.timestamp, packet.size)
-        self._outbox.cut(self._packetizer.sound, packet.start, packet.size)
-        self._send(self._legs.port[packet.rows])
+    def write(self, count: int) -> None:
+        """Write the headers of as many planned datagrams, and where they go."""
+        out = self._outbox
+        address(self._plan, count, self._legs.table, out.headers, out.address, out.base, out.length, self._port_of)
 
-    def _by_port(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Sort rows by the port that they send from, as far as they are not."""
-        ports = self._legs.port[rows]
-        if rows.size and (ports[0] != ports[-1] or np.any(ports != ports[0])):
-            return rows[np.argsort(ports, kind="stable")]
-        return rows
-
-    def _encode(
-        self, frames: NDArray[np.int16], frame_of: NDArray[np.int64], codec: NDArray[np.uint8]
-    ) -> NDArray[np.int64]:
-        """Encode what each codec's legs hear; give the payload row of each leg."""
-        count = len(frames)
-        if len(self._payloads) < len(CODECS) * count:
-            self._payloads = np.zeros((len(CODECS) * count, self._samples), np.uint8)
-        for number, table in enumerate(ENCODE):
-            heard = np.zeros(count, np.bool_)
-            heard[frame_of[codec == number]] = True
-            out = self._payloads[number * count : (number + 1) * count]
-            wanted = int(np.count_nonzero(heard))
-            if wanted > 0.75 * count:  # picking frames costs more than encoding a few that nobody hears
-                g711.encode(frames, table, out)
-            elif wanted:
-                out[heard] = g711.encode(frames[heard], table)
-        return frame_of + codec.astype(np.int64) * count
-
-    def _write_headers(
-        self, rows: NDArray[np.int64], timestamp: NDArray[np.uint32], size: NDArray[np.int64] | int
-    ) -> None:
-        """Write the RTP headers of `rows` and count them; `size`: bytes of each one's payload."""
-        legs, n = self._legs, len(rows)
-        out = self._outbox.rtp[:n]
-        out["second"] = legs.payload_type[rows] | (legs.marker[rows].astype(np.uint8) << 7)
-        out["seq"], out["timestamp"], out["ssrc"] = legs.seq[rows], timestamp, legs.ssrc[rows]
-        self._outbox.address[:n] = legs.address[rows]
-        legs.seq[rows] += np.uint16(1)
-        legs.marker[rows] = False
-        legs.packets_sent[rows] += 1
-        legs.octets_sent[rows] += size
-
-    def _send(self, ports: NDArray[np.int64]) -> None:
-        """Send the outbox, whose datagrams are sorted by port."""
-        if not len(ports):
+    def _send(self, count: int) -> None:
+        """Send what is planned, which is sorted by port."""
+        if not count:
             return
+        self.write(count)
         sent = 0
-        for index, start, stop in _runs(ports):
+        for index, start, stop in _runs(self._port_of[:count]):
             sent += self._ports[index].send(self._outbox, start, stop, self._patience)
             if stop - start == CHUNK:
                 self._between()
-        self.unsent += len(ports) - sent
+        self.unsent += count - sent
 
     def letters(self, letters: Letters, ports: NDArray[np.int64]) -> None:
         """Send the first letters; `ports` has the index of each one's port, ascending."""
@@ -160,7 +285,7 @@ class Sender:
             self.finish(np.array([row]))
         if not legs.affords(np.array([row]), len(packet.payload)):
             return
-        header = np.zeros(1, rtp.HEADER)
+        header = np.zeros(1, HEADER)
         header["first"], header["second"] = 0x80, int(legs.event_type[row]) | (packet.marker << 7)
         header["seq"], header["timestamp"], header["ssrc"] = legs.seq[row], packet.timestamp, legs.ssrc[row]
         payload = packet.payload

@@ -149,19 +149,15 @@ class Sources:
         """Leave out time in which nothing was looked at."""
         self._strangers.skip(seconds)
 
-    def of_media(
-        self, keys: NDArray[np.uint64], media: NDArray[np.bool_], headers: rtp.Headers, now: float
-    ) -> NDArray[np.int64]:
-        """Give the row of each datagram, -1 for a stranger's; a source that may take its place is let in first."""
-        rows = self._rtp.lookup(keys)
-        strange = np.flatnonzero(media & (rows < 0))
-        if strange.size:
-            here = rows[media & (rows >= 0)]  # who speaks from where it should in this very batch is not to be found
-            self._legs.heard_s[here], self._legs.unheard[here] = now, False
-            since = self._strangers.note(keys[strange], headers.ssrc[strange], self._opened, now)
-            if len(self._hosts) and self._let_in(strange, since, keys, headers, now):
-                rows = self._rtp.lookup(keys)
-        return rows
+    @property
+    def directory(self) -> Directory:
+        """Where the rows of senders are found."""
+        return self._rtp
+
+    def let_in(self, strange: NDArray[np.int64], keys: NDArray[np.uint64], headers: rtp.Parsed, now: float) -> bool:
+        """Look whether the senders of some datagrams may take the place of a leg's source; whether one does."""
+        since = self._strangers.note(keys[strange], headers.ssrc[strange], self._opened, now)
+        return len(self._hosts) > 0 and self._let_in(strange, since, keys, headers, now)
 
     def of_reports(self, keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Give the row of each report, -1 for a stranger's; who reports from where it says is sent its sound there.
@@ -200,7 +196,7 @@ class Sources:
         strange: NDArray[np.int64],
         since: NDArray[np.int64],
         keys: NDArray[np.uint64],
-        headers: rtp.Headers,
+        headers: rtp.Parsed,
         now: float,
     ) -> bool:
         """Look for sources of legs among strangers, host by host; whether one was found."""
@@ -227,7 +223,7 @@ class Sources:
             places = np.roll(places, -self._turn)[:HOSTS_PER_TICK]
         return [int(place) for place in places]
 
-    def _returned(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Headers) -> bool:
+    def _returned(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Parsed) -> bool:
         """Hear who speaks from the address that it named, and not the source that was taken for it."""
         _, first = np.unique(rows, return_index=True)
         for i in first[:STREAMS_PER_TICK]:
@@ -243,7 +239,7 @@ class Sources:
         since: NDArray[np.int64],
         rows: NDArray[np.int64],
         theirs: NDArray[np.int64],
-        headers: rtp.Headers,
+        headers: rtp.Parsed,
         now: float,
     ) -> bool:
         """Find legs again that have moved their port: quiet where they were, and with the source that they had."""
@@ -265,7 +261,7 @@ class Sources:
         since: NDArray[np.int64],
         silent: NDArray[np.int64],
         keys: NDArray[np.uint64],
-        headers: rtp.Headers,
+        headers: rtp.Parsed,
     ) -> bool:
         """Let in streams that can be of one leg only of those that nobody has heard: of its codec, and not older."""
         legs, found = self._legs, False

@@ -1,12 +1,18 @@
-"""Which row a datagram belongs to: sender and local port to row, for a whole batch at once."""
+"""Which row a datagram belongs to: sender and local port to row, by a hash table that kernels read."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.kernel import kernel
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.net.slots import sockaddr
 
-__all__ = ["Directory", "key_of"]
+__all__ = ["Directory", "find", "key_of"]
+
+PLACES = 64
+"""The least size of a table, a power of two; it grows so that at least half of the places are free."""
+ODD = 0x9E3779B97F4A7C15
+FREE = 0
 
 
 def key_of(remote: MediaAddress, local: int) -> int:
@@ -22,27 +28,41 @@ def key_of(remote: MediaAddress, local: int) -> int:
 
 
 class Directory:
-    """A sorted map from 64-bit keys to rows."""
+    """A map from 64-bit keys, which are not 0, to rows.
+
+    Attributes
+    ----------
+    keys, rows
+        uint64, int64, shape (places,): the table, for :func:`find`. Both are replaced when it grows.
+    """
 
     def __init__(self) -> None:
-        self._keys = np.zeros(0, np.uint64)
-        self._rows = np.zeros(0, np.int64)
+        self.keys = np.zeros(PLACES, np.uint64)
+        self.rows = np.full(PLACES, -1, np.int64)
+        self._keys_of: dict[int, list[int]] = {}
+        self._row_of: dict[int, int] = {}
 
     def __contains__(self, key: int) -> bool:
-        at = int(np.searchsorted(self._keys, np.uint64(key)))
-        return at < len(self._keys) and int(self._keys[at]) == key
+        return key in self._row_of
 
     def add(self, key: int, row: int) -> None:
         """Let `key` mean `row`; a key that is already there keeps its row."""
-        if key not in self:
-            at = np.searchsorted(self._keys, np.uint64(key))
-            self._keys = np.insert(self._keys, at, np.uint64(key))
-            self._rows = np.insert(self._rows, at, row)
+        if key in self._row_of:
+            return
+        self._row_of[key] = row
+        self._keys_of.setdefault(row, []).append(key)
+        if 2 * len(self._row_of) > len(self.keys):
+            self.keys, self.rows = np.zeros(2 * len(self.keys), np.uint64), np.full(2 * len(self.keys), -1, np.int64)
+            for each, its in self._row_of.items():
+                _insert(self.keys, self.rows, np.uint64(each), its)
+        else:
+            _insert(self.keys, self.rows, np.uint64(key), row)
 
     def remove_row(self, row: int) -> None:
         """Forget all keys of `row`."""
-        kept = self._rows != row
-        self._keys, self._rows = self._keys[kept], self._rows[kept]
+        for key in self._keys_of.pop(row, []):
+            del self._row_of[key]
+            _delete(self.keys, self.rows, np.uint64(key))
 
     def lookup(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Find the rows of n keys.
@@ -52,7 +72,50 @@ class Directory:
         NDArray
             int64, shape (n,); -1 where nobody is known by the key.
         """
-        if not len(self._keys):
-            return np.full(len(keys), -1, np.int64)
-        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return np.where(self._keys[at] == keys, self._rows[at], -1)
+        found = np.empty(len(keys), np.int64)
+        _find_all(self.keys, self.rows, keys, found)
+        return found
+
+
+@kernel
+def find(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64) -> int:
+    """Find the row of a key, -1: nobody is known by it."""
+    return rows[_place(keys, key)]
+
+
+@kernel
+def _place(keys: NDArray[np.uint64], key: np.uint64) -> np.uint64:
+    """Give the place of a key, or the free one where it would be."""
+    last = np.uint64(len(keys) - 1)
+    at = (key * np.uint64(ODD) >> np.uint64(32)) & last
+    while keys[at] != key and keys[at] != np.uint64(FREE):
+        at = (at + np.uint64(1)) & last
+    return at
+
+
+@kernel
+def _insert(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64, row: int) -> None:
+    at = _place(keys, key)
+    keys[at], rows[at] = key, row
+
+
+@kernel
+def _delete(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64) -> None:
+    """Free a place, and move those behind it that would not be found any more."""
+    last = np.uint64(len(keys) - 1)
+    free = _place(keys, key)
+    keys[free], rows[free] = np.uint64(FREE), -1
+    at = (free + np.uint64(1)) & last
+    while keys[at] != np.uint64(FREE):
+        moved, row = keys[at], rows[at]
+        keys[at], rows[at] = np.uint64(FREE), -1
+        _insert(keys, rows, moved, row)
+        at = (at + np.uint64(1)) & last
+
+
+@kernel
+def _find_all(
+    keys: NDArray[np.uint64], rows: NDArray[np.int64], wanted: NDArray[np.uint64], found: NDArray[np.int64]
+) -> None:
+    for i in range(len(wanted)):
+        found[i] = find(keys, rows, wanted[i])

@@ -6,12 +6,13 @@ sent by a port: each datagram is a twelve-byte header row and a pointer to a pay
 The layouts are those of Linux on 64-bit machines; elsewhere they are plain arrays that a loop reads and writes.
 """
 
+import ctypes
 import time
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.media.rtp.rtp import HEADER
+from softphone.media.rtp.header import HEADER
 
 __all__ = ["HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "sockaddr"]
 
@@ -155,59 +156,32 @@ class SendBuffer:
 
     Attributes
     ----------
-    rtp
-        Record array of `softphone.media.rtp.rtp.HEADER`, shape (count,).
+    headers
+        uint8, shape (count, 12), the RTP header of each.
     address
         uint8, shape (count, 16), struct sockaddr_in of each receiver.
+    base, length
+        uint64, shape (count,): where in memory the payload of each lies, and how many bytes it has. It must stay as it
+        is until the datagrams are sent.
     """
 
     def __init__(self, count: int) -> None:
-        self.rtp = np.zeros(count, HEADER)
-        self.rtp["first"] = 0x80
+        self.headers = np.zeros((count, HEADER.itemsize), np.uint8)
+        self.headers[:, 0] = 0x80
         self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
         self.header = np.zeros(count, MMSGHDR)
         self.header_at = self.header.ctypes.data
-        self._sound = np.zeros(0, np.uint8)
         self._iov = np.zeros((count, 2), IOVEC)
+        self.base, self.length = self._iov["base"][:, 1], self._iov["len"][:, 1]
         each = np.arange(count, dtype=np.uint64)
-        self._iov["base"][:, 0], self._iov["len"][:, 0] = self.rtp.ctypes.data + each * HEADER.itemsize, HEADER.itemsize
+        self._iov["base"][:, 0] = self.headers.ctypes.data + each * HEADER.itemsize
+        self._iov["len"][:, 0] = HEADER.itemsize
         self.header["name"], self.header["namelen"] = self.address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * (2 * IOVEC_SIZE), 2
 
-    def point(self, payloads: NDArray[np.uint8], payload_of: NDArray[np.int64]) -> None:
-        """Let the first datagrams carry rows of `payloads`.
-
-        Parameters
-        ----------
-        payloads
-            uint8, shape (frames, bytes), C order; must stay as it is until the datagrams are sent.
-        payload_of
-            int64, shape (n,), the row that each of the first n datagrams carries.
-        """
-        size = payloads.shape[1]
-        self.cut(payloads.reshape(-1), payload_of * size, np.array(size))
-
-    def cut(self, sound: NDArray[np.uint8], start: NDArray[np.int64], size: NDArray[np.int64]) -> None:
-        """Let the first datagrams carry pieces of `sound`.
-
-        Parameters
-        ----------
-        sound
-            uint8, one dimension; must stay as it is until the datagrams are sent.
-        start
-            int64, shape (n,), the first byte of each of the first n datagrams' payload.
-        size
-            int64, how many bytes each has: shape (n,), or () when all have as many.
-        """
-        self._sound, n = sound, len(start)
-        self._iov["base"][:n, 1] = start + sound.ctypes.data
-        self._iov["len"][:n, 1] = size
-
     def datagram(self, i: int) -> bytes:
         """Give datagram `i` as one piece, for a system without scatter and gather."""
-        base, size = self._iov[i, 1].tolist()
-        start = base - self._sound.ctypes.data
-        return bytes(self.rtp[i].tobytes() + self._sound[start : start + size].tobytes())
+        return self.headers[i].tobytes() + ctypes.string_at(int(self.base[i]), int(self.length[i]))
 
 
 class Letters:

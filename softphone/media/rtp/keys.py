@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from mixer.frame import TICK_S
-from softphone.media.rtp.rtp import KEYS
+from softphone.media.rtp.header import KEYS
 
 __all__ = ["EventPacket", "KeyReceiver", "KeySender", "unpack_event"]
 

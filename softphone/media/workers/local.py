@@ -3,23 +3,31 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from softphone.media.contract.messages import CloseLeg, MediaRequest
-from softphone.media.engine.desk import RequestDesk
-from softphone.media.engine.engine import Engine
 from softphone.media.net.port import OpenPort
 from softphone.media.workers.client import MediaChannel
 from softphone.media.workers.pacer import Pacer
 
-__all__ = ["AppLeg", "LocalMedia"]
+if TYPE_CHECKING:  # what it imports is the compiler; who has no agent runs without it
+    pass
+
+__all__ = ["AppLeg", "LocalMedia", "load"]
 
 
 def no_frame(frame: NDArray[np.int16]) -> None:
     """Do nothing with a frame."""
+
+
+async def load() -> None:
+    """Load what a tick needs, or compile it, while the event loop goes on."""
+    from softphone.media.engine.warm import warm
+
+    await asyncio.to_thread(warm)
 
 
 def no_skip(ticks: int) -> None:
@@ -102,9 +110,12 @@ class LocalMedia(MediaChannel):
         open_port: OpenPort | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        from softphone.media.engine.desk import RequestDesk
+        from softphone.media.engine.engine import Engine
+
         super().__init__()
         self.clock = clock
-        self.engine = Engine(
+        self.engine: Engine = Engine(
             capacity=capacity,
             host=host,
             advertised=advertised,

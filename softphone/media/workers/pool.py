@@ -13,9 +13,9 @@ import msgspec
 from softphone.errors import MediaError, NoSuchLeg, OtherWorker, WorkerGone
 from softphone.media.contract.leg import WorkerLost, WorkerMetrics
 from softphone.media.contract.messages import MediaRequest, numbers
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.client import Media
 from softphone.media.workers.process import WorkerProcess
-from softphone.media.workers.worker import WorkerSettings
 
 __all__ = ["Pool"]
 

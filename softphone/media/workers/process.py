@@ -26,13 +26,14 @@ from softphone.media.contract.messages import (
     frame,
     read_reply,
 )
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.client import MediaChannel
-from softphone.media.workers.worker import WorkerSettings
 
 __all__ = ["WorkerProcess"]
 
-# Imports, tables and a few megabytes of arrays: a second or two on a busy machine.
-START_TIMEOUT_S = 30.0
+# Imports, tables and a few megabytes of arrays: a second or two on a busy machine. Where nothing is compiled yet, it
+# compiles first: half a minute, and several of them on a slow machine.
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
 # A worker that does not answer within two seconds has said nothing for a hundred ticks: its calls are gone anyway.
 PING_S, HUNG_S = 1.0, 2.0
@@ -118,7 +119,7 @@ class WorkerProcess(MediaChannel, asyncio.Protocol):
             pass_fds=[fd],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=LARGE_PAGES | os.environ | SINGLE_THREADED,
+            env=LARGE_PAGES | {"MIXER_CACHE_DIR": settings.cache} | os.environ | SINGLE_THREADED,
         )
 
     async def _watch(self) -> None:

@@ -17,17 +17,17 @@ from collections import deque
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from softphone.descriptors import allow_all
 from softphone.heap import keep_below
 from softphone.media.contract.leg import WorkerMetrics
 from softphone.media.contract.messages import GetMetrics, Ready, Splitter, frame, read_request
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine
 from softphone.media.workers.pacer import RECENT, Pacer
 
-__all__ = ["Worker", "WorkerSettings", "main"]
+__all__ = ["Worker", "main"]
 
 # Requests are served in between; more than this at once would make the tick late.
 REQUESTS_AT_ONCE = 64
@@ -41,27 +41,6 @@ NICENESS = -11
 # A tick's arrays are some hundred kilobytes each: by default they go back to the system and are faulted in again, 750
 # pages per tick with 2,000 parties.
 KEPT_BYTES = 32 << 20
-
-
-class WorkerSettings(Struct, frozen=True, kw_only=True):
-    """How a worker is started; see `softphone.media.engine.engine.Engine` for the engine's part.
-
-    Attributes
-    ----------
-    fd
-        The inherited end of the control socket.
-    first_number
-        Of what it makes; workers of a pool have a range each.
-    """
-
-    fd: int = -1
-    capacity: int = 4096
-    host: str = "127.0.0.1"
-    port: int = 0
-    own_ports: tuple[int, int] | None = None
-    advertised: str | None = None
-    gate: bool = True
-    first_number: int = 1
 
 
 class Worker:

@@ -264,7 +264,7 @@ def test_what_cannot_be_played_is_told_and_nothing_else_happens(stage: Stage) ->
         assert stage.hear() == [True, False, False], name
         (event,) = stage.ended()
         assert event.playback == playback and words in event.reason and name in event.reason
-    assert int(stage.engine.bridge.roster.sources.size) == 1
+    assert np.count_nonzero(stage.engine.bridge.parties["source"]) == 1
 
 
 def test_too_long_and_too_large(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_too_long_and_too_large(stage: Stage, monkeypatch: pytest.MonkeyPatch) -
 def test_requests_that_make_no_sense(stage: Stage, options: dict[str, object], words: str) -> None:
     with pytest.raises(MediaError, match=words):
         stage.play("a.wav", **options)
-    assert not stage.engine._player.busy and not stage.engine.bridge.roster.sources.size
+    assert not stage.engine._player.busy and not stage.engine.bridge.parties["source"].any()
     with pytest.raises(MediaError, match="0 files"):
         stage.play(legs=stage.legs)
 

@@ -13,7 +13,7 @@ import pytest
 
 from softphone.media.net.port import BatchPort, LoopPort, Patience, UdpPort, has_batches
 from softphone.media.net.slots import SLOT_SIZE, SendBuffer, Slots, sockaddr
-from softphone.media.rtp.rtp import HEADER_SIZE
+from softphone.media.rtp.header import HEADER_SIZE
 
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
 
@@ -74,8 +74,8 @@ def test_a_datagram_longer_than_a_slot_counts_as_empty(port: UdpPort, peer: sock
 def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: socket.socket) -> None:
     outbox = SendBuffer(1500)
     payloads = np.arange(40, dtype=np.uint8).reshape(4, 10)
-    outbox.point(payloads, np.arange(1500) % 4)
-    outbox.rtp["seq"] = np.arange(1500)
+    outbox.base[:], outbox.length[:] = payloads.ctypes.data + np.arange(1500, dtype=np.uint64) % 4 * 10, 10
+    outbox.headers[:, 2], outbox.headers[:, 3] = np.arange(1500) >> 8, np.arange(1500) & 0xFF
     outbox.address[:] = sockaddr(*peer.getsockname())
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     for start in range(0, 1500, 100):
@@ -88,8 +88,9 @@ def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: 
 
 def test_one_that_cannot_go_does_not_hold_up_the_others(port: UdpPort, peer: socket.socket) -> None:
     outbox = SendBuffer(5)
-    outbox.point(np.zeros((1, 4), np.uint8), np.zeros(5, np.int64))
-    outbox.rtp["seq"] = np.arange(5)
+    payload = np.zeros(4, np.uint8)
+    outbox.base[:], outbox.length[:] = payload.ctypes.data, 4
+    outbox.headers[:, 3] = np.arange(5)
     outbox.address[:] = sockaddr(*peer.getsockname())
     outbox.address[2] = sockaddr("127.0.0.1", 0)  # port 0 is nowhere
     assert port.send(outbox, 0, 5, Patience()) == 4

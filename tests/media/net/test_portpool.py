@@ -13,10 +13,11 @@ import pytest
 from softphone.errors import MediaFull
 from softphone.media.contract.leg import LegInfo, LegSpec
 from softphone.media.contract.messages import CloseLeg, Failed, OpenLeg
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.engine.engine import Engine
 from softphone.media.net.portpool import PortPool
 from softphone.media.workers.pool import Pool, divided
-from softphone.media.workers.worker import WorkerSettings, low_socket
+from softphone.media.workers.worker import low_socket
 from tests.media.peer import socket_pair
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softphone.media.rtp.header import KEYS
 from softphone.media.rtp.keys import EventPacket, KeyReceiver
-from softphone.media.rtp.rtp import KEYS
 
 HZ = 8000
 

@@ -27,8 +27,8 @@ from softphone.media.contract.messages import (
     StopRecording,
     Track,
 )
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
-from softphone.media.workers.worker import WorkerSettings
 from tests.media.engine.test_recording import TICK
 from tests.media.peer import Peer, tone
 from tests.support.tones import RATE_HZ, Pcm, read_wav, tones_in

@@ -34,11 +34,11 @@ from softphone.media.contract.messages import (
     UpdateLeg,
     frame,
 )
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.client import Media
 from softphone.media.workers.local import LocalMedia
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.process import WorkerProcess
-from softphone.media.workers.worker import WorkerSettings
 from tests.media.peer import Peer, tone
 
 pytestmark = pytest.mark.realtime

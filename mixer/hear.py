@@ -1,0 +1,138 @@
+"""What every party says in a tick: packets taken as they come, a frame read of each row, and made up where it lacks."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer import playout
+from mixer.comfort import ROW_STEP, comfort, set_noise
+from mixer.conceal import SEARCHED, conceal, silence
+from mixer.kernel import kernel
+from mixer.pace import MEMORY_TICKS, turn
+from mixer.party import Parties
+from mixer.playout import LACKING, LEAVING, QUIET
+from mixer.rate import Rate
+
+Samples = NDArray[np.int16]
+Flags = NDArray[np.bool_]
+
+
+@kernel
+def take(
+    parties: Parties,
+    rate: Rate,
+    rings: Samples,
+    rows: NDArray[np.int64],
+    seq: NDArray[np.uint16],
+    timestamp: NDArray[np.uint32],
+    ssrc: NDArray[np.uint32],
+    pcm: Samples,
+    arrival_s: NDArray[np.float64],
+    next_s: float,
+) -> None:
+    """
+    Take packets in the order they came.
+
+    Parameters
+    ----------
+    parties, rate, rings
+        The rows, their rate and their rings.
+    rows, seq, timestamp, ssrc, arrival_s : ndarrays of shape (n,)
+        As `Bridge.receive` has them.
+    pcm : ndarray of int16, shape (n, L)
+        Their sound.
+    next_s : float
+        When the next tick is due.
+    """
+    length = pcm.shape[1]
+    for i in range(len(rows)):
+        row = rows[i]
+        p, own = parties[row], rings[row]
+        if not p.active:
+            continue
+        if length == 0 or not p.receive:
+            playout.count(p, np.int64(seq[i]), np.int64(ssrc[i]))
+        else:
+            position = playout.place(
+                p,
+                rate,
+                own,
+                np.int64(seq[i]),
+                np.int64(timestamp[i]),
+                np.int64(ssrc[i]),
+                length,
+                arrival_s[i],
+                next_s,
+            )
+            if position >= 0:
+                playout.put(p, rate, own, position, pcm[i], length)
+
+
+@kernel
+def hush(
+    parties: Parties,
+    rows: NDArray[np.int64],
+    seq: NDArray[np.uint16],
+    ssrc: NDArray[np.uint32],
+    level_dbov: NDArray[np.float32],
+) -> None:
+    """Take packets of comfort noise in the order they came; see `Bridge.comfort`."""
+    for i in range(len(rows)):
+        p = parties[rows[i]]
+        if p.active and playout.hush(p, np.int64(seq[i]), np.int64(ssrc[i])):
+            set_noise(p, level_dbov[i])
+
+
+@kernel
+def hear(
+    parties: Parties,
+    rate: Rate,
+    rings: Samples,
+    taps: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    periods: NDArray[np.float32],
+    history: Samples,
+    past: Samples,
+    tick: int,
+    end: int,
+    noisy: Flags,
+) -> None:
+    """
+    Make a frame of every row.
+
+    Parameters
+    ----------
+    parties, rate, rings
+        The rows, their rate and their rings.
+    taps, noise : ndarray of float32
+        `stretch_taps` and `white_noise` of the rate.
+    periods : ndarray of float32, shape (capacity, n)
+        Of each row, what `conceal` keeps.
+    history : ndarray of int16
+        To work in.
+    past : ndarray of int16, shape (3, capacity, samples)
+        The frames of this tick, past[tick % 3], and of the two before.
+    tick : int
+        How many there have been.
+    end : int
+        One past the last row in use.
+    noisy : ndarray of bool, shape (capacity,)
+        Out: the row says nothing but comfort noise.
+    """
+    searches = 0
+    for row in range(end):
+        noisy[row] = False
+        p, frame = parties[row], past[tick % 3, row]
+        if not p.active:
+            continue
+        older, newer = past[(tick + 1) % 3, row], past[(tick + 2) % 3, row]
+        if tick % MEMORY_TICKS == 0:
+            turn(p)
+        found = playout.read(p, rate, rings[row], taps, frame, p.inband_keys)
+        if found & LACKING and found & QUIET:
+            if not p.local:
+                begin = (tick * rate.samples + row * ROW_STEP) % len(noise)
+                noisy[row] = comfort(p, rate, frame, newer, noise, begin, found & LEAVING != 0)
+            silence(p, rate, frame)
+        elif found & LACKING or p.age > 0:
+            searches += p.age == 0
+            conceal(p, rate, frame, older, newer, history, periods[row], searches <= SEARCHED)

@@ -1,0 +1,156 @@
+"""One record per party: everything that a tick knows of a row.
+
+The kernels of the mixer read and write these records. A record is the row's whole past; `reset` makes it that of a
+party that has just sat down.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from mixer.kernel import kernel
+
+EMPTY, NEW, SURE = 0, 1, 2
+"""Phases of `mixer.stream`."""
+NOBODY = -1
+"""The source of a row that has none; no SSRC, which has 32 bits and no sign."""
+NOTHING = 1 << 40
+"""A wait that says nothing: longer than any."""
+
+PARTY = np.dtype(
+    [
+        # the line of packets that the row hears (mixer.stream)
+        ("ssrc", np.int64),
+        ("number", np.int64),  # sequence number that is due
+        ("time", np.int64),  # timestamp that is due, 32 bits
+        ("other_ssrc", np.int64),
+        ("other_number", np.int64),
+        ("other_time", np.int64),
+        ("soundless", np.int64),  # number after the last packet without sound
+        # what the numbers tell (mixer.arrival)
+        ("seen", np.uint64),  # a bit per number before `highest`
+        ("highest", np.int64),
+        ("lowest", np.int64),
+        ("expected_before", np.int64),
+        ("received", np.int64),
+        ("others_received", np.int64),
+        ("others_expected", np.int64),
+        ("last_timestamp", np.int64),
+        ("last_s", np.float64),
+        ("jitter", np.float64),
+        # where the row is played (mixer.playout); positions in samples since ever
+        ("cursor", np.int64),
+        ("end", np.int64),  # one past the newest sample
+        ("played", np.int64),  # one past the last sample played, not concealed
+        ("grain", np.int64),  # samples that packet and frame have in common
+        ("idle", np.int64),  # ticks since something was played
+        ("wait", np.int64),  # of the last packet that could be played
+        # how fast (mixer.pace)
+        ("recent", np.int64),
+        ("older", np.int64),
+        ("late_turns", np.int64),  # turns of the memory before a late packet is forgotten
+        # what is made up (mixer.conceal)
+        ("age", np.int64),
+        ("first", np.int64),
+        ("lag", np.int64),
+        ("step", np.float32),
+        ("latest", np.int64),
+        ("noise", np.float32),  # level of the comfort noise (mixer.comfort)
+        # how it sits (mixer.roster)
+        ("room", np.int64),  # -1: in none
+        ("gain_in", np.float32),
+        ("gain_out", np.float32),
+        ("active", np.bool_),
+        ("source", np.bool_),  # plays, and is no party: it has no gate and hears nothing
+        ("muted", np.bool_),
+        ("deaf", np.bool_),
+        ("send", np.bool_),
+        ("receive", np.bool_),
+        ("inband_keys", np.bool_),
+        ("private", np.bool_),  # it whispers: its room does not hear it
+        ("listener", np.bool_),  # somebody may whisper to it
+        ("unrecorded", np.bool_),
+        # whether it talks, and how loud (mixer.gate)
+        ("level", np.float32),
+        ("loudness", np.float32),
+        ("left", np.int64),  # ticks that the gate stays open
+        ("talking", np.bool_),
+        ("voiced", np.bool_),  # its voice counts: it talks, or is a source that is not silent
+        ("blanked", np.bool_),  # a key is dialled in its sound
+        # gains of its limiters (mixer.limit), and its frame
+        ("limit_in", np.float32),
+        ("limit_out", np.float32),
+        ("frame", np.int64),
+        # counters
+        ("duplicate", np.int64),
+        ("late", np.int64),
+        ("overrun", np.int64),
+        ("stray", np.int64),
+        ("concealed", np.int64),
+        ("phase", np.int8),
+        ("resting", np.bool_),  # dry for so long that the next packet sets the cursor anew
+        ("begun", np.bool_),  # something was played since the stream began
+        ("hushed", np.bool_),  # the sender said that it is silent from here on
+        ("local", np.bool_),  # fed by `push`
+    ],
+    align=True,
+)
+
+
+ROOM = np.dtype(
+    [
+        ("exists", np.bool_),
+        ("recorded", np.bool_),  # it has a frame of its own for the recorder
+        ("dominant", np.int64),  # the row that leads; -1: nobody spoke yet
+        ("winner", np.int64),
+        ("best", np.float32),
+        ("limit", np.float32),
+        ("limit_recorded", np.float32),
+    ],
+    align=True,
+)
+Room: TypeAlias = Any
+"""A record of dtype `ROOM`, as kernels see it."""
+Rooms: TypeAlias = Any
+"""A record array of dtype `ROOM`, one record per room."""
+Party: TypeAlias = Any
+"""A record of dtype `PARTY`, as kernels see it."""
+Parties: TypeAlias = Any
+"""A record array of dtype `PARTY`, one record per row."""
+
+
+@kernel
+def reset(p: Party, position: int) -> None:
+    """Forget a row: a new party sits in it; `position`: where its cursor stands, not below a ring and a half."""
+    p.ssrc = p.other_ssrc = p.soundless = NOBODY
+    p.number = p.time = p.other_number = p.other_time = 0
+    p.seen = np.uint64(0)
+    p.highest, p.lowest, p.expected_before = 0, 1, 0
+    p.received = p.others_received = p.others_expected = 0
+    p.last_timestamp, p.last_s, p.jitter = 0, 0.0, 0.0
+    p.cursor = p.end = p.played = position
+    p.grain, p.idle, p.wait = 1, 0, 0
+    p.recent = p.older = NOTHING
+    p.late_turns = 0
+    p.age, p.first, p.lag, p.step, p.latest = 0, 0, 1, np.float32(0), 0
+    p.noise = np.float32(0)
+    p.level = p.loudness = np.float32(-127)
+    p.left, p.talking, p.voiced, p.blanked = -1, False, False, False
+    p.limit_in = p.limit_out = np.float32(1)
+    p.frame = -1
+    p.duplicate = p.late = p.overrun = p.stray = p.concealed = 0
+    p.phase, p.resting, p.begun, p.hushed = EMPTY, True, False, False
+
+
+def table(capacity: int) -> Parties:
+    """Give the records of `capacity` rows; a record array, so that a row reads the same compiled and not."""
+    parties = np.zeros(capacity, PARTY).view(np.recarray)
+    parties["room"] = parties["frame"] = -1
+    return parties
+
+
+def room_table(capacity: int) -> Rooms:
+    """Give the records of `capacity` rooms."""
+    rooms = np.zeros(capacity, ROOM).view(np.recarray)
+    rooms["dominant"], rooms["limit"] = -1, 1
+    return rooms

@@ -1,0 +1,70 @@
+"""Plays a stretch of audio a little faster or slower: S + k samples become S, without a step at either edge.
+
+Each output sample is a windowed-sinc interpolation over `2 * HALF_TAPS` samples. Output j lies at input
+j * (S + k) / S, so the frame after it begins exactly where this one ends, whatever k is.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.kernel import kernel
+
+HALF_TAPS = 8
+"""Samples needed before and behind the stretch: 1 ms at 8 kHz buys interpolation errors below -60 dB at 3 kHz."""
+_KAISER_BETA = 6.0  # side lobes near -60 dB: below the noise of G.711
+
+
+@lru_cache(maxsize=8)
+def stretch_taps(samples: int, most: int) -> NDArray[np.float32]:
+    """
+    Give the weights of all stretches of one rate.
+
+    Parameters
+    ----------
+    samples : int
+        S, length of the output.
+    most : int
+        The most samples that are taken more (or fewer) than S.
+
+    Returns
+    -------
+    ndarray of float32, shape (2 * most + 2, S, 2 * HALF_TAPS)
+        Of k = -most..most, last of k = -HALF_TAPS.
+    """
+    steps = [*range(-most, most + 1), -HALF_TAPS]
+    return np.stack([_taps(samples, step) for step in steps])
+
+
+def _taps(samples: int, step: int) -> NDArray[np.float32]:
+    at = np.arange(samples) * (samples + step) / samples
+    distance = np.floor(at)[:, None] + np.arange(1 - HALF_TAPS, HALF_TAPS + 1) - at[:, None]
+    inside = np.clip(1 - (distance / HALF_TAPS) ** 2, 0, None)
+    weight = np.sinc(distance) * np.i0(_KAISER_BETA * np.sqrt(inside)) * (np.abs(distance) < HALF_TAPS)
+    return np.asarray(weight / weight.sum(axis=1)[:, None], np.float32)
+
+
+@kernel
+def stretch(
+    wide: NDArray[np.int16], taps: NDArray[np.float32], samples: int, step: int, out: NDArray[np.int16]
+) -> None:
+    """
+    Make S samples of S + k.
+
+    Parameters
+    ----------
+    wide : ndarray of int16
+        The stretch with `HALF_TAPS` samples before and behind it.
+    taps : ndarray of float32, shape (S, 2 * HALF_TAPS)
+        Of k, as `stretch_taps` gives them.
+    samples, step : int
+        S and k.
+    out : ndarray of int16
+        S samples, -32767..32767.
+    """
+    for j in range(samples):
+        first, total = np.uint64(j * (samples + step) // samples + 1), np.float32(0)
+        for i in range(np.uint64(0), np.uint64(2 * HALF_TAPS)):
+            total += taps[j, i] * np.float32(wide[first + i])
+        out[j] = np.int16(min(max(np.rint(total), np.float32(-32767)), np.float32(32767)))

@@ -1,0 +1,37 @@
+"""``softphone compile``: have the loops of the mixer in machine code before the first call."""
+
+import time
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+__all__ = ["compile_"]
+
+
+def compile_() -> None:
+    """Compile what a bridge or an agent else compiles at its first start.
+
+    It takes half a minute, and is kept beside the program or in the user's cache folder; done again, nothing is left to
+    do. NUMBA_CACHE_DIR names another folder, for this command and for what is started then.
+
+    Example: softphone compile
+    """
+    began, console = time.monotonic(), Console(stderr=True)
+    columns = TextColumn("compiling the mixer, once"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        found = False
+
+        def notice(done: int, of_all: int) -> None:
+            nonlocal found
+            if not found and not console.is_terminal:
+                console.print("compiling the mixer, once: half a minute or so")
+            found = True
+            progress.update(task, completed=done, total=of_all)
+
+        from softphone.media.engine.warm import warm
+
+        warm(notice=notice)
+    seconds = time.monotonic() - began
+    typer.echo(f"compiled in {seconds:.0f} s" if found else "compiled already")

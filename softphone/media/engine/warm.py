@@ -1,0 +1,111 @@
+"""Compiles, or loads, all kernels of a tick before the first tick: none of them may be late because of that."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from mixer import kernel
+from mixer.bridge import Bridge
+from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.media.engine.legs import Leg, Legs
+from softphone.media.engine.receive import Receiver
+from softphone.media.engine.send import Sender
+from softphone.media.net.port import UdpPort
+from softphone.media.net.portpool import PortPair
+from softphone.media.net.slots import Slots, sockaddr
+from softphone.media.rtp.keys import KeyReceiver, KeySender
+
+__all__ = ["warm"]
+
+HERE = MediaAddress("127.0.0.1", 9)
+NO_PORT = cast(UdpPort, SimpleNamespace(index=0))
+
+log = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+
+
+def warm(rate_hz: int = 8000, notice: Callable[[int, int], object] | None = None) -> None:
+    """Have all kernels of a plane in machine code: once in a process, and but for the first time on a machine at once.
+
+    Parameters
+    ----------
+    rate_hz
+        Of the plane to come.
+    notice
+        Called while they are compiled, with how many are and how many there are. None: a line in the log says that
+        they are, which takes half a minute.
+    """
+    with _lock, _compiling(notice or _say):
+        _run(rate_hz)
+
+
+def _say(done: int, _all: int) -> None:
+    if done == 0:
+        log.warning(
+            "the loops of the mixer are compiled, which takes half a minute; `softphone compile` does it before"
+        )
+
+
+@cache
+def _run(rate_hz: int) -> None:
+    """Run each kernel, over a plane that sends nothing."""
+    if not kernel.COMPILED:
+        log.warning("numba is not installed, or told not to compile: the mixer serves a handful of parties at most")
+    elif not kernel.cache_folder(kernel.MIXER):
+        log.warning("no folder for compiled loops can be written: each start compiles; MIXER_CACHE_DIR names a folder")
+    bridge = Bridge(2, rate_hz)
+    room = bridge.roster.add_room()
+    row, source = bridge.add_party(room), bridge.add_source(room)
+    sound, one = np.full((1, bridge.samples), 1000, np.int16), np.zeros(1, np.int64)
+    bridge.push(source, sound[0])
+    bridge.flush(source)
+    bridge.push(source, sound[0])
+    bridge.roster.set_whisper(source, [row])
+    seq, word = one.astype(np.uint16), one.astype(np.uint32)
+    bridge.receive(one, seq, word, word, one > 0, sound, np.zeros(1), 0.0)
+    bridge.comfort(one, seq, word, word, np.zeros(1, np.float32), np.zeros(1), 0.0)
+    legs, slots = Legs(2), Slots(4)
+    ports = PortPair(NO_PORT, NO_PORT, shared=True)
+    legs.add(row, 1, Leg(LegSpec(remote=HERE), ports, KeySender(8000), KeyReceiver(8000)), 0.0)
+    receiver = Receiver(slots, legs, bridge, lambda *_: None, lambda *_: None)
+    receiver.sources.admit(row, 0.0)
+    legs.apply(row, 0.0)
+    slots.data[0, :12], slots.length[0], slots.address[0] = 0x80, 172, sockaddr(HERE.host, HERE.port)
+    slots.filled(1, NO_PORT.index)
+    receiver.process(0.0)
+    sender = Sender(legs, bridge.samples, {}, lambda: None)
+    sender.plan(bridge.tick(0.0))
+    sender.plan_rest(np.array([row]))
+    sender.write(1)
+    bridge.counters(row)
+    bridge.roster.remove(row)
+
+
+@contextmanager
+def _compiling(notice: Callable[[int, int], object]) -> Iterator[None]:
+    """Call `notice` for each kernel that is compiled, and not loaded, in the block."""
+    if not kernel.COMPILED:
+        yield
+        return
+    from numba.core import event
+
+    done = 0
+
+    class Compilations(event.Listener):  # type: ignore[misc]
+        def on_start(self, _event: Any) -> None:
+            nonlocal done
+            notice(min(done, kernel.count()), kernel.count())
+            done += 1
+
+        def on_end(self, _event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Compilations()):
+        yield
