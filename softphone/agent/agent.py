@@ -17,9 +17,9 @@ from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
+from softphone.codec import CODECS
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
-from softphone.sdp import CODECS
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address, warning
 from softphone.sip.message.uri import Uri

@@ -23,6 +23,7 @@ import msgspec
 from softphone import sdp
 from softphone.calls.names import Lookup, located
 from softphone.calls.nat import is_ipv4, other_source, signalling_host, trust_in
+from softphone.codec import CODECS
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
 from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
@@ -114,7 +115,7 @@ class CallLeg:
         media: Media,
         tasks: Tasks,
         *,
-        codecs: Sequence[str] = sdp.CODECS,
+        codecs: Sequence[str] = CODECS,
         timeout_s: float = 30.0,
         lookup: Lookup | None = None,
     ) -> None:

@@ -2,12 +2,11 @@
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
-from softphone.sdp.negotiation import CODECS, Negotiated, accept, answer, choose, offer
+from softphone.sdp.negotiation import Negotiated, accept, answer, choose, offer
 from softphone.sdp.profile import NOWHERE, Plain, Profile
 from softphone.sdp.session import Agreement, MediaSession
 
 __all__ = [
-    "CODECS",
     "NOWHERE",
     "Agreement",
     "ConnectionData",

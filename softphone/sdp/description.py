@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from softphone.codec import COMFORT_NOISE, DYNAMIC, TABLE
 from softphone.errors import SdpError
 
 __all__ = ["ConnectionData", "MediaDescription", "Origin", "PayloadFormat", "SessionDescription", "parse"]
@@ -24,9 +25,10 @@ READ_AS_RTCP = range(64, 96)
 LARGEST_PAYLOAD_TYPE = 127
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
-STATIC_FORMATS: dict[int, tuple[str, int] | tuple[str, int, int]]
-STATIC_FORMATS = {0: ("PCMU", 8000), 3: ("GSM", 8000), 4: ("G723", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000)}
-STATIC_FORMATS |= {13: ("CN", 8000), 18: ("G729", 8000)}
+STATIC_FORMATS: dict[int, tuple[str, int] | tuple[str, int, int, str]]
+STATIC_FORMATS = {each.payload_type: (each.encoding, each.clock_hz) for each in TABLE if each.payload_type < DYNAMIC}
+STATIC_FORMATS |= {3: ("GSM", 8000), 4: ("G723", 8000), 9: ("G722", 8000), 18: ("G729", 8000)}
+STATIC_FORMATS[COMFORT_NOISE] = "CN", 8000
 """Payload types that need no ``a=rtpmap`` (RFC 3551 section 6), as far as telephones use them."""
 
 # Labels of letters, digits and hyphens (RFC 1123 section 2.1); the last one begins with a letter, or it is an address.
@@ -84,12 +86,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class PayloadFormat:
-    """One payload type and what it stands for: upper-case name, clock in Hz, and channels."""
+    """One payload type and what it stands for: encoding name, clock in Hz, and channels.
+
+    Encoding names are alike in upper and lower case; `name` is in upper case, `spelling` is ``a=rtpmap`` as it came.
+    """
 
     payload_type: int
     name: str
     clock_hz: int
     channels: int = 1
+    spelling: str = ""
 
 
 @dataclass(frozen=True)
@@ -266,12 +272,12 @@ def _is_for_rtp(number: int) -> bool:
     return number <= LARGEST_PAYLOAD_TYPE and number not in READ_AS_RTCP
 
 
-def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int, int]]]:
+def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int, int, str]]]:
     for name, value in attributes:
         if name == "rtpmap" and (
-            found := re.match(r"([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?", value or "")
+            found := re.match(r"([0-9]{1,3})\s+(([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?)", value or "")
         ):
-            yield int(found[1]), (found[2].upper(), int(found[3]), int(found[4] or 1))
+            yield int(found[1]), (found[3].upper(), int(found[4]), int(found[5] or 1), found[2])
 
 
 def _undirected(attributes: Attributes) -> Attributes:

@@ -5,37 +5,17 @@ two steps: :func:`choose` reads an offer and says what would be spoken, :func:`a
 offers writes :func:`offer` and reads what came back with :func:`accept`. The values themselves are in ``description``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from softphone.codec import CODECS, TABLE, codec
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.sdp.description import (
-    Attributes,
-    ConnectionData,
-    MediaDescription,
-    Origin,
-    PayloadFormat,
-    SessionDescription,
-)
-from softphone.sdp.profile import NOWHERE, PROFILES, Plain, Profile, number
+from softphone.sdp import formats
+from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, Origin, SessionDescription
+from softphone.sdp.profile import NOWHERE, PROFILES, Plain, Profile
 
 __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
 
-PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}
-"""What we can speak so far, with its static payload type (RFC 3551 section 6)."""
-
-CODECS = tuple(PAYLOAD_TYPES)
-"""In order of preference: mu-law first, because every telephone has it."""
-
-EVENT_PAYLOAD_TYPE = 101
-"""What nearly every telephone uses for RFC 4733; some never look at the number in the description."""
-
-PTIME_MS = 20
-PTIMES_MS = (10, 20, 30, 40, 60)
-CLOCK_HZ = 8000
-# Of codecs that telephones have (RFC 4733 section 2.1: events have the clock of a codec beside them).
-EVENT_CLOCKS_HZ = (8000, 16_000, 24_000, 32_000, 48_000)
-EVENTS = "TELEPHONE-EVENT"
 DIRECTIONS = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
 SENDING = ("sendrecv", "sendonly")
 RECEIVING = ("sendrecv", "recvonly")
@@ -47,7 +27,7 @@ class Negotiated:
 
     ``direction`` is ours; it does not include sending when ``remote`` says no address. ``ptime_ms`` is how much sound
     we send in a packet: what the peer likes to receive (20 ms if it does not say), brought to the nearest of
-    ``PTIMES_MS`` that its ``maxptime`` allows.
+    the codec's `ptimes_ms` that its ``maxptime`` allows.
     Payload types are the peer's, what it wants to receive; those that end in ``_in`` are ours, where they differ
     (RFC 3264 section 6.1). ``other_payload_type`` is ours of the codec which the peer may send besides ``codec``, of
     the two that we offered; None: it may not.
@@ -58,11 +38,21 @@ class Negotiated:
     event_payload_type: int | None
     remote: Profile
     direction: str = "sendrecv"
-    ptime_ms: int = PTIME_MS
+    ptime_ms: int = formats.PTIME_MS
     other_payload_type: int | None = None
     payload_type_in: int | None = None
     event_payload_type_in: int | None = None
-    event_clock_hz: int = CLOCK_HZ
+    event_clock_hz: int = 8000
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """What payload types mean in the session, by ``encoding/clock[/channels]`` in lower case."""
+        ours = self.payload_type if self.payload_type_in is None else self.payload_type_in
+        numbers = {str(codec(self.codec)).lower(): ours}
+        if self.event_payload_type is not None:
+            events = formats.event_line(self.event_payload_type_in or self.event_payload_type, self.event_clock_hz)
+            numbers[events.rtpmap] = events.payload_type
+        return numbers
 
     @property
     def sends(self) -> bool:
@@ -90,8 +80,8 @@ def offer(
     session_id: int,
     version: int,
     rtcp_port: int | None = None,
-    ptime_ms: int = PTIME_MS,
-    event_payload_type: int = EVENT_PAYLOAD_TYPE,
+    ptime_ms: int = formats.PTIME_MS,
+    known: Mapping[str, int] | None = None,
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
 
@@ -100,19 +90,19 @@ def offer(
     host, port
         Where we receive RTP.
     codecs
-        Names in order of preference, of those in ``PAYLOAD_TYPES``.
+        Names in order of preference, of `softphone.codec.TABLE`.
     rtcp_port
         Where we receive RTCP, when that is not the port after `port`.
     ptime_ms
         How much sound we like to receive in a packet; we take any.
-    event_payload_type
-        Of telephone events; what it was before in this session (RFC 3264 section 8.3.2).
+    known
+        What payload types mean already in this session (RFC 3264 section 8.3.2), by ``encoding/clock[/channels]`` in
+        lower case.
     """
-    formats = [PayloadFormat(PAYLOAD_TYPES[name], name, CLOCK_HZ) for name in codecs]
-    events = _event_formats(event_payload_type)
-    attributes = _attributes(formats, events, direction, Plain.attributes(port, rtcp_port, None), ptime_ms)
-    numbers = tuple(str(each.payload_type) for each in (*formats, *events))
-    media = MediaDescription("audio", port, Plain.PROTOCOLS[0], numbers, attributes=attributes)
+    lines = formats.offered(codecs, known or {})
+    length = formats.nearest(codec(codecs[0]), ptime_ms)
+    attributes = _attributes(lines, direction, Plain.attributes(port, rtcp_port, None), length)
+    media = MediaDescription("audio", port, Plain.PROTOCOLS[0], _numbers(lines), attributes=attributes)
     here = ConnectionData(host)
     return SessionDescription(Origin("-", session_id, version, here), (media,), here)
 
@@ -179,14 +169,15 @@ def answer(
 
 def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
     """Write our side of the stream that was agreed; packets as long as those that we send, for any will do for us."""
-    spoken = [PayloadFormat(agreed.payload_type, agreed.codec, CLOCK_HZ)]
+    _, spelled = next(formats.spoken(theirs, (agreed.codec,)))
+    lines = [formats.RtpMap(agreed.payload_type, spelled.spelling or str(codec(agreed.codec)))]
+    if agreed.event_payload_type is not None:
+        lines.append(formats.event_line(agreed.event_payload_type, agreed.event_clock_hz))
     transport = agreed.remote.attributes(port, rtcp_port, agreed.remote)
-    events = _event_formats(agreed.event_payload_type, agreed.event_clock_hz)
-    attributes = _attributes(spoken, events, agreed.direction, transport, agreed.ptime_ms)
+    attributes = _attributes(lines, agreed.direction, transport, agreed.ptime_ms)
     if mid := theirs.attribute("mid"):
         attributes = (("mid", mid), *attributes)
-    formats = tuple(str(each.payload_type) for each in (*spoken, *events))
-    return MediaDescription("audio", port, theirs.protocol, formats, attributes=attributes)
+    return MediaDescription("audio", port, theirs.protocol, _numbers(lines), attributes=attributes)
 
 
 def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -> Negotiated:
@@ -202,21 +193,24 @@ def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -
     index, ours = next((i, media) for i, media in enumerate(local_offer.media) if media.port)
     if index >= len(remote_answer.media):
         raise SdpError(f"answer has {len(remote_answer.media)} streams, the offer {len(local_offer.media)}")
-    codecs = [each.name for each in ours.payload_formats() if each.name in PAYLOAD_TYPES]
+    numbers = {each.name: said.payload_type for each, said in formats.spoken(ours, [one.name for one in TABLE])}
     theirs = remote_answer.media[index]
-    agreed = _negotiated(remote_answer, theirs, codecs, local_offer.direction(ours))
+    agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours))
     if agreed is None:
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
-    numbers = {each.name: each.payload_type for each in reversed(ours.payload_formats())}
-    spoken = {each.name for each in _spoken(theirs, codecs)} - {agreed.codec}
-    other = next((each.payload_type for each in ours.payload_formats() if each.name in spoken), None)
-    events = agreed.event_payload_type and numbers.get(EVENTS)
+    events = agreed.event_payload_type and formats.events(ours, agreed.event_clock_hz)
     return replace(
         agreed,
-        other_payload_type=other,
+        other_payload_type=_other(agreed.codec, theirs, numbers),
         payload_type_in=_unless(numbers[agreed.codec], agreed.payload_type),
-        event_payload_type_in=_unless(events, agreed.event_payload_type),
+        event_payload_type_in=_unless(events.payload_type if events else None, agreed.event_payload_type),
     )
+
+
+def _other(spoken: str, theirs: MediaDescription, numbers: Mapping[str, int]) -> int | None:
+    """Give our number of the other of the two codecs that a leg can change between, if the answer has it as well."""
+    others = [each.name for each, _ in formats.spoken(theirs, CODECS) if each.name != spoken and each.name in numbers]
+    return numbers[others[0]] if others and spoken in CODECS else None
 
 
 def _unless(ours: int | None, theirs: int | None) -> int | None:
@@ -231,14 +225,14 @@ def _select(
             return index, agreed
     for index, media in enumerate(description.media):
         if again and media.kind == "audio" and media.port == 0:
-            return index, Negotiated(codecs[0], PAYLOAD_TYPES[codecs[0]], None, Plain(NOWHERE, 0), "inactive")
+            return index, Negotiated(codecs[0], codec(codecs[0]).payload_type, None, Plain(NOWHERE, 0), "inactive")
     raise NoCommonCodec(_objection(description, codecs)[:300])
 
 
 def _objection(description: SessionDescription, codecs: Sequence[str]) -> str:
     """Say why nothing can be spoken, by the first stream that is audio."""
     offered = "; ".join(map(_said, description.media)) or "no stream"
-    media = next((each for each in description.media if _is_audio(each) and any(_spoken(each, codecs))), None)
+    media = next((each for each in description.media if _is_audio(each) and any(formats.spoken(each, codecs))), None)
     if media is None:
         return f"nothing in common with {offered}"
     where = description.address(media)
@@ -256,70 +250,37 @@ def _negotiated(
     description: SessionDescription, media: MediaDescription, codecs: Sequence[str], wanted: str
 ) -> Negotiated | None:
     """Say what can be spoken with the peer that sent `media`, None if nothing."""
-    spoken = next(_spoken(media, codecs), None)
+    found = next(formats.spoken(media, codecs), None)
     remote = PROFILES[media.protocol.upper()].read(description, media) if _is_audio(media) else None
-    if spoken is None or remote is None:
+    if found is None or remote is None:
         return None
-    events = _events(media, spoken.clock_hz)
+    spoken, said = found
+    events = formats.events(media, spoken.clock_hz)
     theirs = description.direction(media)
     sends = wanted in SENDING and theirs in RECEIVING and remote.host != NOWHERE
     receives = wanted in RECEIVING and theirs in SENDING
     return Negotiated(
         codec=spoken.name,
-        payload_type=spoken.payload_type,
+        payload_type=said.payload_type,
         event_payload_type=events.payload_type if events else None,
         remote=remote,
         direction=DIRECTIONS.get((sends, receives), "inactive"),
-        ptime_ms=_ptime_ms(media),
-        event_clock_hz=events.clock_hz if events else CLOCK_HZ,
+        ptime_ms=formats.ptime_ms(media, spoken),
+        event_clock_hz=events.clock_hz if events else spoken.clock_hz,
     )
-
-
-def _ptime_ms(media: MediaDescription) -> int:
-    """Give how much sound to send the peer in a packet (RFC 8866 sections 6.4, 6.5); of two as near, the shorter."""
-    wanted = number(media.attribute("ptime"), 99_999) or PTIME_MS
-    most = number(media.attribute("maxptime"), 99_999) or PTIMES_MS[-1]
-    return min((ms for ms in PTIMES_MS if ms <= max(most, PTIMES_MS[0])), key=lambda ms: abs(ms - wanted))
 
 
 def _is_audio(media: MediaDescription) -> bool:
     return media.kind == "audio" and media.port > 0 and media.protocol.upper() in PROFILES
 
 
-def _spoken(media: MediaDescription, codecs: Sequence[str]) -> Iterator[PayloadFormat]:
-    return (
-        each
-        for each in media.payload_formats()
-        if each.name in codecs and (each.clock_hz, each.channels) == (CLOCK_HZ, 1)
-    )
-
-
-def _events(media: MediaDescription, clock_hz: int) -> PayloadFormat | None:
-    """Give the telephone events with the codec's clock (RFC 4733 section 2.1), else with any that a codec has."""
-    found = [each for each in media.payload_formats() if each.name == EVENTS and each.clock_hz in EVENT_CLOCKS_HZ]
-    return next((each for each in found if each.clock_hz == clock_hz), found[0] if found else None)
-
-
-def _event_formats(payload_type: int | None, clock_hz: int = CLOCK_HZ) -> list[PayloadFormat]:
-    return [] if payload_type is None else [PayloadFormat(payload_type, EVENTS, clock_hz)]
-
-
 def _said(media: MediaDescription) -> str:
     return f"{media.kind} {media.port} {media.protocol} {' '.join(media.formats[:20])}"
 
 
-def _attributes(
-    formats: Sequence[PayloadFormat],
-    events: Sequence[PayloadFormat],
-    direction: str,
-    transport: Attributes,
-    ptime_ms: int,
-) -> Attributes:
-    pairs: list[tuple[str, str | None]] = []
-    pairs += [("rtpmap", f"{each.payload_type} {each.name}/{each.clock_hz}") for each in formats]
-    for each in events:
-        pairs += [
-            ("rtpmap", f"{each.payload_type} telephone-event/{each.clock_hz}"),
-            ("fmtp", f"{each.payload_type} 0-15"),
-        ]
-    return (*pairs, ("ptime", str(ptime_ms)), *transport, (direction, None))
+def _numbers(lines: Sequence[formats.RtpMap]) -> tuple[str, ...]:
+    return tuple(str(each.payload_type) for each in lines)
+
+
+def _attributes(lines: Sequence[formats.RtpMap], direction: str, transport: Attributes, ptime_ms: int) -> Attributes:
+    return (*formats.attributes(lines), ("ptime", str(ptime_ms)), *transport, (direction, None))

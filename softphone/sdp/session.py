@@ -19,10 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from softphone.codec import CODECS
 from softphone.errors import SdpError
 from softphone.sdp import negotiation
 from softphone.sdp.description import SessionDescription
-from softphone.sdp.negotiation import CODECS, Negotiated
+from softphone.sdp.formats import PTIME_MS
+from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.profile import NOWHERE
 
 __all__ = ["Agreement", "MediaSession", "ReceiveAddress"]
@@ -83,7 +85,7 @@ class MediaSession:
     Parameters
     ----------
     codecs
-        Names in order of preference, of those that `softphone.sdp` knows.
+        Names in order of preference, of `softphone.codec.TABLE`.
 
     Attributes
     ----------
@@ -142,9 +144,6 @@ class MediaSession:
         """Write an offer (RFC 3264 section 5, or 8 when something was said before)."""
         self._before = self.agreement
         before = self._before.negotiated
-        known = {"ptime_ms": before.ptime_ms} if before else {}
-        if before is not None and before.event_payload_type is not None:
-            known["event_payload_type"] = before.event_payload_type_in or before.event_payload_type
         offer = negotiation.offer(
             here.host,
             here.port,
@@ -153,7 +152,8 @@ class MediaSession:
             session_id=self._session_id,
             version=1,
             rtcp_port=here.rtcp_port,
-            **known,
+            ptime_ms=before.ptime_ms if before else PTIME_MS,
+            known=before.numbers if before else {},
         )
         self._offered = self._say(self._in_place(offer))
         return str(self._offered)

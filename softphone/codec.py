@@ -1,0 +1,109 @@
+"""Audio codecs: name, RTP clock, sampling rates, payload type and packet lengths of each, in one table.
+
+Session descriptions are negotiated from it (`softphone.sdp`), and `softphone.media.codecs` decodes and encodes what it
+lists. The RTP clock is no sampling rate: G.722 counts 8000 ticks a second of sound at 16 kHz (RFC 3551 section 4.5.2),
+and Opus 48,000 whatever it decodes to (RFC 7587 section 4.1).
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "Codec", "codec"]
+
+PTIMES_MS = (10, 20, 30, 40, 60)
+"""How much sound a packet may hold that we send."""
+
+LARGEST_PAYLOAD = 1400
+"""Bytes of sound in a packet: with headers, and those of a tunnel, no network cuts it in two (RFC 3551 section 4.2)."""
+
+COMFORT_NOISE = 13
+"""Payload type of comfort noise at a clock of 8000 (RFC 3389 section 4); peers send it agreed on or not."""
+
+DYNAMIC = 96
+"""Payload types from here on mean what the session description says (RFC 3551 section 6)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codec:
+    """One way to speak: an encoding at a clock.
+
+    Attributes
+    ----------
+    name
+        As configuration, legs and logs call it; no two have the same.
+    encoding, clock_hz, channels
+        Of ``a=rtpmap``; names of encodings are alike in upper and lower case.
+    payload_type
+        Its number where it is ours to choose; below 96 it needs no ``a=rtpmap``.
+    rates_hz
+        Sampling rates that it decodes to and encodes from, the usual one first.
+    frames_ms
+        Lengths of sound that one of its frames can hold; a packet of ours has one frame.
+    bytes_per_ms
+        Of payload; None: packets are of any size.
+    stateful
+        Whether a packet can only be decoded after the one before it, and by a decoder of its own.
+    """
+
+    name: str
+    encoding: str
+    clock_hz: int
+    channels: int = 1
+    payload_type: int
+    rates_hz: tuple[int, ...]
+    frames_ms: tuple[int, ...] = PTIMES_MS
+    bytes_per_ms: int | None = None
+    stateful: bool = False
+
+    @property
+    def rate_hz(self) -> int:
+        """The usual sampling rate of its sound."""
+        return self.rates_hz[0]
+
+    @property
+    def ptimes_ms(self) -> tuple[int, ...]:
+        """How much sound a packet of ours may hold, ascending: what a frame can, and a datagram."""
+        size = self.bytes_per_ms or 0
+        return tuple(ms for ms in self.frames_ms if ms * size <= LARGEST_PAYLOAD)
+
+    def is_spoken_as(self, encoding: str, clock_hz: int, channels: int = 1) -> bool:
+        """Whether a line ``a=rtpmap`` means it (RFC 8866 section 6.6)."""
+        return (encoding.upper(), clock_hz, channels) == (self.encoding.upper(), self.clock_hz, self.channels)
+
+    def ticks(self, ms: int) -> int:
+        """Return by how much RTP timestamps grow in some milliseconds of sound."""
+        return self.clock_hz * ms // 1000
+
+    def __str__(self) -> str:
+        channels = f"/{self.channels}" if self.channels > 1 else ""
+        return f"{self.encoding}/{self.clock_hz}{channels}"
+
+
+def _linear(rate_hz: int, payload_type: int) -> Codec:
+    return Codec(
+        name=f"L16/{rate_hz}",
+        encoding="L16",
+        clock_hz=rate_hz,
+        payload_type=payload_type,
+        rates_hz=(rate_hz,),
+        bytes_per_ms=2 * rate_hz // 1000,
+    )
+
+
+TABLE = (
+    Codec(name="PCMU", encoding="PCMU", clock_hz=8000, payload_type=0, rates_hz=(8000,), bytes_per_ms=8),
+    Codec(name="PCMA", encoding="PCMA", clock_hz=8000, payload_type=8, rates_hz=(8000,), bytes_per_ms=8),
+    _linear(8000, 114),
+    _linear(16_000, 115),
+    _linear(48_000, 116),
+)
+"""All that can be decoded and encoded; a codec's place in it is its number in arrays."""
+
+CODECS = ("PCMU", "PCMA")
+"""What legs can speak so far, in order of preference: mu-law first, because every telephone has it."""
+
+_BY_NAME = {each.name: each for each in TABLE}
+
+
+def codec(name: str) -> Codec:
+    """Return the codec of a name in the table; raises KeyError if there is none."""
+    return _BY_NAME[name]

@@ -1,0 +1,113 @@
+"""What decodes and encodes a codec of the table, for all legs and streams at once."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer import g711
+from softphone.codec import Codec
+from softphone.errors import MediaError
+from softphone.media.codecs.g711 import G711
+from softphone.media.codecs.l16 import L16
+from softphone.media.codecs.payloads import Payloads
+
+__all__ = ["Decoder", "Encoder", "decoder", "encoder"]
+
+
+class Rows(Protocol):
+    """States as rows: of a leg each in a decoder, of a stream each in an encoder."""
+
+    def reset(self, rows: NDArray[np.int64]) -> None:
+        """Let some rows begin anew, as for somebody else."""
+
+    def copy(self, source: int, target: int) -> None:
+        """Let a row go on as another one would."""
+
+
+class Decoder(Rows, Protocol):
+    """Decodes a codec to one sampling rate."""
+
+    def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+        """Decode payloads, whatever bytes they hold.
+
+        Parameters
+        ----------
+        rows
+            int64, shape (n,): whose each is. Those of one row follow each other as they were sent.
+        payloads
+            n of them.
+        pcm
+            int16, shape (n, samples), C order: the sound of each is written from the left; what does not fit is cut.
+            Samples are -32767..32767.
+
+        Returns
+        -------
+        NDArray
+            int64, shape (n,): how many samples of each row of `pcm` were written.
+        """
+
+
+class Encoder(Rows, Protocol):
+    """Encodes sound of one sampling rate."""
+
+    def encode(self, rows: NDArray[np.int64], frames: NDArray[np.int16], out: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Encode frames.
+
+        Parameters
+        ----------
+        rows
+            int64, shape (n,): of which stream each is.
+        frames
+            int16, shape (n, samples), C order, of one of the codec's `frames_ms`.
+        out
+            uint8, shape (n, bytes), C order, with room for the largest: the payload of each is written from the left.
+
+        Returns
+        -------
+        NDArray
+            int64, shape (n,): how many bytes each payload has.
+        """
+
+
+class _Stateless(Decoder, Encoder, Protocol):
+    pass
+
+
+_STATELESS: dict[str, Callable[[], _Stateless]] = {
+    "PCMU": lambda: G711(g711.DECODE_ULAW, g711.ENCODE_ULAW),
+    "PCMA": lambda: G711(g711.DECODE_ALAW, g711.ENCODE_ALAW),
+    "L16": L16,
+}
+
+
+def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
+    """Make what decodes a codec.
+
+    Parameters
+    ----------
+    codec
+        One of `softphone.codec.TABLE`.
+    capacity
+        How many legs have a state of their own, where the codec has any.
+    rate_hz
+        Of the sound that is wanted; one of its `rates_hz`.
+
+    Raises
+    ------
+    MediaError
+        It does not decode to that rate.
+    """
+    return _made(codec, rate_hz)
+
+
+def encoder(codec: Codec, capacity: int, rate_hz: int) -> Encoder:
+    """Make what encodes a codec; parameters and errors are those of :func:`decoder`, for streams in place of legs."""
+    return _made(codec, rate_hz)
+
+
+def _made(codec: Codec, rate_hz: int) -> _Stateless:
+    if rate_hz not in codec.rates_hz:
+        raise MediaError(f"{codec.name} has no sound at {rate_hz} Hz, but at {codec.rates_hz}")
+    return _STATELESS[codec.encoding]()

@@ -1,0 +1,65 @@
+"""G.711 by the tables of `mixer.g711`: a byte a sample (RFC 3551 section 4.5.14)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.kernel import kernel
+from softphone.media.codecs.payloads import Payloads, bounds
+
+__all__ = ["G711"]
+
+
+class G711:
+    """Decodes and encodes one of the two laws.
+
+    Parameters
+    ----------
+    decoding, encoding
+        `mixer.g711.DECODE_ULAW` and `mixer.g711.ENCODE_ULAW`, or those of A-law.
+    """
+
+    def __init__(self, decoding: NDArray[np.int16], encoding: NDArray[np.uint8]) -> None:
+        self._decoding, self._encoding = decoding, encoding
+
+    def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+        """As `softphone.media.codecs.coders.Decoder.decode`."""
+        made = np.zeros(len(rows), np.int64)
+        expand(self._decoding, payloads.data, payloads.offset, payloads.size, pcm, made)
+        return made
+
+    def encode(self, rows: NDArray[np.int64], frames: NDArray[np.int16], out: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """As `softphone.media.codecs.coders.Encoder.encode`."""
+        samples = min(frames.shape[1], out.shape[1])
+        compress(self._encoding, frames, out, samples)
+        return np.full(len(frames), samples, np.int64)
+
+    def reset(self, rows: NDArray[np.int64]) -> None:
+        """Do nothing: there is no state."""
+
+    def copy(self, source: int, target: int) -> None:
+        """Do nothing: there is no state."""
+
+
+@kernel
+def expand(
+    table: NDArray[np.int16],
+    data: NDArray[np.uint8],
+    offset: NDArray[np.int64],
+    size: NDArray[np.int64],
+    pcm: NDArray[np.int16],
+    made: NDArray[np.int64],
+) -> None:
+    """Decode payloads by a table of 256 samples: rows of `pcm` are written, `made` has how much of each."""
+    for i in range(len(made)):
+        start, length = bounds(len(data), offset[i], size[i])
+        length = made[i] = min(length, pcm.shape[1])
+        for j in range(np.uint64(0), np.uint64(length)):
+            pcm[i, j] = table[data[np.uint64(start) + j]]
+
+
+@kernel
+def compress(table: NDArray[np.uint8], frames: NDArray[np.int16], out: NDArray[np.uint8], samples: int) -> None:
+    """Encode the first samples of each frame by a table of 65,536 codes."""
+    for i in range(len(frames)):
+        for j in range(np.uint64(0), np.uint64(samples)):
+            out[i, j] = table[np.uint16(frames[i, j])]

@@ -1,0 +1,104 @@
+"""Codecs that no leg speaks yet, in offers and answers."""
+
+import pytest
+
+from softphone import sdp
+from softphone.codec import TABLE
+from softphone.errors import NoCommonCodec
+
+EVERY = tuple(each.name for each in TABLE)
+
+
+def described(*lines: str, media: str) -> sdp.SessionDescription:
+    head = "v=0\no=- 1 1 IN IP4 192.0.2.7\ns=-\nc=IN IP4 192.0.2.7\nt=0 0\n"
+    return sdp.parse(head + f"m=audio 6000 RTP/AVP {media}\n" + "".join(line + "\n" for line in lines))
+
+
+def answered(offer: sdp.SessionDescription, *codecs: str) -> tuple[str, sdp.Negotiated]:
+    answer, agreed = sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=1, codecs=codecs)
+    return str(answer), agreed
+
+
+def offered(*codecs: str, **known: int) -> sdp.SessionDescription:
+    names = {name.replace("_", "/"): number for name, number in known.items()}
+    return sdp.offer("198.51.100.1", 4000, codecs=codecs, session_id=5, version=2, known=names)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_each_codec_is_offered_answered_and_agreed_on_alone(name: str) -> None:
+    ours = sdp.parse(str(offered(name)))
+    text, there = answered(ours, *reversed(EVERY))
+    here = sdp.accept(ours, sdp.parse(text))
+    assert (here.codec, here.payload_type, here.event_clock_hz) == (
+        there.codec,
+        there.payload_type,
+        there.event_clock_hz,
+    )
+    assert here.codec == name and here.event_payload_type is not None
+
+
+def test_all_together_each_has_a_number_of_its_own_and_events_are_at_each_clock() -> None:
+    formats = offered(*EVERY).media[0].payload_formats()
+    assert len({each.payload_type for each in formats}) == len(formats)
+    clocks = [each.clock_hz for each in formats if each.name == "TELEPHONE-EVENT"]
+    assert sorted(clocks) == sorted({each.clock_hz for each in TABLE})
+
+
+def test_the_order_of_an_offer_is_that_of_its_maker() -> None:
+    ours = offered("L16/16000", "PCMA", "PCMU")
+    assert sdp.choose(ours, EVERY).codec == "L16/16000"
+    assert sdp.choose(ours, ("PCMU", "PCMA")).codec == "PCMA"
+    assert sdp.accept(ours, described(media="8 101")).codec == "PCMA"
+
+
+def test_numbers_keep_their_meaning_and_no_other_format_takes_them() -> None:
+    ours = offered("L16/16000", "L16/8000", **{"telephone-event_16000": 114, "l16_16000": 96})
+    numbers = {each.spelling: each.payload_type for each in ours.media[0].payload_formats()}
+    assert numbers["L16/16000"] == 96 and numbers["telephone-event/16000"] == 114
+    assert len(set(numbers.values())) == 4
+
+
+def test_an_answer_spells_a_format_as_the_offer_does() -> None:
+    offer = described("a=rtpmap:120 l16/16000/1", "a=rtpmap:101 TELEPHONE-EVENT/16000", media="120 101")
+    text, agreed = answered(offer, *EVERY)
+    assert "a=rtpmap:120 l16/16000/1\r\n" in text and agreed.event_clock_hz == 16_000
+
+
+def test_the_packet_length_is_one_that_the_codec_can_have() -> None:
+    lines = ("a=rtpmap:120 L16/48000", "a=ptime:40")
+    assert sdp.choose(described(*lines, media="120"), EVERY).ptime_ms == 10
+    assert sdp.choose(described(*lines, media="0"), EVERY).ptime_ms == 40
+    assert "a=ptime:10\r\n" in str(offered("L16/48000"))
+
+
+@pytest.mark.parametrize("line", ["L16/44100", "L16/16000/2", "L24/16000", "L16/0", "L16"])
+def test_a_clock_or_channels_that_are_not_in_the_table_are_not_spoken(line: str) -> None:
+    with pytest.raises(NoCommonCodec):
+        sdp.choose(described(f"a=rtpmap:120 {line}", media="120 11"), EVERY)
+
+
+def test_events_of_another_clock_are_kept_apart_in_an_answer() -> None:
+    ours = offered("L16/16000", "PCMU")
+    agreed = sdp.accept(ours, described("a=rtpmap:101 telephone-event/8000", media="0 101"))
+    assert (agreed.codec, agreed.event_payload_type, agreed.event_payload_type_in) == ("PCMU", 101, None)
+
+
+def test_a_leg_changes_between_the_two_that_it_can_speak_only() -> None:
+    ours = offered("L16/16000", "PCMU", "PCMA")
+    lines = ("a=rtpmap:115 L16/16000",)
+    assert sdp.accept(ours, described(*lines, media="115 0 8")).other_payload_type is None
+    assert sdp.accept(ours, described(*lines, media="0 115 8")).other_payload_type == 8
+
+
+class Here:
+    host, port, rtcp_port = "198.51.100.1", 4000, 4001
+
+
+def test_our_own_offer_later_has_the_numbers_that_were_agreed_on() -> None:
+    session = sdp.MediaSession(("L16/16000", "PCMU"))
+    lines = ("a=rtpmap:120 l16/16000", "a=rtpmap:115 telephone-event/16000")
+    session.commit(session.read_offer(described(*lines, media="120 115")))
+    numbers = {
+        each.spelling: each.payload_type for each in sdp.parse(session.write_offer(Here())).media[0].payload_formats()
+    }
+    assert numbers["L16/16000"] == 120 and numbers["telephone-event/16000"] == 115 and numbers["PCMU/8000"] == 0

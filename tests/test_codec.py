@@ -1,0 +1,32 @@
+import pytest
+
+from softphone.codec import CODECS, DYNAMIC, PTIMES_MS, TABLE, Codec, codec
+
+
+def test_no_two_codecs_have_a_name_or_a_number_or_a_line_in_common() -> None:
+    for values in ([each.name for each in TABLE], [each.payload_type for each in TABLE], [str(each) for each in TABLE]):
+        assert len(set(values)) == len(TABLE)
+
+
+def test_what_legs_speak_comes_first_so_that_its_numbers_are_the_same_everywhere() -> None:
+    assert tuple(each.name for each in TABLE[: len(CODECS)]) == CODECS
+    assert [codec(name).payload_type for name in CODECS] == [0, 8]
+
+
+@pytest.mark.parametrize("spoken", TABLE, ids=str)
+def test_a_packet_of_any_length_is_one_datagram_and_a_whole_number_of_ticks(spoken: Codec) -> None:
+    assert spoken.ptimes_ms and set(spoken.ptimes_ms) <= set(PTIMES_MS) and spoken.ptimes_ms[0] == 10
+    assert all(ms * (spoken.bytes_per_ms or 0) <= 1400 for ms in spoken.ptimes_ms)
+    assert all(spoken.ticks(ms) * 1000 == ms * spoken.clock_hz for ms in spoken.ptimes_ms)
+    assert spoken.payload_type <= 34 or DYNAMIC <= spoken.payload_type <= 127
+
+
+def test_sound_that_would_not_fit_is_sent_in_shorter_packets() -> None:
+    assert codec("L16/48000").ptimes_ms == (10,)
+    assert codec("L16/16000").ptimes_ms == (10, 20, 30, 40)
+
+
+def test_names_of_encodings_are_alike_in_any_case() -> None:
+    assert codec("L16/16000").is_spoken_as("l16", 16_000)
+    assert not codec("L16/16000").is_spoken_as("L16", 16_000, 2)
+    assert not codec("L16/16000").is_spoken_as("L16", 8000)
