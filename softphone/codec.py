@@ -92,6 +92,15 @@ def _linear(rate_hz: int, payload_type: int) -> Codec:
 TABLE = (
     Codec(name="PCMU", encoding="PCMU", clock_hz=8000, payload_type=0, rates_hz=(8000,), bytes_per_ms=8),
     Codec(name="PCMA", encoding="PCMA", clock_hz=8000, payload_type=8, rates_hz=(8000,), bytes_per_ms=8),
+    Codec(
+        name="G722",
+        encoding="G722",
+        clock_hz=8000,
+        payload_type=9,
+        rates_hz=(16_000,),
+        bytes_per_ms=8,
+        stateful=True,
+    ),
     _linear(8000, 114),
     _linear(16_000, 115),
     _linear(48_000, 116),

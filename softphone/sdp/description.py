@@ -27,7 +27,7 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 STATIC_FORMATS: dict[int, tuple[str, int] | tuple[str, int, int, str]]
 STATIC_FORMATS = {each.payload_type: (each.encoding, each.clock_hz) for each in TABLE if each.payload_type < DYNAMIC}
-STATIC_FORMATS |= {3: ("GSM", 8000), 4: ("G723", 8000), 9: ("G722", 8000), 18: ("G729", 8000)}
+STATIC_FORMATS |= {3: ("GSM", 8000), 4: ("G723", 8000), 18: ("G729", 8000)}
 STATIC_FORMATS[COMFORT_NOISE] = "CN", 8000
 """Payload types that need no ``a=rtpmap`` (RFC 3551 section 6), as far as telephones use them."""
 

@@ -10,6 +10,7 @@ from mixer import g711
 from softphone.codec import Codec
 from softphone.errors import MediaError
 from softphone.media.codecs.g711 import G711
+from softphone.media.codecs.g722 import G722
 from softphone.media.codecs.l16 import L16
 from softphone.media.codecs.payloads import Payloads
 
@@ -71,14 +72,15 @@ class Encoder(Rows, Protocol):
         """
 
 
-class _Stateless(Decoder, Encoder, Protocol):
+class _Both(Decoder, Encoder, Protocol):
     pass
 
 
-_STATELESS: dict[str, Callable[[], _Stateless]] = {
-    "PCMU": lambda: G711(g711.DECODE_ULAW, g711.ENCODE_ULAW),
-    "PCMA": lambda: G711(g711.DECODE_ALAW, g711.ENCODE_ALAW),
-    "L16": L16,
+_MAKERS: dict[str, Callable[[int], _Both]] = {
+    "PCMU": lambda _: G711(g711.DECODE_ULAW, g711.ENCODE_ULAW),
+    "PCMA": lambda _: G711(g711.DECODE_ALAW, g711.ENCODE_ALAW),
+    "L16": lambda _: L16(),
+    "G722": G722,
 }
 
 
@@ -99,15 +101,15 @@ def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
     MediaError
         It does not decode to that rate.
     """
-    return _made(codec, rate_hz)
+    return _made(codec, capacity, rate_hz)
 
 
 def encoder(codec: Codec, capacity: int, rate_hz: int) -> Encoder:
     """Make what encodes a codec; parameters and errors are those of :func:`decoder`, for streams in place of legs."""
-    return _made(codec, rate_hz)
+    return _made(codec, capacity, rate_hz)
 
 
-def _made(codec: Codec, rate_hz: int) -> _Stateless:
+def _made(codec: Codec, capacity: int, rate_hz: int) -> _Both:
     if rate_hz not in codec.rates_hz:
         raise MediaError(f"{codec.name} has no sound at {rate_hz} Hz, but at {codec.rates_hz}")
-    return _STATELESS[codec.encoding]()
+    return _MAKERS[codec.encoding](capacity)

@@ -9,10 +9,10 @@ from softphone.codec import Codec, codec
 from softphone.media.codecs.coders import decoder, encoder
 from tests.media.codecs.lines import Peer, Samples, frames, laid, noise, speech
 
-PEERS = {"PCMU": "pcm_mulaw", "PCMA": "pcm_alaw", "L16": "pcm_s16be"}
+PEERS = {"PCMU": "pcm_mulaw", "PCMA": "pcm_alaw", "L16": "pcm_s16be", "G722": "g722"}
 # ffmpeg rounds between two codes of G.711 another way than the reference does.
 REFERENCES = {"PCMU": audioop.lin2ulaw, "PCMA": audioop.lin2alaw}
-EXACT = [codec(name) for name in ("PCMU", "PCMA", "L16/8000", "L16/16000", "L16/48000")]
+EXACT = [codec(name) for name in ("PCMU", "PCMA", "G722", "L16/8000", "L16/16000", "L16/48000")]
 
 
 def sounds(rate_hz: int) -> list[Samples]:
@@ -46,3 +46,13 @@ def test_it_decodes_as_others_do(spoken: Codec) -> None:
         made = ours.decode(np.zeros(len(payloads), np.int64), laid(payloads), pcm)
         heard = np.concatenate([pcm[i, : made[i]] for i in range(len(payloads))])
         np.testing.assert_array_equal(heard, np.maximum(peer.decode(payloads), -32_767))
+
+
+def test_g722_decodes_any_codes_as_others_do() -> None:
+    codes = np.random.default_rng(722).integers(0, 256, 160 * 50).astype(np.uint8)
+    payloads = [codes[at : at + 160].tobytes() for at in range(0, len(codes), 160)]
+    pcm = np.zeros((len(payloads), 320), np.int16)
+    decoder(codec("G722"), 1, 16_000).decode(np.zeros(len(payloads), np.int64), laid(payloads), pcm)
+    expected = Peer("g722", 16_000).decode(payloads)
+    assert np.abs(expected).max() > 32_000
+    np.testing.assert_array_equal(pcm.reshape(-1), np.maximum(expected, -32_767))
