@@ -42,6 +42,8 @@ class Codec:
         Of payload; None: packets are of any size.
     stateful
         Whether a packet can only be decoded after the one before it, and by a decoder of its own.
+    parameters
+        What ``a=fmtp`` says of how we like to be sent it; "": nothing.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Codec:
     frames_ms: tuple[int, ...] = PTIMES_MS
     bytes_per_ms: int | None = None
     stateful: bool = False
+    parameters: str = ""
 
     @property
     def rate_hz(self) -> int:
@@ -78,6 +81,20 @@ class Codec:
         return f"{self.encoding}/{self.clock_hz}{channels}"
 
 
+def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: int) -> Codec:
+    return Codec(
+        name=name,
+        encoding=encoding,
+        clock_hz=clock_hz,
+        channels=channels,
+        payload_type=payload_type,
+        rates_hz=(16_000, 8000, 24_000, 48_000),
+        frames_ms=(10, 20, 40, 60),
+        stateful=True,
+        parameters="useinbandfec=1",
+    )
+
+
 def _linear(rate_hz: int, payload_type: int) -> Codec:
     return Codec(
         name=f"L16/{rate_hz}",
@@ -101,6 +118,8 @@ TABLE = (
         bytes_per_ms=8,
         stateful=True,
     ),
+    _opus("OPUS", "opus", 48_000, 2, 111),
+    _opus("OPUS/16000", "OPUS", 16_000, 1, 109),  # of RingCentral's softphones, beside what RFC 7587 says
     _linear(8000, 114),
     _linear(16_000, 115),
     _linear(48_000, 116),

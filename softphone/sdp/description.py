@@ -136,6 +136,11 @@ class MediaDescription:
         numbers = [int(text) for text in self.formats if re.fullmatch(r"[0-9]{1,3}", text)]
         return [PayloadFormat(number, *known[number]) for number in numbers if number in known and _is_for_rtp(number)]
 
+    def parameters(self, payload_type: int) -> str:
+        """Return what ``a=fmtp`` says of a payload type (RFC 8866 section 6.15); "": nothing."""
+        said = [(value or "").partition(" ") for name, value in self.attributes if name == "fmtp"]
+        return next((text.strip() for number, _, text in said if number == str(payload_type)), "")
+
     def refused(self) -> "MediaDescription":
         """Return the line that refuses this stream: same kind, protocol and formats, port 0."""
         return MediaDescription(self.kind, 0, self.protocol, self.formats or ("0",))

@@ -62,7 +62,7 @@ def offered(codecs: Sequence[str], known: Mapping[str, int]) -> list[RtpMap]:
     """
     table = [codec(name) for name in codecs]
     clocks = dict.fromkeys(each.clock_hz for each in table)
-    lines = [RtpMap(each.payload_type, str(each)) for each in table]
+    lines = [RtpMap(each.payload_type, str(each), each.parameters) for each in table]
     lines += [event_line(EVENT_PAYLOAD_TYPES[clock], clock) for clock in clocks]
     return list(_numbered(lines, known))
 

@@ -30,7 +30,8 @@ class Negotiated:
     the codec's `ptimes_ms` that its ``maxptime`` allows.
     Payload types are the peer's, what it wants to receive; those that end in ``_in`` are ours, where they differ
     (RFC 3264 section 6.1). ``other_payload_type`` is ours of the codec which the peer may send besides ``codec``, of
-    the two that we offered; None: it may not.
+    the two that we offered; None: it may not. ``parameters`` is what ``a=fmtp`` says of how the peer likes to be sent
+    the codec.
     """
 
     codec: str
@@ -43,6 +44,7 @@ class Negotiated:
     payload_type_in: int | None = None
     event_payload_type_in: int | None = None
     event_clock_hz: int = 8000
+    parameters: str = ""
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -169,8 +171,8 @@ def answer(
 
 def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
     """Write our side of the stream that was agreed; packets as long as those that we send, for any will do for us."""
-    _, spelled = next(formats.spoken(theirs, (agreed.codec,)))
-    lines = [formats.RtpMap(agreed.payload_type, spelled.spelling or str(codec(agreed.codec)))]
+    spoken, said = next(formats.spoken(theirs, (agreed.codec,)))
+    lines = [formats.RtpMap(agreed.payload_type, said.spelling or str(spoken), spoken.parameters)]
     if agreed.event_payload_type is not None:
         lines.append(formats.event_line(agreed.event_payload_type, agreed.event_clock_hz))
     transport = agreed.remote.attributes(port, rtcp_port, agreed.remote)
@@ -267,6 +269,7 @@ def _negotiated(
         direction=DIRECTIONS.get((sends, receives), "inactive"),
         ptime_ms=formats.ptime_ms(media, spoken),
         event_clock_hz=events.clock_hz if events else spoken.clock_hz,
+        parameters=media.parameters(said.payload_type),
     )
 
 

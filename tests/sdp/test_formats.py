@@ -102,3 +102,33 @@ def test_our_own_offer_later_has_the_numbers_that_were_agreed_on() -> None:
         each.spelling: each.payload_type for each in sdp.parse(session.write_offer(Here())).media[0].payload_formats()
     }
     assert numbers["L16/16000"] == 120 and numbers["telephone-event/16000"] == 115 and numbers["PCMU/8000"] == 0
+
+
+RINGCENTRAL = ("a=rtpmap:109 OPUS/16000", "a=fmtp:109 useinbandfec=1;usedtx=1", "a=rtpmap:101 telephone-event/8000")
+BROWSER = ("a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1", "a=rtpmap:110 telephone-event/48000")
+
+
+def test_opus_is_answered_as_it_is_spelled_with_what_we_like_and_know_of_the_peer() -> None:
+    text, agreed = answered(described(*RINGCENTRAL, media="109 101"), *EVERY)
+    assert "m=audio 4000 RTP/AVP 109 101\r\na=rtpmap:109 OPUS/16000\r\na=fmtp:109 useinbandfec=1\r\n" in text
+    assert (agreed.codec, agreed.parameters, agreed.event_clock_hz) == ("OPUS/16000", "useinbandfec=1;usedtx=1", 8000)
+    text, agreed = answered(described(*BROWSER, "a=rtpmap:126 telephone-event/8000", media="111 126 110"), *EVERY)
+    assert "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\na=rtpmap:110 telephone-event/48000\r\n" in text
+    assert (agreed.codec, agreed.parameters, agreed.event_payload_type) == ("OPUS", "minptime=10;useinbandfec=1", 110)
+
+
+def test_parameters_are_those_of_the_number_alone() -> None:
+    lines = ("a=fmtp:11 cbr=1", "a=fmtp:1110 cbr=1", "a=rtpmap:111 opus/48000/2", "a=fmtp:111")
+    assert sdp.choose(described(*lines, media="111"), EVERY).parameters == ""
+    assert sdp.choose(described("a=fmtp:9 annexb=no", media="9"), EVERY).parameters == "annexb=no"
+
+
+@pytest.mark.parametrize("line", ["opus/48000", "opus/48000/1", "opus/16000/2", "opus/8000"])
+def test_opus_has_the_clocks_and_channels_of_its_lines(line: str) -> None:
+    with pytest.raises(NoCommonCodec):
+        sdp.choose(described(f"a=rtpmap:120 {line}", media="120"), EVERY)
+
+
+def test_opus_is_sent_in_packets_that_it_has() -> None:
+    for said, sent in ((30, 20), (60, 60), (5, 10), (50, 40)):
+        assert sdp.choose(described(*BROWSER, f"a=ptime:{said}", media="111"), EVERY).ptime_ms == sent

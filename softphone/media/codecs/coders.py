@@ -12,6 +12,7 @@ from softphone.errors import MediaError
 from softphone.media.codecs.g711 import G711
 from softphone.media.codecs.g722 import G722
 from softphone.media.codecs.l16 import L16
+from softphone.media.codecs.opus import OpusDecoder, OpusEncoder
 from softphone.media.codecs.payloads import Payloads
 
 __all__ = ["Decoder", "Encoder", "decoder", "encoder"]
@@ -76,7 +77,7 @@ class _Both(Decoder, Encoder, Protocol):
     pass
 
 
-_MAKERS: dict[str, Callable[[int], _Both]] = {
+_BOTH: dict[str, Callable[[int], _Both]] = {
     "PCMU": lambda _: G711(g711.DECODE_ULAW, g711.ENCODE_ULAW),
     "PCMA": lambda _: G711(g711.DECODE_ALAW, g711.ENCODE_ALAW),
     "L16": lambda _: L16(),
@@ -99,17 +100,18 @@ def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
     Raises
     ------
     MediaError
-        It does not decode to that rate.
+        It does not decode to that rate, or its library is not there.
     """
-    return _made(codec, capacity, rate_hz)
+    _check(codec, rate_hz)
+    return _BOTH[codec.encoding](capacity) if codec.encoding in _BOTH else OpusDecoder(capacity, rate_hz)
 
 
 def encoder(codec: Codec, capacity: int, rate_hz: int) -> Encoder:
     """Make what encodes a codec; parameters and errors are those of :func:`decoder`, for streams in place of legs."""
-    return _made(codec, capacity, rate_hz)
+    _check(codec, rate_hz)
+    return _BOTH[codec.encoding](capacity) if codec.encoding in _BOTH else OpusEncoder(capacity, rate_hz)
 
 
-def _made(codec: Codec, capacity: int, rate_hz: int) -> _Both:
+def _check(codec: Codec, rate_hz: int) -> None:
     if rate_hz not in codec.rates_hz:
         raise MediaError(f"{codec.name} has no sound at {rate_hz} Hz, but at {codec.rates_hz}")
-    return _MAKERS[codec.encoding](capacity)

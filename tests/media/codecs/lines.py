@@ -57,8 +57,8 @@ def laid(payloads: list[bytes]) -> Payloads:
 class Peer:
     """A codec of ffmpeg: the same in the hands of somebody else."""
 
-    def __init__(self, name: str, rate_hz: int, **options: str) -> None:
-        self.name, self.rate_hz, self.options = name, rate_hz, options
+    def __init__(self, name: str, rate_hz: int, sample: str = "s16", **options: str) -> None:
+        self.name, self.rate_hz, self.sample, self.options = name, rate_hz, sample, options
 
     def encode(self, sound: Samples) -> list[bytes]:
         """Encode frames; int16, shape (frames, samples)."""
@@ -78,11 +78,12 @@ class Peer:
     @staticmethod
     def _decoded(context: Any, payload: bytes) -> Iterator[Samples]:
         for frame in context.decode(av.Packet(payload)):
-            yield frame.to_ndarray()[0].astype(np.int16)
+            sound = frame.to_ndarray()[0]
+            yield sound if sound.dtype == np.int16 else np.rint(np.clip(sound, -1, 1) * 32_767).astype(np.int16)
 
     def _open(self, mode: str) -> Any:
         context = cast(Any, av.CodecContext).create(self.name, mode)
-        context.sample_rate, context.layout, context.format = self.rate_hz, "mono", "s16"
+        context.sample_rate, context.layout, context.format = self.rate_hz, "mono", self.sample
         context.options = self.options
         context.open()
         return context
