@@ -15,7 +15,7 @@ from softphone.media.codecs import libopus
 from softphone.media.codecs.payloads import Payloads, bounds
 from softphone.opus import OpusParameters
 
-__all__ = ["OpusDecoder", "OpusEncoder"]
+__all__ = ["OpusDecoder", "OpusEncoder", "length"]
 
 LONGEST_S = 0.120
 """The most sound that a packet has (RFC 6716 section 3.1), and that is made up in one piece."""
@@ -216,6 +216,34 @@ class OpusEncoder:
 
 
 @kernel
+def length(data: NDArray[np.uint8], start: int, size: int, rate_hz: int) -> int:
+    """Tell how many samples a packet holds, by its first bytes alone (RFC 6716 sections 3.1 and 3.2).
+
+    Parameters
+    ----------
+    data, start, size
+        Its bytes lie there; `size` is at least 1.
+    rate_hz
+        Of the samples.
+
+    Returns
+    -------
+    int
+        0: it is no packet of Opus, or of more than 120 ms.
+    """
+    first = int(data[start])
+    mode, frames = first >> 3, 1 if first & 3 == 0 else 2
+    if first & 3 == 3:
+        frames = int(data[start + 1]) & 63 if size > 1 else 0
+    if mode < 12:
+        frame = 4 << (mode & 3) if mode & 3 < 3 else 24
+    else:
+        frame = 4 << (mode & 1) if mode < 16 else 1 << (mode & 3)
+    parts = frames * frame
+    return parts * rate_hz // PER_S if parts <= round(LONGEST_S * PER_S) else 0
+
+
+@kernel
 def decode(
     addresses: tuple[int, int, int],
     state_size: int,
@@ -249,13 +277,13 @@ def decode(
     states_at, data_at, sound_at = addresses
     longest = len(sound) // 2
     for i in range(len(made)):
-        state, (start, length) = states_at + rows[i] * state_size, bounds(len(data), offset[i], size[i])
+        state, (start, count) = states_at + rows[i] * state_size, bounds(len(data), offset[i], size[i])
         lost = min(max(missing[i], 0), longest) // step * step
         samples = 0
         if lost > 0:
-            samples = max(_decode(state, data_at + start if length > 0 else 0, length, sound_at, lost, 1), 0)
-        if length > 0:
-            samples += max(_decode(state, data_at + start, length, sound_at + 2 * samples, longest, 0), 0)
+            samples = max(_decode(state, data_at + start if count > 0 else 0, count, sound_at, lost, 1), 0)
+        if count > 0:
+            samples += max(_decode(state, data_at + start, count, sound_at + 2 * samples, longest, 0), 0)
         made[i] = samples = min(samples, pcm.shape[1])
         for j in range(np.uint64(0), np.uint64(samples)):
             pcm[i, j] = max(sound[j], np.int16(-FULL_SCALE))

@@ -1,5 +1,6 @@
 """Opus against ffmpeg's own decoder, which is not libopus, and what packets are like under each parameter."""
 
+import ctypes
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from softphone.errors import MediaError
 from softphone.media.codecs import libopus
-from softphone.media.codecs.opus import DTX_SIZE, OpusDecoder, OpusEncoder
+from softphone.media.codecs.opus import DTX_SIZE, OpusDecoder, OpusEncoder, length
 from softphone.media.codecs.payloads import Payloads
 from softphone.opus import OpusParameters
 from tests.media.codecs.lines import Peer, Samples, frames, laid, speech
@@ -119,6 +120,16 @@ def test_what_is_missing_is_bounded(missing: int, expected: int, said: bytes) ->
     pcm = np.zeros((1, 6000), np.int16)
     made = OpusDecoder(1, 16_000).decode(ROW, laid([said]), pcm, np.array([missing]))
     assert made[0] == expected + (320 if said else 0)
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_how_long_a_packet_is_can_be_told_before_it_is_decoded(rate_hz: int) -> None:
+    library = libopus.load()
+    for first in range(256):
+        for rest in [b"", *(bytes([second, 1]) for second in range(256))]:
+            packet = np.frombuffer(bytes([first]) + rest, np.uint8)
+            theirs = library.opus_packet_get_nb_samples(ctypes.c_void_p(packet.ctypes.data), len(packet), rate_hz)
+            assert length(packet, 0, len(packet), rate_hz) == max(theirs, 0)
 
 
 def test_a_packet_that_is_no_opus_leaves_the_next_ones_as_they_are() -> None:

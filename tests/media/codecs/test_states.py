@@ -70,3 +70,23 @@ def test_a_row_goes_on_as_another_would(spoken: Codec) -> None:
     payloads = sent(coder, 0, second)
     assert sent(coder, 1, second) == payloads
     np.testing.assert_array_equal(heard(ears, 0, payloads), heard(ears, 1, payloads))
+
+
+@pytest.mark.parametrize("wait", [0, 10, 40])
+@pytest.mark.parametrize("spoken", STATEFUL, ids=str)
+def test_who_stops_talking_is_given_the_stream_of_its_room_again_without_a_click(spoken: Codec, wait: int) -> None:
+    """A talker hears the room without itself, by an encoder that was a copy of the room's; then they say the same."""
+    samples, start, stop = spoken.rate_hz // 50, 20, 60
+    others = frames(speech(spoken.rate_hz, 3.0), samples) // 2
+    own = frames(speech(spoken.rate_hz, 3.0)[::-1], samples) // 2 * (np.arange(len(others)) < stop)[:, None]
+    coder = encoder(spoken, 2, spoken.rate_hz)
+    room = sent(coder, 0, others[:start] + own[:start])
+    coder.copy(0, 1)
+    room += sent(coder, 0, (others + own)[start:])
+    talker = room[:start] + sent(coder, 1, others[start:])
+    back, ears = stop + wait, decoder(spoken, 2, spoken.rate_hz)
+    sound = heard(ears, 0, talker[:back] + room[back:]).astype(np.int64)
+    steady = heard(ears, 1, room).astype(np.int64)
+    around = slice(back * samples - samples // 8, (back + 1) * samples)
+    assert np.abs(np.diff(sound[around])).max() <= 1.2 * np.abs(np.diff(steady[around])).max() + 50
+    assert np.abs(sound - steady)[(back + 10) * samples :].max() < 100
