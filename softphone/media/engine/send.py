@@ -26,7 +26,7 @@ STRING_TICKS = 6
 # Packets of a tick that a leg is sent at most: those of 10 ms.
 MOST = 2
 PLAN = np.dtype(
-    [("row", np.int64), ("base", np.int64), ("length", np.int64), ("timestamp", np.int64), ("marker", np.bool_)],
+    [("row", np.int64), ("payload", np.int64), ("length", np.int64), ("timestamp", np.int64), ("marker", np.bool_)],
     align=True,
 )
 """A datagram to be sent: its leg, where its payload lies in memory and how many bytes it has, its time and marker."""
@@ -131,7 +131,7 @@ def _rest(leg: Columns, row: int, string_at: int, plan: Plan) -> int:
 
 @kernel
 def _plan(leg: Columns, plan: Plan, row: int, base: int, length: int, timestamp: Int) -> None:
-    plan.row, plan.base, plan.length, plan.timestamp = row, base, length, timestamp & 0xFFFFFFFF
+    plan.row, plan.payload, plan.length, plan.timestamp = row, base, length, timestamp & 0xFFFFFFFF
     plan.marker, leg.marker = leg.marker, False
 
 
@@ -173,7 +173,7 @@ def address(
             header[8 + j] = np.int64(leg.ssrc) >> 8 * (3 - j) & 0xFF
         for j in range(16):
             to[j] = leg.address[j]
-        base[i], length[i], ports[i] = each.base, each.length, leg.port
+        base[i], length[i], ports[i] = each.payload, each.length, leg.port
         leg.seq = (np.int64(leg.seq) + 1) & 0xFFFF
         leg.packets_sent += 1
         leg.octets_sent += each.length

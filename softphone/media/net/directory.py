@@ -11,7 +11,8 @@ __all__ = ["Directory", "find", "key_of"]
 
 PLACES = 64
 """The least size of a table, a power of two; it grows so that at least half of the places are free."""
-ODD = 0x9E3779B97F4A7C15
+# Of 32 bits, as are the halves of a key: no product is longer than 64.
+ODD, OTHER = 0x9E3779B9, 0x85EBCA6B
 FREE = 0
 
 
@@ -87,7 +88,8 @@ def find(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64) -> i
 def _place(keys: NDArray[np.uint64], key: np.uint64) -> np.uint64:
     """Give the place of a key, or the free one where it would be."""
     last = np.uint64(len(keys) - 1)
-    at = (key * np.uint64(ODD) >> np.uint64(32)) & last
+    low, high = key & np.uint64(0xFFFFFFFF), key >> np.uint64(32)
+    at = ((low * np.uint64(ODD) ^ high * np.uint64(OTHER)) >> np.uint64(32)) & last
     while keys[at] != key and keys[at] != np.uint64(FREE):
         at = (at + np.uint64(1)) & last
     return at

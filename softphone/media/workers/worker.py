@@ -6,6 +6,7 @@ nothing; without legs it sleeps until a request comes. When the control process 
 
 import contextlib
 import gc
+import logging
 import os
 import resource
 import select
@@ -178,6 +179,7 @@ def low_socket(fd: int) -> socket.socket:
 def main() -> int:
     """Run a worker; its settings are the first argument, as JSON."""
     settings = msgspec.json.decode(sys.argv[1], type=WorkerSettings)
+    logging.basicConfig(format="softphone media worker: %(message)s")
     allow_all()
     control = low_socket(settings.fd)
     try:
