@@ -137,16 +137,17 @@ class Reflector:
 
 
 class Foreign:
-    """A SIP server of somebody else's that runs already: `sip:room@host:port#pid,pid`."""
+    """A SIP server of somebody else's that runs already: `sip:room@host:port#pid,pid`. It stays on the cores it has."""
+
+    name, warm_s = "peer", CATCH_UP_S
 
     def __init__(self, uri: str, media_port: int) -> None:
-        self.name, _, pids = uri.partition("#")
+        self._uri, _, pids = uri.partition("#")
         if not pids:
             raise SystemExit(f"whose processor time? Give {uri}#PID, or #PID,PID")
         self.pids = [int(pid) for pid in pids.split(",")]
-        host, _, port = self.name.rpartition("@")[2].partition(";")[0].partition(":")
+        host, _, port = self._uri.rpartition("@")[2].partition(";")[0].partition(":")
         self._callers = Callers((host, int(port or 5060)), media_port)
-        self.warm_s = CATCH_UP_S
 
     @property
     def targets(self) -> list[Address]:
@@ -155,7 +156,7 @@ class Foreign:
 
     def grow(self, parties: int) -> None:
         """Let more parties call."""
-        self._callers.call([self.name] * (parties - len(self.targets)))
+        self._callers.call([self._uri] * (parties - len(self.targets)))
 
     def cpu_s(self) -> tuple[float, float]:
         """All of it."""
