@@ -4,7 +4,7 @@ A session is one or more parties; a conference is a session whose origin is `Ses
 """
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -204,6 +204,8 @@ class TelephonySession:
     "Its id."
     rules: Session | None = field(default=None, repr=False, compare=False)
     "What decides, once it has a room."
+    watchers: list[Callable[[str], None]] = field(default_factory=list, repr=False, compare=False)
+    "Told of a party whose telephone holds its call, or does so no more: no event tells that."
     _next: int = 2
     _host_came: bool = False
     _came: int = 0

@@ -3,18 +3,17 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mixer.rules.roles import Place
-from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, User, UserEndpoint, sip_uri
+from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, sip_uri
+from softphone.focus.entrance.roster import Roster
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.referrals import refer, was_called
-from softphone.focus.session import Party, PartyStatus, TelephonySession
-from softphone.sip.services.notifier import Notifier, Pending
+from softphone.focus.room.referrals import refer
+from softphone.sip.services.notifier import PACE_S, Notifier, Pending
 from softphone.sip.ua.referral import Reference, accept, referred
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from softphone.sip.stack import Stack
     from softphone.sip.transport.hop import Hop
 
-__all__ = ["RosterSubscriptions", "roster"]
-
-TITLE = "Conference"
+__all__ = ["RosterSubscriptions"]
 
 # What a roster shows the change of. Talking begins and ends all the time, and it does not show that.
 SHOWN = frozenset(
@@ -62,7 +59,9 @@ class RosterSubscriptions:
         self._focus, self._stack, self._accounts = focus, stack, accounts
         self._notifier = Notifier(stack, ConferencePackage(self._roster))
         self._entering: Counter[str] = Counter()
-        self._written: dict[str, ConferenceInfo] = {}
+        self._rosters: dict[str, Roster] = {}
+        self._tellings: dict[str, asyncio.TimerHandle] = {}
+        self._told_at: dict[str, float] = {}
         self._following: asyncio.Task[None]
 
     async def __aenter__(self) -> "RosterSubscriptions":
@@ -75,6 +74,8 @@ class RosterSubscriptions:
         self._following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._following
+        for telling in self._tellings.values():
+            telling.cancel()
         await self._notifier.close()
 
     def __len__(self) -> int:
@@ -98,6 +99,8 @@ class RosterSubscriptions:
             another reason.
         """
         contact = self._stack.contact(request.uri.user, source, focus=True)
+        if room is not None and (known := self._rosters.get(room.session.id)) is not None:
+            known.bring_up()  # the answer is what is so now, not what was told last
         names = [room.session.id] if room is not None else []
         if member is not None:
             if self._entering[member.number] and (room is None or not self._belongs(member.number, room)):
@@ -127,8 +130,38 @@ class RosterSubscriptions:
     async def _follow(self) -> None:
         async for event in self._focus.feed.subscribe():
             if event.type in SHOWN:
-                self._notifier.changed(event.session)
-                self._notifier.changed(ENTRANCE)
+                self._note(event.session, event.party)
+                self._tell_soon(ENTRANCE)
+
+    def _note(self, session_id: str, party: str | None) -> None:
+        """Have those who watch a conference told soon of what changed."""
+        roster = self._rosters.get(session_id)
+        if roster is not None:
+            if party is not None:
+                roster.note(party)
+            self._tell_soon(session_id)
+
+    def _tell_soon(self, resource: str) -> None:
+        """Tell all of one conference at one time: at once, or a while after they were last told."""
+        if resource not in self._tellings:
+            loop = asyncio.get_running_loop()
+            at = max(loop.time(), self._told_at.get(resource, 0.0) + PACE_S)
+            self._tellings[resource] = loop.call_at(at, self._tell, resource)
+
+    def _tell(self, resource: str) -> None:
+        del self._tellings[resource]
+        self._told_at[resource] = asyncio.get_running_loop().time()
+        room, roster = self._focus.conferences.get(resource), self._rosters.get(resource)
+        if roster is not None and room is not None and not room.ended and self._notifier.watched(resource):
+            roster.bring_up()
+        elif roster is not None:
+            self._forget(resource, roster)
+        self._notifier.changed(resource)
+
+    def _forget(self, session_id: str, roster: Roster) -> None:
+        """Keep no roster that nobody watches, or of a conference that is over."""
+        del self._rosters[session_id], self._told_at[session_id]
+        roster.close()
 
     def _roster(self, resource: str) -> ConferenceInfo | Pending | None:
         """Write the roster of ``<session>`` or, for somebody who has to be in it, ``<session>/<extension>``."""
@@ -140,11 +173,14 @@ class RosterSubscriptions:
         room = self._focus.conferences.get(session_id)
         if room is None or room.ended or (number and not self._belongs(number, room)):
             return None
-        if (written := self._written.get(session_id)) is None:
-            # All who are told at this moment are told the same: it is written down once.
-            written = self._written[session_id] = self._write(room)
-            asyncio.get_running_loop().call_soon(self._written.clear)
-        return written
+        if (found := self._rosters.get(session_id)) is None:
+            found = self._rosters[session_id] = self._begin(room)
+        return found.info
+
+    def _begin(self, room: ConferenceRoom) -> Roster:
+        host, port = self._focus.node
+        uri = sip_uri(room.session.user(self._accounts.main_number), host, port)
+        return Roster(room, uri, self._accounts.realm, lambda party: self._note(room.session.id, party))
 
     def _joined(self, number: str) -> str:
         """Name the conference that an extension has come into; empty: none."""
@@ -154,69 +190,8 @@ class RosterSubscriptions:
                 return session_id
         return ""
 
-    def _write(self, room: ConferenceRoom) -> ConferenceInfo:
-        session, (host, port) = room.session, self._focus.node
-        called = {name for name, member in room.members.items() if was_called(member)}
-        uri = sip_uri(session.user(self._accounts.main_number), host, port)
-        return roster(session, uri, self._accounts.realm, room.rules.settings.max_members, called)
-
     def _belongs(self, number: str, room: ConferenceRoom) -> bool:
         extension = self._accounts.find(number)
         if extension is None:
             return False
         return extension.admin or room.session.owner_id == extension.id or room.member_of(extension) is not None
-
-
-def roster(
-    session: TelephonySession, uri: str, domain: str, max_users: int, called: Container[str] = ()
-) -> ConferenceInfo:
-    """Write down who is in a conference, as phones are told.
-
-    Parameters
-    ----------
-    session
-        The conference.
-    uri
-        Of the conference: what is called to join it.
-    domain
-        Of the parties' URIs.
-    max_users
-        The most parties at one time.
-    called
-        The parties that were called; the others called us.
-    """
-    by_user: dict[str, list[Party]] = {}
-    for party in session.parties.values():
-        by_user.setdefault(party.user(called=party.id in called), []).append(party)
-    users = tuple(_user(user, parties, domain, called) for user, parties in sorted(by_user.items()))
-    return ConferenceInfo(uri, TITLE, max_users, session.locked, users)
-
-
-def _user(user: str, parties: list[Party], domain: str, called: Container[str]) -> User:
-    name = next((party.caller.name for party in parties if party.caller.name), parties[0].caller.number)
-    roles = tuple(sorted({party.role.value for party in parties if party.role is not None}))
-    endpoints = tuple(
-        UserEndpoint(
-            sip_uri(party.id, domain),
-            _status(party),
-            "dialed-out" if party.id in called else "dialed-in",
-            _media(party),
-        )
-        for party in parties
-    )
-    return User(sip_uri(user, domain), name, roles, endpoints)
-
-
-def _status(party: Party) -> str:
-    if party.status is PartyStatus.HOLD or party.place is Place.HELD:
-        return "on-hold"
-    if party.place is not Place.JOINED:
-        return "pending"
-    return "muted-via-focus" if party.muted else "connected"
-
-
-def _media(party: Party) -> str:
-    says, hears = not party.muted, not party.deaf
-    return {(True, True): "sendrecv", (False, True): "recvonly", (True, False): "sendonly"}.get(
-        (says, hears), "inactive"
-    )

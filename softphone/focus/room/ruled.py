@@ -319,6 +319,8 @@ class RuledRoom(Room):
     def held(self, member: Member, on: bool) -> None:
         """Take notice that a telephone put the call on hold, or took it back."""
         self.handle(events.PeerHeld(member.party.id, on))
+        for watcher in self.session.watchers:
+            watcher(member.party.id)
 
     def talking(self, member: Member, on: bool) -> None:
         """Tell who talks."""

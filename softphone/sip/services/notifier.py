@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
@@ -114,6 +115,8 @@ class Notifier(Generic[State]):
     def __init__(self, sender: FlowRequester, package: Package[State], *, pace_s: float = PACE_S) -> None:
         self._sender, self._package, self._pace_s = sender, package, pace_s
         self._subscriptions: dict[DialogId, _Subscription[State]] = {}
+        self._of: dict[str, dict[DialogId, _Subscription[State]]] = {}
+        self._from: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -147,16 +150,19 @@ class Notifier(Generic[State]):
 
     def _is_full(self, resource: str, host: str) -> bool:
         """Whether there is no place for one more: at all, to what a resource belongs to, or from a host."""
-        whole = resource.partition("/")[0]
-        to_it = sum(each.resource.partition("/")[0] == whole for each in self._subscriptions.values())
-        from_it = sum(each.host == host for each in self._subscriptions.values())
-        return len(self._subscriptions) >= MAX_SUBSCRIPTIONS or to_it >= MAX_OF_RESOURCE or from_it >= MAX_OF_HOST
+        to_it = len(self._of.get(_whole(resource), ()))
+        full = len(self._subscriptions) >= MAX_SUBSCRIPTIONS
+        return full or to_it >= MAX_OF_RESOURCE or self._from[host] >= MAX_OF_HOST
 
     def changed(self, resource: str) -> None:
         """Tell all who are subscribed to a resource, or to one below it (``resource/...``), soon, what became of it."""
-        for each in self._subscriptions.values():
+        for each in self._of.get(_whole(resource), {}).values():
             if each.resource == resource or each.resource.startswith(f"{resource}/"):
                 each.due.set()
+
+    def watched(self, resource: str) -> bool:
+        """Whether anybody is subscribed to a resource, or to one below it."""
+        return resource in self._of
 
     async def close(self) -> None:
         """End all subscriptions; returns when their last NOTIFYs are answered, or nobody answers for a second."""
@@ -191,7 +197,7 @@ class Notifier(Generic[State]):
             return False
         for each in self._subscriptions.values():
             if not _is_known(each.resource):
-                del self._subscriptions[each.dialog.id]
+                self._strike(each)
                 each.end("probation")
                 return not self._is_full(resource, host)
         return False
@@ -205,7 +211,7 @@ class Notifier(Generic[State]):
         made = _Subscription[State](resource, dialog, way, source.host, event, until, proven)
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
-        self._subscriptions[dialog.id] = made
+        self._enter(made)
         task = asyncio.get_running_loop().create_task(self._serve(made))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -235,7 +241,25 @@ class Notifier(Generic[State]):
             log.info("a subscriber is gone: %s", error)
         finally:
             subscription.way.release()
-            self._subscriptions.pop(subscription.dialog.id, None)
+            self._strike(subscription)
+
+    def _enter(self, subscription: _Subscription[State]) -> None:
+        key = subscription.dialog.id
+        self._subscriptions[key] = subscription
+        self._of.setdefault(_whole(subscription.resource), {})[key] = subscription
+        self._from[subscription.host] += 1
+
+    def _strike(self, subscription: _Subscription[State]) -> None:
+        """Have a subscription no more; twice is no error."""
+        key, whole = subscription.dialog.id, _whole(subscription.resource)
+        if self._subscriptions.get(key) is not subscription:
+            return
+        del self._subscriptions[key], self._of[whole][key]
+        if not self._of[whole]:
+            del self._of[whole]
+        self._from[subscription.host] -= 1
+        if not self._from[subscription.host]:
+            del self._from[subscription.host]
 
     async def _until_due(self, subscription: _Subscription[State]) -> None:
         while not subscription.due.is_set():
@@ -291,6 +315,11 @@ class Notifier(Generic[State]):
             content_type=self._package.content_type if document else None,
             body=document,
         )
+
+
+def _whole(resource: str) -> str:
+    """Name what a resource belongs to."""
+    return resource.partition("/")[0]
 
 
 def _is_known(resource: str) -> bool:
