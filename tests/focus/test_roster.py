@@ -16,7 +16,7 @@ from mixer.rules.roles import Role
 from mixer.rules.settings import Settings
 from softphone.errors import CallRefused
 from softphone.focus.entrance.conference_info import ConferenceInfo, User, UserEndpoint, sip_uri
-from softphone.focus.entrance.roster import Roster
+from softphone.focus.entrance.roster import ConferenceRoster
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer
@@ -56,7 +56,7 @@ def play(tmp_path: Path) -> Callable[[Scene], None]:
 
 def users(room: ConferenceRoom) -> list[UserShown]:
     """Read who is there from the document, in the order that they came."""
-    text = Roster(room, "sip:conf_1@host", DOMAIN).info.document(None, 1)
+    text = ConferenceRoster(room, "sip:conf_1@host", DOMAIN).info.document(None, 1)
     assert text is not None
     expat.ParserCreate().Parse(text, True)
     return [

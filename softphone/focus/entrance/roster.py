@@ -8,12 +8,12 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import was_called
 from softphone.focus.session import Party, PartyStatus
 
-__all__ = ["Roster"]
+__all__ = ["ConferenceRoster"]
 
 TITLE = "Conference"
 
 
-class Roster:
+class ConferenceRoster:
     """The roster of one conference.
 
     Parameters

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, sip_uri
-from softphone.focus.entrance.roster import Roster
+from softphone.focus.entrance.roster import ConferenceRoster
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
@@ -59,7 +59,7 @@ class RosterSubscriptions:
         self._focus, self._stack, self._accounts = focus, stack, accounts
         self._notifier = Notifier(stack, ConferencePackage(self._roster))
         self._entering: Counter[str] = Counter()
-        self._rosters: dict[str, Roster] = {}
+        self._rosters: dict[str, ConferenceRoster] = {}
         self._tellings: dict[str, asyncio.TimerHandle] = {}
         self._told_at: dict[str, float] = {}
         self._following: asyncio.Task[None]
@@ -158,7 +158,7 @@ class RosterSubscriptions:
             self._forget(resource, roster)
         self._notifier.changed(resource)
 
-    def _forget(self, session_id: str, roster: Roster) -> None:
+    def _forget(self, session_id: str, roster: ConferenceRoster) -> None:
         """Keep no roster that nobody watches, or of a conference that is over."""
         del self._rosters[session_id], self._told_at[session_id]
         roster.close()
@@ -177,10 +177,10 @@ class RosterSubscriptions:
             found = self._rosters[session_id] = self._begin(room)
         return found.info
 
-    def _begin(self, room: ConferenceRoom) -> Roster:
+    def _begin(self, room: ConferenceRoom) -> ConferenceRoster:
         host, port = self._focus.node
         uri = sip_uri(room.session.user(self._accounts.main_number), host, port)
-        return Roster(room, uri, self._accounts.realm, lambda party: self._note(room.session.id, party))
+        return ConferenceRoster(room, uri, self._accounts.realm, lambda party: self._note(room.session.id, party))
 
     def _joined(self, number: str) -> str:
         """Name the conference that an extension has come into; empty: none."""
