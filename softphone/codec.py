@@ -65,12 +65,15 @@ class Codec:
     @property
     def ptimes_ms(self) -> tuple[int, ...]:
         """How much sound a packet of ours may hold, ascending: what a frame can, and a datagram."""
-        size = self.bytes_per_ms or 0
-        return tuple(ms for ms in self.frames_ms if ms * size <= LARGEST_PAYLOAD)
+        return tuple(ms for ms in self.frames_ms if self.size(ms) <= LARGEST_PAYLOAD)
 
     def is_spoken_as(self, encoding: str, clock_hz: int, channels: int = 1) -> bool:
         """Whether a line ``a=rtpmap`` means it (RFC 8866 section 6.6)."""
         return (encoding.upper(), clock_hz, channels) == (self.encoding.upper(), self.clock_hz, self.channels)
+
+    def size(self, ms: int) -> int:
+        """Return how many bytes some milliseconds of sound have; 0: any number."""
+        return ms * (self.bytes_per_ms or 0)
 
     def ticks(self, ms: int) -> int:
         """Return by how much RTP timestamps grow in some milliseconds of sound."""

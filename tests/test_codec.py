@@ -16,7 +16,7 @@ def test_what_legs_speak_comes_first_so_that_its_numbers_are_the_same_everywhere
 @pytest.mark.parametrize("spoken", TABLE, ids=str)
 def test_a_packet_of_any_length_is_one_datagram_and_a_whole_number_of_ticks(spoken: Codec) -> None:
     assert spoken.ptimes_ms and set(spoken.ptimes_ms) <= set(PTIMES_MS) and spoken.ptimes_ms[0] == 10
-    assert all(ms * (spoken.bytes_per_ms or 0) <= 1400 for ms in spoken.ptimes_ms)
+    assert all(spoken.size(ms) <= 1400 for ms in spoken.ptimes_ms)
     assert all(spoken.ticks(ms) * 1000 == ms * spoken.clock_hz for ms in spoken.ptimes_ms)
     assert spoken.payload_type <= 34 or DYNAMIC <= spoken.payload_type <= 127
 

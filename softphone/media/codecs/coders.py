@@ -6,10 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import g711
 from softphone.codec import Codec
 from softphone.errors import MediaError
-from softphone.media.codecs.g711 import G711
+from softphone.media.codecs.g711 import G711, LAWS
 from softphone.media.codecs.g722 import G722
 from softphone.media.codecs.l16 import L16
 from softphone.media.codecs.opus import OpusDecoder, OpusEncoder
@@ -78,8 +77,8 @@ class _Both(Decoder, Encoder, Protocol):
 
 
 _BOTH: dict[str, Callable[[int], _Both]] = {
-    "PCMU": lambda _: G711(g711.DECODE_ULAW, g711.ENCODE_ULAW),
-    "PCMA": lambda _: G711(g711.DECODE_ALAW, g711.ENCODE_ALAW),
+    "PCMU": lambda _: G711(LAWS["PCMU"]),
+    "PCMA": lambda _: G711(LAWS["PCMA"]),
     "L16": lambda _: L16(),
     "G722": G722,
 }

@@ -1,25 +1,36 @@
 """G.711 by the tables of `mixer.g711`: a byte a sample (RFC 3551 section 4.5.14)."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import g711
 from mixer.kernel import kernel
 from softphone.media.codecs.payloads import Payloads, bounds
 
-__all__ = ["G711"]
+__all__ = ["G711", "LAWS", "Law"]
+
+
+class Law(NamedTuple):
+    """The tables of one law: int16, shape (256,), and uint8, shape (65536,)."""
+
+    decoding: NDArray[np.int16]
+    encoding: NDArray[np.uint8]
+
+
+LAWS = {
+    "PCMU": Law(g711.DECODE_ULAW, g711.ENCODE_ULAW),
+    "PCMA": Law(g711.DECODE_ALAW, g711.ENCODE_ALAW),
+}
+"""By the names of `softphone.codec.TABLE`."""
 
 
 class G711:
-    """Decodes and encodes one of the two laws.
+    """Decodes and encodes one of the two laws."""
 
-    Parameters
-    ----------
-    decoding, encoding
-        `mixer.g711.DECODE_ULAW` and `mixer.g711.ENCODE_ULAW`, or those of A-law.
-    """
-
-    def __init__(self, decoding: NDArray[np.int16], encoding: NDArray[np.uint8]) -> None:
-        self._decoding, self._encoding = decoding, encoding
+    def __init__(self, law: Law) -> None:
+        self._decoding, self._encoding = law
 
     def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
         """As `softphone.media.codecs.coders.Decoder.decode`."""

@@ -50,9 +50,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     other_payload_type
         Of the other of the two codecs, which the peer may change to at any time (RFC 3264 section 7), as we number it;
         None: it may not.
-    clock_hz, event_clock_hz
-        Of the codec's and of the events' timestamps. So far the first is 8000; events begin at timestamps of the codec
-        and last by their own clock.
+    event_clock_hz
+        Of the timestamps of telephone events, which begin at a timestamp of the codec and last by their own clock.
     ptime_ms
         Of sound in each packet that is sent: 10, 20, 30, 40 or 60. What comes may be of any length.
     remote
@@ -80,7 +79,6 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     payload_type_in: int | None = None
     event_payload_type_in: int | None = None
     other_payload_type: int | None = None
-    clock_hz: int = 8000
     event_clock_hz: int = 8000
     ptime_ms: int = 20
     remote: MediaAddress | None = None

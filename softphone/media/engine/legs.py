@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
+from softphone.codec import CODECS, codec
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import sockaddr
 from softphone.media.rtp.keys import KeyReceiver, KeySender
 
-__all__ = ["CODECS", "LEG", "Columns", "Leg", "Legs", "check"]
+__all__ = ["LEG", "Columns", "Leg", "Legs", "check"]
 
-# The number of a codec in the `codec` column.
-CODECS = ("PCMU", "PCMA")
 TICK_MS = round(1000 * TICK_S)
 # Bytes of IPv4, UDP and RTP around each payload.
 OVERHEAD = 40
@@ -70,7 +69,7 @@ LEG = np.dtype(
         ("unheard", np.bool_),  # no media has come from where the peer says that it sends from
         ("reports_to", np.bool_),  # it is known where reports go
         ("marker", np.bool_),  # the next packet begins a talk spurt
-        ("codec", np.uint8),
+        ("codec", np.uint8),  # its place in `softphone.codec.CODECS`
         ("payload_type", np.uint8),  # of what goes out
         ("event_type", np.uint8),
         ("type_in", np.uint8),  # of what comes in: the codec, the other codec, telephone events
@@ -164,8 +163,9 @@ class Legs:
         spec = record.spec
         self.codec[row] = CODECS.index(spec.codec)
         self.payload_type[row] = spec.payload_type
-        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spec.ptime_ms * spec.clock_hz // 1000
-        self.price[row] = spec.clock_hz * TICK_MS // 1000 + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
+        spoken = codec(spec.codec)
+        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spoken.size(spec.ptime_ms)
+        self.price[row] = spoken.size(TICK_MS) + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
         self.worth[row] = record.worth
         self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
         self.type_in[row] = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
@@ -217,9 +217,8 @@ class Legs:
         return self.records.pop(row)
 
 
-# All codecs so far; telephone events may come at the clock of any codec (RFC 4733 section 2.1).
-CLOCK_HZ, EVENT_CLOCK_MAX_HZ = 8000, 96_000
-PTIMES_MS = (10, 20, 30, 40, 60)
+# Telephone events may come at the clock of any codec (RFC 4733 section 2.1).
+EVENT_CLOCK_MIN_HZ, EVENT_CLOCK_MAX_HZ = 8000, 96_000
 
 
 def check(spec: LegSpec) -> None:
@@ -243,10 +242,10 @@ def check(spec: LegSpec) -> None:
 
 
 def _check_times(spec: LegSpec) -> None:
-    if spec.ptime_ms not in PTIMES_MS:
-        raise MediaError(f"a packet does not hold {spec.ptime_ms} ms")
-    if spec.clock_hz != CLOCK_HZ or not CLOCK_HZ <= spec.event_clock_hz <= EVENT_CLOCK_MAX_HZ:
-        raise MediaError(f"no such clock: {spec.clock_hz} Hz, of events {spec.event_clock_hz} Hz")
+    if spec.ptime_ms not in codec(spec.codec).ptimes_ms:
+        raise MediaError(f"a packet of {spec.codec} does not hold {spec.ptime_ms} ms")
+    if not EVENT_CLOCK_MIN_HZ <= spec.event_clock_hz <= EVENT_CLOCK_MAX_HZ:
+        raise MediaError(f"telephone events have no clock of {spec.event_clock_hz} Hz")
 
 
 def _check_addresses(spec: LegSpec) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import g711, playout
+from mixer import playout
 from mixer.bridge import Bridge
 from mixer.comfort import set_noise
 from mixer.frame import TICK_S
@@ -19,6 +19,8 @@ from mixer.gate import SILENCE_DBOV
 from mixer.kernel import Int, kernel
 from mixer.party import Parties, Party
 from mixer.rate import Rate
+from softphone.codec import CODECS, COMFORT_NOISE
+from softphone.media.codecs.g711 import LAWS
 from softphone.media.engine.legs import OVERHEAD, Columns, Legs
 from softphone.media.engine.sources import Sources
 from softphone.media.net.directory import find
@@ -29,15 +31,13 @@ from softphone.media.rtp.keys import unpack_event
 
 __all__ = ["Receiver", "first_of_each"]
 
-DECODE = np.stack((g711.DECODE_ULAW, g711.DECODE_ALAW))
+DECODE = np.stack([LAWS[name].decoding for name in CODECS])
 # Nobody but a flooder sends more in 20 ms: keys, and different packets of them; a report and a goodbye.
 KEYS_PER_TICK = 8
 EVENT_PACKETS_PER_TICK = 64
 # Of all rows together: 20 ms of a storm of keys must not take 20 ms. When there are more, each row has its share.
 EVENT_PACKETS_IN_ALL = 1024
 REPORTS_PER_TICK = 4
-# RFC 3551 section 6: static, so peers send it whether or not it was agreed on.
-COMFORT_NOISE = 13
 STRANGERS, REPORTS, EVENTS, INVALID = 0, 1, 2, 3
 """Lists that `sort` makes."""
 EVENT_SIZE = EVENT.itemsize

@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import g711
 from mixer.frame import TICK_S
 from mixer.kernel import Int, kernel
 from mixer.tick import Tick
-from softphone.media.engine.legs import CODECS, Columns, Legs
+from softphone.codec import CODECS
+from softphone.media.codecs.g711 import LAWS
+from softphone.media.engine.legs import Columns, Legs
 from softphone.media.net.port import Patience, UdpPort
 from softphone.media.net.slots import Letters, SendBuffer
 from softphone.media.rtp.header import HEADER
@@ -18,7 +19,7 @@ from softphone.media.rtp.keys import EventPacket
 
 __all__ = ["Sender"]
 
-ENCODE = np.stack((g711.ENCODE_ULAW, g711.ENCODE_ALAW))
+ENCODE = np.stack([LAWS[name].encoding for name in CODECS])
 # Between chunks the receive buffers are emptied: sending to 2,000 takes longer than an ordinary buffer lasts.
 CHUNK = 512
 # What a leg's packets are put together from, where they are not a tick long: every packet length fits in it wholly.

@@ -33,7 +33,7 @@ def test_it_encodes_as_others_do(spoken: Codec) -> None:
         ours, out = encoder(spoken, 1, spoken.rate_hz), np.zeros((1, 2000), np.uint8)
         payloads = [out[0, : ours.encode(np.zeros(1, np.int64), frame[None], out)[0]].tobytes() for frame in cut]
         assert b"".join(payloads) == theirs(spoken, cut)
-        assert {len(each) for each in payloads} == {20 * (spoken.bytes_per_ms or 0)}
+        assert {len(each) for each in payloads} == {spoken.size(20)}
 
 
 @pytest.mark.parametrize("spoken", EXACT, ids=str)
