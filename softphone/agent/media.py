@@ -13,6 +13,7 @@ from softphone.calls.names import Lookup
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
+from softphone.media.workers.local import AppLeg
 from softphone.tasks import Tasks
 
 __all__ = ["CallMedia"]
@@ -67,11 +68,20 @@ class CallMedia:
             self._media, self._tasks, codecs=self._codecs, timeout_s=self._timeout_s, lookup=self._lookup
         )
         self.leg.on_close = self._plane.unseat
+        try:
+            self._app = await self._sit_down()
+        except BaseException:
+            self._plane.give_back()
+            with suppress(MediaError):
+                await self.leg.close()
+            raise
+        return Voice(self._app, self._plane.rate_hz, who, write_ahead_s)
+
+    async def _sit_down(self) -> AppLeg:
         await self.leg.open()
         self._room = (await self._media.ask(CreateRoom())).value
         await self._media.ask(JoinRoom(self._number, self._room))
-        self._app = self._media.open_app(self._room)
-        return Voice(self._app, self._plane.rate_hz, who, write_ahead_s)
+        return self._media.open_app(self._room)
 
     def seat(self, call: Seated) -> None:
         """Tell a call what becomes of its leg."""
@@ -102,6 +112,7 @@ class CallMedia:
         """Give everything back; again, or when the plane is closed with its agent, there is nothing to do."""
         if self.leg.closed:
             return
+        self._plane.give_back()
         with suppress(NoSuchLeg):
             self._stats = await self.leg.close()
             self._app.close()

@@ -48,11 +48,11 @@ NETWORK: ContextVar[Network] = ContextVar("NETWORK", default=SYSTEM)
 
 log = logging.getLogger(__name__)
 
-SEATS = 2
-"""Of a call: the peer's leg and the application."""
+CALLS = 512
+"""Of one plane; the next one opens another plane."""
 
-CAPACITY = 256
-"""Seats of one plane. An empty seat costs memory only; when all are taken, the next call opens another plane."""
+SEATS = 4
+"""For each of them: the peer's leg, the application, and those of a call that has just left, free a tick later."""
 
 QUIET_S = 10.0
 """So long after a line about a late event loop there is no other: a loop that is always late must not fill a disk."""
@@ -72,10 +72,11 @@ class SharedPlane:
     """One engine, the calls in it, and what is told when the event loop is late for it."""
 
     def __init__(self, host: str, network: Network = SYSTEM) -> None:
-        self.media = LocalMedia(host, capacity=CAPACITY, open_port=network.open_port, clock=network.clock)
+        self.media = LocalMedia(host, capacity=SEATS * CALLS, open_port=network.open_port, clock=network.clock)
         self.media.on_event = self._heard
         self.media.on_skip = self._skipped
         self._seated: dict[int, Seated] = {}
+        self._taken = 0
         self._untold = 0
         self._told_s = float("-inf")
 
@@ -84,10 +85,16 @@ class SharedPlane:
         """Samples per second of all its calls."""
         return self.media.engine.bridge.rate_hz
 
-    @property
-    def has_room(self) -> bool:
-        """Whether another call fits; seats just left are taken again a tick later, which is the rest that stays."""
-        return self.media.engine.legs + 2 * SEATS <= CAPACITY
+    def take(self) -> bool:
+        """Take a place for a call that is to be opened; False when there is none."""
+        if self._taken >= CALLS:
+            return False
+        self._taken += 1
+        return True
+
+    def give_back(self) -> None:
+        """Leave the place of a call that is over, or did not come about."""
+        self._taken -= 1
 
     def seat(self, leg: int, call: Seated) -> None:
         """Tell a call what becomes of its leg from now on."""
@@ -144,10 +151,10 @@ class Planes:
         at = host, network
         planes = here.setdefault(at, cls(*at))
         try:
-            planes.roomy()
+            if not planes._planes:
+                planes._planes.append(SharedPlane(*at))
         except BaseException:
-            if not planes._users:
-                del here[at]
+            del here[at]
             raise
         planes._users += 1
         return planes
@@ -169,7 +176,7 @@ class Planes:
                 del here[self._at]
 
     def roomy(self) -> SharedPlane:
-        """Give a plane with room for a call, a new one if need be.
+        """Give a plane with a place for a call, which is taken; a new one if need be.
 
         Raises
         ------
@@ -177,7 +184,8 @@ class Planes:
             No port is left for another one.
         """
         for plane in self._planes:
-            if plane.has_room:
+            if plane.take():
                 return plane
-        self._planes.append(SharedPlane(*self._at))
-        return self._planes[-1]
+        self._planes.append(plane := SharedPlane(*self._at))
+        plane.take()
+        return plane

@@ -42,7 +42,7 @@ async def test_the_end_of_one_agent_takes_nobody_elses_call() -> None:
 
 
 async def test_a_full_plane_gets_a_neighbour_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plane_module, "CAPACITY", 6)
+    monkeypatch.setattr(plane_module, "CALLS", 2)
     async with Answering() as callee, Agent("sip:caller@127.0.0.1") as caller:
         calls = [await caller.invite(callee.contact) for _ in range(3)]
         ends = [await callee.answered.get() for _ in range(3)]
@@ -50,6 +50,18 @@ async def test_a_full_plane_gets_a_neighbour_that_works(monkeypatch: pytest.Monk
         for call, end in zip(calls, ends, strict=True):
             async with talking(call, sine(440, 60.0)):
                 await until_heard(end, 440)
+
+
+async def test_calls_that_begin_at_the_same_time_each_have_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plane_module, "CALLS", 3)
+    async with Answering() as callee, Agent("sip:caller@127.0.0.1") as caller:
+        for _ in range(2):  # the second time in places that were left
+            calls = await asyncio.gather(*(caller.invite(callee.contact) for _ in range(7)))
+            planes = [plane._taken for plane in caller._planes._planes]
+            assert sum(planes) == 14 and max(planes) <= 3
+            await asyncio.gather(*(call.hangup() for call in calls))
+            while sum(plane._taken for plane in caller._planes._planes):
+                await asyncio.sleep(0.01)
 
 
 async def test_agents_of_other_loops_have_planes_of_their_own() -> None:
