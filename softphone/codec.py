@@ -5,9 +5,10 @@ lists. The RTP clock is no sampling rate: G.722 counts 8000 ticks a second of so
 and Opus 48,000 whatever it decodes to (RFC 7587 section 4.1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "Codec", "codec"]
+__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "Codec", "codec", "in_order"]
 
 PTIMES_MS = (10, 20, 30, 40, 60)
 """How much sound a packet may hold that we send."""
@@ -138,3 +139,10 @@ _BY_NAME = {each.name: each for each in TABLE}
 def codec(name: str) -> Codec:
     """Return the codec of a name in the table; raises KeyError if there is none."""
     return _BY_NAME[name]
+
+
+def in_order(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of codecs that legs can speak, in order of preference; raises ValueError for any others."""
+    if isinstance(names, str) or not names or len({*names}) < len(names) or {*names} - {*CODECS}:
+        raise ValueError(f"codecs are {' and '.join(CODECS)} in order of preference, not {names!r}")
+    return tuple(names)

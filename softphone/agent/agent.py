@@ -17,7 +17,7 @@ from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
-from softphone.codec import CODECS
+from softphone.codec import CODECS, in_order
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
@@ -116,7 +116,7 @@ class Agent:
         self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
-        self._codecs = known_codecs(codecs)
+        self._codecs = in_order(codecs)
         self._media_timeout_s = media_timeout_s
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
@@ -351,13 +351,6 @@ def identity_of(uri: str) -> Uri:
         return uri_of(str(Address.parse(uri).uri))
     except BadMessage as error:
         raise BadMessage(f"the agent's uri {uri!r} is no SIP URI: {error.reason}") from error
-
-
-def known_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
-    """Check names of codecs; raises ValueError."""
-    if isinstance(codecs, str) or not codecs or set(codecs) - set(CODECS):
-        raise ValueError(f"codecs are {' and '.join(CODECS)} in order of preference, not {codecs!r}")
-    return tuple(codecs)
 
 
 def local_address(remote_host: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from softphone.codec import in_order
 from softphone.config.sections import Config, MediaConfig
 from softphone.errors import ConfigError
 
@@ -152,6 +153,7 @@ def check(config: Config) -> None:
     check_networks("sip.trusted_peers", config.sip.trusted_peers)
     check_networks("webhooks.allowed_networks", config.webhooks.allowed_networks)
     check_ports(config.media)
+    check_codecs(config.media)
     if config.mail.host and not config.mail.sender:
         raise ConfigError(
             f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
@@ -201,6 +203,20 @@ def check_ports(media: MediaConfig) -> None:
             f"media.own_ports = {media.own_ports!r}: the workers share {media.rtp_port}-{shared_end - 1} "
             "(media.rtp_port, media.workers); choose others"
         )
+
+
+def check_codecs(media: MediaConfig) -> None:
+    """Refuse codecs that legs do not speak.
+
+    Raises
+    ------
+    ConfigError
+        One is unknown, or stands twice, or there is none.
+    """
+    try:
+        in_order(media.codecs)
+    except ValueError as error:
+        raise ConfigError(f"media.codecs = {list(media.codecs)}: {error}") from error
 
 
 def is_loopback(host: str) -> bool:

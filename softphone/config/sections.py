@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from softphone.codec import CODECS
+
 __all__ = [
     "AccountConfig",
     "ClientConfig",
@@ -107,6 +109,7 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     own_ports: Annotated[str, Meta(pattern=r"\A([0-9]{1,5}-[0-9]{1,5})?\Z")] = ""
     workers: Count = 1
     capacity: Count = 2048
+    codecs: tuple[str, ...] = CODECS
     rtp_timeout_s: Seconds = 30.0
 
     @property

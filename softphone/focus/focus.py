@@ -109,6 +109,7 @@ class Focus:
             clock=clock,
             recordings=recordings,
             rtp_timeout_s=config.media.rtp_timeout_s,
+            codecs=config.media.codecs,
             answer_delay_s=config.sip.answer_delay_s,
             closed=self._closed,
         )

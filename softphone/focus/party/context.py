@@ -1,6 +1,6 @@
 """What everything that handles calls needs from the focus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ class Context:
     clock: Callable[[], float]
     "Monotonic seconds."
     rtp_timeout_s: float
+    codecs: Sequence[str]
+    "What legs speak, in order of preference."
     answer_delay_s: float
     closed: Callable[[TelephonySession], None]
     hosts: Resolver = field(default_factory=lambda: Resolver(limit=LOOKUPS))

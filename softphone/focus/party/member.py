@@ -40,7 +40,13 @@ class Member:
     ) -> None:
         self.party = party
         self.keeper: CallOwner = NOBODY
-        self.media = CallLeg(context.media, context.tasks, timeout_s=context.rtp_timeout_s, lookup=context.hosts)
+        self.media = CallLeg(
+            context.media,
+            context.tasks,
+            codecs=context.codecs,
+            timeout_s=context.rtp_timeout_s,
+            lookup=context.hosts,
+        )
         self.media.on_check = lambda spec: context.legs.check(spec, context.listening)
         self.media.on_open = lambda leg: context.legs.opened(leg, self)
         self.media.on_close = context.legs.closed
