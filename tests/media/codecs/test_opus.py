@@ -3,9 +3,12 @@
 import ctypes
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from softphone.errors import MediaError
@@ -141,6 +144,32 @@ def test_a_packet_that_is_no_opus_leaves_the_next_ones_as_they_are() -> None:
         assert ears.decode(np.array([1]), laid([b"\x4b\xff\xff"]), pcm)[0] == 0
         got.append(heard(ears, 1, [payload]))
     np.testing.assert_array_equal(np.concatenate(got), expected)
+
+
+@given(
+    which=st.integers(0, 39),
+    spoiled=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=5),
+    kept=st.integers(0, 200),
+    more=st.binary(max_size=400),
+    missing=st.integers(-1, 2000),
+)
+def test_spoiled_packets_give_a_bounded_sound_and_the_next_good_ones_are_heard(
+    which: int, spoiled: list[tuple[int, int]], kept: int, more: bytes, missing: int
+) -> None:
+    payloads = _with_fec()
+    bad = bytearray(payloads[which])
+    for at, value in spoiled:
+        bad[at % len(bad)] = value
+    ears, pcm = OpusDecoder(1, 16_000), np.zeros((1, 5760), np.int16)
+    ears.decode(ROW, laid([payloads[which]]), pcm)
+    made = ears.decode(ROW, laid([bytes(bad[:kept]) + more]), pcm, np.array([missing]))[0]
+    assert 0 <= made <= 2 * 1920
+    assert len(heard(ears, 0, payloads)) == 320 * len(payloads)
+
+
+@cache
+def _with_fec() -> list[bytes]:
+    return encoded(16_000, speech(16_000, 0.8), fec=True)
 
 
 def test_memory_that_is_not_in_order_is_not_written_by_address() -> None:
