@@ -2,10 +2,14 @@
 
     python -m tests.bench.joins
 
-SIPp calls. The media worker mixes meanwhile; ticks that begin more than 20 ms late would be heard.
+SIPp calls, at rates, a conference that is nearly empty: who joins leaves at once. Then callers of our own fill another,
+a dozen at a time, and it is measured how fast more join when so many are there. The media worker mixes meanwhile; ticks
+that begin more than 20 ms late would be heard.
 """
 
 import json
+import os
+import socket
 import sys
 import tempfile
 import time
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.cpu import cpu_clock_s
+from tests.bench.peers import Ours
 from tests.bench.sip import SECONDS, by_sipp
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
@@ -23,10 +28,48 @@ RATES = (50, 100, 200, 300)
 MAX_MEMBERS = 1000
 # By then the history, which is written behind, has everybody.
 WRITTEN_S = 3.0
+# Who are there already when more join, and how many do.
+SIZES = tuple(map(int, os.environ.get("SIZES", "10,300,1000,3000").split(",")))
+MORE = 200
+CAPACITY = 4096
 
 
 def run() -> list[dict[str, Any]]:
-    """One line of the table for each rate."""
+    """One line of the table for each rate, and for each size."""
+    return [*_by_rate(), *_by_size()]
+
+
+def _by_size() -> list[dict[str, Any]]:
+    """Join a conference of each size, over and over the same one."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("0.0.0.0", 0))  # takes all sound, so that none comes back as unreachable
+        server = Ours(Path(folder) / "sizes", nobody.getsockname()[1], CAPACITY)
+        try:
+            return [_join(server, size) for size in SIZES]
+        finally:
+            server.stop()
+
+
+def _join(server: Ours, size: int) -> dict[str, Any]:
+    server.grow(size)
+    there, late, (_, used), began = len(server.targets), server.late(), server.cpu_s(), time.perf_counter()
+    server.grow(there + MORE)
+    seconds, used = time.perf_counter() - began, server.cpu_s()[1] - used
+    return {
+        "there": there,
+        "asked_per_s": "-",
+        "calls": MORE,
+        "failed": 0,
+        "joined": MORE,
+        "seconds": round(seconds, 1),
+        "joins_per_s": round(MORE / seconds),
+        "control process %": round(100 * used / seconds, 1),
+        "control ms per call": round(1000 * used / MORE, 2),
+        "late ticks": server.late() - late,
+    }
+
+
+def _by_rate() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder), "--workers", "1") as server:
         return [_measure(server, rate, Path(folder) / str(rate)) for rate in RATES]
 
@@ -43,12 +86,15 @@ def _measure(server: ServerProcess, rate: int, folder: Path) -> dict[str, Any]:
         past = rest.http.get(f"/api/v1/history/conferences/{made['id']}/participations").raise_for_status().json()
         rest.http.delete(f"{CONFERENCES}/{made['id']}").raise_for_status()
     return {
+        "there": 0,
         "asked_per_s": rate,
         "calls": rate * SECONDS,
         "failed": failed,
         "joined": len(past["participations"]),
         "seconds": round(seconds, 1),
+        "joins_per_s": round((rate * SECONDS - failed) / SECONDS),
         "control process %": round(100 * used / seconds, 1),
+        "control ms per call": round(1000 * used / (rate * SECONDS), 2),
         "late ticks": int(late),
     }
 
