@@ -35,7 +35,6 @@ T = TypeVar("T")
 
 ExtensionKind = Literal["user", "conference"]
 ConferenceKind = Literal["token", "extension", "bridge"]
-CodeRole = Literal["host", "participant"]
 CallDirection = Literal["inbound", "outbound"]
 RecordingState = Literal["recording", "paused", "ready", "interrupted", "lost", "deleted"]
 InvitationState = Literal["made", "sent", "failed"]

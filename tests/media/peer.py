@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import g711
-from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, MediaAddress
+from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, Number, OpenLeg
 from softphone.media.engine.engine import Engine
+from softphone.media.engine.outcomes import EngineEvent
 
 TICK_S = 0.02
 SILENCE = b"\xff" * 160
@@ -73,7 +74,7 @@ class Driver:
         self.engine = engine
         come(engine, lambda used: np.zeros(used))
         self.now = 1000.0
-        self.events: list[Event] = []
+        self.events: list[EngineEvent] = []
 
     def open(self, peer: Peer, room: int | None = None, **settings: object) -> LegInfo:
         spec = LegSpec(**{"remote": peer.address, "payload_type": peer.payload_type} | settings)  # type: ignore[arg-type]

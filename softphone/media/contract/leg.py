@@ -11,14 +11,12 @@ __all__ = [
     "MediaAddress",
     "Event",
     "KeyPressed",
-    "KeysSent",
     "LegInfo",
     "LegSpec",
     "LegStats",
     "PlaybackEnded",
     "RecordingEnded",
     "RecordingInfo",
-    "RecordingOpened",
     "RtpTimeout",
     "LegTalking",
     "Unclaimed",
@@ -224,15 +222,6 @@ class KeyPressed(Struct, frozen=True, tag=True):
     way: Literal["event", "tone"] = "event"
 
 
-class KeysSent(Struct, frozen=True, tag=True):
-    """The last end packet of a `SendKeys` request is out (or the leg is gone). Not told outside of the engine.
-
-    `token` is the number of the request.
-    """
-
-    token: int
-
-
 class LegTalking(Struct, frozen=True, tag=True):
     """A leg began or ceased to talk."""
 
@@ -253,17 +242,6 @@ class Unclaimed(Struct, frozen=True, tag=True):
     """
 
     host: str
-
-
-class RecordingOpened(Struct, frozen=True, tag=True):
-    """The file of a recording is open, or why it cannot be: then there is no such recording (any more).
-
-    Not told outside of the engine. `token` is the number of the request.
-    """
-
-    recording: int
-    token: int
-    error: str = ""
 
 
 class RecordingEnded(Struct, frozen=True, tag=True):
@@ -312,14 +290,4 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
-Event = (
-    KeyPressed
-    | KeysSent
-    | LegTalking
-    | RtpTimeout
-    | Unclaimed
-    | RecordingOpened
-    | RecordingEnded
-    | PlaybackEnded
-    | WorkerLost
-)
+Event = KeyPressed | LegTalking | RtpTimeout | Unclaimed | RecordingEnded | PlaybackEnded | WorkerLost

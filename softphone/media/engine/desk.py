@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from softphone.errors import MediaError
-from softphone.media.contract.leg import Event, KeysSent, RecordingEnded, RecordingInfo, RecordingOpened
+from softphone.media.contract.leg import RecordingEnded, RecordingInfo
 from softphone.media.contract.messages import (
     Done,
     Failed,
@@ -17,6 +17,7 @@ from softphone.media.contract.messages import (
     StopRecording,
 )
 from softphone.media.engine.engine import Engine
+from softphone.media.engine.outcomes import EngineEvent, KeysSent, RecordingOpened
 
 __all__ = ["RequestDesk"]
 
@@ -47,7 +48,7 @@ class RequestDesk:
         told, self._told = self._told, []
         return told
 
-    def _outcomes(self, event: Event) -> list[tuple[int, Outcome]]:
+    def _outcomes(self, event: EngineEvent) -> list[tuple[int, Outcome]]:
         match event:
             case KeysSent(token):
                 return [(token, Done())]

@@ -14,7 +14,7 @@ from mixer.bridge import Bridge
 from mixer.errors import BridgeFull, MixerError
 from mixer.tick import Tick
 from softphone.errors import MediaError, MediaFull, NoSuchLeg
-from softphone.media.contract.leg import Event, KeyPressed, LegInfo, LegStats, LegTalking, WorkerMetrics
+from softphone.media.contract.leg import KeyPressed, LegInfo, LegStats, LegTalking, WorkerMetrics
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
@@ -43,6 +43,7 @@ from softphone.media.contract.messages import (
     UpdateLeg,
     Whisper,
 )
+from softphone.media.engine.outcomes import EngineEvent
 from softphone.media.engine.plane import Plane
 from softphone.media.engine.player import Player
 from softphone.media.engine.tape import Tape
@@ -109,8 +110,7 @@ class Engine:
         self._tape = Tape(self.bridge, self._row, self._room)
         self._apps: dict[int, Callable[[NDArray[np.int16]], None]] = {}
         self._last_number, self._asked = first_number - 1, 0
-        self._closing: set[int] = set()
-        self._events: list[Event] = []
+        self._events: list[EngineEvent] = []
         self._handlers = self._routes()
 
     def _routes(self) -> dict[type, Callable[..., Reply]]:
@@ -188,7 +188,7 @@ class Engine:
             self.plane.skip(ticks)
             self._tape.skip(ticks)
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[EngineEvent]:
         """Give what has happened since the last call."""
         found = [*self._events, *self.plane.events, *self._tape.events(), *self._player.events()]
         self._events.clear()

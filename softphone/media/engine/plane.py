@@ -10,8 +10,9 @@ from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
-from softphone.media.contract.leg import Event, KeyPressed, KeysSent, LegSpec, LegStats, RtpTimeout, Unclaimed
+from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, Unclaimed
 from softphone.media.engine.legs import Leg, Legs, check
+from softphone.media.engine.outcomes import EngineEvent, KeysSent
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.reports import Reports
 from softphone.media.engine.send import Sender
@@ -57,7 +58,7 @@ class Plane:
         self._keying: set[int] = set()
         self._ticks = self._told = 0
         self._now = 0.0
-        self.events: list[Event] = []
+        self.events: list[EngineEvent] = []
 
     @property
     def strangers(self) -> int:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from mixer.errors import MixerError
 from mixer.frame import TICK_S
 from mixer.recording import WavFile
-from softphone.media.contract.leg import RecordingEnded, RecordingOpened
+from softphone.media.contract.leg import RecordingEnded
+from softphone.media.engine.outcomes import RecordingOpened
 
 __all__ = ["Chunk", "Column", "RecordingWriter"]
 

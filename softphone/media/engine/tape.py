@@ -17,8 +17,9 @@ from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
-from softphone.media.contract.leg import RecordingEnded, RecordingOpened
+from softphone.media.contract.leg import RecordingEnded
 from softphone.media.contract.messages import Done, PauseRecording, Record, RecordLeg, StopRecording, Track
+from softphone.media.engine.outcomes import RecordingOpened
 from softphone.media.engine.recorder import Chunk, Column, RecordingWriter
 
 __all__ = ["Tape"]

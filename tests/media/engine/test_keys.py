@@ -5,8 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from softphone.media.contract.leg import KeyPressed, KeysSent, LegSpec
+from softphone.media.contract.leg import KeyPressed, LegSpec
 from softphone.media.contract.messages import Failed, SendKeys, UpdateLeg
+from softphone.media.engine.outcomes import KeysSent
 from tests.media.peer import Driver, Peer, come, fields
 from tests.media.rtp.test_key_receiver import MANNERS, Manner, pressed
 

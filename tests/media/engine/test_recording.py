@@ -12,7 +12,7 @@ import pytest
 
 from mixer.g711 import ENCODE_ULAW, encode
 from mixer.recording import WavFile
-from softphone.media.contract.leg import Event, RecordingEnded, RecordingOpened, WorkerMetrics
+from softphone.media.contract.leg import RecordingEnded, WorkerMetrics
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
@@ -33,6 +33,7 @@ from softphone.media.contract.messages import (
 )
 from softphone.media.engine import recorder
 from softphone.media.engine.engine import Engine
+from softphone.media.engine.outcomes import EngineEvent, RecordingOpened
 from tests.media.peer import Driver, Peer, decoded, tone
 from tests.support.signals import Pcm
 from tests.support.tones import RATE_HZ, amplitude_of, read_wav, sine, tones_in, write_wav
@@ -81,7 +82,7 @@ def ask(
 def ended(driver: Driver) -> list[RecordingEnded]:
     """Wait for the disk's thread, then give the recordings that have ended."""
     driver.engine._tape.close()
-    events: list[Event] = [*driver.events, *driver.engine.events()]
+    events: list[EngineEvent] = [*driver.events, *driver.engine.events()]
     return [event for event in events if isinstance(event, RecordingEnded)]
 
 
