@@ -12,7 +12,7 @@ from mixer import g711
 Pcm = NDArray[np.int16]
 
 
-class Codec(Struct, frozen=True, kw_only=True):
+class JudgedCodec(Struct, frozen=True, kw_only=True):
     """
     One codec.
 
@@ -42,7 +42,7 @@ class Codec(Struct, frozen=True, kw_only=True):
         return self.rate_hz // 50
 
 
-def _g711(name: str, payload_type: int, encoding: NDArray[np.uint8], decoding: NDArray[np.int16]) -> Codec:
+def _g711(name: str, payload_type: int, encoding: NDArray[np.uint8], decoding: NDArray[np.int16]) -> JudgedCodec:
     def encode(pcm: Pcm) -> list[bytes]:
         frames = pcm[: len(pcm) // 160 * 160].reshape(-1, 160)
         return [frame.tobytes() for frame in g711.encode(frames, encoding)]
@@ -51,7 +51,7 @@ def _g711(name: str, payload_type: int, encoding: NDArray[np.uint8], decoding: N
         return g711.decode(np.frombuffer(b"".join(payloads), np.uint8), decoding)
 
     leg = {"codec": name, "payload_type": payload_type}
-    return Codec(name=name, leg=leg, rate_hz=8000, clock_hz=8000, encode=encode, decode=decode, mode="nb")
+    return JudgedCodec(name=name, leg=leg, rate_hz=8000, clock_hz=8000, encode=encode, decode=decode, mode="nb")
 
 
 CODECS = (

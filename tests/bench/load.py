@@ -182,15 +182,22 @@ class Load:
 
 
 def pin(pid: int, core: int) -> None:
-    """Bind a process and its threads to one core and put them first there, where we may: other work is not measured.
-
-    What it costs is not changed by that; threads that they start are bound alike.
-    """
-    for task in [int(name) for name in os.listdir(f"/proc/{pid or os.getpid()}/task")]:
+    """Bind a process and its threads to one core and put them first there; threads that they start are bound alike."""
+    for task in _tasks(pid):
         with contextlib.suppress(OSError, AttributeError):
             os.sched_setaffinity(task, {core})
+    put_first(pid)
+
+
+def put_first(pid: int) -> None:
+    """Let a process go before all ordinary ones, where we may: other work is not measured. Its cost is not changed."""
+    for task in _tasks(pid):
         with contextlib.suppress(OSError, AttributeError):
             os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(1))
+
+
+def _tasks(pid: int) -> list[int]:
+    return [int(name) for name in os.listdir(f"/proc/{pid or os.getpid()}/task")]
 
 
 def free_port() -> int:

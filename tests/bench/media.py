@@ -21,6 +21,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
+from tests.bench.callers import Refused
 from tests.bench.calls import per_tick
 from tests.bench.cpu import freeze, thaw
 from tests.bench.janus import Janus
@@ -220,7 +221,10 @@ def _rows(bench: Bench, plan: Plan) -> Iterator[dict[str, Any]]:
 def _row(kind: str, bench: Bench, scene: Scene) -> dict[str, Any]:
     """One size: all talking and three of each room."""
     scenes = {"all": scene, str(FEW): msgspec.structs.replace(scene, talkers=FEW)}
-    found = bench.compare(scenes)
+    try:
+        found = bench.compare(scenes)
+    except Refused as error:
+        return {"parties": scene.parties, "kind": kind, "void": str(error)}
     yardstick = statistics.median(reading.cpu for reading in found["reflector"]["all"])
     row: dict[str, Any] = {"parties": scene.parties, "kind": kind, "reflector cpu %": percent(yardstick)}
     for name in scenes:

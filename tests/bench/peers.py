@@ -13,7 +13,7 @@ from typing import Protocol
 from softphone.config import DEV_PATH
 from tests.bench.callers import Callers
 from tests.bench.cpu import cpu_s, thaw
-from tests.bench.load import pin
+from tests.bench.load import pin, put_first
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES, metric
@@ -65,6 +65,7 @@ class Ours:
         self._server = ServerProcess(folder, "--config", str(config), "--workers", "1")
         self.pids = self._server.pids
         pin(self.pids[1], CORE)
+        put_first(self.pids[0])
         self._rest = Rest(self._server.http_url)
         self._callers = Callers(self._server.sip_address, media_port)
         self.joins_per_s = 0.0

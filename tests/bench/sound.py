@@ -15,7 +15,7 @@ from pesq import pesq
 from rich.console import Console
 
 from tests.bench.__main__ import table
-from tests.bench.codecs import CODECS, Codec, Pcm
+from tests.bench.codecs import CODECS, JudgedCodec, Pcm
 from tests.bench.ears import cuts, steps
 from tests.bench.speech import CLIP_S, clips
 from tests.bench.studio import Studio
@@ -24,7 +24,7 @@ from tests.bench.wire import WIRES, Wire
 TAIL = 25  # ticks
 
 
-def scores(codec: Codec, wires: Sequence[Wire] = WIRES) -> dict[str, list[float]]:
+def scores(codec: JudgedCodec, wires: Sequence[Wire] = WIRES) -> dict[str, list[float]]:
     """PESQ of each clip by each line; "limit": by the codec alone."""
     speech, studio = clips(codec.rate_hz), Studio()
     trials = [(wire, clip) for wire in wires for clip in range(len(speech))]
@@ -45,7 +45,7 @@ def scores(codec: Codec, wires: Sequence[Wire] = WIRES) -> dict[str, list[float]
     return found
 
 
-def judged(codec: Codec, said: Pcm, heard: Pcm) -> float:
+def judged(codec: JudgedCodec, said: Pcm, heard: Pcm) -> float:
     """PESQ."""
     return float(pesq(codec.rate_hz, said, heard[: len(said) + TAIL * codec.samples], codec.mode))
 

@@ -18,7 +18,7 @@ from softphone.media.contract.messages import CreateRoom, JoinRoom, MediaRequest
 from softphone.media.engine.engine import Engine
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, SendBuffer
-from tests.bench.codecs import Codec, Pcm
+from tests.bench.codecs import JudgedCodec, Pcm
 from tests.media.memory import MemoryPort
 from tests.media.peer import come
 
@@ -78,7 +78,7 @@ class Studio:
         assert isinstance(made, Number)
         return made.value
 
-    def phone(self, room: int, codec: Codec) -> tuple[int, MediaAddress]:
+    def phone(self, room: int, codec: JudgedCodec) -> tuple[int, MediaAddress]:
         """A telephone in a room; its leg, and its address."""
         address = MediaAddress("192.0.2.1", next(self._phones))
         made = self.ask(OpenLeg(LegSpec(remote=address, rtcp_mux=False, timeout_s=0.0, **codec.leg)))
@@ -86,7 +86,7 @@ class Studio:
         self.ask(JoinRoom(made.leg, room))
         return made.leg, address
 
-    def talk(self, address: MediaAddress, codec: Codec, pcm: Pcm, arrivals: NDArray[np.float64]) -> None:
+    def talk(self, address: MediaAddress, codec: JudgedCodec, pcm: Pcm, arrivals: NDArray[np.float64]) -> None:
         """Let a telephone say `pcm` in packets that come at these times; infinity: never."""
         step, kind = codec.clock_hz // 50, codec.leg["payload_type"]
         for k, (payload, at) in enumerate(zip(codec.encode(pcm), arrivals, strict=False)):
@@ -107,7 +107,7 @@ class Studio:
             self.engine.tick(self.now, self.now)
             self.engine.events()
 
-    def heard(self, address: MediaAddress, codec: Codec) -> Pcm:
+    def heard(self, address: MediaAddress, codec: JudgedCodec) -> Pcm:
         """All that a telephone was sent so far, decoded."""
         payloads = [datagram[HEADER:] for datagram in self._sent[address.port] if datagram[1] & 0x7F < 0x48]
         return codec.decode(payloads)
