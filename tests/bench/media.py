@@ -130,8 +130,8 @@ class Bench:
                 peer.stop()
 
     def ours(self, name: str, most: int, room: int | None = None) -> Ours:
-        """A server of ours, large enough."""
-        return Ours(self._folder / name, self._load.port, max(CAPACITY, most + 8), room)
+        """A server of ours, large enough: an eighth of the legs is not for strangers, as the parties are."""
+        return Ours(self._folder / name, self._load.port, max(CAPACITY, most * 8 // 7 + 16), room)
 
     def other(self) -> list[Peer]:
         """The foreign peer that was asked for."""
