@@ -100,7 +100,7 @@ class _Tone:
         self.room, self.other = self.studio.room(), self.studio.room()
         engine = self.studio.engine
         self.talker = engine.open_app(self.room, lambda pcm: None)
-        self.listener = engine.open_app(self.room, self.frames.append)
+        self.listener = engine.open_app(self.room, lambda pcm: self.frames.append(pcm.copy()))
         at = np.arange(4 * SETTLED * FRAME)
         self.wave = (AMPLITUDE * np.cos(2 * np.pi * TONE_HZ / RATE_HZ * at)).round().astype(np.int16)
 

@@ -32,7 +32,8 @@ from tests.bench.traffic import Scene
 LOAD_CORE = 1
 CAPACITY = 2048
 ROOM, FEW = 10, 3
-TRIES = 2
+TRIES = 3
+WHOLE, IDLE = 0.98, 0.7
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -178,7 +179,7 @@ class Bench:
             late=int(late),
             received=books.received / books.expected,
             heard_dbov=books.heard_dbov,
-            void=books.void,
+            void=books.void or _held_up(sound / seconds, books.received / books.expected),
         )
 
     def told(self) -> dict[str, Any]:
@@ -251,6 +252,11 @@ def _figures(found: dict[str, dict[str, list[Reading]]], name: str, yardstick: f
         figures |= {f"{peer} cpu %": percent(theirs), f"ours / {peer}": round((cpu + control) / theirs, 2)}
         figures |= {f"{peer} {key}": value for key, value in _went(found[peer][name], scene).items()}
     return figures
+
+
+def _held_up(cpu: float, received: float) -> str:
+    """Whether a peer that had the time for it did not send what it should: the machine did not let it."""
+    return f"{percent(received)} % came at {percent(cpu)} % of a core" if received < WHOLE and cpu < IDLE else ""
 
 
 def _went(readings: list[Reading], scene: Scene) -> dict[str, Any]:
