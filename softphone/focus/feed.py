@@ -37,6 +37,8 @@ class EventType(StrEnum):
     "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role; number, name]"
     PARTY_TALKING = "party.talking"
     "Each beginning has its end, before the party leaves. [on]"
+    PARTY_ECHOING = "party.echoing"
+    "It returns what the others say, so that they hear themselves; or does so no more, but for who leaves. [on]"
     INVITATION_RINGING = "invitation.ringing"
     "Somebody is called out to. [invitation, number]"
     INVITATION_ANSWERED = "invitation.answered"

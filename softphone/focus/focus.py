@@ -28,6 +28,7 @@ from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import (
     Event,
     KeyPressed,
+    LegEchoing,
     LegTalking,
     PlaybackEnded,
     RecordingEnded,
@@ -316,6 +317,8 @@ class Focus:
         match event:
             case LegTalking(on=on):
                 member.keeper.talking(member, on)
+            case LegEchoing(on=on):
+                member.keeper.echoing(member, on)
             case KeyPressed(key=key, way=way):
                 if member.pressed(key, way):
                     member.keeper.key(member, key)

@@ -127,6 +127,8 @@ class Party:
     "Rises with each that comes into the session: the order of arrival."
     status: PartyStatus = PartyStatus.SETUP
     talking: bool = False
+    echoing: bool = False
+    "Whether it returns what it is sent."
 
     @property
     def address(self) -> PartyAddress:

@@ -10,11 +10,12 @@ import pytest
 
 from mixer.tone import sine
 from softphone.agent import Agent
+from softphone.api.control.models import party_view
 from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
 from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import PartyStatus, TelephonySession
-from softphone.media.contract.leg import KeyPressed, LegTalking
+from softphone.media.contract.leg import KeyPressed, LegEchoing, LegTalking
 from softphone.recordings.entry import Entry
 from softphone.server import Server
 from softphone.testing.bridge import offer
@@ -83,6 +84,12 @@ async def test_keys_and_talking_from_the_media_worker(shared: Server) -> None:
         assert (member.party.muted, member.party.talking) == (True, True)
         shared.focus.on_media_event(LegTalking(member.leg, False))
         assert not member.party.talking
+        watching = shared.focus.context.feed.subscribe()
+        for on in (True, False):
+            shared.focus.on_media_event(LegEchoing(member.leg, on))
+            assert member.party.echoing is party_view(member.party).echoing is on
+            told = await anext(watching)
+            assert (told.type, told.party, told.data) == ("party.echoing", member.party.id, {"on": on})
         leg = member.leg
         await shared.control.end(session.id)
         shared.focus.on_media_event(KeyPressed(leg, "1"))

@@ -154,6 +154,7 @@ class PartyView(BaseModel):
     muted: bool
     deaf: bool
     talking: bool
+    echoing: Annotated[bool, Field(description="It returns what the others say: mute it, or have it wear a headset.")]
     volume_in_db: float
     volume_out_db: float
     whispers_to: list[str] | None
@@ -312,6 +313,7 @@ def party_view(party: Party) -> PartyView:
             "muted": party.muted,
             "deaf": party.deaf,
             "talking": party.talking,
+            "echoing": party.echoing,
             "volume_in_db": party.volume_in_db,
             "volume_out_db": party.volume_out_db,
             "whispers_to": None if party.whispers_to is None else list(party.whispers_to),

@@ -42,6 +42,9 @@ class CallOwner:
     def talking(self, member: "Member", on: bool) -> None:
         """Take notice that it began or ceased to talk."""
 
+    def echoing(self, member: "Member", on: bool) -> None:
+        """Take notice that it began or ceased to return what it is sent."""
+
     def held(self, member: "Member", on: bool) -> None:
         """Take notice that its telephone put the call on hold, or took it back."""
 

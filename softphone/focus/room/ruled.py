@@ -329,6 +329,11 @@ class RuledRoom(Room):
         self.publish(EventType.PARTY_TALKING, member.party.id, on=on)
         self.handle(events.Talking(member.party.id, on))
 
+    def echoing(self, member: Member, on: bool) -> None:
+        """Tell whose telephone returns what the others say."""
+        member.party.echoing = on
+        self.publish(EventType.PARTY_ECHOING, member.party.id, on=on)
+
     def dismiss(self, member: Member, reason: str) -> None:
         """Tell the rules that a member leaves, whoever wants that; the session goes on without it, if they say so."""
         self.handle(events.Leave(member.party.id, reason))

@@ -18,6 +18,7 @@ __all__ = [
     "RecordingEnded",
     "RecordingInfo",
     "RtpTimeout",
+    "LegEchoing",
     "LegTalking",
     "Unclaimed",
     "WorkerLost",
@@ -222,6 +223,13 @@ class KeyPressed(Struct, frozen=True, tag=True):
     way: Literal["event", "tone"] = "event"
 
 
+class LegEchoing(Struct, frozen=True, tag=True):
+    """The peer of a leg began or ceased to return what it is sent; of one that is closed the end is not told."""
+
+    leg: int
+    on: bool
+
+
 class LegTalking(Struct, frozen=True, tag=True):
     """A leg began or ceased to talk."""
 
@@ -290,4 +298,4 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
-Event = KeyPressed | LegTalking | RtpTimeout | Unclaimed | RecordingEnded | PlaybackEnded | WorkerLost
+Event = KeyPressed | LegEchoing | LegTalking | RtpTimeout | Unclaimed | RecordingEnded | PlaybackEnded | WorkerLost

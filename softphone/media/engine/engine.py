@@ -43,6 +43,7 @@ from softphone.media.contract.messages import (
     UpdateLeg,
     Whisper,
 )
+from softphone.media.engine.echoes import Echoes
 from softphone.media.engine.outcomes import EngineEvent
 from softphone.media.engine.plane import Plane
 from softphone.media.engine.player import Player
@@ -105,6 +106,7 @@ class Engine:
         self.port = self._pool.shared.rtp.port
         self._rows: dict[int, int] = {}
         self._leg_of_row: dict[int, int] = {}
+        self._echoes = Echoes(self.bridge, self._leg_of_row) if gate else None
         self._rooms: dict[int, int] = {}
         self._player = Player(self.bridge, self._row, self._room)
         self._tape = Tape(self.bridge, self._row, self._room)
@@ -387,6 +389,8 @@ class Engine:
         for rows, on in ((tick.talking_started, True), (tick.talking_stopped, False)):
             found = [self._leg_of_row.get(int(row)) for row in rows]
             self._events += [LegTalking(leg, on) for leg in found if leg is not None]
+        if self._echoes is not None:
+            self._events += self._echoes.events()
         for row, key in tick.keys:
             leg = self._leg_of_row.get(row)
             if leg is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mixer import kernel
 from mixer.bridge import Bridge
+from mixer.echo import REACH, likeness
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.receive import Receiver
@@ -85,6 +86,7 @@ def _run(rate_hz: int) -> None:
     sender.plan_rest(np.array([row]))
     sender.write(1)
     bridge.counters(row)
+    likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
     bridge.roster.remove(row)
 
 
