@@ -13,6 +13,7 @@ from softphone.errors import MediaError
 from softphone.media.contract.leg import RecordingEnded, RecordingInfo
 from softphone.media.contract.messages import PauseRecording, Record, StopRecording, Track
 from softphone.recordings.entry import Entry, PartySpan, Span, Speech
+from softphone.recordings.spans import PartySpans
 from softphone.text import without_paths
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ class ActiveRecording:
 
     Attributes
     ----------
-    entry
-        What is known so far.
     number
         What the media workers call it.
     """
@@ -74,7 +73,9 @@ class ActiveRecording:
         tracks: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.entry = entry
+        self._entry = entry
+        self._parties, self._speech = PartySpans[PartySpan](), PartySpans[Speech]()
+        self._given = dict(entry.tracks)
         self.number = 0
         self._folder, self._media, self._keeper, self._clock = folder, media, keeper, clock
         self._tracks = tracks
@@ -82,9 +83,18 @@ class ActiveRecording:
         self._finished = False
 
     @property
+    def entry(self) -> Entry:
+        """What is known so far."""
+        if self._finished:
+            return self._entry
+        return msgspec.structs.replace(
+            self._entry, parties=self._parties.all, speech=self._speech.all, tracks=dict(self._given)
+        )
+
+    @property
     def id(self) -> str:
         """Of the recording, in the library, the history and the API."""
-        return self.entry.id
+        return self._entry.id
 
     @property
     def path(self) -> Path:
@@ -104,7 +114,7 @@ class ActiveRecording:
     @property
     def paused(self) -> bool:
         """Whether it is paused."""
-        return self.entry.state == "paused"
+        return self._entry.state == "paused"
 
     async def begin(self, room: int, speakers: Sequence[Speaker]) -> None:
         """Tell the worker to record a room and those who are in it; raises MediaError."""
@@ -125,26 +135,31 @@ class ActiveRecording:
     def left(self, party: str) -> None:
         """Take notice that somebody left."""
         if not self._finished:
-            self._change(parties=self._ended(self.entry.parties, party), speech=self._ended(self.entry.speech, party))
+            self._parties.end(party, self._now())
+            self._speech.end(party, self._now())
+            self._change()
 
     def talking(self, party: str, on: bool) -> None:
         """Take notice that somebody began or ceased to talk."""
-        if self._finished or (on and any(each.party == party and each.end_s is None for each in self.entry.speech)):
+        if self._finished or on is self._speech.goes_on(party):
             return
-        speech = self._ended(self.entry.speech, party)
-        self._change(speech=(*speech, Speech(party, self._now())) if on else speech)
+        if on:
+            self._speech.begin(Speech(party, self._now()))
+        else:
+            self._speech.end(party, self._now())
+        self._change()
 
     async def pause(self) -> None:
         """Leave silence from now on; again it does nothing. Raises MediaError."""
         if self.active and not self.paused:
             await self._media.ask(PauseRecording(self.number, True))
-            self._change(state="paused", pauses=(*self.entry.pauses, Span(self._now())))
+            self._change(state="paused", pauses=(*self._entry.pauses, Span(self._now())))
 
     async def resume(self) -> None:
         """Go on; again it does nothing. Raises MediaError."""
         if self.active and self.paused:
             await self._media.ask(PauseRecording(self.number, False))
-            self._change(state="recording", pauses=self._closed(self.entry.pauses))
+            self._change(state="recording", pauses=self._closed(self._entry.pauses))
 
     async def stop(self) -> Entry:
         """End it; its WAV files are complete when this returns, what is made of them comes later.
@@ -172,35 +187,31 @@ class ActiveRecording:
 
     async def _finish(self, reason: str) -> Entry:
         if not self._finished:
+            self._entry = self.entry
             self._finished = True
-            self.entry = await self._keeper.finish(self, reason)
-        return self.entry
+            self._entry = await self._keeper.finish(self, reason)
+        return self._entry
 
     def _came(self, speaker: Speaker) -> None:
-        parties = self._ended(self.entry.parties, speaker.party)
-        span = PartySpan(speaker.party, speaker.number, speaker.name, self._now())
-        self._change(parties=(*parties, span))
+        self._parties.begin(PartySpan(speaker.party, speaker.number, speaker.name, self._now()))
+        self._change()
 
     def _give_track(self, party: str) -> str:
         """Name the track of a party: the same when it comes again."""
-        before = self.entry.tracks.get(party)
-        name = before.removesuffix(".wav") if before else track_name(party, len(self.entry.tracks))
-        self._change(tracks={**self.entry.tracks, party: f"{name}.wav"})
+        before = self._given.get(party)
+        name = before.removesuffix(".wav") if before else track_name(party, len(self._given))
+        self._given[party] = f"{name}.wav"
+        self._change()
         return name
 
     def _now(self) -> float:
         return round(self.seconds, 3)
 
-    def _ended(self, spans: tuple[S, ...], party: str) -> tuple[S, ...]:
-        """End what goes on of a party."""
-        mine = [span for span in spans if span.end_s is None and getattr(span, "party", None) == party]
-        return tuple(msgspec.structs.replace(span, end_s=self._now()) if span in mine else span for span in spans)
-
     def _closed(self, spans: tuple[S, ...]) -> tuple[S, ...]:
         return _close(spans, self._now())
 
     def _change(self, **changes: object) -> None:
-        self.entry = msgspec.structs.replace(self.entry, **changes)
+        self._entry = msgspec.structs.replace(self._entry, **changes)
         self._keeper.changed(self.id)
 
 
