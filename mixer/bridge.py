@@ -76,7 +76,7 @@ class Bridge:
         self._history, self._wide = np.zeros(2 * samples, np.int16), np.zeros(samples, np.int32)
         self._sums = np.zeros((capacity, samples), np.int32)
         self._left_out = np.zeros((capacity, samples), np.int32)
-        self._recorded = np.zeros((capacity, samples), np.int16)
+        self._recorded, self._leaving = np.zeros((2, capacity, samples), np.int16)
         self._frames = np.zeros((2 * capacity + 1, samples), np.int16)
         self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
         self._changed = np.zeros(capacity, np.int64)
@@ -257,9 +257,7 @@ class Bridge:
     def flush(self, row: int) -> int:
         """Drop what a local party has yet to say; gives the samples dropped, raises `UnknownRow`."""
         self._check_local(row)
-        dropped = self.queued(row)
-        playout.flush(self.parties[row], self.rate, self.rings[row])
-        return dropped
+        return int(playout.flush(self.parties[row], self.rate, self.rings[row]))
 
     def queued(self, row: int) -> int:
         """Tell how many pushed samples a local party has yet to say; raises `UnknownRow`."""
@@ -285,22 +283,10 @@ class Bridge:
         end, rooms_end = self.roster.rows_end, self.roster.rooms_end
         self._hear(end)
         threshold = SILENCE_DBOV if self._gate is None else self._gate.threshold_dbov
-        changes = listen.listen(
-            parties,
-            end,
-            rooms,
-            rooms_end,
-            rate,
-            self._past[self._ticks % PAST],
-            self._noisy,
-            self._doubtful,
-            threshold,
-            self._hangover,
-            self._gate is not None,
-            self._wide,
-            tick.heard,
-            self._changed,
-        )
+        said, noisy, doubtful = self._past[self._ticks % PAST], self._noisy, self._doubtful
+        gate = threshold, self._hangover, self._gate is not None
+        out = tick.heard, self._leaving, self._changed
+        changes = listen.listen(parties, end, rooms, rooms_end, rate, said, noisy, doubtful, *gate, self._wide, *out)
         changed = self._changed[:changes]
         tick.talking_started, tick.talking_stopped = changed[changed >= 0], -1 - changed[changed < 0]
         self._mix(end, rooms_end)
@@ -325,8 +311,8 @@ class Bridge:
         """Mix this tick: whispers, private mixes, rooms, what is recorded."""
         parties, rooms, rate, tick, sums = self.parties, self.rooms, self.rate, self._tick, self._sums
         first, heard, whispers = 0, tick.heard, self.roster.whispers
-        desk.sum_rooms(parties, end, rooms_end, rate, heard, sums)
-        desk.record(parties, end, rooms, rooms_end, rate, heard, sums, self._left_out, self._recorded)
+        desk.sum_rooms(parties, end, rooms_end, rate, heard, self._leaving, sums)
+        desk.record(parties, end, rooms, rooms_end, rate, heard, self._leaving, sums, self._left_out, self._recorded)
         if whispers:
             first = whisper.whisper(
                 parties,
@@ -343,7 +329,8 @@ class Bridge:
                 self._wide,
                 self._frames,
             )
-        first = desk.serve(parties, end, rooms, rooms_end, rate, heard, sums, self._wide, first, self._frames)
+        wide, frames = self._wide, self._frames
+        first = desk.serve(parties, end, rooms, rooms_end, rate, heard, self._leaving, sums, wide, first, frames)
         tick.first_room, tick.frames = first, self._frames[: first + rooms_end + 1]
         tick.recorded = {int(room): self._recorded[room] for room in np.flatnonzero(rooms["recorded"][:rooms_end])}
 

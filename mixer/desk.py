@@ -11,9 +11,10 @@ it narrowed (`mixer.limit`).
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.kernel import kernel
+from mixer.kernel import Int, kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Room, Rooms
+from mixer.ramp import glide, rising
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -21,14 +22,18 @@ Wide = NDArray[np.int32]
 
 
 @kernel
-def sum_rooms(parties: Parties, end: int, rooms_end: int, rate: Rate, heard: Samples, sums: Wide) -> None:
-    """Sum what is said in every room; exact for up to 65,536 talkers."""
+def sum_rooms(
+    parties: Parties, end: int, rooms_end: int, rate: Rate, heard: Samples, leaving: Samples, sums: Wide
+) -> None:
+    """Sum what is said in every room, and what is still heard of who leaves it; exact for up to 65,536 talkers."""
     for room in range(rooms_end):
         clear(sums[room], rate)
     for row in range(end):
         p = parties[row]
         if _aloud(p):
             add(sums[p.room], rate, heard[row])
+        if p.leaving >= 0:
+            add(sums[p.leaving], rate, leaving[row])
 
 
 @kernel
@@ -60,6 +65,7 @@ def serve(
     rooms_end: int,
     rate: Rate,
     heard: Samples,
+    leaving: Samples,
     sums: Wide,
     wide: Wide,
     first: int,
@@ -72,8 +78,8 @@ def serve(
     ----------
     parties, end, rooms, rooms_end, rate
         The rows and rooms, one past the last of each in use, and the rate.
-    heard : ndarray of int16, shape (capacity, samples)
-        What others hear of each row.
+    heard, leaving : ndarray of int16, shape (capacity, samples)
+        What others hear of each row; and what is heard of it in the room that it leaves.
     sums : ndarray of int32, shape (rooms, samples)
         As `sum_rooms` makes them.
     wide : ndarray of int32
@@ -90,8 +96,9 @@ def serve(
     """
     for row in range(end):
         p = parties[row]
-        if p.frame < 0 and _hears(p) and (_aloud(p) or p.gain_out != 1):
-            mix_for(p, rate, sums[p.room], heard[row], _aloud(p), wide, frames[first])
+        if p.frame < 0 and p.active and p.send and _wants_own(p):
+            compose(p, rate, sums, heard[row], leaving[row], wide)
+            finish(p, rate, wide, frames[first])
             p.frame = first
             first += 1
     for room in range(rooms_end):
@@ -101,7 +108,65 @@ def serve(
     for row in range(end):
         if parties[row].frame < 0:
             _share(parties[row], rooms, first, silence)
+        _note_heard(parties[row])
     return first
+
+
+@kernel
+def _note_heard(p: Party) -> None:
+    """Note what a row has heard in this tick."""
+    if p.active and p.send:
+        p.ear = _ear(p)
+    elif p.ear >= 0:
+        p.ear = -1
+    p.gain_out_before = p.gain_out
+
+
+@kernel
+def _ear(p: Party) -> int:
+    """Give the room that a row hears, -1: none."""
+    return -1 if p.deaf else p.room
+
+
+@kernel
+def _wants_own(p: Party) -> bool:
+    """Tell whether nobody else hears what a row is to hear."""
+    ear = _ear(p)
+    if p.ear not in (ear, -2):
+        return True
+    return ear >= 0 and (_is_scaled(p) or _aloud(p) or p.leaving == ear)
+
+
+@kernel
+def _is_scaled(p: Party) -> bool:
+    """Tell whether a row hears louder or softer than others, or did so just now."""
+    return p.gain_out != 1 or p.gain_out_before >= 0 and p.gain_out_before != 1
+
+
+@kernel
+def compose(p: Party, rate: Rate, sums: Wide, voice: Samples, leaving: Samples, wide: Wide) -> None:
+    """Make the sum that a row hears, without its own voice; who comes from another room goes from that sum to this."""
+    ear = _ear(p)
+    before = p.ear if p.ear >= -1 else ear
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        wide[j] = _others(p, sums, ear, voice, leaving, j)
+    if before != ear:
+        for j in range(rate.ramp):
+            there = _others(p, sums, before, voice, leaving, j)
+            wide[j] = np.int32(np.rint(there + (wide[j] - there) * rising(rate, j)))
+
+
+@kernel
+def _others(p: Party, sums: Wide, room: int, voice: Samples, leaving: Samples, j: int) -> Int:
+    """Give one sample of what the others say in a room."""
+    if room < 0:
+        return 0
+    total = np.int64(sums[room, j])
+    if p.room == room and _aloud(p):
+        total -= voice[j]
+    if p.leaving == room:
+        total -= leaving[j]
+    return total
 
 
 @kernel
@@ -118,7 +183,7 @@ def _share(p: Party, rooms: Rooms, first: int, silence: int) -> None:
 @kernel
 def _hears(p: Party) -> bool:
     """Tell whether a row hears its room."""
-    return p.active and p.send and p.room >= 0 and not p.deaf
+    return p.active and p.send and _ear(p) >= 0
 
 
 @kernel
@@ -132,9 +197,16 @@ def mix_for(p: Party, rate: Rate, total: Wide, voice: Samples, aloud: bool, wide
     """Make the mix of one row: a sum, minus the own voice if it is in there, as loud as the row wants it."""
     for j in range(np.uint64(0), np.uint64(rate.samples)):
         wide[j] = total[j] - voice[j] if aloud else total[j]
-    if p.gain_out != 1:
+    finish(p, rate, wide, out)
+
+
+@kernel
+def finish(p: Party, rate: Rate, wide: Wide, out: Samples) -> None:
+    """Make a sum as loud as a row wants it, and narrow it."""
+    if _is_scaled(p):
         for j in range(rate.samples):
-            wide[j] = np.int32(np.rint(wide[j] * np.float64(p.gain_out)))
+            gain = glide(rate, j, np.float64(p.gain_out_before), np.float64(p.gain_out))
+            wide[j] = np.int32(np.rint(wide[j] * gain))
     p.limit_out = narrow(wide, rate, p.limit_out, out)
 
 
@@ -146,6 +218,7 @@ def record(
     rooms_end: int,
     rate: Rate,
     heard: Samples,
+    leaving: Samples,
     sums: Wide,
     left_out: Wide,
     out: Samples,
@@ -166,9 +239,8 @@ def record(
             r.limit_recorded = r.limit
         r.recorded = False
     for row in range(end):
-        p = parties[row]
-        if p.unrecorded and _aloud(p):
-            _leave_out(rooms[p.room], rate, heard[row], left_out[p.room])
+        if parties[row].unrecorded:
+            _leave_out(parties[row], rooms, rate, heard[row], leaving[row], left_out)
     for room in range(rooms_end):
         r = rooms[room]
         if r.recorded:
@@ -177,8 +249,16 @@ def record(
 
 
 @kernel
-def _leave_out(r: Room, rate: Rate, voice: Samples, left_out: Wide) -> None:
-    """Note that a room is recorded without a voice."""
+def _leave_out(p: Party, rooms: Rooms, rate: Rate, voice: Samples, leaving: Samples, left_out: Wide) -> None:
+    """Note that rooms are recorded without a voice."""
+    if _aloud(p):
+        _note_left_out(rooms[p.room], rate, voice, left_out[p.room])
+    if p.leaving >= 0:
+        _note_left_out(rooms[p.leaving], rate, leaving, left_out[p.leaving])
+
+
+@kernel
+def _note_left_out(r: Room, rate: Rate, voice: Samples, left_out: Wide) -> None:
     if not r.recorded:
         clear(left_out, rate)
     r.recorded = True

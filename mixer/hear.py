@@ -122,7 +122,7 @@ def hear(
     for row in range(end):
         noisy[row] = False
         p, frame = parties[row], past[tick % 3, row]
-        if not p.active:
+        if not p.active and p.spoke_in < 0:
             continue
         older, newer = past[(tick + 1) % 3, row], past[(tick + 2) % 3, row]
         if tick % MEMORY_TICKS == 0:

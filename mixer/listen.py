@@ -7,6 +7,7 @@ from mixer.gate import SILENCE_DBOV, find_leaders, level_dbov, update_gate, upda
 from mixer.kernel import kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Rooms
+from mixer.ramp import leave, scale
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -28,6 +29,7 @@ def listen(
     gated: bool,
     wide: NDArray[np.int32],
     heard: Samples,
+    leaving: Samples,
     changed: NDArray[np.int64],
 ) -> int:
     """
@@ -47,6 +49,8 @@ def listen(
         A frame to work in.
     heard : ndarray of int16, shape (capacity, samples)
         Out: what others hear of each row.
+    leaving : ndarray of int16, shape (capacity, samples)
+        Out: what is heard of it in the room that it leaves, if it leaves one.
     changed : ndarray of int64, shape (capacity,)
         Out: the rows whose gates opened, and, as -1 - row, those whose gates closed.
 
@@ -59,17 +63,9 @@ def listen(
     for row in range(end):
         p, frame = parties[row], heard[row]
         p.frame = -1
-        if p.active and not p.muted:
-            _copy(p, rate, said[row], doubtful[row], frame)
-            if p.gain_in != 1:
-                _amplify(p, rate, frame, wide)
-            p.level = level_dbov(frame)
-            if noisy[row] and gated:
-                p.level = np.float32(SILENCE_DBOV)
-        else:
-            for j in range(np.uint64(0), np.uint64(rate.samples)):
-                frame[j] = 0
-            p.level, p.blanked = np.float32(SILENCE_DBOV), p.blanked and p.active
+        _take(p, rate, said[row], doubtful[row], wide, frame)
+        hidden = p.muted or not p.active or noisy[row] and gated
+        p.level = np.float32(SILENCE_DBOV) if hidden else level_dbov(frame)
         change = update_gate(p, threshold, hangover)
         if change != 0:
             changed[changes] = row if change > 0 else -1 - row
@@ -77,8 +73,23 @@ def listen(
         update_loudness(p)
         loud = p.level > SILENCE_DBOV
         p.voiced = loud and p.active and (p.room >= 0 or p.private) if p.source else p.talking
+        leave(p, rate, frame, leaving[row])
     find_leaders(parties, end, rooms, rooms_end)
     return changes
+
+
+@kernel
+def _take(p: Party, rate: Rate, said: Samples, blank: bool, wide: NDArray[np.int32], frame: Samples) -> None:
+    """Take a frame over, as loud as it was set, where somebody hears it or did so just now."""
+    if p.spoke_in >= 0 or p.active and not p.muted:
+        _copy(p, rate, said, blank, frame)
+        if p.gain_in != 1 or p.gain_in_before >= 0 and p.gain_in_before != 1:
+            scale(rate, frame, p.gain_in_before, p.gain_in, wide)
+            p.limit_in = narrow(wide, rate, p.limit_in, frame)
+    else:
+        frame[: rate.samples] = 0
+        p.blanked = p.blanked and p.active
+    p.gain_in_before = p.gain_in
 
 
 @kernel
@@ -95,11 +106,3 @@ def _copy(p: Party, rate: Rate, said: Samples, blank: bool, frame: Samples) -> N
             level = np.float32(1) - rising if blank else rising
         frame[j] = np.int16(np.rint(np.float32(said[j]) * level))
     p.blanked = blank
-
-
-@kernel
-def _amplify(p: Party, rate: Rate, frame: Samples, wide: NDArray[np.int32]) -> None:
-    """Scale what a row says as it was set, and limit it."""
-    for j in range(rate.samples):
-        wide[j] = np.int32(np.rint(np.float32(frame[j]) * p.gain_in))
-    p.limit_in = narrow(wide, rate, p.limit_in, frame)

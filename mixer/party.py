@@ -77,6 +77,13 @@ PARTY = np.dtype(
         ("talking", np.bool_),
         ("voiced", np.bool_),  # its voice counts: it talks, or is a source that is not silent
         ("blanked", np.bool_),  # a key is dialled in its sound
+        # what changes, and is faded (mixer.ramp)
+        ("spoke_in", np.int64),  # the room that heard it in the tick before, -1: none
+        ("leaving", np.int64),  # the room that it is faded out of, -1: none
+        ("ear", np.int64),  # the room that it heard in the tick before, -1: silence, -2: it has heard nothing yet
+        ("hidden", np.bool_),  # it was muted in the tick before
+        ("gain_in_before", np.float32),  # below 0: it has said nothing yet
+        ("gain_out_before", np.float32),
         # gains of its limiters (mixer.limit), and its frame
         ("limit_in", np.float32),
         ("limit_out", np.float32),
@@ -136,6 +143,8 @@ def reset(p: Party, position: int) -> None:
     p.noise = np.float32(0)
     p.level = p.loudness = np.float32(-127)
     p.left, p.talking, p.voiced, p.blanked = -1, False, False, False
+    p.spoke_in, p.leaving, p.ear, p.hidden = -1, -1, -2, False
+    p.gain_in_before = p.gain_out_before = np.float32(-1)
     p.limit_in = p.limit_out = np.float32(1)
     p.frame = -1
     p.duplicate = p.late = p.overrun = p.stray = p.concealed = 0

@@ -26,6 +26,7 @@ from mixer.arrival import accept, change_source, follow_jitter
 from mixer.frame import ABSENT
 from mixer.kernel import Int, kernel
 from mixer.party import Party
+from mixer.ramp import rising
 from mixer.rate import Rate
 from mixer.resample import HALF_TAPS, stretch
 from mixer.stream import BEGINS, CHANGED, PAUSED, STRAY, TAKES, gap_of, judge, newest, note
@@ -108,10 +109,17 @@ def push(p: Party, rate: Rate, own: Samples, pcm: Samples) -> None:
 
 
 @kernel
-def flush(p: Party, rate: Rate, own: Samples) -> None:
-    """Drop what waits in a row that is fed by `push`."""
-    ring.clear(own, rate)
-    p.end = p.cursor
+def flush(p: Party, rate: Rate, own: Samples) -> int:
+    """Drop what waits in a row that is fed by `push`, but for 10 ms that fade; gives how many samples are dropped."""
+    waits = max(p.end - p.cursor, 0)
+    kept = min(waits, rate.ramp)
+    sound = own[ring.place_of(rate, p.cursor) :]
+    for j in range(kept):
+        sound[j] = np.int16(np.rint(sound[j] * (1.0 - rising(rate, j))))
+    ring.write(own, rate, p.cursor, sound, kept)
+    ring.forget(own, rate, p.cursor + kept, waits - kept)
+    p.end = p.cursor + kept
+    return waits - kept
 
 
 @kernel

@@ -35,6 +35,8 @@ ATTACK_S = 0.005
 RELEASE_DB_PER_S = 6.0
 # Keys in the sound are blanked: long enough to be no click; a key that has begun is heard for no longer.
 BLANK_S = 0.0025
+# Gains, and whoever comes or goes: no edge to be heard, and over within the frame.
+RAMP_S = 0.010
 
 RATE = np.dtype(
     [
@@ -42,7 +44,7 @@ RATE = np.dtype(
         for name in (
             *("hz", "samples", "ring", "reach", "max_delay", "start", "low", "high", "slower", "faster", "scale"),
             *("most", "most_dialling", "longest", "shortest", "match", "coarse", "hold", "silent", "merge", "loop"),
-            *("attack", "blank"),
+            *("attack", "blank", "ramp"),
         )
     ]
     + [("release", np.float32)]
@@ -93,6 +95,7 @@ def rate_record(rate_hz: int, max_delay_s: float) -> Rate:
         "loop": round(LOOP_S * rate_hz),
         "attack": round(ATTACK_S * rate_hz),
         "blank": round(BLANK_S * rate_hz),
+        "ramp": round(RAMP_S * rate_hz),
         "release": 10 ** (RELEASE_DB_PER_S / 20 * TICK_S),
     }
     rates: NDArray[Any] = np.zeros(1, RATE).view(np.recarray)

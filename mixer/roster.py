@@ -47,6 +47,7 @@ class Roster:
         self.room = parties["room"]
         self.room_exists: Flags = rooms["exists"]
         self.whispers = Whispers(parties, samples)
+        self._spoke_in, self._ear = parties["spoke_in"], parties["ear"]
         self._source: Flags = parties["source"]
         self._unrecorded: Flags = parties["unrecorded"]
         self._free_rows, self._free_rooms = list(range(capacity)), list(range(len(rooms)))
@@ -76,6 +77,9 @@ class Roster:
         for row in np.flatnonzero((self.room == room) & self.whispers.private):
             self.whispers.set(int(row), None)
         self.room[self.room == room] = -1
+        # Its number may be that of another room before the next tick, which hears nothing of it.
+        for kept in (self._spoke_in, self._ear):
+            kept[kept == room] = -1
         self.room_exists[room] = False
         heapq.heappush(self._free_rooms, room)
 
@@ -87,7 +91,7 @@ class Roster:
             raise BridgeFull(f"all {self.capacity} rows are taken")
         row = heapq.heappop(self._free_rows)
         self.active[row] = self.send[row] = self.receive[row] = True
-        self.muted[row] = self.deaf[row] = False
+        self.muted[row] = self.deaf[row] = self._unrecorded[row] = False
         self.local[row], self.inband_keys[row] = local, inband_keys
         self.gain_in[row] = self.gain_out[row] = 1.0
         self.room[row] = room
@@ -113,7 +117,7 @@ class Roster:
         self.check(row)
         self.active[row] = self.send[row] = self.receive[row] = False
         self.room[row] = -1
-        self._source[row] = self._unrecorded[row] = False
+        self._source[row] = False
         self.whispers.forget(row)
         self._leaving.append(row)
 

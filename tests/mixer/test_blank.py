@@ -61,11 +61,28 @@ def test_speech_after_a_key_is_whole_and_begins_without_a_step() -> None:
 
 def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
     parties, rooms = seated([0, 0])
+    gone = np.zeros((2, 160), np.int16)
     frames, heard, wide = np.full((2, 160), 8000, np.int16), np.zeros((2, 160), np.int16), np.zeros(160, np.int32)
     noisy, changed, said = np.zeros(2, bool), np.zeros(2, np.int64), []
     for blank in (False, True, True, False, False):
         doubtful = np.array([False, blank])
-        listen(parties, 2, rooms, 1, RATE, frames, noisy, doubtful, -50.0, 20, True, wide, heard, changed)
+        listen(
+            parties,
+            2,
+            rooms,
+            1,
+            RATE,
+            frames,
+            noisy,
+            doubtful,
+            -50.0,
+            20,
+            True,
+            wide,
+            heard,
+            gone,
+            changed,
+        )
         assert (heard[0] == 8000).all()
         said.append(heard[1].copy())
     wave = np.concatenate(said).astype(int)

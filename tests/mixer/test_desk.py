@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mixer import Bridge
 
-SAMPLES = 160
+SAMPLES, FADED = 160, 80  # what has changed is as it will be after so many samples
 ROOMS, PARTIES = 3, 9
 
 
@@ -66,12 +66,14 @@ class Hall:
 def test_everybody_hears_the_sum_of_the_others(seed: int) -> None:
     source = np.random.default_rng(seed)
     hall = Hall(source)
-    for k in range(8):
+    for k in range(12):
         voices = {}
         for row in hall.room:
-            hall.disturb(row)
+            if k % 2 == 0:
+                hall.disturb(row)
             voices[row] = source.integers(-900, 901, SAMPLES).astype(np.int16)
             hall.bridge.push(row, voices[row])
         tick = hall.bridge.tick(0.02 * k)
+        since = FADED if k % 2 == 0 else 0
         for row, heard in hall.expected(voices).items():
-            np.testing.assert_array_equal(tick.frame_for(row), heard)
+            np.testing.assert_array_equal(tick.frame_for(row)[since:], heard[since:])

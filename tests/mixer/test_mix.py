@@ -30,7 +30,7 @@ def test_room_sums_are_exact(data: st.DataObject) -> None:
     out = np.ones((rooms, 160), np.int32)
     parties, _ = seated(room)
     parties["voiced"][talkers] = True
-    sum_rooms(parties, rows, rooms, RATE, heard, out)
+    sum_rooms(parties, rows, rooms, RATE, heard, heard, out)
     for r in range(rooms):
         here = [t for t in talkers.tolist() if room[t] == r]
         assert out[r].tolist() == [sum(int(heard[t, i]) for t in here) for i in range(160)]

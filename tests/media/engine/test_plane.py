@@ -337,7 +337,7 @@ def test_who_is_answered_hears_silence_where_there_is_nothing(
     assert [(seq - heard[0][3]) & 0xFFFF for *_, seq, _, _ in heard] == list(range(840 // ptime_ms))
     assert [marker for _, _, marker, *_ in heard] == [True] + [False] * (len(heard) - 1)
     sound = b"".join(each[12:] for each in found)
-    assert set(sound[:1920]) == set(sound[3840:5760]) == {silence}
+    assert set(sound[:1920]) == set(sound[3840 + 160 : 5760]) == {silence}, "once the room is faded out"
     assert set(sound[1920:3840]) != {silence}
 
 

@@ -1,0 +1,79 @@
+"""How loudness changes: along half a cosine of 10 ms, so that nobody hears an edge.
+
+A step in a sound is a click. Who is muted, moves, begins to whisper or leaves is faded out of the room that heard him;
+who is let in again is faded in; a listener who changes rooms goes from one mix to the other; volumes glide.
+"""
+
+from math import cos, pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.kernel import kernel
+from mixer.party import Party
+from mixer.rate import Rate
+
+Samples = NDArray[np.int16]
+Wide = NDArray[np.int32]
+
+
+@kernel
+def rising(rate: Rate, j: int) -> float:
+    """Give the gain of sample `j` of a frame in which a sound comes up: 0 to 1."""
+    if j >= rate.ramp:
+        return 1.0
+    return 0.5 - 0.5 * cos(pi * (j + 1) / (rate.ramp + 1))
+
+
+@kernel
+def glide(rate: Rate, j: int, before: float, now: float) -> float:
+    """Give a gain at sample `j` of a frame: from what it was, below 0 if it was none, to what it is."""
+    if j >= rate.ramp or before == now or before < 0:
+        return now
+    return before + (now - before) * rising(rate, j)
+
+
+@kernel
+def scale(rate: Rate, frame: Samples, before: float, now: float, wide: Wide) -> None:
+    """Scale a frame by a gain that glides from what it was to what it is."""
+    for j in range(rate.samples):
+        wide[j] = np.int32(np.rint(np.float32(frame[j]) * np.float32(glide(rate, j, before, now))))
+
+
+@kernel
+def fade_out(rate: Rate, frame: Samples, out: Samples) -> None:
+    """Give what is heard of a frame that goes."""
+    for j in range(rate.samples):
+        out[j] = np.int16(np.rint(frame[j] * (1.0 - rising(rate, j))))
+
+
+@kernel
+def fade_in(rate: Rate, frame: Samples) -> None:
+    """Turn a frame into what is heard of it when it comes; with `fade_out` of it, it is whole."""
+    for j in range(rate.ramp):
+        frame[j] -= np.int16(np.rint(frame[j] * (1.0 - rising(rate, j))))
+
+
+@kernel
+def leave(p: Party, rate: Rate, frame: Samples, leaving: Samples) -> None:
+    """Fade the voice of a row out of the room that hears it no more, and in where it is heard again.
+
+    Parameters
+    ----------
+    p, rate
+        The row, whose level and gate are those of this tick; and its rate.
+    frame : ndarray of int16, shape (samples,)
+        What it says; changed to what those hear who hear it from now on.
+    leaving : ndarray of int16, shape (samples,)
+        Out: what is heard of it in the room `p.leaving`, if that is one.
+    """
+    hidden = p.muted or not p.active
+    room = p.room if p.voiced and not p.private else -1
+    p.leaving = p.spoke_in if p.spoke_in != room else -1
+    if p.leaving >= 0:
+        fade_out(rate, frame, leaving)
+    if hidden:
+        frame[: rate.samples] = 0
+    elif p.hidden or p.leaving >= 0 and p.voiced:
+        fade_in(rate, frame)
+    p.spoke_in, p.hidden = room, hidden
