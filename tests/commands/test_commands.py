@@ -40,8 +40,10 @@ class Phone(Agent):
 
     async def answer(self, call: Call) -> None:
         call.on_key = self.keys.put_nowait
-        await call.accept()
-        self.answered.put_nowait(call)
+        try:
+            await call.accept()
+        finally:  # one that is over at once was answered all the same
+            self.answered.put_nowait(call)
 
 
 @asynccontextmanager

@@ -33,7 +33,15 @@ class Flooded:
         board.ether.deliver = counting  # type: ignore[method-assign]
 
     def forge(
-        self, method: str, user: str, body: str = "", *, source: Hop = VICTIM, headers: str = "", tag: str = ""
+        self,
+        method: str,
+        user: str,
+        body: str = "",
+        *,
+        source: Hop = VICTIM,
+        headers: str = "",
+        tag: str = "",
+        agent: str = "a telephone like any other 1.0",
     ) -> str:
         """Send a request with somebody's address; gives its Call-ID."""
         self.number += 1
@@ -43,7 +51,7 @@ class Flooded:
             f"Via: SIP/2.0/UDP {source.host}:{source.port};branch=z9hG4bK-{self.number};rport\r\n"
             f"From: <sip:caller@{source.host}>;tag=f{self.number}\r\nTo: <sip:{user}@127.0.0.1>{tag}\r\n"
             f"Call-ID: forged-{self.number}\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n"
-            f"Contact: <sip:caller@{source.host}:{source.port}>\r\nUser-Agent: a telephone like any other 1.0\r\n"
+            f"Contact: <sip:caller@{source.host}:{source.port}>\r\nUser-Agent: {agent}\r\n"
             f"{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
         self.send(text, source)

@@ -18,10 +18,8 @@ from tests.focus.flooded import BRIDGE, FACTOR, VICTIM, Flooded, conference, flo
 from tests.focus.switchboard import Telephone, answers, play, rings
 
 
-@pytest.mark.parametrize(("user", "statuses"), [(BRIDGE, [200, 200]), ("token", [100, 200, 200])])
-def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user: str, statuses: list[int]) -> None:
-    """Some telephones see no answer but after a 100, so it is there where the INVITE pays for it too."""
-
+@pytest.mark.parametrize("user", [BRIDGE, "token"])
+def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user: str) -> None:
     async def work(flooded: Flooded) -> None:
         session = await conference(flooded)
         flooded.forge("INVITE", str(session.token) if user == "token" else user, offer())
@@ -33,7 +31,7 @@ def test_a_forged_invite_brings_few_answers_and_no_goodbye(tmp_path: Path, user:
     (over,) = [each for each in logged if each["event"] == "call_cancelled"]
     assert "before it was acknowledged" in over["reason"]
     lines = flooded.first_lines()
-    assert [int(line.split()[1]) for line in lines] == statuses
+    assert [int(line.split()[1]) for line in lines] == [200, 200]
     assert flooded.reflected <= FACTOR * flooded.forged
 
 
@@ -51,9 +49,19 @@ def test_each_repetition_of_a_forged_invite_brings_no_more_than_three_times_its_
         assert not session.parties and len(flooded.board.focus.context.legs) == 0
 
     flooded = flood(tmp_path, work)
-    answers = [line for line in flooded.first_lines() if line.split()[1] == "200"]
-    assert 100 < len(answers) <= 104, "one for each, and those of its time"
-    assert len(flooded.first_lines()) - len(answers) <= 1, "a 100 is sent once"
+    assert {line.split()[1] for line in flooded.first_lines()} == {"200"}
+    assert 100 < len(flooded.first_lines()) <= 104, "one for each, and those of its time"
+    assert flooded.reflected <= FACTOR * flooded.forged
+
+
+def test_a_telephone_that_sees_no_answer_before_a_100_has_one_within_what_it_has_paid(tmp_path: Path) -> None:
+    async def work(flooded: Flooded) -> None:
+        user = str((await conference(flooded)).token)
+        flooded.forge("INVITE", user, offer(), agent="pyVoIP 1.6.8", headers=f"Subject: {'x' * 200}\r\n")
+        await asyncio.sleep(100)
+
+    flooded = flood(tmp_path, work)
+    assert [int(line.split()[1]) for line in flooded.first_lines()] == [100, 200, 200]
     assert flooded.reflected <= FACTOR * flooded.forged
 
 

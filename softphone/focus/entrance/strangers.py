@@ -34,6 +34,9 @@ BRIEF_S = 1.0
 # A 200 without what it repeats of the INVITE, our own headers and the description; and a 100.
 ANSWER_BYTES = 525
 TRYING_BYTES = 50
+# Telephones that see no answer before a 100, by what their User-Agent begins with. They have one. All others have none,
+# for after it their INVITE comes no more: on a bad line it would earn another answer.
+WAIT_FOR_TRYING = ("pyVoIP",)
 REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 # Of all legs strangers leave one in so many to those whom we know.
 RESERVE = 8
@@ -78,7 +81,8 @@ class Strangers:
         else:
             call.patience = AckPatience(
                 ack_s,
-                trying=allowance.repeat(TRYING_BYTES + repeated(call.invite), leaving=answer),
+                trying=waits_for_trying(call.invite)
+                and allowance.repeat(TRYING_BYTES + repeated(call.invite), leaving=answer),
                 repeat_s=PATIENCE_S if few else BRIEF_S,
                 may_repeat=allowance.repeat,
                 on_repeated=allowance.earn,
@@ -134,6 +138,11 @@ class Turns:
 def repeated(invite: Request) -> int:
     """Give how many bytes of an INVITE each answer repeats."""
     return sum(len(name) + len(value) + 4 for name in REPEATED for value in invite.get_all(name))
+
+
+def waits_for_trying(invite: Request) -> bool:
+    """Say whether a telephone takes nothing else for a first answer."""
+    return (invite.get("User-Agent") or "").startswith(WAIT_FOR_TRYING)
 
 
 class Guest(Protocol):
