@@ -33,7 +33,7 @@ def ahead_of(seq: Int, due: int) -> int:
 
 def _expected(p: Any) -> Any:
     """Tell how many packets the source of a row has sent, or those of many rows have (RFC 3550 A.3)."""
-    return p.expected_before + p.highest - p.lowest + 1
+    return p["expected_before"] + p["highest"] - p["lowest"] + 1
 
 
 expected = kernel(_expected)

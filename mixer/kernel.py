@@ -22,7 +22,7 @@ try:
 except ImportError:  # there is none for every platform; a handful of parties can do without
     numba = None
 
-__all__ = ["COMPILED", "Int", "cache_folder", "count", "kernel"]
+__all__ = ["COMPILED", "Int", "cache_folder", "count", "kernel", "records"]
 
 Int: TypeAlias = int | np.integer[Any]
 """A whole number, as kernels hand it to each other."""
@@ -42,6 +42,26 @@ _made: list[str] = []
 def count() -> int:
     """Give how many kernels there are in the modules that are imported."""
     return len(_made)
+
+
+def records(count: int, dtype: np.dtype[Any]) -> Any:
+    """
+    Give records of zeros that kernels can be handed for next to nothing.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    dtype : dtype
+        Of a record.
+
+    Returns
+    -------
+    ndarray of records, shape (count,)
+        A row's fields are its attributes, compiled and not; a column is `records["field"]`. It is no `recarray`, whose
+        type numba would have to find out at each call, for as long as a small kernel takes.
+    """
+    return np.zeros(count, np.dtype((np.record, dtype)))
 
 
 def kernel(function: F) -> F:

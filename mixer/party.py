@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mixer.kernel import kernel
+from mixer.kernel import kernel, records
 
 EMPTY, NEW, SURE = 0, 1, 2
 """Phases of `mixer.stream`."""
@@ -119,11 +119,11 @@ ROOM = np.dtype(
 Room: TypeAlias = Any
 """A record of dtype `ROOM`, as kernels see it."""
 Rooms: TypeAlias = Any
-"""A record array of dtype `ROOM`, one record per room."""
+"""Records of dtype `ROOM`, one record per room."""
 Party: TypeAlias = Any
 """A record of dtype `PARTY`, as kernels see it."""
 Parties: TypeAlias = Any
-"""A record array of dtype `PARTY`, one record per row."""
+"""Records of dtype `PARTY`, one record per row."""
 
 
 @kernel
@@ -152,14 +152,14 @@ def reset(p: Party, position: int) -> None:
 
 
 def table(capacity: int) -> Parties:
-    """Give the records of `capacity` rows; a record array, so that a row reads the same compiled and not."""
-    parties = np.zeros(capacity, PARTY).view(np.recarray)
+    """Give the records of `capacity` rows."""
+    parties = records(capacity, PARTY)
     parties["room"] = parties["frame"] = -1
     return parties
 
 
 def room_table(capacity: int) -> Rooms:
     """Give the records of `capacity` rooms."""
-    rooms = np.zeros(capacity, ROOM).view(np.recarray)
+    rooms = records(capacity, ROOM)
     rooms["dominant"], rooms["limit"] = -1, 1
     return rooms

@@ -3,9 +3,9 @@
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixer.frame import TICK_S, samples_per_tick
+from mixer.kernel import records
 
 RING_S = 0.512
 """A power of two of samples at 8 kHz, several times the longest delay."""
@@ -98,7 +98,7 @@ def rate_record(rate_hz: int, max_delay_s: float) -> Rate:
         "ramp": round(RAMP_S * rate_hz),
         "release": 10 ** (RELEASE_DB_PER_S / 20 * TICK_S),
     }
-    rates: NDArray[Any] = np.zeros(1, RATE).view(np.recarray)
+    rates = records(1, RATE)
     for name, value in values.items():
         rates[0][name] = value
     return rates[0]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import FULL_SCALE
-from mixer.kernel import kernel
+from mixer.kernel import kernel, records
 from softphone.media.codecs.payloads import Payloads, bounds
 
 __all__ = ["G722"]
@@ -108,7 +108,7 @@ class G722:
     """
 
     def __init__(self, capacity: int) -> None:
-        self.states: State = np.zeros(capacity, STATE).view(np.recarray)
+        self.states: State = records(capacity, STATE)
         self._line = np.zeros(HISTORY, np.int32)
         self.reset(np.arange(capacity))
 

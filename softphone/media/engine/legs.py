@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
+from mixer.kernel import records
 from softphone.codec import CODECS, codec
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress
@@ -120,7 +121,7 @@ class Legs:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.table: Columns = np.zeros(capacity, LEG).view(np.recarray)
+        self.table: Columns = records(capacity, LEG)
         self.leg = self.table["leg"]
         self.codec, self.payload_type = self.table["codec"], self.table["payload_type"]
         self.type_in, self.other_type = self.table["type_in"], self.table["other_type"]

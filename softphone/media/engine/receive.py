@@ -16,7 +16,7 @@ from mixer.bridge import Bridge
 from mixer.comfort import set_noise
 from mixer.frame import TICK_S
 from mixer.gate import SILENCE_DBOV
-from mixer.kernel import Int, kernel
+from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party
 from mixer.rate import Rate
 from softphone.codec import CODECS, COMFORT_NOISE
@@ -226,7 +226,7 @@ class Receiver:
         self.strangers = 0
         self.invalid = 0
         self._clock_s, self._unix_ns = 0.0, time.time_ns()
-        self._headers: rtp.Parsed = np.zeros(slots.count, rtp.PARSED).view(np.recarray)
+        self._headers: rtp.Parsed = records(slots.count, rtp.PARSED)
         self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((4, slots.count), np.int64)
         self._counts, self._pcm = np.zeros(4, np.int64), np.zeros(SLOT_SIZE, np.int16)
 
@@ -298,11 +298,11 @@ class Receiver:
     ) -> None:
         """Find keys; of packets in a row that say the same but for a longer duration, the last is enough."""
         at = at[np.argsort(rows[at], kind="stable")]
-        field = headers.offset[at, None] + np.arange(EVENT.itemsize)
+        field = headers["offset"][at, None] + np.arange(EVENT.itemsize)
         said = self._slots.data[at[:, None], field].view(EVENT)[:, 0]
-        line = rows[at] << 32 | headers.timestamp[at].astype(np.int64)
+        line = rows[at] << 32 | headers["timestamp"][at].astype(np.int64)
         kind = said["event"].astype(np.int64) << 16 | (said["flags"] & EVENT_END).astype(np.int64) << 8
-        kind |= headers.marker[at]
+        kind |= headers["marker"][at]
         length = said["duration"].astype(np.int64)
         last = np.ones(len(at), np.bool_)
         last[:-1] = (line[1:] != line[:-1]) | (kind[1:] != kind[:-1]) | (length[1:] < length[:-1])
@@ -317,12 +317,14 @@ class Receiver:
 
     def _key(self, i: np.int64, row: int, headers: rtp.Parsed, arrival_s: float) -> str | None:
         """Give the key that begins with an event packet."""
-        offset = int(headers.offset[i])
+        offset = int(headers["offset"][i])
         payload = self._slots.data[i, offset : offset + EVENT.itemsize].tobytes()
-        packet = unpack_event(payload, int(headers.timestamp[i]), bool(headers.marker[i]))
+        packet = unpack_event(payload, int(headers["timestamp"][i]), bool(headers["marker"][i]))
         if packet is None:
             return None
-        return self._legs.records[row].keys_in.receive(packet, int(headers.seq[i]), int(headers.ssrc[i]), arrival_s)
+        return self._legs.records[row].keys_in.receive(
+            packet, int(headers["seq"][i]), int(headers["ssrc"][i]), arrival_s
+        )
 
     def _reports(self, at: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64]) -> None:
         """Hand over the reports of peers that we know."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
-from mixer.kernel import Int, kernel
+from mixer.kernel import Int, kernel, records
 from mixer.tick import Tick
 from softphone.codec import CODECS
 from softphone.media.codecs.g711 import LAWS
@@ -198,7 +198,7 @@ class Sender:
     def __init__(self, legs: Legs, samples: int, ports: dict[int, UdpPort], between: Callable[[], None]) -> None:
         self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
         self._outbox = SendBuffer(MOST * legs.capacity)
-        self._plan: Plan = np.zeros(MOST * legs.capacity, PLAN).view(np.recarray)
+        self._plan: Plan = records(MOST * legs.capacity, PLAN)
         self._port_of = np.zeros(MOST * legs.capacity, np.int64)
         # Memory that no leg needs is never touched.
         self._strings = np.zeros((legs.capacity, STRING_TICKS * samples), np.uint8)

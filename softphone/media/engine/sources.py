@@ -156,7 +156,7 @@ class Sources:
 
     def let_in(self, strange: NDArray[np.int64], keys: NDArray[np.uint64], headers: rtp.Parsed, now: float) -> bool:
         """Look whether the senders of some datagrams may take the place of a leg's source; whether one does."""
-        since = self._strangers.note(keys[strange], headers.ssrc[strange], self._opened, now)
+        since = self._strangers.note(keys[strange], headers["ssrc"][strange], self._opened, now)
         return len(self._hosts) > 0 and self._let_in(strange, since, keys, headers, now)
 
     def of_reports(self, keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -212,7 +212,7 @@ class Sources:
             theirs = self._bridge.reception(rows[~silent]).ssrc
             found |= self._moved(strange[mine], since[mine], rows[~silent], theirs, headers, now)
             if silent.any():
-                mine = mine[~_among(headers.ssrc[strange[mine]].astype(np.int64), theirs)]
+                mine = mine[~_among(headers["ssrc"][strange[mine]].astype(np.int64), theirs)]
                 found |= self._first(strange[mine], since[mine], rows[silent], keys, headers)
         return found
 
@@ -229,7 +229,7 @@ class Sources:
         for i in first[:STREAMS_PER_TICK]:
             row, slot = int(rows[i]), int(at[i])
             heard = int(self._bridge.reception(rows[i : i + 1]).ssrc[0])
-            self._barred[row] = heard if heard != headers.ssrc[slot] else -1
+            self._barred[row] = heard if heard != headers["ssrc"][slot] else -1
             self._hear(row, slot, follow=True)
         return bool(rows.size)
 
@@ -246,9 +246,9 @@ class Sources:
         quiet = (now - self._legs.heard_s[rows] >= QUIET_S) & (theirs != self._barred[rows])
         found = False
         if quiet.any():
-            quiet &= _among(theirs, headers.ssrc[mine].astype(np.int64))
+            quiet &= _among(theirs, headers["ssrc"][mine].astype(np.int64))
         for row, ssrc in zip(rows[quiet][:STREAMS_PER_TICK].tolist(), theirs[quiet].tolist(), strict=False):
-            same = mine[(headers.ssrc[mine] == ssrc) & (since >= self._number[row])]
+            same = mine[(headers["ssrc"][mine] == ssrc) & (since >= self._number[row])]
             if same.size:
                 record = self._legs.records[row]
                 self._hear(row, int(same[0]), follow=record.source == record.remote)
@@ -268,11 +268,11 @@ class Sources:
         silent = silent[legs.receiving[silent]]
         kinds = np.zeros(256, np.bool_)
         kinds[legs.type_in[silent]] = kinds[legs.other_type[silent]] = True
-        able = kinds[headers.payload_type[mine]] & (since >= self._number[silent].min(initial=NOBODY))
+        able = kinds[headers["payload_type"][mine]] & (since >= self._number[silent].min(initial=NOBODY))
         mine, since = mine[able], since[able]
         _, first = np.unique(keys[mine], return_index=True)
         for i in np.sort(first)[:STREAMS_PER_TICK]:
-            kind = headers.payload_type[mine[i]]
+            kind = headers["payload_type"][mine[i]]
             fits = (legs.type_in[silent] == kind) | (legs.other_type[silent] == kind)
             can = silent[fits & (self._number[silent] <= since[i])]
             if len(can) == 1:

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mixer.kernel import records
 from softphone.media.rtp import rtp
 
 
@@ -13,9 +14,9 @@ def parsed(*datagrams: bytes, size: int = 256) -> rtp.Parsed:
     data = np.zeros((len(datagrams), size), np.uint8)
     for row, datagram in zip(data, datagrams, strict=True):
         row[: len(datagram)] = np.frombuffer(datagram, np.uint8)
-    found: rtp.Parsed = np.zeros(len(datagrams), rtp.PARSED).view(np.recarray)
+    found = records(len(datagrams), rtp.PARSED)
     rtp.parse(data, np.array([len(datagram) for datagram in datagrams], np.uint32), len(datagrams), found)
-    return found
+    return found.view(np.recarray)
 
 
 def plain(first: int = 0x80, second: int = 0, rest: bytes = b"") -> bytes:
