@@ -131,7 +131,7 @@ def _participations(rest: Rest, session: str) -> list[dict[str, Any]]:
         path = f"/api/v1/history/conferences/{session}/participations"
         answer = rest.http.get(path, params=where).raise_for_status().json()
         those += answer["participations"]
-        if answer["next"] is None:
+        if answer.get("next") is None:
             return those
         where = {"after": answer["next"]}
 
