@@ -311,25 +311,13 @@ class Bridge:
         """Mix this tick: whispers, private mixes, rooms, what is recorded."""
         parties, rooms, rate, tick, sums = self.parties, self.rooms, self.rate, self._tick, self._sums
         first, heard, whispers = 0, tick.heard, self.roster.whispers
+        wide, frames = self._wide, self._frames
         desk.sum_rooms(parties, end, rooms_end, rate, heard, self._leaving, sums)
         desk.record(parties, end, rooms, rooms_end, rate, heard, self._leaving, sums, self._left_out, self._recorded)
         if whispers:
-            first = whisper.whisper(
-                parties,
-                rate,
-                heard,
-                sums,
-                whispers.whisperer,
-                whispers.circle,
-                whispers.listeners,
-                whispers.circle_of,
-                whispers.sums,
-                whispers.lively,
-                self._key,
-                self._wide,
-                self._frames,
-            )
-        wide, frames = self._wide, self._frames
+            pairs = whispers.whisperer, whispers.circle, whispers.listeners, whispers.circle_of
+            work = whispers.sums, whispers.lively, self._key, wide
+            first = whisper.whisper(parties, rate, heard, self._leaving, sums, *pairs, *work, frames)
         first = desk.serve(parties, end, rooms, rooms_end, rate, heard, self._leaving, sums, wide, first, frames)
         tick.first_room, tick.frames = first, self._frames[: first + rooms_end + 1]
         tick.recorded = {int(room): self._recorded[room] for room in np.flatnonzero(rooms["recorded"][:rooms_end])}

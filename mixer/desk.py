@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Room, Rooms
-from mixer.ramp import glide, rising
+from mixer.ramp import is_scaled, rising, scale
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -96,7 +96,7 @@ def serve(
     """
     for row in range(end):
         p = parties[row]
-        if p.frame < 0 and p.active and p.send and _wants_own(p):
+        if p.frame < 0 and p.active and p.send and wants_own(p):
             compose(p, rate, sums, heard[row], leaving[row], wide)
             finish(p, rate, wide, frames[first])
             p.frame = first
@@ -116,37 +116,31 @@ def serve(
 def _note_heard(p: Party) -> None:
     """Note what a row has heard in this tick."""
     if p.active and p.send:
-        p.ear = _ear(p)
+        p.ear = ear_of(p)
     elif p.ear >= 0:
         p.ear = -1
     p.gain_out_before = p.gain_out
 
 
 @kernel
-def _ear(p: Party) -> int:
+def ear_of(p: Party) -> int:
     """Give the room that a row hears, -1: none."""
     return -1 if p.deaf else p.room
 
 
 @kernel
-def _wants_own(p: Party) -> bool:
+def wants_own(p: Party) -> bool:
     """Tell whether nobody else hears what a row is to hear."""
-    ear = _ear(p)
+    ear = ear_of(p)
     if p.ear not in (ear, -2):
         return True
-    return ear >= 0 and (_is_scaled(p) or _aloud(p) or p.leaving == ear)
-
-
-@kernel
-def _is_scaled(p: Party) -> bool:
-    """Tell whether a row hears louder or softer than others, or did so just now."""
-    return p.gain_out != 1 or p.gain_out_before >= 0 and p.gain_out_before != 1
+    return ear >= 0 and (is_scaled(p.gain_out_before, p.gain_out) or _aloud(p) or p.leaving == ear)
 
 
 @kernel
 def compose(p: Party, rate: Rate, sums: Wide, voice: Samples, leaving: Samples, wide: Wide) -> None:
     """Make the sum that a row hears, without its own voice; who comes from another room goes from that sum to this."""
-    ear = _ear(p)
+    ear = ear_of(p)
     before = p.ear if p.ear >= -1 else ear
     for j in range(np.uint64(0), np.uint64(rate.samples)):
         wide[j] = _others(p, sums, ear, voice, leaving, j)
@@ -183,7 +177,7 @@ def _share(p: Party, rooms: Rooms, first: int, silence: int) -> None:
 @kernel
 def _hears(p: Party) -> bool:
     """Tell whether a row hears its room."""
-    return p.active and p.send and _ear(p) >= 0
+    return p.active and p.send and ear_of(p) >= 0
 
 
 @kernel
@@ -193,20 +187,10 @@ def _aloud(p: Party) -> bool:
 
 
 @kernel
-def mix_for(p: Party, rate: Rate, total: Wide, voice: Samples, aloud: bool, wide: Wide, out: Samples) -> None:
-    """Make the mix of one row: a sum, minus the own voice if it is in there, as loud as the row wants it."""
-    for j in range(np.uint64(0), np.uint64(rate.samples)):
-        wide[j] = total[j] - voice[j] if aloud else total[j]
-    finish(p, rate, wide, out)
-
-
-@kernel
 def finish(p: Party, rate: Rate, wide: Wide, out: Samples) -> None:
     """Make a sum as loud as a row wants it, and narrow it."""
-    if _is_scaled(p):
-        for j in range(rate.samples):
-            gain = glide(rate, j, np.float64(p.gain_out_before), np.float64(p.gain_out))
-            wide[j] = np.int32(np.rint(wide[j] * gain))
+    if is_scaled(p.gain_out_before, p.gain_out):
+        scale(rate, wide, p.gain_out_before, p.gain_out, wide)
     p.limit_out = narrow(wide, rate, p.limit_out, out)
 
 

@@ -157,8 +157,9 @@ def likeness(
     alike, delay, enough
         Of each row the best correlation of levels, its delay in ticks, and whether there was enough to compare.
     """
-    # In one piece, whatever the number of rows: the loop is compiled for one layout of arrays.
-    mine, others = np.ascontiguousarray(_levels(said)[:, REACH - WINDOW :]), _levels(sent)
+    # In one piece, whatever the number of rows: the loop is compiled for one type and layout of arrays.
+    levels = _levels(said)[:, REACH - WINDOW :], _levels(sent)
+    mine, others = (np.ascontiguousarray(each, np.float64) for each in levels)
     alike = np.zeros((len(mine), len(DELAYS)))
     spread = np.zeros(len(mine))
     correlate(mine, others, alike, spread)

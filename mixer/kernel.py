@@ -22,7 +22,7 @@ try:
 except ImportError:  # there is none for every platform; a handful of parties can do without
     numba = None
 
-__all__ = ["COMPILED", "Int", "cache_folder", "count", "kernel", "records"]
+__all__ = ["COMPILED", "Int", "cache_folder", "kernel", "made", "records"]
 
 Int: TypeAlias = int | np.integer[Any]
 """A whole number, as kernels hand it to each other."""
@@ -36,12 +36,12 @@ MIXER = Path(__file__).parent
 KEPT = 3
 """States of the source whose kernels are kept: this one, and those that somebody may go back to."""
 
-_made: list[str] = []
+_made: list[Any] = []
 
 
-def count() -> int:
-    """Give how many kernels there are in the modules that are imported."""
-    return len(_made)
+def made() -> list[Any]:
+    """Give the kernels of the modules that are imported; compiled ones have `signatures`, the types that they know."""
+    return list(_made)
 
 
 def records(count: int, dtype: np.dtype[Any]) -> Any:
@@ -79,17 +79,18 @@ def kernel(function: F) -> F:
         The same function, compiled for the types of its arguments at its first call. Dividing by zero gives what numpy
         gives; an index outside an array is not noticed unless `NUMBA_BOUNDSCHECK=1`.
     """
-    _made.append(function.__qualname__)
-    if numba is None:
+    if not COMPILED:
         return function
     file = Path(function.__code__.co_filename)
     folder = cache_folder(MIXER if file.parent == MIXER else file.parent.parent)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = folder or ""
     try:
-        return cast(F, numba.njit(cache=bool(folder), nogil=True, error_model="numpy")(function))
+        compiled = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")(function)
     finally:
         numba.config.CACHE_DIR = before
+    _made.append(compiled)
+    return cast(F, compiled)
 
 
 @cache

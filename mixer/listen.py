@@ -7,7 +7,7 @@ from mixer.gate import SILENCE_DBOV, find_leaders, level_dbov, update_gate, upda
 from mixer.kernel import kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Rooms
-from mixer.ramp import leave, scale
+from mixer.ramp import is_scaled, leave, scale
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -83,7 +83,7 @@ def _take(p: Party, rate: Rate, said: Samples, blank: bool, wide: NDArray[np.int
     """Take a frame over, as loud as it was set, where somebody hears it or did so just now."""
     if p.spoke_in >= 0 or p.active and not p.muted:
         _copy(p, rate, said, blank, frame)
-        if p.gain_in != 1 or p.gain_in_before >= 0 and p.gain_in_before != 1:
+        if is_scaled(p.gain_in_before, p.gain_in):
             scale(rate, frame, p.gain_in_before, p.gain_in, wide)
             p.limit_in = narrow(wide, rate, p.limit_in, frame)
     else:

@@ -26,18 +26,18 @@ def rising(rate: Rate, j: int) -> float:
 
 
 @kernel
-def glide(rate: Rate, j: int, before: float, now: float) -> float:
-    """Give a gain at sample `j` of a frame: from what it was, below 0 if it was none, to what it is."""
-    if j >= rate.ramp or before == now or before < 0:
-        return now
-    return before + (now - before) * rising(rate, j)
+def is_scaled(before: float, now: float) -> bool:
+    """Tell whether a gain changes a frame: it is not 1, or was not in the frame before; below 0: there was none."""
+    return now != 1 or before >= 0 and before != 1
 
 
 @kernel
-def scale(rate: Rate, frame: Samples, before: float, now: float, wide: Wide) -> None:
-    """Scale a frame by a gain that glides from what it was to what it is."""
+def scale(rate: Rate, sound: Samples | Wide, before: float, now: float, wide: Wide) -> None:
+    """Scale a frame by a gain that glides from what it was, below 0 if it was none, to what it is."""
+    begin, target = np.float64(now if before < 0 else before), np.float64(now)
     for j in range(rate.samples):
-        wide[j] = np.int32(np.rint(np.float32(frame[j]) * np.float32(glide(rate, j, before, now))))
+        gain = begin + (target - begin) * rising(rate, j) if j < rate.ramp else target
+        wide[j] = np.int32(np.rint(sound[j] * gain))
 
 
 @kernel

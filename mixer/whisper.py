@@ -9,9 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.desk import add, clear, mix_for
+from mixer.desk import add, clear, compose, ear_of, finish, wants_own
 from mixer.kernel import kernel
 from mixer.party import Parties
+from mixer.ramp import is_scaled
 from mixer.rate import Rate
 
 Rows = NDArray[np.int64]
@@ -79,8 +80,9 @@ class Whispers:
         circle_of = [circles.setdefault(tuple(sorted(ears[row])), len(circles)) for row in listeners]
         pairs = [(speaker, circle) for speakers, circle in circles.items() for speaker in speakers]
         self.listeners, self.circle_of = np.array(listeners, np.int64), np.array(circle_of, np.int64)
-        self.whisperer, self.circle = np.array(pairs, np.int64).reshape(-1, 2).T
-        self.sums, self.lively = np.zeros((len(circles) + 1, self._samples), np.int32), np.zeros(len(circles), bool)
+        # In one piece, however many there are: kernels are compiled for one layout of arrays.
+        self.whisperer, self.circle = np.ascontiguousarray(np.array(pairs, np.int64).reshape(-1, 2).T)
+        self.sums, self.lively = np.zeros((len(circles), self._samples), np.int32), np.zeros(len(circles), bool)
         self._listening[:] = False
         self._listening[self.listeners] = True
 
@@ -90,6 +92,7 @@ def whisper(
     parties: Parties,
     rate: Rate,
     heard: Samples,
+    leaving: Samples,
     sums: Wide,
     whisperer: Rows,
     circle: Rows,
@@ -108,13 +111,13 @@ def whisper(
     ----------
     parties, rate
         The rows and their rate.
-    heard, sums
+    heard, leaving, sums
         As `mixer.desk` has them.
     whisperer, circle : ndarray of int64, shape (pairs,)
         Who whispers to which circle.
     listeners, circle_of : ndarray of int64, shape (listeners,)
         Who belongs to which circle.
-    whispered : ndarray of int32, shape (circles + 1, samples)
+    whispered : ndarray of int32, shape (circles, samples)
         To work in, as are `lively` (bool, circles), `key` (int64, two per row) and `wide` (int32, samples).
     frames : ndarray of int16, shape (frames, samples)
         Out.
@@ -125,24 +128,21 @@ def whisper(
         How many frames were made.
     """
     _gather(parties, rate, heard, whisperer, circle, whispered, lively)
-    count, total = 0, whispered[-1]
+    count = 0
     for i in range(len(listeners)):
         row, ring = listeners[i], circle_of[i]
         p = parties[row]
         if not (lively[ring] and p.active and p.send):
             continue
-        room = -1 if p.deaf else p.room
-        speaks = p.voiced and not p.private and room >= 0
-        same = -1 - row if speaks or p.gain_out != 1 else ring * len(sums) + room + len(parties)
+        alone = wants_own(p) or is_scaled(p.gain_out_before, p.gain_out)
+        same = -1 - row if alone else ring * len(sums) + ear_of(p) + len(parties)
         k = _find(key, count, same)
         if k < count:
             p.frame, p.limit_out = k, parties[key[2 * k + 1]].limit_out
             continue
-        clear(total, rate)
-        _join(total, rate, whispered[ring])
-        if room >= 0:
-            _join(total, rate, sums[room])
-        mix_for(p, rate, total, heard[row], speaks, wide, frames[count])
+        compose(p, rate, sums, heard[row], leaving[row], wide)
+        _join(wide, rate, whispered[ring])
+        finish(p, rate, wide, frames[count])
         p.frame, key[2 * count], key[2 * count + 1] = count, same, row
         count += 1
     return count

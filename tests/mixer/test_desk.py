@@ -49,7 +49,7 @@ class Hall:
     def expected(self, voices: dict[int, NDArray[np.int16]]) -> dict[int, NDArray[np.int64]]:
         """What each must hear: the others of its room, each as loud as set; nothing is near full scale."""
         said = {
-            row: np.rint(voice * np.float32(self.gain_in[row])).astype(np.int64) * (not self.muted[row])
+            row: np.rint(voice * np.float64(np.float32(self.gain_in[row]))).astype(np.int64) * (not self.muted[row])
             for row, voice in voices.items()
         }
         return {row: self._heard_by(row, said) for row in said}

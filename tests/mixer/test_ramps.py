@@ -78,7 +78,7 @@ def test_what_changes_glides(change: Change, back: Change) -> None:
     scene.run(10)
     assert np.abs(away).max() <= 0.1 * LEVEL + 1, "the change is over within a tick"
     assert np.abs(scene.heard[-1]).max() >= LEVEL - 1
-    assert scene.steepest <= 2 * MOST if np.abs(scene.heard[-1]).max() > LEVEL else MOST
+    assert scene.steepest <= (2 * MOST if np.abs(scene.heard[-1]).max() > LEVEL else MOST)
 
 
 def test_who_leaves_the_bridge_is_faded_out() -> None:
@@ -111,6 +111,18 @@ def test_nobody_hears_himself_while_he_is_faded() -> None:
     scene.bridge.roster.set_deaf(scene.speaker, True)
     scene.run(3)
     assert not np.concatenate(scene.own).any()
+
+
+def test_a_listener_that_moves_while_it_is_whispered_to_goes_from_room_to_room() -> None:
+    scene = Scene()
+    coach = scene.bridge.add_party(scene.other, local=True)
+    scene.bridge.roster.set_whisper(coach, [scene.listener])
+    for k in range(20):
+        scene.bridge.push(coach, tone(1, 1000))
+        if k == 10:
+            scene.bridge.roster.move(scene.listener, scene.other)
+        scene.run(1)
+    assert scene.steepest <= MOST + 0.2 * STEADY and np.abs(scene.heard[-1]).max() <= 1001
 
 
 def test_two_who_change_places_hear_all_of_each_room_once() -> None:

@@ -17,6 +17,7 @@ from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.send import Sender
+from softphone.media.net.directory import Directory
 from softphone.media.net.port import UdpPort
 from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import Slots, sockaddr
@@ -85,6 +86,8 @@ def _run(rate_hz: int) -> None:
     sender.plan(bridge.tick(0.0))
     sender.plan_rest(np.array([row]))
     sender.write(1)
+    receiver.sources.dismiss(row, 0.0)
+    Directory().lookup(one.astype(np.uint64))
     bridge.counters(row)
     likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
     bridge.roster.remove(row)
@@ -98,12 +101,12 @@ def _compiling(notice: Callable[[int, int], object]) -> Iterator[None]:
         return
     from numba.core import event
 
-    done = 0
+    done, of_all = 0, len(kernel.made())
 
     class Compilations(event.Listener):  # type: ignore[misc]
         def on_start(self, _event: Any) -> None:
             nonlocal done
-            notice(min(done, kernel.count()), kernel.count())
+            notice(min(done, of_all), of_all)
             done += 1
 
         def on_end(self, _event: Any) -> None:
