@@ -19,7 +19,7 @@ IN_ROOM = frozenset({Place.JOINED, Place.HELD})
 class Participant:
     """One call, from its coming to its leaving.
 
-    Its place, role and microphone, and whom it whispers to, change by `Attendance` alone.
+    Its place, role, microphone and number, whom it whispers to and whether it was left alone change by `Attendance`.
     """
 
     name: str
@@ -68,7 +68,6 @@ class Attendance(Mapping[str, Participant]):
         self._at: dict[Place, dict[Role, dict[str, Participant]]] = {
             place: {role: {} for role in Role} for place in Place
         }
-        self._counts = dict.fromkeys(Place, 0)
         self._inside: list[tuple[int, str]] = []
         self._came = 0
         self._talking: set[str] = set()
@@ -89,12 +88,10 @@ class Attendance(Mapping[str, Participant]):
 
     def count(self, place: Place) -> int:
         """Say how many are at a place."""
-        return self._counts[place]
+        return sum(len(those) for those in self._at[place].values())
 
     def at(self, place: Place, *roles: Role) -> list[Participant]:
         """List those of these roles, or of all, who are at a place, in the order they came."""
-        if not self._counts[place]:
-            return []
         lists = self._at[place]
         return sorted((party for role in roles or Role for party in lists[role].values()), key=_NUMBER)
 
@@ -106,7 +103,7 @@ class Attendance(Mapping[str, Participant]):
     @property
     def alone(self) -> Participant | None:
         """The only one who has joined; None: nobody has, or several have."""
-        if self._counts[Place.JOINED] != 1:
+        if self.count(Place.JOINED) != 1:
             return None
         return next(party for those in self._at[Place.JOINED].values() for party in those.values())
 
@@ -209,7 +206,6 @@ class Attendance(Mapping[str, Participant]):
         """Enter a party into the lists."""
         before = self.alone
         self._at[party.place][party.role][party.name] = party
-        self._counts[party.place] += 1
         if party.place in IN_ROOM:
             insort(self._inside, (party.number, party.name))
         self._moved(party, before)
@@ -218,7 +214,6 @@ class Attendance(Mapping[str, Participant]):
         """Strike a party out of the lists."""
         before = self.alone
         del self._at[party.place][party.role][party.name]
-        self._counts[party.place] -= 1
         if party.place in IN_ROOM:
             del self._inside[bisect_left(self._inside, (party.number, party.name))]
         self._moved(party, before)

@@ -46,10 +46,7 @@ class Microphones:
 
     def turn(self, party: Participant, off: bool) -> list[Effect]:
         """Turn a microphone off or on; a listener's is never on."""
-        if party.muted == off or party.role is Role.LISTENER:
-            return []
-        self._parties.mute(party, off)
-        return [MuteChanged(party.name, off)]
+        return [] if party.role is Role.LISTENER else self._set(party, off)
 
     def turn_others(self, off: bool, *, listen_only: bool = False) -> list[Effect]:
         """Turn the microphones of all but moderators off or on, and those of late joiners."""
@@ -59,8 +56,10 @@ class Microphones:
 
     def follow_role(self, party: Participant, before: Role) -> list[Effect]:
         """Turn the microphone of a party as its new role wants it; what was muted as a listener is on again."""
-        muted = self.start_muted(party.role) or (party.muted and before is not Role.LISTENER)
-        if muted == party.muted:
+        return self._set(party, self.start_muted(party.role) or (party.muted and before is not Role.LISTENER))
+
+    def _set(self, party: Participant, off: bool) -> list[Effect]:
+        if party.muted == off:
             return []
-        self._parties.mute(party, muted)
-        return [MuteChanged(party.name, muted)]
+        self._parties.mute(party, off)
+        return [MuteChanged(party.name, off)]

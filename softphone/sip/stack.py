@@ -313,7 +313,7 @@ class Stack:
         self._driver.spawn(self._hand_over(call, on_invite))
 
     def _decided(self, call: InviteSession, key: str) -> None:
-        """Count a call no more; what rings or is answered has its 100 first, which some telephones wait for."""
+        """Count a call no more; what rings or is answered has its 100 first, where its patience says so."""
         self._undecided.discard(call)
         if not self.settings.trying and call.patience.trying:  # of what was refused nothing is sent any more
             self._driver.respond(key, response(call.invite, 100))

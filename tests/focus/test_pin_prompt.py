@@ -12,6 +12,7 @@ from softphone.focus.room.admission import Admission
 from softphone.media.contract.leg import KeyPressed
 from softphone.testing.bridge import ANSWER_S, PaperBridge, PaperCall
 from softphone.testing.clock import run
+from tests.support.membership import astray
 
 
 def test_keys_that_come_before_the_ack_are_part_of_the_code(tmp_path: Path) -> None:
@@ -34,6 +35,31 @@ def test_keys_that_come_before_the_ack_are_part_of_the_code(tmp_path: Path) -> N
         await asyncio.sleep(1.0)
         (room,) = bridge.focus.rooms.values()
         assert [member.leg for member in room.members.values()] == [leg]
+        room.close("requested")
+        await asyncio.sleep(10.0)
+
+    run(scene())
+
+
+def test_who_came_by_a_code_is_known_by_its_telephone(tmp_path: Path) -> None:
+    """If it begins anew its older leg ends: whose it is is known as soon as it is let in."""
+
+    async def scene() -> None:
+        bridge = PaperBridge(tmp_path)
+        context, extensions = bridge.focus.context, bridge.accounts.extensions
+        codes = CodeBook(bridge.accounts, ConferenceConfig(), context.clock)
+        reception = PinPrompt(context, codes, bridge.focus.open, EntranceSettings(), extensions["201"])
+        call: Any = PaperCall()
+        call.remote_sdp = call.remote_sdp.replace("m=audio 9 ", "m=audio 4444 ")
+        await reception.receive(call, Admission("103", "Cai", extensions["103"]), None)
+        (leg,) = bridge.media.legs
+        for key in "1234#":
+            bridge.media.on_event(KeyPressed(leg, key))
+        await asyncio.sleep(1.0)
+        (room,) = bridge.focus.rooms.values()
+        (member,) = room.members.values()
+        assert member.party.extension_id == extensions["103"].id
+        assert astray(bridge.focus) == []
         room.close("requested")
         await asyncio.sleep(10.0)
 

@@ -335,6 +335,29 @@ def test_a_telephone_that_holds_its_call_is_told(play: Callable[[Scene], None]) 
     play(scene)
 
 
+def test_who_subscribed_before_it_was_let_in_is_told_of_changes_like_all_others(
+    play: Callable[[Scene], None], written: list[int]
+) -> None:
+    async def scene(bridge: PaperBridge) -> None:
+        room, stack = await bridge.room(Settings()), Watchers()
+        watching: Any = stack
+        cai = bridge.accounts.extensions["103"]
+        async with RosterSubscriptions(bridge.focus, watching, bridge.accounts) as watchers:
+            entered = watchers.enters(cai)
+            watchers.subscribe(stack.subscribe(0), HERE, None, cai)
+            await asyncio.sleep(5)
+            await bridge.call(room, "103", caller=cai)
+            entered()
+            await asyncio.sleep(5)
+            for number in ("104", "105"):
+                await bridge.call(room, number)
+                await asyncio.sleep(5)
+            assert [known > 0 for known in written] == [False, True, True], "the whole once, then what has changed"
+            assert stack.shown["c0"] == set(entities(room)) and stack.whole == 1
+
+    play(scene)
+
+
 def test_nothing_is_kept_of_a_conference_that_nobody_watches(play: Callable[[Scene], None]) -> None:
     async def scene(bridge: PaperBridge) -> None:
         stack = Watchers()

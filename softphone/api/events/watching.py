@@ -233,7 +233,7 @@ class Watching:
         if audience is None:
             audience = self._audiences[event.session] = Audience(session)
         elif event.party is not None:
-            audience.note(event.party)
+            audience.note(session, event.party)
         self._audiences.move_to_end(event.session)
         while len(self._audiences) > KEPT:
             self._audiences.popitem(last=False)
@@ -249,20 +249,19 @@ class Audience:
     """
 
     def __init__(self, session: TelephonySession) -> None:
-        self._session = session
         self._extensions: dict[str, str] = {}
         self._calls: Counter[str | None] = Counter([session.owner_id])
         for party in session.parties:
-            self.note(party)
+            self.note(session, party)
 
     def __contains__(self, extension: str) -> bool:
         return self._calls[extension] > 0
 
-    def note(self, party: str) -> None:
+    def note(self, session: TelephonySession, party: str) -> None:
         """Take notice that a party came, left, or is somebody else now."""
         if (before := self._extensions.pop(party, None)) is not None:
             self._calls[before] -= 1
-        found = self._session.parties.get(party)
+        found = session.parties.get(party)
         if found is not None and found.extension_id is not None:
             self._extensions[party] = found.extension_id
             self._calls[found.extension_id] += 1

@@ -152,8 +152,10 @@ class RosterSubscriptions:
         del self._tellings[resource]
         self._told_at[resource] = asyncio.get_running_loop().time()
         room, roster = self._focus.conferences.get(resource), self._rosters.get(resource)
-        if roster is not None and room is not None and not room.ended and self._notifier.watched(resource):
+        watched = self._notifier.watched(resource) or self._notifier.watched(ENTRANCE)
+        if roster is not None and room is not None and not room.ended and watched:
             roster.bring_up()
+            self._notifier.changed(ENTRANCE)  # who came in since it subscribed watches by that name
         elif roster is not None:
             self._forget(resource, roster)
         self._notifier.changed(resource)

@@ -104,6 +104,7 @@ class Member:
         if party is not None:
             party.status = self.party.status
             self.party = party
+            self._context.legs.agreed(self)
 
     def listen(self, call: InviteSession) -> None:
         """Make a call this member's, and hear of what becomes of it."""

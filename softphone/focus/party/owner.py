@@ -15,6 +15,8 @@ when its rules let it in or let it wait, and lets it go when they say that it le
 with who had it, as it was. So a live leg is never without a keeper that ends it, and never on two lists.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ __all__ = ["NOBODY", "CallOwner"]
 
 class CallOwner:
     """Has members, and is told what their telephones do. This one has none, and does nothing about it."""
+
+    members: "Mapping[str, Member]" = MappingProxyType({})  # who talk with each other here, by the id of their party
 
     def keeps(self, member: "Member") -> bool:
         """Say whether a member is on its list."""

@@ -5,7 +5,7 @@ other end of that one. In a conference they come in as further parties: `referra
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mixer.rules.events import PeerHeld
@@ -60,7 +60,7 @@ def known_as(member: Member) -> str:
     return call.invite.uri.host if call is not None and call.direction == "in" else ""
 
 
-def other_end(member: Member, wanted: Replaces | None, legs: Collection[Member]) -> Member | None:
+def other_end(member: Member, wanted: Replaces | None, legs: Iterable[Member]) -> Member | None:
     """Find whom a member talks with in another call, which it names; None: that is no call of ours.
 
     Raises
@@ -76,7 +76,7 @@ def other_end(member: Member, wanted: Replaces | None, legs: Collection[Member])
         raise CallRefused(403, "Forbidden")
     if other.party.end is None or not other.keeper.keeps(other):
         raise CallRefused(481)
-    found = next((each for each in legs if each is not other and each.keeper is other.keeper and not each.gone), None)
+    found = next((each for each in other.keeper.members.values() if each is not other and not each.gone), None)
     if found is None:
         raise CallRefused(481)
     return found

@@ -160,9 +160,9 @@ class Notifier(Generic[State]):
             if each.resource == resource or each.resource.startswith(f"{resource}/"):
                 each.due.set()
 
-    def watched(self, resource: str) -> bool:
-        """Whether anybody is subscribed to a resource, or to one below it."""
-        return resource in self._of
+    def watched(self, whole: str) -> bool:
+        """Whether anybody is subscribed to a resource that is below no other, or to one below it."""
+        return whole in self._of
 
     async def close(self) -> None:
         """End all subscriptions; returns when their last NOTIFYs are answered, or nobody answers for a second."""
