@@ -335,9 +335,7 @@ def test_a_telephone_that_holds_its_call_is_told(play: Callable[[Scene], None]) 
     play(scene)
 
 
-def test_who_subscribed_before_it_was_let_in_is_told_of_changes_like_all_others(
-    play: Callable[[Scene], None], written: list[int]
-) -> None:
+def test_who_subscribed_at_the_entrance_is_told_of_changes(play: Callable[[Scene], None], written: list[int]) -> None:
     async def scene(bridge: PaperBridge) -> None:
         room, stack = await bridge.room(Settings()), Watchers()
         watching: Any = stack
