@@ -1,10 +1,8 @@
-"""G.711 (ITU-T): mu-law and A-law by table, whole batches at once.
+"""G.711 (ITU-T): mu-law and A-law by table.
 
 Decoding is one look-up in 256 entries. Encoding is one look-up in 65,536 entries, addressed by the sample's bits read
 as uint16, so that no arithmetic is left per sample. The tables are built once from the segments of the standard.
 """
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,23 +63,9 @@ ENCODE_ALAW = _alaw_encode_table()
 """uint8, shape (65536,): the A-law code of each sample, addressed by its bits as uint16."""
 
 
-def _pairs(table: NDArray[np.int16]) -> NDArray[np.uint32]:
-    """Decode two codes at once: half as many look-ups in a table that still fits the cache of a core (256 KB)."""
-    codes = np.arange(65536, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
-    two: NDArray[np.uint32] = table[codes].view(np.uint32)[:, 0]
-    return two
-
-
-# From 400 packets of 20 ms on: below, bringing the table into the cache costs more than it saves.
-_WORTH_PAIRS = 1 << 16
-_PAIRS = {id(table): _pairs(table) for table in (DECODE_ULAW, DECODE_ALAW)}
-
-
-def decode(
-    codes: NDArray[np.uint8], table: NDArray[np.int16], out: NDArray[np.int16] | None = None
-) -> NDArray[np.int16]:
+def decode(codes: NDArray[np.uint8], table: NDArray[np.int16]) -> NDArray[np.int16]:
     """
-    Turn codes into samples: `out[...] = table[codes[...]]`.
+    Turn codes into samples.
 
     Parameters
     ----------
@@ -89,26 +73,18 @@ def decode(
         Any shape.
     table : ndarray of int16
         `DECODE_ULAW` or `DECODE_ALAW`.
-    out : ndarray of int16, optional
-        Where to put the result; contiguous, the shape of `codes`.
 
     Returns
     -------
     ndarray of int16
         -32124..32124 (mu-law) or -32256..32256 (A-law).
     """
-    pairs = _PAIRS.get(id(table)) if codes.size >= _WORTH_PAIRS and codes.flags.c_contiguous else None
-    if pairs is None or codes.shape[-1] % 2:
-        return _look_up(table, codes, out)
-    if out is None:
-        out = np.empty(codes.shape, np.int16)
-    _look_up(pairs, codes.view(np.uint16), out.view(np.uint32))
-    return out
+    return table[codes]
 
 
-def encode(pcm: NDArray[np.int16], table: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+def encode(pcm: NDArray[np.int16], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
-    Turn samples into codes: `out[...] = table[pcm[...] as uint16]`.
+    Turn samples into codes.
 
     Parameters
     ----------
@@ -116,17 +92,10 @@ def encode(pcm: NDArray[np.int16], table: NDArray[np.uint8], out: NDArray[np.uin
         Any shape; the last axis contiguous.
     table : ndarray of uint8
         `ENCODE_ULAW` or `ENCODE_ALAW`.
-    out : ndarray of uint8, optional
-        Where to put the result; contiguous, the shape of `pcm`.
 
     Returns
     -------
     ndarray of uint8
         One code per sample.
     """
-    return _look_up(table, pcm.view(np.uint16), out)
-
-
-def _look_up(table: NDArray[Any], index: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
-    # "clip" spares the bounds check of "raise" (and its copy of `out`); no index can be out of bounds here.
-    return np.take(table, index, out=out, mode="clip")
+    return table[pcm.view(np.uint16)]

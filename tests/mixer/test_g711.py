@@ -18,8 +18,6 @@ def test_every_code_decodes_as_the_standard_library_says(table: NDArray[np.int16
     expected = np.frombuffer(reference(CODES, 2), np.int16)
     codes = np.frombuffer(CODES, np.uint8)
     np.testing.assert_array_equal(g711.decode(codes, table), expected)
-    every_pair = np.stack(np.meshgrid(codes, codes), axis=-1).reshape(-1, 128)
-    np.testing.assert_array_equal(g711.decode(every_pair, table), expected[every_pair])
 
 
 @pytest.mark.parametrize(
@@ -41,11 +39,8 @@ def test_no_code_decodes_to_the_value_that_means_absent() -> None:
     assert min(g711.DECODE_ULAW.min(), g711.DECODE_ALAW.min()) > -32768
 
 
-def test_batches_keep_their_shape_and_go_where_they_are_told() -> None:
+def test_batches_keep_their_shape() -> None:
     codes = np.frombuffer(CODES, np.uint8).reshape(4, 64)
-    out = np.zeros((4, 64), np.int16)
-    assert g711.decode(codes, g711.DECODE_ULAW, out) is out
-    back = np.zeros((4, 64), np.uint8)
-    g711.encode(out, g711.ENCODE_ULAW, back)
+    back = g711.encode(g711.decode(codes, g711.DECODE_ULAW), g711.ENCODE_ULAW)
     # 0x7F is minus zero: the one code that is not restored
     np.testing.assert_array_equal(back, np.where(codes == 0x7F, 0xFF, codes))

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from mixer.kernel import kernel
-from softphone.media.codecs.payloads import Payloads, bounds
+from softphone.media.codecs.payloads import Payloads, Stateless, bounds
 
-__all__ = ["G711", "LAWS", "Law"]
+__all__ = ["G711", "LAWS", "Law", "compress_one", "expand_one"]
 
 
 class Law(NamedTuple):
@@ -26,7 +26,7 @@ LAWS = {
 """By the names of `softphone.codec.TABLE`."""
 
 
-class G711:
+class G711(Stateless):
     """Decodes and encodes one of the two laws."""
 
     def __init__(self, law: Law) -> None:
@@ -44,12 +44,6 @@ class G711:
         compress(self._encoding, frames, out, samples)
         return np.full(len(frames), samples, np.int64)
 
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Do nothing: there is no state."""
-
-    def copy(self, source: int, target: int) -> None:
-        """Do nothing: there is no state."""
-
 
 @kernel
 def expand(
@@ -64,13 +58,27 @@ def expand(
     for i in range(len(made)):
         start, length = bounds(len(data), offset[i], size[i])
         length = made[i] = min(length, pcm.shape[1])
-        for j in range(np.uint64(0), np.uint64(length)):
-            pcm[i, j] = table[data[np.uint64(start) + j]]
+        expand_one(table, data, start, length, pcm[i])
 
 
 @kernel
 def compress(table: NDArray[np.uint8], frames: NDArray[np.int16], out: NDArray[np.uint8], samples: int) -> None:
     """Encode the first samples of each frame by a table of 65,536 codes."""
     for i in range(len(frames)):
-        for j in range(np.uint64(0), np.uint64(samples)):
-            out[i, j] = table[np.uint16(frames[i, j])]
+        compress_one(table, frames[i], samples, out[i])
+
+
+@kernel
+def expand_one(
+    table: NDArray[np.int16], data: NDArray[np.uint8], start: int, length: int, pcm: NDArray[np.int16]
+) -> None:
+    """Decode bytes of `data` from `start` on, which are there, into the first `length` samples of `pcm`."""
+    for j in range(np.uint64(0), np.uint64(length)):
+        pcm[j] = table[data[np.uint64(start) + j]]
+
+
+@kernel
+def compress_one(table: NDArray[np.uint8], frame: NDArray[np.int16], samples: int, out: NDArray[np.uint8]) -> None:
+    """Encode the first samples of a frame into as many bytes of `out`."""
+    for j in range(np.uint64(0), np.uint64(samples)):
+        out[j] = table[np.uint16(frame[j])]

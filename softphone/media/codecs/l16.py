@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from mixer.frame import FULL_SCALE
 from mixer.kernel import kernel
-from softphone.media.codecs.payloads import Payloads, bounds
+from softphone.media.codecs.payloads import Payloads, Stateless, bounds
 
 __all__ = ["L16"]
 
 
-class L16:
+class L16(Stateless):
     """Decodes and encodes linear samples of any rate; half a sample at the end of a payload is dropped."""
 
     def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
@@ -24,12 +24,6 @@ class L16:
         samples = min(frames.shape[1], out.shape[1] // 2)
         write(frames, out, samples)
         return np.full(len(frames), 2 * samples, np.int64)
-
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Do nothing: there is no state."""
-
-    def copy(self, source: int, target: int) -> None:
-        """Do nothing: there is no state."""
 
 
 @kernel

@@ -20,7 +20,7 @@ from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party
 from mixer.rate import Rate
 from softphone.codec import CODECS, COMFORT_NOISE
-from softphone.media.codecs.g711 import LAWS
+from softphone.media.codecs.g711 import LAWS, expand_one
 from softphone.media.engine.legs import OVERHEAD, Columns, Legs
 from softphone.media.engine.sources import Sources
 from softphone.media.net.directory import find
@@ -172,9 +172,8 @@ def _sound(
     position = playout.place(p, rate, own, h.seq, h.timestamp, h.ssrc, h.length, arrival_s, next_s)
     if position < 0:
         return
-    at, table = np.uint64(h.offset), tables[leg.codec ^ np.uint8(h.payload_type == leg.other_type)]
-    for j in range(np.uint64(0), np.uint64(h.length)):
-        pcm[j] = table[datagram[at + j]]
+    table = tables[leg.codec ^ np.uint8(h.payload_type == leg.other_type)]
+    expand_one(table, datagram, h.offset, h.length, pcm)
     playout.put(p, rate, own, position, pcm, h.length)
 
 

@@ -10,7 +10,7 @@ from mixer.frame import TICK_S
 from mixer.kernel import Int, kernel, records
 from mixer.tick import Tick
 from softphone.codec import CODECS
-from softphone.media.codecs.g711 import LAWS
+from softphone.media.codecs.g711 import LAWS, compress_one
 from softphone.media.engine.legs import Columns, Legs
 from softphone.media.net.port import Patience, UdpPort
 from softphone.media.net.slots import Letters, SendBuffer
@@ -86,7 +86,7 @@ def make(
         at = np.int64(leg.codec) * count + (frame if frame >= 0 else count - 1)
         if not coded[at]:
             coded[at] = True
-            _encode(frames[at % count], tables[leg.codec], payloads[at])
+            compress_one(tables[leg.codec], frames[at % count], samples, payloads[at])
         if leg.packet == 0:
             _plan(leg, plan[n], row, payloads_at + at * samples, samples, np.int64(leg.timestamp))
             n += 1
@@ -134,12 +134,6 @@ def _rest(leg: Columns, row: int, string_at: int, plan: Plan) -> int:
 def _plan(leg: Columns, plan: Plan, row: int, base: int, length: int, timestamp: Int) -> None:
     plan.row, plan.payload, plan.length, plan.timestamp = row, base, length, timestamp & 0xFFFFFFFF
     plan.marker, leg.marker = leg.marker, False
-
-
-@kernel
-def _encode(frame: NDArray[np.int16], table: NDArray[np.uint8], payload: NDArray[np.uint8]) -> None:
-    for j in range(np.uint64(0), np.uint64(len(frame))):
-        payload[j] = table[np.uint16(frame[j])]
 
 
 @kernel
