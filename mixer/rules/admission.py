@@ -32,7 +32,7 @@ def join(session: SessionState, event: Join, now: float) -> list[Effect]:
     """Let a call in, to the room or a place before it, or refuse it."""
     if event.party in session.parties:
         return []
-    reason = obstacle(session, event.identity, event.role)
+    reason = obstacle(session, event.identity, event.role, besides=session.parties.hosts if event.brought else 0)
     if reason:
         return [refused(session, event.party, reason)]
     party = make_party(session, event, event.role, now, muted=event.muted)
@@ -62,15 +62,21 @@ def refused(session: SessionState, name: str, reason: str) -> Refused:
     return Refused(name, reason, announcements.farewell(session, reason))
 
 
-def obstacle(session: SessionState, identity: str, role: Role) -> str:
-    """Say why somebody cannot come in now; empty: nothing is in the way."""
+def obstacle(session: SessionState, identity: str, role: Role, *, besides: int = 0) -> str:
+    """Say why somebody cannot come in now; empty: nothing is in the way.
+
+    Parameters
+    ----------
+    besides
+        So many of those who are there take no place.
+    """
     if identity and identity in session.banned:
         return "banned"
     if session.locked:
         return "locked"
     # Those who wait for the host must not take the host's place.
     kept = 1 if session.awaits_host and role is not Role.MODERATOR else 0
-    return "full" if session.size >= session.settings.max_members - kept else ""
+    return "full" if session.size - besides >= session.settings.max_members - kept else ""
 
 
 def make_party(

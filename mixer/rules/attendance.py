@@ -113,6 +113,12 @@ class Attendance(Mapping[str, Participant]):
         return any(self._at[place][Role.MODERATOR] for place in IN_ROOM)
 
     @property
+    def hosts(self) -> int:
+        """How many moderators are there, in the room or before it; none that has yet to press 1."""
+        there = (roles for place, roles in self._at.items() if place is not Place.INVITED)
+        return sum(len(roles[Role.MODERATOR]) for roles in there)
+
+    @property
     def inside(self) -> list[Participant]:
         """Those who are in the room, in the order they came."""
         return [self._there[name] for _, name in self._inside]

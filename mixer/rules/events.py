@@ -60,7 +60,9 @@ class Join:
     name
         The `Sound` id of its recorded name, for `Settings.announce_caller_name`; empty: it has none.
     muted, deaf, input_db, output_db
-        As it was in the conference that it comes from, if it was moved.
+        As it was in the session that it comes from, if it was moved.
+    brought
+        Whether the host brings it in from a call: hosts do not count towards `Settings.max_members` then.
     """
 
     party: str
@@ -72,6 +74,7 @@ class Join:
     deaf: bool = False
     input_db: float = 0.0
     output_db: float = 0.0
+    brought: bool = False
 
 
 @dataclass(frozen=True)

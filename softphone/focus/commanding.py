@@ -3,11 +3,14 @@
 Who commands is said where a command comes in (HTTP, keys, REFER), and what, where it is done: neither knows the other.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
+from functools import wraps
+from typing import Any
 
 import structlog
 
@@ -16,7 +19,7 @@ from softphone.focus.session import Party
 from softphone.store.values import Extension
 from softphone.text import shown
 
-__all__ = ["Actor", "acting", "actor_of", "acts", "told"]
+__all__ = ["Actor", "Commands", "acting", "actor_of", "acts", "told"]
 
 log = structlog.get_logger()
 
@@ -82,6 +85,29 @@ def told(command: str, **what: object) -> Iterator[None]:
     finally:
         fields = {name: _plain(name, value) for name, value in what.items() if value not in (None, "")}
         log.info("command", command=command, **_actor.get().fields(), **fields, outcome=outcome)
+
+
+class Commands:
+    """Base of classes whose public coroutine methods are commands: each call of one is a line of the log."""
+
+    def __init_subclass__(cls) -> None:
+        """Log the commands that the class adds."""
+        for name, each in list(vars(cls).items()):
+            if inspect.iscoroutinefunction(each) and name[0] != "_":
+                setattr(cls, name, _logged(each))
+
+
+def _logged(command: Any) -> Any:
+    """Log each call of a command, with its arguments."""
+    signature = inspect.signature(command)
+
+    @wraps(command)
+    async def logged(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs).arguments
+        with told(command.__name__, **dict(list(given.items())[1:])):
+            return await command(*args, **kwargs)
+
+    return logged
 
 
 def _plain(name: str, value: object) -> object:

@@ -6,34 +6,29 @@ on changing.
 """
 
 import asyncio
-import inspect
 from collections.abc import Mapping, Sequence
-from functools import wraps
 from typing import Any
 
 from mixer.rules import events, roles
 from mixer.rules.effects import Prompt
 from mixer.rules.roles import Role
 from softphone.errors import MediaError
-from softphone.focus.commanding import told
+from softphone.focus.call_commands import CallCommands
 from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, WrongState
 from softphone.focus.feed import EventType
-from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
-from softphone.focus.room.admission import Admission
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.media.contract.messages import SendKeys
 from softphone.sip.message.uri import spelled
-from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = ["Control"]
 
 
-class Control:
-    """Commands.
+class Control(CallCommands):
+    """Commands to conferences and calls.
 
     Every method that names a session or party raises NoSuchSession or NoSuchParty when it is not there, and WrongState
     when the rules do not let it be done to the party now.
@@ -41,15 +36,10 @@ class Control:
     Parameters
     ----------
     focus
-        Where the conferences are.
+        Where the sessions are.
     accounts
         Whose they are.
     """
-
-    def __init__(self, focus: Focus, accounts: Accounts) -> None:
-        self._focus = focus
-        self._accounts = accounts
-        self._playbacks: dict[int, str] = {}
 
     # Conferences.
 
@@ -193,25 +183,6 @@ class Control:
         room = self._focus.room(session)
         listeners = None if to is None else tuple(room.member(each).party.id for each in to)
         return self._tell_of(session, party, events.SetWhisper(party, listeners))
-
-    async def move(self, session: str, party: str, to: str) -> Party:
-        """Take a party into another conference, without a new call; what it may do, and how it is heard, stays.
-
-        Raises
-        ------
-        WrongState
-            The other conference does not let it in; it stays where it is.
-        """
-        here, there = self._focus.conference(session), self._focus.conference(to)
-        member = here.member(party)
-        if here is there:
-            return member.party
-        extension = member.party.extension_id
-        caller = self._accounts.by_id(extension) if extension else None
-        refused = there.admit(member, Admission.of(here.rules.parties[member.party.id], member.party, caller))
-        if refused is not None:
-            raise WrongState(f"The conference does not let it in: {refused.reason}")
-        return member.party
 
     async def send_keys(self, session: str, party: str, keys: str) -> None:
         """Press keys on a party's telephone (RFC 4733).
@@ -379,22 +350,3 @@ class Control:
         value = room.member(party).party
         room.command(event)
         return value
-
-
-def _logged(command: Any) -> Any:
-    """Log each call of a command, with its arguments."""
-    signature = inspect.signature(command)
-
-    @wraps(command)
-    async def logged(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs).arguments
-        with told(command.__name__, **dict(list(given.items())[1:])):
-            return await command(*args, **kwargs)
-
-    return logged
-
-
-# Its public coroutine methods are commands.
-for _name, _each in list(vars(Control).items()):
-    if inspect.iscoroutinefunction(_each) and _name[0] != "_":
-        setattr(Control, _name, _logged(_each))

@@ -271,6 +271,18 @@ class Focus:
         except KeyError:
             raise NoSuchSession(session_id) from None
 
+    def call(self, session_id: str) -> CallRoom:
+        """Find a running call of two.
+
+        Raises
+        ------
+        NoSuchSession
+        """
+        try:
+            return self.calls[session_id]
+        except KeyError:
+            raise NoSuchSession(session_id) from None
+
     def invited_by(self, token: VoiceCallToken) -> ConferenceRoom | None:
         """Find the running conference that a token was made for; other rooms have entrances of their own."""
         room = self.conferences.get(token.session_id)

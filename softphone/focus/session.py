@@ -146,6 +146,11 @@ class Party:
         return Place.JOINED if self.facts is None else self.facts.place
 
     @property
+    def stands_alone(self) -> bool:
+        """Whether it is on hold, or its telephone holds the call."""
+        return self.place is Place.HELD or self.status is PartyStatus.HOLD
+
+    @property
     def muted(self) -> bool:
         """Whether its microphone is off."""
         return self.facts is not None and self.facts.muted

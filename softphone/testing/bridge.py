@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from softphone.config import DEV_PATH, load
+from softphone.config import DEV_PATH, Config, load
 from softphone.errors import CallEnded, NoSuchLeg, SoftphoneError
 from softphone.focus.control import Control
 from softphone.focus.focus import Focus
@@ -246,10 +246,18 @@ class Nothing:
 
 
 class PaperBridge:
-    """The focus and what it stands on."""
+    """The focus and what it stands on; `dialer` makes who places its calls, on paper unless said otherwise."""
 
-    def __init__(self, folder: Path, *, media: Any = None, node: tuple[str, int] = ("127.0.0.1", 5060)) -> None:
-        config, self.media, self.dialer = load(DEV_PATH), PaperMedia(), PaperDialer()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        media: Any = None,
+        node: tuple[str, int] = ("127.0.0.1", 5060),
+        config: Config | None = None,
+        dialer: Callable[[Accounts], Dialer] | None = None,
+    ) -> None:
+        config, self.media, self.dialer = config or load(DEV_PATH), PaperMedia(), PaperDialer()
         media = media or self.media
         history: Any = Nothing()
         self.accounts = accounts = Accounts.from_config(config)
@@ -258,7 +266,7 @@ class PaperBridge:
             media,
             node,
             accounts=accounts,
-            dialer=self.dialer,
+            dialer=dialer(accounts) if dialer is not None else self.dialer,
             history=history,
             library=SoundLibrary(sounds=(folder / "names",)),
             names=Names(folder / "names", media),

@@ -1,4 +1,4 @@
-"""A conference bridge in memory that agents and bots call: real signalling, rules and mixing; no socket, no server.
+"""A bridge in memory that agents and bots call, and each other by it: real signalling, rules and mixing; no socket.
 
 ::
 
@@ -16,12 +16,14 @@ Time is that of the loop, which jumps: seconds of a conversation take a fraction
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from softphone.agent.agent import Agent
 from softphone.agent.plane import NETWORK, Network
-from softphone.config import DEV_PATH, load
+from softphone.config import DEV_PATH, Config, load
 from softphone.focus.entrance.invite_router import InviteRouter
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.session import TelephonySession
 from softphone.media.workers.local import LocalMedia
 from softphone.sip.driver import StackSettings
@@ -45,6 +47,8 @@ class ConferenceBridge:
     ----------
     folder
         Where recordings and spoken names go.
+    config
+        Settings; those of development when None.
 
     Attributes
     ----------
@@ -54,21 +58,27 @@ class ConferenceBridge:
         Commands to conferences and parties, as the HTTP API has them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: Config | None = None) -> None:
         clock = asyncio.get_running_loop().time
         ports = Ports()
         self.wire = Ether()
         self._network = Network(self.wire.transport, ports.open_port, clock)
         self._media = LocalMedia(gate=True, open_port=ports.open_port, clock=clock)
-        paper = PaperBridge(folder, media=self._media, node=(HOST, PORT))
-        self.control, self.focus, self._accounts = paper.control, paper.focus, paper.accounts
         self._stack = self.wire.stack(StackSettings(port=PORT, tcp=False))
-        config = load(DEV_PATH)
+        config, registrar = config or load(DEV_PATH), Registrar()
+        paper = PaperBridge(
+            folder,
+            media=self._media,
+            node=(HOST, PORT),
+            config=config,
+            dialer=lambda accounts: Dialer(self._stack, accounts, registrar, config.sip, config.trunk),
+        )
+        self.control, self.focus, self._accounts = paper.control, paper.focus, paper.accounts
         self._door = InviteRouter(
             self.focus,
             self._accounts,
             Authenticator(self._accounts.realm, self._accounts.ha1),
-            Registrar(),
+            registrar,
             RosterSubscriptions(self.focus, self._stack, self._accounts),
             config.sip,
             config.conference,
@@ -93,6 +103,11 @@ class ConferenceBridge:
     async def conference(self, owner: str = "101") -> TelephonySession:
         """Make a conference that an extension hosts."""
         return await self.control.create(self._accounts.extensions[owner])
+
+    def agent(self, number: str, **options: Any) -> Agent:
+        """Make the telephone of an extension, which registers when it is entered; `options` as of `Agent`."""
+        registrar = f"sip:{HOST}:{PORT}"
+        return Agent(f"sip:{number}@{HOST}:{PORT}", password=f"dev-{number}", registrar=registrar, **options)
 
     def uri(self, session: TelephonySession) -> str:
         """Return what to call to join a conference."""

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from softphone.focus.session import ConferenceRole, Party, PartyAddress, PartyStatus, TelephonySession
+from softphone.focus.session import ConferenceRole, Party, PartyAddress, TelephonySession
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = [
+    "BringIn",
     "ConferenceRequest",
     "ConferencingModel",
     "FeatureModel",
@@ -101,6 +102,14 @@ class MutedUpdate(BaseModel):
     muted: bool
 
 
+class BringIn(Camel):
+    """Whom to bring in: a party of another session, which clients name by either key; ``sessionId`` goes first."""
+
+    session_id: str | None = None
+    telephony_session_id: str | None = None
+    party_id: str | None = None
+
+
 class PartyRemoval(Camel):
     """What may be said when a party is removed."""
 
@@ -163,8 +172,8 @@ def party_view(party: Party, reader: Extension, accounts: Accounts) -> PartyMode
         conference_role=role.value if role else None,
         muted=party.muted,
         talking=party.talking,
-        stand_alone=party.status is PartyStatus.HOLD,
-        status=StatusModel(code=party.status.value),
+        stand_alone=party.stands_alone,
+        status=StatusModel(code="Hold" if party.stands_alone else party.status.value),
         owner=OwnerModel(account_id=accounts.account_id, extension_id=reader.id) if own else None,
         from_=_address(party.caller),
         to=_address(party.callee),

@@ -13,8 +13,9 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
-from softphone.api.http.errors import invalid, not_found
+from softphone.api.http.errors import ApiError, invalid, not_found
 from softphone.api.ringcentral.models import (
+    BringIn,
     ConferenceRequest,
     ConferencingModel,
     FeatureModel,
@@ -27,6 +28,7 @@ from softphone.api.ringcentral.models import (
     party_view,
     session_view,
 )
+from softphone.focus.errors import NoSuchParty, NoSuchSession, WrongState
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store.values import Extension
 
@@ -124,6 +126,50 @@ async def remove_party(
     else:
         await context.control.remove(session.id, party_id)
     return Response(status_code=204)
+
+
+@router.post(
+    "/sessions/{telephonySessionId}/parties/bring-in",
+    response_model_exclude_none=True,
+    openapi_extra=described(BringIn),
+)
+async def bring_in(session_id: SessionId, request: Request, caller: CallerDep, context: ContextDep) -> PartyModel:
+    """Take the other side of a call of the caller's into a conference; the caller's own leg of that call gets BYE.
+
+    403 where the conference's host is not connected, the call is not answered, or the conference is full or locked.
+    """
+    wish = await read(request, BringIn)
+    source = wish.session_id or wish.telephony_session_id
+    if not source or not wish.party_id:
+        raise invalid("partyId" if source else "sessionId")
+    conference = manageable(session_id, caller, context)
+    try:
+        source = visible(source, caller, context).id
+        party = await context.control.bring_in(source, wish.party_id, conference.id, own=caller.id)
+    except NoSuchSession:
+        raise not_found("sessionId") from None
+    except NoSuchParty:
+        raise not_found("partyId") from None
+    except WrongState as error:
+        raise ApiError(403, "TAS-106", "Operation is not allowed") from error
+    return party_view(party, caller, context.accounts)
+
+
+@router.post("/sessions/{telephonySessionId}/parties/{partyId}/hold", response_model_exclude_none=True)
+async def hold_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> PartyModel:
+    """Put a party on hold, with music."""
+    return await _hold(session_id, party_id, True, caller, context)
+
+
+@router.post("/sessions/{telephonySessionId}/parties/{partyId}/unhold", response_model_exclude_none=True)
+async def unhold_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> PartyModel:
+    """Take a party back from hold."""
+    return await _hold(session_id, party_id, False, caller, context)
+
+
+async def _hold(session_id: str, party_id: str, on: bool, caller: Extension, context: ApiContext) -> PartyModel:
+    session = own_or_manageable(session_id, party_id, caller, context)
+    return party_view(await context.control.hold(session.id, party_id, on), caller, context.accounts)
 
 
 def _party(session: TelephonySession, party_id: str, caller: Extension, context: ApiContext) -> PartyModel:

@@ -33,6 +33,8 @@ class Admission:
     deaf: bool = False
     volume_in_db: float = 0.0
     volume_out_db: float = 0.0
+    brought: bool = False
+    "Whether the host brings it in: it needs a place besides the host's."
 
     def __post_init__(self) -> None:
         """Clean what a stranger calls itself: here it comes in, to rosters, events, the history and recordings."""
@@ -58,14 +60,15 @@ class Admission:
             deaf=self.deaf,
             input_db=self.volume_in_db,
             output_db=self.volume_out_db,
+            brought=self.brought,
         )
 
     @classmethod
-    def of(cls, known: Participant, party: Party, caller: Extension | None) -> Self:
-        """Say as what a party, which is the extension `caller` if any, goes on into another conference."""
+    def of(cls, known: Participant, party: Party, caller: Extension | None, *, brought: bool = False) -> Self:
+        """Say as what a party, which is the extension `caller` if any, goes on into a conference."""
         return cls(
-            party.caller.number,
-            party.caller.name,
+            party.address.number,
+            party.address.name,
             caller,
             known.role,
             known.kind,
@@ -74,6 +77,7 @@ class Admission:
             deaf=known.deaf,
             volume_in_db=known.input_db,
             volume_out_db=known.output_db,
+            brought=brought,
         )
 
 

@@ -71,7 +71,7 @@ class Room(CallOwner):
         "Gives newcomers names of their own; None: they keep theirs."
         self.ended = False
         self._came: dict[str, float] = {}
-        self._asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
+        self.asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
 
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
         """Tell the watchers, and write down who comes to a conference and goes."""
@@ -88,7 +88,7 @@ class Room(CallOwner):
     def arrive(self, party_id: str) -> Member:
         """Give the member that the rules let in or let wait; one that has asked is here from now on."""
         if party_id not in self.members:
-            member, party, event = self._asking[party_id]
+            member, party, event = self.asking[party_id]
             party.facts = self.rules.parties.get(party_id)
             if self.namesakes is not None:
                 party.caller = replace(party.caller, name=self.namesakes.name(party))

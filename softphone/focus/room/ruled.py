@@ -45,9 +45,10 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
 
 
 def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
-    member = room.arrive(effect.party)
-    party = member.party
+    # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
+    member = room.members.get(effect.party) or room.asking[effect.party][0]
     member.admit(room.room)
+    party = room.arrive(effect.party).party
     room.context.tasks.start(recorded(room, member))
     room.publish(
         EventType.PARTY_JOINED,
@@ -285,9 +286,9 @@ class RuledRoom(Room):
         Refused
             The rules say no: the member stays with who has it, as it was. None: it is in, or waits.
         """
-        self._asking[party.id] = (member, party, event)
+        self.asking[party.id] = (member, party, event)
         refused = next((effect for effect in self.handle(event) if isinstance(effect, effects.Refused)), None)
-        del self._asking[party.id]
+        del self.asking[party.id]
         if refused is not None:
             log.info("party_refused", session=self.session.id, party=party.id, reason=refused.reason)
         return refused

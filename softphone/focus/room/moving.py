@@ -1,0 +1,57 @@
+"""A party goes from one session into a conference, with its call and its leg: nothing is signalled to it."""
+
+from typing import TYPE_CHECKING
+
+from softphone.focus.errors import WrongState
+from softphone.focus.party.member import Member
+from softphone.focus.room.admission import Admission
+from softphone.focus.session import ConferenceRole, Party, PartyStatus
+from softphone.store.values import Extension
+
+if TYPE_CHECKING:
+    from softphone.focus.room.conference import ConferenceRoom
+    from softphone.focus.room.ruled import RuledRoom
+
+__all__ = ["bring_in", "move", "other_end"]
+
+CONNECTED = (PartyStatus.ANSWERED, PartyStatus.HOLD)
+
+
+def other_end(room: "RuledRoom", member: Member) -> Member:
+    """Give the other party of a call of two; raises WrongState where there is none."""
+    found = next((each for each in room.members.values() if each is not member), None)
+    if found is None:
+        raise WrongState("Nobody is at the other end")
+    return found
+
+
+def move(member: Member, there: "ConferenceRoom", caller: Extension | None, *, brought: bool = False) -> Party:
+    """Take a member over into a conference; what it may do, and how it is heard, stays.
+
+    Parameters
+    ----------
+    caller
+        The extension that it is; None: somebody from outside.
+    brought
+        Whether its place is one of those besides the host's.
+
+    Raises
+    ------
+    WrongState
+        The conference does not let it in; it stays where it is.
+    """
+    known, party = member.party.facts, member.party
+    if known is None or (party.end is not None and party.status not in CONNECTED):
+        raise WrongState("Its call is not answered")
+    refused = there.admit(member, Admission.of(known, party, caller, brought=brought))
+    if refused is not None:
+        raise WrongState(f"The conference does not let it in: {refused.reason}")
+    return member.party
+
+
+def bring_in(member: Member, there: "ConferenceRoom", caller: Extension | None) -> Party:
+    """Take a member over on behalf of a conference's host, whose call has to stand; raises WrongState."""
+    parties = there.session.parties.values()
+    if not any(each.role is ConferenceRole.HOST and each.status in CONNECTED for each in parties):
+        raise WrongState("The host of the conference is not connected")
+    return move(member, there, caller, brought=True)
