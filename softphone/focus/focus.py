@@ -41,7 +41,7 @@ from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
 from softphone.store.accounts import Accounts
 from softphone.store.history import History
-from softphone.store.values import Change, Extension, PropertiesChanged
+from softphone.store.values import Extension, PropertiesChanged
 
 if TYPE_CHECKING:
     from softphone.media.workers.client import Media
@@ -208,10 +208,8 @@ class Focus:
             return room_settings.of_bridge(self._config, self._menu)
         return room_settings.of_extension(self._config, self._menu, properties)
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: PropertiesChanged) -> None:
         """Take what was changed in the store: a running room goes on by its new properties."""
-        if not isinstance(change, PropertiesChanged):
-            return
         for room in self.conferences.values():
             if room.session.extension_id == change.extension_id:
                 settings = room_settings.of_extension(self._config, self._menu, change.properties)

@@ -161,21 +161,7 @@ class Accounts:
         self.extensions[entry.extension.number] = entry.extension
 
     def put_codes(self, extension_id: str, codes: Codes) -> None:
-        """Take the codes of a user in, in place of the old ones."""
-        self._drop_codes(extension_id)
+        """Take the codes of a user in, who has none."""
         self._codes[extension_id] = codes
         self._rooms[codes.host] = (extension_id, "host")
         self._rooms[codes.participant] = (extension_id, "participant")
-
-    def remove(self, extension_id: str) -> None:
-        """Forget an extension."""
-        entry = self._entries.pop(extension_id, None)
-        if entry is not None:
-            self.extensions.pop(entry.extension.number, None)
-        self._drop_codes(extension_id)
-
-    def _drop_codes(self, extension_id: str) -> None:
-        codes = self._codes.pop(extension_id, None)
-        if codes is not None:
-            self._rooms.pop(codes.host, None)
-            self._rooms.pop(codes.participant, None)

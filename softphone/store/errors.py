@@ -5,7 +5,7 @@
     StoreError              (a SoftphoneError)
     ├── StoreUnavailable    the database is away, too slow or locked: try again later
     ├── NoSuchRow           what was asked for is not (or no longer) there
-    ├── Conflict            the number is taken, or the sound is in use
+    ├── Conflict            a conference extension plays the sound
     └── PropertyError       our caller's mistake: a property, or the mark of a page, that cannot be; it is named
 """
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from softphone.config import Config, is_loopback
@@ -25,20 +25,12 @@ from softphone.store import rows
 from softphone.store.accounts import Accounts
 from softphone.store.archive import Archive
 from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
-from softphone.store.errors import Conflict, NoSuchRow, PropertyError
+from softphone.store.errors import NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
-from softphone.store.seed import SHORTEST, Seed, Seedling, credentials_of, differences, published, seed_of, weak
+from softphone.store.seed import SHORTEST, Seed, Seedling, differences, published, seed_of, weak
 from softphone.store.shelf import Shelf
 from softphone.store.tables import ACCOUNTS, CODES, CREDENTIALS, EXTENSIONS, PROPERTIES, SOUNDS
-from softphone.store.values import (
-    Change,
-    Codes,
-    Credential,
-    Extension,
-    ExtensionChanged,
-    ExtensionRemoved,
-    PropertiesChanged,
-)
+from softphone.store.values import Codes, Credential, Extension, PropertiesChanged
 
 __all__ = ["Store"]
 
@@ -78,7 +70,7 @@ class Store:
         self.database = Database(url_of(config.store.url, data), timeout_s)
         self.archive = Archive(self.database)
         self.shelf = Shelf(self.database)
-        self.listeners: list[Callable[[Change], None]] = []
+        self.listeners: list[Callable[[PropertiesChanged], None]] = []
         "Called, in the event loop, with every change that was committed."
         self._config = config
         self._changing = asyncio.Lock()
@@ -131,64 +123,7 @@ class Store:
         self._tell(PropertiesChanged(extension_id, properties))
         return properties
 
-    async def put_extension(self, extension: Extension, *, password: str | None = None) -> None:
-        """Add an extension, or change one that is there; its number and kind stay what they were.
-
-        Parameters
-        ----------
-        extension
-            As it is to be.
-        password
-            Of a user; None keeps the one it has.
-
-        Raises
-        ------
-        Conflict
-            Another extension has the number, or this one would change its number or kind.
-        StoreUnavailable
-            The database is away; nothing has changed.
-        """
-        async with self._changing:
-            entry = self._entry_for(extension, password)
-            try:
-                async with self.database.write() as connection:
-                    await _put_entry(connection, self.accounts.account.id, entry)
-            except WrongData:
-                raise Conflict("another extension has this number") from None
-            self.accounts.put(entry)
-            await self._give_codes([extension])
-        self._tell(ExtensionChanged(extension))
-
-    def _entry_for(self, extension: Extension, password: str | None) -> Seedling:
-        present = self.accounts.entry(extension.id)
-        if present is not None:
-            before = present.extension
-            if (before.number, before.kind) != (extension.number, extension.kind):
-                raise Conflict("an extension keeps its number and kind")
-        if extension.kind == "conference":
-            return Seedling(extension, properties=present.properties if present else ConferenceProperties())
-        if password is not None:
-            return Seedling(extension, credentials_of(extension, self.accounts.realm, password))
-        return Seedling(extension, present.credentials if present else ())
-
-    async def remove_extension(self, extension_id: str) -> None:
-        """Remove an extension with its credentials, properties and codes; its history stays.
-
-        Raises
-        ------
-        NoSuchRow
-        StoreUnavailable
-            The database is away; nothing has changed.
-        """
-        async with self._changing:
-            async with self.database.write() as connection:
-                done = await connection.execute(delete(EXTENSIONS).where(EXTENSIONS.c.id == extension_id))
-            if done.rowcount == 0:
-                raise NoSuchRow("no such extension")
-            self.accounts.remove(extension_id)
-        self._tell(ExtensionRemoved(extension_id))
-
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: PropertiesChanged) -> None:
         for listener in self.listeners:
             listener(change)
 

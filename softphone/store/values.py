@@ -12,15 +12,12 @@ from softphone.store.properties import ConferenceProperties
 __all__ = [
     "Account",
     "CallRecord",
-    "Change",
     "Codes",
     "ConferenceRecord",
     "ConferenceKind",
     "Credential",
     "Extension",
-    "ExtensionChanged",
     "ExtensionKind",
-    "ExtensionRemoved",
     "InvitationRecord",
     "MuteInterval",
     "Page",
@@ -213,20 +210,3 @@ class PropertiesChanged:
 
     extension_id: str
     properties: ConferenceProperties
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionChanged:
-    """An extension is new, or not what it was."""
-
-    extension: Extension
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionRemoved:
-    """An extension is gone."""
-
-    extension_id: str
-
-
-Change = PropertiesChanged | ExtensionChanged | ExtensionRemoved

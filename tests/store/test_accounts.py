@@ -12,14 +12,7 @@ from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
 from softphone.store.seed import ha1, seed_of
 from softphone.store.store import Store
-from softphone.store.values import (
-    Change,
-    Extension,
-    ExtensionChanged,
-    ExtensionRemoved,
-    PropertiesChanged,
-    Webhook,
-)
+from softphone.store.values import PropertiesChanged, Webhook
 from tests.store.databases import Databases
 
 ROOM = "100201"
@@ -54,11 +47,11 @@ async def test_no_password_stands_in_the_database(store: Store, database: Databa
 
 
 async def test_what_was_changed_stands_after_a_restart(config: Config, database: Databases) -> None:
-    async with Store(config, database.data) as store:
+    before = with_extension(config, "101", name="Ada Lovelace", password="other")
+    before = with_extension(before, "300", kind="conference", name="Added")
+    kept = tuple(each for each in before.extensions if each.number != "104")
+    async with Store(msgspec.structs.replace(before, extensions=kept), database.data) as store:
         await store.set_properties(ROOM, {"pin": "777", "record_enabled": True})
-        await store.put_extension(Extension("100101", "101", "Ada Lovelace", "user", admin=True), password="other")
-        await store.remove_extension("100104")
-        await store.put_extension(Extension("new", "300", "Added", "conference"))
         codes = store.accounts.codes("100101")
     with capture_logs() as logs:
         async with Store(config, database.data) as store:
@@ -69,9 +62,9 @@ async def test_what_was_changed_stands_after_a_restart(config: Config, database:
     assert directory.extensions["101"].name == "Ada Lovelace"
     assert directory.ha1("101", "MD5") == ha1("md5", "101", REALM, "other")
     assert directory.codes("100101") == codes
-    assert directory.extensions["300"].id == "new"
-    assert directory.properties("new") == ConferenceProperties()
-    assert "104" in directory.extensions, "configured again: it is planted again"
+    assert directory.extensions["300"].name == "Added"
+    assert directory.properties("100300") == ConferenceProperties(max_members=100)
+    assert "104" in directory.extensions, "configured for the first time: it is planted"
     assert any("always" in entry.get("mend", "") for entry in logs)
     told = {entry["extension"]: entry["fields"] for entry in logs if entry["event"].startswith("database_wins")}
     assert told == {"101": ["name", "password"], "201": ["pin", "record_enabled"]}
@@ -135,45 +128,14 @@ async def test_codes_are_unique_numbers_of_users(config: Config, database: Datab
         assert store.accounts.find_code(host) == ("100101", "host")
         assert store.accounts.find_code(found["100102"].participant) == ("100102", "participant")
         assert store.accounts.find_code("") is None
-        await store.remove_extension("100101")
-        assert store.accounts.find_code(host) is None
 
 
 async def test_changes_are_in_force_at_once_and_told(store: Store) -> None:
-    changes: list[Change] = []
+    changes: list[PropertiesChanged] = []
     store.listeners.append(changes.append)
-    accounts = store.accounts
     properties = await store.set_properties(ROOM, {"max_members": 7})
     assert store.accounts.properties(ROOM) == properties
-    new = Extension("x1", "777", "New", "user")
-    await store.put_extension(new, password="secret")
-    assert accounts.login("777", "secret") == new
-    await store.put_extension(new, password="changed")
-    assert accounts.login("777", "secret") is None
-    assert accounts.login("777", "changed") == new
-    renamed = Extension("x1", "777", "Renamed", "user", conferencing=False)
-    await store.put_extension(renamed)
-    assert accounts.login("777", "changed") == renamed
-    await store.remove_extension("x1")
-    assert accounts.find("777") is None
-    assert changes == [
-        PropertiesChanged(ROOM, properties),
-        ExtensionChanged(new),
-        ExtensionChanged(new),
-        ExtensionChanged(renamed),
-        ExtensionRemoved("x1"),
-    ]
-
-
-async def test_numbers_do_not_collide(store: Store) -> None:
-    before = dict(store.accounts.extensions)
-    with pytest.raises(Conflict):
-        await store.put_extension(Extension("other", "101", "Thief", "user"), password="x")
-    with pytest.raises(Conflict):
-        await store.put_extension(Extension("100101", "999", "Ada Admin", "user"))
-    with pytest.raises(NoSuchRow):
-        await store.remove_extension("nobody")
-    assert store.accounts.extensions == before
+    assert changes == [PropertiesChanged(ROOM, properties)]
 
 
 @pytest.mark.parametrize(

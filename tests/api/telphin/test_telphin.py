@@ -10,6 +10,8 @@ import pytest_asyncio
 
 from softphone.errors import CallRefused
 from softphone.server import Server
+from softphone.store.properties import ConferenceProperties
+from softphone.store.seed import Seedling
 from tests.api.conftest import logged_in
 from tests.focus.phone import Phone, bridge
 
@@ -97,7 +99,7 @@ async def test_an_id_goes_before_a_number(tmp_path_factory: pytest.TempPathFacto
     async with bridge(tmp_path_factory.mktemp("both")) as server, logged_in(server, "101") as admin:
         room = server.accounts.extensions["201"]
         other = replace(server.accounts.extensions["202"], id="4711", number=room.id)
-        await server.store.put_extension(other)
+        server.accounts.put(Seedling(other, properties=ConferenceProperties()))
         assert (await admin.get(FULL.format(room.id))).json()["pin"] == "1234"
         assert (await admin.get(FULL.format(other.id))).json()["pin"] is None
 
