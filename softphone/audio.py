@@ -20,6 +20,7 @@ from mixer.tone import sine
 from softphone.errors import AudioError
 
 __all__ = [
+    "FRAMES_PER_S",
     "Resampler",
     "WavRecorder",
     "checked",
@@ -35,6 +36,8 @@ PEAK = 64.0
 """Floating samples beyond this were not meant for a full scale of 1.0; below it they are loud, and clipped."""
 
 RATE_LIMIT_HZ = 768_000
+
+FRAMES_PER_S = 50
 
 # Loud enough to measure, and four of them add up without reaching full scale.
 TONE_LEVEL_DBOV = -16.0
@@ -233,7 +236,7 @@ class Resampler:
 
     def frames(self, pcm: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
         """Take int16 samples, shape (n,); give the whole frames of 20 ms that are ready."""
-        samples = self.rate_hz // 50
+        samples = self.rate_hz // FRAMES_PER_S
         self._short = np.concatenate((self._short, self.feed(pcm)))
         while self._short.size >= samples:
             yield self._short[:samples].copy()

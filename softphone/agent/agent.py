@@ -135,7 +135,6 @@ class Agent:
     async def __aenter__(self) -> Self:
         self._errands = Errands(Tasks(), Tasks(quiet=CallEnded))
         self._handlers = Tasks(quiet=CallEnded)
-        self._left = False
         async with AsyncExitStack() as stack:
             resolver = Resolver()
             host = self._host or await self._local_address(Locator(resolver))
@@ -216,7 +215,7 @@ class Agent:
             The agent was left meanwhile.
         """
         target = self._line.complete(uri)
-        if self._left:
+        if self._dialler.left:
             raise CallEnded(f"the agent was left before it called {target}")
         if self._taken >= self._max_calls:
             raise MediaFull(f"there are {self._taken} calls already, and the agent's max_calls is {self._max_calls}")
@@ -225,7 +224,7 @@ class Agent:
             signalling, media, voice = await self._place(Wanted(target, headers, timeout_s, follow_redirects))
         except BaseException as error:
             self._taken -= 1
-            if self._left and isinstance(error, SoftphoneError):
+            if self._dialler.left and isinstance(error, SoftphoneError):
                 raise CallEnded(f"the agent was left while it called {target}") from error
             raise
         control, call = self._adopt(signalling, media, voice)
@@ -333,7 +332,6 @@ class Agent:
 
     async def _settle(self) -> None:
         """Give up what is dialled, hang up everything, unregister, and wait for what is still at work."""
-        self._left = True
         await self._dialler.give_up()
         for control in self._calls:
             control.end_soon()

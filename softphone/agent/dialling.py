@@ -43,6 +43,11 @@ class Dialler:
         Who calls, as a From value.
     goodbyes
         Where it is waited for the end of what was given up.
+
+    Attributes
+    ----------
+    left
+        Whether the agent is left: nobody is called any more.
     """
 
     def __init__(self, stack: Stack, line: OutboundLine, from_uri: str, goodbyes: Tasks) -> None:
@@ -51,7 +56,7 @@ class Dialler:
         self._from_uri = from_uri
         self._goodbyes = goodbyes
         self._under_way: set[asyncio.Task[InviteSession]] = set()
-        self._given_up_all = False
+        self.left = False
 
     async def dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None = None) -> InviteSession:
         """Call, and return when somebody has answered; cancelled, it gives up with CANCEL, or BYE.
@@ -65,7 +70,7 @@ class Dialler:
         SoftphoneError
             As :meth:`softphone.Agent.invite`.
         """
-        if self._given_up_all:
+        if self.left:
             raise CallEnded(f"the agent was left before it called {wanted.target}")
         task = asyncio.create_task(self._dial(wanted, sdp, on_offer))
         self._under_way.add(task)
@@ -81,7 +86,7 @@ class Dialler:
 
     async def give_up(self) -> None:
         """Give up all that is under way; what is to be dialled from now on is not."""
-        self._given_up_all = True
+        self.left = True
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()

@@ -6,7 +6,6 @@ from contextlib import suppress
 import msgspec
 
 from softphone.agent.plane import Planes, Seated, SharedPlane
-from softphone.agent.speech import WRITE_AHEAD_S
 from softphone.agent.voice import Voice
 from softphone.calls.leg import CallLeg
 from softphone.calls.names import Lookup
@@ -49,7 +48,7 @@ class CallMedia:
         self._lookup = lookup
         self._stats: LegStats | None = None
 
-    async def open(self, who: str = "", write_ahead_s: float = WRITE_AHEAD_S) -> Voice:
+    async def open(self, who: str, write_ahead_s: float) -> Voice:
         """Take a port, and join leg and application in a room of their own; returns the application's side.
 
         `who` is the other side, for the log; `write_ahead_s` as of `Voice`.

@@ -82,7 +82,7 @@ class Playback:
             async with aclosing(self._sound):
                 await self._speech.reached(self._turn)
                 async for samples in self._sound:
-                    await self._speech.say(self._turn, audio.checked(samples), self._rate_hz)
+                    await self._speech.say(self._turn, samples, self._rate_hz)
             await self._speech.close(self._turn)
         finally:
             self._speech.cut(self._turn)
@@ -97,7 +97,7 @@ async def pieces(sound: Sound, call_rate_hz: int) -> AsyncGenerator[NDArray[np.g
     elif isinstance(sound, AsyncIterable):
         try:
             async for piece in sound:
-                yield piece
+                yield audio.checked(piece)
         finally:  # a synthesiser that is cut off shall not go on until the garbage is collected
             if isinstance(sound, AsyncGenerator):
                 await sound.aclose()

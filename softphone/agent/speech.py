@@ -73,7 +73,7 @@ class SpeechQueue:
         As given; may be changed at any time.
     """
 
-    def __init__(self, mouth: Mouth, rate_hz: int, ahead_s: float = WRITE_AHEAD_S) -> None:
+    def __init__(self, mouth: Mouth, rate_hz: int, ahead_s: float) -> None:
         self._mouth = mouth
         self._rate_hz = rate_hz
         self.ahead_s = ahead_s

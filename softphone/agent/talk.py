@@ -19,7 +19,7 @@ from softphone.errors import AudioError, CallEnded
 __all__ = ["CallState", "LOUD_DBOV", "Talk", "level_dbov", "until_silent", "until_voice"]
 
 LOUD_DBOV = -40.0
-"""SpeechQueue on a telephone lies between -35 and -15 dBov, the noise of a room or line between -70 and -50."""
+"""Speech on a telephone lies between -35 and -15 dBov, the noise of a room or line between -70 and -50."""
 
 FLOOR_DBOV = -100.0
 
@@ -233,7 +233,7 @@ class Talk:
 
         Cancel it to stop at once. Raises what awaiting a playback does.
         """
-        playback = self.speak(sound if isinstance(sound, str | Path) else audio.checked(sound), rate_hz)
+        playback = self.speak(sound, rate_hz)
         try:
             await playback
         except asyncio.CancelledError:

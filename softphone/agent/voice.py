@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import samples_per_tick
-from softphone.agent.speech import WRITE_AHEAD_S, SpeechQueue
+from softphone.agent.speech import SpeechQueue
 from softphone.agent.streams import FrameStream
-from softphone.audio import Resampler, WavRecorder, checked_rate
+from softphone.audio import FRAMES_PER_S, Resampler, WavRecorder, checked_rate
 from softphone.errors import AudioError
 from softphone.media.workers.local import AppLeg
 
 __all__ = ["Voice"]
 
 log = logging.getLogger(__name__)
-
-TICKS_PER_S = 50
 
 
 class Voice:
@@ -45,7 +43,7 @@ class Voice:
         What the application says.
     """
 
-    def __init__(self, app: AppLeg, rate_hz: int, who: str = "", write_ahead_s: float = WRITE_AHEAD_S) -> None:
+    def __init__(self, app: AppLeg, rate_hz: int, who: str, write_ahead_s: float) -> None:
         self.rate_hz = rate_hz
         self._who = who
         self._samples = samples_per_tick(rate_hz)
@@ -80,7 +78,7 @@ class Voice:
         """Open a new stream of what is heard from now on, at another rate if one is given."""
         resampler = None
         if rate_hz is not None and checked_rate(rate_hz) != self.rate_hz:
-            if rate_hz % TICKS_PER_S:
+            if rate_hz % FRAMES_PER_S:
                 raise AudioError(f"frames of 20 ms have a whole number of samples, which {rate_hz} Hz does not give")
             resampler = Resampler(self.rate_hz, rate_hz)
         stream = FrameStream(on_drop=self._dropped, resampler=resampler)

@@ -23,10 +23,10 @@ from mixer import g711
 from mixer.frame import TICK_S
 from softphone.media.net.port import Patience, Port
 from softphone.media.net.slots import Letters, Slots, sockaddr
+from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.bench.traffic import SAMPLES, STEPS, Scene, Schedule, Sounds
 
-HEADER = np.dtype([("first", "u1"), ("type", "u1"), ("seq", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
-DATAGRAM = HEADER.itemsize + SAMPLES
+DATAGRAM = HEADER_SIZE + SAMPLES
 # struct in_pktinfo after its cmsghdr: level IPPROTO_IP (0), type IP_PKTINFO (8), 12 bytes of body
 PKTINFO = np.dtype(
     [
@@ -106,7 +106,7 @@ class Load:
         self._port, self._sounds = Port("0.0.0.0", port, 0), Sounds()
         self._slots = Slots(4096)
         self._data = np.zeros((most, DATAGRAM), np.uint8)
-        self._header = self._data[:, : HEADER.itemsize].view(HEADER)[:, 0]
+        self._header = self._data[:, :HEADER_SIZE].view(HEADER)[:, 0]
         self._header["first"] = 0x80
         self._letters = Letters(self._data, np.zeros((most, 16), np.uint8))
         self._letters.length[:] = DATAGRAM
@@ -164,8 +164,8 @@ class Load:
         party, n = plan.party[which], which.stop - which.start
         header, tick = self._header[:n], plan.tick[which] + self._first
         header["seq"], header["timestamp"] = tick - self._silent_ticks & 0xFFFF, tick * SAMPLES & 0xFFFFFFFF
-        header["type"], header["ssrc"] = np.where(tick == self._first, MARKER, 0), party + 1
-        self._data[:n, HEADER.itemsize :] = self._sounds.codes[plan.frame[which]]
+        header["second"], header["ssrc"] = np.where(tick == self._first, MARKER, 0), party + 1
+        self._data[:n, HEADER_SIZE:] = self._sounds.codes[plan.frame[which]]
         self._letters.address[:n] = self._targets[party]
         self._letters.header["control"][:n] = self._sources.ctypes.data + party * PKTINFO.itemsize
         return self._port.send(self._letters, 0, n, Patience())
@@ -174,7 +174,7 @@ class Load:
         """Take what has come; measure how loud one of it is."""
         n = self._port.receive(self._slots)
         if n:
-            codes = self._slots.data[0, HEADER.itemsize : self._slots.length[0]]
+            codes = self._slots.data[0, HEADER_SIZE : self._slots.length[0]]
             pcm = g711.decode(np.ascontiguousarray(codes), g711.DECODE_ULAW).astype(np.float64)
             self._heard = [self._heard[0] + float((pcm**2).sum()), self._heard[1] + len(pcm)]
         self._slots.clear()

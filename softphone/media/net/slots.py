@@ -12,7 +12,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.media.rtp.header import HEADER
+from softphone.media.rtp.header import HEADER_SIZE
 
 __all__ = ["HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "sockaddr"]
 
@@ -166,7 +166,7 @@ class SendBuffer:
     """
 
     def __init__(self, count: int) -> None:
-        self.headers = np.zeros((count, HEADER.itemsize), np.uint8)
+        self.headers = np.zeros((count, HEADER_SIZE), np.uint8)
         self.headers[:, 0] = 0x80
         self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
         self.header = np.zeros(count, MMSGHDR)
@@ -174,8 +174,8 @@ class SendBuffer:
         self._iov = np.zeros((count, 2), IOVEC)
         self.base, self.length = self._iov["base"][:, 1], self._iov["len"][:, 1]
         each = np.arange(count, dtype=np.uint64)
-        self._iov["base"][:, 0] = self.headers.ctypes.data + each * HEADER.itemsize
-        self._iov["len"][:, 0] = HEADER.itemsize
+        self._iov["base"][:, 0] = self.headers.ctypes.data + each * HEADER_SIZE
+        self._iov["len"][:, 0] = HEADER_SIZE
         self.header["name"], self.header["namelen"] = self.address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * (2 * IOVEC_SIZE), 2
 

@@ -8,11 +8,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from mixer.frame import TICK_S
-from softphone.media.rtp.header import KEYS
+from softphone.media.rtp.header import EVENT_END, KEYS
 
 __all__ = ["EventPacket", "KeyReceiver", "KeySender", "unpack_event"]
 
-END = 0x80
 # -10 dBm0, the middle of what RFC 4733 section 2.3.4 allows for DTMF
 VOLUME = 10
 # The last packet of an event goes out three times, so that it survives loss (section 2.5.1.4).
@@ -47,7 +46,7 @@ class EventPacket:
     @property
     def payload(self) -> bytes:
         """The four bytes of RFC 4733 section 2.3."""
-        return _EVENT.pack(self.code, (END if self.end else 0) | VOLUME, self.duration)
+        return _EVENT.pack(self.code, (EVENT_END if self.end else 0) | VOLUME, self.duration)
 
 
 def unpack_event(payload: bytes, timestamp: int, marker: bool) -> EventPacket | None:
@@ -55,7 +54,7 @@ def unpack_event(payload: bytes, timestamp: int, marker: bool) -> EventPacket | 
     if len(payload) < _EVENT.size or payload[0] >= len(KEYS):
         return None
     code, flags, duration = _EVENT.unpack_from(payload)
-    return EventPacket(timestamp, code, bool(flags & END), duration, marker)
+    return EventPacket(timestamp, code, bool(flags & EVENT_END), duration, marker)
 
 
 class KeyReceiver:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from softphone.media.net.port import OpenPort
 from softphone.media.workers.client import MediaChannel
 from softphone.media.workers.pacer import Pacer
 
-if TYPE_CHECKING:  # what it imports is the compiler; who has no agent runs without it
-    pass
-
 __all__ = ["AppLeg", "LocalMedia", "load"]
 
 
@@ -23,15 +20,16 @@ def no_frame(frame: NDArray[np.int16]) -> None:
     """Do nothing with a frame."""
 
 
+def no_skip(ticks: int) -> None:
+    """Do nothing about ticks that were left out."""
+
+
 async def load() -> None:
     """Load what a tick needs, or compile it, while the event loop goes on."""
+    # Late, as below: the engine loads the compiler, which a process without calls has no use for.
     from softphone.media.engine.warm import warm
 
     await asyncio.to_thread(warm)
-
-
-def no_skip(ticks: int) -> None:
-    """Do nothing about ticks that were left out."""
 
 
 class AppLeg:
@@ -89,7 +87,6 @@ class LocalMedia(MediaChannel):
         Most legs, applications included.
     gate
         Whether only those whose voice gate is open are heard. An agent hears its peer as it is.
-
     open_port, clock
         Opens a UDP port; monotonic seconds.
 
@@ -110,6 +107,7 @@ class LocalMedia(MediaChannel):
         open_port: OpenPort | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        # Late, see `load`.
         from softphone.media.engine.desk import RequestDesk
         from softphone.media.engine.engine import Engine
 
