@@ -1,9 +1,10 @@
 """Bots in one process: the processor time of N calls of an agent that hear all and speak a third of the time.
 
-    python -m tests.bench.bots [--bots 500] [--agents 1] [--room 10] [--seconds 20] [--hear 1] [--profile FILE]
+    python -m tests.bench.bots [--bots 500] [--agents 1] [--room 10] [--seconds 10] [--hear 1] [--profile FILE]
 
-A real server in another process holds the conferences, `--room` bots in each. Every bot reads all frames, and in turn
-writes two seconds of sound at once and is silent for four. With `--agents 500` each has an agent of its own.
+Without `--bots` it makes a table of several numbers of bots and agents. A real server in another process holds the
+conferences, `--room` bots in each. Every bot reads all frames, and in turn writes two seconds of sound at once and is
+silent for four. With `--agents 500` each has an agent of its own.
 """
 
 import argparse
