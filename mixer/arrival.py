@@ -94,7 +94,7 @@ def accept(p: Party, seq: Int, restarts: bool) -> bool:
 def follow_jitter(p: Party, rate: Rate, timestamp: Int, arrival_s: float, same: bool) -> None:
     """Follow the interarrival jitter (RFC 3550 A.8); `same`: the packet continues the time line of the one before."""
     if same:
-        between = ((timestamp - p.last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        between = (((timestamp - p.last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * p.up / p.down
         wander = min(abs((arrival_s - p.last_s) * rate.hz - between), LONGEST_WANDER_S * rate.hz)
         p.jitter += (wander - p.jitter) / 16
     p.last_s, p.last_timestamp = arrival_s, timestamp
@@ -113,7 +113,7 @@ class ReceptionReport(NamedTuple):
     highest : ndarray of int64
         The extended highest sequence number, without bound.
     jitter : ndarray of float64
-        Interarrival jitter in samples.
+        Interarrival jitter in timestamp units.
     """
 
     ssrc: Index
@@ -152,8 +152,8 @@ class PartyCounters:
         Packets the peer sent, from its sequence numbers (RFC 3550 A.3).
     extended_highest_sequence : int
         Highest sequence number with its wraps above bit 16 (RFC 3550 6.4.1).
-    jitter_samples : float
-        Interarrival jitter in timestamp units (RFC 3550 A.8).
+    jitter_s : float
+        Interarrival jitter, seconds (RFC 3550 A.8).
     delay_s : float
         How long the last packet that could be played waits between its arrival and its playout.
     """
@@ -167,7 +167,7 @@ class PartyCounters:
     concealed: int = 0
     expected: int = 0
     extended_highest_sequence: int = 0
-    jitter_samples: float = 0.0
+    jitter_s: float = 0.0
     delay_s: float = 0.0
 
 
@@ -185,7 +185,7 @@ def counters(p: Party, rate: Rate) -> PartyCounters:
         concealed=int(p.concealed),
         expected=expecting,
         extended_highest_sequence=int(p.highest),
-        jitter_samples=float(p.jitter),
+        jitter_s=float(p.jitter) / float(rate.hz),
         delay_s=float(p.wait) / float(rate.hz),
     )
 
@@ -193,4 +193,4 @@ def counters(p: Party, rate: Rate) -> PartyCounters:
 def reception(parties: Parties, rows: Index) -> ReceptionReport:
     """Give what a report says of some rows."""
     p = parties[rows]
-    return ReceptionReport(p["ssrc"], p["received"], _expected(p), p["highest"], p["jitter"])
+    return ReceptionReport(p["ssrc"], p["received"], _expected(p), p["highest"], p["jitter"] * p["down"] / p["up"])

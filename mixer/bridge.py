@@ -1,41 +1,41 @@
 """The bridge: ties rows, rooms and one tick.
 
-All parties of one rate are rows of the same arrays. Packets go in as arrays of any number of packets, each 20 ms one
-call of `Bridge.tick` takes a frame from every row, mixes every room and says which row is sent which frame.
+All parties are rows of the same arrays; their sound lies in lanes, one for each sampling rate (`mixer.lane`). Packets
+go in as arrays of any number of packets, each 20 ms one call of `Bridge.tick` takes a frame from every row, mixes every
+room at each rate that somebody hears it at, and says which row is sent which frame.
 Pure: no socket, no clock, no thread. All changes (join, mute, move) take effect with the next tick.
 """
+
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import desk, hear, listen, playout, ring, whisper
+from mixer import hear, playout, ring
 from mixer.arrival import PartyCounters, ReceptionReport, counters, reception
-from mixer.comfort import white_noise
-from mixer.dtmf import Detector
 from mixer.errors import FrameError, QueueFull, UnknownRow
-from mixer.frame import TICK_S, as_samples
-from mixer.gate import SILENCE_DBOV, GateSettings
-from mixer.party import reset, room_table, table
+from mixer.frame import RATES_HZ, TICK_S, as_samples
+from mixer.gate import GateSettings
+from mixer.lane import Lane
+from mixer.party import begin, reset, room_table, table
 from mixer.playout import IDLE_TICKS
-from mixer.rate import rate_record
-from mixer.resample import stretch_taps
 from mixer.roster import Roster
+from mixer.stages import Stages
 from mixer.tick import Tick
 
 DEFAULT_GATE = GateSettings()
-PAST = 3  # frames kept per row: the one being made and the two before it, for concealment
 
 
 class Bridge:
     """
-    All parties of one rate as rows: packets in, one tick, frames out.
+    All parties as rows: packets in, one tick, frames out.
 
     Parameters
     ----------
     capacity : int
         Number of rows, i.e. the most parties at a time. As many rooms can exist.
     rate_hz : int
-        One of `mixer.frame.RATES_HZ`.
+        One of `mixer.frame.RATES_HZ`: that of parties of which nothing else is said.
     gate : GateSettings or None
         When a party counts as a talker. None: whenever it is not digital silence.
     max_delay_s : float
@@ -45,6 +45,10 @@ class Bridge:
     ----------
     roster : Roster
         Rooms, and how each row is heard and hears.
+    lanes : tuple of Lane
+        One for each of `RATES_HZ`, in that order.
+    usual : Lane
+        That of `rate_hz`.
     level_dbov, talking : ndarray of float32 and bool, shape (capacity,)
         How loud each row is and who is talking; changed by each tick.
 
@@ -63,36 +67,25 @@ class Bridge:
         max_delay_s: float = 0.1,
     ) -> None:
         self.capacity, self.rate_hz = capacity, rate_hz
-        self.rate = rate = rate_record(rate_hz, max_delay_s)
-        self.samples = samples = int(rate.samples)
+        self.lanes = tuple(Lane(number, hz, capacity, max_delay_s) for number, hz in enumerate(RATES_HZ))
+        self.usual = self.lane(rate_hz)
         self.parties, self.rooms = table(capacity), room_table(capacity)
-        self.roster = Roster(self.parties, self.rooms, samples)
+        self.roster = Roster(self.parties, self.rooms)
         self.level_dbov: NDArray[np.float32] = self.parties["level"]
         self.talking: NDArray[np.bool_] = self.parties["talking"]
-        self.rings = np.zeros((capacity, rate.ring + rate.reach), np.int16)
-        self._taps, self._noise = stretch_taps(samples, int(rate.most)), white_noise(rate_hz)
-        self._periods = np.zeros((capacity, rate.longest + samples + rate.loop), np.float32)
-        self._past = np.zeros((PAST, capacity, samples), np.int16)
-        self._history, self._wide = np.zeros(2 * samples, np.int16), np.zeros(samples, np.int32)
-        self._sums = np.zeros((capacity, samples), np.int32)
-        self._left_out = np.zeros((capacity, samples), np.int32)
-        self._recorded, self._leaving = np.zeros((2, capacity, samples), np.int16)
-        self._frames = np.zeros((2 * capacity + 1, samples), np.int16)
-        self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
-        self._changed = np.zeros(capacity, np.int64)
-        self._key = np.zeros(2 * capacity, np.int64)
-        self._keys = Detector(capacity, rate_hz)
-        self._gate, self._hangover = gate, round(gate.hangover_s / TICK_S) if gate else 0
-        self._ticks, self._next_s = 0, -np.inf
-        self._tick = Tick(
-            frames=self._frames[:1],
-            frame_of_row=self.parties["frame"],
-            heard=np.zeros((capacity, samples), np.int16),
-            dominant=self.rooms["dominant"],
-            private=self.parties["private"],
-        )
+        self._stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate)
+        self._tick, self._next_s = Tick(self.lanes, self.parties), -np.inf
 
-    def add_party(self, room: int = -1, *, local: bool = False, inband_keys: bool = False) -> int:
+    def lane(self, rate_hz: int) -> Lane:
+        """Give the lane of a rate; raises `FrameError` if there is none."""
+        for lane in self.lanes:
+            if lane.rate_hz == rate_hz:
+                return lane
+        raise FrameError(f"rate {rate_hz} Hz is not one of {RATES_HZ}")
+
+    def add_party(
+        self, room: int = -1, *, rate_hz: int | None = None, local: bool = False, inband_keys: bool = False
+    ) -> int:
         """
         Give a party a row.
 
@@ -100,6 +93,8 @@ class Bridge:
         ----------
         room : int
             Where it sits; -1: in no room, it hears and says nothing.
+        rate_hz : int or None
+            Of what it says and hears; None: the usual one.
         local : bool
             Fed by `push` (an application, a player) instead of `receive`.
         inband_keys : bool
@@ -116,10 +111,13 @@ class Bridge:
             Every row is taken.
         NoSuchRoom
             There is no such room.
+        FrameError
+            There is no such rate.
         """
-        return self._clean(self.roster.add(room, local=local, inband_keys=inband_keys))
+        lane = self.usual if rate_hz is None else self.lane(rate_hz)
+        return self._clean(self.roster.add(room, local=local, inband_keys=inband_keys), lane)
 
-    def add_source(self, room: int = -1) -> int:
+    def add_source(self, room: int = -1, rate_hz: int | None = None) -> int:
         """
         Give a row to what is played: fed by `push`, it hears nothing, has no gate, never counts as talking.
 
@@ -127,6 +125,8 @@ class Bridge:
         ----------
         room : int
             Where it is heard; -1: nowhere, until it whispers.
+        rate_hz : int or None
+            Of what it says; None: the usual one.
 
         Returns
         -------
@@ -139,16 +139,54 @@ class Bridge:
             Every row is taken.
         NoSuchRoom
             There is no such room.
+        FrameError
+            There is no such rate.
         """
-        return self._clean(self.roster.add_source(room))
+        lane = self.usual if rate_hz is None else self.lane(rate_hz)
+        return self._clean(self.roster.add_source(room), lane)
 
-    def _clean(self, row: int) -> int:
+    def _clean(self, row: int, lane: Lane) -> int:
         """Forget whoever was in a row before."""
-        reset(self.parties[row], self.rate.ring)
-        ring.clear(self.rings[row], self.rate)
-        self._keys.reset(np.array([row]))
-        self._past[:, row] = 0
+        p = self.parties[row]
+        reset(p, lane.rate.ring)
+        p.lane = p.ear_lane = lane.number
+        self._clear(row, lane)
         return row
+
+    def _clear(self, row: int, lane: Lane) -> None:
+        """Forget what was said in a row."""
+        ring.clear(lane.rings[row], lane.rate)
+        if "keys" in lane.__dict__:
+            lane.keys.reset(np.array([row]))
+        lane.past[:, row] = 0
+
+    def set_rate(self, row: int, rate_hz: int, clock_hz: int | None = None) -> None:
+        """
+        Let a party speak and hear at another rate from now on; what waits of it is dropped if the rate is new.
+
+        Parameters
+        ----------
+        row : int
+            Its row.
+        rate_hz : int
+            One of `mixer.frame.RATES_HZ`.
+        clock_hz : int or None
+            Of its RTP timestamps, a multiple or a whole part of the rate; None: as the rate.
+
+        Raises
+        ------
+        UnknownRow
+            The row is empty.
+        FrameError
+            There is no such rate.
+        """
+        self.roster.check(row)
+        p, lane, steps = self.parties[row], self.lane(rate_hz), ratio(rate_hz, clock_hz or rate_hz)
+        if (p.lane, p.up, p.down) != (lane.number, *steps):
+            begin(p, lane.rate.ring)
+            self._clear(row, lane)
+        p.lane = p.ear_lane = lane.number
+        p.up, p.down = steps
 
     def receive(
         self,
@@ -162,14 +200,14 @@ class Bridge:
         now_s: float,
     ) -> None:
         """
-        Take a batch of packets, in the order they came, all of one length.
+        Take a batch of packets, in the order they came, all of one length and of rows that speak at one rate.
 
         Parameters
         ----------
         rows : ndarray of integers, shape (n,)
             The party of each packet; a row may occur several times. Packets of empty rows are ignored.
         seq, timestamp, ssrc : ndarray of uint16, uint32, uint32, shape (n,)
-            The RTP header (RFC 3550 5.1); timestamps in samples.
+            The RTP header (RFC 3550 5.1).
         marker : ndarray of bool, shape (n,)
             First packet of a talk spurt.
         pcm : ndarray of int16, shape (n, L)
@@ -187,7 +225,9 @@ class Bridge:
         """
         if pcm.dtype != np.int16 or pcm.ndim != 2 or pcm.shape[0] != len(rows):
             raise FrameError(f"packets must be int16 of shape ({len(rows)}, L), not {pcm.dtype} {pcm.shape}")
-        hear.take(self.parties, self.rate, self.rings, rows, seq, timestamp, ssrc, pcm, arrival_s, self.due(now_s))
+        lane = self.lanes[self.parties[rows[0]].lane] if len(rows) else self.usual
+        packets = rows, seq, timestamp, ssrc, pcm, arrival_s
+        hear.take(self.parties, lane.rate, lane.rings, *packets, self.due(now_s))
 
     def due(self, now_s: float) -> float:
         """Give when the next tick is due, seconds, being told that it is (or was) due at `now_s`; never goes back."""
@@ -246,22 +286,22 @@ class Bridge:
         QueueFull
             The queue cannot hold them; nothing was taken.
         """
-        self._check_local(row)
+        lane = self._lane_of_local(row)
         if pcm.ndim != 1:
             raise FrameError(f"pushed audio has one dimension, not {pcm.ndim}")
-        if self.queued(row) + len(pcm) > self.rate.ring // 2:
-            raise QueueFull(f"{self.queued(row) + len(pcm)} samples exceed the queue of {self.rate.ring // 2}")
-        playout.push(self.parties[row], self.rate, self.rings[row], as_samples(pcm))
+        if self.queued(row) + len(pcm) > lane.rate.ring // 2:
+            raise QueueFull(f"{self.queued(row) + len(pcm)} samples exceed the queue of {lane.rate.ring // 2}")
+        playout.push(self.parties[row], lane.rate, lane.rings[row], as_samples(pcm))
         return self.queued(row)
 
     def flush(self, row: int) -> int:
         """Drop what a local party has yet to say; gives the samples dropped, raises `UnknownRow`."""
-        self._check_local(row)
-        return int(playout.flush(self.parties[row], self.rate, self.rings[row]))
+        lane = self._lane_of_local(row)
+        return int(playout.flush(self.parties[row], lane.rate, lane.rings[row]))
 
     def queued(self, row: int) -> int:
         """Tell how many pushed samples a local party has yet to say; raises `UnknownRow`."""
-        self._check_local(row)
+        self._lane_of_local(row)
         return max(0, int(self.parties[row].end - self.parties[row].cursor))
 
     def tick(self, now_s: float) -> Tick:
@@ -279,53 +319,20 @@ class Bridge:
         Tick
             Reused: valid until the next call.
         """
-        parties, rooms, rate, tick = self.parties, self.rooms, self.rate, self._tick
-        end, rooms_end = self.roster.rows_end, self.roster.rooms_end
-        self._hear(end)
-        threshold = SILENCE_DBOV if self._gate is None else self._gate.threshold_dbov
-        said, noisy, doubtful = self._past[self._ticks % PAST], self._noisy, self._doubtful
-        gate = threshold, self._hangover, self._gate is not None
-        out = tick.heard, self._leaving, self._changed
-        changes = listen.listen(parties, end, rooms, rooms_end, rate, said, noisy, doubtful, *gate, self._wide, *out)
-        changed = self._changed[:changes]
+        roster, stages, tick = self.roster, self._stages, self._tick
+        stages.begin(roster.rows_end, roster.rooms_end)
+        tick.keys, changed = stages.listen()
         tick.talking_started, tick.talking_stopped = changed[changed >= 0], -1 - changed[changed < 0]
-        self._mix(end, rooms_end)
+        stages.mix()
         self._next_s = now_s + TICK_S
-        self.roster.recycle()
+        roster.recycle()
         return tick
 
-    def _hear(self, end: int) -> None:
-        """Make the frames of this tick, and find keys in them."""
-        dialling = self.roster.inband_keys
-        self._ticks += 1
-        parties, rate, rings, taps, noise = self.parties, self.rate, self.rings, self._taps, self._noise
-        periods, history, past, ticks = self._periods, self._history, self._past, self._ticks
-        hear.hear(parties, rate, rings, taps, noise, periods, history, past, ticks, end, self._noisy)
-        self._tick.keys = []
-        if dialling[:end].any():
-            rows = np.flatnonzero(dialling[:end])
-            self._tick.keys = self._keys.feed(rows, self._past[self._ticks % PAST][rows])
-            self._doubtful[rows] = self._keys.doubtful[rows]
-
-    def _mix(self, end: int, rooms_end: int) -> None:
-        """Mix this tick: whispers, private mixes, rooms, what is recorded."""
-        parties, rooms, rate, tick, sums = self.parties, self.rooms, self.rate, self._tick, self._sums
-        first, heard, whispers = 0, tick.heard, self.roster.whispers
-        wide, frames = self._wide, self._frames
-        desk.sum_rooms(parties, end, rooms_end, rate, heard, self._leaving, sums)
-        desk.record(parties, end, rooms, rooms_end, rate, heard, self._leaving, sums, self._left_out, self._recorded)
-        if whispers:
-            pairs = whispers.whisperer, whispers.circle, whispers.listeners, whispers.circle_of
-            work = whispers.sums, whispers.lively, self._key, wide
-            first = whisper.whisper(parties, rate, heard, self._leaving, sums, *pairs, *work, frames)
-        first = desk.serve(parties, end, rooms, rooms_end, rate, heard, self._leaving, sums, wide, first, frames)
-        tick.first_room, tick.frames = first, self._frames[: first + rooms_end + 1]
-        tick.recorded = {int(room): self._recorded[room] for room in np.flatnonzero(rooms["recorded"][:rooms_end])}
-
-    def _check_local(self, row: int) -> None:
+    def _lane_of_local(self, row: int) -> Lane:
         self.roster.check(row)
         if not self.roster.local[row]:
             raise UnknownRow(f"the party in row {row} is not local")
+        return self.lanes[self.parties[row].lane]
 
     def counters(self, row: int) -> PartyCounters:
         """
@@ -347,7 +354,7 @@ class Bridge:
             The row is empty.
         """
         self.roster.check(row)
-        return counters(self.parties[row], self.rate)
+        return counters(self.parties[row], self.lanes[self.parties[row].lane].rate)
 
     def reception(self, rows: NDArray[np.intp]) -> ReceptionReport:
         """
@@ -364,3 +371,9 @@ class Bridge:
             Since each party was added.
         """
         return reception(self.parties, rows)
+
+
+def ratio(samples: int, ticks: int) -> tuple[int, int]:
+    """Give the smallest numbers of samples and of ticks of a clock that take the same time."""
+    common = gcd(samples, ticks)
+    return samples // common, ticks // common

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel
 from mixer.limit import narrow
-from mixer.party import Parties, Party, Room, Rooms
+from mixer.party import Parties, Party, Rooms
 from mixer.ramp import is_scaled, rising, scale
 from mixer.rate import Rate
 
@@ -22,17 +22,53 @@ Wide = NDArray[np.int32]
 
 
 @kernel
-def sum_rooms(
-    parties: Parties, end: int, rooms_end: int, rate: Rate, heard: Samples, leaving: Samples, sums: Wide
-) -> None:
-    """Sum what is said in every room, and what is still heard of who leaves it; exact for up to 65,536 talkers."""
+def census(parties: Parties, end: int, rooms: Rooms, rooms_end: int) -> int:
+    """
+    Find out at which rates each room is wanted, and which lanes have anything to do.
+
+    Returns
+    -------
+    int
+        A bit for each lane that somebody speaks in, and, 8 bits higher, for each that somebody or a recorder hears.
+    """
+    lanes = 0
     for room in range(rooms_end):
-        clear(sums[room], rate)
+        rooms[room].wanted = rooms[room].taped
+        lanes |= rooms[room].taped << 8
     for row in range(end):
         p = parties[row]
-        if _aloud(p):
+        if p.active or p.spoke_in >= 0:
+            lanes |= 1 << p.lane
+        if p.active and not p.source:
+            lanes |= 1 << p.ear_lane + 8
+            for room in (p.room, p.ear):  # it may have come from there
+                if room >= 0:
+                    rooms[room].wanted |= 1 << p.ear_lane
+    return lanes
+
+
+@kernel
+def is_wanted(rooms: Rooms, room: int, rate: Rate) -> bool:
+    """Tell whether a room is mixed at a rate."""
+    return bool(rooms[room].wanted >> rate.lane & 1)
+
+
+@kernel
+def sum_rooms(
+    parties: Parties, end: int, rooms: Rooms, rooms_end: int, rate: Rate, heard: Samples, leaving: Samples, sums: Wide
+) -> None:
+    """Sum what is said in every room that is wanted at a rate, and what is still heard of who leaves it.
+
+    Exact for up to 65,536 talkers.
+    """
+    for room in range(rooms_end):
+        if is_wanted(rooms, room, rate):
+            clear(sums[room], rate)
+    for row in range(end):
+        p = parties[row]
+        if is_aloud(p) and is_wanted(rooms, p.room, rate):
             add(sums[p.room], rate, heard[row])
-        if p.leaving >= 0:
+        if p.leaving >= 0 and is_wanted(rooms, p.leaving, rate):
             add(sums[p.leaving], rate, leaving[row])
 
 
@@ -68,11 +104,12 @@ def serve(
     leaving: Samples,
     sums: Wide,
     wide: Wide,
+    limits: NDArray[np.float32],
     first: int,
     frames: Samples,
 ) -> int:
     """
-    Make the private mixes and the rooms' frames, and tell each row its own.
+    Make the private mixes and the rooms' frames of a lane, and tell each row that hears there its own.
 
     Parameters
     ----------
@@ -84,6 +121,8 @@ def serve(
         As `sum_rooms` makes them.
     wide : ndarray of int32
         A frame to work in.
+    limits : ndarray of float32, shape (rooms,)
+        Gains of the limiters of the rooms in this lane.
     first : int
         How many frames are made already, for those who are whispered to; their rows have them.
     frames : ndarray of int16, shape (2 * capacity + 1, samples)
@@ -96,25 +135,27 @@ def serve(
     """
     for row in range(end):
         p = parties[row]
-        if p.frame < 0 and p.active and p.send and wants_own(p):
+        if p.ear_lane == rate.lane and p.frame < 0 and wants_own(p):
             compose(p, rate, sums, heard[row], leaving[row], wide)
             finish(p, rate, wide, frames[first])
             p.frame = first
             first += 1
     for room in range(rooms_end):
-        rooms[room].limit = narrow(sums[room], rate, rooms[room].limit, frames[first + room])
+        if is_wanted(rooms, room, rate):
+            limits[room] = narrow(sums[room], rate, limits[room], frames[first + room])
     silence = first + rooms_end
     frames[silence, : rate.samples] = 0
     for row in range(end):
-        if parties[row].frame < 0:
-            _share(parties[row], rooms, first, silence)
-        _note_heard(parties[row])
+        if parties[row].ear_lane == rate.lane:
+            _settle(parties[row], limits, first, silence)
     return first
 
 
 @kernel
-def _note_heard(p: Party) -> None:
-    """Note what a row has heard in this tick."""
+def _settle(p: Party, limits: NDArray[np.float32], first: int, silence: int) -> None:
+    """Give a row that has no frame of its own another's, and note what it has heard in this tick."""
+    if p.frame < 0:
+        _share(p, limits, first, silence)
     if p.active and p.send:
         p.ear = ear_of(p)
     elif p.ear >= 0:
@@ -130,11 +171,13 @@ def ear_of(p: Party) -> int:
 
 @kernel
 def wants_own(p: Party) -> bool:
-    """Tell whether nobody else hears what a row is to hear."""
+    """Tell whether a row hears something, and nobody else the same."""
     ear = ear_of(p)
+    if not (p.active and p.send):
+        return False
     if p.ear not in (ear, -2):
         return True
-    return ear >= 0 and (is_scaled(p.gain_out_before, p.gain_out) or _aloud(p) or p.leaving == ear)
+    return ear >= 0 and (is_scaled(p.gain_out_before, p.gain_out) or is_aloud(p) or p.leaving == ear)
 
 
 @kernel
@@ -156,7 +199,7 @@ def _others(p: Party, sums: Wide, room: int, voice: Samples, leaving: Samples, j
     if room < 0:
         return 0
     total = np.int64(sums[room, j])
-    if p.room == room and _aloud(p):
+    if p.room == room and is_aloud(p):
         total -= voice[j]
     if p.leaving == room:
         total -= leaving[j]
@@ -164,9 +207,9 @@ def _others(p: Party, sums: Wide, room: int, voice: Samples, leaving: Samples, j
 
 
 @kernel
-def _share(p: Party, rooms: Rooms, first: int, silence: int) -> None:
+def _share(p: Party, limits: NDArray[np.float32], first: int, silence: int) -> None:
     """Give a row a frame that others hear too; the limiters of listeners follow that of their room."""
-    p.limit_out = rooms[p.room].limit if p.room >= 0 else np.float32(1)
+    p.limit_out = limits[p.room] if p.room >= 0 else np.float32(1)
     if _hears(p):
         p.frame = first + p.room
     elif p.active and p.send and (p.room >= 0 or p.listener):
@@ -181,7 +224,7 @@ def _hears(p: Party) -> bool:
 
 
 @kernel
-def _aloud(p: Party) -> bool:
+def is_aloud(p: Party) -> bool:
     """Tell whether its room hears a row."""
     return p.voiced and not p.private
 
@@ -204,7 +247,10 @@ def record(
     heard: Samples,
     leaving: Samples,
     sums: Wide,
-    left_out: Wide,
+    without: Wide,
+    limits: NDArray[np.float32],
+    recorded_limits: NDArray[np.float32],
+    left_out: NDArray[np.bool_],
     out: Samples,
 ) -> None:
     """
@@ -212,38 +258,36 @@ def record(
 
     Parameters
     ----------
-    left_out : ndarray of int32, shape (rooms, samples)
+    without : ndarray of int32, shape (rooms, samples)
         To work in.
+    limits, recorded_limits : ndarray of float32, shape (rooms,)
+        Gains of the rooms' limiters, for those who listen and for the recorder.
+    left_out : ndarray of bool, shape (rooms,)
+        Out: the rooms that are recorded without somebody.
     out : ndarray of int16, shape (rooms, samples)
-        Out: the frame of each room that has `recorded` set now.
+        Out: the frames of these.
     """
     for room in range(rooms_end):
-        r = rooms[room]
-        if not r.recorded:
-            r.limit_recorded = r.limit
-        r.recorded = False
+        recorded_limits[room] = recorded_limits[room] if left_out[room] else limits[room]
+        left_out[room] = False
     for row in range(end):
-        if parties[row].unrecorded:
-            _leave_out(parties[row], rooms, rate, heard[row], leaving[row], left_out)
+        p = parties[row]
+        if p.unrecorded and is_aloud(p):
+            _leave_out(p.room, rooms, rate, heard[row], without, left_out)
+        if p.unrecorded and p.leaving >= 0:
+            _leave_out(p.leaving, rooms, rate, leaving[row], without, left_out)
     for room in range(rooms_end):
-        r = rooms[room]
-        if r.recorded:
-            subtract(left_out[room], rate, sums[room])
-            r.limit_recorded = narrow(left_out[room], rate, r.limit_recorded, out[room])
+        if left_out[room]:
+            subtract(without[room], rate, sums[room])
+            recorded_limits[room] = narrow(without[room], rate, recorded_limits[room], out[room])
 
 
 @kernel
-def _leave_out(p: Party, rooms: Rooms, rate: Rate, voice: Samples, leaving: Samples, left_out: Wide) -> None:
-    """Note that rooms are recorded without a voice."""
-    if _aloud(p):
-        _note_left_out(rooms[p.room], rate, voice, left_out[p.room])
-    if p.leaving >= 0:
-        _note_left_out(rooms[p.leaving], rate, leaving, left_out[p.leaving])
-
-
-@kernel
-def _note_left_out(r: Room, rate: Rate, voice: Samples, left_out: Wide) -> None:
-    if not r.recorded:
-        clear(left_out, rate)
-    r.recorded = True
-    add(left_out, rate, voice)
+def _leave_out(room: int, rooms: Rooms, rate: Rate, voice: Samples, without: Wide, left_out: NDArray[np.bool_]) -> None:
+    """Note that a room, if it is recorded, is so without a voice."""
+    if not rooms[room].taped >> rate.lane & 1:
+        return
+    if not left_out[room]:
+        clear(without[room], rate)
+    left_out[room] = True
+    add(without[room], rate, voice)

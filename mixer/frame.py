@@ -21,8 +21,8 @@ FULL_SCALE = 32767
 SCALE = 32768
 """What 1.0 is in files and floating audio: 16-bit samples divided by it and multiplied again are what they were."""
 
-RATES_HZ = (8000, 16000, 32000, 48000)
-"""The rates a bridge can run at: the clocks of telephone and wideband codecs."""
+RATES_HZ = (8000, 16000, 48000)
+"""The sampling rates of a bridge: telephone, wide band, and full band."""
 
 
 def samples_per_tick(rate_hz: int) -> int:

@@ -8,7 +8,7 @@ from mixer.comfort import ROW_STEP, comfort, set_noise
 from mixer.conceal import SEARCHED, conceal, silence
 from mixer.kernel import kernel
 from mixer.pace import MEMORY_TICKS, turn
-from mixer.party import Parties
+from mixer.party import Parties, Party
 from mixer.playout import LACKING, LEAVING, QUIET
 from mixer.rate import Rate
 
@@ -97,7 +97,7 @@ def hear(
     noisy: Flags,
 ) -> None:
     """
-    Make a frame of every row.
+    Make a frame of every row of a lane.
 
     Parameters
     ----------
@@ -120,10 +120,10 @@ def hear(
     """
     searches = 0
     for row in range(end):
-        noisy[row] = False
         p, frame = parties[row], past[tick % 3, row]
-        if not p.active and p.spoke_in < 0:
+        if not _speaks(p, rate):
             continue
+        noisy[row] = False
         older, newer = past[(tick + 1) % 3, row], past[(tick + 2) % 3, row]
         if tick % MEMORY_TICKS == 0:
             turn(p)
@@ -136,3 +136,9 @@ def hear(
         elif found & LACKING or p.age > 0:
             searches += p.age == 0
             conceal(p, rate, frame, older, newer, history, periods[row], searches <= SEARCHED)
+
+
+@kernel
+def _speaks(p: Party, rate: Rate) -> bool:
+    """Tell whether a row says something at a rate, or did so just now."""
+    return p.lane == rate.lane and (p.active or p.spoke_in >= 0)

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.gate import SILENCE_DBOV, find_leaders, level_dbov, update_gate, update_loudness
+from mixer.gate import SILENCE_DBOV, level_dbov, update_gate, update_loudness
 from mixer.kernel import kernel
 from mixer.limit import narrow
-from mixer.party import Parties, Party, Rooms
+from mixer.party import Parties, Party
 from mixer.ramp import is_scaled, leave, scale
 from mixer.rate import Rate
 
@@ -18,8 +18,6 @@ Flags = NDArray[np.bool_]
 def listen(
     parties: Parties,
     end: int,
-    rooms: Rooms,
-    rooms_end: int,
     rate: Rate,
     said: Samples,
     noisy: Flags,
@@ -31,14 +29,15 @@ def listen(
     heard: Samples,
     leaving: Samples,
     changed: NDArray[np.int64],
+    changes: int,
 ) -> int:
     """
-    Look at one frame of every row.
+    Look at one frame of every row of a lane.
 
     Parameters
     ----------
-    parties, end, rooms, rooms_end, rate
-        The rows and rooms, one past the last of each in use, and the rate.
+    parties, end, rate
+        The rows, one past the last in use, and the rate of the lane.
     said : ndarray of int16, shape (capacity, samples)
         The frames as they came.
     noisy, doubtful : ndarray of bool, shape (capacity,)
@@ -51,17 +50,18 @@ def listen(
         Out: what others hear of each row.
     leaving : ndarray of int16, shape (capacity, samples)
         Out: what is heard of it in the room that it leaves, if it leaves one.
-    changed : ndarray of int64, shape (capacity,)
-        Out: the rows whose gates opened, and, as -1 - row, those whose gates closed.
+    changed, changes : ndarray of int64, shape (capacity,); int
+        Out, after so many that are there: the rows whose gates opened, and, as -1 - row, those whose gates closed.
 
     Returns
     -------
     int
-        How many changed.
+        How many are there now.
     """
-    changes = 0
     for row in range(end):
         p, frame = parties[row], heard[row]
+        if p.lane != rate.lane:
+            continue
         p.frame = -1
         _take(p, rate, said[row], doubtful[row], wide, frame)
         hidden = p.muted or not p.active or noisy[row] and gated
@@ -74,7 +74,6 @@ def listen(
         loud = p.level > SILENCE_DBOV
         p.voiced = loud and p.active and (p.room >= 0 or p.private) if p.source else p.talking
         leave(p, rate, frame, leaving[row])
-    find_leaders(parties, end, rooms, rooms_end)
     return changes
 
 

@@ -35,9 +35,11 @@ PARTY = np.dtype(
         ("received", np.int64),
         ("others_received", np.int64),
         ("others_expected", np.int64),
+        ("up", np.int64),  # so many samples are
+        ("down", np.int64),  # so many ticks of the RTP clock
         ("last_timestamp", np.int64),
         ("last_s", np.float64),
-        ("jitter", np.float64),
+        ("jitter", np.float64),  # in samples
         # where the row is played (mixer.playout); positions in samples since ever
         ("cursor", np.int64),
         ("end", np.int64),  # one past the newest sample
@@ -56,6 +58,8 @@ PARTY = np.dtype(
         ("step", np.float32),
         ("latest", np.int64),
         ("noise", np.float32),  # level of the comfort noise (mixer.comfort)
+        ("lane", np.int64),  # at which rate it speaks (mixer.lane)
+        ("ear_lane", np.int64),  # and hears
         # how it sits (mixer.roster)
         ("room", np.int64),  # -1: in none
         ("gain_in", np.float32),
@@ -107,12 +111,11 @@ PARTY = np.dtype(
 ROOM = np.dtype(
     [
         ("exists", np.bool_),
-        ("recorded", np.bool_),  # it has a frame of its own for the recorder
+        ("taped", np.int64),  # a bit per lane: it is recorded at that rate
+        ("wanted", np.int64),  # a bit per lane: somebody listens there, or a recorder
         ("dominant", np.int64),  # the row that leads; -1: nobody spoke yet
         ("winner", np.int64),
         ("best", np.float32),
-        ("limit", np.float32),
-        ("limit_recorded", np.float32),
     ],
     align=True,
 )
@@ -134,12 +137,8 @@ def reset(p: Party, position: int) -> None:
     p.seen = np.uint64(0)
     p.highest, p.lowest, p.expected_before = 0, 1, 0
     p.received = p.others_received = p.others_expected = 0
+    p.up = p.down = 1
     p.last_timestamp, p.last_s, p.jitter = 0, 0.0, 0.0
-    p.cursor = p.end = p.played = position
-    p.grain, p.idle, p.wait = 1, 0, 0
-    p.recent = p.older = NOTHING
-    p.late_turns = 0
-    p.age, p.first, p.lag, p.step, p.latest = 0, 0, 1, np.float32(0), 0
     p.noise = np.float32(0)
     p.level = p.loudness = np.float32(-127)
     p.left, p.talking, p.voiced, p.blanked = -1, False, False, False
@@ -148,6 +147,17 @@ def reset(p: Party, position: int) -> None:
     p.limit_in = p.limit_out = np.float32(1)
     p.frame = -1
     p.duplicate = p.late = p.overrun = p.stray = p.concealed = 0
+    begin(p, position)
+
+
+@kernel
+def begin(p: Party, position: int) -> None:
+    """Let a row be played anew from a position on: nothing has come of what is to be heard there."""
+    p.cursor = p.end = p.played = position
+    p.grain, p.idle, p.wait = 1, 0, 0
+    p.recent = p.older = NOTHING
+    p.late_turns = 0
+    p.age, p.first, p.lag, p.step, p.latest = 0, 0, 1, np.float32(0), 0
     p.phase, p.resting, p.begun, p.hushed = EMPTY, True, False, False
 
 
@@ -161,5 +171,5 @@ def table(capacity: int) -> Parties:
 def room_table(capacity: int) -> Rooms:
     """Give the records of `capacity` rooms."""
     rooms = records(capacity, ROOM)
-    rooms["dominant"], rooms["limit"] = -1, 1
+    rooms["dominant"] = -1
     return rooms

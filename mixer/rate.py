@@ -44,7 +44,7 @@ RATE = np.dtype(
         for name in (
             *("hz", "samples", "ring", "reach", "max_delay", "start", "low", "high", "slower", "faster", "scale"),
             *("most", "most_dialling", "longest", "shortest", "match", "coarse", "hold", "silent", "merge", "loop"),
-            *("attack", "blank", "ramp"),
+            *("attack", "blank", "ramp", "lane"),
         )
     ]
     + [("release", np.float32)]
@@ -53,7 +53,7 @@ Rate: TypeAlias = Any
 """A record of dtype `RATE`, as kernels see it: everything in samples but `hz`."""
 
 
-def rate_record(rate_hz: int, max_delay_s: float) -> Rate:
+def rate_record(rate_hz: int, max_delay_s: float, lane: int) -> Rate:
     """
     Work out one rate.
 
@@ -63,6 +63,8 @@ def rate_record(rate_hz: int, max_delay_s: float) -> Rate:
         One of `mixer.frame.RATES_HZ`.
     max_delay_s : float
         The longest a packet may wait.
+    lane : int
+        The number of the lane that has it.
 
     Returns
     -------
@@ -96,6 +98,7 @@ def rate_record(rate_hz: int, max_delay_s: float) -> Rate:
         "attack": round(ATTACK_S * rate_hz),
         "blank": round(BLANK_S * rate_hz),
         "ramp": round(RAMP_S * rate_hz),
+        "lane": lane,
         "release": 10 ** (RELEASE_DB_PER_S / 20 * TICK_S),
     }
     rates = records(1, RATE)

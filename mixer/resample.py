@@ -40,8 +40,31 @@ def stretch_taps(samples: int, most: int) -> NDArray[np.float32]:
 def _taps(samples: int, step: int) -> NDArray[np.float32]:
     at = np.arange(samples) * (samples + step) / samples
     distance = np.floor(at)[:, None] + np.arange(1 - HALF_TAPS, HALF_TAPS + 1) - at[:, None]
-    inside = np.clip(1 - (distance / HALF_TAPS) ** 2, 0, None)
-    weight = np.sinc(distance) * np.i0(_KAISER_BETA * np.sqrt(inside)) * (np.abs(distance) < HALF_TAPS)
+    return weights(distance, HALF_TAPS, 1.0, _KAISER_BETA)
+
+
+def weights(distance: NDArray[np.float64], half: int, cutoff: float, beta: float) -> NDArray[np.float32]:
+    """
+    Weigh samples by their distance from what is interpolated: a sinc in a Kaiser window.
+
+    Parameters
+    ----------
+    distance : ndarray of float64, shape (n, taps)
+        In samples.
+    half : int
+        Where the window ends.
+    cutoff : float
+        Of half the sampling rate: what lies above does not pass.
+    beta : float
+        Of the window: the higher, the lower what gets through above, and the wider the way there.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, taps)
+        The sum of each row is 1.
+    """
+    inside = np.clip(1 - (distance / half) ** 2, 0, None)
+    weight = np.sinc(cutoff * distance) * np.i0(beta * np.sqrt(inside)) * (np.abs(distance) < half)
     return np.asarray(weight / weight.sum(axis=1)[:, None], np.float32)
 
 

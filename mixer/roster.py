@@ -5,7 +5,7 @@ works on slices instead of gathered copies.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Roster:
         The rooms.
     """
 
-    def __init__(self, parties: Parties, rooms: Rooms, samples: int) -> None:
+    def __init__(self, parties: Parties, rooms: Rooms) -> None:
         capacity = len(parties)
         self.capacity, self.room_limit = capacity, len(rooms)
         self.active: Flags = parties["active"]
@@ -46,7 +46,8 @@ class Roster:
         self.gain_out = parties["gain_out"]
         self.room = parties["room"]
         self.room_exists: Flags = rooms["exists"]
-        self.whispers = Whispers(parties, samples)
+        self.taped: NDArray[np.int64] = rooms["taped"]
+        self.whispers = Whispers(parties)
         self._spoke_in, self._ear = parties["spoke_in"], parties["ear"]
         self._source: Flags = parties["source"]
         self._unrecorded: Flags = parties["unrecorded"]
@@ -80,7 +81,7 @@ class Roster:
         # Its number may be that of another room before the next tick, which hears nothing of it.
         for kept in (self._spoke_in, self._ear):
             kept[kept == room] = -1
-        self.room_exists[room] = False
+        self.room_exists[room], self.taped[room] = False, 0
         heapq.heappush(self._free_rooms, room)
 
     def add(self, room: int, *, local: bool, inband_keys: bool) -> int:
@@ -103,6 +104,12 @@ class Roster:
         self.send[row] = False
         self._source[row] = True
         return row
+
+    def tape(self, lanes: Mapping[int, int]) -> None:
+        """Make the frames of some rooms for a recorder, whoever listens there: a bit per lane; none of all others."""
+        self.taped[:] = 0
+        for room, bits in lanes.items():
+            self.taped[room] = bits
 
     def set_recorded(self, row: int, on: bool) -> None:
         """Keep a row in `Tick.recorded_frame`, or leave it out (it is heard all the same); raises `UnknownRow`."""

@@ -50,7 +50,7 @@ What becomes of a packet, any of:
 @kernel
 def gap_of(p: Party, timestamp: Int) -> int:
     """Tell how many samples lie between what is due and the beginning of a packet; below 0: behind."""
-    return ((timestamp - p.time + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return (((timestamp - p.time + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * p.up // p.down
 
 
 @kernel
@@ -128,7 +128,7 @@ def _fits(p: Party, ahead: int, gap: int, length: int, near: bool, dry: bool) ->
 def _advance(p: Party, seq: Int, timestamp: Int, length: int) -> None:
     """Move the line of a row behind a packet of it."""
     p.number = (seq + 1) & 0xFFFF
-    p.time = (timestamp + length) & 0xFFFFFFFF
+    p.time = (timestamp + length * p.down // p.up) & 0xFFFFFFFF
     p.phase = SURE
     p.other_ssrc = NOBODY
 
@@ -138,7 +138,7 @@ def _keep_in_mind(p: Party, seq: Int, timestamp: Int, ssrc: Int, length: int) ->
     """Note what would be due after a stray packet, should it begin a line."""
     p.other_ssrc = ssrc
     p.other_number = (seq + 1) & 0xFFFF
-    p.other_time = (timestamp + length) & 0xFFFFFFFF
+    p.other_time = (timestamp + length * p.down // p.up) & 0xFFFFFFFF
 
 
 @kernel

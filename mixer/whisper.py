@@ -36,7 +36,7 @@ class Whispers:
         Rows that somebody may whisper to, ascending.
     """
 
-    def __init__(self, parties: Parties, samples: int) -> None:
+    def __init__(self, parties: Parties) -> None:
         self.private: NDArray[np.bool_] = parties["private"]
         self._listening: NDArray[np.bool_] = parties["listener"]
         self.listeners: Rows = NOBODY
@@ -45,9 +45,7 @@ class Whispers:
         # Who belongs to which circle, a pair each.
         self.whisperer: Rows = NOBODY
         self.circle: Rows = NOBODY
-        # What is whispered to each circle, and to whom anything is.
-        self.sums, self.lively = np.zeros((1, samples), np.int32), np.zeros(0, bool)
-        self._samples = samples
+        self.lively = np.zeros(0, bool)  # circles to which something is whispered
 
     def __bool__(self) -> bool:
         """Whether anybody whispers."""
@@ -82,7 +80,7 @@ class Whispers:
         self.listeners, self.circle_of = np.array(listeners, np.int64), np.array(circle_of, np.int64)
         # In one piece, however many there are: kernels are compiled for one layout of arrays.
         self.whisperer, self.circle = np.ascontiguousarray(np.array(pairs, np.int64).reshape(-1, 2).T)
-        self.sums, self.lively = np.zeros((len(circles), self._samples), np.int32), np.zeros(len(circles), bool)
+        self.lively = np.zeros(len(circles), bool)
         self._listening[:] = False
         self._listening[self.listeners] = True
 
@@ -105,7 +103,7 @@ def whisper(
     frames: Samples,
 ) -> int:
     """
-    Make the frames of those who are whispered to in this tick, once for all who hear the very same.
+    Make the frames of those who are whispered to in a lane in this tick, once for all who hear the very same.
 
     Parameters
     ----------
@@ -132,7 +130,7 @@ def whisper(
     for i in range(len(listeners)):
         row, ring = listeners[i], circle_of[i]
         p = parties[row]
-        if not (lively[ring] and p.active and p.send):
+        if p.ear_lane != rate.lane or not (lively[ring] and p.active and p.send):
             continue
         alone = wants_own(p) or is_scaled(p.gain_out_before, p.gain_out)
         same = -1 - row if alone else ring * len(sums) + ear_of(p) + len(parties)

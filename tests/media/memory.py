@@ -148,3 +148,8 @@ class MemoryPlane:
         tick = self.plane.tick(self.now, self.now)
         self.plane.events.clear()
         return tick
+
+    def heard(self, rtp: Datagrams | Came, rtcp: Datagrams | Came) -> NDArray[np.int16]:
+        """Let 20 ms pass, in which these came; what others hear of each row."""
+        self.tick(rtp, rtcp)
+        return self.bridge.usual.heard

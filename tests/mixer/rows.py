@@ -7,7 +7,7 @@ from mixer.limit import narrow
 from mixer.party import Parties, Rooms, reset, room_table, table
 from mixer.rate import Rate, rate_record
 
-RATE: Rate = rate_record(8000, 0.1)
+RATE: Rate = rate_record(8000, 0.1, 0)
 
 
 def seated(room: list[int]) -> tuple[Parties, Rooms]:

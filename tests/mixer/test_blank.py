@@ -22,7 +22,7 @@ def passed(wave: Pcm, *, inband_keys: bool = True) -> tuple[Pcm, Pcm, str]:
         bridge.push(row, wave[k * 160 : (k + 1) * 160])
         tick = bridge.tick(k * 0.02)
         heard.append(tick.frame_for(listener).copy())
-        track.append(tick.heard[row].copy())
+        track.append(tick.said_by(row).copy())
         keys += "".join(key for _, key in tick.keys)
     return np.concatenate(heard), np.concatenate(track), keys
 
@@ -60,7 +60,7 @@ def test_speech_after_a_key_is_whole_and_begins_without_a_step() -> None:
 
 
 def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
-    parties, rooms = seated([0, 0])
+    parties, _ = seated([0, 0])
     gone = np.zeros((2, 160), np.int16)
     frames, heard, wide = np.full((2, 160), 8000, np.int16), np.zeros((2, 160), np.int16), np.zeros(160, np.int32)
     noisy, changed, said = np.zeros(2, bool), np.zeros(2, np.int64), []
@@ -69,8 +69,6 @@ def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
         listen(
             parties,
             2,
-            rooms,
-            1,
             RATE,
             frames,
             noisy,
@@ -82,6 +80,7 @@ def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
             heard,
             gone,
             changed,
+            0,
         )
         assert (heard[0] == 8000).all()
         said.append(heard[1].copy())

@@ -51,7 +51,7 @@ class Line:
                 deliver(self.bridge, [Packet(now - 0.011, self.seq & 0xFFFF, self.timestamp & 0xFFFFFFFF, cut[k])], now)
                 self.seq += 1
             self.timestamp += 160
-            heard.append(self.bridge.tick(now).heard[self.row].copy())
+            heard.append(self.bridge.tick(now).said_by(self.row).copy())
             self.talking.append(bool(self.bridge.talking[self.row]))
             self.tick += 1
         return np.concatenate(heard)
@@ -193,6 +193,7 @@ def test_voices_in_the_same_tick_as_noise_are_heard() -> None:
             np.array([now]),
             now,
         )
-        heard = bridge.tick(now).heard
+        bridge.tick(now)
+        heard = bridge.usual.heard
     assert (np.diff(heard[1].astype(np.int64)) == 1).all()
     assert level_dbov(heard[0]) == pytest.approx(-50, abs=1.5)

@@ -28,9 +28,9 @@ def test_room_sums_are_exact(data: st.DataObject) -> None:
     room = data.draw(st.lists(st.integers(0, rooms - 1), min_size=rows, max_size=rows))
     talkers = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
     out = np.ones((rooms, 160), np.int32)
-    parties, _ = seated(room)
-    parties["voiced"][talkers] = True
-    sum_rooms(parties, rows, rooms, RATE, heard, heard, out)
+    parties, places = seated([*room, rooms - 1])
+    parties["voiced"][talkers], places["wanted"] = True, 1
+    sum_rooms(parties, rows, places, rooms, RATE, heard, heard, out)
     for r in range(rooms):
         here = [t for t in talkers.tolist() if room[t] == r]
         assert out[r].tolist() == [sum(int(heard[t, i]) for t in here) for i in range(160)]
@@ -47,9 +47,10 @@ def test_everybody_hears_the_others_of_the_room_exactly(data: st.DataObject) -> 
     rooms = [0, bridge.roster.add_room(), bridge.roster.add_room()]
     for row, place in enumerate(room):
         bridge.roster.move(row, rooms[place])
+    bridge.roster.tape(dict.fromkeys(rooms, 1))
     deliver(bridge, [Packet(0.0, 1, 0, voice[row], row) for row in range(parties)], 0.02)
     tick = bridge.tick(0.02)
-    np.testing.assert_array_equal(tick.heard[:parties], voice)
+    np.testing.assert_array_equal(bridge.usual.heard[:parties], voice)
     for row in range(parties):
         assert tick.frame_for(row).tolist() == oracle(voice, room, row)
     for place in rooms:

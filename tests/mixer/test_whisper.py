@@ -65,7 +65,8 @@ class Stage:
 
     def tick(self) -> None:
         for row, party in self.parties.items():
-            self.bridge.push(row, np.full(self.bridge.samples, party.value, np.int16))
+            self.bridge.push(row, np.full(self.bridge.usual.samples, party.value, np.int16))
+        self.bridge.roster.tape(dict.fromkeys(np.flatnonzero(self.bridge.roster.room_exists).tolist(), 1))
         self.last = self.bridge.tick(0.0)
 
     def hears(self, row: int) -> int:
@@ -123,11 +124,11 @@ def test_a_whisper_reaches_its_listener_and_nobody_else(stage: Stage) -> None:
     stage.tick()
     assert [stage.hears(row) for row in range(4)] == [1110, 101, 11, 111]
     assert int(stage.last.room_frame(0)[0]) == 111
-    assert not stage.last.track_frame(3).any() and stage.last.heard[3].all()
+    assert stage.last.private[3] and stage.last.said_by(3).all()
     stage.whisper(3, None)
     stage.tick()
     assert [stage.hears(row) for row in range(4)] == [1110, 1101, 1011, 111]
-    assert stage.last.track_frame(3).all()
+    assert not stage.last.private[3] and stage.last.said_by(3).all()
 
 
 def test_whispered_to_in_another_room_in_none_and_deaf(stage: Stage) -> None:
@@ -164,11 +165,11 @@ def test_listeners_of_the_very_same_share_one_frame() -> None:
     assert {stage.hears(row) for row in waiting} == {500} and stage.hears(talker) == 0
     assert len(set(stage.last.frame_of_row[waiting].tolist())) == 1
     # the waiting share one, the talker has its own, then the room and silence
-    assert len(stage.last.frames) == 4
+    assert len(bridge.usual.frames) == 4
     bridge.roster.set_gain_out(waiting[0], 2.0)
     stage.tick()
     assert stage.hears(waiting[0]) == 1000 and stage.hears(waiting[1]) == 500
-    assert len(stage.last.frames) == 5
+    assert len(bridge.usual.frames) == 5
 
 
 def test_who_leaves_is_out_of_every_whisper(stage: Stage) -> None:
@@ -233,7 +234,7 @@ def test_sources_are_heard_without_gate_and_never_talk() -> None:
     stage.parties[source].value = 9000
     for _ in range(3):
         stage.tick()
-        assert not len(stage.last.talking_started) and not bridge.talking.any() and stage.last.dominant[room] == -1
+        assert not len(stage.last.talking_started) and not bridge.talking.any() and bridge.rooms["dominant"][room] == -1
     assert stage.hears(listener) == 9000
     stage.move(source, -1)
     stage.tick()
@@ -247,7 +248,7 @@ def test_who_whispers_talks_but_does_not_lead_the_room() -> None:
     stage.whisper(coach, {learner})
     stage.tick()
     assert stage.last.talking_started.tolist() == [coach]
-    assert stage.last.dominant[room] == -1
+    assert bridge.rooms["dominant"][room] == -1
     stage.move(coach, -1)
     stage.whisper(coach, {learner})
     stage.tick()

@@ -92,6 +92,7 @@ class Watch:
     def __init__(self, pid: int) -> None:
         self._path = Path(f"/proc/{pid}/schedstat")
         self._samples: list[tuple[float, float, float]] = []
+        self._sealed = np.zeros((0, 3))
 
     def look(self, now_s: float) -> None:
         """Take a sample; a process that is gone neither waits nor runs."""
@@ -101,11 +102,16 @@ class Watch:
             return
         self._samples.append((now_s, int(ran) * 1e-9, int(waited) * 1e-9))
 
+    def seal(self) -> "Watch":
+        """Say that no sample is to come."""
+        self._sealed = np.array(self._samples).reshape(-1, 3)
+        return self
+
     def between(self, begin_s: float, end_s: float) -> tuple[float, float]:
         """Give the seconds that it ran, and waited, between two times."""
-        if not self._samples:
+        samples = self._sealed
+        if not len(samples):
             return 0.0, 0.0
-        samples = np.array(self._samples)
         first = max(int(np.searchsorted(samples[:, 0], begin_s)) - 1, 0)
         last = min(int(np.searchsorted(samples[:, 0], end_s)), len(samples) - 1)
         ran, waited = samples[last, 1:] - samples[first, 1:]
@@ -116,7 +122,7 @@ class Judgement:
     """Whose each gap is."""
 
     def __init__(self, own_late_s: list[float], worker: Watch) -> None:
-        self._late, self._worker = np.array(own_late_s), worker
+        self._late, self._worker = np.array(own_late_s), worker.seal()
         self.bridge: list[dict[str, float]] = []
         self.counts = {"near own lateness": 0, "worker waited for a processor": 0, "bridge": 0}
         self.longest_of_machine_s = 0.0

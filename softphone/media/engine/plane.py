@@ -54,7 +54,7 @@ class Plane:
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
         self._reports = Reports(self.legs, bridge, unix_offset_s)
         self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
-        self._sender = Sender(self.legs, bridge.samples, pool.by_index, self._relieve)
+        self._sender = Sender(self.legs, bridge.usual.samples, pool.by_index, self._relieve)
         self._keying: set[int] = set()
         self._ticks = self._told = 0
         self._now = 0.0
@@ -206,7 +206,7 @@ class Plane:
             overrun=c.overrun,
             stray=c.stray,
             concealed=c.concealed,
-            jitter_ms=c.jitter_samples * 1000 / self.bridge.rate_hz,
+            jitter_ms=c.jitter_s * 1000,
             rtt_ms=None if rtt_s is None else rtt_s * 1000,
             loss_percent=100 * c.lost / max(1, c.expected),
             remote_loss_percent=None if remote_loss is None else remote_loss * 100,

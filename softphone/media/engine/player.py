@@ -165,7 +165,7 @@ class Player:
 
     def _feed(self, number: int, playback: _Playback) -> None:
         """Give a source its next piece; when there is none, wait until the last has been said, then end it."""
-        samples = self._bridge.samples
+        samples = self._bridge.usual.samples
         piece = playback.take(FEED_TICKS * samples)
         queued = self._bridge.push(playback.row, piece)
         if not queued:

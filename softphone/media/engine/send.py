@@ -209,8 +209,9 @@ class Sender:
 
     def plan(self, tick: Tick) -> int:
         """Encode the frames of a tick, and plan the datagrams that take them; gives how many."""
-        if len(self._payloads) < len(CODECS) * len(tick.frames):
-            self._payloads = np.zeros((2 * len(CODECS) * len(tick.frames), self._samples), np.uint8)
+        frames = tick.lanes[0].frames
+        if len(self._payloads) < len(CODECS) * len(frames):
+            self._payloads = np.zeros((2 * len(CODECS) * len(frames), self._samples), np.uint8)
             self._coded = np.zeros(len(self._payloads), np.bool_)
         if self._ordered != self._legs.version:
             rows = np.flatnonzero(self._legs.leg)
@@ -219,7 +220,7 @@ class Sender:
             self._order,
             self._legs.table,
             tick.frame_of_row,
-            tick.frames,
+            frames,
             ENCODE,
             self._payloads,
             self._payloads.ctypes.data,

@@ -67,7 +67,7 @@ class Tape:
 
     def __init__(self, bridge: Bridge, row_of: Callable[[int], int], room_of: Callable[[int], int]) -> None:
         self._bridge, self._row_of, self._room_of = bridge, row_of, room_of
-        self._recorder = RecordingWriter(bridge.rate_hz, bridge.samples)
+        self._recorder = RecordingWriter(bridge.rate_hz, bridge.usual.samples)
         self._recordings: dict[int, _Take] = {}
         self._layout: _Layout | None = None
         self._sound = np.empty((0, 0, 0), np.int16)
@@ -219,6 +219,8 @@ class Tape:
         """Begin anew: other columns are recorded from the next tick."""
         self._seal()
         self._layout = None
+        rooms = {state.bridge_room for state in self._recordings.values() if state.room != ANYWHERE}
+        self._bridge.roster.tape(dict.fromkeys(rooms, 1 << self._bridge.usual.number))
 
     def _lay_out(self) -> _Layout:
         """Find out what is recorded now."""
@@ -241,13 +243,13 @@ class Tape:
         if not layout.columns:
             return
         if not self._held:
-            self._sound = np.empty((CHUNK_TICKS, len(layout.columns), self._bridge.samples), np.int16)
+            self._sound = np.empty((CHUNK_TICKS, len(layout.columns), self._bridge.usual.samples), np.int16)
         frame = self._sound[self._held]
         for column, room in enumerate(layout.mixes):
             frame[column] = tick.recorded_frame(room)
         if len(layout.rows):
             single = frame[len(layout.mixes) :]
-            np.take(tick.heard, layout.rows, axis=0, out=single, mode="clip")
+            np.take(self._bridge.usual.heard, layout.rows, axis=0, out=single, mode="clip")
             elsewhere = (self._bridge.roster.room[layout.rows] != layout.rooms) | tick.private[layout.rows]
             single[elsewhere & (layout.rooms != ANYWHERE)] = 0
         self._held += 1

@@ -130,8 +130,8 @@ class Trial:
     def _tick(self, count: Index, noisy: bool) -> NDArray[np.int16]:
         before, after, reports = self._intrusion(count)
         told = self.talk.tick(self.alone.addresses[0], noisy)
-        undisturbed = self.alone.tick(told, no_datagrams()).heard
-        heard = self.beset.tick(before.then(told).then(after), reports).heard
+        undisturbed = self.alone.heard(told, no_datagrams())
+        heard = self.beset.heard(before.then(told).then(after), reports)
         np.testing.assert_array_equal(heard[HARMED:][~BAD[HARMED:]], undisturbed[HARMED:][~BAD[HARMED:]])
         self._check_work(len(before.length) + len(after.length))
         return heard[:HARMED].copy()

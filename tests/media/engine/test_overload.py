@@ -55,7 +55,7 @@ class Office:
         """Let time pass in which the worker runs."""
         for _ in range(count):
             due = (len(self._frames) + 1) * 160 // self.samples - len(self._frames) * 160 // self.samples
-            self._frames.append(self.box.tick(self._say(due), no_datagrams()).heard.copy())
+            self._frames.append(self.box.heard(self._say(due), no_datagrams()).copy())
 
     def stall(self, stall_s: float) -> None:
         """Let time pass in which it does not, and the first tick after it."""
@@ -63,7 +63,7 @@ class Office:
         self.box.now += missed * TICK_S
         self.box.plane.skip(missed)
         said = self._say((missed + 1) * 160 // self.samples)
-        self._frames.append(self.box.tick(said, no_datagrams()).heard.copy())
+        self._frames.append(self.box.heard(said, no_datagrams()).copy())
 
     def whole(self, ticks: int) -> bool:
         """Whether in the last ticks some of them were heard without a hole, packet after packet."""

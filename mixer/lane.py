@@ -1,0 +1,106 @@
+"""All that is heard and said at one sampling rate: the rows whose sound has it, and the mixes that are made at it.
+
+A bridge has a lane for each of `mixer.frame.RATES_HZ`. A row says its sound in one lane and hears in one, nearly always
+the same. What it says is brought to the other lanes where somebody listens (`mixer.carry`), so that every room is mixed
+at each rate at which it is heard, and at no other. Memory of rows that a lane does not have is never touched.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.comfort import white_noise
+from mixer.dtmf import Detector
+from mixer.rate import rate_record
+from mixer.resample import stretch_taps
+
+PAST = 3
+"""Frames kept per row: the one being made and the two before it, for concealment."""
+
+Samples = NDArray[np.int16]
+
+
+class Lane:
+    """
+    The arrays of one rate.
+
+    Parameters
+    ----------
+    number : int
+        Its place among the lanes of the bridge.
+    rate_hz : int
+        One of `mixer.frame.RATES_HZ`.
+    capacity : int
+        Number of rows; as many rooms can exist.
+    max_delay_s : float
+        The longest a party's audio may wait in its playout ring.
+
+    Attributes
+    ----------
+    rate : record
+        Of dtype `mixer.rate.RATE`.
+    rings : ndarray of int16, shape (capacity, ring + reach)
+        Where packets wait (`mixer.ring`).
+    past : ndarray of int16, shape (PAST, capacity, samples)
+        What each row said, as it came; `past[tick % PAST]` is that of this tick.
+    heard : ndarray of int16, shape (capacity, samples)
+        What others hear of each row, those of other lanes too, where it is wanted here.
+    leaving : ndarray of int16, shape (capacity, samples)
+        What is heard of it in the room that it leaves.
+    frames : ndarray of int16, shape (frames, samples)
+        The different mixes of this tick, limited, ready to encode: first the private mixes (talkers hear all but
+        themselves), then one frame per room, last one frame of silence.
+    first_room : int
+        Index into `frames` of the frame of room 0.
+    recorded, left_out : ndarray of int16, shape (rooms, samples); ndarray of bool, shape (rooms,)
+        The frame to record of each room in which something sounds that is not to be recorded, and which these are.
+    """
+
+    def __init__(self, number: int, rate_hz: int, capacity: int, max_delay_s: float) -> None:
+        self.number, self.rate_hz, self.capacity = number, rate_hz, capacity
+        self.rate = rate = rate_record(rate_hz, max_delay_s, number)
+        self.samples = samples = int(rate.samples)
+        self.rings: Samples = np.zeros((capacity, rate.ring + rate.reach), np.int16)
+        self.past: Samples = np.zeros((PAST, capacity, samples), np.int16)
+        self.heard: Samples = np.zeros((capacity, samples), np.int16)
+        self.leaving: Samples = np.zeros((capacity, samples), np.int16)
+        self.periods = np.zeros((capacity, rate.longest + samples + rate.loop), np.float32)
+        self.history, self.wide = np.zeros(2 * samples, np.int16), np.zeros(samples, np.int32)
+        self.sums, self.without = np.zeros((2, capacity, samples), np.int32)
+        self._whispered = np.zeros((0, samples), np.int32)
+        self.recorded: Samples = np.zeros((capacity, samples), np.int16)
+        self.left_out = np.zeros(capacity, np.bool_)
+        self.limits, self.recorded_limits = np.ones((2, capacity), np.float32)
+        self.room_for_frames: Samples = np.zeros((2 * capacity + 1, samples), np.int16)
+        self.frames, self.first_room = self.room_for_frames[:1], 0
+
+    @cached_property
+    def taps(self) -> NDArray[np.float32]:
+        """The weights of its stretches."""
+        return stretch_taps(self.samples, int(self.rate.most))
+
+    @cached_property
+    def noise(self) -> NDArray[np.float32]:
+        """White noise of level 1."""
+        return white_noise(self.rate_hz)
+
+    @cached_property
+    def keys(self) -> Detector:
+        """What finds keys in its sound."""
+        return Detector(self.capacity, self.rate_hz)
+
+    def said(self, tick: int) -> Samples:
+        """Give what its rows said in a tick, as it came."""
+        now: Samples = self.past[tick % PAST]
+        return now
+
+    def ears(self, circles: int) -> NDArray[np.int32]:
+        """Give room for what is whispered to so many circles, or more; int32, shape (circles, samples)."""
+        if len(self._whispered) < circles:
+            self._whispered = np.zeros((2 * circles, self.samples), np.int32)
+        return self._whispered
+
+    def serve(self, first_room: int, rooms_end: int) -> None:
+        """Note where the frames of this tick lie."""
+        self.first_room, self.frames = first_room, self.room_for_frames[: first_room + rooms_end + 1]
