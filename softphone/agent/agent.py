@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from softphone import sdp
 from softphone.agent.call import Call
 from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
@@ -26,6 +27,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.where.attempt import Locator
 from softphone.tasks import Tasks
 
@@ -228,13 +230,7 @@ class Agent:
                 raise CallEnded(f"the agent was left while it called {target}") from error
             raise
         control, call = self._adopt(signalling, media, voice)
-        if signalling.remote_sdp is None:
-            control.end_soon(nothing := SdpError(f"{target} answered without a session description"))
-            raise nothing
-        try:
-            await control.connect(signalling.remote_sdp)
-        except SdpError as error:
-            raise type(error)(f"{target} answered what is of no use to us: {error}") from error
+        await _connected(control, signalling, target)
         return call
 
     async def _place(self, wanted: Wanted) -> tuple[InviteSession, CallMedia, Voice]:
@@ -296,11 +292,17 @@ class Agent:
     async def _replaced(self, signalling: InviteSession, replaced: object) -> None:
         """Let a call go on with another peer (RFC 3891), whom the one before has told the names of their dialog."""
         control = next((control for control in self._calls if control.sip is replaced), None)
-        if control is None:
-            signalling.reject(481)
-            return
         try:
-            await control.leg.replace(signalling)
+            if isinstance(replaced, EarlyDialog):
+                if signalling.remote_sdp is not None:
+                    sdp.choose(sdp.parse(signalling.remote_sdp), self._codecs)
+                replaced.give_way(signalling)
+            elif control is not None:
+                await control.leg.replace(signalling)
+            else:
+                signalling.reject(481)
+        except CallRefused as refusal:
+            signalling.reject(refusal.status)
         except SdpError as error:
             signalling.reject(488, None, [warning(error)])
         except SoftphoneError as error:
@@ -341,6 +343,20 @@ class Agent:
         self._handlers.cancel()
         await self._handlers.settle(None)
         await self._errands.callbacks.settle(None)
+
+
+async def _connected(control: CallControl, signalling: InviteSession, target: Uri) -> None:
+    """Take the answer to our INVITE, or answer the call that has taken the place of who rang (RFC 3891)."""
+    if signalling.direction == "in":
+        await control.accept()
+        return
+    if signalling.remote_sdp is None:
+        control.end_soon(nothing := SdpError(f"{target} answered without a session description"))
+        raise nothing
+    try:
+        await control.connect(signalling.remote_sdp)
+    except SdpError as error:
+        raise type(error)(f"{target} answered what is of no use to us: {error}") from error
 
 
 def identity_of(uri: str) -> Uri:

@@ -10,6 +10,8 @@ comes in, has an offer  ``answer(offer)`` -> 183; ``pick_up`` -> 200      ``open
 comes in without one    ``answer(None)`` -> our offer; ``pick_up``        the same
 goes out                ``answer(None)`` -> our offer; ``accept`` of      ``open()``, ``answer(None)``; ``accept``
                         each 183 with ``early``, and of the 200
+the same, another call  ``attach``; ``answer(offer)``, ``pick_up``        the same
+comes in its place
 within the call         ``attach`` has it answered                        the same; ``reinvite(direction)`` holds
 ======================  ================================================  ============================================
 """
@@ -159,6 +161,8 @@ class CallLeg:
 
     def attach(self, call: InviteSession) -> None:
         """Answer the offers of a call from now on."""
+        if call.pending is not None:
+            self.session.close_offer()  # of ours, that went to whose place the call takes
         self.call = call
         self.known = call.known
         call.on_reinvite = self.decide

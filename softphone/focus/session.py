@@ -270,7 +270,8 @@ class TelephonySession:
         """Show from now on who a party is; each party of a call of two shows both."""
         self._strike(party)
         party.extension_id = who.extension_id
-        self.expect(party)
+        if party.id in self.parties:
+            self.expect(party)
         for each in [party] if party.end is None else list(self.parties.values()):
             if party.end is CallEnd.CALLEE:
                 each.callee = who

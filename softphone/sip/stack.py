@@ -136,6 +136,9 @@ class Stack:
     ) -> InviteSession:
         """Place a call; returns when it is answered and the ACK sent. Cancelling the task sends CANCEL.
 
+        When a call that came in has taken the place of the telephones that ring (RFC 3891 section 3), that one is
+        returned: its direction is ``in``, and it is still to be answered.
+
         Parameters
         ----------
         uri

@@ -43,6 +43,35 @@ async def test_somebody_else_takes_the_place_of_the_peer() -> None:
         assert await call.wait_ended() == "bye"
 
 
+async def test_somebody_else_answers_in_the_place_of_the_telephone_that_rings() -> None:
+    ringing: asyncio.Queue[Call] = asyncio.Queue()
+
+    async with (
+        Agent("sip:desk@127.0.0.1", on_call=ringing.put) as desk,
+        Agent("sip:ann@127.0.0.1") as ann,
+        Agent("sip:ben@127.0.0.1") as ben,
+    ):
+        calling = asyncio.create_task(ann.invite(desk.contact))
+        theirs = await ringing.get()
+        bad = offer().replace("RTP/AVP 0", "RTP/AVP 18")
+        with pytest.raises(CallRefused, match="488"):
+            await ben._stack.invite(ann.contact, bad, from_uri="sip:ben@127.0.0.1", headers=naming(theirs))
+        assert theirs.state is CallState.RINGING
+        taken = await ben.invite(ann.contact, headers=naming(theirs))
+        call = await calling
+        assert await theirs.wait_ended() == "cancelled"
+        assert call.state is CallState.CONNECTED and call.remote_uri == "sip:ben@127.0.0.1"
+        assert ann.calls == [call]
+        keys: list[str] = []
+        call.on_key = keys.append
+        await taken.send_keys("7", "info")
+        assert keys == ["7"]
+        await call.hangup()
+        assert await taken.wait_ended() == "bye"
+        with pytest.raises(CallRefused, match="603"):
+            await ben.invite(ann.contact, headers=[("Replaces", str(Replaces.naming(taken._control.sip.dialog)))])
+
+
 async def test_who_cannot_take_it_changes_nothing() -> None:
     came: asyncio.Queue[Call] = asyncio.Queue()
 

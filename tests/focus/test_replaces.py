@@ -12,7 +12,7 @@ from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, conference
 from tests.focus.table import until
-from tests.focus.test_two_party import answer, calls_of, reachable
+from tests.focus.test_two_party import answer, calls_of, reachable, ring
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -86,6 +86,50 @@ async def test_who_may_not_or_cannot_changes_nothing(shared: Server) -> None:
         refused = [each for each in outcomes if isinstance(each, CallRefused)]
         assert len(refused) == 1 and refused[0].status in (481, 603)
         await shared.control.end(session.id)
+        await until(lambda: shared.focus.parties == 0)
+
+
+async def test_a_telephone_that_rings_is_picked_up_by_another(shared: Server) -> None:
+    async with Phone(shared, "101") as caller, Phone(shared, "102") as desk, Phone(shared, "103") as other:
+        ringing = await reachable(desk, ring)
+        calling = asyncio.create_task(caller.call("102"))
+        rings = await asyncio.wait_for(ringing.get(), 30)
+        async with Phone(shared) as guest:
+            with pytest.raises(CallRefused, match="407"):
+                await take(guest, rings, ";early-only")
+        for sdp, status in ((offer("18"), "488"), ("nonsense", "400")):
+            with pytest.raises(CallRefused, match=status):
+                await take(other, rings, ";early-only", sdp)
+        assert rings.state is InviteState.EARLY and not calling.done()
+        theirs = await take(other, rings, ";early-only")
+        assert await desk.hung_up() == "cancelled"
+        call = await calling
+        (session,) = calls_of(shared)
+        assert [each.callee.number for each in session.parties.values()] == ["103", "103"]
+        own = shared.accounts.extensions["103"]
+        assert [each.callee.number for each in session.calls_of(own.id)] == ["103"]
+        with pytest.raises(CallRefused, match="481"):
+            await take(other, rings)
+        await call.bye()
+        assert await other.hung_up() == "bye" and not theirs.is_confirmed
+        await until(lambda: not calls_of(shared) and shared.focus.parties == 0)
+
+
+async def test_who_is_called_into_a_conference_is_picked_up_by_another(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host, Phone(shared, "102") as desk, Phone(shared, "103") as other:
+        ringing = await reachable(desk, ring)
+        await host.call(session.token)
+        await shared.control.dial(session.id, "102", confirm=False)
+        rings = await asyncio.wait_for(ringing.get(), 30)
+        theirs = await take(other, rings)
+        assert theirs.response is not None and "isfocus" in (theirs.response.get("Contact") or "")
+        assert await desk.hung_up() == "cancelled"
+        await until(lambda: len(session.parties) == 2)
+        (_, party) = session.parties.values()
+        assert (party.caller.number, party.extension_id) == ("103", shared.accounts.extensions["103"].id)
+        await shared.control.end(session.id)
+        assert await other.hung_up() == "bye"
         await until(lambda: shared.focus.parties == 0)
 
 

@@ -31,6 +31,7 @@ from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import number_of
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.early import EarlyDialog
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
@@ -206,19 +207,30 @@ class InviteRouter:
         return None
 
     async def _replace(self, call: InviteSession, caller: Extension | None, replaced: object) -> None:
-        """Let a call take the place of a party's (RFC 3891).
+        """Let a call take the place of a party's (RFC 3891), or of a telephone that rings, whose caller answers it.
 
         The names of a dialog are known to nobody whom its party has not told; but whoever comes so says who it is.
         """
         if not call.known:
             raise self._proofs.challenge(call.source)
+        who = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
+        address = PartyAddress(who.number, who.name, caller.id if caller else None)
+        if isinstance(replaced, EarlyDialog):
+            self._check_offer(call)
+            replaced.give_way(call)
+            self._focus.context.successors[call] = address
+            return
         rooms = self._focus.rooms.values()
         found = ((room, each) for room in rooms for each in room.members.values() if each.call is replaced)
         room, member = next(found, (None, None))
         if room is None or member is None:
             raise CallRefused(481)
-        who = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
-        await replace_party(room, member, call, PartyAddress(who.number, who.name, caller.id if caller else None))
+        await replace_party(room, member, call, address)
+
+    def _check_offer(self, call: InviteSession) -> None:
+        """Raise SdpError, or NoCommonCodec, for an offer that could not be answered."""
+        if call.remote_sdp is not None:
+            sdp.choose(sdp.parse(call.remote_sdp), self._focus.context.codecs)
 
     def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
         return self._focus.invited_by(token) if token is not None else None
@@ -284,8 +296,7 @@ class InviteRouter:
 
     async def _ring(self, call: InviteSession, caller: Extension, callee: Extension) -> None:
         """Connect a call to the phones of an extension."""
-        if call.remote_sdp is not None:
-            sdp.choose(sdp.parse(call.remote_sdp))
+        self._check_offer(call)
         room = await self._focus.create_call(caller)
         await room.connect(call, caller, callee)
 

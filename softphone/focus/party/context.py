@@ -3,16 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
 from softphone.focus.party.legs import OpenLegs
-from softphone.focus.session import TelephonySession
+from softphone.focus.session import PartyAddress, TelephonySession
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.recordings.library import Library
 from softphone.resolver import Resolver
+from softphone.sip.ua.call import InviteSession
 from softphone.store.history import History
 from softphone.tasks import Tasks
 
@@ -50,3 +52,5 @@ class Context:
     "Where this node takes what is no media; whoever listens there enters it."
     legs: OpenLegs = field(default_factory=OpenLegs)
     "Whose each leg is; a member enters and strikes out its own."
+    successors: "WeakKeyDictionary[InviteSession, PartyAddress]" = field(default_factory=WeakKeyDictionary)
+    "Who they are that take the place of a telephone that rings, by their calls, until they are answered."

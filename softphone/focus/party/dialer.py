@@ -14,6 +14,7 @@ from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.sip.message.fields import reason
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import Uri
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.invite_client import Progress
 from softphone.store.accounts import Accounts
 
@@ -103,8 +104,7 @@ class Dialer(DialPlan):
                 max_forwards=caller.hops,
                 timeout_s=self._settings.ring_timeout_s,
             )
-            member.listen(call)
-            await member.confirm(call.remote_sdp or "")
+            await _connected(member, call, focus=bool(focus))
         except BaseException as error:
             member.hang_up([reason(error)] if isinstance(error, SoftphoneError) else ())
             await member.close()
@@ -116,6 +116,17 @@ class Dialer(DialPlan):
         if target.trunk:
             return shown_to_trunk(caller, self._trunk)
         return shown(caller, self.home.address(caller.number))
+
+
+async def _connected(member: Member, call: InviteSession, *, focus: bool) -> None:
+    """Take the answer of a telephone, or answer the call that has taken its place."""
+    member.listen(call)
+    if call.direction == "out":
+        await member.confirm(call.remote_sdp or "")
+        return
+    if focus:
+        call.dialog.as_focus()
+    await member.step_in()
 
 
 def shown_to_trunk(caller: Caller, trunk: TrunkConfig) -> Shown:

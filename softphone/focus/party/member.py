@@ -141,6 +141,19 @@ class Member:
         self.refresh()
         self._ready.set()
 
+    async def step_in(self) -> None:
+        """Answer the call, which has taken the place of a telephone that rang (RFC 3891 section 3).
+
+        Raises
+        ------
+        SdpError, NoCommonCodec, MediaError, CallEnded
+        """
+        if self.call is None:
+            raise CallEnded("there is no call to answer")
+        await self.media.pick_up(await self.media.answer(self.call.remote_sdp))
+        self.refresh()
+        self._ready.set()
+
     async def replace(self, call: InviteSession, headers: Sequence[Header] = ()) -> None:
         """Go on with another call, which takes the place of this one (RFC 3891): the same party, with all that it may.
 

@@ -209,6 +209,7 @@ class Ringing(CallOwner):
                 cancel_headers=lambda: attempt.why,
             )
             attempt.outcome = None
+            self._became(attempt.member)
         except SoftphoneError as error:
             attempt.outcome = outcome_of(error, rang=attempt.alive)
             log.info("not_reached", session=self._session.id, uri=attempt.target.uri, error=str(error))
@@ -216,6 +217,12 @@ class Ringing(CallOwner):
             if attempt.outcome is not None:
                 self._members.discard(attempt.member)
         self._judge(attempt)
+
+    def _became(self, member: Member) -> None:
+        """Show who has answered, where somebody else has taken the place of the telephone that rang."""
+        who = self._context.successors.pop(member.call, None) if member.call is not None else None
+        if who is not None:
+            self._session.became(member.party, who)
 
     def _judge(self, attempt: Attempt) -> None:
         """Tell the registrar whether anybody is at a telephone."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from softphone.errors import SipError
 from softphone.sip.dialog.dialog import Dialog
+from softphone.sip.dialog.table import EstablishedUser
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.transport.hop import Hop
@@ -17,12 +18,15 @@ from softphone.sip.ua.offer_answer import OfferAnswer, OfferInput
 from softphone.sip.ua.peer_offers import OnOffer, PeerOffers, retry_after
 from softphone.sip.ua.provisional import Arrival, ProvisionalOrder, rack_for
 
-__all__ = ["EarlyDialog"]
+__all__ = ["EarlyDialog", "GiveWay"]
 
 log = logging.getLogger(__name__)
 
 Ask = Callable[[Dialog, Request], Awaitable[Response]]
 """Sends a request that a dialog made, and waits for the final response; raises SipError."""
+
+GiveWay = Callable[[EstablishedUser], object]
+"""Lets a call that came in have the place of all telephones that ring; raises CallRefused when none does any more."""
 
 
 class EarlyDialog:
@@ -41,10 +45,15 @@ class EarlyDialog:
     ----------
     sdp
         Its latest description; None: none yet.
+    give_way
+        Called with a call that is to have its place (RFC 3891 section 3), whose offer can be answered.
     """
 
-    def __init__(self, node: Node, dialog: Dialog, ask: Ask, on_offer: OnOffer | None = None) -> None:
+    def __init__(
+        self, node: Node, dialog: Dialog, ask: Ask, give_way: GiveWay, on_offer: OnOffer | None = None
+    ) -> None:
         self.dialog = dialog
+        self.give_way = give_way
         self.sdp: str | None = None
         self._node = node
         self._ask = ask

@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from softphone.errors import CallEnded, SipError
+from softphone.errors import CallEnded, CallRefused, SipError
 from softphone.sip.dialog.dialog import Dialog
+from softphone.sip.dialog.table import EstablishedUser
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transaction.events import Failure
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import PROOFS, ask, failure
-from softphone.sip.ua.early import EarlyDialog
+from softphone.sip.ua.early import EarlyDialog, GiveWay
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.peer_offers import OnOffer
 from softphone.sip.where.locate import Target
@@ -50,6 +51,8 @@ class OutgoingInvite:
         Gives the headers of the CANCEL, if one is sent: a Reason (RFC 3326).
     on_offer
         Decides on what telephones offer by UPDATE before one has answered; None: it is refused.
+    on_replaced
+        Told of a call that came in and has the place of the telephones that ring, which it is for others to answer.
     credentials
         Answer the challenges of what is sent in early dialogs, and in those of a fork that has lost.
 
@@ -71,6 +74,7 @@ class OutgoingInvite:
         on_answered: Answered | None = None,
         cancel_headers: Callable[[], Headers] = tuple,
         on_offer: OnOffer | None = None,
+        on_replaced: GiveWay | None = None,
         credentials: Credentials | None = None,
     ) -> None:
         self._node = node
@@ -81,6 +85,7 @@ class OutgoingInvite:
         self._on_answered = on_answered
         self._cancel_headers = cancel_headers
         self._on_offer = on_offer
+        self._on_replaced = on_replaced
         self._credentials = credentials
         self._acks: dict[str, tuple[Request, Target]] = {}
         self._outcome: asyncio.Future[Response | SipError] = asyncio.get_running_loop().create_future()
@@ -176,10 +181,17 @@ class OutgoingInvite:
         """
         if tag not in self._early and len(self._early) < MAX_FORKS and not self._final:
             dialog = self._known or Dialog.from_response(self._request, response)
-            self._early[tag] = EarlyDialog(self._node, dialog, self._ask, self._on_offer)
+            self._early[tag] = EarlyDialog(self._node, dialog, self._ask, self._give_way, self._on_offer)
             if self._known is None:
                 self._node.enter_early(self._early[tag])
         return self._early.get(tag)
+
+    def _give_way(self, call: EstablishedUser) -> None:
+        if self._on_replaced is None or self._given_up or self._outcome.done():
+            raise CallRefused(481)
+        self._on_replaced(call)
+        self.cancel()
+        self.abandon()
 
     def _left(self, tag: str) -> EarlyDialog:
         """Let no request find an early dialog any more; gives it."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from softphone.sip.dialog.dialog import Dialog
-from softphone.sip.dialog.table import EstablishedUser
+from softphone.sip.dialog.table import DialogUser
 from softphone.sip.message.body import SDP
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
@@ -34,7 +34,8 @@ class IncomingInvite:
     dialog
         The dialog that our responses make.
     replaces
-        The call whose place it is to take (RFC 3891), accepted for that one to be hung up on; None: of none.
+        The call whose place it is to take (RFC 3891), accepted for that one to be hung up on; an `EarlyDialog` of
+        one of ours that rings is told to give way. None: of none.
     reliable
         Its reliable provisional responses.
     on_decided
@@ -46,7 +47,7 @@ class IncomingInvite:
         self.request = request
         self.dialog = Dialog.from_request(request, tag_of(request, f"{contact.uri} {source.host}"), contact)
         self.on_decided: Callable[[], object] | None = None
-        self.replaces: EstablishedUser | None = None
+        self.replaces: DialogUser | None = None
         self.reliable = ReliableResponses(node, key, request)
         self._node = node
         self._ringing: asyncio.TimerHandle | None = None

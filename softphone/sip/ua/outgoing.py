@@ -5,7 +5,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from softphone.errors import CallEnded
 from softphone.sip.dialog.dialog import SERVER_CSEQ, Dialog
+from softphone.sip.dialog.table import EstablishedUser
 from softphone.sip.message.body import SDP
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
@@ -83,6 +85,8 @@ def loose(route: Uri) -> Uri:
 async def place(node: Node, plan: Plan) -> InviteSession:
     """Place the call; returns when it is answered, the ACK sent. Cancelling the task cancels the call.
 
+    A call that came in the place of the telephones that ring is returned in its stead, and is still to be answered.
+
     Raises
     ------
     CallRefused
@@ -107,21 +111,31 @@ class _Placing:
     async def run(self) -> InviteSession:
         for _ in range(CHALLENGES):
             invitation = self._send()
-            try:
-                answer = await invitation.response()
-            except asyncio.CancelledError:
-                if self._call is not None:
-                    self._node.spawn(self._call.bye())
-                elif self._plan.on_given_up is not None:
-                    self._plan.on_given_up(invitation.over)
-                raise
-            if self._call is not None:
-                return self._call
+            outcome = await self._outcome(invitation)
+            if isinstance(outcome, InviteSession):
+                return outcome
+            answer = outcome
             retry = self._again(answer)
             if retry is None:
                 break
             self._invite, self._target = retry, invitation.hop or self._target
         raise refused(answer)
+
+    async def _outcome(self, invitation: OutgoingInvite) -> InviteSession | Response:
+        """Wait for the call, or for the answer that makes none."""
+        try:
+            answer = await invitation.response()
+        except asyncio.CancelledError:
+            if self._call is not None:
+                self._node.spawn(self._call.bye())
+            elif self._plan.on_given_up is not None:
+                self._plan.on_given_up(invitation.over)
+            raise
+        except CallEnded:  # another call has its place
+            if self._call is None:
+                raise
+            return self._call
+        return self._call or answer
 
     def _send(self) -> OutgoingInvite:
         return OutgoingInvite(
@@ -133,6 +147,7 @@ class _Placing:
             on_answered=self._answered,
             cancel_headers=self._plan.cancel_headers,
             on_offer=self._plan.on_offer,
+            on_replaced=self._replaced,
             credentials=self._plan.credentials,
         )
 
@@ -158,6 +173,10 @@ class _Placing:
 
     def _way_to(self, hop: Hop) -> WayBack:
         return WayBack(self._node.flow, hop, direct=self._plan.target is None, trusted=True)
+
+    def _replaced(self, call: EstablishedUser) -> None:
+        assert isinstance(call, InviteSession)
+        self._call = call
 
     def _answered(self, dialog: Dialog, hop: Hop, answer: Response, sdp: str | None) -> None:
         way = self._way_to(hop)

@@ -10,6 +10,7 @@ from softphone.sip.message.message import Request
 from softphone.sip.message.parser import parse
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession, InviteState
+from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.ua.peer_offers import OnOffer
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether
@@ -93,6 +94,20 @@ class Fork:
         answers = [data for data in self.ether.messages if data.startswith(b"SIP/2.0") and named in data]
         return answers[-1].split()[1].decode()
 
+    async def replace(self, number: int, tags: str) -> list[str]:
+        """Call Alice to take the place of a telephone that she has ring; what that is answered with."""
+        self.ether.inject(
+            f"INVITE sip:alice@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-x{number}\n"
+            f"From: <sip:carol@127.0.0.1>;tag=c{number}\nTo: <sip:alice@127.0.0.1>\nCall-ID: carol{number}\n"
+            f"CSeq: 1 INVITE\nContact: <sip:carol@127.0.0.1:9>\nRequire: replaces\n"
+            f"Replaces: {self.invite.call_id};{tags};early-only\n" + body(OFFER),
+            self.alice.port,
+        )
+        await settle(0.1)
+        named = f"Call-ID: carol{number}\r\n".encode()
+        answers = [data for data in self.ether.messages if data.startswith(b"SIP/2.0") and named in data]
+        return [each.split()[1].decode() for each in answers]
+
 
 def test_what_telephones_ask_while_they_ring() -> None:
     async def work() -> None:
@@ -110,6 +125,36 @@ def test_what_telephones_ask_while_they_ring() -> None:
             assert await fork.ask("OPTIONS", "three") == "481"
             fork.number = 2
             assert await fork.ask("UPDATE", "one") == "500"
+
+    run(work())
+
+
+def test_any_telephone_of_a_fork_may_be_named_by_who_takes_the_place_of_all() -> None:
+    """RFC 3891 section 3: early dialogs that we began are replaced; those that ring are cancelled."""
+
+    async def answer(call: InviteSession) -> None:
+        assert call.pending is not None
+        assert isinstance(call.pending.replaces, EarlyDialog)
+        call.pending.replaces.give_way(call)
+
+    async def work() -> None:
+        async with Fork() as fork:
+            fork.alice.on_invite = answer
+            fork.say("180 Ringing", "one")
+            fork.say("183 Session Progress", "two", ANSWER)
+            own = fork.invite.from_.tag
+
+            assert await fork.replace(1, f"to-tag=one;from-tag={own}") == ["481"]  # as its owner would name it
+            assert await fork.replace(2, f"to-tag={own};from-tag=three") == ["481"]
+            assert await fork.replace(3, f"to-tag={own};from-tag=two") == ["100"]
+            call = await fork.calling
+            assert (call.direction, call.dialog.call_id) == ("in", "carol3")
+            assert fork.sent("CANCEL").cseq.number == fork.invite.cseq.number
+            # Who answers before the CANCEL is there is hung up on.
+            fork.say("200 OK", "one", ANSWER)
+            await settle(0.1)
+            assert str(fork.sent("BYE").uri) == "sip:one@127.0.0.1:9"
+            call.reject(480)
 
     run(work())
 
