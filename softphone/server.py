@@ -31,6 +31,7 @@ from softphone.focus.entrance.authentication import Logins
 from softphone.focus.entrance.invite_router import InviteRouter
 from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
+from softphone.focus.entrance.trunk_lines import TrunkLines
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.stats import FocusStats, WorkerStats
@@ -41,7 +42,6 @@ from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
 from softphone.recordings.library import Library as Recordings
 from softphone.resolver import own_address
-from softphone.sip.message.uri import Uri
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.pinholes import Pinholes
 from softphone.sip.services.registrar import Registrar
@@ -154,7 +154,7 @@ class Server:
         self.webhooks = await starting.enter_async_context(self._make_webhooks())
         self.recordings = Recordings(self._data / "recordings", config.recording, webhooks=self.webhooks)
         await self._start_media_and_signalling(starting)
-        dialer = Dialer(self.stack, self.accounts, self.registrar, config.sip, config.trunk)
+        dialer = Dialer(self.stack, self.accounts, self.registrar, config)
         self.focus = self._make_focus(dialer)
         starting.push_async_callback(self.focus.context.hosts.close)
         self.store.listeners.append(self.focus.on_change)
@@ -173,6 +173,7 @@ class Server:
         starting.push_async_callback(self._drain)
         self.stack.on_request = self.door.on_request
         self.stack.on_invite = self.door.on_invite
+        await starting.enter_async_context(TrunkLines(self.stack, dialer.trunks))
         with _chosen_by("http.port, --http-port"):
             await self._http.start()
         hosts = {self.stack.host, self._http.host} - {"0.0.0.0", "::"}
@@ -191,7 +192,7 @@ class Server:
             sip,
             self._config.conference,
             media.capacity * media.workers,
-            {Uri.parse(self._config.trunk.uri).host} if self._config.trunk.uri else (),
+            trunks=self.focus.dialer.trunks,
         )
 
     async def _start_media_and_signalling(self, starting: AsyncExitStack) -> None:

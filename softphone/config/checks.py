@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from softphone.codec import in_order
-from softphone.config.sections import Config, MediaConfig
+from softphone.config.sections import Config, MediaConfig, TrunkConfig
 from softphone.errors import ConfigError
 
 __all__ = ["DEV_PREFIX", "check", "check_exposure", "check_places", "is_loopback"]
@@ -96,7 +96,7 @@ LINE = PlaceKind(str.isprintable, "one line of text is wanted")
 
 def _places(config: Config) -> Iterator[tuple[str, PlaceKind, str | tuple[str, ...]]]:
     """Give each option that names a place or goes into a header."""
-    server, sip, trunk = config.server, config.sip, config.trunk
+    server, sip = config.server, config.sip
     yield "server.host", HOST, server.host
     yield "server.advertised_host", HOST, server.advertised_host
     yield "sip.domain", HOST_PORT, sip.domain
@@ -105,13 +105,23 @@ def _places(config: Config) -> Iterator[tuple[str, PlaceKind, str | tuple[str, .
     yield "sip.dial_domains", DOMAIN, sip.dial_domains
     yield "sip.user_agent", LINE, sip.user_agent
     yield "http.cors_origins", ORIGIN, config.http.cors_origins
-    yield "trunk.uri", TRUNK, trunk.uri
-    yield "trunk.from_domain", HOST_PORT, trunk.from_domain
-    yield "trunk.from_user", LINE, trunk.from_user
-    yield "trunk.caller", LINE, trunk.caller
+    for name, trunk in _trunks(config):
+        yield f"{name}.uri", TRUNK, trunk.uri
+        yield f"{name}.from_domain", HOST_PORT, trunk.from_domain
+        yield f"{name}.from_user", LINE, trunk.from_user
+        yield f"{name}.caller", LINE, trunk.caller
     yield "invite.web_url", LINK, config.invite.web_url
     yield "mail.host", HOST, config.mail.host
     yield "recording.webhook_url", URL, config.recording.webhook_url
+
+
+def _trunks(config: Config) -> Iterator[tuple[str, TrunkConfig]]:
+    """Give the trunks, each with what it is called in the file."""
+    if isinstance(config.trunk, TrunkConfig):
+        yield "trunk", config.trunk
+        return
+    for index, trunk in enumerate(config.trunk):
+        yield f"trunk.{index}", trunk
 
 
 def check_places(config: Config) -> None:
@@ -152,6 +162,7 @@ def check(config: Config) -> None:
     check_places(config)
     check_networks("sip.trusted_peers", config.sip.trusted_peers)
     check_networks("webhooks.allowed_networks", config.webhooks.allowed_networks)
+    check_trunks(config)
     check_ports(config.media)
     check_codecs(config.media)
     if config.mail.host and not config.mail.sender:
@@ -175,6 +186,27 @@ def check_networks(option: str, networks: Iterable[str]) -> None:
             raise ConfigError(
                 f'{option}: {network!r} is neither an address nor a network such as "10.1.0.0/16"'
             ) from None
+
+
+def check_trunks(config: Config) -> None:
+    """Refuse trunks that could not be told apart, or that nothing is known of.
+
+    Raises
+    ------
+    ConfigError
+        One has the name of another, registers as nobody, or calls from no address; or a dial rule names none.
+    """
+    names = [trunk.name for trunk in config.trunks]
+    for name, trunk in _trunks(config):
+        check_networks(f"{name}.addresses", trunk.addresses)
+        if trunk.register and not trunk.username:
+            raise ConfigError(f"{name}.register = True: set {name}.username too, the account at the registrar")
+        if len(names) > 1 and trunk.uri and names.count(trunk.name) > 1:
+            raise ConfigError(f"{name}.name = {trunk.name!r}: of several trunks each needs a name of its own")
+    for index, rule in enumerate(config.dial):
+        for each in rule.trunks:
+            if each not in names:
+                raise ConfigError(f"dial.{index}.trunks: there is no trunk named {each!r}")
 
 
 def check_ports(media: MediaConfig) -> None:

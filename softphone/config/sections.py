@@ -14,18 +14,21 @@ __all__ = [
     "ClientConfig",
     "ConferenceConfig",
     "Config",
+    "DialRule",
     "ExtensionConfig",
     "HttpConfig",
     "InviteConfig",
     "LogConfig",
     "MailConfig",
     "MediaConfig",
+    "PrefixRule",
     "PromptsConfig",
     "RecordingConfig",
     "ServerConfig",
     "SipConfig",
     "StoreConfig",
     "TokenConfig",
+    "TollConfig",
     "TrunkConfig",
     "WebhooksConfig",
 ]
@@ -119,10 +122,37 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return (int(first), int(last)) if last else None
 
 
-class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The way to numbers outside; without a URI there is none."""
+class PrefixRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a number that begins with a prefix is written anew: fewer characters at its front, then `add` there."""
 
+    prefix: Annotated[str, Meta(pattern=r"\A\+?[0-9*#]*\Z")] = ""
+    strip: Limit = 0
+    add: Annotated[str, Meta(pattern=r"\A\+?[0-9*#]*\Z")] = ""
+
+
+class DialRule(PrefixRule, frozen=True, forbid_unknown_fields=True):
+    """How a number that is dialled is called outside, and by which trunks; none named: by all that take it."""
+
+    trunks: tuple[str, ...] = ()
+
+
+class TollConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The guard of calls outside, whatever trunk they take."""
+
+    allow: tuple[Prefix, ...] = ()
+    deny: tuple[Prefix, ...] = ()
+    max_calls: Limit = 100
+    calls_per_hour: Limit = 1000
+    user_calls: Limit = 10
+    user_calls_per_hour: Limit = 100
+
+
+class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A way to numbers outside, and from there; without a URI there is none."""
+
+    name: str = ""
     uri: str = ""
+    register: bool = False
     username: str = ""
     password: str = ""
     caller: str = ""
@@ -132,8 +162,11 @@ class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
     allow: tuple[Prefix, ...] = ()
     deny: tuple[Prefix, ...] = ()
     max_calls: Limit = 100
-    user_calls: Limit = 10
-    user_calls_per_hour: Limit = 100
+    outgoing: tuple[PrefixRule, ...] = ()
+    incoming: tuple[PrefixRule, ...] = ()
+    addresses: tuple[str, ...] = ()
+    numbers: dict[str, str] = {}
+    default: str = ""
 
 
 class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -272,7 +305,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     http: HttpConfig = HttpConfig()
     media: MediaConfig = MediaConfig()
     conference: ConferenceConfig = ConferenceConfig()
-    trunk: TrunkConfig = TrunkConfig()
+    trunk: TrunkConfig | tuple[TrunkConfig, ...] = TrunkConfig()
+    toll: TollConfig = TollConfig()
     prompts: PromptsConfig = PromptsConfig()
     invite: InviteConfig = InviteConfig()
     mail: MailConfig = MailConfig()
@@ -284,3 +318,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     account: AccountConfig = AccountConfig()
     extensions: tuple[ExtensionConfig, ...] = field(default=(), name="extension")
     clients: tuple[ClientConfig, ...] = field(default=(), name="client")
+    dial: tuple[DialRule, ...] = ()
+
+    @property
+    def trunks(self) -> tuple[TrunkConfig, ...]:
+        """The trunks that there are, the preferred one first; the file has one table, or several."""
+        all_of_them = self.trunk if isinstance(self.trunk, tuple) else (self.trunk,)
+        return tuple(each for each in all_of_them if each.uri)

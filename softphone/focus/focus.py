@@ -62,10 +62,8 @@ class Focus:
         The workers; their events come here.
     node
         Our address and SIP port, as peers see them: part of every token.
-    accounts
-        Who has which room, and its properties.
-    dialer
-        The way to a number.
+    accounts, dialer
+        Who has which room, and its properties; the way to a number.
     history, library, names, recordings
         Where it is written down, what is said to people, what they say of themselves, and where recordings are kept.
     clock
@@ -75,6 +73,8 @@ class Focus:
     ----------
     feed
         What happens here, for whoever watches.
+    dialer
+        The way to a number.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Focus:
         self.draining = False
         self._config = config
         self._accounts = accounts
-        self._dialer = dialer
+        self.dialer = dialer
         self._menu = load_menu(config.conference.menu)
         self._ended = EndedMemory(config.conference.ended_kept_s, config.conference.ended_kept)
         self._opening = asyncio.Lock()
@@ -220,12 +220,12 @@ class Focus:
         if self.draining or len(self.conferences) >= self._config.conference.max_conferences:
             raise Overloaded("no more conferences")
         number = await self._create_room()
-        room = ConferenceRoom(session, number, self.context, settings, self._dialer)
+        room = ConferenceRoom(session, number, self.context, settings, self.dialer)
         self.conferences[session.id] = room
         return room
 
-    async def create_call(self, owner: Extension) -> CallRoom:
-        """Make the session of a two-party call.
+    async def create_call(self, owner_id: str | None) -> CallRoom:
+        """Make the session of a two-party call, which the extension of this id answers for.
 
         Raises
         ------
@@ -234,8 +234,8 @@ class Focus:
         """
         if self.draining:
             raise Overloaded("the server stops")
-        session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner.id)
-        room = CallRoom(session, await self._create_room(), self.context, self._dialer)
+        session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner_id)
+        room = CallRoom(session, await self._create_room(), self.context, self.dialer)
         self.calls[session.id] = room
         return room
 

@@ -228,6 +228,7 @@ class Stack:
         credentials: Credentials | None = None,
         expires: int = 300,
         route: str | None = None,
+        user: str | None = None,
     ) -> Registration:
         """Register `aor` and keep it registered (RFC 3261 section 10.2); returns when the registrar has agreed.
 
@@ -235,6 +236,8 @@ class Stack:
         ----------
         route
             URI of a proxy to send it through.
+        user
+            Of our Contact; None: that of `aor`.
 
         Raises
         ------
@@ -246,7 +249,7 @@ class Stack:
         registrar, through = Uri.parse(registrar_uri), Uri.parse(route) if route else None
         address = Address.parse(aor)
         kind = spoken(through or registrar)
-        where = Address.parse(contact) if contact else self._contact(address.uri.user, kind)
+        where = Address.parse(contact) if contact else self._contact(user or address.uri.user, kind)
         registration = Registration(self._driver, registrar, address, where, credentials, expires, through)
         await registration.start()
         return registration

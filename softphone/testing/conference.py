@@ -71,7 +71,7 @@ class ConferenceBridge:
             media=self._media,
             node=(HOST, PORT),
             config=config,
-            dialer=lambda accounts: Dialer(self._stack, accounts, registrar, config.sip, config.trunk),
+            dialer=lambda accounts: Dialer(self._stack, accounts, registrar, config),
         )
         self.control, self.focus, self._accounts = paper.control, paper.focus, paper.accounts
         self._door = InviteRouter(
@@ -82,6 +82,7 @@ class ConferenceBridge:
             RosterSubscriptions(self.focus, self._stack, self._accounts),
             config.sip,
             config.conference,
+            trunks=paper.focus.dialer.trunks,
         )
         self._exit = AsyncExitStack()
 

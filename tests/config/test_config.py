@@ -21,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 PRODUCTION = ROOT / "config" / "softphone.toml"
 
 
+# Sections of which there may be several.
+LISTED = {"extension": settings.ExtensionConfig, "client": settings.ClientConfig, "dial": settings.DialRule}
+
+
 def test_the_commented_file_says_the_defaults() -> None:
     written = load(PRODUCTION)
     assert msgspec.structs.replace(written, extensions=(), clients=()) == Config()
@@ -30,8 +34,7 @@ def test_every_option_stands_in_the_commented_file() -> None:
     text = PRODUCTION.read_text()
     for section in msgspec.structs.fields(Config):
         kind = type(section.default) if section.default is not msgspec.NODEFAULT else None
-        if section.encode_name in ("extension", "client"):
-            kind = settings.ExtensionConfig if section.encode_name == "extension" else settings.ClientConfig
+        kind = LISTED.get(section.encode_name, kind)
         assert kind is not None
         for option in msgspec.structs.fields(kind):
             line = re.compile(rf"^(# )?{option.encode_name} = .*#|^id = |^secret = ", re.MULTILINE)
@@ -142,7 +145,7 @@ def test_any_port_is_taken(option: str, port: int) -> None:
 @given(st.from_regex(r"sip:[a-z0-9.\[\]:;=?@_-]{0,20}", fullmatch=True))
 def test_a_trunk_that_is_taken_can_be_called(uri: str) -> None:
     try:
-        trunk = from_table({"trunk": {"uri": uri}}).trunk
+        (trunk,) = from_table({"trunk": {"uri": uri}}).trunks
     except ConfigError:
         return
     scheme, _, place = trunk.uri.partition(":")

@@ -101,7 +101,7 @@ class Notes:
 class Switchboard:
     """Our side; `sections` change the settings."""
 
-    def __init__(self, folder: Path, lost: Rule = keep_all, **sections: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, lost: Rule = keep_all, **sections: Any) -> None:
         self.ether = Ether(lost)
         self.config = changed(load(DEV_PATH), sections)
         self.paper = PaperBridge(folder)
@@ -112,8 +112,8 @@ class Switchboard:
         self.stack = self.ether.stack()
         self.registrar = Registrar()
         sip = self.config.sip
-        self.dialer = Dialer(self.stack, self.paper.accounts, self.registrar, sip, self.config.trunk)
-        focus._dialer = self.dialer
+        self.dialer = Dialer(self.stack, self.paper.accounts, self.registrar, self.config)
+        focus.dialer = self.dialer
         self.focus = self.paper.focus
         authenticator = Authenticator(self.paper.accounts.realm, self.paper.accounts.ha1)
         self.door = InviteRouter(
@@ -124,6 +124,7 @@ class Switchboard:
             RosterSubscriptions(self.focus, self.stack, self.paper.accounts),
             sip,
             self.config.conference,
+            trunks=self.dialer.trunks,
         )
         self.telephones: list[Telephone] = []
 
@@ -156,8 +157,12 @@ class Switchboard:
         return list(dict.fromkeys(texts))
 
 
-def changed(config: Config, sections: dict[str, dict[str, Any]]) -> Config:
-    replaced = {name: msgspec.structs.replace(getattr(config, name), **keys) for name, keys in sections.items()}
+def changed(config: Config, sections: dict[str, Any]) -> Config:
+    """Change keys of sections, or whole sections."""
+    replaced = {
+        name: msgspec.structs.replace(getattr(config, name), **keys) if isinstance(keys, dict) else keys
+        for name, keys in sections.items()
+    }
     return msgspec.structs.replace(config, **replaced)
 
 

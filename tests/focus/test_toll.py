@@ -2,16 +2,17 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.config import TrunkConfig
-from softphone.focus.party.dialplan import HOUR_S, Toll, permitted
+from softphone.config import TollConfig, TrunkConfig
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.party.toll import HOUR_S, Toll, permitted
 from softphone.sip.message.uri import Uri
 from softphone.sip.ua.call import InviteSession
 from tests.focus.switchboard import Switchboard, play, rings
@@ -19,10 +20,14 @@ from tests.focus.switchboard import Switchboard, play, rings
 ADA = Caller("101", account="100101")
 
 
+TRUNK = TrunkConfig()
+
+
 class Leg:
     """A member, as far as the guard looks at it."""
 
     gone = False
+    party = SimpleNamespace(address=SimpleNamespace(number="+16505550100"))
 
 
 def legs(count: int) -> list[Any]:
@@ -54,13 +59,13 @@ def test_which_numbers_may_be_called(number: str, allow: tuple[str, ...], deny: 
 )
 def test_what_is_no_number_does_not_go_out(number: str) -> None:
     with pytest.raises(NotReached, match="404"):
-        Toll(TrunkConfig()).check(number, ADA)
+        Toll(TollConfig()).check(number, ADA)
 
 
 @given(st.text(max_size=20))
 def test_only_digits_go_out(number: str) -> None:
     try:
-        Toll(TrunkConfig()).check(number, ADA)
+        Toll(TollConfig()).check(number, ADA)
     except NotReached:
         return
     assert number.isascii() and set(number) <= set("+0123456789*#")
@@ -69,36 +74,36 @@ def test_only_digits_go_out(number: str) -> None:
 
 def test_nobody_calls_out_whom_nobody_knows() -> None:
     with pytest.raises(NotReached) as refused:
-        Toll(TrunkConfig()).check("+16505550100", Caller("+15550001111"))
+        Toll(TollConfig()).check("+16505550100", Caller("+15550001111"))
     assert (refused.value.status, refused.value.outcome.word) == (403, "not allowed")
 
 
 def test_so_many_at_once_and_no_more_until_one_is_over() -> None:
-    toll = Toll(TrunkConfig(max_calls=3, user_calls=2))
+    toll = Toll(TollConfig(max_calls=3, user_calls=2))
     first, second, third, fourth, fifth = legs(5)
-    toll.enter(ADA, first, 0.0)
-    toll.enter(ADA, second, 0.0)
+    toll.enter(ADA, first, TRUNK, 0.0)
+    toll.enter(ADA, second, TRUNK, 0.0)
     with pytest.raises(NotReached, match="503"):
-        toll.enter(ADA, third, 0.0)
-    toll.enter(Caller("102", account="100102"), third, 0.0)
+        toll.enter(ADA, third, TRUNK, 0.0)
+    toll.enter(Caller("102", account="100102"), third, TRUNK, 0.0)
     with pytest.raises(NotReached, match="503"):
-        toll.enter(Caller("103", account="100103"), fourth, 0.0)
+        toll.enter(Caller("103", account="100103"), fourth, TRUNK, 0.0)
     first.gone = True
-    toll.enter(ADA, fifth, 0.0)
+    toll.enter(ADA, fifth, TRUNK, 0.0)
 
 
 def test_so_many_in_an_hour() -> None:
-    toll = Toll(TrunkConfig(user_calls_per_hour=2, user_calls=0, max_calls=0))
+    toll = Toll(TollConfig(user_calls_per_hour=2, user_calls=0, max_calls=0))
     for now in (0.0, 100.0):
         (leg,) = legs(1)
-        toll.enter(ADA, leg, now)
+        toll.enter(ADA, leg, TRUNK, now)
         leg.gone = True
     with pytest.raises(NotReached, match="503"):
-        toll.enter(ADA, legs(1)[0], HOUR_S - 1)
-    toll.enter(Caller("102", account="100102"), legs(1)[0], HOUR_S - 1)
-    toll.enter(ADA, legs(1)[0], HOUR_S)
+        toll.enter(ADA, legs(1)[0], TRUNK, HOUR_S - 1)
+    toll.enter(Caller("102", account="100102"), legs(1)[0], TRUNK, HOUR_S - 1)
+    toll.enter(ADA, legs(1)[0], TRUNK, HOUR_S)
     with pytest.raises(NotReached, match="503"):
-        toll.enter(ADA, legs(1)[0], HOUR_S + 1)
+        toll.enter(ADA, legs(1)[0], TRUNK, HOUR_S + 1)
 
 
 def test_two_hundred_forwarded_calls_are_not_two_hundred_trunk_calls(tmp_path: Path) -> None:

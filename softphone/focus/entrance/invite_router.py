@@ -1,7 +1,6 @@
 """The SIP door: who may come in, and where to. Every initial INVITE and every REGISTER passes here."""
 
 import time
-from collections.abc import Container
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,18 +9,29 @@ import structlog
 from mixer.rules.entrance import EntranceSettings
 from mixer.rules.roles import PartyKind, Role
 from softphone import sdp
-from softphone.config import ConferenceConfig, MediaConfig, SipConfig
+from softphone.config import ConferenceConfig, MediaConfig, SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
 from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.pin_prompt import PinPrompt
-from softphone.focus.entrance.routing import Destination, ToBridge, ToConference, ToExtension, ToRoom, route
+from softphone.focus.entrance.routing import (
+    Destination,
+    ToBridge,
+    ToConference,
+    ToExtension,
+    ToNowhere,
+    ToRoom,
+    address_of,
+    route,
+    route_of_trunk,
+)
 from softphone.focus.entrance.strangers import Strangers, Turns, Waiting
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
 from softphone.focus.home import Home
-from softphone.focus.party.identity import caller_of, is_trusted
+from softphone.focus.party.identity import caller_of, calls, is_trusted
+from softphone.focus.party.trunks import Trunks
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.replacement import replace as replace_party
@@ -34,6 +44,7 @@ from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.early import EarlyDialog
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
+from softphone.text import shown
 
 if TYPE_CHECKING:
     from softphone.sip.services.auth import Authenticator
@@ -66,7 +77,7 @@ class InviteRouter:
     legs
         How many the media workers have.
     trunks
-        Addresses that call on behalf of numbers.
+        By which numbers outside call.
 
     Attributes
     ----------
@@ -84,7 +95,8 @@ class InviteRouter:
         settings: SipConfig,
         conference: ConferenceConfig,
         legs: int = LEGS,
-        trunks: Container[str] = (),
+        *,
+        trunks: Trunks,
     ) -> None:
         self.refused = 0
         self._focus = focus
@@ -143,18 +155,24 @@ class InviteRouter:
         return AuthRefusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: InviteSession) -> None:
+        trunk = self._trunks.of(call.invite, call.source)
         destination = route(number_of(call.invite.uri), self._accounts)
+        if trunk is not None:
+            destination = route_of_trunk(self._trunks.called(trunk, call.invite), trunk, self._accounts)
         self._check_open(call, destination)
-        caller = self._caller(call, destination)
-        if caller is None:
+        caller = self._caller(call, destination, trunk)
+        if caller is None and trunk is None:
             await self._turns.wait()
         if call.pending is not None and call.pending.replaces is not None:
             await self._replace(call, caller, call.pending.replaces)
         else:
-            await self._lead(call, caller, destination)
+            await self._lead(call, caller, destination, from_trunk=caller is None and trunk is not None)
 
-    async def _lead(self, call: InviteSession, caller: Extension | None, destination: Destination) -> None:
+    async def _lead(
+        self, call: InviteSession, caller: Extension | None, destination: Destination, *, from_trunk: bool
+    ) -> None:
         """Bring a call to where it wants to go."""
+        known = caller is not None or from_trunk
         # Only a phone that can be notified shows a roster, and some others stumble over the word.
         if not isinstance(destination, ToExtension) and "NOTIFY" in call.invite.tokens("Allow"):
             call.dialog.as_focus()
@@ -164,10 +182,12 @@ class InviteRouter:
             case ToBridge():
                 admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
                 await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
-            case ToExtension(callee) if caller is not None:
-                await self._ring(call, caller, callee)
-            case ToRoom(extension) if caller is not None:
+            case ToExtension(callee) if known:
+                await self._ring(call, caller, address_of(callee))
+            case ToRoom(extension) if known:
                 await self._enter(call, caller, extension)
+            case ToNowhere(number) if caller is not None:
+                await self._ring(call, caller, PartyAddress(shown(number)))
             case _:
                 raise CallRefused(404, "Not Found")
 
@@ -185,8 +205,8 @@ class InviteRouter:
         """Whether an INVITE of ours is back where it was sent to: its To is still whom we have called."""
         return self._accounts.find(number_of(invite.to.uri)) is self._accounts.find(number_of(invite.uri))
 
-    def _caller(self, call: InviteSession, destination: Destination) -> Extension | None:
-        """Say which extension is calling; None: a stranger, who is in so far.
+    def _caller(self, call: InviteSession, destination: Destination, trunk: TrunkConfig | None) -> Extension | None:
+        """Say which extension is calling; None: somebody behind a trunk, or a stranger, who is in so far.
 
         Strangers get no further than conferences by token and the bridge number. Whatever else they call, they are
         asked who they are, so that nothing shows which extensions there are.
@@ -195,7 +215,7 @@ class InviteRouter:
         # A trunk or a proxy of ours names others in its Contact and Record-Route; a telephone's way is where it is.
         call.way.trusted = self._is_configured(call)
         call.known = caller is not None or call.way.trusted
-        if caller is not None:
+        if caller is not None or trunk is not None:
             self._entering[call] = True
             if self.calls > self._settings.max_calls:
                 raise self._overloaded()
@@ -258,9 +278,9 @@ class InviteRouter:
     def _is_configured(self, call: InviteSession) -> bool:
         return call.source.host in self._trunks or self._trusts(call)
 
-    async def _enter(self, call: InviteSession, caller: Extension, extension: Extension) -> None:
-        """Bring an extension into the room of a conference extension, asking for its code if it has one."""
-        admission = admission_of(call, caller, PartyKind.INSIDE)
+    async def _enter(self, call: InviteSession, caller: Extension | None, extension: Extension) -> None:
+        """Bring a call into the room of a conference extension, asking for its code if it has one."""
+        admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
         running = self._focus.find(extension)
         asked = EntranceSettings(
             ask_code=self.codes.asks(extension), ask_name=self.codes.asks_name(extension), prompt="conf-getpin"
@@ -294,11 +314,13 @@ class InviteRouter:
         reception = PinPrompt(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
         await reception.receive(call, admission, room.room if room is not None else None)
 
-    async def _ring(self, call: InviteSession, caller: Extension, callee: Extension) -> None:
-        """Connect a call to the phones of an extension."""
+    async def _ring(self, call: InviteSession, caller: Extension | None, callee: PartyAddress) -> None:
+        """Connect a call to the phones of an extension, or to a number outside."""
         self._check_offer(call)
-        room = await self._focus.create_call(caller)
-        await room.connect(call, caller, callee)
+        who = calls(call.invite, caller, trusted=self._trusts(call))
+        from_ = PartyAddress(shown(who.number), shown(who.name)) if caller is None else address_of(caller)
+        room = await self._focus.create_call(from_.extension_id or callee.extension_id)
+        await room.connect(call, who, from_, callee)
 
     async def on_request(self, request: Request, source: "Hop") -> Response | None:
         """Answer a request outside of any dialog; None leaves it to the stack."""

@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 
+from softphone.config import TrunkConfig
+from softphone.focus.session import PartyAddress
 from softphone.focus.token import PREFIX, TokenError, VoiceCallToken
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
-__all__ = ["Destination", "ToBridge", "ToConference", "ToExtension", "ToNowhere", "ToRoom", "route"]
+__all__ = [
+    "Destination",
+    "ToBridge",
+    "ToConference",
+    "ToExtension",
+    "ToNowhere",
+    "ToRoom",
+    "address_of",
+    "route",
+    "route_of_trunk",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,9 @@ class ToRoom:
 
 @dataclass(frozen=True, slots=True)
 class ToNowhere:
-    """To nobody that we know."""
+    """To nobody that we know: outside, perhaps."""
+
+    number: str
 
 
 Destination = ToBridge | ToConference | ToExtension | ToRoom | ToNowhere
@@ -62,5 +76,16 @@ def route(user: str, accounts: Accounts) -> Destination:
         return ToBridge()
     extension = accounts.find(user)
     if extension is None:
-        return ToNowhere()
+        return ToNowhere(user)
     return ToExtension(extension) if extension.kind == "user" else ToRoom(extension)
+
+
+def route_of_trunk(number: str, trunk: TrunkConfig, accounts: Accounts) -> Destination:
+    """Say where a number leads that a trunk calls."""
+    found = route(number, accounts)
+    return route(trunk.default, accounts) if isinstance(found, ToNowhere) and trunk.default else found
+
+
+def address_of(extension: Extension) -> PartyAddress:
+    """Give what a party shows that is an extension."""
+    return PartyAddress(extension.number, extension.name, extension.id)

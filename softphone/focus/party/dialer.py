@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from softphone.config import SipConfig, TrunkConfig
+from softphone.config import Config, TrunkConfig
 from softphone.errors import SoftphoneError
 from softphone.focus.home import Home
 from softphone.focus.party.dialplan import DialPlan, DialTarget
@@ -32,14 +32,12 @@ class Dialer(DialPlan):
     ----------
     stack
         Sends the INVITEs.
-    accounts, registrar, settings, trunk
+    accounts, registrar, config
         As for `DialPlan`.
     """
 
-    def __init__(
-        self, stack: "Stack", accounts: Accounts, registrar: "Registrar", settings: SipConfig, trunk: TrunkConfig
-    ) -> None:
-        super().__init__(lambda: self.home, accounts, registrar, settings, trunk)
+    def __init__(self, stack: "Stack", accounts: Accounts, registrar: "Registrar", config: Config) -> None:
+        super().__init__(lambda: self.home, accounts, registrar, config)
         self._stack = stack
 
     @property
@@ -84,8 +82,8 @@ class Dialer(DialPlan):
             NotReached where there are too many calls to the trunk.
         """
         who = self._shown(target, caller)
-        if target.trunk:
-            self.toll.enter(caller, member, time.monotonic())
+        if target.trunk is not None:
+            self.toll.enter(caller, member, target.trunk, time.monotonic())
         try:
             offer = await member.open(None)
             call = await self._stack.invite(
@@ -113,8 +111,8 @@ class Dialer(DialPlan):
 
     def _shown(self, target: DialTarget, caller: Caller) -> Shown:
         """Say who calls: to our telephones by an address of ours, to the trunk by what it is configured to want."""
-        if target.trunk:
-            return shown_to_trunk(caller, self._trunk)
+        if target.trunk is not None:
+            return shown_to_trunk(caller, target.trunk)
         return shown(caller, self.home.address(caller.number))
 
 

@@ -1,22 +1,17 @@
-"""The dial plan: which telephones a number or a URI means, and for whom; and the guard of the trunk.
+"""The dial plan: what a number or a URI means, and for whom: telephones of ours, or the ways to somebody outside."""
 
-What goes wrong with a stolen password or a careless script costs money: so an extension answers for each call through
-the trunk, the number is one, and there are limits, at once and in an hour.
-"""
-
-import re
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from softphone.config import SipConfig, TrunkConfig
+from softphone.config import Config, TrunkConfig
 from softphone.errors import BadMessage
 from softphone.focus.home import Home
 from softphone.focus.party.identity import Caller
-from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import refused
+from softphone.focus.party.toll import Toll
+from softphone.focus.party.trunks import Trunks
 from softphone.focus.token import PREFIX
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri, number_of, spelled
@@ -28,83 +23,7 @@ from softphone.store.values import Extension
 if TYPE_CHECKING:
     from softphone.sip.services.registrar import Registrar
 
-__all__ = ["DialPlan", "DialTarget", "Toll", "permitted"]
-
-HOUR_S = 3600.0
-
-# E.164 has 15 digits; prefixes of carriers and of private lines come before them.
-NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
-
-
-def permitted(number: str, trunk: TrunkConfig) -> bool:
-    """Whether a number may be called: the longest prefix that fits decides; "+" at its front makes no difference.
-
-    Where there are prefixes that are allowed, all others are not.
-    """
-    digits = number.lstrip("+")
-    prefixes = {each.lstrip("+"): False for each in trunk.deny} | {each.lstrip("+"): True for each in trunk.allow}
-    fitting = [prefix for prefix in prefixes if digits.startswith(prefix)]
-    return prefixes[max(fitting, key=len)] if fitting else not trunk.allow
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    account: str
-    member: Member
-
-
-class Toll:
-    """The calls that go through the trunk.
-
-    Parameters
-    ----------
-    trunk
-        Prefixes and limits.
-    """
-
-    def __init__(self, trunk: TrunkConfig) -> None:
-        self._trunk = trunk
-        self._calls: list[_Call] = []
-        self._hour: defaultdict[str, deque[float]] = defaultdict(deque)
-
-    def check(self, number: str, caller: Caller) -> None:
-        """Refuse who may not call outside, and numbers that may not be called.
-
-        Raises
-        ------
-        NotReached
-            404: it is no number. 403: it may not be called, or not by somebody whom nobody knows.
-        """
-        if not NUMBER.fullmatch(number):
-            raise refused(404, "unknown")
-        if not caller.account or not permitted(number, self._trunk):
-            raise refused(403, "not allowed")
-
-    def enter(self, caller: Caller, member: Member, now: float) -> None:
-        """Take note of a call that is about to be placed; it is forgotten when `member` is over.
-
-        Parameters
-        ----------
-        now
-            Seconds on one monotonic clock.
-
-        Raises
-        ------
-        NotReached
-            503: there are too many calls, of all or of the one who answers for this.
-        """
-        trunk, account = self._trunk, caller.account
-        self._calls = [call for call in self._calls if not call.member.gone]
-        recent = self._hour[account]
-        while recent and recent[0] <= now - HOUR_S:
-            recent.popleft()
-        own = sum(1 for call in self._calls if call.account == account)
-        counts = (len(self._calls), own, len(recent))
-        limits = (trunk.max_calls, trunk.user_calls, trunk.user_calls_per_hour)
-        if any(limit and count >= limit for count, limit in zip(counts, limits, strict=True)):
-            raise refused(503, "too many calls")
-        self._calls.append(_Call(account, member))
-        recent.append(now)
+__all__ = ["DialPlan", "DialTarget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +36,10 @@ class DialTarget:
     credentials: Credentials | None = None
     to: str = ""
     "Who is called, as a URI; empty: `uri`."
-    trunk: bool = False
-    "Whether it is somebody outside, who is shown the caller as the trunk wants it."
+    trunk: TrunkConfig | None = None
+    "The one to somebody outside, who is shown the caller as it wants it."
+    backup: bool = False
+    "Whether it is another way to the same: it is taken when those before have not led there."
     binding: Binding | None = None
     "Its registration."
 
@@ -137,8 +58,13 @@ class DialPlan:
         Gives our own names.
     accounts, registrar
         Our extensions, and where their telephones are.
-    settings, trunk
-        Of signalling, and of the way to numbers outside.
+    config
+        Of signalling, of the trunks and their guard.
+
+    Attributes
+    ----------
+    trunks, toll
+        The ways to numbers outside, and the guard of calls there.
     """
 
     def __init__(
@@ -146,15 +72,14 @@ class DialPlan:
         home: Callable[[], Home],
         accounts: Accounts,
         registrar: "Registrar",
-        settings: SipConfig,
-        trunk: TrunkConfig,
+        config: Config,
     ) -> None:
         self._home = home
         self._accounts = accounts
         self._registrar = registrar
-        self._settings = settings
-        self._trunk = trunk
-        self.toll = Toll(trunk)
+        self._settings = config.sip
+        self.trunks = Trunks(config)
+        self.toll = Toll(config.toll)
 
     @property
     def max_redirects(self) -> int:
@@ -183,20 +108,21 @@ class DialPlan:
         return [DialTarget(binding.uri, binding.hop, to=to, binding=binding) for binding in bindings]
 
     def outside(self, number: str, caller: Caller) -> list[DialTarget]:
-        """Give the way to a number that is none of ours.
+        """Give the ways to a number that is none of ours, the preferred one first.
 
         Raises
         ------
         NotReached
-            404: no trunk is configured, or it is no number. 403: it may not be called by this caller.
+            404: no trunk is configured, or it is no number. 403: it may not be called by this caller, or no trunk
+            takes it.
         """
-        trunk = self._trunk
-        if not trunk.uri:
+        if not self.trunks.all:
             raise refused(404, "no trunk")
-        self.toll.check(number, caller)
-        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
-        scheme, _, host = trunk.uri.partition(":")
-        return [DialTarget(f"{scheme}:{number}@{host}", credentials=credentials, trunk=True)]
+        self.toll.check(self.trunks.outside(number), caller)
+        ways = self.trunks.ways(number)
+        if not ways:
+            raise self.toll.refusal(403, "not allowed", number, caller)
+        return [_through(trunk, called, backup=index > 0) for index, (trunk, called) in enumerate(ways)]
 
     def targets(self, number: str, caller: Caller) -> list[DialTarget]:
         """List the telephones that a number means, inside or outside.
@@ -261,7 +187,7 @@ class DialPlan:
             raise refused(416, "unknown")
         if uri.scheme == "tel" or self._home().owns(uri, known_as):
             return self.targets(number_of(uri), caller)
-        if self._trunk.uri and uri.host.lower() == Uri.parse(self._trunk.uri).host.lower():
+        if self.trunks.has(uri):
             return self.outside(number_of(uri), caller)
         allowed = self._settings.dial_domains
         if not caller.account or not ("*" in allowed or uri.host.lower() in map(str.lower, allowed)):
@@ -277,6 +203,13 @@ class DialPlan:
         """Take note that somebody is there."""
         if target.binding is not None and target.doubtful:
             self._registrar.answered(target.binding)
+
+
+def _through(trunk: TrunkConfig, number: str, *, backup: bool) -> DialTarget:
+    """Give the way to a number through a trunk."""
+    credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
+    scheme, _, host = trunk.uri.partition(":")
+    return DialTarget(f"{scheme}:{number}@{host}", credentials=credentials, trunk=trunk, backup=backup)
 
 
 def _is_uri(called: str) -> bool:

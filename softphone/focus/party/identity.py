@@ -6,15 +6,16 @@ the number from everybody else, whoever asked for it.
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from softphone.errors import BadMessage
 from softphone.focus.party.outcome import refused
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request
 from softphone.sip.message.uri import Uri, number_of
+from softphone.store.values import Extension
 
-__all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "hops_left", "is_trusted", "shown"]
+__all__ = ["ANONYMOUS", "Caller", "Shown", "caller_of", "calls", "hops_left", "is_trusted", "shown"]
 
 ANONYMOUS = "anonymous"
 """The number of somebody who hides it."""
@@ -86,6 +87,14 @@ def caller_of(invite: Request, *, trusted: bool) -> Caller:
     if private:
         return Caller(ANONYMOUS, private=True)
     return Caller(number, address.display or "")
+
+
+def calls(invite: Request, caller: Extension | None, *, trusted: bool) -> Caller:
+    """Say for whom an INVITE is passed on: an extension, which has proved who it is, or somebody outside."""
+    who = caller_of(invite, trusted=trusted and caller is None)
+    if caller is None:
+        return who
+    return replace(who, number=caller.number, name=caller.name, account=caller.id)
 
 
 def hops_left(invite: Request) -> int:

@@ -60,6 +60,8 @@ class Outcome:
     "Where a redirection says to ask instead: Contacts, the preferred first."
     rank: tuple[int, int] = (9, 0)
     "Order of choice among several: the lowest wins."
+    on_the_way: bool = False
+    "Whether it says something of the way alone: another one to the same telephone may do."
 
 
 class NotReached(CallRefused):
@@ -78,7 +80,7 @@ class NotReached(CallRefused):
 
 def refused(status: int, word: str) -> NotReached:
     """Make our own refusal to place a call; `word` is one of ``WORDS``."""
-    return NotReached(Outcome(status, PHRASES[status], word, rank=_rank(status)))
+    return NotReached(Outcome(status, PHRASES[status], word, rank=_rank(status), on_the_way=status in ON_THE_WAY))
 
 
 # Status of the callee: (the caller's answer, word). An unknown status is as the x00 of its class (RFC 3261 section
@@ -125,6 +127,9 @@ ROWS: Mapping[int, tuple[int, str]] = {
 # Redirections that are not followed: through a proxy of the callee's choice, and to another service.
 ELSEWHERE = (305, 380)
 
+# What a proxy or a gateway says for want of somebody behind it.
+ON_THE_WAY = (408, 500, 502, 503, 504)
+
 OURS = ("not registered", "no trunk", "not allowed", "too many calls", "cancelled", "dropped")
 
 WORDS = frozenset(word for _, word in ROWS.values()) | frozenset(OURS)
@@ -140,7 +145,7 @@ CANCELLED = Outcome(487, PHRASES[487], "cancelled", Step.GIVE_UP, rank=(0, 0))
 DROPPED = replace(CANCELLED, word="dropped")
 FAILED = Outcome(500, PHRASES[500], "failed", rank=(5, 2))
 RANG_OUT = Outcome(480, PHRASES[480], "no answer", rank=(4, 3))
-SILENT = Outcome(408, PHRASES[408], "unreachable", rank=(4, 4))
+SILENT = Outcome(408, PHRASES[408], "unreachable", rank=(4, 4), on_the_way=True)
 
 
 def outcome_of(error: SoftphoneError, *, rang: bool = False) -> Outcome:
@@ -174,6 +179,7 @@ def _of_status(refused: CallRefused) -> Outcome:
         step,
         refused.contacts if step is Step.FOLLOW else (),
         _rank(status),
+        status in ON_THE_WAY,
     )
 
 

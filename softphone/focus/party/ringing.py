@@ -57,6 +57,8 @@ class Fork:
     caller: Caller
     doubtful: list[DialTarget]
     "Nobody answered there the last time."
+    backups: list[DialTarget]
+    "Other ways to the same, in this order."
     alternatives: list[DialTarget] = field(default_factory=list)
     "Of a redirection, in this order, when what was preferred to them has failed."
     asked: set[str] = field(default_factory=set)
@@ -75,9 +77,14 @@ class Fork:
         return any(outcome.step is Step.CANCEL_ALL for outcome in self.outcomes)
 
     def later(self) -> list[DialTarget]:
-        """Take those that come next: one that a redirection names, or all doubtful ones if nobody else is there."""
+        """Take those that come next.
+
+        One that a redirection names, another way if none has led there, or all doubtful ones if nobody else is there.
+        """
         if self.alternatives:
             return [self.alternatives.pop(0)]
+        if self.backups and all(outcome.on_the_way for outcome in self.outcomes):
+            return [self.backups.pop(0)]
         doubtful, self.doubtful = self.doubtful, []
         return [] if self.refused else doubtful
 
@@ -140,11 +147,16 @@ class Ringing(CallOwner):
         NotReached
             Nobody answered, or the one who did hung up at once, or :meth:`stop` was called.
         """
-        fork = Fork(make, caller, doubtful=[target for target in targets if target.doubtful])
+        fork = Fork(
+            make,
+            caller,
+            doubtful=[target for target in targets if target.doubtful],
+            backups=[target for target in targets if target.backup],
+        )
         self._on_progress = on_progress
         why = GIVEN_UP
         for target in targets:
-            if not target.doubtful:
+            if not (target.doubtful or target.backup):
                 self._start(fork, target)
         try:
             while not self._stopped and (self._running or self._start_next(fork)):

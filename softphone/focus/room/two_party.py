@@ -1,20 +1,23 @@
-"""A call from one extension to another: a session of two. All phones of the callee ring; the first to answer wins.
+"""A call of an extension, to another or to a number outside, or from there: a session of two.
 
-The rules of `mixer.rules.call` have the caller from the beginning and the callee from its answer on.
+All phones of the callee ring; the first to answer wins. The rules of `mixer.rules.call` have the caller from the
+beginning and the callee from its answer on.
 """
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
 from mixer.rules.events import Join
+from mixer.rules.roles import PartyKind
 from mixer.rules.session import TwoPartyCall
 from softphone.errors import CallEnded, SoftphoneError
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.identity import Caller, caller_of, hops_left
+from softphone.focus.party.identity import Caller, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
@@ -24,7 +27,6 @@ from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, Par
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.sip.ua.call import InviteSession
-from softphone.store.values import Extension
 
 __all__ = ["CallRoom"]
 
@@ -57,8 +59,15 @@ class CallRoom(RuledRoom):
         self._early: Member | None = None
         self._ringing = Ringing(dialer, context, session)
 
-    async def connect(self, call: InviteSession, caller: Extension, callee: Extension) -> None:
+    async def connect(self, call: InviteSession, caller: Caller, from_: PartyAddress, to: PartyAddress) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
+
+        Parameters
+        ----------
+        caller
+            Who is shown, and answers for it.
+        from_, to
+            The two ends; at least one is an extension.
 
         Raises
         ------
@@ -66,25 +75,22 @@ class CallRoom(RuledRoom):
             Nobody answered, or no phone is there; with the status to pass on.
         SdpError, MediaError, CallEnded
         """
-        ends = (
-            PartyAddress(caller.number, caller.name, caller.id),
-            PartyAddress(callee.number, callee.name, callee.id),
-        )
-        first = Party(self.session.new_party_id(host=True), *ends, Direction.OUTBOUND, CallEnd.CALLER, caller.id)
-        second = Party(self.session.new_party_id(host=False), *ends, Direction.INBOUND, CallEnd.CALLEE, callee.id)
+        new_id, within = self.session.new_party_id, from_.extension_id
+        first = Party(new_id(host=True), from_, to, Direction.OUTBOUND, CallEnd.CALLER, within)
+        second = Party(new_id(host=False), from_, to, Direction.INBOUND, CallEnd.CALLEE, to.extension_id)
         history = self.context.history
         history.call_started(
             self.session.id,
             session_id=self.session.id,
-            direction="outbound",
-            caller=caller.number,
-            callee=callee.number,
-            extension_id=caller.id,
+            direction="inbound" if within is None else "outbound",
+            caller=from_.number,
+            callee=to.number,
+            extension_id=within or to.extension_id,
         )
         member = Member(first, self.context, room=self.room, call=call)
-        self.ask(member, first, Join(first.id))
+        self.ask(member, first, _join(first))
         try:
-            await self._ring(second, callee, _shown_as(caller, call))
+            await self._ring(second, replace(caller, hops=hops_left(call.invite)))
             transfers.follow(self, self._dialer)
             async with self._passing:
                 await member.answer(self.identity(member))
@@ -98,19 +104,19 @@ class CallRoom(RuledRoom):
         history.call_answered(self.session.id)
         self._tell(EventType.CALL_ANSWERED)
 
-    async def _ring(self, party: Party, callee: Extension, caller: Caller) -> None:
+    async def _ring(self, party: Party, caller: Caller) -> None:
         """Ring all phones; the first that answers becomes the second member."""
         self.session.expect(party)
         party.status = PartyStatus.PROCEEDING
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
         try:
-            phones = self._dialer.phones(callee)
+            phones = self._dialer.targets(party.callee.number, caller)
             winner = await self._ringing.first(phones, lambda: self._phone(party), caller, self._progressed)
         except SoftphoneError:
             self.session.leave(party.id)
             raise
-        if self.ask(winner, party, Join(party.id)) is not None:
+        if self.ask(winner, party, _join(party)) is not None:
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
         party.status = PartyStatus.ANSWERED
@@ -159,7 +165,5 @@ class CallRoom(RuledRoom):
         self.publish(type, **self._told, **more)
 
 
-def _shown_as(caller: Extension, call: InviteSession) -> Caller:
-    """Say who calls, and whether it wants that to be seen; who it is has been proved."""
-    private = caller_of(call.invite, trusted=False).private
-    return Caller(caller.number, caller.name, private, caller.id, hops_left(call.invite))
+def _join(party: Party) -> Join:
+    return Join(party.id, kind=PartyKind.OUTSIDE if party.extension_id is None else PartyKind.INSIDE)
