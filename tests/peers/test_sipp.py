@@ -58,7 +58,21 @@ def test_the_eleventh_party_is_refused(tmp_path: Path, server: ServerProcess, re
 
 
 def test_digest(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
-    run(tmp_path, server, "digest", [[rest.token(), "102"]], "-au", "102", "-ap", "dev-102", "-d", "100")
+    run(
+        tmp_path,
+        server,
+        "digest",
+        [[rest.token(), "102"]],
+        "-au",
+        "102",
+        "-ap",
+        "dev-102",
+        "-d",
+        "100",
+        "-key",
+        "extra",
+        "Subject: x",
+    )
 
 
 def test_a_wrong_password(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
