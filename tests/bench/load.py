@@ -21,7 +21,8 @@ from msgspec import Struct
 
 from mixer import g711
 from mixer.frame import TICK_S
-from softphone.media.net.port import Patience, Port
+from softphone.media.net.batch import Port
+from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, Slots, sockaddr
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.bench.traffic import SAMPLES, STEPS, Scene, Schedule, Sounds

@@ -9,7 +9,8 @@ import sys
 import time
 
 from mixer.frame import TICK_S
-from softphone.media.net.port import BatchPort, Patience, Port
+from softphone.media.net.batch import BatchPort, Port
+from softphone.media.net.port import Patience
 from softphone.media.net.slots import HDR_SIZE, Letters, Slots
 
 

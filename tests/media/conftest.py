@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from softphone.media.engine.engine import Engine
-from softphone.media.net.port import BatchPort, LoopPort, has_batches
+from softphone.media.net.batch import BatchPort
+from softphone.media.net.port import LoopPort
+from softphone.media.net.system import has_batches
 from tests.media.peer import Driver, Peer
 
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]

@@ -16,7 +16,6 @@ from softphone.media.engine.outcomes import EngineEvent, KeysSent
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.reports import Reports
 from softphone.media.engine.send import Sender
-from softphone.media.net.port import UdpPort
 from softphone.media.net.portpool import PortPair, PortPool
 from softphone.media.net.slots import Slots
 from softphone.media.rtp.keys import KeyReceiver, KeySender
@@ -54,7 +53,7 @@ class Plane:
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
         self._reports = Reports(self.legs, bridge, unix_offset_s)
         self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
-        self._sender = Sender(self.legs, bridge.usual.samples, pool.by_index, self._relieve)
+        self._sender = Sender(self.legs, bridge.usual.samples, pool.ports, self._relieve)
         self._keying: set[int] = set()
         self._ticks = self._told = 0
         self._now = 0.0
@@ -215,7 +214,7 @@ class Plane:
 
     def drain(self) -> None:
         """Take what has come out of the shared port, so that it does not overflow; it is looked at in the next tick."""
-        self._take(self._pool.shared.rtp)
+        self._take(1)
 
     def tick(self, now: float, clock: float) -> Tick:
         """Look at all that came, mix, send; give the bridge's tick for recorders and applications.
@@ -247,10 +246,7 @@ class Plane:
         self._now = now
         self.legs.frame_s = now
         self._receiver.read_clock(clock)
-        self.drain()
-        self._take(self._pool.shared.rtcp)
-        for port in self._pool.own_ready():
-            self._take(port)
+        self._take(len(self._pool.ports))
         self._receiver.process(now)
 
     def skip(self, ticks: int) -> None:
@@ -264,13 +260,14 @@ class Plane:
         if self.drains_per_tick > 1:
             self.drain()
 
-    def _take(self, port: UdpPort) -> None:
-        """Take what a port holds; when the slots are full, look at them first. What comes meanwhile is for later."""
-        for _ in range(1 + port.receive_buffer // (KERNEL_BYTES * self._slots.count)):
-            port.receive(self._slots)
-            if self._slots.free:
-                return
+    def _take(self, count: int) -> None:
+        """Take what the first ports hold; when the slots are full, look at those. What comes meanwhile is for later."""
+        at, rounds = 0, 0
+        most = self._pool.shared.rtp.receive_buffer // (KERNEL_BYTES * self._slots.count)
+        while (stopped := self._pool.ports.receive(self._slots, at, count)) < count:
             self._receiver.process(self._now)
+            rounds = rounds + 1 if stopped == at else 0
+            at = stopped + (rounds > most)
 
     def _record(self, row: int) -> Leg:
         """Give the record of a row."""

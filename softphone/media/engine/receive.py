@@ -244,7 +244,6 @@ class Receiver:
         slots, n = self._slots, self._slots.used
         if not n:
             return
-        slots.settle()
         rtp.parse(slots.data, slots.length, n, self._headers)
         arrival, keys = self._clock_s - slots.ages_s(self._unix_ns), slots.keys()
         self._sort(np.arange(n), keys, arrival, now)

@@ -1,6 +1,6 @@
 """From the bridge to datagrams: each frame is encoded once per codec, and all who hear it point at the same bytes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +12,8 @@ from mixer.tick import Tick
 from softphone.codec import CODECS
 from softphone.media.codecs.g711 import LAWS, compress_one
 from softphone.media.engine.legs import Columns, Legs
-from softphone.media.net.port import Patience, UdpPort
+from softphone.media.net.batch import OpenPorts
+from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, SendBuffer
 from softphone.media.rtp.header import HEADER
 from softphone.media.rtp.keys import EventPacket
@@ -20,8 +21,6 @@ from softphone.media.rtp.keys import EventPacket
 __all__ = ["Sender"]
 
 ENCODE = np.stack([LAWS[name].encoding for name in CODECS])
-# Between chunks the receive buffers are emptied: sending to 2,000 takes longer than an ordinary buffer lasts.
-CHUNK = 512
 # What a leg's packets are put together from, where they are not a tick long: every packet length fits in it wholly.
 STRING_TICKS = 6
 # Packets of a tick that a leg is sent at most: those of 10 ms.
@@ -184,12 +183,12 @@ class Sender:
     samples
         Samples (and for G.711 bytes) per tick.
     ports
-        The open ports by index.
+        The open ports.
     between
         Called between chunks of datagrams.
     """
 
-    def __init__(self, legs: Legs, samples: int, ports: dict[int, UdpPort], between: Callable[[], None]) -> None:
+    def __init__(self, legs: Legs, samples: int, ports: OpenPorts, between: Callable[[], None]) -> None:
         self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
         self._outbox = SendBuffer(MOST * legs.capacity)
         self._plan: Plan = records(MOST * legs.capacity, PLAN)
@@ -249,17 +248,11 @@ class Sender:
         if not count:
             return
         self.write(count)
-        sent = 0
-        for index, start, stop in _runs(self._port_of[:count]):
-            sent += self._ports[index].send(self._outbox, start, stop, self._patience)
-            if stop - start == CHUNK:
-                self._between()
-        self.unsent += count - sent
+        self.unsent += count - self._ports.send(self._outbox, self._port_of[:count], self._patience, self._between)
 
     def letters(self, letters: Letters, ports: NDArray[np.int64]) -> None:
         """Send the first letters; `ports` has the index of each one's port, ascending."""
-        sent = sum(self._ports[index].send(letters, start, stop, self._patience) for index, start, stop in _runs(ports))
-        self.unsent += len(ports) - sent
+        self.unsent += len(ports) - self._ports.send(letters, ports, self._patience, self._between)
 
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
@@ -289,11 +282,3 @@ class Sender:
         legs.seq[row] = int(legs.seq[row]) + 1 & 0xFFFF  # one number alone would warn when it wraps
         legs.packets_sent[row] += 1
         legs.octets_sent[row] += len(payload)
-
-
-def _runs(ports: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-    """Give (port, start, stop) of the stretches of equal ports, cut where they are longer than a chunk."""
-    n = len(ports)
-    edges = np.flatnonzero(np.diff(ports)) + 1
-    starts = np.unique(np.concatenate(([0], edges, np.arange(0, n, CHUNK))))
-    return zip(ports[starts].tolist(), starts.tolist(), [*starts[1:].tolist(), n], strict=True)

@@ -17,6 +17,7 @@ from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.send import Sender
+from softphone.media.net.batch import OpenPorts, rehearse
 from softphone.media.net.directory import Directory
 from softphone.media.net.port import UdpPort
 from softphone.media.net.portpool import PortPair
@@ -84,11 +85,12 @@ def _run(rate_hz: int) -> None:
     slots.data[0, :12], slots.length[0], slots.address[0] = 0x80, 172, sockaddr(HERE.host, HERE.port)
     slots.filled(1, NO_PORT.index)
     receiver.process(0.0)
-    sender = Sender(legs, bridge.usual.samples, {}, lambda: None)
+    sender = Sender(legs, bridge.usual.samples, OpenPorts(), lambda: None)
     sender.plan(bridge.tick(0.0))
     sender.plan_rest(np.array([row]))
     sender.write(1)
     receiver.sources.dismiss(row, 0.0)
+    rehearse()
     Directory().lookup(one.astype(np.uint64))
     bridge.counters(row)
     likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))

@@ -1,27 +1,24 @@
-"""UDP ports that move whole batches: one system call for up to a thousand datagrams where the system can.
+"""UDP ports for media, and one that moves a datagram at a time with what every system offers.
 
-`BatchPort` hands the arrays of `Slots` and `SendBuffer` to recvmmsg(2) and sendmmsg(2) of Linux. `LoopPort` has the
-same methods and moves one datagram at a time with what every system offers. `Port` is the one that fits this machine.
+`softphone.media.net.batch` has those that move many in one system call.
 """
 
 import contextlib
-import ctypes
-import errno
 import select
 import socket
 import struct
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
-from softphone.media.net.slots import HDR_SIZE, SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
+from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
 
-__all__ = ["BatchPort", "LoopPort", "OpenPort", "Patience", "Port", "UdpPort", "has_batches", "open_socket"]
+__all__ = ["BoundPort", "ERRORS_MAX", "LoopPort", "OpenPort", "Patience", "UdpPort", "open_socket"]
 
-SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 32, 33, 35
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 # Never fragment, and do not believe strangers about the path's MTU: media is far below any. The kernel then need not
 # number each datagram for reassembly (RFC 6864 section 4.1), which is a tenth of the cost of sending it.
 IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
@@ -29,8 +26,6 @@ IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
 BUFFER_BYTES = 16 << 20
 # Expedited Forwarding (RFC 3246, RFC 4594 section 4.1), as the byte of the IP header
 TOS_EXPEDITED = 0xB8
-# UIO_MAXIOV of Linux: recvmmsg and sendmmsg look at no more messages than this in a call
-CALL_MAX = 1024
 # Errors that one look at a port puts up with: ICMP leaves one per datagram sent, a broken port has them without end.
 ERRORS_MAX = 64
 # A full send buffer drains within a millisecond or so; ticks are 20 ms apart and must not wait longer than this in all.
@@ -133,8 +128,8 @@ def _enlarge(sock: socket.socket, force: int, ordinary: int) -> None:
         sock.setsockopt(socket.SOL_SOCKET, ordinary, BUFFER_BYTES)
 
 
-class _Base:
-    """What both kinds of port share."""
+class BoundPort:
+    """What both kinds of port share: a socket that is bound."""
 
     def __init__(self, host: str, port: int, index: int) -> None:
         self._socket = open_socket(host, port)
@@ -159,8 +154,8 @@ class _Base:
         self._socket.close()
 
 
-class LoopPort(_Base):
-    """A port for any system: the face of `BatchPort`, a datagram at a time."""
+class LoopPort(BoundPort):
+    """A port for any system: a datagram at a time."""
 
     def receive(self, slots: Slots) -> int:
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
@@ -183,9 +178,7 @@ class LoopPort(_Base):
         slots.data[at, :size] = np.frombuffer(data[:size], np.uint8)
         slots.length[at] = size
         slots.address[at] = sockaddr(host, port)
-        slots.stamp[at] = time.time_ns()
-        slots.local[at] = self.index
-        slots.used += 1
+        slots.filled(1, self.index)
 
     def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
@@ -203,64 +196,3 @@ class LoopPort(_Base):
             else:
                 sent += 1
         return sent
-
-
-class BatchPort(_Base):
-    """A port for Linux: recvmmsg and sendmmsg on our own arrays, with the kernel's arrival stamps."""
-
-    def __init__(self, host: str, port: int, index: int) -> None:
-        super().__init__(host, port, index)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._fd = self._socket.fileno()
-
-    def receive(self, slots: Slots) -> int:
-        """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
-        before, errors = slots.used, 0
-        while (room := min(slots.free, CALL_MAX)) and errors < ERRORS_MAX:
-            n = _recvmmsg(self._fd, slots.header_at + HDR_SIZE * slots.used, room, socket.MSG_DONTWAIT, None)
-            if n > 0:
-                slots.filled(n, self.index)
-            elif ctypes.get_errno() == errno.EAGAIN:
-                break
-            else:
-                errors += 1
-            if 0 < n < room:
-                break
-        return slots.used - before
-
-    def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: "Patience") -> int:
-        """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
-        at, sent = start, 0
-        while at < stop:
-            n = _sendmmsg(self._fd, outbox.header_at + HDR_SIZE * at, min(stop - at, CALL_MAX), socket.MSG_DONTWAIT)
-            if n > 0:
-                at, sent = at + n, sent + n
-            elif ctypes.get_errno() != errno.EAGAIN:
-                at += 1  # this one cannot go (no route, refused by a filter); the others can
-            elif not patience.wait(self._fd):
-                break
-        return sent
-
-
-def has_batches() -> bool:
-    """Tell whether this system has recvmmsg and sendmmsg with the structures that `Slots` lays out."""
-    return (
-        sys.platform == "linux"
-        and sys.byteorder == "little"
-        and ctypes.sizeof(ctypes.c_void_p) == 8
-        and (hasattr(_LIBC, "recvmmsg") and hasattr(_LIBC, "sendmmsg"))
-    )
-
-
-def _call(name: str, *kinds: Any) -> Callable[..., int]:
-    """Give a function of the C library; one that is not there is not called either (see `has_batches`)."""
-    call: Any = getattr(_LIBC, name, None)
-    if call is not None:
-        call.argtypes = kinds
-    return cast("Callable[..., int]", call)
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else ctypes.CDLL("msvcrt")
-_recvmmsg = _call("recvmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-_sendmmsg = _call("sendmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
-Port: type[BatchPort] | type[LoopPort] = BatchPort if has_batches() else LoopPort

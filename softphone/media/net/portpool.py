@@ -1,12 +1,12 @@
 """The worker's UDP ports: the shared pair, and pairs for legs that need their own."""
 
 import errno
-import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from softphone.errors import MediaFull
-from softphone.media.net.port import OpenPort, Port, UdpPort
+from softphone.media.net.batch import OpenPorts, Port
+from softphone.media.net.port import OpenPort, UdpPort
 
 __all__ = ["PortPair", "PortPool"]
 
@@ -59,9 +59,7 @@ class PortPool:
         self._next_own = own_ports[0] + own_ports[0] % 2 if own_ports else 0
         self._free: list[int] = []
         self._next_index = 0
-        self.by_index: dict[int, UdpPort] = {}
-        self._by_fd: dict[int, UdpPort] = {}
-        self._poll = select.poll() if hasattr(select, "poll") and open_port is None else None
+        self.ports = OpenPorts()
         self.shared = self._pair(shared_port, shared=True) if shared_port else self._picked(shared=True)
 
     def open_own(self) -> PortPair:
@@ -72,7 +70,7 @@ class PortPool:
         MediaFull
             When no port is left.
         """
-        if len(self.by_index) + 2 > INDEX_MAX:
+        if len(self.ports) + 2 > INDEX_MAX:
             raise MediaFull("no port is left: too many are open")
         try:
             return self._picked(shared=False) if self._own_ports is None else self._of_range(*self._own_ports)
@@ -87,20 +85,10 @@ class PortPool:
         for port in (pair.rtp, pair.rtcp):
             self._forget(port)
 
-    def own_ready(self) -> list[UdpPort]:
-        """Give the ports beside the shared pair on which something has come."""
-        if len(self.by_index) <= 2:
-            return []
-        if self._poll is None:
-            return list(self._by_fd.values())
-        return [self._by_fd[fd] for fd, _ in self._poll.poll(0)]
-
     def close(self) -> None:
         """Close all ports."""
-        for port in list(self.by_index.values()):
-            port.close()
-        self.by_index.clear()
-        self._by_fd.clear()
+        for port in list(self.ports.by_index.values()):
+            self._forget(port)
 
     def _of_range(self, first: int, last: int) -> PortPair:
         """Open the next pair of the range that is free."""
@@ -145,10 +133,8 @@ class PortPool:
             self._free.append(rtp.index)
             rtp.close()
             raise
-        for port in (rtp, rtcp):
-            self.by_index[port.index] = port
-            if not shared:
-                self._watch(port)
+        self.ports.add(rtp)
+        self.ports.add(rtcp)
         return PortPair(rtp, rtcp, shared)
 
     def _open(self, number: int) -> UdpPort:
@@ -160,17 +146,9 @@ class PortPool:
             self._free.append(index)
             raise
 
-    def _watch(self, port: UdpPort) -> None:
-        """Poll a port from now on."""
-        self._by_fd[port.fileno()] = port
-        if self._poll is not None:
-            self._poll.register(port.fileno(), select.POLLIN)
-
     def _forget(self, port: UdpPort) -> None:
         """Close a port and give its index back."""
-        if self._poll is not None:
-            self._poll.unregister(port.fileno())
-        del self._by_fd[port.fileno()], self.by_index[port.index]
+        self.ports.remove(port)
         self._free.append(port.index)
         port.close()
 

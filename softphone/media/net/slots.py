@@ -31,6 +31,7 @@ IOVEC_SIZE = IOVEC.itemsize
 SOCKADDR_SIZE = 16
 # One control message: cmsghdr (16 bytes) and a timespec (16), as four words.
 CONTROL_WORDS = 4
+CONTROL_SIZE = 8 * CONTROL_WORDS
 # level SOL_SOCKET (1) and type SCM_TIMESTAMPNS (35) of the control message, as one little-endian word
 TIMESTAMP_WORD = 1 | 35 << 32
 MSG_TRUNC = 0x20
@@ -77,14 +78,18 @@ class Slots:
     ----------
     data
         uint8, shape (count, SLOT_SIZE), one datagram per row.
-    address
-        uint8, shape (count, 16), struct sockaddr_in of the sender.
+    length
+        uint32, shape (count,), bytes in use of each row, 0 of one that did not fit.
+    address, words
+        uint8, shape (count, 16), struct sockaddr_in of the sender; the same as uint64, shape (count, 2).
     stamp
-        int64, shape (count,), Unix time in ns at which the kernel took the datagram in; true after `settle`.
-    local
-        uint64, shape (count,), index of the port that it came in on.
+        int64, shape (count,), Unix time in ns at which the kernel took the datagram in.
+    key
+        uint64, shape (count,), see `keys`.
     used
         How many are in use, from the first.
+    header, control
+        Of those that are free: what recvmmsg(2) is to find there.
     """
 
     def __init__(self, count: int) -> None:
@@ -92,19 +97,21 @@ class Slots:
         self.data = np.zeros((count, SLOT_SIZE), np.uint8)
         self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
         self.stamp = np.zeros(count, np.int64)
-        self.local = np.zeros(count, np.uint64)
+        self.key = np.zeros(count, np.uint64)
+        self.words: NDArray[np.uint64] = self.address.view(np.uint64)
         self.used = 0
-        self.header = np.zeros(count, MMSGHDR)
-        self.length, self._flags = self.header["len"], self.header["flags"]
-        self._control = np.zeros((count, CONTROL_WORDS), np.int64)
+        self.header = np.zeros(count, np.dtype((np.record, MMSGHDR)))
+        self.length = self.header["len"]
+        self.control = np.zeros((count, CONTROL_WORDS), np.int64)
         self._iov = np.zeros(count, IOVEC)
+        self._age_s = np.zeros(count)
         each = np.arange(count, dtype=np.uint64)
         self._iov["base"], self._iov["len"] = self.data.ctypes.data + each * SLOT_SIZE, SLOT_SIZE
         self.header["name"] = self.address.ctypes.data + each * SOCKADDR_SIZE
+        self.header["namelen"], self.header["controllen"] = SOCKADDR_SIZE, CONTROL_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
-        self.header["control"] = self._control.ctypes.data + each * (8 * CONTROL_WORDS)
+        self.header["control"] = self.control.ctypes.data + each * CONTROL_SIZE
         self.header_at = self.header.ctypes.data
-        self._prepare(count)
 
     @property
     def free(self) -> int:
@@ -112,38 +119,26 @@ class Slots:
         return self.count - self.used
 
     def filled(self, n: int, local: int) -> None:
-        """Note that `n` datagrams came after the used ones, on the port of index `local`: called for each port."""
-        before = self.used
-        self.used = before + n
-        self.local[before : self.used] = local
-
-    def settle(self) -> None:
-        """Read what the kernel says beside the datagrams, once for all of them: when they came, whether they fit."""
-        used = slice(0, self.used)
-        control, stamp = self._control[used], self.stamp[used]
-        stamp[stamp == 0] = time.time_ns()
-        np.copyto(stamp, control[:, 2] * 1_000_000_000 + control[:, 3], where=control[:, 1] == TIMESTAMP_WORD)
-        self.length[used][(self._flags[used] & MSG_TRUNC) != 0] = 0
+        """Note that `n` datagrams came after the used ones, just now, on the port of index `local`."""
+        new = slice(self.used, self.used + n)
+        self.stamp[new] = time.time_ns()
+        self.key[new] = self.words[new, 0] - np.uint64(AF_INET) + np.uint64(local)
+        self.used += n
 
     def clear(self) -> None:
         """Forget all datagrams."""
-        self._prepare(self.used)
         self.used = 0
 
     def keys(self) -> NDArray[np.uint64]:
         """Give one number per used slot for (local port index, sender's address, sender's port)."""
-        return self.address[: self.used].view("<u8")[:, 0] - np.uint64(AF_INET) + self.local[: self.used]
+        return self.key[: self.used]
 
     def ages_s(self, unix_ns: int) -> NDArray[np.float64]:
         """Give seconds from each used slot's datagram to a Unix time in ns: -1 to 1, below 0 for those after it."""
-        return np.clip((unix_ns - self.stamp[: self.used]) * 1e-9, -1.0, 1.0)
-
-    def _prepare(self, n: int) -> None:
-        """Set the fields that the kernel reads and overwrites."""
-        self.header["namelen"][:n] = SOCKADDR_SIZE
-        self.header["controllen"][:n] = 8 * CONTROL_WORDS
-        self._control[:n, 1] = 0
-        self.stamp[:n] = 0
+        ages = self._age_s[: self.used]
+        np.multiply(unix_ns - self.stamp[: self.used], 1e-9, out=ages)
+        np.minimum(ages, 1.0, out=ages)
+        return np.maximum(ages, -1.0, out=ages)
 
 
 class SendBuffer:

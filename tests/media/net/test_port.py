@@ -1,7 +1,5 @@
 """Both kinds of port, on real sockets, through the same tests."""
 
-import ctypes
-import errno
 import os
 import socket
 import tempfile
@@ -11,9 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from softphone.media.net.port import BatchPort, LoopPort, Patience, UdpPort, has_batches
-from softphone.media.net.slots import SLOT_SIZE, SendBuffer, Slots, sockaddr
+from softphone.media.contract.leg import MediaAddress
+from softphone.media.net.batch import BatchPort, OpenPorts
+from softphone.media.net.directory import key_of
+from softphone.media.net.port import LoopPort, Patience, UdpPort
+from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
+from softphone.media.net.system import has_batches
 from softphone.media.rtp.header import HEADER_SIZE
+from tests.media.memory import MemoryPort
 
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
 
@@ -43,8 +46,7 @@ def test_receives_a_batch_in_order(port: UdpPort, peer: socket.socket) -> None:
     assert slots.length[:100].tolist() == list(range(1, 101))
     assert all(slots.data[i, : i + 1].tolist() == [i] * (i + 1) for i in range(100))
     assert np.all(slots.address[:100] == sockaddr(*peer.getsockname()))
-    assert np.all(slots.local[:100] == 7)
-    slots.settle()
+    assert np.all(slots.keys() == key_of(MediaAddress(*peer.getsockname()), 7))
     assert before <= slots.stamp[:100].min() <= slots.stamp[:100].max() <= after
     assert np.all(slots.ages_s(after) <= 1e-9 * (after - before))
     assert port.receive(slots) == 0
@@ -67,7 +69,6 @@ def test_a_datagram_longer_than_a_slot_counts_as_empty(port: UdpPort, peer: sock
     peer.sendto(bytes(SLOT_SIZE + 1), (port.host, port.port))
     peer.sendto(bytes(SLOT_SIZE), (port.host, port.port))
     assert port.receive(slots) == 2
-    slots.settle()
     assert slots.length[:2].tolist() == [0, SLOT_SIZE]
 
 
@@ -111,11 +112,10 @@ def test_full_buffers_are_waited_for_five_milliseconds_in_all(
     port = BatchPort("127.0.0.1", 0, 0)
     waits: list[float] = []
 
-    def full(*_call: object) -> int:
-        ctypes.set_errno(errno.EAGAIN)
-        return -1
+    def full(_fd: int, _header_at: int, at: int, stop: int, patient: bool) -> tuple[int, int]:
+        return (at if patient else stop), 0
 
-    monkeypatch.setattr("softphone.media.net.port._sendmmsg", full)
+    monkeypatch.setattr("softphone.media.net.batch.send", full)
     monkeypatch.setattr("softphone.media.net.port.select.select", lambda *call: waits.append(call[3]))
     outbox, patience = SendBuffer(8), Patience()
     outbox.address[:] = sockaddr(*peer.getsockname())
@@ -143,3 +143,58 @@ def test_taken_port_is_named(port: UdpPort, kind: type[LoopPort] | type[BatchPor
 def test_not_an_address(host: str, number: int) -> None:
     with pytest.raises(ValueError, match="IPv4"):
         sockaddr(host, number)
+
+
+@pytest.fixture(params=KINDS)
+def crowd(request: pytest.FixtureRequest) -> Iterator[OpenPorts]:
+    made = OpenPorts()
+    for index in range(20):
+        made.add(request.param("127.0.0.1", 0, index))
+    yield made
+    for port in made.by_index.values():
+        port.close()
+
+
+def test_all_ports_are_emptied_in_one_call_whoever_has_left(crowd: OpenPorts, peer: socket.socket) -> None:
+    for index in (7, 19, 2, 12, 18):
+        gone = crowd.by_index[index]
+        crowd.remove(gone)
+        gone.close()
+    for index, port in crowd.by_index.items():
+        peer.sendto(bytes([index]), (port.host, port.port))
+    slots, seen, at = Slots(4), list[tuple[int, int]](), 0
+    while at < len(crowd):
+        at = crowd.receive(slots, at, len(crowd))
+        seen += zip(slots.data[: slots.used, 0].tolist(), (slots.keys() & np.uint64(0xFFFF)).tolist(), strict=True)
+        slots.clear()
+    assert sorted(seen) == [(index, index) for index in sorted(crowd.by_index)]
+    assert crowd.receive(slots, 0, len(crowd)) == len(crowd)
+    assert slots.used == 0
+
+
+def test_each_datagram_leaves_from_its_port(crowd: OpenPorts, peer: socket.socket) -> None:
+    outbox, payload = SendBuffer(40), np.zeros(4, np.uint8)
+    outbox.base[:], outbox.length[:] = payload.ctypes.data, 4
+    outbox.headers[:, 3] = np.arange(40)
+    outbox.address[:] = sockaddr(*peer.getsockname())
+    outbox.address[5] = sockaddr("127.0.0.1", 0)  # port 0 is nowhere
+    ports = np.repeat(np.arange(20), 2)
+    assert crowd.send(outbox, ports, Patience(), lambda: None) == 39
+    for k in [*range(5), *range(6, 40)]:
+        datagram, (_, sender) = peer.recvfrom(100)
+        assert (datagram[3], sender) == (k, crowd.by_index[k // 2].port)
+
+
+@pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 1024, 1025])
+def test_what_has_come_is_taken_between_chunks(count: int) -> None:
+    made, told = OpenPorts(), list[int]()
+
+    class Counted(MemoryPort):
+        def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: Patience) -> int:
+            told.append(stop - start)
+            return stop - start
+
+    made.add(Counted("127.0.0.1", 5000, 0))
+    assert made.send(SendBuffer(1), np.zeros(count, np.int64), Patience(), lambda: told.append(0)) == count
+    chunks = [min(512, count - at) for at in range(0, count, 512)]
+    assert told == [each for chunk in chunks for each in (0, chunk)][1:]

@@ -4,8 +4,10 @@ import socket
 
 import pytest
 
-from softphone.media.net.port import BatchPort, Patience, has_batches
+from softphone.media.net.batch import BatchPort
+from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, Slots
+from softphone.media.net.system import has_batches
 from tests.bench.reflector import turn
 from tests.media.peer import drained
 
