@@ -37,7 +37,8 @@ class Bridge:
     rate_hz : int
         One of `mixer.frame.RATES_HZ`: that of parties of which nothing else is said.
     gate : GateSettings or None
-        When a party counts as a talker. None: whenever it is not digital silence.
+        When a party counts as a talker, and in which rooms only talkers are heard. None: whenever it is not digital
+        silence.
     max_delay_s : float
         The longest a party's audio may wait in its playout ring.
 

@@ -122,6 +122,10 @@ def carry(
         if p.leaving >= 0:
             if is_wanted(rooms, p.leaving, to):
                 convert(tails[row], leaving[row], taps, up, parts, total, leaving_there[row])
+            if p.spoke_in == p.leaving:  # its gate closes, or opens again
+                _keep(tails[row], leaving[row])
+                carried[row] = True
+                continue
             _rest(tails[row], carried, row)
         if _is_heard(p, rooms, to):
             convert(tails[row], heard[row], taps, up, parts, total, heard_there[row])

@@ -10,12 +10,11 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.frame import TICK_S
+from mixer.frame import SILENCE_DBOV, TICK_S
 from mixer.kernel import kernel
 
 __all__ = ["EchoFinder"]
 
-SILENCE_DBOV = -127.0
 
 FIRST, LAST = round(0.05 / TICK_S), round(0.60 / TICK_S)
 DELAYS = range(FIRST, LAST + 1)

@@ -21,6 +21,9 @@ FULL_SCALE = 32767
 SCALE = 32768
 """What 1.0 is in files and floating audio: 16-bit samples divided by it and multiplied again are what they were."""
 
+SILENCE_DBOV = -127.0
+"""The level of digital silence, as in RFC 6464."""
+
 RATES_HZ = (8000, 16000, 48000)
 """The sampling rates of a bridge: telephone, wide band, and full band."""
 

@@ -1,16 +1,21 @@
-"""The level of each party (RFC 6464, 6465), the voice gate (who is talking), and who leads a room."""
+"""The level of each party (RFC 6464, 6465), the voice gate (who is talking), and who leads a room.
+
+A party talks that is louder than the noise on its line. In a large room only those are heard who talk, for noises add
+up; in a small one everybody is, so that nothing of a soft voice is cut.
+"""
 
 from dataclasses import dataclass
 from math import log10
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.kernel import Int, kernel
+from mixer.floor import follow_floor, noise_floor
+from mixer.frame import SILENCE_DBOV, TICK_S
+from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party, Room, Rooms
 
-SILENCE_DBOV = -127.0
-"""The level of digital silence, as in RFC 6464."""
 # Loudness that decides who leads: rises with a word, lasts over the pauses of a sentence (about half a second).
 LEAD_RISE, LEAD_FALL = np.float32(0.3), np.float32(0.04)
 # Who leads goes on leading until somebody is this much louder: no flicker between two equal voices.
@@ -20,20 +25,53 @@ LEAD_MARGIN_DB = np.float32(3)
 @dataclass(frozen=True)
 class GateSettings:
     """
-    When a party counts as talking.
+    When a party counts as talking, and where only those are heard who do.
 
     Attributes
     ----------
-    threshold_dbov : float
-        A frame louder than this opens the gate at once. -50 dBov lies above the idle noise of telephones and well
-        below soft speech.
+    above_noise_db : float
+        A frame that is louder by this than the noise of its line opens the gate at once.
+    softest_dbov, loudest_dbov : float
+        The least and the most of that threshold: what is softer is no talk on the best line; what is louder always is,
+        be it ever so steady, as music and tones are.
     hangover_s : float
         How long the gate stays open after the last loud frame: pauses between words and soft word ends belong to
         the talk.
+    small_room : int
+        Up to so many parties that may speak, a room hears all of them, talking or not.
     """
 
-    threshold_dbov: float = -50.0
+    above_noise_db: float = 9.0
+    softest_dbov: float = -60.0
+    loudest_dbov: float = -36.0
     hangover_s: float = 0.4
+    small_room: int = 6
+
+
+GATE = np.dtype(
+    [
+        ("above", np.float32),
+        ("softest", np.float32),
+        ("loudest", np.float32),
+        ("hangover", np.int64),  # ticks
+        ("small", np.int64),
+        ("noise_talks", np.bool_),
+    ],
+    align=True,
+)
+Gate: TypeAlias = Any
+"""A record of dtype `GATE`, as kernels see it."""
+
+
+def gate_record(settings: GateSettings | None) -> Gate:
+    """Give the settings as kernels read them; None: whatever is not digital silence talks, comfort noise too."""
+    kept = settings or GateSettings(0.0, SILENCE_DBOV, SILENCE_DBOV, 0.0)
+    gates = records(1, GATE)
+    gate = gates[0]
+    gate["above"], gate["softest"], gate["loudest"] = kept.above_noise_db, kept.softest_dbov, kept.loudest_dbov
+    gate["hangover"], gate["small"] = round(kept.hangover_s / TICK_S), kept.small_room
+    gate["noise_talks"] = settings is None
+    return gate
 
 
 @kernel
@@ -48,9 +86,16 @@ def level_dbov(frame: NDArray[np.int16]) -> np.float32:
 
 
 @kernel
-def update_gate(p: Party, threshold: float, hangover: int) -> int:
+def update_gate(p: Party, gate: Gate, noisy: bool) -> int:
     """
     Open or close the gate of a row by its level; rows that cannot talk at all close at once.
+
+    Parameters
+    ----------
+    p, gate : records
+        The row, and the settings.
+    noisy : bool
+        The row says nothing but comfort noise.
 
     Returns
     -------
@@ -58,14 +103,26 @@ def update_gate(p: Party, threshold: float, hangover: int) -> int:
         1: it opened, -1: it closed, 0: neither.
     """
     p.left -= 1
-    if p.level > threshold:
-        p.left = hangover
+    if p.level > SILENCE_DBOV and (gate.noise_talks or not noisy):
+        threshold = min(max(noise_floor(p) + gate.above, gate.softest), gate.loudest)
+        if p.level > threshold:
+            p.left = gate.hangover
+        follow_floor(p, p.level)
     allowed = p.active and not p.muted and not p.source and (p.room >= 0 or p.private)
     talking, before = allowed and p.left >= 0, p.talking
     if not talking:
         p.left = -1
     p.talking = talking
     return int(talking) - int(before)
+
+
+@kernel
+def is_heard(p: Party, gate: Gate, rooms: Rooms) -> bool:
+    """Tell whether others hear a row: who whispers, plays or sits in a small room is as long as it is not silent."""
+    if p.talking or p.room < 0 and not p.private:
+        return bool(p.talking)
+    alone = p.source or p.private or rooms[p.room].speakers <= gate.small
+    return bool(alone and p.active and not p.muted and p.level > SILENCE_DBOV)
 
 
 @kernel
@@ -78,16 +135,19 @@ def update_loudness(p: Party) -> None:
 
 @kernel
 def find_leaders(parties: Parties, end: int, rooms: Rooms, rooms_end: int) -> None:
-    """Let the loudest talker of each room lead it, unless the leader merely pauses and was louder still."""
+    """Let the loudest talker of each room lead it, unless the leader merely pauses and was louder still.
+
+    On the way those are counted who may speak.
+    """
     for room in range(rooms_end):
         r = rooms[room]
-        r.winner, r.best = -1, np.float32(-np.inf)
+        r.winner, r.best, r.speakers = -1, np.float32(-np.inf), 0
         if r.dominant >= 0 and parties[r.dominant].room != room:
             r.dominant = -1
     for row in range(end):
         p = parties[row]
-        if p.talking and not p.private:
-            _compete(p, row, rooms[p.room])
+        if p.room >= 0 and not (p.private or p.muted or p.source):
+            _attend(p, row, rooms[p.room])
     for room in range(rooms_end):
         r = rooms[room]
         if r.winner >= 0 and (r.dominant < 0 or parties[r.winner].loudness >= _bar(parties[r.dominant])):
@@ -95,10 +155,13 @@ def find_leaders(parties: Parties, end: int, rooms: Rooms, rooms_end: int) -> No
 
 
 @kernel
-def _compete(p: Party, row: int, r: Room) -> None:
-    score = _bar(p) if r.dominant == row else p.loudness
-    if score >= r.best:
-        r.best, r.winner = score, row
+def _attend(p: Party, row: int, r: Room) -> None:
+    """Count a row that may speak in a room, and let it compete for the lead if it does."""
+    r.speakers += 1
+    if p.talking:
+        score = _bar(p) if r.dominant == row else p.loudness
+        if score >= r.best:
+            r.best, r.winner = score, row
 
 
 @kernel

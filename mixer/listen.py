@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.gate import SILENCE_DBOV, level_dbov, update_gate, update_loudness
+from mixer.frame import SILENCE_DBOV
+from mixer.gate import Gate, is_heard, level_dbov, update_gate, update_loudness
 from mixer.kernel import kernel
 from mixer.limit import narrow
-from mixer.party import Parties, Party
+from mixer.party import Parties, Party, Rooms
 from mixer.ramp import is_scaled, leave, scale
 from mixer.rate import Rate
 
@@ -18,13 +19,12 @@ Flags = NDArray[np.bool_]
 def listen(
     parties: Parties,
     end: int,
+    rooms: Rooms,
     rate: Rate,
     said: Samples,
     noisy: Flags,
     doubtful: Flags,
-    threshold: float,
-    hangover: int,
-    gated: bool,
+    gate: Gate,
     wide: NDArray[np.int32],
     heard: Samples,
     leaving: Samples,
@@ -36,14 +36,14 @@ def listen(
 
     Parameters
     ----------
-    parties, end, rate
-        The rows, one past the last in use, and the rate of the lane.
+    parties, end, rooms, rate
+        The rows, one past the last in use, the rooms, and the rate of the lane.
     said : ndarray of int16, shape (capacity, samples)
         The frames as they came.
     noisy, doubtful : ndarray of bool, shape (capacity,)
         Rows that say nothing but comfort noise, and those in which a key may be dialled.
-    threshold, hangover, gated
-        Of the gates: dBov, ticks, and whether there are any; without one, noise is heard like everything else.
+    gate : record
+        Settings of the gates.
     wide : ndarray of int32
         A frame to work in.
     heard : ndarray of int16, shape (capacity, samples)
@@ -64,15 +64,13 @@ def listen(
             continue
         p.frame = -1
         _take(p, rate, said[row], doubtful[row], wide, frame)
-        hidden = p.muted or not p.active or noisy[row] and gated
-        p.level = np.float32(SILENCE_DBOV) if hidden else level_dbov(frame)
-        change = update_gate(p, threshold, hangover)
+        p.level = np.float32(SILENCE_DBOV) if p.muted or not p.active else level_dbov(frame)
+        change = update_gate(p, gate, noisy[row])
         if change != 0:
             changed[changes] = row if change > 0 else -1 - row
             changes += 1
         update_loudness(p)
-        loud = p.level > SILENCE_DBOV
-        p.voiced = loud and p.active and (p.room >= 0 or p.private) if p.source else p.talking
+        p.voiced = is_heard(p, gate, rooms)
         leave(p, rate, frame, leaving[row])
     return changes
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from mixer.frame import SILENCE_DBOV
 from mixer.kernel import kernel, records
 
 EMPTY, NEW, SURE = 0, 1, 2
@@ -16,6 +17,8 @@ NOBODY = -1
 """The source of a row that has none; no SSRC, which has 32 bits and no sign."""
 NOTHING = 1 << 40
 """A wait that says nothing: longer than any."""
+FLOOR_DBOV = -62.0
+"""The noise under a voice that nothing is known of: a telephone in a quiet room."""
 
 PARTY = np.dtype(
     [
@@ -78,14 +81,21 @@ PARTY = np.dtype(
         ("level", np.float32),
         ("loudness", np.float32),
         ("left", np.int64),  # ticks that the gate stays open
+        # the noise under its voice (mixer.floor), dBov
+        ("smooth", np.float32),
+        ("least", np.float32),
+        ("least_before", np.float32),
+        ("floor_ticks", np.int32),
         ("talking", np.bool_),
-        ("voiced", np.bool_),  # its voice counts: it talks, or is a source that is not silent
+        ("voiced", np.bool_),  # it is heard: its gate is open, or it has none and is not silent
         ("blanked", np.bool_),  # a key is dialled in its sound
         # what changes, and is faded (mixer.ramp)
         ("spoke_in", np.int64),  # the room that heard it in the tick before, -1: none
         ("leaving", np.int64),  # the room that it is faded out of, -1: none
         ("ear", np.int64),  # the room that it heard in the tick before, -1: silence, -2: it has heard nothing yet
         ("hidden", np.bool_),  # it was muted in the tick before
+        ("sounded", np.bool_),  # it was not silent in the tick before
+        ("fading", np.int64),  # ticks for which it is heard less and less, should its gate be closed
         ("gain_in_before", np.float32),  # below 0: it has said nothing yet
         ("gain_out_before", np.float32),
         # gains of its limiters (mixer.limit), and its frame
@@ -113,6 +123,7 @@ ROOM = np.dtype(
         ("exists", np.bool_),
         ("taped", np.int64),  # a bit per lane: it is recorded at that rate
         ("wanted", np.int64),  # a bit per lane: somebody listens there, or a recorder
+        ("speakers", np.int64),  # parties that may speak
         ("dominant", np.int64),  # the row that leads; -1: nobody spoke yet
         ("winner", np.int64),
         ("best", np.float32),
@@ -140,9 +151,11 @@ def reset(p: Party, position: int) -> None:
     p.up = p.down = 1
     p.last_timestamp, p.last_s, p.jitter = 0, 0.0, 0.0
     p.noise = np.float32(0)
-    p.level = p.loudness = np.float32(-127)
+    p.level = p.loudness = np.float32(SILENCE_DBOV)
     p.left, p.talking, p.voiced, p.blanked = -1, False, False, False
-    p.spoke_in, p.leaving, p.ear, p.hidden = -1, -1, -2, False
+    p.smooth = p.least = p.least_before = np.float32(FLOOR_DBOV)
+    p.floor_ticks = 0
+    p.spoke_in, p.leaving, p.ear, p.hidden, p.sounded, p.fading = -1, -1, -2, False, False, 0
     p.gain_in_before = p.gain_out_before = np.float32(-1)
     p.limit_in = p.limit_out = np.float32(1)
     p.frame = -1

@@ -37,6 +37,8 @@ RELEASE_DB_PER_S = 6.0
 BLANK_S = 0.0025
 # Gains, and whoever comes or goes: no edge to be heard, and over within the frame.
 RAMP_S = 0.010
+# Gates: a beginning of a word is hardly softer, noise that ends is hardly noticed.
+OPENING_S, CLOSING_TICKS = 0.005, 5
 
 RATE = np.dtype(
     [
@@ -44,7 +46,7 @@ RATE = np.dtype(
         for name in (
             *("hz", "samples", "ring", "reach", "max_delay", "start", "low", "high", "slower", "faster", "scale"),
             *("most", "most_dialling", "longest", "shortest", "match", "coarse", "hold", "silent", "merge", "loop"),
-            *("attack", "blank", "ramp", "lane"),
+            *("attack", "blank", "ramp", "opening", "lane"),
         )
     ]
     + [("release", np.float32)]
@@ -98,6 +100,7 @@ def rate_record(rate_hz: int, max_delay_s: float, lane: int) -> Rate:
         "attack": round(ATTACK_S * rate_hz),
         "blank": round(BLANK_S * rate_hz),
         "ramp": round(RAMP_S * rate_hz),
+        "opening": round(OPENING_S * rate_hz),
         "lane": lane,
         "release": 10 ** (RELEASE_DB_PER_S / 20 * TICK_S),
     }

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mixer import desk, hear, listen, whisper
 from mixer.carry import Carrier
-from mixer.frame import TICK_S
-from mixer.gate import SILENCE_DBOV, GateSettings, find_leaders
+from mixer.gate import GateSettings, find_leaders, gate_record
 from mixer.lane import Lane
 from mixer.party import Parties, Rooms
 from mixer.roster import Roster
@@ -37,8 +36,7 @@ class Stages:
     ) -> None:
         capacity = len(parties)
         self._lanes, self._parties, self._rooms, self._roster = lanes, parties, rooms, roster
-        self._threshold = SILENCE_DBOV if gate is None else gate.threshold_dbov
-        self._hangover, self._gated = round(gate.hangover_s / TICK_S) if gate else 0, gate is not None
+        self._gate = gate_record(gate)
         self._speaking, self._listening = list(lanes), list(lanes)
         self._carriers: dict[tuple[int, int], Carrier] = {}
         self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
@@ -97,13 +95,12 @@ class Stages:
         return listen.listen(
             self._parties,
             self._end,
+            self._rooms,
             lane.rate,
             lane.said(self._ticks),
             self._noisy,
             self._doubtful,
-            self._threshold,
-            self._hangover,
-            self._gated,
+            self._gate,
             lane.wide,
             lane.heard,
             lane.leaving,

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mixer.bridge import Bridge
+from mixer.bridge import DEFAULT_GATE, Bridge
 from mixer.dtmf import DTMF_KEYS, Detector, dtmf
+from mixer.gate import gate_record
 from mixer.listen import listen
 from tests.mixer.rows import RATE, seated
 from tests.mixer.test_tone import read_wav
@@ -60,7 +61,7 @@ def test_speech_after_a_key_is_whole_and_begins_without_a_step() -> None:
 
 
 def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
-    parties, _ = seated([0, 0])
+    parties, rooms = seated([0, 0])
     gone = np.zeros((2, 160), np.int16)
     frames, heard, wide = np.full((2, 160), 8000, np.int16), np.zeros((2, 160), np.int16), np.zeros(160, np.int32)
     noisy, changed, said = np.zeros(2, bool), np.zeros(2, np.int64), []
@@ -69,13 +70,12 @@ def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
         listen(
             parties,
             2,
+            rooms,
             RATE,
             frames,
             noisy,
             doubtful,
-            -50.0,
-            20,
-            True,
+            gate_record(DEFAULT_GATE),
             wide,
             heard,
             gone,

@@ -239,10 +239,13 @@ def test_starts_and_stops_alternate_whatever_happens(steps: list[tuple[int, str]
 
 
 def test_gated_noise_is_not_mixed() -> None:
-    bridge = Bridge(2)
+    bridge = Bridge(7)
     room = bridge.roster.add_room()
     hall = Hall(bridge, {bridge.add_party(room): 20, bridge.add_party(room): 8000})
-    assert hall.tick(3) == {0: 8000, 1: 0}
+    assert hall.tick(3) == {0: 8000, 1: 20}
+    for _ in range(5):
+        bridge.add_party(room)
+    assert hall.tick(8) == {0: 8000, 1: 0}
     bridge.roster.set_gain_out(0, 2.0)
     assert hall.tick() == {0: 16000, 1: 0}
 

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from mixer import playout
 from mixer.bridge import Bridge
 from mixer.comfort import set_noise
-from mixer.frame import TICK_S
-from mixer.gate import SILENCE_DBOV
+from mixer.frame import SILENCE_DBOV, TICK_S
 from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party
 from mixer.rate import Rate
