@@ -3,11 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.frame import FULL_SCALE
+from mixer.frame import FULL_SCALE, TICK_S
 from mixer.kernel import kernel
-from mixer.rate import Rate
+from mixer.rate import RELEASE_S, Rate
 
 Wide = NDArray[np.int32]
+
+KEPT = np.float32(1 - TICK_S / RELEASE_S)
+"""Share of a reduction, in dB, that is left of it a tick later."""
 
 
 @kernel
@@ -16,7 +19,8 @@ def narrow(mix: Wide, rate: Rate, gain: np.float32, out: NDArray[np.int16]) -> n
     Limit one frame of a stream.
 
     Below full scale, samples pass bit by bit. Where a peak is higher, the gain goes down in a line that ends at the
-    first sample above full scale, stays for the rest of the frame, and returns slowly in the frames after.
+    first sample above full scale, stays for the rest of the frame, and returns in the frames after: quickly while it is
+    far down, then slowly.
 
     Parameters
     ----------
@@ -43,7 +47,7 @@ def narrow(mix: Wide, rate: Rate, gain: np.float32, out: NDArray[np.int16]) -> n
             out[j] = np.int16(mix[j])
         return gain
     ceiling = np.float32(FULL_SCALE) / np.float32(max(peak, np.int64(FULL_SCALE)))
-    target = min(min(gain * rate.release, ceiling), np.float32(1))
+    target = min(min(gain**KEPT * rate.release, ceiling), np.float32(1))
     # The line that the gain follows: height and slope, between the two gains.
     slope, height = (target - gain) / np.float32(rate.samples), gain
     if target < gain:

@@ -31,8 +31,9 @@ HOLD_S, SILENT_S = 0.010, 0.080
 MERGE_S, LOOP_S = 0.004, 0.0025
 # The gain of a limiter comes down over the 5 ms before the peak, or what the frame has of them: no edge to be heard.
 ATTACK_S = 0.005
-# 6 dB per second back up: slower than a syllable, so the level does not pump.
-RELEASE_DB_PER_S = 6.0
+# Back up: 6 dB per second, slower than a syllable, so that the level does not pump; and the faster the deeper it is, by
+# twice what is missing per second. Who talks after a crowd has laughed is not soft for long.
+RELEASE_DB_PER_S, RELEASE_S = 6.0, 0.5
 # Keys in the sound are blanked: long enough to be no click; a key that has begun is heard for no longer.
 BLANK_S = 0.0025
 # Gains, and whoever comes or goes: no edge to be heard, and over within the frame.

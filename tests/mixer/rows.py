@@ -22,12 +22,13 @@ def seated(room: list[int]) -> tuple[Parties, Rooms]:
 class Stream:
     """A stream of its own through the limiter, frame by frame."""
 
-    def __init__(self) -> None:
-        self.gain = np.float32(1)
+    def __init__(self, rate_hz: int = 8000) -> None:
+        self.gain, self._rate = np.float32(1), rate_record(rate_hz, 0.1, 0)
 
     def narrow(self, mix: NDArray[np.int64]) -> NDArray[np.int16]:
-        """Limit frames of 160 samples, one after the other."""
-        out = np.zeros((len(mix) // 160, 160), np.int16)
-        for k, frame in enumerate(mix.astype(np.int32).reshape(-1, 160)):
-            self.gain = narrow(frame, RATE, self.gain, out[k])
+        """Limit frames, one after the other."""
+        frames = mix.astype(np.int32).reshape(-1, self._rate.samples)
+        out = np.zeros(frames.shape, np.int16)
+        for k, frame in enumerate(frames):
+            self.gain = narrow(frame, self._rate, self.gain, out[k])
         return out.reshape(-1)

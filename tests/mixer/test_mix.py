@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from mixer.desk import sum_rooms
+from tests.bench.ears import splatter
 from tests.mixer.rows import RATE, Stream, seated
 from tests.support.packets import Packet, bridge_of, deliver
 
@@ -98,6 +99,37 @@ def test_the_gain_comes_back_slowly() -> None:
     assert np.all(np.diff(out[160:].astype(int)) >= -1)
     assert out[160] < 5100
     np.testing.assert_array_equal(out[-160 * 20 :], 10000)
+
+
+def gains_db(depth_db: float, ticks: int, rate_hz: int = 8000) -> NDArray[np.float64]:
+    """How far below the truth a tone is heard after a sound so much too loud, at the end of each tick."""
+    stream, samples = Stream(rate_hz), rate_hz // 50
+    stream.narrow(np.full(samples, round(32767 * 10 ** (depth_db / 20))))
+    heard = stream.narrow(np.full(samples * ticks, 10_000)).reshape(ticks, -1)[:, -1]
+    found: NDArray[np.float64] = 20 * np.log10(heard / 10_000)
+    return found
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 48000])
+@pytest.mark.parametrize("depth_db", [10.0, 15.0, 25.0])
+def test_who_talks_after_a_crowd_is_soon_as_loud_as_ever(depth_db: float, rate_hz: int) -> None:
+    back = gains_db(depth_db, 60, rate_hz) + depth_db
+    assert 0.4 * depth_db < back[14] < 0.7 * depth_db, "within the first 300 ms"
+    assert back[-1] == pytest.approx(depth_db, abs=0.01), "within 1.2 s"
+    assert np.diff(back).max() < 1.2, "dB a tick"
+
+
+def test_the_last_of_it_comes_back_slower_than_a_syllable() -> None:
+    back = gains_db(1.0, 10)
+    assert np.diff(back).max() < 0.2 and back[5] < 0
+
+
+@pytest.mark.parametrize("depth_db", [3.0, 15.0, 25.0])
+def test_a_gain_that_returns_is_no_click(depth_db: float) -> None:
+    stream = Stream()
+    stream.narrow(np.full(160, round(32767 * 10 ** (depth_db / 20))))
+    tone = np.rint(8000 * np.cos(2 * np.pi * 200 / 8000 * np.arange(8000))).astype(np.int64)
+    assert splatter(stream.narrow(tone).astype(np.float64)) < -60
 
 
 def test_a_stream_keeps_its_gain_from_frame_to_frame() -> None:
