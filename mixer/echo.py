@@ -48,6 +48,8 @@ SAID_LEAST, SENT_LEAST = 0.15, 0.15
 TALKERS_MOST = 24
 """Rooms in which more than these spoke within the window are not looked at: nothing in them stands out."""
 
+NO_ROWS = np.zeros(0, np.int64)
+
 
 class EchoFinder:
     """Finds the parties that return what they are sent.
@@ -74,41 +76,40 @@ class EchoFinder:
         self._missed = np.zeros(capacity, np.int64)
         self._ticks = self._looked = self._end = 0
         self._waiting: deque[NDArray[np.int64]] = deque()
+        self._moved = np.zeros(capacity, np.int64)
 
     def note(
-        self, level_dbov: NDArray[np.float32], heard: NDArray[np.bool_], room: NDArray[np.int64]
+        self, level_dbov: NDArray[np.float32], heard: NDArray[np.bool_], room: NDArray[np.int64], count: int
     ) -> NDArray[np.int64]:
         """Take the levels of one tick, and look at one room.
 
         Parameters
         ----------
         level_dbov, heard, room
-            Of the first n rows, shape (n,): what each said; whether others hear it; where it sits, -1: nowhere.
+            Of each row: what it said; whether others hear it; where it sits, -1: nowhere.
+        count
+            How many rows are in use, from the first.
 
         Returns
         -------
         ndarray of int64
             Rows of which `echoing` has changed.
         """
-        n, line = len(room), self._levels[self._ticks % REACH]
+        line = self._ticks % REACH
         self._ticks += 1
-        if n < self._end:  # the rows above were given up
-            room = np.concatenate((room, np.full(self._end - n, -1)))
-        line[: len(room)] = SILENCE_DBOV
-        np.copyto(line[:n], level_dbov, where=heard)
-        self._spoke[:n][heard] = self._ticks
-        moved = np.flatnonzero(self._room[: len(room)] != room)
-        self._end = n
-        if moved.size:
-            return self._settle(moved, room[moved])
+        known = self._levels, self._spoke, self._room, self._moved
+        moved = write_down(level_dbov, heard, room, count, self._end, line, self._ticks, *known)
+        self._end = count
+        if moved:
+            return self._settle(self._moved[:moved].copy())
         if not self._waiting and self._ticks - self._looked >= LOOK_TICKS:
             self._look_around()
-        return self._judge(self._waiting.popleft()) if self._waiting and self._ticks % 2 else moved
+        return self._judge(self._waiting.popleft()) if self._waiting and self._ticks % 2 else NO_ROWS
 
-    def _settle(self, rows: NDArray[np.int64], room: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _settle(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Begin anew with rows that have come, gone, or sit elsewhere."""
         over = rows[self.echoing[rows]]
-        self._room[rows], self._since[rows] = room, self._ticks
+        self._since[rows] = self._ticks
         self._levels[:, rows], self._spoke[rows] = SILENCE_DBOV, -REACH
         self._found[rows] = self._missed[rows] = 0
         self.echoing[rows] = False
@@ -139,6 +140,53 @@ class EchoFinder:
         now = (before & (self._missed[rows] < OVER)) | (self._found[rows] >= SURE)
         self.echoing[rows] = now
         return rows[now != before]
+
+
+@kernel
+def write_down(
+    level_dbov: NDArray[np.float32],
+    heard: NDArray[np.bool_],
+    room: NDArray[np.int64],
+    count: int,
+    before: int,
+    line: int,
+    tick: int,
+    levels: NDArray[np.float32],
+    spoke: NDArray[np.int64],
+    rooms: NDArray[np.int64],
+    moved: NDArray[np.int64],
+) -> int:
+    """Write down the levels of one tick, when each row was last heard, and where it sits.
+
+    Parameters
+    ----------
+    level_dbov, heard, room, count
+        As `EchoFinder.note` has them.
+    before
+        How many rows were in use in the tick before; those above `count` were given up.
+    line, tick
+        Which row of `levels` is this tick's, and its number.
+    levels, spoke, rooms
+        Written: shape (REACH, capacity), (capacity,) and (capacity,).
+    moved
+        Written: the rows that have come, gone, or sit elsewhere than before.
+
+    Returns
+    -------
+    int
+        How many have moved.
+    """
+    changes = 0
+    for row in range(max(count, before)):
+        on = row < count and heard[row]
+        levels[line, row] = level_dbov[row] if on else np.float32(SILENCE_DBOV)
+        if on:
+            spoke[row] = tick
+        now = room[row] if row < count else -1
+        if rooms[row] != now:
+            rooms[row], moved[changes] = now, row
+            changes += 1
+    return changes
 
 
 def likeness(

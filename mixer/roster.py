@@ -30,6 +30,11 @@ class Roster:
         The rows (`mixer.party`); what of them is written here is written nowhere else.
     rooms : record array
         The rooms.
+
+    Attributes
+    ----------
+    rows_end, rooms_end : int
+        One past the highest row in use, or removed since the last tick; one past the highest room.
     """
 
     def __init__(self, parties: Parties, rooms: Rooms) -> None:
@@ -53,16 +58,7 @@ class Roster:
         self._unrecorded: Flags = parties["unrecorded"]
         self._free_rows, self._free_rooms = list(range(capacity)), list(range(len(rooms)))
         self._leaving: list[int] = []
-
-    @property
-    def rows_end(self) -> int:
-        """One past the highest row in use, or removed since the last tick."""
-        return max([_end(self.active), *(row + 1 for row in self._leaving)])
-
-    @property
-    def rooms_end(self) -> int:
-        """One past the highest room in use."""
-        return _end(self.room_exists)
+        self.rows_end = self.rooms_end = 0
 
     def add_room(self) -> int:
         """Open a room and give its number, which may be that of a removed one; `BridgeFull` when there is none."""
@@ -70,6 +66,7 @@ class Roster:
             raise BridgeFull(f"all {self.room_limit} rooms are taken")
         room = heapq.heappop(self._free_rooms)
         self.room_exists[room] = True
+        self.rooms_end = max(self.rooms_end, room + 1)
         return room
 
     def remove_room(self, room: int) -> None:
@@ -82,6 +79,7 @@ class Roster:
         for kept in (self._spoke_in, self._ear):
             kept[kept == room] = -1
         self.room_exists[room], self.taped[room] = False, 0
+        self.rooms_end = _end(self.room_exists, self.rooms_end)
         heapq.heappush(self._free_rooms, room)
 
     def add(self, room: int, *, local: bool, inband_keys: bool) -> int:
@@ -91,6 +89,7 @@ class Roster:
         if not self._free_rows:
             raise BridgeFull(f"all {self.capacity} rows are taken")
         row = heapq.heappop(self._free_rows)
+        self.rows_end = max(self.rows_end, row + 1)
         self.active[row] = self.send[row] = self.receive[row] = True
         self.muted[row] = self.deaf[row] = self._unrecorded[row] = False
         self.local[row], self.inband_keys[row] = local, inband_keys
@@ -130,8 +129,11 @@ class Roster:
 
     def recycle(self) -> None:
         """Free the rows removed since the last call."""
-        while self._leaving:
-            heapq.heappush(self._free_rows, self._leaving.pop())
+        if self._leaving:
+            for row in self._leaving:
+                heapq.heappush(self._free_rows, row)
+            self._leaving.clear()
+            self.rows_end = _end(self.active, self.rows_end)
 
     def move(self, row: int, room: int) -> None:
         """Seat a party in another room, -1: in none, without a gap in what it sends.
@@ -216,7 +218,8 @@ def checked_gain(linear: float) -> float:
     return linear
 
 
-def _end(used: Flags) -> int:
-    """One past the last true entry."""
-    last = int(used[::-1].argmax())
-    return len(used) - last if used[len(used) - 1 - last] else 0
+def _end(used: Flags, end: int) -> int:
+    """One past the last true entry, which is none at or above `end`."""
+    while end and not used[end - 1]:
+        end -= 1
+    return end

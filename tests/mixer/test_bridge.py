@@ -290,3 +290,18 @@ def test_fifty_shouting_parties_are_limited(rate_hz: int) -> None:
     stuck = np.abs(np.concatenate(heard).astype(int)) >= 32766
     assert stuck.any()
     assert not np.any(stuck[1:] & stuck[:-1])
+
+
+@pytest.mark.parametrize("gone", [[9], [9, 8, 7], [3], [3, 9], list(range(10))])
+def test_the_rows_in_use_end_where_the_last_one_is(gone: list[int]) -> None:
+    bridge = Bridge(16)
+    rows, rooms = [bridge.add_party() for _ in range(10)], [bridge.roster.add_room() for _ in range(10)]
+    for each in gone:
+        bridge.roster.remove(rows[each])
+        bridge.roster.remove_room(rooms[each])
+    assert bridge.roster.rows_end == 10, "those that are gone have a last tick"
+    bridge.tick(0.0)
+    end = max((row + 1 for row in range(10) if row not in gone), default=0)
+    assert (bridge.roster.rows_end, bridge.roster.rooms_end) == (end, end)
+    bridge.add_party()
+    assert bridge.roster.rows_end == max(end, min(gone) + 1)

@@ -65,7 +65,7 @@ def followed(rows: list[Levels], rooms: NDArray[np.int64] | None = None) -> NDAr
     finder, told = EchoFinder(len(rows) + 3), np.zeros(levels.shape, np.bool_)
     now = np.zeros(len(rows) + 3, np.bool_)
     for tick in range(levels.shape[1]):
-        changed = finder.note(levels[:, tick], opened[:, tick], room)
+        changed = finder.note(levels[:, tick], opened[:, tick], room, len(room))
         now[changed] = ~now[changed]
         assert np.array_equal(now, finder.echoing), "each change is told once"
         told[:, tick] = now[: len(rows)]
@@ -131,7 +131,7 @@ def test_no_number_of_rows_has_anything_compiled_in_a_tick() -> None:
     finder, levels = EchoFinder(8), np.full(8, -20.0, np.float32)
     for rows in (2, 3, 7):
         for _ in range(REACH + 60):
-            finder.note(levels[:rows], np.ones(rows, np.bool_), np.zeros(rows, np.int64))
+            finder.note(levels[:rows], np.ones(rows, np.bool_), np.zeros(rows, np.int64), rows)
     assert list(compiled.signatures) == kinds
 
 
@@ -141,14 +141,14 @@ def test_who_moves_or_leaves_begins_anew() -> None:
     levels = np.array([talker, echo_of(random, talker, 6, 6.0)], np.float32)
     finder, here = EchoFinder(4), np.array([0, 0])
     for tick in range(12 * S):
-        finder.note(levels[:, tick], np.ones(2, np.bool_), here)
+        finder.note(levels[:, tick], np.ones(2, np.bool_), here, 2)
     assert finder.echoing.tolist() == [False, True, False, False]
-    assert finder.note(levels[:, 0], np.ones(2, np.bool_), np.array([0, 1])).tolist() == [1]
+    assert finder.note(levels[:, 0], np.ones(2, np.bool_), np.array([0, 1]), 2).tolist() == [1]
     assert not finder.echoing.any()
     for tick in range(12 * S, 12 * S + REACH - 1):
-        finder.note(levels[:, tick], np.ones(2, np.bool_), here)
+        finder.note(levels[:, tick], np.ones(2, np.bool_), here, 2)
     assert not finder.echoing.any(), "of what was said elsewhere nothing counts"
     for tick in range(12 * S + REACH, 28 * S):
-        finder.note(levels[:, tick], np.ones(2, np.bool_), here)
+        finder.note(levels[:, tick], np.ones(2, np.bool_), here, 2)
     assert finder.echoing[1]
-    assert finder.note(levels[:1, 0], np.ones(1, np.bool_), here[:1]).tolist() == [1], "the row is given up"
+    assert finder.note(levels[:1, 0], np.ones(1, np.bool_), here[:1], 1).tolist() == [1], "the row is given up"

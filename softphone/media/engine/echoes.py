@@ -21,12 +21,14 @@ class Echoes:
     """
 
     def __init__(self, bridge: Bridge, leg_of_row: Mapping[int, int]) -> None:
-        self._bridge, self._leg_of_row = bridge, leg_of_row
+        self._roster, self._leg_of_row = bridge.roster, leg_of_row
+        self._level, self._voiced, self._room = (bridge.parties[name] for name in ("level", "voiced", "room"))
         self._finder = EchoFinder(bridge.capacity)
 
     def events(self) -> list[LegEchoing]:
         """Take the levels of the tick that was just made; give what they tell."""
-        parties = self._bridge.parties[: self._bridge.roster.rows_end]
-        changed = self._finder.note(parties["level"], parties["voiced"], parties["room"])
+        changed = self._finder.note(self._level, self._voiced, self._room, self._roster.rows_end)
+        if not changed.size:
+            return []
         found = [(self._leg_of_row.get(row), bool(self._finder.echoing[row])) for row in changed.tolist()]
         return [LegEchoing(leg, on) for leg, on in found if leg is not None]

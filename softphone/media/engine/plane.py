@@ -324,8 +324,9 @@ class Plane:
 
     def _timeouts(self, now: float) -> None:
         """Report legs that have been without media for too long, once until media comes back."""
-        legs = self.legs
-        late = np.flatnonzero((now - legs.heard_s > legs.timeout_s) & (legs.heard_s != legs.missed_s))
+        legs, end = self.legs, self.bridge.roster.rows_end
+        heard_s = legs.heard_s[:end]
+        late = np.flatnonzero((now - heard_s > legs.timeout_s[:end]) & (heard_s != legs.missed_s[:end]))
         legs.missed_s[late] = legs.heard_s[late]
         self.events += [RtpTimeout(int(leg)) for leg in legs.leg[late]]
         hosts = self._receiver.sources.unclaimed_hosts

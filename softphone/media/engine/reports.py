@@ -98,7 +98,9 @@ class Reports:
             left out.
         """
         legs = self._legs
-        rows = np.flatnonzero(legs.due_s <= now)
+        rows = np.flatnonzero(legs.due_s[: self._bridge.roster.rows_end] <= now)
+        if not rows.size:
+            return rows
         if len(rows) > self._most:
             rows = rows[np.argsort(legs.due_s[rows], kind="stable")[: self._most]]
         legs.due_s[rows] = now + INTERVAL_S * self._random.uniform(0.5, 1.5, len(rows))

@@ -14,6 +14,7 @@ from mixer import kernel
 from mixer.bridge import Bridge
 from mixer.echo import REACH, likeness
 from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.media.engine.echoes import Echoes
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.send import Sender
@@ -93,6 +94,7 @@ def _run(rate_hz: int) -> None:
     rehearse()
     Directory().lookup(one.astype(np.uint64))
     bridge.counters(row)
+    Echoes(bridge, {}).events()
     likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
     bridge.roster.remove(row)
 
