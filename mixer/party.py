@@ -24,7 +24,7 @@ PARTY = np.dtype(
     [
         # the line of packets that the row hears (mixer.stream)
         ("ssrc", np.int64),
-        ("number", np.int64),  # sequence number that is due
+        ("number", np.int64),  # sequence number that is due; -1: any
         ("time", np.int64),  # timestamp that is due, 32 bits
         ("other_ssrc", np.int64),
         ("other_number", np.int64),
@@ -144,7 +144,7 @@ Parties: TypeAlias = Any
 def reset(p: Party, position: int) -> None:
     """Forget a row: a new party sits in it; `position`: where its cursor stands, not below a ring and a half."""
     p.ssrc = p.other_ssrc = p.soundless = NOBODY
-    p.number = p.time = p.other_number = p.other_time = 0
+    p.time = p.other_number = p.other_time = 0
     p.seen = np.uint64(0)
     p.highest, p.lowest, p.expected_before = 0, 1, 0
     p.received = p.others_received = p.others_expected = 0
@@ -166,6 +166,7 @@ def reset(p: Party, position: int) -> None:
 @kernel
 def begin(p: Party, position: int) -> None:
     """Let a row be played anew from a position on: nothing has come of what is to be heard there."""
+    p.number = NOBODY  # what comes next follows nothing
     p.cursor = p.end = p.played = position
     p.grain, p.idle, p.wait = 1, 0, 0
     p.recent = p.older = NOTHING

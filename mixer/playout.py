@@ -92,11 +92,17 @@ def place(
 @kernel
 def put(p: Party, rate: Rate, own: Samples, position: int, pcm: Samples, length: int) -> None:
     """Write the samples of a packet where `place` has said."""
-    if position >= p.end:
-        p.hushed = False
     gone = max(p.cursor - rate.reach - position, 0)  # nobody forgets what is written so far behind
     if gone < length:
         ring.write(own, rate, position + gone, pcm[gone:], length - gone)
+    promise(p, position, length)
+
+
+@kernel
+def promise(p: Party, position: int, length: int) -> None:
+    """Note that there is sound for a place that `place` has given, which is written before it is played."""
+    if position >= p.end:
+        p.hushed = False
     p.end = max(p.end, position + length)
 
 

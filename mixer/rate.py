@@ -54,6 +54,8 @@ RATE = np.dtype(
 )
 Rate: TypeAlias = Any
 """A record of dtype `RATE`, as kernels see it: everything in samples but `hz`."""
+Rates: TypeAlias = Any
+"""Records of dtype `RATE`, one for each lane."""
 
 
 def rate_record(rate_hz: int, max_delay_s: float, lane: int) -> Rate:

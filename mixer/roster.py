@@ -53,7 +53,7 @@ class Roster:
         self.room_exists: Flags = rooms["exists"]
         self.taped: NDArray[np.int64] = rooms["taped"]
         self.whispers = Whispers(parties)
-        self._spoke_in, self._ear = parties["spoke_in"], parties["ear"]
+        self._spoke_in, self._ear, self._ear_lane = parties["spoke_in"], parties["ear"], parties["ear_lane"]
         self._source: Flags = parties["source"]
         self._unrecorded: Flags = parties["unrecorded"]
         self._free_rows, self._free_rooms = list(range(capacity)), list(range(len(rooms)))
@@ -81,6 +81,16 @@ class Roster:
         self.room_exists[room], self.taped[room] = False, 0
         self.rooms_end = _end(self.room_exists, self.rooms_end)
         heapq.heappush(self._free_rooms, room)
+
+    def best_lane(self, rows: Sequence[int]) -> int:
+        """Give the number of the highest lane that some rows hear; 0 if there are none."""
+        lanes: NDArray[np.int64] = self._ear_lane[list(rows)]
+        return int(lanes.max(initial=0))
+
+    def seated(self, room: int) -> list[int]:
+        """Give the rows in a room that are no sources."""
+        found: list[int] = np.flatnonzero(self.active & (self.room == room) & ~self._source).tolist()
+        return found
 
     def add(self, room: int, *, local: bool, inband_keys: bool) -> int:
         """Take a row; `BridgeFull` when there is none."""

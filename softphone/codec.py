@@ -8,7 +8,9 @@ and Opus 48,000 whatever it decodes to (RFC 7587 section 4.1).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "Codec", "codec", "in_order"]
+from softphone import opus
+
+__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "WIDE_FIRST", "Codec", "codec", "in_order", "spoken_here"]
 
 PTIMES_MS = (10, 20, 30, 40, 60)
 """How much sound a packet may hold that we send."""
@@ -93,7 +95,7 @@ def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: 
         channels=channels,
         payload_type=payload_type,
         rates_hz=(16_000, 8000, 24_000, 48_000),
-        frames_ms=(10, 20, 40, 60),
+        frames_ms=(20,),
         stateful=True,
         parameters="useinbandfec=1",
     )
@@ -131,7 +133,9 @@ TABLE = (
 """All that can be decoded and encoded; a codec's place in it is its number in arrays."""
 
 CODECS = ("PCMU", "PCMA")
-"""What legs can speak so far, in order of preference: mu-law first, because every telephone has it."""
+"""What every telephone speaks, mu-law first: what an agent speaks that is told of no other."""
+WIDE_FIRST = ("OPUS", "G722", *CODECS)
+"""What a bridge speaks that is told of no other: it hears as well as its callers can."""
 
 _BY_NAME = {each.name: each for each in TABLE}
 
@@ -142,7 +146,22 @@ def codec(name: str) -> Codec:
 
 
 def in_order(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names of codecs that legs can speak, in order of preference; raises ValueError for any others."""
-    if isinstance(names, str) or not names or len({*names}) < len(names) or {*names} - {*CODECS}:
-        raise ValueError(f"codecs are {' and '.join(CODECS)} in order of preference, not {names!r}")
-    return tuple(names)
+    """Return names of codecs as the table has them, in order of preference; raises ValueError for any others."""
+    known = () if isinstance(names, str) else tuple(str(name).upper() for name in names)
+    if not known or len({*known}) < len(known) or {*known} - {*_BY_NAME}:
+        raise ValueError(f"codecs are some of {', '.join(_BY_NAME)} in order of preference, not {names!r}")
+    return known
+
+
+def spoken_here(names: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some codecs that this machine can speak: Opus needs a library.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    here = tuple(name for name in names if _BY_NAME[name].encoding.lower() != "opus" or opus.library() is not None)
+    if not here:
+        raise ValueError(f"{' and '.join(names)} need libopus: the package `av` brings it, or the system's (libopus0)")
+    return here

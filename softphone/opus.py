@@ -1,18 +1,43 @@
-"""Parameters of Opus in ``a=fmtp`` (RFC 7587 section 6.1): how whoever wrote them likes to be sent it."""
+"""What is known of Opus before any sound: its parameters in ``a=fmtp``, and where its library is.
 
+The wheel of PyAV has libopus as a library of its own, which ffmpeg in that wheel uses as well; where PyAV is built
+otherwise, ffmpeg uses the system's. Two of them in one process would take each other's functions, so it is the same one
+here.
+"""
+
+import ctypes.util
 import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
-__all__ = ["OpusParameters"]
+__all__ = ["OpusParameters", "library"]
 
 BITRATES = range(6000, 510_001)
 PLAYBACK_RATES_HZ = range(8000, 48_001)
 FULL_BAND_HZ = 48_000
 
 
+# Where wheels of Linux and Windows, and of macOS, keep the libraries that they bring.
+PLACES = (("av.libs", "*opus*"), ("av/.dylibs", "libopus*"))
+
+
+@cache
+def library() -> str | None:
+    """Return where libopus is; None: there is none."""
+    spec = find_spec("av")
+    if spec is not None and spec.origin:
+        packages = Path(spec.origin).parent.parent
+        for folder, pattern in PLACES:
+            if files := sorted((packages / folder).glob(pattern)):
+                return str(files[0])
+    return ctypes.util.find_library("opus")
+
+
 @dataclass(frozen=True)
 class OpusParameters:
-    """What a receiver of Opus says of itself.
+    """What a receiver of Opus says of itself (RFC 7587 section 6.1): how it likes to be sent it.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 import pytest
 
-from softphone.codec import CODECS, DYNAMIC, PTIMES_MS, TABLE, Codec, codec
+from softphone.codec import DYNAMIC, PTIMES_MS, TABLE, Codec, codec
 
 
 def test_no_two_codecs_have_a_name_or_a_number_or_a_line_in_common() -> None:
@@ -8,14 +8,9 @@ def test_no_two_codecs_have_a_name_or_a_number_or_a_line_in_common() -> None:
         assert len(set(values)) == len(TABLE)
 
 
-def test_what_legs_speak_comes_first_so_that_its_numbers_are_the_same_everywhere() -> None:
-    assert tuple(each.name for each in TABLE[: len(CODECS)]) == CODECS
-    assert [codec(name).payload_type for name in CODECS] == [0, 8]
-
-
 @pytest.mark.parametrize("spoken", TABLE, ids=str)
 def test_a_packet_of_any_length_is_one_datagram_and_a_whole_number_of_ticks(spoken: Codec) -> None:
-    assert spoken.ptimes_ms and set(spoken.ptimes_ms) <= set(PTIMES_MS) and spoken.ptimes_ms[0] == 10
+    assert spoken.ptimes_ms and set(spoken.ptimes_ms) <= set(PTIMES_MS)
     assert all(spoken.size(ms) <= 1400 for ms in spoken.ptimes_ms)
     assert all(spoken.ticks(ms) * 1000 == ms * spoken.clock_hz for ms in spoken.ptimes_ms)
     assert spoken.payload_type <= 34 or DYNAMIC <= spoken.payload_type <= 127

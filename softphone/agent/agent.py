@@ -18,7 +18,7 @@ from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
-from softphone.codec import CODECS, in_order
+from softphone.codec import CODECS, in_order, spoken_here
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
@@ -69,7 +69,8 @@ class Agent:
     port
         The local SIP port, UDP and TCP; 0 takes a free one.
     codecs
-        ``PCMU`` and ``PCMA`` in order of preference.
+        Names of `softphone.codec.TABLE` in order of preference. With one of 16 kHz among them (``OPUS``, ``G722``),
+        :attr:`Call.rate` is 16000 whatever is agreed on in the end.
     max_calls
         How many calls there may be at once; more are refused with 503, and raise MediaFull.
     media_timeout_s
@@ -118,7 +119,7 @@ class Agent:
         self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
-        self._codecs = in_order(codecs)
+        self._codecs = spoken_here(in_order(codecs))
         self._media_timeout_s = media_timeout_s
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)

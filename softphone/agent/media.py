@@ -9,6 +9,7 @@ from softphone.agent.plane import Planes, Seated, SharedPlane
 from softphone.agent.voice import Voice
 from softphone.calls.leg import CallLeg
 from softphone.calls.names import Lookup
+from softphone.codec import codec
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
@@ -44,6 +45,7 @@ class CallMedia:
         self._planes = planes
         self._tasks = tasks
         self._codecs = codecs
+        self._rate_hz = max(codec(name).rate_hz for name in codecs)
         self._timeout_s = timeout_s
         self._lookup = lookup
         self._stats: LegStats | None = None
@@ -74,13 +76,13 @@ class CallMedia:
             with suppress(MediaError):
                 await self.leg.close()
             raise
-        return Voice(self._app, self._plane.rate_hz, who, write_ahead_s)
+        return Voice(self._app, self._rate_hz, who, write_ahead_s)
 
     async def _sit_down(self) -> AppLeg:
         await self.leg.open()
         self._room = (await self._media.ask(CreateRoom())).value
         await self._media.ask(JoinRoom(self._number, self._room))
-        return self._media.open_app(self._room)
+        return self._media.open_app(self._room, self._rate_hz)
 
     def seat(self, call: Seated) -> None:
         """Tell a call what becomes of its leg."""

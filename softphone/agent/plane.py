@@ -80,11 +80,6 @@ class SharedPlane:
         self._untold = 0
         self._told_s = float("-inf")
 
-    @property
-    def rate_hz(self) -> int:
-        """Samples per second of all its calls."""
-        return self.media.engine.bridge.rate_hz
-
     def take(self) -> bool:
         """Take a place for a call that is to be opened; False when there is none."""
         if self._taken >= CALLS:

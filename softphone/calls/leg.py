@@ -58,11 +58,12 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
     signalled = signalled if signalled is not None and is_ipv4(signalled) else None
     return LegSpec(
         codec=agreed.codec,
+        parameters=agreed.parameters,
         payload_type=agreed.payload_type,
         payload_type_in=agreed.payload_type_in,
         event_payload_type=agreed.event_payload_type,
         event_payload_type_in=agreed.event_payload_type_in,
-        other_payload_type=agreed.other_payload_type,
+        others=agreed.others,
         event_clock_hz=agreed.event_clock_hz,
         ptime_ms=agreed.ptime_ms,
         remote=remote,

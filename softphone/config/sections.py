@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from softphone.codec import CODECS
+from softphone.codec import WIDE_FIRST
 
 __all__ = [
     "AccountConfig",
@@ -112,7 +112,7 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     own_ports: Annotated[str, Meta(pattern=r"\A([0-9]{1,5}-[0-9]{1,5})?\Z")] = ""
     workers: Count = 1
     capacity: Count = 2048
-    codecs: tuple[str, ...] = CODECS
+    codecs: tuple[str, ...] = WIDE_FIRST
     rtp_timeout_s: Seconds = 30.0
 
     @property

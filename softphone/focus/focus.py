@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from mixer.rules.settings import Settings
+from softphone.codec import in_order, spoken_here
 from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
@@ -110,7 +111,7 @@ class Focus:
             clock=clock,
             recordings=recordings,
             rtp_timeout_s=config.media.rtp_timeout_s,
-            codecs=config.media.codecs,
+            codecs=spoken_here(in_order(config.media.codecs)),
             answer_delay_s=config.sip.answer_delay_s,
             closed=self._closed,
         )

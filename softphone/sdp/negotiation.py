@@ -29,8 +29,8 @@ class Negotiated:
     we send in a packet: what the peer likes to receive (20 ms if it does not say), brought to the nearest of
     the codec's `ptimes_ms` that its ``maxptime`` allows.
     Payload types are the peer's, what it wants to receive; those that end in ``_in`` are ours, where they differ
-    (RFC 3264 section 6.1). ``other_payload_type`` is ours of the codec which the peer may send besides ``codec``, of
-    the two that we offered; None: it may not. ``parameters`` is what ``a=fmtp`` says of how the peer likes to be sent
+    (RFC 3264 section 6.1). ``others`` are the codecs which the peer may send besides ``codec``: our payload types, and
+    their names. ``parameters`` is what ``a=fmtp`` says of how the peer likes to be sent
     the codec.
     """
 
@@ -40,7 +40,7 @@ class Negotiated:
     remote: Profile
     direction: str = "sendrecv"
     ptime_ms: int = formats.PTIME_MS
-    other_payload_type: int | None = None
+    others: tuple[tuple[int, str], ...] = ()
     payload_type_in: int | None = None
     event_payload_type_in: int | None = None
     event_clock_hz: int = 8000
@@ -203,16 +203,16 @@ def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -
     events = agreed.event_payload_type and formats.events(ours, agreed.event_clock_hz)
     return replace(
         agreed,
-        other_payload_type=_other(agreed.codec, theirs, numbers),
+        others=_others(agreed.codec, theirs, numbers),
         payload_type_in=_unless(numbers[agreed.codec], agreed.payload_type),
         event_payload_type_in=_unless(events.payload_type if events else None, agreed.event_payload_type),
     )
 
 
-def _other(spoken: str, theirs: MediaDescription, numbers: Mapping[str, int]) -> int | None:
-    """Give our number of the other of the two codecs that a leg can change between, if the answer has it as well."""
-    others = [each.name for each, _ in formats.spoken(theirs, CODECS) if each.name != spoken and each.name in numbers]
-    return numbers[others[0]] if others and spoken in CODECS else None
+def _others(spoken: str, theirs: MediaDescription, numbers: Mapping[str, int]) -> tuple[tuple[int, str], ...]:
+    """Give our numbers of the codecs that the answer has besides the first of them."""
+    names = [each.name for each, _ in formats.spoken(theirs, tuple(numbers)) if each.name != spoken]
+    return tuple((numbers[name], name) for name in names if numbers[name] != numbers[spoken])
 
 
 def _unless(ours: int | None, theirs: int | None) -> int | None:

@@ -1,6 +1,6 @@
 """Driver of baresip: a headless phone that sends a tone from a file and writes what it hears to another.
 
-baresip is written in C by others (libre, librem): its SIP, SDP, RTP and G.711 share nothing with ours.
+baresip is written in C by others (libre, librem): its SIP, SDP, RTP, G.711 and G.722 share nothing with ours.
 """
 
 import json
@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
+import soxr
 
 from tests.support.processes import LOOPBACK, Program, port_block
 from tests.support.tones import RATE_HZ, Pcm, read_wav, sine, write_wav
@@ -35,7 +38,11 @@ ausrc_channels 1
 auplay_channels 1
 jitter_buffer_delay 1-5
 module_path {modules}
+opus_stereo no
+opus_sprop_stereo no
 module g711.so
+module g722.so
+module opus.so
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -153,8 +160,7 @@ class Baresip:
     def heard(self) -> Pcm:
         """What was decoded during the last call, 8 kHz; complete once the call has ended."""
         pcm, rate_hz = read_wav(self._recordings()[-1])
-        assert rate_hz == RATE_HZ
-        return pcm
+        return pcm if rate_hz == RATE_HZ else np.asarray(soxr.resample(pcm, rate_hz, RATE_HZ), np.int16)
 
     def _recordings(self) -> list[Path]:
         files = sorted(self.folder.glob("dump-*-dec.wav"))

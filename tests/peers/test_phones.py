@@ -20,7 +20,7 @@ TONES = [440.0, 620.0, 850.0, 1100.0]
 
 
 @pytest.mark.peer("baresip")
-@pytest.mark.parametrize("codec", ["pcmu", "pcma"])
+@pytest.mark.parametrize("codec", ["pcmu", "pcma", "g722", "opus"])
 def test_two_baresips_hear_each_other(tmp_path: Path, server: ServerProcess, rest: Rest, codec: str) -> None:
     uri = server.call_uri(rest.token())
     with Baresip(tmp_path / "one", 440.0) as one, Baresip(tmp_path / "two", 850.0, codec=codec) as two:

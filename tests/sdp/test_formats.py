@@ -86,8 +86,8 @@ def test_events_of_another_clock_are_kept_apart_in_an_answer() -> None:
 def test_a_leg_changes_between_the_two_that_it_can_speak_only() -> None:
     ours = offered("L16/16000", "PCMU", "PCMA")
     lines = ("a=rtpmap:115 L16/16000",)
-    assert sdp.accept(ours, described(*lines, media="115 0 8")).other_payload_type is None
-    assert sdp.accept(ours, described(*lines, media="0 115 8")).other_payload_type == 8
+    assert sdp.accept(ours, described(*lines, media="115 0 8")).others == ((0, "PCMU"), (8, "PCMA"))
+    assert sdp.accept(ours, described(*lines, media="0 115 8")).others[-1] == (8, "PCMA")
 
 
 class Here:
@@ -130,5 +130,5 @@ def test_opus_has_the_clocks_and_channels_of_its_lines(line: str) -> None:
 
 
 def test_opus_is_sent_in_packets_that_it_has() -> None:
-    for said, sent in ((30, 20), (60, 60), (5, 10), (50, 40)):
+    for said, sent in ((30, 20), (60, 20), (5, 20)):
         assert sdp.choose(described(*BROWSER, f"a=ptime:{said}", media="111"), EVERY).ptime_ms == sent

@@ -209,7 +209,7 @@ def test_our_offer_and_its_answer() -> None:
 def test_an_answer_with_both_codecs_lets_the_peer_send_either() -> None:
     ours = sdp.offer("198.51.100.1", 4000, session_id=5, version=2)
     agreed = sdp.accept(ours, audio("a=rtpmap:97 PCMU/8000", media="audio 6000 RTP/AVP 8 97 101"))
-    assert (agreed.codec, agreed.payload_type, agreed.other_payload_type) == ("PCMA", 8, 0)
+    assert (agreed.codec, agreed.payload_type, agreed.others) == ("PCMA", 8, ((0, "PCMU"),))
 
 
 def test_refused_and_missing_streams_in_an_answer() -> None:

@@ -7,7 +7,7 @@ from mixer.frame import FULL_SCALE
 from mixer.kernel import kernel
 from softphone.media.codecs.payloads import Payloads, Stateless, bounds
 
-__all__ = ["L16"]
+__all__ = ["L16", "read_one", "write_one"]
 
 
 class L16(Stateless):
@@ -38,17 +38,29 @@ def read(
     for i in range(len(made)):
         start, length = bounds(len(data), offset[i], size[i])
         samples = made[i] = min(length // 2, pcm.shape[1])
-        for j in range(np.uint64(0), np.uint64(samples)):
-            at = np.uint64(start) + np.uint64(2) * j
-            bits = np.uint16(data[at]) << np.uint16(8) | np.uint16(data[at + np.uint64(1)])
-            pcm[i, j] = max(np.int32(bits) - (np.int32(bits >> np.uint16(15)) << np.int32(16)), np.int32(-FULL_SCALE))
+        read_one(data, start, samples, pcm[i])
 
 
 @kernel
 def write(frames: NDArray[np.int16], out: NDArray[np.uint8], samples: int) -> None:
     """Write the first samples of each frame."""
     for i in range(len(frames)):
-        for j in range(np.uint64(0), np.uint64(samples)):
-            sample = frames[i, j]
-            out[i, np.uint64(2) * j] = sample >> np.int16(8) & np.int16(0xFF)
-            out[i, np.uint64(2) * j + np.uint64(1)] = sample & np.int16(0xFF)
+        write_one(frames[i], samples, out[i])
+
+
+@kernel
+def read_one(data: NDArray[np.uint8], start: int, samples: int, pcm: NDArray[np.int16]) -> None:
+    """Read samples from bytes of `data` from `start` on, which are there."""
+    for j in range(np.uint64(0), np.uint64(samples)):
+        at = np.uint64(start) + np.uint64(2) * j
+        bits = np.uint16(data[at]) << np.uint16(8) | np.uint16(data[at + np.uint64(1)])
+        pcm[j] = max(np.int32(bits) - (np.int32(bits >> np.uint16(15)) << np.int32(16)), np.int32(-FULL_SCALE))
+
+
+@kernel
+def write_one(frame: NDArray[np.int16], samples: int, out: NDArray[np.uint8]) -> None:
+    """Write the first samples of a frame."""
+    for j in range(np.uint64(0), np.uint64(samples)):
+        sample = frame[j]
+        out[np.uint64(2) * j] = sample >> np.int16(8) & np.int16(0xFF)
+        out[np.uint64(2) * j + np.uint64(1)] = sample & np.int16(0xFF)

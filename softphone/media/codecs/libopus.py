@@ -1,25 +1,16 @@
-"""The library libopus: found and loaded once for a process, its functions callable from kernels.
-
-The wheel of PyAV has it as a library of its own, which ffmpeg in that wheel uses as well; where PyAV is built
-otherwise, ffmpeg uses the system's. Two of them in one process would take each other's functions, so it is the same one
-here.
-"""
+"""The library libopus: loaded once for a process, its functions callable from kernels."""
 
 import ctypes
-import ctypes.util
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from mixer.kernel import COMPILED
+from softphone import opus
 from softphone.errors import MediaError
 
 __all__ = ["function", "load"]
 
-# Where wheels of Linux and Windows, and of macOS, keep the libraries that they bring.
-PLACES = (("av.libs", "*opus*"), ("av/.dylibs", "libopus*"))
 POINTER, INT = ctypes.c_void_p, ctypes.c_int32
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "opus_decode": (POINTER, POINTER, INT, POINTER, INT, INT),
@@ -43,7 +34,7 @@ def load() -> ctypes.CDLL:
     MediaError
         There is none, or it lacks a function.
     """
-    where = _found()
+    where = opus.library()
     if where is None:
         raise MediaError("Opus needs libopus: the package `av` brings it, or the system's package (libopus0)")
     try:
@@ -55,16 +46,6 @@ def load() -> ctypes.CDLL:
     except (OSError, AttributeError) as error:
         raise MediaError(f"{where} is no libopus that can be used: {error}") from error
     return library
-
-
-def _found() -> str | None:
-    spec = find_spec("av")
-    if spec is not None and spec.origin:
-        packages = Path(spec.origin).parent.parent
-        for folder, pattern in PLACES:
-            if files := sorted((packages / folder).glob(pattern)):
-                return str(files[0])
-    return ctypes.util.find_library("opus")
 
 
 def _publish(name: str, one: Any) -> None:

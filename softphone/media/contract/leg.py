@@ -39,16 +39,18 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     codec
-        "PCMU" or "PCMA".
+        Its name in `softphone.codec.TABLE`: what is sent, and what comes unless the peer changes to one of `others`.
+    parameters
+        What the peer's ``a=fmtp`` says of how it likes to be sent the codec.
     payload_type, event_payload_type
         0 to 127, as the peer numbers them: what is sent (RFC 3264 section 6.1). None: the peer takes no telephone
         events (RFC 4733).
     payload_type_in, event_payload_type_in
         As we number them: what is received. None: the same. Events are taken by either number, unless it is that of
         sound: some answer with a number of their own and send by ours, some the other way round.
-    other_payload_type
-        Of the other of the two codecs, which the peer may change to at any time (RFC 3264 section 7), as we number it;
-        None: it may not.
+    others
+        Further codecs which the peer may change to at any time (RFC 3264 section 7): payload types, as we number them,
+        and names.
     event_clock_hz
         Of the timestamps of telephone events, which begin at a timestamp of the codec and last by their own clock.
     ptime_ms
@@ -73,11 +75,12 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     """
 
     codec: str = "PCMU"
+    parameters: str = ""
     payload_type: int = 0
     event_payload_type: int | None = 101
     payload_type_in: int | None = None
     event_payload_type_in: int | None = None
-    other_payload_type: int | None = None
+    others: tuple[tuple[int, str], ...] = ()
     event_clock_hz: int = 8000
     ptime_ms: int = 20
     remote: MediaAddress | None = None

@@ -197,7 +197,7 @@ class Engine:
         self.plane.events.clear()
         return found
 
-    def open_app(self, room: int, on_frame: Callable[[NDArray[np.int16]], None]) -> int:
+    def open_app(self, room: int, on_frame: Callable[[NDArray[np.int16]], None], rate_hz: int | None = None) -> int:
         """Put the application itself into a room as a leg without a peer.
 
         Parameters
@@ -206,6 +206,8 @@ class Engine:
             Where.
         on_frame
             Called each tick with what it hears, int16, shape (samples,): to be copied, the next tick writes it anew.
+        rate_hz
+            Of what it says and hears; None: 8000.
 
         Returns
         -------
@@ -220,7 +222,7 @@ class Engine:
             When no row is left.
         """
         try:
-            row = self.bridge.add_party(self._room(room), local=True)
+            row = self.bridge.add_party(self._room(room), rate_hz=rate_hz, local=True)
         except BridgeFull as error:
             raise MediaFull(str(error)) from error
         leg = self._number()

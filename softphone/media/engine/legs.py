@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from mixer.kernel import records
-from softphone.codec import CODECS, codec
+from softphone.codec import codec
 from softphone.errors import MediaError
+from softphone.media.codecs.forms import NUMBERS
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import sockaddr
@@ -25,6 +26,10 @@ OVERHEAD = 40
 FACTOR = 3
 # Two seconds of sound: by then whoever listens where its peer says has sent its first packet.
 EARLY_BYTES = 2 * 50 * (160 + OVERHEAD)
+# Codecs that a peer may change between.
+CODECS_IN = 4
+# Bytes of a packet whose size is not known beforehand: for what may be sent to an address that may be anybody's.
+USUAL_SIZE = 80
 # Payload type of nothing: larger than any (they have 7 bits).
 NO_TYPE = 255
 
@@ -70,18 +75,26 @@ LEG = np.dtype(
         ("unheard", np.bool_),  # no media has come from where the peer says that it sends from
         ("reports_to", np.bool_),  # it is known where reports go
         ("marker", np.bool_),  # the next packet begins a talk spurt
-        ("codec", np.uint8),  # its place in `softphone.codec.CODECS`
+        ("codec", np.uint8),  # of what goes out: its place in `softphone.codec.TABLE`
+        ("heard", np.uint8),  # and of the last sound that came
         ("payload_type", np.uint8),  # of what goes out
         ("event_type", np.uint8),
-        ("type_in", np.uint8),  # of what comes in: the codec, the other codec, telephone events
-        ("other_type", np.uint8),
+        ("types_in", np.uint8, (CODECS_IN,)),  # of what comes in, the usual one first
+        ("codecs_in", np.uint8, (CODECS_IN,)),
         ("event_types_in", np.uint8, (2,)),
         ("address", np.uint8, (16,)),
         ("report_address", np.uint8, (16,)),
         ("port", np.int64),  # index of the port that sound goes from
         ("report_port", np.int64),  # and of that for reports
-        ("packet", np.int64),  # samples of a packet that goes out, 0 when it is a tick
-        ("strung", np.int64),  # samples that `mixer` made and that wait to fill a packet
+        ("ticks", np.uint32),  # of the codec's clock in a tick of the bridge
+        ("packet", np.int64),  # bytes of a packet that goes out, 0 when it is a tick
+        ("strung", np.int64),  # bytes that were made and that wait to fill a packet
+        ("stream", np.int64),  # which of the codec's streams it was last sent, -1: none (`streams`)
+        ("place", np.int64),  # where that lies among those of this tick
+        ("alone", np.bool_),  # it has a stream of its own, as its peer wants it
+        ("waiting", np.int64),  # packets that wait to be decoded (`parcels`)
+        ("decoded", np.int64),  # where the sound of the last one ended
+        ("fresh", np.bool_),  # the decoder is to begin anew
         ("seq", np.uint16),  # of the next frame that goes out
         ("timestamp", np.uint32),
         ("ssrc", np.uint32),
@@ -124,7 +137,10 @@ class Legs:
         self.table: Columns = records(capacity, LEG)
         self.leg = self.table["leg"]
         self.codec, self.payload_type = self.table["codec"], self.table["payload_type"]
-        self.type_in, self.other_type = self.table["type_in"], self.table["other_type"]
+        self.types_in, self.codecs_in = self.table["types_in"], self.table["codecs_in"]
+        self.heard, self.ticks = self.table["heard"], self.table["ticks"]
+        self.stream, self.alone = self.table["stream"], self.table["alone"]
+        self.waiting, self.fresh = self.table["waiting"], self.table["fresh"]
         self.event_type, self.event_types_in = self.table["event_type"], self.table["event_types_in"]
         self.sending, self.answered = self.table["sending"], self.table["answered"]
         self.receiving, self.unheard = self.table["receiving"], self.table["unheard"]
@@ -138,7 +154,7 @@ class Legs:
         self.heard_s, self.timeout_s = self.table["heard_s"], self.table["timeout_s"]
         self.missed_s = self.table["missed_s"]
         self.credit, self.price, self.worth = self.table["credit"], self.table["price"], self.table["worth"]
-        for types in (self.payload_type, self.other_type, self.type_in, self.event_type, self.event_types_in):
+        for types in (self.payload_type, self.types_in, self.event_type, self.event_types_in):
             types[:] = NO_TYPE
         self.due_s[:] = self.timeout_s[:] = self.credit[:] = np.inf
         self.missed_s[:] = -np.inf
@@ -155,6 +171,7 @@ class Legs:
         self.ssrc[row] = secrets.randbits(32)
         self.marker[row], self.answered[row] = True, False
         self.packets_sent[row] = self.octets_sent[row] = 0
+        self.stream[row], self.waiting[row], self.fresh[row], self.alone[row] = -1, 0, True, False
         self.heard_s[row], self.missed_s[row] = now, -np.inf
 
     def apply(self, row: int, now: float) -> None:
@@ -162,14 +179,8 @@ class Legs:
         self.version += 1
         record = self.records[row]
         spec = record.spec
-        self.codec[row] = CODECS.index(spec.codec)
-        self.payload_type[row] = spec.payload_type
-        spoken = codec(spec.codec)
-        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spoken.size(spec.ptime_ms)
-        self.price[row] = spoken.size(TICK_MS) + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
+        self._apply_codec(row, spec)
         self.worth[row] = record.worth
-        self.other_type[row] = NO_TYPE if spec.other_payload_type is None else spec.other_payload_type
-        self.type_in[row] = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
         ours = self.event_type[row] if spec.event_payload_type_in is None else spec.event_payload_type_in
         self.event_types_in[row] = ours, self.event_type[row]
@@ -185,6 +196,19 @@ class Legs:
         if record.remote_rtcp is not None:
             self.report_address[row] = sockaddr(record.remote_rtcp.host, record.remote_rtcp.port)
         self.set_sending(row)
+
+    def _apply_codec(self, row: int, spec: LegSpec) -> None:
+        spoken = codec(spec.codec)
+        if self.codec[row] != NUMBERS[spec.codec]:
+            self.stream[row] = -1
+        self.codec[row], self.payload_type[row] = NUMBERS[spec.codec], spec.payload_type
+        self.ticks[row] = spoken.ticks(TICK_MS)
+        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spoken.size(spec.ptime_ms)
+        self.price[row] = (spoken.size(TICK_MS) or USUAL_SIZE) + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
+        usual = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
+        self.types_in[row] = NO_TYPE
+        for place, (kind, name) in enumerate(((usual, spec.codec), *spec.others)[:CODECS_IN]):
+            self.types_in[row, place], self.codecs_in[row, place] = kind, NUMBERS[name]
 
     def set_sending(self, row: int) -> None:
         """Decide whether audio goes out: the peer is known, the direction allows it, no key is sounding."""
@@ -213,8 +237,7 @@ class Legs:
         self.sending[row] = self.receiving[row] = self.reports_to[row] = False
         self.packet[row] = self.strung[row] = 0
         self.due_s[row] = self.timeout_s[row] = self.credit[row] = np.inf
-        self.payload_type[row] = self.other_type[row] = self.event_type[row] = self.type_in[row] = NO_TYPE
-        self.event_types_in[row] = NO_TYPE
+        self.payload_type[row] = self.event_type[row] = self.types_in[row] = self.event_types_in[row] = NO_TYPE
         return self.records.pop(row)
 
 
@@ -230,12 +253,13 @@ def check(spec: LegSpec) -> None:
     MediaError
         When the codec, the direction, a payload type, a clock, a packet length or an address is not to be used.
     """
-    if spec.codec not in CODECS:
-        raise MediaError(f"codec must be one of {', '.join(CODECS)}, not {spec.codec!r}")
+    for name in (spec.codec, *(name for _, name in spec.others)):
+        if name not in NUMBERS:
+            raise MediaError(f"codec must be one of {', '.join(NUMBERS)}, not {name!r}")
     if spec.direction not in ("sendrecv", "sendonly", "recvonly", "inactive"):
         raise MediaError(f"no such direction: {spec.direction!r}")
     events = (spec.event_payload_type, spec.event_payload_type_in)
-    kinds = (spec.payload_type, spec.payload_type_in, spec.other_payload_type, *events)
+    kinds = (spec.payload_type, spec.payload_type_in, *(kind for kind, _ in spec.others), *events)
     if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
         raise MediaError("a payload type is 0 to 127")
     _check_times(spec)

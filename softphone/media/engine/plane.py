@@ -10,9 +10,11 @@ from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
+from softphone.media.codecs.forms import FORMS
 from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, Unclaimed
 from softphone.media.engine.legs import Leg, Legs, check
 from softphone.media.engine.outcomes import EngineEvent, KeysSent
+from softphone.media.engine.parcels import Parcels
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.reports import Reports
 from softphone.media.engine.send import Sender
@@ -52,8 +54,9 @@ class Plane:
         self.legs = Legs(bridge.capacity)
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
         self._reports = Reports(self.legs, bridge, unix_offset_s)
-        self._receiver = Receiver(self._slots, self.legs, bridge, self._on_key, self._on_report)
-        self._sender = Sender(self.legs, bridge.usual.samples, pool.ports, self._relieve)
+        self._parcels = Parcels(self.legs, bridge.lanes)
+        self._receiver = Receiver(self._slots, self.legs, bridge, self._parcels, self._on_key, self._on_report)
+        self._sender = Sender(self.legs, bridge.lanes, pool.ports, self._relieve)
         self._keying: set[int] = set()
         self._ticks = self._told = 0
         self._now = 0.0
@@ -112,6 +115,8 @@ class Plane:
             When no row is left.
         """
         check(spec)
+        self._parcels.prepare(spec)
+        self._sender.prepare(spec)
         ports = self._pool.shared if self._unambiguous(spec) else self._pool.open_own()
         try:
             row = self.bridge.add_party(inband_keys=spec.inband_keys)
@@ -122,6 +127,7 @@ class Plane:
         self.legs.add(row, number, record, now)
         self._receiver.sources.admit(row, now)
         self.legs.apply(row, now)
+        self._speak(row)
         self.legs.limit(row)
         self._reports.start(row, now)
         self._hold(row)
@@ -136,6 +142,8 @@ class Plane:
             As `open`; the leg is as before then.
         """
         check(spec)
+        self._parcels.prepare(spec)
+        self._sender.prepare(spec)
         record = self._record(row)
         before = record.spec
         moved = whereabouts(spec) != whereabouts(before)
@@ -149,6 +157,8 @@ class Plane:
         if moved:
             self._receiver.sources.meet(row, now)
         self.legs.apply(row, now)
+        if (spec.codec, spec.parameters) != (before.codec, before.parameters):
+            self._speak(row)
         if moved or spec.trust != before.trust:
             self.legs.limit(row)
         self._hold(row)
@@ -227,6 +237,7 @@ class Plane:
             What the clock shows really: the time of what came, and of reports.
         """
         self.look(now, clock)
+        self._parcels.decode(self._sender.order, self.bridge.parties)
         self._relieve()
         tick = self.bridge.tick(now)
         self._relieve()
@@ -281,6 +292,13 @@ class Plane:
         if spec.remote is None or spec.behind_nat:
             return False
         return not self._receiver.sources.taken(spec.remote, self._pool.shared.rtp.index)
+
+    def _speak(self, row: int) -> None:
+        """Let a leg speak the codec of its spec."""
+        form = FORMS[int(self.legs.codec[row])]
+        self.bridge.set_rate(row, form.hz, form.hz * form.down // form.up)
+        self._parcels.forget(row)
+        self._sender.tune(row)
 
     def _rewind_keys(self, record: Leg, before_hz: int) -> None:
         """Begin keys anew where their clock has become another; those that wait to be sent are given up."""

@@ -36,6 +36,7 @@ class _Playback:
     """One playback; `due` is the tick that feeds it next, none while its files are being read."""
 
     row: int
+    samples: int  # in a tick: it is played at the best rate that somebody hears as it begins
     request: Play
     legs: set[int]
     sounds: list[NDArray[np.int16]] = field(default_factory=list)
@@ -95,13 +96,16 @@ class Player:
         """
         check(request)
         listeners = [self._row_of(leg) for leg in request.legs]
-        row = self._bridge.add_source(-1 if request.room is None else self._room_of(request.room))
+        room = -1 if request.room is None else self._room_of(request.room)
+        roster = self._bridge.roster
+        lane = self._bridge.lanes[roster.best_lane(listeners if request.room is None else roster.seated(room))]
+        row = self._bridge.add_source(room, lane.rate_hz)
         if request.room is None:
             self._bridge.roster.set_whisper(row, listeners)
         self._bridge.roster.set_recorded(row, request.recorded)
         self._bridge.roster.set_gain_in(row, request.gain)
-        self._playbacks[number] = _Playback(row, request, set(request.legs))
-        self._sounds.load(number, request.paths)
+        self._playbacks[number] = _Playback(row, lane.samples, request, set(request.legs))
+        self._sounds.load(number, request.paths, lane.rate_hz)
 
     def play_to(self, request: PlayTo, now: float) -> Done:
         """Change which legs hear a playback; without any it ends."""
@@ -165,7 +169,7 @@ class Player:
 
     def _feed(self, number: int, playback: _Playback) -> None:
         """Give a source its next piece; when there is none, wait until the last has been said, then end it."""
-        samples = self._bridge.usual.samples
+        samples = playback.samples
         piece = playback.take(FEED_TICKS * samples)
         queued = self._bridge.push(playback.row, piece)
         if not queued:

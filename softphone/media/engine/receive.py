@@ -11,16 +11,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import playout
+from mixer import playout, ring
+from mixer.arrival import MAX_MISORDER, ahead_of
 from mixer.bridge import Bridge
 from mixer.comfort import set_noise
 from mixer.frame import SILENCE_DBOV, TICK_S
 from mixer.kernel import Int, kernel, records
-from mixer.party import Parties, Party
-from mixer.rate import Rate
-from softphone.codec import CODECS, COMFORT_NOISE
-from softphone.media.codecs.g711 import LAWS, expand_one
-from softphone.media.engine.legs import OVERHEAD, Columns, Legs
+from mixer.party import NOBODY, Parties, Party, begin
+from mixer.rate import Rate, Rates
+from softphone.codec import COMFORT_NOISE
+from softphone.media.codecs.forms import DECODE, FORMS, LAW, QUEUED, Form, Forms, samples_of
+from softphone.media.codecs.g711 import expand_one
+from softphone.media.codecs.l16 import read_one
+from softphone.media.engine.legs import CODECS_IN, OVERHEAD, Columns, Legs
+from softphone.media.engine.parcels import LARGEST, Parcels, Rings, Waiting, keep
 from softphone.media.engine.sources import Sources
 from softphone.media.net.directory import find
 from softphone.media.net.slots import SLOT_SIZE, Slots
@@ -30,7 +34,6 @@ from softphone.media.rtp.keys import unpack_event
 
 __all__ = ["Receiver", "first_of_each"]
 
-DECODE = np.stack([LAWS[name].decoding for name in CODECS])
 # Nobody but a flooder sends more in 20 ms: keys, and different packets of them; a report and a goodbye.
 KEYS_PER_TICK = 8
 EVENT_PACKETS_PER_TICK = 64
@@ -53,9 +56,12 @@ def sort(
     row_at: NDArray[np.int64],
     legs: Columns,
     parties: Parties,
-    rate: Rate,
-    rings: NDArray[np.int16],
+    rates: Rates,
+    rings: Rings,
+    forms: Forms,
     tables: NDArray[np.int16],
+    waiting: Waiting,
+    parcels: NDArray[np.uint8],
     pcm: NDArray[np.int16],
     now_s: float,
     next_s: float,
@@ -73,10 +79,12 @@ def sort(
         Of each slot: `rtp.parse`, its bytes, its sender (`Slots.keys`), when it came in seconds.
     places, row_at
         The directory of senders (`softphone.media.net.directory`).
-    legs, parties, rate, rings
-        Of each row; and the rate of all.
-    tables
-        int16, shape (codecs, 256): the samples of each code.
+    legs, parties, rates, rings
+        Of each row, and of each lane.
+    forms, tables
+        `softphone.media.codecs.forms`: of each codec; the samples of each code.
+    waiting, parcels
+        `Parcels.waiting` and its bytes.
     pcm
         int16, room for the longest packet.
     now_s, next_s
@@ -87,7 +95,7 @@ def sort(
     """
     found[:] = 0
     # What is younger is worth it: to half of the longest delay a row is brought when too much waits in it.
-    earliest = now_s + TICK_S - rate.max_delay / (2 * rate.hz)
+    earliest = now_s + TICK_S - rates[0].max_delay / (2 * rates[0].hz)
     for i in which:
         h = headers[i]
         row = find(places, row_at, keys[i]) if h.kind == rtp.MEDIA else np.int64(-1)
@@ -99,8 +107,12 @@ def sort(
         _note_heard(leg, h, now_s)
         if arrival_s[i] < earliest:  # a stall has held it up: it is not worth a look
             playout.outdate(p)
-        elif leg.receiving and _spoken(leg, h) and h.length > 0:
-            _sound(p, rate, rings[row], leg, h, data[i], tables, pcm, arrival_s[i], next_s)
+        elif leg.receiving and h.length > 0 and _codec_of(leg, h) >= 0:
+            _change(p, leg, h, rates, rings, row, forms)
+            form, rate, own = forms[leg.heard], rates[p.lane], rings[p.lane][row]
+            position = _seat(p, rate, own, leg, h, form, data[i], arrival_s[i], next_s)
+            if position >= 0:
+                _put(p, rate, own, leg, h, form, tables, waiting[row], parcels[row], position, data[i], pcm)
         else:
             _soundless(p, leg, h, data[i])
         if _is_event(leg, h):  # pressed during a stall, it is a key
@@ -133,47 +145,76 @@ def _list(lists: NDArray[np.int64], found: NDArray[np.int64], which: int, slot: 
 
 
 @kernel
-def _spoken(leg: Columns, h: rtp.Parsed) -> bool:
-    """Tell whether a packet has the payload type of a codec of the leg."""
-    return h.payload_type == leg.type_in or h.payload_type == leg.other_type
+def _codec_of(leg: Columns, h: rtp.Parsed) -> int:
+    """Give the codec of the leg that a packet has the payload type of; -1: none."""
+    for place in range(CODECS_IN):
+        if h.payload_type == leg.types_in[place]:
+            return int(leg.codecs_in[place])
+    return -1
 
 
 @kernel
 def _is_event(leg: Columns, h: rtp.Parsed) -> bool:
     """Tell whether a packet is a telephone event."""
     event = h.payload_type == leg.event_types_in[0] or h.payload_type == leg.event_types_in[1]
-    return leg.receiving and event and not _spoken(leg, h) and h.length >= EVENT_SIZE
+    return leg.receiving and event and _codec_of(leg, h) < 0 and h.length >= EVENT_SIZE
 
 
 @kernel
 def _soundless(p: Party, leg: Columns, h: rtp.Parsed, datagram: NDArray[np.uint8]) -> None:
     """Take what is no sound of the leg: comfort noise, or a number that is counted."""
-    if not leg.receiving or _spoken(leg, h) or h.payload_type != COMFORT_NOISE:
+    if not leg.receiving or _codec_of(leg, h) >= 0 or h.payload_type != COMFORT_NOISE:
         playout.count(p, h.seq, h.ssrc)
     elif playout.hush(p, h.seq, h.ssrc):  # the level in -dBov (RFC 3389 section 3.1)
         set_noise(p, -float(datagram[h.offset] & 0x7F) if h.length > 0 else SILENCE_DBOV)
 
 
 @kernel
-def _sound(
-    p: Party,
-    rate: Rate,
-    own: NDArray[np.int16],
-    leg: Columns,
-    h: rtp.Parsed,
-    datagram: NDArray[np.uint8],
-    tables: NDArray[np.int16],
-    pcm: NDArray[np.int16],
-    arrival_s: float,
-    next_s: float,
-) -> None:
-    """Place a packet with sound, and decode it if it is played."""
-    position = playout.place(p, rate, own, h.seq, h.timestamp, h.ssrc, h.length, arrival_s, next_s)
-    if position < 0:
+def _change(p: Party, leg: Columns, h: rtp.Parsed, rates: Rates, rings: Rings, row: Int, forms: Forms) -> None:
+    """Let a row go on in another codec of the leg, if its own source says so: at another rate it begins anew."""
+    codec = _codec_of(leg, h)
+    near = p.number == NOBODY or abs(ahead_of(h.seq, p.number)) < MAX_MISORDER
+    if codec == leg.heard or p.ssrc != NOBODY and not (h.ssrc == p.ssrc and near):
         return
-    table = tables[leg.codec ^ np.uint8(h.payload_type == leg.other_type)]
-    expand_one(table, datagram, h.offset, h.length, pcm)
-    playout.put(p, rate, own, position, pcm, h.length)
+    form = forms[codec]
+    if (form.lane, form.up, form.down) != (p.lane, p.up, p.down):
+        begin(p, rates[form.lane].ring)
+        ring.clear(rings[form.lane][row], rates[form.lane])
+        p.lane, p.up, p.down = form.lane, form.up, form.down
+    leg.heard, leg.fresh = codec, True
+
+
+@kernel
+def _seat(
+    p: Party, rate: Rate, own: NDArray[np.int16], leg: Columns, h: rtp.Parsed, form: Form,
+    datagram: NDArray[np.uint8], arrival_s: float, next_s: float,
+) -> int:  # fmt: skip
+    """Give where the sound of a packet is played; -1: it is not, or there is none."""
+    length = samples_of(form, datagram, h.offset, h.length)
+    if _codec_of(leg, h) != leg.heard or length == 0 or form.form == QUEUED and h.length > LARGEST:
+        playout.count(p, h.seq, h.ssrc)
+        return -1
+    return playout.place(p, rate, own, h.seq, h.timestamp, h.ssrc, length, arrival_s, next_s)
+
+
+@kernel
+def _put(
+    p: Party, rate: Rate, own: NDArray[np.int16], leg: Columns, h: rtp.Parsed, form: Form, tables: NDArray[np.int16],
+    waiting: Waiting, parcels: NDArray[np.uint8], position: int, datagram: NDArray[np.uint8], pcm: NDArray[np.int16],
+) -> None:  # fmt: skip
+    """Decode a packet into its place if it stands by itself, else keep it until it is played."""
+    samples = samples_of(form, datagram, h.offset, h.length)
+    if form.form == QUEUED:
+        slot = h.seq % len(waiting)
+        leg.waiting += not waiting[slot].waits
+        keep(waiting[slot], parcels[slot], position, samples, leg.heard, datagram, h.offset, h.length)
+        playout.promise(p, position, samples)
+        return
+    if form.form == LAW:
+        expand_one(tables[form.law], datagram, h.offset, samples, pcm)
+    else:
+        read_one(datagram, h.offset, samples, pcm)
+    playout.put(p, rate, own, position, pcm, samples)
 
 
 def first_of_each(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -202,7 +243,7 @@ class Receiver:
 
     Parameters
     ----------
-    slots, legs, bridge
+    slots, legs, bridge, parcels
         What it works between.
     on_key
         Called with row and key.
@@ -215,10 +256,11 @@ class Receiver:
         slots: Slots,
         legs: Legs,
         bridge: Bridge,
+        parcels: Parcels,
         on_key: Callable[[int, str], None],
         on_report: Callable[[int, bytes, float], None],
     ) -> None:
-        self._slots, self._legs, self._bridge = slots, legs, bridge
+        self._slots, self._legs, self._bridge, self._parcels = slots, legs, bridge, parcels
         self._on_key, self._on_report = on_key, on_report
         self.sources = Sources(slots, legs, bridge)
         self.strangers = 0
@@ -275,9 +317,12 @@ class Receiver:
             directory.rows,
             self._legs.table,
             bridge.parties,
-            bridge.usual.rate,
-            bridge.usual.rings,
+            self._parcels.rates,
+            self._parcels.rings,
+            FORMS,
             DECODE,
+            self._parcels.waiting,
+            self._parcels.data,
             self._pcm,
             now,
             bridge.due(now),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.errors import MixerError
-from mixer.frame import TICK_S
+from mixer.frame import TICK_S, samples_per_tick
 from mixer.recording import WavFile
 from softphone.media.contract.leg import RecordingEnded
 from softphone.media.engine.outcomes import RecordingOpened
@@ -53,6 +53,7 @@ class _Recording:
 
     path: str
     tick: int
+    rate_hz: int
     files: dict[str, WavFile] = field(default_factory=dict)
 
 
@@ -76,21 +77,13 @@ Job = Chunk | _Begin | _End | None
 class RecordingWriter:
     """Writes what is recorded to files.
 
-    Parameters
-    ----------
-    rate_hz
-        Sample rate of all sound.
-    samples
-        Of a tick.
-
     Attributes
     ----------
     dropped_ticks
         Of recordings, that the disk was too slow for.
     """
 
-    def __init__(self, rate_hz: int, samples: int) -> None:
-        self._rate_hz, self._samples = rate_hz, samples
+    def __init__(self) -> None:
         self._recordings: dict[int, _Recording] = {}
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         # Each is changed by one side only.
@@ -106,13 +99,13 @@ class RecordingWriter:
         """Whether a recording is not closed and told yet."""
         return bool(self._open)
 
-    def begin(self, recording: int, path: str, tick: int, token: int) -> None:
-        """Begin a recording whose time starts with a tick; RecordingOpened(token) follows."""
+    def begin(self, recording: int, path: str, tick: int, rate_hz: int, token: int) -> None:
+        """Begin a recording of some rate whose time starts with a tick; RecordingOpened(token) follows."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
         self._open.add(recording)
-        self._jobs.put(_Begin(recording, token, _Recording(path, tick)))
+        self._jobs.put(_Begin(recording, token, _Recording(path, tick, rate_hz)))
 
     def write(self, chunk: Chunk) -> None:
         """Take sound; when the disk is too far behind it is left out and counted, and silence stands in its place."""
@@ -180,7 +173,7 @@ class RecordingWriter:
                 continue
             try:
                 file = self._file(state, column.path)
-                self._fill(file, chunk.tick - state.tick)
+                self._fill(file, state, chunk.tick)
                 file.write(sound.reshape(-1))
                 file.flush()
             except (MixerError, OSError) as error:
@@ -190,12 +183,12 @@ class RecordingWriter:
         """Give a file of a recording, made when it is written for the first time."""
         file = state.files.get(path)
         if file is None:
-            file = state.files[path] = WavFile(path, self._rate_hz)
+            file = state.files[path] = WavFile(path, state.rate_hz)
         return file
 
-    def _fill(self, file: WavFile, ticks: int) -> None:
-        """Fill a file with silence up to a tick of its recording."""
-        missing = ticks * self._samples - file.position
+    def _fill(self, file: WavFile, state: _Recording, tick: int) -> None:
+        """Fill a file with silence up to a tick."""
+        missing = (tick - state.tick) * samples_per_tick(state.rate_hz) - file.position
         if missing > 0:
             file.silence(missing)
 
@@ -206,7 +199,7 @@ class RecordingWriter:
             return
         try:
             for file in state.files.values():
-                self._fill(file, tick - state.tick)
+                self._fill(file, state, tick)
                 file.close()
         except (MixerError, OSError) as error:
             reason = str(error)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixer.arrival import ReceptionReport
 from mixer.bridge import Bridge
+from mixer.frame import TICK_S
 from mixer.party import NOBODY
 from softphone.media.engine.legs import Legs
 from softphone.media.net.slots import Letters
@@ -141,8 +142,8 @@ class Reports:
         """Say what we have sent, and which timestamp belongs to this moment (section 6.4.1)."""
         legs = self._legs
         packets["ntp"] = rtcp.ntp(now + self._offset_s)
-        ahead = round((now - legs.frame_s) * self._bridge.rate_hz)
-        packets["timestamp"] = legs.timestamp[rows] + np.uint32(ahead & 0xFFFFFFFF)
+        ahead = np.rint((now - legs.frame_s) / TICK_S * legs.ticks[rows]).astype(np.int64)
+        packets["timestamp"] = legs.timestamp[rows] + (ahead & 0xFFFFFFFF).astype(np.uint32)
         packets["packets"], packets["octets"] = legs.packets_sent[rows], legs.octets_sent[rows]
 
     def _tell_received(self, packets: NDArray[np.void], rows: Rows, heard: ReceptionReport, now: float) -> None:

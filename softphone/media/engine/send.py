@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from mixer.kernel import Int, kernel, records
+from mixer.lane import Lane
 from mixer.tick import Tick
-from softphone.codec import CODECS
-from softphone.media.codecs.g711 import LAWS, compress_one
+from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS, QUEUED, Form, Forms, ticks_of
+from softphone.media.codecs.g711 import compress_one
+from softphone.media.codecs.l16 import write_one
+from softphone.media.codecs.opus import DTX_SIZE
+from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.legs import Columns, Legs
+from softphone.media.engine.streams import Streams, is_sent
 from softphone.media.net.batch import OpenPorts
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, SendBuffer
@@ -20,7 +25,6 @@ from softphone.media.rtp.keys import EventPacket
 
 __all__ = ["Sender"]
 
-ENCODE = np.stack([LAWS[name].encoding for name in CODECS])
 # What a leg's packets are put together from, where they are not a tick long: every packet length fits in it wholly.
 STRING_TICKS = 6
 # Packets of a tick that a leg is sent at most: those of 10 ms.
@@ -32,17 +36,23 @@ PLAN = np.dtype(
 """A datagram to be sent: its leg, where its payload lies in memory and how many bytes it has, its time and marker."""
 Plan: TypeAlias = Any
 """Records of dtype `PLAN`, or one of them, as kernels see them."""
+Frames: TypeAlias = tuple[NDArray[np.int16], ...]
+"""The frames of each lane."""
+Payloads: TypeAlias = tuple[NDArray[np.uint8], ...]
+"""The payloads in each codec."""
 
 
 @kernel
 def make(
     order: NDArray[np.int64],
     legs: Columns,
+    forms: Forms,
     frame_of_row: NDArray[np.int64],
-    frames: NDArray[np.int16],
+    frames: Frames,
     tables: NDArray[np.uint8],
-    payloads: NDArray[np.uint8],
-    payloads_at: int,
+    payloads: Payloads,
+    payloads_at: NDArray[np.int64],
+    sizes: tuple[NDArray[np.int64], ...],
     coded: NDArray[np.bool_],
     strings: NDArray[np.uint8],
     strings_at: int,
@@ -54,14 +64,19 @@ def make(
     ----------
     order
         int64, the rows with a leg, sorted by the port that they send from.
-    legs, frame_of_row, frames
-        Of each row; its frame, -1: it hears nothing; int16, shape (frames, samples), the last is silence.
+    legs, forms, frame_of_row
+        Of each row; of each codec; the frame of each row in its lane, -1: it hears nothing.
+    frames
+        Of each lane: int16, shape (frames, samples), the last is silence.
     tables
-        uint8, shape (codecs, 65536): the code of each sample.
-    payloads, payloads_at, coded
-        uint8, shape (codecs * frames, samples) or more, written, and its address; bool, to work in.
+        `softphone.media.codecs.forms.ENCODE`.
+    payloads, payloads_at, sizes
+        Of each codec: uint8, shape (payloads, bytes), a payload for each frame, or, where encoders have made them
+        before (`streams`), for each stream; its address; int64, shape (payloads,), the bytes of each.
+    coded
+        bool, shape (codecs, frames), to work in.
     strings, strings_at
-        uint8, shape (capacity, STRING_TICKS * samples): what waits to fill a packet, and its address.
+        uint8, shape (capacity, bytes): what waits to fill a packet, and its address.
     plan
         Records of dtype `PLAN`, written.
 
@@ -70,61 +85,91 @@ def make(
     int
         How many datagrams are to be sent.
     """
-    n, count, samples = 0, len(frames), frames.shape[1]
-    for i in range(len(tables) * count):
-        coded[i] = False
+    n = 0
+    coded[:] = False
     for row in order:
-        leg, frame = legs[row], frame_of_row[row]
-        sent = leg.sending and (frame >= 0 or leg.answered) and leg.credit >= leg.price
+        leg, form, frame = legs[row], forms[legs[row].codec], frame_of_row[row]
+        sent = is_sent(leg, frame)
         if leg.strung > 0 and not sent:
-            n += _rest(leg, row, strings_at + row * strings.shape[1], plan[n])
+            n += _rest(leg, form, row, strings_at + row * strings.shape[1], plan[n])
         leg.marker |= leg.sending != sent  # who hears nothing now begins a talk spurt later (RFC 3551 section 4.1)
         if not sent:
             continue
         leg.credit -= leg.price
-        at = np.int64(leg.codec) * count + (frame if frame >= 0 else count - 1)
-        if not coded[at]:
-            coded[at] = True
-            compress_one(tables[leg.codec], frames[at % count], samples, payloads[at])
+        codec, length = leg.codec, form.bytes
+        if form.form == QUEUED:
+            length = sizes[codec][leg.place]
+        else:
+            leg.place = frame if frame >= 0 else len(frames[form.lane]) - 1
+            _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec])
         if leg.packet == 0:
-            _plan(leg, plan[n], row, payloads_at + at * samples, samples, np.int64(leg.timestamp))
-            n += 1
+            at = payloads_at[codec] + leg.place * payloads[codec].shape[1]
+            n += _whole(leg, plan[n], row, at, length)
             continue
-        n += _string(leg, row, payloads[at], strings[row], strings_at + row * strings.shape[1], plan[n:])
+        n += _string(leg, form, row, payloads[codec][leg.place], strings[row], strings_at, plan[n:])
     return n
+
+
+@kernel
+def _encode(
+    leg: Columns, form: Form, frame: NDArray[np.int16], tables: NDArray[np.uint8], payloads: NDArray[np.uint8],
+    coded: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Encode a frame in a codec without memory, unless it is done."""
+    if coded[leg.place]:
+        return
+    coded[leg.place] = True
+    if form.form == LAW:
+        compress_one(tables[form.law], frame, form.samples, payloads[leg.place])
+    else:
+        write_one(frame, form.samples, payloads[leg.place])
+
+
+@kernel
+def _whole(leg: Columns, plan: Plan, row: int, at: int, length: int) -> int:
+    """Plan a payload as it is; so short a one says that nobody speaks, and is left out (RFC 7587 section 3.1.3)."""
+    if length <= DTX_SIZE:
+        leg.marker = True
+        return 0
+    _plan(leg, plan, row, at, length, np.int64(leg.timestamp))
+    return 1
 
 
 @kernel
 def _string(
-    leg: Columns, row: int, payload: NDArray[np.uint8], string: NDArray[np.uint8], string_at: int, plan: Plan
-) -> int:
+    leg: Columns, form: Form, row: int, payload: NDArray[np.uint8], string: NDArray[np.uint8], strings_at: int,
+    plan: Plan,
+) -> int:  # fmt: skip
     """Put a tick into what waits to fill a packet, and plan those that are full; gives how many."""
-    samples, first = len(payload), leg.strung // leg.packet
-    for j in range(np.uint64(0), np.uint64(samples)):
+    first, at = leg.strung // leg.packet, strings_at + row * len(string)
+    for j in range(np.uint64(0), np.uint64(form.bytes)):
         string[np.uint64(leg.strung) + j] = payload[j]
-    end = leg.strung + samples
+    end = leg.strung + form.bytes
     for k in range(first, end // leg.packet):
         start = k * leg.packet
-        _plan(leg, plan[k - first], row, string_at + start, leg.packet, np.int64(leg.timestamp) + start - leg.strung)
+        begun = np.int64(leg.timestamp) + ticks_of(form, start - leg.strung)
+        _plan(leg, plan[k - first], row, at + start, leg.packet, begun)
     packets = end // leg.packet - first
-    leg.strung = end % len(string)
+    leg.strung = end if end < STRING_TICKS * form.bytes else 0
     return packets
 
 
 @kernel
-def finish(rows: NDArray[np.int64], legs: Columns, strings: NDArray[np.uint8], strings_at: int, plan: Plan) -> int:
+def finish(
+    rows: NDArray[np.int64], legs: Columns, forms: Forms, strings: NDArray[np.uint8], strings_at: int, plan: Plan
+) -> int:
     """Plan what there is of the packets of some legs, as short as they are; gives how many datagrams that is."""
     n = 0
     for row in rows:
-        n += _rest(legs[row], row, strings_at + row * strings.shape[1], plan[n])
+        n += _rest(legs[row], forms[legs[row].codec], row, strings_at + row * strings.shape[1], plan[n])
     return n
 
 
 @kernel
-def _rest(leg: Columns, row: int, string_at: int, plan: Plan) -> int:
+def _rest(leg: Columns, form: Form, row: int, string_at: int, plan: Plan) -> int:
     left = leg.strung % leg.packet if leg.packet > 0 else 0
     if left > 0:
-        _plan(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - left)
+        _plan(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - ticks_of(form, left))
     leg.strung = 0
     return int(left > 0)
 
@@ -180,26 +225,54 @@ class Sender:
     ----------
     legs
         Whom to send to.
-    samples
-        Samples (and for G.711 bytes) per tick.
+    lanes
+        Where the frames are.
     ports
         The open ports.
     between
         Called between chunks of datagrams.
     """
 
-    def __init__(self, legs: Legs, samples: int, ports: OpenPorts, between: Callable[[], None]) -> None:
-        self._legs, self._samples, self._ports, self._between = legs, samples, ports, between
+    def __init__(self, legs: Legs, lanes: tuple[Lane, ...], ports: OpenPorts, between: Callable[[], None]) -> None:
+        self._legs, self._lanes, self._ports, self._between = legs, lanes, ports, between
         self._outbox = SendBuffer(MOST * legs.capacity)
         self._plan: Plan = records(MOST * legs.capacity, PLAN)
         self._port_of = np.zeros(MOST * legs.capacity, np.int64)
         # Memory that no leg needs is never touched.
-        self._strings = np.zeros((legs.capacity, STRING_TICKS * samples), np.uint8)
-        self._payloads = np.zeros((0, samples), np.uint8)
-        self._coded = np.zeros(0, np.bool_)
+        count, longest = 2 * legs.capacity + 1, int(FORMS["bytes"].max())
+        self._strings = np.zeros((legs.capacity, STRING_TICKS * longest), np.uint8)
+        self._payloads = [np.zeros((count if form.form != QUEUED else 0, form.bytes), np.uint8) for form in FORMS]
+        self._payloads_at = np.array([each.ctypes.data for each in self._payloads])
+        self._sizes = [np.zeros(0, np.int64) for _ in FORMS]
+        self._coded = np.zeros((len(FORMS), count), np.bool_)
+        self._streams: dict[int, Streams] = {}
         self._order, self._ordered = np.zeros(0, np.int64), -1
         self._patience = Patience()
         self.unsent = 0
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The rows with a leg, sorted by the port that they send from."""
+        if self._ordered != self._legs.version:
+            rows = np.flatnonzero(self._legs.leg)
+            self._order, self._ordered = rows[np.argsort(self._legs.port[rows], kind="stable")], self._legs.version
+        return self._order
+
+    def prepare(self, spec: LegSpec) -> None:
+        """Have the encoder that a leg needs, before a tick does; raises MediaError where its library is not there."""
+        codec = NUMBERS[spec.codec]
+        if FORMS[codec].form == QUEUED and codec not in self._streams:
+            streams = self._streams[codec] = Streams(codec, self._legs)
+            self._payloads[codec], self._sizes[codec] = streams.payloads, streams.sizes
+            self._payloads_at[codec] = streams.payloads.ctypes.data
+
+    def tune(self, row: int) -> None:
+        """Let what a leg is sent be as its peer wants it, of what there is to choose in its codec."""
+        streams = self._streams.get(int(self._legs.codec[row]))
+        if streams is None:
+            self._legs.alone[row] = False
+        else:
+            streams.configure(row, self._legs.records[row].spec.parameters)
 
     def audio(self, tick: Tick) -> None:
         """Encode and send the frames of a tick."""
@@ -208,21 +281,19 @@ class Sender:
 
     def plan(self, tick: Tick) -> int:
         """Encode the frames of a tick, and plan the datagrams that take them; gives how many."""
-        frames = tick.lanes[0].frames
-        if len(self._payloads) < len(CODECS) * len(frames):
-            self._payloads = np.zeros((2 * len(CODECS) * len(frames), self._samples), np.uint8)
-            self._coded = np.zeros(len(self._payloads), np.bool_)
-        if self._ordered != self._legs.version:
-            rows = np.flatnonzero(self._legs.leg)
-            self._order, self._ordered = rows[np.argsort(self._legs.port[rows], kind="stable")], self._legs.version
+        order = self.order
+        for codec, streams in self._streams.items():
+            streams.encode(order, tick.frame_of_row, self._lanes[FORMS[codec].lane])
         return make(
-            self._order,
+            order,
             self._legs.table,
+            FORMS,
             tick.frame_of_row,
-            frames,
+            tuple(lane.frames for lane in self._lanes),
             ENCODE,
-            self._payloads,
-            self._payloads.ctypes.data,
+            tuple(self._payloads),
+            self._payloads_at,
+            tuple(self._sizes),
             self._coded,
             self._strings,
             self._strings.ctypes.data,
@@ -236,7 +307,7 @@ class Sender:
     def plan_rest(self, rows: NDArray[np.int64]) -> int:
         """Plan what there is of the packets of some legs; gives how many datagrams."""
         rows = rows[np.argsort(self._legs.port[rows], kind="stable")]
-        return finish(rows, self._legs.table, self._strings, self._strings.ctypes.data, self._plan)
+        return finish(rows, self._legs.table, FORMS, self._strings, self._strings.ctypes.data, self._plan)
 
     def write(self, count: int) -> None:
         """Write the headers of as many planned datagrams, and where they go."""
@@ -256,7 +327,7 @@ class Sender:
 
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
-        self._legs.timestamp += np.uint32(ticks * self._samples & 0xFFFFFFFF)
+        self._legs.timestamp += self._legs.ticks * np.uint32(ticks)
         self._legs.frame_s += ticks * TICK_S
 
     def skip(self, ticks: int) -> None:

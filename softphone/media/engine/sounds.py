@@ -37,7 +37,7 @@ BLOCK_S = 0.2
 NICENESS = 5
 
 Pcm = NDArray[np.int16]
-Key = tuple[str, int, int]
+Key = tuple[str, int, int, int]
 
 
 class Sounds:
@@ -46,7 +46,7 @@ class Sounds:
     Parameters
     ----------
     rate_hz
-        Sample rate that is wanted.
+        Sample rate that is wanted where no other is asked for.
     cache_bytes
         How much decoded audio is kept.
     """
@@ -60,9 +60,9 @@ class Sounds:
         self._ready: deque[tuple[int, list[Pcm] | str]] = deque()
         self._closed = False
 
-    def load(self, ticket: int, paths: list[str]) -> None:
+    def load(self, ticket: int, paths: list[str], rate_hz: int | None = None) -> None:
         """Decode files; `ready` gives them under `ticket` some time later."""
-        self._small.submit(self._work, ticket, paths, self._small)
+        self._small.submit(self._work, ticket, paths, rate_hz or self._rate_hz, self._small)
 
     def ready(self) -> Iterator[tuple[int, list[Pcm] | str]]:
         """Give what has been done since the last call: ticket, and the sounds or what is wrong with a file.
@@ -80,13 +80,13 @@ class Sounds:
         for pool in (self._small, self._large):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _work(self, ticket: int, paths: list[str], here: ThreadPoolExecutor) -> None:
+    def _work(self, ticket: int, paths: list[str], rate_hz: int, here: ThreadPoolExecutor) -> None:
         """Load a list, or leave it to the thread for large ones (in a thread)."""
         outcome: list[Pcm] | str
         try:
-            keys = [_key(path) for path in paths]
+            keys = [_key(path, rate_hz) for path in paths]
             if here is self._small and sum(key[2] for key in keys if key not in self._kept) > SMALL_BYTES:
-                self._large.submit(self._work, ticket, paths, self._large)
+                self._large.submit(self._work, ticket, paths, rate_hz, self._large)
                 return
             outcome = self._load(keys)
         except AudioError as error:
@@ -98,12 +98,12 @@ class Sounds:
     def _load(self, keys: list[Key]) -> list[Pcm]:
         sounds: list[Pcm] = []
         for key in keys:
-            left = SECONDS_MAX - sum(map(len, sounds)) / self._rate_hz
+            left = SECONDS_MAX - sum(map(len, sounds)) / key[3]
             sound = self._known(key)
             if sound is None:
-                sound = np.concatenate(list(self._decode(key[0], left))).astype(np.int16, copy=False)
+                sound = np.concatenate(list(self._decode(key[0], key[3], left))).astype(np.int16, copy=False)
                 self._keep(key, sound)
-            if len(sound) > left * self._rate_hz:
+            if len(sound) > left * key[3]:
                 raise _too_long(key[0])
             sounds.append(sound)
         return sounds
@@ -123,14 +123,14 @@ class Sounds:
             while self._bytes > self._cache_bytes:
                 self._bytes -= self._kept.popitem(last=False)[1].nbytes
 
-    def _decode(self, path: str, seconds_max: float) -> Iterator[Pcm]:
+    def _decode(self, path: str, rate_hz: int, seconds_max: float) -> Iterator[Pcm]:
         """Decode a file piece by piece."""
         try:
             with soundfile.SoundFile(path) as file:
                 _check(file, path, seconds_max)
                 yield np.zeros(0, np.int16)
-                left = round(seconds_max * self._rate_hz)
-                for piece in self._resampled(file):
+                left = round(seconds_max * rate_hz)
+                for piece in self._resampled(file, rate_hz):
                     left -= len(piece)
                     if left < 0:  # the header said less
                         raise _too_long(path)
@@ -140,10 +140,10 @@ class Sounds:
         except (OSError, TypeError, ValueError, soundfile.SoundFileError) as error:
             raise AudioError(f"cannot read {path} as audio: {error}") from error
 
-    def _resampled(self, file: soundfile.SoundFile) -> Iterator[Pcm]:
-        """Give a file's audio, channels averaged, at our rate."""
-        same = file.samplerate == self._rate_hz
-        stream = None if same else soxr.ResampleStream(file.samplerate, self._rate_hz, 1, dtype="float32")
+    def _resampled(self, file: soundfile.SoundFile, rate_hz: int) -> Iterator[Pcm]:
+        """Give a file's audio, channels averaged, at a rate."""
+        same = file.samplerate == rate_hz
+        stream = None if same else soxr.ResampleStream(file.samplerate, rate_hz, 1, dtype="float32")
         for block in file.blocks(round(file.samplerate * BLOCK_S), dtype="float32", always_2d=True):
             mono = np.nan_to_num(block.mean(axis=1))
             yield _narrow(mono if stream is None else stream.resample_chunk(mono))
@@ -155,8 +155,8 @@ def _narrow(wave: NDArray[np.float32]) -> Pcm:
     return np.clip(np.rint(wave * SCALE), -FULL_SCALE, FULL_SCALE).astype(np.int16)
 
 
-def _key(path: str) -> Key:
-    """Name what is in a file now: path, time of change, size; raises AudioError unless it can be a sound."""
+def _key(path: str, rate_hz: int) -> Key:
+    """Name what is in a file now: path, time of change, size, rate; raises AudioError unless it can be a sound."""
     try:
         found = os.stat(path)
     except (OSError, ValueError) as error:
@@ -165,7 +165,7 @@ def _key(path: str) -> Key:
         raise AudioError(f"not a file: {path}")
     if found.st_size > FILE_BYTES_MAX:
         raise AudioError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MB")
-    return path, found.st_mtime_ns, found.st_size
+    return path, found.st_mtime_ns, found.st_size, rate_hz
 
 
 def _check(file: soundfile.SoundFile, path: str, seconds_max: float) -> None:

@@ -267,13 +267,13 @@ class Sources:
         legs, found = self._legs, False
         silent = silent[legs.receiving[silent]]
         kinds = np.zeros(256, np.bool_)
-        kinds[legs.type_in[silent]] = kinds[legs.other_type[silent]] = True
+        kinds[legs.types_in[silent]] = True
         able = kinds[headers["payload_type"][mine]] & (since >= self._number[silent].min(initial=NOBODY))
         mine, since = mine[able], since[able]
         _, first = np.unique(keys[mine], return_index=True)
         for i in np.sort(first)[:STREAMS_PER_TICK]:
             kind = headers["payload_type"][mine[i]]
-            fits = (legs.type_in[silent] == kind) | (legs.other_type[silent] == kind)
+            fits = (legs.types_in[silent] == kind).any(axis=1)
             can = silent[fits & (self._number[silent] <= since[i])]
             if len(can) == 1:
                 row = int(can[0])

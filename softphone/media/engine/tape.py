@@ -6,8 +6,9 @@ start, whether it was paused or ticks were left out: then there is silence.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from mixer.bridge import Bridge
 from mixer.frame import TICK_S
+from mixer.lane import Lane
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import RecordingEnded
@@ -39,6 +41,7 @@ class _Take:
     path: str
     room: int
     bridge_room: int
+    lane: Lane  # the best that somebody heard as it began
     rows: dict[str, int] = field(default_factory=dict)
     paused: bool = False
     until: float = float("inf")
@@ -46,12 +49,14 @@ class _Take:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The columns of a chunk: first the mixes, by their rooms, then single rows and the rooms they must be in."""
+    """The columns of a chunk of one rate: first the mixes, by their rooms, then single rows and where they must be."""
 
+    lane: Lane
     columns: tuple[Column, ...]
     mixes: tuple[int, ...]
     rows: NDArray[np.intp]
     rooms: NDArray[np.int32]
+    sound: NDArray[np.int16]
 
 
 class Tape:
@@ -67,10 +72,9 @@ class Tape:
 
     def __init__(self, bridge: Bridge, row_of: Callable[[int], int], room_of: Callable[[int], int]) -> None:
         self._bridge, self._row_of, self._room_of = bridge, row_of, room_of
-        self._recorder = RecordingWriter(bridge.rate_hz, bridge.usual.samples)
+        self._recorder = RecordingWriter()
         self._recordings: dict[int, _Take] = {}
-        self._layout: _Layout | None = None
-        self._sound = np.empty((0, 0, 0), np.int16)
+        self._layouts: list[_Layout] | None = None
         self._held = 0
         self._tick = 0
 
@@ -96,7 +100,9 @@ class Tape:
         """
         room = self._room_of(request.room)
         rows = {_beside(request.path, name, request.tracks): self._row_of(leg) for leg, name in request.tracks.items()}
-        self._begin(recording, _Take(request.path, request.room, room, rows), token)
+        roster = self._bridge.roster
+        lane = self._bridge.lanes[roster.best_lane(roster.seated(room))]
+        self._begin(recording, _Take(request.path, request.room, room, lane, rows), token)
 
     def record_leg(self, recording: int, request: RecordLeg, token: int) -> None:
         """Begin to record what one leg says, for a time; RecordingOpened(token) follows.
@@ -110,9 +116,10 @@ class Tape:
         """
         if not request.max_s > 0:
             raise MediaError(f"nothing is recorded in {request.max_s} s")
-        rows = {request.path: self._row_of(request.leg)}
+        row = self._row_of(request.leg)
         until = self._tick + max(1.0, round(request.max_s / TICK_S))
-        self._begin(recording, _Take(request.path, ANYWHERE, ANYWHERE, rows, until=until), token)
+        lane = self._bridge.lanes[self._bridge.parties[row].lane]
+        self._begin(recording, _Take(request.path, ANYWHERE, ANYWHERE, lane, {request.path: row}, until=until), token)
 
     def track(self, request: Track, now: float) -> Done:
         """Give a leg a track of its own from now on, or let one go on with another leg.
@@ -165,7 +172,7 @@ class Tape:
     def take(self, tick: Tick) -> None:
         """Record a tick."""
         if self._recordings:
-            self._copy(tick, self._layout or self._lay_out())
+            self._copy(tick, self._lay_out() if self._layouts is None else self._layouts)
         self._tick += 1
         if self._held == CHUNK_TICKS:
             self._seal()
@@ -201,7 +208,7 @@ class Tape:
         return state
 
     def _begin(self, recording: int, state: _Take, token: int) -> None:
-        self._recorder.begin(recording, state.path, self._tick, token)
+        self._recorder.begin(recording, state.path, self._tick, state.lane.rate_hz, token)
         self._recordings[recording] = state
         self._change()
 
@@ -218,48 +225,68 @@ class Tape:
     def _change(self) -> None:
         """Begin anew: other columns are recorded from the next tick."""
         self._seal()
-        self._layout = None
-        rooms = {state.bridge_room for state in self._recordings.values() if state.room != ANYWHERE}
-        self._bridge.roster.tape(dict.fromkeys(rooms, 1 << self._bridge.usual.number))
+        self._layouts = None
+        lanes: dict[int, int] = defaultdict(int)
+        for state in self._recordings.values():
+            if state.room != ANYWHERE:
+                lanes[state.bridge_room] |= 1 << state.lane.number
+        self._bridge.roster.tape(lanes)
 
-    def _lay_out(self) -> _Layout:
+    def _lay_out(self) -> list[_Layout]:
         """Find out what is recorded now."""
         running = [(number, state) for number, state in self._recordings.items() if not state.paused]
-        rooms = [(number, state) for number, state in running if state.room != ANYWHERE]
-        singles = [(number, state, *single) for number, state in running for single in state.rows.items()]
-        self._layout = _Layout(
-            columns=(
-                *(Column(number, state.path) for number, state in rooms),
-                *(Column(number, path) for number, _, path, _ in singles),
-            ),
-            mixes=tuple(state.bridge_room for _, state in rooms),
-            rows=np.array([row for _, _, _, row in singles], np.intp),
-            rooms=np.array([state.bridge_room for _, state, _, _ in singles], np.int32),
-        )
-        return self._layout
+        self._layouts = [
+            _layout(lane, [(number, state) for number, state in running if state.lane is lane])
+            for lane in {id(state.lane): state.lane for _, state in running}.values()
+        ]
+        return self._layouts
 
-    def _copy(self, tick: Tick, layout: _Layout) -> None:
-        """Copy one tick into the chunk: mixes one by one, all single rows at once."""
-        if not layout.columns:
-            return
-        if not self._held:
-            self._sound = np.empty((CHUNK_TICKS, len(layout.columns), self._bridge.usual.samples), np.int16)
-        frame = self._sound[self._held]
-        for column, room in enumerate(layout.mixes):
-            frame[column] = tick.recorded_frame(room)
-        if len(layout.rows):
-            single = frame[len(layout.mixes) :]
-            np.take(self._bridge.usual.heard, layout.rows, axis=0, out=single, mode="clip")
-            elsewhere = (self._bridge.roster.room[layout.rows] != layout.rooms) | tick.private[layout.rows]
-            single[elsewhere & (layout.rooms != ANYWHERE)] = 0
-        self._held += 1
+    def _copy(self, tick: Tick, layouts: list[_Layout]) -> None:
+        """Copy one tick into the chunks: mixes one by one, all single rows of a rate at once."""
+        for layout in layouts:
+            frame = layout.sound[self._held]
+            for column, room in enumerate(layout.mixes):
+                frame[column] = tick.recorded_frame(room, layout.lane.number)
+            if len(layout.rows):
+                single = frame[len(layout.mixes) :]
+                np.take(layout.lane.heard, layout.rows, axis=0, out=single, mode="clip")
+                single[self._is_elsewhere(tick, layout)] = 0
+        self._held += bool(layouts)
+
+    def _is_elsewhere(self, tick: Tick, layout: _Layout) -> NDArray[np.bool_]:
+        """Tell of which single rows nothing is recorded now: who is not in the room, or silent at another rate."""
+        parties = self._bridge.parties[layout.rows]
+        away = (parties["room"] != layout.rooms) | tick.private[layout.rows]
+        silent = (parties["lane"] != layout.lane.number) & ~parties["voiced"]
+        elsewhere: NDArray[np.bool_] = (away & (layout.rooms != ANYWHERE)) | silent
+        return elsewhere
 
     def _seal(self) -> None:
         """Hand what is held to the thread."""
-        if self._held and self._layout is not None:
-            sound = self._sound[: self._held].transpose(1, 0, 2)
-            self._recorder.write(Chunk(self._layout.columns, sound, self._tick - self._held))
+        if self._held and self._layouts is not None:
+            for layout in self._layouts:
+                sound = layout.sound[: self._held].transpose(1, 0, 2)
+                self._recorder.write(Chunk(layout.columns, sound, self._tick - self._held))
+            self._layouts = [replace(layout, sound=np.empty_like(layout.sound)) for layout in self._layouts]
         self._held = 0
+
+
+def _layout(lane: Lane, running: list[tuple[int, _Take]]) -> _Layout:
+    """Lay out the chunk of one rate."""
+    rooms = [(number, state) for number, state in running if state.room != ANYWHERE]
+    singles = [(number, state, *single) for number, state in running for single in state.rows.items()]
+    columns = (
+        *(Column(number, state.path) for number, state in rooms),
+        *(Column(number, path) for number, _, path, _ in singles),
+    )
+    return _Layout(
+        lane=lane,
+        columns=columns,
+        mixes=tuple(state.bridge_room for _, state in rooms),
+        rows=np.array([row for _, _, _, row in singles], np.intp),
+        rooms=np.array([state.bridge_room for _, state, _, _ in singles], np.int32),
+        sound=np.empty((CHUNK_TICKS, len(columns), lane.samples), np.int16),
+    )
 
 
 def _beside(path: str, name: str, names: Mapping[int, str] | None = None) -> str:

@@ -1,5 +1,6 @@
 """Compiles, or loads, all kernels of a tick before the first tick: none of them may be late because of that."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ import numpy as np
 from mixer import kernel
 from mixer.bridge import Bridge
 from mixer.echo import REACH, likeness
+from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.echoes import Echoes
 from softphone.media.engine.legs import Leg, Legs
+from softphone.media.engine.parcels import Parcels
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.send import Sender
 from softphone.media.net.batch import OpenPorts, rehearse
@@ -80,16 +83,20 @@ def _run(rate_hz: int) -> None:
     legs, slots = Legs(3), Slots(4)
     ports = PortPair(NO_PORT, NO_PORT, shared=True)
     legs.add(row, 1, Leg(LegSpec(remote=HERE), ports, KeySender(8000), KeyReceiver(8000)), 0.0)
-    receiver = Receiver(slots, legs, bridge, lambda *_: None, lambda *_: None)
+    parcels = Parcels(legs, bridge.lanes)
+    receiver = Receiver(slots, legs, bridge, parcels, lambda *_: None, lambda *_: None)
     receiver.sources.admit(row, 0.0)
     legs.apply(row, 0.0)
     slots.data[0, :12], slots.length[0], slots.address[0] = 0x80, 172, sockaddr(HERE.host, HERE.port)
     slots.filled(1, NO_PORT.index)
     receiver.process(0.0)
-    sender = Sender(legs, bridge.usual.samples, OpenPorts(), lambda: None)
+    sender = Sender(legs, bridge.lanes, OpenPorts(), lambda: None)
     sender.plan(bridge.tick(0.0))
     sender.plan_rest(np.array([row]))
     sender.write(1)
+    for name in ("G722", "OPUS"):
+        with contextlib.suppress(MediaError):  # no libopus: the others go on
+            _code(name, row, bridge, legs, parcels, sender)
     receiver.sources.dismiss(row, 0.0)
     rehearse()
     Directory().lookup(one.astype(np.uint64))
@@ -97,6 +104,22 @@ def _run(rate_hz: int) -> None:
     Echoes(bridge, {}).events()
     likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
     bridge.roster.remove(row)
+
+
+def _code(name: str, row: int, bridge: Bridge, legs: Legs, parcels: Parcels, sender: Sender) -> None:
+    """Decode and encode in a codec that remembers."""
+    spec = legs.records[row].spec = LegSpec(codec=name, remote=HERE)
+    parcels.prepare(spec)
+    sender.prepare(spec)
+    legs.apply(row, 0.0)
+    bridge.set_rate(row, 16_000)
+    parcels.forget(row)
+    sender.tune(row)
+    first, legs.waiting[row] = parcels.waiting[row, 0], 1
+    first.position, first.samples, first.size = bridge.parties[row].cursor, 320, 160
+    first.codec, first.waits = legs.codec[row], True
+    parcels.decode(np.array([row]), bridge.parties)
+    sender.plan(bridge.tick(0.0))
 
 
 @contextmanager

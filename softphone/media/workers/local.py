@@ -43,10 +43,10 @@ class AppLeg:
         Called each tick with what it hears, int16, shape (samples,): to be copied, the next tick writes it anew.
     """
 
-    def __init__(self, media: "LocalMedia", room: int) -> None:
+    def __init__(self, media: "LocalMedia", room: int, rate_hz: int | None = None) -> None:
         self._media = media
         self.on_frame: Callable[[NDArray[np.int16]], None] = no_frame
-        self.leg = media.engine.open_app(room, lambda frame: self.on_frame(frame))
+        self.leg = media.engine.open_app(room, lambda frame: self.on_frame(frame), rate_hz)
 
     def write(self, pcm: NDArray[np.int16]) -> int:
         """Say samples (int16, any length); give the number that wait to be said.
@@ -133,9 +133,9 @@ class LocalMedia(MediaChannel):
         self._look_around()
         self._pace()
 
-    def open_app(self, room: int) -> AppLeg:
-        """Put the application into a room; raises NoSuchLeg, MediaFull."""
-        app = AppLeg(self, room)
+    def open_app(self, room: int, rate_hz: int | None = None) -> AppLeg:
+        """Put the application into a room, at a rate of its own (None: 8000); raises NoSuchLeg, MediaFull."""
+        app = AppLeg(self, room, rate_hz)
         self._pace()
         return app
 

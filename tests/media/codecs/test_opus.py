@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from softphone import opus
 from softphone.errors import MediaError
 from softphone.media.codecs import libopus
 from softphone.media.codecs.opus import DTX_SIZE, OpusDecoder, OpusEncoder, length
@@ -187,10 +188,10 @@ def test_memory_that_is_not_in_order_is_not_written_by_address() -> None:
 
 
 def test_where_there_is_no_libopus_it_is_said_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libopus, "_found", lambda: None)
+    monkeypatch.setattr(opus, "library", lambda: None)
     with pytest.raises(MediaError, match="`av`"):
         libopus.load.__wrapped__()
-    monkeypatch.setattr(libopus, "_found", lambda: libopus.__file__)
+    monkeypatch.setattr(opus, "library", lambda: libopus.__file__)
     with pytest.raises(MediaError, match="no libopus"):
         libopus.load.__wrapped__()
 

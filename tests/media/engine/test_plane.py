@@ -30,7 +30,7 @@ def test_each_hears_the_others_in_its_own_codec(driver: Driver, peers: list[Peer
 
 def test_a_peer_may_change_between_both_codecs(driver: Driver, peers: list[Peer]) -> None:
     room = driver.room()
-    driver.open(peers[0], room, other_payload_type=8)
+    driver.open(peers[0], room, others=((8, "PCMA"),))
     driver.open(peers[1], room, codec="PCMU")
     laws = [codes(400, 60, law) for law in (0, 1)]
     for k in range(60):

@@ -1,0 +1,225 @@
+"""Packets that wait to be decoded: of codecs whose packets are decoded one after the other, as they were sent.
+
+A packet gets its place in the playout of its row when it comes, and is decoded in the tick that plays it: by then those
+before it have come, or are known to be lost, and the decoder is told what is missing.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer import playout
+from mixer.kernel import Int, kernel, records
+from mixer.lane import Lane
+from mixer.party import Parties, Party
+from mixer.rate import RATE, Rate, Rates
+from mixer.resample import HALF_TAPS
+from softphone.codec import TABLE
+from softphone.media.codecs.coders import Decoder, decoder
+from softphone.media.codecs.forms import FORMS, NUMBERS, QUEUED
+from softphone.media.codecs.opus import LONGEST_S, OpusDecoder
+from softphone.media.codecs.payloads import Payloads
+from softphone.media.contract.leg import LegSpec
+from softphone.media.engine.legs import Columns, Legs
+
+__all__ = ["LARGEST", "Parcels", "Waiting", "keep"]
+
+SLOTS = 16
+"""Packets that wait for each row: 160 ms of the shortest, and nobody waits longer than 100."""
+LARGEST = 1280
+"""Bytes of a packet: the most that a frame of Opus has, and 160 ms of G.722."""
+AT_ONCE = 64
+"""Packets that are decoded in one call."""
+
+PARCEL = np.dtype(
+    [
+        ("position", np.int64),  # where its sound is played
+        ("samples", np.int64),
+        ("size", np.int64),
+        ("codec", np.int64),  # its place in the table
+        ("waits", np.bool_),
+    ],
+    align=True,
+)
+Waiting: TypeAlias = Any
+"""Records of dtype `PARCEL`, shape (capacity, SLOTS), or one of them, as kernels see them."""
+
+JOB = np.dtype([("row", np.int64), ("slot", np.int64), ("codec", np.int64), ("missing", np.int64)], align=True)
+"""A packet to be decoded, and the samples that are missing before it."""
+Jobs: TypeAlias = Any
+"""Records of dtype `JOB`."""
+Rings: TypeAlias = tuple[NDArray[np.int16], ...]
+"""The rings of all lanes."""
+
+
+@kernel
+def keep(
+    waiting: Waiting, at: NDArray[np.uint8], position: int, samples: int, codec: Int, data: NDArray[np.uint8],
+    offset: Int, size: int,
+) -> None:  # fmt: skip
+    """Keep a packet in a slot: its record, its bytes."""
+    waiting.position, waiting.samples, waiting.size, waiting.codec = position, samples, size, codec
+    waiting.waits = True
+    for j in range(np.uint64(0), np.uint64(size)):
+        at[j] = data[np.uint64(offset) + j]
+
+
+@kernel
+def due(
+    rows: NDArray[np.int64],
+    legs: Columns,
+    parties: Parties,
+    rates: Rates,
+    rings: Rings,
+    waiting: Waiting,
+    silence: NDArray[np.int16],
+    jobs: Jobs,
+) -> int:
+    """List the packets that are played in the coming tick, in the order of each row; gives how many.
+
+    Of a party that nobody hears, nothing is decoded: silence is played.
+
+    Parameters
+    ----------
+    rows
+        int64, those with a leg.
+    legs, parties, rates, rings, waiting
+        Of each row, and of each lane.
+    silence
+        int16, as long as a packet can be.
+    jobs
+        Records of dtype `JOB`, written.
+    """
+    n = 0
+    for row in rows:
+        leg, p = legs[row], parties[row]
+        if leg.waiting == 0:
+            continue
+        rate, unheard = rates[p.lane], p.muted and not p.inband_keys
+        slot = _next(waiting[row], p, rate)
+        while slot >= 0:
+            each = waiting[row, slot]
+            each.waits = False
+            leg.waiting -= 1
+            if unheard:
+                playout.put(p, rate, rings[p.lane][row], each.position, silence, min(each.samples, len(silence)))
+            elif each.position + each.samples > p.cursor - rate.reach:
+                gap = each.position - leg.decoded
+                jobs[n].row, jobs[n].slot, jobs[n].codec = row, slot, each.codec
+                jobs[n].missing = gap if 0 < gap <= LONGEST_S * rate.hz else 0
+                n += 1
+            leg.decoded = each.position + each.samples
+            slot = _next(waiting[row], p, rate)
+    return n
+
+
+@kernel
+def _next(waiting: Waiting, p: Party, rate: Rate) -> int:
+    """Give the slot of the packet of a row that is decoded next; -1: none is due."""
+    found = -1
+    edge = p.cursor + rate.samples + rate.most + 2 * HALF_TAPS
+    for slot in range(SLOTS):
+        if waiting[slot].waits and waiting[slot].position < edge:
+            edge, found = waiting[slot].position, slot
+    return found
+
+
+@kernel
+def play(
+    jobs: Jobs,
+    which: NDArray[np.int64],
+    parties: Parties,
+    rates: Rates,
+    rings: Rings,
+    waiting: Waiting,
+    pcm: NDArray[np.int16],
+    made: NDArray[np.int64],
+) -> None:
+    """Write what was decoded to the rings.
+
+    Parameters
+    ----------
+    jobs, which
+        The packets, and which of them were decoded.
+    parties, rates, rings, waiting
+        As of `due`.
+    pcm, made
+        int16, shape (n, samples): their sound, with what was missing before; int64, shape (n,): how many samples.
+    """
+    for i in range(len(which)):
+        job = jobs[which[i]]
+        p, each = parties[job.row], waiting[job.row, job.slot]
+        start = each.position - max(made[i] - each.samples, 0)
+        playout.put(p, rates[p.lane], rings[p.lane][job.row], start, pcm[i], made[i])
+
+
+class Parcels:
+    """
+    The packets that wait, and the decoders.
+
+    Parameters
+    ----------
+    legs
+        Whose they are.
+    lanes
+        Of the bridge.
+
+    Attributes
+    ----------
+    waiting, data
+        Records of dtype `PARCEL` and uint8 of shape (capacity, SLOTS, LARGEST), as `keep` writes them.
+    rates, rings
+        Of all lanes.
+    """
+
+    def __init__(self, legs: Legs, lanes: tuple[Lane, ...]) -> None:
+        capacity = legs.capacity
+        self._legs, self.rings = legs, tuple(lane.rings for lane in lanes)
+        self.rates: Rates = records(len(lanes), RATE)
+        for number, lane in enumerate(lanes):
+            self.rates[number] = lane.rate
+        self.waiting: Waiting = records(capacity * SLOTS, PARCEL).reshape(capacity, SLOTS)
+        self.data = np.zeros((capacity, SLOTS, LARGEST), np.uint8)
+        self._jobs: Jobs = records(capacity * SLOTS, JOB)
+        longest = round(LONGEST_S * max(lane.rate_hz for lane in lanes))
+        self._silence, self._pcm = np.zeros(longest, np.int16), np.zeros((AT_ONCE, 2 * longest), np.int16)
+        self._decoders: dict[int, Decoder] = {}
+
+    def prepare(self, spec: LegSpec) -> None:
+        """Have the decoders that a leg needs, before a tick does; raises MediaError where a library is not there."""
+        for name in (spec.codec, *(name for _, name in spec.others)):
+            codec = NUMBERS[name]
+            if FORMS[codec].form == QUEUED and codec not in self._decoders:
+                self._decoders[codec] = decoder(TABLE[codec], self._legs.capacity, TABLE[codec].rate_hz)
+
+    def forget(self, row: int) -> None:
+        """Drop what waits in a row: another leg, or another codec, is there."""
+        self.waiting["waits"][row] = False
+        self._legs.waiting[row], self._legs.fresh[row], self._legs.heard[row] = 0, True, self._legs.codec[row]
+
+    def decode(self, rows: NDArray[np.int64], parties: Parties) -> None:
+        """Decode what is played in the coming tick; `rows`: those with a leg."""
+        count = due(rows, self._legs.table, parties, self.rates, self.rings, self.waiting, self._silence, self._jobs)
+        if not count:
+            return
+        codecs = self._jobs["codec"][:count]
+        for codec in np.unique(codecs).tolist():
+            which = np.flatnonzero(codecs == codec)
+            for at in range(0, len(which), AT_ONCE):
+                self._decode(codec, which[at : at + AT_ONCE], parties)
+
+    def _decode(self, codec: int, which: NDArray[np.int64], parties: Parties) -> None:
+        """Decode some packets of one codec."""
+        jobs, spoken = self._jobs[which], self._decoders[codec]
+        rows, slots = jobs["row"].copy(), jobs["slot"].copy()
+        if (fresh := self._legs.fresh[rows]).any():
+            spoken.reset(np.unique(rows[fresh]))
+            self._legs.fresh[rows] = False
+        places = rows * SLOTS + slots
+        payloads = Payloads(self.data.reshape(-1), places * LARGEST, self.waiting["size"][rows, slots])
+        if isinstance(spoken, OpusDecoder):
+            made = spoken.decode(rows, payloads, self._pcm, jobs["missing"].copy())
+        else:
+            made = spoken.decode(rows, payloads, self._pcm)
+        play(self._jobs, which, parties, self.rates, self.rings, self.waiting, self._pcm, made)
