@@ -51,10 +51,9 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
     agreed = agreement.negotiated
     if agreed is None:
         return LegSpec(timeout_s=timeout_s)
-    there, remote, rtcp = agreed.remote, None, None
-    if there.host != sdp.NOWHERE:
-        remote = MediaAddress(there.host, there.port)
-        rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if there.rtcp_port else None
+    there, known = agreed.remote, agreed.remote.host != sdp.NOWHERE
+    remote = MediaAddress(there.host, there.port) if known else None
+    rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if known and there.rtcp_port else None
     signalled = signalled if signalled is not None and is_ipv4(signalled) else None
     return LegSpec(
         codec=agreed.codec,

@@ -47,28 +47,12 @@ EVENT_SIZE = EVENT.itemsize
 
 @kernel
 def sort(
-    which: NDArray[np.int64],
-    headers: rtp.Parsed,
-    data: NDArray[np.uint8],
-    keys: NDArray[np.uint64],
-    arrival_s: NDArray[np.float64],
-    places: NDArray[np.uint64],
-    row_at: NDArray[np.int64],
-    legs: Columns,
-    parties: Parties,
-    rates: Rates,
-    rings: Rings,
-    forms: Forms,
-    tables: NDArray[np.int16],
-    waiting: Waiting,
-    parcels: NDArray[np.uint8],
-    pcm: NDArray[np.int16],
-    now_s: float,
-    next_s: float,
-    rows: NDArray[np.int64],
-    lists: NDArray[np.int64],
-    found: NDArray[np.int64],
-) -> None:
+    which: NDArray[np.int64], headers: rtp.Parsed, data: NDArray[np.uint8], keys: NDArray[np.uint64],
+    arrival_s: NDArray[np.float64], places: NDArray[np.uint64], row_at: NDArray[np.int64], legs: Columns,
+    parties: Parties, rates: Rates, rings: Rings, forms: Forms, tables: NDArray[np.int16], waiting: Waiting,
+    parcels: NDArray[np.uint8], pcm: NDArray[np.int16], now_s: float, next_s: float, rows: NDArray[np.int64],
+    lists: NDArray[np.int64], found: NDArray[np.int64],
+) -> None:  # fmt: skip
     """Sort datagrams: sound to the rings of their rows, the rest to lists.
 
     Parameters

@@ -60,13 +60,18 @@ def _say(done: int, _all: int) -> None:
         )
 
 
-@cache
-def _run(rate_hz: int) -> None:
-    """Run each kernel, over a plane that sends nothing."""
+def _warn() -> None:
+    """Say once what makes each tick, or each start, slow."""
     if not kernel.COMPILED:
         log.warning("numba is not installed, or told not to compile: the mixer serves a handful of parties at most")
     elif not kernel.cache_folder(kernel.MIXER):
         log.warning("no folder for compiled loops can be written: each start compiles; MIXER_CACHE_DIR names a folder")
+
+
+@cache
+def _run(rate_hz: int) -> None:
+    """Run each kernel, over a plane that sends nothing."""
+    _warn()
     bridge = Bridge(3, rate_hz)
     room = bridge.roster.add_room()
     row, source = bridge.add_party(room), bridge.add_source(room)
