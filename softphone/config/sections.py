@@ -70,6 +70,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     digest_algorithms: Annotated[tuple[DigestAlgorithm, ...], Meta(min_length=1)] = ("MD5",)
     answer_delay_s: Seconds = 0.05
     ring_timeout_s: Seconds = 60.0
+    ring_stage_s: Seconds = 15.0
     max_calls: Count = 4000
     retry_after_s: Count = 5
     min_expires_s: Count = 60
@@ -288,6 +289,12 @@ class ExtensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_members: Count = 100
     announce_caller_name: bool = False
     record_enabled: bool = False
+    do_not_disturb: bool = False
+    call_waiting: bool = True
+    forward_always: str = ""
+    forward_busy: str = ""
+    forward_no_answer: str = ""
+    no_answer_s: Annotated[int, Meta(ge=1, le=600)] = 20
 
 
 class ClientConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import load_menu
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import EndedMemory, RoomKind, SessionOrigin, TelephonySession
+from softphone.focus.session import CallEnd, EndedMemory, RoomKind, SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken, new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
@@ -116,7 +116,7 @@ class Focus:
             closed=self._closed,
         )
         self.feed = self.context.feed
-        media.on_event = self.on_media_event
+        media.on_event, dialer.talks = self.on_media_event, self.talks
         self._watch(recordings)
 
     @property
@@ -208,6 +208,13 @@ class Focus:
         if properties is None:
             return room_settings.of_bridge(self._config, self._menu)
         return room_settings.of_extension(self._config, self._menu, properties)
+
+    def talks(self, extension: Extension) -> bool:
+        """Whether an extension has a call: it is calling, rings, or has answered."""
+        if any(member.party.extension_id == extension.id for member in self.context.legs.values()):
+            return True
+        parties = (party for room in self.rooms.values() for party in room.session.calls_of(extension.id))
+        return any(party.end is not CallEnd.CALLEE for party in parties)
 
     def on_change(self, change: PropertiesChanged) -> None:
         """Take what was changed in the store: a running room goes on by its new properties."""

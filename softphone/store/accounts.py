@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from softphone.config import Config
+from softphone.store.call_handling import CallHandling
 from softphone.store.properties import ConferenceProperties
 from softphone.store.seed import Seedling, ha1, seed_of, spelling
 from softphone.store.values import Account, Codes, Extension
@@ -113,6 +114,11 @@ class Accounts:
         """Give the properties of a conference extension; None when it is none."""
         entry = self._entries.get(extension_id)
         return entry.properties if entry else None
+
+    def handling(self, extension_id: str) -> CallHandling:
+        """Say what becomes of calls to a user."""
+        entry = self._entries.get(extension_id)
+        return entry.handling if entry else CallHandling()
 
     def codes(self, extension_id: str) -> Codes | None:
         """Give the codes of a user's personal room; None when it has none."""

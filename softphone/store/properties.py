@@ -4,20 +4,22 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from softphone.store.errors import PropertyError
 
-__all__ = ["DEFAULT_MAX_MEMBERS", "ConferenceProperties"]
+__all__ = ["DEFAULT_MAX_MEMBERS", "ConferenceProperties", "changed"]
 
 # What `max_members = None` means.
 DEFAULT_MAX_MEMBERS = 100
 
 # What can be typed on a telephone; 16 digits are beyond what anybody types.
 PIN = re.compile(r"[0-9]{1,16}", re.ASCII)
+
+T = TypeVar("T", bound=Any)
 
 Id = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
@@ -74,14 +76,26 @@ class ConferenceProperties:
         PropertyError
             A name is unknown, or a value has the wrong type or is out of range.
         """
-        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        for name in changes:
-            if name not in values:
-                raise PropertyError(name, "no such property")
-        try:
-            return msgspec.convert(values | dict(changes), type(self))
-        except msgspec.ValidationError as error:
-            if isinstance(error.__cause__, PropertyError):
-                raise error.__cause__ from None
-            reason, _, name = str(error).partition(" - at `$.")
-            raise PropertyError(name.rstrip("`"), reason[:1].lower() + reason[1:]) from None
+        return changed(self, changes)
+
+
+def changed(value: T, changes: Mapping[str, object]) -> T:
+    """Give a dataclass with some members replaced by what came from outside.
+
+    Raises
+    ------
+    PropertyError
+        A name is unknown, or a value has the wrong type or is out of range.
+    """
+    values = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    for name in changes:
+        if name not in values:
+            raise PropertyError(name, "no such property")
+    try:
+        converted: T = msgspec.convert(values | dict(changes), type(value))
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, PropertyError):
+            raise error.__cause__ from None
+        reason, _, name = str(error).partition(" - at `$.")
+        raise PropertyError(name.rstrip("`"), reason[:1].lower() + reason[1:]) from None
+    return converted

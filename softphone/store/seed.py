@@ -5,12 +5,14 @@ it is there: what was changed through the API stands, and `softphone serve` says
 ``store.seed = "always"`` the configuration wins instead. What stands only in the database is never removed.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from softphone.config import DEV_PREFIX, Config, ExtensionConfig
 from softphone.errors import ConfigError
+from softphone.store.call_handling import CallHandling
 from softphone.store.errors import PropertyError
 from softphone.store.properties import ConferenceProperties
 from softphone.store.values import Account, Credential, Extension
@@ -73,6 +75,8 @@ class Seedling:
     "Of a user."
     properties: ConferenceProperties | None = None
     "Of a conference."
+    handling: CallHandling = CallHandling()
+    "Of a user."
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def _seedling(account_id: str, realm: str, entry: ExtensionConfig) -> Seedling:
         identity, entry.number, entry.name or entry.number, entry.kind, entry.admin, entry.conferencing
     )
     if entry.kind == "user":
-        return Seedling(extension, credentials_of(extension, realm, entry.password))
+        return Seedling(extension, credentials_of(extension, realm, entry.password), handling=_handling(entry))
     return Seedling(extension, properties=_properties(entry))
 
 
@@ -125,6 +129,13 @@ def _properties(entry: ExtensionConfig) -> ConferenceProperties:
             mute_non_moderator=entry.mute_non_moderator,
             record_enabled=entry.record_enabled,
         )
+    except PropertyError as error:
+        raise ConfigError(f"extension {entry.number}: {error}") from error
+
+
+def _handling(entry: ExtensionConfig) -> CallHandling:
+    try:
+        return CallHandling(**{each.name: getattr(entry, each.name) for each in dataclasses.fields(CallHandling)})
     except PropertyError as error:
         raise ConfigError(f"extension {entry.number}: {error}") from error
 
@@ -148,6 +159,8 @@ def differences(wanted: Seedling, present: Seedling) -> list[str]:
         named.append("password")
     if wanted.properties is not None and present.properties is not None:
         named += [name for name in CONFIGURED if _value(wanted, name) != _value(present, name)]
+    if wanted.handling != present.handling:
+        named.append("call handling")
     return named
 
 

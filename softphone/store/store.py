@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from softphone.config import Config, is_loopback
@@ -24,12 +24,13 @@ from softphone.errors import ConfigError
 from softphone.store import rows
 from softphone.store.accounts import Accounts
 from softphone.store.archive import Archive
+from softphone.store.call_handling import CallHandling
 from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
 from softphone.store.errors import NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
 from softphone.store.seed import SHORTEST, Seed, Seedling, differences, published, seed_of, weak
 from softphone.store.shelf import Shelf
-from softphone.store.tables import ACCOUNTS, CODES, CREDENTIALS, EXTENSIONS, PROPERTIES, SOUNDS
+from softphone.store.tables import ACCOUNTS, CODES, CREDENTIALS, EXTENSIONS, HANDLINGS, PROPERTIES, SOUNDS
 from softphone.store.values import Codes, Credential, Extension, PropertiesChanged
 
 __all__ = ["Store"]
@@ -122,6 +123,26 @@ class Store:
             self.accounts.put(Seedling(entry.extension, properties=properties))
         self._tell(PropertiesChanged(extension_id, properties))
         return properties
+
+    async def set_handling(self, extension_id: str, changes: Mapping[str, object]) -> CallHandling:
+        """Change what becomes of calls to a user, in part.
+
+        Raises
+        ------
+        NoSuchRow
+            There is no such user.
+        PropertyError, StoreUnavailable
+            As for :meth:`set_properties`.
+        """
+        async with self._changing:
+            entry = self.accounts.entry(extension_id)
+            if entry is None or entry.extension.kind != "user":
+                raise NoSuchRow("no such user")
+            handling = entry.handling.changed(changes)
+            async with self.database.write() as connection:
+                await _put_handling(connection, extension_id, handling)
+            self.accounts.put(replace(entry, handling=handling))
+        return handling
 
     def _tell(self, change: PropertiesChanged) -> None:
         for listener in self.listeners:
@@ -244,6 +265,8 @@ async def _put_entry(connection: AsyncConnection, account_id: str, entry: Seedli
     await _put_credentials(connection, entry)
     if entry.properties is not None:
         await _put_properties(connection, identity, entry.properties)
+    else:
+        await _put_handling(connection, identity, entry.handling)
 
 
 async def _put_credentials(connection: AsyncConnection, entry: Seedling) -> None:
@@ -254,6 +277,10 @@ async def _put_credentials(connection: AsyncConnection, entry: Seedling) -> None
 
 async def _put_properties(connection: AsyncConnection, extension_id: str, properties: ConferenceProperties) -> None:
     await rows.put(connection, PROPERTIES, {"extension_id": extension_id}, rows.values_of(properties))
+
+
+async def _put_handling(connection: AsyncConnection, extension_id: str, handling: CallHandling) -> None:
+    await rows.put(connection, HANDLINGS, {"extension_id": extension_id}, rows.values_of(handling))
 
 
 async def _check_sounds(connection: AsyncConnection, properties: ConferenceProperties) -> None:
@@ -268,18 +295,22 @@ async def _entries(connection: AsyncConnection) -> list[Seedling]:
     credentials: dict[str, list[Credential]] = {}
     for each in await rows.read(connection, Credential, CREDENTIALS):
         credentials.setdefault(each.extension_id, []).append(each)
-    properties: dict[str, dict[str, Any]] = {}
-    for row in (await connection.execute(select(PROPERTIES))).mappings():
-        values = dict(row)
-        properties[values.pop("extension_id")] = values
+    properties, handlings = await _by_extension(connection, PROPERTIES), await _by_extension(connection, HANDLINGS)
     return [
         Seedling(
             extension,
             tuple(credentials.get(extension.id, ())),
             ConferenceProperties(**properties[extension.id]) if extension.id in properties else None,
+            CallHandling(**handlings.get(extension.id, {})),
         )
         for extension in await rows.read(connection, Extension, EXTENSIONS)
     ]
+
+
+async def _by_extension(connection: AsyncConnection, table: Table) -> dict[str, dict[str, Any]]:
+    """Read what each extension has of something, by its id."""
+    found = (dict(row) for row in (await connection.execute(select(table))).mappings())
+    return {values.pop("extension_id"): values for values in found}
 
 
 async def _codes(connection: AsyncConnection) -> dict[str, Codes]:

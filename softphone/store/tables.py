@@ -116,6 +116,18 @@ PROPERTIES = Table(
     _flag("record_enabled"),
 )
 
+HANDLINGS = Table(
+    "call_handlings",
+    METADATA,
+    _extension(primary_key=True),
+    _flag("do_not_disturb"),
+    _flag("call_waiting"),
+    _text("forward_always"),
+    _text("forward_busy"),
+    _text("forward_no_answer"),
+    Column("no_answer_s", Integer, nullable=False),
+)
+
 WEBHOOKS = Table(
     "webhooks",
     METADATA,

@@ -172,6 +172,7 @@ class PaperCall:
     def __init__(self, direction: str = "in") -> None:
         self.direction, self.known, self.dialog = direction, True, SimpleNamespace(call_id="paper")
         self.remote_sdp: str | None = offer()
+        self.pending = None
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
         self.proof, self.proved = AddressProof(None, shown=True), True
         self.state = InviteState.EARLY if direction == "in" else InviteState.CONFIRMED
@@ -209,9 +210,14 @@ class PaperDialer(Dialer):
 
     def __init__(self) -> None:
         self.answer: Callable[[], PaperCall] = lambda: PaperCall("out")
+        self.talks = lambda _extension: False
 
     def find(self, number: str) -> None:
         return None
+
+    @property
+    def ring_stage_s(self) -> float:
+        return 0.0
 
     def targets(self, number: str, caller: Any) -> list[DialTarget]:
         return [DialTarget(f"sip:{number}@paper")]

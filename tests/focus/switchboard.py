@@ -113,7 +113,7 @@ class Switchboard:
         self.registrar = Registrar()
         sip = self.config.sip
         self.dialer = Dialer(self.stack, self.paper.accounts, self.registrar, self.config)
-        focus.dialer = self.dialer
+        focus.dialer, self.dialer.talks = self.dialer, focus.talks
         self.focus = self.paper.focus
         authenticator = Authenticator(self.paper.accounts.realm, self.paper.accounts.ha1)
         self.door = InviteRouter(

@@ -18,6 +18,7 @@ from softphone.sip.message.uri import Uri, number_of, spelled
 from softphone.sip.services.binding import Binding
 from softphone.sip.transport.hop import Hop
 from softphone.store.accounts import Accounts
+from softphone.store.call_handling import CallHandling
 from softphone.store.values import Extension
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class DialTarget:
     "Who is called, as a URI; empty: `uri`."
     trunk: TrunkConfig | None = None
     "The one to somebody outside, who is shown the caller as it wants it."
+    stage: int = 0
+    "When it rings: with those before it, some seconds after they began (RFC 3261 section 16.6, by q)."
     backup: bool = False
     "Whether it is another way to the same: it is taken when those before have not led there."
     binding: Binding | None = None
@@ -65,6 +68,8 @@ class DialPlan:
     ----------
     trunks, toll
         The ways to numbers outside, and the guard of calls there.
+    talks
+        Says whether an extension has a call.
     """
 
     def __init__(
@@ -80,16 +85,26 @@ class DialPlan:
         self._settings = config.sip
         self.trunks = Trunks(config)
         self.toll = Toll(config.toll)
+        self.talks: Callable[[Extension], bool] = lambda _extension: False
 
     @property
     def max_redirects(self) -> int:
         """How many further targets a call may be sent to by those that are called."""
         return self._settings.max_redirects
 
+    @property
+    def ring_stage_s(self) -> float:
+        """How long telephones ring before those that are less preferred do, too."""
+        return self._settings.ring_stage_s
+
     def find(self, number: str) -> Extension | None:
         """Find the user that a number means; None: it is a number outside."""
         extension = self._accounts.find(number)
         return extension if extension is not None and extension.kind == "user" else None
+
+    def handling(self, extension: Extension) -> CallHandling:
+        """Say what becomes of calls to a user."""
+        return self._accounts.handling(extension.id)
 
     def phones(self, extension: Extension) -> list[DialTarget]:
         """List the registered telephones of an extension.
@@ -97,15 +112,24 @@ class DialPlan:
         Raises
         ------
         NotReached
-            480: there is none.
+            480: there is none, or nobody is to be disturbed there. 486: it is busy, and no further call is to wait.
         """
+        handling = self.handling(extension)
+        if handling.do_not_disturb:
+            raise refused(480, "do not disturb")
+        if not handling.call_waiting and self.talks(extension):
+            raise refused(486, "busy")
         now = time.monotonic()
         names = self._accounts.names(extension)
         bindings = [binding for name in names for binding in self._registrar.contacts(name, now)]
         if not bindings:
             raise refused(480, "not registered")
         to = str(self._home().address(extension.number))
-        return [DialTarget(binding.uri, binding.hop, to=to, binding=binding) for binding in bindings]
+        preferences = sorted({binding.q for binding in bindings}, reverse=True)
+        return [
+            DialTarget(binding.uri, binding.hop, to=to, binding=binding, stage=preferences.index(binding.q))
+            for binding in bindings
+        ]
 
     def outside(self, number: str, caller: Caller) -> list[DialTarget]:
         """Give the ways to a number that is none of ours, the preferred one first.

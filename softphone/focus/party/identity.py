@@ -5,12 +5,14 @@ the number from everybody else, whoever asked for it.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from softphone.errors import BadMessage
 from softphone.focus.party.outcome import refused
 from softphone.sip.message.fields import Address
+from softphone.sip.message.grammar import split_outside
 from softphone.sip.message.message import Headers, Request
 from softphone.sip.message.uri import Uri, number_of
 from softphone.store.values import Extension
@@ -24,6 +26,9 @@ MAX_FORWARDS = 70
 
 # RFC 3323 section 4.1.1.3
 HIDDEN = Address(Uri("sip", "anonymous.invalid", None, ANONYMOUS), "Anonymous")
+
+# Of a Diversion: so many like it (RFC 5806 section 10.2); two digits suffice.
+COUNTER = re.compile(r";\s*counter\s*=\s*([0-9]{1,2})", re.IGNORECASE)
 
 # What a Privacy header may ask for that hides the caller's identity from the callee (RFC 3323 section 4.2, RFC 3325).
 HIDING = frozenset(("id", "user", "header"))
@@ -42,7 +47,9 @@ class Caller:
     hops: int = MAX_FORWARDS
     "How many further the call may go (Max-Forwards; RFC 7332)."
     headers: Headers = ()
-    "What the INVITE says besides: of whom it was made by, and which call it replaces."
+    "What the INVITE says besides: of whom it was made by, which call it replaces, who has forwarded it."
+    forwarded: int = 0
+    "How often it has been forwarded (RFC 5806, RFC 7044)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +98,19 @@ def caller_of(invite: Request, *, trusted: bool) -> Caller:
 
 def calls(invite: Request, caller: Extension | None, *, trusted: bool) -> Caller:
     """Say for whom an INVITE is passed on: an extension, which has proved who it is, or somebody outside."""
-    who = caller_of(invite, trusted=trusted and caller is None)
+    who = replace(caller_of(invite, trusted=trusted and caller is None), forwarded=forwardings(invite))
     if caller is None:
         return who
     return replace(who, number=caller.number, name=caller.name, account=caller.id)
+
+
+def forwardings(invite: Request) -> int:
+    """Count how often a call has been forwarded before it came here: by Diversion, or by History-Info."""
+    diversions = [each for line in invite.get_all("Diversion") for each in split_outside(line, ",", lenient=True)]
+    counts = (COUNTER.search(each) for each in diversions)
+    history = [each for line in invite.get_all("History-Info") for each in split_outside(line, ",", lenient=True)]
+    # The first entry of a history is where it began (RFC 7044 section 5).
+    return max(sum(int(found[1]) if found else 1 for found in counts), len(history) - 1, 0)
 
 
 def hops_left(invite: Request) -> int:

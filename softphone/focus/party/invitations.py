@@ -13,6 +13,7 @@ from softphone.errors import SoftphoneError
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
+from softphone.focus.party.forwarding import Forwarding
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
@@ -133,9 +134,9 @@ class Invitations:
 
     async def _call(self, invitation: DialOutStatus, caller: Caller) -> None:
         try:
-            targets = self._dialer.targets(invitation.number, caller)
             invitation.ringing = Ringing(self._dialer, self._context, self._session)
-            member = await invitation.ringing.first(targets, lambda: self._make(invitation.number), caller)
+            way = Forwarding(invitation.ringing, self._dialer)
+            member = await way.reach(invitation.number, lambda: self._make(invitation.number), caller)
         except SoftphoneError as error:
             self._failed(invitation, outcome_of(error))
             return

@@ -33,7 +33,19 @@ from softphone.errors import (
 )
 from softphone.sip.message.phrases import PHRASES
 
-__all__ = ["CANCELLED", "DROPPED", "FAILED", "WORDS", "NotReached", "Outcome", "Step", "best", "outcome_of", "refused"]
+__all__ = [
+    "CANCELLED",
+    "DROPPED",
+    "FAILED",
+    "RANG_OUT",
+    "WORDS",
+    "NotReached",
+    "Outcome",
+    "Step",
+    "best",
+    "outcome_of",
+    "refused",
+]
 
 
 class Step(Enum):
@@ -130,7 +142,16 @@ ELSEWHERE = (305, 380)
 # What a proxy or a gateway says for want of somebody behind it.
 ON_THE_WAY = (408, 500, 502, 503, 504)
 
-OURS = ("not registered", "no trunk", "not allowed", "too many calls", "cancelled", "dropped")
+OURS = (
+    "not registered",
+    "no trunk",
+    "not allowed",
+    "too many calls",
+    "do not disturb",
+    "forwarded",
+    "cancelled",
+    "dropped",
+)
 
 WORDS = frozenset(word for _, word in ROWS.values()) | frozenset(OURS)
 """All words there are: the API and the history promise them."""

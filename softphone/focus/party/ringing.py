@@ -59,6 +59,10 @@ class Fork:
     "Nobody answered there the last time."
     backups: list[DialTarget]
     "Other ways to the same, in this order."
+    stages: list[list[DialTarget]]
+    "Those that ring later, with those that do by then."
+    due: float | None = None
+    "When the next of these does, on the clock of the loop; None: nobody is left."
     alternatives: list[DialTarget] = field(default_factory=list)
     "Of a redirection, in this order, when what was preferred to them has failed."
     asked: set[str] = field(default_factory=set)
@@ -85,6 +89,8 @@ class Fork:
             return [self.alternatives.pop(0)]
         if self.backups and all(outcome.on_the_way for outcome in self.outcomes):
             return [self.backups.pop(0)]
+        if self.stages:
+            return self.stages.pop(0)
         doubtful, self.doubtful = self.doubtful, []
         return [] if self.refused else doubtful
 
@@ -147,17 +153,17 @@ class Ringing(CallOwner):
         NotReached
             Nobody answered, or the one who did hung up at once, or :meth:`stop` was called.
         """
+        sure = [target for target in targets if not (target.doubtful or target.backup)]
         fork = Fork(
             make,
             caller,
             doubtful=[target for target in targets if target.doubtful],
             backups=[target for target in targets if target.backup],
+            stages=[[one for one in sure if one.stage == stage] for stage in sorted({one.stage for one in sure})],
         )
         self._on_progress = on_progress
         why = GIVEN_UP
-        for target in targets:
-            if not (target.doubtful or target.backup):
-                self._start(fork, target)
+        self._start_stage(fork)
         try:
             while not self._stopped and (self._running or self._start_next(fork)):
                 winner = self._winner(await self._next(fork))
@@ -177,6 +183,12 @@ class Ringing(CallOwner):
         self._members.add(attempt.member)
         attempt.member.pass_to(self)
         self._running[self._context.tasks.start(self._ring(attempt, fork.caller))] = attempt
+
+    def _start_stage(self, fork: Fork) -> None:
+        """Ring those whose turn it is, and say when it is that of the next."""
+        for target in fork.stages.pop(0) if fork.stages else ():
+            self._start(fork, target)
+        fork.due = asyncio.get_running_loop().time() + self._dialer.ring_stage_s if fork.stages else None
 
     def _start_next(self, fork: Fork) -> bool:
         """Ring those that were left for later, now that all others are over; whether there is any."""
@@ -251,7 +263,12 @@ class Ringing(CallOwner):
     async def _next(self, fork: Fork) -> list[Attempt]:
         """Wait until some are over, and take note of how; gives those that follow from nothing else."""
         patience_s = self._patience_s() if fork.refused else None
-        done, _ = await asyncio.wait(self._running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        stage_s = None if fork.due is None else max(0.0, fork.due - asyncio.get_running_loop().time())
+        timeout_s = min((each for each in (patience_s, stage_s) if each is not None), default=None)
+        done, _ = await asyncio.wait(self._running, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if not done and timeout_s == stage_s:
+            self._start_stage(fork)
+            return []
         over = [self._running.pop(task) for task in done] if done else self._silence()
         for attempt in over:
             outcome = attempt.outcome

@@ -13,6 +13,7 @@ from softphone.errors import BadMessage, CallRefused
 from softphone.focus.commanding import acting, actor_of, told
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
+from softphone.focus.party.forwarding import Forwarding
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
@@ -129,7 +130,7 @@ async def _ring(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -
         party = replace(member.party, caller=there, callee=there, extension_id=there.extension_id, facts=None)
         return Member(party, room.context, room=room.room)
 
-    return await Ringing(dialer, room.context, room.session).first(dialer.targets(number, caller), make, caller)
+    return await Forwarding(Ringing(dialer, room.context, room.session), dialer).reach(number, make, caller)
 
 
 def _hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) -> None:

@@ -16,6 +16,7 @@ from softphone.errors import CallEnded, SoftphoneError
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
+from softphone.focus.party.forwarding import Forwarding
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller, hops_left
 from softphone.focus.party.member import Member
@@ -111,8 +112,8 @@ class CallRoom(RuledRoom):
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
         try:
-            phones = self._dialer.targets(party.callee.number, caller)
-            winner = await self._ringing.first(phones, lambda: self._phone(party), caller, self._progressed)
+            way = Forwarding(self._ringing, self._dialer, self._progressed, lambda to: self._forwarded(party, to))
+            winner = await way.reach(party.callee.number, lambda: self._phone(party), caller)
         except SoftphoneError:
             self.session.leave(party.id)
             raise
@@ -120,6 +121,15 @@ class CallRoom(RuledRoom):
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
         party.status = PartyStatus.ANSWERED
+
+    def _forwarded(self, party: Party, to: str) -> None:
+        """Show whom the call goes on to, and tell the caller that it does (RFC 3261 section 21.1.3)."""
+        extension = self._dialer.find(to)
+        who = PartyAddress(to) if extension is None else PartyAddress(extension.number, extension.name, extension.id)
+        self.session.became(party, who)
+        caller = next(iter(self.members.values()), None)
+        if caller is not None:
+            self.context.tasks.start(caller.progress(181, self.identity(caller)))
 
     def _progressed(self, member: Member, response: Response) -> None:
         self.context.tasks.start(self._pass_on(member, response.status, sdp_of(response)))
