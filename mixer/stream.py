@@ -102,6 +102,22 @@ def judge(p: Party, rate: Rate, seq: Int, timestamp: Int, ssrc: Int, length: int
 
 
 @kernel
+def may_change(p: Party, seq: Int, ssrc: Int) -> bool:
+    """
+    Tell whether a packet may bring a row to another codec, in which its timestamps say nothing of those before.
+
+    One of the row's own source near the number that is due may at once; another only if it is the second in sequence,
+    and of another source once the row has run dry for a while.
+    """
+    same = p.ssrc == ssrc
+    if p.ssrc == NOBODY or same and (p.number == NOBODY or abs(ahead_of(seq, p.number)) < MAX_MISORDER):
+        return True
+    second = p.other_ssrc == ssrc and p.other_number == seq
+    p.other_ssrc, p.other_number = ssrc, (seq + 1) & 0xFFFF
+    return second and _free(p, same)
+
+
+@kernel
 def _free(p: Party, same: bool) -> bool:
     """Tell whether another line may be that of the row."""
     return same or p.phase < SURE or p.resting or p.idle >= QUIET_TICKS

@@ -8,6 +8,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mixer import g711
+from softphone.codec import codec
+from softphone.media.codecs.coders import decoder, encoder
+from softphone.media.codecs.opus import OpusEncoder
+from softphone.media.codecs.payloads import Payloads
+from softphone.opus import OpusParameters
 
 Pcm = NDArray[np.int16]
 
@@ -54,7 +59,31 @@ def _g711(name: str, payload_type: int, encoding: NDArray[np.uint8], decoding: N
     return JudgedCodec(name=name, leg=leg, rate_hz=8000, clock_hz=8000, encode=encode, decode=decode, mode="nb")
 
 
+def _wide(name: str) -> JudgedCodec:
+    spoken, row = codec(name), np.zeros(1, np.int64)
+
+    def encode(pcm: Pcm) -> list[bytes]:
+        coder, out = encoder(spoken, 1, spoken.rate_hz), np.zeros((1, 2000), np.uint8)
+        if isinstance(coder, OpusEncoder):
+            coder.configure(row, OpusParameters(fec=True))
+        frames = pcm[: len(pcm) // 320 * 320].reshape(-1, 1, 320)
+        return [out[0, : coder.encode(row, frame, out)[0]].tobytes() for frame in frames]
+
+    def decode(payloads: list[bytes]) -> Pcm:
+        coder, pcm, parts = decoder(spoken, 1, spoken.rate_hz), np.zeros((1, 4000), np.int16), []
+        for payload in payloads:
+            laid = Payloads(np.frombuffer(payload, np.uint8), np.zeros(1, np.int64), np.array([len(payload)]))
+            parts.append(pcm[0, : coder.decode(row, laid, pcm)[0]].copy())
+        return np.concatenate(parts)
+
+    leg = {"codec": name, "payload_type": spoken.payload_type}
+    clock = spoken.clock_hz
+    return JudgedCodec(name=name, leg=leg, rate_hz=16_000, clock_hz=clock, encode=encode, decode=decode, mode="wb")
+
+
 CODECS = (
     _g711("PCMU", 0, g711.ENCODE_ULAW, g711.DECODE_ULAW),
     _g711("PCMA", 8, g711.ENCODE_ALAW, g711.DECODE_ALAW),
+    _wide("G722"),
+    _wide("OPUS"),
 )

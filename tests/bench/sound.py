@@ -25,7 +25,7 @@ TAIL = 25  # ticks
 
 
 def scores(codec: JudgedCodec, wires: Sequence[Wire] = WIRES) -> dict[str, list[float]]:
-    """PESQ of each clip by each line; "limit": by the codec alone."""
+    """PESQ of each clip by each line; "limit": by the codec alone, as the bridge has to use it: once in, once out."""
     speech, studio = clips(codec.rate_hz), Studio()
     trials = [(wire, clip) for wire in wires for clip in range(len(speech))]
     ears = []
@@ -38,11 +38,17 @@ def scores(codec: JudgedCodec, wires: Sequence[Wire] = WIRES) -> dict[str, list[
         ears.append(listener)
     studio.run(int(CLIP_S * 50) + TAIL)
     found: dict[str, list[float]] = {
-        "limit": [judged(codec, clip, codec.decode(codec.encode(clip))) for clip in speech]
+        "coded once": [judged(codec, clip, through(codec, clip)) for clip in speech],
+        "limit": [judged(codec, clip, through(codec, through(codec, clip))) for clip in speech],
     }
     for (wire, clip), listener in zip(trials, ears, strict=True):
         found.setdefault(wire.name, []).append(judged(codec, speech[clip], studio.heard(listener, codec)))
     return found
+
+
+def through(codec: JudgedCodec, said: Pcm) -> Pcm:
+    """Encode and decode."""
+    return codec.decode(codec.encode(said))
 
 
 def judged(codec: JudgedCodec, said: Pcm, heard: Pcm) -> float:
@@ -54,7 +60,7 @@ def run() -> list[dict[str, Any]]:
     """One row for each line, one column for each codec."""
     found = {codec.name: scores(codec) for codec in CODECS}
     rows = []
-    for line in ("limit", *(wire.name for wire in WIRES)):
+    for line in ("coded once", "limit", *(wire.name for wire in WIRES)):
         row: dict[str, Any] = {"line": line}
         for name, each in found.items():
             row |= {name: round(statistics.mean(each[line]), 2), f"{name} worst": round(min(each[line]), 2)}

@@ -23,6 +23,8 @@ from tests.media.memory import MemoryPort
 from tests.media.peer import come
 
 HEADER = 12
+RTCP = range(72, 77)
+"""Types of reports, less their first bit (RFC 5761 section 4)."""
 
 
 Sent = dict[int, list[bytes]]
@@ -109,5 +111,5 @@ class Studio:
 
     def heard(self, address: MediaAddress, codec: JudgedCodec) -> Pcm:
         """All that a telephone was sent so far, decoded."""
-        payloads = [datagram[HEADER:] for datagram in self._sent[address.port] if datagram[1] & 0x7F < 0x48]
+        payloads = [datagram[HEADER:] for datagram in self._sent[address.port] if datagram[1] & 0x7F not in RTCP]
         return codec.decode(payloads)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import playout, ring
-from mixer.arrival import MAX_MISORDER, ahead_of
 from mixer.bridge import Bridge
 from mixer.comfort import set_noise
 from mixer.frame import SILENCE_DBOV, TICK_S
 from mixer.kernel import Int, kernel, records
-from mixer.party import NOBODY, Parties, Party, begin
+from mixer.party import Parties, Party, begin
 from mixer.rate import Rate, Rates
+from mixer.stream import may_change
 from softphone.codec import COMFORT_NOISE
 from softphone.media.codecs.forms import DECODE, FORMS, LAW, QUEUED, Form, Forms, samples_of
 from softphone.media.codecs.g711 import expand_one
@@ -157,8 +157,7 @@ def _soundless(p: Party, leg: Columns, h: rtp.Parsed, datagram: NDArray[np.uint8
 def _change(p: Party, leg: Columns, h: rtp.Parsed, rates: Rates, rings: Rings, row: Int, forms: Forms) -> None:
     """Let a row go on in another codec of the leg, if its own source says so: at another rate it begins anew."""
     codec = _codec_of(leg, h)
-    near = p.number == NOBODY or abs(ahead_of(h.seq, p.number)) < MAX_MISORDER
-    if codec == leg.heard or p.ssrc != NOBODY and not (h.ssrc == p.ssrc and near):
+    if codec == leg.heard or not may_change(p, h.seq, h.ssrc):
         return
     form = forms[codec]
     if (form.lane, form.up, form.down) != (p.lane, p.up, p.down):

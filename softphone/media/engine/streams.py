@@ -25,6 +25,10 @@ LARGEST = 1280
 WIDE_HZ = 16_000
 OFTEN = OpusParameters(fec=True)
 """What nearly every peer wants; who does not use what a packet says of the one before it is not harmed by it."""
+EFFORTS = ((20, 9), (40, 5), (1 << 30, 0))
+"""Up to so many streams of Opus, so hard do encoders try: the tick has other work than theirs."""
+CALM = 0.8
+"""They try harder again when so much less is to be done."""
 Numbers: TypeAlias = NDArray[np.int64]
 
 
@@ -106,7 +110,8 @@ class Streams:
         self.payloads, self.sizes = np.zeros((count, LARGEST), np.uint8), np.zeros(count, np.int64)
         self._used, self._place = np.full(count, -2, np.int64), np.zeros(count, np.int64)
         self._streams, self._frames, self._before = np.zeros((3, count), np.int64)
-        self._tick = 0
+        self._tick, self._effort = 0, EFFORTS[0][1]
+        self._tries = np.full(count, -1, np.int64)
 
     def configure(self, row: int, parameters: str) -> None:
         """Give a leg a stream of its own if its peer (`parameters`: its ``a=fmtp``) wants what others do not get."""
@@ -129,11 +134,27 @@ class Streams:
         streams, before = self._streams[:n], self._before[:n]
         if (moved := np.flatnonzero(before != streams)).size:
             self._go_on(streams[moved], before[moved])
+        if isinstance(self._encoder, OpusEncoder):
+            self._try(self._encoder, streams)
         self.sizes[:n] = self._encoder.encode(streams, lane.frames[self._frames[:n]], self.payloads)
+
+    def _try(self, opus: OpusEncoder, streams: NDArray[np.int64]) -> None:
+        """Let encoders try as hard as there is time for; the streams of this tick change over together."""
+        effort = next(effort for most, effort in EFFORTS if len(streams) <= most)
+        calm = next(effort for most, effort in EFFORTS if len(streams) <= CALM * most)
+        wanted = effort if effort < self._effort else max(self._effort, calm)
+        if wanted != self._effort:
+            self._effort = wanted
+            self._tries[:] = -1
+        late = streams[self._tries[streams] != self._effort]
+        if late.size:
+            opus.try_harder(late, self._effort)
+            self._tries[late] = self._effort
 
     def _go_on(self, streams: NDArray[np.int64], before: NDArray[np.int64]) -> None:
         """Let streams that had rested go on from others."""
         new = before < 0
+        self._tries[streams] = -1
         own = self._legs.alone[np.minimum(streams, self._legs.capacity - 1)] & (streams < self._legs.capacity)
         begun = streams[new & ~own]
         self._encoder.reset(begun)
