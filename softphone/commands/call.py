@@ -12,6 +12,7 @@ from rich.console import Console
 
 from softphone import sound_card
 from softphone.audio import source
+from softphone.codec import CODECS, in_order, spoken_here
 from softphone.commands.console import PlainFace, TerminalFace
 from softphone.commands.conversation import CallOptions, hold_conversation
 from softphone.commands.usage import wrong_use
@@ -34,6 +35,11 @@ NUMBER = re.compile(r"[0-9*#+]+")
 OTHER_SCHEMES = ("sips:", "tel:")
 
 
+Codecs = Annotated[
+    list[str] | None, typer.Option(help="What is spoken, the preferred one first, e.g. OPUS; may be repeated")
+]
+
+
 def call(
     uri: Annotated[str, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
     user: Annotated[str, typer.Option(help="Who you are: a user name, or a whole sip: URI")] = "softphone",
@@ -45,6 +51,7 @@ def call(
     record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where what you hear goes")] = None,
     keys: Annotated[str, typer.Option(help="Sent once connected; a comma waits a second")] = "",
     duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
+    codec: Codecs = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
     """Call somebody, and talk by file, tone, keys or sound card.
@@ -65,6 +72,7 @@ def call(
         record=record,
         keys=keys.upper(),
         duration_s=duration,
+        codecs=tuple(codec or CODECS),
         ends_with_file=play is not None and not interactive and duration is None,
     )
     _check(plan)
@@ -130,6 +138,10 @@ def identity(user: str, uri: str, registrar: str | None) -> str:
 
 def _check(plan: CallOptions) -> None:
     """Refuse what cannot work before anybody's telephone rings."""
+    try:
+        spoken_here(in_order(plan.codecs))
+    except ValueError as error:
+        wrong_use(f"--codec: {error}")
     if strange := set(plan.keys) - set(KEYS):
         wrong_use(f"--keys takes 0-9, *, #, A-D and comma, not {''.join(sorted(strange))!r}")
     try:

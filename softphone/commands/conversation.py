@@ -16,6 +16,7 @@ from mixer.frame import samples_per_tick
 from softphone import sound_card
 from softphone.agent import Agent, Call
 from softphone.audio import frames_of, source
+from softphone.codec import CODECS
 from softphone.errors import CallEnded
 
 __all__ = ["Controls", "Face", "CallOptions", "hold_conversation"]
@@ -37,6 +38,7 @@ class CallOptions:
     keys: str = ""
     duration_s: float | None = None
     ends_with_file: bool = False
+    codecs: tuple[str, ...] = CODECS
 
 
 @dataclass
@@ -72,7 +74,7 @@ async def hold_conversation(plan: CallOptions, face: Face) -> dict[str, Any]:
     """
     controls = Controls()
     loop = asyncio.get_running_loop()
-    async with Agent(plan.identity, password=plan.password, registrar=plan.registrar) as agent:
+    async with Agent(plan.identity, password=plan.password, registrar=plan.registrar, codecs=plan.codecs) as agent:
         face.show(f"calling {plan.uri} ...")
         with _interrupts(controls.quit):
             call = await _unless_quit(agent.invite(plan.uri), controls.quit)

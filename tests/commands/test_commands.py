@@ -177,6 +177,7 @@ async def test_a_refused_call_is_a_failure_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("words", "mend"),
     [
+        (("call", "sip:a@127.0.0.1", "--codec", "GSM"), "some of PCMU"),
         (("call", "sip:a@127.0.0.1", "--keys", "12x"), "0-9, *, #"),
         (("call", "sip:a@127.0.0.1", "--play", "/no/such.wav"), "/no/such.wav"),
         (("call", "sip:a@127.0.0.1", "--play", "tone:high"), "tone:440"),
