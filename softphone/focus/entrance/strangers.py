@@ -13,8 +13,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Protocol
 
-from softphone.focus.entrance.allowance import Allowance, Allowances
 from softphone.sip.message.message import Request
+from softphone.sip.ua.allowance import Allowance, Allowances
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.retransmission import AckPatience
 

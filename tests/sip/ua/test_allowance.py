@@ -2,8 +2,8 @@
 
 import pytest
 
-from softphone.focus.entrance import allowance
-from softphone.focus.entrance.allowance import ADDRESSES, GRACE, GRACE_PER_S, Allowances
+from softphone.sip.ua import allowance
+from softphone.sip.ua.allowance import ADDRESSES, GRACE, GRACE_PER_S, Allowances
 
 WHOLE_AFTER_S = GRACE / GRACE_PER_S
 
