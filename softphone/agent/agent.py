@@ -16,6 +16,7 @@ from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.media import CallMedia
 from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
+from softphone.agent.unproven import Unproven
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
 from softphone.codec import CODECS, in_order, spoken_here
@@ -145,7 +146,8 @@ class Agent:
             network = NETWORK.get()
             self._planes = await Planes.enter(host, network)
             stack.callback(self._planes.leave)
-            settings = StackSettings(host=host, port=self._port)
+            settings = StackSettings(host=host, port=self._port, trying=False)
+            self._unproven = Unproven(network.clock)
             self._stack = Stack(settings, on_invite=self._invited, transport=network.transport, resolver=resolver)
             self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)
             await self._stack.start()
@@ -270,12 +272,23 @@ class Agent:
 
     async def _invited(self, signalling: InviteSession) -> None:
         """Make a ringing call of an INVITE and hand it to the application; one may take the place of another."""
+        signalling.known = self._line.knows(signalling.source.host)
+        try:
+            rings = self._unproven.take(signalling)
+        except CallRefused as refusal:
+            signalling.reject(refusal.status)
+            return
         if signalling.pending is not None and (replaced := signalling.pending.replaces) is not None:
             await self._replaced(signalling, replaced)
-            return
-        if self.on_call is None:
+        elif self.on_call is None:
             signalling.reject(480)
-            return
+        elif (made := await self._made(signalling)) is not None:
+            if rings:
+                await signalling.ring()
+            self._handlers.start(self._handle(*made, self.on_call))
+
+    async def _made(self, signalling: InviteSession) -> tuple[CallControl, Call] | None:
+        """Make a call of an INVITE, or refuse it."""
         media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
         try:
             if self._taken >= self._max_calls:
@@ -284,11 +297,9 @@ class Agent:
         except SoftphoneError as error:
             log.warning("an incoming call is refused: %s", error)
             signalling.reject(503)
-            return
+            return None
         self._taken += 1
-        control, call = self._adopt(signalling, media, voice)
-        await signalling.ring()
-        self._handlers.start(self._handle(control, call, self.on_call))
+        return self._adopt(signalling, media, voice)
 
     async def _replaced(self, signalling: InviteSession, replaced: object) -> None:
         """Let a call go on with another peer (RFC 3891), whom the one before has told the names of their dialog."""
@@ -323,8 +334,7 @@ class Agent:
             await control.fail()
 
     def _adopt(self, signalling: InviteSession, media: CallMedia, voice: Voice) -> tuple[CallControl, Call]:
-        known = self._line.knows(signalling.source.host)
-        control = CallControl(signalling, media, voice, self._errands, known=known)
+        control = CallControl(signalling, media, voice, self._errands)
         call = self._calls[control] = Call(control, self._line)
         control.over.add_done_callback(lambda _: self._forget(control))
         return control, call

@@ -56,11 +56,6 @@ class Callbacks(Protocol):
 class CallControl:
     """A call of an agent.
 
-    Parameters
-    ----------
-    known
-        Whether the peer's signalling comes from a server of ours.
-
     Attributes
     ----------
     application
@@ -77,9 +72,7 @@ class CallControl:
         Has the reason when the call is over.
     """
 
-    def __init__(
-        self, signalling: InviteSession, media: CallMedia, voice: Voice, errands: Errands, *, known: bool
-    ) -> None:
+    def __init__(self, signalling: InviteSession, media: CallMedia, voice: Voice, errands: Errands) -> None:
         self.application: Callbacks | None = None
         self.state = CallState.RINGING if signalling.direction == "in" else CallState.CONNECTED
         self.voice = voice
@@ -93,7 +86,6 @@ class CallControl:
         self._spared: asyncio.Task[Any] | None = None
         media.seat(self)
         self.leg.attach(signalling)
-        self.leg.known |= known
         signalling.on_ended = self._finish
         signalling.on_info = self._informed
 

@@ -40,6 +40,7 @@ from softphone.media.contract.leg import (
 from softphone.media.contract.messages import CreateRoom
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
+from softphone.sip.ua.allowance import Allowances
 from softphone.store.accounts import Accounts
 from softphone.store.history import History
 from softphone.store.values import Extension, PropertiesChanged
@@ -96,8 +97,7 @@ class Focus:
         self.conferences: dict[str, ConferenceRoom] = {}
         self.calls: dict[str, CallRoom] = {}
         self.draining = False
-        self._config = config
-        self._accounts = accounts
+        self._config, self._accounts = config, accounts
         self.dialer = dialer
         self._menu = load_menu(config.conference.menu)
         self._ended = EndedMemory(config.conference.ended_kept_s, config.conference.ended_kept)
@@ -109,6 +109,7 @@ class Focus:
             names=names,
             history=history,
             clock=clock,
+            allowances=Allowances(clock()),
             recordings=recordings,
             rtp_timeout_s=config.media.rtp_timeout_s,
             codecs=spoken_here(in_order(config.media.codecs)),

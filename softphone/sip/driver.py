@@ -256,7 +256,7 @@ class Driver:
         return key
 
     def give_up(self, key: str) -> None:
-        """See `ClientTransactions`."""
+        """See `ClientTransactions` and `Node`."""
         self._layer.forget(key)
         self._pump()
 

@@ -208,20 +208,6 @@ def test_other_requests_of_nobody_are_answered_once_and_not_kept(tmp_path: Path,
     assert flooded.reflected < 2 * flooded.forged
 
 
-def test_a_forged_subscription_is_told_twice_and_forgotten(tmp_path: Path) -> None:
-    async def work(flooded: Flooded) -> None:
-        session = await conference(flooded, max_members=100)
-        for number in range(30):
-            await (await flooded.board.telephone("102", register=False)).call(str(session.token))
-            assert number < len(session.parties)
-        flooded.forge("SUBSCRIBE", str(session.token), headers="Event: conference\r\nExpires: 3600\r\n")
-        await asyncio.sleep(300)
-
-    flooded = flood(tmp_path, work)
-    assert [line.split()[0] for line in flooded.first_lines()] == ["SIP/2.0", "NOTIFY", "NOTIFY"]
-    assert flooded.reflected < 5 * flooded.forged
-
-
 def test_a_flood_refuses_no_telephone_that_is_registered(tmp_path: Path) -> None:
     """A thousand forged calls that nobody acknowledges, and known telephones register and call each other."""
 

@@ -13,6 +13,7 @@ from softphone.sip.services.notifier import Notifier
 from softphone.sip.stack import Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.allowance import Allowances
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.where.locate import Target
 from tests.sip.test_stack import answering, node, running
@@ -144,14 +145,14 @@ VICTIM = {"Record_Route": "<sip:203.0.113.9:53;lr>"}
     ],
 )
 async def test_no_notify_goes_where_only_a_stranger_says(named: dict[str, str], source: Hop, goes: Hop) -> None:
-    notifier = Notifier(told := Told(), Clock(), pace_s=0.0)
+    notifier = Notifier(told := Told(), Clock(), Allowances(0.0), lambda: 0.0, pace_s=0.0)
     assert notifier.handle(subscribe(1, **named), source, "clock", Address.parse("<sip:b@h>")).status == 200
     assert await told.targets.get() == goes
     await notifier.close()
 
 
 async def test_a_refreshed_subscription_is_told_where_it_was_refreshed_from() -> None:
-    notifier = Notifier(told := Told(), Clock(), pace_s=0.0)
+    notifier = Notifier(told := Told(), Clock(), Allowances(0.0), lambda: 0.0, pace_s=0.0)
     answer = notifier.handle(subscribe(1), ALICE, "clock", Address.parse("<sip:b@h>"))
     assert await told.targets.get() == ALICE
     moved = Hop("udp", "198.51.100.7", 41_000)

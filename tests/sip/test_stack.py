@@ -216,7 +216,9 @@ async def test_sipp_knows_the_password(tmp_path: Path, monkeypatch: pytest.Monke
         else:
             await answering(call)
 
-    await sipp(tmp_path, guarded, "digest", "-d", "100", rows=[["bob", "alice", "secret"]])
+    await sipp(
+        tmp_path, guarded, "digest", "-d", "100", "-key", "extra", "Subject: x", rows=[["bob", "alice", "secret"]]
+    )
     # Who is not answered at once asks again, and is refused again: nothing is kept of strangers.
     assert seen[0] is None and [name for name in seen if name] == ["alice"]
 

@@ -108,10 +108,9 @@ class InviteRouter:
         self._conference = conference
         self._trunks = trunks
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
-        # And whether the caller has proved who it is.
-        self._entering: dict[InviteSession, bool] = {}
+        self._entering: set[InviteSession] = set()
         self._turns = Turns()
-        self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock)
+        self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock, focus.context.allowances)
         self._waiting = Waiting(min(settings.max_calls, legs))
 
     @property
@@ -121,7 +120,7 @@ class InviteRouter:
 
     async def on_invite(self, call: InviteSession) -> None:
         """Take an initial INVITE: it is answered or refused when this returns."""
-        self._entering[call] = False
+        self._entering.add(call)
         try:
             await self._admit(call)
         except CallEnded as error:
@@ -129,13 +128,13 @@ class InviteRouter:
         except (CallRefused, SdpError, MediaError, FocusError) as error:
             self._refuse(call, error)
         finally:
-            del self._entering[call]
+            self._entering.discard(call)
 
     def _refuse(self, call: InviteSession, error: Exception) -> None:
         refusal = self._refusal(error)
         if refusal.status != 407:
             log.info("call_refused", call_id=call.dialog.call_id, status=refusal.status, reason=str(error))
-        call.reject(refusal.status, refusal.reason, refusal.headers, once=not self._entering[call])
+        call.reject(refusal.status, refusal.reason, refusal.headers)
 
     def _refusal(self, error: Exception) -> AuthRefusal:
         """Say with which answer a call is refused for `error`."""
@@ -216,7 +215,6 @@ class InviteRouter:
         call.way.trusted = self._is_configured(call)
         call.known = caller is not None or call.way.trusted
         if caller is not None or trunk is not None:
-            self._entering[call] = True
             if self.calls > self._settings.max_calls:
                 raise self._overloaded()
             return caller

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from softphone.sip.message.message import Request
-from softphone.sip.ua.allowance import Allowance, Allowances
+from softphone.sip.ua.allowance import Allowance, Allowances, answer_bytes, bind, trying_bytes
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.retransmission import AckPatience
 
@@ -31,13 +31,9 @@ LONG_S = 12.0
 # Of more, each has two answers to acknowledge one.
 PATIENCE_S = 4.0
 BRIEF_S = 1.0
-# A 200 without what it repeats of the INVITE, our own headers and the description; and a 100.
-ANSWER_BYTES = 525
-TRYING_BYTES = 50
 # Telephones that see no answer before a 100, by what their User-Agent begins with. They have one. All others have none,
 # for after it their INVITE comes no more: on a bad line it would earn another answer.
 WAIT_FOR_TRYING = ("pyVoIP",)
-REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 # Of all legs strangers leave one in so many to those whom we know.
 RESERVE = 8
 
@@ -51,16 +47,18 @@ class Strangers:
         How many there are for everybody.
     clock
         Monotonic seconds.
+    allowances
+        What is sent to unproved addresses, also by others.
     """
 
-    def __init__(self, legs: int, clock: Callable[[], float]) -> None:
+    def __init__(self, legs: int, clock: Callable[[], float], allowances: Allowances) -> None:
         self.legs = legs - legs // RESERVE
         "How many legs may be taken, by whomever, when a stranger comes in."
         self._most = max(1, legs // 2)
         self._waiting: Counter[str] = Counter()
         self._total = 0
         self._clock = clock
-        self._allowances = Allowances(clock())
+        self._allowances = allowances
 
     def __len__(self) -> int:
         return self._total
@@ -71,7 +69,7 @@ class Strangers:
         if self._total >= min(TOTAL, self._most) or self._waiting[host] >= PER_ADDRESS:
             return False
         allowance = None if call.proved else self._allowance(call)
-        answer = ANSWER_BYTES + repeated(call.invite)
+        answer = answer_bytes(call.invite)
         if allowance is not None and not allowance.spend(answer, self._clock()):
             return False
         few = self._total < min(FEW, max(1, self._most // 4))
@@ -79,16 +77,8 @@ class Strangers:
         if allowance is None:
             call.patience = AckPatience(ack_s)
         else:
-            call.patience = AckPatience(
-                ack_s,
-                trying=waits_for_trying(call.invite)
-                and allowance.repeat(TRYING_BYTES + repeated(call.invite), leaving=answer),
-                repeat_s=PATIENCE_S if few else BRIEF_S,
-                may_repeat=allowance.repeat,
-                on_repeated=allowance.earn,
-                may_leave=lambda size: allowance.spend(size, self._clock()),
-            )
-            call.proof.told.append(lambda: allowance.proved(self._clock()))
+            trying = waits_for_trying(call.invite) and allowance.repeat(trying_bytes(call.invite), leaving=answer)
+            bind(call, allowance, self._clock, ack_s=ack_s, repeat_s=PATIENCE_S if few else BRIEF_S, trying=trying)
         self._waiting[host] += 1
         self._total += 1
         call.on_settled = lambda: self._settled(host)
@@ -133,11 +123,6 @@ class Turns:
         if not first.done():
             first.set_result(None)
         self._later()
-
-
-def repeated(invite: Request) -> int:
-    """Give how many bytes of an INVITE each answer repeats."""
-    return sum(len(name) + len(value) + 4 for name in REPEATED for value in invite.get_all(name))
 
 
 def waits_for_trying(invite: Request) -> bool:

@@ -57,7 +57,8 @@ class RosterSubscriptions:
 
     def __init__(self, focus: Focus, stack: "Stack", accounts: Accounts) -> None:
         self._focus, self._stack, self._accounts = focus, stack, accounts
-        self._notifier = Notifier(stack, ConferencePackage(self._roster))
+        context = focus.context
+        self._notifier = Notifier(stack, ConferencePackage(self._roster), context.allowances, context.clock)
         self._entering: Counter[str] = Counter()
         self._rosters: dict[str, ConferenceRoster] = {}
         self._tellings: dict[str, asyncio.TimerHandle] = {}

@@ -14,6 +14,7 @@ from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.recordings.library import Library
 from softphone.resolver import Resolver
+from softphone.sip.ua.allowance import Allowances
 from softphone.sip.ua.call import InviteSession
 from softphone.store.history import History
 from softphone.tasks import Tasks
@@ -40,6 +41,8 @@ class Context:
     clock: Callable[[], float]
     "Monotonic seconds."
     rtp_timeout_s: float
+    allowances: Allowances
+    "What may be sent to addresses that nobody has shown to be their own."
     codecs: Sequence[str]
     "What legs speak, in order of preference."
     answer_delay_s: float

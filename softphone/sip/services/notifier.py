@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
@@ -19,6 +20,7 @@ from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.allowance import Allowance, Allowances
 from softphone.sip.ua.client_request import FlowRequester
 from softphone.sip.where.route import WayBack
 
@@ -45,9 +47,10 @@ GOODBYE_S = 1.0
 
 
 # Until it has answered once, nothing shows that a subscriber by UDP is where its SUBSCRIBE came from: it is told twice,
-# at 0 and 0.5 s, and a large document not before it has answered.
-UNPROVEN_S = 1.0
-UNPROVEN_BYTES = 1500
+# at 0 and 0.5 s, where the allowance of its SUBSCRIBE is enough for that, else once; and its document is left out where
+# it is not. Of a NOTIFY the Via is not written yet.
+TWICE_S, ONCE_S = 1.0, 0.4
+VIA_BYTES, NOTIFY_BYTES = 100, 600
 
 
 class Pending(Enum):
@@ -85,7 +88,7 @@ class _Subscription(Generic[State]):
     host: str
     event: str
     expires_at: float
-    proven: bool
+    allowance: Allowance | None  # until it has answered
     told: State | None = None
     version: int = 0
     pending: bool = False  # the subscriber has been told that it has to wait
@@ -108,12 +111,25 @@ class Notifier(Generic[State]):
         Sends the NOTIFYs.
     package
         What is told.
+    allowances
+        What may be sent to who may be anywhere.
+    clock
+        Their time, in seconds.
     pace_s
         Between two NOTIFYs of one subscription at least.
     """
 
-    def __init__(self, sender: FlowRequester, package: Package[State], *, pace_s: float = PACE_S) -> None:
+    def __init__(
+        self,
+        sender: FlowRequester,
+        package: Package[State],
+        allowances: Allowances,
+        clock: Callable[[], float],
+        *,
+        pace_s: float = PACE_S,
+    ) -> None:
         self._sender, self._package, self._pace_s = sender, package, pace_s
+        self._allowances, self._clock = allowances, clock
         self._subscriptions: dict[DialogId, _Subscription[State]] = {}
         self._of: dict[str, dict[DialogId, _Subscription[State]]] = {}
         self._from: Counter[str] = Counter()
@@ -207,15 +223,20 @@ class Notifier(Generic[State]):
         dialog = Dialog.from_request(request, tag, contact)
         event = request.get("Event") or self._package.name
         until, way = time.monotonic() + expires, WayBack.of(self._sender.flow, request, source)
-        proven = source.reliable or _is_known(resource)
-        made = _Subscription[State](resource, dialog, way, source.host, event, until, proven)
+        answer = response(request, 200, to_tag=tag, contact=contact, headers=_expires(expires))
+        allowance = None
+        if not source.reliable and not _is_known(resource):
+            allowance = self._allowances.of(source.host, request.size, self._clock())
+            if not allowance.spend(len(bytes(answer)), self._clock()):
+                return response(request, 503, headers=[("Retry-After", str(MIN_EXPIRES_S))])
+        made = _Subscription[State](resource, dialog, way, source.host, event, until, allowance)
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
         self._enter(made)
         task = asyncio.get_running_loop().create_task(self._serve(made))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return response(request, 200, to_tag=tag, contact=contact, headers=_expires(expires))
+        return answer
 
     def _refresh(self, known: _Subscription[State], request: Request, source: Hop, expires: int) -> Response:
         if not known.dialog.in_order(request):
@@ -278,13 +299,26 @@ class Notifier(Generic[State]):
             return True
         reason = subscription.reason
         told = self._request(subscription, reason, document)
+        patience_s = self._patience_s(subscription.allowance, len(bytes(told)) + VIA_BYTES)
+        if patience_s == 0:
+            return False
         try:
-            async with asyncio.timeout(None if subscription.proven else UNPROVEN_S):
+            async with asyncio.timeout(patience_s):
                 answer = await self._sender.request(told, subscription.way.target(subscription.dialog))
         except TimeoutError:
             return False
-        subscription.proven = True
+        if subscription.allowance is not None:
+            subscription.allowance.proved(self._clock())
+            subscription.allowance = None
         return not reason and answer.status < 300
+
+    def _patience_s(self, allowance: Allowance | None, size: int) -> float | None:
+        """Say how long to wait for the answer to a NOTIFY, which is so often sent; None: as usual, 0: not at all."""
+        if allowance is None:
+            return None
+        if allowance.repeat(2 * size):
+            return TWICE_S
+        return ONCE_S if allowance.spend(size, self._clock()) else 0
 
     def _news(self, subscription: _Subscription[State]) -> bytes | None:
         """Write what the subscriber is told next, which may be its state alone; None: nothing is new."""
@@ -299,7 +333,7 @@ class Notifier(Generic[State]):
         document = self._package.document(state, subscription.told, subscription.version + 1)
         if document is None:
             return b"" if subscription.reason else None
-        if not subscription.proven and len(document) > UNPROVEN_BYTES:
+        if not _covers(subscription.allowance, len(document)):
             subscription.due.set()  # the whole of it when this is answered
             return b""
         subscription.version, subscription.told = subscription.version + 1, state
@@ -315,6 +349,14 @@ class Notifier(Generic[State]):
             content_type=self._package.content_type if document else None,
             body=document,
         )
+
+
+def _covers(allowance: Allowance | None, document: int) -> bool:
+    """Whether a document of so many bytes can be told as often as nothing could be; None: whatever there is."""
+    if allowance is None:
+        return True
+    times = 2 if allowance.covers(2 * NOTIFY_BYTES) else 1
+    return allowance.covers(times * (NOTIFY_BYTES + document))
 
 
 def _whole(resource: str) -> str:

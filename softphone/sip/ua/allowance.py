@@ -7,8 +7,13 @@ a small grace for each address, and one for all of them together. An ACK with ou
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
-__all__ = ["Allowance", "Allowances"]
+from softphone.sip.message.message import Request
+from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.retransmission import AckPatience
+
+__all__ = ["Allowance", "Allowances", "answer_bytes", "bind", "repeated", "trying_bytes"]
 
 FACTOR = 3
 # Of one address: some answers with their repetitions, over a line that loses every other packet.
@@ -20,6 +25,12 @@ GRACE_OF_ALL, GRACE_OF_ALL_PER_S = 100_000, 1_000.0
 ADDRESSES = 4_096
 # For each that comes: more than one, so that what a flood has left behind goes, and few, so that nobody waits for it.
 FORGOTTEN_AT_ONCE = 2
+
+
+# A 200 without what it repeats of the INVITE, our own headers and the description; and a 100.
+ANSWER_BYTES = 525
+TRYING_BYTES = 50
+REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 
 
 class Bucket:
@@ -66,12 +77,16 @@ class Allowance:
         """Note that the request has come once more, in so many bytes."""
         self._own += FACTOR * received
 
+    def covers(self, size: int) -> bool:
+        """Say whether so many bytes could be sent for which nothing is lent."""
+        return size <= self._own
+
     def repeat(self, size: int, leaving: int = 0) -> bool:
         """Say whether so many bytes may be sent besides, for which nothing is lent; if so, they count as sent.
 
         There must be so many left after them as `leaving` says.
         """
-        if size + leaving > self._own:
+        if not self.covers(size + leaving):
             return False
         self._own -= size
         return True
@@ -116,3 +131,42 @@ class Allowances:
             if len(self._of) > ADDRESSES or self._of[oldest].has_rested(now):
                 del self._of[oldest]
         return Allowance(received, (own, self._all))
+
+
+def bind(
+    call: InviteSession,
+    allowance: Allowance,
+    clock: Callable[[], float],
+    *,
+    ack_s: float | None = None,
+    repeat_s: float | None = None,
+    trying: bool = False,
+) -> None:
+    """Have the caller of a call sent no more than its allowance, until it has shown to be where its INVITE says.
+
+    `ack_s`, `repeat_s` and `trying` are those of `AckPatience`.
+    """
+    call.patience = AckPatience(
+        ack_s,
+        trying=trying,
+        repeat_s=repeat_s,
+        may_repeat=allowance.repeat,
+        on_repeated=allowance.earn,
+        may_leave=lambda size: allowance.spend(size, clock()),
+    )
+    call.proof.told.append(lambda: allowance.proved(clock()))
+
+
+def answer_bytes(invite: Request) -> int:
+    """Give how many bytes a 200 to an INVITE has, with a description."""
+    return ANSWER_BYTES + repeated(invite)
+
+
+def trying_bytes(invite: Request) -> int:
+    """Give how many bytes a 100 to an INVITE has."""
+    return TRYING_BYTES + repeated(invite)
+
+
+def repeated(request: Request) -> int:
+    """Give how many bytes of a request each answer repeats."""
+    return sum(len(name) + len(value) + 4 for name in REPEATED for value in request.get_all(name))

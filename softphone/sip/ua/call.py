@@ -190,10 +190,8 @@ class InviteSession:
         if not await self._accepted.wait(done, self.patience, lambda: self._end("no-ack", closing=False, again=True)):
             raise CallEnded("the call ended before it was acknowledged")
 
-    def reject(self, status: int, reason: str | None = None, headers: Headers = (), *, once: bool = False) -> None:
+    def reject(self, status: int, reason: str | None = None, headers: Headers = ()) -> None:
         """Refuse the call with a final response of 300 or above; nothing happens if it is over already.
-
-        `once`: by UDP the answer is not repeated until its ACK; a caller that missed it asks again.
 
         Raises
         ------
@@ -202,18 +200,15 @@ class InviteSession:
         """
         if not 300 <= status <= 699:
             raise ValueError(f"{status} does not refuse a call")
-        self._refuse(status, "rejected", reason, headers, once=once)
+        self._refuse(status, "rejected", reason, headers)
 
     def ring_out(self, status: int) -> None:
         """End a call that nobody answers, or whose caller has given up; 504: it has acknowledged no reliable 1xx."""
-        once = status == 504 and self.patience.repeat_s is not None
-        self._refuse(status, "no-ack" if status == 504 else "cancelled", once=once)
+        self._refuse(status, "no-ack" if status == 504 else "cancelled")
 
-    def _refuse(
-        self, status: int, end: str, reason: str | None = None, headers: Headers = (), *, once: bool = False
-    ) -> None:
+    def _refuse(self, status: int, end: str, reason: str | None = None, headers: Headers = ()) -> None:
         if self.state is InviteState.EARLY and self.pending is not None:
-            self.pending.respond(self.pending.response(status, reason, headers), once=once)
+            self.pending.refuse(self.pending.response(status, reason, headers), self.patience, proved=self.proved)
             self._end(end)
 
     def _early(self) -> IncomingInvite:

@@ -16,6 +16,9 @@ from softphone.sip.ua.retransmission import AckPatience
 
 __all__ = ["IncomingInvite"]
 
+# A refusal to who may be anywhere goes out at 0 and 0.5 s.
+REFUSED_S = 1.0
+
 
 class IncomingInvite:
     """The INVITE that a call begins with, until it has a final response.
@@ -50,6 +53,7 @@ class IncomingInvite:
         self.replaces: DialogUser | None = None
         self.reliable = ReliableResponses(node, key, request)
         self._node = node
+        self._rung = False
         self._ringing: asyncio.TimerHandle | None = None
 
     def limit(self, longest_s: float, over: Callable[[int], object]) -> None:
@@ -90,6 +94,7 @@ class IncomingInvite:
         CallEnded
             The caller has cancelled, or has acknowledged none.
         """
+        self._rung = True
         self.decided()
         table, reliable = offers.table, self.reliable
         if not (reliable.required or (sdp is not None and table.wants_ours and reliable.supported)):
@@ -100,9 +105,20 @@ class IncomingInvite:
                 offers.described(described)
             await reliable.send(self.response(status, None, headers, described), patience)
 
-    def respond(self, answer: Response, *, once: bool = False) -> None:
-        """Send it; `once`: by UDP it is not repeated until its ACK."""
-        self._node.respond(self.key, answer, once=once)
+    def respond(self, answer: Response) -> None:
+        """Send it."""
+        self._node.respond(self.key, answer)
+
+    def refuse(self, answer: Response, patience: AckPatience, *, proved: bool) -> None:
+        """Send a final answer, until its ACK to who has proved to be where it says.
+
+        Others are told once, by UDP, and ask again if they have missed it; twice if they have heard something before,
+        and ask no more.
+        """
+        heard = self._rung or patience.trying
+        self._node.respond(self.key, answer, once=not proved and not heard)
+        if not proved and heard:
+            asyncio.get_running_loop().call_later(REFUSED_S, self._node.give_up, self.key)
 
     def decided(self) -> None:
         """Take notice that the call rings, is answered or is over."""

@@ -48,6 +48,9 @@ class Node(Protocol):
         `once`: by UDP it is sent once, and the request forgotten.
         """
 
+    def give_up(self, key: str) -> None:
+        """Send an answer, or a request, no more."""
+
     def acknowledge(self, ack: Request, target: Target) -> None:
         """Send an ACK for a 2xx, once, outside any transaction."""
 

@@ -14,6 +14,7 @@ from softphone.sip.services.notifier import MAX_EXPIRES_S, MAX_OF_HOST, MAX_OF_R
 from softphone.sip.stack import OnRequest, Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.allowance import Allowances
 from softphone.sip.where.locate import Target
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether
@@ -80,7 +81,7 @@ async def serving(
         return notifier.handle(received, source, received.uri.user or "", contact)
 
     server = node(subscribed, ether)
-    notifier = Notifier(server, package, pace_s=0.05)
+    notifier = Notifier(server, package, Allowances(0.0), lambda: 0.0, pace_s=0.05)
     stacks = [server, *(phone.stack for phone in phones)]
     for stack in stacks:
         await stack.start()
@@ -229,6 +230,7 @@ def asking(notifier: Notifier[int], number: int, resource: str, host: str) -> in
         contact=Address.parse(f"<sip:{number}@{host}>"),
         headers=[("Event", "conference"), ("Via", f"SIP/2.0/UDP {host}:5060;branch=z9hG4bK{number}")],
     )
+    asked.size = 1_000_000  # nobody is refused for what it would be sent
     contact = Address.parse("<sip:us@127.0.0.1>")
     return notifier.handle(asked, Hop("udp", host, 5060), resource, contact).status
 
@@ -237,7 +239,7 @@ def test_nobody_takes_all_subscriptions() -> None:
     """Not by one conference from many addresses, not by one address to many; and others still come in."""
 
     async def work() -> None:
-        notifier = Notifier(Deaf(), Everything())
+        notifier = Notifier(Deaf(), Everything(), Allowances(0.0), lambda: 0.0)
         for number in range(MAX_SUBSCRIPTIONS):
             asking(notifier, number, f"s-1/{number}", f"10.0.{number // 250}.{number % 250}")
         assert len(notifier) == MAX_OF_RESOURCE
@@ -254,7 +256,7 @@ def test_nobody_takes_all_subscriptions() -> None:
 
 def test_a_stranger_gives_way_to_somebody_known_and_never_the_other_way_round() -> None:
     async def work() -> None:
-        notifier = Notifier(Deaf(), Everything())
+        notifier = Notifier(Deaf(), Everything(), Allowances(0.0), lambda: 0.0)
         for number in range(MAX_SUBSCRIPTIONS):
             asking(notifier, number, f"s-{number // 200}", f"10.0.{number // 100}.1")
         assert len(notifier) == MAX_SUBSCRIPTIONS
