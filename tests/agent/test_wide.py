@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from softphone import Agent, Call
 from softphone.codec import codec
+from softphone.config import DEV_PATH, load
 from softphone.testing import ConferenceBridge, run
 from tests.support.tones import sine
 
@@ -63,5 +65,27 @@ def test_what_the_caller_likes_best_is_spoken_and_frames_keep_their_rate(
             assert call._control.media.leg.spec.codec == agreed
             assert call.rate == 16_000
             assert len(await heard(call, 3)) == 3 * 320
+
+    run(scene())
+
+
+@pytest.mark.parametrize("name", ["OPUS", "G722", "OPUS/16000", "L16/16000"])
+def test_keys_and_a_hold_work_in_every_codec(tmp_path: Path, name: str) -> None:
+    async def scene() -> None:
+        config = load(DEV_PATH)
+        config = replace(config, media=replace(config.media, codecs=(name, "PCMU")))
+        async with (
+            ConferenceBridge(tmp_path, config) as bridge,
+            Agent(codecs=(name,), write_ahead_s=2) as one,
+            Agent() as other,
+        ):
+            session = await bridge.conference()
+            speaker, listener = await one.invite(bridge.uri(session)), await other.invite(bridge.uri(session))
+            for key, heard_then in (("", True), ("*1", False), ("*1", True)):
+                if key:
+                    await speaker.send_keys(key)
+                await asyncio.sleep(0.3)
+                speaker.write_nowait(sine(HZ, 1.0, rate_hz=speaker.rate), speaker.rate)
+                assert (tones(await heard(listener, 45), listener.rate) == {0}) == heard_then
 
     run(scene())
