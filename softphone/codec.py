@@ -95,7 +95,7 @@ def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: 
         channels=channels,
         payload_type=payload_type,
         rates_hz=(16_000, 8000, 24_000, 48_000),
-        frames_ms=(20,),
+        frames_ms=(20, 40, 60),
         stateful=True,
         parameters="useinbandfec=1",
     )

@@ -87,8 +87,8 @@ LEG = np.dtype(
         ("port", np.int64),  # index of the port that sound goes from
         ("report_port", np.int64),  # and of that for reports
         ("ticks", np.uint32),  # of the codec's clock in a tick of the bridge
-        ("packet", np.int64),  # bytes of a packet that goes out, 0 when it is a tick
-        ("strung", np.int64),  # bytes that were made and that wait to fill a packet
+        ("packet", np.int64),  # bytes of a packet that goes out (frames, if those are of any size), 0 when it is a tick
+        ("strung", np.int64),  # bytes, or frames, that were made and that wait to fill a packet
         ("stream", np.int64),  # which of the codec's streams it was last sent, -1: none (`streams`)
         ("place", np.int64),  # where that lies among those of this tick
         ("alone", np.bool_),  # it has a stream of its own, as its peer wants it
@@ -203,7 +203,7 @@ class Legs:
             self.stream[row] = -1
         self.codec[row], self.payload_type[row] = NUMBERS[spec.codec], spec.payload_type
         self.ticks[row] = spoken.ticks(TICK_MS)
-        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spoken.size(spec.ptime_ms)
+        self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spoken.size(spec.ptime_ms) or spec.ptime_ms // TICK_MS
         self.price[row] = (spoken.size(TICK_MS) or USUAL_SIZE) + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
         usual = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
         self.types_in[row] = NO_TYPE

@@ -15,6 +15,7 @@ from softphone.media.codecs.g711 import compress_one
 from softphone.media.codecs.l16 import write_one
 from softphone.media.codecs.opus import DTX_SIZE
 from softphone.media.contract.leg import LegSpec
+from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
 from softphone.media.engine.legs import Columns, Legs
 from softphone.media.engine.streams import Streams, is_sent
 from softphone.media.net.batch import OpenPorts
@@ -91,22 +92,23 @@ def make(
         leg, form, frame = legs[row], forms[legs[row].codec], frame_of_row[row]
         sent = is_sent(leg, frame)
         if leg.strung > 0 and not sent:
-            n += _rest(leg, form, row, strings_at + row * strings.shape[1], plan[n])
+            n += _rest(leg, form, row, strings[row], strings_at + row * strings.shape[1], plan[n])
         leg.marker |= leg.sending != sent  # who hears nothing now begins a talk spurt later (RFC 3551 section 4.1)
         if not sent:
             continue
         leg.credit -= leg.price
-        codec, length = leg.codec, form.bytes
-        if form.form == QUEUED:
-            length = sizes[codec][leg.place]
-        else:
+        codec, length = leg.codec, form.bytes if form.form != QUEUED else sizes[leg.codec][leg.place]
+        if form.form != QUEUED:
             leg.place = frame if frame >= 0 else len(frames[form.lane]) - 1
             _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec])
+        string_at = strings_at + row * strings.shape[1]
         if leg.packet == 0:
             at = payloads_at[codec] + leg.place * payloads[codec].shape[1]
             n += _whole(leg, plan[n], row, at, length)
-            continue
-        n += _string(leg, form, row, payloads[codec][leg.place], strings[row], strings_at, plan[n:])
+        elif form.bytes == 0:
+            n += _bundle(leg, form, row, payloads[codec][leg.place], length, strings[row], string_at, plan[n:])
+        else:
+            n += _string(leg, form, row, payloads[codec][leg.place], strings[row], string_at, plan[n:])
     return n
 
 
@@ -137,11 +139,10 @@ def _whole(leg: Columns, plan: Plan, row: int, at: int, length: int) -> int:
 
 @kernel
 def _string(
-    leg: Columns, form: Form, row: int, payload: NDArray[np.uint8], string: NDArray[np.uint8], strings_at: int,
-    plan: Plan,
-) -> int:  # fmt: skip
+    leg: Columns, form: Form, row: int, payload: NDArray[np.uint8], string: NDArray[np.uint8], at: int, plan: Plan
+) -> int:
     """Put a tick into what waits to fill a packet, and plan those that are full; gives how many."""
-    first, at = leg.strung // leg.packet, strings_at + row * len(string)
+    first = leg.strung // leg.packet
     for j in range(np.uint64(0), np.uint64(form.bytes)):
         string[np.uint64(leg.strung) + j] = payload[j]
     end = leg.strung + form.bytes
@@ -155,18 +156,47 @@ def _string(
 
 
 @kernel
+def _bundle(
+    leg: Columns, form: Form, row: int, payload: NDArray[np.uint8], size: int, string: NDArray[np.uint8], at: int,
+    plan: Plan,
+) -> int:  # fmt: skip
+    """Put a frame of any size into what waits to fill a packet, and plan what is full; gives how many packets."""
+    n = 0
+    if size > 0 and not fits(string, leg.strung, payload):
+        n += _rest(leg, form, row, string, at, plan[0])
+    if size > 0:
+        add(string, leg.strung, payload, size)
+        leg.strung += 1
+    if leg.strung == leg.packet:
+        _plan_bundle(leg, row, string, at, plan[n], np.int64(leg.timestamp) - (leg.strung - 1) * form.ticks)
+        n += 1
+    return n
+
+
+@kernel
+def _plan_bundle(leg: Columns, row: int, string: NDArray[np.uint8], at: int, plan: Plan, timestamp: int) -> None:
+    """Plan the packet of the frames that wait."""
+    _plan(leg, plan, row, at + PACKED, pack(string, leg.strung), timestamp)
+    leg.strung = 0
+
+
+@kernel
 def finish(
     rows: NDArray[np.int64], legs: Columns, forms: Forms, strings: NDArray[np.uint8], strings_at: int, plan: Plan
 ) -> int:
     """Plan what there is of the packets of some legs, as short as they are; gives how many datagrams that is."""
     n = 0
     for row in rows:
-        n += _rest(legs[row], forms[legs[row].codec], row, strings_at + row * strings.shape[1], plan[n])
+        n += _rest(legs[row], forms[legs[row].codec], row, strings[row], strings_at + row * strings.shape[1], plan[n])
     return n
 
 
 @kernel
-def _rest(leg: Columns, form: Form, row: int, string_at: int, plan: Plan) -> int:
+def _rest(leg: Columns, form: Form, row: int, string: NDArray[np.uint8], string_at: int, plan: Plan) -> int:
+    """Plan what waits, as short as it is, before the frame that is due."""
+    if form.bytes == 0 and leg.strung > 0:
+        _plan_bundle(leg, row, string, string_at, plan, np.int64(leg.timestamp) - leg.strung * form.ticks)
+        return 1
     left = leg.strung % leg.packet if leg.packet > 0 else 0
     if left > 0:
         _plan(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - ticks_of(form, left))
@@ -240,7 +270,7 @@ class Sender:
         self._port_of = np.zeros(MOST * legs.capacity, np.int64)
         # Memory that no leg needs is never touched.
         count, longest = 2 * legs.capacity + 1, int(FORMS["bytes"].max())
-        self._strings = np.zeros((legs.capacity, STRING_TICKS * longest), np.uint8)
+        self._strings = np.zeros((legs.capacity, max(STRING_TICKS * longest, ROOM)), np.uint8)
         self._payloads = [np.zeros((count if form.form != QUEUED else 0, form.bytes), np.uint8) for form in FORMS]
         self._payloads_at = np.array([each.ctypes.data for each in self._payloads])
         self._sizes = [np.zeros(0, np.int64) for _ in FORMS]

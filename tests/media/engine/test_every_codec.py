@@ -314,3 +314,26 @@ def test_without_libopus_a_leg_in_opus_is_refused_and_others_are_served(
         first.talk()
         driver.tick()
     assert loudness(*second.sound(), 400.0) == pytest.approx(LEVEL, rel=0.1)
+
+
+@pytest.mark.parametrize("ptime_ms", [40, 60])
+def test_opus_in_longer_packets_is_whole_and_ends_with_what_there_is(driver: Hall, ptime_ms: int) -> None:
+    room = driver.room()
+    talker = Phone(driver, codec("OPUS"), room, 400.0, ptime_ms=ptime_ms)
+    listener = Phone(driver, codec("OPUS"), room, 900.0, ptime_ms=ptime_ms)
+    usual = Phone(driver, codec("OPUS"), room, 900.0)
+    for _ in range(TICKS + 1):
+        talker.talk()
+        driver.tick()
+    hold = LegSpec(codec="OPUS", remote=listener.address, payload_type=111, ptime_ms=ptime_ms, direction="inactive")
+    driver.engine.handle(UpdateLeg(listener.leg, hold), driver.now)
+    driver.tick()
+    heard = listener.heard()
+    assert len(heard) == TICKS * 20 // ptime_ms + 1
+    stamps = [fields(each)[4] for each in heard]
+    assert {(b - a) & 0xFFFFFFFF for a, b in pairwise(stamps)} == {48 * ptime_ms}
+    sound, rate_hz = listener.sound(heard)
+    plain, _ = usual.sound()
+    np.testing.assert_array_equal(sound, plain[: len(sound)])
+    assert len(sound) == rate_hz * (TICKS + 1) // 50
+    assert loudness(sound, rate_hz, 400.0) == pytest.approx(LEVEL, rel=0.1)
