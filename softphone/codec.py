@@ -87,14 +87,14 @@ class Codec:
         return f"{self.encoding}/{self.clock_hz}{channels}"
 
 
-def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: int) -> Codec:
+def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: int, usual_hz: int = 16_000) -> Codec:
     return Codec(
         name=name,
         encoding=encoding,
         clock_hz=clock_hz,
         channels=channels,
         payload_type=payload_type,
-        rates_hz=(16_000, 8000, 24_000, 48_000),
+        rates_hz=(usual_hz, *(hz for hz in (8000, 16_000, 24_000, 48_000) if hz != usual_hz)),
         frames_ms=(20, 40, 60),
         stateful=True,
         parameters="useinbandfec=1",
@@ -126,6 +126,9 @@ TABLE = (
     ),
     _opus("OPUS", "opus", 48_000, 2, 111),
     _opus("OPUS/16000", "OPUS", 16_000, 1, 109),  # of RingCentral's softphones, beside what RFC 7587 says
+    _opus(
+        "OPUS/FULL", "opus", 48_000, 2, 112, 48_000
+    ),  # the same on the wire, decoded and encoded at 48 kHz: for music
     _linear(8000, 114),
     _linear(16_000, 115),
     _linear(48_000, 116),

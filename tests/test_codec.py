@@ -4,7 +4,11 @@ from softphone.codec import DYNAMIC, PTIMES_MS, TABLE, Codec, codec
 
 
 def test_no_two_codecs_have_a_name_or_a_number_or_a_line_in_common() -> None:
-    for values in ([each.name for each in TABLE], [each.payload_type for each in TABLE], [str(each) for each in TABLE]):
+    for values in (
+        [each.name for each in TABLE],
+        [each.payload_type for each in TABLE],
+        [(str(each), each.rate_hz) for each in TABLE],
+    ):
         assert len(set(values)) == len(TABLE)
 
 

@@ -17,6 +17,7 @@ from softphone.sdp.profile import NOWHERE, PROFILES, Plain, Profile
 __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
 
 DIRECTIONS = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
+EVERY = tuple(one.name for one in TABLE)
 SENDING = ("sendrecv", "sendonly")
 RECEIVING = ("sendrecv", "recvonly")
 
@@ -182,8 +183,12 @@ def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port
     return MediaDescription("audio", port, theirs.protocol, _numbers(lines), attributes=attributes)
 
 
-def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -> Negotiated:
-    """Read the answer to our own offer (RFC 3264 section 7).
+def accept(
+    local_offer: SessionDescription,
+    remote_answer: SessionDescription,
+    codecs: Sequence[str] = EVERY,
+) -> Negotiated:
+    """Read the answer to our own offer, which was of `codecs` (RFC 3264 section 7).
 
     Raises
     ------
@@ -195,7 +200,7 @@ def accept(local_offer: SessionDescription, remote_answer: SessionDescription) -
     index, ours = next((i, media) for i, media in enumerate(local_offer.media) if media.port)
     if index >= len(remote_answer.media):
         raise SdpError(f"answer has {len(remote_answer.media)} streams, the offer {len(local_offer.media)}")
-    numbers = {each.name: said.payload_type for each, said in formats.spoken(ours, [one.name for one in TABLE])}
+    numbers = {each.name: said.payload_type for each, said in formats.spoken(ours, codecs)}
     theirs = remote_answer.media[index]
     agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours))
     if agreed is None:

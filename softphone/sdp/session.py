@@ -177,7 +177,7 @@ class MediaSession:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        return self._before.after(negotiation.accept(self._offered, answer))
+        return self._before.after(negotiation.accept(self._offered, answer, self._codecs))
 
     def commit(self, agreement: Agreement) -> None:
         """Let an agreement be in force; an offer of ours that is open stays so."""

@@ -27,8 +27,8 @@ def offered(*codecs: str, **known: int) -> sdp.SessionDescription:
 @pytest.mark.parametrize("name", EVERY)
 def test_each_codec_is_offered_answered_and_agreed_on_alone(name: str) -> None:
     ours = sdp.parse(str(offered(name)))
-    text, there = answered(ours, *reversed(EVERY))
-    here = sdp.accept(ours, sdp.parse(text))
+    text, there = answered(ours, name, *EVERY)
+    here = sdp.accept(ours, sdp.parse(text), (name,))
     assert (here.codec, here.payload_type, here.event_clock_hz) == (
         there.codec,
         there.payload_type,
