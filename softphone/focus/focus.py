@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 
@@ -38,15 +38,13 @@ from softphone.media.contract.leg import (
     WorkerLost,
 )
 from softphone.media.contract.messages import CreateRoom
+from softphone.media.workers.client import Media
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.allowance import Allowances
 from softphone.store.accounts import Accounts
 from softphone.store.history import History
 from softphone.store.values import Extension, PropertiesChanged
-
-if TYPE_CHECKING:
-    from softphone.media.workers.client import Media
 
 __all__ = ["Focus"]
 
@@ -82,7 +80,7 @@ class Focus:
     def __init__(
         self,
         config: Config,
-        media: "Media",
+        media: Media,
         node: tuple[str, int],
         *,
         accounts: Accounts,

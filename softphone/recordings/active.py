@@ -5,19 +5,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from softphone.errors import MediaError
 from softphone.media.contract.leg import RecordingEnded, RecordingInfo
 from softphone.media.contract.messages import PauseRecording, Record, StopRecording, Track
+from softphone.media.workers.client import Media
 from softphone.recordings.entry import Entry, PartySpan, Span, Speech
 from softphone.recordings.spans import PartySpans
 from softphone.text import without_paths
-
-if TYPE_CHECKING:
-    from softphone.media.workers.client import Media
 
 __all__ = ["ActiveRecording", "Speaker", "track_name"]
 
@@ -67,7 +65,7 @@ class ActiveRecording:
         self,
         entry: Entry,
         folder: Path,
-        media: "Media",
+        media: Media,
         keeper: Keeper,
         *,
         tracks: bool,

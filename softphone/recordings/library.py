@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import msgspec
 import structlog
@@ -19,15 +19,13 @@ import structlog
 from mixer.errors import RecordingError
 from softphone.config import RecordingConfig
 from softphone.errors import MediaError, NoSuchRecording, RecordingRunning
+from softphone.media.workers.client import Media
 from softphone.recordings.active import ActiveRecording, Keeper, Speaker, clip_spans
 from softphone.recordings.entry import Entry, Stored, expired
 from softphone.recordings.files import RecordingFiles, StoredFile
 from softphone.recordings.post_processing import PostProcessing
 from softphone.text import without_paths
 from softphone.webhooks import Webhooks
-
-if TYPE_CHECKING:
-    from softphone.media.workers.client import Media
 
 __all__ = ["Library"]
 
@@ -125,7 +123,7 @@ class Library:
         return tuple(sorted(found, key=lambda entry: entry.started, reverse=True))
 
     async def start(
-        self, media: "Media", room: int, *, conference: str, parties: Sequence[Speaker] = ()
+        self, media: Media, room: int, *, conference: str, parties: Sequence[Speaker] = ()
     ) -> ActiveRecording:
         """Record a room.
 

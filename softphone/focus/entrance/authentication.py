@@ -10,7 +10,6 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,12 +20,10 @@ from softphone.sip.message.digest import ALGORITHMS
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import number_of
+from softphone.sip.services.auth import Authenticator, Verdict
+from softphone.sip.transport.hop import Hop
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
-
-if TYPE_CHECKING:
-    from softphone.sip.services.auth import Authenticator, Verdict
-    from softphone.sip.transport.hop import Hop
 
 __all__ = ["AuthRefusal", "Authentication", "Logins"]
 
@@ -127,7 +124,7 @@ class Authentication:
     def __init__(
         self,
         accounts: Accounts,
-        authenticator: "Authenticator",
+        authenticator: Authenticator,
         settings: SipConfig,
         hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -141,7 +138,7 @@ class Authentication:
         realm, known = accounts.realm, " or ".join(ALGORITHMS)
         self._unfit = f"credentials have the user name N, N@{realm} or sip:N@{realm}, N the extension, and {known}"
 
-    def caller(self, invite: Request, source: "Hop") -> Extension | None:
+    def caller(self, invite: Request, source: Hop) -> Extension | None:
         """Say which extension is calling; None for a stranger.
 
         Raises
@@ -167,7 +164,7 @@ class Authentication:
         here = uri.host.lower() in self._hosts or uri.host.lower() == request.uri.host.lower()
         return here and self._accounts.could_be(number_of(uri))
 
-    def sender(self, request: Request, source: "Hop") -> Extension | Response | None:
+    def sender(self, request: Request, source: Hop) -> Extension | Response | None:
         """Say who sent a request that is no INVITE; a response: it has to prove it, could not, or has to wait."""
         try:
             verdict = self._verify(request, source, "Authorization")
@@ -178,12 +175,12 @@ class Authentication:
             return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
         return self._accounts.find(verdict.username)
 
-    def challenge(self, source: "Hop", *, stale: bool = False) -> AuthRefusal:
+    def challenge(self, source: Hop, *, stale: bool = False) -> AuthRefusal:
         """Make the refusal of a caller that has to prove who it is."""
         challenges = self._authenticator.challenge(source, self._clock(), stale=stale)
         return AuthRefusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
 
-    def _verify(self, request: Request, source: "Hop", header: str) -> "Verdict":
+    def _verify(self, request: Request, source: Hop, header: str) -> Verdict:
         username = self._authenticator.username(request, header)
         if username is None:
             return self._authenticator.verify(request, source, self._clock(), header)
@@ -202,7 +199,7 @@ class Authentication:
             self._logins.succeeded(source.host, user, now)
         return verdict
 
-    def _tell(self, event: str, request: Request, source: "Hop", user: str, now: float) -> None:
+    def _tell(self, event: str, request: Request, source: Hop, user: str, now: float) -> None:
         """Log an answer that proves nothing, once in a window for each user and address."""
         if self._told.failed(f"{source.host} {user}", now):
             log.warning(event, user=user, host=source.host, method=request.method)

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -40,16 +39,14 @@ from softphone.focus.token import VoiceCallToken
 from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import number_of
+from softphone.sip.services.auth import Authenticator
+from softphone.sip.services.registrar import Registrar
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.early import EarlyDialog
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 from softphone.text import shown
-
-if TYPE_CHECKING:
-    from softphone.sip.services.auth import Authenticator
-    from softphone.sip.services.registrar import Registrar
-    from softphone.sip.transport.hop import Hop
 
 __all__ = ["InviteRouter"]
 
@@ -89,8 +86,8 @@ class InviteRouter:
         self,
         focus: Focus,
         accounts: Accounts,
-        authenticator: "Authenticator",
-        registrar: "Registrar",
+        authenticator: Authenticator,
+        registrar: Registrar,
         watchers: RosterSubscriptions,
         settings: SipConfig,
         conference: ConferenceConfig,
@@ -320,7 +317,7 @@ class InviteRouter:
         room = await self._focus.create_call(from_.extension_id or callee.extension_id)
         await room.connect(call, who, from_, callee)
 
-    async def on_request(self, request: Request, source: "Hop") -> Response | None:
+    async def on_request(self, request: Request, source: Hop) -> Response | None:
         """Answer a request outside of any dialog; None leaves it to the stack."""
         match request.method:
             case "REGISTER":
@@ -331,7 +328,7 @@ class InviteRouter:
                 return self._refer(request, source)
         return None
 
-    def _register(self, request: Request, source: "Hop") -> Response:
+    def _register(self, request: Request, source: Hop) -> Response:
         """Answer a REGISTER (RFC 3261 section 10.3): everybody registers its own address only."""
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
@@ -340,7 +337,7 @@ class InviteRouter:
             return response(request, 403)
         return self._registrar.handle(request, source, time.monotonic())
 
-    def _subscribe(self, request: Request, source: "Hop") -> Response:
+    def _subscribe(self, request: Request, source: Hop) -> Response:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
         if refusal := self._watchers.bad_event(request):
             return refusal
@@ -359,7 +356,7 @@ class InviteRouter:
                 return self.codes.asks(extension)
         return isinstance(destination, ToBridge)
 
-    def _refer(self, request: Request, source: "Hop") -> Response:
+    def _refer(self, request: Request, source: Hop) -> Response:
         """Answer a REFER to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5)."""
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):

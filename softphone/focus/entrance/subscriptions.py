@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from softphone.focus.entrance.conference_info import ConferenceInfo, ConferencePackage, sip_uri
 from softphone.focus.entrance.roster import ConferenceRoster
@@ -13,15 +12,13 @@ from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer
+from softphone.sip.message.message import Request, Response
 from softphone.sip.services.notifier import PACE_S, Notifier, Pending
+from softphone.sip.stack import Stack
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.referral import Reference, accept, referred
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
-
-if TYPE_CHECKING:
-    from softphone.sip.message.message import Request, Response
-    from softphone.sip.stack import Stack
-    from softphone.sip.transport.hop import Hop
 
 __all__ = ["RosterSubscriptions"]
 
@@ -55,7 +52,7 @@ class RosterSubscriptions:
         Who may watch; the host part of the URIs of parties is their domain.
     """
 
-    def __init__(self, focus: Focus, stack: "Stack", accounts: Accounts) -> None:
+    def __init__(self, focus: Focus, stack: Stack, accounts: Accounts) -> None:
         self._focus, self._stack, self._accounts = focus, stack, accounts
         context = focus.context
         self._notifier = Notifier(stack, ConferencePackage(self._roster), context.allowances, context.clock)
@@ -82,13 +79,13 @@ class RosterSubscriptions:
     def __len__(self) -> int:
         return len(self._notifier)
 
-    def bad_event(self, request: "Request") -> "Response | None":
+    def bad_event(self, request: Request) -> Response | None:
         """Refuse a SUBSCRIBE for anything but rosters."""
         return self._notifier.bad_event(request)
 
     def subscribe(
-        self, request: "Request", source: "Hop", room: ConferenceRoom | None, member: Extension | None = None
-    ) -> "Response":
+        self, request: Request, source: Hop, room: ConferenceRoom | None, member: Extension | None = None
+    ) -> Response:
         """Answer a SUBSCRIBE to a conference.
 
         Parameters
@@ -119,7 +116,7 @@ class RosterSubscriptions:
 
         return done
 
-    def refer(self, request: "Request", source: "Hop", room: ConferenceRoom, member: Member) -> "Response":
+    def refer(self, request: Request, source: Hop, room: ConferenceRoom, member: Member) -> Response:
         """Answer a REFER that came outside of the call by which somebody is in a conference (RFC 4579 section 5.5)."""
         contact = self._stack.contact(request.uri.user, source)
         answer = accept(request, contact)

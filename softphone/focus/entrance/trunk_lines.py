@@ -1,7 +1,7 @@
 """Being registered at the trunks that want it, so that calls come from there; one that is away holds up nothing."""
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import structlog
 
@@ -11,10 +11,8 @@ from softphone.focus.party.trunks import Trunks
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration, retry_after_s
+from softphone.sip.stack import Stack
 from softphone.tasks import Tasks
-
-if TYPE_CHECKING:
-    from softphone.sip.stack import Stack
 
 __all__ = ["TrunkLines"]
 
@@ -34,7 +32,7 @@ class TrunkLines:
         Of which those that say so are registered.
     """
 
-    def __init__(self, stack: "Stack", trunks: Trunks) -> None:
+    def __init__(self, stack: Stack, trunks: Trunks) -> None:
         self.registrations: dict[str, Registration] = {}
         self._stack = stack
         self._trunks = trunks

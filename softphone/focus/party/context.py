@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from softphone.calls.names import LOOKUPS
@@ -12,16 +11,14 @@ from softphone.focus.session import PartyAddress, TelephonySession
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
+from softphone.media.contract.leg import MediaAddress
+from softphone.media.workers.client import Media
 from softphone.recordings.library import Library
 from softphone.resolver import Resolver
 from softphone.sip.ua.allowance import Allowances
 from softphone.sip.ua.call import InviteSession
 from softphone.store.history import History
 from softphone.tasks import Tasks
-
-if TYPE_CHECKING:
-    from softphone.media.contract.leg import MediaAddress
-    from softphone.media.workers.client import Media
 
 __all__ = ["Context", "Header"]
 
@@ -32,7 +29,7 @@ Header = tuple[str, str]
 class Context:
     """The focus's side of a room, a reception or a member."""
 
-    media: "Media"
+    media: Media
     playbacks: Playbacks
     library: prompts.SoundLibrary
     names: Names
@@ -51,7 +48,7 @@ class Context:
     "Looks up the names in descriptions."
     feed: Feed = field(default_factory=Feed)
     tasks: Tasks = field(default_factory=Tasks)
-    listening: "set[MediaAddress]" = field(default_factory=set)
+    listening: set[MediaAddress] = field(default_factory=set)
     "Where this node takes what is no media; whoever listens there enters it."
     legs: OpenLegs = field(default_factory=OpenLegs)
     "Whose each leg is; a member enters and strikes out its own."

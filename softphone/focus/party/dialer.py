@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from softphone.config import Config, TrunkConfig
 from softphone.errors import SoftphoneError
@@ -14,13 +13,11 @@ from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.sip.message.fields import reason
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import Uri
+from softphone.sip.services.registrar import Registrar
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.invite_client import Progress
 from softphone.store.accounts import Accounts
-
-if TYPE_CHECKING:
-    from softphone.sip.services.registrar import Registrar
-    from softphone.sip.stack import Stack
 
 __all__ = ["Dialer", "shown_to_trunk"]
 
@@ -36,7 +33,7 @@ class Dialer(DialPlan):
         As for `DialPlan`.
     """
 
-    def __init__(self, stack: "Stack", accounts: Accounts, registrar: "Registrar", config: Config) -> None:
+    def __init__(self, stack: Stack, accounts: Accounts, registrar: Registrar, config: Config) -> None:
         super().__init__(lambda: self.home, accounts, registrar, config)
         self._stack = stack
 

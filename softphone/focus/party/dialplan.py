@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from softphone.config import Config, TrunkConfig
 from softphone.errors import BadMessage
@@ -16,13 +15,11 @@ from softphone.focus.token import PREFIX
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri, number_of, spelled
 from softphone.sip.services.binding import Binding
+from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.hop import Hop
 from softphone.store.accounts import Accounts
 from softphone.store.call_handling import CallHandling
 from softphone.store.values import Extension
-
-if TYPE_CHECKING:
-    from softphone.sip.services.registrar import Registrar
 
 __all__ = ["DialPlan", "DialTarget"]
 
@@ -76,7 +73,7 @@ class DialPlan:
         self,
         home: Callable[[], Home],
         accounts: Accounts,
-        registrar: "Registrar",
+        registrar: Registrar,
         config: Config,
     ) -> None:
         self._home = home

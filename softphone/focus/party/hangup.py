@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from mixer.rules.effects import Prompt
 from softphone.focus.party.context import Context, Header
-from softphone.focus.party.member import Member
-from softphone.focus.party.owner import CallOwner
+from softphone.focus.party.member import CallOwner, Member
 
 __all__ = ["Hangup"]
 

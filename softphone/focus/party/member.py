@@ -1,23 +1,72 @@
 """A party's call: its leg, what the party may say and hear, and the room that it is in.
 
-A member is with one keeper at a time (`softphone.focus.party.owner`), who is told what its telephone does.
+A member is with one keeper at a time, who lists it and is told what its telephone does.
+
+All comings and goings on one map::
+
+    INVITE ──┬──────────────────────────► ConferenceRoom ◄──moved──► ConferenceRoom
+             ├──► PinPrompt ──code, name───►    ▲
+             │                              Ringing  (called in, has answered)
+             │                                  ▼
+             └───────────────────────────► CallRoom  (extension to extension)
+
+    from wherever it is ──► Hangup ──► gone: a last word, BYE, the leg given back
+
+A member changes hands in one place, `Member.pass_to`, which tells the keeper that had it. A conference takes a member
+when its rules let it in or let it wait, and lets it go when they say that it left (`PartyLeft`): what they refuse stays
+with who had it, as it was. So a live leg is never without a keeper that ends it, and never on two lists.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mixer.rules.roles import Place
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import CallLeg
 from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
 from softphone.focus.party.context import Context, Header
-from softphone.focus.party.owner import NOBODY, CallOwner
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.sip.message.fields import reason
 from softphone.sip.ua.call import InviteSession, InviteState
 
-__all__ = ["Member"]
+__all__ = ["NOBODY", "CallOwner", "Member"]
+
+
+class CallOwner:
+    """Has members, and is told what their telephones do. This one has none, and does nothing about it."""
+
+    members: "Mapping[str, Member]" = MappingProxyType({})  # who talk with each other here, by the id of their party
+
+    def keeps(self, member: "Member") -> bool:
+        """Say whether a member is on its list."""
+        return False
+
+    def lost(self, member: "Member") -> None:
+        """Strike a member from the list: another keeper has it now. It still has the name that it had here."""
+
+    def key(self, member: "Member", digit: str) -> None:
+        """Take a pressed key."""
+
+    def over(self, member: "Member", reason: str) -> None:
+        """Take notice that its call is over."""
+
+    def talking(self, member: "Member", on: bool) -> None:
+        """Take notice that it began or ceased to talk."""
+
+    def echoing(self, member: "Member", on: bool) -> None:
+        """Take notice that it began or ceased to return what it is sent."""
+
+    def held(self, member: "Member", on: bool) -> None:
+        """Take notice that its telephone put the call on hold, or took it back."""
+
+    def silent(self, member: "Member") -> None:
+        """Take notice that no media came for too long."""
+
+
+NOBODY = CallOwner()
+"""Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""
 
 
 class Member:

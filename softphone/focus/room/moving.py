@@ -1,23 +1,19 @@
 """A party goes from one session into a conference, with its call and its leg: nothing is signalled to it."""
 
-from typing import TYPE_CHECKING
-
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import ConferenceRole, Party, PartyStatus
 from softphone.store.values import Extension
-
-if TYPE_CHECKING:
-    from softphone.focus.room.conference import ConferenceRoom
-    from softphone.focus.room.ruled import RuledRoom
 
 __all__ = ["bring_in", "move", "other_end"]
 
 CONNECTED = (PartyStatus.ANSWERED, PartyStatus.HOLD)
 
 
-def other_end(room: "RuledRoom", member: Member) -> Member:
+def other_end(room: RuledRoom, member: Member) -> Member:
     """Give the other party of a call of two; raises WrongState where there is none."""
     found = next((each for each in room.members.values() if each is not member), None)
     if found is None:
@@ -25,7 +21,7 @@ def other_end(room: "RuledRoom", member: Member) -> Member:
     return found
 
 
-def move(member: Member, there: "ConferenceRoom", caller: Extension | None, *, brought: bool = False) -> Party:
+def move(member: Member, there: ConferenceRoom, caller: Extension | None, *, brought: bool = False) -> Party:
     """Take a member over into a conference; what it may do, and how it is heard, stays.
 
     Parameters
@@ -49,7 +45,7 @@ def move(member: Member, there: "ConferenceRoom", caller: Extension | None, *, b
     return member.party
 
 
-def bring_in(member: Member, there: "ConferenceRoom", caller: Extension | None) -> Party:
+def bring_in(member: Member, there: ConferenceRoom, caller: Extension | None) -> Party:
     """Take a member over on behalf of a conference's host, whose call has to stand; raises WrongState."""
     parties = there.session.parties.values()
     if not any(each.role is ConferenceRole.HOST and each.status in CONNECTED for each in parties):

@@ -9,16 +9,13 @@ import wave
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
 from mixer.rules.effects import Prompt, Sound
 from softphone.errors import MediaError
 from softphone.media.contract.messages import RecordLeg, StopRecording
-
-if TYPE_CHECKING:
-    from softphone.media.workers.client import Media
+from softphone.media.workers.client import Media
 
 __all__ = ["Names", "SpokenNames"]
 
@@ -41,7 +38,7 @@ class Names:
         The workers; whoever gets their events hands RecordingEnded to :meth:`ended`.
     """
 
-    def __init__(self, folder: Path, media: "Media") -> None:
+    def __init__(self, folder: Path, media: Media) -> None:
         self._folder = folder.absolute()
         self._media = media
         self._over: dict[int, asyncio.Event] = {}

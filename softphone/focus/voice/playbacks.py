@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from softphone.media.contract.messages import Play, StopPlayback
-
-if TYPE_CHECKING:
-    from softphone.media.workers.client import Media
+from softphone.media.workers.client import Media
 
 __all__ = ["Playbacks"]
 
@@ -21,7 +18,7 @@ class Playbacks:
         The workers; whoever gets their events hands PlaybackEnded to :meth:`ended`.
     """
 
-    def __init__(self, media: "Media") -> None:
+    def __init__(self, media: Media) -> None:
         self._media = media
         self._on_end: dict[int, Callable[[str], None]] = {}
 
