@@ -39,6 +39,23 @@ def _kick(session: SessionState, party: Participant, event: events.Kick, now: fl
     return _leave(session, party, events.Leave(party.name, "kicked"), now)
 
 
+def _park(session: SessionState, party: Participant, event: events.Park, now: float) -> list[Effect]:
+    """Leave the other end waiting, with music."""
+    if len(session.parties) < 2:
+        return [Denied(party.name, "nobody_waits")]
+    left = admission.leave(session, party, events.Leave(party.name, "parked"), now)
+    for other in session.parties.values():
+        session.parties.leave_alone(other, True)
+    return left
+
+
+def _join(session: SessionState, event: events.Join, now: float) -> list[Effect]:
+    """Let somebody in; who waits for that does so no more."""
+    for other in session.parties.values():
+        session.parties.leave_alone(other, False)
+    return admission.join(session, event, now)
+
+
 def _key(session: SessionState, party: Participant, event: events.Keys, now: float) -> list[Effect]:
     """Pass a key on; one pressed before the other end is there is nobody's."""
     return [KeyPassed(other.name, event.digit) for other in session.parties.values() if other is not party]
@@ -64,6 +81,7 @@ def _refuse(session: SessionState, event: events.Join | events.InviteAnswered, n
 PARTY: Mapping[type[events.Event], PartyRule] = {
     events.Leave: _leave,
     events.Kick: _kick,
+    events.Park: _park,
     events.Keys: _key,
     events.PeerHeld: _peer_held,
     events.SetMuted: parties.set_muted,
@@ -75,7 +93,7 @@ PARTY: Mapping[type[events.Event], PartyRule] = {
 _LIVE: Mapping[type[events.Event], Any] = {
     **dict.fromkeys(get_args(events.Event), _no_conference),
     **dict.fromkeys(PARTY, _of_party),
-    events.Join: admission.join,
+    events.Join: _join,
     events.SetRecording: parties.set_recording,
     events.InviteFailed: nothing,
     events.CancelInvite: nothing,

@@ -52,6 +52,7 @@ _BEFORE: Mapping[type[events.Event], PartyRule] = {
     events.SetWhisper: parties.not_inside,
     events.Admit: admission.not_in_lobby,
     events.Reject: admission.not_in_lobby,
+    events.Park: parties.not_a_call,
 }
 _INSIDE: Mapping[type[events.Event], PartyRule] = {
     **_BEFORE,

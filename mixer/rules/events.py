@@ -24,6 +24,7 @@ __all__ = [
     "Lock",
     "MuteAll",
     "NewSettings",
+    "Park",
     "PeerHeld",
     "Reject",
     "SetDeaf",
@@ -83,6 +84,13 @@ class Leave:
 
     party: str
     reason: str = "left"
+
+
+@dataclass(frozen=True)
+class Park:
+    """A party of a call of two leaves it, and the other waits with music until somebody else comes."""
+
+    party: str
 
 
 @dataclass(frozen=True)
@@ -328,6 +336,7 @@ Event = (
     | Admit
     | Reject
     | Kick
+    | Park
     | Unban
     | Dial
     | MuteAll

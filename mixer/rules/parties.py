@@ -21,6 +21,7 @@ __all__ = [
     "lock",
     "mute_all",
     "new_settings",
+    "not_a_call",
     "not_inside",
     "set_deaf",
     "set_held",
@@ -56,6 +57,11 @@ def not_inside(
 ) -> list[Effect]:
     """Say no: who waits neither hears nor is heard, so there is nothing to change."""
     return [Denied(party.name, "not_inside")]
+
+
+def not_a_call(session: SessionState, party: Participant, event: events.Park, now: float) -> list[Effect]:
+    """Say no: a conference goes on without who leaves it."""
+    return [Denied(party.name, "not_a_call")]
 
 
 def set_deaf(session: SessionState, party: Participant, event: events.SetDeaf, now: float) -> list[Effect]:

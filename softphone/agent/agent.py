@@ -236,6 +236,10 @@ class Agent:
         await _connected(control, signalling, target)
         return call
 
+    async def transfer(self, call: Call, to: str | Call, *, timeout_s: float = 60.0) -> None:
+        """Let the peer of a call talk with somebody else, or with the peer of another call; see `Call.transfer`."""
+        await call.transfer(to, timeout_s=timeout_s)
+
     async def _place(self, wanted: Wanted) -> tuple[InviteSession, CallMedia, Voice]:
         """Give what a call is made of when it is answered."""
         media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)

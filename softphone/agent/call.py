@@ -9,7 +9,7 @@ from mixer.dtmf import dtmf
 from softphone.agent.control import CallControl, CallState
 from softphone.agent.line import OutboundLine
 from softphone.agent.talk import Talk
-from softphone.agent.transfer import transfer
+from softphone.agent.transfer import hand_over
 from softphone.media.contract.leg import LegStats
 from softphone.sip.message.fields import Address
 
@@ -132,16 +132,18 @@ class Call(Talk):
         """Wait for the end of the call; returns the reason, as ``on_hangup`` gets it."""
         return await asyncio.shield(self._control.over)
 
-    async def transfer(self, uri: str, *, timeout_s: float = 60.0) -> None:
-        """Let the peer call somebody else instead of us (REFER, RFC 3515; RFC 5589 section 6, blind transfer).
+    async def transfer(self, to: "str | Call", *, timeout_s: float = 60.0) -> None:
+        """Let the peer talk with somebody else instead of us (REFER, RFC 3515; RFC 5589 sections 6 and 7).
+
+        Somebody is called (blind), or is the peer of another call of ours, which ends too (attended, RFC 3891).
 
         Returns when the peer says that it has reached them, and hangs up our call. A peer that does not want to say
         (RFC 4488), or that hangs up first, is taken at its word: it has accepted.
 
         Parameters
         ----------
-        uri
-            As of :meth:`Agent.invite`.
+        to
+            As of :meth:`Agent.invite`, or a call that is connected.
         timeout_s
             How long the peer may ring them.
 
@@ -152,15 +154,14 @@ class Call(Talk):
         SipTimeout
             The peer did not say in time what became of it; our call goes on.
         BadMessage
-            `uri` is no SIP URI.
+            `to` is no SIP URI.
         CallEnded
-            The call is over.
+            The call is over, or the other one is.
+        ValueError
+            `to` is this call.
         """
-        self._control.require(CallState.CONNECTED)
-        await transfer(
-            self._control.sip, str(self._line.complete(uri)), str(self._line.identity), self._control.over, timeout_s
-        )
-        await self.hangup()
+        whom = to._control if isinstance(to, Call) else str(self._line.complete(to))
+        await hand_over(self._control, whom, str(self._line.identity), timeout_s)
 
     async def send_keys(self, keys: str, method: KeyMethod = "rfc4733") -> None:
         """Press keys, one after the other; returns when they are sent.

@@ -3,12 +3,20 @@
 import asyncio
 from typing import Any
 
+from softphone.agent.control import CallControl, CallState
 from softphone.errors import CallRefused, SipTimeout
+from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.message import Request, Response, response
+from softphone.sip.message.uri import REPLACES
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.client_request import refused
 
-__all__ = ["transfer"]
+__all__ = ["hand_over"]
+
+
+def in_place_of(other: InviteSession) -> str:
+    """Name the peer of another call of ours, and that call for whoever takes our place in it (RFC 5589 section 7)."""
+    return str(other.dialog.remote_target.carrying(REPLACES, str(Replaces.naming(other.dialog))))
 
 
 class _Outcome:
@@ -27,6 +35,21 @@ class _Outcome:
         if (over or status >= 200) and not self.known.done():
             self.known.set_result((status, line[2].strip() if len(line) > 2 else ""))
         return response(request, 200)
+
+
+async def hand_over(control: CallControl, to: CallControl | str, referred_by: str, timeout_s: float) -> None:
+    """Let the peer of a call talk with whom a URI names, or with the peer of another call; see `Call.transfer`."""
+    if to is control:
+        raise ValueError("a call cannot be transferred to itself")
+    control.require(CallState.CONNECTED)
+    if isinstance(to, str):
+        await transfer(control.sip, to, referred_by, control.over, timeout_s)
+        await control.hangup()
+        return
+    to.require(CallState.CONNECTED)
+    await transfer(control.sip, in_place_of(to.sip), referred_by, control.over, timeout_s)
+    await control.hangup()
+    await to.hangup()
 
 
 async def transfer(

@@ -1,18 +1,49 @@
 """What can be commanded of calls, and of parties that go from one session into another."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from softphone.errors import CallRefused
 from softphone.focus.commanding import Commands
+from softphone.focus.errors import WrongState
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
-from softphone.focus.room.moving import bring_in, move, other_end
-from softphone.focus.session import Party
+from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.moving import bring_in, other_end
+from softphone.focus.room.parking import park, pick_up
+from softphone.focus.room.transfers import Asked, hand_over, transfer
+from softphone.focus.room.two_party import CallRoom
+from softphone.focus.session import Party, TelephonySession
+from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = ["CallCommands"]
 
 
+@contextmanager
+def _unreached() -> Iterator[None]:
+    """Say why nobody was reached in the words of a command."""
+    try:
+        yield
+    except NotReached as error:
+        raise WrongState(f"Nobody was reached: {error.outcome.word}") from error
+    except CallRefused as error:
+        raise WrongState("The call is over") from error
+
+
+def _answered(room: CallRoom, party: str) -> Member:
+    """Give a party of a call whose two can talk; raises NoSuchParty, WrongState."""
+    member = room.member(party)
+    if not room.answered:
+        raise WrongState("The call is not answered")
+    return member
+
+
 class CallCommands(Commands):
-    """The part of `softphone.focus.control.Control` that takes parties from one session to another.
+    """Commands to calls of two, and of their parties; a part of `softphone.focus.control.Control`.
+
+    What they raise is as there.
 
     Parameters
     ----------
@@ -25,21 +56,6 @@ class CallCommands(Commands):
     def __init__(self, focus: Focus, accounts: Accounts) -> None:
         self._focus = focus
         self._accounts = accounts
-        self._playbacks: dict[int, str] = {}
-
-    async def move(self, session: str, party: str, to: str) -> Party:
-        """Take a party into a conference, without a new call; what it may do, and how it is heard, stays.
-
-        A call of two that it leaves is over for the other end: that gets BYE.
-
-        Raises
-        ------
-        WrongState
-            The conference does not let it in; it stays where it is.
-        """
-        here, there = self._focus.room(session), self._focus.conference(to)
-        member = here.member(party)
-        return member.party if here is there else move(member, there, self._extension(member))
 
     async def bring_in(self, session: str, party: str, to: str, *, own: str = "") -> Party:
         """Take somebody out of a call of two into a conference whose host is connected; the call ends by BYE.
@@ -64,7 +80,66 @@ class CallCommands(Commands):
         member = here.member(party)
         if own and member.party.extension_id == own:
             member = other_end(here, member)
-        return bring_in(member, there, self._extension(member))
+        return bring_in(member, there, self._accounts.by_id(member.party.extension_id or ""))
 
-    def _extension(self, member: Member) -> Extension | None:
-        return self._accounts.by_id(member.party.extension_id) if member.party.extension_id else None
+    async def transfer(self, session: str, party: str, to: str) -> TelephonySession:
+        """Let a number take a party's place in a call of two, which leaves by BYE; returns when it has answered.
+
+        Raises
+        ------
+        WrongState
+            The call is not answered, nobody answered at the number, or it is not to be called; the call goes on.
+        """
+        room = self._focus.call(session)
+        member = _answered(room, party)
+        with _unreached():
+            await transfer(room, self._focus.dialer, member, Asked(self._focus.dialer.home.address(spelled(to))))
+        return room.session
+
+    async def connect(self, session: str, party: str, to: str) -> TelephonySession:
+        """Let two that an extension talks with talk with one another: it leaves both calls by BYE (attended transfer).
+
+        Parameters
+        ----------
+        session, party
+            A call of the extension's, and which party of it the extension is.
+        to
+            Its other call, which ends: who it has talked with there takes its place.
+
+        Raises
+        ------
+        WrongState
+            One of the calls is not answered, or the other is none of the extension's; both go on.
+        """
+        room, other = self._focus.call(session), self._focus.call(to)
+        member = _answered(room, party)
+        own = member.party.extension_id
+        mine = next((each for each in other.members.values() if own and each.party.extension_id == own), None)
+        if mine is None or other is room:
+            raise WrongState("It is in no other call of that id")
+        hand_over(room, self._focus.dialer, member, other_end(other, _answered(other, mine.party.id)))
+        return room.session
+
+    async def park(self, session: str, party: str) -> TelephonySession:
+        """Let a party leave a call of two by BYE, and the other wait with music; raises WrongState."""
+        room = self._focus.call(session)
+        park(room, _answered(room, party))
+        return room.session
+
+    async def pick_up(self, session: str, number: str, *, by: Extension) -> TelephonySession:
+        """Ring a number, and connect it with who is parked in a call; returns when it has answered.
+
+        Parameters
+        ----------
+        by
+            Who answers for the call.
+
+        Raises
+        ------
+        WrongState
+            Nobody is parked, or nobody has answered; who is parked stays so.
+        """
+        room = self._focus.call(session)
+        with _unreached():
+            await pick_up(room, spelled(number), by.id)
+        return room.session

@@ -14,20 +14,24 @@ from mixer.rules.effects import Prompt
 from mixer.rules.roles import Role
 from softphone.errors import MediaError
 from softphone.focus.call_commands import CallCommands
+from softphone.focus.commanding import Commands
 from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, WrongState
 from softphone.focus.feed import EventType
+from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
+from softphone.focus.room.moving import move
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.media.contract.messages import SendKeys
 from softphone.sip.message.uri import spelled
+from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = ["Control"]
 
 
-class Control(CallCommands):
+class Control(Commands):
     """Commands to conferences and calls.
 
     Every method that names a session or party raises NoSuchSession or NoSuchParty when it is not there, and WrongState
@@ -39,7 +43,18 @@ class Control(CallCommands):
         Where the sessions are.
     accounts
         Whose they are.
+
+    Attributes
+    ----------
+    calls
+        Commands to calls of two alone.
     """
+
+    def __init__(self, focus: Focus, accounts: Accounts) -> None:
+        self.calls = CallCommands(focus, accounts)
+        self._focus = focus
+        self._accounts = accounts
+        self._playbacks: dict[int, str] = {}
 
     # Conferences.
 
@@ -183,6 +198,22 @@ class Control(CallCommands):
         room = self._focus.room(session)
         listeners = None if to is None else tuple(room.member(each).party.id for each in to)
         return self._tell_of(session, party, events.SetWhisper(party, listeners))
+
+    async def move(self, session: str, party: str, to: str) -> Party:
+        """Take a party into a conference, without a new call; what it may do, and how it is heard, stays.
+
+        A call of two that it leaves is over for the other end: that gets BYE.
+
+        Raises
+        ------
+        WrongState
+            The conference does not let it in; it stays where it is.
+        """
+        here, there = self._focus.room(session), self._focus.conference(to)
+        member = here.member(party)
+        if here is there:
+            return member.party
+        return move(member, there, self._accounts.by_id(member.party.extension_id or ""))
 
     async def send_keys(self, session: str, party: str, keys: str) -> None:
         """Press keys on a party's telephone (RFC 4733).

@@ -14,6 +14,7 @@ from mixer.rules.attendance import Participant
 from mixer.rules.roles import Place, Role
 from mixer.rules.session import Session
 from softphone.focus.token import VoiceCallToken
+from softphone.store.values import Extension
 
 __all__ = [
     "CallEnd",
@@ -106,6 +107,11 @@ class PartyAddress:
     number: str
     name: str = ""
     extension_id: str | None = None
+
+    @classmethod
+    def of(cls, extension: Extension) -> Self:
+        """Give what a party shows that is an extension."""
+        return cls(extension.number, extension.name, extension.id)
 
 
 @dataclass(slots=True)

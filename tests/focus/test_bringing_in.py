@@ -81,7 +81,7 @@ def test_the_other_end_is_moved_without_a_gap_and_its_call_goes_on(tmp_path: Pat
             await asyncio.sleep(1.0)
             invites = bridge.wire.methods().count("INVITE")
             named = list(bridge.focus.session(session).parties)[1] if remote else own
-            party = await bridge.control.bring_in(session, named, conference.id, own=merged_by("101", bridge))
+            party = await bridge.control.calls.bring_in(session, named, conference.id, own=merged_by("101", bridge))
             assert (party.id, party.address.number) == (f"p-{conference.id[2:]}-2", "102")
             assert longest_gap(await heard) <= 1
             assert await merged.wait_ended() == "bye"
@@ -104,7 +104,7 @@ def test_what_is_not_brought_in_stays_as_it_was(tmp_path: Path) -> None:
         async with bridge.agent("101") as host, bridge.agent("102", on_call=accept):
             conference = await bridge.conference()
             session, own, merged = await answered(bridge, host, "102", [])
-            bring_in, me = bridge.control.bring_in, merged_by("101", bridge)
+            bring_in, me = bridge.control.calls.bring_in, merged_by("101", bridge)
             with pytest.raises(WrongState, match="host"):
                 await bring_in(session, own, conference.id, own=me)
             await host.invite(bridge.uri(conference))
@@ -139,7 +139,7 @@ def test_a_call_that_still_rings_is_not_brought_in(tmp_path: Path) -> None:
             own = next(iter(room.session.parties))
             for me in ("", merged_by("101", bridge)):
                 with pytest.raises(WrongState):
-                    await bridge.control.bring_in(room.session.id, own, conference.id, own=me)
+                    await bridge.control.calls.bring_in(room.session.id, own, conference.id, own=me)
             ringing.cancel()
 
     play(tmp_path, scene)
@@ -154,9 +154,9 @@ def test_two_that_race_for_the_last_place(tmp_path: Path) -> None:
             await host.invite(bridge.uri(conference))
             merged = [await answered(bridge, host, "102", []) for _ in range(4)]
             for session, own, _ in merged[:2]:
-                await bridge.control.bring_in(session, own, conference.id, own=merged_by("101", bridge))
+                await bridge.control.calls.bring_in(session, own, conference.id, own=merged_by("101", bridge))
             last = (
-                bridge.control.bring_in(session, own, conference.id, own=merged_by("101", bridge))
+                bridge.control.calls.bring_in(session, own, conference.id, own=merged_by("101", bridge))
                 for session, own, _ in merged[2:]
             )
             outcomes = await asyncio.gather(*last, return_exceptions=True)

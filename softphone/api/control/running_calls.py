@@ -1,19 +1,21 @@
-"""Calls of two extensions while they last: who talks with whom, and an end to it. What was is in the history."""
+"""Calls of two while they last: who talks with whom, transfers, parking, and an end. What was is in the history."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from softphone.api.auth import access
+from softphone.api.auth.access import own_or_manageable
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
-from softphone.api.http.errors import not_found
+from softphone.api.http.errors import invalid, not_found
 from softphone.api.http.pages import Part, WholeDep, instant
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import PartyAddress
+from softphone.store.values import Extension
 
 __all__ = ["doing", "reading"]
 
@@ -34,7 +36,7 @@ class RunningCall(BaseModel):
 
     id: str
     created: datetime
-    state: Literal["ringing", "answered"]
+    state: Literal["ringing", "answered", "parked"]
     caller: EndView
     callee: EndView
 
@@ -50,7 +52,7 @@ def _view(room: CallRoom) -> RunningCall:
     return RunningCall(
         id=room.session.id,
         created=room.session.created,
-        state="answered" if room.answered else "ringing",
+        state="parked" if room.parked else "answered" if room.answered else "ringing",
         caller=_end(party.caller),
         callee=_end(party.callee),
     )
@@ -69,9 +71,14 @@ async def running_call(
 ) -> CallRoom:
     """Give a call that the caller of the API is in, or administers; to others it does not exist."""
     for room in _running(context):
-        if room.session.id == session_id and access.may_see(room.session, caller):
+        if room.session.id == session_id and _may_see(room, caller):
             return room
     raise not_found("id")
+
+
+def _may_see(room: CallRoom, caller: Extension) -> bool:
+    """Whether a call is shown: who is parked is there for everybody of the account."""
+    return room.parked is not None or access.may_see(room.session, caller)
 
 
 CallDep = Annotated[CallRoom, Depends(running_call)]
@@ -80,7 +87,7 @@ CallDep = Annotated[CallRoom, Depends(running_call)]
 @reading.get("")
 async def list_running_calls(caller: CallerDep, context: ContextDep, parts: WholeDep) -> RunningCalls:
     """List the calls of two extensions: an administrator's are all, others' their own."""
-    seen = [room for room in _running(context) if access.may_see(room.session, caller)]
+    seen = [room for room in _running(context) if _may_see(room, caller)]
     found = parts.of("running calls", seen, lambda room: (instant(room.session.created), room.session.id))
     return RunningCalls(calls=[_view(room) for room in found.items], next=found.next)
 
@@ -88,6 +95,54 @@ async def list_running_calls(caller: CallerDep, context: ContextDep, parts: Whol
 @reading.get("/{id}")
 async def read_running_call(room: CallDep) -> RunningCall:
     """Show a call."""
+    return _view(room)
+
+
+class TransferWish(BaseModel):
+    """Who takes the party's place: a number, or who the party talks with in its other call."""
+
+    to: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    call: Annotated[str, Field(max_length=64, description="Id of the other call, which ends.")] | None = None
+
+
+class PickupWish(BaseModel):
+    """Who is rung; the caller's own number if nothing is said."""
+
+    number: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+PartyId = Annotated[str, Path(max_length=64)]
+
+
+@doing.post("/{id}/parties/{party}/transfer")
+async def transfer_call(
+    room: CallDep, party: PartyId, wish: TransferWish, caller: CallerDep, context: ContextDep
+) -> RunningCall:
+    """Let somebody else take a party's place; answered when that has happened."""
+    own_or_manageable(room.session.id, party, caller, context)
+    if (wish.to is None) == (wish.call is None):
+        raise invalid("to", "either a number, or the id of another call, is wanted")
+    if wish.to is not None:
+        await context.control.calls.transfer(room.session.id, party, wish.to)
+    elif wish.call is not None:
+        await context.control.calls.connect(
+            room.session.id, party, (await running_call(wish.call, caller, context)).session.id
+        )
+    return _view(room)
+
+
+@doing.post("/{id}/parties/{party}/park")
+async def park_call(room: CallDep, party: PartyId, caller: CallerDep, context: ContextDep) -> RunningCall:
+    """Let a party leave, and the other wait with music; any extension may pick the call up."""
+    own_or_manageable(room.session.id, party, caller, context)
+    await context.control.calls.park(room.session.id, party)
+    return _view(room)
+
+
+@doing.post("/{id}/pickup")
+async def pick_up_call(room: CallDep, wish: PickupWish, caller: CallerDep, context: ContextDep) -> RunningCall:
+    """Ring the caller's telephones, or a number, and connect who answers with who is parked; answered then."""
+    await context.control.calls.pick_up(room.session.id, wish.number or caller.number, by=caller)
     return _view(room)
 
 

@@ -145,7 +145,7 @@ async def bring_in(session_id: SessionId, request: Request, caller: CallerDep, c
     conference = manageable(session_id, caller, context)
     try:
         source = visible(source, caller, context).id
-        party = await context.control.bring_in(source, wish.party_id, conference.id, own=caller.id)
+        party = await context.control.calls.bring_in(source, wish.party_id, conference.id, own=caller.id)
     except NoSuchSession:
         raise not_found("sessionId") from None
     except NoSuchParty:

@@ -20,7 +20,6 @@ from softphone.focus.entrance.routing import (
     ToExtension,
     ToNowhere,
     ToRoom,
-    address_of,
     route,
     route_of_trunk,
 )
@@ -179,7 +178,7 @@ class InviteRouter:
                 admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
                 await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
             case ToExtension(callee) if known:
-                await self._ring(call, caller, address_of(callee))
+                await self._ring(call, caller, PartyAddress.of(callee))
             case ToRoom(extension) if known:
                 await self._enter(call, caller, extension)
             case ToNowhere(number) if caller is not None:
@@ -313,7 +312,7 @@ class InviteRouter:
         """Connect a call to the phones of an extension, or to a number outside."""
         self._check_offer(call)
         who = calls(call.invite, caller, trusted=self._trusts(call))
-        from_ = PartyAddress(shown(who.number), shown(who.name)) if caller is None else address_of(caller)
+        from_ = PartyAddress(shown(who.number), shown(who.name)) if caller is None else PartyAddress.of(caller)
         room = await self._focus.create_call(from_.extension_id or callee.extension_id)
         await room.connect(call, who, from_, callee)
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from softphone.config import TrunkConfig
-from softphone.focus.session import PartyAddress
 from softphone.focus.token import PREFIX, TokenError, VoiceCallToken
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
@@ -15,7 +14,6 @@ __all__ = [
     "ToExtension",
     "ToNowhere",
     "ToRoom",
-    "address_of",
     "route",
     "route_of_trunk",
 ]
@@ -84,8 +82,3 @@ def route_of_trunk(number: str, trunk: TrunkConfig, accounts: Accounts) -> Desti
     """Say where a number leads that a trunk calls."""
     found = route(number, accounts)
     return route(trunk.default, accounts) if isinstance(found, ToNowhere) and trunk.default else found
-
-
-def address_of(extension: Extension) -> PartyAddress:
-    """Give what a party shows that is an extension."""
-    return PartyAddress(extension.number, extension.name, extension.id)

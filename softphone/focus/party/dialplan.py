@@ -11,6 +11,7 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import refused
 from softphone.focus.party.toll import Toll
 from softphone.focus.party.trunks import Trunks
+from softphone.focus.session import PartyAddress
 from softphone.focus.token import PREFIX
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri, number_of, spelled
@@ -98,6 +99,11 @@ class DialPlan:
         """Find the user that a number means; None: it is a number outside."""
         extension = self._accounts.find(number)
         return extension if extension is not None and extension.kind == "user" else None
+
+    def whom(self, number: str) -> PartyAddress:
+        """Say who a number is, as parties show it."""
+        extension = self.find(number)
+        return PartyAddress(number) if extension is None else PartyAddress.of(extension)
 
     def handling(self, extension: Extension) -> CallHandling:
         """Say what becomes of calls to a user."""

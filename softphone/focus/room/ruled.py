@@ -37,6 +37,8 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
     "nobody_inside": (WrongState, "Nobody is in the conference: there is nothing to record"),
     "not_recording": (WrongState, NOT_RECORDING),
     "locked": (WrongState, "The conference is locked: unlock it first"),
+    "not_a_call": (WrongState, "Only a call of two is parked"),
+    "nobody_waits": (WrongState, "Nobody would wait: the call is parked, or not answered"),
     "no_conference": (WrongState, "A call of two parties has no such thing"),
 }
 

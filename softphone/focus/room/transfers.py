@@ -20,13 +20,12 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.replacement import became
 from softphone.focus.room.ruled import RuledRoom, recorded
-from softphone.focus.session import PartyAddress
 from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers
 from softphone.text import shown
 
-__all__ = ["Asked", "follow", "known_as", "other_end"]
+__all__ = ["Asked", "follow", "hand_over", "known_as", "other_end", "transfer"]
 
 # Headers of the INVITE that a REFER may ask for (RFC 3891, RFC 3892).
 PASSED = (REPLACES, "Require", "Referred-By")
@@ -111,20 +110,35 @@ async def _transfer(room: RuledRoom, dialer: Dialer, member: Member, target: Add
         asked = Asked(target.uri)
         heir = other_end(member, asked.replaces, room.context.legs.values())
         if heir is None:
-            heir = await _ring(room, dialer, member, asked)
-        if not room.keeps(member) or heir.gone:
-            Hangup(room.context, heir).say()
-            raise CallRefused(487)
-        _hand_over(room, dialer, member, heir)
+            await transfer(room, dialer, member, asked)
+        else:
+            hand_over(room, dialer, member, heir)
+
+
+async def transfer(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -> None:
+    """Ring somebody for the other end, who takes a member's place.
+
+    Raises
+    ------
+    NotReached
+        Nobody answered.
+    CallRefused
+        487: the call was over by then.
+    """
+    heir = await _ring(room, dialer, member, asked)
+    if not room.keeps(member) or heir.gone:
+        Hangup(room.context, heir).say()
+        raise CallRefused(487)
+    hand_over(room, dialer, member, heir)
 
 
 async def _ring(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -> Member:
     """Call somebody for the other end; raises NotReached."""
     left = next((each for each in room.members.values() if each is not member), member).party.address
-    caller = Caller(left.number, left.name, account=member.party.extension_id or "", headers=asked.headers)
+    account = member.party.extension_id or room.session.owner_id or ""
+    caller = Caller(left.number, left.name, account=account, headers=asked.headers)
     number = dialer.spelled(str(asked.uri), known_as(member))
-    extension = dialer.find(number)
-    there = PartyAddress(number, extension.name if extension else "", extension.id if extension else None)
+    there = dialer.whom(number)
 
     def make() -> Member:
         party = replace(member.party, caller=there, callee=there, extension_id=there.extension_id, facts=None)
@@ -133,14 +147,15 @@ async def _ring(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -
     return await Forwarding(Ringing(dialer, room.context, room.session), dialer).reach(number, make, caller)
 
 
-def _hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) -> None:
+def hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) -> None:
     """Let a member that is elsewhere take another one's place; the call that it has left ends."""
     party, held = member.party, member.held
     who = replace(heir.party.address, extension_id=heir.party.extension_id)
     room.members[party.id] = heir
+    # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
+    heir.admit(room.room)
     heir.pass_to(room, party)
     room.recorder.left(party.id)
-    heir.admit(room.room)
     room.context.tasks.start(_part(room.context, member))
     room.context.tasks.start(recorded(room, heir))
     became(room, party, who)

@@ -29,7 +29,7 @@ from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.sip.ua.call import InviteSession
 
-__all__ = ["CallRoom"]
+__all__ = ["CallRoom", "joins"]
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class CallRoom(RuledRoom):
 
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
         super().__init__(session, room, context, TwoPartyCall())
-        self._dialer = dialer
+        self.dialer = dialer
         self.answered = False
         "Whether the two can talk."
         self._told: dict[str, str] = {}
@@ -58,6 +58,8 @@ class CallRoom(RuledRoom):
         self._passing = asyncio.Lock()
         self._passed: set[tuple[int, bool]] = set()
         self._early: Member | None = None
+        self.parked: Party | None = None
+        "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
         self._ringing = Ringing(dialer, context, session)
 
     async def connect(self, call: InviteSession, caller: Caller, from_: PartyAddress, to: PartyAddress) -> None:
@@ -89,10 +91,10 @@ class CallRoom(RuledRoom):
             extension_id=within or to.extension_id,
         )
         member = Member(first, self.context, room=self.room, call=call)
-        self.ask(member, first, _join(first))
+        self.ask(member, first, joins(first))
         try:
             await self._ring(second, replace(caller, hops=hops_left(call.invite)))
-            transfers.follow(self, self._dialer)
+            transfers.follow(self, self.dialer)
             async with self._passing:
                 await member.answer(self.identity(member))
         except NotReached as error:
@@ -112,21 +114,19 @@ class CallRoom(RuledRoom):
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
         try:
-            way = Forwarding(self._ringing, self._dialer, self._progressed, lambda to: self._forwarded(party, to))
+            way = Forwarding(self._ringing, self.dialer, self._progressed, lambda to: self._forwarded(party, to))
             winner = await way.reach(party.callee.number, lambda: self._phone(party), caller)
         except SoftphoneError:
             self.session.leave(party.id)
             raise
-        if self.ask(winner, party, _join(party)) is not None:
+        if self.ask(winner, party, joins(party)) is not None:
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
         party.status = PartyStatus.ANSWERED
 
     def _forwarded(self, party: Party, to: str) -> None:
         """Show whom the call goes on to, and tell the caller that it does (RFC 3261 section 21.1.3)."""
-        extension = self._dialer.find(to)
-        who = PartyAddress(to) if extension is None else PartyAddress(extension.number, extension.name, extension.id)
-        self.session.became(party, who)
+        self.session.became(party, self.dialer.whom(to))
         caller = next(iter(self.members.values()), None)
         if caller is not None:
             self.context.tasks.start(caller.progress(181, self.identity(caller)))
@@ -175,5 +175,6 @@ class CallRoom(RuledRoom):
         self.publish(type, **self._told, **more)
 
 
-def _join(party: Party) -> Join:
+def joins(party: Party) -> Join:
+    """Give what the rules are told of a party that comes in."""
     return Join(party.id, kind=PartyKind.OUTSIDE if party.extension_id is None else PartyKind.INSIDE)

@@ -101,3 +101,45 @@ async def test_parties_of_a_conference_are_not_below_calls(shared: Server, ada: 
     assert (await ada.get(f"{PATH}/{conference}/parties")).status_code == 404
     assert (await ada.post(f"{PATH}/{conference}/recording")).status_code == 404
     await ada.delete(f"/api/v1/conferences/{conference}")
+
+
+async def test_calls_are_handed_over_parked_and_picked_up(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with (
+        logged_in(shared, "102") as ben,
+        logged_in(shared, "104") as dot,
+        Phone(shared, "102") as caller,
+        Phone(shared, "103") as callee,
+        Phone(shared, "104") as third,
+    ):
+        await reachable(callee, answer)
+        thirds = await reachable(third, answer)
+        await caller.call("103")
+        (room,) = shared.focus.calls.values()
+        await until(lambda: room.answered)
+        session = room.session.id
+        own, other = list(room.session.parties)
+        wrong = [
+            (ben, f"{own}/transfer", {}, 400),
+            (ben, f"{own}/transfer", {"to": "104", "call": session}, 400),
+            (ben, f"{own}/transfer", {"to": "105"}, 409),
+            (ben, f"{own}/transfer", {"call": session}, 409),
+            (ben, f"{own}/transfer", {"call": "s-0"}, 404),
+            (ben, "p-0/transfer", {"to": "104"}, 404),
+            (dot, f"{own}/park", {}, 404),
+        ]
+        answered = [await client.post(f"{PATH}/{session}/parties/{path}", json=body) for client, path, body, _ in wrong]
+        assert [each.status_code for each in answered] == [status for *_, status in wrong]
+        assert (await dot.post(f"{PATH}/{session}/pickup", json={})).status_code == 404
+        parked = await ben.post(f"{PATH}/{session}/parties/{own}/park")
+        assert parked.json()["state"] == "parked" and await caller.hung_up() == "bye"
+        assert [each["id"] for each in (await dot.get(PATH)).json()["calls"]] == [session]
+        picked = (await dot.post(f"{PATH}/{session}/pickup", json={})).json()
+        assert (picked["state"], picked["caller"]["number"]) == ("answered", "104")
+        assert thirds.get_nowait().state.name in ("ANSWERED", "CONFIRMED")
+        assert (await dot.post(f"{PATH}/{session}/pickup", json={})).status_code == 409
+        await reachable(caller, answer)
+        moved = await ada.post(f"{PATH}/{session}/parties/{other}/transfer", json={"to": "102"})
+        assert sorted(moved.json()[end]["number"] for end in ("caller", "callee")) == ["102", "104"]
+        assert await callee.hung_up() == "bye"
+        assert (await ada.delete(f"{PATH}/{session}")).status_code == 204
+        await until(lambda: shared.focus.parties == 0)

@@ -33,6 +33,7 @@ from mixer.rules.events import (
     Leave,
     Lock,
     MuteAll,
+    Park,
     PeerHeld,
     SetDeaf,
     SetHeld,
@@ -55,6 +56,17 @@ def connected() -> TwoPartyCall:
     assert call.handle(Join("ada"), 0.0) == [Admitted("ada", False)]
     assert call.handle(Join("bob"), 1.0) == [Admitted("bob", False)]
     return call
+
+
+def test_a_parked_call_waits_with_music_for_whoever_comes() -> None:
+    call = connected()
+    call.handle(PeerHeld("ada", True), 2.0)
+    assert call.handle(Park("ada"), 3.0) == [PartyLeft("ada", "parked")]
+    assert call.parties["bob"].left_alone and call.state is Phase.OPEN
+    assert call.handle(Park("bob"), 4.0) == [Denied("bob", "nobody_waits")]
+    assert call.handle(Join("cid"), 5.0) == [Admitted("cid", False), Music("bob", False, "")]
+    assert Music("cid", True, "") in call.handle(Park("bob"), 6.0)
+    assert only(call.handle(Leave("cid"), 7.0), Ended)
 
 
 def only(effects: list[Effect], kind: type[Effect]) -> list[Effect]:
@@ -178,6 +190,7 @@ EVENTS = st.one_of(
     st.builds(SetDeaf, NAMES, ON),
     st.builds(SetHeld, NAMES, ON),
     st.builds(PeerHeld, NAMES, ON),
+    st.builds(Park, NAMES),
     st.builds(Talking, NAMES, ON),
     st.builds(SetRecording, st.sampled_from(RecordingState)),
     st.builds(End),

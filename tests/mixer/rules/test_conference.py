@@ -39,6 +39,7 @@ from mixer.rules.events import (
     Lock,
     MuteAll,
     NewSettings,
+    Park,
     PeerHeld,
     Reject,
     SetDeaf,
@@ -93,6 +94,7 @@ TABLE: list[tuple[Event, list[Effect], Phase | None, list[Effect], Phase | None]
     (SetRole("a", Role.MODERATOR), [], None, [RoleChanged("a", Role.MODERATOR)], None),
     (SetWhisper("a", ()), [], None, [WhisperChanged("a", ())], None),
     (Admit("a"), [], None, [Denied("a", "not_in_lobby")], None),
+    (Park("a"), [], None, [Denied("a", "not_a_call")], None),
     (Reject("a"), [], None, [Denied("a", "not_in_lobby")], None),
     (Kick("a"), [], None, [PartyLeft("a", "kicked")], EMPTY),
     (Unban("x"), [], None, [], None),
@@ -156,6 +158,7 @@ ANYWHERE: dict[type[Event], tuple[Event, list[Effect]]] = {
     SetWhisper: (SetWhisper("a", ("b",)), [Denied("a", "not_inside")]),
     Admit: (Admit("a"), [Denied("a", "not_in_lobby")]),
     Reject: (Reject("a"), [Denied("a", "not_in_lobby")]),
+    Park: (Park("a"), [Denied("a", "not_a_call")]),
 }
 # Where it is otherwise, for a party 'a' beside the moderator 'b'.
 OTHERWISE: dict[tuple[Place, type[Event]], list[Effect]] = {
