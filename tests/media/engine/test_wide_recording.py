@@ -126,7 +126,8 @@ def test_a_prompt_is_played_at_the_best_rate_that_somebody_hears(driver: Driver,
     for listeners, heard in (([narrow.leg], False), ([wide.leg], True), ([], True)):
         number(driver, Play([path], listeners) if listeners else Play([path], room=room))
         decoded(driver.engine)
-        wide.heard.clear()
+        for seat in (wide, narrow):
+            seat.heard.clear()
         driver.tick(60)
         assert (np.abs(np.concatenate(wide.heard)).max() > 5000) == heard
-        assert np.abs(np.concatenate(narrow.heard)).max() < 300, "6 kHz is above what it has; its edges are heard"
+        assert np.concatenate(narrow.heard).astype(float).std() < 50, "6 kHz is above what it has"
