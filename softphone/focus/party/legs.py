@@ -84,7 +84,7 @@ class OpenLegs(Mapping[int, "Member"]):
 
     def agreed(self, member: "Member") -> None:
         """Take notice of where a member's telephone takes media, or of whose it is, after either has changed."""
-        leg = member.leg
+        leg = member.media.number
         if leg is None or leg not in self._seen:
             return
         info, before = self._seen[leg]
@@ -117,11 +117,13 @@ class OpenLegs(Mapping[int, "Member"]):
 
         Its telephone has begun anew and knows nothing of them: it would go on to play the old stream.
         """
-        _, telephone = self._seen.get(newcomer.leg or -1, (None, None))
+        _, telephone = self._seen.get(newcomer.media.number or -1, (None, None))
         latch = newcomer.media.spec.latch_host
         same = self._telephones.get(telephone, {}).values() if telephone is not None else ()
         return [
-            other for other in same if other is not newcomer and other.media.spec.latch_host == latch and not other.held
+            other
+            for other in same
+            if other is not newcomer and other.media.spec.latch_host == latch and not other.media.held
         ]
 
 
