@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from softphone.commands.serve import with_options
 from softphone.config import DEV_PATH, load
 from softphone.focus.session import TelephonySession
@@ -22,12 +24,13 @@ FREE_PORTS: dict[str, dict[str, Any]] = {"sip": {"port": 0}, "http": {"port": 0}
 
 
 @asynccontextmanager
-async def bridge(data: Path, **sections: dict[str, Any]) -> AsyncIterator[Server]:
-    """A server with the development extensions on free ports; `sections` change its settings."""
+async def bridge(data: Path, whole: dict[str, Any] | None = None, **sections: dict[str, Any]) -> AsyncIterator[Server]:
+    """A server with the development extensions on free ports; `sections` change its settings, `whole` ones replace."""
     named = {name: FREE_PORTS.get(name, {}) | sections.get(name, {}) for name in {*FREE_PORTS, *sections}}
     # Goodbyes that nobody answers are not waited for as long as in earnest.
     named["server"] = {"data": str(data), "drain_s": 1.0, **sections.get("server", {})}
-    async with Server(with_options(load(DEV_PATH), **named)) as server:
+    config = msgspec.structs.replace(with_options(load(DEV_PATH), **named), **(whole or {}))
+    async with Server(config) as server:
         yield server
         assert astray(server.focus) == []
 

@@ -206,7 +206,9 @@ class InviteRouter:
         Strangers get no further than conferences by token and the bridge number. Whatever else they call, they are
         asked who they are, so that nothing shows which extensions there are.
         """
-        caller = self._proofs.caller(call.invite, call.source)
+        # Who calls by such a Contact is no telephone of ours, whatever its From says.
+        registered = self._trunks.registered(call.invite)
+        caller = None if registered else self._proofs.caller(call.invite, call.source)
         # A trunk or a proxy of ours names others in its Contact and Record-Route; a telephone's way is where it is.
         call.way.trusted = self._is_configured(call)
         call.known = caller is not None or call.way.trusted

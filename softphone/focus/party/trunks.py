@@ -73,13 +73,19 @@ class Trunks:
         by_contact = self._contacts.get(invite.uri.user or "")
         return by_contact or next((trunk for trunk in self.all if _comes_from(trunk, source)), None)
 
+    def registered(self, invite: Request) -> bool:
+        """Whether a call comes by the Contact of a trunk, which only its registrar has been told."""
+        return invite.uri.user in self._contacts
+
     def called(self, trunk: TrunkConfig, invite: Request) -> str:
         """Give the number here that a trunk's call means, as far as the trunk is configured to say."""
-        named = invite.to.uri if invite.uri.user in self._contacts else invite.uri
+        named = invite.to.uri if self.registered(invite) else invite.uri
         number = number_of(named)
         mapped = {known.lstrip("+"): meant for known, meant in trunk.numbers.items()}
         written = rewritten(number, trunk.incoming)
-        return mapped.get(number.lstrip("+")) or mapped.get(written.lstrip("+")) or written
+        # Many name the account that they have called, and no number.
+        nobody = trunk.default if number in (trunk.username, trunk.from_user) and self.registered(invite) else ""
+        return mapped.get(number.lstrip("+")) or mapped.get(written.lstrip("+")) or nobody or written
 
 
 def _comes_from(trunk: TrunkConfig, source: Hop) -> bool:
