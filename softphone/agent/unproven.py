@@ -30,8 +30,8 @@ class Unproven:
     def take(self, call: InviteSession) -> bool:
         """Take a call in; gives whether its caller may hear that it rings.
 
-        A 100 always goes out, since somebody may take longer to answer than an INVITE is repeated; a 180 where enough
-        is left then for the answer to be repeated.
+        A 100 always goes out, since somebody may take longer to answer than an INVITE is repeated; a 180, which callers
+        wait for before they give up, as long as it is paid for or there is grace for it.
 
         Raises
         ------
@@ -45,4 +45,5 @@ class Unproven:
         if not allowance.spend(answer + trying_bytes(call.invite), now):
             raise CallRefused(503)
         bind(call, allowance, self._clock, repeat_s=ACK_S, trying=True)
-        return allowance.repeat(RINGING_BYTES + repeated(call.invite), leaving=answer)
+        ringing = RINGING_BYTES + repeated(call.invite)
+        return allowance.repeat(ringing, leaving=answer) or allowance.borrow(ringing, now)

@@ -118,3 +118,13 @@ def test_a_stranger_has_its_call_though_a_message_is_lost(line: str) -> None:
         await phone.stop()
 
     Stage(accepts, lambda first, before: first.startswith(line) and before == 0).play(work)
+
+
+def test_a_short_invite_of_a_stranger_is_told_that_it_rings() -> None:
+    """Callers wait for the 180 before they give up: it is lent, though answer and 100 take what is paid for."""
+
+    async def work(stage: Stage) -> None:
+        stage.forge()
+        await asyncio.sleep(1)
+
+    assert Stage(rings).play(work).statuses[:2] == ["100", "180"]

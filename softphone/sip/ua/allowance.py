@@ -93,11 +93,16 @@ class Allowance:
 
     def spend(self, size: int, now: float) -> bool:
         """Say whether so many bytes may be sent at the time `now`, in seconds; if so, they count as sent."""
-        lent = max(0, size - self._own)
-        if lent and any(lender.left(now) < lent for lender in self._lenders):
+        if not self.borrow(max(0, size - self._own), now):
             return False
         self._own = max(0, self._own - size)
-        self._lend(lent, now)
+        return True
+
+    def borrow(self, size: int, now: float) -> bool:
+        """Say whether so many bytes may be sent that are lent, what is its own being for something else."""
+        if size and any(lender.left(now) < size for lender in self._lenders):
+            return False
+        self._lend(size, now)
         return True
 
     def proved(self, now: float) -> None:
