@@ -18,6 +18,7 @@ from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.referrals import refer
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import load_menu
 from softphone.focus.room.two_party import CallRoom
@@ -227,7 +228,7 @@ class Focus:
         if self.draining or len(self.conferences) >= self._config.conference.max_conferences:
             raise Overloaded("no more conferences")
         number = await self._create_room()
-        room = ConferenceRoom(session, number, self.context, settings, self.dialer)
+        room = ConferenceRoom(session, number, self.context, settings, self.dialer, refer)
         self.conferences[session.id] = room
         return room
 

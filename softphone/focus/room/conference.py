@@ -6,7 +6,7 @@ on its keys, its end, and what is commanded through the control face, are events
 left, it is seen off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,11 +26,11 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
-from softphone.focus.room import referrals
 from softphone.focus.room.admission import Admission, Namesakes
 from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
+from softphone.sip.message.fields import Address
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.text import shown
@@ -48,6 +48,9 @@ REFUSALS = {
 
 HERE = PartyAddress("conference", "Conference")
 
+Refer = Callable[["ConferenceRoom", Member, Address], Awaitable[None]]
+"""Carries a REFER out: of whom in which conference, and what it names; raises CallRefused."""
+
 
 class ConferenceRoom(RuledRoom):
     """A conference.
@@ -60,15 +63,18 @@ class ConferenceRoom(RuledRoom):
         Of the rules, as configured.
     dialer
         Calls people in.
+    refer
+        Does what the REFER of a member's telephone asks for.
     """
 
     def __init__(
-        self, session: TelephonySession, room: int, context: Context, settings: Settings, dialer: Dialer
+        self, session: TelephonySession, room: int, context: Context, settings: Settings, dialer: Dialer, refer: Refer
     ) -> None:
         super().__init__(session, room, context, Conference(settings, context.clock()))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
         self.namesakes = Namesakes()
         self.dialer = dialer
+        self._refer = refer
         self._configured = settings
         self._own = LifeRules()
         context.history.conference_created(
@@ -115,7 +121,7 @@ class ConferenceRoom(RuledRoom):
         SdpError, MediaError, CallEnded
             It came to nothing; the party is gone again.
         """
-        party = self._new_party(admission)
+        party = _new_party(self.session, admission)
         member = Member(party, self.context, room=self.room, call=call)
         refused = self._join(member, party, admission)
         if refused is not None:
@@ -134,29 +140,18 @@ class ConferenceRoom(RuledRoom):
         Refused
             The rules say no: the member stays with who has it, as it was. None: it is in, or waits.
         """
-        return self._join(member, self._new_party(admission), admission)
+        return self._join(member, _new_party(self.session, admission), admission)
 
     def _join(self, member: Member, party: Party, admission: Admission) -> Refused | None:
         refused = self.ask(member, party, admission.event(party.id))
-        if refused is None:
-            referrals.follow(self, member)
+        if refused is None and member.call is not None:
+            member.call.on_refer = lambda target: self._refer(self, member, target)
         return refused
-
-    def _new_party(self, admission: Admission) -> Party:
-        host = admission.role is Role.MODERATOR
-        extension_id = admission.caller.id if admission.caller else None
-        return Party(
-            id=self.session.new_party_id(host=host),
-            caller=PartyAddress(admission.number, admission.name, extension_id),
-            callee=HERE,
-            direction=Direction.OUTBOUND if host else Direction.INBOUND,
-            extension_id=extension_id,
-        )
 
     def _make_invited(self, number: str) -> Member:
         extension = self.dialer.find(number)
         admission = Admission(number, extension.name if extension else "", extension)
-        return Member(self._new_party(admission), self.context, room=self.room)
+        return Member(_new_party(self.session, admission), self.context, room=self.room)
 
     def _invited(self, event: events.InviteAnswered | events.InviteFailed, member: Member | None) -> None:
         """Tell the rules what became of an invitation."""
@@ -196,6 +191,18 @@ class ConferenceRoom(RuledRoom):
         super().wind_up(reason)
         self.context.history.conference_ended(self.session.id, reason)
         self.publish(EventType.CONFERENCE_ENDED, reason=reason)
+
+
+def _new_party(session: TelephonySession, admission: Admission) -> Party:
+    host = admission.role is Role.MODERATOR
+    extension_id = admission.caller.id if admission.caller else None
+    return Party(
+        id=session.new_party_id(host=host),
+        caller=PartyAddress(admission.number, admission.name, extension_id),
+        callee=HERE,
+        direction=Direction.OUTBOUND if host else Direction.INBOUND,
+        extension_id=extension_id,
+    )
 
 
 def _invite(room: ConferenceRoom, effect: Invite) -> None:

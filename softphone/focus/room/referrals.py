@@ -4,7 +4,6 @@ RFC 4579 sections 5.5 and 5.11.
 """
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from mixer.rules.events import Dial, Kick
 from softphone.errors import CallRefused
@@ -13,16 +12,14 @@ from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.transfers import Asked, known_as, other_end
 from softphone.focus.session import ConferenceRole
+from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import number_of
 from softphone.text import shown
 
-if TYPE_CHECKING:
-    from softphone.focus.room.conference import ConferenceRoom
-    from softphone.sip.message.fields import Address
-
-__all__ = ["follow", "refer", "was_called"]
+__all__ = ["refer", "was_called"]
 
 
 # Of the method that a REFER asks for.
@@ -34,13 +31,7 @@ def was_called(member: Member) -> bool:
     return member.call is not None and member.call.direction == "out"
 
 
-def follow(room: "ConferenceRoom", member: Member) -> None:
-    """Let a member's phone invite by REFER."""
-    if member.call is not None:
-        member.call.on_refer = lambda target: refer(room, member, target)
-
-
-async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> None:
+async def refer(room: ConferenceRoom, member: Member, target: Address) -> None:
     """Do what a REFER asks for; returns when that is done.
 
     Raises
@@ -60,7 +51,7 @@ async def refer(room: "ConferenceRoom", member: Member, target: "Address") -> No
                 raise CallRefused(501, "Not Implemented")
 
 
-def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> None:
+def _send_away(room: ConferenceRoom, member: Member, target: Address) -> None:
     """Send away whom a moderator names, by a URI of the roster: of a call, or of a participant with all its calls."""
     if member.party.role is not ConferenceRole.HOST:
         raise CallRefused(403, "Forbidden")
@@ -72,7 +63,7 @@ def _send_away(room: "ConferenceRoom", member: Member, target: "Address") -> Non
         room.handle(Kick(party))
 
 
-async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") -> None:
+async def _call_in(room: ConferenceRoom, member: Member, target: Address) -> None:
     """Call somebody in; returns when it is answered. Only our extensions may, and not in every state of the room."""
     if member.party.extension_id is None:
         raise CallRefused(403, "Forbidden")
@@ -93,7 +84,7 @@ async def _call_in(room: "ConferenceRoom", member: Member, target: "Address") ->
         raise NotReached(outcome)
 
 
-def _bring_in(room: "ConferenceRoom", partner: Member) -> None:
+def _bring_in(room: ConferenceRoom, partner: Member) -> None:
     """Let in somebody who talks with a party elsewhere; that call ends."""
     who = partner.party.address
     refused = room.admit(partner, Admission(who.number, who.name, room.dialer.find(who.number)))
