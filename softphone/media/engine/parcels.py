@@ -104,6 +104,7 @@ def due(
             leg.waiting -= 1
             if unheard:
                 playout.put(p, rate, rings[p.lane][row], each.position, silence, min(each.samples, len(silence)))
+                leg.fresh = True  # its decoder has missed something
             elif each.position + each.samples > p.cursor - rate.reach:
                 gap = each.position - leg.decoded
                 jobs[n].row, jobs[n].slot, jobs[n].codec = row, slot, each.codec
