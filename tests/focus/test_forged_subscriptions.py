@@ -8,6 +8,18 @@ import pytest
 from tests.focus.flooded import FACTOR, VICTIM, Flooded, conference, flood
 
 
+@pytest.mark.parametrize("length", range(0, 1600, 50))
+def test_a_short_roster_is_told_where_it_has_been_paid_for(tmp_path: Path, length: int) -> None:
+    async def work(flooded: Flooded) -> None:
+        more = f"Subject: {'x' * length}\r\n"
+        flooded.forge("SUBSCRIBE", str((await conference(flooded)).token), headers=f"Event: conference\r\n{more}")
+        await asyncio.sleep(10)
+
+    flooded = flood(tmp_path, work)
+    assert len(flooded.first_lines()) >= 2
+    assert flooded.reflected <= FACTOR * flooded.forged
+
+
 @pytest.mark.parametrize(("more", "told"), [("", 1), (f"Subject: {'x' * 400}\r\n", 2)])
 def test_a_forged_subscription_is_told_as_often_as_it_has_paid_for_and_forgotten(
     tmp_path: Path, more: str, told: int

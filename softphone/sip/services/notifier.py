@@ -50,7 +50,9 @@ GOODBYE_S = 1.0
 # at 0 and 0.5 s, where the allowance of its SUBSCRIBE is enough for that, else once; and its document is left out where
 # it is not. Of a NOTIFY the Via is not written yet.
 TWICE_S, ONCE_S = 1.0, 0.4
-VIA_BYTES, NOTIFY_BYTES = 100, 600
+VIA_BYTES = 100
+# More than the 200 to its SUBSCRIBE: Event, Subscription-State, and what the document is.
+NOTIFY_BYTES = 300
 
 
 class Pending(Enum):
@@ -89,6 +91,7 @@ class _Subscription(Generic[State]):
     event: str
     expires_at: float
     allowance: Allowance | None  # until it has answered
+    answered: int  # bytes of our answer
     told: State | None = None
     version: int = 0
     pending: bool = False  # the subscriber has been told that it has to wait
@@ -229,7 +232,7 @@ class Notifier(Generic[State]):
             allowance = self._allowances.of(source.host, request.size, self._clock())
             if not allowance.spend(len(bytes(answer)), self._clock()):
                 return response(request, 503, headers=[("Retry-After", str(MIN_EXPIRES_S))])
-        made = _Subscription[State](resource, dialog, way, source.host, event, until, allowance)
+        made = _Subscription[State](resource, dialog, way, source.host, event, until, allowance, len(bytes(answer)))
         if expires == 0:  # asks once (RFC 6665 section 4.4.3)
             made.end("timeout")
         self._enter(made)
@@ -333,7 +336,7 @@ class Notifier(Generic[State]):
         document = self._package.document(state, subscription.told, subscription.version + 1)
         if document is None:
             return b"" if subscription.reason else None
-        if not _covers(subscription.allowance, len(document)):
+        if not _covers(subscription, len(document)):
             subscription.due.set()  # the whole of it when this is answered
             return b""
         subscription.version, subscription.told = subscription.version + 1, state
@@ -351,12 +354,13 @@ class Notifier(Generic[State]):
         )
 
 
-def _covers(allowance: Allowance | None, document: int) -> bool:
-    """Whether a document of so many bytes can be told as often as nothing could be; None: whatever there is."""
+def _covers(subscription: _Subscription[State], document: int) -> bool:
+    """Whether a document of so many bytes can be told as often as none could be."""
+    allowance, headers = subscription.allowance, subscription.answered + NOTIFY_BYTES
     if allowance is None:
         return True
-    times = 2 if allowance.covers(2 * NOTIFY_BYTES) else 1
-    return allowance.covers(times * (NOTIFY_BYTES + document))
+    times = 2 if allowance.covers(2 * headers) else 1
+    return allowance.covers(times * (headers + document))
 
 
 def _whole(resource: str) -> str:
