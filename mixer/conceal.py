@@ -1,8 +1,14 @@
-"""What is played when nothing came: the last pitch period again and again, fading to silence.
+"""What is played when nothing came: the last pitch periods again, going over into what comes after, or into silence.
 
-The way of ITU-T G.711 appendix I, for all rows that lack samples in a tick at once. The pitch is where the recent past
-correlates best with itself; the period is made to loop without a step; what is made up starts exactly at the last true
-sample and is blended into the true audio when that returns. Other than appendix I it adds no delay.
+In the way of ITU-T G.711 appendix I. The pitch is where the recent past correlates best with itself. The last period is
+repeated, after 10 ms the last two, after 20 ms the last three, lest it sounds of metal; they are made to loop without a
+step, and what is made up starts exactly at the last true sample. Sound without pitch is played backwards instead, to
+and fro, for a loop of noise would hum.
+
+Other than appendix I it adds no delay, and looks ahead: where the packet after the loss is there already, as with half
+of all rows, its first period is repeated backwards into the loss, and the one goes over into the other. Nothing of what
+came is changed then. Else, what is made up is blended into the true audio when that returns. Rows that lose packets
+again and again are given a tick more of delay (`mixer.pace`), so that theirs is there.
 """
 
 import numpy as np
@@ -10,6 +16,7 @@ from numpy.typing import NDArray
 
 from mixer.frame import ABSENT
 from mixer.kernel import Int, kernel
+from mixer.pace import note_loss
 from mixer.party import Party
 from mixer.rate import Rate
 
@@ -19,6 +26,9 @@ Float = NDArray[np.float32]
 SEARCHED = 256
 """When more rows than this lose a packet in the same tick, it is the network or this machine that stopped; the others
 repeat their last 15 ms, for a late tick would harm everybody."""
+ALIKE = 0.3
+"""Correlation from which on there is a pitch."""
+NO_PITCH = 0
 
 
 @kernel
@@ -36,12 +46,14 @@ def conceal(
     frame: Samples,
     older: Samples,
     newer: Samples,
-    history: Samples,
-    period: Float,
+    future: Samples,
+    kept: Samples,
+    ahead: Samples,
+    made: Float,
     search: bool,
 ) -> None:
     """
-    Put sound where a packet is lost, and blend from it into what comes after.
+    Put sound where a packet is lost, that goes over into what comes after.
 
     Parameters
     ----------
@@ -51,10 +63,14 @@ def conceal(
         `rate.samples` of it, `ABSENT` where nothing came; changed in place.
     older, newer : ndarray of int16
         What was played in the two ticks before.
-    history : ndarray of int16, at least 2 * `samples` long
+    future : ndarray of int16
+        What will be played in the next tick, as far as it has come; `rate.samples` of it.
+    kept : ndarray of int16, at least 2 * `samples` long
+        What the row said before the loss, kept from tick to tick.
+    ahead : ndarray of int16, at least `samples` long
         To work in.
-    period : ndarray of float32, at least `longest` + `samples` + `loop` long
-        The last pitch period of the row over and over, kept from tick to tick.
+    made : ndarray of float32, shape (2, `samples`)
+        To work in.
     search : bool
         Look for the pitch, should the loss begin here; else the longest period is repeated.
     """
@@ -63,28 +79,50 @@ def conceal(
     starts = lacking and p.age == 0
     if starts:
         p.latest, p.first = 0, first
-        _recall(rate, older, newer, history)
-        p.lag = _pitch(rate, history) if search else rate.longest
-        _learn(p, rate, history, period)
-    at = p.age % p.lag
-    gap = np.float32(0)  # start from the last true sample, whatever the period says
-    if starts:
-        gap = np.float32(frame[first - 1]) - period[at + first - 1] if first > 0 else p.step
+        note_loss(p)
+        _recall(rate, older, newer, kept)
+        p.lag = _pitch(rate, kept, 2 * rate.samples, rate.longest, search)
+    _repeat(rate, kept, 2 * rate.samples, p.lag, p.age, made[0])
+    if starts:  # from the last true sample, whatever the period says
+        before = frame[first - 1] - made[0, first - 1] if first > 0 else _step(kept, 2 * rate.samples, p.lag)
+        _lead(rate, made[0], first, before)
+    foreseen = lacking and p.age < rate.silent and _foresee(rate, frame, last, future, ahead, search, made[1])
+    _fill(p, rate, frame, first, last, foreseen, made)
+    silent = rate.silent + p.first
+    if lacking and p.age < silent:
+        p.concealed += 1
+        p.latest += 1
+    p.age = min(p.age + rate.samples, silent) if last == rate.samples - 1 and not foreseen else 0
+
+
+@kernel
+def _fill(p: Party, rate: Rate, frame: Samples, first: int, last: int, foreseen: bool, made: Float) -> None:
+    """Put what is made up where samples are absent, and lead from there to the true ones."""
     since = -1 if p.age > 0 else -(rate.merge + 1)
-    for j in range(rate.samples):
+    for j in range(last + 1 if foreseen else rate.samples):
         true = frame[j]
         if true == ABSENT:
             since = j
         weight = max(np.float32(since - j) / np.float32(rate.merge + 1) + np.float32(1), np.float32(0))
         if weight > 0:
-            made = period[at + j] + gap * _return(rate, j - first)
-            made *= _fade(rate, p.age - p.first + j)
-            frame[j] = _blend(made, true, weight)
-    silent = rate.silent + p.first
-    if lacking and p.age < silent:
-        p.concealed += 1
-        p.latest += 1
-    p.age = min(p.age + rate.samples, silent) if last == rate.samples - 1 else 0
+            value = made[0, j] * _fade(rate, p.age - p.first + j)
+            if foreseen:
+                value += (made[1, last - j] - value) * np.float32(j - first + 1) / np.float32(last - first + 2)
+            frame[j] = _blend(value, true, weight)
+
+
+@kernel
+def _foresee(rate: Rate, frame: Samples, last: int, future: Samples, ahead: Samples, search: bool, out: Float) -> bool:
+    """Repeat backwards, from `last` on, what comes after the last absent sample, if a whole frame of that is there."""
+    for j in range(rate.samples):
+        k = last + 1 + j
+        ahead[rate.samples - 1 - j] = frame[k] if k < rate.samples else future[k - rate.samples]
+        if ahead[rate.samples - 1 - j] == ABSENT:
+            return False
+    lag = _pitch(rate, ahead, rate.samples, rate.samples - rate.match, search)
+    _repeat(rate, ahead, rate.samples, lag, 0, out)
+    _lead(rate, out, 0, _step(ahead, rate.samples, lag))
+    return True
 
 
 @kernel
@@ -93,14 +131,6 @@ def _blend(made: np.float32, true: np.int16, weight: np.float32) -> np.int16:
     if true != ABSENT:
         made = (made - np.float32(true)) * weight + np.float32(true)
     return np.int16(min(max(np.rint(made), np.float32(-32767)), np.float32(32767)))
-
-
-@kernel
-def _return(rate: Rate, since: int) -> np.float32:
-    """Weigh the step to the period so many samples after the beginning of a loss: it is gone when a loop is over."""
-    if since < 0 or since >= rate.loop:
-        return np.float32(0)
-    return np.float32(1) - np.float32(since + 1) / np.float32(rate.loop)
 
 
 @kernel
@@ -132,47 +162,84 @@ def _recall(rate: Rate, older: Samples, newer: Samples, history: Samples) -> Non
 
 
 @kernel
-def _learn(p: Party, rate: Rate, history: Samples, period: Float) -> None:
-    """Keep the last `lag` samples as a period that loops without a step."""
-    end, lag = 2 * rate.samples, p.lag
-    for i in range(lag):
-        value = np.float32(history[end + i - lag])
-        # The last bit of the period glides into what preceded the period, so that its end fits its beginning.
-        glide = np.float32(i - lag + rate.loop + 1) / np.float32(rate.loop)
-        if glide > 0:
-            value += (np.float32(history[end + i - 2 * lag]) - value) * min(glide, np.float32(1))
-        period[i] = value
-    for i in range(lag, rate.longest + rate.samples + rate.loop):
-        period[i] = period[i - lag]
-    p.step = np.float32(history[end - 1]) - np.float32(history[end - 1 - lag])
+def _step(sound: Samples, end: int, lag: int) -> np.float32:
+    """Give how much higher the end of a sound is than what is repeated would have been there."""
+    if lag == NO_PITCH:
+        return np.float32(0)
+    return np.float32(sound[end - 1]) - np.float32(sound[end - 1 - lag])
 
 
 @kernel
-def _pitch(rate: Rate, history: Samples) -> int:
-    """Find the lag with the highest normalised correlation, coarsely first."""
-    best, lag = -np.inf, rate.longest
-    for coarse in range(rate.longest, rate.shortest - 1, -rate.coarse):
-        score = _likeness(rate, history, coarse, rate.coarse)
+def _lead(rate: Rate, made: Float, first: int, step: np.float32) -> None:
+    """Begin at the last true sample: a step to what is made up is gone when a loop is over."""
+    for j in range(min(rate.loop, rate.samples - first)):
+        made[first + j] += step * (np.float32(1) - np.float32(j + 1) / np.float32(rate.loop))
+
+
+@kernel
+def _repeat(rate: Rate, sound: Samples, end: int, lag: int, since: int, out: Float) -> None:
+    """Make a frame from so many samples after the end of a sound on: one, two, three periods of it, or to and fro."""
+    if lag == NO_PITCH:
+        around = 2 * end - 2
+        for j in range(rate.samples):
+            at = (since + j) % around
+            out[j] = np.float32(sound[end - 2 - at] if at < end - 1 else sound[at - end + 2])
+        return
+    _loop(rate, sound, end, lag, since, -2 * rate.loop, out)
+    for more in range(1, 3):
+        if (more + 1) * lag + rate.loop <= end and since + rate.samples > more * rate.hold:
+            _loop(rate, sound, end, (more + 1) * lag, since, more * rate.hold, out)
+
+
+@kernel
+def _loop(rate: Rate, sound: Samples, end: int, length: int, since: int, begin: int, out: Float) -> None:
+    """Repeat the last `length` samples of a sound, blending into it from sample `begin` after its end on."""
+    glide = length - rate.loop
+    first = max(begin - since, 0)
+    at = (since + first) % length
+    for j in range(first, rate.samples):
+        value = np.float32(sound[end - length + at])
+        # The last bit glides into what preceded the period, so that its end fits its beginning.
+        if at >= glide:
+            before = np.float32(sound[end - 2 * length + at])
+            value += (before - value) * (np.float32(at - glide + 1) / np.float32(rate.loop))
+        weight = np.float32(since + j - begin + 1) / np.float32(2 * rate.loop)
+        out[j] = value if weight >= 1 else out[j] + (value - out[j]) * weight
+        at = at + 1 if at + 1 < length else 0
+
+
+@kernel
+def _pitch(rate: Rate, sound: Samples, end: int, longest: int, search: bool) -> int:
+    """Find the lag at which the end of a sound correlates best, coarsely first; `NO_PITCH` if it does so nowhere."""
+    if not search:
+        return longest
+    lag = _best(rate, sound, end, longest, rate.shortest, rate.coarse)
+    if rate.coarse > 1:
+        lag = _best(rate, sound, end, min(lag + rate.coarse - 1, longest), max(lag - rate.coarse + 1, rate.shortest), 1)
+    power = 1.0
+    for i in range(rate.match):
+        power += np.float64(sound[end - 1 - i]) * np.float64(sound[end - 1 - i])
+    return lag if _likeness(rate, sound, end, lag, 1) >= ALIKE * np.sqrt(power) else NO_PITCH
+
+
+@kernel
+def _best(rate: Rate, sound: Samples, end: int, longest: int, shortest: int, stride: int) -> int:
+    """Find the best lag of each `stride`-th."""
+    best, lag = -np.inf, longest
+    for each in range(longest, shortest - 1, -stride):
+        score = _likeness(rate, sound, end, each, stride)
         if score > best:
-            best, lag = score, coarse
-    if rate.coarse == 1:
-        return lag
-    best, around = -np.inf, lag
-    for fine in range(max(around - rate.coarse + 1, rate.shortest), min(around + rate.coarse, rate.longest + 1)):
-        score = _likeness(rate, history, fine, 1)
-        if score > best:
-            best, lag = score, fine
+            best, lag = score, each
     return lag
 
 
 @kernel
-def _likeness(rate: Rate, history: Samples, lag: int, stride: int) -> float:
-    """Compare the last 10 ms with those `lag` samples before, taking each `stride`-th sample."""
+def _likeness(rate: Rate, sound: Samples, end: int, lag: int, stride: int) -> float:
+    """Compare the last 7.5 ms with those `lag` samples before, taking each `stride`-th sample."""
     score: Int = 0
     power: Int = 0
-    last = 2 * rate.samples - 1
     for i in range(rate.match // stride):
-        now, then = np.int64(history[last - i * stride]), np.int64(history[last - i * stride - lag])
+        now, then = np.int64(sound[end - 1 - i * stride]), np.int64(sound[end - 1 - i * stride - lag])
         score += now * then
         power += then * then
     return score / np.sqrt(power + 1.0)

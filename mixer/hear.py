@@ -7,10 +7,11 @@ from mixer import playout
 from mixer.comfort import ROW_STEP, comfort, set_noise
 from mixer.conceal import SEARCHED, conceal, silence
 from mixer.kernel import kernel
-from mixer.pace import MEMORY_TICKS, turn
+from mixer.pace import MEMORY_TICKS, is_blind, turn
 from mixer.party import Parties, Party
 from mixer.playout import LACKING, LEAVING, QUIET
 from mixer.rate import Rate
+from mixer.ring import place_of
 
 Samples = NDArray[np.int16]
 Flags = NDArray[np.bool_]
@@ -89,8 +90,9 @@ def hear(
     rings: Samples,
     taps: NDArray[np.float32],
     noise: NDArray[np.float32],
-    periods: NDArray[np.float32],
-    history: Samples,
+    kept: Samples,
+    ahead: Samples,
+    made: NDArray[np.float32],
     past: Samples,
     tick: int,
     end: int,
@@ -105,10 +107,8 @@ def hear(
         The rows, their rate and their rings.
     taps, noise : ndarray of float32
         `stretch_taps` and `white_noise` of the rate.
-    periods : ndarray of float32, shape (capacity, n)
-        Of each row, what `conceal` keeps.
-    history : ndarray of int16
-        To work in.
+    kept, ahead, made : ndarray of int16, shape (capacity, 2 * samples); of int16; of float32
+        Of each row, what `conceal` keeps; and what it works in.
     past : ndarray of int16, shape (3, capacity, samples)
         The frames of this tick, past[tick % 3], and of the two before.
     tick : int
@@ -135,10 +135,27 @@ def hear(
             silence(p, rate, frame)
         elif found & LACKING or p.age > 0:
             searches += p.age == 0
-            conceal(p, rate, frame, older, newer, history, periods[row], searches <= SEARCHED)
+            conceal(
+                p, rate, frame, older, newer, _next_of(p, rate, rings[row]), kept[row], ahead, made,
+                searches <= SEARCHED,
+            )  # fmt: skip
+            _look_further(p, rate)
 
 
 @kernel
 def _speaks(p: Party, rate: Rate) -> bool:
     """Tell whether a row says something at a rate, or did so just now."""
     return p.lane == rate.lane and (p.active or p.spoke_in >= 0)
+
+
+@kernel
+def _next_of(p: Party, rate: Rate, own: Samples) -> Samples:
+    """Give what a row is to say in the next tick, as far as it has come."""
+    return own[place_of(rate, p.cursor) :]
+
+
+@kernel
+def _look_further(p: Party, rate: Rate) -> None:
+    """Give a row a tick more where what comes after a gap was not there in time; once, for then it is."""
+    if p.age == rate.samples and p.first == 0 and is_blind(p, rate):
+        playout.stay(p, rate)

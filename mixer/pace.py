@@ -7,6 +7,10 @@ least slack of the last one to two seconds says how much later packets could hav
 thereby followed; a network that jitters lowers the least slack and thereby gets a longer wait. In between, a row whose
 frames begin in the middle of packets is brought to their edge: it waits that much less and has the same slack. There it
 is played untouched.
+
+In a row that loses packets again and again, the one after a lost one should be there in time (`mixer.conceal`), which
+takes a slack of a whole tick. Where it is less, a gap is played twice, once: so the row has a tick more, and may have
+for a while.
 """
 
 from mixer.kernel import kernel
@@ -15,6 +19,9 @@ from mixer.rate import Rate
 
 MEMORY_TICKS = 50
 """The least slack is kept for this long at least and twice as long at most: a jitter spike per second is remembered."""
+
+LOSS_TURNS, LOSSY_TURNS, MOST_LOSSY_TURNS = 10, 20, 40
+"""A loss is remembered for as many turns of the memory, of a second each; more than two at a time are no accident."""
 
 
 @kernel
@@ -56,6 +63,7 @@ def turn(p: Party) -> None:
     """Forget what was seen longer ago than the memory lasts; called every `MEMORY_TICKS`."""
     p.older, p.recent = p.recent, NOTHING
     p.late_turns = max(p.late_turns - 1, 0)
+    p.lossy_turns = max(p.lossy_turns - 1, 0)
 
 
 @kernel
@@ -83,9 +91,9 @@ def step(p: Party, rate: Rate, spare: int, dialling: bool) -> int:
     if least > NOTHING // 2:
         return 0
     least -= spare + rate.samples - p.grain
-    steps = 0
-    if least > rate.high:
-        steps = -((rate.high - least) // rate.faster) * rate.scale
+    steps, high = 0, rate.high + (rate.samples // 2 if p.lossy_turns > LOSSY_TURNS else 0)
+    if least > high:
+        steps = -((high - least) // rate.faster) * rate.scale
     elif least < rate.low:
         steps = (least - rate.low) // rate.slower * rate.scale
     steps = min(max(steps, -rate.most), rate.most)
@@ -94,3 +102,16 @@ def step(p: Party, rate: Rate, spare: int, dialling: bool) -> int:
     if dialling:
         steps = min(max(steps, -rate.most_dialling), rate.most_dialling)
     return steps
+
+
+@kernel
+def note_loss(p: Party) -> None:
+    """Note that something is lost."""
+    p.lossy_turns = min(p.lossy_turns + LOSS_TURNS, MOST_LOSSY_TURNS)
+
+
+@kernel
+def is_blind(p: Party, rate: Rate) -> bool:
+    """Tell whether a row that loses packets has too little slack to see what comes after a gap that it has entered."""
+    least = min(p.recent, p.older) - (rate.samples - p.grain)
+    return bool(p.lossy_turns > LOSSY_TURNS and least < rate.samples)

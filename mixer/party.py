@@ -58,7 +58,7 @@ PARTY = np.dtype(
         ("age", np.int64),
         ("first", np.int64),
         ("lag", np.int64),
-        ("step", np.float32),
+        ("lossy_turns", np.int64),  # turns of the memory of `mixer.pace` before a loss is forgotten
         ("latest", np.int64),
         ("noise", np.float32),  # level of the comfort noise (mixer.comfort)
         ("lane", np.int64),  # at which rate it speaks (mixer.lane)
@@ -171,7 +171,7 @@ def begin(p: Party, position: int) -> None:
     p.grain, p.idle, p.wait = 1, 0, 0
     p.recent = p.older = NOTHING
     p.late_turns = 0
-    p.age, p.first, p.lag, p.step, p.latest = 0, 0, 1, np.float32(0), 0
+    p.age, p.first, p.lag, p.lossy_turns, p.latest = 0, 0, 1, 0, 0
     p.phase, p.resting, p.begun, p.hushed = EMPTY, True, False, False
 
 

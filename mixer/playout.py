@@ -330,3 +330,12 @@ def _go_on(p: Party, rate: Rate, own: Samples, steps: int) -> None:
     if p.local:
         p.cursor = min(p.cursor, max(p.end, before + steps))
     ring.forget(own, rate, before - rate.reach, p.cursor - before)
+
+
+@kernel
+def stay(p: Party, rate: Rate) -> None:
+    """Play the frame again that was just read, for it holds nothing: what comes after it has a tick more to come."""
+    p.cursor -= rate.samples
+    p.concealed -= 1
+    p.latest -= 1
+    pace.moved(p, -rate.samples)

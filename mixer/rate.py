@@ -23,8 +23,8 @@ STEPS_AT_8_KHZ = 4
 # Who dials in the sound is played at most 1.2 % faster or slower, still enough for a clock 1 % off: a key is told from
 # others by tones that may be 1.5 % off and not 3.5 % (Q.24).
 DIALLING_STEPS_AT_8_KHZ = 2
-# Pitch of human voices: 66 to 400 Hz. Matched over 10 ms; at higher rates coarsely first.
-LONGEST_S, SHORTEST_S, MATCH_S, COARSE_HZ = 0.015, 0.0025, 0.010, 8000
+# Pitch of human voices: 66 to 400 Hz. Matched over 7.5 ms; at higher rates coarsely first.
+LONGEST_S, SHORTEST_S, MATCH_S, COARSE_HZ = 0.015, 0.0025, 0.0075, 8000
 # Full level for one period of a deep voice, silence after 80 ms: longer repetition sounds like a buzz.
 HOLD_S, SILENT_S = 0.010, 0.080
 # Blends: long enough to be no click, short enough not to smear the onset of the next sound.

@@ -80,7 +80,7 @@ class Stages:
     def _hear(self, lane: Lane) -> list[tuple[int, str]]:
         """Make the frames of a lane's rows; gives the keys in them."""
         parties, end, ticks = self._parties, self._end, self._ticks
-        kept = lane.periods, lane.history, lane.past
+        kept = lane.kept, lane.ahead, lane.made, lane.past
         hear.hear(parties, lane.rate, lane.rings, lane.taps, lane.noise, *kept, ticks, end, self._noisy)
         dialling = self._roster.inband_keys[:end]
         if not dialling.any():

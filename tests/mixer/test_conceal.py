@@ -11,10 +11,14 @@ from tests.support.packets import Packet, bridge_of, deliver, packets_of, play
 Pcm = NDArray[np.int16]
 
 
-def with_losses(sent: Pcm, lost: set[int], rate_hz: int = 8000) -> tuple[Pcm, int]:
-    """What is heard, from the first packet on, and how many frames were concealed."""
+def with_losses(sent: Pcm, lost: set[int], rate_hz: int = 8000, *, start_s: float = 0.015) -> tuple[Pcm, int]:
+    """What is heard, from the first packet on, and how many frames were concealed.
+
+    Packets wait for 25 ms, so that the next is there when one is lost; 15 ms with a start at 5 ms.
+    """
     bridge = bridge_of(rate_hz=rate_hz)
-    packets = [p for k, p in enumerate(packets_of(sent, rate_hz // 50, rate_hz=rate_hz)) if k not in lost]
+    packets = packets_of(sent, rate_hz // 50, rate_hz=rate_hz, start_s=start_s)
+    packets = [p for k, p in enumerate(packets) if k not in lost]
     said = play(bridge, packets, len(sent) // (rate_hz // 50))
     return said[np.flatnonzero(said)[0] :], bridge.counters(0).concealed
 
@@ -107,3 +111,47 @@ def test_where_nothing_repeats_the_joint_is_still_smooth() -> None:
     said, _ = with_losses(sent, set(range(10, 80, 3)))
     starts = np.arange(10, 70, 3) * 160
     assert np.abs(said[starts].astype(int) - said[starts - 1]).max() < 450
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 48000])
+def test_a_gap_goes_over_into_what_comes_after_it(rate_hz: int) -> None:
+    """A voice that grows from packet to packet: what is made up grows, too, and what came is as it came."""
+    size = rate_hz // 50
+    at = np.arange(1, 40 * size + 1) / rate_hz + 0.1
+    wave = sum(np.sin(2 * np.pi * h * 150 * at + h) / h for h in range(1, 12))
+    sent = np.rint(np.asarray(wave) * 8000 * at).astype(np.int16)
+    said, concealed = with_losses(sent, {15, 25}, rate_hz)
+    assert concealed == 2
+    for k in (15, 25):
+        truth, made = (pcm[k * size : (k + 1) * size].astype(float) for pcm in (sent, said))
+        assert 10 * np.log10((truth**2).sum() / ((truth - made) ** 2).sum()) > 15
+        np.testing.assert_array_equal(said[(k + 1) * size : (k + 9) * size], sent[(k + 1) * size : (k + 9) * size])
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_lost_noise_does_not_hum(rate_hz: int) -> None:
+    sent = np.random.default_rng(4).normal(0, 1000, rate_hz).astype(np.int16)
+    said, _ = with_losses(sent, {20, 21}, rate_hz)
+    size = rate_hz // 50
+    made = said[20 * size : 22 * size].astype(float)
+    own = np.correlate(made, made, "full")[len(made) - 1 :] / (made**2).sum()
+    assert np.abs(own[rate_hz // 400 : rate_hz // 60]).max() < 0.5
+    assert frame_power(said, size)[20:22].min() > 0.2 * frame_power(sent, size).mean()
+
+
+def test_who_loses_again_and_again_hears_a_tick_later_once() -> None:
+    """With 15 ms of wait the packet after a lost one is not there in time; from the third loss on it is."""
+    sent = tone(4, hz=440)[1:]
+    said, concealed = with_losses(sent, set(range(20, 180, 10)), start_s=0.005)
+    assert concealed == 16
+    np.testing.assert_array_equal(said[31 * 160 + 40 : 40 * 160], sent[31 * 160 + 40 : 40 * 160])
+    for k in range(50, 170, 10):
+        came = slice((k + 1) * 160, (k + 10) * 160)
+        np.testing.assert_array_equal(said[160:][came], sent[came])
+
+
+@pytest.mark.parametrize("lost", [{20}, {20, 60}, {20, 21, 22, 60}])
+def test_an_accident_moves_nothing(lost: set[int]) -> None:
+    sent = tone(4, hz=440)[1:]
+    said, _ = with_losses(sent, lost, start_s=0.005)
+    np.testing.assert_array_equal(said[100 * 160 : 180 * 160], sent[100 * 160 : 180 * 160])

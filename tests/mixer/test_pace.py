@@ -65,7 +65,8 @@ def test_nor_does_it_make_the_first_that_could_have_been_saved_count() -> None:
     assert slows({40: 0.08, 42: 0.15, 45: 0.08})
 
 
-@given(st.dictionaries(st.integers(10, 45), st.integers(135, 1500), min_size=2, max_size=8))
+# 135 ms, and 20 more: a row that loses packets again and again is played a tick later.
+@given(st.dictionaries(st.integers(10, 45), st.integers(156, 1500), min_size=2, max_size=8))
 @settings(max_examples=15)
 def test_packets_that_come_too_late_for_any_delay_are_as_if_lost(late_ms: dict[int, int]) -> None:
     assert not slows({2 * k: late / 1000 for k, late in late_ms.items()})
