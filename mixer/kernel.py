@@ -86,7 +86,13 @@ def kernel(function: F) -> F:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = folder or ""
     try:
-        compiled = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")(function)
+        compiled = numba.njit(
+            cache=bool(folder),
+            nogil=True,
+            error_model="numpy",
+            no_cfunc_wrapper=True,
+            no_cpython_wrapper=function.__name__.startswith("_"),
+        )(function)
     finally:
         numba.config.CACHE_DIR = before
     _made.append(compiled)

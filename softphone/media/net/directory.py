@@ -55,15 +55,15 @@ class Directory:
         if 2 * len(self._row_of) > len(self.keys):
             self.keys, self.rows = np.zeros(2 * len(self.keys), np.uint64), np.full(2 * len(self.keys), -1, np.int64)
             for each, its in self._row_of.items():
-                _insert(self.keys, self.rows, np.uint64(each), its)
+                insert(self.keys, self.rows, np.uint64(each), its)
         else:
-            _insert(self.keys, self.rows, np.uint64(key), row)
+            insert(self.keys, self.rows, np.uint64(key), row)
 
     def remove_row(self, row: int) -> None:
         """Forget all keys of `row`."""
         for key in self._keys_of.pop(row, []):
             del self._row_of[key]
-            _delete(self.keys, self.rows, np.uint64(key))
+            delete(self.keys, self.rows, np.uint64(key))
 
     def lookup(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Find the rows of n keys.
@@ -74,7 +74,7 @@ class Directory:
             int64, shape (n,); -1 where nobody is known by the key.
         """
         found = np.empty(len(keys), np.int64)
-        _find_all(self.keys, self.rows, keys, found)
+        find_all(self.keys, self.rows, keys, found)
         return found
 
 
@@ -96,13 +96,13 @@ def _place(keys: NDArray[np.uint64], key: np.uint64) -> np.uint64:
 
 
 @kernel
-def _insert(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64, row: int) -> None:
+def insert(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64, row: int) -> None:
     at = _place(keys, key)
     keys[at], rows[at] = key, row
 
 
 @kernel
-def _delete(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64) -> None:
+def delete(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64) -> None:
     """Free a place, and move those behind it that would not be found any more."""
     last = np.uint64(len(keys) - 1)
     free = _place(keys, key)
@@ -111,12 +111,12 @@ def _delete(keys: NDArray[np.uint64], rows: NDArray[np.int64], key: np.uint64) -
     while keys[at] != np.uint64(FREE):
         moved, row = keys[at], rows[at]
         keys[at], rows[at] = np.uint64(FREE), -1
-        _insert(keys, rows, moved, row)
+        insert(keys, rows, moved, row)
         at = (at + np.uint64(1)) & last
 
 
 @kernel
-def _find_all(
+def find_all(
     keys: NDArray[np.uint64], rows: NDArray[np.int64], wanted: NDArray[np.uint64], found: NDArray[np.int64]
 ) -> None:
     for i in range(len(wanted)):
