@@ -46,6 +46,10 @@ class Bridge:
     ----------
     roster : Roster
         Rooms, and how each row is heard and hears.
+    stages : Stages
+        What a tick does, one after the other.
+    outcome : Tick
+        Of the last tick.
     lanes : tuple of Lane
         One for each of `RATES_HZ`, in that order.
     usual : Lane
@@ -74,8 +78,8 @@ class Bridge:
         self.roster = Roster(self.parties, self.rooms)
         self.level_dbov: NDArray[np.float32] = self.parties["level"]
         self.talking: NDArray[np.bool_] = self.parties["talking"]
-        self._stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate)
-        self._tick, self._next_s = Tick(self.lanes, self.parties), -np.inf
+        self.stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate)
+        self.outcome, self._next_s = Tick(self.lanes, self.parties), -np.inf
 
     def lane(self, rate_hz: int) -> Lane:
         """Give the lane of a rate; raises `FrameError` if there is none."""
@@ -320,7 +324,7 @@ class Bridge:
         Tick
             Reused: valid until the next call.
         """
-        roster, stages, tick = self.roster, self._stages, self._tick
+        roster, stages, tick = self.roster, self.stages, self.outcome
         stages.begin(roster.rows_end, roster.rooms_end)
         tick.keys, changed = stages.listen()
         tick.talking_started, tick.talking_stopped = changed[changed >= 0], -1 - changed[changed < 0]

@@ -76,8 +76,9 @@ def kernel(function: F) -> F:
     Returns
     -------
     callable
-        The same function, compiled for the types of its arguments at its first call. Dividing by zero gives what numpy
-        gives; an index outside an array is not noticed unless `NUMBA_BOUNDSCHECK=1`.
+        The same function, compiled for the types of its arguments at its first call. A private one, `_name`, can be
+        called by kernels only: to compile a way in from Python takes long. Dividing by zero gives what numpy gives; an
+        index outside an array is not noticed unless `NUMBA_BOUNDSCHECK=1`.
     """
     if not COMPILED:
         return function

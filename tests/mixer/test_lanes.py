@@ -136,7 +136,7 @@ def test_a_room_is_recorded_at_a_rate_that_nobody_listens_at() -> None:
     kept = []
     for _ in range(13):
         hall.run(1, {0})
-        kept.append(hall.bridge._tick.recorded_frame(hall.room, 1).copy())
+        kept.append(hall.bridge.outcome.recorded_frame(hall.room, 1).copy())
     wave = np.concatenate(kept[-10:])
     assert len(wave) == 3200
     assert np.abs(np.fft.rfft(wave))[60] / 1600 > 2900

@@ -357,7 +357,8 @@ class Sender:
 
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
-        self._legs.timestamp += self._legs.ticks * np.uint32(ticks)
+        rows = self.order
+        self._legs.timestamp[rows] += self._legs.ticks[rows] * np.uint32(ticks)
         self._legs.frame_s += ticks * TICK_S
 
     def skip(self, ticks: int) -> None:

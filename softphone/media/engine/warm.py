@@ -28,7 +28,7 @@ from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import Slots, sockaddr
 from softphone.media.rtp.keys import KeyReceiver, KeySender
 
-__all__ = ["warm"]
+__all__ = ["backwards", "warm"]
 
 HERE = MediaAddress("127.0.0.1", 9)
 NO_PORT = cast(UdpPort, SimpleNamespace(index=0))
@@ -72,43 +72,87 @@ def _warn() -> None:
 def _run(rate_hz: int) -> None:
     """Run each kernel, over a plane that sends nothing."""
     _warn()
-    bridge = Bridge(3, rate_hz)
-    room = bridge.roster.add_room()
-    row, source = bridge.add_party(room), bridge.add_source(room)
-    bridge.add_party(room, rate_hz=16_000)  # so that sound is carried from lane to lane
-    bridge.roster.tape({room: 0b11})
-    sound, one = np.full((1, bridge.usual.samples), 1000, np.int16), np.zeros(1, np.int64)
-    bridge.push(source, sound[0])
-    bridge.flush(source)
-    bridge.push(source, sound[0])
-    bridge.roster.set_whisper(source, [row])
-    seq, word = one.astype(np.uint16), one.astype(np.uint32)
-    bridge.receive(one, seq, word, word, one > 0, sound, np.zeros(1), 0.0)
-    bridge.comfort(one, seq, word, word, np.zeros(1, np.float32), np.zeros(1), 0.0)
-    legs, slots = Legs(3), Slots(4)
-    ports = PortPair(NO_PORT, NO_PORT, shared=True)
-    legs.add(row, 1, Leg(LegSpec(remote=HERE), ports, KeySender(8000), KeyReceiver(8000)), 0.0)
-    parcels = Parcels(legs, bridge.lanes)
-    receiver = Receiver(slots, legs, bridge, parcels, lambda *_: None, lambda *_: None)
-    receiver.sources.admit(row, 0.0)
-    legs.apply(row, 0.0)
-    slots.data[0, :12], slots.length[0], slots.address[0] = 0x80, 172, sockaddr(HERE.host, HERE.port)
-    slots.filled(1, NO_PORT.index)
-    receiver.process(0.0)
-    sender = Sender(legs, bridge.lanes, OpenPorts(), lambda: None)
-    sender.plan(bridge.tick(0.0))
-    sender.plan_rest(np.array([row]))
-    sender.write(1)
-    for name in ("G722", "OPUS"):
-        with contextlib.suppress(MediaError):  # no libopus: the others go on
-            _code(name, row, bridge, legs, parcels, sender)
-    receiver.sources.dismiss(row, 0.0)
-    rehearse()
-    Directory().lookup(one.astype(np.uint64))
-    bridge.counters(row)
-    Echoes(bridge, {}).events()
-    likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
-    bridge.roster.remove(row)
+    rehearsal = _Rehearsal(rate_hz)
+    for work in rehearsal.works():
+        work()
+    rehearsal.end()
+
+
+class _Rehearsal:
+    """A plane that sends nothing: a party that speaks, one of another rate, and what is played to one of them."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._bridge = bridge = Bridge(3, rate_hz)
+        room = bridge.roster.add_room()
+        self._row, self._source = row, source = bridge.add_party(room), bridge.add_source(room)
+        bridge.add_party(room, rate_hz=16_000)  # so that sound is carried from lane to lane
+        bridge.roster.tape({room: 0b11})
+        bridge.roster.set_whisper(source, [row])
+        self._legs, self._slots = legs, slots = Legs(3), Slots(4)
+        ports = PortPair(NO_PORT, NO_PORT, shared=True)
+        legs.add(row, 1, Leg(LegSpec(remote=HERE), ports, KeySender(8000), KeyReceiver(8000)), 0.0)
+        self._parcels = Parcels(legs, bridge.lanes)
+        self._receiver = Receiver(slots, legs, bridge, self._parcels, lambda *_: None, lambda *_: None)
+        self._sender = Sender(legs, bridge.lanes, OpenPorts(), lambda: None)
+
+    def works(self) -> list[Callable[[], object]]:
+        """Give what a plane does, in the order in which it does it; each can be done for itself."""
+        return [self._receive, self._push, self._listen, self._mix, self._send, self._others]
+
+    def _receive(self) -> None:
+        self._receiver.sources.admit(self._row, 0.0)
+        self._legs.apply(self._row, 0.0)
+        slots = self._slots
+        slots.data[0, :12], slots.length[0], slots.address[0] = 0x80, 172, sockaddr(HERE.host, HERE.port)
+        slots.filled(1, NO_PORT.index)
+        self._receiver.process(0.0)
+        self._receiver.sources.dismiss(self._row, 0.0)
+
+    def _push(self) -> None:
+        sound = np.full(self._bridge.usual.samples, 1000, np.int16)
+        self._bridge.push(self._source, sound)
+        self._bridge.flush(self._source)
+        self._bridge.push(self._source, sound)
+
+    def _listen(self) -> None:
+        self._begin()
+        self._bridge.stages.listen()
+
+    def _mix(self) -> None:
+        self._begin()
+        self._bridge.stages.mix()
+
+    def _begin(self) -> None:
+        self._bridge.stages.begin(self._bridge.roster.rows_end, self._bridge.roster.rooms_end)
+
+    def _send(self) -> None:
+        self._sender.plan(self._bridge.outcome)
+        self._sender.plan_rest(np.array([self._row]))
+        self._sender.write(1)
+
+    def _others(self) -> None:
+        """Do what is not done in each tick."""
+        rehearse()
+        Directory().lookup(np.zeros(1, np.uint64))
+        self._bridge.counters(self._row)
+        Echoes(self._bridge, {}).events()
+        likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
+
+    def end(self) -> None:
+        """Speak in codecs that remember; leave."""
+        for name in ("G722", "OPUS"):
+            with contextlib.suppress(MediaError):  # no libopus: the others go on
+                _code(name, self._row, self._bridge, self._legs, self._parcels, self._sender)
+        self._bridge.roster.remove(self._row)
+
+
+def backwards() -> None:
+    """Compile from the other end, while another process does from the beginning and finds what is done already.
+
+    No work needs what another makes; some of that where the two meet is done twice.
+    """
+    for work in reversed(_Rehearsal(8000).works()):
+        work()
 
 
 def _code(name: str, row: int, bridge: Bridge, legs: Legs, parcels: Parcels, sender: Sender) -> None:

@@ -32,6 +32,8 @@ __all__ = ["Worker", "main"]
 
 # Requests are served in between; more than this at once would make the tick late.
 REQUESTS_AT_ONCE = 64
+# Before a tick that is late already they are served for so long: one a tick, and nobody could join, or hang up.
+LATE_SERVE_S = 0.002
 READ_SIZE = 1 << 16
 # Replies and events that the control process does not fetch: beyond this it is not there any more.
 UNSENT_MAX = 64 << 20
@@ -100,6 +102,7 @@ class Worker:
 
     def _serve(self) -> None:
         """Carry out requests, as many as fit beside the ticks."""
+        until = max(self._pacer.deadline or 0.0, time.monotonic() + LATE_SERVE_S)
         for _ in range(min(REQUESTS_AT_ONCE, len(self._requests))):
             now = time.monotonic()
             number, request = read_request(self._requests.popleft())
@@ -107,7 +110,7 @@ class Worker:
                 self._send(frame(number, self._metrics(request.recent)))
             else:
                 self._desk.ask(number, request, now)
-            if self._pacer.deadline is not None and now >= self._pacer.deadline:
+            if self._pacer.deadline is not None and time.monotonic() >= until:
                 break
 
     def _work(self) -> None:
