@@ -118,7 +118,9 @@ def test_round_trip_time_counts_what_was_on_the_way(driver: Driver, peers: list[
 
 def test_reports_of_all_go_out_when_more_are_due_than_a_tick_can_build() -> None:
     legs = Legs(4096)
-    reports = Reports(legs, Bridge(legs.capacity), 0.0)
+    bridge = Bridge(legs.capacity)
+    reports = Reports(legs, bridge, 0.0)
+    bridge.roster.rows_end = legs.capacity  # all are in use
     legs.due_s[:], legs.reports_to[:] = 0.0, True
     told = Counter(int(row) for k in range(150) for row in reports.due(0.1 * k))  # 15 s
     assert len(told) == 4096
