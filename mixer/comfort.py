@@ -8,7 +8,7 @@ fades in and stays until the sender goes on. Noise is no voice: who only makes n
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.frame import ABSENT
+from mixer.frame import ABSENT, SCALE, SILENCE_DBOV
 from mixer.kernel import kernel
 from mixer.party import Party
 from mixer.rate import Rate
@@ -31,9 +31,17 @@ def white_noise(rate_hz: int) -> Float:
 
 
 @kernel
+def amplitude(level_dbov: float) -> np.float32:
+    """Give background noise as an effective value of samples; `LOUDEST_DBOV` at most, 0 at `SILENCE_DBOV` and below."""
+    if level_dbov > SILENCE_DBOV:
+        return np.float32(SCALE * 10 ** (min(level_dbov, LOUDEST_DBOV) / 20))
+    return np.float32(0)
+
+
+@kernel
 def set_noise(p: Party, level_dbov: float) -> None:
     """Say how loud the background of a row is; -127 and below: it is silent."""
-    p.noise = np.float32(32768 * 10 ** (min(level_dbov, LOUDEST_DBOV) / 20)) if level_dbov > -127 else np.float32(0)
+    p.noise = amplitude(level_dbov)
 
 
 @kernel

@@ -7,8 +7,8 @@ that shape is white noise through a lattice filter of the same coefficients, who
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.comfort import LOUDEST_DBOV, ROW_STEP, white_noise
-from mixer.frame import FULL_SCALE, SCALE
+from mixer.comfort import ROW_STEP, amplitude, white_noise
+from mixer.frame import FULL_SCALE, SCALE, SILENCE_DBOV
 from mixer.kernel import kernel
 from softphone.media.codecs.payloads import Payloads, bounds
 
@@ -18,7 +18,6 @@ Float = NDArray[np.float32]
 
 ORDER = 10
 """Coefficients that are used of a payload, and written to one: what ffmpeg and browsers send (RFC 3389 section 3.2)."""
-SILENT_DBOV = -127.0
 STEP = np.float32(258 / 32768)
 """How coefficients are quantised (RFC 3389 section 3.2)."""
 MIDDLE = 127
@@ -101,8 +100,7 @@ def take(
     for i in range(len(rows)):
         row = rows[i]
         start, length = bounds(len(data), offset[i], size[i])
-        dbov = min(-float(data[start] & np.uint8(0x7F)), LOUDEST_DBOV) if length > 0 else SILENT_DBOV
-        level[row] = SCALE * 10 ** (dbov / 20) if dbov > SILENT_DBOV else 0.0
+        level[row] = amplitude(-float(data[start] & np.uint8(0x7F)) if length > 0 else SILENCE_DBOV)
         for k in range(ORDER):
             step = min(int(data[start + 1 + k]) - MIDDLE, MIDDLE) if k + 1 < length else 0
             reflections[row, k] = np.float32(step) * STEP

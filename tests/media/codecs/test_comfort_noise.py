@@ -115,6 +115,8 @@ def test_descriptions_are_read_within_themselves_and_the_last_counts(lines: list
 
 def test_what_is_said_to_lie_elsewhere_is_not_read() -> None:
     noise = ComfortNoise(1, RATE_HZ)
+    noise.take(ROW, laid([bytes([40])]))
+    assert noise.level[0] == pytest.approx(327.68), "-40 dBov"
     noise.take(ROW, Payloads(np.full(10, 40, np.uint8), np.array([10]), np.array([5])))
     assert noise.level[0] == 0
 
