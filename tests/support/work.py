@@ -32,6 +32,10 @@ class Work:
         return self._trace
 
 
+ALIKE = 0.25
+"""Two counts of the same work differ by less: from Python 3.13 on they depend on what was run before."""
+
+
 def instructions(act: Callable[[], object]) -> int:
     """Count the instructions of the product that `act` takes."""
     with Work() as work:
