@@ -19,6 +19,7 @@ from mixer.gate import GateSettings
 from mixer.lane import Lane
 from mixer.party import begin, reset, room_table, table
 from mixer.playout import IDLE_TICKS
+from mixer.rate import rates_of
 from mixer.roster import Roster
 from mixer.stages import Stages
 from mixer.tick import Tick
@@ -52,6 +53,10 @@ class Bridge:
         Of the last tick.
     lanes : tuple of Lane
         One for each of `RATES_HZ`, in that order.
+    rates : records of dtype `mixer.rate.RATE`, shape (lanes,)
+        That of each lane.
+    rings : tuple of ndarray of int16
+        Those of each lane.
     usual : Lane
         That of `rate_hz`.
     level_dbov, talking : ndarray of float32 and bool, shape (capacity,)
@@ -73,6 +78,8 @@ class Bridge:
     ) -> None:
         self.capacity, self.rate_hz = capacity, rate_hz
         self.lanes = tuple(Lane(number, hz, capacity, max_delay_s) for number, hz in enumerate(RATES_HZ))
+        self.rates = rates_of([lane.rate for lane in self.lanes])
+        self.rings = tuple(lane.rings for lane in self.lanes)
         self.usual = self.lane(rate_hz)
         self.parties, self.rooms = table(capacity), room_table(capacity)
         self.roster = Roster(self.parties, self.rooms)

@@ -1,5 +1,6 @@
 """Sampling rates, and what times are in samples of each: one record per rate, read by the kernels."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -111,3 +112,11 @@ def rate_record(rate_hz: int, max_delay_s: float, lane: int) -> Rate:
     for name, value in values.items():
         rates[0][name] = value
     return rates[0]
+
+
+def rates_of(rates: Sequence[Rate]) -> Rates:
+    """Give the records of some rates, by lane, in one piece, as kernels read them that look at rows of all lanes."""
+    table = records(len(rates), RATE)
+    for number, rate in enumerate(rates):
+        table[number] = rate
+    return table

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import playout
+from mixer.bridge import Bridge
 from mixer.kernel import Int, kernel, records
-from mixer.lane import Lane
 from mixer.party import Parties, Party
-from mixer.rate import RATE, Rate, Rates
+from mixer.rate import Rate, Rates
 from mixer.resample import HALF_TAPS
 from softphone.codec import TABLE
 from softphone.media.codecs.coders import Decoder, decoder
@@ -163,27 +163,22 @@ class Parcels:
     ----------
     legs
         Whose they are.
-    lanes
-        Of the bridge.
+    bridge
+        Where they are played.
 
     Attributes
     ----------
     waiting, data
         Records of dtype `PARCEL` and uint8 of shape (capacity, SLOTS, LARGEST), as `keep` writes them.
-    rates, rings
-        Of all lanes.
     """
 
-    def __init__(self, legs: Legs, lanes: tuple[Lane, ...]) -> None:
+    def __init__(self, legs: Legs, bridge: Bridge) -> None:
         capacity = legs.capacity
-        self._legs, self.rings = legs, tuple(lane.rings for lane in lanes)
-        self.rates: Rates = records(len(lanes), RATE)
-        for number, lane in enumerate(lanes):
-            self.rates[number] = lane.rate
+        self._legs, self._bridge = legs, bridge
         self.waiting: Waiting = records(capacity * SLOTS, PARCEL).reshape(capacity, SLOTS)
         self.data = np.zeros((capacity, SLOTS, LARGEST), np.uint8)
         self._jobs: Jobs = records(capacity * SLOTS, JOB)
-        longest = round(LONGEST_S * max(lane.rate_hz for lane in lanes))
+        longest = round(LONGEST_S * max(lane.rate_hz for lane in bridge.lanes))
         self._silence, self._pcm = np.zeros(longest, np.int16), np.zeros((AT_ONCE, 2 * longest), np.int16)
         self._decoders: dict[int, Decoder] = {}
 
@@ -199,18 +194,20 @@ class Parcels:
         self.waiting["waits"][row] = False
         self._legs.waiting[row], self._legs.fresh[row], self._legs.heard[row] = 0, True, self._legs.codec[row]
 
-    def decode(self, rows: NDArray[np.int64], parties: Parties) -> None:
-        """Decode what is played in the coming tick; `rows`: those with a leg."""
-        count = due(rows, self._legs.table, parties, self.rates, self.rings, self.waiting, self._silence, self._jobs)
+    def decode(self, rows: NDArray[np.int64]) -> None:
+        """Decode what is played in the coming tick; `rows`: int64, those with a leg."""
+        bridge = self._bridge
+        into = bridge.parties, bridge.rates, bridge.rings, self.waiting
+        count = due(rows, self._legs.table, *into, self._silence, self._jobs)
         if not count:
             return
         codecs = self._jobs["codec"][:count]
         for codec in np.unique(codecs).tolist():
             which = np.flatnonzero(codecs == codec)
             for at in range(0, len(which), AT_ONCE):
-                self._decode(codec, which[at : at + AT_ONCE], parties)
+                self._decode(codec, which[at : at + AT_ONCE])
 
-    def _decode(self, codec: int, which: NDArray[np.int64], parties: Parties) -> None:
+    def _decode(self, codec: int, which: NDArray[np.int64]) -> None:
         """Decode some packets of one codec."""
         jobs, spoken = self._jobs[which], self._decoders[codec]
         rows, slots = jobs["row"].copy(), jobs["slot"].copy()
@@ -223,4 +220,5 @@ class Parcels:
             made = spoken.decode(rows, payloads, self._pcm, jobs["missing"].copy())
         else:
             made = spoken.decode(rows, payloads, self._pcm)
-        play(self._jobs, which, parties, self.rates, self.rings, self.waiting, self._pcm, made)
+        bridge = self._bridge
+        play(self._jobs, which, bridge.parties, bridge.rates, bridge.rings, self.waiting, self._pcm, made)

@@ -54,7 +54,7 @@ class Plane:
         self.legs = Legs(bridge.capacity)
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
         self._reports = Reports(self.legs, bridge, unix_offset_s)
-        self._parcels = Parcels(self.legs, bridge.lanes)
+        self._parcels = Parcels(self.legs, bridge)
         self._receiver = Receiver(self._slots, self.legs, bridge, self._parcels, self._on_key, self._on_report)
         self._sender = Sender(self.legs, bridge.lanes, pool.ports, self._relieve)
         self._keying: set[int] = set()
@@ -237,7 +237,7 @@ class Plane:
             What the clock shows really: the time of what came, and of reports.
         """
         self.look(now, clock)
-        self._parcels.decode(self._sender.order, self.bridge.parties)
+        self._parcels.decode(self._sender.order)
         self._relieve()
         tick = self.bridge.tick(now)
         self._relieve()

@@ -91,7 +91,7 @@ class _Rehearsal:
         self._legs, self._slots = legs, slots = Legs(3), Slots(4)
         ports = PortPair(NO_PORT, NO_PORT, shared=True)
         legs.add(row, 1, Leg(LegSpec(remote=HERE), ports, KeySender(8000), KeyReceiver(8000)), 0.0)
-        self._parcels = Parcels(legs, bridge.lanes)
+        self._parcels = Parcels(legs, bridge)
         self._receiver = Receiver(slots, legs, bridge, self._parcels, lambda *_: None, lambda *_: None)
         self._sender = Sender(legs, bridge.lanes, OpenPorts(), lambda: None)
 
@@ -167,7 +167,7 @@ def _code(name: str, row: int, bridge: Bridge, legs: Legs, parcels: Parcels, sen
     first, legs.waiting[row] = parcels.waiting[row, 0], 1
     first.position, first.samples, first.size = bridge.parties[row].cursor, 320, 160
     first.codec, first.waits = legs.codec[row], True
-    parcels.decode(np.array([row]), bridge.parties)
+    parcels.decode(np.array([row]))
     sender.plan(bridge.tick(0.0))
 
 
