@@ -88,18 +88,19 @@ def sort(
             _list(lists, found, other, i)
             continue
         leg, p = legs[row], parties[row]
+        codec = _codec_of(leg, h) if leg.receiving else -1
         _note_heard(leg, h, now_s)
         if arrival_s[i] < earliest:  # a stall has held it up: it is not worth a look
             playout.outdate(p)
-        elif leg.receiving and h.length > 0 and _codec_of(leg, h) >= 0:
-            _change(p, leg, h, rates, rings, row, forms)
-            form, rate, own = forms[leg.heard], rates[p.lane], rings[p.lane][row]
-            position = _seat(p, rate, own, leg, h, form, data[i], arrival_s[i], next_s)
-            if position >= 0:
-                _put(p, rate, own, leg, h, form, tables, waiting[row], parcels[row], position, data[i], pcm)
+        elif codec >= 0 and h.length > 0:
+            if codec != leg.heard:
+                _change(p, leg, h, codec, rates, rings, row, forms)
+            rate, own = rates[p.lane], rings[p.lane][row]
+            kept = waiting[row], parcels[row]
+            _sound(p, rate, own, leg, h, codec, forms[codec], tables, *kept, data[i], pcm, arrival_s[i], next_s)
         else:
-            _soundless(p, leg, h, data[i])
-        if _is_event(leg, h):  # pressed during a stall, it is a key
+            _soundless(p, leg, h, codec, data[i])
+        if codec < 0 and _is_event(leg, h):  # pressed during a stall, it is a key
             _list(lists, found, EVENTS, i)
 
 
@@ -139,25 +140,26 @@ def _codec_of(leg: Columns, h: rtp.Parsed) -> int:
 
 @kernel
 def _is_event(leg: Columns, h: rtp.Parsed) -> bool:
-    """Tell whether a packet is a telephone event."""
+    """Tell whether a packet that is no sound is a telephone event."""
     event = h.payload_type == leg.event_types_in[0] or h.payload_type == leg.event_types_in[1]
-    return leg.receiving and event and _codec_of(leg, h) < 0 and h.length >= EVENT_SIZE
+    return leg.receiving and event and h.length >= EVENT_SIZE
 
 
 @kernel
-def _soundless(p: Party, leg: Columns, h: rtp.Parsed, datagram: NDArray[np.uint8]) -> None:
+def _soundless(p: Party, leg: Columns, h: rtp.Parsed, codec: int, datagram: NDArray[np.uint8]) -> None:
     """Take what is no sound of the leg: comfort noise, or a number that is counted."""
-    if not leg.receiving or _codec_of(leg, h) >= 0 or h.payload_type != COMFORT_NOISE:
+    if not leg.receiving or codec >= 0 or h.payload_type != COMFORT_NOISE:
         playout.count(p, h.seq, h.ssrc)
     elif playout.hush(p, h.seq, h.ssrc):  # the level in -dBov (RFC 3389 section 3.1)
         set_noise(p, -float(datagram[h.offset] & 0x7F) if h.length > 0 else SILENCE_DBOV)
 
 
 @kernel
-def _change(p: Party, leg: Columns, h: rtp.Parsed, rates: Rates, rings: Rings, row: Int, forms: Forms) -> None:
+def _change(
+    p: Party, leg: Columns, h: rtp.Parsed, codec: int, rates: Rates, rings: Rings, row: Int, forms: Forms
+) -> None:
     """Let a row go on in another codec of the leg, if its own source says so: at another rate it begins anew."""
-    codec = _codec_of(leg, h)
-    if codec == leg.heard or not may_change(p, h.seq, h.ssrc):
+    if not may_change(p, h.seq, h.ssrc):
         return
     form = forms[codec]
     if (form.lane, form.up, form.down) != (p.lane, p.up, p.down):
@@ -168,29 +170,23 @@ def _change(p: Party, leg: Columns, h: rtp.Parsed, rates: Rates, rings: Rings, r
 
 
 @kernel
-def _seat(
-    p: Party, rate: Rate, own: NDArray[np.int16], leg: Columns, h: rtp.Parsed, form: Form,
-    datagram: NDArray[np.uint8], arrival_s: float, next_s: float,
-) -> int:  # fmt: skip
-    """Give where the sound of a packet is played; -1: it is not, or there is none."""
-    length = samples_of(form, datagram, h.offset, h.length)
-    if _codec_of(leg, h) != leg.heard or length == 0 or form.form == QUEUED and h.length > LARGEST:
-        playout.count(p, h.seq, h.ssrc)
-        return -1
-    return playout.place(p, rate, own, h.seq, h.timestamp, h.ssrc, length, arrival_s, next_s)
-
-
-@kernel
-def _put(
-    p: Party, rate: Rate, own: NDArray[np.int16], leg: Columns, h: rtp.Parsed, form: Form, tables: NDArray[np.int16],
-    waiting: Waiting, parcels: NDArray[np.uint8], position: int, datagram: NDArray[np.uint8], pcm: NDArray[np.int16],
+def _sound(
+    p: Party, rate: Rate, own: NDArray[np.int16], leg: Columns, h: rtp.Parsed, codec: int, form: Form,
+    tables: NDArray[np.int16], waiting: Waiting, parcels: NDArray[np.uint8], datagram: NDArray[np.uint8],
+    pcm: NDArray[np.int16], arrival_s: float, next_s: float,
 ) -> None:  # fmt: skip
-    """Decode a packet into its place if it stands by itself, else keep it until it is played."""
+    """Give a packet its place: decoded there if it stands by itself, else kept until it is played."""
     samples = samples_of(form, datagram, h.offset, h.length)
+    if codec != leg.heard or samples == 0 or form.form == QUEUED and h.length > LARGEST:
+        playout.count(p, h.seq, h.ssrc)
+        return
+    position = playout.place(p, rate, own, h.seq, h.timestamp, h.ssrc, samples, arrival_s, next_s)
+    if position < 0:
+        return
     if form.form == QUEUED:
         slot = h.seq % len(waiting)
         leg.waiting += not waiting[slot].waits
-        keep(waiting[slot], parcels[slot], position, samples, leg.heard, datagram, h.offset, h.length)
+        keep(waiting[slot], parcels[slot], position, samples, codec, datagram, h.offset, h.length)
         playout.promise(p, position, samples)
         return
     if form.form == LAW:
