@@ -1,7 +1,7 @@
 """From the bridge to datagrams: each frame is encoded once per codec, and all who hear it point at the same bytes."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ PLAN = np.dtype(
 """A datagram to be sent: its leg, where its payload lies in memory and how many bytes it has, its time and marker."""
 Plan: TypeAlias = Any
 """Records of dtype `PLAN`, or one of them, as kernels see them."""
+T = TypeVar("T", bound=np.generic)
 Frames: TypeAlias = tuple[NDArray[np.int16], ...]
 """The frames of each lane."""
 Payloads: TypeAlias = tuple[NDArray[np.uint8], ...]
@@ -54,7 +55,8 @@ def make(
     payloads: Payloads,
     payloads_at: NDArray[np.int64],
     sizes: tuple[NDArray[np.int64], ...],
-    coded: NDArray[np.bool_],
+    coded: NDArray[np.int64],
+    tick: int,
     strings: NDArray[np.uint8],
     strings_at: int,
     plan: Plan,
@@ -74,8 +76,8 @@ def make(
     payloads, payloads_at, sizes
         Of each codec: uint8, shape (payloads, bytes), a payload for each frame, or, where encoders have made them
         before (`streams`), for each stream; its address; int64, shape (payloads,), the bytes of each.
-    coded
-        bool, shape (codecs, frames), to work in.
+    coded, tick
+        int64, shape (codecs, frames): the tick in which each was last encoded, and this one.
     strings, strings_at
         uint8, shape (capacity, bytes): what waits to fill a packet, and its address.
     plan
@@ -87,7 +89,6 @@ def make(
         How many datagrams are to be sent.
     """
     n = 0
-    coded[:] = False
     for row in order:
         leg, form, frame = legs[row], forms[legs[row].codec], frame_of_row[row]
         sent = is_sent(leg, frame)
@@ -100,7 +101,7 @@ def make(
         codec, length = leg.codec, form.bytes if form.form != QUEUED else sizes[leg.codec][leg.place]
         if form.form != QUEUED:
             leg.place = frame if frame >= 0 else len(frames[form.lane]) - 1
-            _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec])
+            _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec], tick)
         string_at = strings_at + row * strings.shape[1]
         if leg.packet == 0:
             at = payloads_at[codec] + leg.place * payloads[codec].shape[1]
@@ -115,12 +116,12 @@ def make(
 @kernel
 def _encode(
     leg: Columns, form: Form, frame: NDArray[np.int16], tables: NDArray[np.uint8], payloads: NDArray[np.uint8],
-    coded: NDArray[np.bool_],
+    coded: NDArray[np.int64], tick: int,
 ) -> None:  # fmt: skip
     """Encode a frame in a codec without memory, unless it is done."""
-    if coded[leg.place]:
+    if coded[leg.place] == tick:
         return
-    coded[leg.place] = True
+    coded[leg.place] = tick
     if form.form == LAW:
         compress_one(tables[form.law], frame, form.samples, payloads[leg.place])
     else:
@@ -271,10 +272,10 @@ class Sender:
         # Memory that no leg needs is never touched.
         count, longest = 2 * legs.capacity + 1, int(FORMS["bytes"].max())
         self._strings = np.zeros((legs.capacity, max(STRING_TICKS * longest, ROOM)), np.uint8)
-        self._payloads = [np.zeros((count if form.form != QUEUED else 0, form.bytes), np.uint8) for form in FORMS]
+        self._payloads = tuple(np.zeros((count if form.form != QUEUED else 0, form.bytes), np.uint8) for form in FORMS)
         self._payloads_at = np.array([each.ctypes.data for each in self._payloads])
-        self._sizes = [np.zeros(0, np.int64) for _ in FORMS]
-        self._coded = np.zeros((len(FORMS), count), np.bool_)
+        self._sizes = tuple(np.zeros(0, np.int64) for _ in FORMS)
+        self._coded, self._ticks = np.zeros((len(FORMS), count), np.int64), 0
         self._streams: dict[int, Streams] = {}
         self._order, self._ordered = np.zeros(0, np.int64), -1
         self._patience = Patience()
@@ -293,7 +294,8 @@ class Sender:
         codec = NUMBERS[spec.codec]
         if FORMS[codec].form == QUEUED and codec not in self._streams:
             streams = self._streams[codec] = Streams(codec, self._legs)
-            self._payloads[codec], self._sizes[codec] = streams.payloads, streams.sizes
+            self._payloads = replaced(self._payloads, codec, streams.payloads)
+            self._sizes = replaced(self._sizes, codec, streams.sizes)
             self._payloads_at[codec] = streams.payloads.ctypes.data
 
     def tune(self, row: int) -> None:
@@ -312,6 +314,7 @@ class Sender:
     def plan(self, tick: Tick) -> int:
         """Encode the frames of a tick, and plan the datagrams that take them; gives how many."""
         order = self.order
+        self._ticks += 1
         for codec, streams in self._streams.items():
             streams.encode(order, tick.frame_of_row, self._lanes[FORMS[codec].lane])
         return make(
@@ -321,10 +324,11 @@ class Sender:
             tick.frame_of_row,
             tuple(lane.frames for lane in self._lanes),
             ENCODE,
-            tuple(self._payloads),
+            self._payloads,
             self._payloads_at,
-            tuple(self._sizes),
+            self._sizes,
             self._coded,
+            self._ticks,
             self._strings,
             self._strings.ctypes.data,
             self._plan,
@@ -384,3 +388,8 @@ class Sender:
         legs.seq[row] = int(legs.seq[row]) + 1 & 0xFFFF  # one number alone would warn when it wraps
         legs.packets_sent[row] += 1
         legs.octets_sent[row] += len(payload)
+
+
+def replaced(arrays: tuple[NDArray[T], ...], place: int, array: NDArray[T]) -> tuple[NDArray[T], ...]:
+    """Give some arrays with another in one place."""
+    return (*arrays[:place], array, *arrays[place + 1 :])
