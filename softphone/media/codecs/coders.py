@@ -30,7 +30,13 @@ class Rows(Protocol):
 class Decoder(Rows, Protocol):
     """Decodes a codec to one sampling rate."""
 
-    def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+    def decode(
+        self,
+        rows: NDArray[np.int64],
+        payloads: Payloads,
+        pcm: NDArray[np.int16],
+        missing: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
         """Decode payloads, whatever bytes they hold.
 
         Parameters
@@ -42,11 +48,14 @@ class Decoder(Rows, Protocol):
         pcm
             int16, shape (n, samples), C order: the sound of each is written from the left; what does not fit is cut.
             Samples are -32767..32767.
+        missing
+            int64, shape (n,): samples that are missing before each payload; None: none. A decoder that can make them up
+            writes them before its own; others take no notice.
 
         Returns
         -------
         NDArray
-            int64, shape (n,): how many samples of each row of `pcm` were written.
+            int64, shape (n,): how many samples of each row of `pcm` were written, those that were made up included.
         """
 
 

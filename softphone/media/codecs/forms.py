@@ -11,10 +11,26 @@ from softphone.codec import TABLE, Codec
 from softphone.media.codecs import opus
 from softphone.media.codecs.g711 import LAWS
 
-__all__ = ["DECODE", "ENCODE", "FORMS", "LAW", "LINEAR", "NUMBERS", "QUEUED", "Form", "Forms", "samples_of", "ticks_of"]
+__all__ = [
+    "DECODE",
+    "ENCODE",
+    "FORMS",
+    "LARGEST",
+    "LAW",
+    "LINEAR",
+    "NUMBERS",
+    "QUEUED",
+    "Form",
+    "Forms",
+    "samples_of",
+    "ticks_of",
+]
 
 LAW, LINEAR, QUEUED = 0, 1, 2
 """How a codec is decoded: by a table, as it stands, or packet after packet by a decoder of the leg."""
+
+LARGEST = 1280
+"""Bytes of a payload of a codec that is queued: the most that a frame of Opus has, and 160 ms of G.722."""
 
 NUMBERS = {each.name: number for number, each in enumerate(TABLE)}
 """The place of each codec in the table."""

@@ -32,7 +32,13 @@ class G711(Stateless):
     def __init__(self, law: Law) -> None:
         self._decoding, self._encoding = law
 
-    def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+    def decode(
+        self,
+        rows: NDArray[np.int64],
+        payloads: Payloads,
+        pcm: NDArray[np.int16],
+        missing: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
         """As `softphone.media.codecs.coders.Decoder.decode`."""
         made = np.zeros(len(rows), np.int64)
         expand(self._decoding, payloads.data, payloads.offset, payloads.size, pcm, made)

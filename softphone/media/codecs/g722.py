@@ -112,7 +112,13 @@ class G722:
         self._line = np.zeros(HISTORY, np.int32)
         self.reset(np.arange(capacity))
 
-    def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+    def decode(
+        self,
+        rows: NDArray[np.int64],
+        payloads: Payloads,
+        pcm: NDArray[np.int16],
+        missing: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
         """As `softphone.media.codecs.coders.Decoder.decode`."""
         made = np.zeros(len(rows), np.int64)
         self._stretch(pcm.shape[1])

@@ -13,7 +13,13 @@ __all__ = ["L16", "read_one", "write_one"]
 class L16(Stateless):
     """Decodes and encodes linear samples of any rate; half a sample at the end of a payload is dropped."""
 
-    def decode(self, rows: NDArray[np.int64], payloads: Payloads, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+    def decode(
+        self,
+        rows: NDArray[np.int64],
+        payloads: Payloads,
+        pcm: NDArray[np.int16],
+        missing: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
         """As `softphone.media.codecs.coders.Decoder.decode`."""
         made = np.zeros(len(rows), np.int64)
         read(payloads.data, payloads.offset, payloads.size, pcm, made)

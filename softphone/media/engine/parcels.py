@@ -17,18 +17,16 @@ from mixer.rate import Rate, Rates
 from mixer.resample import HALF_TAPS
 from softphone.codec import TABLE
 from softphone.media.codecs.coders import Decoder, decoder
-from softphone.media.codecs.forms import FORMS, NUMBERS, QUEUED
-from softphone.media.codecs.opus import LONGEST_S, OpusDecoder
+from softphone.media.codecs.forms import FORMS, LARGEST, NUMBERS, QUEUED
+from softphone.media.codecs.opus import LONGEST_S
 from softphone.media.codecs.payloads import Payloads
 from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.legs import Columns, Legs
 
-__all__ = ["LARGEST", "Parcels", "Waiting", "keep"]
+__all__ = ["Parcels", "Waiting", "keep"]
 
 SLOTS = 16
 """Packets that wait for each row: 160 ms of the shortest, and nobody waits longer than 100."""
-LARGEST = 1280
-"""Bytes of a packet: the most that a frame of Opus has, and 160 ms of G.722."""
 AT_ONCE = 64
 """Packets that are decoded in one call."""
 
@@ -216,9 +214,6 @@ class Parcels:
             self._legs.fresh[rows] = False
         places = rows * SLOTS + slots
         payloads = Payloads(self.data.reshape(-1), places * LARGEST, self.waiting["size"][rows, slots])
-        if isinstance(spoken, OpusDecoder):
-            made = spoken.decode(rows, payloads, self._pcm, jobs["missing"].copy())
-        else:
-            made = spoken.decode(rows, payloads, self._pcm)
+        made = spoken.decode(rows, payloads, self._pcm, np.ascontiguousarray(jobs["missing"]))
         bridge = self._bridge
         play(self._jobs, which, bridge.parties, bridge.rates, bridge.rings, self.waiting, self._pcm, made)

@@ -20,11 +20,11 @@ from mixer.party import Parties, Party, begin
 from mixer.rate import Rate, Rates
 from mixer.stream import may_change
 from softphone.codec import COMFORT_NOISE
-from softphone.media.codecs.forms import DECODE, FORMS, LAW, QUEUED, Form, Forms, samples_of
+from softphone.media.codecs.forms import DECODE, FORMS, LARGEST, LAW, QUEUED, Form, Forms, samples_of
 from softphone.media.codecs.g711 import expand_one
 from softphone.media.codecs.l16 import read_one
 from softphone.media.engine.legs import CODECS_IN, OVERHEAD, Columns, Legs
-from softphone.media.engine.parcels import LARGEST, Parcels, Rings, Waiting, keep
+from softphone.media.engine.parcels import Parcels, Rings, Waiting, keep
 from softphone.media.engine.sources import Sources
 from softphone.media.net.directory import find
 from softphone.media.net.slots import SLOT_SIZE, Slots

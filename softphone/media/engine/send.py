@@ -17,6 +17,7 @@ from softphone.media.codecs.opus import DTX_SIZE
 from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
 from softphone.media.engine.legs import Columns, Legs
+from softphone.media.engine.opus_streams import OpusStreams
 from softphone.media.engine.streams import Streams, is_sent
 from softphone.media.net.batch import OpenPorts
 from softphone.media.net.port import Patience
@@ -293,18 +294,16 @@ class Sender:
         """Have the encoder that a leg needs, before a tick does; raises MediaError where its library is not there."""
         codec = NUMBERS[spec.codec]
         if FORMS[codec].form == QUEUED and codec not in self._streams:
-            streams = self._streams[codec] = Streams(codec, self._legs)
+            made = OpusStreams if FORMS[codec].bytes == 0 else Streams
+            streams = self._streams[codec] = made(codec, self._legs)
             self._payloads = replaced(self._payloads, codec, streams.payloads)
             self._sizes = replaced(self._sizes, codec, streams.sizes)
             self._payloads_at[codec] = streams.payloads.ctypes.data
 
     def tune(self, row: int) -> None:
         """Let what a leg is sent be as its peer wants it, of what there is to choose in its codec."""
-        streams = self._streams.get(int(self._legs.codec[row]))
-        if streams is None:
-            self._legs.alone[row] = False
-        else:
-            streams.configure(row, self._legs.records[row].spec.parameters)
+        if streams := self._streams.get(int(self._legs.codec[row])):
+            streams.tune(row, self._legs.records[row].spec.parameters)
 
     def audio(self, tick: Tick) -> None:
         """Encode and send the frames of a tick."""

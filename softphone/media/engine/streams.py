@@ -12,23 +12,13 @@ from numpy.typing import NDArray
 
 from mixer.kernel import kernel
 from mixer.lane import Lane
-from softphone.codec import TABLE
+from softphone.codec import TABLE, Codec
 from softphone.media.codecs.coders import Encoder, encoder
-from softphone.media.codecs.opus import BITRATE, OpusEncoder
+from softphone.media.codecs.forms import FORMS, LARGEST
 from softphone.media.engine.legs import Columns, Legs
-from softphone.opus import OpusParameters
 
 __all__ = ["Streams", "is_sent"]
 
-LARGEST = 1280
-"""Bytes of a payload."""
-WIDE_HZ = 16_000
-OFTEN = OpusParameters(fec=True)
-"""What nearly every peer wants; who does not use what a packet says of the one before it is not harmed by it."""
-EFFORTS = ((20, 9), (40, 5), (1 << 30, 0))
-"""Up to so many streams of Opus, so hard do encoders try: the tick has other work than theirs."""
-CALM = 0.8
-"""They try harder again when so much less is to be done."""
 Numbers: TypeAlias = NDArray[np.int64]
 
 
@@ -105,23 +95,20 @@ class Streams:
 
     def __init__(self, codec: int, legs: Legs) -> None:
         count = 2 * legs.capacity + 1
-        self.codec, self._legs = codec, legs
-        self._encoder: Encoder = encoder(TABLE[codec], count, TABLE[codec].rate_hz)
+        self.codec, self._legs, spoken = codec, legs, TABLE[codec]
+        self._encoder = self._make(spoken, count)
         self.payloads, self.sizes = np.zeros((count, LARGEST), np.uint8), np.zeros(count, np.int64)
+        self._sound = np.zeros((count, FORMS[codec].samples), np.int16)
         self._used, self._place = np.full(count, -2, np.int64), np.zeros(count, np.int64)
         self._streams, self._frames, self._before = np.zeros((3, count), np.int64)
-        self._tick, self._effort = 0, EFFORTS[0][1]
-        self._tries = np.full(count, -1, np.int64)
+        self._tick = 0
 
-    def configure(self, row: int, parameters: str) -> None:
-        """Give a leg a stream of its own if its peer (`parameters`: its ``a=fmtp``) wants what others do not get."""
-        wanted, rows = OpusParameters.read(parameters), np.array([row])
-        alone = isinstance(self._encoder, OpusEncoder) and not serves(wanted)
-        if alone and not self._legs.alone[row]:
-            self._encoder.reset(rows)
-        if isinstance(self._encoder, OpusEncoder) and alone:
-            self._encoder.configure(rows, wanted)
-        self._legs.alone[row] = alone
+    def _make(self, codec: Codec, count: int) -> Encoder:
+        return encoder(codec, count, codec.rate_hz)
+
+    def tune(self, row: int, parameters: str) -> None:
+        """Let what a leg is sent be as its peer wants it, by its ``a=fmtp``; here all are sent the same."""
+        self._legs.alone[row] = False
 
     def encode(self, order: NDArray[np.int64], frame_of_row: NDArray[np.int64], lane: Lane) -> None:
         """Encode what the legs of the codec are sent in this tick."""
@@ -131,40 +118,22 @@ class Streams:
         n = choose(order, self._legs.table, self.codec, frame_of_row, *at, self._used, self._place, *lists)
         if not n:
             return
-        streams, before = self._streams[:n], self._before[:n]
+        streams, before, sound = self._streams[:n], self._before[:n], self._sound[:n]
         if (moved := np.flatnonzero(before != streams)).size:
             self._go_on(streams[moved], before[moved])
-        if isinstance(self._encoder, OpusEncoder):
-            self._try(self._encoder, streams)
-        self.sizes[:n] = self._encoder.encode(streams, lane.frames[self._frames[:n]], self.payloads)
-
-    def _try(self, opus: OpusEncoder, streams: NDArray[np.int64]) -> None:
-        """Let encoders try as hard as there is time for; the streams of this tick change over together."""
-        effort = next(effort for most, effort in EFFORTS if len(streams) <= most)
-        calm = next(effort for most, effort in EFFORTS if len(streams) <= CALM * most)
-        wanted = effort if effort < self._effort else max(self._effort, calm)
-        if wanted != self._effort:
-            self._effort = wanted
-            self._tries[:] = -1
-        late = streams[self._tries[streams] != self._effort]
-        if late.size:
-            opus.try_harder(late, self._effort)
-            self._tries[late] = self._effort
+        self._ready(streams)
+        np.take(lane.frames, self._frames[:n], axis=0, out=sound, mode="clip")
+        self.sizes[:n] = self._encoder.encode(streams, sound, self.payloads)
 
     def _go_on(self, streams: NDArray[np.int64], before: NDArray[np.int64]) -> None:
-        """Let streams that had rested go on from others."""
-        new = before < 0
-        self._tries[streams] = -1
-        own = self._legs.alone[np.minimum(streams, self._legs.capacity - 1)] & (streams < self._legs.capacity)
-        begun = streams[new & ~own]
-        self._encoder.reset(begun)
-        if isinstance(self._encoder, OpusEncoder):
-            self._encoder.configure(begun, OFTEN)
-        for stream, source in zip(streams[~new & ~own].tolist(), before[~new & ~own].tolist(), strict=True):
+        """Let streams that had rested go on from others, those before which there was none (-1) anew."""
+        self._begin(streams[before < 0])
+        for stream, source in zip(streams[before >= 0].tolist(), before[before >= 0].tolist(), strict=True):
             self._encoder.copy(source, stream)
 
+    def _begin(self, streams: NDArray[np.int64]) -> None:
+        """Let streams begin anew."""
+        self._encoder.reset(streams)
 
-def serves(wanted: OpusParameters) -> bool:
-    """Tell whether what all others are sent serves a peer, too."""
-    little = wanted.max_playback_hz < WIDE_HZ or wanted.max_bitrate is not None and wanted.max_bitrate < BITRATE
-    return not (little or wanted.cbr or wanted.dtx)
+    def _ready(self, streams: NDArray[np.int64]) -> None:
+        """Do what is to be done before the streams of a tick are encoded."""

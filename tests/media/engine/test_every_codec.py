@@ -207,6 +207,53 @@ def test_who_wants_other_opus_than_the_rest_has_a_stream_of_his_own(driver: Hall
     assert len(usual.heard()) == TICKS
 
 
+def test_who_wants_what_the_others_get_again_leaves_them_nothing_of_his_own(driver: Hall) -> None:
+    room = driver.room()
+    talker = Phone(driver, codec("PCMU"), room, 400.0)
+    small = Phone(driver, codec("OPUS"), room, 900.0, parameters="maxaveragebitrate=10000;cbr=1")
+    for parameters in ("", "useinbandfec=1"):
+        for _ in range(TICKS):
+            talker.talk()
+            driver.tick()
+        spec = LegSpec(codec="OPUS", remote=small.address, payload_type=111, parameters=parameters)
+        driver.engine.handle(UpdateLeg(small.leg, spec), driver.now)
+    small.heard()
+    late = Phone(driver, codec("OPUS"), room, 900.0)
+    for _ in range(TICKS):
+        talker.talk()
+        driver.tick()
+    mine, theirs = small.heard(), late.heard()
+    assert [each[12:] for each in mine[-TICKS:]] == [each[12:] for each in theirs[-TICKS:]]
+    assert len({len(each) for each in theirs}) > 1, "of any size"
+
+
+def test_who_wants_few_packets_in_silence_gets_few(driver: Hall) -> None:
+    room = driver.room()
+    talker = Phone(driver, codec("PCMU"), room, 400.0)
+    saving, usual = (
+        Phone(driver, codec("OPUS/16000"), room, 900.0, parameters=said)
+        for said in ("useinbandfec=1;usedtx=1", "useinbandfec=1")
+    )
+    for phone in (saving, usual):
+        driver.engine.handle(Configure(phone.leg, answered=True), driver.now)
+    counts, told = [], []
+    for talks in (True, False, True):
+        for _ in range(2 * TICKS):
+            if talks:
+                talker.talk()
+            driver.tick()
+        heard = saving.heard()
+        counts.append(len(heard))
+        told += [fields(each) for each in heard]
+        assert len(usual.heard()) == 2 * TICKS
+    assert counts[0] == 2 * TICKS and counts[1] < TICKS and counts[2] > 1.9 * TICKS
+    # Timestamps count what was not sent, and what follows it begins a talk spurt (RFC 7587 section 3.1.3).
+    for before, after in pairwise(told):
+        left_out = ((after[4] - before[4]) & 0xFFFFFFFF) // 320 - 1
+        assert (after[3] - before[3]) & 0xFFFF == 1 and after[2] == (left_out > 0)
+    assert (told[-1][4] - told[0][4]) & 0xFFFFFFFF == 320 * (6 * TICKS - 1)
+
+
 def test_a_peer_may_change_to_a_codec_of_another_rate(driver: Hall) -> None:
     room = driver.room()
     talker = Phone(driver, codec("PCMU"), room, 400.0, others=((9, "G722"), (111, "OPUS")))
