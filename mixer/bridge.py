@@ -166,11 +166,10 @@ class Bridge:
         return row
 
     def _clear(self, row: int, lane: Lane) -> None:
-        """Forget what was said in a row."""
+        """Forget what was said in a row, at any rate: a codec may bring it to another lane."""
         ring.clear(lane.rings[row], lane.rate)
-        if "keys" in lane.__dict__:
-            lane.keys.reset(np.array([row]))
-        lane.past[:, row] = 0
+        for each in self.lanes:
+            each.forget(row)
 
     def set_rate(self, row: int, rate_hz: int, clock_hz: int | None = None) -> None:
         """

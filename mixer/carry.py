@@ -44,12 +44,15 @@ class Carrier:
         self.source, self.target = source, target
         self.taps = carry_taps(self.up, self.down)
         self.tails = np.zeros((source.capacity, self.taps.shape[1]), np.int16)
-        self.carried = np.zeros(source.capacity, np.bool_)
+        self.carried, self._tick = np.zeros(source.capacity, np.bool_), 0
         self._parts = np.zeros((self.down, (self.taps.shape[1] + source.samples) // self.down + 1), np.float32)
         self._total = np.zeros(target.samples // self.up, np.float32)
 
-    def carry(self, parties: Parties, end: int, rooms: Rooms) -> None:
-        """Bring over what the rows of the source are heard to say in this tick, where somebody listens."""
+    def carry(self, parties: Parties, end: int, rooms: Rooms, tick: int) -> None:
+        """Bring over what the rows of the source are heard to say in a tick, where somebody listens."""
+        if tick != self._tick + 1 and self.carried.any():  # nobody did, for a while: what was said then is over
+            self.tails[self.carried], self.carried[:] = 0, False
+        self._tick = tick
         source, target = self.source, self.target
         sounds = source.heard, source.leaving, target.heard, target.leaving
         carry(

@@ -96,6 +96,13 @@ class Lane:
         now: Samples = self.past[tick % PAST]
         return now
 
+    def forget(self, row: int) -> None:
+        """Forget what a row has said; memory that was never written is not touched."""
+        if "keys" in self.__dict__:
+            self.keys.reset(np.array([row]))
+        if self.past[:, row].any():
+            self.past[:, row] = 0
+
     def ears(self, circles: int) -> NDArray[np.int32]:
         """Give room for what is whispered to so many circles, or more; int32, shape (circles, samples)."""
         if len(self._whispered) < circles:

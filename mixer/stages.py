@@ -74,7 +74,7 @@ class Stages:
         for lane in self._listening:
             for source in self._speaking:
                 if source is not lane:
-                    self._carrier(source, lane).carry(self._parties, self._end, self._rooms)
+                    self._carrier(source, lane).carry(self._parties, self._end, self._rooms, self._ticks)
             self._serve(lane)
 
     def _hear(self, lane: Lane) -> list[tuple[int, str]]:

@@ -173,3 +173,29 @@ def test_who_changes_his_rate_is_heard_at_the_new_one() -> None:
     hall.run(12, {0})
     assert hall.hears(1) == {0}
     assert len(hall.heard[1][-1]) == 320
+
+
+def test_who_sits_down_has_nothing_of_who_sat_there_before_at_any_rate() -> None:
+    hall = Hall([16_000, 8000])
+    hall.run(5, {0})
+    hall.bridge.roster.remove(hall.rows[0])
+    hall.bridge.tick(1.0)
+    row = hall.bridge.add_party(hall.room)
+    assert row == hall.rows[0]
+    assert not any(lane.past[:, row].any() for lane in hall.bridge.lanes)
+
+
+def test_a_voice_is_not_carried_on_with_what_it_said_before_nobody_listened() -> None:
+    hall = Hall([16_000, 8000])
+    roster, listener = hall.bridge.roster, hall.rows[1]
+    hall.run(5, {0})
+    roster.remove(listener)
+    hall.rows.pop(), hall.heard.pop(), hall.rates_hz.pop()
+    hall.run(5, {0})
+    hall.run(60, set())
+    hall.rows.append(hall.bridge.add_party(hall.room, local=True))
+    hall.heard.append([])
+    hall.rates_hz.append(8000)
+    hall.bridge.push(hall.rows[0], np.ones(320, np.int16))
+    hall.run(1, set())
+    assert np.abs(hall.heard[1][0]).max() <= 2, "what was said a second ago"
