@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from softphone import opus
 
-__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "WIDE_FIRST", "Codec", "codec", "in_order", "spoken_here"]
+__all__ = ["CODECS", "COMFORT_NOISE", "PTIMES_MS", "TABLE", "WIDE_FIRST", "Codec", "codec", "spoken_here"]
 
 PTIMES_MS = (10, 20, 30, 40, 60)
 """How much sound a packet may hold that we send."""
@@ -126,9 +126,8 @@ TABLE = (
     ),
     _opus("OPUS", "opus", 48_000, 2, 111),
     _opus("OPUS/16000", "OPUS", 16_000, 1, 109),  # of RingCentral's softphones, beside what RFC 7587 says
-    _opus(
-        "OPUS/FULL", "opus", 48_000, 2, 112, 48_000
-    ),  # the same on the wire, decoded and encoded at 48 kHz: for music
+    # The same as OPUS on the wire, decoded and encoded at 48 kHz: for music.
+    _opus("OPUS/FULL", "opus", 48_000, 2, 112, usual_hz=48_000),
     _linear(8000, 114),
     _linear(16_000, 115),
     _linear(48_000, 116),
@@ -148,23 +147,20 @@ def codec(name: str) -> Codec:
     return _BY_NAME[name]
 
 
-def in_order(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names of codecs as the table has them, in order of preference; raises ValueError for any others."""
-    known = () if isinstance(names, str) else tuple(str(name).upper() for name in names)
-    if not known or len({*known}) < len(known) or {*known} - {*_BY_NAME}:
-        raise ValueError(f"codecs are some of {', '.join(_BY_NAME)} in order of preference, not {names!r}")
-    return known
-
-
 def spoken_here(names: Sequence[str]) -> tuple[str, ...]:
-    """Return those of some codecs that this machine can speak: Opus needs a library.
+    """Return the codecs, of some that are named in order of preference, which this machine can speak.
+
+    Names are taken in upper and lower case, and given as the table has them. Opus needs a library.
 
     Raises
     ------
     ValueError
-        There is none.
+        A name is none of the table, or stands twice; or none is left.
     """
-    here = tuple(name for name in names if _BY_NAME[name].encoding.lower() != "opus" or opus.library() is not None)
+    known = () if isinstance(names, str) else tuple(str(name).upper() for name in names)
+    if not known or len({*known}) < len(known) or {*known} - {*_BY_NAME}:
+        raise ValueError(f"codecs are some of {', '.join(_BY_NAME)} in order of preference, not {names!r}")
+    here = tuple(name for name in known if _BY_NAME[name].encoding.lower() != "opus" or opus.library() is not None)
     if not here:
         raise ValueError(f"{' and '.join(names)} need libopus: the package `av` brings it, or the system's (libopus0)")
     return here

@@ -1,6 +1,7 @@
 import pytest
 
-from softphone.codec import DYNAMIC, PTIMES_MS, TABLE, Codec, codec
+from softphone import opus
+from softphone.codec import DYNAMIC, PTIMES_MS, TABLE, Codec, codec, spoken_here
 
 
 def test_no_two_codecs_have_a_name_or_a_number_or_a_line_in_common() -> None:
@@ -29,3 +30,17 @@ def test_names_of_encodings_are_alike_in_any_case() -> None:
     assert codec("L16/16000").is_spoken_as("l16", 16_000)
     assert not codec("L16/16000").is_spoken_as("L16", 16_000, 2)
     assert not codec("L16/16000").is_spoken_as("L16", 8000)
+
+
+def test_names_are_taken_in_any_case_and_once() -> None:
+    assert spoken_here(["opus", "Pcmu", "l16/8000"]) == ("OPUS", "PCMU", "L16/8000")
+    for names in (["PCMU", "pcmu"], ["GSM"], [], "PCMU"):
+        with pytest.raises(ValueError, match="some of PCMU, PCMA"):
+            spoken_here(names)
+
+
+def test_without_libopus_the_others_are_spoken_and_alone_opus_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opus, "library", lambda: None)
+    assert spoken_here(("OPUS", "OPUS/16000", "G722", "OPUS/FULL", "PCMA")) == ("G722", "PCMA")
+    with pytest.raises(ValueError, match="`av`"):
+        spoken_here(["OPUS"])

@@ -19,7 +19,7 @@ from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.unproven import Unproven
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
-from softphone.codec import CODECS, in_order, spoken_here
+from softphone.codec import CODECS, spoken_here
 from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
@@ -120,7 +120,7 @@ class Agent:
         self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
-        self._codecs = spoken_here(in_order(codecs))
+        self._codecs = spoken_here(codecs)
         self._media_timeout_s = media_timeout_s
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from softphone import sound_card
 from softphone.audio import source
-from softphone.codec import CODECS, in_order, spoken_here
+from softphone.codec import CODECS, spoken_here
 from softphone.commands.console import PlainFace, TerminalFace
 from softphone.commands.conversation import CallOptions, hold_conversation
 from softphone.commands.usage import wrong_use
@@ -139,7 +139,7 @@ def identity(user: str, uri: str, registrar: str | None) -> str:
 def _check(plan: CallOptions) -> None:
     """Refuse what cannot work before anybody's telephone rings."""
     try:
-        spoken_here(in_order(plan.codecs))
+        spoken_here(plan.codecs)
     except ValueError as error:
         wrong_use(f"--codec: {error}")
     if strange := set(plan.keys) - set(KEYS):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from softphone.codec import in_order, spoken_here
+from softphone.codec import spoken_here
 from softphone.config.sections import Config, MediaConfig, TrunkConfig
 from softphone.errors import ConfigError
 
@@ -246,7 +246,7 @@ def check_codecs(media: MediaConfig) -> None:
         One is unknown, or stands twice, or there is none.
     """
     try:
-        spoken_here(in_order(media.codecs))
+        spoken_here(media.codecs)
     except ValueError as error:
         raise ConfigError(f"media.codecs = {list(media.codecs)}: {error}") from error
 

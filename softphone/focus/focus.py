@@ -8,7 +8,7 @@ from typing import Literal
 import structlog
 
 from mixer.rules.settings import Settings
-from softphone.codec import in_order, spoken_here
+from softphone.codec import spoken_here
 from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
@@ -101,6 +101,9 @@ class Focus:
         self._menu = load_menu(config.conference.menu)
         self._ended = EndedMemory(config.conference.ended_kept_s, config.conference.ended_kept)
         self._opening = asyncio.Lock()
+        codecs = spoken_here(config.media.codecs)
+        if len(codecs) < len(config.media.codecs):
+            log.warning("codecs_left_out", spoken=codecs, reason="there is no libopus")
         self.context = Context(
             media=media,
             playbacks=Playbacks(media),
@@ -111,7 +114,7 @@ class Focus:
             allowances=Allowances(clock()),
             recordings=recordings,
             rtp_timeout_s=config.media.rtp_timeout_s,
-            codecs=spoken_here(in_order(config.media.codecs)),
+            codecs=codecs,
             answer_delay_s=config.sip.answer_delay_s,
             closed=self._closed,
         )

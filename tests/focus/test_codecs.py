@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from softphone import sdp
+from softphone import opus, sdp
 from softphone.errors import CallRefused
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
@@ -52,3 +53,17 @@ async def test_a_caller_with_none_of_them_is_refused_with_488(tmp_path: Path) ->
                 await phone.call(session.token, offer("0 101"))
             call = await phone.call(session.token, offer("0 8 101"))
             await call.bye()
+
+
+async def test_opus_is_left_out_where_there_is_no_library_and_it_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opus, "library", lambda: None)
+    with capture_logs() as told:
+        async with bridge(tmp_path, media={"codecs": ["OPUS", "PCMA"]}) as server:
+            session = await conference(server)
+            async with Phone(server) as phone:
+                call = await phone.call(session.token, offer("111 8 101"))
+                assert spoken(call) == ["PCMA"]
+                await call.bye()
+    assert [each["spoken"] for each in told if each["event"] == "codecs_left_out"] == [("PCMA",)]

@@ -237,7 +237,7 @@ class Tape:
         running = [(number, state) for number, state in self._recordings.items() if not state.paused]
         self._layouts = [
             _layout(lane, [(number, state) for number, state in running if state.lane is lane])
-            for lane in {id(state.lane): state.lane for _, state in running}.values()
+            for lane in dict.fromkeys(state.lane for _, state in running)
         ]
         return self._layouts
 
