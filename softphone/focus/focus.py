@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import structlog
@@ -101,9 +101,6 @@ class Focus:
         self._menu = load_menu(config.conference.menu)
         self._ended = EndedMemory(config.conference.ended_kept_s, config.conference.ended_kept)
         self._opening = asyncio.Lock()
-        codecs = spoken_here(config.media.codecs)
-        if len(codecs) < len(config.media.codecs):
-            log.warning("codecs_left_out", spoken=codecs, reason="there is no libopus")
         self.context = Context(
             media=media,
             playbacks=Playbacks(media),
@@ -114,7 +111,7 @@ class Focus:
             allowances=Allowances(clock()),
             recordings=recordings,
             rtp_timeout_s=config.media.rtp_timeout_s,
-            codecs=codecs,
+            codecs=_spoken(config.media.codecs),
             answer_delay_s=config.sip.answer_delay_s,
             closed=self._closed,
         )
@@ -386,3 +383,11 @@ class Focus:
         self.calls.pop(session.id, None)
         if session.token is not None:
             self._ended.add(session.id, self.context.clock())
+
+
+def _spoken(codecs: Sequence[str]) -> tuple[str, ...]:
+    """Return what is spoken of what is configured, and tell of what is left out."""
+    spoken = spoken_here(codecs)
+    if len(spoken) < len(codecs):
+        log.warning("codecs_left_out", spoken=spoken, reason="there is no libopus")
+    return spoken

@@ -72,10 +72,8 @@ def _warn() -> None:
 def _run(rate_hz: int) -> None:
     """Run each kernel, over a plane that sends nothing."""
     _warn()
-    rehearsal = _Rehearsal(rate_hz)
-    for work in rehearsal.works():
+    for work in _Rehearsal(rate_hz).works():
         work()
-    rehearsal.end()
 
 
 class _Rehearsal:
@@ -97,7 +95,7 @@ class _Rehearsal:
 
     def works(self) -> list[Callable[[], object]]:
         """Give what a plane does, in the order in which it does it; each can be done for itself."""
-        return [self._receive, self._push, self._listen, self._mix, self._send, self._others]
+        return [self._receive, self._push, self._listen, self._mix, self._send, self._others, self._code]
 
     def _receive(self) -> None:
         self._receiver.sources.admit(self._row, 0.0)
@@ -138,12 +136,26 @@ class _Rehearsal:
         Echoes(self._bridge, {}).events()
         likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
 
-    def end(self) -> None:
-        """Speak in codecs that remember; leave."""
+    def _code(self) -> None:
+        """Decode and encode in codecs that remember."""
         for name in ("G722", "OPUS"):
             with contextlib.suppress(MediaError):  # no libopus: the others go on
-                _code(name, self._row, self._bridge, self._legs, self._parcels, self._sender)
-        self._bridge.roster.remove(self._row)
+                self._speak(LegSpec(codec=name, remote=HERE))
+
+    def _speak(self, spec: LegSpec) -> None:
+        row, legs, parcels = self._row, self._legs, self._parcels
+        parcels.prepare(spec)
+        self._sender.prepare(spec)
+        legs.records[row].spec = spec
+        legs.apply(row, 0.0)
+        self._bridge.set_rate(row, 16_000)
+        parcels.forget(row)
+        self._sender.tune(row)
+        first, legs.waiting[row] = parcels.waiting[row, 0], 1
+        first.position, first.samples, first.size = self._bridge.parties[row].cursor, 320, 160
+        first.codec, first.waits = legs.codec[row], True
+        parcels.decode(np.array([row]))
+        self._sender.plan(self._bridge.outcome)
 
 
 def backwards() -> None:
@@ -153,22 +165,6 @@ def backwards() -> None:
     """
     for work in reversed(_Rehearsal(8000).works()):
         work()
-
-
-def _code(name: str, row: int, bridge: Bridge, legs: Legs, parcels: Parcels, sender: Sender) -> None:
-    """Decode and encode in a codec that remembers."""
-    spec = legs.records[row].spec = LegSpec(codec=name, remote=HERE)
-    parcels.prepare(spec)
-    sender.prepare(spec)
-    legs.apply(row, 0.0)
-    bridge.set_rate(row, 16_000)
-    parcels.forget(row)
-    sender.tune(row)
-    first, legs.waiting[row] = parcels.waiting[row, 0], 1
-    first.position, first.samples, first.size = bridge.parties[row].cursor, 320, 160
-    first.codec, first.waits = legs.codec[row], True
-    parcels.decode(np.array([row]))
-    sender.plan(bridge.tick(0.0))
 
 
 @contextmanager
