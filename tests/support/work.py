@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -16,24 +16,45 @@ class Work:
     def __init__(self) -> None:
         self.instructions = 0
 
-    def __enter__(self) -> "Work":
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
-        return self
-
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
-        sys.settrace(self._before)
+        self._stop()
 
-    def _trace(self, frame: FrameType, event: str, _arg: Any) -> Any:
-        if event == "call" and not frame.f_code.co_filename.startswith(PRODUCT):
+    # From Python 3.12 on a trace function is told of a code's instructions only after it has run once before.
+    if sys.version_info >= (3, 12):
+
+        def __enter__(self) -> "Work":
+            sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "work")
+            instruction = sys.monitoring.events.INSTRUCTION
+            sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, instruction, self._count)
+            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, instruction)
+            return self
+
+        def _stop(self) -> None:
+            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.NO_EVENTS)
+            sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+
+        def _count(self, code: CodeType, _offset: int) -> Any:
+            if not code.co_filename.startswith(PRODUCT):
+                return sys.monitoring.DISABLE
+            self.instructions += 1
             return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        self.instructions += event == "opcode"
-        return self._trace
 
+    else:
 
-ALIKE = 0.25
-"""Two counts of the same work differ by less: from Python 3.13 on they depend on what was run before."""
+        def __enter__(self) -> "Work":
+            self._before = sys.gettrace()
+            sys.settrace(self._trace)
+            return self
+
+        def _stop(self) -> None:
+            sys.settrace(self._before)
+
+        def _trace(self, frame: FrameType, event: str, _arg: Any) -> Any:
+            if event == "call" and not frame.f_code.co_filename.startswith(PRODUCT):
+                return None
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            self.instructions += event == "opcode"
+            return self._trace
 
 
 def instructions(act: Callable[[], object]) -> int:
