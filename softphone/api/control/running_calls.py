@@ -7,7 +7,6 @@ from fastapi import Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from softphone.api.auth import access
-from softphone.api.auth.access import own_or_manageable
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
@@ -69,7 +68,7 @@ def _running(context: ApiContext) -> list[CallRoom]:
 async def running_call(
     session_id: Annotated[str, Path(alias="id", max_length=64)], caller: CallerDep, context: ContextDep
 ) -> CallRoom:
-    """Give a call that the caller of the API is in, or administers; to others it does not exist."""
+    """Give a call that the caller of the API is in, administers, or may pick up; to others it does not exist."""
     for room in _running(context):
         if room.session.id == session_id and _may_see(room, caller):
             return room
@@ -86,7 +85,7 @@ CallDep = Annotated[CallRoom, Depends(running_call)]
 
 @reading.get("")
 async def list_running_calls(caller: CallerDep, context: ContextDep, parts: WholeDep) -> RunningCalls:
-    """List the calls of two extensions: an administrator's are all, others' their own."""
+    """List the calls of two: an administrator's are all, others' their own and those that are parked."""
     seen = [room for room in _running(context) if _may_see(room, caller)]
     found = parts.of("running calls", seen, lambda room: (instant(room.session.created), room.session.id))
     return RunningCalls(calls=[_view(room) for room in found.items], next=found.next)
@@ -119,7 +118,7 @@ async def transfer_call(
     room: CallDep, party: PartyId, wish: TransferWish, caller: CallerDep, context: ContextDep
 ) -> RunningCall:
     """Let somebody else take a party's place; answered when that has happened."""
-    own_or_manageable(room.session.id, party, caller, context)
+    access.own_or_manageable(room.session.id, party, caller, context)
     if (wish.to is None) == (wish.call is None):
         raise invalid("to", "either a number, or the id of another call, is wanted")
     if wish.to is not None:
@@ -134,7 +133,7 @@ async def transfer_call(
 @doing.post("/{id}/parties/{party}/park")
 async def park_call(room: CallDep, party: PartyId, caller: CallerDep, context: ContextDep) -> RunningCall:
     """Let a party leave, and the other wait with music; any extension may pick the call up."""
-    own_or_manageable(room.session.id, party, caller, context)
+    access.own_or_manageable(room.session.id, party, caller, context)
     await context.control.calls.park(room.session.id, party)
     return _view(room)
 
@@ -147,7 +146,8 @@ async def pick_up_call(room: CallDep, wish: PickupWish, caller: CallerDep, conte
 
 
 @doing.delete("/{id}", status_code=204)
-async def end_call(room: CallDep, context: ContextDep) -> Response:
-    """End a call, ringing or answered: either of the two may, and administrators."""
+async def end_call(room: CallDep, caller: CallerDep, context: ContextDep) -> Response:
+    """End a call, ringing, answered or parked: either of the two may, and administrators."""
+    access.visible(room.session.id, caller, context)
     await context.control.end(room.session.id)
     return Response(status_code=204)

@@ -143,3 +143,22 @@ async def test_calls_are_handed_over_parked_and_picked_up(shared: Server, ada: h
         assert await callee.hung_up() == "bye"
         assert (await ada.delete(f"{PATH}/{session}")).status_code == 204
         await until(lambda: shared.focus.parties == 0)
+
+
+async def test_who_may_pick_a_parked_call_up_does_not_end_it(shared: Server) -> None:
+    async with (
+        logged_in(shared, "102") as ben,
+        logged_in(shared, "104") as dot,
+        Phone(shared, "102") as caller,
+        Phone(shared, "103") as callee,
+    ):
+        await reachable(callee, answer)
+        await caller.call("103")
+        (room,) = shared.focus.calls.values()
+        await until(lambda: room.answered)
+        here = f"{PATH}/{room.session.id}"
+        assert (await ben.post(f"{here}/parties/{next(iter(room.session.parties))}/park")).status_code == 200
+        assert [(await dot.get(here)).status_code, (await dot.delete(here)).status_code] == [200, 404]
+        assert room.parked is not None
+        assert (await ben.delete(here)).status_code == 204
+        await until(lambda: shared.focus.parties == 0)
