@@ -203,6 +203,20 @@ def test_of_several_contacts_the_preferred_is_asked_first(tmp_path: Path) -> Non
     play(tmp_path, scene)
 
 
+def test_who_rings_after_another_has_refused_rings_on(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        first, second = await board.telephone("103", refuses(486)), await board.telephone("104", rings)
+        await board.telephone("102", refuses(302, None, *forwards(board, "103", "104")))
+        caller = await board.telephone("101")
+        calling = asyncio.create_task(caller.call("102"))
+        await asyncio.sleep(30)
+        assert first.ended == ["rejected"] and len(second.calls) == 1 and not second.ended
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+
+    play(tmp_path, scene)
+
+
 def test_forwarding_in_a_circle_ends(tmp_path: Path) -> None:
     async def scene(board: Switchboard) -> None:
         both = [await board.telephone(number) for number in ("102", "103")]

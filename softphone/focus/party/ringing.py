@@ -276,16 +276,26 @@ class Ringing(CallOwner):
         return over
 
     def _silence(self) -> list[Attempt]:
-        """Give up those that have not said anything; one that fails so for the second time is given more time first."""
+        """Give up those that have not said anything, unless one has by now, and rings.
+
+        One that fails so for the second time is given more time first.
+        """
+        if self._alive:
+            return []
         for attempt in self._running.values():
             attempt.outcome = outcome_of(SipTimeout("it never said anything"))
             if not attempt.target.doubtful:
                 self._dialer.lost(attempt.target)
         return self._cancel(GIVEN_UP)
 
+    @property
+    def _alive(self) -> bool:
+        """Whether one of those that were called has said anything."""
+        return any(attempt.alive for attempt in self._running.values())
+
     def _patience_s(self) -> float | None:
         """Say how long to wait for telephones that have not said anything; None: one of them has, and rings."""
-        if any(attempt.alive for attempt in self._running.values()):
+        if self._alive:
             return None
         latest = max(attempt.since for attempt in self._running.values())
         return max(0.0, latest + SILENT_S - asyncio.get_running_loop().time())
