@@ -19,7 +19,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.ua.call import InviteSession
 from softphone.store.call_handling import CallHandling
 from softphone.store.errors import PropertyError
-from tests.focus.switchboard import Switchboard, answers, play, refuses, rings
+from tests.focus.switchboard import Behaviour, Switchboard, Telephone, answers, play, refuses, rings
 
 ITSP = TrunkConfig(uri="sip:127.0.0.1:5002", from_domain="itsp.example")
 
@@ -143,16 +143,20 @@ def test_nobody_is_disturbed_and_no_call_waits(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+async def preferred(board: Switchboard, *phones: tuple[Behaviour, float]) -> list[Telephone]:
+    """Register telephones of 102, each with how much it is preferred."""
+    made = [await board.telephone("102", behaviour, register=False) for behaviour, _ in phones]
+    for phone, (_, q) in zip(made, phones, strict=True):
+        contact = f"<{phone.uri}>;q={q}"
+        registrar = f"sip:127.0.0.1:{board.stack.port}"
+        await phone.stack.register(registrar, phone.uri, contact, credentials=phone.credentials)
+    return made
+
+
 def test_the_preferred_ring_first_and_the_others_with_them_later(tmp_path: Path) -> None:
     async def scene(board: Switchboard) -> None:
-        desk, mobile, caller = [
-            await board.telephone(number, rings, register=False) for number in ("102", "102", "101")
-        ]
-        for phone, q in ((desk, "1.0"), (mobile, "0.5")):
-            contact = f"<{phone.uri}>;q={q}"
-            await phone.stack.register(
-                f"sip:127.0.0.1:{board.stack.port}", phone.uri, contact, credentials=phone.credentials
-            )
+        desk, mobile = await preferred(board, (rings, 1.0), (rings, 0.5))
+        caller = await board.telephone("101", register=False)
         calling = asyncio.create_task(caller.call("102"))
         await asyncio.sleep(9)
         assert [len(desk.calls), len(mobile.calls)] == [1, 0]
@@ -166,6 +170,19 @@ def test_the_preferred_ring_first_and_the_others_with_them_later(tmp_path: Path)
         call = await asyncio.wait_for(caller.call("102"), 5)
         assert [len(desk.calls), len(mobile.calls)] == [2, 2]
         await call.bye()
+
+    play(tmp_path, scene, sip={"ring_stage_s": 10.0})
+
+
+def test_each_less_preferred_telephone_comes_as_long_after_the_one_before(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        _, second, third = await preferred(board, (refuses(486, after_s=9.0), 1.0), (rings, 0.5), (answers, 0.2))
+        caller = await board.telephone("101", register=False)
+        calling = asyncio.create_task(caller.call("102"))
+        await asyncio.sleep(18)
+        assert [len(second.calls), len(third.calls)] == [1, 0]
+        await (await calling).bye()
+        assert len(third.calls) == 1
 
     play(tmp_path, scene, sip={"ring_stage_s": 10.0})
 

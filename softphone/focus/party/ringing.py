@@ -80,7 +80,7 @@ class Fork:
         return any(outcome.step is Step.CANCEL_ALL for outcome in self.outcomes)
 
     def later(self) -> list[DialTarget]:
-        """Take those that come next.
+        """Take those that come next, of no stage.
 
         One that a redirection names, another way if none has led there, or all doubtful ones if nobody else is there.
         """
@@ -88,8 +88,6 @@ class Fork:
             return [self.alternatives.pop(0)]
         if self.backups and all(outcome.on_the_way for outcome in self.outcomes):
             return [self.backups.pop(0)]
-        if self.stages:
-            return self.stages.pop(0)
         doubtful, self.doubtful = self.doubtful, []
         return [] if self.refused else doubtful
 
@@ -191,8 +189,11 @@ class Ringing(CallOwner):
 
     def _start_next(self, fork: Fork) -> bool:
         """Ring those that were left for later, now that all others are over; whether there is any."""
-        for target in fork.later():
-            self._start(fork, target)
+        if fork.stages and not fork.alternatives:
+            self._start_stage(fork)
+        else:
+            for target in fork.later():
+                self._start(fork, target)
         return bool(self._running)
 
     def _redirected(self, fork: Fork, outcome: Outcome) -> bool:
