@@ -26,24 +26,28 @@ TAIL = 25  # ticks
 
 def scores(codec: JudgedCodec, wires: Sequence[Wire] = WIRES) -> dict[str, list[float]]:
     """PESQ of each clip by each line; "limit": by the codec alone, as the bridge has to use it: once in, once out."""
-    speech, studio = clips(codec.rate_hz), Studio()
-    trials = [(wire, clip) for wire in wires for clip in range(len(speech))]
-    ears = []
-    for wire, clip in trials:
-        room = studio.room()
-        _, talker = studio.phone(room, codec)
-        _, listener = studio.phone(room, codec)
-        packets = len(speech[clip]) // codec.samples
-        studio.talk(talker, codec, speech[clip], wire.arrivals(packets, seed=clip))
-        ears.append(listener)
-    studio.run(int(CLIP_S * 50) + TAIL)
+    speech = clips(codec.rate_hz)
     found: dict[str, list[float]] = {
         "coded once": [judged(codec, clip, through(codec, clip)) for clip in speech],
         "limit": [judged(codec, clip, through(codec, through(codec, clip))) for clip in speech],
     }
-    for (wire, clip), listener in zip(trials, ears, strict=True):
-        found.setdefault(wire.name, []).append(judged(codec, speech[clip], studio.heard(listener, codec)))
+    for wire in wires:  # one after the other: encoders of many streams at once would not try their best
+        heard = conversations(codec, speech, wire)
+        found[wire.name] = [judged(codec, said, sound) for said, sound in zip(speech, heard, strict=True)]
     return found
+
+
+def conversations(codec: JudgedCodec, speech: Sequence[Pcm], wire: Wire) -> list[Pcm]:
+    """What a listener hears of a talker in a room for each piece of speech, over lines of one kind."""
+    studio, ears = Studio(), []
+    for clip, said in enumerate(speech):
+        room = studio.room()
+        _, talker = studio.phone(room, codec)
+        _, listener = studio.phone(room, codec)
+        studio.talk(talker, codec, said, wire.arrivals(len(said) // codec.samples, seed=clip))
+        ears.append(listener)
+    studio.run(int(CLIP_S * 50) + TAIL)
+    return [studio.heard(listener, codec) for listener in ears]
 
 
 def through(codec: JudgedCodec, said: Pcm) -> Pcm:
