@@ -41,7 +41,7 @@ def listen(
     said : ndarray of int16, shape (capacity, samples)
         The frames as they came.
     noisy, doubtful : ndarray of bool, shape (capacity,)
-        Rows that say nothing but comfort noise, and those in which a key may be dialled.
+        Rows that say nothing but comfort noise, and those in which a key may be dialled, if keys are listened for.
     gate : record
         Settings of the gates.
     wide : ndarray of int32
@@ -63,7 +63,7 @@ def listen(
         if p.lane != rate.lane:
             continue
         p.frame = -1
-        _take(p, rate, said[row], doubtful[row], wide, frame)
+        _take(p, rate, said[row], doubtful[row] and p.inband_keys, wide, frame)
         p.level = np.float32(SILENCE_DBOV) if p.muted or not p.active else level_dbov(frame)
         change = update_gate(p, gate, noisy[row])
         if change != 0:

@@ -62,6 +62,7 @@ def test_speech_after_a_key_is_whole_and_begins_without_a_step() -> None:
 
 def test_a_steady_sound_is_blanked_and_let_in_with_ramps() -> None:
     parties, rooms = seated([0, 0])
+    parties["inband_keys"] = True
     gone = np.zeros((2, 160), np.int16)
     frames, heard, wide = np.full((2, 160), 8000, np.int16), np.zeros((2, 160), np.int16), np.zeros(160, np.int32)
     noisy, changed, said = np.zeros(2, bool), np.zeros(2, np.int64), []
@@ -100,3 +101,22 @@ def test_a_real_voice_is_hardly_ever_in_doubt() -> None:
             frames += 1
     assert frames > 5000
     assert doubted < 0.005 * frames
+
+
+@pytest.mark.parametrize("inband_keys", [False, True])
+def test_who_sits_down_after_a_key_was_dialled_is_heard(inband_keys: bool) -> None:
+    bridge = Bridge(4, gate=None)
+    room = bridge.roster.add_room()
+    bridge.add_party(room, local=True)
+    row = bridge.add_party(room, local=True, inband_keys=True)
+    key = dtmf("5")
+    for k in range(3):
+        bridge.push(row, key[k * 160 : (k + 1) * 160])
+        bridge.tick(0.0)
+    bridge.roster.remove(row)
+    bridge.tick(0.0)
+    assert bridge.add_party(room, local=True, inband_keys=inband_keys) == row
+    for _ in range(2):
+        bridge.push(row, np.full(160, 1000, np.int16))
+        tick = bridge.tick(0.0)
+    assert (tick.said_by(row) == 1000).all()
