@@ -133,7 +133,7 @@ def whisper(
         if p.ear_lane != rate.lane or not (lively[ring] and p.active and p.send):
             continue
         alone = wants_own(p) or is_scaled(p.gain_out_before, p.gain_out)
-        same = -1 - row if alone else ring * len(sums) + ear_of(p) + len(parties)
+        same = -1 - row if alone else ring * (len(sums) + 1) + ear_of(p) + 1
         k = _find(key, count, same)
         if k < count:
             p.frame, p.limit_out = k, parties[key[2 * k + 1]].limit_out

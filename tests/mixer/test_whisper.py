@@ -348,3 +348,18 @@ def test_gains_and_full_scale_against_the_limiter_alone(data: st.DataObject) -> 
         stage.tick()
         mix = np.full(160, round((other + whisper) * gain))
         np.testing.assert_array_equal(stage.last.frame_for(row), stream.narrow(mix))
+
+
+def test_two_circles_are_told_apart_in_the_last_room_too() -> None:
+    """Who hears a circle in no room hears nothing of another circle, even where there are as many rooms as fit."""
+    bridge = Bridge(6, gate=None)
+    rooms = [bridge.roster.add_room() for _ in range(6)]
+    stage = Stage(bridge)
+    first, second = stage.add(rooms[0], 100), stage.add(rooms[0], 1000)
+    listener = stage.add(rooms[5], 1)
+    stage.add(rooms[5], 10)
+    deaf = stage.add(rooms[0], 0)
+    stage.flip(deaf, "deaf", bridge.roster.set_deaf)
+    stage.whisper(first, {listener})
+    stage.whisper(second, {deaf})
+    stage.agree(rooms)
