@@ -44,19 +44,16 @@ class Carrier:
         self.source, self.target = source, target
         self.taps = carry_taps(self.up, self.down)
         self.tails = np.zeros((source.capacity, self.taps.shape[1]), np.int16)
-        self.carried, self._tick = np.zeros(source.capacity, np.bool_), 0
+        self.kept = np.zeros(source.capacity, np.int64)
         self._parts = np.zeros((self.down, (self.taps.shape[1] + source.samples) // self.down + 1), np.float32)
         self._total = np.zeros(target.samples // self.up, np.float32)
 
     def carry(self, parties: Parties, end: int, rooms: Rooms, tick: int) -> None:
         """Bring over what the rows of the source are heard to say in a tick, where somebody listens."""
-        if tick != self._tick + 1 and self.carried.any():  # nobody did, for a while: what was said then is over
-            self.tails[self.carried], self.carried[:] = 0, False
-        self._tick = tick
         source, target = self.source, self.target
         sounds = source.heard, source.leaving, target.heard, target.leaving
         carry(
-            parties, end, rooms, source.rate, target.rate, self.taps, self.up, self.tails, self.carried, *sounds,
+            parties, end, rooms, tick, source.rate, target.rate, self.taps, self.up, self.tails, self.kept, *sounds,
             self._parts, self._total,
         )  # fmt: skip
 
@@ -85,12 +82,13 @@ def carry(
     parties: Parties,
     end: int,
     rooms: Rooms,
+    tick: int,
     rate: Rate,
     to: Rate,
     taps: Float,
     up: int,
     tails: Samples,
-    carried: NDArray[np.bool_],
+    kept: NDArray[np.int64],
     heard: Samples,
     leaving: Samples,
     heard_there: Samples,
@@ -103,16 +101,16 @@ def carry(
 
     Parameters
     ----------
-    parties, end, rooms
-        The rows, one past the last in use, and the rooms.
+    parties, end, rooms, tick
+        The rows, one past the last in use, the rooms, and how many ticks there have been.
     rate, to
         Of the lanes that they come from and go to.
     taps, up
         As `carry_taps` has them.
     tails : ndarray of int16, shape (capacity, taps)
-        Of each row the end of the frame before.
-    carried : ndarray of bool, shape (capacity,)
-        Rows whose tail is not silent.
+        Of each row the end of the frame that was converted last.
+    kept : ndarray of int64, shape (capacity,)
+        The tick of that frame: only what it says just before is heard with the next.
     heard, leaving, heard_there, leaving_there : ndarray of int16, shape (capacity, samples)
         Of both lanes, as `mixer.lane` has them.
     parts, total : ndarray of float32
@@ -120,22 +118,22 @@ def carry(
     """
     for row in range(end):
         p = parties[row]
-        if p.lane != rate.lane:
+        is_heard = _is_heard(p, rooms, to)
+        if p.lane != rate.lane or not is_heard and p.leaving < 0:
             continue
+        _forget(tails[row], kept[row] != tick - 1)
         if p.leaving >= 0:
             if is_wanted(rooms, p.leaving, to):
                 convert(tails[row], leaving[row], taps, up, parts, total, leaving_there[row])
             if p.spoke_in == p.leaving:  # its gate closes, or opens again
                 _keep(tails[row], leaving[row])
-                carried[row] = True
+                kept[row] = tick
                 continue
-            _rest(tails[row], carried, row)
-        if _is_heard(p, rooms, to):
+            tails[row, :] = 0
+        if is_heard:
             convert(tails[row], heard[row], taps, up, parts, total, heard_there[row])
             _keep(tails[row], heard[row])
-            carried[row] = True
-        else:
-            _rest(tails[row], carried, row)
+            kept[row] = tick
 
 
 @kernel
@@ -145,11 +143,10 @@ def _is_heard(p: Party, rooms: Rooms, to: Rate) -> bool:
 
 
 @kernel
-def _rest(tail: Samples, carried: NDArray[np.bool_], row: int) -> None:
-    """Forget the end of the frame before: nobody has heard it where the next one goes."""
-    if carried[row]:
+def _forget(tail: Samples, over: bool) -> None:
+    """Forget the end of a frame, if that was not the one before."""
+    if over:
         tail[:] = 0
-        carried[row] = False
 
 
 @kernel

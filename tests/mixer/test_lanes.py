@@ -10,14 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mixer import Bridge
-from mixer.carry import HALF_TAPS, carry_taps, convert
+from mixer.carry import carry_taps, convert
 from mixer.frame import RATES_HZ
 from tests.support.packets import Packet, deliver
 
 PAIRS = [(a, b) for a in RATES_HZ for b in RATES_HZ if a != b]
-# A voice comes to another lane by this much later.
-LATER_S = HALF_TAPS / 8000
-FADED_S = 0.010
 
 
 def tone(hz: float, rate_hz: int, tick: int, level: float = 3000) -> NDArray[np.int16]:
@@ -199,3 +196,15 @@ def test_a_voice_is_not_carried_on_with_what_it_said_before_nobody_listened() ->
     hall.bridge.push(hall.rows[0], np.ones(320, np.int16))
     hall.run(1, set())
     assert np.abs(hall.heard[1][0]).max() <= 2, "what was said a second ago"
+
+
+@pytest.mark.parametrize("others", [[], [8000]])
+def test_a_voice_that_had_another_rate_is_not_carried_on_with_what_it_said_before(others: list[int]) -> None:
+    hall = Hall([8000, 48_000, *others])
+    bridge, speaker = hall.bridge, hall.rows[0]
+    hall.run(3, {0})
+    bridge.set_rate(speaker, 16_000)
+    hall.run(3, set())
+    bridge.set_rate(speaker, 8000)
+    bridge.push(speaker, np.full(160, 1, np.int16))
+    assert np.abs(bridge.tick(0.0).frame_for(hall.rows[1]).astype(int)).max() <= 2
