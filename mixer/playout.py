@@ -18,6 +18,8 @@ The rules, in the order they are tried:
 * between these, `mixer.pace` plays a little faster or slower.
 """
 
+from math import gcd
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -164,7 +166,7 @@ def hush(p: Party, seq: Int, ssrc: Int) -> bool:
 @kernel
 def _seat(p: Party, rate: Rate, own: Samples, position: int, length: int, begins: bool, early: int) -> int:
     """Move the cursor back to a packet that can still be played, and forward where the wait is too long."""
-    p.grain = _common(length, rate.samples)
+    p.grain = gcd(length, rate.samples)
     anew = begins or p.resting and position + length > p.played
     if anew:
         position = _begin(p, rate, own, position, begins, early)
@@ -210,14 +212,6 @@ def _skip(p: Party, rate: Rate, own: Samples, samples: int, length: int) -> None
     """Forget audio that will never be played, and count it."""
     p.overrun += -(-min(samples, max(p.end - p.cursor, 0)) // length)
     ring.forget(own, rate, p.cursor - rate.reach, min(samples + rate.reach, rate.ring))
-
-
-@kernel
-def _common(length: int, samples: int) -> int:
-    """Give the greatest common divisor."""
-    while samples:
-        length, samples = samples, length % samples
-    return length
 
 
 LACKING, QUIET, LEAVING = 1, 2, 4
