@@ -1,7 +1,7 @@
 """From one sampling rate to another: what a row says, brought to the lanes in which somebody listens to it.
 
 A ratio of whole numbers and a windowed sinc whose weights are the same in every frame, cut off below the lower rate's
-half: 70 dB down from there on, flat to 0.42 of the lower rate (3.4 kHz at 8 kHz). It costs `HALF_TAPS` samples of the
+half: 70 dB down from there on, flat to 0.42 of the lower rate (3.4 kHz at 8 kHz). It costs `HALF_WIDTH` samples of the
 lower rate of delay, 3.5 ms at 8 kHz. Only who is heard is carried, and only to where he is.
 """
 
@@ -18,8 +18,8 @@ from mixer.party import Parties, Party, Rooms
 from mixer.rate import Rate
 from mixer.resample import weights
 
-HALF_TAPS = 28
-"""Samples of the lower rate on either side of what is made."""
+HALF_WIDTH = 28
+"""Of the window, in samples of the lower rate: so many on either side of what is made."""
 CUTOFF = 0.92
 """Of half the lower rate: the middle between what passes and what does not."""
 KAISER_BETA = 7.2
@@ -40,12 +40,12 @@ class Carrier:
 
     def __init__(self, source: Lane, target: Lane) -> None:
         common = gcd(source.rate_hz, target.rate_hz)
-        self.up, self.down = target.rate_hz // common, source.rate_hz // common
+        self.up, down = target.rate_hz // common, source.rate_hz // common
         self.source, self.target = source, target
-        self.taps = carry_taps(self.up, self.down)
+        self.taps = carry_taps(self.up, down)
         self.tails = np.zeros((source.capacity, self.taps.shape[1]), np.int16)
         self.kept = np.zeros(source.capacity, np.int64)
-        self._parts = np.zeros((self.down, (self.taps.shape[1] + source.samples) // self.down + 1), np.float32)
+        self._parts = np.zeros((down, (self.taps.shape[1] + source.samples) // down + 1), np.float32)
         self._total = np.zeros(target.samples // self.up, np.float32)
 
     def carry(self, parties: Parties, end: int, rooms: Rooms, tick: int) -> None:
@@ -69,10 +69,10 @@ def carry_taps(up: int, down: int) -> Float:
 
     Returns
     -------
-    ndarray of float32, shape (up, 2 * HALF_TAPS * down)
+    ndarray of float32, shape (up, 2 * HALF_WIDTH * down)
         Of each phase.
     """
-    half = HALF_TAPS * down
+    half = HALF_WIDTH * down
     distance = np.arange(1 - half, half + 1) - np.arange(up)[:, None] / up
     return weights(distance, half, CUTOFF / down, KAISER_BETA)
 
