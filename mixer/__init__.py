@@ -2,7 +2,7 @@
 
 Pure: no socket, no thread, no clock; whoever drives it passes packets, frames and the time in, and takes frames out.
 
-The matrix products of the tick (clocks that drift, keys in the voice band) are small: a process that ticks sets
+The matrix products of the tick (keys in the voice band, `mixer.dtmf`) are small: a process that ticks sets
 `OPENBLAS_NUM_THREADS=1` before numpy is imported, or BLAS wakes threads that cost more than they save.
 """
 
