@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from softphone.codec import codec
-from softphone.media.codecs.coders import decoder, encoder
 from softphone.media.codecs.opus import OpusEncoder
 from softphone.media.codecs.payloads import Payloads
 from softphone.opus import OpusParameters
+from tests.media.codecs.any import decoder, encoder
 
 Pcm = NDArray[np.int16]
 

@@ -1,6 +1,5 @@
-"""What decodes and encodes a codec of the table, for all legs and streams at once."""
+"""What decodes and encodes a codec that remembers, for all legs and streams at once."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -8,9 +7,7 @@ from numpy.typing import NDArray
 
 from softphone.codec import Codec
 from softphone.errors import MediaError
-from softphone.media.codecs.g711 import G711, LAWS
 from softphone.media.codecs.g722 import G722
-from softphone.media.codecs.l16 import L16
 from softphone.media.codecs.opus import OpusDecoder, OpusEncoder
 from softphone.media.codecs.payloads import Payloads
 
@@ -81,27 +78,15 @@ class Encoder(Rows, Protocol):
         """
 
 
-class _Both(Decoder, Encoder, Protocol):
-    pass
-
-
-_BOTH: dict[str, Callable[[int], _Both]] = {
-    "PCMU": lambda _: G711(LAWS["PCMU"]),
-    "PCMA": lambda _: G711(LAWS["PCMA"]),
-    "L16": lambda _: L16(),
-    "G722": G722,
-}
-
-
 def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
     """Make what decodes a codec.
 
     Parameters
     ----------
     codec
-        One of `softphone.codec.TABLE`.
+        One of `softphone.codec.TABLE` that is stateful; the others are decoded and encoded by the tick itself.
     capacity
-        How many legs have a state of their own, where the codec has any.
+        How many legs have a state of their own.
     rate_hz
         Of the sound that is wanted; one of its `rates_hz`.
 
@@ -111,13 +96,13 @@ def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
         It does not decode to that rate, or its library is not there.
     """
     _check(codec, rate_hz)
-    return _BOTH[codec.encoding](capacity) if codec.encoding in _BOTH else OpusDecoder(capacity, rate_hz)
+    return G722(capacity) if codec.encoding == "G722" else OpusDecoder(capacity, rate_hz)
 
 
 def encoder(codec: Codec, capacity: int, rate_hz: int) -> Encoder:
     """Make what encodes a codec; parameters and errors are those of :func:`decoder`, for streams in place of legs."""
     _check(codec, rate_hz)
-    return _BOTH[codec.encoding](capacity) if codec.encoding in _BOTH else OpusEncoder(capacity, rate_hz)
+    return G722(capacity) if codec.encoding == "G722" else OpusEncoder(capacity, rate_hz)
 
 
 def _check(codec: Codec, rate_hz: int) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import kernel
 
-__all__ = ["Payloads", "Stateless", "bounds"]
+__all__ = ["Payloads", "bounds"]
 
 
 class Payloads(NamedTuple):
@@ -25,16 +25,6 @@ class Payloads(NamedTuple):
     data: NDArray[np.uint8]
     offset: NDArray[np.int64]
     size: NDArray[np.int64]
-
-
-class Stateless:
-    """Rows of a codec that remembers nothing."""
-
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Do nothing."""
-
-    def copy(self, source: int, target: int) -> None:
-        """Do nothing."""
 
 
 @kernel

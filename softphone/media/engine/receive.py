@@ -21,8 +21,8 @@ from mixer.rate import Rate, Rates
 from mixer.stream import may_change
 from softphone.codec import COMFORT_NOISE
 from softphone.media.codecs.forms import DECODE, FORMS, LARGEST, LAW, QUEUED, Form, Forms, samples_of
-from softphone.media.codecs.g711 import expand_one
-from softphone.media.codecs.l16 import read_one
+from softphone.media.codecs.g711 import expand
+from softphone.media.codecs.l16 import read as read_linear
 from softphone.media.engine.legs import CODECS_IN, OVERHEAD, Columns, Legs
 from softphone.media.engine.parcels import Parcels, Rings, Waiting, keep
 from softphone.media.engine.sources import Sources
@@ -190,9 +190,9 @@ def _sound(
         playout.promise(p, position, samples)
         return
     if form.form == LAW:
-        expand_one(tables[form.law], datagram, h.offset, samples, pcm)
+        expand(tables[form.law], datagram, h.offset, samples, pcm)
     else:
-        read_one(datagram, h.offset, samples, pcm)
+        read_linear(datagram, h.offset, samples, pcm)
     playout.put(p, rate, own, position, pcm, samples)
 
 

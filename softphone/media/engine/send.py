@@ -11,8 +11,8 @@ from mixer.kernel import Int, kernel, records
 from mixer.lane import Lane
 from mixer.tick import Tick
 from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS, QUEUED, Form, Forms, ticks_of
-from softphone.media.codecs.g711 import compress_one
-from softphone.media.codecs.l16 import write_one
+from softphone.media.codecs.g711 import compress
+from softphone.media.codecs.l16 import write as write_linear
 from softphone.media.codecs.opus import DTX_SIZE
 from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
@@ -124,9 +124,9 @@ def _encode(
         return
     coded[leg.place] = tick
     if form.form == LAW:
-        compress_one(tables[form.law], frame, form.samples, payloads[leg.place])
+        compress(tables[form.law], frame, form.samples, payloads[leg.place])
     else:
-        write_one(frame, form.samples, payloads[leg.place])
+        write_linear(frame, form.samples, payloads[leg.place])
 
 
 @kernel

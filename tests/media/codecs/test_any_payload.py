@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from softphone.codec import TABLE, Codec
 from softphone.errors import MediaError
-from softphone.media.codecs.coders import decoder, encoder
 from softphone.media.codecs.payloads import Payloads
+from tests.media.codecs.any import decoder, encoder
 from tests.media.codecs.lines import laid
 
 CODERS = [(spoken, rate_hz) for spoken in TABLE for rate_hz in spoken.rates_hz]

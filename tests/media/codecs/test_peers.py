@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from softphone.codec import Codec, codec
-from softphone.media.codecs.coders import decoder, encoder
+from tests.media.codecs.any import decoder, encoder
 from tests.media.codecs.lines import Peer, Samples, frames, laid, noise, speech
 
 PEERS = {"PCMU": "pcm_mulaw", "PCMA": "pcm_alaw", "L16": "pcm_s16be", "G722": "g722"}

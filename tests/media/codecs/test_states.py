@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from softphone.codec import TABLE, Codec
-from softphone.media.codecs.coders import Decoder, Encoder, decoder, encoder
+from softphone.media.codecs.coders import Decoder, Encoder
+from tests.media.codecs.any import decoder, encoder
 from tests.media.codecs.lines import Samples, frames, laid, noise, speech
 
 STATEFUL = [each for each in TABLE if each.stateful]

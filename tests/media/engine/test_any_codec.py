@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from softphone.codec import TABLE, codec
-from softphone.media.codecs.coders import encoder
 from softphone.media.contract.leg import LegSpec, MediaAddress
+from tests.media.codecs.any import encoder
 from tests.media.memory import HOST, Came, MemoryPlane
 
 PACKETS = int(os.environ.get("FUZZ_PACKETS", "6000"))

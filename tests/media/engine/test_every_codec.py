@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from softphone.codec import TABLE, Codec, codec
 from softphone.errors import MediaError
 from softphone.media.codecs import libopus
-from softphone.media.codecs.coders import decoder, encoder
 from softphone.media.codecs.opus import OpusEncoder
 from softphone.media.contract.leg import LegSpec
 from softphone.media.contract.messages import CloseLeg, Configure, Failed, OpenLeg, UpdateLeg
@@ -19,6 +18,7 @@ from softphone.media.engine.engine import Engine
 from softphone.media.net.port import LoopPort
 from softphone.opus import OpusParameters
 from tests.media.codecs import lines
+from tests.media.codecs.any import decoder, encoder
 from tests.media.peer import Driver, Peer, drained, fields, stats
 
 TICKS = 60

@@ -25,7 +25,7 @@ def test_a_plane_runs_without_the_compiler_and_says_so() -> None:
 @pytest.mark.timeout(300)
 def test_no_tick_has_anything_compiled_or_loaded() -> None:
     """The first party that does what nobody did before must not stop all others for a second."""
-    names = "plane", "play", "recording", "echoes", "sources", "keys"
+    names = "plane", "play", "recording", "echoes", "sources", "keys", "every_codec", "wide_recording"
     files = [f"tests/media/engine/test_{name}.py" for name in names]
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "tests.media.engine.nothing_new", *files]
     child = subprocess.run(command, capture_output=True, text=True, timeout=290)
