@@ -10,9 +10,11 @@ from msgspec import Meta
 from softphone.store.errors import PropertyError
 from softphone.store.properties import changed
 
-__all__ = ["CallHandling"]
+__all__ = ["NUMBER", "CallHandling"]
 
-NUMBER = re.compile(r"(\+?[0-9*#]{1,32})?", re.ASCII)
+# E.164 has 15 digits; prefixes of carriers and of private lines come before them.
+NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+"""What can be called, of ours or outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class CallHandling:
 
     def __post_init__(self) -> None:
         for name in ("forward_always", "forward_busy", "forward_no_answer"):
-            if not NUMBER.fullmatch(getattr(self, name)):
+            number = getattr(self, name)
+            if number and not NUMBER.fullmatch(number):
                 raise PropertyError(name, "must be a number, or empty")
 
     def changed(self, changes: Mapping[str, object]) -> Self:

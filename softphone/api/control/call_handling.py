@@ -12,7 +12,7 @@ from softphone.api.http.answers import commands, queries
 from softphone.api.http.bodies import described
 from softphone.api.http.errors import not_found
 from softphone.api.http.properties import changes_of
-from softphone.store.call_handling import CallHandling
+from softphone.store.call_handling import NUMBER, CallHandling
 from softphone.store.values import Extension
 
 __all__ = ["ROUTERS"]
@@ -21,7 +21,7 @@ reading = queries("/api/v1/extensions/{number}/call-handling", "extensions", 403
 doing = commands("/api/v1/extensions/{number}/call-handling", "extensions")
 ROUTERS = (reading, doing)
 
-Number = Annotated[str, Field(pattern=r"^(\+?[0-9*#]{1,32})?$", description="Empty: calls are not forwarded.")]
+Number = Annotated[str, Field(pattern=rf"^({NUMBER.pattern})?$", description="Empty: calls are not forwarded.")]
 
 
 class HandlingView(BaseModel):

@@ -4,7 +4,6 @@ An extension answers for each of them, the number is one and may be called, and 
 hour, of each extension and of all together. What is refused is a line of the log that says whose call it was.
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +14,7 @@ from softphone.config import TollConfig, TrunkConfig
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached, refused
+from softphone.store.call_handling import NUMBER
 from softphone.text import shown
 
 __all__ = ["HOUR_S", "Toll", "permitted"]
@@ -22,9 +22,6 @@ __all__ = ["HOUR_S", "Toll", "permitted"]
 log = structlog.get_logger()
 
 HOUR_S = 3600.0
-
-# E.164 has 15 digits; prefixes of carriers and of private lines come before them.
-NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 
 
 class Prefixes(Protocol):
