@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 import softphone.api.http.errors
 from softphone.api import control, health
 from softphone.api.auth import tokens
-from softphone.api.auth.tokens import grant_of
+from softphone.api.auth.tokens import basic_credentials, grant_of
 from softphone.api.context import ApiContext
 from softphone.api.http import front
 from softphone.api.http.errors import ApiError
@@ -17,6 +17,7 @@ from softphone.api.http.gate import Head, RequestGate
 from softphone.api.http.idempotency import Idempotency
 from softphone.api.http.intake import BodyLimit, UploadIntake
 from softphone.api.ringcentral import routes as ringcentral
+from softphone.api.ringcentral.traffic import Asker, Traffic
 from softphone.api.telphin import routes as telphin
 
 __all__ = ["create_app"]
@@ -36,6 +37,7 @@ CORS_ANSWER_HEADERS = (
     "x-rate-limit-limit",
     "x-rate-limit-remaining",
     "x-rate-limit-window",
+    "rcrequestid",
 )
 
 
@@ -60,6 +62,7 @@ def create_app(context: ApiContext) -> FastAPI:
     app.add_middleware(Idempotency, partial(_who, context))
     app.add_middleware(BodyLimit, http.max_body_bytes, http.request_timeout_s)
     app.add_middleware(UploadIntake, Path(context.config.server.data), http.max_upload_bytes, partial(_who, context))
+    app.add_middleware(Traffic, context.config.rates, partial(_counted, context))
     if http.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -81,3 +84,13 @@ def _who(context: ApiContext, header: str) -> str | None:
     except ApiError:
         return None
     return f"extension {grant.extension_id}" if grant.extension_id else f"program {grant.client_id}"
+
+
+def _counted(context: ApiContext, asker: Asker) -> str:
+    """Name the user and the program of a token; else the program that shows its secret, or nobody, at an address."""
+    try:
+        grant = grant_of(asker.authorization, context)
+    except ApiError:
+        program, _ = basic_credentials(asker.authorization) or ("", "")
+        return f"{program} at {asker.address}"
+    return f"{grant.extension_id} by {grant.client_id}"

@@ -23,6 +23,7 @@ __all__ = [
     "MediaConfig",
     "PrefixRule",
     "PromptsConfig",
+    "RatesConfig",
     "RecordingConfig",
     "ServerConfig",
     "SipConfig",
@@ -253,6 +254,17 @@ class TokenConfig(Struct, frozen=True, forbid_unknown_fields=True):
     refresh_grace_s: Seconds = 10.0
 
 
+class RatesConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many requests below /restapi a program may send for a user in a window."""
+
+    light: Limit = 6000
+    medium: Limit = 6000
+    heavy: Limit = 6000
+    auth: Limit = 6000
+    window_s: Annotated[float, Meta(gt=0)] = 60.0
+    penalty_s: Seconds = 60.0
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged to stderr, and how."""
 
@@ -320,6 +332,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     recording: RecordingConfig = RecordingConfig()
     webhooks: WebhooksConfig = WebhooksConfig()
     token: TokenConfig = TokenConfig()
+    rates: RatesConfig = RatesConfig()
     log: LogConfig = LogConfig()
     store: StoreConfig = StoreConfig()
     account: AccountConfig = AccountConfig()

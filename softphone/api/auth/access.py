@@ -1,7 +1,7 @@
 """Who may see a session, who decides about it, and who may learn the codes of a user's room."""
 
 from softphone.api.context import ApiContext
-from softphone.api.http.errors import ApiError
+from softphone.api.http.errors import ApiError, coded
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store.values import Codes, Extension
@@ -51,7 +51,7 @@ def own_or_manageable(session_id: str, party_id: str, caller: Extension, context
 def administrator(caller: Extension) -> Extension:
     """Give the caller, who has to administer the account."""
     if not caller.admin:
-        raise ApiError(403, "CMN-402", "Administrator permission is required")
+        raise coded("CMN-402")
     return caller
 
 
@@ -64,12 +64,12 @@ def bridge_codes(extension: Extension, caller: Extension, context: ApiContext) -
         403: it is another's, or no user, or may not hold conferences. 503: the account has no bridge number.
     """
     if not caller.admin and extension.id != caller.id:
-        raise ApiError(403, "CMN-404", "Access to another extension is not allowed")
+        raise coded("CMN-404")
     if extension.kind != "user":
-        raise ApiError(403, "CMN-112", "Feature [Conferencing] is not available for current extension type")
+        raise coded("CMN-112", "Conferencing")
     codes = context.accounts.codes(extension.id)
     if codes is None or not extension.conferencing:
-        raise ApiError(403, "BIL-103", "Feature [Conferencing] is not available for current account")
+        raise coded("BIL-103", "Conferencing")
     if not context.accounts.main_number:
-        raise ApiError(503, "FCC-103", "Conference group is not set for current account")
+        raise coded("FCC-103")
     return codes

@@ -18,7 +18,7 @@ from softphone.focus.commanding import Actor, acts
 from softphone.focus.entrance.authentication import Logins
 from softphone.store.values import Extension
 
-__all__ = ["CallerDep", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]
+__all__ = ["CallerDep", "basic_credentials", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]
 
 router = APIRouter(tags=["authentication"], responses=failures(400, 401, 408, 413, 415, 429))
 
@@ -191,7 +191,7 @@ def bearer_token(header: str) -> str:
     if not space:
         return scheme
     if scheme.lower() != "bearer":
-        raise unauthorized("OAU-123", "Authorization header value is invalid")
+        raise unauthorized("OAU-123")
     return token.strip()
 
 
@@ -204,12 +204,12 @@ def grant_of(header: str, context: ApiContext) -> Grant:
         401: there is none.
     """
     if not header:
-        raise unauthorized("OAU-134", "Authorization header is not specified")
+        raise unauthorized("OAU-134")
     grant = context.grants.find(bearer_token(header))
     if grant is None:
-        raise unauthorized("OAU-129", "Access token corrupted")
+        raise unauthorized("OAU-129")
     if time.monotonic() >= grant.access_until:
-        raise unauthorized("OAU-128", "Access token expired")
+        raise unauthorized("OAU-128")
     return grant
 
 
@@ -226,10 +226,10 @@ def extension_of(header: str, context: ApiContext) -> Extension:
 
 def _extension(grant: Grant, context: ApiContext) -> Extension:
     if not grant.extension_id:
-        raise unauthorized("CMN-405", "Login to extension required.")
+        raise unauthorized("CMN-405")
     extension = context.accounts.by_id(grant.extension_id)
     if extension is None:
-        raise unauthorized("OAU-129", "Access token corrupted")
+        raise unauthorized("OAU-129")
     return extension
 
 

@@ -26,7 +26,8 @@ DESCRIPTIONS = {
     415: "The body is in a Content-Encoding, which is not taken.",
     416: "The file has no such range.",
     422: "The Idempotency-Key was used for another request.",
-    429: "Too many failures; wait as Retry-After says.",
+    429: "Too many failures or requests; wait as Retry-After says.",
+    501: "Not done here.",
     502: "The mail server refused.",
     503: "Overloaded, being stopped, or without database: try again later.",
 }

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from softphone.api.http.errors import ApiError, invalid
+from softphone.api.http.errors import coded, invalid
 
 __all__ = ["described", "read"]
 
@@ -26,7 +26,7 @@ async def read(request: Request, model: type[Model]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
-            raise ApiError(400, "CMN-103", "JSON can't be parsed.") from error
+            raise coded("CMN-103") from error
         raise invalid(".".join(str(part) for part in first["loc"]) or "body") from error
 
 

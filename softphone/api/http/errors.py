@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from softphone.api.http.codes import CODES
 from softphone.errors import AudioError, LibraryError, NoSuchRecording, SoftphoneError
 from softphone.focus.errors import (
     FocusError,
@@ -31,7 +32,7 @@ from softphone.invite import InviteError, MailError
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError, StoreError
 from softphone.text import shown
 
-__all__ = ["ApiError", "install", "not_found", "slow_down", "unauthorized", "written_by"]
+__all__ = ["ApiError", "coded", "install", "invalid", "not_found", "slow_down", "unauthorized", "written_by"]
 
 
 LONGEST_MESSAGE = 500
@@ -98,26 +99,43 @@ def _listed(error: ApiError) -> dict[str, Any]:
     return {**entry, "errors": [entry]}
 
 
+def coded(code: str, what: str = "", *, why: str = "", headers: Mapping[str, str] | None = None) -> ApiError:
+    """Answer with a code of the list.
+
+    Parameters
+    ----------
+    what
+        That it is about: a parameter, a permission, a feature.
+    why
+        More than the list says.
+    headers
+        Of the answer.
+    """
+    kind = CODES[code]
+    message = kind.message.format(what)
+    if why:
+        message = f"{message.removesuffix('.')}: {why}"
+    return ApiError(kind.status, code, message, extra={kind.names: what} if kind.names else None, headers=headers)
+
+
 def not_found(parameter: str) -> ApiError:
     """Answer that what `parameter` names does not exist."""
-    message = f"Resource for parameter [{parameter}] is not found"
-    return ApiError(404, "CMN-102", message, extra={"parameterName": parameter})
+    return coded("CMN-102", parameter)
 
 
 def invalid(parameter: str, why: str = "") -> ApiError:
     """Answer that the value of `parameter` will not do."""
-    message = f"Parameter [{parameter}] value is invalid" + (f": {why}" if why else ".")
-    return ApiError(400, "CMN-101", message, extra={"parameterName": parameter})
+    return coded("CMN-101", parameter, why=why)
 
 
-def unauthorized(code: str, message: str) -> ApiError:
+def unauthorized(code: str) -> ApiError:
     """Answer that the request bears no valid token."""
-    return ApiError(401, code, message, headers={"WWW-Authenticate": 'Bearer realm="softphone"'})
+    return coded(code, headers={"WWW-Authenticate": 'Bearer realm="softphone"'})
 
 
 def slow_down(wait_s: int) -> ApiError:
     """Answer that there were too many requests; the next one may come in `wait_s` seconds."""
-    return ApiError(429, "CMN-301", "Request rate exceeded", headers={"Retry-After": str(wait_s)})
+    return coded("CMN-301", headers={"Retry-After": str(wait_s)})
 
 
 # What it is that is not there, as the parameters of our own paths name it, and as others do that have it as theirs.
@@ -157,7 +175,7 @@ def _from_state(error: SoftphoneError) -> ApiError:
             return ApiError(409, "TAS-106", str(error) or "Operation is not allowed")
         case StoreError():
             return overloaded("The database is away")
-    return ApiError(500, "CMN-203", "Internal server error")
+    return coded("CMN-203")
 
 
 def overloaded(message: str) -> ApiError:
@@ -167,19 +185,18 @@ def overloaded(message: str) -> ApiError:
 
 def from_http(error: HTTPException) -> ApiError:
     """Translate what the framework refused."""
-    codes = {404: ("CMN-120", "Invalid URI"), 405: ("CMN-121", "Method is not allowed")}
-    code, message = codes.get(error.status_code, ("CMN-104", "Cannot parse request"))
+    code = {404: "CMN-120", 405: "CMN-121"}.get(error.status_code, "CMN-104")
     headers = dict(error.headers or {})
     if "GET" in (allowed := headers.get("Allow", "").split(", ")):
         headers["Allow"] = ", ".join(sorted({*allowed, "HEAD"}))
-    return ApiError(error.status_code, code, message, headers=headers)
+    return ApiError(error.status_code, code, CODES[code].message, headers=headers)
 
 
 def from_validation(error: RequestValidationError) -> ApiError:
     """Translate a wrong parameter."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return ApiError(400, "CMN-103", "JSON can't be parsed.")
+        return coded("CMN-103")
     # What our own models say tells the mend; what the library says does not tell it in our words.
     told = str(first["ctx"]["error"]) if first["type"] == "value_error" else ""
     return invalid(_parameter(first["loc"]), told)
@@ -218,4 +235,4 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_failure(request: Request, _error: Exception) -> JSONResponse:
-        return ApiError(500, "CMN-203", "Internal server error").response(request.url.path)
+        return coded("CMN-203").response(request.url.path)

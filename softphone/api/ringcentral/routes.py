@@ -13,7 +13,8 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
-from softphone.api.http.errors import ApiError, invalid, not_found
+from softphone.api.http.errors import coded, invalid, not_found
+from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.models import (
     BringIn,
     ConferenceRequest,
@@ -28,7 +29,7 @@ from softphone.api.ringcentral.models import (
     party_view,
     session_view,
 )
-from softphone.focus.errors import NoSuchParty, NoSuchSession, WrongState
+from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, WrongState
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store.values import Extension
 
@@ -71,7 +72,10 @@ ROUTERS = (router, dial_in)
 async def start_conference(request: Request, caller: CallerDep, context: ContextDep) -> SessionAnswer:
     """Make a conference; the body is optional and may limit its parties (``max_members``)."""
     wish = await read(request, ConferenceRequest)
-    session = await context.control.create(caller, max_members=wish.max_members)
+    try:
+        session = await context.control.create(caller, max_members=wish.max_members)
+    except NotAllowed as error:
+        raise lacks("OrganizeConference") from error
     return SessionAnswer(session=session_view(session, caller, context.accounts))
 
 
@@ -151,7 +155,7 @@ async def bring_in(session_id: SessionId, request: Request, caller: CallerDep, c
     except NoSuchParty:
         raise not_found("partyId") from None
     except WrongState as error:
-        raise ApiError(403, "TAS-106", "Operation is not allowed") from error
+        raise coded("TAS-106") from error
     return party_view(party, caller, context.accounts)
 
 

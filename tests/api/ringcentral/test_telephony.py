@@ -96,7 +96,7 @@ async def test_unknown_things(ada: httpx.AsyncClient) -> None:
 
 async def test_an_extension_without_conferencing(shared: Server) -> None:
     async with logged_in(shared, "105") as eve:
-        assert code(await eve.post(CONFERENCE)) == (403, "CMN-408")
+        assert code(await eve.post(CONFERENCE)) == (403, "InsufficientPermissions")
 
 
 async def test_a_session_is_its_owners_business(shared: Server) -> None:

@@ -1,0 +1,59 @@
+"""The codes of error answers, each with its HTTP status and its words: one table, which is RingCentral's list.
+
+Clients decide by the status, show the message, and a few look at the code.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CODES", "ErrorCode"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """What is said with a code."""
+
+    status: int
+    message: str
+    "``{}`` is what it is about."
+    names: Literal["", "parameterName", "permissionName"] = ""
+    "The attribute that says once more what it is about."
+
+
+CODES = {
+    "BIL-103": ErrorCode(403, "Feature [{}] is not available for current account"),
+    "CMN-101": ErrorCode(400, "Parameter [{}] value is invalid.", "parameterName"),
+    "CMN-102": ErrorCode(404, "Resource for parameter [{}] is not found", "parameterName"),
+    "CMN-103": ErrorCode(400, "JSON can't be parsed."),
+    "CMN-104": ErrorCode(400, "Cannot parse request"),
+    "CMN-109": ErrorCode(403, "Feature not available."),
+    "CMN-112": ErrorCode(403, "Feature [{}] is not available for current extension type"),
+    "CMN-120": ErrorCode(404, "Invalid URI"),
+    "CMN-121": ErrorCode(405, "Method is not allowed"),
+    "CMN-202": ErrorCode(501, "Service is not supported"),
+    "CMN-203": ErrorCode(500, "Internal server error"),
+    "CMN-211": ErrorCode(503, "Service is overloaded"),
+    "CMN-301": ErrorCode(429, "Request rate exceeded"),
+    "CMN-401": ErrorCode(
+        403, "In order to call this API endpoint, application needs to have [{}] permission", "permissionName"
+    ),
+    "CMN-402": ErrorCode(403, "Administrator permission is required"),
+    "CMN-404": ErrorCode(403, "Access to another extension is not allowed"),
+    "CMN-405": ErrorCode(401, "Login to extension required."),
+    "CMN-408": ErrorCode(
+        403, "In order to call this API endpoint, user needs to have [{}] permission", "permissionName"
+    ),
+    "FCC-103": ErrorCode(503, "Conference group is not set for current account"),
+    "OAU-112": ErrorCode(400, "Grant type is not supported."),
+    "OAU-123": ErrorCode(401, "Authorization header value is invalid"),
+    "OAU-128": ErrorCode(401, "Access token expired"),
+    "OAU-129": ErrorCode(401, "Access token corrupted"),
+    "OAU-134": ErrorCode(401, "Authorization header is not specified"),
+    "OAU-140": ErrorCode(400, "Invalid resource owner credentials."),
+    "OAU-146": ErrorCode(401, "Invalid client credentials."),
+    "SPR-118": ErrorCode(400, "Parameter [device.id] value is invalid: it has to be a number", "parameterName"),
+    "SPR-129": ErrorCode(
+        400, "Parameter [sipInfo] value is invalid: all its transports have to be alike", "parameterName"
+    ),
+    "TAS-106": ErrorCode(403, "Operation is not allowed"),
+}
