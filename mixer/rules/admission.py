@@ -2,7 +2,17 @@
 
 from mixer.rules import announcements, lifetime
 from mixer.rules.attendance import IN_ROOM, Participant
-from mixer.rules.effects import Admitted, DeafChanged, Denied, Effect, PartyLeft, Refused, VolumeChanged, Waits
+from mixer.rules.effects import (
+    Admitted,
+    DeafChanged,
+    Denied,
+    Effect,
+    LabelsChanged,
+    PartyLeft,
+    Refused,
+    VolumeChanged,
+    Waits,
+)
 from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject, Unban
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, Role
@@ -49,6 +59,9 @@ def _brought_along(party: Participant, event: Join) -> list[Effect]:
         effects.append(DeafChanged(party.name, True))
     if party.input_db or party.output_db:
         effects.append(VolumeChanged(party.name, party.input_db, party.output_db))
+    if event.labels:
+        party.labels = event.labels
+        effects.append(LabelsChanged(party.name, party.labels))
     return effects
 
 

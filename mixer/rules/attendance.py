@@ -2,17 +2,19 @@
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import PartyKind, Place, Role
 
-__all__ = ["IN_ROOM", "Attendance", "Participant"]
+__all__ = ["IN_ROOM", "MOST_LABELS", "Attendance", "Participant"]
 
 # Held parties are in the room, though they neither hear it nor are heard.
 IN_ROOM = frozenset({Place.JOINED, Place.HELD})
+# On one party; rosters of a thousand are read as a whole.
+MOST_LABELS = 16
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Participant:
     "Whether the only other party put the call on hold."
     music: str | None = None
     "Id of the music it hears, as last told; None: no music."
+    labels: Mapping[str, str] = field(default_factory=dict)
+    "What somebody in control has written on it."
     number: int = 0
     "Rises with each that comes: the order of coming."
 
@@ -127,6 +131,10 @@ class Attendance(Mapping[str, Participant]):
     def last_inside(self) -> Participant | None:
         """Who came last of those who are in the room."""
         return self._there[self._inside[-1][1]] if self._inside else None
+
+    def last_at(self, places: Collection[Place]) -> Participant | None:
+        """Give who came last of those at some places: by looking at all who came later."""
+        return next((party for party in reversed(self._there.values()) if party.place in places), None)
 
     @property
     def anybody_heard(self) -> bool:

@@ -88,6 +88,7 @@ PARTY: Mapping[type[events.Event], PartyRule] = {
     events.SetVolume: parties.set_volume,
     events.SetDeaf: parties.set_deaf,
     events.SetHeld: parties.set_held,
+    events.SetLabels: parties.set_labels,
     events.Talking: parties.talking,
 }
 _LIVE: Mapping[type[events.Event], Any] = {

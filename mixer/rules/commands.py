@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from mixer.rules import admission, announcements, dialout, lifetime, parties
-from mixer.rules.attendance import Participant
+from mixer.rules import admission, announcements, dialout, lifetime, parties, selection
+from mixer.rules.attendance import IN_ROOM, Participant
 from mixer.rules.effects import Denied, Effect, UnknownKeys
-from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetMuted, SetNotices, SetVolume
+from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetDeaf, SetHeld, SetMuted, SetNotices, SetVolume
 from mixer.rules.keypad import UNKNOWN, Command
-from mixer.rules.roles import RecordingState, Role
-from mixer.rules.settings import VOLUME_STEP_DB
+from mixer.rules.roles import RecordingState, Role, Selector
+from mixer.rules.settings import BY_KEYS, VOLUME_STEP_DB
 from mixer.rules.state import Carried, SessionState, menu_name
 
 __all__ = ["RULES", "carry_out", "keys"]
@@ -159,6 +159,48 @@ def _help(session: SessionState, party: Participant, command: Command, now: floa
     )
 
 
+# Several parties. Keys decide about no moderator, whoever is chosen.
+
+
+def _mute_one(session: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
+    return parties.set_muted(session, party, SetMuted(party.name, on), now)
+
+
+def _deafen_one(session: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
+    return parties.set_deaf(session, party, SetDeaf(party.name, on), now)
+
+
+def _hold_one(session: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
+    return parties.set_held(session, party, SetHeld(party.name, on), now)
+
+
+def _kick_one(session: SessionState, party: Participant, on: bool, now: float) -> list[Effect]:
+    return admission.remove(session, party, "kicked", now)
+
+
+def _selected(which: Selector, do: Callable[[SessionState, Participant, bool, float], list[Effect]], on: bool) -> Rule:
+    """Make the rule that does something to all in the room who are chosen, if anybody is."""
+
+    def rule(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+        those = selection.chosen(session, which, IN_ROOM, party.name)
+        meant = [each for each in those if each.role is not Role.MODERATOR]
+        if not meant:
+            return _denied(session, party, "not_allowed")
+        effects = [effect for each in meant for effect in do(session, each, on, now)]
+        # Of some it may not be so, a listener's microphone for one: that is nothing to tell who pressed the keys.
+        return [effect for effect in effects if not isinstance(effect, Denied)]
+
+    return rule
+
+
+_DONE = {"mute": _mute_one, "deafen": _deafen_one, "hold": _hold_one}
+_SELECTED: Mapping[str, Rule] = {
+    **{f"kick_{which}": _selected(which, _kick_one, True) for which in BY_KEYS},
+    **{f"{verb}_{which}": _selected(which, do, True) for verb, do in _DONE.items() for which in BY_KEYS},
+    **{f"un{verb}_{which}": _selected(which, do, False) for verb, do in _DONE.items() for which in BY_KEYS},
+}
+
+
 # Comings and goings.
 
 
@@ -169,14 +211,6 @@ def _invite(session: SessionState, party: Participant, command: Command, now: fl
 def _drop_invited(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     dropped = dialout.drop_last_of(session, party, now)
     return _denied(session, party, "no_invitation") if dropped is None else dropped
-
-
-def _kick_last(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
-    """Send away who came last, if it is neither a moderator nor outside of the room."""
-    last = session.parties.last_inside
-    if last is None or last.role is Role.MODERATOR:
-        return _denied(session, party, "not_allowed")
-    return admission.remove(session, last, "kicked", now)
 
 
 def _leave(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
@@ -200,7 +234,6 @@ RULES: Mapping[str, Rule] = {
     "toggle_notices": _toggle_notices,
     "invite": _invite,
     "drop_invited": _drop_invited,
-    "kick_last": _kick_last,
     "toggle_recording": _toggle_recording,
     "pause_recording": _pause_recording,
     "count": _count,
@@ -211,5 +244,6 @@ RULES: Mapping[str, Rule] = {
     "softer": _volume(0.0, -VOLUME_STEP_DB),
     "speak_louder": _volume(VOLUME_STEP_DB, 0.0),
     "speak_softer": _volume(-VOLUME_STEP_DB, 0.0),
+    **_SELECTED,
     UNKNOWN: _unknown,
 }

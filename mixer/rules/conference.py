@@ -22,7 +22,7 @@ microphone is never on. `mixer.rules` has the rules one by one; the two tables h
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, commands, dialout, events, parties
+from mixer.rules import admission, commands, dialout, events, parties, selection
 from mixer.rules.effects import Effect
 from mixer.rules.lifetime import end, nothing
 from mixer.rules.roles import Place
@@ -44,6 +44,7 @@ _BEFORE: Mapping[type[events.Event], PartyRule] = {
     events.SetMuted: parties.set_muted,
     events.SetVolume: parties.set_volume,
     events.SetRole: parties.set_role,
+    events.SetLabels: parties.set_labels,
     events.Keys: nothing,
     events.Talking: nothing,
     events.PeerHeld: nothing,
@@ -69,6 +70,19 @@ PLACES: Mapping[Place, Mapping[type[events.Event], PartyRule]] = {
     Place.JOINED: _INSIDE,
     Place.HELD: _INSIDE,
 }
+# Where a change of many has a meaning: a party elsewhere is not chosen.
+_MEANT: Mapping[type[events.Event], frozenset[Place]] = {
+    kind: frozenset(place for place in Place if PLACES[place][kind] not in (parties.not_inside, admission.not_in_lobby))
+    for kind in get_args(events.Change)
+}
+
+
+def _select(session: SessionState, event: events.Select, now: float) -> list[Effect]:
+    """Do the same to all who are chosen."""
+    meant = {place for change in event.changes for place in _MEANT[type(change)]}
+    return selection.carry_out(session, event, meant, lambda each: _of_party(session, each, now))
+
+
 # Every event in every state. Time does nothing of its own: `Session.handle` does what was due before any event.
 _NOBODY: Mapping[type[events.Event], Rule] = {
     **dict.fromkeys(_BEFORE, nothing),
@@ -78,6 +92,7 @@ _NOBODY: Mapping[type[events.Event], Rule] = {
     events.CancelInvite: dialout.cancel,
     events.Dial: dialout.dial,
     events.Unban: admission.unban,
+    events.Select: _select,
     events.MuteAll: parties.mute_all,
     events.Lock: parties.lock,
     events.SetNotices: parties.set_notices,

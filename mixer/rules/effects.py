@@ -4,6 +4,7 @@ They are carried out in order and without a second thought: whoever does so deci
 `PartyLeft` comes exactly once for each party that was `Admitted` or `Waits`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mixer.rules.roles import Place, RecordingState, Role
@@ -18,6 +19,7 @@ __all__ = [
     "HeldChanged",
     "Invite",
     "KeyPassed",
+    "LabelsChanged",
     "LockChanged",
     "Music",
     "MuteChanged",
@@ -28,6 +30,7 @@ __all__ = [
     "Refused",
     "RoleChanged",
     "Say",
+    "Selected",
     "Sound",
     "UnknownKeys",
     "VolumeChanged",
@@ -167,11 +170,26 @@ class RoleChanged:
 
 
 @dataclass(frozen=True)
+class LabelsChanged:
+    """What is written on the party now, all of it."""
+
+    party: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class WhisperChanged:
     """Who hears the party instead of the room (an empty tuple: nobody); None: the room."""
 
     party: str
     to: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The parties that a `Select` has chosen, in the order they came; what became of it follows."""
+
+    parties: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -188,7 +206,7 @@ class Denied:
         comes in. ``not_in_lobby``: it was let in, or sent to wait elsewhere. ``locked``: nobody gets in. ``full``:
         nobody more can be invited. ``no_invitation``: it has invited nobody. ``nobody_inside``: there is nobody to be
         recorded. ``not_recording``: there is no recording to pause or stop. ``no_conference``: a call has no such
-        thing.
+        thing. ``too_many_labels``: more would be written on it than `attendance.MOST_LABELS`.
     """
 
     party: str
@@ -316,6 +334,8 @@ Effect = (
     | VolumeChanged
     | RoleChanged
     | WhisperChanged
+    | LabelsChanged
+    | Selected
     | Denied
     | Say
     | Music

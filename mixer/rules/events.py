@@ -4,14 +4,16 @@ A party is named by whoever runs the conference, at its `Join` or `InviteAnswere
 there has no effect. What comes out is in `mixer.rules.effects`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from mixer.rules.roles import PartyKind, RecordingState, Role
+from mixer.rules.roles import PartyKind, RecordingState, Role, Selector
 from mixer.rules.settings import Settings
 
 __all__ = [
     "Admit",
     "CancelInvite",
+    "Change",
     "Dial",
     "End",
     "Event",
@@ -27,8 +29,10 @@ __all__ = [
     "Park",
     "PeerHeld",
     "Reject",
+    "Select",
     "SetDeaf",
     "SetHeld",
+    "SetLabels",
     "SetMuted",
     "SetNotices",
     "SetRecording",
@@ -64,6 +68,8 @@ class Join:
         As it was in the session that it comes from, if it was moved.
     brought
         Whether the host brings it in from a call: hosts do not count towards `Settings.max_members` then.
+    labels
+        What is written on it.
     """
 
     party: str
@@ -76,6 +82,7 @@ class Join:
     input_db: float = 0.0
     output_db: float = 0.0
     brought: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -209,6 +216,14 @@ class SetRole:
 
 
 @dataclass(frozen=True)
+class SetLabels:
+    """Write on a party what the rules do not care about; the labels that are not named stay, None takes one off."""
+
+    party: str
+    labels: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
 class SetWhisper:
     """Let a party be heard by some alone, or by nobody (an empty tuple), or again by the room (None)."""
 
@@ -236,6 +251,30 @@ class Kick:
 
     party: str
     ban: bool = False
+
+
+Change = SetMuted | SetDeaf | SetHeld | SetVolume | SetRole | SetLabels | Admit | Reject | Kick
+
+
+@dataclass(frozen=True)
+class Select:
+    """Do the same to several parties: to those chosen for whom it means something where they are.
+
+    Answered by `Selected`, and by whatever follows for each; one that is `Denied` keeps none of the others from it.
+
+    Parameters
+    ----------
+    which
+        Who is chosen.
+    changes
+        What is done to each, in this order; their own party is nobody's.
+    by
+        The party that commands; empty: nobody in the room.
+    """
+
+    which: Selector
+    changes: tuple[Change, ...]
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -332,11 +371,13 @@ Event = (
     | SetHeld
     | SetVolume
     | SetRole
+    | SetLabels
     | SetWhisper
     | Admit
     | Reject
     | Kick
     | Park
+    | Select
     | Unban
     | Dial
     | MuteAll

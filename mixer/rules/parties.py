@@ -1,12 +1,13 @@
 """What is done to parties and to the room: by keys and by whoever is in control alike."""
 
 from mixer.rules import admission, announcements, events, lifetime
-from mixer.rules.attendance import IN_ROOM, Participant
+from mixer.rules.attendance import IN_ROOM, MOST_LABELS, Participant
 from mixer.rules.effects import (
     DeafChanged,
     Denied,
     Effect,
     HeldChanged,
+    LabelsChanged,
     LockChanged,
     NoticesChanged,
     RoleChanged,
@@ -25,6 +26,7 @@ __all__ = [
     "not_inside",
     "set_deaf",
     "set_held",
+    "set_labels",
     "set_muted",
     "set_notices",
     "set_recording",
@@ -126,6 +128,17 @@ def _new_host(session: SessionState, party: Participant, now: float) -> list[Eff
 def _give_keys(session: SessionState, party: Participant) -> None:
     party.keypad = Keypad(table_of(session.settings.menu, party.role, party.kind), session.settings.key_timeout_s)
     session.typing.pop(party.name, None)
+
+
+def set_labels(session: SessionState, party: Participant, event: events.SetLabels, now: float) -> list[Effect]:
+    """Write on a party, or take off what is written."""
+    labels = {name: text for name, text in {**party.labels, **event.labels}.items() if text is not None}
+    if len(labels) > MOST_LABELS:
+        return [Denied(party.name, "too_many_labels")]
+    if labels == party.labels:
+        return []
+    party.labels = labels
+    return [LabelsChanged(party.name, labels)]
 
 
 def set_whisper(session: SessionState, party: Participant, event: events.SetWhisper, now: float) -> list[Effect]:

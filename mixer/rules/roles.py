@@ -7,6 +7,7 @@ __all__ = [
     "Place",
     "RecordingState",
     "Role",
+    "Selector",
 ]
 
 
@@ -49,3 +50,16 @@ class RecordingState(StrEnum):
     OFF = "off"
     RUNNING = "running"
     PAUSED = "paused"
+
+
+class Selector(StrEnum):
+    """Which of the parties that are there are meant, where a command is for more than one."""
+
+    ALL = "all"
+    OTHERS = "others"
+    "All but the moderators, and but who commands."
+    LAST = "last"
+    "Who came last of those in the room; of those in the lobby, where the command is about them."
+    MODERATOR = "moderator"
+    PARTICIPANT = "participant"
+    LISTENER = "listener"

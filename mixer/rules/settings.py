@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mixer.rules.keypad import DEFAULT_MENU, TIMEOUT_S, UNKNOWN, KeypadError, Menu
+from mixer.rules.roles import Selector
 
-__all__ = ["COMMANDS", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
+__all__ = ["BY_KEYS", "COMMANDS", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
 
+# Whom the keys of a moderator can choose: ``mute_others``, ``kick_last``.
+BY_KEYS = (Selector.OTHERS, Selector.LAST, Selector.PARTICIPANT, Selector.LISTENER)
 # What keys can do; the names that a menu may use. `mixer.rules.commands` carries them out.
 COMMANDS = frozenset(
     {
@@ -22,7 +25,6 @@ COMMANDS = frozenset(
         "toggle_notices",
         "invite",
         "drop_invited",
-        "kick_last",
         "toggle_recording",
         "pause_recording",
         "count",
@@ -33,6 +35,8 @@ COMMANDS = frozenset(
         "softer",
         "speak_louder",
         "speak_softer",
+        *(f"{verb}_{which}" for verb in ("kick", "mute", "deafen", "hold") for which in BY_KEYS),
+        *(f"un{verb}_{which}" for verb in ("mute", "deafen", "hold") for which in BY_KEYS),
         UNKNOWN,
     }
 )

@@ -22,8 +22,12 @@ app = typer.Typer(
 
 app.callback()(remember)
 
-PartyId = Annotated[str, typer.Argument(metavar="PARTY", help="Its id: p-...")]
-SomeParty = Annotated[str | None, typer.Argument(metavar="PARTY", help="Its id; without one: all but moderators")]
+CHOSEN = ("all", "others", "last", "host", "moderator", "participant", "listener")
+PartyId = Annotated[str, typer.Argument(metavar="PARTY", help=f"Its id, p-..., or {', '.join(CHOSEN)}")]
+SomeParty = Annotated[
+    str | None,
+    typer.Argument(metavar="PARTY", help=f"Its id, or {', '.join(CHOSEN)}; without one: all but moderators"),
+]
 
 # Somebody who waits for an answer does not notice it.
 ASK_AGAIN_S = 0.1
@@ -107,8 +111,15 @@ def switch_microphones(desk: RemoteServer, conference: str, party: str | None, *
     if party is None:
         answer = desk.rest.ask("PATCH", at(conference), {"muted_all": muted})
     else:
-        answer = desk.rest.ask("PATCH", at(conference, "parties", party), {"muted": muted})
+        answer = change(desk, conference, party, {"muted": muted})
     desk.tell(answer, "muted" if muted else "not muted")
+
+
+def change(desk: RemoteServer, conference: str, party: str, wish: dict[str, Any]) -> Any:
+    """Change one party, or all who are chosen by a word."""
+    if party in CHOSEN:
+        return desk.rest.ask("PATCH", at(conference, "parties"), wish, query={"select": party})
+    return desk.rest.ask("PATCH", at(conference, "parties", party), wish)
 
 
 @app.command()
@@ -119,12 +130,34 @@ def kick(
     party: PartyId,
     ban: Annotated[bool, typer.Option("--ban", help="It does not get in again")] = False,
 ) -> None:
-    """Send a party away.
+    """Send a party away, or all who are chosen by a word.
 
     Example: softphone conference kick s-0123... p-0123...-2 --ban --server http://127.0.0.1:8080
     """
-    desk.rest.ask("DELETE", at(conference, "parties", party), query={"ban": str(ban).lower()})
+    query = {"ban": str(ban).lower()}
+    if party in CHOSEN:
+        answer = desk.rest.ask("DELETE", at(conference, "parties"), query=query | {"select": party})
+        desk.tell(answer, f"{len(answer['parties'])} sent away")
+        return
+    desk.rest.ask("DELETE", at(conference, "parties", party), query=query)
     desk.tell({"party": party, "kicked": True}, "sent away")
+
+
+@app.command()
+@at_desk
+def label(
+    desk: RemoteServer,
+    conference: ConferenceId,
+    party: PartyId,
+    labels: Annotated[list[str], typer.Argument(help="NAME=TEXT writes, NAME alone takes off")],
+) -> None:
+    """Write labels on a party, or on all who are chosen by a word.
+
+    Example: softphone conference label s-0123... p-0123...-2 team=sales desk=4 --server http://127.0.0.1:8080
+    """
+    pairs = [each.partition("=") for each in labels]
+    answer = change(desk, conference, party, {"labels": {name: text if sign else None for name, sign, text in pairs}})
+    desk.tell(answer, "\n".join(f"{name}={text}" for name, text in answer.get("labels", {}).items()) or "labelled")
 
 
 @app.command()

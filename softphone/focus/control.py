@@ -22,6 +22,7 @@ from softphone.focus.party.invitations import DialOutStatus, InvitationState
 from softphone.focus.room.moving import move
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.settings import LifeRules
+from softphone.focus.room_commands import RoomCommands
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.media.contract.messages import SendKeys
 from softphone.sip.message.uri import spelled
@@ -48,10 +49,13 @@ class Control(Commands):
     ----------
     calls
         Commands to calls of two alone.
+    rooms
+        Commands to conferences that are about many, or about what only they have.
     """
 
     def __init__(self, focus: Focus, accounts: Accounts) -> None:
         self.calls = CallCommands(focus, accounts)
+        self.rooms = RoomCommands(focus)
         self._focus = focus
         self._accounts = accounts
         self._playbacks: dict[int, str] = {}

@@ -34,7 +34,7 @@ class EventType(StrEnum):
     PARTY_LEFT = "party.left"
     "One for each that joined or waited. [reason]"
     PARTY_CHANGED = "party.changed"
-    "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role; number, name]"
+    "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role, labels; number, name]"
     PARTY_TALKING = "party.talking"
     "Each beginning has its end, before the party leaves. [on]"
     PARTY_ECHOING = "party.echoing"

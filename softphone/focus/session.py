@@ -4,7 +4,7 @@ A session is one or more parties; a conference is a session whose origin is `Ses
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -175,6 +175,11 @@ class Party:
     def volume_out_db(self) -> float:
         """What it hears is so much louder."""
         return 0.0 if self.facts is None else self.facts.output_db
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What somebody in control has written on it."""
+        return {} if self.facts is None else self.facts.labels
 
     @property
     def whispers_to(self) -> tuple[str, ...] | None:

@@ -137,6 +137,9 @@ def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) ->
             assert party in run("show", session["id"]).stdout
             assert answer(run("mute", session["id"], party, "--json"))["muted"] is True
             assert answer(run("unmute", session["id"], party, "--json"))["muted"] is False
+            assert answer(run("mute", session["id"], "all", "--json")) == {"parties": [party], "refused": []}
+            assert run("label", session["id"], party, "team=sales").stdout == "team=sales\n"
+            assert answer(run("label", session["id"], party, "team", "--json"))["labels"] == {}
             run("kick", session["id"], party, "--ban")
             assert phone.wait(60) == 0
             (number,) = run("unban", session["id"]).stdout.split()

@@ -7,6 +7,7 @@ from softphone.api.control import (
     extensions,
     history,
     invitations,
+    many,
     parties,
     recordings,
     running_calls,
@@ -18,7 +19,7 @@ from softphone.api.control import (
 __all__ = ["OF_SESSIONS", "ROUTERS", "SESSIONS"]
 
 PAIRS = (running_calls, recordings, sounds, events, webhooks)
-GROUPS = (conferences, parties, extensions, call_handling, invitations, history)
+GROUPS = (conferences, many, parties, extensions, call_handling, invitations, history)
 
 # What is done in conferences and calls alike, below the path of either.
 OF_SESSIONS = (*conferences.OF_SESSIONS, *parties.OF_SESSIONS)

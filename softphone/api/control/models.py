@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from softphone.api.context import ApiContext
 from softphone.api.http.pages import Part
 from softphone.focus.party.invitations import DialOutStatus
 from softphone.focus.session import Party, TelephonySession
+from softphone.text import LONGEST_NAME, misleads, shown
 
 __all__ = [
     "ConferenceChange",
@@ -19,6 +20,7 @@ __all__ = [
     "DialView",
     "DialWish",
     "KeysWish",
+    "Labels",
     "MoveWish",
     "PartyChange",
     "PartyList",
@@ -41,6 +43,21 @@ Number = Annotated[str, Field(pattern=r"^\+?[0-9*]{1,32}$")]
 SessionRef = Annotated[str, Field(max_length=64)]
 PartyRef = Annotated[str, Field(max_length=80)]
 Decibels = Annotated[float, Field(ge=-30, le=18)]
+
+
+def _readable(text: str) -> str:
+    """Take a text that people will read; raises ValueError for one that they could be misled by."""
+    if misleads(text):
+        raise ValueError("it has characters that nobody sees")
+    return shown(text)
+
+
+Text = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_readable)]
+LabelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")]
+Labels = Annotated[
+    dict[LabelName, Text | None],
+    Field(max_length=16, description="Those that are not named stay; null takes one off. A party bears 16 at most."),
+]
 
 
 class Strict(BaseModel):
@@ -158,6 +175,7 @@ class PartyView(BaseModel):
     volume_in_db: float
     volume_out_db: float
     whispers_to: list[str] | None
+    labels: dict[str, str]
 
 
 class PartyList(Part):
@@ -175,6 +193,7 @@ class PartyChange(Strict):
     volume_in_db: Annotated[Decibels | None, Field(description="What the others hear of it.")] = None
     volume_out_db: Annotated[Decibels | None, Field(description="What it hears of the others.")] = None
     role: RoleName | None = None
+    labels: Labels | None = None
     whispers_to: Annotated[
         list[PartyRef] | None,
         Field(max_length=1000, description="Only they hear it, nobody else does; null: heard by the room again."),
@@ -316,6 +335,7 @@ def party_view(party: Party) -> PartyView:
             "echoing": party.echoing,
             "volume_in_db": party.volume_in_db,
             "volume_out_db": party.volume_out_db,
+            "labels": dict(party.labels),
             "whispers_to": None if party.whispers_to is None else list(party.whispers_to),
         }
     )

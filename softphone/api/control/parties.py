@@ -59,7 +59,7 @@ async def read_party(party: PartyDep) -> PartyView:
 async def change_party(
     session_id: SessionId, party: OwnPartyDep, change: PartyChange, caller: CallerDep, context: ContextDep
 ) -> PartyView:
-    """Change microphone, hearing, hold, volume, role, or who hears it.
+    """Change microphone, hearing, hold, volume, role, labels, or who hears it.
 
     A party may turn its own microphone and hearing off and on, as far as the rules of the conference let it.
     """
@@ -77,6 +77,8 @@ async def change_party(
     if change.role is not None:
         await context.control.role(session_id, party.id, role_named(change.role))
         await _mute(session_id, party, change, context, own=own)
+    if change.labels is not None:
+        await context.control.rooms.label(session_id, party.id, change.labels)
     if change.volume_in_db is not None or change.volume_out_db is not None:
         await context.control.volume(session_id, party.id, in_db=change.volume_in_db, out_db=change.volume_out_db)
     return party_view(party)

@@ -1,7 +1,8 @@
 """As what somebody comes into a conference, and under which name."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from mixer.rules.attendance import Participant
@@ -33,6 +34,7 @@ class Admission:
     deaf: bool = False
     volume_in_db: float = 0.0
     volume_out_db: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
     brought: bool = False
     "Whether the host brings it in: it needs a place besides the host's."
 
@@ -61,6 +63,7 @@ class Admission:
             input_db=self.volume_in_db,
             output_db=self.volume_out_db,
             brought=self.brought,
+            labels=self.labels,
         )
 
     @classmethod
@@ -78,6 +81,7 @@ class Admission:
             volume_in_db=known.input_db,
             volume_out_db=known.output_db,
             brought=brought,
+            labels=known.labels,
         )
 
 

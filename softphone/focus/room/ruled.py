@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import structlog
 
 from mixer.rules import effects, events
+from mixer.rules.attendance import MOST_LABELS
 from mixer.rules.session import Session
 from mixer.rules.state import Carried
 from softphone.errors import MediaError
@@ -39,6 +40,7 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
     "locked": (WrongState, "The conference is locked: unlock it first"),
     "not_a_call": (WrongState, "Only a call of two is parked"),
     "nobody_waits": (WrongState, "Nobody would wait: the call is parked, or not answered"),
+    "too_many_labels": (WrongState, f"A party bears {MOST_LABELS} labels at most: take some off"),
     "no_conference": (WrongState, "A call of two parties has no such thing"),
 }
 
@@ -111,6 +113,11 @@ def _volume_changed(room: "RuledRoom", effect: effects.VolumeChanged) -> None:
     change(room, effect.party, volume_in_db=effect.input_db, volume_out_db=effect.output_db)
 
 
+def _labels_changed(room: "RuledRoom", effect: effects.LabelsChanged) -> None:
+    if effect.party in room.members:
+        room.publish(EventType.PARTY_CHANGED, effect.party, labels=dict(effect.labels))
+
+
 # What is heard.
 
 
@@ -149,7 +156,7 @@ def _recording_changed(room: "RuledRoom", effect: effects.RecordingChanged) -> N
     room.recording.change(effect.state)
 
 
-def _answered(room: "RuledRoom", effect: effects.Refused | effects.Denied) -> None:
+def _answered(room: "RuledRoom", effect: effects.Refused | effects.Denied | effects.Selected) -> None:
     """Do nothing: it is the answer to whoever asked."""
 
 
@@ -213,6 +220,8 @@ CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
     effects.Admitted: _admitted,
     effects.Refused: _answered,
     effects.Denied: _answered,
+    effects.Selected: _answered,
+    effects.LabelsChanged: _labels_changed,
     effects.PartyLeft: _party_left,
     effects.Ended: _ended,
     effects.MuteChanged: _mute_changed,

@@ -18,7 +18,9 @@ from mixer.rules.events import (
     Kick,
     Leave,
     Lock,
+    Select,
     SetHeld,
+    SetLabels,
     SetMuted,
     SetRole,
     SetWhisper,
@@ -27,7 +29,7 @@ from mixer.rules.events import (
 )
 from mixer.rules.invitations import DialOuts
 from mixer.rules.keypad import DEFAULT_MENU, Keypad, Menu
-from mixer.rules.roles import PartyKind, Place, Role
+from mixer.rules.roles import PartyKind, Place, Role, Selector
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings
 from tests.support.work import instructions
@@ -53,6 +55,8 @@ EVENTS: dict[str, Sequence[Event]] = {
     "key": [*typed("*1"), Time(), *typed("*1"), *typed("*#7")],
     "lock": [*typed("*92"), *typed("*93")],
     "kick": [Join("last"), *typed("*6"), Join("banned", identity="x"), Kick("banned", ban=True)],
+    "labels": [SetLabels("p1", {"desk": "4"}), SetLabels("p1", {"desk": None})],
+    "select": [Join("last"), Select(Selector.LAST, (SetMuted("", True), Kick("")))],
     "dial": [Dial("102", "host"), *typed("##")],
 }
 

@@ -13,6 +13,7 @@ from mixer.rules.effects import (
     Ended,
     HeldChanged,
     Invite,
+    LabelsChanged,
     LockChanged,
     Music,
     MuteChanged,
@@ -21,6 +22,7 @@ from mixer.rules.effects import (
     RecordingChanged,
     Refused,
     RoleChanged,
+    Selected,
     VolumeChanged,
     WhisperChanged,
 )
@@ -42,8 +44,10 @@ from mixer.rules.events import (
     Park,
     PeerHeld,
     Reject,
+    Select,
     SetDeaf,
     SetHeld,
+    SetLabels,
     SetMuted,
     SetNotices,
     SetRecording,
@@ -55,7 +59,7 @@ from mixer.rules.events import (
     Unban,
 )
 from mixer.rules.keypad import KeypadError, Menu
-from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.roles import Place, RecordingState, Role, Selector
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from mixer.rules.state import Phase
@@ -97,6 +101,14 @@ TABLE: list[tuple[Event, list[Effect], Phase | None, list[Effect], Phase | None]
     (Park("a"), [], None, [Denied("a", "not_a_call")], None),
     (Reject("a"), [], None, [Denied("a", "not_in_lobby")], None),
     (Kick("a"), [], None, [PartyLeft("a", "kicked")], EMPTY),
+    (SetLabels("a", {"desk": "4"}), [], None, [LabelsChanged("a", {"desk": "4"})], None),
+    (
+        Select(Selector.ALL, (SetDeaf("", True),)),
+        [Selected(())],
+        None,
+        [Selected(("a",)), DeafChanged("a", True)],
+        None,
+    ),
     (Unban("x"), [], None, [], None),
     (Dial("102"), [Invite(1, "102")], None, [Invite(1, "102")], None),
     (MuteAll(True), [], None, [MuteChanged("a", True)], None),
@@ -150,6 +162,7 @@ ANYWHERE: dict[type[Event], tuple[Event, list[Effect]]] = {
     SetMuted: (SetMuted("a", True), [MuteChanged("a", True)]),
     SetVolume: (SetVolume("a", output_db=-3.0), [VolumeChanged("a", 0.0, -3.0)]),
     SetRole: (SetRole("a", Role.LISTENER), [RoleChanged("a", Role.LISTENER), MuteChanged("a", True)]),
+    SetLabels: (SetLabels("a", {"x": ""}), [LabelsChanged("a", {"x": ""})]),
     Keys: (Keys("a", "1"), []),
     Talking: (Talking("a", True), []),
     PeerHeld: (PeerHeld("a", True), []),

@@ -22,6 +22,7 @@ from mixer.rules.effects import (
     Refused,
     RoleChanged,
     Say,
+    Selected,
     UnknownKeys,
     Waits,
     WhisperChanged,
@@ -29,6 +30,7 @@ from mixer.rules.effects import (
 from mixer.rules.events import (
     Admit,
     CancelInvite,
+    Change,
     Dial,
     End,
     Event,
@@ -42,8 +44,10 @@ from mixer.rules.events import (
     MuteAll,
     NewSettings,
     Reject,
+    Select,
     SetDeaf,
     SetHeld,
+    SetLabels,
     SetMuted,
     SetRecording,
     SetRole,
@@ -53,7 +57,7 @@ from mixer.rules.events import (
     Unban,
 )
 from mixer.rules.keypad import DEFAULT_MENU, KEYS, Menu
-from mixer.rules.roles import PartyKind, Place, RecordingState, Role
+from mixer.rules.roles import PartyKind, Place, RecordingState, Role, Selector
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Phase
@@ -67,6 +71,9 @@ names = st.sampled_from(NAMES)
 # One of those who are there, nearly always: a room without people proves little.
 somebody = st.integers(0, 11)
 rarely = st.sampled_from([False, False, False, True])
+
+
+CHANGES: list[Change] = [SetMuted("", True), SetMuted("", False), SetDeaf("", True), SetHeld("", False), Admit("")]
 
 
 @dataclass
@@ -273,6 +280,25 @@ class Rules(RuleBasedStateMachine):
         name = self.one_of_those_there(number)
         self.tell(SetRole(name, role))
         assert name not in self.there or self.conference.parties[name].role is role
+
+    @rule(number=somebody, text=st.sampled_from(["", "4", None]), name=st.sampled_from("abc"))
+    def label(self, number: int, text: str | None, name: str) -> None:
+        party = self.one_of_those_there(number)
+        self.tell(SetLabels(party, {name: text}))
+        assert party not in self.there or self.conference.parties[party].labels.get(name) == text
+
+    @rule(which=st.sampled_from(Selector), by=names, change=st.sampled_from(CHANGES))
+    def select(self, which: Selector, by: str, change: Change) -> None:
+        roles = {name: party.role for name, party in self.conference.parties.items()}
+        effects = self.tell(Select(which, (change,), by))
+        chosen = [name for effect in effects if isinstance(effect, Selected) for name in effect.parties]
+        assert chosen == [name for name in roles if name in chosen], "in the order they came"
+        if which is Selector.OTHERS:
+            assert all(name != by and roles[name] is not Role.MODERATOR for name in chosen)
+        if which is Selector.LAST:
+            assert len(chosen) <= 1
+        if which.value in list(Role):
+            assert all(roles[name] == which.value for name in chosen)
 
     @rule(on=st.booleans())
     def mute_all(self, on: bool) -> None:

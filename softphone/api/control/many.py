@@ -1,0 +1,107 @@
+"""Commands for many parties of a conference at once: all, the others, the last, those of a role."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, model_validator
+
+from softphone.api.context import ApiContext, ContextDep
+from softphone.api.control.models import Decibels, Labels, RoleName, Strict, one_change
+from softphone.api.control.paths import ManagedDep, party_of
+from softphone.api.http.answers import commands
+from softphone.focus import words
+from softphone.focus.session import TelephonySession
+
+__all__ = ["ROUTERS"]
+
+doing = commands("/api/v1/conferences/{id}/parties", "parties")
+ROUTERS = (doing,)
+
+Who = Literal["all", "others", "last", "host", "moderator", "participant", "listener"]
+WHO = (
+    "Who is meant: all; the others, who are all but the moderators and `by`; who came last into the room, or into the "
+    "lobby where the command is about that; those of a role."
+)
+Chosen = Annotated[Who, Query(alias="select", description=WHO)]
+By = Annotated[str, Query(max_length=80, description="Party that commands, which is none of the others.")]
+
+
+class ManyChange(Strict):
+    """What of all who are chosen is to be changed; the rest stays."""
+
+    muted: bool | None = None
+    deaf: bool | None = None
+    held: bool | None = None
+    volume_in_db: Decibels | None = None
+    volume_out_db: Decibels | None = None
+    role: RoleName | None = None
+    labels: Labels | None = None
+
+    @model_validator(mode="after")
+    def _any(self) -> "ManyChange":
+        return one_change(self)
+
+    def changes(self) -> Iterator[words.Change]:
+        """Give them as the rules are told: a role first, for what it lets be done."""
+        if self.role is not None:
+            yield words.SetRole("", words.role_named(self.role))
+        if self.muted is not None:
+            yield words.SetMuted("", self.muted)
+        if self.deaf is not None:
+            yield words.SetDeaf("", self.deaf)
+        if self.held is not None:
+            yield words.SetHeld("", self.held)
+        if self.volume_in_db is not None or self.volume_out_db is not None:
+            yield words.SetVolume("", self.volume_in_db, self.volume_out_db)
+        if self.labels is not None:
+            yield words.SetLabels("", self.labels)
+
+
+class ManyView(BaseModel):
+    """Ids of those of whom it is so now, and of those who were chosen, but to whom the rules do not let it be done."""
+
+    parties: list[str]
+    refused: list[str]
+
+
+async def _do(
+    session: TelephonySession, which: Who, by: str, changes: Iterable[words.Change], context: ApiContext
+) -> ManyView:
+    """Do some things to those who are chosen."""
+    if by:
+        party_of(session, by, "by")
+    outcome = await context.control.rooms.select(session.id, words.selector_named(which), *changes, by=by)
+    return ManyView(parties=list(outcome.parties), refused=list(outcome.refused))
+
+
+@doing.patch("")
+async def change_parties(
+    session: ManagedDep, change: ManyChange, context: ContextDep, which: Chosen, by: By = ""
+) -> ManyView:
+    """Change microphone, hearing, hold, volume, role or labels of all who are chosen."""
+    return await _do(session, which, by, change.changes(), context)
+
+
+@doing.delete("")
+async def kick_parties(
+    session: ManagedDep,
+    context: ContextDep,
+    which: Chosen,
+    by: By = "",
+    ban: Annotated[bool, Query(description="They do not get in again, but for who hides its number.")] = False,
+) -> ManyView:
+    """Send away all who are chosen."""
+    return await _do(session, which, by, [words.Kick("", ban)], context)
+
+
+@doing.post("/admit")
+async def admit_parties(session: ManagedDep, context: ContextDep, which: Chosen) -> ManyView:
+    """Let all who are chosen in from the lobby."""
+    return await _do(session, which, "", [words.Admit("")], context)
+
+
+@doing.post("/reject")
+async def reject_parties(session: ManagedDep, context: ContextDep, which: Chosen) -> ManyView:
+    """Send all who are chosen away from the lobby."""
+    return await _do(session, which, "", [words.Reject("")], context)
