@@ -35,6 +35,12 @@ class EventType(StrEnum):
     "One for each that joined or waited. [reason]"
     PARTY_CHANGED = "party.changed"
     "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role, labels; number, name]"
+    PARTY_STATUS = "party.status"
+    """How far a party's call is, at each change; the first is ``setup``, the last ``disconnected``, or ``gone``: it has
+    moved into another session, with its call.
+
+    [status: of `PartyStatus`, lower case; number, name; of one that is gone moved_to, its party id there]
+    """
     PARTY_TALKING = "party.talking"
     "Each beginning has its end, before the party leaves. [on]"
     PARTY_ECHOING = "party.echoing"
@@ -103,6 +109,8 @@ class Feed:
         self._first = self._oldest = self._next = time.time_ns() // 1_000_000
         self._news = asyncio.Event()
         self._talking: set[tuple[str, str]] = set()
+        self.listeners: list[Callable[[FeedEvent], None]] = []
+        "Told at once of each event, while what it tells of is as it tells; they neither wait nor fail."
 
     @property
     def last_id(self) -> int:
@@ -121,6 +129,8 @@ class Feed:
             self._oldest += 1
         self._news.set()
         self._news = asyncio.Event()
+        for listener in self.listeners:
+            listener(event)
         return event
 
     def _ceases(self, type: EventType, who: tuple[str, str], *, on: bool = False, **_data: Any) -> bool:

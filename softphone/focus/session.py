@@ -65,7 +65,10 @@ class PartyStatus(Enum):
     PROCEEDING = "Proceeding"
     ANSWERED = "Answered"
     HOLD = "Hold"
+    "Its telephone holds the call."
     DISCONNECTED = "Disconnected"
+    GONE = "Gone"
+    "It has moved into another session, with its call."
 
 
 class ConferenceRole(Enum):
@@ -135,6 +138,10 @@ class Party:
     talking: bool = False
     echoing: bool = False
     "Whether it returns what it is sent."
+    told: PartyStatus | None = None
+    "The status that watchers were told last."
+    moved_to: str | None = None
+    "Of one that is gone: its party id in the other session."
 
     @property
     def address(self) -> PartyAddress:

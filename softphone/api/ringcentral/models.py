@@ -40,7 +40,7 @@ class OriginModel(BaseModel):
 class StatusModel(BaseModel):
     """How far a party is."""
 
-    code: Literal["Setup", "Proceeding", "Answered", "Hold", "Disconnected"]
+    code: Literal["Setup", "Proceeding", "Answered", "Hold", "Disconnected", "Gone"]
 
 
 class AddressModel(Camel):

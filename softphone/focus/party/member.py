@@ -64,6 +64,9 @@ class CallOwner:
     def silent(self, member: "Member") -> None:
         """Take notice that no media came for too long."""
 
+    def progressed(self, party: Party, status: PartyStatus) -> None:
+        """Take notice how far a party's call is."""
+
 
 NOBODY = CallOwner()
 """Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""
@@ -148,10 +151,13 @@ class Member:
             What others see of it there; None: the same as before.
         """
         before, self.keeper = self.keeper, keeper
+        status = self.party.status
+        if party is not None and party.id != self.party.id:
+            self.party.moved_to = party.id
         if before is not keeper and before.keeps(self):
             before.lost(self)
         if party is not None:
-            party.status = self.party.status
+            party.status = status
             self.party = party
             self._context.legs.agreed(self)
 
@@ -174,14 +180,14 @@ class Member:
         if call is None:
             raise CallEnded("there is no call to answer")
         local = self._answer or await self.open(call.remote_sdp)
-        self.party.status = PartyStatus.PROCEEDING
+        self._progressed(PartyStatus.PROCEEDING)
         late_offer = call.remote_sdp is None
         # A description in a 183 would be an offer: it goes there only where nothing else may (RFC 3262 section 5).
         if call.proved:
             await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
             await asyncio.sleep(self._context.answer_delay_s)
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
-        self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
+        self._progressed(PartyStatus.HOLD if self.held else PartyStatus.ANSWERED)
         try:
             await self.media.pick_up(local, headers)
         except (SdpError, MediaError) as error:
@@ -312,13 +318,17 @@ class Member:
         await self.media.accept(answer)
         self._ready.set()
 
+    def _progressed(self, status: PartyStatus) -> None:
+        self.party.status = status
+        self.keeper.progressed(self.party, status)
+
     def _changed(self, was_held: bool) -> None:
         """Take note of what is agreed now; while it rings nobody is told."""
         self._context.legs.agreed(self)
         self.refresh()
         if self.call is None or self.call.state is InviteState.EARLY:
             return
-        self.party.status = PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
+        self._progressed(PartyStatus.HOLD if self.held else PartyStatus.ANSWERED)
         if self.held is not was_held:
             self.keeper.held(self, self.held)
 

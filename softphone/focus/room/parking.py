@@ -48,7 +48,8 @@ async def pick_up(room: CallRoom, number: str, account: str) -> None:
     if room.parked is not left or room.ask(winner, party, joins(party)) is not None:
         Hangup(room.context, winner).say()
         raise WrongState(NOT_PARKED)
-    room.parked, party.status = None, PartyStatus.ANSWERED
+    room.parked = None
+    room.progressed(party, PartyStatus.ANSWERED)
     room.session.became(party, party.address)
     transfers.follow(room, room.dialer)
 

@@ -21,6 +21,7 @@ from softphone.focus.party.music import HoldMusic
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Namesakes
 from softphone.focus.room.recording import Recorder
+from softphone.focus.room.statuses import Statuses
 from softphone.focus.session import Party, PartyStatus, SessionOrigin, TelephonySession
 from softphone.focus.voice.names import SpokenNames
 from softphone.media.contract.messages import RemoveRoom
@@ -62,6 +63,7 @@ class Room(CallOwner):
         self.context = context
         self.rules = rules
         self.members: dict[str, Member] = {}
+        self.statuses = Statuses(session, self.publish)
         self.spoken = SpokenNames(context.names)
         self.announcer = PromptPlayer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
         self.music = HoldMusic(context)
@@ -100,7 +102,11 @@ class Room(CallOwner):
         member.pass_to(self, party)
         self.members[party.id] = member
         self._came[party.id] = self.context.clock()
-        self.session.arrive(party)
+        self.statuses.arrive(party)
+
+    def progressed(self, party: Party, status: PartyStatus) -> None:
+        """Note how far a party's call is, and tell it where that is new."""
+        self.statuses.now(party, status)
 
     def member(self, party_id: str) -> Member:
         """Find a member.
@@ -123,11 +129,10 @@ class Room(CallOwner):
     def see_off(self, member: Member, reason: str, say: Sequence[Prompt] = ()) -> None:
         """Have a member no more; unless another keeper has it already, it hears a last word and gets BYE."""
         del self.members[member.party.id]
-        self.session.leave(member.party.id)
+        self.statuses.ends(member.party)
         if self.namesakes is not None:
             self.namesakes.gone(member.party.id)
         if member.keeper is self:
-            member.party.status = PartyStatus.DISCONNECTED
             Hangup(self.context, member, BYE.get(reason, ())).say(say)
         seconds = round(self.context.clock() - self._came.pop(member.party.id), 1)
         log.info("party_left", session=self.session.id, party=member.party.id, reason=reason, seconds=seconds)
@@ -135,6 +140,7 @@ class Room(CallOwner):
     def wind_up(self, reason: str) -> None:
         """Give everything back when the rules have ended the session, and all have left."""
         self.ended = True
+        self.statuses.all_end()
         self.announcer.close()
         self.spoken.close()
         self.context.tasks.start(self._give_back())

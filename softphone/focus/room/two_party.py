@@ -109,20 +109,16 @@ class CallRoom(RuledRoom):
 
     async def _ring(self, party: Party, caller: Caller) -> None:
         """Ring all phones; the first that answers becomes the second member."""
-        self.session.expect(party)
-        party.status = PartyStatus.PROCEEDING
+        self.statuses.expect(party)
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
-        try:
-            way = Forwarding(self._ringing, self.dialer, self._progressed, lambda to: self._forwarded(party, to))
-            winner = await way.reach(party.callee.number, lambda: self._phone(party), caller)
-        except SoftphoneError:
-            self.session.leave(party.id)
-            raise
+        way = Forwarding(self._ringing, self.dialer, self._rings, lambda to: self._forwarded(party, to))
+        winner = await way.reach(party.callee.number, lambda: self._phone(party), caller)
+        self.statuses.proceed()
         if self.ask(winner, party, joins(party)) is not None:
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
-        party.status = PartyStatus.ANSWERED
+        self.progressed(party, PartyStatus.ANSWERED)
 
     def _forwarded(self, party: Party, to: str) -> None:
         """Show whom the call goes on to, and tell the caller that it does (RFC 3261 section 21.1.3)."""
@@ -131,7 +127,8 @@ class CallRoom(RuledRoom):
         if caller is not None:
             self.context.tasks.start(caller.progress(181, self.identity(caller)))
 
-    def _progressed(self, member: Member, response: Response) -> None:
+    def _rings(self, member: Member, response: Response) -> None:
+        self.statuses.proceed()
         self.context.tasks.start(self._pass_on(member, response.status, sdp_of(response)))
 
     async def _pass_on(self, member: Member, status: int, answer: str | None) -> None:
