@@ -46,6 +46,7 @@ class Telephone(msgspec.Struct, frozen=True):
     cseq: int
     direct: bool
     path: tuple[str, ...] = ()
+    agent: str = ""
 
     @classmethod
     def of(cls, binding: Binding, offset: float) -> "Telephone":
@@ -62,6 +63,7 @@ class Telephone(msgspec.Struct, frozen=True):
             binding.cseq,
             binding.direct,
             binding.path,
+            binding.agent,
         )
 
     def binding(self, user: str, offset: float) -> Binding | None:
@@ -77,6 +79,7 @@ class Telephone(msgspec.Struct, frozen=True):
             self.refreshed - offset,
             self.direct,
             path=self.path,
+            agent=self.agent,
         )
         return binding.without_flow() if self.has_flow else binding
 

@@ -34,7 +34,7 @@ class Actor:
     who: str
     "An extension (``extension 101``), a program, or a number outside."
     way: str
-    "``http``, ``keys`` or ``refer``."
+    "``http``, ``keys``, ``refer`` or ``info``."
     program: str = ""
     "API client that the token was made for."
     agent: str = ""

@@ -19,6 +19,7 @@ from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation,
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
+from softphone.focus.phone_commands import PhoneCommands
 from softphone.focus.room.moving import move
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.settings import LifeRules
@@ -59,6 +60,7 @@ class Control(Commands):
         self._focus = focus
         self._accounts = accounts
         self._playbacks: dict[int, str] = {}
+        focus.context.requests.serve = PhoneCommands(self).carry_out
 
     # Conferences.
 

@@ -19,6 +19,7 @@ from softphone.sip.transport.hop import Hop, TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.client_request import ask
+from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile
 from softphone.sip.ua.invite_client import GivenUp, Progress
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
@@ -131,6 +132,7 @@ class Stack:
         cancel_headers: Callable[[], Headers] = tuple,
         on_given_up: GivenUp | None = None,
         on_offer: OnOffer | None = None,
+        edge: EdgeProfile = ORDINARY,
         max_forwards: int = 70,
         timeout_s: float | None = None,
     ) -> InviteSession:
@@ -162,6 +164,8 @@ class Stack:
             Told then of the future that is done when the INVITE is over.
         on_offer
             Decides on what a telephone offers by UPDATE before it has answered (RFC 3311); None: it is refused.
+        edge
+            What the telephone needs that others do not.
 
         Raises
         ------
@@ -174,9 +178,7 @@ class Stack:
         BadMessage
             A URI is none.
         """
-        from_ = Address.parse(from_uri)
-        called, carried = split_headers(Uri.parse(uri))
-        through = tuple(Uri.parse(each) for each in route)
+        (called, carried), from_, through = split_headers(Uri.parse(uri)), Address.parse(from_uri), _uris(route)
         target, kind = self._open(target, next(iter(through), called))
         plan = Plan(
             uri=called,
@@ -191,6 +193,7 @@ class Stack:
             on_progress=on_progress,
             on_given_up=on_given_up,
             on_offer=on_offer,
+            edge=edge,
             cancel_headers=cancel_headers,
             max_forwards=max_forwards,
         )
@@ -372,3 +375,7 @@ class Stack:
         self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
         if (user := call or directory.find(event.request)) is not None:
             user.cancelled(event.invite)
+
+
+def _uris(texts: Sequence[str]) -> tuple[Uri, ...]:
+    return tuple(Uri.parse(each) for each in texts)

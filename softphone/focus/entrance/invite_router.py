@@ -9,10 +9,12 @@ from mixer.rules.entrance import EntranceSettings
 from mixer.rules.roles import PartyKind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig, TrunkConfig
-from softphone.errors import CallEnded, CallRefused, MediaError, NoCommonCodec, OwnAddress, SdpError
+from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.pin_prompt import PinPrompt
+from softphone.focus.entrance.quality_reports import publish
+from softphone.focus.entrance.refusals import refusal_of
 from softphone.focus.entrance.routing import (
     Destination,
     ToBridge,
@@ -35,7 +37,6 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.replacement import replace as replace_party
 from softphone.focus.session import PartyAddress
 from softphone.focus.token import VoiceCallToken
-from softphone.sip.message.fields import warning
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import number_of
 from softphone.sip.services.auth import Authenticator
@@ -43,6 +44,7 @@ from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.early import EarlyDialog
+from softphone.sip.ua.edge_profile import edge_of
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 from softphone.text import shown
@@ -127,23 +129,10 @@ class InviteRouter:
             self._entering.discard(call)
 
     def _refuse(self, call: InviteSession, error: Exception) -> None:
-        refusal = self._refusal(error)
+        refusal = refusal_of(error) or self._overloaded()
         if refusal.status != 407:
             log.info("call_refused", call_id=call.dialog.call_id, status=refusal.status, reason=str(error))
         call.reject(refusal.status, refusal.reason, refusal.headers)
-
-    def _refusal(self, error: Exception) -> AuthRefusal:
-        """Say with which answer a call is refused for `error`."""
-        match error:
-            case AuthRefusal():
-                return error
-            case CallRefused():
-                return AuthRefusal(error.status, error.reason, [("Contact", f"<{uri}>") for uri in error.contacts])
-            case NoCommonCodec() | OwnAddress():
-                return AuthRefusal(488, "Not Acceptable Here", [warning(error)])
-            case SdpError():
-                return AuthRefusal(400, "Bad Session Description", [warning(error)])
-        return self._overloaded()
 
     def _overloaded(self) -> AuthRefusal:
         self.refused += 1
@@ -212,11 +201,13 @@ class InviteRouter:
         # A trunk or a proxy of ours names others in its Contact and Record-Route; a telephone's way is where it is.
         call.way.trusted = self._is_configured(call)
         call.known = caller is not None or call.way.trusted
+        if caller is not None:
+            call.edge = edge_of(call.invite)
         if caller is not None or trunk is not None:
             if self.calls > self._settings.max_calls:
                 raise self._overloaded()
             return caller
-        if not isinstance(destination, ToConference | ToBridge):
+        if not isinstance(destination, ToConference | ToBridge) or edge_of(call.invite).challenged:
             raise self._proofs.challenge(call.source)
         if self.calls > self._strangers.legs or not self._strangers.take(call):
             raise self._overloaded()
@@ -327,6 +318,10 @@ class InviteRouter:
                 return self._subscribe(request, source)
             case "REFER":
                 return self._refer(request, source)
+            case "MESSAGE" if edge_of(request).commands:
+                return self._focus.dialer.messages.receive(request)
+            case "PUBLISH" if edge_of(request).commands:
+                return publish(request)
         return None
 
     def _register(self, request: Request, source: Hop) -> Response:

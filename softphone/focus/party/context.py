@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
 from softphone.focus.party.legs import OpenLegs
+from softphone.focus.party.phone_requests import PhoneRequests
 from softphone.focus.session import PartyAddress, TelephonySession
 from softphone.focus.voice import prompts
 from softphone.focus.voice.names import Names
@@ -50,6 +51,8 @@ class Context:
     tasks: Tasks = field(default_factory=Tasks)
     listening: set[MediaAddress] = field(default_factory=set)
     "Where this node takes what is no media; whoever listens there enters it."
+    requests: PhoneRequests = field(default_factory=PhoneRequests)
+    "What telephones command within their calls."
     legs: OpenLegs = field(default_factory=OpenLegs)
     "Whose each leg is; a member enters and strikes out its own."
     successors: "WeakKeyDictionary[InviteSession, PartyAddress]" = field(default_factory=WeakKeyDictionary)

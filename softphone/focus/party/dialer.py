@@ -6,6 +6,7 @@ from collections.abc import Callable
 from softphone.config import Config, TrunkConfig
 from softphone.errors import SoftphoneError
 from softphone.focus.home import Home
+from softphone.focus.party.agent_messages import AgentMessages
 from softphone.focus.party.dialplan import DialPlan, DialTarget
 from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
@@ -31,11 +32,17 @@ class Dialer(DialPlan):
         Sends the INVITEs.
     accounts, registrar, config
         As for `DialPlan`.
+
+    Attributes
+    ----------
+    messages
+        What telephones that ring say of a call besides.
     """
 
     def __init__(self, stack: Stack, accounts: Accounts, registrar: Registrar, config: Config) -> None:
         super().__init__(lambda: self.home, accounts, registrar, config)
         self._stack = stack
+        self.messages = AgentMessages()
 
     @property
     def home(self) -> Home:
@@ -83,22 +90,25 @@ class Dialer(DialPlan):
             self.toll.enter(caller, member, target.trunk, time.monotonic())
         try:
             offer = await member.open(None)
-            call = await self._stack.invite(
+            wish = self.messages.expect(who.from_, target, self.home) if target.edge.commands else None
+            inviting = self._stack.invite(
                 target.uri,
                 offer,
                 from_uri=str(who.from_),
                 to=target.to or None,
-                headers=[*who.headers, *caller.headers],
+                headers=[*who.headers, *caller.headers, *(wish.headers if wish is not None else ())],
                 credentials=target.credentials,
                 target=target.flow,
                 route=target.binding.path if target.binding is not None else (),
                 focus=focus,
                 on_progress=on_progress,
                 on_offer=member.media.decide,
+                edge=target.edge,
                 cancel_headers=cancel_headers,
                 max_forwards=caller.hops,
                 timeout_s=self._settings.ring_timeout_s,
             )
+            call = await (inviting if wish is None else wish.answer(inviting))
             await _connected(member, call, focus=bool(focus))
         except BaseException as error:
             member.hang_up([reason(error)] if isinstance(error, SoftphoneError) else ())

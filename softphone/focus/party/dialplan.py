@@ -18,6 +18,7 @@ from softphone.sip.message.uri import Uri, number_of, spelled
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of_agent
 from softphone.store.accounts import Accounts
 from softphone.store.call_handling import CallHandling
 from softphone.store.values import Extension
@@ -43,6 +44,11 @@ class DialTarget:
     "Whether it is another way to the same: it is taken when those before have not led there."
     binding: Binding | None = None
     "Its registration."
+
+    @property
+    def edge(self) -> EdgeProfile:
+        """What its kind of telephone needs that others do not."""
+        return ORDINARY if self.binding is None else edge_of_agent(self.binding.agent)
 
     @property
     def doubtful(self) -> bool:

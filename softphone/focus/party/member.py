@@ -26,6 +26,7 @@ from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import CallLeg
 from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
 from softphone.focus.party.context import Context, Header
+from softphone.focus.party.phone_requests import is_request
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.sip.message.fields import reason
@@ -185,7 +186,7 @@ class Member:
         # A description in a 183 would be an offer: it goes there only where nothing else may (RFC 3262 section 5).
         if call.proved:
             await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
-            await asyncio.sleep(self._context.answer_delay_s)
+            await asyncio.sleep(max(self._context.answer_delay_s, call.edge.pause_s))
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
         self._progressed(PartyStatus.HOLD if self.held else PartyStatus.ANSWERED)
         try:
@@ -237,7 +238,7 @@ class Member:
         call = self.call
         if call is None or call.state is not InviteState.EARLY:
             return
-        media = media and (call.remote_sdp is not None or call.knows_reliable)
+        media = (media or call.edge.single_progress) and (call.remote_sdp is not None or call.knows_reliable)
         if media and self._answer is None:
             self._answer = await self.open(call.remote_sdp)
         await call.ring(status, self._answer if media else None, headers)
@@ -379,6 +380,8 @@ class Member:
         found = info_key(content_type, body)
         if found is not None and self.pressed(found.key, "info", found.held_s):
             self.keeper.key(self, found.key)
+        elif self.call is not None and self.call.edge.commands and is_request(content_type):
+            self._context.tasks.start(self._context.requests.answer(self, body))
 
 
 def linear(db: float) -> float:

@@ -50,6 +50,8 @@ class Binding:
         Attempts in a row to reach it that nobody answered.
     path
         The proxies that requests for it go through (RFC 3327), as URIs, the first one first.
+    agent
+        What the telephone calls itself, its User-Agent.
     """
 
     user: str
@@ -63,6 +65,7 @@ class Binding:
     direct: bool = True
     failures: int = 0
     path: tuple[str, ...] = ()
+    agent: str = ""
 
     @classmethod
     def of(cls, contact: Address, request: Request, source: Hop, now: float, lifetime_s: float) -> "Binding":
@@ -86,7 +89,10 @@ class Binding:
         hop = where if isinstance(where, Hop) else hop_of(where)
         user, cseq = number_of(request.to.uri), request.cseq.number
         proxies = tuple(str(each.uri) for each in path)
-        return cls(user, contact, hop, now + lifetime_s, request.call_id, cseq, source, now, direct, path=proxies)
+        agent = request.get("User-Agent") or ""
+        return cls(
+            user, contact, hop, now + lifetime_s, request.call_id, cseq, source, now, direct, path=proxies, agent=agent
+        )
 
     @property
     def uri(self) -> str:

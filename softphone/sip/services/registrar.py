@@ -14,6 +14,7 @@ from softphone.sip.message.uri import number_of
 from softphone.sip.services.binding import Binding
 from softphone.sip.transport.flow import Flows, Hold
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.edge_profile import edge_of
 
 __all__ = ["Binding", "Registrar"]
 
@@ -139,7 +140,8 @@ class Registrar:
     def handle(self, request: Request, source: Hop, now: float) -> Response:
         """Carry a REGISTER out; all of it, or nothing (RFC 3261 section 10.3).
 
-        The response lists the telephones of the user in one Contact header, the sender's first.
+        The response lists the telephones of the user in one Contact header, the sender's first; to one that takes the
+        header for its own (`EdgeProfile.one_contact`) it names no other.
         """
         user = number_of(request.to.uri)
         present = self.contacts(user, now)
@@ -149,7 +151,10 @@ class Registrar:
             headers = refusal.headers if isinstance(refusal, Refusal) else ()
             return response(request, refusal.status, refusal.reason, headers=headers)
         self._put(user, changed)
-        return response(request, 200, headers=[*_listed(changed, request, now), *_path(request)])
+        told = changed
+        if edge_of(request).one_contact:
+            told = [each for each in changed if (each.call_id, each.cseq) == _said(request)]
+        return response(request, 200, headers=[*_listed(told, request, now), *_path(request)])
 
     def _changed(self, request: Request, source: Hop, present: list[Binding], now: float) -> list[Binding]:
         if request.contact_is_star:
@@ -166,9 +171,11 @@ class Registrar:
 
     def _fitting(self, bindings: list[Binding], request: Request, source: Hop) -> list[Binding]:
         """Make room for what has just been registered: never at its own cost, whatever else has to go."""
-        new = request.call_id, request.cseq.number
+        new = _said(request)
         old = sorted((each for each in bindings if (each.call_id, each.cseq) != new), key=_staleness(source))
         surplus = len(bindings) - self.max_contacts
+        if surplus > 0 and edge_of(request).one_contact:
+            raise Refusal(603, "Too Many Contacts")
         if surplus > len(old):
             raise Refusal(403, "Too Many Contacts")
         given_up = old[: max(0, surplus)]
@@ -183,6 +190,11 @@ class Registrar:
         if 0 < wanted < self.min_expires:
             raise Refusal(423, None, (("Min-Expires", str(self.min_expires)),))
         return min(wanted, self.max_expires)
+
+
+def _said(request: Request) -> tuple[str, int]:
+    """Give what the bindings of one REGISTER have in common."""
+    return request.call_id, request.cseq.number
 
 
 def _binding(contact: Address, request: Request, source: Hop, now: float, lifetime_s: float) -> Binding:

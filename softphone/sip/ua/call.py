@@ -15,6 +15,7 @@ from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua import in_dialog
 from softphone.sip.ua.address_proof import AddressProof
+from softphone.sip.ua.edge_profile import ORDINARY
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.offer_answer import OfferAnswer
@@ -60,6 +61,8 @@ class InviteSession:
         How our answer to an incoming call waits for its ACK.
     known
         Whether the peer has proved who it is, is one that was configured, or one that we have called.
+    edge
+        What the peer's kind of telephone needs that others do not.
     came_back
         Whether its INVITE is one of ours that found its way back to us.
     remote_sdp, local_sdp
@@ -104,7 +107,7 @@ class InviteSession:
         self.local_sdp: str | None = None
         self.wants_reliable = pending is not None and pending.reliable.required
         self.knows_reliable = pending is not None and pending.reliable.supported
-        self.known = pending is None
+        self.known, self.edge = pending is None, ORDINARY
         self.proof = AddressProof(self.dialog.local.tag, shown=pending is None)
         self.came_back = False
         self.patience = AckPatience()
@@ -167,7 +170,8 @@ class InviteSession:
         CallEnded
             The caller has cancelled, or has not acknowledged what it wants to be reliable.
         """
-        await self._early().progress(self.offers, status, sdp, headers, self.patience)
+        once = self.edge.single_progress
+        await self._early().progress(self.offers, status, sdp, headers, self.patience, once=once)
 
     async def answer(self, sdp: str, headers: Headers = ()) -> None:
         """Accept the call with our answer, or our offer if the INVITE had none; returns when the ACK came.
@@ -208,7 +212,8 @@ class InviteSession:
 
     def _refuse(self, status: int, end: str, reason: str | None = None, headers: Headers = ()) -> None:
         if self.state is InviteState.EARLY and self.pending is not None:
-            self.pending.refuse(self.pending.response(status, reason, headers), self.patience, proved=self.proved)
+            answer = self.pending.response(*self.edge.refusal(status, reason, headers))
+            self.pending.refuse(answer, self.patience, self.edge, proved=self.proved)
             self._end(end)
 
     def _early(self) -> IncomingInvite:

@@ -8,6 +8,7 @@ from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.address_proof import AddressProof
+from softphone.sip.ua.edge_profile import EdgeProfile
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.methods import refuse_info
@@ -30,6 +31,7 @@ class Served(Protocol):
     pending: IncomingInvite | None
     proof: AddressProof
     watch: Watch
+    edge: EdgeProfile
     on_info: Callable[[str, bytes], object] | None
     on_refer: OnRefer | None
     serves: dict[str, Callable[[Request], Response]]
@@ -97,7 +99,7 @@ def _refer(call: Served, on_refer: OnRefer, key: str, request: Request) -> None:
     answer = accept(request, call.dialog.contact)
     call.line.node.respond(key, answer)
     if answer.status == 202:
-        call.line.node.spawn(referred(call, request, on_refer))
+        call.line.node.spawn(referred(call, request, on_refer, user_only=call.edge.user_only))
 
 
 def _bye(call: Served, key: str, request: Request) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.dialog.table import DialogUser
-from softphone.sip.message.body import SDP
+from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response, tag_of
 from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.declined import declined
+from softphone.sip.ua.edge_profile import EdgeProfile
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.offers import Offers
 from softphone.sip.ua.reliable import ReliableResponses
@@ -82,18 +85,29 @@ class IncomingInvite:
         )
 
     async def progress(
-        self, offers: Offers, status: int, sdp: str | None, headers: Headers, patience: AckPatience
+        self,
+        offers: Offers,
+        status: int,
+        sdp: str | None,
+        headers: Headers,
+        patience: AckPatience,
+        *,
+        once: bool = False,
     ) -> None:
         """Send a provisional response, with early media if `sdp` is given (RFC 3261 section 13.3.1.1).
 
         It is reliable where the caller wants it so, or where only that can hold our offer (RFC 3262); it is returned
-        then when it is acknowledged. One that would have to hold our offer, and has none, is left out.
+        then when it is acknowledged. One that would have to hold our offer, and has none, is left out. `once`: there is
+        one such response before the final one, a 183 (`EdgeProfile.single_progress`).
 
         Raises
         ------
         CallEnded
             The caller has cancelled, or has acknowledged none.
         """
+        if once and self._rung:
+            return
+        status = 183 if once else status
         self._rung = True
         self.decided()
         table, reliable = offers.table, self.reliable
@@ -109,12 +123,23 @@ class IncomingInvite:
         """Send it."""
         self._node.respond(self.key, answer)
 
-    def refuse(self, answer: Response, patience: AckPatience, *, proved: bool) -> None:
+    def refuse(self, answer: Response, patience: AckPatience, edge: EdgeProfile, *, proved: bool) -> None:
         """Send a final answer, until its ACK to who has proved to be where it says.
+
+        To whom takes its description from the first response, there is one before, and a pause in between.
+
 
         Others are told once, by UDP, and ask again if they have missed it; twice if they have heard something before,
         and ask no more.
         """
+        if not edge.single_progress or answer.status == 487:
+            self._refuse(answer, patience, proved=proved)
+            return
+        if not self._rung and (offer := sdp_of(self.request)) is not None:
+            self.respond(self.response(183, sdp=declined(offer, self.dialog.contact.uri.host)))
+        asyncio.get_running_loop().call_later(edge.pause_s, partial(self._refuse, answer, patience, proved=proved))
+
+    def _refuse(self, answer: Response, patience: AckPatience, *, proved: bool) -> None:
         heard = self._rung or patience.trying
         self._node.respond(self.key, answer, once=not proved and not heard)
         if not proved and heard:

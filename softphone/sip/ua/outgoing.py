@@ -16,6 +16,7 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.client_request import CHALLENGES, authorised, refused
+from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile
 from softphone.sip.ua.invite_client import GivenUp, OutgoingInvite, Progress
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.node import Node
@@ -52,6 +53,7 @@ class Plan:
     cancel_headers: Callable[[], Headers] = tuple
     on_given_up: GivenUp | None = None
     on_offer: OnOffer | None = None
+    edge: EdgeProfile = ORDINARY
 
     def request(self) -> Request:
         """Make the first INVITE."""
@@ -183,7 +185,7 @@ class _Placing:
         way.hold()
         line = Line(self._node, dialog, way, self._plan.credentials)
         self._call = call = InviteSession(line, self._invite, hop, refresh=self._refresh)
-        call.response = answer
+        call.response, call.edge = answer, self._plan.edge
         call.watch.refreshed(answer)
         call.local_sdp, call.remote_sdp = self._invite.body.decode("utf-8", "replace"), sdp
         self._node.enter(self._call)

@@ -11,6 +11,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.message.phrases import PHRASES
+from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import FlowRequester
 from softphone.sip.where.route import WayBack, is_direct
@@ -72,11 +73,19 @@ def accept(request: Request, contact: Address | None = None) -> Response:
     return response(request, 202, contact=contact, headers=[("Refer-Sub", "false")] if _silent(request) else [])
 
 
-async def referred(call: Teller, request: Request, on_refer: OnRefer) -> None:
-    """Do what an accepted REFER asks for, and tell the peer: first that it is tried, then how it ended."""
+async def referred(call: Teller, request: Request, on_refer: OnRefer, *, user_only: bool = False) -> None:
+    """Do what an accepted REFER asks for, and tell the peer: first that it is tried, then how it ended.
+
+    Parameters
+    ----------
+    user_only
+        Whether of the URI that it names only the user part tells something: somebody here is meant.
+    """
     target = _target(request)
     if target is None:
         return
+    if user_only and not target.uri.opaque:
+        target = replace(target, uri=_here(target.uri, request.to.uri))
     listens, status = await asyncio.gather(
         _tell(call, request, 100, f"active;expires={EXPIRES_S}"), _status(on_refer, target)
     )
@@ -106,6 +115,12 @@ async def _tell(call: Teller, request: Request, status: int, state: str) -> bool
     except SipError as error:
         log.info("who sent the REFER does not listen: %s", error)
         return False
+
+
+def _here(named: Uri, ours: Uri) -> Uri:
+    """Put our host into a URI, and leave how it would be reached elsewhere away."""
+    kept = {name: value for name, value in named.params.items() if name == "method"}
+    return replace(named, host=ours.host, port=ours.port, params=kept, text="")
 
 
 def _silent(request: Request) -> bool:

@@ -7,10 +7,14 @@ from typing import Protocol
 
 from softphone.errors import CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Headers, Message, Request, Response
+from softphone.sip.ua.edge_profile import EdgeProfile
 from softphone.sip.ua.line import Line
 from softphone.sip.ua.refresh import Due, Refresh, SessionSettings
 
 __all__ = ["Watch"]
+
+# How long a peer may take to be back by another connection.
+RETURN_S = 32.0
 
 
 class Watched(Protocol):
@@ -18,6 +22,7 @@ class Watched(Protocol):
 
     line: Line
     local_sdp: str | None
+    edge: EdgeProfile
 
     @property
     def is_confirmed(self) -> bool:
@@ -65,24 +70,38 @@ class Watch:
         self._session: asyncio.TimerHandle | None = None
         self._question: asyncio.TimerHandle | None = None
         self._over = False
+        call.line.way.on_lost = self.lost
+
+    def lost(self) -> None:
+        """Take note that the peer's connection is closed: one that answers no question is given up if it stays away."""
+        if self._call.edge.unasked and not self._over:
+            asyncio.get_running_loop().call_later(RETURN_S, self._given_up)
+
+    def _given_up(self) -> None:
+        if not self._over and not self._call.line.way.is_open:
+            self._call.break_off("gone")
 
     def quiet(self, on: bool) -> None:
         """Ask the peer from time to time, since nothing is heard of it; or no more."""
         if self._question is not None:
             self._question.cancel()
             self._question = None
-        if on and not self._over and self._settings.probe_s > 0:
+        if on and not self._over and self._settings.probe_s > 0 and not self._call.edge.unasked:
             loop = asyncio.get_running_loop()
             self._question = loop.call_later(self._settings.probe_s, lambda: self._call.line.node.spawn(self._ask()))
 
     def refreshed(self, answer: Response) -> None:
         """Take what the 2xx to an INVITE or UPDATE of ours says of the session's length."""
+        if self._call.edge.unasked:
+            return
         self._note(answer)
         self.refresh.agreed(answer, _now())
         self._arm()
 
     def extended(self, request: Request) -> Headers:
         """Say in our 2xx to an INVITE or UPDATE how long the session lasts from now on."""
+        if self._call.edge.unasked:
+            return []
         self._note(request)
         headers = self.refresh.answered(request, _now())
         self._arm()

@@ -7,6 +7,7 @@ it has proved who it is, or was configured. And nobody from the public internet 
 """
 
 import ipaddress
+from collections.abc import Callable
 
 from softphone.errors import SipNetworkError
 from softphone.resolver import is_address
@@ -36,6 +37,8 @@ class WayBack:
     ----------
     trusted
         Whether the peer has proved who it is, or is one that we chose to call.
+    on_lost
+        Told that the connection which the peer's requests came by is closed.
     """
 
     def __init__(self, flows: Flows, came: Hop, *, direct: bool, trusted: bool = False) -> None:
@@ -45,6 +48,7 @@ class WayBack:
         self._direct = direct
         self._named = True
         self._hold: Hold | None = None
+        self.on_lost: Callable[[], object] | None = None
 
     @classmethod
     def of(cls, flows: Flows, request: Request, source: Hop) -> "WayBack":
@@ -74,7 +78,16 @@ class WayBack:
         """Hold the flow that the peer is reached by now, and no other one."""
         self.release()
         flow = self._flows(self.came)
-        self._hold = flow.hold() if flow is not None else None
+        self._hold = flow.hold(self._lost) if flow is not None else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an open connection that the peer's requests come by."""
+        return self._flows(self.came) is not None
+
+    def _lost(self) -> None:
+        if self.on_lost is not None:
+            self.on_lost()
 
     def release(self) -> None:
         """Let go of the flow: the dialog is over."""

@@ -1,0 +1,77 @@
+"""What a telephone commands within its call by JSON in an INFO, and the INFO that says what came of it.
+
+The telephone's INFO is answered by 200 as any other; the result follows in an INFO of ours, in the same call::
+
+    {"request": {"reqid": 1, "command": "startcallrecord"}}
+    {"response": {"reqid": 1, "command": "startcallrecord", "result": {"code": 0, "description": "OK"}}}
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from softphone.errors import SipError, SoftphoneError
+from softphone.focus.errors import WrongState
+
+if TYPE_CHECKING:
+    from softphone.focus.party.member import Member
+
+__all__ = ["JSON", "PhoneRequests", "is_request"]
+
+JSON = "application/json;charset=utf-8"
+
+REFUSED = 1
+
+
+class _Asked(msgspec.Struct):
+    command: str
+    reqid: int | str | None = None
+
+
+class _Body(msgspec.Struct):
+    request: _Asked
+
+
+def is_request(content_type: str) -> bool:
+    """Say whether a body of this type is one."""
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+Serve = Callable[["Member", str], Awaitable[object]]
+"""Carries a command out; raises SoftphoneError."""
+
+
+async def _nobody(_member: "Member", command: str) -> object:
+    raise WrongState(f"{command} is not served")
+
+
+class PhoneRequests:
+    """Reads what telephones want, and tells them what became of it.
+
+    Attributes
+    ----------
+    serve
+        Carries a command out.
+    """
+
+    def __init__(self) -> None:
+        self.serve: Serve = _nobody
+
+    async def answer(self, member: "Member", body: bytes) -> None:
+        """Do what one INFO of a member's telephone asks for; what is no request of this form is passed over."""
+        try:
+            asked = msgspec.json.decode(body, type=_Body).request
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            return
+        code, said = 0, "OK"
+        try:
+            await self.serve(member, asked.command)
+        except SoftphoneError as error:
+            code, said = REFUSED, str(error)
+        result = {"code": code, "description": said}
+        told = {"response": {"reqid": asked.reqid, "command": asked.command, "result": result}}
+        if member.call is not None:
+            with contextlib.suppress(SipError):
+                await member.call.info(JSON, msgspec.json.encode(told))

@@ -1,0 +1,31 @@
+"""A description that declines all that was offered, for telephones that want one before a call is refused."""
+
+import base64
+import secrets
+
+__all__ = ["declined"]
+
+# Whose key clients look for without a look at whether there is one (RFC 4568 section 6.2), and its size.
+SUITE, KEY_BYTES = "AES_CM_128_HMAC_SHA1_80", 30
+
+
+def declined(offer: str, host: str) -> str:
+    """Answer an offer by a description in which no stream is taken (RFC 3264 section 6).
+
+    Parameters
+    ----------
+    host
+        Ours, an address.
+    """
+    lines = ["v=0", f"o=- 1 1 IN {_family(host)} {host}", "s=-", f"c=IN {_family(host)} {host}", "t=0 0"]
+    for line in offer.splitlines():
+        if line.startswith("m=") and len(parts := line.split(" ")) >= 4:
+            lines += [" ".join((parts[0], "0", *parts[2:])), "a=inactive"]
+        elif line.startswith("a=crypto:") and SUITE in line:
+            key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+            lines.append(f"{line.partition(' ')[0]} {SUITE} inline:{key}")
+    return "\r\n".join((*lines, ""))
+
+
+def _family(host: str) -> str:
+    return "IP6" if ":" in host else "IP4"
