@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import softphone.api.http.errors
-from softphone.api import control, health
+from softphone.api import control, health, restcomm
 from softphone.api.auth import tokens
 from softphone.api.auth.tokens import basic_credentials, grant_of
 from softphone.api.context import ApiContext
@@ -16,6 +16,7 @@ from softphone.api.http.errors import ApiError
 from softphone.api.http.gate import Head, RequestGate
 from softphone.api.http.idempotency import Idempotency
 from softphone.api.http.intake import BodyLimit, UploadIntake
+from softphone.api.restcomm.representation import Representation
 from softphone.api.ringcentral import routes as ringcentral
 from softphone.api.ringcentral.traffic import Asker, Traffic
 from softphone.api.telphin import routes as telphin
@@ -53,6 +54,7 @@ def create_app(context: ApiContext) -> FastAPI:
         tokens.router,
         *ringcentral.ROUTERS,
         telphin.router,
+        *restcomm.ROUTERS,
         *control.ROUTERS,
     ):
         app.include_router(router)
@@ -72,6 +74,7 @@ def create_app(context: ApiContext) -> FastAPI:
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         )
+    app.add_middleware(Representation)
     app.add_middleware(Head)
     app.add_middleware(RequestGate)
     return app

@@ -142,6 +142,16 @@ class Party:
     "The status that watchers were told last."
     moved_to: str | None = None
     "Of one that is gone: its party id in the other session."
+    call: str = ""
+    "Id of a session that was made for its call, which keeps that name wherever it goes; empty: there is none."
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    "When it was last changed: what it may do and hear, or its role."
+
+    @property
+    def call_id(self) -> str:
+        """Name its call."""
+        return self.call or self.id
 
     @property
     def address(self) -> PartyAddress:
@@ -227,6 +237,8 @@ class TelephonySession:
     "Number of the conference extension, or of the user whose bridge room it is."
     extension_id: str | None = None
     "Its id."
+    name: str = ""
+    "By which its owner finds it again; empty: it has none."
     rules: Session | None = field(default=None, repr=False, compare=False)
     "What decides, once it has a room."
     watchers: list[Callable[[str], None]] = field(default_factory=list, repr=False, compare=False)

@@ -21,6 +21,7 @@ class ConferenceCreated(_Event, frozen=True):
     kind: ConferenceKind
     owner_id: str | None
     extension_id: str | None
+    name: str = ""
 
 
 class ConferenceEnded(_Event, frozen=True):

@@ -136,12 +136,23 @@ class History:
         return self._journal.pending_bytes
 
     def conference_created(
-        self, conference_id: str, *, kind: ConferenceKind, owner_id: str | None, extension_id: str | None = None
+        self,
+        conference_id: str,
+        *,
+        kind: ConferenceKind,
+        owner_id: str | None,
+        extension_id: str | None = None,
+        name: str = "",
     ) -> None:
         """Note a new conference, which begins when the first party comes."""
         self._note(
             events.ConferenceCreated(
-                at=self._now(), conference_id=conference_id, kind=kind, owner_id=owner_id, extension_id=extension_id
+                at=self._now(),
+                conference_id=conference_id,
+                kind=kind,
+                owner_id=owner_id,
+                extension_id=extension_id,
+                name=_clean(name),
             )
         )
 

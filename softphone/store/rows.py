@@ -16,7 +16,7 @@ from softphone.store.errors import NoSuchRow, PropertyError
 from softphone.store.tables import UtcDateTime
 from softphone.store.values import Page
 
-__all__ = ["MAX_PAGE", "one", "page", "put", "read", "values_of"]
+__all__ = ["MAX_PAGE", "one", "page", "put", "read", "read_as", "select_of", "values_of"]
 
 # More items are not given at once.
 MAX_PAGE = 1000
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 async def read(connection: AsyncConnection, kind: type[T], table: Table, *where: ColumnElement[bool]) -> list[T]:
     """Read the rows of `table` for which all of `where` holds, as values of the dataclass `kind`."""
-    return await read_as(connection, kind, _select(kind, table).where(*where))
+    return await read_as(connection, kind, select_of(kind, table).where(*where))
 
 
 async def read_as(connection: AsyncConnection, kind: type[T], query: Select[Any]) -> list[T]:
@@ -44,7 +44,8 @@ async def one(database: Database, kind: type[T], table: Table, identity: object)
     return found[0]
 
 
-def _select(kind: type[Any], table: Table) -> Select[Any]:
+def select_of(kind: type[Any], table: Table) -> Select[Any]:
+    """Select the columns of `table` that the dataclass `kind` has."""
     names = [each.name for each in dataclasses.fields(kind)]
     return select(*(table.c[name] for name in names if name in table.c))
 
@@ -93,7 +94,7 @@ async def page(
     """
     limit = max(1, min(limit, MAX_PAGE))
     order = tuple_(table.c[time], table.c.id)
-    query = _select(kind, table).where(*where).order_by(table.c[time].desc(), table.c.id.desc()).limit(limit + 1)
+    query = select_of(kind, table).where(*where).order_by(table.c[time].desc(), table.c.id.desc()).limit(limit + 1)
     if after is not None:
         mark = _mark(after, table.name)
         if mark is None:

@@ -163,6 +163,7 @@ CONFERENCES = Table(
     _time("started", nullable=True),
     _time("ended", nullable=True),
     Column("reason", Text),
+    _text("name", server_default=""),
     Index(None, "created", "id"),
 )
 

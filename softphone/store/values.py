@@ -105,6 +105,8 @@ class ConferenceRecord:
     ended: datetime | None
     reason: str | None
     "Why it ended; ``restart`` when the server died under it, with `ended` its last sign of life."
+    name: str = ""
+    "What people call it: of a room the number; empty: it has none."
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _closed_by_restart(table: Table, begin: str, end: str, **values: Any) -> Exe
 STATEMENTS: Mapping[type[Event], Sequence[Executable]] = {
     events.ConferenceCreated: [
         insert(CONFERENCES).values(
-            _same(CONFERENCES, "node", "kind", "owner_id", "extension_id", id="conference_id", created="at")
+            _same(CONFERENCES, "node", "kind", "owner_id", "extension_id", "name", id="conference_id", created="at")
         ),
     ],
     events.ConferenceEnded: [

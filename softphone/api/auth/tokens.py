@@ -18,7 +18,16 @@ from softphone.focus.commanding import Actor, acts
 from softphone.focus.entrance.authentication import Logins
 from softphone.store.values import Extension
 
-__all__ = ["CallerDep", "basic_credentials", "describe_bearer", "extension_of", "grant_of", "is_program", "router"]
+__all__ = [
+    "CallerDep",
+    "basic_credentials",
+    "describe_bearer",
+    "extension_of",
+    "grant_of",
+    "is_program",
+    "logged_in",
+    "router",
+]
 
 router = APIRouter(tags=["authentication"], responses=failures(400, 401, 408, 413, 415, 429))
 
@@ -150,13 +159,23 @@ def _user(form: TokenForm) -> str:
 
 
 def _by_password(request: Request, form: TokenForm, client: str, context: ApiContext, now: float) -> TokenPair | None:
-    user = _user(form)
-    meant = context.accounts.find(user)
-    name = meant.number if meant is not None else user.lower()
-    extension = _throttled(context.logins, request, name, now, lambda: context.accounts.login(user, form.password))
+    extension = logged_in(request, context, _user(form), form.password, now)
     if extension is None:
         return None
     return context.grants.issue(client, extension.id, now, form.access_token_ttl, form.refresh_token_ttl)
+
+
+def logged_in(request: Request, context: ApiContext, user: str, password: str, now: float) -> Extension | None:
+    """Give the extension whose name and password these are; None: they are nobody's.
+
+    Raises
+    ------
+    ApiError
+        429: they were wrong too often from there.
+    """
+    meant = context.accounts.find(user)
+    name = meant.number if meant is not None else user.lower()
+    return _throttled(context.logins, request, name, now, lambda: context.accounts.login(user, password))
 
 
 def _answer(pair: TokenPair) -> TokenAnswer:

@@ -6,9 +6,10 @@ and decide by the HTTP status.
 
 import itertools
 from collections.abc import Callable, Container, Mapping
+from functools import partial
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -32,7 +33,17 @@ from softphone.invite import InviteError, MailError
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError, StoreError
 from softphone.text import shown
 
-__all__ = ["ApiError", "coded", "install", "invalid", "not_found", "slow_down", "unauthorized", "written_by"]
+__all__ = [
+    "ApiError",
+    "answered_by",
+    "coded",
+    "install",
+    "invalid",
+    "not_found",
+    "slow_down",
+    "unauthorized",
+    "written_by",
+]
 
 
 LONGEST_MESSAGE = 500
@@ -72,23 +83,38 @@ class ApiError(Exception):
         self.extra = {name: shown(value, LONGEST_MESSAGE) for name, value in (extra or {}).items()}
         self.headers = dict(headers or {})
 
-    def response(self, path: str = "") -> JSONResponse:
+    def response(self, path: str = "") -> Response:
         """Write the answer, for a request of a path."""
-        write = next((write for prefix, write in _WRITERS.items() if path.startswith(prefix)), _listed)
-        return JSONResponse(write(self), self.status, self.headers)
+        write = next((write for prefix, write in _WRITERS.items() if path.startswith(prefix)), None)
+        return write(self) if write is not None else _as_json(_listed, self)
 
 
 Writer = Callable[[ApiError], dict[str, Any]]
+Answerer = Callable[[ApiError], Response]
 
 # By prefix of the path: how a contract of its own shape says what went wrong.
-_WRITERS: dict[str, Writer] = {}
+_WRITERS: dict[str, Answerer] = {}
+
+
+def answered_by(*prefixes: str) -> Callable[[Answerer], Answerer]:
+    """Let failures of requests below these paths be answered by the decorated function: in JSON or otherwise."""
+
+    def enter(answer: Answerer) -> Answerer:
+        _WRITERS.update(dict.fromkeys(prefixes, answer))
+        return answer
+
+    return enter
+
+
+def _as_json(write: Writer, error: ApiError) -> JSONResponse:
+    return JSONResponse(write(error), error.status, error.headers)
 
 
 def written_by(*prefixes: str) -> Callable[[Writer], Writer]:
     """Let failures of requests below these paths be written by the decorated function: a contract has its own shape."""
 
     def enter(write: Writer) -> Writer:
-        _WRITERS.update(dict.fromkeys(prefixes, write))
+        answered_by(*prefixes)(partial(_as_json, write))
         return write
 
     return enter
@@ -215,24 +241,24 @@ def install(app: FastAPI) -> None:
     """Make `app` answer every failure in this shape."""
 
     @app.exception_handler(ApiError)
-    async def on_api_error(request: HTTPConnection, error: ApiError) -> JSONResponse:
+    async def on_api_error(request: HTTPConnection, error: ApiError) -> Response:
         answer = error.response(request.url.path)
         if isinstance(request, WebSocket):
             await request.send_denial_response(answer)
         return answer
 
     @app.exception_handler(SoftphoneError)
-    async def on_softphone_error(request: Request, error: SoftphoneError) -> JSONResponse:
+    async def on_softphone_error(request: Request, error: SoftphoneError) -> Response:
         return from_softphone(error, request.path_params).response(request.url.path)
 
     @app.exception_handler(HTTPException)
-    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
         return from_http(error).response(request.url.path)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
         return from_validation(error).response(request.url.path)
 
     @app.exception_handler(Exception)
-    async def on_failure(request: Request, _error: Exception) -> JSONResponse:
+    async def on_failure(request: Request, _error: Exception) -> Response:
         return coded("CMN-203").response(request.url.path)

@@ -158,7 +158,7 @@ class Member:
         if before is not keeper and before.keeps(self):
             before.lost(self)
         if party is not None:
-            party.status = status
+            party.status, party.call = status, self.party.call
             self.party = party
             self._context.legs.agreed(self)
 

@@ -77,9 +77,7 @@ class ConferenceRoom(RuledRoom):
         self._refer = refer
         self._configured = settings
         self._own = LifeRules()
-        context.history.conference_created(
-            session.id, kind=session.kind.value, owner_id=session.owner_id, extension_id=session.extension_id
-        )
+        _note(session, context)
         self.publish(EventType.CONFERENCE_CREATED, kind=session.kind.value, extension=session.extension)
 
     def configure(self, settings: Settings) -> None:
@@ -191,6 +189,17 @@ class ConferenceRoom(RuledRoom):
         super().wind_up(reason)
         self.context.history.conference_ended(self.session.id, reason)
         self.publish(EventType.CONFERENCE_ENDED, reason=reason)
+
+
+def _note(session: TelephonySession, context: Context) -> None:
+    """Write down that a conference was made."""
+    context.history.conference_created(
+        session.id,
+        kind=session.kind.value,
+        owner_id=session.owner_id,
+        extension_id=session.extension_id,
+        name=session.name or session.extension or "",
+    )
 
 
 def _new_party(session: TelephonySession, admission: Admission) -> Party:

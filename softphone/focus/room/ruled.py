@@ -5,6 +5,7 @@ kind of session it is: a conference (`ConferenceRoom`) or a call of two parties 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import structlog
@@ -93,6 +94,7 @@ def change(room: "RuledRoom", name: str, **changed: Any) -> Member | None:
     member = room.members.get(name)
     if member is not None:
         member.refresh()
+        member.party.updated = datetime.now(UTC)
         room.publish(EventType.PARTY_CHANGED, name, **changed)
     return member
 

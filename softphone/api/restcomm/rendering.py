@@ -1,0 +1,101 @@
+"""Resources and lists of them, written as JSON or XML from one model: the XML follows from the names of the members."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+
+__all__ = ["Listing", "Members", "Resource", "date", "rendered", "xml"]
+
+Members = Mapping[str, Any]
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# What XML 1.0 has no way to write (section 2.2).
+UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing."""
+
+    tag: str
+    "Of its XML element; its members are elements within."
+    members: Members
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a list."""
+
+    tag: str
+    "Of its XML element."
+    key: str
+    "Of the items in JSON."
+    page: Members
+    "What is said of the page; attributes in XML."
+    items: Sequence[Resource]
+
+
+def date(moment: datetime | None) -> str | None:
+    """Write a moment as RFC 2822 does, the day without a nought before it, in English whatever the locale."""
+    if moment is None:
+        return None
+    at = moment.astimezone(UTC)
+    return f"{DAYS[at.weekday()]}, {at.day} {MONTHS[at.month - 1]} {at.year:04d} {at:%H:%M:%S} +0000"
+
+
+def rendered(what: Resource | Listing, *, as_json: bool, status: int = 200) -> Response:
+    """Write an answer."""
+    if as_json:
+        return JSONResponse(_plain(what), status)
+    return xml(_element(what), status)
+
+
+def xml(content: ElementTree.Element, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Write an element as an answer, within what all answers in XML are within."""
+    root = ElementTree.Element("RestcommResponse")
+    root.append(content)
+    written = ElementTree.tostring(root, encoding="unicode")
+    return Response(written, status, headers, "application/xml")
+
+
+def _plain(what: Resource | Listing) -> Members:
+    if isinstance(what, Resource):
+        return what.members
+    return {**what.page, what.key: [each.members for each in what.items]}
+
+
+def _element(what: Resource | Listing) -> ElementTree.Element:
+    if isinstance(what, Resource):
+        return named(what.tag, what.members)
+    attributes = {name.replace("_", ""): _text(value) for name, value in what.page.items()}
+    listing = ElementTree.Element(what.tag, attributes)
+    listing.extend(_element(each) for each in what.items)
+    return listing
+
+
+def named(tag: str, value: object) -> ElementTree.Element:
+    """Write a value as an element; the members of a mapping are elements within, named as XML does."""
+    element = ElementTree.Element(tag)
+    if isinstance(value, Mapping):
+        element.extend(named(_tag(name), each) for name, each in value.items())
+    else:
+        element.text = _text(value)
+    return element
+
+
+def _tag(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return UNFIT.sub("", str(value).lower() if isinstance(value, bool) else str(value))
