@@ -11,6 +11,7 @@ from softphone.commands.call import call
 from softphone.commands.compile import compile_
 from softphone.commands.conference import app as conference
 from softphone.commands.demo import demo
+from softphone.commands.jwt import jwt
 from softphone.commands.registrations import app as registrations
 from softphone.commands.serve import serve
 from softphone.commands.trace import trace
@@ -29,6 +30,7 @@ app.command("compile")(compile_)
 app.command("call")(call)
 app.command("bot")(bot)
 app.command("trace")(trace)
+app.command("jwt")(jwt)
 app.add_typer(conference, name="conference")
 app.add_typer(registrations, name="registrations")
 

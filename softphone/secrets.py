@@ -34,7 +34,7 @@ def complete(config: Config, data: Path) -> tuple[Config, Path | None]:
     Parameters
     ----------
     config
-        Settings, perhaps with empty passwords of users and of the mail server, and empty secrets of clients.
+        Settings, perhaps with empty passwords of users and of the mail server, and empty secrets.
     data
         The data folder; made (mode 0700) when missing and needed.
 
@@ -63,13 +63,15 @@ def complete(config: Config, data: Path) -> tuple[Config, Path | None]:
 
 def _wanted(config: Config) -> dict[str, list[str]]:
     return {
-        "client": [client.id for client in config.clients if not client.secret],
+        "client": [client.id for client in config.clients if not client.secret and not client.public],
         "extension": [e.number for e in config.extensions if e.kind == "user" and not e.password],
+        # Who may ask for tokens may be given some that last.
+        "token": ["secret"] if config.clients and not config.token.secret else [],
     }
 
 
 def _read(path: Path) -> Secrets:
-    known: Secrets = {"client": {}, "extension": {}, "mail": {}}
+    known: Secrets = {"client": {}, "extension": {}, "mail": {}, "token": {}}
     if not path.exists():
         return known
     try:
@@ -102,11 +104,15 @@ def _quoted(value: str) -> str:
 
 
 def _filled(config: Config, known: Secrets) -> Config:
-    clients = tuple(c if c.secret else msgspec.structs.replace(c, secret=known["client"][c.id]) for c in config.clients)
+    kept = known["client"]
+    clients = tuple(
+        c if c.secret or c.public else msgspec.structs.replace(c, secret=kept[c.id]) for c in config.clients
+    )
     extensions = tuple(
         e if e.password or e.kind != "user" else msgspec.structs.replace(e, password=known["extension"][e.number])
         for e in config.extensions
     )
     password = config.mail.password or known["mail"].get("password", "")
     mail = msgspec.structs.replace(config.mail, password=password)
-    return msgspec.structs.replace(config, clients=clients, extensions=extensions, mail=mail)
+    token = msgspec.structs.replace(config.token, secret=config.token.secret or known["token"].get("secret", ""))
+    return msgspec.structs.replace(config, clients=clients, extensions=extensions, mail=mail, token=token)

@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -18,6 +19,7 @@ import structlog
 
 from softphone import logs
 from softphone.api.app import create_app
+from softphone.api.auth.assertions import Assertions
 from softphone.api.auth.grants import Grants
 from softphone.api.context import ApiContext
 from softphone.api.events.hooks import Hooks
@@ -87,6 +89,8 @@ class Server:
         self._config = config
         self._exit = AsyncExitStack()
         self._data = Path(config.server.data)
+        # Settings that no run has completed have none: what is signed is good as long as this server runs.
+        self._secret = config.token.secret or secrets.token_urlsafe(32)
         self.store = Store(config, self._data)
         self.accounts: Accounts
         self.history: History
@@ -240,6 +244,7 @@ class Server:
             focus=self.focus,
             accounts=self.accounts,
             grants=Grants(self._config.token, self._config.clients),
+            assertions=Assertions(self._secret, self.accounts.account_id),
             logins=Logins(
                 http.login_failures_user, http.login_failures, http.login_window_s, anywhere=http.login_failures
             ),

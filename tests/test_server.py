@@ -103,7 +103,7 @@ def test_first_production_run_makes_secrets(tmp_path: Path) -> None:
         made = tmp_path / "new" / "secrets.toml"
         assert stat.S_IMODE(made.stat().st_mode) == 0o600
         secrets = re.findall(r'= "(.+)"', made.read_text())
-        assert len(secrets) == 2
+        assert len(secrets) == 3
         form = {"grant_type": "password", "username": "101", "password": secrets[1]}
         token = httpx.post(ready["http"] + "/restapi/oauth/token", data=form, auth=("softphone", secrets[0]))
         assert token.status_code == 200

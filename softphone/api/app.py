@@ -8,7 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 import softphone.api.http.errors
 from softphone.api import control, health, restcomm
-from softphone.api.auth import tokens
+from softphone.api.auth import oauth
 from softphone.api.auth.tokens import basic_credentials, grant_of
 from softphone.api.context import ApiContext
 from softphone.api.http import front
@@ -51,7 +51,7 @@ def create_app(context: ApiContext) -> FastAPI:
     for router in (
         front.router,
         health.router,
-        tokens.router,
+        oauth.router,
         *ringcentral.ROUTERS,
         telphin.router,
         *restcomm.ROUTERS,

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from softphone.api.auth.assertions import Assertions
 from softphone.api.auth.grants import Grants
 from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
@@ -31,6 +32,7 @@ class ApiContext:
     focus: Focus
     accounts: Accounts
     grants: Grants
+    assertions: Assertions
     logins: Logins
     """Throttles passwords of users."""
     programs: Logins

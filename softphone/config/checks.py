@@ -272,6 +272,7 @@ def check_exposure(config: Config) -> None:
     if is_loopback(config.server.host):
         return
     known = [f"extension {e.number}" for e in config.extensions if e.password.startswith(DEV_PREFIX)]
+    known += ["token.secret"] if config.token.secret.startswith(DEV_PREFIX) else []
     known += [f"client {c.id}" for c in config.clients if c.secret.startswith(DEV_PREFIX)]
     if known:
         raise ConfigError(

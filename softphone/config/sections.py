@@ -247,8 +247,9 @@ class WebhooksConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TokenConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Life times of API tokens."""
+    """Life times of API tokens, and what signs those that users keep; an empty secret is made on the first run."""
 
+    secret: Annotated[str, Meta(pattern=r"\A(|dev-.*|.{32,})\Z")] = ""
     access_s: Count = 3600
     refresh_s: Count = 604800
     refresh_grace_s: Seconds = 10.0
@@ -310,10 +311,11 @@ class ExtensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """A program that may ask for tokens; an empty secret is made on the first run."""
+    """A program that may ask for tokens; an empty secret is made on the first run, unless it is public."""
 
     id: Annotated[str, Meta(min_length=1)]
     secret: str = ""
+    public: bool = False
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from softphone.config import ClientConfig, TokenConfig
 
-__all__ = ["Grant", "Grants", "TokenPair"]
+__all__ = ["TICKET_S", "Grant", "Grants", "TokenPair"]
 
 # An access token is forgotten for good this long after its end; until then the answer says `expired`, not `unknown`.
 MEMORY_S = 3600.0
@@ -20,6 +20,9 @@ MEMORY_S = 3600.0
 MAX_GRANTS = 50_000
 # Of one user, or one program: whoever logs in over and over ends the oldest of his own, and nobody else's.
 MAX_OF_OWNER = 500
+
+# How long a token of the event gateway is good for beginning a connection.
+TICKET_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class TokenPair:
     refresh: str
     refresh_s: int
     extension_id: str
+    endpoint: str
+    "Names the log-in; the same after a refresh."
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class Grant:
     refresh: bytes
     access_until: float
     refresh_until: float
+    endpoint: str
     successor: TokenPair | None = None
     "The pair that a refresh gave, for a client that lost the answer."
 
@@ -61,25 +67,46 @@ class Grants:
     settings
         Life times.
     clients
-        The programs; every one has a secret.
+        The programs; every one has a secret, or is public.
     """
 
     def __init__(self, settings: TokenConfig, clients: Iterable[ClientConfig] = ()) -> None:
         self._settings = settings
-        self._clients = {client.id: _hash(client.secret) for client in clients}
+        clients = tuple(clients)
+        self._clients = {client.id: _hash(client.secret) for client in clients if client.secret}
+        self._public = {client.id for client in clients if client.public}
         self._by_access: dict[bytes, Grant] = {}
         self._by_refresh: dict[bytes, Grant] = {}
         # By owner, in the order of issue.
         self._owned: dict[str, dict[bytes, Grant]] = {}
+        # Of the event gateway, by its hash: until when, and of which log-in.
+        self._tickets: dict[bytes, tuple[float, Grant]] = {}
 
     def client(self, client_id: str, secret: str) -> bool:
         """Check a program's secret; equally slow for a wrong secret and an unknown program."""
         return hmac.compare_digest(_hash(secret), self._clients.get(client_id, b""))
 
+    def is_public(self, client_id: str, secret: str) -> bool:
+        """Whether a program that showed no secret can keep none, and need not."""
+        return not secret and client_id in self._public
+
     def issue(
-        self, client_id: str, extension_id: str, now: float, access_s: int | None = None, refresh_s: int | None = None
+        self,
+        client_id: str,
+        extension_id: str,
+        now: float,
+        access_s: int | None = None,
+        refresh_s: int | None = None,
+        *,
+        endpoint: str = "",
     ) -> TokenPair:
-        """Make a new pair; a client may ask for a shorter life than the settings say, not for a longer one."""
+        """Make a new pair; a client may ask for a shorter life than the settings say, not for a longer one.
+
+        Parameters
+        ----------
+        endpoint
+            Of the log-in that it goes on; empty: it is a new one.
+        """
         self._forget(now)
         pair = TokenPair(
             secrets.token_urlsafe(32),
@@ -87,10 +114,10 @@ class Grants:
             secrets.token_urlsafe(32),
             _shorter(refresh_s, self._settings.refresh_s),
             extension_id,
+            endpoint or f"ep-{secrets.token_hex(8)}",
         )
-        grant = Grant(
-            client_id, extension_id, _hash(pair.access), _hash(pair.refresh), now + pair.access_s, now + pair.refresh_s
-        )
+        ends = now + pair.access_s, now + pair.refresh_s
+        grant = Grant(client_id, extension_id, _hash(pair.access), _hash(pair.refresh), *ends, pair.endpoint)
         self._by_access[grant.access] = grant
         self._by_refresh[grant.refresh] = grant
         owned = self._owned.setdefault(grant.owner, {})
@@ -108,16 +135,43 @@ class Grants:
             return None
         if grant.successor is None:
             self._by_access.pop(grant.access, None)
-            grant.successor = self.issue(client_id, grant.extension_id, now, access_s, refresh_s)
+            grant.successor = self.issue(
+                client_id, grant.extension_id, now, access_s, refresh_s, endpoint=grant.endpoint
+            )
             grant.refresh_until = min(grant.refresh_until, now + self._settings.refresh_grace_s)
         return grant.successor
 
     def revoke(self, token: str, client_id: str) -> None:
-        """End the pair that `token`, of either kind, belongs to; an unknown one is no error (RFC 7009 section 2.2)."""
+        """End the log-in that `token`, of either kind, belongs to; an unknown one is no error (RFC 7009 2.2)."""
         key = _hash(token)
         grant = self._by_access.get(key) or self._by_refresh.get(key)
         if grant is not None and grant.client_id == client_id:
-            self._drop(grant)
+            for each in list(self._owned.get(grant.owner, {}).values()):
+                if each.endpoint == grant.endpoint:
+                    self._drop(each)
+
+    def ticket(self, grant: Grant, now: float) -> str:
+        """Give a token that opens a connection to the event gateway in the name of a log-in, for `TICKET_S` seconds."""
+        while self._tickets:
+            key, (until, _) = next(iter(self._tickets.items()))
+            if now < until and len(self._tickets) < MAX_GRANTS:
+                break
+            del self._tickets[key]
+        token = secrets.token_urlsafe(32)
+        self._tickets[_hash(token)] = now + TICKET_S, grant
+        return token
+
+    def ticket_grant(self, token: str, now: float) -> Grant | None:
+        """Give the log-in that a token of the event gateway stands for; None: it is over, revoked, or no such token."""
+        until, grant = self._tickets.get(_hash(token), (0.0, None))
+        if grant is None or now >= until or not self.stands(grant, now):
+            return None
+        return grant
+
+    def stands(self, grant: Grant, now: float) -> bool:
+        """Whether a log-in was not revoked and is not over: it has a pair that can be refreshed."""
+        owned = self._owned.get(grant.owner, {}).values()
+        return any(each.endpoint == grant.endpoint and now < each.refresh_until for each in owned)
 
     def _drop(self, grant: Grant) -> None:
         self._by_access.pop(grant.access, None)

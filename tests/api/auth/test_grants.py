@@ -98,3 +98,36 @@ def test_a_program_has_to_know_its_secret() -> None:
     assert grants.client("dev-client", "dev-secret")
     assert not grants.client("dev-client", "")
     assert not grants.client("nobody", "dev-secret")
+
+
+def test_a_public_program_needs_no_secret_and_shows_none() -> None:
+    grants = Grants(SETTINGS, [ClientConfig("page", public=True), ClientConfig("dev-client", "dev-secret")])
+    assert grants.is_public("page", "")
+    assert not grants.is_public("page", "guess") and not grants.is_public("dev-client", "")
+    assert not grants.client("page", "")
+
+
+def test_a_ticket_ends_with_its_time_and_with_its_log_in() -> None:
+    grants = Grants(SETTINGS)
+    pair = grants.issue("client", "7", 0.0)
+    other = grants.issue("client", "7", 0.0)
+    found = grants.find(pair.access)
+    assert found is not None
+    ticket = grants.ticket(found, 0.0)
+    assert grants.ticket_grant(ticket, module.TICKET_S - 1) is found
+    assert grants.ticket_grant(ticket, module.TICKET_S) is None and grants.ticket_grant("x", 0.0) is None
+    # It goes on over a refresh; another log-in of the same user does not keep it.
+    renewed = grants.refresh(pair.refresh, "client", 1.0)
+    assert renewed is not None and grants.ticket_grant(ticket, 20.0) is found
+    grants.revoke(renewed.access, "client")
+    assert grants.ticket_grant(ticket, 20.0) is None and grants.find(other.access) is not None
+    assert found.endpoint == renewed.endpoint != other.endpoint
+
+
+def test_revoking_ends_the_log_in_whichever_of_its_tokens_is_named() -> None:
+    grants = Grants(SETTINGS)
+    old = grants.issue("client", "7", 0.0)
+    new = grants.refresh(old.refresh, "client", 1.0)
+    assert new is not None
+    grants.revoke(old.refresh, "client")
+    assert grants.find(new.access) is None and grants.refresh(old.refresh, "client", 2.0) is None
