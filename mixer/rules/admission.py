@@ -10,10 +10,11 @@ from mixer.rules.effects import (
     LabelsChanged,
     PartyLeft,
     Refused,
+    RestrictedChanged,
     VolumeChanged,
     Waits,
 )
-from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject, Unban
+from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject, SetAllowed, Unban
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, Role
 from mixer.rules.state import Phase, SessionState, table_of
@@ -34,6 +35,7 @@ __all__ = [
     "refuse",
     "reject",
     "remove",
+    "set_allowed",
     "unban",
 ]
 
@@ -42,7 +44,8 @@ def join(session: SessionState, event: Join, now: float) -> list[Effect]:
     """Let a call in, to the room or a place before it, or refuse it."""
     if event.party in session.parties:
         return []
-    reason = obstacle(session, event.identity, event.role, besides=session.parties.hosts if event.brought else 0)
+    besides = session.parties.hosts if event.brought else 0
+    reason = obstacle(session, event.identity, event.role, besides=besides, invited=event.invited)
     if reason:
         return [refused(session, event.party, reason)]
     party = make_party(session, event, event.role, now, muted=event.muted)
@@ -75,21 +78,28 @@ def refused(session: SessionState, name: str, reason: str) -> Refused:
     return Refused(name, reason, announcements.farewell(session, reason))
 
 
-def obstacle(session: SessionState, identity: str, role: Role, *, besides: int = 0) -> str:
+def obstacle(session: SessionState, identity: str, role: Role, *, besides: int = 0, invited: bool = False) -> str:
     """Say why somebody cannot come in now; empty: nothing is in the way.
 
     Parameters
     ----------
     besides
         So many of those who are there take no place.
+    invited
+        Whether it comes because somebody in control wants it.
     """
     if identity and identity in session.banned:
         return "banned"
-    if session.locked:
+    if not invited and not _is_listed(session, identity, role):
+        return "not_listed"
+    if session.shut_to(role):
         return "locked"
-    # Those who wait for the host must not take the host's place.
-    kept = 1 if session.awaits_host and role is not Role.MODERATOR else 0
-    return "full" if session.size - besides >= session.settings.max_members - kept else ""
+    return "full" if session.full_for(role, besides=besides) else ""
+
+
+def _is_listed(session: SessionState, identity: str, role: Role) -> bool:
+    """Whether nothing but a list keeps somebody out; moderators are on every list."""
+    return session.allowed is None or role is Role.MODERATOR or identity in session.allowed
 
 
 def make_party(
@@ -129,12 +139,11 @@ def let_in(session: SessionState, party: Participant, now: float) -> list[Effect
 
 
 def begin(session: SessionState, now: float) -> list[Effect]:
-    """Let in those who wait for a host that has come; nobody while the room is locked."""
-    if session.locked:
-        return []
+    """Let in those who wait for a host that has come, as far as the room is not locked to them."""
     # Without a host only one who was made a host meanwhile gets in, and lets in the others.
-    roles = (Role.MODERATOR,) if session.awaits_host else ()
-    waiting = session.parties.at(Place.WAITING, *roles)
+    meant = (Role.MODERATOR,) if session.awaits_host else tuple(Role)
+    roles = [role for role in meant if not session.shut_to(role)]
+    waiting = session.parties.at(Place.WAITING, *roles) if roles else []
     return [effect for party in waiting for effect in _stop_waiting(session, party, now)]
 
 
@@ -147,7 +156,7 @@ def _stop_waiting(session: SessionState, party: Participant, now: float) -> list
 
 def admit(session: SessionState, party: Participant, event: Admit, now: float) -> list[Effect]:
     """Let a party on from the lobby; nobody gets into a locked room, so there it stays."""
-    return [Denied(party.name, "locked")] if session.locked else enter(session, party, now)
+    return [Denied(party.name, "locked")] if session.shut_to(party.role) else enter(session, party, now)
 
 
 def not_in_lobby(session: SessionState, party: Participant, event: Admit | Reject, now: float) -> list[Effect]:
@@ -199,3 +208,11 @@ def unban(session: SessionState, event: Unban, now: float) -> list[Effect]:
     """Let somebody in again."""
     session.banned.discard(event.identity)
     return []
+
+
+def set_allowed(session: SessionState, event: SetAllowed, now: float) -> list[Effect]:
+    """Let in only who is on a list from now on; who is there stays."""
+    before, session.allowed = session.allowed, event.identities
+    if (before is None) == (event.identities is None):
+        return []
+    return [RestrictedChanged(event.identities is not None)]

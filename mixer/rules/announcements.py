@@ -28,6 +28,7 @@ FAREWELLS: dict[str, tuple[Prompt, ...]] = {
     "ended": ("confbridge-conf-end", "vm-goodbye"),
     "cancelled": ("cancelled", "vm-goodbye"),
     "banned": ("conf-kicked",),
+    "not_listed": ("vm-goodbye",),
     "kicked": ("conf-kicked",),
     "dropped": ("conf-kicked",),
     "rejected": ("vm-goodbye",),

@@ -12,7 +12,7 @@ and each party of an open one at one of five places::
     InviteAnswered ► INVITED ──1──────┴───────────────────────┘
 
 each step is skipped where the settings do not ask for it. Only who has joined hears and is heard. A locked room lets
-nobody on to JOINED, from wherever, whoever it is.
+nobody on to JOINED, from wherever, but for moderators where the settings let them pass.
 
 A microphone is on or off, whoever turned it: ``*1`` turns one's own, ``*91`` turns off all but the moderators' and lets
 late joiners begin muted, ``*90`` turns them on again, those that were turned off by their owners as well. A listener's
@@ -92,6 +92,7 @@ _NOBODY: Mapping[type[events.Event], Rule] = {
     events.CancelInvite: dialout.cancel,
     events.Dial: dialout.dial,
     events.Unban: admission.unban,
+    events.SetAllowed: admission.set_allowed,
     events.Select: _select,
     events.MuteAll: parties.mute_all,
     events.Lock: parties.lock,

@@ -6,7 +6,7 @@ from mixer.rules.attendance import Participant
 from mixer.rules.effects import Denied, DropInvite, Effect, Invite
 from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
 from mixer.rules.invitations import DialOut
-from mixer.rules.roles import Place
+from mixer.rules.roles import Place, Role
 from mixer.rules.state import SessionState
 
 __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "refuse_answer"]
@@ -17,7 +17,7 @@ YES = "1"
 
 def dial(session: SessionState, event: Dial, now: float) -> list[Effect]:
     """Ring a number, unless whoever answers could not come in anyway."""
-    no_use = _no_use(session)
+    no_use = _no_use(session, event.role)
     if no_use:
         told = announcements.say(session, event.by, f"conf-{no_use}") if event.by else []
         return [Denied(event.by, no_use), *told]
@@ -26,12 +26,13 @@ def dial(session: SessionState, event: Dial, now: float) -> list[Effect]:
     return [Invite(made.id, event.number, event.by), *pleasantry]
 
 
-def _no_use(session: SessionState) -> str:
-    """Say why nobody can be invited now; empty: somebody can."""
-    if session.locked:
+def _no_use(session: SessionState, role: Role) -> str:
+    """Say why nobody of a role can be invited now; empty: somebody can."""
+    if session.shut_to(role):
         return "locked"
     pending = session.pending
-    no_place = session.size + pending >= session.settings.max_members
+    passes = role is Role.MODERATOR and session.settings.hosts_pass_limit
+    no_place = not passes and session.size + pending >= session.settings.max_members
     return "full" if no_place or pending >= session.settings.max_invited else ""
 
 
@@ -42,7 +43,7 @@ def answered(session: SessionState, event: InviteAnswered, now: float) -> list[E
     invitation = session.invitations.get(event.invitation)
     if invitation is None or invitation.party:
         return [refused(session, event.party, "cancelled")]
-    reason = obstacle(session, event.identity, invitation.role)
+    reason = obstacle(session, event.identity, invitation.role, invited=True)
     if reason:
         session.invitations.remove(invitation.id)
         return [refused(session, event.party, reason)]
@@ -61,7 +62,7 @@ def confirm(session: SessionState, party: Participant, event: Keys, now: float) 
     """Take the yes of somebody invited; other keys are slips."""
     if event.digit != YES:
         return []
-    reason = obstacle(session, party.identity, party.role)
+    reason = obstacle(session, party.identity, party.role, invited=True)
     return remove(session, party, reason, now) if reason else enter(session, party, now)
 
 

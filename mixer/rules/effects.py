@@ -28,6 +28,7 @@ __all__ = [
     "Prompt",
     "RecordingChanged",
     "Refused",
+    "RestrictedChanged",
     "RoleChanged",
     "Say",
     "Selected",
@@ -77,7 +78,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class Refused:
-    """The party is not there: the room is ``full``, ``locked`` or has ``ended``, or it is ``banned``.
+    """The party is not there: the room is ``full``, ``locked`` or has ``ended``, or it is ``banned`` or ``not_listed``.
 
     An invitation that was answered too late is ``cancelled``.
 
@@ -267,6 +268,13 @@ class LockChanged:
 
 
 @dataclass(frozen=True)
+class RestrictedChanged:
+    """Only those on a list are let in from now on, or again everybody."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
 class NoticesChanged:
     """Entry notices went on or off."""
 
@@ -340,6 +348,7 @@ Effect = (
     | Say
     | Music
     | LockChanged
+    | RestrictedChanged
     | NoticesChanged
     | RecordingChanged
     | Invite

@@ -7,8 +7,8 @@ there has no effect. What comes out is in `mixer.rules.effects`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mixer.rules.roles import PartyKind, RecordingState, Role, Selector
-from mixer.rules.settings import Settings
+from mixer.rules.roles import PartyKind, Role, Selector
+from mixer.rules.room_events import Dial, Lock, MuteAll, NewSettings, SetAllowed, SetNotices, SetRecording, Unban
 
 __all__ = [
     "Admit",
@@ -30,6 +30,7 @@ __all__ = [
     "PeerHeld",
     "Reject",
     "Select",
+    "SetAllowed",
     "SetDeaf",
     "SetHeld",
     "SetLabels",
@@ -68,6 +69,8 @@ class Join:
         As it was in the session that it comes from, if it was moved.
     brought
         Whether the host brings it in from a call: hosts do not count towards `Settings.max_members` then.
+    invited
+        Whether somebody in control has let it in: then it need not be on a list of `SetAllowed`.
     labels
         What is written on it.
     """
@@ -82,6 +85,7 @@ class Join:
     input_db: float = 0.0
     output_db: float = 0.0
     brought: bool = False
+    invited: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -278,74 +282,6 @@ class Select:
 
 
 @dataclass(frozen=True)
-class Unban:
-    """Take an identity back."""
-
-    identity: str
-
-
-@dataclass(frozen=True)
-class Dial:
-    """Invite a number, as ``*8`` does.
-
-    Parameters
-    ----------
-    number
-        Whom: an extension or a number outside.
-    by
-        The party that invites, who hears what becomes of it; empty: nobody in the room.
-    role
-        Of the invited.
-    confirm
-        Whether whoever answers is asked to press 1: answering machines do not.
-    """
-
-    number: str
-    by: str = ""
-    role: Role = Role.PARTICIPANT
-    confirm: bool = True
-
-
-@dataclass(frozen=True)
-class MuteAll:
-    """Do what ``*91`` (on) and ``*90`` (off) do."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class Lock:
-    """Let nobody more in, a moderator neither; or again everybody."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class SetNotices:
-    """Do what ``*95`` (on) and ``*94`` (off) do: say who comes and leaves."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class SetRecording:
-    """Start (from off), pause, resume (from paused) or stop the recording; also told when it stopped by itself."""
-
-    state: RecordingState
-
-
-@dataclass(frozen=True)
-class NewSettings:
-    """The settings of the conference were changed; they are in force at once.
-
-    They send nobody away but who has been here longer than `Settings.party_limit_s`. A new `Settings.silence_limit_s`
-    is counted from now.
-    """
-
-    settings: Settings
-
-
-@dataclass(frozen=True)
 class End:
     """End the conference; `Ended` repeats why."""
 
@@ -379,6 +315,7 @@ Event = (
     | Park
     | Select
     | Unban
+    | SetAllowed
     | Dial
     | MuteAll
     | Lock

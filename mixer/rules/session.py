@@ -82,6 +82,11 @@ class Session:
         return frozenset(self._state.banned)
 
     @property
+    def allowed(self) -> frozenset[str] | None:
+        """The only identities that come in by themselves; None: all."""
+        return self._state.allowed
+
+    @property
     def size(self) -> int:
         """Calls that count towards `Settings.max_members`: all but those who are asked to press 1."""
         return self._state.size

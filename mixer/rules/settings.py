@@ -88,6 +88,8 @@ class Settings:
         After how long without anybody talking the conference ends.
     lobby
         Whether all but moderators wait until they are admitted.
+    hosts_pass_lock, hosts_pass_limit
+        Whether moderators come into a locked room, and into a full one; there they count all the same.
     confirm_timeout_s
         How long somebody invited may take to press 1.
     max_invited
@@ -133,6 +135,8 @@ class Settings:
     party_limit_s: float = 0.0
     silence_limit_s: float = 0.0
     lobby: bool = False
+    hosts_pass_lock: bool = False
+    hosts_pass_limit: bool = False
     confirm_timeout_s: float = 30.0
     max_invited: int = 10
     mute_non_moderator: bool = False

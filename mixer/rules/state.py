@@ -72,6 +72,8 @@ class SessionState:
     host_ends: float | None = None
     "When it ends because of a host that left."
     banned: set[str] = field(default_factory=set)
+    allowed: frozenset[str] | None = None
+    "The only identities that come in by themselves; None: all."
     heard_at: float = 0.0
     "When somebody was last heard."
     typing: OrderedDict[str, None] = field(default_factory=OrderedDict)
@@ -102,6 +104,18 @@ class SessionState:
     def awaits_host(self) -> bool:
         """Whether who comes now waits for the host."""
         return self.settings.hosted and self.settings.wait_for_host and not self.started
+
+    def shut_to(self, role: Role) -> bool:
+        """Whether the room is locked, for those of a role."""
+        return self.locked and not (role is Role.MODERATOR and self.settings.hosts_pass_lock)
+
+    def full_for(self, role: Role, *, besides: int = 0) -> bool:
+        """Whether there is no place for one more of a role; so many of those who are there may take none."""
+        if role is Role.MODERATOR and self.settings.hosts_pass_limit:
+            return False
+        # Those who wait for the host must not take the host's place, where it needs one.
+        kept = self.awaits_host and role is not Role.MODERATOR and not self.settings.hosts_pass_limit
+        return self.size - besides >= self.settings.max_members - kept
 
     def reaches(self, party: Participant) -> tuple[str, ...] | None:
         """Say who of those a party whispers to can hear it now; None when it does not whisper."""

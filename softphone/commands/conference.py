@@ -183,6 +183,30 @@ def unban(
 
 @app.command()
 @at_desk
+def allow(
+    desk: RemoteServer,
+    conference: ConferenceId,
+    numbers: Annotated[
+        list[str] | None, typer.Argument(help="Only these come in; without one the list is shown")
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Let everybody in again")] = False,
+) -> None:
+    """Let only some numbers in, besides hosts, and whom somebody calls in.
+
+    Example: softphone conference allow s-0123... 102 103 +16505550123 --server http://127.0.0.1:8080
+    """
+    path = at(conference, "allowed")
+    if everybody:
+        desk.rest.ask("DELETE", path)
+        desk.tell({"numbers": None}, "everybody")
+        return
+    answer = desk.rest.ask("PUT", path, {"numbers": numbers}) if numbers else desk.rest.find(path)
+    answer = {"numbers": None} if answer is None else answer
+    desk.tell(answer, "everybody" if answer["numbers"] is None else "\n".join(answer["numbers"]) or "nobody")
+
+
+@app.command()
+@at_desk
 def lock(desk: RemoteServer, conference: ConferenceId) -> None:
     """Let nobody more in.
 

@@ -180,6 +180,8 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     end_with_host: Literal["never", "last", "any"] = "never"
     host_grace_s: Seconds = 0.0
     lobby: bool = False
+    hosts_pass_lock: bool = False
+    hosts_pass_limit: bool = False
     party_limit_s: Seconds = 0.0
     silence_limit_s: Seconds = 0.0
     menu: Annotated[str, Meta(min_length=1)] = "default"

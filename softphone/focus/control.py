@@ -23,8 +23,8 @@ from softphone.focus.phone_commands import PhoneCommands
 from softphone.focus.room.moving import move
 from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.settings import LifeRules
-from softphone.focus.room_commands import RoomCommands
-from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
+from softphone.focus.room_commands import RoomCommands, number_of
+from softphone.focus.session import Party, TelephonySession, identity_of
 from softphone.media.contract.messages import SendKeys
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
@@ -56,7 +56,7 @@ class Control(Commands):
 
     def __init__(self, focus: Focus, accounts: Accounts) -> None:
         self.calls = CallCommands(focus, accounts)
-        self.rooms = RoomCommands(focus)
+        self.rooms = RoomCommands(focus, accounts)
         self._focus = focus
         self._accounts = accounts
         self._playbacks: dict[int, str] = {}
@@ -174,12 +174,9 @@ class Control(Commands):
 
     def bans(self, session: str) -> list[str]:
         """List the numbers that do not get in again."""
-        return sorted({self._number(identity) for identity in self._focus.conference(session).rules.banned})
-
-    def _number(self, identity: str) -> str:
-        """Give the number of whom a ban is remembered by."""
-        extension = self._accounts.by_id(identity)
-        return identity.removeprefix(OUTSIDE) if extension is None else extension.number
+        return sorted(
+            {number_of(identity, self._accounts) for identity in self._focus.conference(session).rules.banned}
+        )
 
     async def unban(self, session: str, number: str) -> None:
         """Let a number in again, of an extension or from outside; raises NoSuchBan when it is not banned."""

@@ -24,7 +24,7 @@ class EventType(StrEnum):
     CONFERENCE_CREATED = "conference.created"
     "[kind: ``token``, ``extension`` or ``bridge``; extension: number of the room, or of the user whose room it is]"
     CONFERENCE_CHANGED = "conference.changed"
-    "[those that changed of locked, muted_all, notices]"
+    "[those that changed of locked, muted_all, notices, restricted]"
     CONFERENCE_ENDED = "conference.ended"
     "[reason]"
     PARTY_WAITING = "party.waiting"

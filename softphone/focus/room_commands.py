@@ -1,15 +1,17 @@
 """What rooms are asked for beyond one party or one switch: many at once, and what is written on them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mixer.rules import effects, events
 from mixer.rules.roles import Selector
 from softphone.focus.commanding import Commands
 from softphone.focus.focus import Focus
-from softphone.focus.session import Party
+from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
+from softphone.sip.message.uri import spelled
+from softphone.store.accounts import Accounts
 
-__all__ = ["ManyOutcome", "RoomCommands"]
+__all__ = ["ManyOutcome", "RoomCommands", "number_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class ManyOutcome:
     "Chosen, but the rules did not let it be done to them."
 
 
+def number_of(identity: str, accounts: Accounts) -> str:
+    """Give the number of somebody who is known by an identity, in a ban or on a list."""
+    extension = accounts.by_id(identity)
+    return identity.removeprefix(OUTSIDE) if extension is None else extension.number
+
+
 class RoomCommands(Commands):
     """Commands to conferences, as part of `Control`.
 
@@ -29,10 +37,33 @@ class RoomCommands(Commands):
     ----------
     focus
         Where the conferences are.
+    accounts
+        Whose they are.
     """
 
-    def __init__(self, focus: Focus) -> None:
+    def __init__(self, focus: Focus, accounts: Accounts) -> None:
         self._focus = focus
+        self._accounts = accounts
+
+    def allowed(self, session: str) -> list[str] | None:
+        """List the numbers that come into a conference by themselves; None: all do."""
+        listed = self._focus.conference(session).rules.allowed
+        return None if listed is None else sorted({number_of(identity, self._accounts) for identity in listed})
+
+    async def allow(self, session: str, numbers: Collection[str] | None) -> TelephonySession:
+        """Let in only these numbers, of extensions or from outside, besides hosts and whom somebody lets in; None: all.
+
+        Who is there stays. The number of somebody from outside is what its call says: as good as who passes it on.
+        """
+        identities = None if numbers is None else frozenset(map(self._identity, numbers))
+        room = self._focus.conference(session)
+        room.command(events.SetAllowed(identities))
+        return room.session
+
+    def _identity(self, number: str) -> str:
+        """Say what somebody of a number is known by: an extension is nobody from outside."""
+        extension = self._accounts.find(number)
+        return identity_of(spelled(number), None if extension is None else extension.id)
 
     async def select(self, session: str, which: Selector, *changes: events.Change, by: str = "") -> ManyOutcome:
         """Do the same to all who are chosen; raises NoSuchSession.

@@ -259,6 +259,11 @@ class TelephonySession:
         return self.rules is not None and self.rules.locked
 
     @property
+    def restricted(self) -> bool:
+        """Whether only those on a list come in by themselves."""
+        return self.rules is not None and self.rules.allowed is not None
+
+    @property
     def muted_all(self) -> bool:
         """Whether who comes in begins muted, unless it is a moderator."""
         return self.rules is not None and self.rules.muted_all

@@ -79,6 +79,10 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert run("unlock", session).stdout == "not locked\n"
     assert answer(run("mute", session, "--json"))["muted_all"] is True
     assert run("unmute", session).stdout == "not muted\n"
+    assert run("allow", session).stdout == "everybody\n"
+    assert answer(run("allow", session, "102", "103", "--json")) == {"numbers": ["102", "103"]}
+    assert run("allow", session).stdout == "102\n103\n"
+    assert run("allow", session, "--all").stdout == "everybody\n"
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
     assert run("end", session).stdout == "ended\n"

@@ -1,6 +1,7 @@
 """Our own control API."""
 
 from softphone.api.control import (
+    allowed,
     call_handling,
     conferences,
     events,
@@ -19,7 +20,7 @@ from softphone.api.control import (
 __all__ = ["OF_SESSIONS", "ROUTERS", "SESSIONS"]
 
 PAIRS = (running_calls, recordings, sounds, events, webhooks)
-GROUPS = (conferences, many, parties, extensions, call_handling, invitations, history)
+GROUPS = (allowed, conferences, many, parties, extensions, call_handling, invitations, history)
 
 # What is done in conferences and calls alike, below the path of either.
 OF_SESSIONS = (*conferences.OF_SESSIONS, *parties.OF_SESSIONS)

@@ -94,6 +94,8 @@ class Rules(Strict):
         Field(description="End after so long without anybody talking, at first counted from now; 0: never."),
     ] = None
     lobby: Annotated[bool | None, Field(description="All but hosts wait until somebody admits them.")] = None
+    hosts_pass_lock: Annotated[bool | None, Field(description="Hosts come in while it is locked.")] = None
+    hosts_pass_limit: Annotated[bool | None, Field(description="Hosts come in while it is full.")] = None
 
 
 class RulesView(BaseModel):
@@ -105,6 +107,8 @@ class RulesView(BaseModel):
     party_limit_s: float
     silence_limit_s: float
     lobby: bool
+    hosts_pass_lock: bool
+    hosts_pass_limit: bool
 
 
 class ConferenceWish(Strict):
@@ -145,6 +149,7 @@ class ConferenceView(BaseModel):
     locked: bool
     muted_all: bool
     notices: bool
+    restricted: Annotated[bool, Field(description="Only those on its list come in by themselves.")]
     recording: bool
     rules: RulesView
     parties: int
@@ -310,6 +315,7 @@ def conference_view(session: TelephonySession, context: ApiContext) -> Conferenc
         locked=session.locked,
         muted_all=session.muted_all,
         notices=session.notices,
+        restricted=session.restricted,
         recording=context.focus.room(session.id).recorder.running,
         rules=RulesView.model_validate(context.control.life_rules(session.id), from_attributes=True),
         parties=len(session.parties),

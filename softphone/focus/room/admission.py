@@ -37,6 +37,8 @@ class Admission:
     labels: Mapping[str, str] = field(default_factory=dict)
     brought: bool = False
     "Whether the host brings it in: it needs a place besides the host's."
+    invited: bool = False
+    "Whether somebody in control lets it in, on whatever list it is."
 
     def __post_init__(self) -> None:
         """Clean what a stranger calls itself: here it comes in, to rosters, events, the history and recordings."""
@@ -63,6 +65,7 @@ class Admission:
             input_db=self.volume_in_db,
             output_db=self.volume_out_db,
             brought=self.brought,
+            invited=self.invited,
             labels=self.labels,
         )
 
@@ -81,6 +84,7 @@ class Admission:
             volume_in_db=known.input_db,
             volume_out_db=known.output_db,
             brought=brought,
+            invited=True,
             labels=known.labels,
         )
 

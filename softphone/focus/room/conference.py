@@ -43,6 +43,7 @@ REFUSALS = {
     "full": (486, "Busy Here"),
     "locked": (403, "Conference Locked"),
     "banned": (403, "Forbidden"),
+    "not_listed": (403, "Forbidden"),
     "ended": (410, "Gone"),
 }
 
@@ -102,11 +103,12 @@ class ConferenceRoom(RuledRoom):
         Raises
         ------
         CallRefused
-            The conference is locked or full.
+            The conference is locked or full, whatever code it would know.
         """
-        if self.rules.locked:
+        settings = self.rules.settings
+        if self.rules.locked and not (settings.hosted and settings.hosts_pass_lock):
             raise CallRefused(*REFUSALS["locked"])
-        if self.rules.size >= self.rules.settings.max_members:
+        if self.rules.size >= settings.max_members and not (settings.hosted and settings.hosts_pass_limit):
             raise CallRefused(*REFUSALS["full"])
 
     async def enter(self, call: InviteSession, admission: Admission) -> None:

@@ -209,6 +209,10 @@ def _lock_changed(room: "RuledRoom", effect: effects.LockChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
 
 
+def _restricted_changed(room: "RuledRoom", effect: effects.RestrictedChanged) -> None:
+    room.publish(EventType.CONFERENCE_CHANGED, restricted=effect.on)
+
+
 def _notices_changed(room: "RuledRoom", effect: effects.NoticesChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
 
@@ -238,6 +242,7 @@ CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
     effects.RoleChanged: _role_changed,
     effects.WhisperChanged: _whisper_changed,
     effects.LockChanged: _lock_changed,
+    effects.RestrictedChanged: _restricted_changed,
     effects.NoticesChanged: _notices_changed,
     effects.UnknownKeys: _unknown_keys,
 }

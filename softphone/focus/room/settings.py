@@ -29,6 +29,8 @@ class LifeRules:
     party_limit_s: float | None = None
     silence_limit_s: float | None = None
     lobby: bool | None = None
+    hosts_pass_lock: bool | None = None
+    hosts_pass_limit: bool | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -54,6 +56,8 @@ def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Sett
         menu=menu,
         key_timeout_s=held.key_timeout_s,
         confirm_timeout_s=held.confirm_timeout_s,
+        hosts_pass_lock=held.hosts_pass_lock,
+        hosts_pass_limit=held.hosts_pass_limit,
         record_notice=config.recording.notice,
         record_prompts=config.recording.prompts,
     )
@@ -106,6 +110,8 @@ def _for_people(
         party_limit_s=held.party_limit_s,
         silence_limit_s=held.silence_limit_s,
         lobby=held.lobby,
+        hosts_pass_lock=held.hosts_pass_lock,
+        hosts_pass_limit=held.hosts_pass_limit,
         mute_non_moderator=mute_non_moderator,
         enter_sound=enter_sound,
         music_on_hold_sound=music_on_hold_sound,

@@ -19,6 +19,8 @@ CONFIGURED = {
     "party_limit_s": 0.0,
     "silence_limit_s": 0.0,
     "lobby": False,
+    "hosts_pass_lock": False,
+    "hosts_pass_limit": False,
 }
 
 
