@@ -7,7 +7,6 @@
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -89,8 +88,6 @@ class Server:
         self._config = config
         self._exit = AsyncExitStack()
         self._data = Path(config.server.data)
-        # Settings that no run has completed have none: what is signed is good as long as this server runs.
-        self._secret = config.token.secret or secrets.token_urlsafe(32)
         self.store = Store(config, self._data)
         self.accounts: Accounts
         self.history: History
@@ -244,7 +241,7 @@ class Server:
             focus=self.focus,
             accounts=self.accounts,
             grants=Grants(self._config.token, self._config.clients),
-            assertions=Assertions(self._secret, self.accounts.account_id),
+            assertions=Assertions(self._config.token.secret, self.accounts.account_id),
             logins=Logins(
                 http.login_failures_user, http.login_failures, http.login_window_s, anywhere=http.login_failures
             ),

@@ -15,6 +15,7 @@ from typing import Literal
 from softphone.config import Config
 from softphone.store.call_handling import CallHandling
 from softphone.store.properties import ConferenceProperties
+from softphone.store.provisioned import Provisioned
 from softphone.store.seed import Seedling, ha1, seed_of, spelling
 from softphone.store.values import Account, Codes, Extension
 
@@ -37,10 +38,23 @@ class Accounts:
         The extensions.
     codes
         Of users, by extension id.
+    secret
+        Makes the passwords of provisioned telephones; empty: one that ends with this object.
+
+    Attributes
+    ----------
+    provisioned
+        Credentials of telephones beside the users' own.
     """
 
     def __init__(
-        self, account: Account, realm: str, entries: Iterable[Seedling] = (), codes: dict[str, Codes] | None = None
+        self,
+        account: Account,
+        realm: str,
+        entries: Iterable[Seedling] = (),
+        codes: dict[str, Codes] | None = None,
+        *,
+        secret: str = "",
     ) -> None:
         self.account = account
         self._main_digits = SEPARATORS.sub("", account.main_number)
@@ -50,6 +64,7 @@ class Accounts:
         self._entries: dict[str, Seedling] = {}
         self._codes: dict[str, Codes] = {}
         self._rooms: dict[str, tuple[str, Literal["host", "participant"]]] = {}
+        self.provisioned = Provisioned(secret, self._kept)
         for entry in entries:
             self.put(entry)
         for extension_id, each in (codes or {}).items():
@@ -59,7 +74,7 @@ class Accounts:
     def from_config(cls, config: Config) -> "Accounts":
         """Build what the settings describe, without a store; every user has a password."""
         seed = seed_of(config)
-        return cls(seed.account, seed.realm, seed.extensions)
+        return cls(seed.account, seed.realm, seed.extensions, secret=config.token.secret)
 
     @property
     def account_id(self) -> str:
@@ -136,15 +151,28 @@ class Accounts:
     def ha1(self, user: str, algorithm: str) -> str | None:
         """Give the HA1 of a user for a digest algorithm (``MD5``, ``SHA-256``); None for a stranger.
 
-        The user is its number, ``<number>@<realm>`` or ``sip:<number>@<realm>``.
+        The user is its number, ``<number>@<realm>`` or ``sip:<number>@<realm>``; or the name that a telephone was
+        provisioned with, written in the same ways.
         """
         number, kind = spelling(user, self.realm)
         extension = self.extensions.get(number)
         if extension is None:
-            return None
+            password = self.provisioned.password(number)
+            return None if password is None else ha1(algorithm, user, self.realm, password)
         wanted = (self.realm, algorithm.lower() + kind)
         credentials = self._entries[extension.id].credentials
         return next((each.ha1 for each in credentials if (each.realm, each.algorithm) == wanted), None)
+
+    def proven(self, user: str) -> Extension | None:
+        """Give the extension that somebody is who has answered a challenge as `user`."""
+        owner = self.provisioned.owner_id(spelling(user, self.realm)[0])
+        return self.find(user) or (self.by_id(owner) if owner is not None else None)
+
+    def _kept(self, extension_id: str) -> str | None:
+        entry = self._entries.get(extension_id)
+        if entry is None or entry.extension.kind != "user":
+            return None
+        return self.ha1(entry.extension.number, "sha-256") or ""
 
     def login(self, user: str, password: str) -> Extension | None:
         """Check a user's password; equally slow for a wrong password and an unknown user."""

@@ -157,7 +157,7 @@ class Store:
                 await self._plant(connection, seed, wanted, present.get(wanted.extension.number))
             entries, codes = await _entries(connection), await _codes(connection)
         _tell_unconfigured(seed, present)
-        self.accounts = Accounts(seed.account, seed.realm, entries, codes)
+        self.accounts = Accounts(seed.account, seed.realm, entries, codes, secret=self._config.token.secret)
         self._check_exposure(entries)
         self._tell_weak(entries)
         await self._give_codes([e.extension for e in entries if e.extension.id not in codes])

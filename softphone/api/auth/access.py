@@ -61,15 +61,13 @@ def bridge_codes(extension: Extension, caller: Extension, context: ApiContext) -
     Raises
     ------
     ApiError
-        403: it is another's, or no user, or may not hold conferences. 503: the account has no bridge number.
+        403: it is another's, or no user, or may not hold conferences, or the account has no bridge number.
     """
     if not caller.admin and extension.id != caller.id:
         raise coded("CMN-404")
     if extension.kind != "user":
         raise coded("CMN-112", "Conferencing")
     codes = context.accounts.codes(extension.id)
-    if codes is None or not extension.conferencing:
+    if codes is None or not extension.conferencing or not context.accounts.main_number:
         raise coded("BIL-103", "Conferencing")
-    if not context.accounts.main_number:
-        raise coded("FCC-103")
     return codes

@@ -40,13 +40,13 @@ class Assertions:
     Parameters
     ----------
     secret
-        Signs them.
+        Signs them; empty: one that ends with this object.
     account_id
         Whose users they log in.
     """
 
     def __init__(self, secret: str, account_id: str) -> None:
-        self._key = secret.encode()
+        self._key = (secret or secrets.token_urlsafe(32)).encode()
         self._issuer = f"softphone:{account_id}"
 
     def make(self, extension_id: str, now: float, lifetime_s: float, client_id: str = "") -> str:

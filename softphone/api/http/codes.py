@@ -43,7 +43,6 @@ CODES = {
     "CMN-408": ErrorCode(
         403, "In order to call this API endpoint, user needs to have [{}] permission", "permissionName"
     ),
-    "FCC-103": ErrorCode(503, "Conference group is not set for current account"),
     "OAU-112": ErrorCode(400, "Grant type is not supported."),
     "OAU-123": ErrorCode(401, "Authorization header value is invalid"),
     "OAU-128": ErrorCode(401, "Access token expired"),
@@ -51,9 +50,7 @@ CODES = {
     "OAU-134": ErrorCode(401, "Authorization header is not specified"),
     "OAU-140": ErrorCode(400, "Invalid resource owner credentials."),
     "OAU-146": ErrorCode(401, "Invalid client credentials."),
-    "SPR-118": ErrorCode(400, "Parameter [device.id] value is invalid: it has to be a number", "parameterName"),
-    "SPR-129": ErrorCode(
-        400, "Parameter [sipInfo] value is invalid: all its transports have to be alike", "parameterName"
-    ),
+    "SPR-118": ErrorCode(400, "Parameter [{}] value is invalid: it has to be a number", "parameterName"),
+    "SPR-129": ErrorCode(400, "Parameter [{}] value is invalid: all transports have to be alike", "parameterName"),
     "TAS-106": ErrorCode(403, "Operation is not allowed"),
 }

@@ -11,13 +11,11 @@ from softphone.store.values import Extension
 
 __all__ = [
     "BringIn",
+    "Camel",
     "ConferenceRequest",
-    "ConferencingModel",
-    "FeatureModel",
     "PartyModel",
     "PartyRemoval",
     "PartyUpdate",
-    "ServiceInfoModel",
     "SessionAnswer",
     "SessionModel",
     "party_view",
@@ -125,29 +123,6 @@ class PartyUpdate(BaseModel):
     def wanted(self) -> bool | None:
         """Give the microphone state that either form asks for."""
         return self.party.muted if self.party is not None else self.muted
-
-
-class ConferencingModel(Camel):
-    """How a user's room is dialled into."""
-
-    uri: str
-    phone_number: str
-    host_code: str
-    participant_code: str
-
-
-class FeatureModel(Camel):
-    """Something that an account has or lacks."""
-
-    feature_name: str
-    enabled: bool
-
-
-class ServiceInfoModel(Camel):
-    """What an account has."""
-
-    uri: str
-    service_features: list[FeatureModel]
 
 
 def session_view(session: TelephonySession, reader: Extension, accounts: Accounts) -> SessionModel:

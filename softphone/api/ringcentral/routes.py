@@ -1,4 +1,4 @@
-"""Conferences, telephony sessions and how people dial in, in the shape of RingCentral's API.
+"""Conferences and telephony sessions, in the shape of RingCentral's API.
 
 The document that this follows shows no status for a new conference; the published specification lists 201, the service
 itself was seen to answer 200, and clients take either. This answers 200, what they have met.
@@ -8,45 +8,34 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from softphone.api.auth.access import bridge_codes, manageable, may_manage, own_or_manageable, visible
+from softphone.api.auth.access import manageable, may_manage, own_or_manageable, visible
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
+from softphone.api.ringcentral import account, conferencing, devices
 from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.models import (
     BringIn,
     ConferenceRequest,
-    ConferencingModel,
-    FeatureModel,
     PartyModel,
     PartyRemoval,
     PartyUpdate,
-    ServiceInfoModel,
     SessionAnswer,
     SessionModel,
     party_view,
     session_view,
 )
+from softphone.api.ringcentral.paths import ACCOUNT, check_account
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, WrongState
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store.values import Extension
 
 __all__ = ["ROUTERS"]
 
-ACCOUNT = "/restapi/v1.0/account"
-
 SessionId = Annotated[str, Path(alias="telephonySessionId")]
 PartyId = Annotated[str, Path(alias="partyId")]
-
-
-async def check_account(
-    account_id: Annotated[str, Path(alias="accountId")], _caller: CallerDep, context: ContextDep
-) -> None:
-    """Refuse an account that is neither the caller's id nor ``~``; after the token, so strangers learn nothing."""
-    if account_id not in ("~", context.accounts.account_id):
-        raise not_found("accountId")
 
 
 router = APIRouter(
@@ -55,13 +44,7 @@ router = APIRouter(
     dependencies=[Depends(check_account)],
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 503),
 )
-dial_in = APIRouter(
-    prefix=ACCOUNT + "/{accountId}",
-    tags=["conferencing"],
-    dependencies=[Depends(check_account)],
-    responses=failures(400, 401, 403, 404, 408, 413, 415, 503),
-)
-ROUTERS = (router, dial_in)
+ROUTERS = (router, account.router, *devices.ROUTERS, conferencing.router)
 
 
 @router.post(
@@ -181,38 +164,3 @@ def _party(session: TelephonySession, party_id: str, caller: Extension, context:
     if party is None:
         raise not_found("partyId")
     return party_view(party, caller, context.accounts)
-
-
-async def meant_extension(
-    extension_id: Annotated[str, Path(alias="extensionId", max_length=40)], caller: CallerDep, context: ContextDep
-) -> Extension:
-    """Give the extension of a path; ``~`` is the caller."""
-    extension = caller if extension_id == "~" else context.accounts.by_id(extension_id)
-    if extension is None:
-        raise not_found("extensionId")
-    return extension
-
-
-@dial_in.get("/extension/{extensionId}/conferencing")
-async def read_conferencing(
-    request: Request, extension: Annotated[Extension, Depends(meant_extension)], caller: CallerDep, context: ContextDep
-) -> ConferencingModel:
-    """Tell the bridge number and a user's codes, to itself or to an administrator."""
-    codes = bridge_codes(extension, caller, context)
-    return ConferencingModel(
-        uri=f"{_uri(request, context)}/extension/{extension.id}/conferencing",
-        phone_number=context.accounts.main_number.lstrip("+"),
-        host_code=codes.host,
-        participant_code=codes.participant,
-    )
-
-
-@dial_in.get("/service-info")
-async def read_service_info(request: Request, context: ContextDep) -> ServiceInfoModel:
-    """Tell whether the account has a bridge number to dial in by."""
-    conferencing = FeatureModel(feature_name="Conferencing", enabled=bool(context.accounts.main_number))
-    return ServiceInfoModel(uri=f"{_uri(request, context)}/service-info", service_features=[conferencing])
-
-
-def _uri(request: Request, context: ApiContext) -> str:
-    return f"{str(request.base_url).rstrip('/')}{ACCOUNT}/{context.accounts.account_id}"

@@ -152,7 +152,7 @@ class Authentication:
         verdict = self._verify(invite, source, "Proxy-Authorization")
         if verdict.username is None:
             raise self.challenge(source, stale=verdict.stale)
-        proven = self._accounts.find(verdict.username)
+        proven = self._accounts.proven(verdict.username)
         claimed = self._accounts.find(number_of(invite.from_.uri)) if ours else None
         if claimed is not None and proven is not claimed:
             raise AuthRefusal(403, "Forbidden", [])
@@ -173,7 +173,7 @@ class Authentication:
         if verdict.username is None:
             challenges = self._authenticator.challenge(source, self._clock(), stale=verdict.stale)
             return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
-        return self._accounts.find(verdict.username)
+        return self._accounts.proven(verdict.username)
 
     def challenge(self, source: Hop, *, stale: bool = False) -> AuthRefusal:
         """Make the refusal of a caller that has to prove who it is."""
