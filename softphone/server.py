@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,7 @@ from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
 from softphone.api.http.serving import HttpServer
 from softphone.bindings import KeptBindings
+from softphone.certificates import self_signed
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError
 from softphone.focus.control import Control
@@ -47,6 +49,8 @@ from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.pinholes import Pinholes
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.transport.sockets import SocketTransport
+from softphone.sip.transport.tls import TlsContexts, TlsSettings
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.store.accounts import Accounts
@@ -94,7 +98,11 @@ class Server:
         self.recordings: Recordings
         self.webhooks: Webhooks
         self.hooks: Hooks
-        self.stack = Stack(_stack_settings(config))
+        self.tls = TlsContexts(_tls_settings(config))
+        secure_port = config.sip.sips_port if config.sip.port else 0
+        self.stack = Stack(
+            _stack_settings(config), transport=partial(SocketTransport, tls=self.tls, tls_port=secure_port)
+        )
         self.registrar = Registrar(
             min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
         )
@@ -136,9 +144,10 @@ class Server:
             The menu cannot be read; everything is as it was.
         """
         changed = changes(self._config, config)
+        self.tls.reload(_tls_settings(config))
         self.focus.reconfigure(config)
         logs.configure(config.log)
-        later = [name for name in changed if name.partition(".")[0] not in LIVE]
+        later = [name for name in changed if name.partition(".")[0] not in LIVE and not name.startswith("sip.tls_")]
         log.info("reloaded", changed=changed, waiting_for_a_restart=later)
         self._config = msgspec.structs.replace(self._config, **{name: getattr(config, name) for name in LIVE})
 
@@ -178,9 +187,9 @@ class Server:
         with _chosen_by("http.port, --http-port"):
             await self._http.start()
         hosts = {self.stack.host, self._http.host} - {"0.0.0.0", "::"}
-        ports = (self.stack.port, self._http.port)
+        ports = (self.stack.port, *self.stack.ports.values(), self._http.port)
         self.focus.context.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
-        log.info("listening", sip=self.sip_uri, http=self.http_url, workers=self.worker_pids)
+        log.info("listening", sip=self.sip_uri, sips=self.sips_uri, http=self.http_url, workers=self.worker_pids)
 
     def _make_door(self, watchers: RosterSubscriptions) -> InviteRouter:
         sip, media = self._config.sip, self._config.media
@@ -202,7 +211,7 @@ class Server:
         with _chosen_by("media.rtp_port, --rtp-port"):
             await self.media.start()
         starting.push_async_callback(self.stack.stop)
-        with _chosen_by("sip.port, --sip-port"):
+        with _chosen_by("sip.port, sip.sips_port, --sip-port, --sips-port"):
             await self.stack.start()
         if is_loopback(self.stack.host) and not is_loopback(self._config.server.host):
             log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
@@ -264,6 +273,12 @@ class Server:
         return f"sip:{_bracketed(self.stack.host)}:{self.stack.port}"
 
     @property
+    def sips_uri(self) -> str:
+        """Where SIP is spoken over TLS; empty: nowhere."""
+        port = self.stack.ports.get("tls")
+        return f"sip:{_bracketed(self.stack.host)}:{port};transport=tls" if port else ""
+
+    @property
     def http_url(self) -> str:
         """Where HTTP is spoken."""
         return f"http://{_bracketed(self._http.host)}:{self._http.port}"
@@ -302,6 +317,16 @@ def _stack_settings(config: Config) -> StackSettings:
         trace_bytes=config.sip.trace_bytes,
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
+
+
+def _tls_settings(config: Config) -> TlsSettings:
+    """Say where certificates are; one of our own is made where the settings want that and there is none."""
+    sip = config.sip
+    cert, key = sip.tls_cert, sip.tls_key
+    if sip.tls_self_signed:
+        names = (_advertised(config), config.server.host, "localhost")
+        cert = key = str(self_signed(Path(config.server.data) / "certificate.pem", names))
+    return TlsSettings(cert, key, sip.tls_client_ca, sip.tls_ca, sip.tls_verify)
 
 
 def _worker_settings(config: Config) -> WorkerSettings:

@@ -43,6 +43,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
     sip_port: Annotated[int | None, typer.Option(min=0, max=65535, help="UDP and TCP; 0 takes a free one")] = None,
     http_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one")] = None,
+    sips_port: Annotated[int | None, typer.Option(min=0, max=65535, help="TLS; 0 takes a free one")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of our certificate; TLS is spoken with one")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key")] = None,
     rtp_port: Annotated[int | None, typer.Option(min=0, max=65535, help="First of the workers; 0: free ones")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Media processes")] = None,
     max_members: Annotated[int | None, typer.Option(min=1, help="Party limit of conf_ rooms")] = None,
@@ -56,7 +59,7 @@ def serve(
     chosen = Chosen(
         config,
         server={"host": host, "data": None if data is None else str(data)},
-        sip={"port": sip_port},
+        sip=sip_options(sip_port, sips_port, tls_cert, tls_key),
         http={"port": http_port},
         media={"rtp_port": rtp_port, "workers": workers},
         conference={"max_members": max_members},
@@ -73,6 +76,14 @@ def serve(
     except (SoftphoneError, OSError) as error:
         typer.echo(f"softphone serve: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def sip_options(port: int | None, secure: int | None, cert: Path | None, key: Path | None) -> dict[str, Any]:
+    """Give the options of ``[sip]``; whoever chooses the port for clear text alone has any for TLS."""
+    files = {"tls_cert": cert, "tls_key": key}
+    named = {name: str(path) for name, path in files.items() if path is not None}
+    ports = {"port": port, "sips_port": 0 if secure is None and port is not None else secure}
+    return ports | named | ({"tls_self_signed": False} if cert is not None else {})
 
 
 class Chosen:
@@ -149,6 +160,7 @@ def ready_line(server: "Server") -> dict[str, Any]:
     return {
         "event": "ready",
         "sip": server.sip_uri,
+        **({"sips": server.sips_uri} if server.sips_uri else {}),
         "http": server.http_url,
         "pid": os.getpid(),
         "workers": server.worker_pids,

@@ -37,16 +37,19 @@ def is_host_port(text: str) -> bool:
     return is_host(host) and (not colon or (PORT.match(port) is not None and 0 < int(port) < 65536))
 
 
+TRUNK_TRANSPORTS = {"sip": ("udp", "tcp", "tls"), "sips": ("tcp", "tls")}
+
+
 def is_trunk(text: str) -> bool:
-    """Whether `text` is a ``sip:`` URI without a user, over UDP or TCP."""
+    """Whether `text` is a ``sip:`` or ``sips:`` URI without a user, over UDP, TCP or TLS."""
     scheme, _, rest = text.partition(":")
     place, *parameters = rest.split(";")
-    transports = {"udp", "tcp"} | {each.lower() for each in parameters if each.lower().startswith("transport")}
+    transports = {each.lower() for each in parameters if each.lower().startswith("transport")}
     return (
-        scheme.lower() == "sip"
+        scheme.lower() in TRUNK_TRANSPORTS
         and is_host_port(place)
         and all(map(URI_PARAMETER.match, parameters))
-        and transports <= {"udp", "tcp", "transport=udp", "transport=tcp"}
+        and transports <= {f"transport={each}" for each in TRUNK_TRANSPORTS[scheme.lower()]}
     )
 
 
@@ -84,7 +87,8 @@ class PlaceKind:
 HOST = PlaceKind(is_host, "a host name or an IPv4 address is wanted, without a port")
 HOST_PORT = PlaceKind(is_host_port, "a host name or an IPv4 address is wanted, with a port of 1 to 65535 or without")
 TRUNK = PlaceKind(
-    is_trunk, "SIP goes over UDP and TCP only: sip:HOST, sip:HOST:PORT (1 to 65535) or sip:HOST;transport=tcp"
+    is_trunk,
+    "SIP goes over UDP, TCP and TLS only: sip:HOST, sip:HOST:PORT (1 to 65535), sip:HOST;transport=tcp or sips:HOST",
 )
 URL = PlaceKind(is_url, "an http:// or https:// URL is wanted, without a user name")
 LINK = PlaceKind(is_link, URL.says)
@@ -165,6 +169,7 @@ def check(config: Config) -> None:
     check_trunks(config)
     check_ports(config.media)
     check_codecs(config.media)
+    check_tls(config)
     if config.mail.host and not config.mail.sender:
         raise ConfigError(
             f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
@@ -237,6 +242,22 @@ def check_ports(media: MediaConfig) -> None:
         )
 
 
+def check_tls(config: Config) -> None:
+    """Refuse a key without a certificate, and certificates that nobody has signed where others could reach us.
+
+    Raises
+    ------
+    ConfigError
+        It is so.
+    """
+    sip = config.sip
+    for option, value in (("tls_key", sip.tls_key), ("tls_client_ca", sip.tls_client_ca)):
+        if value and not (sip.tls_cert or sip.tls_self_signed):
+            raise ConfigError(f"sip.{option} = {value!r}: set sip.tls_cert too, without it no TLS is spoken")
+    if sip.tls_self_signed and sip.tls_cert:
+        raise ConfigError(f"sip.tls_cert = {sip.tls_cert!r}: there is one, so sip.tls_self_signed has to be false")
+
+
 def check_codecs(media: MediaConfig) -> None:
     """Refuse codecs that legs do not speak.
 
@@ -278,4 +299,8 @@ def check_exposure(config: Config) -> None:
         raise ConfigError(
             f"server.host = {config.server.host!r}: development credentials ({known[0]}) are for loopback addresses "
             "only; use a configuration without them, such as config/softphone.toml"
+        )
+    if config.sip.tls_self_signed:
+        raise ConfigError(
+            f"server.host = {config.server.host!r}: sip.tls_self_signed is for loopback addresses; set sip.tls_cert"
         )

@@ -60,6 +60,13 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     port: Port = 5060
     tcp: bool = True
+    sips_port: Port = 5061
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_self_signed: bool = False
+    tls_client_ca: str = ""
+    tls_ca: str = ""
+    tls_verify: bool = True
     domain: str = ""
     realm: str = ""
     aliases: tuple[str, ...] = ()

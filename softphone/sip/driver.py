@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,6 +66,10 @@ class Transport(Protocol):
     def port(self) -> int:
         """The port it listens on."""
 
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The ports of transports that have others, by name."""
+
     async def start(self, host: str, port: int, *, tcp: bool = True) -> None:
         """Begin to listen. Raises OSError, the message naming the port."""
 
@@ -109,6 +113,7 @@ class Driver:
         self.directory = DialogTable()
         self.host = settings.host
         self.port = settings.port
+        self.ports: dict[str, int] = {}
         self.listeners = Listeners.at(self.host, self.port)
         self._on_request = on_request
         self._on_cancel = on_cancel
@@ -136,9 +141,9 @@ class Driver:
         """Listen; ``host`` and ``port`` then say where. Raises OSError, the message naming the port."""
         self._loop = asyncio.get_running_loop()
         await self._transport.start(self.settings.host, self.settings.port, tcp=self.settings.tcp)
-        self.port = self._transport.port
+        self.port, self.ports = self._transport.port, dict(self._transport.ports)
         self.host = self.settings.advertised or own_address(self.settings.host)
-        self.listeners = self._layer.listeners = Listeners.at(self.host, self.port)
+        self.listeners = self._layer.listeners = Listeners.at(self.host, self.port, self.ports)
         if self.trace is not None:
             self.trace.local = self.host, self.port
 

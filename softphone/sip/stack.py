@@ -19,7 +19,7 @@ from softphone.sip.transport.hop import Hop, TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.client_request import ask
-from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile
+from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of
 from softphone.sip.ua.invite_client import GivenUp, Progress
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
@@ -76,6 +76,7 @@ class Stack:
         self.overloaded = False
         self.host = settings.host
         self.port = settings.port
+        self.ports: dict[str, int] = {}
         self._driver = Driver(settings, self._request, self._cancelled, transport, resolver or Resolver())
         self._undecided: set[InviteSession] = set()
         self._unanswered = 0
@@ -93,6 +94,7 @@ class Stack:
         """
         await self._driver.start()
         self.host, self.port = self._driver.host, self._driver.port
+        self.ports = self._driver.ports
 
     async def stop(self) -> None:
         """Close everything; calls that are still up are forgotten, not hung up."""
@@ -273,6 +275,8 @@ class Stack:
     # --- to whom a request belongs
 
     def _request(self, key: str, request: Request, source: Hop) -> None:
+        if source.reliable and edge_of(request).spaced and (flow := self._driver.flow(source)) is not None:
+            flow.spaced = True
         if refusal := refuse(request, self.settings.capabilities, self.settings.session):
             self._driver.respond(key, refusal, once=request.to.tag is None)
         elif request.to.tag and request.method != "REGISTER":

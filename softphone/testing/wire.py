@@ -107,6 +107,7 @@ class _Carrier:
         self._ether = ether
         self.receive = receive
         self.port = 0
+        self.ports: dict[str, int] = {}
 
     async def start(self, host: str, port: int, *, tcp: bool = True) -> None:
         self._ether.ports += 1

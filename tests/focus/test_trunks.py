@@ -235,7 +235,7 @@ def test_a_number_without_a_rule_stays_as_it_is(number: str, rules: list[PrefixR
     [
         ({"trunk": [{"uri": "sip:a"}, {"uri": "sip:b"}]}, "a name of its own"),
         ({"trunk": {"uri": "sip:a", "register": True}}, "trunk.username"),
-        ({"trunk": [{"name": "a", "uri": "sips:a"}]}, "trunk.0.uri"),
+        ({"trunk": [{"name": "a", "uri": "sips:a;transport=udp"}]}, "trunk.0.uri"),
         ({"trunk": {"uri": "sip:a", "addresses": ["example.com"]}}, "trunk.addresses"),
         ({"trunk": {"uri": "sip:a", "outgoing": [{"prefix": "x"}]}}, "prefix"),
         ({"dial": [{"prefix": "0", "trunks": ["nobody"]}]}, "no trunk named 'nobody'"),

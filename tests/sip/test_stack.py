@@ -101,10 +101,12 @@ async def test_nobody_listens_there() -> None:
             await alice.invite("sip:bob@nowhere.invalid", OFFER, from_uri="sip:a@b")
 
 
-@pytest.mark.parametrize("uri", ["sips:bob@127.0.0.1", "sip:bob@127.0.0.1;transport=tls", "tel:+15550100"])
+@pytest.mark.parametrize(
+    "uri", ["sips:bob@127.0.0.1;transport=udp", "sip:bob@127.0.0.1;transport=sctp", "tel:+15550100"]
+)
 async def test_nothing_goes_in_clear_that_was_to_be_private(uri: str) -> None:
     async with running(alice := node()):
-        with pytest.raises(SipNetworkError, match="only sip: over UDP and TCP"):
+        with pytest.raises(SipNetworkError, match="only sip: and sips: over UDP, TCP and TLS"):
             await alice.invite(uri, OFFER, from_uri="sip:alice@127.0.0.1")
         assert alice.counters["requests_out"] == 0
 

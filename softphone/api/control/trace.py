@@ -54,7 +54,7 @@ class TracedMessageView(BaseModel):
     number: int
     time: datetime
     direction: Literal["in", "out"]
-    transport: Literal["udp", "tcp"]
+    transport: Literal["udp", "tcp", "tls", "ws", "wss"]
     local: str
     remote: str
     line: str

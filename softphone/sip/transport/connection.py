@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from softphone.sip.message.parser import MAX_MESSAGE
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send, TransportKind
+from softphone.sip.transport.spacing import Spaced
 
 __all__ = ["Connection", "Framer", "Limits", "Owner", "PING", "PONG"]
 
@@ -139,6 +140,10 @@ class Limits:
     """How long opening a connection may take."""
     opening: int = 256
     """Connections that we are opening at a time."""
+    handshake_s: float = 5.0
+    """How long a client may take to shake hands (TLS)."""
+    handshakes: int = 256
+    """Handshakes of clients at a time; of those from one address an eighth."""
     waiting: int = 256
     """Messages that wait for a connection to open."""
     unread: int = 1 << 20
@@ -162,11 +167,12 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A connection, accepted or opened; `number` is its name in an `Hop`."""
+    """A connection, accepted or opened; `number` is its name in an `Hop`, `name` the one that its certificate has."""
 
-    def __init__(self, owner: Owner, number: int) -> None:
+    def __init__(self, owner: Owner, number: int, name: str = "") -> None:
         self.number = number
         self.peer = ("", 0)
+        self.name = name
         self._opened_at = 0.0
         self.flow = Flow(Hop(owner.kind.name, *self.peer, number), self.abort)
         self.begun_at: float | None = None
@@ -175,6 +181,7 @@ class Connection(asyncio.Protocol):
         self._framer = Framer(owner.limits.message)
         self._transport: asyncio.Transport | None = None
         self._requests: deque[str] = deque(maxlen=REMEMBERED)
+        self._outgoing = Spaced(self._write)
         self._clock = asyncio.get_running_loop().time
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -215,8 +222,12 @@ class Connection(asyncio.Protocol):
     def send(self, send: Send) -> bool:
         """Write a message; False when the connection is gone."""
         self._used = True
-        if not self._write(send.data):
+        if self._transport is None or self._transport.is_closing():
             return False
+        if self.flow.spaced:
+            self._outgoing.put(send.data)
+        else:
+            self._write(send.data)
         if send.key is not None and not send.data.startswith(b"SIP/"):
             self._requests.append(send.key)
         return True

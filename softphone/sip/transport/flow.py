@@ -39,6 +39,8 @@ class Flow:
         When something came by it last, on the loop's clock: a message, a ping or the answer to one.
     is_open
         False once it is gone.
+    spaced
+        Whether what has a body is written alone, with silence after it.
     """
 
     def __init__(self, hop: Hop, close: Callable[[], None]) -> None:
@@ -46,6 +48,7 @@ class Flow:
         self.close = close
         self.heard_at = 0.0
         self.is_open = True
+        self.spaced = False
         self.holds: set[Hold] = set()
 
     @property

@@ -6,7 +6,7 @@ from typing import Self
 from softphone.sip.message.fields import Via
 from softphone.sip.message.message import Request
 
-__all__ = ["Hop", "KINDS", "Send", "TCP", "TransportKind", "UDP", "reply_hop", "stamp"]
+__all__ = ["Hop", "KINDS", "LOCATED", "Send", "TCP", "TLS", "TransportKind", "UDP", "WS", "WSS", "reply_hop", "stamp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,22 @@ class TransportKind:
     """Of its SRV records (RFC 3263 section 4.2)."""
     naptr: str = ""
     """Service of its NAPTR records (RFC 3263 section 4.1)."""
+    secure: bool = False
+    """Whether nobody on the way can read it."""
+    opens: bool = True
+    """Whether connections are opened by us, too, and not only by clients (RFC 7118)."""
 
 
 UDP = TransportKind("udp", reliable=False, service="_sip._udp", naptr="SIP+D2U")
 TCP = TransportKind("tcp", reliable=True, service="_sip._tcp", naptr="SIP+D2T")
+TLS = TransportKind("tls", reliable=True, port=5061, service="_sips._tcp", naptr="SIPS+D2T", secure=True)
+WS = TransportKind("ws", reliable=True, port=80, opens=False)
+WSS = TransportKind("wss", reliable=True, port=443, secure=True, opens=False)
 
-KINDS = {each.name: each for each in (UDP, TCP)}
-"""By name, in order of our preference."""
+KINDS = {each.name: each for each in (UDP, TCP, TLS, WS, WSS)}
+"""By name."""
+LOCATED = {"sip": (UDP, TCP), "sips": (TLS,)}
+"""What the DNS is asked for where a URI of a scheme says none, in order of our preference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,8 @@ class Hop:
     port: int
     connection: int | None = None
     """The connection it came by; it is preferred, and opened anew when it is gone."""
+    name: str = ""
+    """Whom the certificate of the peer has to name, where we connect by TLS (RFC 5922 section 4); empty: the host."""
 
     @property
     def kind(self) -> TransportKind:
@@ -56,7 +67,7 @@ class Hop:
 
     def by(self, kind: TransportKind) -> Self:
         """Give the same address by another transport."""
-        return replace(self, transport=kind.name, connection=None)
+        return replace(self, transport=kind.name, connection=None, name="")
 
 
 @dataclass(frozen=True, slots=True)

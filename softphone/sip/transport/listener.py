@@ -1,7 +1,8 @@
 """Our own addresses: what stands in the Via of our requests and in our Contact is their business alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from softphone.sip.message.fields import Address, Via
 from softphone.sip.message.uri import Uri
@@ -43,9 +44,9 @@ class Listeners:
         self._by_transport = {each.transport: each for each in there}
 
     @classmethod
-    def at(cls, host: str, port: int) -> "Listeners":
-        """Make those of a node that speaks all transports at one port."""
-        return cls(Listener(name, host, port) for name in KINDS)
+    def at(cls, host: str, port: int, ports: Mapping[str, int] = MappingProxyType({})) -> "Listeners":
+        """Make those of a node that speaks all transports at one port, but for those of `ports`, by name."""
+        return cls(Listener(name, host, ports.get(name, port)) for name in KINDS)
 
     def by(self, kind: TransportKind | None) -> Listener:
         """Choose the one that messages by a transport go from, and are answered to; None: the first."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.flow import Flow
-from softphone.sip.transport.hop import TCP, Hop, Send
+from softphone.sip.transport.hop import TCP, TLS, Hop, Send
 from softphone.sip.transport.stream import StreamTransport
+from softphone.sip.transport.tls import TlsContexts
 from softphone.sip.transport.udp import Datagrams
 
 __all__ = ["Limits", "SocketTransport", "TransportCounters"]
@@ -27,6 +28,8 @@ class TransportCounters:
     """Messages that could not be sent."""
     refused: int = 0
     """Connections closed because there were too many."""
+    handshakes: int = 0
+    """TLS handshakes that came to nothing."""
     faults: int = 0
     """Messages whose handling raised: a fault of ours, logged."""
 
@@ -40,6 +43,8 @@ class SocketTransport:
         Called with each message and where it came from.
     failed
         Called later, never from within `send`, with the transaction of what could not be sent, if it has one.
+    tls, tls_port
+        Certificates, and where TLS is spoken, if there is one of ours; 0 takes a free port.
     """
 
     def __init__(
@@ -47,6 +52,9 @@ class SocketTransport:
         receive: Callable[[bytes, Hop], None],
         failed: Callable[[str | None], None],
         limits: Limits | None = None,
+        *,
+        tls: TlsContexts | None = None,
+        tls_port: int = 0,
     ) -> None:
         self.host = ""
         self.port = 0
@@ -54,8 +62,18 @@ class SocketTransport:
         self._receive = receive
         self._failed = failed
         self._datagrams = Datagrams(self._arrived)
-        streams = StreamTransport(TCP, limits or Limits(), self._arrived, self._give_up, failed)
-        self._streams = {streams.kind.name: streams}
+        limits = limits or Limits()
+        self._tls = tls or TlsContexts()
+        self._tls_port = tls_port
+        self._streams = {
+            TCP.name: StreamTransport(TCP, limits, self._arrived, self._give_up, failed),
+            TLS.name: StreamTransport(TLS, limits, self._arrived, self._give_up, failed, self._tls),
+        }
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Those of transports that have one of their own, by name."""
+        return {name: each.port for name, each in self._streams.items() if each.port not in (0, self.port)}
 
     @property
     def flows(self) -> list[Flow]:
@@ -70,7 +88,9 @@ class SocketTransport:
     @property
     def counters(self) -> TransportCounters:
         """What went wrong."""
-        return replace(self._counters, refused=sum(each.refused for each in self._streams.values()))
+        streams = self._streams.values()
+        failed = sum(each.handshakes.failed for each in streams)
+        return replace(self._counters, refused=sum(each.refused for each in streams), handshakes=failed)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True) -> None:
         """Listen by UDP, and by TCP on the same port; port 0 finds one that is free for both.
@@ -85,11 +105,22 @@ class SocketTransport:
                 self.host, self.port = await self._datagrams.listen(host, port)
                 if tcp:
                     await self._streams[TCP.name].listen(host, self.port)
-                return
+                break
             except OSError as error:
                 await self.stop()
                 if not tries_left:
                     raise OSError(error.errno, f"cannot listen for SIP on {host}:{port}: {error.strerror}") from error
+        await self._listen_secure(host)
+
+    async def _listen_secure(self, host: str) -> None:
+        if self._tls.server is None:
+            return
+        try:
+            await self._streams[TLS.name].listen(host, self._tls_port)
+        except OSError as error:
+            await self.stop()
+            where = f"{host}:{self._tls_port}"
+            raise OSError(error.errno, f"cannot listen for SIP over TLS on {where}: {error.strerror}") from error
 
     async def stop(self) -> None:
         """Close everything; what is still waiting to be sent is dropped."""

@@ -4,16 +4,28 @@ It is said here how many connections there may be, and which gives way to one to
 """
 
 import asyncio
-import contextlib
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 
+from softphone.errors import ConfigError
 from softphone.sip.transport.connection import Connection, Limits
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send, TransportKind
+from softphone.sip.transport.tls import Handshake, Handshakes, TlsContexts
 
 __all__ = ["Connections", "StreamTransport"]
+
+
+Peer = tuple[str, int, str]
+"""Address, port, and the name that the peer's certificate has; of who connects to us it is empty."""
+
+
+def peer_of(hop: Hop) -> Peer:
+    """Give the peer that a hop leads to."""
+    return hop.host, hop.port, hop.name
 
 
 class Connections:
@@ -27,7 +39,7 @@ class Connections:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._by_number: dict[int, Connection] = {}
-        self._by_peer: dict[tuple[str, int], Connection] = {}
+        self._by_peer: dict[Peer, Connection] = {}
         self._per_address: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -38,11 +50,11 @@ class Connections:
 
     def find(self, target: Hop) -> Connection | None:
         """Find the connection that a hop names, or if that is gone, one to its address."""
-        return self._by_number.get(target.connection or 0) or self.to((target.host, target.port))
+        return self._by_number.get(target.connection or 0) or self.to(peer_of(target))
 
-    def to(self, address: tuple[str, int]) -> Connection | None:
+    def to(self, peer: Peer) -> Connection | None:
         """Find one to an address."""
-        return self._by_peer.get(address)
+        return self._by_peer.get(peer)
 
     def named(self, number: int) -> Connection | None:
         """Find a connection by its number."""
@@ -59,7 +71,7 @@ class Connections:
             return False
         self._per_address[host] += 1
         self._by_number[connection.number] = connection
-        self._by_peer[connection.peer] = connection
+        self._by_peer[*connection.peer, connection.name] = connection
         return True
 
     def remove(self, connection: Connection) -> None:
@@ -69,8 +81,9 @@ class Connections:
             self._per_address[host] -= 1
             if not self._per_address[host]:
                 del self._per_address[host]
-        if self._by_peer.get(connection.peer) is connection:
-            del self._by_peer[connection.peer]
+        peer = (*connection.peer, connection.name)
+        if self._by_peer.get(peer) is connection:
+            del self._by_peer[peer]
 
     def sweep(self, now: float) -> None:
         """Close what is overdue."""
@@ -110,6 +123,8 @@ class StreamTransport:
         Called with a message that could not be sent.
     failed
         Called with the transactions of the requests that may have been lost with a connection.
+    tls
+        Certificates; None: it is spoken in clear.
     """
 
     def __init__(
@@ -119,23 +134,29 @@ class StreamTransport:
         arrived: Callable[[bytes, Hop], None],
         unsent: Callable[[Send], None],
         failed: Callable[[str | None], None],
+        tls: TlsContexts | None = None,
     ) -> None:
         self.kind = kind
+        self.tls = tls
+        self.handshakes = Handshakes(limits.handshakes, limits.handshakes // 8)
+        self.handshake_s = limits.handshake_s
         self.limits = limits
         self.arrived = arrived
         self.refused = 0
+        self.port = 0
         self.connections = Connections(limits)
         self._unsent = unsent
         self._failed = failed
         self._server: asyncio.Server | None = None
         self._numbers = count(1)
-        self._waiting: dict[tuple[str, int], list[Send]] = {}
+        self._waiting: dict[Peer, list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def listen(self, host: str, port: int) -> None:
-        """Accept connections. Raises OSError."""
-        self._server = await asyncio.get_running_loop().create_server(self._new_connection, host, port)
+        """Accept connections; `port` is then the real one. Raises OSError."""
+        self._server = await asyncio.get_running_loop().create_server(self._accepted, host, port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Close all, those too that have just been accepted; what a peer does not read is not waited for."""
@@ -163,19 +184,17 @@ class StreamTransport:
 
     def send(self, send: Send) -> None:
         """Send by the connection it belongs to, by one to the same address, or by a new one."""
-        address = (send.target.host, send.target.port)
-        for connection in (self.connections.find(send.target), self.connections.to(address)):
+        peer = peer_of(send.target)
+        for connection in (self.connections.find(send.target), self.connections.to(peer)):
             if connection is not None and connection.send(send):
                 return
-        if address in self._waiting:
-            self._wait(address, send)
+        if peer in self._waiting:
+            self._wait(peer, send)
         elif len(self._waiting) >= self.limits.opening:
             self._unsent(send)
         else:
-            self._waiting[address] = [send]
-            task = asyncio.get_running_loop().create_task(self._open(address))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._waiting[peer] = [send]
+            self.later(asyncio.get_running_loop().create_task(self._open(peer)))
 
     def flow(self, target: Hop) -> Flow | None:
         """Find the open flow of a hop: the connection that it names, else one to its address."""
@@ -189,19 +208,26 @@ class StreamTransport:
         if connection is not None:
             connection.ping()
 
-    def _wait(self, address: tuple[str, int], send: Send) -> None:
-        if len(self._waiting[address]) < self.limits.waiting:
-            self._waiting[address].append(send)
+    def _wait(self, peer: Peer, send: Send) -> None:
+        if len(self._waiting[peer]) < self.limits.waiting:
+            self._waiting[peer].append(send)
         else:
             self._unsent(send)
 
-    async def _open(self, address: tuple[str, int]) -> None:
+    async def _open(self, peer: Peer) -> None:
         connection: Connection | None = None
-        with contextlib.suppress(OSError, TimeoutError):
+        host, port, name = peer
+        try:
             async with asyncio.timeout(self.limits.connect_s):
                 loop = asyncio.get_running_loop()
-                _, connection = await loop.create_connection(self._new_connection, *address)
-        for send in self._waiting.pop(address):
+                make = partial(Connection, self, next(self._numbers), name)
+                context = self.tls.client if self.tls is not None else None
+                told = None if context is None else name or host
+                _, connection = await loop.create_connection(make, host, port, ssl=context, server_hostname=told)
+        except (OSError, TimeoutError, ConfigError) as error:
+            if isinstance(error, ssl.SSLError | ConfigError):
+                self.handshakes.fail(name or host, error, loop.time())
+        for send in self._waiting.pop(peer):
             if connection is None or not connection.send(send):
                 self._unsent(send)
 
@@ -222,8 +248,18 @@ class StreamTransport:
         for key in unanswered:
             self._failed(key)
 
-    def _new_connection(self) -> Connection:
+    def secured(self) -> Connection:
+        """Make the connection of a client that has shaken hands."""
         return Connection(self, next(self._numbers))
+
+    def later(self, work: "asyncio.Task[None]") -> None:
+        """Keep a task until it is done."""
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+
+    def _accepted(self) -> asyncio.Protocol:
+        context = self.tls.server if self.tls is not None else None
+        return self.secured() if context is None else Handshake(self, context)
 
     def _sweep_later(self) -> None:
         every = min(self.limits.idle_s, self.limits.partial_s) / 4

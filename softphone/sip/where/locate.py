@@ -12,7 +12,7 @@ from typing import TypeVar
 from softphone.errors import SipNetworkError, UnresolvedName
 from softphone.resolver import Pointer, Record, Service, is_address
 from softphone.sip.message.uri import Uri
-from softphone.sip.transport.hop import KINDS, UDP, Hop, TransportKind
+from softphone.sip.transport.hop import KINDS, LOCATED, TCP, TLS, UDP, WS, WSS, Hop, TransportKind
 
 __all__ = ["Answer", "Question", "Target", "hop_of", "locate", "spoken"]
 
@@ -41,6 +41,14 @@ class _Server:
     kind: TransportKind
     host: str
     port: int
+    name: str = ""
+
+
+# What the transport that a URI names is, by its scheme; what sips: names is encrypted (RFC 3261 section 26.2.2).
+SPOKEN: dict[str, dict[str, TransportKind | None]] = {
+    "sip": {"": None, **KINDS},
+    "sips": {"": TLS, TCP.name: TLS, TLS.name: TLS, WS.name: WSS, WSS.name: WSS},
+}
 
 
 def spoken(uri: Uri) -> TransportKind | None:
@@ -52,16 +60,20 @@ def spoken(uri: Uri) -> TransportKind | None:
         It is no sip URI, or asks for a transport that we do not speak: what was to be private is not sent in clear.
     """
     asked = (uri.params.get("transport") or "").lower()
-    if uri.scheme != "sip" or (asked and asked not in KINDS):
-        what = f"transport={asked}" if uri.scheme == "sip" else f"{uri.scheme}:"
-        raise SipNetworkError(f"{uri}: {what} is not spoken here, only sip: over UDP and TCP")
-    return KINDS[asked] if asked else None
+    kinds = SPOKEN.get(uri.scheme, {})
+    if asked not in kinds:
+        what = f"transport={asked}" if asked and kinds else f"{uri.scheme}:"
+        raise SipNetworkError(f"{uri}: {what} is not spoken here, only sip: and sips: over UDP, TCP and TLS")
+    kind = kinds[asked]
+    if kind is not None and not kind.opens:
+        raise SipNetworkError(f"{uri}: who is reached over WebSocket opens the connection, and there is none")
+    return kind
 
 
 def hop_of(uri: Uri) -> Hop:
     """Read the place that a URI names by itself, its host perhaps a name still. Raises as :func:`spoken`."""
     kind = spoken(uri) or UDP
-    return Hop(kind.name, _host(uri), uri.port or kind.port)
+    return Hop(kind.name, _host(uri), uri.port or kind.port, name=_host(uri) if kind.secure else "")
 
 
 def locate(target: Target, choose: Callable[[int], int] = secrets.randbelow) -> Located:
@@ -78,11 +90,12 @@ def locate(target: Target, choose: Callable[[int], int] = secrets.randbelow) -> 
         kind, host = spoken(target), _host(target)
         if is_address(host):
             return [hop_of(target)]
-        servers = [] if target.port or "." not in host.rstrip(".") else (yield from _servers(host, kind, choose))
-        return (yield from _addresses(servers or [_Server(kind or UDP, host, hop_of(target).port)]))
+        kinds = [kind] if kind is not None else list(LOCATED[target.scheme])
+        servers = [] if target.port or "." not in host.rstrip(".") else (yield from _servers(host, kinds, choose))
+        return (yield from _addresses(servers or [_Server(kind or UDP, host, hop_of(target).port, host)]))
     if is_address(target.host):
         return [target]
-    return (yield from _addresses([_Server(target.kind, target.host, target.port)]))
+    return (yield from _addresses([_Server(target.kind, target.host, target.port, target.name)]))
 
 
 def _host(uri: Uri) -> str:
@@ -90,10 +103,9 @@ def _host(uri: Uri) -> str:
 
 
 def _servers(
-    host: str, kind: TransportKind | None, choose: Callable[[int], int]
+    host: str, kinds: Sequence[TransportKind], choose: Callable[[int], int]
 ) -> Generator[list[Question], list[Answer], list[_Server]]:
     """Find the servers of a domain (RFC 3263 sections 4.1 and 4.2); none: the host of that name is the server."""
-    kinds = [kind] if kind is not None else list(KINDS.values())
     asked = {f"{each.service}.{host}": each for each in kinds}
     pointers, *found = yield [Question("NAPTR", host), *(Question("SRV", name) for name in asked)]
     answers = dict(zip(asked, found, strict=True))
@@ -101,7 +113,7 @@ def _servers(
     if missing := [name for name in named if name not in answers]:
         answers |= dict(zip(missing, (yield [Question("SRV", name) for name in missing]), strict=True))
     services = [(each, _records(answers[name], Service)) for name, each in named.items()]
-    servers = [_Server(each, one.host, one.port) for each, some in services for one in _in_turn(some, choose)]
+    servers = [_Server(each, one.host, one.port, host) for each, some in services for one in _in_turn(some, choose)]
     if not servers and any(some for _, some in services):  # a record whose target is the root says so (RFC 2782)
         raise UnresolvedName(f"{host} offers no SIP by a transport that is spoken here")
     return servers
@@ -142,7 +154,9 @@ def _addresses(servers: list[_Server]) -> Located:
     answers: dict[str, Answer] = {host: [host] for host in hosts}
     answers |= dict(zip(names, (yield [Question("A", name) for name in names]), strict=True)) if names else {}
     hops = [
-        Hop(each.kind.name, address, each.port) for each in servers for address in _records(answers[each.host], str)
+        Hop(each.kind.name, address, each.port, name=each.name if each.kind.secure else "")
+        for each in servers
+        for address in _records(answers[each.host], str)
     ]
     for answer in answers.values():
         if not hops and isinstance(answer, UnresolvedName):

@@ -58,7 +58,7 @@ def test_the_flow_of_the_proxy_is_preferred_and_its_name_is_left() -> None:
     assert left is not None and left.hop == Hop("tcp", "192.0.2.8", 5060)
 
 
-@pytest.mark.parametrize("path", ["nonsense", "<sip:p1.test;lr>, ", "<tls:p1>", "<sips:p1.test;lr>"])
+@pytest.mark.parametrize("path", ["nonsense", "<sip:p1.test;lr>, ", "<tls:p1>", "<sips:p1.test;lr;transport=udp>"])
 def test_a_path_that_leads_nowhere_is_refused(path: str) -> None:
     registrar = Registrar()
     assert handle(registrar, through(path), PROXY).status == 400

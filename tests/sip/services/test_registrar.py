@@ -181,7 +181,7 @@ def test_when_two_contacts_are_one(one: str, other: str, same: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "contact", ["<sips:101@192.0.2.1>", "<sip:101@192.0.2.1;transport=tls>", "<mailto:a@b>", "<tel:+1555>"]
+    "contact", ["<sip:101@192.0.2.1;transport=ws>", "<sip:101@192.0.2.1;transport=sctp>", "<mailto:a@b>", "<tel:+1555>"]
 )
 def test_a_contact_that_cannot_be_reached_is_refused(contact: str) -> None:
     registrar = Registrar()

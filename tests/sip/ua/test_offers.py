@@ -136,7 +136,9 @@ def test_an_ack_with_a_strange_tag_and_the_invites_branch_counts() -> None:
 def test_a_contact_that_cannot_be_reached_is_answered_where_it_came_from() -> None:
     async def work(pair: Pair) -> None:
         there = pair.ether.ports
-        pair.ether.inject(late_invite(pair.bob).replace("odd@127.0.0.1:9>", "odd@127.0.0.1:9;transport=tls>"), there, 7)
+        pair.ether.inject(
+            late_invite(pair.bob).replace("odd@127.0.0.1:9>", "odd@127.0.0.1:9;transport=sctp>"), there, 7
+        )
         await settle(1)
         assert pair.calls[0].way.came == Hop("udp", "127.0.0.1", 7)
 

@@ -50,7 +50,7 @@ def found(target: Target, zone: Zone, choice: int = 0) -> tuple[list[str], list[
         while True:
             questions = asking.send([answer(each) for each in questions])
     except StopIteration as done:
-        return [f"{hop.transport} {hop.host}:{hop.port}" for hop in done.value], asked
+        return [f"{hop.transport} {hop.host}:{hop.port}{hop.name and f' as {hop.name}'}" for hop in done.value], asked
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,9 @@ def found(target: Target, zone: Zone, choice: int = 0) -> tuple[list[str], list[
         ("sip:192.0.2.9", "udp 192.0.2.9:5060"),
         ("sip:bob@192.0.2.9:5070", "udp 192.0.2.9:5070"),
         ("sip:192.0.2.9;transport=TCP", "tcp 192.0.2.9:5060"),
+        ("sip:192.0.2.9;transport=tls", "tls 192.0.2.9:5061 as 192.0.2.9"),
+        ("sips:192.0.2.9:5070", "tls 192.0.2.9:5070 as 192.0.2.9"),
+        ("sips:192.0.2.9;transport=tcp", "tls 192.0.2.9:5061 as 192.0.2.9"),
         ("sip:pbx.example;maddr=192.0.2.9", "udp 192.0.2.9:5060"),
     ],
 )
@@ -99,10 +102,31 @@ def test_a_server_without_an_address_is_passed_over() -> None:
     assert located("sip:pbx.example", zone)[0] == ["udp 192.0.2.20:5062"]
 
 
-@pytest.mark.parametrize("uri", ["sips:pbx.example", "sip:pbx.example;transport=tls", "tel:+15550100"])
+@pytest.mark.parametrize("uri", ["sips:pbx.example;transport=udp", "sip:pbx.example;transport=sctp", "tel:+15550100"])
 def test_what_was_to_be_private_leads_nowhere(uri: str) -> None:
     with pytest.raises(SipNetworkError, match="is not spoken here"):
         located(uri, BOTH)
+
+
+SECURE: Zone = BOTH | {"_sips._tcp.pbx.example SRV": [Service(1, 0, 5071, "b.example")]}
+
+
+@pytest.mark.parametrize(
+    "uri", ["sips:pbx.example", "sip:pbx.example;transport=tls", "sips:x@pbx.example;transport=tcp"]
+)
+def test_what_is_private_leads_to_tls_alone_and_to_who_was_asked_for(uri: str) -> None:
+    hops, asked = located(uri, SECURE)
+    assert hops == ["tls 192.0.2.20:5071 as pbx.example"]
+    assert asked == ["pbx.example NAPTR", "_sips._tcp.pbx.example SRV", "b.example A"]
+    assert located(uri, POINTERS | SECURE)[0] == hops
+    assert located(uri, HOST)[0] == ["tls 192.0.2.1:5061 as pbx.example"]
+    with pytest.raises(UnresolvedName):
+        located(uri, SERVERS)
+
+
+def test_a_web_socket_is_never_opened() -> None:
+    with pytest.raises(SipNetworkError, match="WebSocket"):
+        located("sip:x@192.0.2.9;transport=wss", BOTH)
 
 
 @pytest.mark.parametrize("zone", [{}, {"_sip._udp.pbx.example SRV": [Service(0, 0, 0, "")], **HOST}])
