@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import ABSENT
-from mixer.kernel import Int, kernel
+from mixer.kernel import kernel
 from mixer.pace import note_loss
 from mixer.party import Party
+from mixer.pitch import closest
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -210,36 +211,8 @@ def _loop(rate: Rate, sound: Samples, end: int, length: int, since: int, begin: 
 
 @kernel
 def _pitch(rate: Rate, sound: Samples, end: int, longest: int, search: bool) -> int:
-    """Find the lag at which the end of a sound correlates best, coarsely first; `NO_PITCH` if it does so nowhere."""
+    """Find the lag at which the end of a sound correlates best with what was before; `NO_PITCH` if it does nowhere."""
     if not search:
         return longest
-    lag = _best(rate, sound, end, longest, rate.shortest, rate.coarse)
-    if rate.coarse > 1:
-        lag = _best(rate, sound, end, min(lag + rate.coarse - 1, longest), max(lag - rate.coarse + 1, rate.shortest), 1)
-    power = 1.0
-    for i in range(rate.match):
-        power += np.float64(sound[end - 1 - i]) * np.float64(sound[end - 1 - i])
-    return lag if _likeness(rate, sound, end, lag, 1) >= ALIKE * np.sqrt(power) else NO_PITCH
-
-
-@kernel
-def _best(rate: Rate, sound: Samples, end: int, longest: int, shortest: int, stride: int) -> int:
-    """Find the best lag of each `stride`-th."""
-    best, lag = -np.inf, longest
-    for each in range(longest, shortest - 1, -stride):
-        score = _likeness(rate, sound, end, each, stride)
-        if score > best:
-            best, lag = score, each
-    return lag
-
-
-@kernel
-def _likeness(rate: Rate, sound: Samples, end: int, lag: int, stride: int) -> float:
-    """Compare the last 7.5 ms with those `lag` samples before, taking each `stride`-th sample."""
-    score: Int = 0
-    power: Int = 0
-    for i in range(rate.match // stride):
-        now, then = np.int64(sound[end - 1 - i * stride]), np.int64(sound[end - 1 - i * stride - lag])
-        score += now * then
-        power += then * then
-    return score / np.sqrt(power + 1.0)
+    lag, alike = closest(rate, sound, end - rate.match, rate.match, -1, rate.shortest, longest)
+    return lag if alike >= ALIKE else NO_PITCH

@@ -9,12 +9,16 @@ from mixer.conceal import SEARCHED, conceal, silence
 from mixer.kernel import kernel
 from mixer.pace import MEMORY_TICKS, is_blind, turn
 from mixer.party import Parties, Party
-from mixer.playout import LACKING, LEAVING, QUIET
+from mixer.playout import LACKING, LEAVING, QUIET, SEAM
 from mixer.rate import Rate
 from mixer.ring import place_of
 
 Samples = NDArray[np.int16]
 Flags = NDArray[np.bool_]
+
+SEAMS = 256
+"""When more rows than this look for a seam in the same tick, this machine or the network has stopped; the others look
+in the next ticks, for a late tick would harm everybody."""
 
 
 @kernel
@@ -118,7 +122,7 @@ def hear(
     noisy : ndarray of bool, shape (capacity,)
         Out: the row says nothing but comfort noise.
     """
-    searches = 0
+    searches = seams = 0
     for row in range(end):
         p, frame = parties[row], past[tick % 3, row]
         if not _speaks(p, rate):
@@ -127,7 +131,8 @@ def hear(
         older, newer = past[(tick + 1) % 3, row], past[(tick + 2) % 3, row]
         if tick % MEMORY_TICKS == 0:
             turn(p)
-        found = playout.read(p, rate, rings[row], taps, frame, p.inband_keys)
+        found = playout.read(p, rate, rings[row], taps, frame, p.inband_keys, seams < SEAMS)
+        seams += found & SEAM != 0
         if found & LACKING and found & QUIET:
             if not p.local:
                 begin = (tick * rate.samples + row * ROW_STEP) % len(noise)

@@ -3,7 +3,8 @@
 The *wait* of a packet is the time from its arrival to the playing of its first sample, in samples. Its *slack* is how
 early it came before the tick that reads it: less than the wait when the packet begins in the middle of a frame. The
 least slack of the last one to two seconds says how much later packets could have come without being missed. Below
-`LOW_S` the row is played slower, above `HIGH_S` faster. A sender whose clock drifts moves the slack slowly and is
+`LOW_S` the row is to wait for longer, above `HIGH_S` for less: by a piece that is played twice or left out
+(`mixer.splice`), or by playing it slower or faster. A sender whose clock drifts moves the slack slowly and is
 thereby followed; a network that jitters lowers the least slack and thereby gets a longer wait. In between, a row whose
 frames begin in the middle of packets is brought to their edge: it waits that much less and has the same slack. There it
 is played untouched.
@@ -67,18 +68,42 @@ def turn(p: Party) -> None:
 
 
 @kernel
-def step(p: Party, rate: Rate, spare: int, dialling: bool) -> int:
+def excess(p: Party, rate: Rate) -> int:
+    """
+    Tell by how much a row waits for longer than it has to, or, below 0, for less.
+
+    Parameters
+    ----------
+    p, rate : records
+        The row and its rate.
+
+    Returns
+    -------
+    int
+        Samples; 0: it waits for as long as it should, and its frames begin where packets do.
+    """
+    least = min(p.recent, p.older)
+    if least > NOTHING // 2:
+        return 0
+    spare = (p.end - p.cursor) % p.grain
+    least -= spare + rate.samples - p.grain
+    if least < rate.low:
+        return -min(rate.low - least, max(rate.max_delay - rate.samples - p.wait, 0))  # more would be skipped
+    high = rate.high + (rate.samples // 2 if p.lossy_turns > LOSSY_TURNS else 0)
+    return spare + max(least - high, 0)
+
+
+@kernel
+def step(rate: Rate, excess: int, dialling: bool) -> int:
     """
     Decide the speed of a row for one tick.
 
     Parameters
     ----------
-    p : record
-        The row.
     rate : record
         Its rate.
-    spare : int
-        Samples that are gone when frames begin where packets do.
+    excess : int
+        What `excess` says of it.
     dialling : bool
         Keys are listened for in its sound.
 
@@ -87,21 +112,12 @@ def step(p: Party, rate: Rate, spare: int, dialling: bool) -> int:
     int
         Samples to play beyond the regular ones.
     """
-    least = min(p.recent, p.older)
-    if least > NOTHING // 2:
-        return 0
-    least -= spare + rate.samples - p.grain
-    steps, high = 0, rate.high + (rate.samples // 2 if p.lossy_turns > LOSSY_TURNS else 0)
-    if least > high:
-        steps = -((high - least) // rate.faster) * rate.scale
-    elif least < rate.low:
-        steps = (least - rate.low) // rate.slower * rate.scale
-    steps = min(max(steps, -rate.most), rate.most)
-    if steps == 0:
-        steps = min(spare, rate.scale)
-    if dialling:
-        steps = min(max(steps, -rate.most_dialling), rate.most_dialling)
-    return steps
+    if excess > 0:
+        steps = min(max(excess // rate.faster, 1) * rate.scale, excess)
+    else:
+        steps = excess // rate.slower * rate.scale
+    most = rate.most_dialling if dialling else rate.most
+    return min(max(steps, -most), most)
 
 
 @kernel

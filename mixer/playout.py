@@ -15,7 +15,8 @@ The rules, in the order they are tried:
   nothing is lost and the delay grows by just that. What a jump of the sender has left out has no such time: it is late;
 * a packet that would wait longer than `max_delay_s` moves the cursor forward until it waits half of that. What is
   skipped is the oldest audio; it counts as overrun;
-* between these, `mixer.pace` plays a little faster or slower.
+* between these, a row that waits for too long or not long enough leaves out a piece or plays one twice where that is
+  not heard (`mixer.splice`), or is played a little faster or slower (`mixer.pace`).
 """
 
 from math import gcd
@@ -31,6 +32,7 @@ from mixer.party import Party
 from mixer.ramp import rising
 from mixer.rate import Rate
 from mixer.resample import HALF_TAPS, stretch
+from mixer.splice import is_whole, splice
 from mixer.stream import BEGINS, CHANGED, PAUSED, STRAY, TAKES, gap_of, judge, newest, note
 
 Samples = NDArray[np.int16]
@@ -214,18 +216,21 @@ def _skip(p: Party, rate: Rate, own: Samples, samples: int, length: int) -> None
     ring.forget(own, rate, p.cursor - rate.reach, min(samples + rate.reach, rate.ring))
 
 
-LACKING, QUIET, LEAVING = 1, 2, 4
+LACKING, QUIET, LEAVING, SEAM = 1, 2, 4, 8
 """
 What `read` finds, any of:
 
 * `LACKING`: samples are absent;
 * `QUIET`: that is no loss: the row is idle, has not begun, is silent by its own word, or is fed by `push`;
-* `LEAVING`: its sound ends by the word of its sender.
+* `LEAVING`: its sound ends by the word of its sender;
+* `SEAM`: a place was looked for where it becomes longer or shorter.
 """
 
 
 @kernel
-def read(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, dialling: bool) -> int:
+def read(
+    p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, dialling: bool, splicing: bool
+) -> int:
     """
     Take the next frame of a row.
 
@@ -241,11 +246,13 @@ def read(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: S
         Where to put it: `rate.samples` of it, `ABSENT` where nothing came.
     dialling : bool
         Keys are listened for in its sound.
+    splicing : bool
+        A piece may be left out or played twice in this tick.
 
     Returns
     -------
     int
-        What was found: `LACKING`, `QUIET`, `LEAVING`.
+        What was found: `LACKING`, `QUIET`, `LEAVING`, `SEAM`.
     """
     at, lowest = np.uint64(ring.place_of(rate, p.cursor)), np.int16(0)
     for j in range(np.uint64(0), np.uint64(rate.samples)):
@@ -258,9 +265,12 @@ def read(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: S
         found |= LEAVING
     steps = 0
     if not (found & LACKING or p.local or p.resting):
-        steps = pace.step(p, rate, (p.end - p.cursor) % p.grain, dialling)
-    if steps != 0:
-        steps = _change_speed(p, rate, own, taps, frame, steps)
+        excess = pace.excess(p, rate)
+        if splicing and not dialling and abs(excess) >= rate.shortest:
+            found |= SEAM
+            steps = splice(p, rate, own, frame, excess)
+        if steps == 0:
+            steps = _change_speed(p, rate, own, taps, frame, pace.step(rate, excess, dialling))
     _note_played(p, rate, frame, found & LACKING != 0, steps)
     _go_on(p, rate, own, steps)
     return found
@@ -269,12 +279,12 @@ def read(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: S
 @kernel
 def _change_speed(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, steps: int) -> int:
     """Play a frame faster or slower; gives by how many samples that was possible."""
-    if _still(own[ring.place_of(rate, p.cursor) :], rate.samples + max(steps, 0)):
+    if steps == 0 or _still(own[ring.place_of(rate, p.cursor) :], rate.samples + max(steps, 0)):
         return steps
-    if _whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + steps + 2 * HALF_TAPS):
+    if is_whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + steps + 2 * HALF_TAPS):
         stretch(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], taps[steps + rate.most], rate.samples, steps, frame)
         return steps
-    if steps > 0 or not _whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + HALF_TAPS):
+    if steps > 0 or not is_whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + HALF_TAPS):
         return 0
     # Nothing behind the frame has come yet: leave its last samples to serve the interpolation.
     stretch(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], taps[-1], rate.samples, -HALF_TAPS, frame)
@@ -288,15 +298,6 @@ def _still(sound: Samples, length: int) -> bool:
     for j in range(np.uint64(1), np.uint64(length)):
         lowest, highest = min(lowest, sound[j]), max(highest, sound[j])
     return bool(lowest == highest)
-
-
-@kernel
-def _whole(sound: Samples, length: int) -> bool:
-    """Tell whether no sample is absent."""
-    lowest = np.int16(0)
-    for j in range(np.uint64(0), np.uint64(length)):
-        lowest = min(lowest, sound[j])
-    return lowest != ABSENT
 
 
 @kernel
@@ -324,6 +325,13 @@ def _go_on(p: Party, rate: Rate, own: Samples, steps: int) -> None:
     if p.local:
         p.cursor = min(p.cursor, max(p.end, before + steps))
     ring.forget(own, rate, before - rate.reach, p.cursor - before)
+
+
+@kernel
+def reach_of(p: Party, rate: Rate) -> int:
+    """Give one past the last sample that the next `read` may look at."""
+    further = max(pace.excess(p, rate), rate.most + HALF_TAPS)
+    return p.cursor + rate.samples + min(further, rate.longest) + HALF_TAPS
 
 
 @kernel

@@ -19,7 +19,7 @@ def steps(waits: list[tuple[int, bool, bool]]) -> int:
     parties[0].grain = RATE.samples
     for wait, anew, usable in waits:
         pace.observe(parties[0], wait, anew, usable)
-    return int(pace.step(parties[0], RATE, 0, False))
+    return int(pace.step(RATE, pace.excess(parties[0], RATE), False))
 
 
 def test_a_second_late_packet_slows_the_row() -> None:

@@ -14,7 +14,6 @@ from mixer.bridge import Bridge
 from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party
 from mixer.rate import Rate, Rates
-from mixer.resample import HALF_TAPS
 from softphone.codec import TABLE
 from softphone.media.codecs.coders import Decoder, decoder
 from softphone.media.codecs.forms import FORMS, LARGEST, NUMBERS, QUEUED
@@ -117,7 +116,7 @@ def due(
 def _next(waiting: Waiting, p: Party, rate: Rate) -> int:
     """Give the slot of the packet of a row that is decoded next; -1: none is due."""
     found = -1
-    edge = p.cursor + rate.samples + rate.most + 2 * HALF_TAPS
+    edge = playout.reach_of(p, rate)
     for slot in range(SLOTS):
         if waiting[slot].waits and waiting[slot].position < edge:
             edge, found = waiting[slot].position, slot
