@@ -1,11 +1,13 @@
 """The JSON shapes of RingCentral's API, and sessions and parties shown in them. None is left out of the answers."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from softphone.focus.session import ConferenceRole, Party, PartyAddress, TelephonySession
+from softphone.focus.session import ConferenceRole, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
@@ -18,9 +20,15 @@ __all__ = [
     "PartyUpdate",
     "SessionAnswer",
     "SessionModel",
+    "instant",
+    "legacy_id",
     "party_view",
     "session_view",
+    "web_phone_of",
 ]
+
+
+SESSION_ID = re.compile(r"s-[0-9a-f]{32}")
 
 
 class Camel(BaseModel):
@@ -35,10 +43,19 @@ class OriginModel(BaseModel):
     type: Literal["Call", "Conference"]
 
 
-class StatusModel(BaseModel):
+class PeerModel(Camel):
+    """Where a party is now that has moved."""
+
+    session_id: str
+    telephony_session_id: str
+    party_id: str
+
+
+class StatusModel(Camel):
     """How far a party is."""
 
     code: Literal["Setup", "Proceeding", "Answered", "Hold", "Disconnected", "Gone"]
+    peer_id: PeerModel | None = None
 
 
 class AddressModel(Camel):
@@ -47,6 +64,7 @@ class AddressModel(Camel):
     phone_number: str
     name: str | None = None
     extension_id: str | None = None
+    device_id: str | None = None
 
 
 class OwnerModel(Camel):
@@ -60,6 +78,8 @@ class PartyModel(Camel):
     """A participant."""
 
     id: str
+    account_id: str | None = None
+    extension_id: str | None = None
     direction: Literal["Inbound", "Outbound"]
     conference_role: Literal["Host", "Participant"] | None = None
     muted: bool
@@ -75,8 +95,8 @@ class PartyModel(Camel):
 class SessionModel(Camel):
     """A telephony session."""
 
-    id: str
     creation_time: str
+    id: str
     origin: OriginModel
     parties: list[PartyModel]
     voice_call_token: str | None = None
@@ -139,23 +159,57 @@ def session_view(session: TelephonySession, reader: Extension, accounts: Account
 def party_view(party: Party, reader: Extension, accounts: Accounts) -> PartyModel:
     """Show a party to `reader`; only the reader's own party carries its owner, which is how clients find themselves."""
     own = party.extension_id == reader.id
+    owner = OwnerModel(account_id=accounts.account_id, extension_id=reader.id) if own else None
     # That API has no word for a listener.
     role = ConferenceRole.PARTICIPANT if party.role is ConferenceRole.LISTENER else party.role
     return PartyModel(
         id=party.id,
+        account_id=owner.account_id if owner else None,
+        extension_id=owner.extension_id if owner else None,
         direction=party.direction.value,
         conference_role=role.value if role else None,
         muted=party.muted,
         talking=party.talking,
         stand_alone=party.stands_alone,
-        status=StatusModel(code="Hold" if party.stands_alone else party.status.value),
-        owner=OwnerModel(account_id=accounts.account_id, extension_id=reader.id) if own else None,
+        status=_status(party),
+        owner=owner,
         from_=_address(party.caller),
         to=_address(party.callee),
     )
 
 
-def _address(address: PartyAddress) -> AddressModel:
-    return AddressModel(
-        phone_number=address.number, name=address.name or None, extension_id=address.extension_id or None
+def _status(party: Party) -> StatusModel:
+    over = party.status in (PartyStatus.DISCONNECTED, PartyStatus.GONE)
+    status = PartyStatus.HOLD if party.stands_alone and not over else party.status
+    if party.moved_to is None:
+        return StatusModel(code=status.value)
+    there = f"s-{party.moved_to.split('-')[1]}"
+    return StatusModel(
+        code=status.value,
+        peer_id=PeerModel(session_id=legacy_id(there), telephony_session_id=there, party_id=party.moved_to),
     )
+
+
+def _address(address: PartyAddress) -> AddressModel:
+    inside = address.extension_id or None
+    return AddressModel(
+        phone_number=address.number,
+        name=address.name or None,
+        extension_id=inside,
+        device_id=web_phone_of(inside) if inside else None,
+    )
+
+
+def web_phone_of(extension_id: str) -> str:
+    """Name the device that an extension's provisioned telephones are."""
+    return f"2{extension_id}"
+
+
+def instant(time: datetime) -> str:
+    """Write a time with milliseconds."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+
+
+def legacy_id(session_id: str) -> str:
+    """Give the number that older clients know a session by."""
+    return str(int(session_id[2:12], 16)) if SESSION_ID.fullmatch(session_id) else "0"

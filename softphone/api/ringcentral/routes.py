@@ -14,7 +14,7 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
-from softphone.api.ringcentral import account, conferencing, devices
+from softphone.api.ringcentral import account, conferencing, devices, presence_routes
 from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.models import (
     BringIn,
@@ -44,7 +44,7 @@ router = APIRouter(
     dependencies=[Depends(check_account)],
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 503),
 )
-ROUTERS = (router, account.router, *devices.ROUTERS, conferencing.router)
+ROUTERS = (router, account.router, *devices.ROUTERS, conferencing.router, presence_routes.router)
 
 
 @router.post(

@@ -20,6 +20,9 @@ CONFERENCE = "/restapi/v1.0/account/~/telephony/conference"
 SESSIONS = "/restapi/v1.0/account/~/telephony/sessions"
 
 
+ADA = {"phoneNumber": "101", "name": "Ada Admin", "extensionId": "100101", "deviceId": "2100101"}
+
+
 async def make(client: httpx.AsyncClient, **options: Any) -> dict[str, Any]:
     answer = await client.post(CONFERENCE, **options)
     assert answer.status_code == 200, answer.text
@@ -129,6 +132,8 @@ async def test_the_life_of_a_party(shared: Server, ada: httpx.AsyncClient) -> No
         first, second = (await ada.get(path)).json()["parties"]
         assert first == {
             "id": f"p-{session['id'][2:]}-1",
+            "accountId": "1",
+            "extensionId": "100101",
             "direction": "Outbound",
             "conferenceRole": "Host",
             "muted": False,
@@ -136,7 +141,7 @@ async def test_the_life_of_a_party(shared: Server, ada: httpx.AsyncClient) -> No
             "standAlone": False,
             "status": {"code": "Answered"},
             "owner": {"accountId": "1", "extensionId": "100101"},
-            "from": {"phoneNumber": "101", "name": "Ada Admin", "extensionId": "100101"},
+            "from": ADA,
             "to": {"phoneNumber": "conference", "name": "Conference"},
             "recordings": [],
         }
