@@ -19,6 +19,9 @@ from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, Role
 from mixer.rules.state import Phase, SessionState, table_of
 
+# Hidden listeners of one room: they take no place that anybody could count.
+MOST_HIDDEN = 10
+
 __all__ = [
     "admit",
     "begin",
@@ -29,6 +32,7 @@ __all__ = [
     "leave_lobby",
     "let_in",
     "make_party",
+    "no_hidden",
     "not_in_lobby",
     "obstacle",
     "refused",
@@ -45,10 +49,12 @@ def join(session: SessionState, event: Join, now: float) -> list[Effect]:
     if event.party in session.parties:
         return []
     besides = session.parties.hosts if event.brought else 0
-    reason = obstacle(session, event.identity, event.role, besides=besides, invited=event.invited)
+    reason = obstacle(session, event.identity, event.role, besides=besides, invited=event.invited, hidden=event.hidden)
     if reason:
         return [refused(session, event.party, reason)]
-    party = make_party(session, event, event.role, now, muted=event.muted)
+    party = make_party(session, event, event.role, now, muted=event.muted, hidden=event.hidden)
+    if event.hidden:
+        return let_in(session, party, now)
     lobby = session.settings.lobby and event.role is not Role.MODERATOR
     came = stand(session, party, Place.LOBBY) if lobby else enter(session, party, now)
     return came + _brought_along(party, event)
@@ -78,7 +84,9 @@ def refused(session: SessionState, name: str, reason: str) -> Refused:
     return Refused(name, reason, announcements.farewell(session, reason))
 
 
-def obstacle(session: SessionState, identity: str, role: Role, *, besides: int = 0, invited: bool = False) -> str:
+def obstacle(
+    session: SessionState, identity: str, role: Role, *, besides: int = 0, invited: bool = False, hidden: bool = False
+) -> str:
     """Say why somebody cannot come in now; empty: nothing is in the way.
 
     Parameters
@@ -87,14 +95,27 @@ def obstacle(session: SessionState, identity: str, role: Role, *, besides: int =
         So many of those who are there take no place.
     invited
         Whether it comes because somebody in control wants it.
+    hidden
+        Whether it is to be a hidden listener.
     """
     if identity and identity in session.banned:
         return "banned"
+    if hidden:
+        return no_hidden(session)
     if not invited and not _is_listed(session, identity, role):
         return "not_listed"
     if session.shut_to(role):
         return "locked"
     return "full" if session.full_for(role, besides=besides) else ""
+
+
+def no_hidden(session: SessionState) -> str:
+    """Say why no hidden listener can come now; empty: one can. It takes no place, and needs somebody to listen to."""
+    if session.locked:
+        return "locked"
+    if not session.parties.visible:
+        return "nobody_there"
+    return "full" if len(session.parties.hidden) >= MOST_HIDDEN else ""
 
 
 def _is_listed(session: SessionState, identity: str, role: Role) -> bool:
@@ -103,12 +124,19 @@ def _is_listed(session: SessionState, identity: str, role: Role) -> bool:
 
 
 def make_party(
-    session: SessionState, event: Join | InviteAnswered, role: Role, now: float, *, muted: bool = False
+    session: SessionState,
+    event: Join | InviteAnswered,
+    role: Role,
+    now: float,
+    *,
+    muted: bool = False,
+    hidden: bool = False,
 ) -> Participant:
     """Take notice of a call; the conference is claimed."""
     keypad = Keypad(table_of(session.settings.menu, role, event.kind), session.settings.key_timeout_s)
+    role = Role.LISTENER if hidden else role
     muted = muted or session.microphones.start_muted(role)
-    party = Participant(event.party, role, event.kind, event.identity, event.name, keypad, muted, now)
+    party = Participant(event.party, role, event.kind, event.identity, event.name, keypad, muted, now, hidden=hidden)
     session.parties.add(party)
     session.state, session.ends = Phase.OPEN, None
     return party
@@ -130,7 +158,8 @@ def stand(session: SessionState, party: Participant, place: Place) -> list[Effec
 def let_in(session: SessionState, party: Participant, now: float) -> list[Effect]:
     """Let a party into the room; a host brings in those who waited for it."""
     session.parties.move(party, Place.JOINED)
-    session.heard_at = now
+    if not party.hidden:
+        session.heard_at = now
     effects: list[Effect] = [Admitted(party.name, party.muted), *announcements.arrived(session, party)]
     if party.role is Role.MODERATOR:
         lifetime.host_came(session)
@@ -189,7 +218,12 @@ def _out(session: SessionState, party: Participant, left: PartyLeft, now: float)
     if party.place in IN_ROOM:
         effects += announcements.gone(session, party)
         effects += lifetime.host_left(session, now) if party.role is Role.MODERATOR else []
-    return effects if session.parties else effects + lifetime.emptied(session, now)
+    if session.parties.visible or party.hidden:
+        return effects
+    # There is nobody to listen to any more.
+    for listener in session.parties.hidden:
+        effects += remove(session, listener, "empty", now)
+    return effects + lifetime.emptied(session, now)
 
 
 def reject(session: SessionState, party: Participant, event: Reject, now: float) -> list[Effect]:

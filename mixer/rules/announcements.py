@@ -83,7 +83,7 @@ def arrived(session: SessionState, party: Participant) -> list[Effect]:
 
 def alone_or_not(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
     """Say to a party how many others there are."""
-    others = session.joined - (party.place is Place.JOINED)
+    others = session.joined - (party.place is Place.JOINED and not party.hidden)
     if others < 1:
         return ("conf-onlyperson",)
     return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
@@ -91,7 +91,7 @@ def alone_or_not(session: SessionState, party: Participant) -> tuple[Prompt, ...
 
 def _entry(session: SessionState, party: Participant) -> list[Effect]:
     """Tell the room who has come; the usual tone is for others, a chosen sound for the newcomer as well."""
-    if not session.notices:
+    if not session.notices or party.hidden:
         return []
     chosen, named = session.settings.enter_sound, _name(session, party)
     if not chosen and session.joined < 2:
@@ -103,7 +103,7 @@ def _entry(session: SessionState, party: Participant) -> list[Effect]:
 
 def gone(session: SessionState, party: Participant) -> list[Effect]:
     """Tell the room who has left."""
-    if not session.notices or not session.joined:
+    if not session.notices or not session.joined or party.hidden:
         return []
     named = _name(session, party)
     prompts: tuple[Prompt, ...] = (*named, "conf-hasleft") if named else ("confbridge-leave",)

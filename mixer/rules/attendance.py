@@ -47,6 +47,8 @@ class Participant:
     "Whether the only other party put the call on hold."
     music: str | None = None
     "Id of the music it hears, as last told; None: no music."
+    hidden: bool = False
+    "Whether it is not counted, told of or waited for: a listener whom only administrators know of."
     labels: Mapping[str, str] = field(default_factory=dict)
     "What somebody in control has written on it."
     number: int = 0
@@ -72,6 +74,7 @@ class Attendance(Mapping[str, Participant]):
         self._at: dict[Place, dict[Role, dict[str, Participant]]] = {
             place: {role: {} for role in Role} for place in Place
         }
+        self._hidden: set[str] = set()
         self._inside: list[tuple[int, str]] = []
         self._came = 0
         self._talking: set[str] = set()
@@ -89,6 +92,16 @@ class Attendance(Mapping[str, Participant]):
         return len(self._there)
 
     # What rules ask.
+
+    @property
+    def visible(self) -> int:
+        """How many are there, but for hidden listeners, whom no other count or list has either."""
+        return len(self._there) - len(self._hidden)
+
+    @property
+    def hidden(self) -> list[Participant]:
+        """List the hidden listeners."""
+        return [self._there[name] for name in self._hidden]
 
     def count(self, place: Place) -> int:
         """Say how many are at a place."""
@@ -218,6 +231,10 @@ class Attendance(Mapping[str, Participant]):
 
     def _enter(self, party: Participant) -> None:
         """Enter a party into the lists."""
+        if party.hidden:
+            self._hidden.add(party.name)
+            self._unsettled.add(party.name)
+            return
         before = self.alone
         self._at[party.place][party.role][party.name] = party
         if party.place in IN_ROOM:
@@ -226,6 +243,10 @@ class Attendance(Mapping[str, Participant]):
 
     def _strike(self, party: Participant) -> None:
         """Strike a party out of the lists."""
+        if party.hidden:
+            self._hidden.discard(party.name)
+            self._unsettled.add(party.name)
+            return
         before = self.alone
         del self._at[party.place][party.role][party.name]
         if party.place in IN_ROOM:

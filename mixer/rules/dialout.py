@@ -1,7 +1,7 @@
 """Numbers that are rung, and join when they answer and press 1."""
 
 from mixer.rules import announcements
-from mixer.rules.admission import enter, make_party, obstacle, refused, remove, stand
+from mixer.rules.admission import enter, let_in, make_party, no_hidden, obstacle, refused, remove, stand
 from mixer.rules.attendance import Participant
 from mixer.rules.effects import Denied, DropInvite, Effect, Invite
 from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
@@ -17,13 +17,13 @@ YES = "1"
 
 def dial(session: SessionState, event: Dial, now: float) -> list[Effect]:
     """Ring a number, unless whoever answers could not come in anyway."""
-    no_use = _no_use(session, event.role)
+    no_use = no_hidden(session) if event.hidden else _no_use(session, event.role)
     if no_use:
         told = announcements.say(session, event.by, f"conf-{no_use}") if event.by else []
         return [Denied(event.by, no_use), *told]
-    made = session.invitations.add(event.by, event.role, event.confirm)
+    made = session.invitations.add(event.by, event.role, event.confirm, hidden=event.hidden)
     pleasantry = announcements.say(session, event.by, "pls-wait-connect-call") if event.by else []
-    return [Invite(made.id, event.number, event.by), *pleasantry]
+    return [Invite(made.id, event.number, event.by, event.hidden), *pleasantry]
 
 
 def _no_use(session: SessionState, role: Role) -> str:
@@ -43,13 +43,16 @@ def answered(session: SessionState, event: InviteAnswered, now: float) -> list[E
     invitation = session.invitations.get(event.invitation)
     if invitation is None or invitation.party:
         return [refused(session, event.party, "cancelled")]
-    reason = obstacle(session, event.identity, invitation.role, invited=True)
+    hidden = invitation.hidden
+    reason = obstacle(session, event.identity, invitation.role, invited=True, hidden=hidden)
     if reason:
         session.invitations.remove(invitation.id)
         return [refused(session, event.party, reason)]
-    party = make_party(session, event, invitation.role, now)
+    party = make_party(session, event, invitation.role, now, hidden=hidden)
     party.invitation = invitation.id
     session.invitations.answer(invitation, party.name)
+    if hidden:
+        return let_in(session, party, now)
     return stand(session, party, Place.INVITED) if invitation.confirm else enter(session, party, now)
 
 

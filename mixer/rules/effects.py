@@ -80,7 +80,7 @@ class Waits:
 class Refused:
     """The party is not there: the room is ``full``, ``locked`` or has ``ended``, or it is ``banned`` or ``not_listed``.
 
-    An invitation that was answered too late is ``cancelled``.
+    An invitation that was answered too late is ``cancelled``; a hidden listener has ``nobody_there`` to listen to.
 
     Parameters
     ----------
@@ -206,8 +206,9 @@ class Denied:
         its microphone is never on. ``not_inside``: it waits, and what it hears and who hears it is settled when it
         comes in. ``not_in_lobby``: it was let in, or sent to wait elsewhere. ``locked``: nobody gets in. ``full``:
         nobody more can be invited. ``no_invitation``: it has invited nobody. ``nobody_inside``: there is nobody to be
-        recorded. ``not_recording``: there is no recording to pause or stop. ``no_conference``: a call has no such
-        thing. ``too_many_labels``: more would be written on it than `attendance.MOST_LABELS`.
+        recorded. ``not_recording``: there is no recording to pause or stop. ``hidden``: a hidden listener is nothing
+        else. ``nobody_there``: there is nobody for one to listen to. ``no_conference``: a call has no such thing.
+        ``too_many_labels``: more would be written on it than `attendance.MOST_LABELS`.
     """
 
     party: str
@@ -300,11 +301,14 @@ class Invite:
         Digits.
     by
         The party that invites; empty: somebody in control.
+    hidden
+        Whether it is to be a hidden listener.
     """
 
     invitation: int
     number: str
     by: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ class Join:
         Whether the host brings it in from a call: hosts do not count towards `Settings.max_members` then.
     invited
         Whether somebody in control has let it in: then it need not be on a list of `SetAllowed`.
+    hidden
+        Whether it only listens and nobody but administrators knows of it. It comes where others are, past the lobby and
+        the wait for a host, and leaves with the last of them.
     labels
         What is written on it.
     """
@@ -86,6 +89,7 @@ class Join:
     output_db: float = 0.0
     brought: bool = False
     invited: bool = False
+    hidden: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

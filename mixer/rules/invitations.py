@@ -16,6 +16,7 @@ class DialOut:
     by: str
     role: Role
     confirm: bool
+    hidden: bool = False
     party: str = ""
     "Empty while it rings."
 
@@ -48,10 +49,10 @@ class DialOuts(Mapping[int, DialOut]):
         own = self._by.get(party)
         return next(reversed(own.values())) if own else None
 
-    def add(self, by: str, role: Role, confirm: bool) -> DialOut:
+    def add(self, by: str, role: Role, confirm: bool, *, hidden: bool = False) -> DialOut:
         """Have one more; it rings."""
         self._made += 1
-        made = DialOut(self._made, by, role, confirm)
+        made = DialOut(self._made, by, role, confirm, hidden)
         self._all[made.id] = self._ringing[made.id] = made
         self._by.setdefault(by, {})[made.id] = made
         return made

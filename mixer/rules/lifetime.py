@@ -36,7 +36,11 @@ def host_came(session: SessionState) -> None:
 def host_left(session: SessionState, now: float) -> list[Effect]:
     """Let the conference end with its host, if it does; after the grace time."""
     rule = session.settings.end_with_host
-    if not session.parties or rule is EndWithHost.NEVER or (rule is EndWithHost.LAST and session.parties.has_host):
+    if (
+        not session.parties.visible
+        or rule is EndWithHost.NEVER
+        or (rule is EndWithHost.LAST and session.parties.has_host)
+    ):
         return []
     session.host_ends = now + session.settings.host_grace_s
     return announcements.say(session, None, "conf-leaderhasleft") if session.settings.host_grace_s else []

@@ -102,6 +102,8 @@ def set_role(session: SessionState, party: Participant, event: events.SetRole, n
     before = party.role
     if event.role is before:
         return []
+    if party.hidden:
+        return [Denied(party.name, "hidden")]
     session.parties.give_role(party, event.role)
     _give_keys(session, party)
     return [

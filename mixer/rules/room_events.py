@@ -29,6 +29,8 @@ class Dial:
         The party that invites, who hears what becomes of it; empty: nobody in the room.
     role
         Of the invited.
+    hidden
+        Whether whoever answers is a hidden listener, as in `Join`; it is not asked to press 1.
     confirm
         Whether whoever answers is asked to press 1: answering machines do not.
     """
@@ -37,6 +39,7 @@ class Dial:
     by: str = ""
     role: Role = Role.PARTICIPANT
     confirm: bool = True
+    hidden: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class SessionState:
     @property
     def size(self) -> int:
         """Calls that count: all but those who were invited and have not said yes."""
-        return len(self.parties) - self.parties.count(Place.INVITED)
+        return self.parties.visible - self.parties.count(Place.INVITED)
 
     @property
     def pending(self) -> int:

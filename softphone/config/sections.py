@@ -189,6 +189,7 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     lobby: bool = False
     hosts_pass_lock: bool = False
     hosts_pass_limit: bool = False
+    hidden_listeners: bool = False
     party_limit_s: Seconds = 0.0
     silence_limit_s: Seconds = 0.0
     menu: Annotated[str, Meta(min_length=1)] = "default"

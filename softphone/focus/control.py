@@ -15,7 +15,7 @@ from mixer.rules.roles import Role
 from softphone.errors import MediaError
 from softphone.focus.call_commands import CallCommands
 from softphone.focus.commanding import Commands
-from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, WrongState
+from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, NotAllowed, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
@@ -307,6 +307,7 @@ class Control(Commands):
         by: str = "",
         role: Role = Role.PARTICIPANT,
         confirm: bool = True,
+        hidden: bool = False,
     ) -> DialOutStatus:
         """Call somebody into a conference; events tell what becomes of it.
 
@@ -320,13 +321,19 @@ class Control(Commands):
             Of whoever answers.
         confirm
             Whether it is asked to press 1 first.
+        hidden
+            Whether it is to listen without anybody but administrators knowing of it.
 
         Raises
         ------
+        NotAllowed
+            There are no hidden listeners here.
         WrongState
             The rules do not let anybody be invited now.
         """
-        return self._focus.conference(session).dial(events.Dial(number, by, role, confirm))
+        if hidden and not self._focus.hidden_listeners:
+            raise NotAllowed("There are no hidden listeners here: see hidden_listeners in the configuration")
+        return self._focus.conference(session).dial(events.Dial(number, by, role, confirm, hidden))
 
     def invitations(self, session: str) -> list[DialOutStatus]:
         """List who is being called into a conference, and the last who were, whatever became of it."""

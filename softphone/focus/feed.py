@@ -89,6 +89,8 @@ class FeedEvent:
     "Party id, of an event about a party."
     data: Mapping[str, Any] = field(default_factory=dict)
     "What JSON can hold; see `EventType`."
+    hidden: bool = False
+    "Whether it is about a hidden listener: for administrators."
 
 
 class Feed:
@@ -117,11 +119,19 @@ class Feed:
         """Id of the newest event; of none yet, the one before the first."""
         return self._next - 1
 
-    def publish(self, type: EventType, session: str, party: str | None = None, **data: Any) -> FeedEvent:
-        """Add an event; whoever is subscribed wakes up. Who leaves talks no more: that is told first."""
+    def publish(
+        self, type: EventType, session: str, party: str | None = None, *, hidden: bool = False, **data: Any
+    ) -> FeedEvent:
+        """Add an event; whoever is subscribed wakes up. Who leaves talks no more: that is told first.
+
+        Parameters
+        ----------
+        hidden
+            Whether it is for those subscriptions alone that ask for what is hidden.
+        """
         if party is not None and self._ceases(type, (session, party), **data):
-            self.publish(EventType.PARTY_TALKING, session, party, on=False)
-        event = FeedEvent(self._next, self._now(), type, session, party, data)
+            self.publish(EventType.PARTY_TALKING, session, party, hidden=hidden, on=False)
+        event = FeedEvent(self._next, self._now(), type, session, party, data, hidden)
         self._events[event.id] = event
         self._next += 1
         if len(self._events) > self._kept:
@@ -149,19 +159,22 @@ class Feed:
         """Wait for the next event, counted from this call, however late the waiting begins."""
         return self._news.wait()
 
-    def subscribe(self, last_id: int | None = None) -> "Subscription":
+    def subscribe(self, last_id: int | None = None, *, hidden: bool = False) -> "Subscription":
         """Follow the log.
 
         Parameters
         ----------
         last_id
             The last event that the watcher has; None begins with the next one that happens.
+        hidden
+            Whether what is about hidden listeners is given, too.
         """
         before = self._first - 1
         return Subscription(
             self,
             self.last_id if last_id is None else min(max(last_id, before), self.last_id),
             resumed=last_id is None or last_id >= before,
+            hidden=hidden,
         )
 
 
@@ -178,15 +191,18 @@ class Subscription(AsyncIterator[FeedEvent]):
         How many events since then, of this run, it can no longer be given, because it came or read too late.
     """
 
-    def __init__(self, feed: Feed, last_id: int, *, resumed: bool = True) -> None:
+    def __init__(self, feed: Feed, last_id: int, *, resumed: bool = True, hidden: bool = False) -> None:
         self._feed = feed
         self.last_id = last_id
         self.resumed = resumed
         self.missed = 0
+        self._hidden = hidden
 
     async def __anext__(self) -> FeedEvent:
-        while (event := self._feed.after(self.last_id)) is None:
-            await self._feed.news()
-        self.missed += event.id - self.last_id - 1
-        self.last_id = event.id
-        return event
+        while True:
+            while (event := self._feed.after(self.last_id)) is None:
+                await self._feed.news()
+            self.missed += event.id - self.last_id - 1
+            self.last_id = event.id
+            if self._hidden or not event.hidden:
+                return event

@@ -302,6 +302,11 @@ class Focus:
         """Whether a ``conf_`` conference was here and is over; forgotten after a while."""
         return self._ended.holds(session_id, self.context.clock())
 
+    @property
+    def hidden_listeners(self) -> bool:
+        """Whether administrators may let somebody listen without the others knowing of it."""
+        return self._config.conference.hidden_listeners
+
     def reconfigure(self, config: Config) -> None:
         """Open conferences by these settings from now on. Raises ConfigError: the menu cannot be read."""
         self._menu = load_menu(config.conference.menu)

@@ -194,6 +194,11 @@ class Party:
         return 0.0 if self.facts is None else self.facts.output_db
 
     @property
+    def hidden(self) -> bool:
+        """Whether it is a hidden listener, whom only administrators know of."""
+        return self.facts is not None and self.facts.hidden
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """What somebody in control has written on it."""
         return {} if self.facts is None else self.facts.labels
@@ -232,6 +237,8 @@ class TelephonySession:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     parties: dict[str, Party] = field(default_factory=dict)
     "Who is there, by party id, in the order of arrival."
+    hidden: dict[str, Party] = field(default_factory=dict, repr=False)
+    "Hidden listeners, who are not among the parties: only administrators know of them."
     kind: RoomKind = RoomKind.TOKEN
     extension: str | None = None
     "Number of the conference extension, or of the user whose bridge room it is."
@@ -286,13 +293,17 @@ class TelephonySession:
         self.expect(party)
 
     def expect(self, party: Party) -> None:
-        """Show a party that is still being called."""
+        """Show a party that is still being called; nobody is shown a hidden listener."""
+        if party.hidden:
+            self.hidden[party.id] = party
+            return
         self.parties[party.id] = party
         if party.extension_id is not None:
             self._calls.setdefault(party.extension_id, {})[party.id] = party
 
     def leave(self, party_id: str) -> None:
         """Have a party no more; one that is not there is no error."""
+        self.hidden.pop(party_id, None)
         party = self.parties.pop(party_id, None)
         if party is not None:
             self._strike(party)

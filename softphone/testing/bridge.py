@@ -46,6 +46,7 @@ from softphone.media.workers.client import Media
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.call import InviteState
+from softphone.sip.ua.edge_profile import ORDINARY
 from softphone.store.accounts import Accounts
 
 ANSWER_S = 0.01
@@ -171,6 +172,7 @@ class PaperCall:
 
     def __init__(self, direction: str = "in") -> None:
         self.direction, self.known, self.dialog = direction, True, SimpleNamespace(call_id="paper")
+        self.edge = ORDINARY
         self.remote_sdp: str | None = offer()
         self.pending = None
         self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())

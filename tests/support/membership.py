@@ -31,7 +31,7 @@ def astray(focus: Focus) -> list[str]:
 
 def _ruled(room: Room, name: str, member: Member) -> bool:
     """Whether a member is shown as the rules have it."""
-    shown = room.session.parties[name]
+    shown = (room.session.parties | room.session.hidden)[name]
     return shown is member.party and shown.id == name and shown.facts is room.rules.parties.get(name)
 
 

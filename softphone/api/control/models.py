@@ -181,6 +181,7 @@ class PartyView(BaseModel):
     volume_out_db: float
     whispers_to: list[str] | None
     labels: dict[str, str]
+    hidden: Annotated[bool, Field(description="Only administrators are shown it.")]
 
 
 class PartyList(Part):
@@ -256,6 +257,10 @@ class DialWish(Strict):
     by: Annotated[PartyRef, Field(description="The party that invites, and hears what becomes of it.")] = ""
     role: RoleName = "participant"
     confirm: Annotated[bool, Field(description="Whether it is asked to press 1 first.")] = True
+    hidden: Annotated[
+        bool,
+        Field(description="It listens without anybody but administrators knowing of it; only they may ask for it."),
+    ] = False
 
 
 class DialView(BaseModel):
@@ -342,6 +347,7 @@ def party_view(party: Party) -> PartyView:
             "volume_in_db": party.volume_in_db,
             "volume_out_db": party.volume_out_db,
             "labels": dict(party.labels),
+            "hidden": party.hidden,
             "whispers_to": None if party.whispers_to is None else list(party.whispers_to),
         }
     )

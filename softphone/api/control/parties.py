@@ -19,7 +19,7 @@ from softphone.api.control.models import (
     dial_view,
     party_view,
 )
-from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of
+from softphone.api.control.paths import ManagedDep, OwnPartyDep, PartyDep, SeenDep, SessionId, party_of, shown_to
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
 from softphone.api.http.pages import Part, WholeDep
@@ -43,9 +43,10 @@ OWN = {"muted", "deaf", "volume_out_db"}
 
 
 @reading.get("")
-async def list_parties(session: SeenDep, parts: WholeDep) -> PartyList:
+async def list_parties(session: SeenDep, caller: CallerDep, parts: WholeDep) -> PartyList:
     """List who is in the conference or call, waits for it, or is asked to press 1."""
-    found = parts.of("parties", session.parties.values(), lambda party: (party.arrival, party.id))
+    there = sorted(shown_to(session, caller).values(), key=lambda party: party.arrival)
+    found = parts.of("parties", there, lambda party: (party.arrival, party.id))
     return PartyList(parties=[party_view(party) for party in found.items], next=found.next)
 
 
@@ -168,20 +169,23 @@ DialId = Annotated[int, Path(alias="dial", ge=0, le=2**31 - 1)]
 
 
 @dial_doing.post("", status_code=202)
-async def dial(session: ManagedDep, wish: DialWish, context: ContextDep) -> DialView:
+async def dial(session: ManagedDep, wish: DialWish, caller: CallerDep, context: ContextDep) -> DialView:
     """Call somebody; events tell what becomes of it."""
+    if wish.hidden:
+        access.administrator(caller)
     if wish.by:
         party_of(session, wish.by, "by")
     called = await context.control.dial(
-        session.id, wish.number, by=wish.by, role=role_named(wish.role), confirm=wish.confirm
+        session.id, wish.number, by=wish.by, role=role_named(wish.role), confirm=wish.confirm, hidden=wish.hidden
     )
     return dial_view(called)
 
 
 @dial_reading.get("")
-async def list_dials(session: SeenDep, context: ContextDep, parts: WholeDep) -> DialList:
+async def list_dials(session: SeenDep, caller: CallerDep, context: ContextDep, parts: WholeDep) -> DialList:
     """List all who were called, whatever became of it."""
-    found = parts.of("dials", context.control.invitations(session.id), lambda called: (called.id, ""))
+    called = [each for each in context.control.invitations(session.id) if caller.admin or not each.hidden]
+    found = parts.of("dials", called, lambda each: (each.id, ""))
     return DialList(dials=[dial_view(each) for each in found.items], next=found.next)
 
 

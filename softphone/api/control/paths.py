@@ -9,8 +9,9 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.http.errors import not_found
 from softphone.focus.session import Party, SessionOrigin, TelephonySession
+from softphone.store.values import Extension
 
-__all__ = ["ManagedDep", "OwnPartyDep", "PartyDep", "PartyId", "SeenDep", "SessionId", "party_of"]
+__all__ = ["ManagedDep", "OwnPartyDep", "PartyDep", "PartyId", "SeenDep", "SessionId", "party_of", "shown_to"]
 
 SessionId = Annotated[str, Path(alias="id", max_length=64)]
 PartyId = Annotated[str, Path(alias="party", max_length=80)]
@@ -52,16 +53,22 @@ def party_of(session: TelephonySession, party_id: str, parameter: str = "party")
         raise not_found(parameter) from None
 
 
-async def seen_party(session: SeenDep, party_id: PartyId) -> Party:
+def shown_to(session: TelephonySession, caller: Extension) -> dict[str, Party]:
+    """Give the parties of a session that a caller may know of: to an administrator the hidden listeners, too."""
+    return {**session.parties, **session.hidden} if caller.admin else session.parties
+
+
+async def seen_party(session: SeenDep, party_id: PartyId, caller: CallerDep) -> Party:
     """Give a party of a conference that the caller may see."""
-    return party_of(session, party_id)
+    return shown_to(session, caller).get(party_id) or party_of(session, party_id)
 
 
 async def own_party(
     session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep, origin: OriginDep
 ) -> Party:
     """Give a party that the caller is, or decides about."""
-    return party_of(_of(access.own_or_manageable(session_id, party_id, caller, context), origin), party_id)
+    session = _of(access.own_or_manageable(session_id, party_id, caller, context), origin)
+    return shown_to(session, caller).get(party_id) or party_of(session, party_id)
 
 
 PartyDep = Annotated[Party, Depends(seen_party)]

@@ -167,6 +167,8 @@ class Watching:
         """Give an item as the watcher may have it, or nothing."""
         if not isinstance(item, FeedEvent):
             return [item]
+        if item.hidden and not watcher.admin:
+            return []
         if session not in (None, item.session) or not self.may_be_told(item.session, watcher):
             return []
         return [item if watcher.admin else _for_parties(item)]
@@ -191,7 +193,7 @@ class Watching:
 
     async def _all(self, stream: _Stream, last_id: int | None) -> AsyncIterator[object]:
         """Give all events, what was missed of them, and a None from time to time, until the stream is over."""
-        events = self._focus.feed.subscribe(last_id)
+        events = self._focus.feed.subscribe(last_id, hidden=True)
         missed = 0
         if not events.resumed:
             yield Missed(None)

@@ -55,6 +55,8 @@ class DialOutStatus:
     party: str | None = None
     "Who answered."
     ringing: Ringing | None = field(default=None, repr=False)
+    hidden: bool = False
+    "Whether it is to be a hidden listener: for administrators."
     outcome: "asyncio.Future[Outcome | None]" = field(default_factory=lambda: asyncio.Future(), repr=False)
     "How it failed, once it has; None: it was answered."
 
@@ -93,7 +95,7 @@ class Invitations:
         self._make = make
         self._tell = tell
 
-    def start(self, number: int, called: str, by: str, caller: Caller) -> None:
+    def start(self, number: int, called: str, by: str, caller: Caller, *, hidden: bool = False) -> None:
         """Ring a number.
 
         Parameters
@@ -106,8 +108,10 @@ class Invitations:
             The party that invites.
         caller
             Who is shown to the called.
+        hidden
+            Whether only administrators are told.
         """
-        invitation = DialOutStatus(number, self._session.id, called, by)
+        invitation = DialOutStatus(number, self._session.id, called, by, hidden=hidden)
         self._forget()
         self.all[number] = invitation
         self._publish(EventType.INVITATION_RINGING, invitation)
@@ -170,5 +174,11 @@ class Invitations:
 
     def _publish(self, type: EventType, invitation: DialOutStatus, **data: str) -> None:
         self._context.feed.publish(
-            type, self._session.id, invitation.party, invitation=invitation.id, number=invitation.number, **data
+            type,
+            self._session.id,
+            invitation.party,
+            hidden=invitation.hidden,
+            invitation=invitation.id,
+            number=invitation.number,
+            **data,
         )

@@ -37,6 +37,8 @@ class Admission:
     labels: Mapping[str, str] = field(default_factory=dict)
     brought: bool = False
     "Whether the host brings it in: it needs a place besides the host's."
+    hidden: bool = False
+    "Whether it is a hidden listener."
     invited: bool = False
     "Whether somebody in control lets it in, on whatever list it is."
 
@@ -66,6 +68,7 @@ class Admission:
             output_db=self.volume_out_db,
             brought=self.brought,
             invited=self.invited,
+            hidden=self.hidden,
             labels=self.labels,
         )
 
@@ -85,6 +88,7 @@ class Admission:
             volume_out_db=known.output_db,
             brought=brought,
             invited=True,
+            hidden=known.hidden,
             labels=known.labels,
         )
 

@@ -44,6 +44,7 @@ REFUSALS = {
     "locked": (403, "Conference Locked"),
     "banned": (403, "Forbidden"),
     "not_listed": (403, "Forbidden"),
+    "nobody_there": (480, "Nobody There"),
     "ended": (410, "Gone"),
 }
 
@@ -218,7 +219,7 @@ def _new_party(session: TelephonySession, admission: Admission) -> Party:
 
 def _invite(room: ConferenceRoom, effect: Invite) -> None:
     inviter = room.session.parties.get(effect.by)
-    room.invitations.start(effect.invitation, effect.number, effect.by, _caller(room, inviter))
+    room.invitations.start(effect.invitation, effect.number, effect.by, _caller(room, inviter), hidden=effect.hidden)
 
 
 def _caller(room: ConferenceRoom, inviter: Party | None) -> Caller:

@@ -202,7 +202,9 @@ class Recorder:
             running.talking(member.party.id, True)
 
     def _speakers(self) -> list[Speaker]:
-        return [_speaker(member, member.leg) for member in self._members() if member.inside and member.leg is not None]
+        # A hidden listener says nothing, and nobody learns from a recording that it was there.
+        there = [member for member in self._members() if member.inside and not member.party.hidden]
+        return [_speaker(member, member.leg) for member in there if member.leg is not None]
 
     def _ended(self, running: ActiveRecording) -> None:
         self._running = None

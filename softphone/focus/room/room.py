@@ -5,7 +5,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -20,9 +19,10 @@ from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.music import HoldMusic
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Namesakes
+from softphone.focus.room.news import News
 from softphone.focus.room.recording import Recorder
 from softphone.focus.room.statuses import Statuses
-from softphone.focus.session import Party, PartyStatus, SessionOrigin, TelephonySession
+from softphone.focus.session import Party, PartyStatus, TelephonySession
 from softphone.focus.voice.names import SpokenNames
 from softphone.media.contract.messages import RemoveRoom
 
@@ -72,13 +72,12 @@ class Room(CallOwner):
         "Gives newcomers names of their own; None: they keep theirs."
         self.ended = False
         self._came: dict[str, float] = {}
+        self.news = News(session, context, rules)
         self.asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
 
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
         """Tell the watchers, and write down who comes to a conference and goes."""
-        self.context.feed.publish(type, self.session.id, party, **data)
-        if party is not None and self.session.origin is SessionOrigin.CONFERENCE:
-            _note(self, type, party, data)
+        self.news.tell(type, party, data)
 
     def say(self, effect: Say) -> None:
         """Say something to a party, or to all."""
@@ -91,7 +90,7 @@ class Room(CallOwner):
         if party_id not in self.members:
             member, party, event = self.asking[party_id]
             party.facts = self.rules.parties.get(party_id)
-            if self.namesakes is not None:
+            if self.namesakes is not None and not party.hidden:
                 party.caller = replace(party.caller, name=self.namesakes.name(party))
             self.spoken.came(party.id, event.name)
             self.take(member, party)
@@ -102,6 +101,7 @@ class Room(CallOwner):
         member.pass_to(self, party)
         self.members[party.id] = member
         self._came[party.id] = self.context.clock()
+        self.news.comes(party)
         self.statuses.arrive(party)
 
     def progressed(self, party: Party, status: PartyStatus) -> None:
@@ -150,26 +150,3 @@ class Room(CallOwner):
     async def _give_back(self) -> None:
         await self.recorder.finish()
         await self.context.media.ask(RemoveRoom(self.room))
-
-
-def _note(room: Room, type: EventType, party: str, data: dict[str, Any]) -> None:
-    """Write down what an event says of a party; one that comes back from the lobby is still in its call."""
-    history, session = room.context.history, room.session
-    if type is EventType.PARTY_JOINED and (found := session.parties.get(party)) is not None:
-        extension = found.extension_id
-        history.joined(session.id, party, **data, extension_id=extension)
-        here, number, called = session.extension or "conference", found.caller.number, room.rules.invited(party)
-        history.call_started(
-            party,
-            session_id=session.id,
-            direction="outbound" if called else "inbound",
-            caller=here if called else number,
-            callee=number if called else here,
-            extension_id=extension,
-        )
-        history.call_answered(party)
-    elif type is EventType.PARTY_LEFT:
-        history.left(session.id, party, str(data["reason"]))
-        history.call_ended(party, str(data["reason"]))
-    elif type is EventType.PARTY_CHANGED and "muted" in data:
-        history.muted(session.id, party, data["muted"])

@@ -41,6 +41,8 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
     "locked": (WrongState, "The conference is locked: unlock it first"),
     "not_a_call": (WrongState, "Only a call of two is parked"),
     "nobody_waits": (WrongState, "Nobody would wait: the call is parked, or not answered"),
+    "hidden": (WrongState, "A hidden listener is nothing else: call it in again as what it is to be"),
+    "nobody_there": (WrongState, "Nobody is in the conference: there is nobody to listen to"),
     "too_many_labels": (WrongState, f"A party bears {MOST_LABELS} labels at most: take some off"),
     "no_conference": (WrongState, "A call of two parties has no such thing"),
 }
@@ -54,7 +56,8 @@ def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
     member = room.members.get(effect.party) or room.asking[effect.party][0]
     member.admit(room.room)
     party = room.arrive(effect.party).party
-    room.context.tasks.start(recorded(room, member))
+    if not party.hidden:
+        room.context.tasks.start(recorded(room, member))
     room.publish(
         EventType.PARTY_JOINED,
         party.id,

@@ -57,6 +57,7 @@ EVENTS: dict[str, Sequence[Event]] = {
     "kick": [Join("last"), *typed("*6"), Join("banned", identity="x"), Kick("banned", ban=True)],
     "labels": [SetLabels("p1", {"desk": "4"}), SetLabels("p1", {"desk": None})],
     "select": [Join("last"), Select(Selector.LAST, (SetMuted("", True), Kick("")))],
+    "hidden": [Join("spy", hidden=True), Leave("spy")],
     "dial": [Dial("102", "host"), *typed("##")],
 }
 
@@ -143,7 +144,7 @@ def test_what_happens_before_a_host_comes_costs_the_same_too(event: Event) -> No
 
 
 CHANGES = st.one_of(
-    st.tuples(st.just("add"), st.sampled_from(Place), st.sampled_from(Role)),
+    st.tuples(st.sampled_from(["add", "hide"]), st.sampled_from(Place), st.sampled_from(Role)),
     st.tuples(st.just("remove"), st.none(), st.none()),
     st.tuples(st.just("move"), st.sampled_from(Place), st.none()),
     st.tuples(st.just("give_role"), st.sampled_from(Role), st.none()),
@@ -157,11 +158,12 @@ def test_what_is_counted_is_what_is_there(changes: list[tuple[str, tuple[str, An
     attendance, talking = Attendance(), set[str]()
     for name, (change, value, role) in changes:
         party = attendance.get(name)
-        if (party is None) != (change == "add"):
+        if (party is None) != (change in ("add", "hide")):
             continue
         if party is None:
             keypad = Keypad({})
-            attendance.add(Participant(name, role, PartyKind.INSIDE, "", "", keypad, False, 0.0, value))
+            hidden = change == "hide"
+            attendance.add(Participant(name, role, PartyKind.INSIDE, "", "", keypad, hidden, 0.0, value, hidden=hidden))
         elif change == "remove":
             attendance.remove(party)
             talking.discard(name)
@@ -174,7 +176,9 @@ def test_what_is_counted_is_what_is_there(changes: list[tuple[str, tuple[str, An
 
 def agree(attendance: Attendance, talking: set[str]) -> None:
     """Count all anew."""
-    there = list(attendance.values())
+    there = [party for party in attendance.values() if not party.hidden]
+    assert attendance.visible == len(there)
+    assert sorted(party.name for party in attendance.hidden) == sorted(set(attendance) - {each.name for each in there})
     joined = [party for party in there if party.place is Place.JOINED]
     inside = [party for party in there if party.place in IN_ROOM]
     for place in Place:
@@ -186,9 +190,9 @@ def agree(attendance: Attendance, talking: set[str]) -> None:
     assert attendance.alone is (joined[0] if len(joined) == 1 else None)
     assert attendance.inside == inside
     assert attendance.last_inside is (inside[-1] if inside else None)
-    assert attendance.oldest is (there[0] if there else None)
+    assert attendance.oldest is next(iter(attendance.values()), None)
     assert attendance.has_host == any(party.role is Role.MODERATOR for party in inside)
-    assert attendance.anybody_heard == any(party.audible for party in there if party.name in talking)
+    assert attendance.anybody_heard == any(party.audible for party in attendance.values() if party.name in talking)
 
 
 def test_nothing_is_kept_of_who_has_left() -> None:
