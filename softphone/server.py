@@ -51,6 +51,7 @@ from softphone.sip.services.registrar import Registrar
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.transport.tls import TlsContexts, TlsSettings
+from softphone.sip.transport.websocket import Application, WebSocketDoor
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.store.accounts import Accounts
@@ -99,10 +100,10 @@ class Server:
         self.webhooks: Webhooks
         self.hooks: Hooks
         self.tls = TlsContexts(_tls_settings(config))
-        secure_port = config.sip.sips_port if config.sip.port else 0
-        self.stack = Stack(
-            _stack_settings(config), transport=partial(SocketTransport, tls=self.tls, tls_port=secure_port)
-        )
+        self.websockets = WebSocketDoor()
+        secure = config.sip.sips_port if config.sip.port else 0
+        transport = partial(SocketTransport, tls=self.tls, tls_port=secure, websockets=self.websockets)
+        self.stack = Stack(_stack_settings(config), transport=transport)
         self.registrar = Registrar(
             min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
         )
@@ -112,6 +113,7 @@ class Server:
         self.door: InviteRouter
         self.api: ApiContext
         self._http: HttpServer
+        self._https: HttpServer | None = None
 
     async def __aenter__(self) -> Self:
         """Start everything; on failure what was started is stopped again."""
@@ -145,6 +147,8 @@ class Server:
         """
         changed = changes(self._config, config)
         self.tls.reload(_tls_settings(config))
+        if self._https is not None:
+            self._https.certified((self.tls.settings.certificate, self.tls.settings.key))
         self.focus.reconfigure(config)
         logs.configure(config.log)
         later = [name for name in changed if name.partition(".")[0] not in LIVE and not name.startswith("sip.tls_")]
@@ -173,10 +177,9 @@ class Server:
         self.door = self._make_door(watchers)
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self.api = self._shared()
-        self._http = HttpServer(
-            create_app(shared), config.server.host, config.http.port, head_s=config.http.request_timeout_s
-        )
-        starting.push_async_callback(self._http.stop)
+        self._make_http(self.websockets.before(create_app(shared)))
+        for each in self._servers:
+            starting.push_async_callback(each.stop)
         await starting.enter_async_context(shared.watching)
         await starting.enter_async_context(self.recordings)
         await starting.enter_async_context(watchers)
@@ -184,12 +187,29 @@ class Server:
         self.stack.on_request = self.door.on_request
         self.stack.on_invite = self.door.on_invite
         await starting.enter_async_context(TrunkLines(self.stack, dialer.trunks))
-        with _chosen_by("http.port, --http-port"):
-            await self._http.start()
+        await self._start_http()
         hosts = {self.stack.host, self._http.host} - {"0.0.0.0", "::"}
-        ports = (self.stack.port, *self.stack.ports.values(), self._http.port)
+        ports = (self.stack.port, *self.stack.ports.values())
         self.focus.context.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
         log.info("listening", sip=self.sip_uri, sips=self.sips_uri, http=self.http_url, workers=self.worker_pids)
+
+    def _make_http(self, app: Application) -> None:
+        http, host, tls = self._config.http, self._config.server.host, self.tls.settings
+        self._http = HttpServer(app, host, http.port, head_s=http.request_timeout_s)
+        if http.tls:
+            files, port = (tls.certificate, tls.key), http.tls_port if http.port else 0
+            self._https = HttpServer(app, host, port, head_s=http.request_timeout_s, files=files)
+
+    async def _start_http(self) -> None:
+        with _chosen_by("http.port, http.tls_port, --http-port"):
+            for each in self._servers:
+                await each.start()
+        secure = {"wss": self._https.port} if self._https is not None else {}
+        self.stack.also_at({"ws": self._http.port, **secure})
+
+    @property
+    def _servers(self) -> list[HttpServer]:
+        return [self._http, *([self._https] if self._https is not None else [])]
 
     def _make_door(self, watchers: RosterSubscriptions) -> InviteRouter:
         sip, media = self._config.sip, self._config.media
@@ -277,6 +297,11 @@ class Server:
         """Where SIP is spoken over TLS; empty: nowhere."""
         port = self.stack.ports.get("tls")
         return f"sip:{_bracketed(self.stack.host)}:{port};transport=tls" if port else ""
+
+    @property
+    def https_url(self) -> str:
+        """Where HTTPS is spoken; empty: nowhere."""
+        return f"https://{_bracketed(self._http.host)}:{self._https.port}" if self._https is not None else ""
 
     @property
     def http_url(self) -> str:

@@ -60,7 +60,7 @@ def serve(
         config,
         server={"host": host, "data": None if data is None else str(data)},
         sip=sip_options(sip_port, sips_port, tls_cert, tls_key),
-        http={"port": http_port},
+        http={"port": http_port, "tls_port": None if http_port is None else 0},
         media={"rtp_port": rtp_port, "workers": workers},
         conference={"max_members": max_members},
     )
@@ -162,6 +162,7 @@ def ready_line(server: "Server") -> dict[str, Any]:
         "sip": server.sip_uri,
         **({"sips": server.sips_uri} if server.sips_uri else {}),
         "http": server.http_url,
+        **({"https": server.https_url} if server.https_url else {}),
         "pid": os.getpid(),
         "workers": server.worker_pids,
     }

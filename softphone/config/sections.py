@@ -104,6 +104,8 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The REST faces."""
 
     port: Port = 8080
+    tls: bool = False
+    tls_port: Port = 8443
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Count = 65536
     max_upload_bytes: Count = 33_554_432

@@ -147,6 +147,11 @@ class Driver:
         if self.trace is not None:
             self.trace.local = self.host, self.port
 
+    def also_at(self, ports: Mapping[str, int]) -> None:
+        """Take note of ports that others listen at for us, by transport."""
+        self.ports |= ports
+        self.listeners = self._layer.listeners = Listeners.at(self.host, self.port, self.ports)
+
     async def stop(self) -> None:
         """End all tasks, close the sockets, and tell who waits for a response that none will come."""
         for task in list(self._tasks):

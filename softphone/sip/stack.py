@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from softphone.errors import CallEnded, CallRefused, SipTimeout
 from softphone.resolver import Resolver
@@ -95,6 +95,10 @@ class Stack:
         await self._driver.start()
         self.host, self.port = self._driver.host, self._driver.port
         self.ports = self._driver.ports
+
+    def also_at(self, ports: Mapping[str, int]) -> None:
+        """Say in Via and Contact at which ports others listen for us, by transport: the WebSockets of HTTP."""
+        self._driver.also_at(ports)
 
     async def stop(self) -> None:
         """Close everything; calls that are still up are forgotten, not hung up."""

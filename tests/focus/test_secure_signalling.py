@@ -1,6 +1,7 @@
 """Signalling over TLS to a whole bridge: the certificate of the first run, calls both ways, and another certificate."""
 
 import asyncio
+import secrets
 import socket
 import ssl
 from functools import partial
@@ -10,9 +11,11 @@ import msgspec
 import pytest
 import trustme
 from cryptography import x509
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from softphone.certificates import self_signed
-from softphone.config import DEV_PATH, check_exposure, load
+from softphone.config import Config, SipConfig, check_exposure
 from softphone.errors import ConfigError, SipNetworkError
 from softphone.server import Server
 from softphone.sip.message.digest import Credentials
@@ -21,7 +24,8 @@ from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.transport.tls import TlsContexts, TlsSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
-from tests.focus.phone import bridge, conference
+from tests.focus.phone import Phone, bridge, conference
+from tests.support.maker_phone import MakerPhone, faults
 
 
 def telephone(ca: str, calls: "asyncio.Queue[InviteSession] | None" = None) -> Stack:
@@ -115,8 +119,75 @@ def test_a_certificate_of_our_own_is_made_once_and_only_on_loopback(tmp_path: Pa
     assert self_signed(path, [*names, "bridge.test"]).read_bytes() != made
     path.write_text("spoiled")
     assert b"BEGIN CERTIFICATE" in self_signed(path, names).read_bytes()
-    config = load(DEV_PATH)
-    bare = msgspec.structs.replace(config, extensions=(), clients=())
+    bare = Config(sip=SipConfig(tls_self_signed=True))
     check_exposure(bare)
     with pytest.raises(ConfigError, match="tls_self_signed"):
         check_exposure(msgspec.structs.replace(bare, server=msgspec.structs.replace(bare.server, host="192.0.2.1")))
+
+
+class WebPhone(MakerPhone):
+    """RingCentral's web phone, over a real WebSocket."""
+
+    kind = "WSS"
+
+    def plug(self) -> None:
+        self._out: asyncio.Queue[bytes] = asyncio.Queue()
+        self.frames: list[str | bytes] = []
+
+    def deliver(self, data: bytes) -> None:
+        self._out.put_nowait(data)
+
+    def via(self) -> str:
+        return f"SIP/2.0/WSS {self.here};branch=z9hG4bK-{secrets.token_hex(8)}"
+
+    async def run(self, url: str, context: ssl.SSLContext | None) -> None:
+        async with connect(url, subprotocols=[Subprotocol("sip")], ssl=context) as socket:
+
+            async def write() -> None:
+                while True:
+                    await socket.send((await self._out.get()).decode())
+
+            writing = asyncio.create_task(write())
+            try:
+                async for frame in socket:
+                    self.frames.append(frame)
+                    self.receive(frame.encode() if isinstance(frame, str) else frame, self.hop)
+            finally:
+                writing.cancel()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_a_web_phone_registers_calls_a_conference_and_is_called(tmp_path: Path, secure: bool) -> None:
+    async with bridge(tmp_path) as server:
+        context = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem")) if secure else None
+        url = server.https_url.replace("https", "wss") if secure else server.http_url.replace("http", "ws")
+        phone = WebPhone(server, "102")
+        running = asyncio.create_task(phone.run(f"{url}/sip", context))
+        ok = await phone.register()
+        assert ok.first == "SIP/2.0 200 OK"
+        (registered,) = server.api.registrations.all()
+        assert registered.transport == ("wss" if secure else "ws")
+        call = await phone.call(str((await conference(server)).token))
+        answered = await call.answered()
+        assert f"transport={registered.transport}" in answered.get("Contact")
+        assert call.progress.status == 183 and call.progress.body == answered.body
+        assert (await call.request("BYE")).status == 200
+        async with Phone(server, "101") as caller:
+            calling = asyncio.create_task(caller.call("102"))
+            invite = await phone.some("INVITE sip:")
+            assert invite.get("Via").startswith(f"SIP/2.0/{registered.transport.upper()} 127.0.0.1:")
+            assert invite.get("P-rc").startswith("<Msg>")
+            phone.reply(invite, 100)
+            phone.reply(invite, 180)
+            phone.reply(invite, 200, offer())
+            talking = await calling
+            await phone.some("ACK sip:")
+            await talking.bye()
+            await phone.some("BYE sip:")
+        assert all(isinstance(frame, str) for frame in phone.frames)
+        assert [(read.first, fault) for _, read in phone.came for fault in faults(read)] == []
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        async with asyncio.timeout(30):
+            while server.api.registrations.all():
+                await asyncio.sleep(0.01)

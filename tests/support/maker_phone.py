@@ -69,6 +69,8 @@ class MakerPhone:
         What it calls itself.
     """
 
+    kind = "TCP"
+
     def __init__(self, board: Any, number: str = "101", agent: str = WEB, username: str = "") -> None:
         self.board, self.number, self.agent = board, number, agent
         self.username = username or number
@@ -80,9 +82,12 @@ class MakerPhone:
         self.here = f"{secrets.token_hex(4)}.invalid"
         self.flow = Flow(self.hop, lambda: None)
         self.answers = {"BYE": 200, "NOTIFY": 200, "INFO": 200, "CANCEL": 200}
-        ether = board.ether
-        ether.carriers[self.port] = self
-        ether.flows[board.stack.port, self.port] = self.flow
+        self.plug()
+
+    def plug(self) -> None:
+        """Be there, on the wire of the switchboard."""
+        self.board.ether.carriers[self.port] = self
+        self.board.ether.flows[self.board.stack.port, self.port] = self.flow
 
     # --- what comes
 
@@ -130,6 +135,9 @@ class MakerPhone:
         lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
         lines += [f"Content-Length: {len(body.encode())}", f"User-Agent: {self.agent}", "Max-Forwards: 70"]
         data = "\r\n".join((*lines, "", body)).encode()
+        self.deliver(data)
+
+    def deliver(self, data: bytes) -> None:
         self.board.ether.carriers[self.board.stack.port].receive(data, self.hop)
 
     def next(self) -> int:
@@ -137,7 +145,7 @@ class MakerPhone:
         return self.cseq
 
     def via(self) -> str:
-        return f"SIP/2.0/TCP {self.here}:{self.port};branch=z9hG4bK-{secrets.token_hex(8)}"
+        return f"SIP/2.0/{self.kind} {self.here}:{self.port};branch=z9hG4bK-{secrets.token_hex(8)}"
 
     def proof(self, answer: Read, name: str, method: str, password: str = "") -> str:
         found = re.search(r', nonce="(.+?)"', answer.get(name))

@@ -12,7 +12,7 @@ from typing import Any, cast
 import h11
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -240,9 +240,13 @@ class HttpServer:
         Where to listen; port 0 takes a free one.
     head_s
         How long a client may take to send the head of a request.
+    files
+        PEM files of our certificate and its key; None: HTTP is spoken in clear.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int, *, head_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, *, head_s: float, files: tuple[str, str] | None = None
+    ) -> None:
         self.host = host
         self.port = port
         self.open = HttpConnections()
@@ -255,10 +259,13 @@ class HttpServer:
             timeout_graceful_shutdown=SHUTDOWN_S,
             ws=cast(type[asyncio.Protocol], partial(CountedWebSocket, open=self.open)),
             ws_max_size=MAX_MESSAGE_BYTES,
+            ssl_certfile=files[0] if files is not None else None,
+            ssl_keyfile=(files[1] or None) if files is not None else None,
             http=cast(
                 type[asyncio.Protocol], partial(PatientProtocol, limit_s=head_s, open=self.open, seldom=Seldom())
             ),
         )
+        self._config = config
         self._server = QuietServer(config)
         self._task: asyncio.Task[None] | None = None
 
@@ -277,6 +284,11 @@ class HttpServer:
             await asyncio.sleep(0.005)
         if self._task.done():
             await self._task
+
+    def certified(self, files: tuple[str, str]) -> None:
+        """Show another certificate from now on, which has been looked at: no connection ends."""
+        if self._config.ssl is not None:
+            self._config.ssl.load_cert_chain(files[0], files[1] or None)
 
     async def stop(self) -> None:
         """Finish the requests that are under way, and close."""

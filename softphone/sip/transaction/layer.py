@@ -162,7 +162,7 @@ class TransactionLayer:
         What is no message is counted; if it is a request that can be answered, it is, without a transaction.
         """
         try:
-            message = parse(data, streamed=source.reliable)
+            message = parse(data, streamed=source.kind.streamed)
         except BadRequest as error:
             self.counters.bad += 1
             self._answer(error.request, source, error.status, error.reason)

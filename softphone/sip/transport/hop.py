@@ -25,13 +25,15 @@ class TransportKind:
     """Service of its NAPTR records (RFC 3263 section 4.1)."""
     secure: bool = False
     """Whether nobody on the way can read it."""
+    streamed: bool = False
+    """Whether messages follow one another in a stream, so that their lengths tell where they end."""
     opens: bool = True
     """Whether connections are opened by us, too, and not only by clients (RFC 7118)."""
 
 
 UDP = TransportKind("udp", reliable=False, service="_sip._udp", naptr="SIP+D2U")
-TCP = TransportKind("tcp", reliable=True, service="_sip._tcp", naptr="SIP+D2T")
-TLS = TransportKind("tls", reliable=True, port=5061, service="_sips._tcp", naptr="SIPS+D2T", secure=True)
+TCP = TransportKind("tcp", reliable=True, service="_sip._tcp", naptr="SIP+D2T", streamed=True)
+TLS = TransportKind("tls", reliable=True, port=5061, service="_sips._tcp", naptr="SIPS+D2T", secure=True, streamed=True)
 WS = TransportKind("ws", reliable=True, port=80, opens=False)
 WSS = TransportKind("wss", reliable=True, port=443, secure=True, opens=False)
 

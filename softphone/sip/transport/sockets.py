@@ -11,6 +11,7 @@ from softphone.sip.transport.hop import TCP, TLS, Hop, Send
 from softphone.sip.transport.stream import StreamTransport
 from softphone.sip.transport.tls import TlsContexts
 from softphone.sip.transport.udp import Datagrams
+from softphone.sip.transport.websocket import WebSocketDoor
 
 __all__ = ["Limits", "SocketTransport", "TransportCounters"]
 
@@ -45,6 +46,8 @@ class SocketTransport:
         Called later, never from within `send`, with the transaction of what could not be sent, if it has one.
     tls, tls_port
         Certificates, and where TLS is spoken, if there is one of ours; 0 takes a free port.
+    websockets
+        Where WebSocket connections come in; None: nowhere.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class SocketTransport:
         *,
         tls: TlsContexts | None = None,
         tls_port: int = 0,
+        websockets: WebSocketDoor | None = None,
     ) -> None:
         self.host = ""
         self.port = 0
@@ -65,10 +69,12 @@ class SocketTransport:
         limits = limits or Limits()
         self._tls = tls or TlsContexts()
         self._tls_port = tls_port
-        self._streams = {
+        self._streams: dict[str, StreamTransport] = {
             TCP.name: StreamTransport(TCP, limits, self._arrived, self._give_up, failed),
             TLS.name: StreamTransport(TLS, limits, self._arrived, self._give_up, failed, self._tls),
         }
+        if websockets is not None:
+            self._streams |= websockets.bind(limits, self._arrived, self._give_up, failed)
 
     @property
     def ports(self) -> dict[str, int]:
