@@ -244,6 +244,7 @@ class RecordingConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tracks: bool = False
     notice: bool = True
     prompts: bool = False
+    conference_parties: bool = False
     hook: tuple[str, ...] = ()
     hook_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
     webhook_url: str = ""

@@ -9,6 +9,7 @@ from softphone.focus.errors import WrongState
 from softphone.focus.focus import Focus
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.calling_out import call_out
 from softphone.focus.room.moving import bring_in, other_end
 from softphone.focus.room.parking import park, pick_up
 from softphone.focus.room.transfers import Asked, hand_over, transfer
@@ -81,6 +82,22 @@ class CallCommands(Commands):
         if own and member.party.extension_id == own:
             member = other_end(here, member)
         return bring_in(member, there, self._accounts.by_id(member.party.extension_id or ""))
+
+    async def call_out(self, caller: Extension, number: str) -> TelephonySession:
+        """Ring an extension's telephones, and once one answers, the number; events tell what becomes of it.
+
+        Raises
+        ------
+        WrongState
+            No telephone of the extension is there.
+        Overloaded
+        """
+        number = spelled(number)
+        with _unreached():
+            phones = self._focus.dialer.phones(caller)
+        room = await self._focus.create_call(caller.id)
+        call_out(room, caller, phones, number)
+        return room.session
 
     async def transfer(self, session: str, party: str, to: str) -> TelephonySession:
         """Let a number take a party's place in a call of two, which leaves by BYE; returns when it has answered.

@@ -1,28 +1,33 @@
 """The JSON shapes of RingCentral's API, and sessions and parties shown in them. None is left out of the answers."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import ConferenceRole, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = [
     "BringIn",
+    "CallOut",
     "Camel",
     "ConferenceRequest",
     "PartyModel",
     "PartyRemoval",
     "PartyUpdate",
+    "PartyRecording",
     "SessionAnswer",
     "SessionModel",
     "instant",
     "legacy_id",
     "party_view",
+    "recordings_of",
     "session_view",
     "web_phone_of",
 ]
@@ -74,6 +79,13 @@ class OwnerModel(Camel):
     extension_id: str
 
 
+class PartyRecording(BaseModel):
+    """A recording that runs, or pauses."""
+
+    id: str
+    active: bool
+
+
 class PartyModel(Camel):
     """A participant."""
 
@@ -89,7 +101,7 @@ class PartyModel(Camel):
     owner: OwnerModel | None = None
     from_: Annotated[AddressModel, Field(alias="from")]
     to: AddressModel
-    recordings: list[dict[str, str | bool]] = []
+    recordings: list[PartyRecording] = []
 
 
 class SessionModel(Camel):
@@ -128,6 +140,19 @@ class BringIn(Camel):
     party_id: str | None = None
 
 
+class CallTo(Camel):
+    """Whom a call goes to."""
+
+    phone_number: str = ""
+    extension_number: str = ""
+
+
+class CallOut(Camel):
+    """A call that is to be placed; all telephones of the caller ring, whichever ``from`` names."""
+
+    to: CallTo = CallTo()
+
+
 class PartyRemoval(Camel):
     """What may be said when a party is removed."""
 
@@ -145,18 +170,27 @@ class PartyUpdate(BaseModel):
         return self.party.muted if self.party is not None else self.muted
 
 
-def session_view(session: TelephonySession, reader: Extension, accounts: Accounts) -> SessionModel:
-    """Show a session to `reader`."""
+def recordings_of(status: RecordingStatus | None) -> list[PartyRecording]:
+    """Show the recording of a session, if there is one."""
+    return [] if status is None else [PartyRecording(id=status.id, active=status.active and not status.paused)]
+
+
+def session_view(
+    session: TelephonySession, reader: Extension, accounts: Accounts, recordings: Sequence[PartyRecording] = ()
+) -> SessionModel:
+    """Show a session to `reader`; its recordings are those of each party."""
     return SessionModel(
         id=session.id,
         creation_time=session.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
         origin=OriginModel(type=session.origin.value),
-        parties=[party_view(party, reader, accounts) for party in session.parties.values()],
+        parties=[party_view(party, reader, accounts, recordings) for party in session.parties.values()],
         voice_call_token=str(session.token) if session.token else None,
     )
 
 
-def party_view(party: Party, reader: Extension, accounts: Accounts) -> PartyModel:
+def party_view(
+    party: Party, reader: Extension, accounts: Accounts, recordings: Sequence[PartyRecording] = ()
+) -> PartyModel:
     """Show a party to `reader`; only the reader's own party carries its owner, which is how clients find themselves."""
     own = party.extension_id == reader.id
     owner = OwnerModel(account_id=accounts.account_id, extension_id=reader.id) if own else None
@@ -175,6 +209,7 @@ def party_view(party: Party, reader: Extension, accounts: Accounts) -> PartyMode
         owner=owner,
         from_=_address(party.caller),
         to=_address(party.callee),
+        recordings=list(recordings),
     )
 
 

@@ -14,10 +14,11 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
-from softphone.api.ringcentral import account, conferencing, devices, presence_routes
+from softphone.api.ringcentral import account, conferencing, devices, party_routes, presence_routes
 from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.models import (
     BringIn,
+    CallOut,
     ConferenceRequest,
     PartyModel,
     PartyRemoval,
@@ -25,6 +26,7 @@ from softphone.api.ringcentral.models import (
     SessionAnswer,
     SessionModel,
     party_view,
+    recordings_of,
     session_view,
 )
 from softphone.api.ringcentral.paths import ACCOUNT, check_account
@@ -44,7 +46,7 @@ router = APIRouter(
     dependencies=[Depends(check_account)],
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 503),
 )
-ROUTERS = (router, account.router, *devices.ROUTERS, conferencing.router, presence_routes.router)
+ROUTERS = (router, account.router, *devices.ROUTERS, conferencing.router, presence_routes.router, party_routes.router)
 
 
 @router.post(
@@ -65,7 +67,8 @@ async def start_conference(request: Request, caller: CallerDep, context: Context
 @router.get("/sessions/{telephonySessionId}", response_model_exclude_none=True)
 async def read_session(session_id: SessionId, caller: CallerDep, context: ContextDep) -> SessionModel:
     """Show a session and who is in it."""
-    return session_view(visible(session_id, caller, context), caller, context.accounts)
+    session = visible(session_id, caller, context)
+    return session_view(session, caller, context.accounts, recordings_of(context.control.recording(session.id)))
 
 
 @router.delete("/sessions/{telephonySessionId}", status_code=204)
@@ -142,25 +145,20 @@ async def bring_in(session_id: SessionId, request: Request, caller: CallerDep, c
     return party_view(party, caller, context.accounts)
 
 
-@router.post("/sessions/{telephonySessionId}/parties/{partyId}/hold", response_model_exclude_none=True)
-async def hold_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> PartyModel:
-    """Put a party on hold, with music."""
-    return await _hold(session_id, party_id, True, caller, context)
-
-
-@router.post("/sessions/{telephonySessionId}/parties/{partyId}/unhold", response_model_exclude_none=True)
-async def unhold_party(session_id: SessionId, party_id: PartyId, caller: CallerDep, context: ContextDep) -> PartyModel:
-    """Take a party back from hold."""
-    return await _hold(session_id, party_id, False, caller, context)
-
-
-async def _hold(session_id: str, party_id: str, on: bool, caller: Extension, context: ApiContext) -> PartyModel:
-    session = own_or_manageable(session_id, party_id, caller, context)
-    return party_view(await context.control.hold(session.id, party_id, on), caller, context.accounts)
+@router.post("/call-out", response_model_exclude_none=True, openapi_extra=described(CallOut))
+async def call_out(request: Request, caller: CallerDep, context: ContextDep) -> SessionAnswer:
+    """Ring the caller's telephones, and whom it calls once one of them answers."""
+    wish = await read(request, CallOut)
+    to = wish.to.phone_number or wish.to.extension_number
+    if not to:
+        raise invalid("to.phoneNumber")
+    session = await context.control.calls.call_out(caller, to)
+    return SessionAnswer(session=session_view(session, caller, context.accounts))
 
 
 def _party(session: TelephonySession, party_id: str, caller: Extension, context: ApiContext) -> PartyModel:
     party = session.parties.get(party_id)
     if party is None:
         raise not_found("partyId")
-    return party_view(party, caller, context.accounts)
+    recordings = recordings_of(context.control.recording(session.id))
+    return party_view(party, caller, context.accounts, recordings)

@@ -29,7 +29,7 @@ from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.sip.ua.call import InviteSession
 
-__all__ = ["CallRoom", "joins"]
+__all__ = ["CallRoom", "begin", "joins"]
 
 log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ class CallRoom(RuledRoom):
         self._early: Member | None = None
         self.parked: Party | None = None
         "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
-        self._ringing = Ringing(dialer, context, session)
+        self.ringing = Ringing(dialer, context, session)
 
     async def connect(self, call: InviteSession, caller: Caller, from_: PartyAddress, to: PartyAddress) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
@@ -78,23 +78,11 @@ class CallRoom(RuledRoom):
             Nobody answered, or no phone is there; with the status to pass on.
         SdpError, MediaError, CallEnded
         """
-        new_id, within = self.session.new_party_id, from_.extension_id
-        first = Party(new_id(host=True), from_, to, Direction.OUTBOUND, CallEnd.CALLER, within)
-        second = Party(new_id(host=False), from_, to, Direction.INBOUND, CallEnd.CALLEE, to.extension_id)
-        history = self.context.history
-        history.call_started(
-            self.session.id,
-            session_id=self.session.id,
-            direction="inbound" if within is None else "outbound",
-            caller=from_.number,
-            callee=to.number,
-            extension_id=within or to.extension_id,
-        )
+        first, second = begin(self, from_, to)
         member = Member(first, self.context, room=self.room, call=call)
         self.ask(member, first, joins(first))
         try:
-            await self._ring(second, replace(caller, hops=hops_left(call.invite)))
-            transfers.follow(self, self.dialer)
+            await self.ring(second, replace(caller, hops=hops_left(call.invite)))
             async with self._passing:
                 await member.answer(self.identity(member))
         except NotReached as error:
@@ -103,22 +91,27 @@ class CallRoom(RuledRoom):
         except (SoftphoneError, asyncio.CancelledError):
             self.close("failed")
             raise
+        self.stands()
+
+    def stands(self) -> None:
+        """Note that the two can talk."""
         self.answered = True
-        history.call_answered(self.session.id)
+        self.context.history.call_answered(self.session.id)
         self._tell(EventType.CALL_ANSWERED)
 
-    async def _ring(self, party: Party, caller: Caller) -> None:
-        """Ring all phones; the first that answers becomes the second member."""
+    async def ring(self, party: Party, caller: Caller) -> None:
+        """Ring all phones; the first that answers becomes the second member. Raises NotReached, CallEnded."""
         self.statuses.expect(party)
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
-        way = Forwarding(self._ringing, self.dialer, self._rings, lambda to: self._forwarded(party, to))
-        winner = await way.reach(party.callee.number, lambda: self._phone(party), caller)
+        way = Forwarding(self.ringing, self.dialer, self._rings, lambda to: self._forwarded(party, to))
+        winner = await way.reach(party.callee.number, lambda: self.phone(party), caller)
         self.statuses.proceed()
         if self.ask(winner, party, joins(party)) is not None:
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
         self.progressed(party, PartyStatus.ANSWERED)
+        transfers.follow(self, self.dialer)
 
     def _forwarded(self, party: Party, to: str) -> None:
         """Show whom the call goes on to, and tell the caller that it does (RFC 3261 section 21.1.3)."""
@@ -151,14 +144,15 @@ class CallRoom(RuledRoom):
         if self.answered:
             super().silent(member)
 
-    def _phone(self, party: Party) -> Member:
+    def phone(self, party: Party) -> Member:
+        """Make the member of a telephone that is about to ring for a party."""
         member = Member(party, self.context, room=self.room)
         member.admit(self.room)
         return member
 
     def wind_up(self, reason: str) -> None:
         """Give everything back: nobody rings or talks any more."""
-        self._ringing.stop()
+        self.ringing.stop()
         super().wind_up(reason)
         self.context.history.call_ended(self.session.id, reason)
         seconds = round(self.context.clock() - self._since, 1)
@@ -170,6 +164,22 @@ class CallRoom(RuledRoom):
 
     def _tell(self, type: EventType, **more: str) -> None:
         self.publish(type, **self._told, **more)
+
+
+def begin(room: CallRoom, from_: PartyAddress, to: PartyAddress) -> tuple[Party, Party]:
+    """Make the two parties of a call, and write down that it has begun."""
+    session, within = room.session, from_.extension_id
+    first = Party(session.new_party_id(host=True), from_, to, Direction.OUTBOUND, CallEnd.CALLER, within)
+    second = Party(session.new_party_id(host=False), from_, to, Direction.INBOUND, CallEnd.CALLEE, to.extension_id)
+    room.context.history.call_started(
+        session.id,
+        session_id=session.id,
+        direction="inbound" if within is None else "outbound",
+        caller=from_.number,
+        callee=to.number,
+        extension_id=within or to.extension_id,
+    )
+    return first, second
 
 
 def joins(party: Party) -> Join:

@@ -1,0 +1,196 @@
+"""What is done to one party of a session beyond muting and removing: hold, hand over, park, record."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel
+
+from softphone.api.auth.access import manageable, own_or_manageable, visible
+from softphone.api.auth.tokens import CallerDep
+from softphone.api.context import ApiContext, ContextDep
+from softphone.api.http.answers import failures
+from softphone.api.http.bodies import described, read
+from softphone.api.http.errors import ApiError, coded, invalid, not_found
+from softphone.api.ringcentral.models import Camel, PartyModel, PartyRecording, party_view
+from softphone.api.ringcentral.paths import ACCOUNT, check_account
+from softphone.focus.errors import NoSuchSession
+from softphone.focus.session import Party, SessionOrigin, TelephonySession
+from softphone.store.values import Extension
+
+__all__ = ["router"]
+
+router = APIRouter(
+    prefix=ACCOUNT + "/{accountId}/telephony/sessions/{telephonySessionId}/parties/{partyId}",
+    tags=["telephony"],
+    dependencies=[Depends(check_account)],
+    responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 429, 501, 503),
+)
+
+
+class HandOver(Camel):
+    """Where a call is handed over to."""
+
+    phone_number: str = ""
+    extension_number: str = ""
+    voicemail: str = ""
+    park_orbit: str = ""
+
+
+class BridgeWish(Camel):
+    """The other call of whoever leaves both."""
+
+    telephony_session_id: str = ""
+    party_id: str = ""
+
+
+class RecordingWish(BaseModel):
+    """Whether it goes on, or pauses."""
+
+    active: bool | None = None
+
+
+class Named:
+    """The party that a path names, which the caller is, or decides about.
+
+    Attributes
+    ----------
+    caller, context
+        Who asks, and the server.
+    session, party
+        What is named.
+    """
+
+    def __init__(
+        self,
+        session_id: Annotated[str, Path(alias="telephonySessionId")],
+        party_id: Annotated[str, Path(alias="partyId")],
+        caller: CallerDep,
+        context: ContextDep,
+    ) -> None:
+        self.caller: Extension = caller
+        self.context: ApiContext = context
+        self.session: TelephonySession = own_or_manageable(session_id, party_id, caller, context)
+        party = self.session.parties.get(party_id)
+        if party is None:
+            raise not_found("partyId")
+        self.party: Party = party
+
+    @property
+    def leaver(self) -> Party:
+        """Who leaves when the call is handed over: the caller where it is in it, whichever end is named."""
+        return next(iter(self.session.calls_of(self.caller.id)), self.party)
+
+    def shown(self, party: Party) -> PartyModel:
+        """Show a party to the caller."""
+        return party_view(party, self.caller, self.context.accounts)
+
+
+NamedDep = Annotated[Named, Depends()]
+
+
+@router.post("/hold", response_model_exclude_none=True)
+async def hold_party(named: NamedDep) -> PartyModel:
+    """Put a party on hold, with music."""
+    return named.shown(await named.context.control.hold(named.session.id, named.party.id, True))
+
+
+@router.post("/unhold", response_model_exclude_none=True)
+async def unhold_party(named: NamedDep) -> PartyModel:
+    """Take a party back from hold."""
+    return named.shown(await named.context.control.hold(named.session.id, named.party.id, False))
+
+
+@router.post("/transfer", response_model_exclude_none=True, openapi_extra=described(HandOver))
+async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
+    """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer."""
+    wish = await read(request, HandOver)
+    if wish.voicemail or wish.park_orbit:
+        raise coded("CMN-202")
+    to = wish.phone_number or wish.extension_number
+    if not to:
+        raise invalid("phoneNumber")
+    leaver = named.leaver
+    await named.context.control.calls.transfer(named.session.id, leaver.id, to)
+    return named.shown(leaver)
+
+
+@router.post("/bridge", response_model_exclude_none=True, openapi_extra=described(BridgeWish))
+async def bridge_parties(named: NamedDep, request: Request) -> PartyModel:
+    """Let the two that an extension talks with in two calls talk with one another; it leaves both."""
+    wish = await read(request, BridgeWish)
+    if not wish.telephony_session_id:
+        raise invalid("telephonySessionId")
+    leaver = named.leaver
+    try:
+        other = visible(wish.telephony_session_id, named.caller, named.context)
+        await named.context.control.calls.connect(named.session.id, leaver.id, other.id)
+    except NoSuchSession:
+        raise not_found("telephonySessionId") from None
+    return named.shown(leaver)
+
+
+@router.post("/park", response_model_exclude_none=True)
+async def park_party(named: NamedDep) -> PartyModel:
+    """Leave a call; the other end waits with music until somebody picks it up."""
+    leaver = named.leaver
+    await named.context.control.calls.park(named.session.id, leaver.id)
+    return named.shown(next(iter(named.session.parties.values()), leaver))
+
+
+@router.post("/pickup", response_model_exclude_none=True)
+async def pick_up_party(
+    session_id: Annotated[str, Path(alias="telephonySessionId")],
+    party_id: Annotated[str, Path(alias="partyId")],
+    caller: CallerDep,
+    context: ContextDep,
+) -> PartyModel:
+    """Ring the caller's telephones, and connect it with who is parked; answers when it has answered, or 409."""
+    # Whoever knows its id may pick it up: that is what parking is for.
+    room = context.focus.call(session_id)
+    if party_id not in room.session.parties or room.parked is None:
+        raise not_found("partyId")
+    await context.control.calls.pick_up(session_id, caller.number, by=caller)
+    own = next(iter(room.session.calls_of(caller.id)))
+    return party_view(own, caller, context.accounts)
+
+
+@router.post("/recordings", status_code=201, response_model_exclude_none=True)
+async def start_recording(named: NamedDep) -> PartyRecording:
+    """Record a call; a conference only where the server is set so."""
+    _check_recorder(named)
+    status = await named.context.control.start_recording(named.session.id)
+    return PartyRecording(id=status.id, active=True)
+
+
+@router.patch("/recordings/{recordingId}", openapi_extra=described(RecordingWish))
+async def change_recording(
+    named: NamedDep, recording_id: Annotated[str, Path(alias="recordingId")], request: Request
+) -> PartyRecording:
+    """Pause a recording, or go on with it."""
+    _check_recorder(named)
+    active = (await read(request, RecordingWish)).active
+    if active is None:
+        raise invalid("active")
+    control, session = named.context.control, named.session.id
+    running = control.recording(session)
+    if running is None or running.id != recording_id:
+        raise not_found("recordingId")
+    await (control.resume_recording(session) if active else control.pause_recording(session))
+    return PartyRecording(id=recording_id, active=active)
+
+
+def _check_recorder(named: Named) -> None:
+    """Let users record their calls, and hosts their conferences where that is allowed."""
+    if named.session.origin is SessionOrigin.CONFERENCE:
+        manageable(named.session.id, named.caller, named.context)
+        if not named.context.config.recording.conference_parties:
+            raise ApiError(409, "TAS-106", "Conference calls are not recorded by their parties")
+
+
+async def not_done_here(_named: NamedDep) -> None:
+    """Say that there is no such command here."""
+    raise coded("CMN-202")
+
+
+for _verb in ("answer", "reject", "ignore", "reply", "forward", "flip", "supervise"):
+    router.post(f"/{_verb}", include_in_schema=False)(not_done_here)

@@ -1,0 +1,182 @@
+"""What programs do with one party of a call, over real calls."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from softphone.server import Server
+from softphone.sip.ua.call import InviteSession
+from tests.api.conftest import PATIENCE_S, logged_in
+from tests.api.ringcentral.test_telephony import CONFERENCE, SESSIONS, code, make
+from tests.focus.phone import Phone
+from tests.focus.table import until
+from tests.focus.test_two_party import answer, busy, calls_of, reachable
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CALL_OUT = CONFERENCE.replace("conference", "call-out")
+
+
+@asynccontextmanager
+async def talking(server: Server) -> AsyncIterator[tuple[Phone, Phone, str, str]]:
+    """101 talks with 102: their telephones, the path of the session, and the party id of 101."""
+    async with Phone(server, "101") as ann, Phone(server, "102") as bob:
+        await reachable(bob, answer)
+        await ann.call("102")
+        (session,) = calls_of(server)
+        yield ann, bob, f"{SESSIONS}/{session.id}", f"p-{session.id[2:]}-1"
+        for each in calls_of(server):
+            await server.control.end(each.id)
+        await until(lambda: server.focus.parties == 0)
+
+
+async def test_a_call_of_two_is_a_session(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with talking(shared) as (_, _, path, own):
+        shown = (await ada.get(path)).json()
+        assert shown["origin"] == {"type": "Call"} and "voiceCallToken" not in shown
+        first, second = shown["parties"]
+        assert (first["id"], first["direction"], first["owner"]["extensionId"]) == (own, "Outbound", "100101")
+        assert (second["direction"], second["status"]) == ("Inbound", {"code": "Answered"}) and "owner" not in second
+        assert "conferenceRole" not in first and (await ada.get(f"{path}/parties/{own}")).json() == first
+        assert (await ada.patch(f"{path}/parties/{own}", json={"muted": True})).json()["muted"] is True
+        held = [(await ada.post(f"{path}/parties/{own}/{verb}")).json() for verb in ("hold", "unhold")]
+        assert [(each["standAlone"], each["status"]["code"]) for each in held] == [(True, "Hold"), (False, "Answered")]
+
+
+async def test_a_call_is_recorded(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with talking(shared) as (_, _, path, own):
+        party = f"{path}/parties/{own}"
+        begun = await ada.post(f"{party}/recordings")
+        recording = begun.json()
+        assert begun.status_code == 201 and recording == {"id": recording["id"], "active": True}
+        assert (await ada.get(party)).json()["recordings"] == [recording]
+        for active in (False, True):
+            changed = await ada.patch(f"{party}/recordings/{recording['id']}", json={"active": active})
+            assert (changed.status_code, changed.json()) == (200, recording | {"active": active})
+            assert (await ada.get(path)).json()["parties"][0]["recordings"] == [recording | {"active": active}]
+        missing = await ada.patch(f"{party}/recordings/none", json={"active": True})
+        assert (code(missing), missing.json()["parameterName"]) == ((404, "CMN-102"), "recordingId")
+        assert code(await ada.patch(f"{party}/recordings/{recording['id']}", json={})) == (400, "CMN-101")
+
+
+async def test_a_conference_is_not_recorded_by_a_party_unless_allowed(shared: Server, ada: httpx.AsyncClient) -> None:
+    session = await make(ada)
+    async with Phone(shared, "101") as host:
+        await host.call(session["voiceCallToken"])
+        party = f"{SESSIONS}/{session['id']}/parties/p-{session['id'][2:]}-1"
+        assert (await ada.post(f"{party}/recordings")).status_code == 409
+        await ada.delete(f"{SESSIONS}/{session['id']}")
+        await until(lambda: shared.focus.parties == 0)
+
+
+@pytest.mark.parametrize("form", ["phoneNumber", "extensionNumber"])
+async def test_a_call_is_transferred(shared: Server, ada: httpx.AsyncClient, form: str) -> None:
+    async with Phone(shared, "103") as cid, talking(shared) as (ann, _, path, own):
+        await reachable(cid, answer)
+        done = await ada.post(f"{path}/parties/{own}/transfer", json={form: "103"})
+        # Its row is that of whoever took its place.
+        assert (done.status_code, done.json()["id"], done.json()["from"]["phoneNumber"]) == (200, own, "103")
+        assert "owner" not in done.json()
+        assert await ann.hung_up() == "bye"
+
+
+async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "103") as cid, talking(shared) as (_, _, path, own):
+        await reachable(cid, busy)
+        party = f"{path}/parties/{own}"
+        assert code(await ada.post(f"{party}/transfer", json={"extensionNumber": "103"})) == (409, "TAS-106")
+        assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
+        for wish in ({"voicemail": "102"}, {"parkOrbit": "*70"}):
+            assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
+        for verb in ("answer", "reject", "ignore", "reply", "forward", "flip", "supervise"):
+            assert code(await ada.post(f"{party}/{verb}", json={"deviceId": "1"})) == (501, "CMN-202")
+        assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
+        assert code(await ada.post(f"{path}/parties/p-0-1/hold")) == (404, "CMN-102")
+        # It goes on.
+        assert len((await ada.get(path)).json()["parties"]) == 2
+
+
+async def test_two_calls_are_bridged(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "103") as cid, talking(shared) as (ann, _, path, own):
+        await reachable(cid, answer)
+        await ann.call("103")
+        other = next(each.id for each in calls_of(shared) if each.id not in path)
+        for wish, expected in (({}, (400, "CMN-101")), ({"telephonySessionId": "s-0"}, (404, "CMN-102"))):
+            assert code(await ada.post(f"{path}/parties/{own}/bridge", json=wish)) == expected
+        done = await ada.post(f"{path}/parties/{own}/bridge", json={"telephonySessionId": other, "partyId": "p"})
+        assert done.status_code == 200 and [await ann.hung_up() for _ in range(2)] == ["bye", "bye"]
+        assert len(calls_of(shared)) == 1
+
+
+async def test_a_call_is_parked_and_picked_up(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with logged_in(shared, "103") as cai, Phone(shared, "103") as cid, talking(shared) as (ann, bob, path, own):
+        await reachable(cid, answer)
+        assert code(await cai.post(f"{path}/parties/{own}/pickup")) == (404, "CMN-102")
+        waiting = (await ada.post(f"{path}/parties/{own}/park")).json()
+        assert waiting["id"] != own and await ann.hung_up() == "bye"
+        picked = await cai.post(f"{path}/parties/{waiting['id']}/pickup", json={})
+        assert (picked.status_code, picked.json()["owner"]["extensionId"]) == (200, "100103")
+        assert len((await cai.get(path)).json()["parties"]) == 2 and bob.ended.empty()
+
+
+async def test_whose_call_it_is_not(shared: Server) -> None:
+    async with talking(shared) as (_, _, path, own), logged_in(shared, "102") as ben, logged_in(shared, "103") as cai:
+        for verb in ("hold", "transfer", "park", "recordings"):
+            assert code(await cai.post(f"{path}/parties/{own}/{verb}")) == (404, "CMN-102")
+            assert code(await ben.post(f"{path}/parties/{own}/{verb}")) == (403, "CMN-408")
+            away = f"{path.replace('~', '2')}/parties/{own}/{verb}"
+            assert code(await ben.post(away)) == (404, "CMN-102")
+
+
+async def ringing(client: httpx.AsyncClient, to: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post(CALL_OUT, json={"from": {"deviceId": "2100101"}, "to": to})
+    assert answer.status_code == 200, answer.text
+    session: dict[str, Any] = answer.json()["session"]
+    return session
+
+
+async def test_a_call_is_placed(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob:
+        rings: asyncio.Queue[InviteSession] = await reachable(ann, answer)
+        await reachable(bob, answer)
+        session = await ringing(ada, {"extensionNumber": "102"})
+        (own,) = session["parties"]
+        assert session["origin"] == {"type": "Call"} and own["status"] == {"code": "Setup"}
+        assert (own["id"], own["direction"], own["to"]["phoneNumber"]) == (
+            f"p-{session['id'][2:]}-1",
+            "Outbound",
+            "102",
+        )
+        first = await asyncio.wait_for(rings.get(), PATIENCE_S)
+        # Its own telephone is shown whom it is about to call.
+        assert first.invite.from_.uri.user == "102"
+        await until(lambda: [len(each.parties) for each in calls_of(shared)] == [2])
+        await until(lambda: shared.focus.call(session["id"]).answered)
+        shown = (await ada.get(f"{SESSIONS}/{session['id']}")).json()["parties"]
+        assert [each["status"]["code"] for each in shown] == ["Answered", "Answered"]
+        assert (await ada.delete(f"{SESSIONS}/{session['id']}")).status_code == 204
+        assert (await ann.hung_up(), await bob.hung_up()) == ("bye", "bye")
+
+
+async def test_a_placed_call_ends_when_somebody_does_not_answer(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with logged_in(shared, "104") as dot:
+        # No telephone of hers is there.
+        assert code(await dot.post(CALL_OUT, json={"to": {"phoneNumber": "102"}})) == (409, "TAS-106")
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob:
+        await reachable(ann, busy)
+        session = await ringing(ada, {"phoneNumber": "102"})
+        await until(lambda: not calls_of(shared))
+        assert (await ada.get(f"{SESSIONS}/{session['id']}")).status_code == 404
+        assert await ann.hung_up() == "rejected"
+        await reachable(ann, answer)
+        await reachable(bob, busy)
+        await ringing(ada, {"phoneNumber": "102"})
+        assert await ann.hung_up() == "bye"
+        await until(lambda: not calls_of(shared))
+    wrong: list[dict[str, Any]] = [{}, {"to": {}}, {"to": "102"}]
+    for body in wrong:
+        assert code(await ada.post(CALL_OUT, json=body)) == (400, "CMN-101")
