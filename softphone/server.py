@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -37,6 +38,7 @@ from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.entrance.trunk_lines import TrunkLines
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
+from softphone.focus.passes import Passes, signing_key
 from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
@@ -57,6 +59,7 @@ from softphone.sip.ua.refresh import SessionSettings
 from softphone.store.accounts import Accounts
 from softphone.store.bindings import BindingShelf
 from softphone.store.history import History
+from softphone.store.passes import PassShelf
 from softphone.store.store import Store
 from softphone.webhooks import Webhooks
 
@@ -173,6 +176,8 @@ class Server:
         starting.push_async_callback(self.focus.context.hosts.close)
         self.store.listeners.append(self.focus.on_change)
         self.control = Control(self.focus, self.accounts)
+        key = signing_key(config.token.secret or secrets.token_hex())
+        self.passes = Passes(self.focus, PassShelf(store.database), key)
         watchers = RosterSubscriptions(self.focus, self.stack, self.accounts)
         self.door = self._make_door(watchers)
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
@@ -223,6 +228,7 @@ class Server:
             self._config.conference,
             media.capacity * media.workers,
             trunks=self.focus.dialer.trunks,
+            passes=self.passes,
         )
 
     async def _start_media_and_signalling(self, starting: AsyncExitStack) -> None:
@@ -277,6 +283,7 @@ class Server:
             programs=Logins(http.login_failures_user, http.login_failures, http.login_window_s),
             stats=self.stats,
             control=self.control,
+            passes=self.passes,
             codes=self.door.codes,
             registrations=Registrations(self.registrar, time.monotonic),
             store=self.store,

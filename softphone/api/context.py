@@ -16,6 +16,7 @@ from softphone.focus.entrance.authentication import Logins
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.focus import Focus
+from softphone.focus.passes import Passes
 from softphone.focus.stats import FocusStats
 from softphone.recordings.library import Library as Recordings
 from softphone.store.accounts import Accounts
@@ -39,6 +40,7 @@ class ApiContext:
     """Throttles secrets of programs."""
     stats: Callable[[], Awaitable[FocusStats]]
     control: Control
+    passes: Passes
     codes: CodeBook
     registrations: Registrations
     store: Store

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from softphone.commands.desk import ConferenceId, RemoteServer, at, at_desk
+from softphone.commands.passes import pass_, passes, revoke
 from softphone.commands.recordings import download, record, recordings
 from softphone.commands.usage import remember, wrong_use
 
@@ -368,5 +369,6 @@ def write(path: Path, text: str) -> None:
         wrong_use(f"--ics names a file that can be written, and {path} cannot: {error.strerror}")
 
 
-for command in (record, recordings, download, invite):
+for command in (record, recordings, download, invite, passes, revoke):
     app.command()(command)
+app.command("pass")(pass_)

@@ -8,6 +8,7 @@
     ├── NoSuchBan          the number is not banned
     ├── NoSuchExtension    the account has no such number
     ├── NoSuchInvitation   nobody is being called under this number
+    ├── NoSuchPass         the conference has given no such pass
     ├── NoSuchPlayback     it is over, or never was
     ├── NoSuchSound        no prompt or uploaded sound of this name
     ├── NotAllowed         the extension may not do that
@@ -23,6 +24,7 @@ __all__ = [
     "NoSuchExtension",
     "NoSuchInvitation",
     "NoSuchParty",
+    "NoSuchPass",
     "NoSuchPlayback",
     "NoSuchSession",
     "NoSuchSound",
@@ -54,6 +56,10 @@ class NoSuchExtension(FocusError):
 
 class NoSuchInvitation(FocusError):
     """Nobody is being called under this number."""
+
+
+class NoSuchPass(FocusError):
+    """The conference has given no pass of this id."""
 
 
 class NoSuchPlayback(FocusError):

@@ -71,6 +71,8 @@ class EventType(StrEnum):
     "[caller, callee]"
     CALL_ENDED = "call.ended"
     "One for each that was started. [caller, callee, reason]"
+    PASS_USED = "pass.used"
+    "Somebody came in by a pass. [pass: its id]"
     PLAYBACK_ENDED = "playback.ended"
     "Of what was asked for through the control face. [playback, reason]"
 

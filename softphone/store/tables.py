@@ -248,3 +248,20 @@ BINDINGS = Table(
     Column("telephones", sa.JSON, nullable=False),
     PrimaryKeyConstraint("node", "user_name"),
 )
+
+# Invitations of one person into a room.
+PASSES = Table(
+    "passes",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("room", index=True),
+    _text("role"),
+    _text("name"),
+    Column("one_use", sa.Boolean, nullable=False),
+    Column("hidden", sa.Boolean, nullable=False),
+    _text("made_by"),
+    _time("created"),
+    _time("expires"),
+    _time("used", nullable=True),
+    _time("revoked", nullable=True),
+)

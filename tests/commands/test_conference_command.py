@@ -83,6 +83,10 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert answer(run("allow", session, "102", "103", "--json")) == {"numbers": ["102", "103"]}
     assert run("allow", session).stdout == "102\n103\n"
     assert run("allow", session, "--all").stdout == "everybody\n"
+    passed, dialled = run("pass", session, "--role", "listener", "--name", "Ada").stdout.split()
+    assert dialled.startswith(f"sip:{passed}")
+    assert run("revoke", session, passed).stdout == "revoked\n"
+    assert [each["state"] for each in answer(run("passes", session, "--json"))["passes"]] == ["revoked"]
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
     assert run("end", session).stdout == "ended\n"

@@ -10,6 +10,7 @@ from softphone.api.control import (
     invitations,
     many,
     parties,
+    passes,
     recordings,
     running_calls,
     sounds,
@@ -20,7 +21,7 @@ from softphone.api.control import (
 __all__ = ["OF_SESSIONS", "ROUTERS", "SESSIONS"]
 
 PAIRS = (running_calls, recordings, sounds, events, webhooks)
-GROUPS = (allowed, conferences, many, parties, extensions, call_handling, invitations, history)
+GROUPS = (allowed, conferences, many, parties, passes, extensions, call_handling, invitations, history)
 
 # What is done in conferences and calls alike, below the path of either.
 OF_SESSIONS = (*conferences.OF_SESSIONS, *parties.OF_SESSIONS)

@@ -110,16 +110,26 @@ class CodeBook:
         caller
             By whom.
         """
-        now, locks = self._clock(), self._locks(extension, caller)
-        if any(all(attempts.wait_s(name, now) for attempts, name in lock) for lock in locks):
+        if self.is_closed(extension, caller):
             return CodeVerdict.CLOSED, None
         passage = self._of_bridge(code) if extension is None else self._of_extension(extension, code)
         if passage is not None:
             return CodeVerdict.RIGHT, passage
-        for attempts, name in (count for lock in locks for count in lock):
+        self.wrong(extension, caller)
+        return CodeVerdict.WRONG, None
+
+    def is_closed(self, extension: Extension | None, caller: Admission) -> bool:
+        """Whether no code is taken from a caller now."""
+        now = self._clock()
+        locks = self._locks(extension, caller)
+        return any(all(attempts.wait_s(name, now) for attempts, name in lock) for lock in locks)
+
+    def wrong(self, extension: Extension | None, caller: Admission) -> None:
+        """Count a wrong code, or what is no better."""
+        now = self._clock()
+        for attempts, name in (count for lock in self._locks(extension, caller) for count in lock):
             if attempts.failed(name, now) and attempts is not self._in_room:
                 log.warning("too_many_wrong_codes", of=name)
-        return CodeVerdict.WRONG, None
 
     def _locks(self, extension: Extension | None, caller: Admission) -> list[list[Count]]:
         """List what a wrong code is counted under; no code is taken where all of one of the lists is closed."""

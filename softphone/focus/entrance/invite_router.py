@@ -10,8 +10,10 @@ from mixer.rules.roles import PartyKind, Role
 from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
+from softphone.focus.entrance.admissions import admission_of
 from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.pass_gate import PassGate
 from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.entrance.quality_reports import publish
 from softphone.focus.entrance.refusals import refusal_of
@@ -21,6 +23,7 @@ from softphone.focus.entrance.routing import (
     ToConference,
     ToExtension,
     ToNowhere,
+    ToPass,
     ToRoom,
     route,
     route_of_trunk,
@@ -30,8 +33,9 @@ from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.errors import FocusError
 from softphone.focus.focus import Focus
 from softphone.focus.home import Home
-from softphone.focus.party.identity import caller_of, calls, is_trusted
+from softphone.focus.party.identity import calls, is_trusted
 from softphone.focus.party.trunks import Trunks
+from softphone.focus.passes import Passes
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.replacement import replace as replace_party
@@ -76,6 +80,8 @@ class InviteRouter:
         How many the media workers have.
     trunks
         By which numbers outside call.
+    passes
+        Judges those of callers; None: there are none.
 
     Attributes
     ----------
@@ -95,6 +101,7 @@ class InviteRouter:
         legs: int = LEGS,
         *,
         trunks: Trunks,
+        passes: Passes | None = None,
     ) -> None:
         self.refused = 0
         self._focus = focus
@@ -106,6 +113,7 @@ class InviteRouter:
         self._conference = conference
         self._trunks = trunks
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
+        self._gate = PassGate(focus, accounts, self.codes, passes) if passes is not None else None
         self._entering: set[InviteSession] = set()
         self._turns = Turns()
         self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock, focus.context.allowances)
@@ -163,9 +171,9 @@ class InviteRouter:
         match destination:
             case ToConference(token):
                 await self._join(call, caller, token)
-            case ToBridge():
+            case ToBridge() | ToPass():
                 admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
-                await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
+                await self._by_secret(call, admission, destination)
             case ToExtension(callee) if known:
                 await self._ring(call, caller, PartyAddress.of(callee))
             case ToRoom(extension) if known:
@@ -174,6 +182,15 @@ class InviteRouter:
                 await self._ring(call, caller, PartyAddress(shown(number)))
             case _:
                 raise CallRefused(404, "Not Found")
+
+    async def _by_secret(self, call: InviteSession, admission: Admission, destination: ToBridge | ToPass) -> None:
+        """Bring a call to where its pass leads, or the code that it is asked for."""
+        if isinstance(destination, ToBridge):
+            await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
+        elif self._gate is None:
+            raise CallRefused(404, "Not Found")
+        else:
+            await self._gate.enter(call, admission, destination.number)
 
     def _check_open(self, call: InviteSession, destination: Destination) -> None:
         """Refuse everybody while we stop, and a conference that has called itself, or another one.
@@ -207,7 +224,7 @@ class InviteRouter:
             if self.calls > self._settings.max_calls:
                 raise self._overloaded()
             return caller
-        if not isinstance(destination, ToConference | ToBridge) or edge_of(call.invite).challenged:
+        if not isinstance(destination, ToConference | ToBridge | ToPass) or edge_of(call.invite).challenged:
             raise self._proofs.challenge(call.source)
         if self.calls > self._strangers.legs or not self._strangers.take(call):
             raise self._overloaded()
@@ -373,19 +390,3 @@ class InviteRouter:
             case ToBridge() if asks is not None:
                 return self._focus.bridge_of(asks)
         return None
-
-
-def admission_of(
-    call: InviteSession,
-    caller: Extension | None,
-    stranger: PartyKind,
-    role: Role = Role.PARTICIPANT,
-    *,
-    trusted: bool = False,
-) -> Admission:
-    """Say as what a call comes in; `stranger` is the kind of somebody from outside, who may be `trusted` to say who."""
-    host = call.source.host
-    if caller is not None:
-        return Admission(caller.number, caller.name, caller, role, PartyKind.INSIDE, host=host)
-    who = caller_of(call.invite, trusted=trusted)
-    return Admission(who.number, who.name, None, role, stranger, host=host)

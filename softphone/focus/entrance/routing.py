@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from softphone.config import TrunkConfig
+from softphone.focus.passes import PASS
 from softphone.focus.token import PREFIX, TokenError, VoiceCallToken
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
@@ -13,6 +14,7 @@ __all__ = [
     "ToConference",
     "ToExtension",
     "ToNowhere",
+    "ToPass",
     "ToRoom",
     "route",
     "route_of_trunk",
@@ -25,6 +27,13 @@ class ToConference:
 
     token: VoiceCallToken | None
     "None: it begins like a token, and is none."
+
+
+@dataclass(frozen=True, slots=True)
+class ToPass:
+    """To the room of a pass, if it is one."""
+
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ class ToNowhere:
     number: str
 
 
-Destination = ToBridge | ToConference | ToExtension | ToRoom | ToNowhere
+Destination = ToBridge | ToConference | ToExtension | ToPass | ToRoom | ToNowhere
 
 
 def route(user: str, accounts: Accounts) -> Destination:
@@ -62,7 +71,7 @@ def route(user: str, accounts: Accounts) -> Destination:
     Parameters
     ----------
     user
-        ``conf_<hex>``, the main number (phones leave its ``+`` away), an extension number, or
+        ``conf_<hex>``, a pass, the main number (phones leave its ``+`` away), an extension number, or
         ``<main number>*<extension number>``.
     """
     if user.startswith(PREFIX):
@@ -70,6 +79,8 @@ def route(user: str, accounts: Accounts) -> Destination:
             return ToConference(VoiceCallToken.parse(user))
         except TokenError:
             return ToConference(None)
+    if PASS.fullmatch(user):
+        return ToPass(user)
     if accounts.is_main_number(user):
         return ToBridge()
     extension = accounts.find(user)

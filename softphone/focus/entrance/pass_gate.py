@@ -1,0 +1,109 @@
+"""Callers who come with a pass: led into its room, or refused with what is the matter with it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from mixer.rules.roles import Role
+from softphone.errors import CallRefused, SoftphoneError
+from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.errors import Overloaded
+from softphone.focus.focus import Focus
+from softphone.focus.passes import Passes
+from softphone.focus.room.admission import Admission
+from softphone.focus.room.conference import ConferenceRoom
+from softphone.sip.ua.call import InviteSession
+from softphone.store.accounts import Accounts
+from softphone.store.errors import StoreUnavailable
+from softphone.store.passes import PassRecord
+
+__all__ = ["PassGate"]
+
+log = structlog.get_logger()
+
+
+class PassGate:
+    """Lets callers in by their passes.
+
+    Parameters
+    ----------
+    focus, accounts
+        Where the rooms are, and whose.
+    codes
+        Counts wrong numbers as wrong codes.
+    passes
+        Judges them.
+    now
+        The time of day, UTC.
+    """
+
+    def __init__(
+        self,
+        focus: Focus,
+        accounts: Accounts,
+        codes: CodeBook,
+        passes: Passes,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._focus = focus
+        self._accounts = accounts
+        self._codes = codes
+        self._passes = passes
+        self._now = now
+
+    async def enter(self, call: InviteSession, admission: Admission, number: str) -> None:
+        """Let a call in as its pass says.
+
+        Raises
+        ------
+        CallRefused
+            404: the bridge has not made it. 403: too many of those were dialled from there. 410: it is used, expired or
+            revoked, or its conference is over; or as the room refuses.
+        Overloaded
+            The store is away.
+        """
+        if self._codes.is_closed(None, admission):
+            raise CallRefused(403, "Too Many Wrong Codes")
+        if not self._passes.is_signed(number):
+            self._codes.wrong(None, admission)
+            raise CallRefused(404, "Not Found")
+        try:
+            await self._enter(call, admission, number)
+        except StoreUnavailable as error:
+            raise Overloaded(str(error)) from error
+
+    async def _enter(self, call: InviteSession, admission: Admission, number: str) -> None:
+        found = await self._passes.find(number)
+        if found is None:
+            raise CallRefused(410, "Pass Expired")
+        if (state := found.state(self._now())) != "valid":
+            raise CallRefused(410, f"Pass {state.title()}")
+        room = await self._room(found)
+        used = await self._passes.use(found)
+        if used is None:
+            raise CallRefused(410, "Pass Used")
+        bearer = replace(
+            admission,
+            role=Role.LISTENER if found.hidden else Role(found.role),
+            name=found.name or admission.name,
+            invited=True,
+            hidden=found.hidden,
+        )
+        try:
+            await room.enter(call, bearer)
+        except SoftphoneError:
+            await self._passes.give_back(found, used)
+            raise
+        self._passes.used(room.session.id, found)
+        log.info("pass_used", session=room.session.id, number=found.id)
+
+    async def _room(self, found: PassRecord) -> ConferenceRoom:
+        extension = self._accounts.by_id(found.room)
+        if extension is not None:
+            return await self._focus.open(extension)
+        room = self._focus.conferences.get(found.room)
+        if room is None:
+            raise CallRefused(410, "Gone")
+        return room
