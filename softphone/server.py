@@ -62,6 +62,7 @@ from softphone.store.history import History
 from softphone.store.passes import PassShelf
 from softphone.store.store import Store
 from softphone.webhooks import Webhooks
+from softphone.webhooks.fetch import Fetcher
 
 __all__ = ["Server"]
 
@@ -290,6 +291,7 @@ class Server:
             recordings=self.recordings,
             watching=Watching(self.focus),
             hooks=self.hooks,
+            fetcher=Fetcher(self.webhooks.reach),
             trace=self.stack.trace,
             config=self._config,
         )

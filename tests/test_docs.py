@@ -51,7 +51,8 @@ def test_every_group_of_rules_is_there() -> None:
     groups = [part.partition("\n")[0] for part in page.split("\n### ")[1:]]
     assert groups == [
         "Media", "Keys", "SDP", "Dialogs", "Flows", "Identity and admission",
-        "The API in RingCentral's shape", "Rooms", "Telephones of particular kinds", "Called legs", "Text",
+        "The API in RingCentral's shape", "The API in Restcomm's shape", "Rooms",
+        "Telephones of particular kinds", "Called legs", "Text",
         "Streams and lists", "Recordings", "Operations", "Large rooms", "Bots",
     ]  # fmt: skip
     assert all(rows("## Behaviour → test" + part) for part in page.split("\n### ")[1:])

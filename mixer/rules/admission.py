@@ -215,6 +215,8 @@ def _out(session: SessionState, party: Participant, left: PartyLeft, now: float)
     session.typing.pop(party.name, None)
     session.invitations.remove(party.invitation)
     effects: list[Effect] = [left]
+    if party.place in IN_ROOM and party.ends:
+        return [left, *lifetime.over(session, "host_left")]
     if party.place in IN_ROOM:
         effects += announcements.gone(session, party)
         effects += lifetime.host_left(session, now) if party.role is Role.MODERATOR else []

@@ -221,6 +221,8 @@ class SetRole:
 
     party: str
     role: Role
+    ends: bool = False
+    "Whether the conference is over when it leaves."
 
 
 @dataclass(frozen=True)

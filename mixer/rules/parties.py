@@ -99,7 +99,7 @@ def _limited(wanted: float | None, now: float) -> float:
 
 def set_role(session: SessionState, party: Participant, event: events.SetRole, now: float) -> list[Effect]:
     """Give a party another role: its keys, its microphone, and what its coming or going as a host means."""
-    before = party.role
+    before, party.ends = party.role, event.ends
     if event.role is before:
         return []
     if party.hidden:

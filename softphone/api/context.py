@@ -22,6 +22,7 @@ from softphone.recordings.library import Library as Recordings
 from softphone.store.accounts import Accounts
 from softphone.store.store import Store
 from softphone.traced import Tracing
+from softphone.webhooks.fetch import Fetcher
 
 __all__ = ["ApiContext", "ContextDep"]
 
@@ -47,6 +48,7 @@ class ApiContext:
     recordings: Recordings
     watching: Watching
     hooks: Hooks
+    fetcher: Fetcher
     trace: Tracing | None
     """None: SIP messages are not kept."""
     config: Config

@@ -1,17 +1,24 @@
 """What can be commanded of calls, and of parties that go from one session into another."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+from mixer.rules.events import SetRole
+from mixer.rules.roles import Role
 from softphone.errors import CallRefused
 from softphone.focus.commanding import Commands
 from softphone.focus.errors import WrongState
 from softphone.focus.focus import Focus
+from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.placed import PlacedCall
 from softphone.focus.room.calling_out import call_out
-from softphone.focus.room.moving import bring_in, other_end
+from softphone.focus.room.moving import bring_in, move, other_end
 from softphone.focus.room.parking import park, pick_up
+from softphone.focus.room.placing import place
 from softphone.focus.room.transfers import Asked, hand_over, transfer
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import Party, TelephonySession
@@ -57,6 +64,7 @@ class CallCommands(Commands):
     def __init__(self, focus: Focus, accounts: Accounts) -> None:
         self._focus = focus
         self._accounts = accounts
+        self._meeting = asyncio.Lock()
 
     async def bring_in(self, session: str, party: str, to: str, *, own: str = "") -> Party:
         """Take somebody out of a call of two into a conference whose host is connected; the call ends by BYE.
@@ -160,3 +168,79 @@ class CallCommands(Commands):
         with _unreached():
             await pick_up(room, spelled(number), by.id)
         return room.session
+
+    async def place(self, number: str, *, by: Extension, shown: str = "") -> PlacedCall:
+        """Call a number on an extension's behalf; returns at once, and the call tells what becomes of it.
+
+        Who answers hears nothing, until it is taken into a conference, or something is played to it.
+
+        Parameters
+        ----------
+        by
+            Who answers for the call.
+        shown
+            Number that the called see; empty: the extension's.
+
+        Raises
+        ------
+        Overloaded
+            The server is being stopped, or no media worker takes one more room.
+        """
+        caller = Caller(shown or by.number, "" if shown else by.name, account=by.id)
+        return place(await self._focus.create_call(by.id), self._focus.dialer.spelled(number), caller)
+
+    async def join(
+        self, session: str, party: str, to: str, *, role: Role, muted: bool = False, ends: bool = False
+    ) -> Party:
+        """Take a party of any session into a conference, as what it is to be there; one that is there already stays.
+
+        Parameters
+        ----------
+        ends
+            Whether the conference is over when it leaves.
+
+        Raises
+        ------
+        WrongState
+            The conference does not let it in; it stays where it is.
+        """
+        here, there = self._focus.room(session), self._focus.conference(to)
+        member = here.member(party)
+        if here is not there:
+            caller = self._accounts.by_id(member.party.extension_id or "")
+            move(member, there, caller, role=role, muted=muted)
+        there.command(SetRole(member.party.id, role, ends))
+        return member.party
+
+    async def meet(
+        self, owner: Extension, name: str, *, max_members: int, rules: Mapping[str, Any]
+    ) -> TelephonySession:
+        """Give the conference that an extension has under a name; it begins now if it is not running.
+
+        Parameters
+        ----------
+        max_members, rules
+            Most parties, and rules of its own (`softphone.focus.room.settings.LifeRules`), where it begins now.
+
+        Raises
+        ------
+        NotAllowed, Overloaded
+        """
+        async with self._meeting:
+            for room in self._focus.conferences.values():
+                if (room.session.owner_id, room.session.name) == (owner.id, name):
+                    return room.session
+            session = await self._focus.create_conference(owner, max_members=max_members, name=name)
+            self._focus.conference(session.id).change_rules(rules)
+            return session
+
+    async def hang_up(self, call: PlacedCall) -> None:
+        """End a call that was placed, wherever its party is; one that is over stays so."""
+        room = self._focus.rooms.get(call.session)
+        if call.over or room is None:
+            return
+        member = room.members.get(call.party)
+        if member is None or room.session.id == call.id:
+            room.close("cancelled" if member is None else "requested")
+        else:
+            room.dismiss(member, "removed")

@@ -134,15 +134,17 @@ class Focus:
         """How many parties have a leg."""
         return len(self.context.legs)
 
-    async def create_conference(self, owner: Extension, *, max_members: int | None = None) -> TelephonySession:
+    async def create_conference(
+        self, owner: Extension, *, max_members: int | None = None, name: str = ""
+    ) -> TelephonySession:
         """Make a conference that waits for its first party.
 
         Parameters
         ----------
         owner
             Who makes it, and is its host.
-        max_members
-            Most parties; the configured number when None.
+        max_members, name
+            Most parties, the configured number when None; and by what it is found again.
 
         Raises
         ------
@@ -155,7 +157,7 @@ class Focus:
             raise NotAllowed("In order to call this API endpoint, user needs to have [OrganizeConference] permission")
         session_id = new_session_id()
         token = VoiceCallToken(session_id, *self.node)
-        session = TelephonySession(session_id, SessionOrigin.CONFERENCE, owner.id, token)
+        session = TelephonySession(session_id, SessionOrigin.CONFERENCE, owner.id, token, name=name)
         await self._open(session, room_settings.of_token(self._config, self._menu, max_members))
         log.info("conference_created", session=session_id, owner=owner.number)
         return session

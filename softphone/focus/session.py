@@ -13,6 +13,7 @@ from typing import Self
 from mixer.rules.attendance import Participant
 from mixer.rules.roles import Place, Role
 from mixer.rules.session import Session
+from softphone.focus.placed import PlacedCall
 from softphone.focus.token import VoiceCallToken
 from softphone.store.values import Extension
 
@@ -142,16 +143,21 @@ class Party:
     "The status that watchers were told last."
     moved_to: str | None = None
     "Of one that is gone: its party id in the other session."
-    call: str = ""
-    "Id of a session that was made for its call, which keeps that name wherever it goes; empty: there is none."
+    placed: PlacedCall | None = None
+    "Its call, where the server has placed it on somebody's behalf: it has a name of its own, wherever the party goes."
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
     "When it was last changed: what it may do and hear, or its role."
 
+    def hung_up(self, reason: str) -> None:
+        """Tell of its call that it is over, where the server has placed it."""
+        if self.placed is not None:
+            self.placed.end(reason)
+
     @property
     def call_id(self) -> str:
         """Name its call."""
-        return self.call or self.id
+        return self.id if self.placed is None else self.placed.id
 
     @property
     def address(self) -> PartyAddress:

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, String, Table, and_, case, false, func, or
 
 from softphone.store import rows
 from softphone.store.database import Database
-from softphone.store.tables import CONFERENCES
-from softphone.store.values import ConferenceRecord
+from softphone.store.tables import CALLS, CONFERENCES
+from softphone.store.values import CallRecord, ConferenceRecord
 
-__all__ = ["ConferenceFilter", "Counted", "conferences"]
+__all__ = ["CallFilter", "ConferenceFilter", "Counted", "calls", "calls_named", "conferences"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,29 @@ class Counted(Generic[T]):
 
     items: tuple[T, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are wanted: those for which all holds that is not None."""
+
+    of: str | None = None
+    "Id of the extension that it is of."
+    caller: str | None = None
+    callee: str | None = None
+    since: datetime | None = None
+    "Begun from then on."
+    ended_until: datetime | None = None
+    "Ended before."
+    ended: bool | None = None
+    answered: bool | None = None
+    reasons: Collection[str] | None = None
+    "Why they are over: one of these."
+    other_reasons: Collection[str] | None = None
+    "None of these."
+    session: str | None = None
+    also: Collection[str] = ()
+    "Ids of calls of other sessions that count as those of `session`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +70,7 @@ async def conferences(
     database: Database, filters: Sequence[ConferenceFilter], offset: int, limit: int
 ) -> Counted[ConferenceRecord]:
     """List the conferences that pass one of the filters, the newest first; raises StoreUnavailable."""
-    where = or_(false(), *map(_passes, filters))
+    where = or_(false(), *(_passes(each, CONDITIONS) for each in filters))
     return await counted(database, ConferenceRecord, CONFERENCES, "created", where, offset, limit)
 
 
@@ -66,9 +89,41 @@ CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
 }
 
 
-def _passes(wanted: ConferenceFilter) -> ColumnElement[bool]:
-    named = ((name, getattr(wanted, name)) for name in CONDITIONS)
-    return and_(true(), *(CONDITIONS[name](value) for name, value in named if value is not None))
+async def calls(database: Database, filters: Sequence[CallFilter], offset: int, limit: int) -> Counted[CallRecord]:
+    """List the calls that pass one of the filters, the newest first; raises StoreUnavailable."""
+    where = or_(false(), *(and_(_passes(each, CALL_CONDITIONS), _within(each)) for each in filters))
+    return await counted(database, CallRecord, CALLS, "started", where, offset, limit)
+
+
+def _within(wanted: CallFilter) -> ColumnElement[bool]:
+    if wanted.session is None:
+        return true()
+    return or_(CALLS.c.session_id == wanted.session, CALLS.c.id.in_(wanted.also))
+
+
+async def calls_named(database: Database, starts: Collection[str]) -> list[CallRecord]:
+    """List the calls whose ids begin with one of these texts; raises StoreUnavailable."""
+    where = or_(*(and_(CALLS.c.id >= start, CALLS.c.id < f"{start}~") for start in starts))
+    async with database.read() as connection:
+        return await rows.read(connection, CallRecord, CALLS, where)
+
+
+CALL_CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
+    "of": lambda owner: CALLS.c.extension_id == owner,
+    "caller": lambda pattern: like(CALLS.c.caller, pattern),
+    "callee": lambda pattern: like(CALLS.c.callee, pattern),
+    "since": lambda moment: CALLS.c.started >= moment,
+    "ended_until": lambda moment: CALLS.c.ended < moment,
+    "ended": lambda over: CALLS.c.ended.is_not(None) if over else CALLS.c.ended.is_(None),
+    "answered": lambda was: CALLS.c.answered.is_not(None) if was else CALLS.c.answered.is_(None),
+    "reasons": lambda words: CALLS.c.reason.in_(words),
+    "other_reasons": lambda words: or_(CALLS.c.reason.is_(None), CALLS.c.reason.not_in(words)),
+}
+
+
+def _passes(wanted: object, conditions: Mapping[str, Callable[[Any], ColumnElement[bool]]]) -> ColumnElement[bool]:
+    named = ((name, getattr(wanted, name)) for name in conditions)
+    return and_(true(), *(conditions[name](value) for name, value in named if value is not None))
 
 
 def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:

@@ -1,18 +1,19 @@
 """Conferences of an account, running or over: listed and shown. Nothing else can be done to one."""
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.restcomm.accounts import PATH, AccountDep, RestcommAccount
-from softphone.api.restcomm.errors import failure, unknown
+from softphone.api.restcomm.errors import unknown
+from softphone.api.restcomm.filters import day, like
 from softphone.api.restcomm.paging import Paging
 from softphone.api.restcomm.rendering import Listing, Resource, date
 from softphone.api.restcomm.representation import VERSION
+from softphone.api.restcomm.settling import SETTLE_S
 from softphone.api.restcomm.sids import conference_sid, session_id
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store import archive_lists
@@ -23,9 +24,6 @@ from softphone.store.values import ConferenceRecord
 __all__ = ["ConferenceDep", "router"]
 
 PRESENT, ABSENT, COMPLETED = "RUNNING_MODERATOR_PRESENT", "RUNNING_MODERATOR_ABSENT", "COMPLETED"
-
-# What has happened and is not yet in the database is there long before; if the database is away, that is told.
-SETTLE_S = 1.0
 
 router = APIRouter(prefix=f"{PATH}/Conferences", include_in_schema=False)
 
@@ -78,7 +76,7 @@ def _filters(wanted: Mapping[str, str], account: RestcommAccount, context: ApiCo
     statuses = [each for each in (PRESENT, ABSENT, COMPLETED) if like(each, wanted.get("Status", "%"))]
     hosted = [each.id for each in context.control.conferences() if _status_of(each) == PRESENT]
     of = None if account.sees_all else account.owner.id
-    since, until = _day(wanted.get("DateCreated")), _day(wanted.get("DateUpdated"))
+    since, until = day(wanted.get("DateCreated")), day(wanted.get("DateUpdated"))
     return [
         ConferenceFilter(
             of,
@@ -91,24 +89,6 @@ def _filters(wanted: Mapping[str, str], account: RestcommAccount, context: ApiCo
         )
         for status in statuses
     ]
-
-
-def like(text: str, pattern: str) -> bool:
-    """Compare as SQL does: ``%`` stands for any text, ``_`` for any character."""
-    parts = (".*" if each == "%" else "." if each == "_" else re.escape(each) for each in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
-
-
-def _day(text: str | None) -> datetime | None:
-    """Read a day; raises ApiError 400."""
-    if text is None:
-        return None
-    try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is None or text >= "9999":
-            raise ValueError(text)
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise failure(400) from None
 
 
 def _view(conference: ConferenceRecord, account: RestcommAccount, context: ApiContext) -> Resource:

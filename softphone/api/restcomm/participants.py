@@ -102,7 +102,8 @@ async def change_participant(
 def _view(party: Party, session: TelephonySession, account: RestcommAccount) -> Resource:
     sid = call_sid(party.call_id)
     host = party.role is ConferenceRole.HOST
-    ends = host and session.rules is not None and session.rules.settings.end_with_host.value != "never"
+    by_rule = host and session.rules is not None and session.rules.settings.end_with_host.value == "any"
+    ends = by_rule or (party.facts is not None and party.facts.ends)
     return Resource(
         "Call",
         {

@@ -158,7 +158,9 @@ class Member:
         if before is not keeper and before.keeps(self):
             before.lost(self)
         if party is not None:
-            party.status, party.call = status, self.party.call
+            party.status, party.placed = status, self.party.placed
+            if party.placed is not None and party.placed.answered:
+                party.placed.parties.append(party.id)
             self.party = party
             self._context.legs.agreed(self)
 

@@ -1,5 +1,8 @@
 """A party goes from one session into a conference, with its call and its leg: nothing is signalled to it."""
 
+from dataclasses import replace
+
+from mixer.rules.roles import Role
 from softphone.focus.errors import WrongState
 from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission
@@ -21,7 +24,15 @@ def other_end(room: RuledRoom, member: Member) -> Member:
     return found
 
 
-def move(member: Member, there: ConferenceRoom, caller: Extension | None, *, brought: bool = False) -> Party:
+def move(
+    member: Member,
+    there: ConferenceRoom,
+    caller: Extension | None,
+    *,
+    brought: bool = False,
+    role: Role | None = None,
+    muted: bool | None = None,
+) -> Party:
     """Take a member over into a conference; what it may do, and how it is heard, stays.
 
     Parameters
@@ -30,6 +41,8 @@ def move(member: Member, there: ConferenceRoom, caller: Extension | None, *, bro
         The extension that it is; None: somebody from outside.
     brought
         Whether its place is one of those besides the host's.
+    role, muted
+        As what it comes in, and whether its microphone is off then; None: as where it was.
 
     Raises
     ------
@@ -39,7 +52,9 @@ def move(member: Member, there: ConferenceRoom, caller: Extension | None, *, bro
     known, party = member.party.facts, member.party
     if known is None or (party.end is not None and party.status not in CONNECTED):
         raise WrongState("Its call is not answered")
-    refused = there.admit(member, Admission.of(known, party, caller, brought=brought))
+    came = Admission.of(known, party, caller, brought=brought)
+    wanted = replace(came, role=role or came.role, muted=came.muted if muted is None else muted)
+    refused = there.admit(member, wanted)
     if refused is not None:
         raise WrongState(f"The conference does not let it in: {refused.reason}")
     return member.party

@@ -50,6 +50,8 @@ class News:
         if type is EventType.PARTY_JOINED and (found := session.parties.get(party)) is not None:
             extension = found.extension_id
             history.joined(session.id, party, **data, extension_id=extension)
+            if found.placed is not None:
+                return  # It is written down already: it goes on.
             here, number, called = session.extension or "conference", found.caller.number, self._rules.invited(party)
             history.call_started(
                 party,

@@ -22,7 +22,9 @@ from softphone.focus.party.identity import Caller, hops_left
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
+from softphone.focus.placed import PlacedCall
 from softphone.focus.room import transfers
+from softphone.focus.room.progress import CallerProgress
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
@@ -32,9 +34,6 @@ from softphone.sip.ua.call import InviteSession
 __all__ = ["CallRoom", "begin", "joins"]
 
 log = structlog.get_logger()
-
-# What telephones say of a call that is not answered yet; anything else means progress (RFC 3261 section 21.1.5).
-PASSED = (180, 181, 182, 183)
 
 
 class CallRoom(RuledRoom):
@@ -55,11 +54,12 @@ class CallRoom(RuledRoom):
         "Whether the two can talk."
         self._told: dict[str, str] = {}
         self._since = context.clock()
-        self._passing = asyncio.Lock()
-        self._passed: set[tuple[int, bool]] = set()
-        self._early: Member | None = None
+        self._progress = CallerProgress(self, self._waiting)
         self.parked: Party | None = None
         "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
+        self.placed: PlacedCall | None = None
+        "The call, where the server has placed it: nobody is at the other end, and it goes on where its party goes."
+        self._gone_on = False
         self.ringing = Ringing(dialer, context, session)
 
     async def connect(self, call: InviteSession, caller: Caller, from_: PartyAddress, to: PartyAddress) -> None:
@@ -83,7 +83,7 @@ class CallRoom(RuledRoom):
         self.ask(member, first, joins(first))
         try:
             await self.ring(second, replace(caller, hops=hops_left(call.invite)))
-            async with self._passing:
+            async with self._progress.lock:
                 await member.answer(self.identity(member))
         except NotReached as error:
             self.close(error.outcome.word)
@@ -122,22 +122,17 @@ class CallRoom(RuledRoom):
 
     def _rings(self, member: Member, response: Response) -> None:
         self.statuses.proceed()
-        self.context.tasks.start(self._pass_on(member, response.status, sdp_of(response)))
+        if self.placed is not None:
+            self.placed.rings()
+        self.context.tasks.start(self._progress.pass_on(member, response.status, sdp_of(response)))
 
-    async def _pass_on(self, member: Member, status: int, answer: str | None) -> None:
-        """Tell the caller what a telephone does, and let it hear the first that says something (RFC 3960 section 3)."""
-        async with self._passing:
-            caller = next(iter(self.members.values()), None)
-            if caller is None or self.answered or member.gone:
-                return
-            heard = answer is not None and (self._early is None or self._early.gone or self._early is member)
-            if heard and answer is not None:
-                self._early = member
-                await member.early(answer)
-            said = (status if status in PASSED else 183, heard)
-            if said not in self._passed:
-                self._passed.add(said)
-                await caller.progress(said[0], self.identity(caller), media=heard)
+    def _waiting(self) -> Member | None:
+        return None if self.answered else next(iter(self.members.values()), None)
+
+    def lost(self, member: Member) -> None:
+        """End, for who has gone elsewhere; a call that was placed goes on there."""
+        self._gone_on = True
+        super().lost(member)
 
     def silent(self, member: Member) -> None:
         """Wait on for a caller that says nothing before it is answered."""
@@ -154,7 +149,10 @@ class CallRoom(RuledRoom):
         """Give everything back: nobody rings or talks any more."""
         self.ringing.stop()
         super().wind_up(reason)
-        self.context.history.call_ended(self.session.id, reason)
+        if self.placed is None:
+            self.context.history.call_ended(self.session.id, reason)
+        elif not self._gone_on:
+            self.placed.end(reason)
         seconds = round(self.context.clock() - self._since, 1)
         log.info(
             "call_over", session=self.session.id, **self._told, outcome=reason, answered=self.answered, seconds=seconds

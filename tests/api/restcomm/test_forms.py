@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from softphone.api.http.errors import ApiError
 from softphone.api.restcomm import sids
-from softphone.api.restcomm.conferences import like
+from softphone.api.restcomm.filters import like
 from softphone.api.restcomm.paging import MOST, Paging
 from softphone.api.restcomm.rendering import Listing, Resource, date, rendered
 from softphone.api.restcomm.representation import JSON, XML, spelled

@@ -385,3 +385,16 @@ def test_who_may_unmute_itself_is_the_same_by_key_and_by_command() -> None:
         conference.handle(MuteAll(on), 1.0)
         conference.handle(SetMuted("a", True), 2.0)
         assert conference.handle(SetMuted("a", False, own=True), 3.0) == [MuteChanged("a", False)]
+
+
+@pytest.mark.parametrize("role", [Role.MODERATOR, Role.PARTICIPANT])
+@pytest.mark.parametrize("going", [Leave("host"), Kick("host", False)])
+def test_it_ends_with_a_party_of_which_that_was_said(role: Role, going: Leave | Kick) -> None:
+    conference = room("host", "a", "b")
+    conference.handle(SetRole("host", role, ends=True), 1.0)
+    conference.handle(SetRole("b", Role.PARTICIPANT, ends=True), 1.0)
+    conference.handle(SetRole("b", Role.PARTICIPANT), 1.0)
+    assert not any(isinstance(each, Ended) for each in conference.handle(Leave("b"), 2.0))
+    effects = conference.handle(going, 3.0)
+    assert [each for each in effects if isinstance(each, Ended)] == [Ended("host_left")]
+    assert [each.party for each in effects if isinstance(each, PartyLeft)] == ["host", "a"]

@@ -1,0 +1,210 @@
+"""RCML: what a call is to do, as a document of XML says it. Read with limits, and without any of what XML can hide.
+
+A document type, entities, processing instructions and more than `MOST` elements are refused, before anything of them is
+read (expat tells of them as they come).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from softphone.errors import SoftphoneError
+
+__all__ = ["BadRcml", "Continue", "DialConference", "EndCall", "PlaySound", "Verb", "Wait", "read"]
+
+MOST = 100
+DEEPEST = 8
+MOST_BYTES = 65_536
+
+MAX_PARTICIPANTS = 40
+LONGEST_NAME = 200
+LONGEST_PAUSE_S = 3600
+
+
+class BadRcml(SoftphoneError):
+    """It is no RCML, or asks for what cannot be done here; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialConference:
+    """Go into a conference, and stay."""
+
+    name: str
+    starts: bool = True
+    "Whether the conference begins with it: it is a moderator."
+    ends: bool = False
+    "Whether the conference is over when it leaves."
+    muted: bool = False
+    beep: bool = True
+    most: int = MAX_PARTICIPANTS
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySound:
+    """Hear a sound of the server's library, or an uploaded one."""
+
+    sound: str
+    loop: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait."""
+
+    seconds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """End the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Go on by another document."""
+
+    url: str
+    method: str = "POST"
+
+
+Verb = DialConference | PlaySound | Wait | EndCall | Continue
+
+
+@dataclass(slots=True)
+class Element:
+    """An element, as far as RCML has them."""
+
+    tag: str
+    attributes: Mapping[str, str]
+    text: str = ""
+    within: "list[Element]" = field(default_factory=list)
+
+
+def read(document: bytes) -> list[Verb]:
+    """Read what is to be done, in order.
+
+    Raises
+    ------
+    BadRcml
+        Nothing of it is to be done.
+    """
+    root = _parse(document)
+    if root.tag != "Response":
+        raise BadRcml(f"it begins with <{root.tag}>, not with <Response>")
+    return [_verb(each) for each in root.within]
+
+
+def _verb(element: Element) -> Verb:
+    try:
+        make = VERBS[element.tag]
+    except KeyError:
+        raise BadRcml(f"<{element.tag}> is not supported here, only {', '.join(sorted(VERBS))}") from None
+    return make(element)
+
+
+def _dial(element: Element) -> Verb:
+    if [each.tag for each in element.within] != ["Conference"]:
+        raise BadRcml("<Dial> is supported with one <Conference> in it, and nothing else")
+    (room,) = element.within
+    name, most = room.text.strip(), _number(room, "maxParticipants", MAX_PARTICIPANTS, 1, 100_000)
+    if not name or len(name) > LONGEST_NAME:
+        raise BadRcml(f"<Conference> names a room, by at most {LONGEST_NAME} characters")
+    return DialConference(
+        name,
+        starts=_flag(room, "startConferenceOnEnter", True),
+        ends=_flag(room, "endConferenceOnExit", False),
+        muted=_flag(room, "muted", False),
+        beep=_flag(room, "beep", True),
+        most=most,
+    )
+
+
+def _play(element: Element) -> Verb:
+    sound = element.text.strip()
+    if not sound or "://" in sound:
+        raise BadRcml("<Play> takes a sound of this server by name, or an uploaded one by number, and no URL")
+    return PlaySound(sound, _number(element, "loop", 1, 1, 100))
+
+
+def _pause(element: Element) -> Verb:
+    return Wait(_number(element, "length", 1, 0, LONGEST_PAUSE_S))
+
+
+def _redirect(element: Element) -> Verb:
+    method = element.attributes.get("method", "POST").upper()
+    if not element.text.strip() or method not in ("GET", "POST"):
+        raise BadRcml("<Redirect> has a URL in it, and GET or POST for a method")
+    return Continue(element.text.strip(), method)
+
+
+VERBS: Mapping[str, Callable[[Element], Verb]] = {
+    "Dial": _dial,
+    "Play": _play,
+    "Pause": _pause,
+    "Hangup": lambda _: EndCall(),
+    "Reject": lambda _: EndCall(),
+    "Redirect": _redirect,
+}
+
+
+def _flag(element: Element, name: str, default: bool) -> bool:
+    text = element.attributes.get(name, "")
+    if text.lower() not in ("", "true", "false"):
+        raise BadRcml(f"{name} is true or false, not {text[:40]!r}")
+    return text.lower() == "true" if text else default
+
+
+def _number(element: Element, name: str, default: int, least: int, most: int) -> int:
+    text = element.attributes.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
+        raise BadRcml(f"{name} is a number from {least} to {most}, not {text[:40]!r}")
+    return int(text)
+
+
+def _parse(document: bytes) -> Element:
+    if len(document) > MOST_BYTES:
+        raise BadRcml(f"it is longer than {MOST_BYTES} bytes")
+    reader = Reader()
+    try:
+        reader.parser.Parse(document, True)
+    except expat.ExpatError as error:
+        raise BadRcml(f"it is no XML: {expat.ErrorString(error.code)}, line {error.lineno}") from error
+    return reader.root
+
+
+class Reader:
+    """Builds the elements, and stops at what has no place in RCML."""
+
+    root: Element
+
+    def __init__(self) -> None:
+        self.parser = parser = expat.ParserCreate()
+        self._open: list[Element] = []
+        self._count = 0
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._data
+        parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = self._refuse
+        parser.ExternalEntityRefHandler = parser.ProcessingInstructionHandler = self._refuse
+
+    def _refuse(self, *_: object) -> int:
+        raise BadRcml("a document type, entities and processing instructions are not taken")
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._count += 1
+        if self._count > MOST or len(self._open) >= DEEPEST:
+            raise BadRcml(f"it has more than {MOST} elements, or deeper ones than {DEEPEST}")
+        element = Element(tag[:100], attributes)
+        if self._open:
+            self._open[-1].within.append(element)
+        else:
+            self.root = element
+        self._open.append(element)
+
+    def _end(self, _tag: str) -> None:
+        self._open.pop()
+
+    def _data(self, text: str) -> None:
+        self._open[-1].text += text

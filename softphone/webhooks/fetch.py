@@ -1,0 +1,107 @@
+"""Documents that a user of the API names by URL, asked for under the limits of webhooks: where, how long, how much."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import httpx
+
+from softphone.errors import ConfigError, SoftphoneError, UnresolvedName
+from softphone.webhooks.reach import Forbidden, Reach, Target
+
+__all__ = ["Fetcher", "NotFetched"]
+
+# Of a whole request, and of its answer.
+TIMEOUT_S = 10.0
+MOST_BYTES = 65_536
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class NotFetched(SoftphoneError):
+    """There is no such document, or it may not be asked for; the message says why."""
+
+
+class Fetcher:
+    """Asks for documents; no redirection is followed, and no proxy or cookie used.
+
+    Parameters
+    ----------
+    reach
+        The addresses that may be asked.
+    timeout_s, most_bytes
+        How long one may take, and how long it may be.
+    """
+
+    def __init__(self, reach: Reach, timeout_s: float = TIMEOUT_S, most_bytes: int = MOST_BYTES) -> None:
+        self._reach, self._timeout_s, self._most_bytes = reach, timeout_s, most_bytes
+
+    def check(self, url: str) -> None:
+        """Refuse a URL that cannot be asked, without looking up its name; raises NotFetched."""
+        try:
+            self._reach.check(Target(url))
+        except (ConfigError, Forbidden) as error:
+            raise NotFetched(str(error)) from error
+
+    async def fetch(self, url: str, method: str, form: Mapping[str, str]) -> bytes:
+        """Ask for a document.
+
+        Parameters
+        ----------
+        method
+            ``POST`` sends the form as the body, ``GET`` in the query.
+
+        Raises
+        ------
+        NotFetched
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._ask(Target(url), method, form)
+        except TimeoutError:
+            raise NotFetched(f"nothing came within {self._timeout_s:g} s") from None
+        except (ConfigError, Forbidden, httpx.HTTPError, httpx.InvalidURL, UnresolvedName, OSError) as error:
+            raise NotFetched(str(error) or type(error).__name__) from error
+
+    async def _ask(self, target: Target, method: str, form: Mapping[str, str]) -> bytes:
+        refusal: httpx.TransportError | None = None
+        verify = ssl.create_default_context()
+        async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
+            for address in await self._reach.addresses(target):
+                try:
+                    answer = await transport.handle_async_request(_request(target, address, method, form))
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                    refusal = error
+                    continue
+                return await self._read(answer)
+        raise refusal or httpx.ConnectError("no address")
+
+    async def _read(self, answer: httpx.Response) -> bytes:
+        if not 200 <= answer.status_code < 300:
+            raise NotFetched(f"status {answer.status_code}")
+        body = bytearray()
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) > self._most_bytes:
+                raise NotFetched(f"it is longer than {self._most_bytes} bytes")
+        return bytes(body)
+
+
+def _request(target: Target, address: str, method: str, form: Mapping[str, str]) -> httpx.Request:
+    """Give the request to an address that was checked; name and certificate are those of the URL."""
+    url = httpx.URL(target.url)
+    host = url.netloc.decode("ascii")
+    if method == "GET":
+        url = url.copy_merge_params(dict(form))
+    body = urlencode(form).encode() if method == "POST" else b""
+    headers = {"Host": host, "User-Agent": "softphone", "Accept": "*/*", "Accept-Encoding": "identity"}
+    if body:
+        headers["Content-Type"] = FORM
+    return httpx.Request(
+        method,
+        url.copy_with(host=address),
+        headers={**headers, "Connection": "close"},
+        content=body,
+        extensions={"sni_hostname": target.host},
+    )

@@ -1,0 +1,75 @@
+"""RCML as a value: what it says, and what is refused before it is read."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softphone.api.restcomm import rcml
+from softphone.api.restcomm.rcml import BadRcml, Continue, DialConference, EndCall, PlaySound, Wait
+
+
+def response(inside: str) -> bytes:
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Response>{inside}</Response>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("inside", "verbs"),
+    [
+        ("", []),
+        ("<Dial><Conference>standup</Conference></Dial>", [DialConference("standup")]),
+        (
+            '<Dial action="/x"><Conference startConferenceOnEnter="false" endConferenceOnExit="TRUE" muted="true" '
+            'beep="false" maxParticipants="3" waitUrl="/music"> a &amp; b </Conference></Dial>',
+            [DialConference("a & b", starts=False, ends=True, muted=True, beep=False, most=3)],
+        ),
+        ("<Play loop='2'>conf-muted</Play><Pause/><Pause length='7'/>", [PlaySound("conf-muted", 2), Wait(1), Wait(7)]),
+        ("<Hangup/><Reject reason='busy'/>", [EndCall(), EndCall()]),
+        ("<Redirect>http://a/b?c=1&amp;d=2</Redirect>", [Continue("http://a/b?c=1&d=2")]),
+        ("<Redirect method='get'> http://a/ </Redirect><!-- that is all -->", [Continue("http://a/", "GET")]),
+    ],
+)
+def test_what_it_says(inside: str, verbs: list[rcml.Verb]) -> None:
+    assert rcml.read(response(inside)) == verbs
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"hello",
+        b"<Response>",
+        b"<Other/>",
+        b'<!DOCTYPE Response [<!ENTITY a "b">]><Response/>',
+        b'<!DOCTYPE Response SYSTEM "file:///etc/passwd"><Response/>',
+        b"<?xml-stylesheet href='x'?><Response/>",
+        b"<Response><Dial>&a;</Dial></Response>",
+        b"<Response>" + b"<Pause/>" * 200 + b"</Response>",
+        b"<Response>" + b"<Dial>" * 20 + b"</Dial>" * 20 + b"</Response>",
+        b"<Response>" + b" " * 70_000 + b"</Response>",
+        b"\xff\xfe<Response/>",
+        b"<Response><Gather/></Response>",
+        b"<Response><Dial><Conference>a</Conference><Conference>b</Conference></Dial></Response>",
+        b"<Response><Dial>101</Dial></Response>",
+        b"<Response><Redirect method='PUT'>http://a/</Redirect></Response>",
+    ],
+)
+def test_what_is_refused(document: bytes) -> None:
+    with pytest.raises(BadRcml) as refused:
+        rcml.read(document)
+    assert str(refused.value)
+
+
+@given(st.binary(max_size=200))
+def test_anything_is_read_or_refused(document: bytes) -> None:
+    with contextlib.suppress(BadRcml):
+        assert isinstance(rcml.read(document), list)
+
+
+@given(st.text("abcXYZ 0-_.&<>'\"é😀", min_size=1, max_size=100), st.integers(1, 9999))
+def test_a_room_has_the_name_that_it_is_given(name: str, most: int) -> None:
+    escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    document = response(f'<Dial><Conference maxParticipants="{most}">{escaped}</Conference></Dial>')
+    if name.strip():
+        assert rcml.read(document) == [DialConference(name.strip(), most=most)]
