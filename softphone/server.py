@@ -26,6 +26,7 @@ from softphone.api.context import ApiContext
 from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
 from softphone.api.http.serving import HttpServer
+from softphone.api.ringcentral.service import Notifications
 from softphone.bindings import KeptBindings
 from softphone.certificates import self_signed
 from softphone.config import Config, changes, is_loopback
@@ -103,6 +104,7 @@ class Server:
         self.recordings: Recordings
         self.webhooks: Webhooks
         self.hooks: Hooks
+        self.notifications: Notifications
         self.tls = TlsContexts(_tls_settings(config))
         self.websockets = WebSocketDoor()
         secure = config.sip.sips_port if config.sip.port else 0
@@ -183,10 +185,12 @@ class Server:
         self.door = self._make_door(watchers)
         self.hooks = await starting.enter_async_context(Hooks(self.focus.feed, store, self.webhooks))
         shared = self.api = self._shared()
-        self._make_http(self.websockets.before(create_app(shared)))
+        self.notifications = Notifications(self.focus, self.accounts, self.webhooks, server_id=self.stack.host)
+        self._make_http(self.websockets.before(create_app(shared, self.notifications)))
         for each in self._servers:
             starting.push_async_callback(each.stop)
         await starting.enter_async_context(shared.watching)
+        await starting.enter_async_context(self.notifications)
         await starting.enter_async_context(self.recordings)
         await starting.enter_async_context(watchers)
         starting.push_async_callback(self._drain)

@@ -293,7 +293,8 @@ class Scene:
         )
         owner = paper.accounts.extensions["101"]
         token = grants.issue("dev-client", owner.id, time.monotonic()).access
-        transport = httpx.ASGITransport(create_app(context))
+        untold: Any = None
+        transport = httpx.ASGITransport(create_app(context, untold))
         return httpx.AsyncClient(transport=transport, base_url="http://x", headers={"Authorization": f"Bearer {token}"})
 
 

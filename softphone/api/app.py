@@ -17,7 +17,9 @@ from softphone.api.http.gate import Head, RequestGate
 from softphone.api.http.idempotency import Idempotency
 from softphone.api.http.intake import BodyLimit, UploadIntake
 from softphone.api.restcomm.representation import Representation
+from softphone.api.ringcentral import gateway_routes, subscription_routes
 from softphone.api.ringcentral import routes as ringcentral
+from softphone.api.ringcentral.service import Notifications
 from softphone.api.ringcentral.traffic import Asker, Traffic
 from softphone.api.telphin import routes as telphin
 
@@ -42,17 +44,19 @@ CORS_ANSWER_HEADERS = (
 )
 
 
-def create_app(context: ApiContext) -> FastAPI:
-    """Build the application around what its routes share."""
+def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
+    """Build the application around what its routes share, and what tells programs what happens."""
     http = context.config.http
     app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
-    app.state.context = context
+    app.state.context, app.state.notifications = context, notifications
     softphone.api.http.errors.install(app)
     for router in (
         front.router,
         health.router,
         oauth.router,
         *ringcentral.ROUTERS,
+        subscription_routes.router,
+        gateway_routes.router,
         telphin.router,
         *restcomm.ROUTERS,
         *control.ROUTERS,

@@ -28,6 +28,7 @@ __all__ = [
     "PartyStatus",
     "RoomKind",
     "SessionOrigin",
+    "TALKING",
     "TelephonySession",
     "identity_of",
 ]
@@ -70,6 +71,10 @@ class PartyStatus(Enum):
     DISCONNECTED = "Disconnected"
     GONE = "Gone"
     "It has moved into another session, with its call."
+
+
+# Of a call that stands.
+TALKING = (PartyStatus.ANSWERED, PartyStatus.HOLD)
 
 
 class ConferenceRole(Enum):
@@ -141,6 +146,8 @@ class Party:
     "Whether it returns what it is sent."
     told: PartyStatus | None = None
     "The status that watchers were told last."
+    answered: bool = False
+    "Whether its call was answered, ever."
     moved_to: str | None = None
     "Of one that is gone: its party id in the other session."
     placed: PlacedCall | None = None
@@ -257,6 +264,7 @@ class TelephonySession:
     watchers: list[Callable[[str], None]] = field(default_factory=list, repr=False, compare=False)
     "Told of a party whose telephone holds its call, or does so no more: no event tells that."
     _next: int = 2
+    _numbered: int = 0
     _host_came: bool = False
     _came: int = 0
     _calls: dict[str, dict[str, Party]] = field(default_factory=dict, repr=False, compare=False)
@@ -337,6 +345,11 @@ class TelephonySession:
         own.pop(party.id, None)
         if not own:
             self._calls.pop(party.extension_id, None)
+
+    def next_number(self) -> int:
+        """Give a number for what is told of it, above all before."""
+        self._numbered += 1
+        return self._numbered
 
     def new_party_id(self, *, host: bool) -> str:
         """Give the next party id of this session.

@@ -5,7 +5,7 @@ import ssl
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -26,6 +26,9 @@ log = structlog.get_logger()
 RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 # Of one attempt, from the look-up of the name to the status.
 TIMEOUT_S = 10.0
+# Of the question whether a receiver wants to be told, and of its whole answer.
+HANDSHAKE_S = 3.0
+HANDSHAKE_BYTES = 1024
 # Deliveries that wait for one receiver; beyond it the oldest are lost, and the log says so.
 QUEUE_MAX = 1000
 # At the end of the program what is queued gets one chance for so long.
@@ -191,40 +194,69 @@ class Webhooks:
         return f"status {status}", status < 500 and status not in LATER
 
     async def _post(self, target: Target, delivery: Parcel) -> int:
-        """Send the request to the first address that takes the connection; give the status of the answer."""
+        """Send the request; give the status of the answer."""
+        body = delivery.body.encode()
+        signed = headers(target.secret, delivery.id, delivery.event, int(self._clock()), body)
+        answer = await self._answer(target, signed, body)
+        await answer.aclose()
+        return answer.status_code
+
+    async def echoes(self, target: Target, header: str, value: str) -> bool:
+        """Ask a receiver whether it wants to be told: it answers 200 with the same header, shortly and soon.
+
+        Raises
+        ------
+        Forbidden
+            Its address is neither public nor allowed.
+        """
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                answer = await self._answer(target, {header: value}, b"")
+                try:
+                    size = sum(len(name) + len(said) + 4 for name, said in answer.headers.raw)
+                    async for part in answer.aiter_raw():
+                        size += len(part)
+                        if size > HANDSHAKE_BYTES:
+                            break
+                finally:
+                    await answer.aclose()
+        except (httpx.HTTPError, UnresolvedName, OSError) as error:
+            log.info("webhook_not_echoed", url=target.url, reason=str(error) or type(error).__name__)
+            return False
+        return answer.status_code == 200 and answer.headers.get(header) == value and size <= HANDSHAKE_BYTES
+
+    async def _answer(self, target: Target, fields: Mapping[str, str], body: bytes) -> httpx.Response:
+        """Post to the first address that takes the connection; give the answer, which is to be closed."""
         refusal: httpx.TransportError | None = None
         for address in await self.reach.addresses(target):
             try:
-                answer = await self._transport.handle_async_request(self._request(target, address, delivery))
+                return await self._transport.handle_async_request(_request(target, address, fields, body))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 refusal = error
-            else:
-                await answer.aclose()
-                return answer.status_code
         raise refusal or httpx.ConnectError("no address")
-
-    def _request(self, target: Target, address: str, delivery: Parcel) -> httpx.Request:
-        """Give the request, to an address; name and certificate of the receiver are those of its URL."""
-        url, body = httpx.URL(target.url), delivery.body.encode()
-        signed = headers(target.secret, delivery.id, delivery.event, int(self._clock()), body)
-        return httpx.Request(
-            "POST",
-            url.copy_with(host=address),
-            headers={
-                "Host": url.netloc.decode("ascii"),
-                "User-Agent": "softphone",
-                "Content-Type": "application/json",
-                "Connection": "close",
-                **signed,
-            },
-            content=body,
-            extensions={"sni_hostname": target.host},
-        )
 
     @cached_property
     def _transport(self) -> httpx.AsyncHTTPTransport:
         """The connections: no redirections, cookies or proxies; certificates are checked against the system's."""
         return httpx.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False, limits=LIMITS)
+
+
+def _request(target: Target, address: str, fields: Mapping[str, str], body: bytes) -> httpx.Request:
+    """Give the request, to an address; name and certificate of the receiver are those of its URL."""
+    url = httpx.URL(target.url)
+    return httpx.Request(
+        "POST",
+        url.copy_with(host=address),
+        headers={
+            "Host": url.netloc.decode("ascii"),
+            "User-Agent": "softphone",
+            "Content-Type": "application/json",
+            "Connection": "close",
+            **fields,
+        },
+        content=body,
+        extensions={"sni_hostname": target.host},
+    )
 
 
 def _target(parcel: Parcel) -> Target:

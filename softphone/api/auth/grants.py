@@ -5,9 +5,10 @@ Only hashes of the tokens are kept, so a dump of the memory opens no door.
 
 import hashlib
 import hmac
+import math
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from softphone.config import ClientConfig, TokenConfig
 
@@ -81,6 +82,8 @@ class Grants:
         self._owned: dict[str, dict[bytes, Grant]] = {}
         # Of the event gateway, by its hash: until when, and of which log-in.
         self._tickets: dict[bytes, tuple[float, Grant]] = {}
+        # In the name of whom the gateway asks, by the access token.
+        self._lent: dict[bytes, Grant] = {}
 
     def client(self, client_id: str, secret: str) -> bool:
         """Check a program's secret; equally slow for a wrong secret and an unknown program."""
@@ -168,6 +171,16 @@ class Grants:
             return None
         return grant
 
+    def lend(self, grant: Grant) -> str:
+        """Give an access token of the server's own for requests in the name of a log-in, until it is taken back."""
+        token = secrets.token_urlsafe(32)
+        self._lent[_hash(token)] = replace(grant, access=_hash(token), access_until=math.inf)
+        return token
+
+    def take_back(self, token: str) -> None:
+        """Let a lent access token be none."""
+        self._lent.pop(_hash(token), None)
+
     def stands(self, grant: Grant, now: float) -> bool:
         """Whether a log-in was not revoked and is not over: it has a pair that can be refreshed."""
         owned = self._owned.get(grant.owner, {}).values()
@@ -186,7 +199,8 @@ class Grants:
 
     def find(self, token: str) -> Grant | None:
         """Look up an access token, valid or lately expired."""
-        return self._by_access.get(_hash(token))
+        key = _hash(token)
+        return self._by_access.get(key) or self._lent.get(key)
 
     def _forget(self, now: float) -> None:
         """Drop what is long over; and, when that is not enough, the oldest."""

@@ -52,5 +52,14 @@ CODES = {
     "OAU-146": ErrorCode(401, "Invalid client credentials."),
     "SPR-118": ErrorCode(400, "Parameter [{}] value is invalid: it has to be a number", "parameterName"),
     "SPR-129": ErrorCode(400, "Parameter [{}] value is invalid: all transports have to be alike", "parameterName"),
+    "SUB-405": ErrorCode(403, "Not allowed subscribe for events of other extensions"),
+    "SUB-406": ErrorCode(403, "Not allowed subscribe for events to extensions of other account"),
+    "SUB-408": ErrorCode(403, "Not allowed subscribe for unknown user"),
+    "SUB-505": ErrorCode(403, "Subscriptions limit exceeded"),
+    "SUB-507": ErrorCode(404, "Subscription [{}] was expired"),
+    "SUB-508": ErrorCode(400, "Invalid event filters: [{}]"),
+    "SUB-525": ErrorCode(
+        400, "WebHook did not answer 200 with the Validation-Token that it was sent, within 3 s and 1024 bytes"
+    ),
     "TAS-106": ErrorCode(403, "Operation is not allowed"),
 }

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from softphone.api.http.errors import ApiError
 from softphone.api.http.gate import HttpConnections
@@ -221,6 +222,13 @@ class CountedWebSocket(WebSocketsSansIOProtocol):
         """Go on."""
         super().resume_writing()
         self._stalled.resume()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Note until when all that was sent has arrived: whoever answers a ping has read what came before it."""
+        asked = self.pending_ping_payload
+        super().handle_pong(event)
+        if asked is not None and self.pending_ping_payload is None:
+            self.scope["state"]["heard_until"] = self.ping_sent_at
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""

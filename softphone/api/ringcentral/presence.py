@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from softphone.api.ringcentral.models import instant, legacy_id
+from softphone.focus.focus import Focus
 from softphone.focus.session import CallEnd, Party, PartyAddress, PartyStatus, SessionOrigin, TelephonySession
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "SipData",
     "active_call",
     "calls_by_extension",
+    "calls_of",
+    "dialogs_of",
     "log_record",
     "presence_of",
     "telephony_status",
@@ -53,6 +56,17 @@ def calls_by_extension(sessions: Iterable[TelephonySession]) -> dict[str, list[A
     for calls in found.values():
         calls.sort(key=lambda call: call.party.created)
     return found
+
+
+def calls_of(extension_id: str, focus: Focus) -> list[ActiveCall]:
+    """Give the calls of an extension, the oldest first."""
+    found = [
+        ActiveCall(room.session, party)
+        for room in focus.rooms.values()
+        for party in room.session.calls_of(extension_id)
+        if party.status not in OVER
+    ]
+    return sorted(found, key=lambda call: call.party.created)
 
 
 def telephony_status(call: ActiveCall) -> TelephonyStatus:
@@ -131,6 +145,21 @@ def _sip_data(data: SipData | None) -> dict[str, str]:
 def call_name(call: ActiveCall) -> str:
     """Name a call, the same as long as it is in its session."""
     return hashlib.sha256(call.party.id.encode()).hexdigest()[:20]
+
+
+def dialogs_of(calls: Iterable[ActiveCall], focus: Focus) -> dict[str, SipData]:
+    """Name the dialogs of the calls that have any."""
+    found = {}
+    for session, party in ((call.session, call.party) for call in calls):
+        room = focus.rooms.get(session.id)
+        member = None if room is None else room.members.get(party.id)
+        if member is None or member.call is None:
+            continue
+        name = member.call.dialog.id
+        ours_first = member.call.direction == "out"
+        tags = (name.local_tag, name.remote_tag) if ours_first else (name.remote_tag, name.local_tag)
+        found[party.id] = SipData(name.call_id, *tags)
+    return found
 
 
 def log_record(call: ActiveCall, uri: str, now: datetime | None = None) -> dict[str, Any]:

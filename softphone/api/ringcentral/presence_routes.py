@@ -9,7 +9,7 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.paths import ACCOUNT, OwnDep, check_account, listed, number, uri_of
-from softphone.api.ringcentral.presence import ActiveCall, SipData, calls_by_extension, log_record, presence_of
+from softphone.api.ringcentral.presence import ActiveCall, calls_by_extension, dialogs_of, log_record, presence_of
 from softphone.store.values import Extension
 
 __all__ = ["router"]
@@ -85,22 +85,7 @@ def _view(
         calls,
         busy=context.accounts.handling(extension.id).do_not_disturb,
         detailed=detailed,
-        sip=_sip(calls, context) if sip else None,
+        sip=dialogs_of(calls, context.focus) if sip else None,
     )
     who = {"extensionNumber": extension.number, "id": number(extension.id), "uri": uri}
     return {**told, "extension": who, "uri": f"{uri}/presence"}
-
-
-def _sip(calls: list[ActiveCall], context: ApiContext) -> dict[str, SipData]:
-    """Name the dialogs of the calls that have any."""
-    found = {}
-    for session, party in ((call.session, call.party) for call in calls):
-        room = context.focus.rooms.get(session.id)
-        member = None if room is None else room.members.get(party.id)
-        if member is None or member.call is None:
-            continue
-        name = member.call.dialog.id
-        ours_first = member.call.direction == "out"
-        tags = (name.local_tag, name.remote_tag) if ours_first else (name.remote_tag, name.local_tag)
-        found[party.id] = SipData(name.call_id, *tags)
-    return found

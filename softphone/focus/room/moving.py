@@ -8,12 +8,10 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.ruled import RuledRoom
-from softphone.focus.session import ConferenceRole, Party, PartyStatus
+from softphone.focus.session import TALKING, ConferenceRole, Party
 from softphone.store.values import Extension
 
 __all__ = ["bring_in", "move", "other_end"]
-
-CONNECTED = (PartyStatus.ANSWERED, PartyStatus.HOLD)
 
 
 def other_end(room: RuledRoom, member: Member) -> Member:
@@ -50,7 +48,7 @@ def move(
         The conference does not let it in; it stays where it is.
     """
     known, party = member.party.facts, member.party
-    if known is None or (party.end is not None and party.status not in CONNECTED):
+    if known is None or (party.end is not None and party.status not in TALKING):
         raise WrongState("Its call is not answered")
     came = Admission.of(known, party, caller, brought=brought)
     wanted = replace(came, role=role or came.role, muted=came.muted if muted is None else muted)
@@ -63,6 +61,6 @@ def move(
 def bring_in(member: Member, there: ConferenceRoom, caller: Extension | None) -> Party:
     """Take a member over on behalf of a conference's host, whose call has to stand; raises WrongState."""
     parties = there.session.parties.values()
-    if not any(each.role is ConferenceRole.HOST and each.status in CONNECTED for each in parties):
+    if not any(each.role is ConferenceRole.HOST and each.status in TALKING for each in parties):
         raise WrongState("The host of the conference is not connected")
     return move(member, there, caller, brought=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from softphone.focus.feed import EventType
-from softphone.focus.session import Party, PartyStatus, TelephonySession
+from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
 
 __all__ = ["Statuses"]
 
@@ -42,6 +42,7 @@ class Statuses:
     def now(self, party: Party, status: PartyStatus) -> None:
         """Note how far a party's call is, and tell it where that is new."""
         party.status = status
+        party.answered = party.answered or status in TALKING
         if party.told is not status:
             self._tell(party, status)
 

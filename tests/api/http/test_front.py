@@ -48,7 +48,7 @@ async def test_numbers_are_for_this_machine_for_a_token_and_for_administrators(
 ) -> None:
     settings = {"port": 0, "metrics_token": "scrape-me"}
     async with bridge(tmp_path_factory.mktemp("metrics"), http=settings) as server:
-        app: Any = create_app(server.api)
+        app: Any = create_app(server.api, server.notifications)
 
         async def status(host: str, token: str = "") -> int:
             transport = httpx.ASGITransport(app=app, client=(host, 1))
@@ -64,7 +64,7 @@ async def test_numbers_are_for_this_machine_for_a_token_and_for_administrators(
 
 
 async def test_without_a_token_in_the_settings_there_is_none(shared: Server) -> None:
-    app: Any = create_app(shared.api)
+    app: Any = create_app(shared.api, shared.notifications)
     transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         for header in ({"Authorization": "Bearer "}, {"Authorization": ""}, {}):
