@@ -28,7 +28,6 @@ from softphone.api.events.watching import Watching
 from softphone.api.http.serving import HttpServer
 from softphone.api.ringcentral.service import Notifications
 from softphone.bindings import KeptBindings
-from softphone.certificates import self_signed
 from softphone.config import Config, changes, is_loopback
 from softphone.errors import MediaError
 from softphone.focus.control import Control
@@ -44,19 +43,16 @@ from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import MediaAddress
-from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
+from softphone.parts import stack_settings, tls_settings, worker_settings
 from softphone.recordings.library import Library as Recordings
-from softphone.resolver import own_address
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.pinholes import Pinholes
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.transport.sockets import SocketTransport
-from softphone.sip.transport.tls import TlsContexts, TlsSettings
+from softphone.sip.transport.tls import TlsContexts
 from softphone.sip.transport.websocket import Application, WebSocketDoor
-from softphone.sip.ua.methods import Capabilities
-from softphone.sip.ua.refresh import SessionSettings
 from softphone.store.accounts import Accounts
 from softphone.store.bindings import BindingShelf
 from softphone.store.history import History
@@ -105,15 +101,15 @@ class Server:
         self.webhooks: Webhooks
         self.hooks: Hooks
         self.notifications: Notifications
-        self.tls = TlsContexts(_tls_settings(config))
+        self.tls = TlsContexts(tls_settings(config))
         self.websockets = WebSocketDoor()
         secure = config.sip.sips_port if config.sip.port else 0
         transport = partial(SocketTransport, tls=self.tls, tls_port=secure, websockets=self.websockets)
-        self.stack = Stack(_stack_settings(config), transport=transport)
+        self.stack = Stack(stack_settings(config), transport=transport)
         self.registrar = Registrar(
             min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
         )
-        self.media = Pool(_worker_settings(config), config.media.workers)
+        self.media = Pool(worker_settings(config), config.media.workers)
         self.focus: Focus
         self.control: Control
         self.door: InviteRouter
@@ -152,7 +148,7 @@ class Server:
             The menu cannot be read; everything is as it was.
         """
         changed = changes(self._config, config)
-        self.tls.reload(_tls_settings(config))
+        self.tls.reload(tls_settings(config))
         if self._https is not None:
             self._https.certified((self.tls.settings.certificate, self.tls.settings.key))
         self.focus.reconfigure(config)
@@ -291,6 +287,7 @@ class Server:
             passes=self.passes,
             codes=self.door.codes,
             registrations=Registrations(self.registrar, time.monotonic),
+            sip_ports=self._sip_ports,
             store=self.store,
             recordings=self.recordings,
             watching=Watching(self.focus),
@@ -299,6 +296,12 @@ class Server:
             trace=self.stack.trace,
             config=self._config,
         )
+
+    def _sip_ports(self) -> dict[str, int]:
+        ports = {"udp": self.stack.port, "ws": self._http.port, **self.stack.ports}
+        if self._config.sip.tcp:
+            ports["tcp"] = self.stack.port
+        return ports if self._https is None else {**ports, "wss": self._https.port}
 
     @property
     def sip_uri(self) -> str:
@@ -339,48 +342,6 @@ class Server:
             sip={kind: count for kind, count in sip.items() if kind != "calls"},
             workers=[WorkerStats.of(index, each) for index, each in enumerate(await self.media.metrics())],
         )
-
-
-def _stack_settings(config: Config) -> StackSettings:
-    return StackSettings(
-        host=config.server.host,
-        port=config.sip.port,
-        tcp=config.sip.tcp,
-        advertised=_advertised(config),
-        user_agent=config.sip.user_agent,
-        session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
-        trying=False,
-        stream_above=config.sip.stream_above or None,
-        trace_messages=config.sip.trace_messages,
-        trace_bytes=config.sip.trace_bytes,
-        capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
-    )
-
-
-def _tls_settings(config: Config) -> TlsSettings:
-    """Say where certificates are; one of our own is made where the settings want that and there is none."""
-    sip = config.sip
-    cert, key = sip.tls_cert, sip.tls_key
-    if sip.tls_self_signed:
-        names = (_advertised(config), config.server.host, "localhost")
-        cert = key = str(self_signed(Path(config.server.data) / "certificate.pem", names))
-    return TlsSettings(cert, key, sip.tls_client_ca, sip.tls_ca, sip.tls_verify)
-
-
-def _worker_settings(config: Config) -> WorkerSettings:
-    return WorkerSettings(
-        capacity=config.media.capacity,
-        host=config.server.host,
-        port=config.media.rtp_port,
-        own_ports=config.media.own_range,
-        advertised=_advertised(config),
-        cache=str(Path(config.server.data).absolute() / "kernels"),
-    )
-
-
-def _advertised(config: Config) -> str:
-    """Give the address that signalling, media and tokens name; one for all of them."""
-    return config.server.advertised_host or own_address(config.server.host)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the routes share: one value in the application's state."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -44,6 +44,8 @@ class ApiContext:
     passes: Passes
     codes: CodeBook
     registrations: Registrations
+    sip_ports: Callable[[], Mapping[str, int]]
+    """Where SIP is spoken, by transport in lower case."""
     store: Store
     recordings: Recordings
     watching: Watching

@@ -74,6 +74,7 @@ class MakerPhone:
     def __init__(self, board: Any, number: str = "101", agent: str = WEB, username: str = "") -> None:
         self.board, self.number, self.agent = board, number, agent
         self.username = username or number
+        self.password = ""
         self.port = 20_000 + next(_numbers)
         self.came: list[tuple[float, Read]] = []
         self._more = asyncio.Event()
@@ -152,7 +153,7 @@ class MakerPhone:
         assert found is not None, answer.text
         uri = f"sip:{DOMAIN}"
         a1, a2 = (
-            _md5(f"{self.number}:{DOMAIN}:{password or f'dev-{self.number}'}"),
+            _md5(f"{self.number}:{DOMAIN}:{password or self.password or f'dev-{self.number}'}"),
             _md5(f"{method}:{uri}"),
         )
         response = _md5(f"{a1}:{found[1]}:{a2}")

@@ -89,16 +89,16 @@ async def read_device(request: Request, device: DeviceDep, context: ContextDep) 
 
 
 @account.get("/device/{deviceId}/sip-info")
-async def read_sip_info(device: DeviceDep, context: ContextDep) -> dict[str, Any]:
+async def read_sip_info(request: Request, device: DeviceDep, context: ContextDep) -> dict[str, Any]:
     """Tell what a telephone of the kind ``OtherPhone`` registers with: always the same."""
     extension, kind = device
     if kind != "OtherPhone":
         raise not_found("deviceId")
     made = context.accounts.provisioned.fixed(extension)
-    proxy = _proxy("UDP", context)
+    plain, secure = (_proxy(each, request, context) for each in ("UDP", "TLS"))
     return {
         "domain": context.accounts.realm,
-        "outboundProxies": [{"region": "Default", "proxy": proxy, "proxyTLS": _proxy("TLS", context)}],
+        "outboundProxies": [{"region": "Default", "proxy": plain, **({"proxyTLS": secure} if secure else {})}],
         "userName": _user(extension, context),
         "password": made.password,
         "authorizationId": made.name,
@@ -112,7 +112,9 @@ async def provision(request: Request, caller: CallerDep, context: ContextDep) ->
     transport = _transport(wish)
     _check_device(wish.device, caller)
     made = context.accounts.provisioned.fresh(caller)
-    proxy = _proxy(transport, context)
+    proxy = _proxy(transport, request, context)
+    if not proxy:
+        raise invalid("sipInfo.transport", "it is not spoken here")
     info = {
         "username": _user(caller, context),
         "password": made.password,
@@ -173,9 +175,15 @@ def _user(extension: Extension, context: ApiContext) -> str:
     return max(context.accounts.names(extension), key=len).lstrip("+")
 
 
-def _proxy(_transport: Transport, context: ApiContext) -> str:
-    """Say where a telephone connects to: the address that peers are told, whatever it speaks there."""
-    host, port = context.focus.node
+def _proxy(transport: Transport, request: Request, context: ApiContext) -> str:
+    """Say where a telephone connects to; empty: nowhere.
+
+    Where this server has no certificate, a proxy before it may end TLS: it is where the API was asked.
+    """
+    port = context.sip_ports().get(transport.lower())
+    if port is None:
+        return request.url.netloc if transport == "WSS" else ""
+    host, _ = context.focus.node
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

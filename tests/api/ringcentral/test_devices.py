@@ -1,5 +1,7 @@
 """What telephones are given, and that they can register and call with it."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,8 +11,9 @@ from softphone.server import Server
 from softphone.sip.message.digest import Credentials
 from tests.api.conftest import logged_in
 from tests.api.ringcentral.test_telephony import code, make
-from tests.focus.phone import Phone
+from tests.focus.phone import Phone, bridge
 from tests.focus.table import until
+from tests.focus.test_secure_signalling import WebPhone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -95,6 +98,44 @@ async def test_whose_devices_they_are(shared: Server, ada: httpx.AsyncClient) ->
         missing = await ada.get(f"{DEVICES}/{identity}/sip-info")
         assert (code(missing), missing.json()["parameterName"]) == ((404, "CMN-102"), "deviceId")
     assert (await ada.get(f"{API}/account/~/extension/100201/device")).json()["records"] == []
+
+
+@pytest.mark.parametrize("transport", ["WSS", "WS", "TLS", "TCP"])
+async def test_each_transport_has_its_place(shared: Server, ada: httpx.AsyncClient, transport: str) -> None:
+    info = (await provisioned(ada, transport))["sipInfo"][0]
+    ports = {
+        "WSS": shared.https_url.rpartition(":")[2],
+        "WS": shared.http_url.rpartition(":")[2],
+        "TLS": str(shared.stack.ports["tls"]),
+        "TCP": str(shared.stack.port),
+    }
+    assert (info["transport"], info["outboundProxy"]) == (transport, f"127.0.0.1:{ports[transport]}")
+
+
+async def test_a_web_phone_registers_with_what_it_was_given(shared: Server, ada: httpx.AsyncClient) -> None:
+    info = (await provisioned(ada, "WS"))["sipInfo"][0]
+    phone = WebPhone(shared, info["authorizationId"], username=info["username"])
+    phone.password = info["password"]
+    running = asyncio.create_task(phone.run(f"ws://{info['outboundProxy']}", None))
+    assert (await phone.register()).status == 200
+    session = await make(ada)
+    call = await phone.call(session["voiceCallToken"])
+    ids = (await call.answered()).get("p-rc-api-ids")
+    assert ids == f"party-id=p-{session['id'][2:]}-1;session-id={session['id']}"
+    assert (await call.request("BYE")).status == 200
+    running.cancel()
+    await ada.delete(f"{API}/account/~/telephony/sessions/{session['id']}")
+
+
+async def test_what_is_not_spoken_is_not_promised(tmp_path: Path) -> None:
+    plain = {"sip": {"port": 0, "tls_self_signed": False}, "http": {"port": 0, "tls": False}}
+    async with bridge(tmp_path, **plain) as server, logged_in(server, "101") as ada:
+        refused = await ada.post(PROVISION, json={"sipInfo": [{"transport": "TLS"}]})
+        assert (code(refused), refused.json()["parameterName"]) == ((400, "CMN-101"), "sipInfo.transport")
+        # A proxy may end TLS, where the API is asked.
+        info = (await provisioned(ada, "WSS"))["sipInfo"][0]
+        assert info["outboundProxy"] == server.http_url.removeprefix("http://")
+        assert "proxyTLS" not in (await ada.get(f"{DEVICES}/1100101/sip-info")).json()["outboundProxies"][0]
 
 
 @pytest.mark.parametrize("body", [{"sipInfo": {"transport": "wss"}}, {"sipInfo": [{"transport": "WSS"}] * 2}])

@@ -1,0 +1,58 @@
+"""What the parts of a server are told of its settings: signalling, its certificates, the media workers."""
+
+from pathlib import Path
+
+from softphone.certificates import self_signed
+from softphone.config import Config
+from softphone.media.contract.settings import WorkerSettings
+from softphone.resolver import own_address
+from softphone.sip.stack import StackSettings
+from softphone.sip.transport.tls import TlsSettings
+from softphone.sip.ua.methods import Capabilities
+from softphone.sip.ua.refresh import SessionSettings
+
+__all__ = ["advertised", "stack_settings", "tls_settings", "worker_settings"]
+
+
+def stack_settings(config: Config) -> StackSettings:
+    """Say how signalling is spoken."""
+    return StackSettings(
+        host=config.server.host,
+        port=config.sip.port,
+        tcp=config.sip.tcp,
+        advertised=advertised(config),
+        user_agent=config.sip.user_agent,
+        session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
+        trying=False,
+        stream_above=config.sip.stream_above or None,
+        trace_messages=config.sip.trace_messages,
+        trace_bytes=config.sip.trace_bytes,
+        capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
+    )
+
+
+def tls_settings(config: Config) -> TlsSettings:
+    """Say where certificates are; one of our own is made where the settings want that and there is none."""
+    sip = config.sip
+    cert, key = sip.tls_cert, sip.tls_key
+    if sip.tls_self_signed:
+        names = (advertised(config), config.server.host, "localhost")
+        cert = key = str(self_signed(Path(config.server.data) / "certificate.pem", names))
+    return TlsSettings(cert, key, sip.tls_client_ca, sip.tls_ca, sip.tls_verify)
+
+
+def worker_settings(config: Config) -> WorkerSettings:
+    """Say how the media workers work."""
+    return WorkerSettings(
+        capacity=config.media.capacity,
+        host=config.server.host,
+        port=config.media.rtp_port,
+        own_ports=config.media.own_range,
+        advertised=advertised(config),
+        cache=str(Path(config.server.data).absolute() / "kernels"),
+    )
+
+
+def advertised(config: Config) -> str:
+    """Give the address that signalling, media and tokens name; one for all of them."""
+    return config.server.advertised_host or own_address(config.server.host)
