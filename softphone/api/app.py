@@ -21,6 +21,7 @@ from softphone.api.ringcentral import gateway_routes, subscription_routes
 from softphone.api.ringcentral import routes as ringcentral
 from softphone.api.ringcentral.service import Notifications
 from softphone.api.ringcentral.traffic import Asker, Traffic
+from softphone.api.telphin import extensions as telphin_extensions
 from softphone.api.telphin import routes as telphin
 
 __all__ = ["create_app"]
@@ -58,6 +59,7 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
         subscription_routes.router,
         gateway_routes.router,
         telphin.router,
+        telphin_extensions.router,
         *restcomm.ROUTERS,
         *control.ROUTERS,
     ):

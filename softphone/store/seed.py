@@ -24,6 +24,7 @@ __all__ = [
     "credentials_of",
     "differences",
     "ha1",
+    "identity_of",
     "published",
     "seed_of",
     "spelling",
@@ -108,9 +109,14 @@ def seed_of(config: Config) -> Seed:
     return Seed(account, realm, entries)
 
 
+def identity_of(account_id: str, number: str) -> str:
+    """Give the id of the extension with a number."""
+    return f"{account_id}{int(number):05d}"
+
+
 def _seedling(account_id: str, realm: str, entry: ExtensionConfig) -> Seedling:
     # The id of an extension is its number behind the account's: unique, and never mistaken for the number itself.
-    identity = f"{account_id}{int(entry.number):05d}"
+    identity = identity_of(account_id, entry.number)
     extension = Extension(
         identity, entry.number, entry.name or entry.number, entry.kind, entry.admin, entry.conferencing
     )

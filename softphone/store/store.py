@@ -26,9 +26,9 @@ from softphone.store.accounts import Accounts
 from softphone.store.archive import Archive
 from softphone.store.call_handling import CallHandling
 from softphone.store.database import TIMEOUT_S, Database, WrongData, url_of
-from softphone.store.errors import NoSuchRow, PropertyError
+from softphone.store.errors import Conflict, NoSuchRow, PropertyError
 from softphone.store.properties import ConferenceProperties
-from softphone.store.seed import SHORTEST, Seed, Seedling, differences, published, seed_of, weak
+from softphone.store.seed import SHORTEST, Seed, Seedling, differences, identity_of, published, seed_of, weak
 from softphone.store.shelf import Shelf
 from softphone.store.tables import ACCOUNTS, CODES, CREDENTIALS, EXTENSIONS, HANDLINGS, PROPERTIES, SOUNDS
 from softphone.store.values import Codes, Credential, Extension, PropertiesChanged
@@ -123,6 +123,33 @@ class Store:
             self.accounts.put(Seedling(entry.extension, properties=properties))
         self._tell(PropertiesChanged(extension_id, properties))
         return properties
+
+    async def add_conference(self, number: str, name: str) -> Extension:
+        """Make a conference extension, with the properties that one has from the beginning.
+
+        Parameters
+        ----------
+        number
+            Digits.
+        name
+            Shown to others; empty: the number.
+
+        Raises
+        ------
+        Conflict
+            There is an extension with this number, or with one that differs by leading zeros only.
+        StoreUnavailable
+        """
+        account = self.accounts.account.id
+        made = Extension(identity_of(account, number), number, name or number, "conference")
+        async with self._changing:
+            if number in self.accounts.extensions or self.accounts.by_id(made.id) is not None:
+                raise Conflict(f"there is an extension {number}")
+            entry = Seedling(made, properties=ConferenceProperties())
+            async with self.database.write() as connection:
+                await _put_entry(connection, account, entry)
+            self.accounts.put(entry)
+        return made
 
     async def set_handling(self, extension_id: str, changes: Mapping[str, object]) -> CallHandling:
         """Change what becomes of calls to a user, in part.

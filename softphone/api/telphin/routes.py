@@ -3,12 +3,12 @@
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel
 from starlette.datastructures import FormData, QueryParams
 
 from softphone.api.auth import access
-from softphone.api.auth.tokens import describe_bearer, extension_of, grant_of, is_program
+from softphone.api.auth.tokens import describe_bearer, extension_of, grant_of, is_program, logged_in
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import described_key
 from softphone.api.http.bodies import described
@@ -16,29 +16,17 @@ from softphone.api.http.properties import Properties, PropertiesChange, changes_
 from softphone.api.telphin.errors import FAILURES, refused
 from softphone.store.errors import NoSuchRow
 from softphone.store.properties import ConferenceProperties
-from softphone.store.values import Extension
 
-__all__ = ["AccountToken", "TelphinExtension", "router"]
+__all__ = ["AccountToken", "of_the_account", "router"]
 
 
 class AccountToken(BaseModel):
-    """A token for the account, without an extension (RFC 6749 section 4.4)."""
+    """A token: for the account (RFC 6749 section 4.4), or for a user, who has to administer it (section 4.3)."""
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int
     scope: Literal["all"] = "all"
-
-
-class TelphinExtension(BaseModel):
-    """An extension, with what of Telphin's view of it there is here."""
-
-    id: Annotated[int | str, Field(description="A number, unless the account's id is none.")]
-    name: str
-    type: Literal["phone", "conference"]
-    status: Literal["active"] = "active"
-    label: str
-    domain: str
 
 
 router = APIRouter(
@@ -51,15 +39,25 @@ ExtensionId = Annotated[str, Path(alias="id", max_length=40)]
 
 @router.post("/oauth/token")
 async def issue_account_token(request: Request, context: ContextDep) -> AccountToken:
-    """Give a program a token for the account; the parameters may stand in either kind of form, or in the query."""
+    """Give a program a token for the account, or for a user whose password it knows.
+
+    The parameters may stand in either kind of form, or in the query.
+    """
     now = time.monotonic()
     given = await request.form() or request.query_params
-    if _text(given, "grant_type") != "client_credentials":
-        raise refused("unsupported_grant_type", "only client_credentials")
+    grant = _text(given, "grant_type")
+    if grant not in ("client_credentials", "password"):
+        raise refused("unsupported_grant_type", "client_credentials, or password")
     client = _text(given, "client_id")
     if not is_program(request, context, now, client, _text(given, "client_secret")):
         raise refused("invalid_client", "wrong client_id or client_secret")
-    pair = context.grants.issue(client, "", now)
+    extension_id = ""
+    if grant == "password":
+        extension = logged_in(request, context, _text(given, "username"), _text(given, "password"), now)
+        if extension is None:
+            raise refused("invalid_grant", "wrong username or password")
+        extension_id = extension.id
+    pair = context.grants.issue(client, extension_id, now)
     return AccountToken(access_token=pair.access, expires_in=pair.access_s)
 
 
@@ -95,31 +93,6 @@ def _present(extension_id: str, context: ApiContext) -> ConferenceProperties:
     if properties is None:
         raise NoSuchRow(extension_id)
     return properties
-
-
-@router.get("/api/ver1.0/client/@me/extension/", dependencies=[Depends(of_the_account)])
-@router.get("/api/ver1.0/client/@me/extension", include_in_schema=False, dependencies=[Depends(of_the_account)])
-async def list_extensions(
-    context: ContextDep,
-    kind: Annotated[Literal["phone", "conference"] | None, Query(alias="type")] = None,
-    page: Annotated[int, Query(ge=1, le=2**31 - 1)] = 1,
-    per_page: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> list[TelphinExtension]:
-    """List the extensions, or those of a type, in the order of their numbers."""
-    found = sorted(context.accounts.extensions.values(), key=lambda each: (len(each.number), each.number))
-    views = [_view(each, context) for each in found]
-    chosen = [each for each in views if kind in (None, each.type)]
-    return chosen[(page - 1) * per_page : page * per_page]
-
-
-def _view(extension: Extension, context: ApiContext) -> TelphinExtension:
-    return TelphinExtension(
-        id=int(extension.id) if extension.id.isdecimal() else extension.id,
-        name=f"{context.accounts.main_number.lstrip('+')}*{extension.number}".lstrip("*"),
-        type="conference" if extension.kind == "conference" else "phone",
-        label=extension.name,
-        domain=context.accounts.realm,
-    )
 
 
 @router.get("/api/ver1.0/extension/{id}/conference/")

@@ -117,6 +117,16 @@ async def test_the_extensions_are_listed(shared: Server, program: httpx.AsyncCli
         "status": "active",
         "label": "Room 201",
         "domain": "softphone.local",
+        "create_date": None,
+        "client_id": 1,
+        "extension_group_id": None,
+        "caller_id_name": "Room 201",
+        "extra_params": None,
+        "dial_rule_id": None,
+        "dial_rule_limit": None,
+        "ani_rfc3325": False,
+        "did_as_transfer_caller_id": None,
+        "message_did": None,
     }
     second = await program.get(path.rstrip("/"), params={"type": "conference", "page": 2, "per_page": 2})
     assert second.json() == rooms[2:4]
@@ -217,3 +227,74 @@ async def test_in_force_at_once_and_after_a_restart(tmp_path_factory: pytest.Tem
             await late.call("202")
     async with bridge(data) as server, logged_in(server, "101") as admin:
         assert (await admin.get(path_of(server, "202"))).json()["max_members"] == 2
+
+
+EXTENSIONS = "/api/ver1.0/client/@me/extension"
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_a_conference_extension_is_made(shared: Server, program: httpx.AsyncClient, slash: str) -> None:
+    number = f"30{len(slash)}"
+    wish = {"name": f"16505550100*{number}", "type": "conference", "label": "Town hall", "status": "active"}
+    made = await program.post(EXTENSIONS + slash, json=wish)
+    assert made.status_code == 201, made.text
+    shown = made.json()
+    assert (shown["name"], shown["label"], shown["type"]) == (wish["name"], "Town hall", "conference")
+    assert shown in (await program.get(EXTENSIONS, params={"type": "conference"})).json()
+    assert (await program.get(FULL.format(shown["id"]))).json() == FRESH
+    changed = await program.put(FULL.format(shown["id"]), json={"max_members": 1})
+    assert changed.json() == FRESH | {"max_members": 1}
+    async with Phone(shared, "102") as phone, Phone(shared, "103") as late:
+        call = await phone.call(number)
+        with pytest.raises(CallRefused) as refused:
+            await late.call(number)
+        assert refused.value.status == 486
+        await call.bye()
+    again = await program.post(EXTENSIONS + slash, json=wish)
+    assert (again.status_code, again.json()) == (400, {"message": f"there is an extension {number}"})
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        {"name": "310"},
+        {"name": "310", "type": "phone"},
+        {"name": "three", "type": "conference"},
+        {"name": "1*2*3", "type": "conference"},
+        {"name": "0101", "type": "conference"},
+        {"name": "101", "type": "conference"},
+        {"name": "310", "type": "conference", "label": "x" * 200},
+    ],
+)
+async def test_what_is_no_extension(program: httpx.AsyncClient, wish: dict[str, str]) -> None:
+    before = (await program.get(EXTENSIONS)).json()
+    answer = await program.post(EXTENSIONS, json=wish)
+    assert answer.status_code == 400 and list(answer.json()) == ["message"]
+    assert (await program.get(EXTENSIONS)).json() == before
+
+
+async def test_a_made_extension_is_there_after_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    data = tmp_path_factory.mktemp("made")
+    async with bridge(data) as server:
+        made = await server.store.add_conference("333", "")
+    async with bridge(data) as server:
+        assert server.accounts.extensions["333"] == made
+
+
+@pytest.mark.parametrize("how", ["data", "params"])
+async def test_a_token_of_an_administrator_by_password(shared: Server, http: httpx.AsyncClient, how: str) -> None:
+    asked = GRANT | {"grant_type": "password", "username": "101", "password": "dev-101"}
+    given = await http.post("/oauth/token", **{how: asked})  # type: ignore[arg-type]
+    assert given.status_code == 200, given.text
+    assert list(given.json()) == ["access_token", "token_type", "expires_in", "scope"]
+    http.headers["Authorization"] = f"Bearer {given.json()['access_token']}"
+    assert (await http.get(path_of(shared, "202"))).status_code == 200
+    for wrong in ({"password": "x"}, {"username": "999"}, {"password": ""}):
+        refused = await http.post("/oauth/token", data=asked | wrong)
+        assert refused.status_code == 400
+        assert refused.json() == {"error": "invalid_grant", "message": "wrong username or password"}
+    given = await http.post("/oauth/token", data=asked | {"username": "102", "password": "dev-102"})
+    http.headers["Authorization"] = f"Bearer {given.json()['access_token']}"
+    for answer in (await http.get(EXTENSIONS), await http.post(EXTENSIONS, json={"name": "1", "type": "conference"})):
+        assert answer.status_code == 403 and list(answer.json()) == ["message"]
