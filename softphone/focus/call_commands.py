@@ -16,7 +16,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.placed import PlacedCall
 from softphone.focus.room.calling_out import call_out
-from softphone.focus.room.moving import bring_in, move, other_end
+from softphone.focus.room.moving import bring_in, check_host, move, other_end
 from softphone.focus.room.parking import park, pick_up
 from softphone.focus.room.placing import place
 from softphone.focus.room.transfers import Asked, hand_over, transfer
@@ -65,6 +65,10 @@ class CallCommands(Commands):
         self._focus = focus
         self._accounts = accounts
         self._meeting = asyncio.Lock()
+
+    def check_host(self, conference: str) -> None:
+        """Refuse a conference that nobody can be brought into, whoever it is; raises WrongState."""
+        check_host(self._focus.conference(conference))
 
     async def bring_in(self, session: str, party: str, to: str, *, own: str = "") -> Party:
         """Take somebody out of a call of two into a conference whose host is connected; the call ends by BYE.

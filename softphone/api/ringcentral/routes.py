@@ -134,6 +134,8 @@ async def bring_in(session_id: SessionId, request: Request, caller: CallerDep, c
         raise invalid("partyId" if source else "sessionId")
     conference = manageable(session_id, caller, context)
     try:
+        # Before anybody is looked for: clients are told 403 until the host is there, whomever they name.
+        context.control.calls.check_host(conference.id)
         source = visible(source, caller, context).id
         party = await context.control.calls.bring_in(source, wish.party_id, conference.id, own=caller.id)
     except NoSuchSession:

@@ -11,7 +11,7 @@ from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import TALKING, ConferenceRole, Party
 from softphone.store.values import Extension
 
-__all__ = ["bring_in", "move", "other_end"]
+__all__ = ["bring_in", "check_host", "move", "other_end"]
 
 
 def other_end(room: RuledRoom, member: Member) -> Member:
@@ -58,9 +58,14 @@ def move(
     return member.party
 
 
-def bring_in(member: Member, there: ConferenceRoom, caller: Extension | None) -> Party:
-    """Take a member over on behalf of a conference's host, whose call has to stand; raises WrongState."""
+def check_host(there: ConferenceRoom) -> None:
+    """Refuse to bring anybody into a conference whose host has no call that stands; raises WrongState."""
     parties = there.session.parties.values()
     if not any(each.role is ConferenceRole.HOST and each.status in TALKING for each in parties):
         raise WrongState("The host of the conference is not connected")
+
+
+def bring_in(member: Member, there: ConferenceRoom, caller: Extension | None) -> Party:
+    """Take a member over on behalf of a conference's host, whose call has to stand; raises WrongState."""
+    check_host(there)
     return move(member, there, caller, brought=True)

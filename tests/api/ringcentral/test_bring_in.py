@@ -53,9 +53,15 @@ async def test_the_other_side_is_brought_in(shared: Server, ada: httpx.AsyncClie
 
 
 async def test_what_is_not_there_and_whose_it_is_not(shared: Server, ada: httpx.AsyncClient) -> None:
-    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, logged_in(shared, "103") as cid:
+    async with (
+        Phone(shared, "101") as ann,
+        Phone(shared, "102") as bob,
+        Phone(shared, "103") as third,
+        logged_in(shared, "103") as cid,
+    ):
         await reachable(bob, answer)
         session, theirs = await make(ada), await make(cid)
+        await third.call(theirs["voiceCallToken"])
         call = await ann.call("102")
         await ann.call(session["voiceCallToken"])
         (source,) = calls_of(shared)
@@ -100,3 +106,12 @@ async def test_two_racing_requests_bring_one_in(shared: Server, ada: httpx.Async
             await ada.delete(f"{SESSIONS}/{each.id}")
         await ada.delete(f"{SESSIONS}/{session['id']}")
         await until(lambda: shared.focus.parties == 0)
+
+
+async def test_until_the_host_is_there_nobody_is_looked_for(shared: Server, ada: httpx.AsyncClient) -> None:
+    session = await make(ada)
+    for named in ({"sessionId": "s-0", "partyId": "p-0-1"}, {"telephonySessionId": session["id"], "partyId": "x"}):
+        refused = await bring_in(ada, session["id"], **named)
+        assert code(refused) == NOT_ALLOWED and refused.json()["message"] == "Operation is not allowed"
+    assert code(await bring_in(ada, session["id"])) == (400, "CMN-101")
+    await ada.delete(f"{SESSIONS}/{session['id']}")
