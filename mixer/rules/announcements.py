@@ -71,19 +71,25 @@ def waits(session: SessionState, party: Participant) -> list[Effect]:
 
 def arrived(session: SessionState, party: Participant) -> list[Effect]:
     """Greet a party, and tell the room that it has come."""
-    greeting: list[Prompt] = [*alone_or_not(session, party)]
+    counted = _count(session, party)
+    greeting: list[Prompt] = [] if counted else [*alone_or_not(session, party)]
     if party.muted:
         greeting.append("conf-muted")
     return [
-        *say(session, party.name, *greeting, notice=True),
+        *(say(session, party.name, *greeting, notice=True) if greeting else []),
         *_recording_notice(session, party),
         *_entry(session, party),
+        *counted,
     ]
 
 
 def alone_or_not(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
     """Say to a party how many others there are."""
     others = session.joined - (party.place is Place.JOINED and not party.hidden)
+    return _others(others)
+
+
+def _others(others: int) -> tuple[Prompt, ...]:
     if others < 1:
         return ("conf-onlyperson",)
     return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
@@ -99,6 +105,14 @@ def _entry(session: SessionState, party: Participant) -> list[Effect]:
     tone: Prompt = Sound(chosen) if chosen else "confbridge-join"
     prompts: tuple[Prompt, ...] = (tone, *named, "conf-hasjoin") if named else (tone,)
     return _always(session, None, *prompts, notice=True)
+
+
+def _count(session: SessionState, party: Participant) -> list[Effect]:
+    """Tell the room how many there are, from so many on: for each of them there are as many others."""
+    least = session.settings.count_from
+    if not least or party.hidden or session.joined < max(least, 2):
+        return []
+    return say(session, None, *_others(session.joined - 1), notice=True)
 
 
 def gone(session: SessionState, party: Participant) -> list[Effect]:

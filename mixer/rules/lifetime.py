@@ -4,7 +4,7 @@ from mixer.rules import announcements
 from mixer.rules.attendance import Participant
 from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
 from mixer.rules.events import End
-from mixer.rules.roles import PartyKind, RecordingState, Role
+from mixer.rules.roles import PartyKind, Place, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Phase, SessionState
 
@@ -13,6 +13,7 @@ __all__ = [
     "end",
     "host_came",
     "host_left",
+    "is_automatic",
     "nothing",
     "other_settings",
     "over",
@@ -97,11 +98,8 @@ def set_recording(session: SessionState, state: RecordingState) -> list[Effect]:
 
 
 def recorded_from(session: SessionState, party: Participant) -> list[Effect]:
-    """Start the recording of `Settings.record_enabled`, once, if it begins with this party."""
-    if session.recorded or not session.settings.record_enabled:
-        return []
-    called = party.invitation and party.kind is PartyKind.OUTSIDE
-    if session.settings.hosted and party.role is not Role.MODERATOR and not called:
+    """Start the recording of `Settings.record_enabled` or `record_from`, once, if it begins with this party."""
+    if session.recorded or not (_begins_by_whom(session, party) or _begins_by_count(session)):
         return []
     session.recorded = True
     if session.recording is not RecordingState.OFF:
@@ -109,6 +107,23 @@ def recorded_from(session: SessionState, party: Participant) -> list[Effect]:
     begun = set_recording(session, RecordingState.RUNNING)
     session.recording_by_setting = True
     return begun
+
+
+def _begins_by_whom(session: SessionState, party: Participant) -> bool:
+    if not session.settings.record_enabled:
+        return False
+    called = party.invitation and party.kind is PartyKind.OUTSIDE
+    return bool(not session.settings.hosted or party.role is Role.MODERATOR or called)
+
+
+def _begins_by_count(session: SessionState) -> bool:
+    inside = session.joined + session.parties.count(Place.HELD)
+    return 0 < session.settings.record_from <= inside
+
+
+def is_automatic(settings: Settings) -> bool:
+    """Whether settings begin recordings by themselves."""
+    return settings.record_enabled or settings.record_from > 0
 
 
 def recorded_no_more(session: SessionState) -> list[Effect]:

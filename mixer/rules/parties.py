@@ -205,7 +205,7 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
     if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
         for party in session.parties.values():
             _give_keys(session, party)
-    if before.record_enabled and not event.settings.record_enabled:
+    if lifetime.is_automatic(before) and not lifetime.is_automatic(event.settings):
         effects += lifetime.recorded_no_more(session)
     effects += [*admission.leave_lobby(session, now), *admission.begin(session, now)]
     return effects + [effect for party in session.parties.inside for effect in lifetime.recorded_from(session, party)]

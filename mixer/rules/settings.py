@@ -105,6 +105,10 @@ class Settings:
     record_enabled
         The recording starts when the host comes, when somebody invited from outside does, or, in a conference that is
         not `hosted`, with the first.
+    record_from
+        The recording starts when so many are in the room, hidden listeners besides; 0: however many there are.
+    count_from
+        From so many in the room on, each that comes is told to the room by how many there are now; 0: nobody is.
     entry_notices
         Whether who comes and leaves is told to the room, by a sound or by name; ``*94`` and ``*95`` change it.
     prompts
@@ -144,6 +148,8 @@ class Settings:
     enter_sound: str = ""
     music_on_hold_sound: str = ""
     record_enabled: bool = False
+    record_from: int = 0
+    count_from: int = 0
     entry_notices: bool = False
     prompts: bool = False
     music: bool = False

@@ -192,6 +192,8 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     hosts_pass_lock: bool = False
     hosts_pass_limit: bool = False
     hidden_listeners: bool = False
+    record_from: Annotated[int, Meta(ge=0)] = 0
+    count_from: Annotated[int, Meta(ge=0)] = 0
     party_limit_s: Seconds = 0.0
     silence_limit_s: Seconds = 0.0
     menu: Annotated[str, Meta(min_length=1)] = "default"

@@ -76,6 +76,7 @@ def one_change(wish: Wish) -> Wish:
     return wish
 
 
+Few = Annotated[int, Field(ge=0, le=100_000)]
 Limit = Annotated[float, Field(ge=0, le=2_592_000)]
 HostEnd = Literal["never", "last", "any"]
 
@@ -96,6 +97,8 @@ class Rules(Strict):
     lobby: Annotated[bool | None, Field(description="All but hosts wait until somebody admits them.")] = None
     hosts_pass_lock: Annotated[bool | None, Field(description="Hosts come in while it is locked.")] = None
     hosts_pass_limit: Annotated[bool | None, Field(description="Hosts come in while it is full.")] = None
+    record_from: Annotated[Few | None, Field(description="So many begin its recording by themselves; 0: none.")] = None
+    count_from: Annotated[Few | None, Field(description="From so many on newcomers are counted aloud; 0: none.")] = None
 
 
 class RulesView(BaseModel):
@@ -109,6 +112,8 @@ class RulesView(BaseModel):
     lobby: bool
     hosts_pass_lock: bool
     hosts_pass_limit: bool
+    record_from: int
+    count_from: int
 
 
 class ConferenceWish(Strict):

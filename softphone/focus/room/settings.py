@@ -31,6 +31,8 @@ class LifeRules:
     lobby: bool | None = None
     hosts_pass_lock: bool | None = None
     hosts_pass_limit: bool | None = None
+    record_from: int | None = None
+    count_from: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -58,6 +60,8 @@ def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Sett
         confirm_timeout_s=held.confirm_timeout_s,
         hosts_pass_lock=held.hosts_pass_lock,
         hosts_pass_limit=held.hosts_pass_limit,
+        record_from=held.record_from,
+        count_from=held.count_from,
         record_notice=config.recording.notice,
         record_prompts=config.recording.prompts,
     )
@@ -95,14 +99,10 @@ def _for_people(
     record_enabled: bool = False,
     announce_caller_name: bool = False,
 ) -> Settings:
-    """Hold a conference with prompts, notices and music."""
+    """Hold a conference with prompts, notices and music; else as one for programs."""
     held = config.conference
-    return Settings(
-        max_members=max_members,
-        claim_timeout_s=held.claim_timeout_s,
-        menu=menu,
-        key_timeout_s=held.key_timeout_s,
-        confirm_timeout_s=held.confirm_timeout_s,
+    return replace(
+        of_token(config, menu, max_members),
         hosted=hosted,
         wait_for_host=hosted and not held.join_before_host,
         end_with_host=EndWithHost(held.end_with_host),
@@ -110,8 +110,6 @@ def _for_people(
         party_limit_s=held.party_limit_s,
         silence_limit_s=held.silence_limit_s,
         lobby=held.lobby,
-        hosts_pass_lock=held.hosts_pass_lock,
-        hosts_pass_limit=held.hosts_pass_limit,
         mute_non_moderator=mute_non_moderator,
         enter_sound=enter_sound,
         music_on_hold_sound=music_on_hold_sound,
@@ -120,8 +118,6 @@ def _for_people(
         entry_notices=True,
         prompts=True,
         music=True,
-        record_notice=config.recording.notice,
-        record_prompts=config.recording.prompts,
     )
 
 

@@ -21,6 +21,8 @@ CONFIGURED = {
     "lobby": False,
     "hosts_pass_lock": False,
     "hosts_pass_limit": False,
+    "record_from": 0,
+    "count_from": 0,
 }
 
 
