@@ -46,6 +46,9 @@ class PlacedCall:
     settled: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     "Set when somebody has answered, or nobody will."
 
+    def __str__(self) -> str:
+        return self.id
+
     @property
     def party(self) -> str:
         """Id of its party, where it is now; empty: nobody has answered."""

@@ -25,7 +25,7 @@ __all__ = ["ConferenceDep", "router"]
 
 PRESENT, ABSENT, COMPLETED = "RUNNING_MODERATOR_PRESENT", "RUNNING_MODERATOR_ABSENT", "COMPLETED"
 
-router = APIRouter(prefix=f"{PATH}/Conferences", include_in_schema=False)
+router = APIRouter(prefix=PATH, include_in_schema=False)
 
 
 async def conference(
@@ -48,13 +48,14 @@ async def conference(
 ConferenceDep = Annotated[ConferenceRecord, Depends(conference)]
 
 
-@router.get("/{conference_sid}")
+@router.get("/Conferences/{conference_sid}")
+@router.get("/Conference/{conference_sid}")  # As Restcomm's own client for Python asks.
 async def read_conference(conference: ConferenceDep, account: AccountDep, context: ContextDep) -> Response:
     """Show a conference."""
     return account.answer(_view(conference, account, context))
 
 
-@router.get("")
+@router.get("/Conferences")
 async def list_conferences(account: AccountDep, request: Request, context: ContextDep) -> Response:
     """List conferences, the newest first."""
     paging = Paging.of(request.query_params)

@@ -192,7 +192,9 @@ class Calls:
             raise BadRcml(f"one document led to the next more than {MOST_REDIRECTS} times")
         except SoftphoneError as error:
             # To be mended by whoever wrote the document: it is said once, and the call does not hang.
-            log.warning("rcml_not_followed", session=leg.session, party=leg.party, url=script.url, reason=str(error))
+            log.warning(
+                "rcml_not_followed", session=leg.session, party=leg.party, url=_shown(script.url), reason=str(error)
+            )
             if made is not None and not made.call.over:
                 made.outcome = "failed"
             await self._hang_up(leg)
@@ -204,7 +206,7 @@ class Calls:
         except (NotFetched, BadRcml) as error:
             if script.fallback is None:
                 raise
-            log.info("rcml_fallback", session=leg.session, url=script.url, reason=str(error))
+            log.info("rcml_fallback", session=leg.session, url=_shown(script.url), reason=str(error))
             return rcml.read(await self._context.fetcher.fetch(script.fallback.url, script.fallback.method, told))
 
     async def _carry_out(self, leg: Followed, owner: Extension, verbs: list[Verb]) -> Script | None:
@@ -266,7 +268,7 @@ class Calls:
             try:
                 await self._context.fetcher.fetch(callback.url, callback.method, told)
             except NotFetched as error:
-                log.warning("status_callback_failed", call=made.sid, url=callback.url, reason=str(error))
+                log.warning("status_callback_failed", call=made.sid, url=_shown(callback.url), reason=str(error))
 
     def _told(self, made: RcmlCall) -> dict[str, str]:
         return {
@@ -285,3 +287,9 @@ async def complete(context: ApiContext, made: RcmlCall) -> None:
     if made.call.answered is None:
         made.outcome = CANCELED
     await context.control.calls.hang_up(made.call)
+
+
+def _shown(url: str) -> str:
+    """Give what the log says of a URL: what follows its path may be a secret, and so may a user in it."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

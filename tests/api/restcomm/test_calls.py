@@ -181,10 +181,13 @@ async def test_what_cannot_be_done_ends_the_call(
 ) -> None:
     async with Phone(shared, "103") as phone:
         await reachable(phone, answer)
-        made = await make(ben, Url=web.put("bad", inside))
+        secret = "?key=hush-hush"
+        made = await make(ben, Url=web.put("bad", inside) + secret)
         assert await phone.hung_up() == "bye"
         assert (await read(ben, made["sid"]))["status"] == "failed"
-        assert capsys.readouterr().out.count("rcml_not_followed") == 1
+        logged = capsys.readouterr().out
+        assert logged.count("rcml_not_followed") == 1 and "/bad\n" in logged
+        assert secret not in logged
         await until(lambda: shared.focus.parties == 0)
 
 

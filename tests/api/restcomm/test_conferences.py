@@ -105,6 +105,7 @@ async def status(client: httpx.AsyncClient, session: TelephonySession) -> Any:
     """The status of one, alone and among all with that status."""
     sid = conference_sid(session.id)
     alone = (await client.get(f"/Conferences/{sid}.json")).json()
+    assert (await client.get(f"/Conference/{sid}.json")).json() == alone
     assert alone["sid"] == sid and DATE.fullmatch(alone["date_created"])
     found = (await client.get("/Conferences.json", params={"Status": alone["status"]})).json()["conferences"]
     assert alone in found
