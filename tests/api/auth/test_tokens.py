@@ -173,3 +173,14 @@ async def test_no_secret_of_a_log_in_is_in_the_log(http: httpx.AsyncClient, capf
     for secret in (token, pair["access_token"], pair["refresh_token"], "dev-secret", "a wrong one"):
         assert secret not in told
     assert "assertion_refused" in told
+
+
+async def test_an_expired_token_is_told_from_an_unknown_one(shared: Server, http: httpx.AsyncClient) -> None:
+    pair = await grant(http)
+    found = shared.api.grants.find(pair["access_token"])
+    assert found is not None
+    found.access_until = time.monotonic()
+    answer = await http.get(PROTECTED, headers={"Authorization": f"bearer {pair['access_token']}"})
+    assert (answer.status_code, answer.json()["errorCode"]) == (401, "OAU-128")
+    form = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
+    assert (await http.post(TOKEN, data=form, auth=CLIENT)).status_code == 200

@@ -39,7 +39,9 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 async def test_a_conference_as_documented(shared: Server, ada: httpx.AsyncClient) -> None:
     session = await make(ada)
-    assert session.keys() == {"creationTime", "id", "origin", "parties", "voiceCallToken"}
+    # In the order of the documented answer.
+    assert list(session) == ["creationTime", "id", "origin", "parties", "voiceCallToken"]
+    assert re.fullmatch(r"s-[0-9a-f]{32}", session["id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", session["creationTime"])
     assert session["origin"] == {"type": "Conference"}
     assert session["parties"] == []
