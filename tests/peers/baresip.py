@@ -61,7 +61,13 @@ class Baresip:
     """One phone with one account. A context manager: leaving it hangs up and ends the program."""
 
     def __init__(
-        self, folder: Path, tone_hz: float, *, account: str = "<sip:baresip@127.0.0.1>;regint=0", codec: str = "pcmu"
+        self,
+        folder: Path,
+        tone_hz: float,
+        *,
+        account: str = "<sip:baresip@127.0.0.1>;regint=0",
+        codec: str = "pcmu",
+        settings: str = "",
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +88,7 @@ class Baresip:
                 folder=folder,
                 modules=module_path(),
             )
+            + settings
         )
         (folder / "accounts").write_text(f"{account};audio_codecs={codec}\n")
         self.program = Program([shutil.which("baresip") or "baresip", "-f", folder], folder)

@@ -10,7 +10,7 @@ import pytest
 from tests.support import postgres
 
 # Programs are found on PATH, modules by import. `tests/peers/install` brings the programs, the test extra the modules.
-PROGRAMS = ("sipp", "baresip", "sox", "ffmpeg", "tshark")
+PROGRAMS = ("sipp", "baresip", "node", "openssl", "sox", "ffmpeg", "tshark")
 MODULES = ("pyVoIP", "aiosip")
 # Recordings of a real voice, where Debian's asterisk-core-sounds-en-wav puts them.
 VOICES = Path("/usr/share/asterisk/sounds/en_US_f_Allison")

@@ -144,6 +144,7 @@ class ServerProcess(Program):
 
     def __init__(self, folder: Path, *options: str, timeout_s: float = 60.0) -> None:
         config = Path(__file__).resolve().parents[2] / "config" / "dev.toml"
+        self.data = folder / "data"
         ports = ("--sip-port", "0", "--http-port", "0", "--rtp-port", "0")
         command: list[str | Path] = [sys.executable, "-m", "softphone", "serve"]
         super().__init__(

@@ -103,6 +103,15 @@ class Message:
         else:
             self._lines.pop(key, None)
 
+    def spelled(self, name: str) -> str:
+        """Give the name of a header as it is written here; as it is asked for where there is none."""
+        return self._lines.get(name.lower(), (name,))[0]
+
+    def respell(self, name: str) -> None:
+        """Write the name of a header so, for who does not know that case means nothing."""
+        if name.lower() in self._lines:
+            self._lines[name.lower()] = (name, self._lines[name.lower()][1])
+
     def remove(self, name: str) -> None:
         """Take a header out, if it is there."""
         self.set(name)

@@ -49,7 +49,7 @@ def sibling(request: Request, method: str, to: str, headers: Headers = ()) -> Re
     made.set("Via", str(request.via))
     made.set("From", *request.get_all("From"))
     made.set("To", to)
-    made.set("Call-ID", request.call_id)
+    made.set(request.spelled("Call-ID"), request.call_id)
     made.set("CSeq", f"{request.cseq.number} {method}")
     made.set("Max-Forwards", "70")
     made.set("Route", *request.get_all("Route"))

@@ -39,6 +39,8 @@ class EdgeProfile:
     "Takes the first Contact of a 2xx to REGISTER for its own, and 603 for there being too many others."
     unasked: bool = False
     "Answers neither OPTIONS nor UPDATE and refreshes no session: its flow alone tells whether it is there."
+    call_id: str = "Call-ID"
+    "How it has that header spelled in requests, whose spelling its answers take over."
     spaced: bool = False
     "Cuts a stream where it rests: what has a body is written alone, with silence after it."
 
@@ -66,6 +68,7 @@ _RINGCENTRAL = EdgeProfile(
     commands=True,
     one_contact=True,
     unasked=True,
+    call_id="Call-Id",
 )
 
 # What a User-Agent contains, in lower case.

@@ -57,7 +57,7 @@ class Plan:
 
     def request(self) -> Request:
         """Make the first INVITE."""
-        return request(
+        made = request(
             "INVITE",
             self.uri,
             from_=self.from_.with_tag(new_tag()),
@@ -71,6 +71,8 @@ class Plan:
             content_type=SDP,
             body=self.sdp,
         )
+        made.respell(self.edge.call_id)
+        return made
 
 
 def logical(uri: Uri) -> Uri:

@@ -44,6 +44,16 @@ async def test_what_a_telephone_is_given(shared: Server, ada: httpx.AsyncClient)
     assert again["authorizationId"] != info["authorizationId"] and again["password"] != info["password"]
 
 
+async def test_each_transport_has_its_port(shared: Server, ada: httpx.AsyncClient) -> None:
+    host, port = shared.focus.node
+    ports = {"UDP": port, "TCP": port, "TLS": shared.stack.ports["tls"], "WS": shared._http.port}
+    ports["WSS"] = int(shared.https_url.rpartition(":")[2])
+    for transport, there in ports.items():
+        (info,) = (await provisioned(ada, transport))["sipInfo"]
+        assert info["outboundProxy"] == f"{host}:{there}"
+    assert len(set(ports.values())) == 4
+
+
 async def test_a_telephone_registers_and_hosts_with_it(shared: Server, ada: httpx.AsyncClient) -> None:
     info = (await provisioned(ada))["sipInfo"][0]
     async with Phone(shared, "101") as phone:

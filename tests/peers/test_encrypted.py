@@ -1,0 +1,159 @@
+"""Phones from outside over TLS and WebSocket: RingCentral's own, baresip, and openssl as the judge of the handshake."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softphone import Agent
+from softphone.errors import CallRefused
+from tests.peers.baresip import Baresip
+from tests.support.processes import ServerProcess
+from tests.support.rest import Rest
+from tests.support.sounding import until
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.realtime]
+PHONES = Path(__file__).parent / "phones"
+
+
+def secure(server: ServerProcess) -> tuple[str, str, str]:
+    """Host and port of TLS, those of secure WebSockets, and the file of the certificate."""
+    sips = server.ready["sips"].removeprefix("sip:").partition(";")[0]
+    return sips, server.ready["https"].removeprefix("https://"), str(server.data / "certificate.pem")
+
+
+@pytest.fixture(scope="session")
+def phones() -> Path:
+    """The telephones of the lock file, installed once."""
+    if not (PHONES / "node_modules" / "ws").is_dir():
+        command = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=PHONES, check=True, capture_output=True, timeout=170)
+    return PHONES
+
+
+def node(script: Path, certificate: str, /, **wish: Any) -> "subprocess.Popen[str]":
+    command = [shutil.which("node") or "node", str(script), json.dumps(wish)]
+    surroundings = os.environ | {"NODE_EXTRA_CA_CERTS": certificate}
+    return subprocess.Popen(
+        command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=script.parent
+    )
+
+
+def said(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
+    """All that a telephone tells until it ends."""
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, out + err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def heard(process: "subprocess.Popen[str]", what: str) -> dict[str, Any]:
+    """Read until a telephone tells this."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if (told := json.loads(line))["what"] == what:
+            found: dict[str, Any] = told
+            return found
+    raise AssertionError(f"no {what}: {process.communicate()}")
+
+
+def provisioned(rest: Rest, transport: str) -> dict[str, Any]:
+    """What a program is given for a telephone of extension 101."""
+    asked = {"sipInfo": [{"transport": transport}]}
+    answer = rest.http.post("/restapi/v1.0/client-info/sip-provision", json=asked).raise_for_status()
+    (info,) = answer.json()["sipInfo"]
+    found: dict[str, Any] = info
+    return found
+
+
+@pytest.mark.peer("node")
+def test_ringcentrals_web_phone_calls_a_conference(server: ServerProcess, rest: Rest, phones: Path) -> None:
+    _, _, certificate = secure(server)
+    token = rest.conference()["voiceCallToken"]
+    told = said(node(phones / "web.mjs", certificate, sipInfo=provisioned(rest, "WSS"), script="call", to=token))
+    assert [each["what"] for each in told if each["what"] != "answer"] == [
+        *("registered", "called", "held", "recording", "hung up", "gone")
+    ]
+    called = next(each for each in told if each["what"] == "called")
+    assert called["state"] == "answered" and called["conference"]
+    assert called["session"].startswith("s-") and called["party"] == f"p-{called['session'][2:]}-1"
+    recording = next(each for each in told if each["what"] == "recording")
+    assert (recording["code"], recording["stopped"]) == (0, 0)
+
+
+@pytest.mark.peer("node")
+def test_ringcentrals_web_phone_is_refused(server: ServerProcess, rest: Rest, phones: Path) -> None:
+    _, _, certificate = secure(server)
+    told = said(node(phones / "web.mjs", certificate, sipInfo=provisioned(rest, "WSS"), script="call", to="conf_00"))
+    assert [(each["what"], each.get("state")) for each in told][1] == ("called", "disposed") or told[1]["state"] in (
+        "failed",
+        "disposed",
+    )
+
+
+@pytest.mark.peer("node")
+@pytest.mark.parametrize("act", ["decline", "toVoicemail", "answer"])
+async def test_ringcentrals_web_phone_is_called(server: ServerProcess, rest: Rest, phones: Path, act: str) -> None:
+    _, _, certificate = secure(server)
+    process = node(phones / "web.mjs", certificate, sipInfo=provisioned(rest, "WSS"), script="inbound", act=act)
+    await asyncio.to_thread(heard, process, "registered")
+    async with Agent(uri="sip:102@127.0.0.1", password="dev-102") as caller:
+        if act == "answer":
+            call = await caller.invite(server.call_uri("101"))
+            await asyncio.to_thread(heard, process, "answer")
+            await call.hangup()
+        else:
+            with pytest.raises(CallRefused) as refused:
+                await caller.invite(server.call_uri("101"))
+            assert refused.value.status == {"decline": 603, "toVoicemail": 480}[act]
+        ends = await asyncio.to_thread(said, process)
+    assert [each["what"] for each in ends][-2:] == ["over", "gone"]
+
+
+@pytest.mark.peer("node")
+def test_ringcentrals_softphone_registers_and_is_told_that_its_sound_cannot_be(
+    server: ServerProcess, rest: Rest, phones: Path
+) -> None:
+    sips, _, certificate = secure(server)
+    info = {**provisioned(rest, "TLS"), "codec": "PCMU/8000"}
+    assert info["outboundProxy"] == sips
+    token = rest.conference()["voiceCallToken"]
+    told = said(node(phones / "stream.mjs", certificate, sipInfo=info, to=[token, "conf_00"]))
+    assert [each["what"] for each in told] == ["registered", "refused", "refused"]
+    assert told[1]["subject"] == "SIP/2.0 488 Not Acceptable Here" and "RTP/SAVP" in told[1]["warning"]
+    assert told[2]["subject"] == "SIP/2.0 486 Busy Here" and told[2]["busy"]
+    assert all(each["progress"] == "SIP/2.0 183 Session Progress" for each in told[1:])
+
+
+@pytest.mark.peer("baresip")
+def test_baresip_calls_over_tls(tmp_path: Path, server: ServerProcess, rest: Rest) -> None:
+    sips, _, certificate = secure(server)
+    session = rest.conference()
+    account = f'<sip:baresip@127.0.0.1>;outbound="sip:{sips};transport=tls";regint=0'
+    more = f"sip_cafile {certificate}\nsip_verify_server yes\n"
+    with Baresip(tmp_path, 440.0, account=account, settings=more) as phone:
+        phone.dial(f"sip:{session['voiceCallToken']}@127.0.0.1")
+        until(lambda: rest.connected(session["id"]) == 1)
+        phone.listen(0.5)
+        phone.command("hangup")
+        until(lambda: rest.connected(session["id"]) == 0)
+
+
+@pytest.mark.peer("openssl")
+def test_openssl_believes_the_certificate(server: ServerProcess) -> None:
+    sips, https, certificate = secure(server)
+    for place in (sips, https):
+        command = ["openssl", "s_client", "-connect", place, "-CAfile", certificate, "-verify_return_error", "-brief"]
+        done = subprocess.run(
+            [*command, "-verify_ip", "127.0.0.1"], input=b"", capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0 and b"Verification: OK" in done.stderr, done.stderr
+        old = subprocess.run([*command, "-tls1_1"], input=b"", capture_output=True, timeout=60, check=False)
+        assert old.returncode != 0
