@@ -12,6 +12,9 @@ from tests.support import postgres
 # Programs are found on PATH, modules by import. `tests/peers/install` brings the programs, the test extra the modules.
 PROGRAMS = ("sipp", "baresip", "node", "openssl", "sox", "ffmpeg", "tshark")
 MODULES = ("pyVoIP", "aiosip")
+# RingCentral's own SDKs for Python and JavaScript, where tests/peers/install puts them.
+SDKS = Path(__file__).resolve().parents[2] / ".venv" / "share" / "ringcentral"
+SDKS_OF_JAVASCRIPT = Path(__file__).resolve().parents[1] / "peers" / "ringcentral" / "node_modules"
 # Recordings of a real voice, where Debian's asterisk-core-sounds-en-wav puts them.
 VOICES = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 
@@ -24,9 +27,13 @@ def is_present(name: str) -> bool:
         return find_spec(name) is not None
     if name == "postgres":
         return postgres.programs() is not None
+    if name == "ringcentral":
+        return shutil.which("node") is not None and (SDKS / "complete").exists() and SDKS_OF_JAVASCRIPT.is_dir()
     if name == "voices":
         return VOICES.is_dir()
-    raise ValueError(f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)}, postgres and voices")
+    raise ValueError(
+        f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)}, postgres, ringcentral and voices"
+    )
 
 
 def require(name: str) -> None:
