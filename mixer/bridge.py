@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mixer import hear, playout, ring
 from mixer.arrival import PartyCounters, ReceptionReport, counters, reception
 from mixer.errors import FrameError, QueueFull, UnknownRow
-from mixer.frame import RATES_HZ, TICK_S, as_samples
+from mixer.frame import RATES_HZ, SILENCE_DBOV, TICK_S, as_samples
 from mixer.gate import GateSettings
 from mixer.lane import Lane
 from mixer.party import begin, reset, room_table, table
@@ -42,6 +42,8 @@ class Bridge:
         silence.
     max_delay_s : float
         The longest a party's audio may wait in its playout ring.
+    noise_dbov : float
+        How loud the noise is that is heard where nothing sounds (-127: none). It is in no recording.
 
     Attributes
     ----------
@@ -75,6 +77,7 @@ class Bridge:
         *,
         gate: GateSettings | None = DEFAULT_GATE,
         max_delay_s: float = 0.1,
+        noise_dbov: float = SILENCE_DBOV,
     ) -> None:
         self.capacity, self.rate_hz = capacity, rate_hz
         self.lanes = tuple(Lane(number, hz, capacity, max_delay_s) for number, hz in enumerate(RATES_HZ))
@@ -85,7 +88,7 @@ class Bridge:
         self.roster = Roster(self.parties, self.rooms)
         self.level_dbov: NDArray[np.float32] = self.parties["level"]
         self.talking: NDArray[np.bool_] = self.parties["talking"]
-        self.stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate)
+        self.stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate, noise_dbov)
         self.outcome, self._next_s = Tick(self.lanes, self.parties), -np.inf
 
     def lane(self, rate_hz: int) -> Lane:

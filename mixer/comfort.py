@@ -1,8 +1,10 @@
-"""Comfort noise (RFC 3389): what a row says while its sender suppresses silence, and how it gets there.
+"""Comfort noise: what a row says while its sender suppresses silence (RFC 3389), and what is heard where nobody speaks.
 
 A sender that stops in a pause says so by one packet with the level of its background noise. The sound before it is led
 out by its own last milliseconds, played backwards and fading, so that no edge is heard; under it noise of that level
 fades in and stays until the sender goes on. Noise is no voice: who only makes noise never talks.
+
+A mix in which nothing sounds would be digital silence, as if the line were dead; it is given a little noise of its own.
 """
 
 import numpy as np
@@ -86,3 +88,36 @@ def comfort(p: Party, rate: Rate, frame: Samples, newer: Samples, noise: Float, 
             made = back * level + made * (np.float32(1) - level)
         frame[j] = np.int16(min(max(np.rint(made), np.float32(-32767)), np.float32(32767)))
     return alone
+
+
+@kernel
+def soften(frame: Samples, rate: Rate, noise: Float, level: np.float32, at: int) -> bool:
+    """
+    Put noise into a frame if it is digital silence.
+
+    Parameters
+    ----------
+    frame : ndarray of int16
+        `rate.samples` of it; changed in place.
+    rate : record
+        Its rate.
+    noise : ndarray of float32
+        `white_noise` of the rate.
+    level : float32
+        `amplitude` of the noise; 0: none.
+    at : int
+        Where in it this frame begins.
+
+    Returns
+    -------
+    bool
+        It was.
+    """
+    if level == 0:
+        return False
+    for j in range(rate.samples):
+        if frame[j] != 0:
+            return False
+    for j in range(rate.samples):
+        frame[j] = np.int16(np.rint(noise[(at + j) % len(noise)] * level))
+    return True

@@ -5,12 +5,13 @@ room hear the same frame, made once. Deaf parties share one frame of silence. Wh
 the room, or alone when deaf; those who hear the very same share one frame here, too.
 
 A room is summed once in int32, exactly. What a talker hears is that sum minus the own voice, still exact. Only then is
-it narrowed (`mixer.limit`).
+it narrowed (`mixer.limit`). Where nothing sounds, a little noise may be put (`mixer.comfort`).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.comfort import ROW_STEP, soften
 from mixer.kernel import Int, kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Rooms
@@ -107,6 +108,10 @@ def serve(
     limits: NDArray[np.float32],
     first: int,
     frames: Samples,
+    noise: NDArray[np.float32],
+    level: np.float32,
+    at: int,
+    softened: NDArray[np.bool_],
 ) -> int:
     """
     Make the private mixes and the rooms' frames of a lane, and tell each row that hears there its own.
@@ -127,6 +132,10 @@ def serve(
         How many frames are made already, for those who are whispered to; their rows have them.
     frames : ndarray of int16, shape (2 * capacity + 1, samples)
         Out: private mixes from `first` on, then the rooms', then one of silence.
+    noise, level, at
+        The noise that is put where nothing sounds, as of `comfort.soften`.
+    softened : ndarray of bool, shape (rooms,)
+        Out: nothing sounds in a room.
 
     Returns
     -------
@@ -138,13 +147,16 @@ def serve(
         if p.ear_lane == rate.lane and p.frame < 0 and wants_own(p):
             compose(p, rate, sums, heard[row], leaving[row], wide)
             finish(p, rate, wide, frames[first])
+            soften(frames[first], rate, noise, level, at + row * ROW_STEP)
             p.frame = first
             first += 1
     for room in range(rooms_end):
         if is_wanted(rooms, room, rate):
             limits[room] = narrow(sums[room], rate, limits[room], frames[first + room])
+            softened[room] = soften(frames[first + room], rate, noise, level, at + room * ROW_STEP)
     silence = first + rooms_end
     frames[silence, : rate.samples] = 0
+    soften(frames[silence], rate, noise, level, at)
     for row in range(end):
         if parties[row].ear_lane == rate.lane:
             _settle(parties[row], limits, first, silence)

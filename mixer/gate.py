@@ -88,7 +88,7 @@ def level_dbov(frame: NDArray[np.int16]) -> np.float32:
 @kernel
 def update_gate(p: Party, gate: Gate, noisy: bool) -> int:
     """
-    Open or close the gate of a row by its level; rows that cannot talk at all close at once.
+    Open or close the gate of a row by its level, before automatic gain; rows that cannot talk at all close at once.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ def update_gate(p: Party, gate: Gate, noisy: bool) -> int:
     """
     p.left -= 1
     if p.level > SILENCE_DBOV and (gate.noise_talks or not noisy):
-        threshold = min(max(noise_floor(p) + gate.above, gate.softest), gate.loudest)
-        if p.level > threshold:
+        threshold, level = min(max(noise_floor(p) + gate.above, gate.softest), gate.loudest), p.level - p.auto_db
+        if level > threshold:
             p.left = gate.hangover
-        follow_floor(p, p.level)
+        follow_floor(p, level)
     allowed = p.active and not p.muted and not p.source and (p.room >= 0 or p.private)
     talking, before = allowed and p.left >= 0, p.talking
     if not talking:

@@ -55,6 +55,8 @@ class Lane:
         Index into `frames` of the frame of room 0.
     recorded, left_out : ndarray of int16, shape (rooms, samples); ndarray of bool, shape (rooms,)
         The frame to record of each room in which something sounds that is not to be recorded, and which these are.
+    softened : ndarray of bool, shape (rooms,)
+        The rooms whose frame holds comfort noise and nothing else.
     """
 
     def __init__(self, number: int, rate_hz: int, capacity: int, max_delay_s: float) -> None:
@@ -71,7 +73,8 @@ class Lane:
         self.sums, self.without = np.zeros((2, capacity, samples), np.int32)
         self._whispered = np.zeros((0, samples), np.int32)
         self.recorded: Samples = np.zeros((capacity, samples), np.int16)
-        self.left_out = np.zeros(capacity, np.bool_)
+        self.left_out, self.softened = np.zeros((2, capacity), np.bool_)
+        self.silence: Samples = np.zeros(samples, np.int16)
         self.limits, self.recorded_limits = np.ones((2, capacity), np.float32)
         self.room_for_frames: Samples = np.zeros((2 * capacity + 1, samples), np.int16)
         self.frames, self.first_room = self.room_for_frames[:1], 0

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.agc import follow_voice, linear
 from mixer.frame import SILENCE_DBOV
 from mixer.gate import Gate, is_heard, level_dbov, update_gate, update_loudness
 from mixer.kernel import kernel
@@ -66,6 +67,7 @@ def listen(
         _take(p, rate, said[row], doubtful[row] and p.inband_keys, wide, frame)
         p.level = np.float32(SILENCE_DBOV) if p.muted or not p.active else level_dbov(frame)
         change = update_gate(p, gate, noisy[row])
+        follow_voice(p, rooms, p.talking and p.left == gate.hangover)
         if change != 0:
             changed[changes] = row if change > 0 else -1 - row
             changes += 1
@@ -78,15 +80,16 @@ def listen(
 @kernel
 def _take(p: Party, rate: Rate, said: Samples, blank: bool, wide: NDArray[np.int32], frame: Samples) -> None:
     """Take a frame over, as loud as it was set, where somebody hears it or did so just now."""
+    gain = p.gain_in * linear(p.auto_db)
     if p.spoke_in >= 0 or p.active and not p.muted:
         _copy(p, rate, said, blank, frame)
-        if is_scaled(p.gain_in_before, p.gain_in):
-            scale(rate, frame, p.gain_in_before, p.gain_in, wide)
+        if is_scaled(p.gain_in_before, gain):
+            scale(rate, frame, p.gain_in_before, gain, wide)
             p.limit_in = narrow(wide, rate, p.limit_in, frame)
     else:
         frame[: rate.samples] = 0
         p.blanked = p.blanked and p.active
-    p.gain_in_before = p.gain_in
+    p.gain_in_before = gain
 
 
 @kernel

@@ -80,6 +80,7 @@ PARTY = np.dtype(
         # whether it talks, and how loud (mixer.gate)
         ("level", np.float32),
         ("loudness", np.float32),
+        ("auto_db", np.float32),  # gain of mixer.agc
         ("left", np.int64),  # ticks that the gate stays open
         # the noise under its voice (mixer.floor), dBov
         ("smooth", np.float32),
@@ -121,6 +122,7 @@ PARTY = np.dtype(
 ROOM = np.dtype(
     [
         ("exists", np.bool_),
+        ("levelled", np.bool_),  # voices are brought to one level (mixer.agc)
         ("taped", np.int64),  # a bit per lane: it is recorded at that rate
         ("wanted", np.int64),  # a bit per lane: somebody listens there, or a recorder
         ("speakers", np.int64),  # parties that may speak
@@ -152,6 +154,7 @@ def reset(p: Party, position: int) -> None:
     p.last_timestamp, p.last_s, p.jitter = 0, 0.0, 0.0
     p.noise = np.float32(0)
     p.level = p.loudness = np.float32(SILENCE_DBOV)
+    p.auto_db = np.float32(0)
     p.left, p.talking, p.voiced, p.blanked = -1, False, False, False
     p.smooth = p.least = p.least_before = np.float32(FLOOR_DBOV)
     p.floor_ticks = 0

@@ -52,6 +52,7 @@ class Roster:
         self.room = parties["room"]
         self.room_exists: Flags = rooms["exists"]
         self.taped: NDArray[np.int64] = rooms["taped"]
+        self.levelled: NDArray[np.bool_] = rooms["levelled"]
         self.whispers = Whispers(parties)
         self._spoke_in, self._ear, self._ear_lane = parties["spoke_in"], parties["ear"], parties["ear_lane"]
         self._source: Flags = parties["source"]
@@ -65,9 +66,14 @@ class Roster:
         if not self._free_rooms:
             raise BridgeFull(f"all {self.room_limit} rooms are taken")
         room = heapq.heappop(self._free_rooms)
-        self.room_exists[room] = True
+        self.room_exists[room], self.levelled[room] = True, False
         self.rooms_end = max(self.rooms_end, room + 1)
         return room
+
+    def level_voices(self, room: int, on: bool) -> None:
+        """Bring all who speak in a room to one level, slowly (`mixer.agc`), or leave them; raises `NoSuchRoom`."""
+        self.check_room(room)
+        self.levelled[room] = on
 
     def remove_room(self, room: int) -> None:
         """Close a room; parties still in it are in no room from now on. Raises `NoSuchRoom`."""

@@ -94,7 +94,7 @@ class Tick:
 
     def recorded_frame(self, room: int, lane: int = 0) -> Frame:
         """
-        Everything said in a room but what is not to be recorded: what a recorder writes.
+        Everything said in a room but what is not to be recorded: what a recorder writes. Silence stays silence.
 
         Parameters
         ----------
@@ -107,4 +107,6 @@ class Tick:
             A view; the frame of the room when nothing was left out.
         """
         at = self.lanes[lane]
-        return at.recorded[room] if at.left_out[room] else self.room_frame(room, lane)
+        if at.left_out[room]:
+            return at.recorded[room]
+        return at.silence if at.softened[room] else self.room_frame(room, lane)

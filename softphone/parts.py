@@ -48,6 +48,7 @@ def worker_settings(config: Config) -> WorkerSettings:
         host=config.server.host,
         port=config.media.rtp_port,
         own_ports=config.media.own_range,
+        noise_dbov=config.media.comfort_noise_dbov,
         advertised=advertised(config),
         cache=str(Path(config.server.data).absolute() / "kernels"),
     )

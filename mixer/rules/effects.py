@@ -34,6 +34,7 @@ __all__ = [
     "Selected",
     "Sound",
     "UnknownKeys",
+    "VoicesLevelled",
     "VolumeChanged",
     "Waits",
     "WhisperChanged",
@@ -151,6 +152,13 @@ class HeldChanged:
 
     party: str
     held: bool
+
+
+@dataclass(frozen=True)
+class VoicesLevelled:
+    """All voices of the room are brought to one level, or are left as they are again."""
+
+    on: bool
 
 
 @dataclass(frozen=True)
@@ -343,6 +351,7 @@ Effect = (
     | MuteChanged
     | DeafChanged
     | HeldChanged
+    | VoicesLevelled
     | VolumeChanged
     | RoleChanged
     | WhisperChanged

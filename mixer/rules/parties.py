@@ -11,11 +11,12 @@ from mixer.rules.effects import (
     LockChanged,
     NoticesChanged,
     RoleChanged,
+    VoicesLevelled,
     VolumeChanged,
 )
 from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, RecordingState, Role
-from mixer.rules.settings import VOLUME_DB
+from mixer.rules.settings import VOLUME_DB, Settings
 from mixer.rules.state import SessionState, table_of
 
 __all__ = [
@@ -197,7 +198,7 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
     before, session.settings = session.settings, event.settings
     session.parties.unsettle()
     lifetime.other_settings(session, before, now)
-    effects: list[Effect] = []
+    effects = _level_voices(before, event.settings)
     if event.settings.mute_non_moderator != before.mute_non_moderator:
         effects += session.microphones.turn_others(event.settings.mute_non_moderator)
     if event.settings.entry_notices != before.entry_notices:
@@ -209,3 +210,8 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
         effects += lifetime.recorded_no_more(session)
     effects += [*admission.leave_lobby(session, now), *admission.begin(session, now)]
     return effects + [effect for party in session.parties.inside for effect in lifetime.recorded_from(session, party)]
+
+
+def _level_voices(before: Settings, after: Settings) -> list[Effect]:
+    """Have voices brought to one level, or left, where that has changed."""
+    return [VoicesLevelled(after.level_voices)] if after.level_voices is not before.level_voices else []

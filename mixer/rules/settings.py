@@ -90,6 +90,8 @@ class Settings:
         Whether all but moderators wait until they are admitted.
     hosts_pass_lock, hosts_pass_limit
         Whether moderators come into a locked room, and into a full one; there they count all the same.
+    level_voices
+        Whether soft voices are made louder and loud ones softer, slowly.
     confirm_timeout_s
         How long somebody invited may take to press 1.
     max_invited
@@ -141,6 +143,7 @@ class Settings:
     lobby: bool = False
     hosts_pass_lock: bool = False
     hosts_pass_limit: bool = False
+    level_voices: bool = False
     confirm_timeout_s: float = 30.0
     max_invited: int = 10
     mute_non_moderator: bool = False

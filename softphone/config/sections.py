@@ -125,6 +125,7 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     capacity: Count = 2048
     codecs: tuple[str, ...] = WIDE_FIRST
     rtp_timeout_s: Seconds = 30.0
+    comfort_noise_dbov: Annotated[float, Meta(ge=-127.0, le=-40.0)] = -70.0
 
     @property
     def own_range(self) -> tuple[int, int] | None:
@@ -191,6 +192,7 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     lobby: bool = False
     hosts_pass_lock: bool = False
     hosts_pass_limit: bool = False
+    level_voices: bool = False
     hidden_listeners: bool = False
     record_from: Annotated[int, Meta(ge=0)] = 0
     count_from: Annotated[int, Meta(ge=0)] = 0

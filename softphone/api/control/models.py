@@ -99,6 +99,9 @@ class Rules(Strict):
     hosts_pass_limit: Annotated[bool | None, Field(description="Hosts come in while it is full.")] = None
     record_from: Annotated[Few | None, Field(description="So many begin its recording by themselves; 0: none.")] = None
     count_from: Annotated[Few | None, Field(description="From so many on newcomers are counted aloud; 0: none.")] = None
+    level_voices: Annotated[
+        bool | None, Field(description="Soft voices are made louder and loud ones softer, slowly.")
+    ] = None
 
 
 class RulesView(BaseModel):
@@ -114,6 +117,7 @@ class RulesView(BaseModel):
     hosts_pass_limit: bool
     record_from: int
     count_from: int
+    level_voices: bool
 
 
 class ConferenceWish(Strict):

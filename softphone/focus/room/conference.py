@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from mixer.rules import events
-from mixer.rules.effects import DropInvite, Invite, Refused
+from mixer.rules.effects import DropInvite, Invite, Refused, VoicesLevelled
 from mixer.rules.roles import Role
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
@@ -27,7 +27,7 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission, Namesakes
-from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom
+from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom, level_voices
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
 from softphone.sip.message.fields import Address
@@ -75,10 +75,10 @@ class ConferenceRoom(RuledRoom):
         super().__init__(session, room, context, Conference(settings, context.clock()))
         self.invitations = Invitations(session, context, dialer, self._make_invited, self._invited)
         self.namesakes = Namesakes()
-        self.dialer = dialer
-        self._refer = refer
-        self._configured = settings
-        self._own = LifeRules()
+        self.dialer, self._refer = dialer, refer
+        self._configured, self._own = settings, LifeRules()
+        if settings.level_voices:
+            level_voices(self, VoicesLevelled(True))
         _note(session, context)
         self.publish(EventType.CONFERENCE_CREATED, kind=session.kind.value, extension=session.extension)
 

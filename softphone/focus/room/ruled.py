@@ -23,7 +23,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.recording import NOT_RECORDING, RecordingControl
 from softphone.focus.room.room import NO_MEDIA, Room
 from softphone.focus.session import ConferenceRole, Party, TelephonySession
-from softphone.media.contract.messages import SendKeys, Whisper
+from softphone.media.contract.messages import LevelVoices, SendKeys, Whisper
 from softphone.tasks import Alarm
 
 __all__ = ["CARRIED_OUT", "RuledRoom", "recorded"]
@@ -116,6 +116,11 @@ def _held_changed(room: "RuledRoom", effect: effects.HeldChanged) -> None:
 
 def _volume_changed(room: "RuledRoom", effect: effects.VolumeChanged) -> None:
     change(room, effect.party, volume_in_db=effect.input_db, volume_out_db=effect.output_db)
+
+
+def level_voices(room: "RuledRoom", effect: effects.VoicesLevelled) -> None:
+    """Have the voices of a room brought to one level, or left."""
+    room.context.tasks.start(room.context.media.ask(LevelVoices(room.room, effect.on)))
 
 
 def _labels_changed(room: "RuledRoom", effect: effects.LabelsChanged) -> None:
@@ -236,6 +241,7 @@ CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
     effects.MuteChanged: _mute_changed,
     effects.DeafChanged: _deaf_changed,
     effects.HeldChanged: _held_changed,
+    effects.VoicesLevelled: level_voices,
     effects.VolumeChanged: _volume_changed,
     effects.Say: _say,
     effects.Music: _music,

@@ -33,6 +33,7 @@ class LifeRules:
     hosts_pass_limit: bool | None = None
     record_from: int | None = None
     count_from: int | None = None
+    level_voices: bool | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -62,6 +63,7 @@ def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Sett
         hosts_pass_limit=held.hosts_pass_limit,
         record_from=held.record_from,
         count_from=held.count_from,
+        level_voices=held.level_voices,
         record_notice=config.recording.notice,
         record_prompts=config.recording.prompts,
     )
@@ -110,6 +112,9 @@ def _for_people(
         party_limit_s=held.party_limit_s,
         silence_limit_s=held.silence_limit_s,
         lobby=held.lobby,
+        hosts_pass_lock=held.hosts_pass_lock,
+        hosts_pass_limit=held.hosts_pass_limit,
+        level_voices=held.level_voices,
         mute_non_moderator=mute_non_moderator,
         enter_sound=enter_sound,
         music_on_hold_sound=music_on_hold_sound,

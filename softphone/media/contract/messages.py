@@ -28,6 +28,7 @@ __all__ = [
     "GetStats",
     "JoinRoom",
     "LeaveRoom",
+    "LevelVoices",
     "Number",
     "OpenLeg",
     "PauseRecording",
@@ -119,6 +120,13 @@ class LeaveRoom(MediaRequest[Done], frozen=True):
     """Take a leg out of its room; it hears nothing."""
 
     leg: LegNumber
+
+
+class LevelVoices(MediaRequest[Done], frozen=True):
+    """Bring all who speak in a room to one level, slowly, or leave them as they are."""
+
+    room: RoomNumber
+    on: bool
 
 
 class Configure(MediaRequest[Done], frozen=True):

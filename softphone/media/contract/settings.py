@@ -12,6 +12,8 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     ----------
     fd
         The inherited end of the control socket.
+    noise_dbov
+        As of `mixer.bridge.Bridge`.
     first_number
         Of what it makes; workers of a pool have a range each.
     cache
@@ -25,5 +27,6 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     own_ports: tuple[int, int] | None = None
     advertised: str | None = None
     gate: bool = True
+    noise_dbov: float = -127.0
     first_number: int = 1
     cache: str = ""

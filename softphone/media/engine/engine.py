@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.bridge import Bridge
+from mixer.bridge import DEFAULT_GATE, Bridge
 from mixer.errors import BridgeFull, MixerError
 from mixer.tick import Tick
 from softphone.errors import MediaError, MediaFull, NoSuchLeg
@@ -25,6 +25,7 @@ from softphone.media.contract.messages import (
     GetStats,
     JoinRoom,
     LeaveRoom,
+    LevelVoices,
     MediaRequest,
     Number,
     OpenLeg,
@@ -70,8 +71,8 @@ class Engine:
         First and last port for legs that need their own; None: any.
     advertised
         Address to give to peers; None: `host`.
-    gate
-        Whether only those whose voice gate is open are heard; without it, everybody who is not digitally silent.
+    gate, noise_dbov
+        As of `mixer.bridge.Bridge`; without a gate, everybody is heard who is not digitally silent.
     unix_offset_s
         What to add to `now` for Unix time.
     open_port
@@ -94,11 +95,12 @@ class Engine:
         own_ports: tuple[int, int] | None = None,
         advertised: str | None = None,
         gate: bool = True,
+        noise_dbov: float = -127.0,
         unix_offset_s: float = 0.0,
         open_port: OpenPort | None = None,
         first_number: int = 1,
     ) -> None:
-        self.bridge = Bridge(capacity) if gate else Bridge(capacity, gate=None)
+        self.bridge = Bridge(capacity, gate=DEFAULT_GATE if gate else None, noise_dbov=noise_dbov)
         warm(self.bridge.rate_hz)
         self._pool = PortPool(host, shared_port, own_ports, open_port)
         self.plane = Plane(self.bridge, self._pool, unix_offset_s)
@@ -123,6 +125,7 @@ class Engine:
             CloseLeg: self._close_leg,
             CreateRoom: self._create_room,
             RemoveRoom: self._remove_room,
+            LevelVoices: self._level_voices,
             JoinRoom: self._join,
             LeaveRoom: self._leave,
             Configure: self._configure,
@@ -263,14 +266,12 @@ class Engine:
         return self._last_number
 
     def _row(self, leg: int) -> int:
-        row = self._rows.get(leg)
-        if row is None:
+        if (row := self._rows.get(leg)) is None:
             raise NoSuchLeg(f"there is no leg {leg}")
         return row
 
     def _room(self, room: int) -> int:
-        found = self._rooms.get(room)
-        if found is None:
+        if (found := self._rooms.get(room)) is None:
             raise NoSuchLeg(f"there is no room {room}")
         return found
 
@@ -308,9 +309,7 @@ class Engine:
         return stats
 
     def _create_room(self, request: CreateRoom, now: float) -> Number:
-        bridge_room = self.bridge.roster.add_room()
-        room = self._number()
-        self._rooms[room] = bridge_room
+        self._rooms[room := self._number()] = self.bridge.roster.add_room()
         return Number(room)
 
     def _remove_room(self, request: RemoveRoom, now: float) -> Done:
@@ -330,19 +329,21 @@ class Engine:
         return Done()
 
     def _configure(self, request: Configure, now: float) -> Done:
-        row = self._row(request.leg)
-        settings = (
-            (self.bridge.roster.set_muted, request.muted),
-            (self.bridge.roster.set_deaf, request.deaf),
+        row, roster = self._row(request.leg), self.bridge.roster
+        changes: tuple[tuple[Callable[[int, Any], None], object], ...] = (
+            (roster.set_muted, request.muted),
+            (roster.set_deaf, request.deaf),
             (self.plane.set_answered, request.answered),
+            (roster.set_gain_in, request.gain_in),
+            (roster.set_gain_out, request.gain_out),
         )
-        gains = ((self.bridge.roster.set_gain_in, request.gain_in), (self.bridge.roster.set_gain_out, request.gain_out))
-        for switch, on in settings:
-            if on is not None:
-                switch(row, on)
-        for scale, linear in gains:
-            if linear is not None:
-                scale(row, linear)
+        for change, value in changes:
+            if value is not None:
+                change(row, value)
+        return Done()
+
+    def _level_voices(self, request: LevelVoices, now: float) -> Done:
+        self.bridge.roster.level_voices(self._room(request.room), request.on)
         return Done()
 
     def _whisper(self, request: Whisper, now: float) -> Done:

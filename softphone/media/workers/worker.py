@@ -193,6 +193,7 @@ def main() -> int:
             own_ports=settings.own_ports,
             advertised=settings.advertised,
             gate=settings.gate,
+            noise_dbov=settings.noise_dbov,
             first_number=settings.first_number,
             unix_offset_s=time.time() - time.monotonic(),
         )

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from softphone.media.contract.messages import LevelVoices
 from softphone.server import Server
 from tests.focus.phone import Phone
 from tests.focus.table import until
@@ -23,6 +24,7 @@ CONFIGURED = {
     "hosts_pass_limit": False,
     "record_from": 0,
     "count_from": 0,
+    "level_voices": False,
 }
 
 
@@ -48,6 +50,25 @@ async def test_rules_are_told_changed_and_given_back(ada: httpx.AsyncClient) -> 
     assert changed["rules"] == CONFIGURED | own | {"lobby": True, "party_limit_s": 0.0}
     given_back = (await ada.patch(path, json={"rules": dict.fromkeys(CONFIGURED)})).json()
     assert given_back["rules"] == CONFIGURED
+
+
+async def test_voices_are_levelled_as_the_rules_say(
+    shared: Server, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, asked = shared.focus.context.media, []
+    ask = media.ask
+
+    async def listening(request: Any) -> Any:
+        if isinstance(request, LevelVoices):
+            asked.append(request.on)
+        return await ask(request)
+
+    monkeypatch.setattr(media, "ask", listening)
+    conference = await made(ada, rules={"level_voices": True})
+    for rules in ({"lobby": True}, {"level_voices": False}, {"level_voices": None}):
+        await ada.patch(f"{V1}/{conference['id']}", json={"rules": rules})
+    await until(lambda: asked == [True, False])
+    await ada.delete(f"{V1}/{conference['id']}")
 
 
 @pytest.mark.parametrize("rules", [{"lobby": "maybe"}, {"party_limit_s": -1}, {"end_with_host": "first"}, {"pin": "1"}])
