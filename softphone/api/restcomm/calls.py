@@ -80,7 +80,7 @@ async def make_call(account: AccountDep, form: FormDep, context: ContextDep, cal
     if not re.fullmatch(r"[!-~]{1,200}", form["To"]) or not re.fullmatch(r"\+?[A-Za-z0-9_.*-]{1,40}", form["From"]):
         raise failure(400, "From is a number or a name, and To a number, client:<name> or sip:<user>@<host>.")
     timeout_s = form.get("Timeout", "")
-    if timeout_s and not (timeout_s.isascii() and timeout_s.isdecimal() and 0 < int(timeout_s) <= LONGEST_S):
+    if timeout_s and not (re.fullmatch("[0-9]{1,9}", timeout_s) and 0 < int(timeout_s) <= LONGEST_S):
         raise failure(400, f"Timeout is a number of seconds up to {LONGEST_S}.")
     made = await calls.make(
         account.owner,

@@ -171,6 +171,8 @@ def _parse(document: bytes) -> Element:
         reader.parser.Parse(document, True)
     except expat.ExpatError as error:
         raise BadRcml(f"it is no XML: {expat.ErrorString(error.code)}, line {error.lineno}") from error
+    except (LookupError, ValueError) as error:
+        raise BadRcml(f"its encoding is not known here: {error}") from error
     return reader.root
 
 

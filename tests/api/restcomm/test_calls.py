@@ -251,6 +251,7 @@ def _all(web: Documents) -> list[tuple[str, str, dict[str, str]]]:
         ({"Timeout": "0"}, None),
         ({"Timeout": "9999"}, None),
         ({"Timeout": "soon"}, None),
+        ({"Timeout": "1" * 5000}, None),
         ({"StatusCallback": "http://127.0.0.1/", "StatusCallbackEvent": "all"}, None),
         ({"To": "a b"}, None),
         ({"From": "<x>"}, None),

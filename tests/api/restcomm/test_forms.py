@@ -204,6 +204,12 @@ def test_xml_holds_any_text(text: str) -> None:
         ("%PRESENT", 1),
         ("C_MPLETED", 1),
         (".*", 0),
+        ("*", 0),
+        ("[CR]%", 0),
+        # Compared by trying out what each wildcard stands for these would take for ever.
+        ("%" * 60 + "x", 0),
+        ("%_" * 12 + "%x", 0),
+        ("%_" * 8 + "%D", 1),
     ],
 )
 def test_patterns_of_statuses(pattern: str, fits: int) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from softphone.api.restcomm import rcml
 from softphone.api.restcomm.rcml import BadRcml, Continue, DialConference, EndCall, PlaySound, Wait
 
+UNKNOWN = (b"klingon", b"utf-7", b"utf-32", b"euc-jp", b"undefined", b"idna", b"punycode", b"zlib", b"rot13")
+
 
 def response(inside: str) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Response>{inside}</Response>'.encode()
@@ -49,6 +51,7 @@ def test_what_it_says(inside: str, verbs: list[rcml.Verb]) -> None:
         b"<Response>" + b"<Dial>" * 20 + b"</Dial>" * 20 + b"</Response>",
         b"<Response>" + b" " * 70_000 + b"</Response>",
         b"\xff\xfe<Response/>",
+        *(b'<?xml version="1.0" encoding="%s"?><Response/>' % each for each in UNKNOWN),
         b"<Response><Gather/></Response>",
         b"<Response><Dial><Conference>a</Conference><Conference>b</Conference></Dial></Response>",
         b"<Response><Dial>101</Dial></Response>",
