@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import cached_property
 from urllib.parse import urlencode
 
 import httpx
@@ -66,8 +67,7 @@ class Fetcher:
 
     async def _ask(self, target: Target, method: str, form: Mapping[str, str]) -> bytes:
         refusal: httpx.TransportError | None = None
-        verify = ssl.create_default_context()
-        async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
+        async with httpx.AsyncHTTPTransport(verify=self._verify, trust_env=False) as transport:
             for address in await self._reach.addresses(target):
                 try:
                     answer = await transport.handle_async_request(_request(target, address, method, form))
@@ -80,12 +80,21 @@ class Fetcher:
     async def _read(self, answer: httpx.Response) -> bytes:
         if not 200 <= answer.status_code < 300:
             raise NotFetched(f"status {answer.status_code}")
+        coding = answer.headers.get("Content-Encoding", "identity")
+        if coding.lower() != "identity":
+            # A few bytes may become as many gigabytes, and nothing but the whole text was asked for.
+            raise NotFetched(f"it is encoded as {coding[:40]!r}")
         body = bytearray()
-        async for chunk in answer.aiter_bytes():
+        async for chunk in answer.aiter_raw():
             body += chunk
             if len(body) > self._most_bytes:
                 raise NotFetched(f"it is longer than {self._most_bytes} bytes")
         return bytes(body)
+
+    @cached_property
+    def _verify(self) -> ssl.SSLContext:
+        """Certificates are checked against the system's, which are read once: that takes as long as some ticks."""
+        return ssl.create_default_context()
 
 
 def _request(target: Target, address: str, method: str, form: Mapping[str, str]) -> httpx.Request:

@@ -1,6 +1,7 @@
 """Documents are asked for within limits: where, how long, how much; and nothing that they say leads elsewhere."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,8 @@ from softphone.webhooks.fetch import Fetcher, NotFetched
 from softphone.webhooks.reach import Reach
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+# Of less than the most bytes, and it would become more.
+GZIP = gzip.compress(b" " * 40)
 
 
 @asynccontextmanager
@@ -52,6 +55,9 @@ async def test_a_form_by_either_method() -> None:
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 99, "longer than 50 bytes"),
         (b"nonsense\r\n\r\n", "."),
         (b"", "."),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(GZIP), GZIP), "gzip"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: 0\r\n\r\n", "gzip, gzip"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", "br"),
     ],
 )
 async def test_what_is_no_document(answer: bytes, why: str) -> None:
