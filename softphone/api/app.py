@@ -96,10 +96,13 @@ def _who(context: ApiContext, header: str) -> str | None:
 
 
 def _counted(context: ApiContext, asker: Asker) -> str:
-    """Name the user and the program of a token; else the program that shows its secret, or nobody, at an address."""
+    """Name the user and the program of a token; else, at an address, the program that it names, or nobody.
+
+    A name that is no program's is nobody's: whoever makes names up would not be limited, and take memory for each.
+    """
     try:
         grant = grant_of(asker.authorization, context)
     except ApiError:
         program, _ = basic_credentials(asker.authorization) or ("", "")
-        return f"{program} at {asker.address}"
+        return f"{program if context.grants.knows(program) else ''} at {asker.address}"
     return f"{grant.extension_id} by {grant.client_id}"

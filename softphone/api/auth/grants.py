@@ -93,6 +93,10 @@ class Grants:
         """Whether a program that showed no secret can keep none, and need not."""
         return not secret and client_id in self._public
 
+    def knows(self, client_id: str) -> bool:
+        """Whether there is a program of that name."""
+        return client_id in self._clients or client_id in self._public
+
     def issue(
         self,
         client_id: str,

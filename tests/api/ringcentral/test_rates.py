@@ -102,3 +102,16 @@ async def test_answers_tell_the_limit(tmp_path: Path) -> None:
         # Other faces of the server are counted by nobody.
         async with httpx.AsyncClient(base_url=server.http_url) as http:
             assert "rcrequestid" not in (await http.get("/healthz")).headers
+
+
+@pytest.mark.asyncio
+async def test_names_that_are_no_programs_are_one_stranger(tmp_path: Path) -> None:
+    async with bridge(tmp_path, rates={"auth": 3}) as server, httpx.AsyncClient(base_url=server.http_url) as http:
+        statuses = []
+        for name in ("a", "b", "c" * 5000, "d"):
+            answer = await http.post("/restapi/oauth/token", auth=(name, ""))
+            statuses.append(answer.status_code)
+        assert statuses == [401, 401, 401, 429]
+        # The program beside them is counted by itself.
+        known = await http.post("/restapi/oauth/token", auth=("dev-client", "dev-secret"))
+        assert known.headers["x-rate-limit-remaining"] == "2"
