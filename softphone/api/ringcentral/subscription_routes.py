@@ -233,7 +233,7 @@ async def change_subscription(
     if filters is not None:
         service.book.change(found, filters)
     found.address = address
-    found.renew(service.now(), wish.expires_in)
+    service.book.renew(found, service.now(), wish.expires_in)
     return _view(found, request, service.now())
 
 
@@ -256,7 +256,7 @@ async def renew_subscription(
 ) -> SubscriptionModel:
     """Let a subscription last on as long as it was made for."""
     found = _found(subscription_id, caller, service)
-    found.renew(service.now())
+    service.book.renew(found, service.now())
     return _view(found, request, service.now())
 
 

@@ -59,11 +59,6 @@ class EventSubscription:
         """When it ends."""
         return max(self.created, self.renewed) + self.lifetime_s
 
-    def renew(self, now: float, wish_s: int | None = None) -> None:
-        """Let it last on."""
-        self.renewed = now
-        self.lifetime_s = self.lifetime_s if wish_s is None else lifetime_s(wish_s)
-
     @property
     def share(self) -> str:
         """Of whom there are at most so many."""
@@ -103,6 +98,12 @@ class Subscriptions:
         self._strike(subscription)
         subscription.filters = tuple(filters)
         self._enter(subscription)
+
+    def renew(self, subscription: EventSubscription, now: float, wish_s: int | None = None) -> None:
+        """Let one last on, or, if it so wishes, end sooner."""
+        subscription.renewed = now
+        subscription.lifetime_s = subscription.lifetime_s if wish_s is None else lifetime_s(wish_s)
+        self._soonest = min(self._soonest, subscription.expires)
 
     def _enter(self, subscription: EventSubscription) -> None:
         self._soonest = min(self._soonest, subscription.expires)

@@ -1,5 +1,7 @@
 """Subscriptions as values: who is told of what, how many, and until when."""
 
+import pytest
+
 from softphone.api.ringcentral.filters import EventFilter, EventKind
 from softphone.api.ringcentral.subscriptions import (
     LONGEST_S,
@@ -58,12 +60,24 @@ def test_one_ends_with_its_time_and_is_known_for_a_while() -> None:
     book.add(first, 0.0)
     book.add(second, 0.0)
     assert book.of("ada", 9.9) == [first, second]
-    first.renew(9.0)
+    book.renew(first, 9.0)
     assert book.of("ada", 15.0) == [first, second]
     assert book.of("ada", 19.0) == [second]
     assert book.expired(first.id, 20.0) and not book.expired(second.id, 20.0) and not book.expired("other", 20.0)
     assert not book.expired(first.id, 10_000.0)
     assert wanted(book, EventKind.SESSIONS, "ada") == {"ada"}
+
+
+@pytest.mark.parametrize("wish_s", [1, 20, 999])
+def test_one_that_wants_to_end_sooner_does(wish_s: int) -> None:
+    book = Subscriptions()
+    mine, other = made("ada", lasts=1000), made("ben", lasts=5000)
+    book.add(mine, 0.0)
+    book.add(other, 0.0)
+    book.renew(mine, 10.0, wish_s)
+    assert book.of("ada", 9.9 + wish_s) == [mine]
+    assert book.of("ada", 10.0 + wish_s) == [] and book.expired(mine.id, 10.0 + wish_s)
+    assert book.of("ben", 4999.0) == [other]
 
 
 def test_nobody_has_more_than_so_many_and_each_session_has_its_own() -> None:
