@@ -88,12 +88,16 @@ def _request(message_id: str, head: dict[str, Any], rest: list[Any]) -> GatewayR
     if not isinstance(path, str) or not path.startswith("/"):
         raise BadEnvelope("Its path does not begin with /", message_id)
     path, _, query = path.partition("?")
-    queries = [query, _query(head.get("query"), message_id)]
+    try:
+        query = "&".join(filter(None, (query, _query(head.get("query"), message_id))))
+        f"{path}?{query}".encode()
+    except (UnicodeEncodeError, RecursionError):  # JSON can spell what is no text: half of a surrogate pair
+        raise BadEnvelope("Its path or its query is no text", message_id) from None
     body = json.dumps(rest[0]).encode() if rest and rest[0] is not None else b""
     headers = _headers(head.get("headers"), message_id)
     if body:
         headers.setdefault("content-type", JSON)
-    return GatewayRequest(message_id, method.upper(), path, "&".join(filter(None, queries)), headers, body)
+    return GatewayRequest(message_id, method.upper(), path, query, headers, body)
 
 
 def _query(said: object, message_id: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Scope
 
@@ -13,6 +14,8 @@ from softphone.api.http.errors import coded
 from softphone.api.ringcentral.envelopes import GatewayRequest
 
 __all__ = ["LONGEST_ANSWER", "TunnelAnswer", "through"]
+
+log = structlog.get_logger()
 
 # What may be asked for so: no tokens, and no streams.
 BELOW = "/restapi/v1.0/"
@@ -88,7 +91,11 @@ async def through(
             return {"type": "http.request", "body": parts.pop(), "more_body": False}
         return {"type": "http.disconnect"}
 
-    await app(_scope(request, path, connection, bearer, state), receive, answer)
+    try:
+        await app(_scope(request, path, connection, bearer, state), receive, answer)
+    except Exception:
+        # The application has told the client that it failed, and leaves the rest to the server, which we are here.
+        log.exception("gateway_request_failed", method=request.method, path=path)
     return answer
 
 
