@@ -130,7 +130,10 @@ class Grants:
         owned = self._owned.setdefault(grant.owner, {})
         owned[grant.refresh] = grant
         if len(owned) > MAX_OF_OWNER:
-            self._drop(next(iter(owned.values())))
+            # Refreshed pairs that are over first: they are no log-in any more.
+            over = [each for each in owned.values() if now >= each.refresh_until]
+            for each in over or [next(iter(owned.values()))]:
+                self._drop(each)
         return pair
 
     def refresh(

@@ -93,6 +93,19 @@ def test_a_session_that_is_refreshed_for_ever_takes_bounded_memory() -> None:
     assert len(grants._by_refresh) == len(grants._owned["extension 7"]) <= module.MAX_OF_OWNER
 
 
+def test_who_refreshes_often_keeps_his_other_log_ins() -> None:
+    grants, now = Grants(SETTINGS), 0.0
+    telephone, pair = grants.issue("phone", "7", now), grants.issue("client", "7", now)
+    for _ in range(module.MAX_OF_OWNER + 50):
+        now += 1.5
+        renewed = grants.refresh(pair.refresh, "client", now)
+        assert renewed is not None
+        pair = renewed
+    assert grants.find(pair.access) is not None
+    assert grants.refresh(telephone.refresh, "phone", now) is not None
+    assert len(grants._by_refresh) == len(grants._owned["extension 7"]) <= module.MAX_OF_OWNER
+
+
 def test_a_program_has_to_know_its_secret() -> None:
     grants = Grants(SETTINGS, [ClientConfig("dev-client", "dev-secret")])
     assert grants.client("dev-client", "dev-secret")
