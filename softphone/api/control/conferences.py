@@ -23,7 +23,7 @@ from softphone.api.control.models import (
 from softphone.api.control.paths import ManagedDep, SeenDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import not_found
-from softphone.api.http.pages import WholeDep, instant
+from softphone.api.http.pages import WholeDep, microseconds
 from softphone.focus.errors import NotAllowed
 from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import TelephonySession
@@ -73,7 +73,7 @@ async def _rule(session: TelephonySession, rules: Rules | None, context: ApiCont
 async def list_conferences(caller: CallerDep, context: ContextDep, parts: WholeDep) -> ConferenceList:
     """List the running conferences that the caller may see."""
     sessions = [session for session in context.control.conferences() if may_see(session, caller)]
-    found = parts.of("conferences", sessions, lambda session: (instant(session.created), session.id))
+    found = parts.of("conferences", sessions, lambda session: (microseconds(session.created), session.id))
     return ConferenceList(conferences=[conference_view(each, context) for each in found.items], next=found.next)
 
 

@@ -10,7 +10,7 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.http.answers import queries
 from softphone.api.http.errors import not_found
-from softphone.api.http.pages import After, Limit, Moment, Part, WholeDep, instant
+from softphone.api.http.pages import After, Limit, Moment, Part, WholeDep, microseconds
 from softphone.store.values import ConferenceRecord, Participation
 
 __all__ = ["ROUTERS"]
@@ -111,7 +111,7 @@ async def read_past_conference(conference: ConferenceDep) -> PastConference:
 async def list_participations(conference: ConferenceDep, context: ContextDep, parts: WholeDep) -> Participations:
     """List who was in a conference, and when their microphones were off."""
     found: list[Participation] = await context.store.archive.participations(conference.id)
-    some = parts.of("participations", found, lambda each: (instant(each.joined), each.party_id))
+    some = parts.of("participations", found, lambda each: (microseconds(each.joined), each.party_id))
     views = [ParticipationView.model_validate(each, from_attributes=True) for each in some.items]
     return Participations(participations=views, next=some.next)
 

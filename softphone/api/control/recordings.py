@@ -16,7 +16,7 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError, not_found
-from softphone.api.http.pages import PartsDep, instant
+from softphone.api.http.pages import PartsDep, microseconds
 from softphone.recordings.entry import Entry
 from softphone.store.values import Extension
 
@@ -179,7 +179,7 @@ async def list_recordings(
     """List the recordings of conferences that the caller decides about."""
     wanted = [entry for entry in context.recordings.entries if conference in (None, entry.conference)]
     theirs = await _theirs(wanted, caller, context)
-    found = parts.of("recordings", theirs, lambda entry: (-instant(entry.started), entry.id))
+    found = parts.of("recordings", theirs, lambda entry: (-microseconds(entry.started), entry.id))
     return RecordingList(recordings=[RecordingView(**_members(each)) for each in found.items], next=found.next)
 
 

@@ -11,7 +11,7 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import invalid, not_found
-from softphone.api.http.pages import Part, WholeDep, instant
+from softphone.api.http.pages import Part, WholeDep, microseconds
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import PartyAddress
 from softphone.store.values import Extension
@@ -87,7 +87,7 @@ CallDep = Annotated[CallRoom, Depends(running_call)]
 async def list_running_calls(caller: CallerDep, context: ContextDep, parts: WholeDep) -> RunningCalls:
     """List the calls of two: an administrator's are all, others' their own and those that are parked."""
     seen = [room for room in _running(context) if _may_see(room, caller)]
-    found = parts.of("running calls", seen, lambda room: (instant(room.session.created), room.session.id))
+    found = parts.of("running calls", seen, lambda room: (microseconds(room.session.created), room.session.id))
     return RunningCalls(calls=[_view(room) for room in found.items], next=found.next)
 
 

@@ -13,7 +13,7 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
 from softphone.api.http.answers import queries
 from softphone.api.http.errors import not_found
-from softphone.api.http.pages import Part, PartsDep, instant
+from softphone.api.http.pages import Part, PartsDep, microseconds
 from softphone.traced import PCAP, TracedCall, TracedMessage, Tracing, pcap
 
 __all__ = ["reading"]
@@ -90,7 +90,7 @@ async def list_trace(trace: TracingDep, as_file: FileDep, parts: PartsDep) -> Tr
     """List the calls whose SIP messages are kept; as a file: all messages of all of them."""
     if as_file:
         return await _file(trace.messages() if trace else iter(()))
-    found = parts.of("trace", trace.calls() if trace else [], lambda call: (instant(call[0]), call[1]))
+    found = parts.of("trace", trace.calls() if trace else [], lambda call: (microseconds(call[0]), call[1]))
     shown = [call for _, name in found.items if trace and (call := trace.call(name))]
     return TraceList(calls=[TracedCallView.model_validate(_view(call)) for call in shown], next=found.next)
 

@@ -16,7 +16,7 @@ from softphone.api.context import ContextDep
 from softphone.api.control.models import Strict
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError
-from softphone.api.http.pages import Part, WholeDep, instant
+from softphone.api.http.pages import Part, WholeDep, microseconds
 from softphone.errors import ConfigError
 from softphone.focus.feed import EventType
 from softphone.store.values import Webhook
@@ -76,7 +76,9 @@ def _view(hook: Webhook) -> WebhookView:
 async def list_webhooks(caller: CallerDep, context: ContextDep, parts: WholeDep) -> WebhookList:
     """List the webhooks."""
     administrator(caller)
-    found = parts.of("webhooks", await context.store.shelf.webhooks(), lambda hook: (instant(hook.created), hook.id))
+    found = parts.of(
+        "webhooks", await context.store.shelf.webhooks(), lambda hook: (microseconds(hook.created), hook.id)
+    )
     return WebhookList(webhooks=[_view(hook) for hook in found.items], next=found.next)
 
 

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from softphone.api.http.errors import invalid
 
-__all__ = ["After", "Limit", "Moment", "Part", "Parts", "PartsDep", "Place", "WholeDep", "instant"]
+__all__ = ["After", "Limit", "Moment", "Part", "Parts", "PartsDep", "Place", "WholeDep", "microseconds"]
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Parts:
         return Found([each for _, each in rest[: self.limit]], _write(name, rest[self.limit - 1][0]) if more else None)
 
 
-def instant(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
     """Give a moment as a number to be ordered by: microseconds."""
     since = moment - FIRST
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -10,17 +10,13 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
-from softphone.api.ringcentral.models import Camel
+from softphone.api.ringcentral.models import DEVICE_KINDS, Camel, DeviceType, device_id
 from softphone.api.ringcentral.paths import ACCOUNT, API, OwnDep, check_account, listed, number, uri_of
 from softphone.store.values import Extension
 
-__all__ = ["ROUTERS", "device_id"]
+__all__ = ["ROUTERS"]
 
 Transport = Literal["UDP", "TCP", "TLS", "WS", "WSS"]
-DeviceType = Literal["OtherPhone", "WebPhone"]
-
-# Of which kind a device is, before the id of its extension: every user has one of each.
-KINDS: dict[str, DeviceType] = {"1": "OtherPhone", "2": "WebPhone"}
 
 STATUSES = (400, 401, 403, 404, 408, 413, 415, 429, 503)
 account = APIRouter(
@@ -54,15 +50,10 @@ class ProvisionWish(Camel):
     device: DeviceWish = DeviceWish()
 
 
-def device_id(extension: Extension, kind: DeviceType) -> str:
-    """Name the device of a kind that a user has."""
-    return next(digit for digit, each in KINDS.items() if each == kind) + extension.id
-
-
 @account.get("/extension/{extensionId}/device")
 async def list_devices(request: Request, extension: OwnDep, context: ContextDep) -> dict[str, Any]:
     """List the telephones of a user, to itself or to an administrator."""
-    kinds = KINDS.values() if extension.kind == "user" else ()
+    kinds = DEVICE_KINDS.values() if extension.kind == "user" else ()
     found = [_view(extension, kind, request, context) for kind in kinds]
     return listed(uri_of(request, context, "extension", extension.id, "device"), found)
 
@@ -72,11 +63,11 @@ async def meant_device(
 ) -> tuple[Extension, DeviceType]:
     """Give whose a device is, and of which kind, to its user or to an administrator."""
     extension = context.accounts.by_id(identity[1:])
-    if identity[:1] not in KINDS or extension is None or extension.kind != "user":
+    if identity[:1] not in DEVICE_KINDS or extension is None or extension.kind != "user":
         raise not_found("deviceId")
     if not caller.admin and extension.id != caller.id:
         raise coded("CMN-404")
-    return extension, KINDS[identity[0]]
+    return extension, DEVICE_KINDS[identity[0]]
 
 
 DeviceDep = Annotated[tuple[Extension, DeviceType], Depends(meant_device)]
@@ -166,7 +157,7 @@ def _check_device(device: DeviceWish, caller: Extension) -> None:
     identity = str(device.id)
     if not (identity.isdecimal() and identity.isascii()):
         raise coded("SPR-118", "device.id")
-    if identity not in {device_id(caller, kind) for kind in KINDS.values()}:
+    if identity not in {device_id(caller.id, kind) for kind in DEVICE_KINDS.values()}:
         raise not_found("device.id")
 
 
@@ -188,7 +179,7 @@ def _proxy(transport: Transport, request: Request, context: ApiContext) -> str:
 
 
 def _view(extension: Extension, kind: DeviceType, request: Request, context: ApiContext) -> dict[str, Any]:
-    identity = device_id(extension, kind)
+    identity = device_id(extension.id, kind)
     reached = any(each.number in context.accounts.names(extension) for each in context.registrations.all())
     return {
         "uri": uri_of(request, context, "device", identity),

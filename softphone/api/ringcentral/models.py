@@ -14,24 +14,31 @@ from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = [
+    "DEVICE_KINDS",
     "BringIn",
     "CallOut",
     "Camel",
     "ConferenceRequest",
+    "DeviceType",
     "PartyModel",
     "PartyRemoval",
     "PartyUpdate",
     "PartyRecording",
     "SessionAnswer",
     "SessionModel",
+    "device_id",
     "instant",
     "legacy_id",
     "party_view",
     "recordings_of",
     "session_view",
-    "web_phone_of",
 ]
 
+
+DeviceType = Literal["OtherPhone", "WebPhone"]
+
+# Of which kind a device is, before the id of its extension: every user has one of each.
+DEVICE_KINDS: dict[str, DeviceType] = {"1": "OtherPhone", "2": "WebPhone"}
 
 SESSION_ID = re.compile(r"s-[0-9a-f]{32}")
 
@@ -231,13 +238,13 @@ def _address(address: PartyAddress) -> AddressModel:
         phone_number=address.number,
         name=address.name or None,
         extension_id=inside,
-        device_id=web_phone_of(inside) if inside else None,
+        device_id=device_id(inside, "WebPhone") if inside else None,
     )
 
 
-def web_phone_of(extension_id: str) -> str:
-    """Name the device that an extension's provisioned telephones are."""
-    return f"2{extension_id}"
+def device_id(extension_id: str, kind: DeviceType) -> str:
+    """Name the device of a kind that a user has."""
+    return next(digit for digit, each in DEVICE_KINDS.items() if each == kind) + extension_id
 
 
 def instant(time: datetime) -> str:
