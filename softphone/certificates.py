@@ -33,6 +33,7 @@ def self_signed(path: Path, names: Iterable[str]) -> Path:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+                os.fchmod(file.fileno(), 0o600)  # of a file that was there the mode stays
                 file.write(_made(wanted))
         except OSError as error:
             raise ConfigError(f"cannot write {path}: {error.strerror}") from error

@@ -118,7 +118,9 @@ def test_a_certificate_of_our_own_is_made_once_and_only_on_loopback(tmp_path: Pa
     assert self_signed(path, names).read_bytes() == made
     assert self_signed(path, [*names, "bridge.test"]).read_bytes() != made
     path.write_text("spoiled")
+    path.chmod(0o644)
     assert b"BEGIN CERTIFICATE" in self_signed(path, names).read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600, "the key is in it"
     bare = Config(sip=SipConfig(tls_self_signed=True))
     check_exposure(bare)
     with pytest.raises(ConfigError, match="tls_self_signed"):
