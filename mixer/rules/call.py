@@ -29,10 +29,11 @@ def _of_party(session: SessionState, event: Any, now: float) -> list[Effect]:
 
 
 def _leave(session: SessionState, party: Participant, event: events.Leave, now: float) -> list[Effect]:
-    """End the call: nobody is left to talk to."""
-    connected = len(session.parties) > 1
+    """End the call: nobody is left to talk to; one that only one was in may go on where that one goes."""
+    alone = "moved" if event.reason == "moved" else "cancelled"
+    reason = "hung up" if len(session.parties) > 1 else alone
     left = admission.leave(session, party, event, now)
-    return [*left, *lifetime.over(session, "hung up" if connected else "cancelled")]
+    return [*left, *lifetime.over(session, reason)]
 
 
 def _kick(session: SessionState, party: Participant, event: events.Kick, now: float) -> list[Effect]:

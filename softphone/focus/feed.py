@@ -70,7 +70,8 @@ class EventType(StrEnum):
     CALL_ANSWERED = "call.answered"
     "[caller, callee]"
     CALL_ENDED = "call.ended"
-    "One for each that was started. [caller, callee, reason]"
+    """One for each that was started; ``moved`` is the reason where the only party goes on in another session. [caller,
+    callee, reason]"""
     PASS_USED = "pass.used"
     "Somebody came in by a pass. [pass: its id]"
     PLAYBACK_ENDED = "playback.ended"

@@ -147,6 +147,8 @@ class CallRoom(RuledRoom):
 
     def wind_up(self, reason: str) -> None:
         """Give everything back: nobody rings or talks any more."""
+        if self.answered and reason == "cancelled":
+            reason = "hung up"  # by who was alone in it, parked or with the server at the other end
         self.ringing.stop()
         super().wind_up(reason)
         if self.placed is None:

@@ -91,6 +91,12 @@ def test_a_caller_that_leaves_before_the_answer_has_cancelled() -> None:
     assert call.handle(Leave("ada", "bye"), 2.0) == [PartyLeft("ada", "bye"), Ended("cancelled")]
 
 
+def test_who_goes_elsewhere_alone_has_not_cancelled() -> None:
+    call = TwoPartyCall()
+    call.handle(Join("ada"), 0.0)
+    assert call.handle(Leave("ada", "moved"), 2.0) == [PartyLeft("ada", "moved"), Ended("moved")]
+
+
 def test_a_call_that_rings_waits_for_ever_by_these_rules() -> None:
     call = TwoPartyCall()
     call.handle(Join("ada"), 0.0)
