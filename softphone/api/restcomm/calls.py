@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from softphone.api.auth.access import may_manage
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.restcomm.accounts import PATH, AccountDep, RestcommAccount
 from softphone.api.restcomm.call_views import made_view, record_view
@@ -192,7 +193,8 @@ async def _mute(found: SeenCall, form: Mapping[str, str], asked: Commanded) -> N
     if not party:
         raise failure(409, "Nobody is to be muted: the call is not answered, or one of two.")
     try:
-        await asked.context.control.mute(session, party, form["Mute"].lower() == "true")
+        own = not may_manage(asked.context.focus.room(session).session, asked.account.owner)
+        await asked.context.control.mute(session, party, form["Mute"].lower() == "true", own=own)
     except SoftphoneError as error:
         raise failure(409, str(error)) from None
 

@@ -1,6 +1,7 @@
 """Calls that do what an RCML document says, and those who are told how far they are."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from softphone.api.restcomm.representation import VERSION
 from softphone.api.restcomm.sids import account_sid, call_sid
 from softphone.api.restcomm.statuses import CANCELED, NO_ANSWER, status_of
 from softphone.errors import SoftphoneError
+from softphone.focus.errors import NoSuchParty, NoSuchSession
 from softphone.focus.feed import EventType
 from softphone.focus.placed import PlacedCall, PlacedState
 from softphone.focus.words import Prompt, Role, Sound
@@ -79,6 +81,8 @@ class RcmlCall:
     from_: str
     to: str
     "Both as they were written."
+    document: Script
+    "What it does, or will once it is answered."
     callback: Callback | None = None
     outcome: str = ""
     "Its status in the end, where not what became of the call says that."
@@ -141,16 +145,18 @@ class Calls:
         """
         number = to.removeprefix("client:").partition("?")[0]
         call = await self._context.control.calls.place(number, by=owner, shown=from_)
-        made = RcmlCall(call, owner, from_, to, callback)
+        made = RcmlCall(call, owner, from_, to, script, callback)
         call.on_change = lambda: self._changed(made)
         self._remember(made)
         self._changed(made)
-        self._start(made, self._from_answer_on(made, script, timeout_s))
+        self._start(made, self._from_answer_on(made, timeout_s))
         return made
 
     def redirect(self, made: RcmlCall, script: Script) -> None:
-        """Let a call do what another document says, from now on."""
-        self._start(made, self._follow(made.call, made.owner, script, made))
+        """Let a call do what another document says, from now on, or once it is answered."""
+        made.document = script
+        if made.call.settled.is_set():
+            self._start(made, self._follow(made.call, made.owner, script, made))
 
     def redirect_party(self, session: str, party: str, owner: Extension, script: Script) -> None:
         """Let a party do what a document says whom the server has not called."""
@@ -169,7 +175,7 @@ class Calls:
             made.script.cancel()
         made.script = self._context.focus.context.tasks.start(work)
 
-    async def _from_answer_on(self, made: RcmlCall, script: Script, timeout_s: float) -> None:
+    async def _from_answer_on(self, made: RcmlCall, timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
                 await made.call.settled.wait()
@@ -177,7 +183,7 @@ class Calls:
             made.outcome = NO_ANSWER
             await self._context.control.calls.hang_up(made.call)
         if not made.call.over:
-            await self._follow(made.call, made.owner, script, made)
+            await self._follow(made.call, made.owner, made.document, made)
 
     # What it does.
 
@@ -249,7 +255,8 @@ class Calls:
     async def _hang_up(self, leg: Followed) -> None:
         if isinstance(leg, PlacedCall):
             await self._context.control.calls.hang_up(leg)
-        else:
+            return
+        with contextlib.suppress(NoSuchParty, NoSuchSession):  # it has hung up meanwhile
             await self._context.control.remove(leg.session, leg.party)
 
     # Who is told.
