@@ -158,6 +158,8 @@ async def test_a_call_that_is_not_answered_yet_is_redirected(
         made = await make(ben, Url=web.room("first"))
         call = await incoming.get()
         assert await command(ben, made["sid"], Url=web.room("instead")) == 200
+        assert [(await read(ben, made["sid"]))["status"] for _ in range(20)] == ["ringing"] * 20
+        assert web.asked.empty()
         await call.answer(offer())
         session = await inside(shared, "instead")
         assert (await read(ben, made["sid"]))["status"] == "in-progress"
