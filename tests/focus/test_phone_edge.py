@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from softphone.sip.transport.flow import Flow
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.switchboard import Switchboard, answers, play, refuses, rings
@@ -167,6 +168,22 @@ def test_hold_is_answered_by_recvonly_though_the_version_is_the_same(tmp_path: P
         back = await call.hold(False)
         assert back.status == 200 and "a=sendrecv" in back.body
         sound(board)
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("agent", KINDS)
+def test_without_a_connection_it_is_asked_as_any_other_whatever_it_calls_itself(tmp_path: Path, agent: str) -> None:
+    async def scene(board: Switchboard) -> None:
+        phone = MakerPhone(board, agent=agent)
+        phone.kind, phone.hop = "UDP", Hop("udp", "127.0.0.1", phone.port)
+        call = await phone.call(await token(board))
+        ok = await call.answered()
+        assert ok.get("Session-Expires")
+        await asyncio.sleep(1)
+        assert len(board.focus.context.legs) == 1
+        await asyncio.sleep(3_000)
+        assert not board.focus.context.legs
 
     play(tmp_path, scene)
 

@@ -72,9 +72,14 @@ class Watch:
         self._over = False
         call.line.way.on_lost = self.lost
 
+    @property
+    def _unasked(self) -> bool:
+        """Whether its connection alone tells if the peer is there; over UDP there is none, and it is asked."""
+        return self._call.edge.unasked and self._call.line.way.came.reliable
+
     def lost(self) -> None:
         """Take note that the peer's connection is closed: one that answers no question is given up if it stays away."""
-        if self._call.edge.unasked and not self._over:
+        if self._unasked and not self._over:
             asyncio.get_running_loop().call_later(RETURN_S, self._given_up)
 
     def _given_up(self) -> None:
@@ -86,13 +91,15 @@ class Watch:
         if self._question is not None:
             self._question.cancel()
             self._question = None
-        if on and not self._over and self._settings.probe_s > 0 and not self._call.edge.unasked:
+        if self._unasked:
+            return
+        if on and not self._over and self._settings.probe_s > 0:
             loop = asyncio.get_running_loop()
             self._question = loop.call_later(self._settings.probe_s, lambda: self._call.line.node.spawn(self._ask()))
 
     def refreshed(self, answer: Response) -> None:
         """Take what the 2xx to an INVITE or UPDATE of ours says of the session's length."""
-        if self._call.edge.unasked:
+        if self._unasked:
             return
         self._note(answer)
         self.refresh.agreed(answer, _now())
@@ -100,7 +107,7 @@ class Watch:
 
     def extended(self, request: Request) -> Headers:
         """Say in our 2xx to an INVITE or UPDATE how long the session lasts from now on."""
-        if self._call.edge.unasked:
+        if self._unasked:
             return []
         self._note(request)
         headers = self.refresh.answered(request, _now())
