@@ -279,7 +279,9 @@ class Stack:
     # --- to whom a request belongs
 
     def _request(self, key: str, request: Request, source: Hop) -> None:
-        if source.reliable and edge_of(request).spaced and (flow := self._driver.flow(source)) is not None:
+        # A proxy has others behind it, too, who are not to wait for one that cuts its stream so.
+        alone = source.reliable and len(request.vias) == 1
+        if alone and edge_of(request).spaced and (flow := self._driver.flow(source)) is not None:
             flow.spaced = True
         if refusal := refuse(request, self.settings.capabilities, self.settings.session):
             self._driver.respond(key, refusal, once=request.to.tag is None)

@@ -226,6 +226,8 @@ class Connection(asyncio.Protocol):
             return False
         if self.flow.spaced:
             self._outgoing.put(send.data)
+            if self._outgoing.size > self._owner.limits.unread:
+                self.abort()
         else:
             self._write(send.data)
         if send.key is not None and not send.data.startswith(b"SIP/"):

@@ -31,12 +31,18 @@ class Spaced:
     ----------
     write
         Writes one.
+
+    Attributes
+    ----------
+    size
+        Bytes that wait for their turn.
     """
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
         self._spacing = Spacing()
         self._waiting: deque[tuple[float, bytes]] = deque()
+        self.size = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def put(self, data: bytes) -> None:
@@ -47,12 +53,15 @@ class Spaced:
             self._write(data)
             return
         self._waiting.append((at, data))
+        self.size += len(data)
         if self._timer is None:
             self._timer = loop.call_at(at, self._next)
 
     def _next(self) -> None:
         loop, self._timer = asyncio.get_running_loop(), None
         while self._waiting and self._waiting[0][0] <= loop.time():
-            self._write(self._waiting.popleft()[1])
+            data = self._waiting.popleft()[1]
+            self.size -= len(data)
+            self._write(data)
         if self._waiting:
             self._timer = loop.call_at(self._waiting[0][0], self._next)

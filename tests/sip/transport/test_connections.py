@@ -89,6 +89,22 @@ async def test_what_a_connection_does_not_take_any_more_is_not_lost_with_it() ->
     assert owner.lost == ["taken"]
 
 
+async def test_what_waits_for_its_turn_counts_as_unread() -> None:
+    class Small(Times):
+        limits = Limits(unread=3_000)
+
+    class Closable(Silent):
+        def abort(self) -> None:
+            self.closing = True
+
+    connection = Connection(Small(), 1)
+    connection.connection_made(Closable())
+    connection.flow.spaced = True
+    answer = b"SIP/2.0 183 Session Progress\r\nContent-Length: 900\r\n\r\n" + b"v=0\r\n" * 180
+    taken = [connection.send(Send(answer, Hop("tcp", "192.0.2.1", 5060), None)) for _ in range(10)]
+    assert taken == [True] * 5 + [False] * 5
+
+
 @pytest.mark.parametrize(("limits", "said"), [(Limits(idle_s=0.02), b""), (Limits(partial_s=0.02), b"INVITE sip:")])
 async def test_silent_connections_are_closed(limits: Limits, said: bytes) -> None:
     async with node(limits) as bob, stream(bob) as (reader, writer):
