@@ -151,10 +151,11 @@ def _attributes(values: dict[str, str]) -> str:
 
 def _read(body: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """Read the attributes of Hdr and Bdy; empty: it is no message. One with declarations of its own is not read."""
-    if b"<!" in body:
-        return {}, {}
     try:
-        found = ElementTree.fromstring(body)
+        text = body.decode()  # in another encoding, what is looked for would be spelled in other bytes
+        if "<!" in text or "\0" in text:
+            return {}, {}
+        found = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError, LookupError):
         return {}, {}
     parts = [found.find("Hdr"), found.find("Bdy")]
