@@ -110,7 +110,7 @@ class Switchboard:
         context = focus.context
         object.__setattr__(context, "history", self.notes)
         self.stack = self.ether.stack()
-        self.registrar = Registrar()
+        self.registrar = Registrar(flows=self.stack.flow)
         sip = self.config.sip
         self.dialer = Dialer(self.stack, self.paper.accounts, self.registrar, self.config)
         focus.dialer, self.dialer.talks = self.dialer, focus.talks

@@ -118,6 +118,25 @@ def test_a_registration_shows_its_own_contact_alone_and_the_sixth_telephone_is_o
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("agent", KINDS)
+def test_who_has_unregistered_calls_nobody_until_it_is_back(tmp_path: Path, agent: str) -> None:
+    async def scene(board: Switchboard) -> None:
+        phone = MakerPhone(board, agent=agent)
+        call = await phone.call("999")
+        assert (await call.final()).status == 486  # one that has never said anything is asked who it is
+        assert (await phone.register()).status == 200
+        assert (await phone.register(expires=0)).status == 200
+        other = MakerPhone(board, agent=agent)
+        assert (await (await other.call("999")).final()).status == 486
+        refused = await phone.invite("999")
+        assert (refused.status, refused.body) == (403, "")
+        assert (await phone.register()).status == 200
+        assert (await phone.invite("999")).status == 407
+        sound(board)
+
+    play(tmp_path, scene)
+
+
 def test_a_telephone_that_goes_on_registering_with_its_call_id_needs_no_second_place(tmp_path: Path) -> None:
     async def scene(board: Switchboard) -> None:
         phone = MakerPhone(board, agent=STREAM)
@@ -235,6 +254,29 @@ def test_a_message_that_says_nothing_of_a_call_changes_none(tmp_path: Path, body
             {**named, "Content-Type": "x-rc/agent", "CSeq": f"{number} MESSAGE"},
             body,
         )
+        assert (await phone.first(number)).status == 200
+        await asyncio.sleep(1)
+        assert not calling.done() and not phone.all("CANCEL")
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await phone.some("CANCEL sip:")
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_no_declarations_are_read_in_whatever_encoding(tmp_path: Path, encoding: str) -> None:
+    async def scene(board: Switchboard) -> None:
+        phone, _, calling, invite = await rung(board)
+        found = re.search(r'SID="(\d+)"', invite.get("P-rc"))
+        assert found is not None
+        head = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY b "12">]>'
+        body = f'{head}<Msg><Hdr SID="{found[1]}" Cmd="&b;"/><Bdy/></Msg>'.encode(encoding)
+        number = phone.next()
+        named = {"Via": phone.via(), "To": "<sip:#1@softphone.local>", "From": "<sip:102@x>;tag=1", "Call-Id": "c"}
+        named |= {"CSeq": f"{number} MESSAGE", "Content-Type": "x-rc/agent", "User-Agent": phone.agent}
+        lines = ["MESSAGE sip:#1@softphone.local SIP/2.0", *(f"{name}: {value}" for name, value in named.items())]
+        phone.deliver("\r\n".join((*lines, f"Content-Length: {len(body)}", "", "")).encode() + body)
         assert (await phone.first(number)).status == 200
         await asyncio.sleep(1)
         assert not calling.done() and not phone.all("CANCEL")

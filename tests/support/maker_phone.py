@@ -186,9 +186,9 @@ class MakerPhone:
         self.send(f"REGISTER sip:{DOMAIN} SIP/2.0", {**headers, "Via": self.via(), "CSeq": f"{number} REGISTER"})
         return await self.first(number)
 
-    async def call(self, user: str, sdp: str = PLAIN) -> "MakerCall":
-        """Call somebody, as far as the first response to the INVITE that has a proof."""
-        headers = {
+    def named(self, user: str) -> dict[str, str]:
+        """The headers that both INVITEs of a call have."""
+        return {
             "Call-Id": secrets.token_hex(8),
             "Contact": f"<sip:r1@{self.here};transport=wss>;expires=60",
             "From": f"<sip:{self.username}@{DOMAIN}>;tag={secrets.token_hex(4)}",
@@ -198,10 +198,18 @@ class MakerPhone:
             "Session-Expires": "1800",
             "Min-SE": "90",
         }
-        number = self.next()
+
+    async def invite(self, user: str, headers: dict[str, str] | None = None, sdp: str = PLAIN) -> Read:
+        """Call somebody, as far as the first response."""
+        number, named = self.next(), headers or self.named(user)
         line = f"INVITE sip:{user}@{DOMAIN} SIP/2.0"
-        self.send(line, {**headers, "Via": self.via(), "CSeq": f"{number} INVITE"}, sdp)
-        asked = await self.first(number)
+        self.send(line, {**named, "Via": self.via(), "CSeq": f"{number} INVITE"}, sdp)
+        return await self.first(number)
+
+    async def call(self, user: str, sdp: str = PLAIN) -> "MakerCall":
+        """Call somebody, as far as the first response to the INVITE that has a proof."""
+        headers, line = self.named(user), f"INVITE sip:{user}@{DOMAIN} SIP/2.0"
+        asked = await self.invite(user, headers, sdp)
         headers["Proxy-Authorization"] = self.proof(asked, "Proxy-Authenticate", "INVITE")
         number, via = self.next(), self.via()
         self.send(line, {**headers, "Via": via, "CSeq": f"{number} INVITE"}, sdp)

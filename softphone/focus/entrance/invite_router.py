@@ -212,6 +212,8 @@ class InviteRouter:
         Strangers get no further than conferences by token and the bridge number. Whatever else they call, they are
         asked who they are, so that nothing shows which extensions there are.
         """
+        if self._registrar.has_left(call.source):
+            raise CallRefused(403, "Forbidden")
         # Who calls by such a Contact is no telephone of ours, whatever its From says.
         registered = self._trunks.registered(call.invite)
         caller = None if registered else self._proofs.caller(call.invite, call.source)

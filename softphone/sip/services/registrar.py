@@ -154,7 +154,19 @@ class Registrar:
         told = changed
         if edge_of(request).one_contact:
             told = [each for each in changed if (each.call_id, each.cseq) == _said(request)]
+            self._comes_or_leaves(request, source, comes=bool(told))
         return response(request, 200, headers=[*_listed(told, request, now), *_path(request)])
+
+    def has_left(self, source: Hop) -> bool:
+        """Whether the telephone that has this connection to itself has unregistered by it, and is not back."""
+        flow = self._flows(source)
+        return flow is not None and flow.left
+
+    def _comes_or_leaves(self, request: Request, source: Hop, *, comes: bool) -> None:
+        flow = self._flows(source)
+        asks = request.contacts or request.contact_is_star
+        if flow is not None and asks and len(request.vias) == 1:  # of one behind a proxy its connection tells nothing
+            flow.left = not comes
 
     def _changed(self, request: Request, source: Hop, present: list[Binding], now: float) -> list[Binding]:
         if request.contact_is_star:

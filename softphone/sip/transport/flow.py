@@ -41,6 +41,8 @@ class Flow:
         False once it is gone.
     spaced
         Whether what has a body is written alone, with silence after it.
+    left
+        Whether the telephone at its end has said that it is not there any more.
     """
 
     def __init__(self, hop: Hop, close: Callable[[], None]) -> None:
@@ -49,6 +51,7 @@ class Flow:
         self.heard_at = 0.0
         self.is_open = True
         self.spaced = False
+        self.left = False
         self.holds: set[Hold] = set()
 
     @property

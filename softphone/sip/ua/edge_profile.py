@@ -36,9 +36,10 @@ class EdgeProfile:
     commands: bool = False
     "Is told who calls by a P-rc header, says by MESSAGE what is to become of that call, and commands by JSON in INFO."
     one_contact: bool = False
-    "Takes the first Contact of a 2xx to REGISTER for its own, and 603 for there being too many others."
+    """Takes the first Contact of a 2xx to REGISTER for its own, 603 for there being too many others, and 403 to a call
+    for its having unregistered."""
     unasked: bool = False
-    "Answers neither OPTIONS nor UPDATE and refreshes no session: its flow alone tells whether it is there."
+    "Answers neither OPTIONS nor UPDATE and refreshes no session: its connection alone tells whether it is there."
     call_id: str = "Call-ID"
     "How it has that header spelled in requests, whose spelling its answers take over."
     spaced: bool = False
