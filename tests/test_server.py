@@ -52,7 +52,7 @@ class Running:
 def test_one_line_says_where_and_a_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
     with Running(tmp_path, "--config", DEV_PATH, "--workers", "2", "--data", tmp_path) as server:
         ready = json.loads(server.line)
-        assert ready.keys() == {"event", "sip", "http", "pid", "workers"}
+        assert ready.keys() == {"event", "sip", "sips", "http", "https", "pid", "workers"}
         assert (ready["event"], ready["pid"], len(ready["workers"])) == ("ready", server.process.pid, 2)
         assert re.fullmatch(r"sip:127\.0\.0\.1:[1-9]\d+", ready["sip"])
         assert httpx.get(ready["http"] + "/healthz").json() == {"status": "ok"}

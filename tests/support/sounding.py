@@ -23,11 +23,13 @@ def sounding_server(folder: Path, **settings: Mapping[str, object]) -> ServerPro
     """`softphone serve` with the development configuration; `settings` are sections of its file."""
     folder.mkdir(parents=True, exist_ok=True)
     sections = {"prompts": {"folders": [str(write_sounds(folder / "pack"))]}, **settings}
-    lines = [DEV_PATH.read_text()]
+    text = DEV_PATH.read_text()
     for name, values in sections.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        head = f"\n[{name}]\n"
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        text = text.replace(head, head + lines) if head in text else text + head + lines
     config = folder / "server.toml"
-    config.write_text("\n".join(lines) + "\n")
+    config.write_text(text)
     return ServerProcess(folder, "--config", str(config), "--workers", "1")
 
 

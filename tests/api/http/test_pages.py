@@ -76,14 +76,17 @@ TIMES = [
 
 
 def lists(described: Any) -> list[tuple[str, dict[str, Any], str]]:
-    """The operations of ``/openapi.json`` whose answer is a list: path, operation, name of the list's member."""
+    """The operations of ``/openapi.json`` whose answer is a list: path, operation, name of the list's member.
+
+    What is written whole, by PUT, is read whole, too.
+    """
     found = []
     for path, methods in described["paths"].items():
         content = methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
         schema = content.get("application/json", {}).get("schema", {})
         of = described["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
         arrays = [name for name, each in of.items() if each.get("type") == "array"]
-        if len(arrays) == 1 and set(of) <= {arrays[0], "next"}:
+        if "put" not in methods and len(arrays) == 1 and set(of) <= {arrays[0], "next"}:
             found.append((path, methods["get"], arrays[0]))
     return found
 
