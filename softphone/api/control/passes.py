@@ -12,6 +12,7 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.control.models import RoleName, Strict, Text, uri_of
 from softphone.api.control.paths import ManagedDep
 from softphone.api.http.answers import commands, queries
+from softphone.api.http.pages import Part, WholeDep, microseconds
 from softphone.focus.words import role_named
 from softphone.store.passes import PassRecord
 
@@ -48,7 +49,7 @@ class PassView(BaseModel):
     used: Annotated[datetime | None, Field(description="The last time.")]
 
 
-class PassList(BaseModel):
+class PassList(Part):
     """The passes into a conference, the oldest first."""
 
     passes: list[PassView]
@@ -94,10 +95,11 @@ async def make_pass(
 
 
 @reading.get("")
-async def list_passes(session: ManagedDep, caller: CallerDep, context: ContextDep) -> PassList:
+async def list_passes(session: ManagedDep, caller: CallerDep, context: ContextDep, parts: WholeDep) -> PassList:
     """List the passes into a conference; they are forgotten a day after they expire."""
-    found = await context.passes.of_conference(session.id)
-    return PassList(passes=[_view(each, context) for each in found if caller.admin or not each.hidden])
+    known = [each for each in await context.passes.of_conference(session.id) if caller.admin or not each.hidden]
+    found = parts.of("passes", known, lambda each: (microseconds(each.created), each.id))
+    return PassList(passes=[_view(each, context) for each in found.items], next=found.next)
 
 
 @doing.delete("/{pass}", status_code=204)
