@@ -87,8 +87,17 @@ class Notifications:
     def remove(self, subscription: EventSubscription) -> None:
         """Tell one no more, not even what waits to be sent."""
         self.book.remove(subscription.id)
-        if subscription.address and not self.book.sends_to(subscription.address):
-            self.sender.forget(Target(subscription.address))
+        self._forget(subscription.address)
+
+    def move(self, subscription: EventSubscription, address: str) -> None:
+        """Tell a webhook elsewhere from now on; what still waits for where it was is dropped."""
+        before, subscription.address = subscription.address, address
+        self._forget(before)
+
+    def _forget(self, address: str) -> None:
+        """Drop what waits for a webhook that no subscription has any more."""
+        if address and not self.book.sends_to(address):
+            self.sender.forget(Target(address))
 
     async def agrees(self, address: str, token: str) -> bool:
         """Ask a webhook whether it wants to be told; raises Forbidden."""

@@ -232,7 +232,7 @@ async def change_subscription(
     found = _found(subscription_id, caller, service)  # it may have ended while a webhook was asked
     if filters is not None:
         service.book.change(found, filters)
-    found.address = address
+    service.move(found, address)
     service.book.renew(found, service.now(), wish.expires_in)
     return _view(found, request, service.now())
 

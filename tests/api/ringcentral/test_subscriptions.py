@@ -27,12 +27,13 @@ def echo(headers: dict[str, str]) -> bytes:
 
 
 class Receiver:
-    """An HTTP server: answers a handshake as it is told, all else with 200, and keeps what it is sent."""
+    """An HTTP server: answers a handshake and all else as it is told, and keeps what it is sent."""
 
     def __init__(self, handshake: Answer) -> None:
         self.handshake = handshake
         self.url = ""
         self.asked = 0
+        self.status = "200 OK"
         self.told: asyncio.Queue[tuple[dict[str, str], Any]] = asyncio.Queue()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,7 +45,7 @@ class Receiver:
             writer.write(self.handshake(headers))
         else:
             self.told.put_nowait((headers, json.loads(body)))
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            writer.write(f"HTTP/1.1 {self.status}\r\nContent-Length: 0\r\n\r\n".encode())
 
 
 @asynccontextmanager
@@ -199,6 +200,25 @@ async def test_another_address_has_to_agree_too(ada: httpx.AsyncClient) -> None:
         assert code(await ada.put(path, json={"deliveryMode": {"transportType": "WebSocket"}})) == (400, "CMN-101")
         assert code(await ada.put(path, json={"eventFilters": ["x"]})) == (400, "SUB-508")
         assert (await ada.get(path)).json()["deliveryMode"]["address"] == second.url
+        await clean(ada)
+
+
+async def test_what_waits_for_an_old_address_is_dropped_unless_another_subscription_has_it(
+    shared: Server, ada: httpx.AsyncClient
+) -> None:
+    async with receiving() as first, receiving() as second:
+        first.status = "503 Away"
+        paths = [f"{SUBSCRIPTION}/{(await ada.post(SUBSCRIPTION, json=wish(first.url))).json()['id']}" for _ in "12"]
+        session = await make(ada)
+        async with Phone(shared, "101") as phone:
+            await phone.call(session["voiceCallToken"])
+            await asyncio.wait_for(first.told.get(), 30)
+        waiting = []
+        for path in paths:
+            await ada.put(path, json={"deliveryMode": {"address": second.url}})
+            waiting.append([each.url for each in shared.notifications.sender._outbox.waiting if each.url == first.url])
+        assert waiting[0] and not waiting[1]
+        await ada.delete(f"{SESSIONS}/{session['id']}")
         await clean(ada)
 
 
