@@ -155,13 +155,18 @@ class CallCommands(Commands):
         park(room, _answered(room, party))
         return room.session
 
-    async def pick_up(self, session: str, number: str, *, by: Extension) -> TelephonySession:
+    async def pick_up(self, session: str, number: str, *, by: Extension) -> Party:
         """Ring a number, and connect it with who is parked in a call; returns when it has answered.
 
         Parameters
         ----------
         by
             Who answers for the call.
+
+        Returns
+        -------
+        Party
+            Who has answered.
 
         Raises
         ------
@@ -170,8 +175,7 @@ class CallCommands(Commands):
         """
         room = self._focus.call(session)
         with _unreached():
-            await pick_up(room, spelled(number), by.id)
-        return room.session
+            return await pick_up(room, spelled(number), by.id)
 
     async def place(self, number: str, *, by: Extension, shown: str = "") -> PlacedCall:
         """Call a number on an extension's behalf; returns at once, and the call tells what becomes of it.

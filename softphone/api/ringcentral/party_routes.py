@@ -149,9 +149,8 @@ async def pick_up_party(
     room = context.focus.call(session_id)
     if party_id not in room.session.parties or room.parked is None:
         raise not_found("partyId")
-    await context.control.calls.pick_up(session_id, caller.number, by=caller)
-    own = next(iter(room.session.calls_of(caller.id)))
-    return party_view(own, caller, context.accounts)
+    answered = await context.control.calls.pick_up(session_id, caller.number, by=caller)
+    return party_view(answered, caller, context.accounts)
 
 
 @router.post("/recordings", status_code=201, response_model_exclude_none=True)

@@ -22,13 +22,18 @@ def park(room: CallRoom, member: Member) -> None:
     room.parked = member.party
 
 
-async def pick_up(room: CallRoom, number: str, account: str) -> None:
+async def pick_up(room: CallRoom, number: str, account: str) -> Party:
     """Ring a number, and let whoever answers talk with who is parked; it stays parked when nobody does.
 
     Parameters
     ----------
     account
         Id of the extension that answers for this.
+
+    Returns
+    -------
+    Party
+        Who has answered.
 
     Raises
     ------
@@ -52,6 +57,7 @@ async def pick_up(room: CallRoom, number: str, account: str) -> None:
     room.progressed(party, PartyStatus.ANSWERED)
     room.session.became(party, party.address)
     transfers.follow(room, room.dialer)
+    return party
 
 
 def _successor(room: CallRoom, left: Party, number: str) -> Party:

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from softphone.focus.session import Party
 from softphone.server import Server
 from softphone.sip.ua.call import InviteSession
+from softphone.store.values import Extension
 from tests.api.conftest import PATIENCE_S, logged_in
 from tests.api.ringcentral.test_telephony import CONFERENCE, SESSIONS, code, make
 from tests.focus.phone import Phone
@@ -121,6 +123,26 @@ async def test_a_call_is_parked_and_picked_up(shared: Server, ada: httpx.AsyncCl
         picked = await cai.post(f"{path}/parties/{waiting['id']}/pickup", json={})
         assert (picked.status_code, picked.json()["owner"]["extensionId"]) == (200, "100103")
         assert len((await cai.get(path)).json()["parties"]) == 2 and bob.ended.empty()
+
+
+async def test_who_picks_up_and_hangs_up_at_once_is_told_so(
+    shared: Server, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = shared.control.calls
+    pick_up = calls.pick_up
+
+    async def and_go(session: str, number: str, *, by: Extension) -> Party:
+        answered = await pick_up(session, number, by=by)
+        await shared.control.end(session)
+        return answered
+
+    monkeypatch.setattr(calls, "pick_up", and_go)
+    async with logged_in(shared, "103") as cai, Phone(shared, "103") as cid, talking(shared) as (_, _, path, own):
+        await reachable(cid, answer)
+        waiting = (await ada.post(f"{path}/parties/{own}/park")).json()
+        picked = await cai.post(f"{path}/parties/{waiting['id']}/pickup")
+        assert (picked.status_code, picked.json()["owner"]["extensionId"]) == (200, "100103")
+        assert picked.json()["status"]["code"] in ("Disconnected", "Gone") and await cid.hung_up() == "bye"
 
 
 async def test_whose_call_it_is_not(shared: Server) -> None:
