@@ -105,14 +105,13 @@ class Passes(Commands):
         except NoSuchRow:
             return None
 
-    async def use(self, found: PassRecord) -> datetime | None:
-        """Use a pass; None: somebody else has, or it is no longer valid. Raises StoreUnavailable."""
-        now = datetime.now(UTC)
-        return now if await self._shelf.use(found.id, now) else None
+    async def use(self, found: PassRecord, now: datetime) -> bool:
+        """Use a pass; False: somebody else has, or it is no longer valid. Raises StoreUnavailable."""
+        return await self._shelf.use(found.id, now)
 
     async def give_back(self, found: PassRecord, used: datetime) -> None:
-        """Have a pass unused again whose bearer was not let in; raises StoreUnavailable."""
-        await self._shelf.give_back(found.id, used)
+        """Have a pass as it was found that was used at that time for nothing; raises StoreUnavailable."""
+        await self._shelf.give_back(found, used)
 
     def used(self, session: str, found: PassRecord) -> None:
         """Tell that somebody came in by a pass."""

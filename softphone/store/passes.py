@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, insert, or_, update
 
@@ -69,8 +69,7 @@ class PassShelf:
         number = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
         made = PassRecord(number, room, role, name, one_use, hidden, made_by, now, expires)
         async with self._database.write() as connection:
-            old = datetime.fromtimestamp(now.timestamp() - 86_400, UTC)
-            await connection.execute(delete(PASSES).where(PASSES.c.expires < old))
+            await connection.execute(delete(PASSES).where(PASSES.c.expires < now - timedelta(days=1)))
             await connection.execute(insert(PASSES).values(**rows.values_of(made)))
         return made
 
@@ -92,11 +91,11 @@ class PassShelf:
             done = await connection.execute(update(PASSES).where(*valid).values(used=now))
         return bool(done.rowcount == 1)
 
-    async def give_back(self, number: str, used: datetime) -> None:
-        """Have one unused that was used at that time: who came with it was not let in."""
+    async def give_back(self, found: PassRecord, used: datetime) -> None:
+        """Have one as it was found that was used at that time: who came with it was not let in."""
         async with self._database.write() as connection:
-            mine = (PASSES.c.id == number, PASSES.c.used == used)
-            await connection.execute(update(PASSES).where(*mine).values(used=None))
+            mine = (PASSES.c.id == found.id, PASSES.c.used == used)
+            await connection.execute(update(PASSES).where(*mine).values(used=found.used))
 
     async def revoke(self, number: str, room: str) -> None:
         """Let one open nothing any more; raises NoSuchRow when the room has none of that number."""

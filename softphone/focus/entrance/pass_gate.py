@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from mixer.rules.roles import Role
-from softphone.errors import CallRefused, SoftphoneError
+from softphone.errors import CallRefused
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.errors import Overloaded
 from softphone.focus.focus import Focus
@@ -81,9 +81,6 @@ class PassGate:
         if (state := found.state(self._now())) != "valid":
             raise CallRefused(410, f"Pass {state.title()}")
         room = await self._room(found)
-        used = await self._passes.use(found)
-        if used is None:
-            raise CallRefused(410, "Pass Used")
         bearer = replace(
             admission,
             role=Role.LISTENER if found.hidden else Role(found.role),
@@ -91,13 +88,25 @@ class PassGate:
             invited=True,
             hidden=found.hidden,
         )
+        now = self._now()
         try:
-            await room.enter(call, bearer)
-        except SoftphoneError:
-            await self._passes.give_back(found, used)
+            mine = await self._passes.use(found, now)
+            if mine:
+                await room.enter(call, bearer)
+        except BaseException:
+            # However it failed, its task cancelled by a stop of the server too: it has not come in.
+            await self._give_back(found, now)
             raise
+        if not mine:
+            raise CallRefused(410, "Pass Used")
         self._passes.used(room.session.id, found)
         log.info("pass_used", session=room.session.id, number=found.id)
+
+    async def _give_back(self, found: PassRecord, used: datetime) -> None:
+        try:
+            await self._passes.give_back(found, used)
+        except StoreUnavailable as error:
+            log.warning("pass_not_given_back", number=found.id, reason=str(error))
 
     async def _room(self, found: PassRecord) -> ConferenceRoom:
         extension = self._accounts.by_id(found.room)
