@@ -1,14 +1,14 @@
 """Documents that a user of the API names by URL, asked for under the limits of webhooks: where, how long, how much."""
 
 import asyncio
-import ssl
 from collections.abc import Mapping
-from functools import cached_property
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import httpx
 
 from softphone.errors import ConfigError, SoftphoneError, UnresolvedName
+from softphone.webhooks.asking import ask, connections
 from softphone.webhooks.reach import Forbidden, Reach, Target
 
 __all__ = ["Fetcher", "NotFetched"]
@@ -66,16 +66,13 @@ class Fetcher:
             raise NotFetched(str(error) or type(error).__name__) from error
 
     async def _ask(self, target: Target, method: str, form: Mapping[str, str]) -> bytes:
-        refusal: httpx.TransportError | None = None
-        async with httpx.AsyncHTTPTransport(verify=self._verify, trust_env=False) as transport:
-            for address in await self._reach.addresses(target):
-                try:
-                    answer = await transport.handle_async_request(_request(target, address, method, form))
-                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                    refusal = error
-                    continue
-                return await self._read(answer)
-        raise refusal or httpx.ConnectError("no address")
+        fields, body = {"Accept": "*/*", "Accept-Encoding": "identity"}, b""
+        if method == "GET":
+            target = replace(target, url=str(httpx.URL(target.url).copy_merge_params(dict(form))))
+        elif form:
+            fields["Content-Type"], body = FORM, urlencode(form).encode()
+        async with connections() as transport:
+            return await self._read(await ask(transport, self._reach, target, method, fields, body))
 
     async def _read(self, answer: httpx.Response) -> bytes:
         if not 200 <= answer.status_code < 300:
@@ -90,27 +87,3 @@ class Fetcher:
             if len(body) > self._most_bytes:
                 raise NotFetched(f"it is longer than {self._most_bytes} bytes")
         return bytes(body)
-
-    @cached_property
-    def _verify(self) -> ssl.SSLContext:
-        """Certificates are checked against the system's, which are read once: that takes as long as some ticks."""
-        return ssl.create_default_context()
-
-
-def _request(target: Target, address: str, method: str, form: Mapping[str, str]) -> httpx.Request:
-    """Give the request to an address that was checked; name and certificate are those of the URL."""
-    url = httpx.URL(target.url)
-    host = url.netloc.decode("ascii")
-    if method == "GET":
-        url = url.copy_merge_params(dict(form))
-    body = urlencode(form).encode() if method == "POST" else b""
-    headers = {"Host": host, "User-Agent": "softphone", "Accept": "*/*", "Accept-Encoding": "identity"}
-    if body:
-        headers["Content-Type"] = FORM
-    return httpx.Request(
-        method,
-        url.copy_with(host=address),
-        headers={**headers, "Connection": "close"},
-        content=body,
-        extensions={"sni_hostname": target.host},
-    )

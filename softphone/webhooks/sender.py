@@ -1,7 +1,6 @@
 """The sender of webhooks: a queue and a task for each receiver, attempts with growing pauses between them."""
 
 import asyncio
-import ssl
 import time
 import uuid
 from collections import deque
@@ -14,6 +13,7 @@ import httpx
 import structlog
 
 from softphone.errors import UnresolvedName
+from softphone.webhooks.asking import ask, connections
 from softphone.webhooks.outbox import Outbox, Parcel
 from softphone.webhooks.reach import Forbidden, Reach, Target
 from softphone.webhooks.signing import headers
@@ -35,8 +35,6 @@ QUEUE_MAX = 1000
 DRAIN_S = 3.0
 # Statuses that promise something better later (RFC 9110 15.5.9, RFC 8470, RFC 6585, RFC 9110 15.6).
 LATER = frozenset({408, 425, 429})
-# A kept connection may be closed by the receiver just when the next delivery is sent; none is kept.
-LIMITS = httpx.Limits(max_keepalive_connections=0)
 
 
 class Webhooks:
@@ -226,37 +224,14 @@ class Webhooks:
         return answer.status_code == 200 and answer.headers.get(header) == value and size <= HANDSHAKE_BYTES
 
     async def _answer(self, target: Target, fields: Mapping[str, str], body: bytes) -> httpx.Response:
-        """Post to the first address that takes the connection; give the answer, which is to be closed."""
-        refusal: httpx.TransportError | None = None
-        for address in await self.reach.addresses(target):
-            try:
-                return await self._transport.handle_async_request(_request(target, address, fields, body))
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                refusal = error
-        raise refusal or httpx.ConnectError("no address")
+        """Post; give the answer, which is to be closed."""
+        return await ask(
+            self._transport, self.reach, target, "POST", {"Content-Type": "application/json", **fields}, body
+        )
 
     @cached_property
     def _transport(self) -> httpx.AsyncHTTPTransport:
-        """The connections: no redirections, cookies or proxies; certificates are checked against the system's."""
-        return httpx.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False, limits=LIMITS)
-
-
-def _request(target: Target, address: str, fields: Mapping[str, str], body: bytes) -> httpx.Request:
-    """Give the request, to an address; name and certificate of the receiver are those of its URL."""
-    url = httpx.URL(target.url)
-    return httpx.Request(
-        "POST",
-        url.copy_with(host=address),
-        headers={
-            "Host": url.netloc.decode("ascii"),
-            "User-Agent": "softphone",
-            "Content-Type": "application/json",
-            "Connection": "close",
-            **fields,
-        },
-        content=body,
-        extensions={"sni_hostname": target.host},
-    )
+        return connections()
 
 
 def _target(parcel: Parcel) -> Target:
