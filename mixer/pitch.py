@@ -32,16 +32,18 @@ def closest(
     Returns
     -------
     int, float
-        The lag, and how alike the two are: 1: the same but for its level, 0: not at all.
+        The lag, and how alike the two are, by how they move: 1: the same but for its level, 0: not at all, or still.
     """
     lag, alike = _best(sound, at, count, direction, shortest, longest, rate.coarse)
     if rate.coarse > 1:
         near, far = max(lag - rate.coarse + 1, shortest), min(lag + rate.coarse - 1, longest)
         lag, alike = _best(sound, at, count, direction, near, far, 1)
-    power = 1.0
+    level: Int = 0
+    power: Int = 0
     for i in range(count):
-        power += np.float64(sound[at + i]) * np.float64(sound[at + i])
-    return lag, alike / np.sqrt(power)
+        level += np.int64(sound[at + i])
+        power += np.int64(sound[at + i]) * np.int64(sound[at + i])
+    return lag, alike / np.sqrt(count * power - level * level + 1.0)
 
 
 @kernel
@@ -51,7 +53,7 @@ def _best(
     """Find the best lag of each `stride`-th, and its likeness times the amplitude of the stretch."""
     best, lag = -np.inf, longest
     for each in range(longest, shortest - 1, -stride):
-        score = _likeness(sound[at:], sound[at + direction * each :], count, stride)
+        score = _likeness(sound[at:], sound[at + direction * each :], count // stride, stride)
         if score > best:
             best, lag = score, each
     return lag, best
@@ -59,11 +61,15 @@ def _best(
 
 @kernel
 def _likeness(now: Samples, then: Samples, count: int, stride: int) -> float:
-    """Compare two stretches, taking each `stride`-th sample."""
+    """Compare `count` samples of two stretches, each `stride`-th one, by how they move: a line may have an offset."""
     score: Int = 0
     power: Int = 0
-    for i in range(count // stride):
+    here: Int = 0
+    there: Int = 0
+    for i in range(count):
         mine, other = np.int64(now[i * stride]), np.int64(then[i * stride])
         score += mine * other
         power += other * other
-    return score / np.sqrt(power + 1.0)
+        here += mine
+        there += other
+    return (count * score - here * there) / np.sqrt(count * power - there * there + 1.0)

@@ -166,7 +166,7 @@ class Trial:
         near = np.zeros(level.shape[:2], np.int64)
         for late in range(BACK):
             near += (np.abs(frames[late : late + len(k)] - level) <= 3).sum(axis=2)
-        found: Flags = near >= 32  # a seam leaves out 15 ms of it at most (mixer.splice), and blends the rest
+        found: Flags = near >= 100
         return found
 
     def some(self) -> Index:
