@@ -80,7 +80,7 @@ class Bridge:
         noise_dbov: float = SILENCE_DBOV,
     ) -> None:
         self.capacity, self.rate_hz = capacity, rate_hz
-        self.lanes = tuple(Lane(number, hz, capacity, max_delay_s) for number, hz in enumerate(RATES_HZ))
+        self.lanes = tuple(Lane(number, hz, capacity, max_delay_s, noise_dbov) for number, hz in enumerate(RATES_HZ))
         self.rates = rates_of([lane.rate for lane in self.lanes])
         self.rings = tuple(lane.rings for lane in self.lanes)
         self.usual = self.lane(rate_hz)
@@ -88,7 +88,7 @@ class Bridge:
         self.roster = Roster(self.parties, self.rooms)
         self.level_dbov: NDArray[np.float32] = self.parties["level"]
         self.talking: NDArray[np.bool_] = self.parties["talking"]
-        self.stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate, noise_dbov)
+        self.stages = Stages(self.lanes, self.parties, self.rooms, self.roster, gate)
         self.outcome, self._next_s = Tick(self.lanes, self.parties), -np.inf
 
     def lane(self, rate_hz: int) -> Lane:

@@ -32,6 +32,30 @@ def white_noise(rate_hz: int) -> Float:
     return wave
 
 
+def hiss_of(noise: Float, level_dbov: float, samples: int) -> Samples:
+    """
+    Give noise of a level for `soften`.
+
+    Parameters
+    ----------
+    noise : ndarray of float32
+        `white_noise` of a rate.
+    level_dbov : float
+        How loud; `SILENCE_DBOV` and below: there is none.
+    samples : int
+        Of a frame.
+
+    Returns
+    -------
+    ndarray of int16
+        The noise, its first frame once more at its end; empty where there is none.
+    """
+    level = amplitude(level_dbov)
+    if level == 0:
+        return np.zeros(0, np.int16)
+    return np.rint(np.append(noise, noise[:samples]) * level).astype(np.int16)
+
+
 @kernel
 def amplitude(level_dbov: float) -> np.float32:
     """Give background noise as an effective value of samples; `LOUDEST_DBOV` at most, 0 at `SILENCE_DBOV` and below."""
@@ -91,7 +115,7 @@ def comfort(p: Party, rate: Rate, frame: Samples, newer: Samples, noise: Float, 
 
 
 @kernel
-def soften(frame: Samples, rate: Rate, noise: Float, level: np.float32, at: int) -> bool:
+def soften(frame: Samples, rate: Rate, hiss: Samples, at: int) -> bool:
     """
     Put noise into a frame if it is digital silence.
 
@@ -101,23 +125,22 @@ def soften(frame: Samples, rate: Rate, noise: Float, level: np.float32, at: int)
         `rate.samples` of it; changed in place.
     rate : record
         Its rate.
-    noise : ndarray of float32
-        `white_noise` of the rate.
-    level : float32
-        `amplitude` of the noise; 0: none.
+    hiss : ndarray of int16
+        As `hiss_of` gives it.
     at : int
-        Where in it this frame begins.
+        Where in it this frame begins, in samples since ever.
 
     Returns
     -------
     bool
-        It was.
+        It was, and there is noise.
     """
-    if level == 0:
+    if len(hiss) == 0:
         return False
     for j in range(rate.samples):
         if frame[j] != 0:
             return False
+    at %= len(hiss) - rate.samples
     for j in range(rate.samples):
-        frame[j] = np.int16(np.rint(noise[(at + j) % len(noise)] * level))
+        frame[j] = hiss[at + j]
     return True

@@ -108,8 +108,7 @@ def serve(
     limits: NDArray[np.float32],
     first: int,
     frames: Samples,
-    noise: NDArray[np.float32],
-    level: np.float32,
+    hiss: Samples,
     at: int,
     softened: NDArray[np.bool_],
 ) -> int:
@@ -132,7 +131,7 @@ def serve(
         How many frames are made already, for those who are whispered to; their rows have them.
     frames : ndarray of int16, shape (2 * capacity + 1, samples)
         Out: private mixes from `first` on, then the rooms', then one of silence.
-    noise, level, at
+    hiss, at
         The noise that is put where nothing sounds, as of `comfort.soften`.
     softened : ndarray of bool, shape (rooms,)
         Out: nothing sounds in a room.
@@ -147,16 +146,16 @@ def serve(
         if p.ear_lane == rate.lane and p.frame < 0 and wants_own(p):
             compose(p, rate, sums, heard[row], leaving[row], wide)
             finish(p, rate, wide, frames[first])
-            soften(frames[first], rate, noise, level, at + row * ROW_STEP)
+            soften(frames[first], rate, hiss, at + row * ROW_STEP)
             p.frame = first
             first += 1
     for room in range(rooms_end):
         if is_wanted(rooms, room, rate):
             limits[room] = narrow(sums[room], rate, limits[room], frames[first + room])
-            softened[room] = soften(frames[first + room], rate, noise, level, at + room * ROW_STEP)
+            softened[room] = soften(frames[first + room], rate, hiss, at + room * ROW_STEP)
     silence = first + rooms_end
     frames[silence, : rate.samples] = 0
-    soften(frames[silence], rate, noise, level, at)
+    soften(frames[silence], rate, hiss, at)
     for row in range(end):
         if parties[row].ear_lane == rate.lane:
             _settle(parties[row], limits, first, silence)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.comfort import white_noise
+from mixer.comfort import hiss_of, white_noise
 from mixer.dtmf import Detector
 from mixer.rate import rate_record
 from mixer.resample import stretch_taps
@@ -35,6 +35,8 @@ class Lane:
         Number of rows; as many rooms can exist.
     max_delay_s : float
         The longest a party's audio may wait in its playout ring.
+    noise_dbov : float
+        How loud the noise is that is heard where nothing sounds; -127: none.
 
     Attributes
     ----------
@@ -59,8 +61,8 @@ class Lane:
         The rooms whose frame holds comfort noise and nothing else.
     """
 
-    def __init__(self, number: int, rate_hz: int, capacity: int, max_delay_s: float) -> None:
-        self.number, self.rate_hz, self.capacity = number, rate_hz, capacity
+    def __init__(self, number: int, rate_hz: int, capacity: int, max_delay_s: float, noise_dbov: float) -> None:
+        self.number, self.rate_hz, self.capacity, self._noise_dbov = number, rate_hz, capacity, noise_dbov
         self.rate = rate = rate_record(rate_hz, max_delay_s, number)
         self.samples = samples = int(rate.samples)
         self.rings: Samples = np.zeros((capacity, rate.ring + rate.reach), np.int16)
@@ -88,6 +90,11 @@ class Lane:
     def noise(self) -> NDArray[np.float32]:
         """White noise of level 1."""
         return white_noise(self.rate_hz)
+
+    @cached_property
+    def hiss(self) -> Samples:
+        """What is heard where nothing sounds; int16, shape (samples,)."""
+        return hiss_of(self.noise, self._noise_dbov, self.samples)
 
     @cached_property
     def keys(self) -> Detector:

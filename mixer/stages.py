@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mixer import desk, hear, listen, whisper
 from mixer.carry import Carrier
-from mixer.comfort import amplitude
 from mixer.gate import GateSettings, find_leaders, gate_record
 from mixer.lane import Lane
 from mixer.party import Parties, Rooms
@@ -28,7 +27,7 @@ class Stages:
         By number.
     parties, rooms, roster
         Those of the bridge.
-    gate, noise_dbov
+    gate
         As of the bridge.
     """
 
@@ -39,11 +38,10 @@ class Stages:
         rooms: Rooms,
         roster: Roster,
         gate: GateSettings | None,
-        noise_dbov: float,
     ) -> None:
         capacity = len(parties)
         self._lanes, self._parties, self._rooms, self._roster = lanes, parties, rooms, roster
-        self._gate, self._noise = gate_record(gate), amplitude(noise_dbov)
+        self._gate = gate_record(gate)
         self._speaking, self._listening = list(lanes), list(lanes)
         self._carriers: dict[tuple[int, int], Carrier] = {}
         self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
@@ -136,8 +134,8 @@ class Stages:
             pairs = whispers.whisperer, whispers.circle, whispers.listeners, whispers.circle_of
             whispered, lively = lane.ears(len(whispers.lively)), whispers.lively
             first = whisper.whisper(parties, rate, *sound, *pairs, whispered, lively, self._key, wide, frames)
-        level, at, softened = self._noise, self._ticks * lane.samples, lane.softened
+        hiss, at, softened = lane.hiss, self._ticks * lane.samples, lane.softened
         first_room = desk.serve(
-            parties, end, rooms, rooms_end, rate, *sound, wide, limits, first, frames, lane.noise, level, at, softened
+            parties, end, rooms, rooms_end, rate, *sound, wide, limits, first, frames, hiss, at, softened
         )
         lane.serve(first_room, rooms_end)
