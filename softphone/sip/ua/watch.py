@@ -82,6 +82,11 @@ class Watch:
         if self._unasked and not self._over:
             asyncio.get_running_loop().call_later(RETURN_S, self._given_up)
 
+    def _look(self) -> None:
+        """Find out that it was closed before there was anybody to be told of it."""
+        if not self._call.line.way.is_open:
+            self.lost()
+
     def _given_up(self) -> None:
         if not self._over and not self._call.line.way.is_open:
             self._call.break_off("gone")
@@ -100,6 +105,7 @@ class Watch:
     def refreshed(self, answer: Response) -> None:
         """Take what the 2xx to an INVITE or UPDATE of ours says of the session's length."""
         if self._unasked:
+            self._look()
             return
         self._note(answer)
         self.refresh.agreed(answer, _now())
@@ -108,6 +114,7 @@ class Watch:
     def extended(self, request: Request) -> Headers:
         """Say in our 2xx to an INVITE or UPDATE how long the session lasts from now on."""
         if self._unasked:
+            self._look()
             return []
         self._note(request)
         headers = self.refresh.answered(request, _now())

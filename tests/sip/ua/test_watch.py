@@ -8,11 +8,13 @@ import pytest
 from softphone.errors import CallRefused
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.ua.call import InviteState
+from softphone.sip.transport.hop import Hop
+from softphone.sip.ua.call import InviteSession, InviteState
+from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.testing.clock import run
 from softphone.testing.wire import Ether
-from tests.support.sip_pair import Pair, settle
+from tests.support.sip_pair import ANSWER, OFFER, Pair, settle
 
 TEN_MINUTES = SessionSettings(expires_s=600)
 NO_WISH = SessionSettings(expires_s=0)
@@ -171,6 +173,42 @@ def test_a_refresh_that_is_refused_is_tried_again_before_the_end() -> None:
         assert "gone" in ended + pair.ended
 
     Watched(TEN_MINUTES, TEN_MINUTES).play(work)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("outgoing", [False, True])
+def test_a_connection_that_closes_before_the_answer_is_missed_as_one_that_closes_later(
+    outgoing: bool, closed: bool, back: bool
+) -> None:
+    unasked = EdgeProfile("test", unasked=True)
+
+    async def work(pair: Watched) -> None:
+        ours, theirs = (pair.alice, pair.bob) if outgoing else (pair.bob, pair.alice)
+        peer = Hop("tcp", "127.0.0.1", theirs.port)
+
+        async def answers(call: InviteSession) -> None:
+            if closed:
+                pair.ether.close_flow((ours.port, theirs.port))
+            if not outgoing:
+                call.edge = unasked
+            await call.answer(ANSWER)
+
+        pair.handler = answers
+        pair.ether.open_flow(ours.port, peer)
+        uri = f"sip:bob@127.0.0.1:{pair.bob.port};transport=tcp"
+        edge = unasked if outgoing else ORDINARY
+        call = await pair.alice.invite(uri, OFFER, from_uri="sip:alice@127.0.0.1", edge=edge)
+        await settle(1)
+        if closed:  # where our ACK has opened one, too
+            pair.ether.flows.pop((ours.port, theirs.port), None)
+        if back:
+            pair.ether.open_flow(ours.port, peer)
+        await settle(100)
+        state = (call if outgoing else pair.calls[0]).state
+        assert state is (InviteState.ENDED if closed and not back else InviteState.CONFIRMED)
+
+    Watched(NO_WISH, NO_WISH).play(work)
 
 
 def _refusal(request: Request, status: int) -> Response:
