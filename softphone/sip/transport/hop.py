@@ -14,7 +14,7 @@ class TransportKind:
     """A transport."""
 
     name: str
-    """In URIs (RFC 3261 section 19.1.1); in capitals in a Via."""
+    """In URIs (RFC 3261 section 19.1.1), unless `parameter` says otherwise; in capitals in a Via."""
     reliable: bool
     """Whether it retransmits by itself, by connections (section 17)."""
     port: int = 5060
@@ -29,13 +29,15 @@ class TransportKind:
     """Whether messages follow one another in a stream, so that their lengths tell where they end."""
     opens: bool = True
     """Whether connections are opened by us, too, and not only by clients (RFC 7118)."""
+    parameter: str = ""
+    """What URIs of ours call it, where that is not its name: ``ws``, encrypted or not (RFC 7118 section 5.2)."""
 
 
 UDP = TransportKind("udp", reliable=False, service="_sip._udp", naptr="SIP+D2U")
 TCP = TransportKind("tcp", reliable=True, service="_sip._tcp", naptr="SIP+D2T", streamed=True)
 TLS = TransportKind("tls", reliable=True, port=5061, service="_sips._tcp", naptr="SIPS+D2T", secure=True, streamed=True)
 WS = TransportKind("ws", reliable=True, port=80, opens=False)
-WSS = TransportKind("wss", reliable=True, port=443, secure=True, opens=False)
+WSS = TransportKind("wss", reliable=True, port=443, secure=True, opens=False, parameter=WS.name)
 
 KINDS = {each.name: each for each in (UDP, TCP, TLS, WS, WSS)}
 """By name."""

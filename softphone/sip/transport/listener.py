@@ -25,7 +25,8 @@ class Listener:
 
     def contact(self, user: str | None, *, focus: bool = False) -> Address:
         """Make our Contact for a user name; `focus`: a conference is there (RFC 4579 section 5.1)."""
-        params: dict[str, str | None] = {} if self.transport == UDP.name else {"transport": self.transport}
+        named = KINDS[self.transport].parameter or self.transport
+        params: dict[str, str | None] = {} if self.transport == UDP.name else {"transport": named}
         uri = Uri("sip", self.host, self.port, user, params=params)
         return Address(uri, params={"isfocus": None} if focus else {})
 

@@ -13,12 +13,13 @@ from softphone.sip.where.locate import hop_of
     [
         ("udp", "SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKx;rport", "<sip:bob@192.0.2.1:5070>"),
         ("tls", "SIP/2.0/TLS 192.0.2.1:5071;branch=z9hG4bKx;rport", "<sip:bob@192.0.2.1:5071;transport=tls>"),
-        ("wss", "SIP/2.0/WSS 192.0.2.1:8443;branch=z9hG4bKx;rport", "<sip:bob@192.0.2.1:8443;transport=wss>"),
+        ("wss", "SIP/2.0/WSS 192.0.2.1:8443;branch=z9hG4bKx;rport", "<sip:bob@192.0.2.1:8443;transport=ws>"),
+        ("ws", "SIP/2.0/WS 192.0.2.1:8080;branch=z9hG4bKx;rport", "<sip:bob@192.0.2.1:8080;transport=ws>"),
         ("tcp", "SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bKx;rport", "<sip:bob@192.0.2.1:5070;transport=tcp>"),
     ],
 )
 def test_a_listener_writes_its_own_via_and_contact(transport: str, via: str, contact: str) -> None:
-    here = Listeners.at("192.0.2.1", 5070, {"tls": 5071, "wss": 8443}).by(KINDS[transport])
+    here = Listeners.at("192.0.2.1", 5070, {"tls": 5071, "ws": 8080, "wss": 8443}).by(KINDS[transport])
     assert (str(here.via("z9hG4bKx")), str(here.contact("bob"))) == (via, contact)
 
 
