@@ -226,7 +226,7 @@ class StreamTransport:
                 _, connection = await loop.create_connection(make, host, port, ssl=context, server_hostname=told)
         except (OSError, TimeoutError, ConfigError) as error:
             if isinstance(error, ssl.SSLError | ConfigError):
-                self.handshakes.fail(name or host, error, loop.time())
+                self.handshakes.fail(name or host, error, loop.time(), ours=True)
         for send in self._waiting.pop(peer):
             if connection is None or not connection.send(send):
                 self._unsent(send)

@@ -118,7 +118,7 @@ class Handshakes:
         self.failed = 0
         self._most, self._per_address = most, per_address
         self._running: Counter[str] = Counter()
-        self._told: dict[str, float] = {}
+        self._told: dict[tuple[str, str], float] = {}
 
     def begin(self, host: str) -> bool:
         """Take one more; False: there are too many."""
@@ -133,12 +133,16 @@ class Handshakes:
         if not self._running[host]:
             del self._running[host]
 
-    def fail(self, host: str, why: BaseException, now: float) -> None:
-        """Count one that came to nothing; the log names the first of each kind in a minute."""
+    def fail(self, host: str, why: BaseException, now: float, *, ours: bool = False) -> None:
+        """Count one that came to nothing; the log names the first of each kind in a minute.
+
+        `ours`: we have connected, and each peer of such has kinds of its own, which no stranger's failure hides.
+        """
         self.failed += 1
         kind = getattr(why, "reason", None) or type(why).__name__
-        if now - self._told.get(kind, -SEVERAL_S) >= SEVERAL_S:
-            self._told[kind] = now
+        self._told = {told: at for told, at in self._told.items() if now - at < SEVERAL_S}
+        if (key := (host if ours else "", kind)) not in self._told:
+            self._told[key] = now
             log.warning("TLS with %s came to nothing: %s", host, kind)
 
 

@@ -15,7 +15,7 @@ from softphone.errors import ConfigError
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.sockets import SocketTransport
-from softphone.sip.transport.tls import TlsContexts, TlsSettings
+from softphone.sip.transport.tls import Handshakes, TlsContexts, TlsSettings
 from tests.sip.nodes import INVITE, PATIENCE_S, Arrivals, rest
 
 CA = trustme.CA()
@@ -209,3 +209,16 @@ async def test_what_comes_with_the_end_of_the_handshake_is_read(tmp_path: Path) 
             writer.close()
         for _ in range(20):
             assert (await next_of(server.came))[0] == INVITE
+
+
+def test_the_failures_of_strangers_hide_none_of_a_peer_that_we_connect_to(caplog: pytest.LogCaptureFixture) -> None:
+    handshakes, broken = Handshakes(256, 32), ConnectionResetError()
+    for now in (0.0, 30.0, 60.0):
+        for stranger in ("192.0.2.1", "192.0.2.2"):
+            handshakes.fail(stranger, broken, now)
+        for trunk in ("one.test", "two.test", "192.0.2.1"):
+            handshakes.fail(trunk, broken, now, ours=True)
+        handshakes.fail("one.test", ConfigError("no certificate"), now, ours=True)
+    told = [record.getMessage().split(" ")[2] for record in caplog.records]
+    assert told == ["192.0.2.1", "one.test", "two.test", "192.0.2.1", "one.test"] * 2
+    assert handshakes.failed == 18
