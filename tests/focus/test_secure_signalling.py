@@ -171,7 +171,7 @@ async def test_a_web_phone_registers_calls_a_conference_and_is_called(tmp_path: 
         assert registered.transport == ("wss" if secure else "ws")
         call = await phone.call(str((await conference(server)).token))
         answered = await call.answered()
-        assert f"transport={registered.transport}" in answered.get("Contact")
+        assert f"@{url.rpartition('/')[2]};transport=ws>" in answered.get("Contact")
         assert call.progress.status == 183 and call.progress.body == answered.body
         assert (await call.request("BYE")).status == 200
         async with Phone(server, "101") as caller:
