@@ -112,6 +112,7 @@ class Server:
         self.media = Pool(worker_settings(config), config.media.workers)
         self.focus: Focus
         self.control: Control
+        self.passes: Passes
         self.door: InviteRouter
         self.api: ApiContext
         self._http: HttpServer
@@ -138,20 +139,20 @@ class Server:
             await asyncio.sleep(DRAIN_STEP_S)
 
     def reload(self, config: Config) -> None:
-        """Take other settings of conferences and of the log into use; they hold for what begins from now on.
+        """Take other certificates, and settings of conferences and of the log; they hold for what begins from now on.
 
         What else was changed waits for a restart: the log says what.
 
         Raises
         ------
         ConfigError
-            The menu cannot be read; everything is as it was.
+            The menu or a certificate cannot be read; everything is as it was.
         """
-        changed = changes(self._config, config)
-        self.tls.reload(tls_settings(config))
+        changed, read = changes(self._config, config), TlsContexts(tls_settings(config))
+        self.focus.reconfigure(config)
+        self.tls.take(read)
         if self._https is not None:
             self._https.certified((self.tls.settings.certificate, self.tls.settings.key))
-        self.focus.reconfigure(config)
         logs.configure(config.log)
         later = [name for name in changed if name.partition(".")[0] not in LIVE and not name.startswith("sip.tls_")]
         log.info("reloaded", changed=changed, waiting_for_a_restart=later)

@@ -90,7 +90,7 @@ def shown(port: int) -> int:
 
 
 async def test_a_running_server_takes_another_certificate(tmp_path: Path) -> None:
-    issued = [trustme.CA().issue_cert("127.0.0.1") for _ in range(2)]
+    issued = [trustme.CA().issue_cert("127.0.0.1") for _ in range(3)]
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
 
     def put(index: int) -> None:
@@ -109,6 +109,11 @@ async def test_a_running_server_takes_another_certificate(tmp_path: Path) -> Non
         with pytest.raises(ConfigError):
             server.reload(server._config)
         assert await asyncio.to_thread(shown, port) == second != first
+        put(2)
+        conference = msgspec.structs.replace(server._config.conference, menu="nowhere.toml")
+        with pytest.raises(ConfigError):
+            server.reload(msgspec.structs.replace(server._config, conference=conference))
+        assert await asyncio.to_thread(shown, port) == second
 
 
 def test_a_certificate_of_our_own_is_made_once_and_only_on_loopback(tmp_path: Path) -> None:

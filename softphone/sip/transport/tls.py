@@ -59,12 +59,10 @@ class TlsContexts:
             self._client = _client(self.settings)
         return self._client
 
-    def reload(self, settings: TlsSettings) -> None:
-        """Read the certificates again, for connections that are made from now on. Raises as the constructor."""
-        if self.server is not None and settings.certificate:
-            server = _server(settings)
-            self.server, self._client = server, None
-            self.settings = settings
+    def take(self, read: "TlsContexts") -> None:
+        """Use certificates that were read anew, for connections that are made from now on."""
+        if self.server is not None and read.server is not None:
+            self.server, self._client, self.settings = read.server, None, read.settings
 
 
 def _server(settings: TlsSettings) -> ssl.SSLContext:
