@@ -8,6 +8,7 @@ SID, which nobody guesses, has been told it by us.
 import asyncio
 import secrets
 from collections.abc import Coroutine
+from enum import StrEnum
 from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
@@ -22,10 +23,19 @@ from softphone.sip.ua.call import InviteSession
 
 __all__ = ["AgentMessages", "Wish"]
 
-# Commands, by number.
-INCOMING_CALL, CLIENT_FORWARD, CLIENT_VOICEMAIL, CLIENT_REJECT = "6", "10", "11", "12"
 SID_BITS = 62
 AGENT = "x-rc/agent"
+
+
+class AgentCommand(StrEnum):
+    """What a message says, by number."""
+
+    INCOMING_CALL = "6"
+    CLIENT_FORWARD = "10"
+    CLIENT_VOICEMAIL = "11"
+    "To who takes calls that nobody answers."
+    CLIENT_REJECT = "12"
+    "For all telephones of the user."
 
 
 class Wish:
@@ -104,7 +114,7 @@ class AgentMessages:
             "Req": f"{{{secrets.token_hex(16)}}}",
             "From": f"#1@{domain}",
             "To": f"17#{number}@{domain}",
-            "Cmd": INCOMING_CALL,
+            "Cmd": AgentCommand.INCOMING_CALL,
         }
         body = {"SrvLvl": "1", "SrvLvlExt": "2", **shown}
         # A colon with a blank behind it ends the value for who reads it.
@@ -135,11 +145,11 @@ class AgentMessages:
 def _refusal(command: str, body: dict[str, str], home: Home) -> CallRefused | None:
     """Give as what a command counts; None: the telephone goes on ringing."""
     match command:
-        case "12":  # for all telephones of the user
+        case AgentCommand.CLIENT_REJECT:
             return CallRefused(603)
-        case "11":  # to who takes calls that nobody answers
+        case AgentCommand.CLIENT_VOICEMAIL:
             return CallRefused(480)
-        case "10" if body.get("Phn"):
+        case AgentCommand.CLIENT_FORWARD if body.get("Phn"):
             return CallRefused(302, contacts=[str(home.address(spelled(body["Phn"])))])
     return None
 

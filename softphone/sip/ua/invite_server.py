@@ -128,7 +128,6 @@ class IncomingInvite:
 
         To whom takes its description from the first response, there is one before, and a pause in between.
 
-
         Others are told once, by UDP, and ask again if they have missed it; twice if they have heard something before,
         and ask no more.
         """
