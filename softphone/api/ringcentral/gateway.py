@@ -11,7 +11,7 @@ import structlog
 from softphone.api.ringcentral.gateway_session import MOST_SESSIONS, RECOVERY_S, GatewaySession
 from softphone.api.ringcentral.subscriptions import Subscriptions
 
-__all__ = ["STOPS", "Closing", "GatewayConnection", "Gateways"]
+__all__ = ["SLOW", "STOPS", "Closing", "GatewayConnection", "Gateways"]
 
 log = structlog.get_logger()
 

@@ -13,11 +13,11 @@ from starlette.websockets import WebSocketDisconnect
 from softphone.api.auth.grants import Grant
 from softphone.api.auth.oauth import GATEWAY
 from softphone.api.context import ApiContext
-from softphone.api.http.codes import CODES
-from softphone.api.http.errors import coded
+from softphone.api.http.errors import ApiError, coded
 from softphone.api.ringcentral import envelopes
 from softphone.api.ringcentral.envelopes import BadEnvelope, GatewayRequest, Heartbeat
-from softphone.api.ringcentral.gateway import STOPS, Closing, GatewayConnection
+from softphone.api.ringcentral.errors import listed
+from softphone.api.ringcentral.gateway import SLOW, STOPS, Closing, GatewayConnection
 from softphone.api.ringcentral.gateway_session import MOST_REQUESTS
 from softphone.api.ringcentral.service import notifications_of
 from softphone.api.ringcentral.tunnel import through
@@ -47,7 +47,7 @@ async def gateway(
     await socket.accept()
     grant = context.grants.ticket_grant(access_token, time.monotonic())
     if grant is None or context.accounts.by_id(grant.extension_id) is None:
-        await _refuse(socket, "OAU-129")
+        await _refuse(socket)
         return
     gateways = notifications_of(socket).gateways
     connection = gateways.enter(grant.extension_id, grant.endpoint, wsc, lambda: _heard_until(socket))
@@ -65,11 +65,14 @@ def _heard_until(socket: WebSocket) -> float:
     return float(socket.scope.get("state", {}).get("heard_until", 0.0))
 
 
-async def _refuse(socket: WebSocket, code: str) -> None:
-    body = {"errorCode": code, "message": CODES[code].message}
+async def _refuse(socket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-        await socket.send_text(envelopes.failure("", CODES[code].status, body))
+        await socket.send_text(_failure(coded("OAU-129")))
         await socket.close(REFUSED.code, REFUSED.reason)
+
+
+def _failure(error: ApiError, message_id: str = "") -> str:
+    return envelopes.failure(message_id, error.status, {"errorCode": error.code, "message": error.message})
 
 
 class _Serving:
@@ -105,7 +108,7 @@ class _Serving:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
             async with asyncio.timeout(1.0):
                 if why is REFUSED:
-                    await _refuse(self._socket, "OAU-129")
+                    await _refuse(self._socket)
                 else:
                     await self._socket.close(why.code, why.reason)
 
@@ -159,9 +162,7 @@ class _Serving:
         try:
             said = envelopes.read(message.get("text") or "")
         except BadEnvelope as error:
-            refused = coded("CMN-104", why=str(error))
-            body = {"errorCode": refused.code, "message": refused.message}
-            self._say(envelopes.failure(error.message_id, refused.status, body))
+            self._say(_failure(coded("CMN-104", why=str(error)), error.message_id))
             return
         match said:
             case Heartbeat():
@@ -173,13 +174,13 @@ class _Serving:
 
     def _say(self, text: str) -> None:
         if not self._session.say(text):
-            self._connection.close(Closing(1008, "messages are not read"))
+            self._connection.close(SLOW)
         self._connection.wake()
 
     def _too_many(self, request: GatewayRequest) -> None:
-        entry = {"errorCode": "CMN-301", "message": CODES["CMN-301"].message}
+        refused = coded("CMN-301")
         headers = {"Content-Type": "application/json", "RCRequestId": request.message_id}
-        self._session.answer(request.message_id, 429, headers, {**entry, "errors": [entry]})
+        self._session.answer(request.message_id, refused.status, headers, listed(refused))
         self._connection.wake()
 
     def _start(self, request: GatewayRequest) -> None:
@@ -202,5 +203,5 @@ class _Serving:
         if self._connection.closing is None and not self._session.answer(
             request.message_id, answer.status, headers, body
         ):
-            self._connection.close(Closing(1008, "messages are not read"))
+            self._connection.close(SLOW)
         self._connection.wake()
