@@ -180,13 +180,12 @@ def _proxy(transport: Transport, request: Request, context: ApiContext) -> str:
 
 def _view(extension: Extension, kind: DeviceType, request: Request, context: ApiContext) -> dict[str, Any]:
     identity = device_id(extension.id, kind)
-    reached = any(each.number in context.accounts.names(extension) for each in context.registrations.all())
     return {
         "uri": uri_of(request, context, "device", identity),
         "id": identity,
         "type": kind,
         "sku": "DV-1",
-        "status": "Online" if reached else "Offline",
+        "status": "Online" if context.registrations.reached(context.accounts.names(extension)) else "Offline",
         "name": kind,
         "serial": "",
         "computerName": "",

@@ -1,7 +1,7 @@
 """Who is registered where, as administrators see it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +46,11 @@ class Registrations:
         """List them."""
         now, moment = self._clock(), datetime.now(UTC)
         return [_registered(each, now, moment) for each in self._registrar.bindings(now)]
+
+    def reached(self, users: Iterable[str]) -> bool:
+        """Whether a telephone is registered by one of these user names; costs as much as they have telephones."""
+        now = self._clock()
+        return any(self._registrar.contacts(each, now) for each in users)
 
     def remove(self, id: str) -> bool:
         """Forget one; False: there is none of that id. It comes back with its next REGISTER."""
