@@ -9,7 +9,14 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.paths import ACCOUNT, OwnDep, check_account, listed, number, uri_of
-from softphone.api.ringcentral.presence import ActiveCall, calls_by_extension, dialogs_of, log_record, presence_of
+from softphone.api.ringcentral.presence import (
+    ActiveCall,
+    calls_by_extension,
+    calls_of,
+    dialogs_of,
+    log_record,
+    presence_of,
+)
 from softphone.store.values import Extension
 
 __all__ = ["router"]
@@ -36,8 +43,7 @@ async def read_presence(
     request: Request, extension: OwnDep, context: ContextDep, detailed: Detailed = False, sip: WithSip = False
 ) -> dict[str, Any]:
     """Say whether an extension talks, to itself or to an administrator; in detail with its calls."""
-    calls = _calls(context).get(extension.id, [])
-    return _view(extension, calls, request, context, detailed=detailed, sip=sip)
+    return _view(extension, calls_of(extension.id, context.focus), request, context, detailed=detailed, sip=sip)
 
 
 @router.get("/presence")
@@ -65,7 +71,7 @@ async def read_all_presence(
 async def list_active_calls(request: Request, extension: OwnDep, context: ContextDep) -> dict[str, Any]:
     """List the calls that an extension has now, to itself or to an administrator."""
     uri = uri_of(request, context, "extension", extension.id, "active-calls")
-    return listed(uri, [log_record(call, uri) for call in _calls(context).get(extension.id, [])])
+    return listed(uri, [log_record(call, uri) for call in calls_of(extension.id, context.focus)])
 
 
 @router.get("/active-calls")
