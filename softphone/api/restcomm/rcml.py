@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from softphone.errors import SoftphoneError
+from softphone.text import shown
 
 __all__ = ["BadRcml", "Continue", "DialConference", "EndCall", "PlaySound", "Verb", "Wait", "read"]
 
@@ -30,6 +31,7 @@ class DialConference:
     """Go into a conference, and stay."""
 
     name: str
+    "As it is shown (`softphone.text.shown`): one name, however its document writes it."
     starts: bool = True
     "Whether the conference begins with it: it is a moderator."
     ends: bool = False
@@ -106,9 +108,10 @@ def _dial(element: Element) -> Verb:
     if [each.tag for each in element.within] != ["Conference"]:
         raise BadRcml("<Dial> is supported with one <Conference> in it, and nothing else")
     (room,) = element.within
-    name, most = room.text.strip(), _number(room, "maxParticipants", MAX_PARTICIPANTS, 1, 100_000)
-    if not name or len(name) > LONGEST_NAME:
-        raise BadRcml(f"<Conference> names a room, by at most {LONGEST_NAME} characters")
+    most = _number(room, "maxParticipants", MAX_PARTICIPANTS, 1, 100_000)
+    name = shown(room.text, LONGEST_NAME)
+    if not name or len(room.text.strip()) > LONGEST_NAME:
+        raise BadRcml(f"<Conference> names a room, by at most {LONGEST_NAME} characters that can be read")
     return DialConference(
         name,
         starts=_flag(room, "startConferenceOnEnter", True),

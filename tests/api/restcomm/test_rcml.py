@@ -75,4 +75,25 @@ def test_a_room_has_the_name_that_it_is_given(name: str, most: int) -> None:
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     document = response(f'<Dial><Conference maxParticipants="{most}">{escaped}</Conference></Dial>')
     if name.strip():
-        assert rcml.read(document) == [DialConference(name.strip(), most=most)]
+        assert rcml.read(document) == [DialConference(" ".join(name.split()), most=most)]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("stand\n   up", "stand up"),
+        ("stand\u202eup", "standup"),
+        ("stand\u200bup\ufeff", "standup"),
+        ("stand&#x9b;up", "standup"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("x" * 200, "x" * 200),
+    ],
+)
+def test_a_room_has_one_name_however_it_is_written(written: str, name: str) -> None:
+    assert rcml.read(response(f"<Dial><Conference>{written}</Conference></Dial>")) == [DialConference(name)]
+
+
+@pytest.mark.parametrize("written", ["", "\u200b\u2060", "\u202e ", "\u3164", "x" * 201])
+def test_a_name_that_nobody_can_read_names_no_room(written: str) -> None:
+    with pytest.raises(BadRcml, match="names a room"):
+        rcml.read(response(f"<Dial><Conference>{written}</Conference></Dial>"))
