@@ -214,4 +214,4 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
 
 def _level_voices(before: Settings, after: Settings) -> list[Effect]:
     """Have voices brought to one level, or left, where that has changed."""
-    return [VoicesLevelled(after.level_voices)] if after.level_voices is not before.level_voices else []
+    return [VoicesLevelled(after.level_voices)] if after.level_voices != before.level_voices else []
