@@ -26,6 +26,9 @@ from softphone.webhooks.fetch import Fetcher
 
 __all__ = ["ApiContext", "ContextDep"]
 
+# How long what has just happened may take to be in the database.
+SETTLE_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
@@ -54,6 +57,13 @@ class ApiContext:
     trace: Tracing | None
     """None: SIP messages are not kept."""
     config: Config
+
+    async def settle(self) -> None:
+        """Wait until what has just happened can be read back from the history; a second at most.
+
+        It is there long before. If the database is away, who asks must ask again.
+        """
+        await self.focus.context.history.flush(SETTLE_S)
 
 
 def context_of(request: Request) -> ApiContext:

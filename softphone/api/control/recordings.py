@@ -26,8 +26,6 @@ SPECIFICATION = re.compile(r"\s*(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{0,18})|
 
 # Nobody needs more parts of a file at once.
 MOST_PARTS = 16
-# What is known and not yet in the database is there long before; if the database is away, its owner must ask again.
-SETTLE_S = 1.0
 
 
 class WholeFile(FileResponse):
@@ -149,7 +147,7 @@ async def _entry(recording_id: RecordingId, caller: CallerDep, context: ContextD
     entry = await context.recordings.get(recording_id)
     if not await _theirs([entry], caller, context):
         # Whose a conference was may still wait to be written, the moment it is over.
-        await context.focus.context.history.flush(SETTLE_S)
+        await context.settle()
         if not await _theirs([entry], caller, context):
             raise not_found("recording")
     return entry

@@ -18,7 +18,6 @@ from softphone.api.restcomm.paging import Paging
 from softphone.api.restcomm.rendering import Listing, Resource
 from softphone.api.restcomm.running import Callback, Calls, Script, complete
 from softphone.api.restcomm.seen import SeenCall, seen_call
-from softphone.api.restcomm.settling import SETTLE_S
 from softphone.api.restcomm.sids import session_id
 from softphone.api.restcomm.statuses import STATUSES, held_by
 from softphone.errors import SoftphoneError
@@ -209,7 +208,7 @@ async def list_calls(account: AccountDep, request: Request, context: ContextDep,
     """List calls, the newest first."""
     paging = Paging.of(request.query_params)
     wanted = {name: request.query_params[name] for name in FILTERS if name in request.query_params}
-    await context.focus.context.history.flush(SETTLE_S)
+    await context.settle()
     found = await archive_lists.calls(
         context.store.database, _filters(wanted, account, calls), paging.offset, paging.most()
     )

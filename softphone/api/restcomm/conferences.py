@@ -13,7 +13,6 @@ from softphone.api.restcomm.filters import day, like
 from softphone.api.restcomm.paging import Paging
 from softphone.api.restcomm.rendering import Listing, Resource, date
 from softphone.api.restcomm.representation import VERSION
-from softphone.api.restcomm.settling import SETTLE_S
 from softphone.api.restcomm.sids import conference_sid, session_id
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store import archive_lists
@@ -35,7 +34,7 @@ async def conference(
     own = session_id(sid)
     if own is None:
         raise unknown()
-    await context.focus.context.history.flush(SETTLE_S)
+    await context.settle()
     try:
         found = await context.store.archive.conference(own)
     except NoSuchRow:
@@ -60,7 +59,7 @@ async def list_conferences(account: AccountDep, request: Request, context: Conte
     """List conferences, the newest first."""
     paging = Paging.of(request.query_params)
     wanted = {name: request.query_params[name] for name in FILTERS if name in request.query_params}
-    await context.focus.context.history.flush(SETTLE_S)
+    await context.settle()
     found = await archive_lists.conferences(
         context.store.database, _filters(wanted, account, context), paging.offset, paging.most()
     )

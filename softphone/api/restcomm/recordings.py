@@ -14,7 +14,6 @@ from softphone.api.restcomm.paging import Paging
 from softphone.api.restcomm.rendering import Listing, Resource, date
 from softphone.api.restcomm.representation import VERSION
 from softphone.api.restcomm.running import Calls
-from softphone.api.restcomm.settling import SETTLE_S
 from softphone.api.restcomm.sids import call_sid, recording_sid
 from softphone.recordings.entry import Entry
 
@@ -31,7 +30,7 @@ async def theirs(account: AccountDep, context: ContextDep) -> list[Entry]:
     entries = context.recordings.entries
     if account.sees_all:
         return list(entries)
-    await context.focus.context.history.flush(SETTLE_S)
+    await context.settle()
     owned = await context.store.archive.owned(account.owner.id, {entry.conference for entry in entries})
     return [entry for entry in entries if entry.conference in owned]
 

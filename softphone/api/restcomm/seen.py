@@ -7,7 +7,6 @@ from softphone.api.restcomm.accounts import RestcommAccount
 from softphone.api.restcomm.call_views import made_view, record_view
 from softphone.api.restcomm.rendering import Resource
 from softphone.api.restcomm.running import Calls, RcmlCall
-from softphone.api.restcomm.settling import SETTLE_S
 from softphone.api.restcomm.sids import call_sid, session_start
 from softphone.store import archive_lists
 from softphone.store.values import CallRecord
@@ -54,7 +53,7 @@ async def seen_call(sid: str, account: RestcommAccount, context: ApiContext, cal
     start = session_start(sid)
     if start is None:
         return None
-    await context.focus.context.history.flush(SETTLE_S)
+    await context.settle()
     found = await archive_lists.calls_named(context.store.database, [f"{kind}-{start}" for kind in "sp"])
     record = next((each for each in found if call_sid(each.id) == sid), None)
     if record is None or not await _theirs(record, account, context):
