@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from softphone.heap import keep_below
 from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
 from softphone.media.net.port import OpenPort
 from softphone.media.workers.local import LocalMedia, load
@@ -54,6 +55,9 @@ CALLS = 512
 SEATS = 4
 """For each of them: the peer's leg, the application, and those of a call that has just left, free a tick later."""
 
+KEPT_BYTES = 128 << 10
+"""Most arrays of a plane are larger: they go back to the system with it, where a process opens one after the other."""
+
 QUIET_S = 10.0
 """So long after a line about a late event loop there is no other: a loop that is always late must not fill a disk."""
 
@@ -72,6 +76,7 @@ class SharedPlane:
     """One engine, the calls in it, and what is told when the event loop is late for it."""
 
     def __init__(self, host: str, network: Network = SYSTEM) -> None:
+        keep_below(KEPT_BYTES)
         self.media = LocalMedia(host, capacity=SEATS * CALLS, open_port=network.open_port, clock=network.clock)
         self.media.on_event = self._heard
         self.media.on_skip = self._skipped

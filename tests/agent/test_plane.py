@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,3 +180,26 @@ async def test_calls_share_no_sound_with_calls_of_other_agents() -> None:
         async with talking(calls[0], sine(440, 60.0)):
             await until_heard(ends[0], 440)
             assert not (await listen(ends[1], 10)).any()
+
+
+AFTER_ANOTHER = """
+import asyncio
+from softphone import Agent
+
+async def main() -> None:
+    for number in range(30):
+        async with Agent("sip:bot@127.0.0.1"):
+            pass
+        if number in (9, 29):
+            with open("/proc/self/statm") as pages:
+                print(int(pages.read().split()[1]) * 4096)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read as Linux tells it")
+def test_a_process_that_opens_many_agents_one_after_the_other_does_not_grow() -> None:
+    told = subprocess.run([sys.executable, "-c", AFTER_ANOTHER], capture_output=True, text=True, check=True, timeout=60)
+    ten, thirty = map(int, told.stdout.split())
+    assert thirty - ten < 120 << 20  # 580 MB where the library keeps what is freed, 40 where it gives it back
