@@ -31,8 +31,7 @@ def _no_use(session: SessionState, role: Role) -> str:
     if session.shut_to(role):
         return "locked"
     pending = session.pending
-    passes = role is Role.MODERATOR and session.settings.hosts_pass_limit
-    no_place = not passes and session.size + pending >= session.settings.max_members
+    no_place = session.full_for(role, coming=pending)
     return "full" if no_place or pending >= session.settings.max_invited else ""
 
 

@@ -109,13 +109,21 @@ class SessionState:
         """Whether the room is locked, for those of a role."""
         return self.locked and not (role is Role.MODERATOR and self.settings.hosts_pass_lock)
 
-    def full_for(self, role: Role, *, besides: int = 0) -> bool:
-        """Whether there is no place for one more of a role; so many of those who are there may take none."""
+    def full_for(self, role: Role, *, besides: int = 0, coming: int = 0) -> bool:
+        """Whether there is no place for one more of a role.
+
+        Parameters
+        ----------
+        besides
+            So many of those who are there take no place.
+        coming
+            So many who are not there yet take one.
+        """
         if role is Role.MODERATOR and self.settings.hosts_pass_limit:
             return False
         # Those who wait for the host must not take the host's place, where it needs one.
         kept = self.awaits_host and role is not Role.MODERATOR and not self.settings.hosts_pass_limit
-        return self.size - besides >= self.settings.max_members - kept
+        return self.size - besides + coming >= self.settings.max_members - kept
 
     def reaches(self, party: Participant) -> tuple[str, ...] | None:
         """Say who of those a party whispers to can hear it now; None when it does not whisper."""

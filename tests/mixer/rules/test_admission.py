@@ -44,6 +44,15 @@ def test_no_place_is_kept_for_a_host_that_needs_none() -> None:
         assert answer(conference.handle(Join("b"), 0.0), "b") == expected
 
 
+@pytest.mark.parametrize("passes", [False, True])
+def test_nobody_is_rung_who_could_not_come_in(passes: bool) -> None:
+    conference = room("a", max_members=3, wait_for_host=True, hosts_pass_limit=passes)
+    assert conference.handle(Dial("102"), 0.0) == [Invite(1, "102")]
+    assert conference.handle(Dial("103"), 0.0) == ([Invite(2, "103")] if passes else [Denied("", "full")])
+    assert isinstance(conference.handle(Dial("104", role=HOST), 0.0)[0], Invite)
+    assert conference.handle(Dial("105"), 0.0) == [Denied("", "full")]
+
+
 def test_a_host_that_passes_a_lock_lets_in_nobody_else() -> None:
     conference = room("a", wait_for_host=True, hosts_pass_lock=True)
     conference.handle(Lock(True), 0.0)
