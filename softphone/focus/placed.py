@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
+from softphone.focus.token import session_of
+
 __all__ = ["PlacedCall", "PlacedState"]
 
 
@@ -57,7 +59,7 @@ class PlacedCall:
     @property
     def session(self) -> str:
         """Id of the session that its party is in; before there is one, its own."""
-        return f"s-{self.party.split('-')[1]}" if self.party else self.id
+        return session_of(self.party) if self.party else self.id
 
     @property
     def over(self) -> bool:

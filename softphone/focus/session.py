@@ -14,7 +14,7 @@ from mixer.rules.attendance import Participant
 from mixer.rules.roles import Place, Role
 from mixer.rules.session import Session
 from softphone.focus.placed import PlacedCall
-from softphone.focus.token import VoiceCallToken
+from softphone.focus.token import VoiceCallToken, party_id_of
 from softphone.store.values import Extension
 
 __all__ = [
@@ -361,7 +361,7 @@ class TelephonySession:
             number = 1
         else:
             number, self._next = self._next, self._next + 1
-        return f"p-{self.id.removeprefix('s-')}-{number}"
+        return party_id_of(self.id, number)
 
 
 class EndedMemory:

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Self
 
-__all__ = ["PREFIX", "TokenError", "VoiceCallToken", "new_session_id"]
+__all__ = ["PREFIX", "TokenError", "VoiceCallToken", "new_session_id", "party_id_of", "session_of"]
 
 PREFIX = "conf_"
 
@@ -27,6 +27,16 @@ class TokenError(ValueError):
 def new_session_id() -> str:
     """Give a fresh telephony session id: ``s-`` and 32 hex digits from the operating system's generator."""
     return f"s-{secrets.token_hex(16)}"
+
+
+def party_id_of(session_id: str, number: int) -> str:
+    """Give the id of a party: ``p-``, the digits of its session, and its number there."""
+    return f"p-{session_id.removeprefix('s-')}-{number}"
+
+
+def session_of(party_id: str) -> str:
+    """Give the id of the session that a party is in, by its own."""
+    return f"s-{party_id.split('-')[1]}"
 
 
 @dataclass(frozen=True, slots=True)

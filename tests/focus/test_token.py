@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.focus.token import TokenError, VoiceCallToken, new_session_id
+from softphone.focus.token import TokenError, VoiceCallToken, new_session_id, party_id_of, session_of
 
 # The one that the documentation of the original service shows.
 SEED = "conf_732d34366432356138383138353334323263396636313439376336663736613332374031302e31332e3132332e3235303a35303730"
@@ -64,3 +64,10 @@ def test_session_ids() -> None:
     made = {new_session_id() for _ in range(100)}
     assert len(made) == 100
     assert all(re.fullmatch(r"s-[0-9a-f]{32}", each) for each in made)
+
+
+@pytest.mark.parametrize("number", [1, 2, 10, 12_345])
+def test_the_id_of_a_party_tells_its_session(number: int) -> None:
+    session = new_session_id()
+    assert party_id_of(session, number) == f"p-{session[2:]}-{number}"
+    assert session_of(party_id_of(session, number)) == session

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import ConferenceRole, Party, PartyAddress, PartyStatus, TelephonySession
+from softphone.focus.token import session_of
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
@@ -225,7 +226,7 @@ def _status(party: Party) -> StatusModel:
     status = PartyStatus.HOLD if party.stands_alone and not over else party.status
     if party.moved_to is None:
         return StatusModel(code=status.value)
-    there = f"s-{party.moved_to.split('-')[1]}"
+    there = session_of(party.moved_to)
     return StatusModel(
         code=status.value,
         peer_id=PeerModel(session_id=legacy_id(there), telephony_session_id=there, party_id=party.moved_to),
