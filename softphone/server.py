@@ -299,10 +299,8 @@ class Server:
         )
 
     def _sip_ports(self) -> dict[str, int]:
-        ports = {"udp": self.stack.port, "ws": self._http.port, **self.stack.ports}
-        if self._config.sip.tcp:
-            ports["tcp"] = self.stack.port
-        return ports if self._https is None else {**ports, "wss": self._https.port}
+        spoken = ("udp", "tcp") if self._config.sip.tcp else ("udp",)
+        return {**dict.fromkeys(spoken, self.stack.port), **self.stack.ports}
 
     @property
     def sip_uri(self) -> str:

@@ -76,7 +76,6 @@ class Stack:
         self.overloaded = False
         self.host = settings.host
         self.port = settings.port
-        self.ports: dict[str, int] = {}
         self._driver = Driver(settings, self._request, self._cancelled, transport, resolver or Resolver())
         self._undecided: set[InviteSession] = set()
         self._unanswered = 0
@@ -94,11 +93,15 @@ class Stack:
         """
         await self._driver.start()
         self.host, self.port = self._driver.host, self._driver.port
-        self.ports = self._driver.ports
 
     def also_at(self, ports: Mapping[str, int]) -> None:
         """Say in Via and Contact at which ports others listen for us, by transport: the WebSockets of HTTP."""
         self._driver.also_at(ports)
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The ports of transports that have others than `port`, by name, and those where others listen for us."""
+        return self._driver.ports
 
     async def stop(self) -> None:
         """Close everything; calls that are still up are forgotten, not hung up."""
