@@ -216,20 +216,32 @@ class StreamTransport:
 
     async def _open(self, peer: Peer) -> None:
         connection: Connection | None = None
-        host, port, name = peer
+        host, _, name = peer
         try:
             async with asyncio.timeout(self.limits.connect_s):
-                loop = asyncio.get_running_loop()
-                make = partial(Connection, self, next(self._numbers), name)
-                context = self.tls.client if self.tls is not None else None
-                told = None if context is None else name or host
-                _, connection = await loop.create_connection(make, host, port, ssl=context, server_hostname=told)
+                connection = await self.connect(peer)
         except (OSError, TimeoutError, ConfigError) as error:
             if isinstance(error, ssl.SSLError | ConfigError):
-                self.handshakes.fail(name or host, error, loop.time(), ours=True)
+                self.handshakes.fail(name or host, error, asyncio.get_running_loop().time(), ours=True)
         for send in self._waiting.pop(peer):
             if connection is None or not connection.send(send):
                 self._unsent(send)
+
+    async def connect(self, peer: Peer) -> Connection:
+        """Open a connection.
+
+        Raises
+        ------
+        OSError, ConfigError
+            There is none to be had; certificates cannot be read.
+        """
+        host, port, name = peer
+        make = partial(Connection, self, next(self._numbers), name)
+        context = self.tls.client if self.tls is not None else None
+        told = None if context is None else name or host
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(make, host, port, ssl=context, server_hostname=told)
+        return connection
 
     # What a connection tells.
 

@@ -30,11 +30,22 @@ Reply = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Reply], Awaitable[None]]
 
 
-class _Frames(asyncio.Transport):
-    """What a connection writes to: each write is a frame, sent in turn."""
+class Frames(asyncio.Transport):
+    """What a connection writes to: each write is a frame, sent in turn.
 
-    def __init__(self, peer: tuple[str, int]) -> None:
+    Attributes
+    ----------
+    longest
+        Bytes that a frame of the peer may have.
+    aborted
+        Set when nothing more is to be sent.
+    code
+        Why we close (RFC 6455 section 7.4.1).
+    """
+
+    def __init__(self, peer: tuple[str, int], longest: int) -> None:
         super().__init__({"peername": peer})
+        self.longest = longest
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
@@ -81,7 +92,7 @@ def _frame(data: bytes) -> dict[str, Any]:
         return {"type": "websocket.send", "bytes": data}
 
 
-class _WebSocketConnection(Connection):
+class WebSocketConnection(Connection):
     """A connection whose messages come whole."""
 
     def data_received(self, data: bytes) -> None:
@@ -137,48 +148,59 @@ class WebSockets(StreamTransport):
             ended.set_result(None)
 
     async def _serve(self, peer: tuple[str, int], receive: Receive, reply: Reply) -> None:
-        frames = _Frames(peer)
-        connection = _WebSocketConnection(self, next(self._numbers))
+        frames = Frames(peer, self.limits.message)
+        connection = WebSocketConnection(self, next(self._numbers))
         connection.connection_made(frames)
         if frames.is_closing():
             await reply({"type": "websocket.close", "code": TRY_LATER})
             return
         try:
             await reply({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-            await self._converse(connection, frames, receive, reply)
+            await converse(connection, frames, receive, reply)
         finally:
             frames.abort()
             connection.connection_lost(None)
 
-    async def _converse(
-        self, connection: _WebSocketConnection, frames: _Frames, receive: Receive, reply: Reply
-    ) -> None:
-        tasks = [
-            asyncio.ensure_future(self._read(connection, frames, receive)),
-            asyncio.ensure_future(frames.drain(reply)),
-            asyncio.ensure_future(frames.aborted.wait()),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                each.result()
-            # One that has gone needs no goodbye, nor has one that does not read any use of it.
-            if not frames.aborted.is_set() and (tasks[0] not in done or frames.code == TOO_LONG):
-                await reply({"type": "websocket.close", "code": frames.code})
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, connection: _WebSocketConnection, frames: _Frames, receive: Receive) -> None:
-        """Read frames until the client is gone, or sends one that is too long."""
-        while (message := await receive())["type"] == "websocket.receive":
-            text = message.get("text")
-            data = message.get("bytes") or b"" if text is None else text.encode("utf-8", "surrogateescape")
-            if len(data) > self.limits.message:
-                frames.code = TOO_LONG
-                return
-            connection.data_received(data)
+async def converse(connection: Connection, frames: Frames, receive: Receive, reply: Reply) -> None:
+    """Carry messages both ways until one of both sides ends it.
+
+    Parameters
+    ----------
+    connection
+        Takes what comes.
+    frames
+        What it writes to.
+    receive, reply
+        Gives and takes events of ASGI: ``websocket.receive``, ``websocket.send``, ``websocket.close``.
+    """
+    tasks = [
+        asyncio.ensure_future(_read(connection, frames, receive)),
+        asyncio.ensure_future(frames.drain(reply)),
+        asyncio.ensure_future(frames.aborted.wait()),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            each.result()
+        # One that has gone needs no goodbye, nor has one that does not read any use of it.
+        if not frames.aborted.is_set() and (tasks[0] not in done or frames.code == TOO_LONG):
+            await reply({"type": "websocket.close", "code": frames.code})
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _read(connection: Connection, frames: Frames, receive: Receive) -> None:
+    """Read frames until the peer is gone, or sends one that is too long."""
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        data = message.get("bytes") or b"" if text is None else text.encode("utf-8", "surrogateescape")
+        if len(data) > frames.longest:
+            frames.code = TOO_LONG
+            return
+        connection.data_received(data)
 
 
 class WebSocketDoor:
