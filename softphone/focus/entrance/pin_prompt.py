@@ -17,9 +17,10 @@ from softphone.errors import SoftphoneError
 from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.errors import FocusError
+from softphone.focus.party.call_owner import CallOwner
 from softphone.focus.party.context import Context
 from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.member import CallOwner, Member
+from softphone.focus.party.member import Member
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE, ConferenceRoom

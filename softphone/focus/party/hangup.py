@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from mixer.rules.effects import Prompt
+from softphone.focus.party.call_owner import CallOwner
 from softphone.focus.party.context import Context, Header
-from softphone.focus.party.member import CallOwner, Member
+from softphone.focus.party.member import Member
 
 __all__ = ["Hangup"]
 

@@ -18,13 +18,13 @@ with who had it, as it was. So a live leg is never without a keeper that ends it
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from mixer.rules.roles import Place
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import CallLeg
 from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
+from softphone.focus.party.call_owner import NOBODY, CallOwner
 from softphone.focus.party.context import Context, Header
 from softphone.focus.party.phone_requests import is_request
 from softphone.focus.session import Party, PartyStatus
@@ -32,45 +32,7 @@ from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.sip.message.fields import reason
 from softphone.sip.ua.call import InviteSession, InviteState
 
-__all__ = ["NOBODY", "CallOwner", "Member"]
-
-
-class CallOwner:
-    """Has members, and is told what their telephones do. This one has none, and does nothing about it."""
-
-    members: "Mapping[str, Member]" = MappingProxyType({})  # who talk with each other here, by the id of their party
-
-    def keeps(self, member: "Member") -> bool:
-        """Say whether a member is on its list."""
-        return False
-
-    def lost(self, member: "Member") -> None:
-        """Strike a member from the list: another keeper has it now. It still has the name that it had here."""
-
-    def key(self, member: "Member", digit: str) -> None:
-        """Take a pressed key."""
-
-    def over(self, member: "Member", reason: str) -> None:
-        """Take notice that its call is over."""
-
-    def talking(self, member: "Member", on: bool) -> None:
-        """Take notice that it began or ceased to talk."""
-
-    def echoing(self, member: "Member", on: bool) -> None:
-        """Take notice that it began or ceased to return what it is sent."""
-
-    def held(self, member: "Member", on: bool) -> None:
-        """Take notice that its telephone put the call on hold, or took it back."""
-
-    def silent(self, member: "Member") -> None:
-        """Take notice that no media came for too long."""
-
-    def progressed(self, party: Party, status: PartyStatus) -> None:
-        """Take notice how far a party's call is."""
-
-
-NOBODY = CallOwner()
-"""Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""
+__all__ = ["Member"]
 
 
 class Member:

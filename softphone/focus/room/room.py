@@ -13,9 +13,10 @@ from mixer.rules.events import InviteAnswered, Join
 from mixer.rules.session import Session
 from softphone.focus.errors import NoSuchParty
 from softphone.focus.feed import EventType
+from softphone.focus.party.call_owner import CallOwner
 from softphone.focus.party.context import Context, Header
 from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.member import CallOwner, Member
+from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Namesakes
