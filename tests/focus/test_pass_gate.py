@@ -42,7 +42,7 @@ class Gate:
     def __init__(self, shelf: PassShelf, enter: Callable[[], Awaitable[None]]) -> None:
         self.told: list[Any] = []
         self.enter_room = enter
-        room = SimpleNamespace(session=SimpleNamespace(id="s-1"), enter=self._enter)
+        room = SimpleNamespace(session=SimpleNamespace(id="s-1"))
         feed = SimpleNamespace(publish=lambda *given, **_: self.told.append(given))
         focus: Any = SimpleNamespace(conferences={"s-1": room}, feed=feed)
         accounts: Any = SimpleNamespace(by_id=lambda _: None)
@@ -54,8 +54,7 @@ class Gate:
         await self.enter_room()
 
     async def enter(self, identity: str) -> None:
-        call: Any = None
-        await self.gate.enter(call, BEARER, self.passes.number(identity))
+        await self.gate.enter(BEARER, self.passes.number(identity), self._enter)
 
 
 async def comes_in() -> None:

@@ -190,7 +190,7 @@ class InviteRouter:
         elif self._gate is None:
             raise CallRefused(404, "Not Found")
         else:
-            await self._gate.enter(call, admission, destination.number)
+            await self._gate.enter(admission, destination.number, lambda room, bearer: room.enter(call, bearer))
 
     def _check_open(self, call: InviteSession, destination: Destination) -> None:
         """Refuse everybody while we stop, and a conference that has called itself, or another one.

@@ -1,20 +1,18 @@
-"""Callers who come with a pass: led into its room, or refused with what is the matter with it."""
+"""Those who come with a pass: led into its room, or refused with what is the matter with it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
 
 from mixer.rules.roles import Role
-from softphone.errors import CallRefused
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.errors import Overloaded
 from softphone.focus.focus import Focus
 from softphone.focus.passes import Passes
-from softphone.focus.room.admission import Admission
+from softphone.focus.room.admission import Admission, NotAdmitted
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.sip.ua.call import InviteSession
 from softphone.store.accounts import Accounts
 from softphone.store.errors import StoreUnavailable
 from softphone.store.passes import PassRecord
@@ -23,9 +21,12 @@ __all__ = ["PassGate"]
 
 log = structlog.get_logger()
 
+LetIn = Callable[[ConferenceRoom, Admission], Awaitable[None]]
+"""Lets somebody into a room, or raises what keeps it out."""
+
 
 class PassGate:
-    """Lets callers in by their passes.
+    """Lets those in who come with passes.
 
     Parameters
     ----------
@@ -53,33 +54,38 @@ class PassGate:
         self._passes = passes
         self._now = now
 
-    async def enter(self, call: InviteSession, admission: Admission, number: str) -> None:
-        """Let a call in as its pass says.
+    async def enter(self, admission: Admission, number: str, let_in: LetIn) -> None:
+        """Let somebody in as its pass says.
+
+        Parameters
+        ----------
+        let_in
+            Does it, once it is known where to and as what; what it raises leaves the pass unused.
 
         Raises
         ------
-        CallRefused
+        NotAdmitted
             404: the bridge has not made it. 403: too many of those were dialled from there. 410: it is used, expired or
             revoked, or its conference is over; or as the room refuses.
         Overloaded
             The store is away.
         """
         if self._codes.is_closed(None, admission):
-            raise CallRefused(403, "Too Many Wrong Codes")
+            raise NotAdmitted("too_many_codes")
         if not self._passes.is_signed(number):
             self._codes.wrong(None, admission)
-            raise CallRefused(404, "Not Found")
+            raise NotAdmitted("unknown")
         try:
-            await self._enter(call, admission, number)
+            await self._enter(admission, number, let_in)
         except StoreUnavailable as error:
             raise Overloaded(str(error)) from error
 
-    async def _enter(self, call: InviteSession, admission: Admission, number: str) -> None:
+    async def _enter(self, admission: Admission, number: str, let_in: LetIn) -> None:
         found = await self._passes.find(number)
         if found is None:
-            raise CallRefused(410, "Pass Expired")
+            raise NotAdmitted("pass_expired")
         if (state := found.state(self._now())) != "valid":
-            raise CallRefused(410, f"Pass {state.title()}")
+            raise NotAdmitted(f"pass_{state}")
         room = await self._room(found)
         bearer = replace(
             admission,
@@ -92,13 +98,13 @@ class PassGate:
         try:
             mine = await self._passes.use(found, now)
             if mine:
-                await room.enter(call, bearer)
+                await let_in(room, bearer)
         except BaseException:
             # However it failed, its task cancelled by a stop of the server too: it has not come in.
             await self._give_back(found, now)
             raise
         if not mine:
-            raise CallRefused(410, "Pass Used")
+            raise NotAdmitted("pass_used")
         self._passes.used(room.session.id, found)
         log.info("pass_used", session=room.session.id, number=found.id)
 
@@ -114,5 +120,5 @@ class PassGate:
             return await self._focus.open(extension)
         room = self._focus.conferences.get(found.room)
         if room is None:
-            raise CallRefused(410, "Gone")
+            raise NotAdmitted("ended")
         return room

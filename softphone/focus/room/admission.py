@@ -8,11 +8,41 @@ from typing import Self
 from mixer.rules.attendance import Participant
 from mixer.rules.events import Join
 from mixer.rules.roles import PartyKind, Role
+from softphone.errors import CallRefused
 from softphone.focus.session import Party, identity_of
 from softphone.store.values import Extension
 from softphone.text import distinct, shown, skeleton
 
-__all__ = ["Admission", "Namesakes"]
+__all__ = ["Admission", "Namesakes", "NotAdmitted"]
+
+# Why somebody is not let in, and how a call is refused then.
+REFUSALS: Mapping[str, tuple[int, str]] = {
+    "full": (486, "Busy Here"),
+    "locked": (403, "Conference Locked"),
+    "banned": (403, "Forbidden"),
+    "not_listed": (403, "Forbidden"),
+    "nobody_there": (480, "Nobody There"),
+    "ended": (410, "Gone"),
+    "unknown": (404, "Not Found"),
+    "too_many_codes": (403, "Too Many Wrong Codes"),
+    "pass_used": (410, "Pass Used"),
+    "pass_expired": (410, "Pass Expired"),
+    "pass_revoked": (410, "Pass Revoked"),
+}
+
+
+class NotAdmitted(CallRefused):
+    """Somebody is not let into a conference, whatever way it comes.
+
+    Parameters
+    ----------
+    why
+        One of the table above.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(*REFUSALS[why])
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

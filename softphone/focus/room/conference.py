@@ -17,7 +17,7 @@ from mixer.rules.effects import DropInvite, Invite, Refused, VoicesLevelled
 from mixer.rules.roles import Role
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
-from softphone.errors import CallRefused, SoftphoneError
+from softphone.errors import SoftphoneError
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
@@ -26,7 +26,7 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
-from softphone.focus.room.admission import Admission, Namesakes
+from softphone.focus.room.admission import Admission, Namesakes, NotAdmitted
 from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom, level_voices
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
@@ -38,15 +38,6 @@ from softphone.text import shown
 __all__ = ["ConferenceRoom"]
 
 log = structlog.get_logger()
-
-REFUSALS = {
-    "full": (486, "Busy Here"),
-    "locked": (403, "Conference Locked"),
-    "banned": (403, "Forbidden"),
-    "not_listed": (403, "Forbidden"),
-    "nobody_there": (480, "Nobody There"),
-    "ended": (410, "Gone"),
-}
 
 HERE = PartyAddress("conference", "Conference")
 
@@ -103,21 +94,21 @@ class ConferenceRoom(RuledRoom):
 
         Raises
         ------
-        CallRefused
+        NotAdmitted
             The conference is locked or full, whatever code it would know.
         """
         settings = self.rules.settings
         if self.rules.locked and not (settings.hosted and settings.hosts_pass_lock):
-            raise CallRefused(*REFUSALS["locked"])
+            raise NotAdmitted("locked")
         if self.rules.size >= settings.max_members and not (settings.hosted and settings.hosts_pass_limit):
-            raise CallRefused(*REFUSALS["full"])
+            raise NotAdmitted("full")
 
     async def enter(self, call: InviteSession, admission: Admission) -> None:
         """Let a call in, or refuse it.
 
         Raises
         ------
-        CallRefused
+        NotAdmitted
             The rules say no; with the status and reason to answer.
         SdpError, MediaError, CallEnded
             It came to nothing; the party is gone again.
@@ -126,7 +117,7 @@ class ConferenceRoom(RuledRoom):
         member = Member(party, self.context, room=self.room, call=call)
         refused = self._join(member, party, admission)
         if refused is not None:
-            raise CallRefused(*REFUSALS[refused.reason])
+            raise NotAdmitted(refused.reason)
         try:
             await member.answer(self.identity(member))
         except SoftphoneError:
