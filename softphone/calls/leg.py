@@ -24,55 +24,18 @@ import msgspec
 
 from softphone import sdp
 from softphone.calls.names import Lookup, located
-from softphone.calls.nat import is_ipv4, other_source, signalling_host, trust_in
+from softphone.calls.nat import signalling_host, trust_in
+from softphone.calls.spec import leg_spec
 from softphone.codec import CODECS
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
-from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddress
+from softphone.media.contract.leg import LegInfo, LegSpec, LegStats
 from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
 from softphone.media.workers.client import Media
 from softphone.sdp import Agreement, MediaSession
 from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.tasks import Tasks
 
-__all__ = ["CallLeg", "leg_spec"]
-
-
-def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> LegSpec:
-    """Return what a media worker has to do.
-
-    Parameters
-    ----------
-    signalled
-        The address that the peer's signalling comes from; None: not known, its media comes from where it says.
-    timeout_s
-        How long there may be no sign of life from a peer that does not hold us; 0: for ever.
-    """
-    timeout_s = 0.0 if agreement.held else timeout_s
-    agreed = agreement.negotiated
-    if agreed is None:
-        return LegSpec(timeout_s=timeout_s)
-    there, known = agreed.remote, agreed.remote.host != sdp.NOWHERE
-    remote = MediaAddress(there.host, there.port) if known else None
-    rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if known and there.rtcp_port else None
-    signalled = signalled if signalled is not None and is_ipv4(signalled) else None
-    return LegSpec(
-        codec=agreed.codec,
-        parameters=agreed.parameters,
-        payload_type=agreed.payload_type,
-        payload_type_in=agreed.payload_type_in,
-        event_payload_type=agreed.event_payload_type,
-        event_payload_type_in=agreed.event_payload_type_in,
-        others=agreed.others,
-        event_clock_hz=agreed.event_clock_hz,
-        ptime_ms=agreed.ptime_ms,
-        remote=remote,
-        remote_rtcp=rtcp,
-        rtcp_mux=there.rtcp_mux,
-        direction=agreed.direction,
-        latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
-        timeout_s=timeout_s,
-        inband_keys=agreed.event_payload_type is None,
-    )
+__all__ = ["CallLeg"]
 
 
 class CallLeg:
@@ -87,7 +50,7 @@ class CallLeg:
     codecs
         Names in order of preference.
     timeout_s
-        See :func:`leg_spec`.
+        See :func:`softphone.calls.spec.leg_spec`.
     lookup
         Knows the addresses of host names.
 

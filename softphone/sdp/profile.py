@@ -14,7 +14,7 @@ IceDtls    UDP/TLS/RTP/SAVPF        ``ice-*``, ``candidate`` (RFC 8839), and    
 =========  =======================  ==================================================  ==============================
 
 Only `Plain` is spoken so far. Another one is a class beside it, with the same members and fields of its own. It becomes
-part of `Profile` and of :data:`PROFILES`, and `softphone.calls.leg.leg_spec` makes the parameters of a leg of it.
+part of `Profile` and of :data:`PROFILES`, and `softphone.calls.spec.leg_spec` makes the parameters of a leg of it.
 """
 
 import ipaddress

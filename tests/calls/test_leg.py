@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 
 from softphone import sdp
-from softphone.calls.leg import leg_spec
 from softphone.calls.nat import is_behind_nat, trust_in
+from softphone.calls.spec import leg_spec
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.sdp import Agreement, MediaSession
 from softphone.sip.ua.call import InviteSession

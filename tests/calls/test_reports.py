@@ -3,7 +3,7 @@
 import pytest
 
 from softphone import sdp
-from softphone.calls.leg import leg_spec
+from softphone.calls.spec import leg_spec
 from softphone.media.contract.leg import MediaAddress
 
 
