@@ -8,6 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 __all__ = [
+    "Datagram",
+    "Ice",
     "MediaAddress",
     "Event",
     "KeyPressed",
@@ -31,6 +33,33 @@ class MediaAddress(Struct, frozen=True):
 
     host: str
     port: int
+
+
+class Ice(Struct, frozen=True):
+    """How the peer of a leg shows where it is, and who it is (RFC 8445, RFC 5763): we are lite, it asks.
+
+    Attributes
+    ----------
+    ufrag, password
+        Ours; the fragment is that of no other leg.
+    peer
+        The peer's user fragment: with another one it begins anew (RFC 8445 section 9).
+    fingerprints
+        Of the peer's certificate (RFC 8122): algorithm, and hexadecimal pairs with colons between. Empty: the peer has
+        not said anything yet.
+    dtls
+        Which side of DTLS is ours (RFC 8842).
+    """
+
+    ufrag: str
+    password: str
+    peer: str = ""
+    fingerprints: tuple[tuple[str, str], ...] = ()
+    dtls: Literal["client", "server"] = "server"
+
+    def __repr__(self) -> str:
+        """Tell all but the password."""
+        return f"Ice({self.ufrag!r}, peer={self.peer!r}, dtls={self.dtls!r})"
 
 
 class LegSpec(Struct, frozen=True, kw_only=True):
@@ -72,6 +101,9 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         How sure it is that the peer wants what is sent to `remote`. "free": it does. "early": a peer that is elsewhere
         has named it, so little is sent until something comes from there. "earned": nobody has shown anything, so three
         times the bytes that come from there are sent. See `softphone.calls.nat`.
+    ice
+        How the peer shows where it is. Such a leg is on the shared port whether `remote` is known or not; whoever owns
+        `remote` has it from a connectivity check, so that it wins over an address that was only named.
     """
 
     codec: str = "PCMU"
@@ -91,6 +123,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     timeout_s: float = 30.0
     inband_keys: bool = False
     trust: Literal["free", "early", "earned"] = "free"
+    ice: Ice | None = None
 
     @property
     def behind_nat(self) -> bool:
@@ -246,6 +279,20 @@ class RtpTimeout(Struct, frozen=True, tag=True):
     leg: int
 
 
+class Datagram(Struct, frozen=True, tag=True):
+    """A datagram came that is STUN or DTLS, by its first byte (RFC 7983); told where there are legs with ICE.
+
+    Attributes
+    ----------
+    local
+        The port of ours that it came to.
+    """
+
+    local: int
+    sender: MediaAddress
+    data: bytes
+
+
 class Unclaimed(Struct, frozen=True, tag=True):
     """Media from a host could be of several legs, so that it is of none; said once for each host.
 
@@ -301,4 +348,14 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
-Event = KeyPressed | LegEchoing | LegTalking | RtpTimeout | Unclaimed | RecordingEnded | PlaybackEnded | WorkerLost
+Event = (
+    Datagram
+    | KeyPressed
+    | LegEchoing
+    | LegTalking
+    | RtpTimeout
+    | Unclaimed
+    | RecordingEnded
+    | PlaybackEnded
+    | WorkerLost
+)

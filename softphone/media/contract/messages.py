@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from softphone import errors
-from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, RecordingInfo, WorkerMetrics
+from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, MediaAddress, RecordingInfo, WorkerMetrics
 
 __all__ = [
     "CloseLeg",
@@ -41,6 +41,7 @@ __all__ = [
     "RemoveRoom",
     "Reply",
     "MediaRequest",
+    "SendDatagram",
     "SendKeys",
     "Splitter",
     "StopPlayback",
@@ -141,6 +142,14 @@ class Configure(MediaRequest[Done], frozen=True):
     gain_in: float | None = None
     gain_out: float | None = None
     answered: bool | None = None
+
+
+class SendDatagram(MediaRequest[Done], frozen=True):
+    """Send a datagram that is no media from the port of a leg: an answer of STUN, or DTLS."""
+
+    leg: LegNumber
+    to: MediaAddress
+    data: bytes
 
 
 class SendKeys(MediaRequest[Done], frozen=True):

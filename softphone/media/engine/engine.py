@@ -37,6 +37,7 @@ from softphone.media.contract.messages import (
     RecordLeg,
     RemoveRoom,
     Reply,
+    SendDatagram,
     SendKeys,
     StopPlayback,
     StopRecording,
@@ -139,7 +140,8 @@ class Engine:
             PlayTo: self._player.play_to,
             StopPlayback: self._player.stop,
             Whisper: self._whisper,
-            GetStats: self._get_stats,
+            SendDatagram: lambda request, now: self.plane.send_datagram(self._row(request.leg), request),
+            GetStats: lambda request, now: self.plane.stats(self._row(request.leg)),
             GetMetrics: lambda request, now: self.metrics(),
             Ping: lambda request, now: Done(),
         }
@@ -369,9 +371,6 @@ class Engine:
         playback = self._number()
         self._player.play(playback, request)
         return Number(playback)
-
-    def _get_stats(self, request: GetStats, now: float) -> LegStats:
-        return self.plane.stats(self._row(request.leg))
 
     def metrics(self) -> WorkerMetrics:
         """Give what the engine knows of how it is doing."""

@@ -12,6 +12,8 @@ from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.codecs.forms import FORMS
 from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, Unclaimed
+from softphone.media.contract.messages import Done, SendDatagram
+from softphone.media.engine.asides import Asides
 from softphone.media.engine.legs import Leg, Legs, check
 from softphone.media.engine.outcomes import EngineEvent, KeysSent
 from softphone.media.engine.parcels import Parcels
@@ -55,7 +57,10 @@ class Plane:
         self._slots = Slots(min(max(SLOTS_PER_LEG * bridge.capacity, SLOTS_MIN), SLOTS_MAX))
         self._reports = Reports(self.legs, bridge, unix_offset_s)
         self._parcels = Parcels(self.legs, bridge)
-        self._receiver = Receiver(self._slots, self.legs, bridge, self._parcels, self._on_key, self._on_report)
+        self._asides = Asides(self._slots, self.legs, pool.ports)
+        self._receiver = Receiver(
+            self._slots, self.legs, bridge, self._parcels, self._on_key, self._on_report, self._asides.take
+        )
         self._sender = Sender(self.legs, bridge.lanes, pool.ports, self._relieve)
         self._keying: set[int] = set()
         self._ticks = self._told = 0
@@ -74,8 +79,8 @@ class Plane:
 
     @property
     def invalid(self) -> int:
-        """Datagrams that were neither RTP nor RTCP."""
-        return self._receiver.invalid
+        """Datagrams that were neither RTP nor RTCP, nor for whom it concerns."""
+        return self._receiver.invalid + self._asides.left
 
     @property
     def unsent(self) -> int:
@@ -201,6 +206,11 @@ class Plane:
             raise MediaError(str(error)) from error
         self._keying.add(row)
 
+    def send_datagram(self, row: int, request: SendDatagram) -> Done:
+        """Send what is no media from a leg's port; that it may be lost is known to who asks for it."""
+        self._record(row).ports.rtp.send_to(request.data, request.to.host, request.to.port)
+        return Done()
+
     def stats(self, row: int) -> LegStats:
         """Give what a leg has seen."""
         self._record(row)
@@ -259,6 +269,7 @@ class Plane:
         self._receiver.read_clock(clock)
         self._take(len(self._pool.ports))
         self._receiver.process(now)
+        self.events += self._asides.told(self._receiver.sources.directory)
 
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall, before the next one: outgoing timestamps go on, what has piled up is old."""
@@ -289,6 +300,8 @@ class Plane:
 
     def _unambiguous(self, spec: LegSpec) -> bool:
         """Tell whether the shared port can know this peer by its address."""
+        if spec.ice is not None:
+            return True
         if spec.remote is None or spec.behind_nat:
             return False
         return not self._receiver.sources.taken(spec.remote, self._pool.shared.rtp.index)

@@ -40,7 +40,7 @@ EVENT_PACKETS_PER_TICK = 64
 # Of all rows together: 20 ms of a storm of keys must not take 20 ms. When there are more, each row has its share.
 EVENT_PACKETS_IN_ALL = 1024
 REPORTS_PER_TICK = 4
-STRANGERS, REPORTS, EVENTS, INVALID = 0, 1, 2, 3
+STRANGERS, REPORTS, EVENTS, INVALID, ASIDES = 0, 1, 2, 3, 4
 """Lists that `sort` makes."""
 EVENT_SIZE = EVENT.itemsize
 
@@ -74,7 +74,7 @@ def sort(
     now_s, next_s
         When the tick is due in which they are looked at, and when the next one is.
     rows, lists, found
-        Out: the row of each slot, -1 for a stranger's; int64 of shape (4, slots) and (4,): the slots of each list, and
+        Out: the row of each slot, -1 for a stranger's; int64 of shape (5, slots) and (5,): the slots of each list, and
         how many there are.
     """
     found[:] = 0
@@ -108,7 +108,7 @@ def sort(
 def _other(h: rtp.Parsed, row: Int, legs: Columns) -> int:
     """Give the list of a datagram that is no media of a leg; -1 for one that is."""
     if h.kind != rtp.MEDIA:
-        return REPORTS if h.kind == rtp.REPORT else INVALID
+        return REPORTS if h.kind == rtp.REPORT else ASIDES if h.kind == rtp.ASIDE else INVALID
     if row < 0:
         return STRANGERS
     # Our own source from a peer is what we sent it (RFC 3550 section 8.2): nobody's voice.
@@ -228,6 +228,8 @@ class Receiver:
         Called with row and key.
     on_report
         Called with row, datagram and its arrival in seconds.
+    on_aside
+        Called with the slots of STUN and DTLS, and the keys of their senders.
     """
 
     def __init__(
@@ -238,16 +240,17 @@ class Receiver:
         parcels: Parcels,
         on_key: Callable[[int, str], None],
         on_report: Callable[[int, bytes, float], None],
+        on_aside: Callable[[NDArray[np.int64], NDArray[np.uint64]], None],
     ) -> None:
         self._slots, self._legs, self._bridge, self._parcels = slots, legs, bridge, parcels
-        self._on_key, self._on_report = on_key, on_report
+        self._on_key, self._on_report, self._on_aside = on_key, on_report, on_aside
         self.sources = Sources(slots, legs, bridge)
         self.strangers = 0
         self.invalid = 0
         self._clock_s, self._unix_ns = 0.0, time.time_ns()
         self._headers: rtp.Parsed = records(slots.count, rtp.PARSED)
-        self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((4, slots.count), np.int64)
-        self._counts, self._pcm = np.zeros(4, np.int64), np.zeros(SLOT_SIZE, np.int16)
+        self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((5, slots.count), np.int64)
+        self._counts, self._pcm = np.zeros(5, np.int64), np.zeros(SLOT_SIZE, np.int16)
 
     def read_clock(self, clock: float) -> None:
         """Note that it is `clock` (seconds) now: the kernel stamps datagrams with the system's time."""
@@ -269,6 +272,8 @@ class Receiver:
         self._sort(np.arange(n), keys, arrival, now)
         events, reports = [self._found(EVENTS)], self._found(REPORTS)
         self.invalid += len(self._found(INVALID))
+        if self._counts[ASIDES]:
+            self._on_aside(at := self._found(ASIDES), keys[at])
         strange = self._found(STRANGERS)
         if strange.size and self.sources.let_in(strange, keys, self._headers, now):
             self._sort(strange, keys, arrival, now)

@@ -132,6 +132,8 @@ class Sources:
         self._reported[row] = self._away[row] = False
         if spec.remote is None:
             return
+        if spec.ice is not None:  # it was shown to be there: who only says so has to give way
+            self._seize(row, spec.remote)
         self._rtp.add(key_of(spec.remote, record.ports.rtp.index), row)
         if spec.rtcp is not None:
             self._named_rtcp.add(self._report_key(row, spec.rtcp), row)
@@ -334,6 +336,15 @@ class Sources:
     def _report_port(self, row: int) -> int:
         record = self._legs.records[row]
         return (record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp).index
+
+    def _seize(self, row: int, remote: MediaAddress) -> None:
+        """Let all that comes from an address be of `row`."""
+        key = key_of(remote, self._legs.records[row].ports.rtp.index)
+        self._rtp.move(key, row)
+        self._named_rtcp.move(key, row)
+        for directory in (self._rtcp, self._named):
+            if key in directory:
+                directory.move(key, row)
 
     def _forget(self, row: int) -> None:
         for directory in (self._rtp, self._rtcp, self._named, self._named_rtcp):

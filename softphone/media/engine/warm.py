@@ -90,7 +90,7 @@ class _Rehearsal:
         ports = PortPair(NO_PORT, NO_PORT, shared=True)
         legs.add(row, 1, Leg(LegSpec(remote=HERE), ports, KeySender(8000), KeyReceiver(8000)), 0.0)
         self._parcels = Parcels(legs, bridge)
-        self._receiver = Receiver(slots, legs, bridge, self._parcels, lambda *_: None, lambda *_: None)
+        self._receiver = Receiver(slots, legs, bridge, self._parcels, *[lambda *_: None] * 3)
         self._sender = Sender(legs, bridge.lanes, OpenPorts(), lambda: None)
 
     def works(self) -> list[Callable[[], object]]:

@@ -59,6 +59,14 @@ class Directory:
         else:
             insert(self.keys, self.rows, np.uint64(key), row)
 
+    def move(self, key: int, row: int) -> None:
+        """Let `key` mean `row`, whatever it has meant before."""
+        before = self._row_of.pop(key, None)
+        if before is not None:
+            self._keys_of[before].remove(key)
+            delete(self.keys, self.rows, np.uint64(key))
+        self.add(key, row)
+
     def remove_row(self, row: int) -> None:
         """Forget all keys of `row`."""
         for key in self._keys_of.pop(row, []):

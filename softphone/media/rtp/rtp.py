@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from softphone.media.rtp.header import HEADER_SIZE
 
-__all__ = ["INVALID", "MEDIA", "PARSED", "REPORT", "Parsed", "parse"]
+__all__ = ["ASIDE", "INVALID", "MEDIA", "PARSED", "REPORT", "Parsed", "parse"]
 
 VERSION_2 = 0x80
 PADDING = 0x20
@@ -29,8 +29,8 @@ PARSED = np.dtype(
     align=True,
 )
 """What `parse` says of a datagram (RFC 3550 section 5.1); all but `kind` mean something for `MEDIA` only."""
-MEDIA, REPORT, INVALID = 0, 1, 2
-"""Kinds of datagrams: RTP, RTCP, neither."""
+MEDIA, REPORT, INVALID, ASIDE = 0, 1, 2, 3
+"""Kinds of datagrams: RTP, RTCP, neither, STUN or DTLS (RFC 7983)."""
 Parsed: TypeAlias = Any
 """Records of dtype `PARSED`, or one of them, as kernels see them."""
 
@@ -57,6 +57,9 @@ def parse(data: NDArray[np.uint8], length: NDArray[np.uint32], count: int, out: 
 
 @kernel
 def _parse(d: NDArray[np.uint8], length: Int, out: Parsed) -> None:
+    if d[0] < 4 or 20 <= d[0] < 64:
+        out.kind = ASIDE if length > HEADER_SIZE else INVALID
+        return
     # RTCP is told from RTP on a shared port by the second byte (RFC 5761 section 4).
     if 192 <= d[1] < 224:
         out.kind = REPORT

@@ -65,6 +65,7 @@ def test_a_refusal_has_its_code(code: int, key: bytes | None) -> None:
         (with_attribute(0x8777, b"a browser's own"), None),
         (with_attribute(0xC057, b"\0\1"), None),
     ],
+    ids=["password", "role", "no priority", "attribute", "unknown", "not asked for", "optional", "a browser's"],
 )
 def test_what_cannot_be_granted_is_refused_by_its_reason(datagram: bytes, code: int | None) -> None:
     assert parsed(datagram).refused(KEY) == code
