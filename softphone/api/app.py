@@ -23,6 +23,7 @@ from softphone.api.ringcentral.service import Notifications
 from softphone.api.ringcentral.traffic import Asker, Traffic
 from softphone.api.telphin import extensions as telphin_extensions
 from softphone.api.telphin import routes as telphin
+from softphone.api.web import pages
 
 __all__ = ["create_app"]
 
@@ -52,6 +53,7 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
     app.state.context, app.state.notifications = context, notifications
     softphone.api.http.errors.install(app)
     for router in (
+        pages.router,
         front.router,
         health.router,
         oauth.router,

@@ -10,11 +10,13 @@ import pytest
 from tests.support import postgres
 
 # Programs are found on PATH, modules by import. `tests/peers/install` brings the programs, the test extra the modules.
-PROGRAMS = ("sipp", "baresip", "node", "openssl", "sox", "ffmpeg", "tshark")
+PROGRAMS = ("sipp", "baresip", "node", "openssl", "sox", "ffmpeg", "tshark", "chromium")
 MODULES = ("pyVoIP", "aiosip")
 # RingCentral's own SDKs for Python and JavaScript, where tests/peers/install puts them.
 SDKS = Path(__file__).resolve().parents[2] / ".venv" / "share" / "ringcentral"
 SDKS_OF_JAVASCRIPT = Path(__file__).resolve().parents[1] / "peers" / "ringcentral" / "node_modules"
+# The judge of accessibility, where tests/peers/install puts it.
+AXE = Path(__file__).resolve().parents[1] / "peers" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 # Recordings of a real voice, where Debian's asterisk-core-sounds-en-wav puts them.
 VOICES = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 
@@ -29,10 +31,12 @@ def is_present(name: str) -> bool:
         return postgres.programs() is not None
     if name == "ringcentral":
         return shutil.which("node") is not None and (SDKS / "complete").exists() and SDKS_OF_JAVASCRIPT.is_dir()
+    if name == "axe":
+        return AXE.exists()
     if name == "voices":
         return VOICES.is_dir()
     raise ValueError(
-        f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)}, postgres, ringcentral and voices"
+        f"no such peer: {name}; there are {', '.join(PROGRAMS + MODULES)}, postgres, ringcentral, axe and voices"
     )
 
 

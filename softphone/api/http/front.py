@@ -1,4 +1,4 @@
-"""Pages for people: what this is, and what the API does. They need nothing from outside, and no script."""
+"""What the API does, as a page for people. It needs nothing from outside, and no script."""
 
 from collections.abc import Iterator
 from html import escape
@@ -31,17 +31,6 @@ def _page(title: str, body: str) -> HTMLResponse:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>"
     )
     return HTMLResponse(whole, headers=HEADERS)
-
-
-@router.get("/")
-async def front() -> HTMLResponse:
-    """Say what answers here."""
-    return _page(
-        "softphone",
-        "<p>A conference bridge: conferences are made and commanded by HTTP, and joined by SIP.</p><ul>"
-        '<li><a href="docs">what the API does</a> (<a href="openapi.json">OpenAPI</a>)</li>'
-        '<li><a href="healthz">whether it is well</a></li></ul>',
-    )
 
 
 @router.get("/docs")

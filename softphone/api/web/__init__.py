@@ -1,0 +1,1 @@
+"""Conferences in a browser: the page, and what it asks the server."""

@@ -1,0 +1,146 @@
+// Our place in one conference: joined, kept through a change of the network, and left.
+
+import { ask, Events, pause, Refusal } from "./server.js";
+import { Wire } from "./wire.js";
+
+const GIVE_UP_MS = 120_000;
+
+export class Call {
+  // `wish` is { to, name, secret }; `tell(happening)` goes to the state of the page.
+  constructor(wish, sound, tell) {
+    this.wish = wish;
+    this.sound = sound;
+    this.tell = tell;
+    this.over = new AbortController();
+    this.recovering = false;
+    window.addEventListener("online", () => this.recover(), { signal: this.over.signal });
+    navigator.connection?.addEventListener?.("change", () => this.#look(), { signal: this.over.signal });
+  }
+
+  // Ask for a place; raises Refusal.
+  async join() {
+    this.silent ??= this.sound.silence();
+    const wire = this.#wire();
+    try {
+      const { to, name, secret } = this.wish;
+      const offer = await wire.offer();
+      const place = await ask("POST", "/web/join", { body: { to, name, secret: secret || null, offer } });
+      if (this.over.signal.aborted) throw new Refusal({ code: "gone" });
+      this.place = place;
+      await wire.answer(place.answer);
+      this.wire = wire;
+    } catch (error) {
+      wire.close();
+      throw error instanceof Refusal ? error : new Refusal({ code: "refused", message: error.message });
+    }
+    this.#follow();
+    this.tell({ type: "joined", ...this.place, now: Date.now() });
+  }
+
+  #wire() {
+    const wire = new Wire(this.sound.track ?? this.silent, {
+      sound: (stream) => this.sound.play(stream, (is) => this.tell({ type: "heldBack", is })),
+      up: () => this.tell({ type: "media", is: "up" }),
+      broken: () => wire === this.wire && this.recover(),
+    });
+    return wire;
+  }
+
+  #follow() {
+    this.events?.stop();
+    this.events = new Events(this.place.key, {
+      message: (message) => (message.event === "over" ? this.#end(message) : this.tell({ type: "server", message })),
+      state: (is) => this.tell({ type: "events", is }),
+      gone: () => this.recover(),
+    });
+  }
+
+  // A path that works through a change of the network is left alone.
+  #look() {
+    setTimeout(() => this.wire?.peer.connectionState !== "connected" && this.recover(), 1000);
+  }
+
+  // Mend the media path; when our place is gone meanwhile, ask for another with what was typed at first.
+  async recover() {
+    if (this.recovering || !this.place || this.over.signal.aborted) return;
+    this.recovering = true;
+    this.tell({ type: "media", is: "down" });
+    const until = Date.now() + GIVE_UP_MS;
+    for (let attempt = 0; !this.over.signal.aborted; attempt += 1) {
+      if (await this.#mended(until)) break;
+      await pause(attempt, this.over.signal);
+    }
+    this.recovering = false;
+  }
+
+  async #mended(until) {
+    try {
+      await this.#restart().catch((error) => {
+        if (error.isGone) return this.#again();
+        throw error;
+      });
+      return true;
+    } catch (error) {
+      const problem = error.problem ?? { code: "refused", message: error.message };
+      if (!["unreachable", "busy", "too_many"].includes(problem.code)) this.#stop("elsewhere", problem);
+      else if (Date.now() > until) this.#stop("lost");
+      return false;
+    }
+  }
+
+  async #restart() {
+    const wire = this.wire;
+    const offer = await wire.offer({ iceRestart: true });
+    try {
+      const { answer } = await ask("PATCH", `/web/parties/${this.place.party}`, { body: { offer }, key: this.place.key });
+      await wire.answer(answer);
+    } catch (error) {
+      await wire.withdraw();
+      throw error;
+    }
+    if (wire.peer.connectionState === "connected") this.tell({ type: "media", is: "up" });
+  }
+
+  async #again() {
+    const before = this.wire;
+    await this.join();
+    before?.close();
+  }
+
+  #end({ reason }) {
+    this.#stop({ kicked: "removed", removed: "removed", ended: "ended", left: "left" }[reason] ?? reason ?? "elsewhere");
+  }
+
+  // Without sound from us at once; others learn of it from the server.
+  async mute(is) {
+    if (this.sound.track) this.sound.track.enabled = !is;
+    await this.events.command(is ? "mute" : "unmute", { party: this.place.party });
+  }
+
+  command(what, more) {
+    return this.events.command(what, more);
+  }
+
+  press(key) {
+    return this.wire.press(key);
+  }
+
+  send(track) {
+    return this.wire?.send(track);
+  }
+
+  // Also when the page is closed: the request outlives it.
+  leave() {
+    const { party, key } = this.place;
+    this.#stop("left");
+    return ask("DELETE", `/web/parties/${party}`, { key, keepalive: true }).catch(() => {});
+  }
+
+  #stop(reason, problem = null) {
+    if (this.over.signal.aborted) return;
+    this.over.abort();
+    this.events?.stop();
+    this.wire?.close();
+    this.tell({ type: "over", reason, problem });
+  }
+}
