@@ -106,7 +106,7 @@ async def test_nobody_listens_there() -> None:
 )
 async def test_nothing_goes_in_clear_that_was_to_be_private(uri: str) -> None:
     async with running(alice := node()):
-        with pytest.raises(SipNetworkError, match="only sip: and sips: over UDP, TCP and TLS"):
+        with pytest.raises(SipNetworkError, match="only sip: and sips: over UDP, TCP, TLS and WebSocket"):
             await alice.invite(uri, OFFER, from_uri="sip:alice@127.0.0.1")
         assert alice.counters["requests_out"] == 0
 

@@ -27,8 +27,6 @@ class TransportKind:
     """Whether nobody on the way can read it."""
     streamed: bool = False
     """Whether messages follow one another in a stream, so that their lengths tell where they end."""
-    opens: bool = True
-    """Whether connections are opened by us, too, and not only by clients (RFC 7118)."""
     parameter: str = ""
     """What URIs of ours call it, where that is not its name: ``ws``, encrypted or not (RFC 7118 section 5.2)."""
 
@@ -36,8 +34,8 @@ class TransportKind:
 UDP = TransportKind("udp", reliable=False, service="_sip._udp", naptr="SIP+D2U")
 TCP = TransportKind("tcp", reliable=True, service="_sip._tcp", naptr="SIP+D2T", streamed=True)
 TLS = TransportKind("tls", reliable=True, port=5061, service="_sips._tcp", naptr="SIPS+D2T", secure=True, streamed=True)
-WS = TransportKind("ws", reliable=True, port=80, opens=False)
-WSS = TransportKind("wss", reliable=True, port=443, secure=True, opens=False, parameter=WS.name)
+WS = TransportKind("ws", reliable=True, port=80)
+WSS = TransportKind("wss", reliable=True, port=443, secure=True, parameter=WS.name)
 
 KINDS = {each.name: each for each in (UDP, TCP, TLS, WS, WSS)}
 """By name."""

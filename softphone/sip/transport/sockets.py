@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.flow import Flow
-from softphone.sip.transport.hop import TCP, TLS, Hop, Send
+from softphone.sip.transport.hop import TCP, TLS, WS, WSS, Hop, Send
 from softphone.sip.transport.stream import StreamTransport
 from softphone.sip.transport.tls import TlsContexts
 from softphone.sip.transport.udp import Datagrams
 from softphone.sip.transport.websocket import WebSocketDoor
+from softphone.sip.transport.websocket_client import WebSocketClients
 
 __all__ = ["Limits", "SocketTransport", "TransportCounters"]
 
@@ -47,7 +48,9 @@ class SocketTransport:
     tls, tls_port
         Certificates, and where TLS is spoken, if there is one of ours; 0 takes a free port.
     websockets
-        Where WebSocket connections come in; None: nowhere.
+        Where WebSocket connections come in, and none are opened; None: they are opened.
+    websocket_path
+        Of the URLs of those that are opened.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class SocketTransport:
         tls: TlsContexts | None = None,
         tls_port: int = 0,
         websockets: WebSocketDoor | None = None,
+        websocket_path: str = "/",
     ) -> None:
         self.host = ""
         self.port = 0
@@ -75,6 +79,9 @@ class SocketTransport:
         }
         if websockets is not None:
             self._streams |= websockets.bind(limits, self._arrived, self._give_up, failed)
+        else:
+            told = limits, self._arrived, self._give_up, failed
+            self._streams |= {kind.name: WebSocketClients(kind, *told, self._tls, websocket_path) for kind in (WS, WSS)}
 
     @property
     def ports(self) -> dict[str, int]:

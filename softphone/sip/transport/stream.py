@@ -236,7 +236,7 @@ class StreamTransport:
             There is none to be had; certificates cannot be read.
         """
         host, port, name = peer
-        make = partial(Connection, self, next(self._numbers), name)
+        make = partial(Connection, self, self.number(), name)
         context = self.tls.client if self.tls is not None else None
         told = None if context is None else name or host
         loop = asyncio.get_running_loop()
@@ -262,7 +262,11 @@ class StreamTransport:
 
     def secured(self) -> Connection:
         """Make the connection of a client that has shaken hands."""
-        return Connection(self, next(self._numbers))
+        return Connection(self, self.number())
+
+    def number(self) -> int:
+        """Give the number of a new connection."""
+        return next(self._numbers)
 
     def later(self, work: "asyncio.Task[None]") -> None:
         """Keep a task until it is done."""

@@ -14,7 +14,16 @@ from softphone.sip.transport.connection import PING, PONG, Connection, Limits
 from softphone.sip.transport.hop import WS, WSS, Hop, Send, TransportKind
 from softphone.sip.transport.stream import StreamTransport
 
-__all__ = ["SUBPROTOCOL", "Application", "WebSocketDoor", "WebSockets"]
+__all__ = [
+    "GOODBYE_S",
+    "SUBPROTOCOL",
+    "Application",
+    "Frames",
+    "WebSocketConnection",
+    "WebSocketDoor",
+    "WebSockets",
+    "converse",
+]
 
 SUBPROTOCOL = "sip"
 
@@ -54,22 +63,27 @@ class Frames(asyncio.Transport):
         self.code = GOING_AWAY
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Have a frame sent."""
         if not self._closing:
             self._waiting.append(bytes(data))
             self._bytes += len(data)
             self._more.set()
 
     def get_write_buffer_size(self) -> int:
+        """Give the bytes that are not sent yet."""
         return self._bytes
 
     def is_closing(self) -> bool:
+        """Tell whether nothing more is taken."""
         return self._closing
 
     def close(self) -> None:
+        """Send what waits, and then no more."""
         self._closing = True
         self._more.set()
 
     def abort(self) -> None:
+        """Send nothing more."""
         self.aborted.set()
         self.close()
 
@@ -149,7 +163,7 @@ class WebSockets(StreamTransport):
 
     async def _serve(self, peer: tuple[str, int], receive: Receive, reply: Reply) -> None:
         frames = Frames(peer, self.limits.message)
-        connection = WebSocketConnection(self, next(self._numbers))
+        connection = WebSocketConnection(self, self.number())
         connection.connection_made(frames)
         if frames.is_closing():
             await reply({"type": "websocket.close", "code": TRY_LATER})

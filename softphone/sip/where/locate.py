@@ -63,11 +63,8 @@ def spoken(uri: Uri) -> TransportKind | None:
     kinds = SPOKEN.get(uri.scheme, {})
     if asked not in kinds:
         what = f"transport={asked}" if asked and kinds else f"{uri.scheme}:"
-        raise SipNetworkError(f"{uri}: {what} is not spoken here, only sip: and sips: over UDP, TCP and TLS")
-    kind = kinds[asked]
-    if kind is not None and not kind.opens:
-        raise SipNetworkError(f"{uri}: who is reached over WebSocket opens the connection, and there is none")
-    return kind
+        raise SipNetworkError(f"{uri}: {what} is not spoken here, only sip: and sips: over UDP, TCP, TLS and WebSocket")
+    return kinds[asked]
 
 
 def hop_of(uri: Uri) -> Hop:
@@ -90,8 +87,9 @@ def locate(target: Target, choose: Callable[[int], int] = secrets.randbelow) -> 
         kind, host = spoken(target), _host(target)
         if is_address(host):
             return [hop_of(target)]
-        kinds = [kind] if kind is not None else list(LOCATED[target.scheme])
-        servers = [] if target.port or "." not in host.rstrip(".") else (yield from _servers(host, kinds, choose))
+        kinds = [each for each in ([kind] if kind is not None else LOCATED[target.scheme]) if each.service]
+        asks = kinds and not target.port and "." in host.rstrip(".")
+        servers = (yield from _servers(host, kinds, choose)) if asks else []
         return (yield from _addresses(servers or [_Server(kind or UDP, host, hop_of(target).port, host)]))
     if is_address(target.host):
         return [target]

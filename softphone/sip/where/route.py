@@ -15,7 +15,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.flow import Flows, Hold
-from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.hop import WS, WSS, Hop
 from softphone.sip.where.locate import Target, hop_of
 
 __all__ = ["WayBack", "is_direct", "may_follow", "reach"]
@@ -109,14 +109,14 @@ def reach(named: Uri, came: Hop, *, trusted: bool) -> Target:
     Returns
     -------
     Target
-        The place that the URI names, or the URI itself if that has to be looked up; `came` if it may not be followed
-        or asks for a transport that we do not speak.
+        The place that the URI names, or the URI itself if that has to be looked up; `came` if it may not be followed,
+        asks for a transport that we do not speak, or for a WebSocket, which clients alone open (RFC 7118 section 5).
     """
     try:
         hop = hop_of(named)
     except SipNetworkError:
         return came
-    if not may_follow(hop.host, came.host, trusted=trusted):
+    if hop.kind in (WS, WSS) or not may_follow(hop.host, came.host, trusted=trusted):
         return came
     return hop if is_address(hop.host) else named
 

@@ -4,17 +4,23 @@ import asyncio
 import contextlib
 import os
 import random
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from softphone.api.http.serving import HttpServer
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.sockets import SocketTransport
+from softphone.sip.transport.tls import TlsContexts, TlsSettings
 from softphone.sip.transport.websocket import WebSocketDoor
 from tests.sip.nodes import INVITE, PATIENCE_S, Arrivals
 
@@ -194,3 +200,95 @@ async def test_those_that_are_there_when_the_server_stops_are_told() -> None:
         with pytest.raises(ConnectionClosed) as closed:
             await heard(client)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+
+
+@contextlib.asynccontextmanager
+async def dialling(**options: Any) -> AsyncIterator[tuple[SocketTransport, Arrivals, "asyncio.Queue[str | None]"]]:
+    """A transport that opens connections, what came to it, and what it could not send."""
+    came: Arrivals = asyncio.Queue()
+    failed: asyncio.Queue[str | None] = asyncio.Queue()
+    transport = SocketTransport(lambda data, source: came.put_nowait((data, source)), failed.put_nowait, **options)
+    await transport.start()
+    try:
+        yield transport, came, failed
+    finally:
+        await transport.stop()
+
+
+async def test_a_connection_that_we_open_carries_messages_both_ways_until_either_side_goes() -> None:
+    async with node() as server, dialling() as (transport, came, failed):
+        to = Hop("ws", "127.0.0.1", server.http.port)
+        for key in ("one", "two"):
+            transport.send(Send(INVITE, to, key))
+            data, source = await server.next()
+            assert data == INVITE
+        assert transport.connections == server.transport.connections == 1
+        server.transport.send(Send(OK, source))
+        data, came_from = await asyncio.wait_for(came.get(), PATIENCE_S)
+        assert data == OK and (came_from.host, came_from.port) == (to.host, to.port)
+        for flow in server.transport.flows:
+            flow.close()
+        assert {await asyncio.wait_for(failed.get(), PATIENCE_S) for _ in range(2)} == {"one", "two"}
+        transport.send(Send(INVITE, to, "three"))
+        assert (await server.next())[0] == INVITE
+
+
+async def test_the_server_is_told_when_we_go() -> None:
+    came: asyncio.Queue[str | bytes] = asyncio.Queue()
+    gone: asyncio.Queue[int | None] = asyncio.Queue()
+
+    async def listen(connection: Any) -> None:
+        came.put_nowait(await connection.recv())
+        await connection.wait_closed()
+        gone.put_nowait(connection.close_code)
+
+    async with serve(listen, "127.0.0.1", 0, subprotocols=[Subprotocol("sip")]) as server:
+        async with dialling() as (transport, _, _):
+            transport.send(Send(INVITE, Hop("ws", "127.0.0.1", server.sockets[0].getsockname()[1])))
+            assert await asyncio.wait_for(came.get(), PATIENCE_S) == INVITE.decode()
+        assert await asyncio.wait_for(gone.get(), PATIENCE_S) == 1001
+
+
+@pytest.mark.parametrize("spoken", ["chat", None])
+async def test_who_speaks_no_sip_over_web_sockets_is_not_sent_any(spoken: str | None) -> None:
+    def choose(*_: Any) -> Any:
+        return spoken
+
+    async def never(connection: Any) -> None:
+        async for message in connection:
+            raise AssertionError(message)
+
+    async with serve(never, "127.0.0.1", 0, select_subprotocol=choose) as other, dialling() as (transport, _, failed):
+        transport.send(Send(INVITE, Hop("ws", "127.0.0.1", other.sockets[0].getsockname()[1]), "key"))
+        assert await asyncio.wait_for(failed.get(), PATIENCE_S) == "key"
+        assert transport.connections == 0
+
+
+@pytest.mark.parametrize(("believed", "name"), [(True, "pbx.example"), (True, "other.example"), (False, "pbx.example")])
+async def test_a_secure_server_has_to_show_a_certificate_for_its_name(
+    believed: bool, name: str, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("pbx.example").configure_cert(context)
+    (ca := tmp_path / "ca.pem").write_bytes((authority if believed else trustme.CA()).cert_pem.bytes())
+    asked: list[str] = []
+
+    async def echo(connection: Any) -> None:
+        asked.append(connection.request.path)
+        async for message in connection:
+            await connection.send(message)
+
+    tls = TlsContexts(TlsSettings(ca=str(ca)))
+    async with (
+        serve(echo, "127.0.0.1", 0, subprotocols=[Subprotocol("sip")], ssl=context) as server,
+        dialling(tls=tls, websocket_path="/ws") as made,
+    ):
+        transport, came, failed = made
+        port = server.sockets[0].getsockname()[1]
+        transport.send(Send(INVITE, Hop("wss", "127.0.0.1", port, name=name), "key"))
+        if believed and name == "pbx.example":
+            assert (await asyncio.wait_for(came.get(), PATIENCE_S))[0] == INVITE and asked == ["/ws"]
+        else:
+            assert await asyncio.wait_for(failed.get(), PATIENCE_S) == "key" and not asked
+            assert transport.counters.handshakes == 1

@@ -124,9 +124,16 @@ def test_what_is_private_leads_to_tls_alone_and_to_who_was_asked_for(uri: str) -
         located(uri, SERVERS)
 
 
-def test_a_web_socket_is_never_opened() -> None:
-    with pytest.raises(SipNetworkError, match="WebSocket"):
-        located("sip:x@192.0.2.9;transport=wss", BOTH)
+@pytest.mark.parametrize(
+    ("uri", "hop"),
+    [
+        ("sip:x@pbx.example;transport=wss", "wss 192.0.2.1:443 as pbx.example"),
+        ("sips:x@pbx.example;transport=ws", "wss 192.0.2.1:443 as pbx.example"),
+        ("sip:x@pbx.example:8088;transport=ws", "ws 192.0.2.1:8088"),
+    ],
+)
+def test_a_web_socket_leads_to_who_is_named_and_no_service_of_the_domain_is_asked_for(uri: str, hop: str) -> None:
+    assert located(uri, BOTH | HOST) == ([hop], ["pbx.example A"])
 
 
 @pytest.mark.parametrize("zone", [{}, {"_sip._udp.pbx.example SRV": [Service(0, 0, 0, "")], **HOST}])
