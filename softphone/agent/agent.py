@@ -1,18 +1,18 @@
 """The public client: a SIP user agent with an audio engine inside, in the caller's event loop."""
 
-import ipaddress
 import logging
-import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from softphone import sdp
+from softphone.agent.access import Server, carrier, identity_of, local_address
 from softphone.agent.call import Call
 from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
-from softphone.agent.line import OutboundLine, uri_of
+from softphone.agent.line import OutboundLine
 from softphone.agent.media import CallMedia
 from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
@@ -20,10 +20,10 @@ from softphone.agent.unproven import Unproven
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS
 from softphone.codec import CODECS, spoken_here
-from softphone.errors import BadMessage, CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
+from softphone.errors import CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.fields import Address, warning
+from softphone.sip.message.fields import warning
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
@@ -62,8 +62,12 @@ class Agent:
     registrar
         URI of the registrar. When given, entering registers and the binding is kept fresh, over network losses too;
         see ``registration``. Its transport is that of calls to its host too: ``sip:pbx.example.com;transport=tcp``.
+        Or the URL of a WebSocket, ``wss://pbx.example.com:8443/ws`` (RFC 7118).
     outbound_proxy
-        URI of a proxy that everything is sent through, REGISTER too (as Route, RFC 3261 section 8.1.2).
+        URI of a proxy that everything is sent through, REGISTER too (as Route, RFC 3261 section 8.1.2); or a URL.
+    ca_file
+        Certificates (PEM) of the authorities that servers have to be known by over TLS and secure WebSockets. When not
+        given: those that the system believes.
     host
         The local IPv4 address. When not given: the one from which the outbound proxy, the registrar, or else the host
         of `uri`, is reached; loopback when its name is not known.
@@ -90,11 +94,11 @@ class Agent:
     Raises
     ------
     BadMessage
-        `uri`, `registrar` or `outbound_proxy` is no SIP URI.
+        `uri`, `registrar` or `outbound_proxy` is none.
     ValueError
         `codecs` names none, or one that we do not speak; or `write_ahead_s` is out of its range.
-    OSError
-        (entering) The port is in use.
+    OSError, ConfigError
+        (entering) The port is in use; `ca_file` cannot be used.
     SipError
         (entering) The registrar refused, or there was no answer.
     """
@@ -108,6 +112,7 @@ class Agent:
         realm: str | None = None,
         registrar: str | None = None,
         outbound_proxy: str | None = None,
+        ca_file: str | Path | None = None,
         host: str | None = None,
         port: int = 0,
         codecs: Sequence[str] = CODECS,
@@ -124,11 +129,13 @@ class Agent:
         self._media_timeout_s = media_timeout_s
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
-        self._registrar = uri_of(registrar, "registrar") if registrar else None
-        proxy = uri_of(outbound_proxy, "outbound_proxy") if outbound_proxy else None
+        home = Server.parse(registrar, "registrar") if registrar else None
+        proxy = Server.parse(outbound_proxy, "outbound_proxy") if outbound_proxy else None
+        self._registrar = home.uri if home else None
+        self._ca_file, self._path = ca_file, next((each.path for each in (proxy, home) if each), "/")
         user = username or self._identity.user or ""
         credentials = Credentials(user, password) if password is not None else None
-        self._line = OutboundLine(self._identity, self._registrar, proxy, credentials, realm)
+        self._line = OutboundLine(self._identity, self._registrar, proxy.uri if proxy else None, credentials, realm)
         self._host = host
         self._port = port
         self._max_calls = max_calls
@@ -146,9 +153,10 @@ class Agent:
             network = NETWORK.get()
             self._planes = await Planes.enter(host, network)
             stack.callback(self._planes.leave)
+            transport = carrier(network.transport, self._ca_file, self._path)
             settings = StackSettings(host=host, port=self._port, trying=False)
             self._unproven = Unproven(network.clock)
-            self._stack = Stack(settings, on_invite=self._invited, transport=network.transport, resolver=resolver)
+            self._stack = Stack(settings, on_invite=self._invited, transport=transport, resolver=resolver)
             self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)
             await self._stack.start()
             stack.push_async_callback(self._stack.stop)
@@ -372,23 +380,3 @@ async def _connected(control: CallControl, signalling: InviteSession, target: Ur
         await control.connect(signalling.remote_sdp)
     except SdpError as error:
         raise type(error)(f"{target} answered what is of no use to us: {error}") from error
-
-
-def identity_of(uri: str) -> Uri:
-    """Read who we are: a URI, or a whole From value; raises BadMessage."""
-    try:
-        return uri_of(str(Address.parse(uri).uri))
-    except BadMessage as error:
-        raise BadMessage(f"the agent's uri {uri!r} is no SIP URI: {error.reason}") from error
-
-
-def local_address(remote_host: str) -> str:
-    """Return the IPv4 address of this machine from which the address `remote_host` is reached; loopback when none."""
-    if ipaddress.ip_address(remote_host).is_loopback:
-        return "127.0.0.1"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((remote_host, 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from softphone import sound_card
+from softphone.agent.access import Server
 from softphone.audio import source
 from softphone.codec import CODECS, spoken_here
 from softphone.commands.console import PlainFace, TerminalFace
@@ -46,7 +47,9 @@ def call(
     password: Annotated[
         str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")
     ] = None,
-    registrar: Annotated[str | None, typer.Option(help="Register here first, e.g. sip:127.0.0.1:5060")] = None,
+    registrar: Annotated[
+        str | None, typer.Option(help="Register here first, e.g. sip:127.0.0.1:5060, or wss://HOST:PORT/")
+    ] = None,
     play: Annotated[str | None, typer.Option(metavar="FILE|tone:HZ|mic", help="What you say")] = None,
     record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where what you hear goes")] = None,
     keys: Annotated[str, typer.Option(help="Sent once connected; a comma waits a second")] = "",
@@ -102,8 +105,8 @@ def callee(uri: str, registrar: str | None) -> str:
         wrong_use(f"call a SIP URI, for example sip:201@127.0.0.1:5060, not {uri!r}")
     if registrar is None and "@" not in uri:
         _check_host(uri)
-    if registrar is not None and not _is_sip(registrar):
-        wrong_use(f"--registrar takes a SIP URI, for example sip:127.0.0.1:5060, not {registrar!r}")
+    if registrar is not None and not _is_server(registrar):
+        wrong_use(f"--registrar takes a SIP URI, for example sip:127.0.0.1:5060, or a wss: URL, not {registrar!r}")
     return whole
 
 
@@ -121,6 +124,13 @@ def _is_sip(uri: str) -> bool:
         return False
 
 
+def _is_server(uri: str) -> bool:
+    try:
+        return _is_sip(str(Server.parse(uri, "registrar").uri))
+    except BadMessage:
+        return False
+
+
 def identity(user: str, uri: str, registrar: str | None) -> str:
     """Complete a bare user name with the host of the registrar, or else of whom is called.
 
@@ -129,7 +139,8 @@ def identity(user: str, uri: str, registrar: str | None) -> str:
     typer.Exit
         It makes no SIP URI (status 2).
     """
-    domain = (registrar or uri).rpartition("@")[2].removeprefix("sip:").partition(";")[0].partition(":")[0]
+    home = str(Server.parse(registrar, "registrar").uri) if registrar else uri
+    domain = home.rpartition("@")[2].removeprefix("sip:").partition(";")[0].partition(":")[0]
     whole = user if user.startswith(("sip:", "sips:")) else f"sip:{user}@{domain}"
     if not _is_sip(whole):
         wrong_use(f"--user takes a user name or a SIP URI, not {user!r}")
