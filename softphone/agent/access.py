@@ -20,7 +20,7 @@ __all__ = ["Server", "carrier", "identity_of", "local_address"]
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerAddress:
     """A registrar or a proxy; `path`: at which path of its URL it takes SIP over WebSocket."""
 
     uri: Uri

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from softphone import sdp
-from softphone.agent.access import Server, carrier, identity_of, local_address
+from softphone.agent.access import ServerAddress, carrier, identity_of, local_address
 from softphone.agent.call import Call
 from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
@@ -129,8 +129,8 @@ class Agent:
         self._media_timeout_s = media_timeout_s
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
-        home = Server.parse(registrar, "registrar") if registrar else None
-        proxy = Server.parse(outbound_proxy, "outbound_proxy") if outbound_proxy else None
+        home = ServerAddress.parse(registrar, "registrar") if registrar else None
+        proxy = ServerAddress.parse(outbound_proxy, "outbound_proxy") if outbound_proxy else None
         self._registrar = home.uri if home else None
         self._ca_file, self._path = ca_file, next((each.path for each in (proxy, home) if each), "/")
         user = username or self._identity.user or ""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from softphone import sound_card
-from softphone.agent.access import Server
+from softphone.agent.access import ServerAddress
 from softphone.audio import source
 from softphone.codec import CODECS, spoken_here
 from softphone.commands.console import PlainFace, TerminalFace
@@ -36,6 +36,9 @@ NUMBER = re.compile(r"[0-9*#+]+")
 OTHER_SCHEMES = ("sips:", "tel:")
 
 
+Registrar = Annotated[
+    str | None, typer.Option(help="Register here first, e.g. sip:127.0.0.1:5060, or wss://HOST:PORT/")
+]
 Codecs = Annotated[
     list[str] | None, typer.Option(help="What is spoken, the preferred one first, e.g. OPUS; may be repeated")
 ]
@@ -47,9 +50,7 @@ def call(
     password: Annotated[
         str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")
     ] = None,
-    registrar: Annotated[
-        str | None, typer.Option(help="Register here first, e.g. sip:127.0.0.1:5060, or wss://HOST:PORT/")
-    ] = None,
+    registrar: Registrar = None,
     play: Annotated[str | None, typer.Option(metavar="FILE|tone:HZ|mic", help="What you say")] = None,
     record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where what you hear goes")] = None,
     keys: Annotated[str, typer.Option(help="Sent once connected; a comma waits a second")] = "",
@@ -126,7 +127,7 @@ def _is_sip(uri: str) -> bool:
 
 def _is_server(uri: str) -> bool:
     try:
-        return _is_sip(str(Server.parse(uri, "registrar").uri))
+        return _is_sip(str(ServerAddress.parse(uri, "registrar").uri))
     except BadMessage:
         return False
 
@@ -139,7 +140,7 @@ def identity(user: str, uri: str, registrar: str | None) -> str:
     typer.Exit
         It makes no SIP URI (status 2).
     """
-    home = str(Server.parse(registrar, "registrar").uri) if registrar else uri
+    home = str(ServerAddress.parse(registrar, "registrar").uri) if registrar else uri
     domain = home.rpartition("@")[2].removeprefix("sip:").partition(";")[0].partition(":")[0]
     whole = user if user.startswith(("sip:", "sips:")) else f"sip:{user}@{domain}"
     if not _is_sip(whole):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from softphone import Agent, Call
-from softphone.agent.access import Server
+from softphone.agent.access import ServerAddress
 from softphone.errors import BadMessage, ConfigError, SipNetworkError
 from tests.focus.phone import bridge, conference
 
@@ -22,7 +22,7 @@ from tests.focus.phone import bridge, conference
     ],
 )
 def test_a_server_is_a_sip_uri_or_the_url_of_a_web_socket(text: str, uri: str, path: str) -> None:
-    read = Server.parse(text, "registrar")
+    read = ServerAddress.parse(text, "registrar")
     assert (str(read.uri), read.path) == (uri, path)
 
 
@@ -32,7 +32,7 @@ def test_a_server_is_a_sip_uri_or_the_url_of_a_web_socket(text: str, uri: str, p
 )
 def test_what_is_neither_is_named(text: str) -> None:
     with pytest.raises(BadMessage, match="registrar"):
-        Server.parse(text, "registrar")
+        ServerAddress.parse(text, "registrar")
 
 
 @pytest.mark.parametrize("secure", [True, False])
