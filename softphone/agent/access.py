@@ -16,7 +16,7 @@ from softphone.sip.transport.hop import WS, WSS
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.transport.tls import TlsContexts, TlsSettings
 
-__all__ = ["Server", "carrier", "identity_of", "local_address"]
+__all__ = ["ServerAddress", "carrier", "identity_of", "local_address"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ServerAddress:
     path: str = "/"
 
     @classmethod
-    def parse(cls, text: str, what: str) -> "Server":
+    def parse(cls, text: str, what: str) -> "ServerAddress":
         """Read a SIP URI, or the URL of a WebSocket (``wss://HOST:PORT/PATH``).
 
         Raises
