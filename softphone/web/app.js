@@ -213,7 +213,7 @@ function look() {
   const level = state.phase === "over" ? 0 : sound.level();
   tick(state, level);
   loud = state.phase === "room" && isSilent(state) && level > SPEECH ? loud + 1 : 0;
-  if (loud === LOOKS && state.muted) notice("You are muted. Press m to speak.");
+  if (loud === LOOKS && state.muted) notice("You are muted: nobody hears you.");
   requestAnimationFrame(look);
 }
 

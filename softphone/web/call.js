@@ -25,8 +25,8 @@ export class Call {
       const { to, name, secret } = this.wish;
       const offer = await wire.offer();
       const place = await ask("POST", "/web/join", { body: { to, name, secret: secret || null, offer } });
-      if (this.over.signal.aborted) throw new Refusal({ code: "gone" });
       this.place = place;
+      if (this.over.signal.aborted) return this.#depart(), wire.close();
       await wire.answer(place.answer);
       this.wire = wire;
     } catch (error) {
@@ -82,7 +82,8 @@ export class Call {
       return true;
     } catch (error) {
       const problem = error.problem ?? { code: "refused", message: error.message };
-      if (!["unreachable", "busy", "too_many"].includes(problem.code)) this.#stop("elsewhere", problem);
+      if (problem.code === "ended") this.#stop("ended");
+      else if (!["unreachable", "busy", "too_many"].includes(problem.code)) this.#stop("elsewhere", problem);
       else if (Date.now() > until) this.#stop("lost");
       return false;
     }
@@ -92,7 +93,7 @@ export class Call {
     const wire = this.wire;
     const offer = await wire.offer({ iceRestart: true });
     try {
-      const { answer } = await ask("PATCH", `/web/parties/${this.place.party}`, { body: { offer }, key: this.place.key });
+      const { answer } = await ask("PATCH", this.#path, { body: { offer }, key: this.place.key });
       await wire.answer(answer);
     } catch (error) {
       await wire.withdraw();
@@ -131,9 +132,16 @@ export class Call {
 
   // Also when the page is closed: the request outlives it.
   leave() {
-    const { party, key } = this.place;
     this.#stop("left");
-    return ask("DELETE", `/web/parties/${party}`, { key, keepalive: true }).catch(() => {});
+    return this.#depart();
+  }
+
+  #depart() {
+    return ask("DELETE", this.#path, { key: this.place.key, keepalive: true }).catch(() => {});
+  }
+
+  get #path() {
+    return `/web/parties/${encodeURIComponent(this.place.party)}`;
   }
 
   #stop(reason, problem = null) {

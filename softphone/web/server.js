@@ -5,12 +5,13 @@ export class Refusal extends Error {
     super(problem.message || problem.code);
     this.problem = problem;
   }
+  // Whether our place is no more.
   get isGone() {
-    return ["not_found", "wrong_code", "gone"].includes(this.problem.code);
+    return ["not_found", "login_needed", "ended"].includes(this.problem.code);
   }
 }
 
-const CODES = { 401: "gone", 404: "not_found", 410: "gone", 429: "too_many", 502: "unreachable", 503: "busy", 504: "unreachable" };
+const CODES = { 401: "login_needed", 404: "not_found", 410: "ended", 429: "too_many", 502: "unreachable", 503: "busy", 504: "unreachable" };
 
 export async function ask(method, path, { body, key, keepalive = false } = {}) {
   let answer;

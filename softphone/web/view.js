@@ -109,12 +109,16 @@ function roster(state) {
   say($("count"), String(parties.length));
 }
 
+const STAGES = {
+  waiting: "You are waiting for the host. You will hear everybody when the host is here.",
+  lobby: "You are in front of the door: the host has been asked to let you in.",
+  held: "You are on hold.",
+};
+
 // The one thing that is most wanted to be known above the roster.
 function banner(state) {
   if (state.media === "down" || state.events === "down") return "The connection is interrupted. You are being connected again…";
-  if (me(state)?.waiting || state.conference.waiting) return "You are waiting for the host. You will hear everybody when the host is here.";
-  if (me(state)?.held) return "You are on hold.";
-  return state.notice;
+  return state.notice || STAGES[me(state)?.stage] || (me(state)?.held ? STAGES.held : "");
 }
 
 function room(state) {
@@ -128,10 +132,10 @@ function room(state) {
   const { locked, recording, muted } = state.conference;
   say($("mute-all").querySelector("span"), muted ? "Unmute all" : "Mute all");
   icon($("mute-all"), muted ? "mic" : "off");
-  mark($("lock"), "aria-pressed", Boolean(locked));
-  say($("lock").querySelector("span"), locked ? "Locked" : "Lock");
-  mark($("record"), "aria-pressed", Boolean(recording));
-  say($("record").querySelector("span"), recording ? "Recording" : "Record");
+  $("lock").classList.toggle("on", Boolean(locked));
+  say($("lock").querySelector("span"), locked ? "Unlock" : "Lock");
+  $("record").classList.toggle("on", Boolean(recording));
+  say($("record").querySelector("span"), recording ? "Stop recording" : "Record");
   roster(state);
 }
 
@@ -143,7 +147,6 @@ function aside(state) {
 
 function deck(state) {
   const silent = isSilent(state);
-  mark($("mute"), "aria-pressed", silent);
   $("mute").classList.toggle("silent", silent);
   icon($("mute"), silent ? "off" : "mic");
   say($("mute").querySelector(".label"), silent ? "Unmute" : "Mute");

@@ -3,11 +3,16 @@
 const REFUSALS = {
   wrong_code: "The code or the password is not right. Look at your invitation and try again.",
   not_found: "There is no conference with this code. It may be over, or the link may have been cut short.",
+  ended: "This conference is over, or your invitation is no longer valid.",
+  login_needed: "Only people with an account here can join this conference from a browser. Join by phone.",
+  not_admitted: "This conference does not let you in. Ask its host.",
+  nobody_there: "Nobody is in this conference yet. Try again when it has begun.",
   locked: "The host has locked this conference: nobody else can come in now.",
   full: "This conference is full. Try again when somebody has left.",
   no_common_codec: "Your browser and this server have no sound format in common.",
   busy: "The server has too much to do. Try again in a moment.",
   off: "Joining from a browser is switched off on this server. Join by phone.",
+  too_slow: "Your network is very slow: the request did not arrive in time. Try again.",
   unreachable: "The server cannot be reached. Look at your network and try again.",
 };
 
@@ -54,6 +59,7 @@ export const about = (party, you) =>
     .filter(Boolean).join(" · ");
 
 export const initials = (name) => {
+  if (/^\+?[\d\s()*#-]+$/.test(name)) return "#";
   const parts = name.trim().split(/\s+/).filter((part) => /[\p{L}\p{N}]/u.test(part));
   const chosen = parts.length > 1 ? [parts[0], parts.at(-1)] : parts;
   return chosen.map((part) => [...part.replace(/^[^\p{L}\p{N}]+/u, "")][0]).join("").toUpperCase() || "?";

@@ -106,7 +106,7 @@ HEAR = """async (samples) => {
     await new Promise((later) => setTimeout(later, 20));
   const heard = new Float32Array(samples);
   window.ear.getFloatTimeDomainData(heard);
-  return [context.sampleRate, Array.from(heard, (each) => Math.round(each * 32767))];
+  return [context.sampleRate, Array.from(heard, (each) => Math.round(Math.max(-1, Math.min(1, each)) * 32767))];
 }"""
 
 
