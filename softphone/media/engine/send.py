@@ -1,13 +1,13 @@
 """From the bridge to datagrams: each frame is encoded once per codec, and all who hear it point at the same bytes."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
-from mixer.kernel import Int, kernel, records
+from mixer.kernel import kernel, records
 from mixer.lane import Lane
 from mixer.tick import Tick
 from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS, QUEUED, Form, Forms, ticks_of
@@ -18,6 +18,7 @@ from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
 from softphone.media.engine.legs import Columns, Legs
 from softphone.media.engine.opus_streams import OpusStreams
+from softphone.media.engine.plan import PLAN, Plan, address, enter
 from softphone.media.engine.streams import Streams, is_sent
 from softphone.media.net.batch import OpenPorts
 from softphone.media.net.port import Patience
@@ -31,13 +32,6 @@ __all__ = ["Sender"]
 STRING_TICKS = 6
 # Packets of a tick that a leg is sent at most: those of 10 ms.
 MOST = 2
-PLAN = np.dtype(
-    [("row", np.int64), ("payload", np.int64), ("length", np.int64), ("timestamp", np.int64), ("marker", np.bool_)],
-    align=True,
-)
-"""A datagram to be sent: its leg, where its payload lies in memory and how many bytes it has, its time and marker."""
-Plan: TypeAlias = Any
-"""Records of dtype `PLAN`, or one of them, as kernels see them."""
 T = TypeVar("T", bound=np.generic)
 Frames: TypeAlias = tuple[NDArray[np.int16], ...]
 """The frames of each lane."""
@@ -135,7 +129,7 @@ def _whole(leg: Columns, plan: Plan, row: int, at: int, length: int) -> int:
     if length <= DTX_SIZE:
         leg.marker = True
         return 0
-    _plan(leg, plan, row, at, length, np.int64(leg.timestamp))
+    enter(leg, plan, row, at, length, np.int64(leg.timestamp))
     return 1
 
 
@@ -151,7 +145,7 @@ def _string(
     for k in range(first, end // leg.packet):
         start = k * leg.packet
         begun = np.int64(leg.timestamp) + ticks_of(form, start - leg.strung)
-        _plan(leg, plan[k - first], row, at + start, leg.packet, begun)
+        enter(leg, plan[k - first], row, at + start, leg.packet, begun)
     packets = end // leg.packet - first
     leg.strung = end if end < STRING_TICKS * form.bytes else 0
     return packets
@@ -178,7 +172,7 @@ def _bundle(
 @kernel
 def _plan_bundle(leg: Columns, row: int, string: NDArray[np.uint8], at: int, plan: Plan, timestamp: int) -> None:
     """Plan the packet of the frames that wait."""
-    _plan(leg, plan, row, at + PACKED, pack(string, leg.strung), timestamp)
+    enter(leg, plan, row, at + PACKED, pack(string, leg.strung), timestamp)
     leg.strung = 0
 
 
@@ -201,53 +195,9 @@ def _rest(leg: Columns, form: Form, row: int, string: NDArray[np.uint8], string_
         return 1
     left = leg.strung % leg.packet if leg.packet > 0 else 0
     if left > 0:
-        _plan(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - ticks_of(form, left))
+        enter(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - ticks_of(form, left))
     leg.strung = 0
     return int(left > 0)
-
-
-@kernel
-def _plan(leg: Columns, plan: Plan, row: int, base: int, length: int, timestamp: Int) -> None:
-    plan.row, plan.payload, plan.length, plan.timestamp = row, base, length, timestamp & 0xFFFFFFFF
-    plan.marker, leg.marker = leg.marker, False
-
-
-@kernel
-def address(
-    plan: Plan,
-    count: int,
-    legs: Columns,
-    headers: NDArray[np.uint8],
-    addresses: NDArray[np.uint8],
-    base: NDArray[np.uint64],
-    length: NDArray[np.uint64],
-    ports: NDArray[np.int64],
-) -> None:
-    """Write RTP headers (RFC 3550 5.1), addresses and pointers of planned datagrams, and count them.
-
-    Parameters
-    ----------
-    plan, count, legs
-        What is sent, and of whom.
-    headers, addresses, base, length
-        Of `SendBuffer`, written.
-    ports
-        int64, written: the port that each leaves from.
-    """
-    for i in range(count):
-        each, header, to = plan[i], headers[i], addresses[i]
-        leg = legs[each.row]
-        header[1] = leg.payload_type | np.uint8(each.marker) << np.uint8(7)
-        header[2], header[3] = leg.seq >> 8, leg.seq & 0xFF
-        for j in range(4):
-            header[4 + j] = each.timestamp >> 8 * (3 - j) & 0xFF
-            header[8 + j] = np.int64(leg.ssrc) >> 8 * (3 - j) & 0xFF
-        for j in range(16):
-            to[j] = leg.address[j]
-        base[i], length[i], ports[i] = each.payload, each.length, leg.port
-        leg.seq = (np.int64(leg.seq) + 1) & 0xFFFF
-        leg.packets_sent += 1
-        leg.octets_sent += each.length
 
 
 class Sender:
