@@ -14,7 +14,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from softphone.heap import keep_below
-from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, Unclaimed
+from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout, SrtpRefused, Unclaimed
 from softphone.media.net.port import OpenPort
 from softphone.media.workers.local import LocalMedia, load
 from softphone.sip.driver import TransportMaker
@@ -109,6 +109,8 @@ class SharedPlane:
             self._seated[event.leg].heard(event)
         elif isinstance(event, Unclaimed):
             log.warning("media from %s could be of several calls; it was taken for none", event.host)
+        elif isinstance(event, SrtpRefused):
+            log.warning("encrypted media of leg %d is refused, by its %s: it is not heard", event.leg, event.reason)
 
     def _skipped(self, ticks: int) -> None:
         if not self._seated:

@@ -35,6 +35,7 @@ from softphone.media.contract.leg import (
     PlaybackEnded,
     RecordingEnded,
     RtpTimeout,
+    SrtpRefused,
     Unclaimed,
     WorkerLost,
 )
@@ -333,10 +334,8 @@ class Focus:
                 self._on_worker_lost(event)
             case Unclaimed(host):
                 log.warning("media_unclaimed", host=host)
-            case _:
-                member = self.context.legs.get(getattr(event, "leg", -1))
-                if member is not None:
-                    self._on_leg_event(member, event)
+            case _ if (member := self.context.legs.get(getattr(event, "leg", -1))) is not None:
+                self._on_leg_event(member, event)
 
     def _on_leg_event(self, member: Member, event: Event) -> None:
         match event:
@@ -344,9 +343,10 @@ class Focus:
                 member.keeper.talking(member, on)
             case LegEchoing(on=on):
                 member.keeper.echoing(member, on)
-            case KeyPressed(key=key, way=way):
-                if member.pressed(key, way):
-                    member.keeper.key(member, key)
+            case KeyPressed(key=key, way=way) if member.pressed(key, way):
+                member.keeper.key(member, key)
+            case SrtpRefused(reason=reason):
+                log.warning("media_refused", party=member.party.id, reason=reason)
             case RtpTimeout():
                 member.keeper.silent(member)
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from softphone.media.contract.security import SRTP_PROFILES, Ice, Srtp
+
 __all__ = [
     "Datagram",
     "Ice",
@@ -20,6 +22,9 @@ __all__ = [
     "RecordingEnded",
     "RecordingInfo",
     "RtpTimeout",
+    "SRTP_PROFILES",
+    "Srtp",
+    "SrtpRefused",
     "LegEchoing",
     "LegTalking",
     "Unclaimed",
@@ -33,33 +38,6 @@ class MediaAddress(Struct, frozen=True):
 
     host: str
     port: int
-
-
-class Ice(Struct, frozen=True):
-    """How the peer of a leg shows where it is, and who it is (RFC 8445, RFC 5763): we are lite, it asks.
-
-    Attributes
-    ----------
-    ufrag, password
-        Ours; the fragment is that of no other leg.
-    peer
-        The peer's user fragment: with another one it begins anew (RFC 8445 section 9).
-    fingerprints
-        Of the peer's certificate (RFC 8122): algorithm, and hexadecimal pairs with colons between. Empty: the peer has
-        not said anything yet.
-    dtls
-        Which side of DTLS is ours (RFC 8842).
-    """
-
-    ufrag: str
-    password: str
-    peer: str = ""
-    fingerprints: tuple[tuple[str, str], ...] = ()
-    dtls: Literal["client", "server"] = "server"
-
-    def __repr__(self) -> str:
-        """Tell all but the password."""
-        return f"Ice({self.ufrag!r}, peer={self.peer!r}, dtls={self.dtls!r})"
 
 
 class LegSpec(Struct, frozen=True, kw_only=True):
@@ -104,6 +82,9 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     ice
         How the peer shows where it is. Such a leg is on the shared port whether `remote` is known or not; whoever owns
         `remote` has it from a connectivity check, so that it wins over an address that was only named.
+    srtp
+        How RTP and RTCP are encrypted; None: they are not. Other keys than before hold at once, and what is sent by a
+        new one begins a new source. The same again change nothing: packets are numbered on, and none is heard twice.
     """
 
     codec: str = "PCMU"
@@ -124,6 +105,12 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     inband_keys: bool = False
     trust: Literal["free", "early", "earned"] = "free"
     ice: Ice | None = None
+    srtp: Srtp | None = None
+
+    @property
+    def keyless(self) -> bool:
+        """Whether it is to be encrypted, and cannot be yet."""
+        return self.srtp is not None and not self.srtp.keyed
 
     @property
     def behind_nat(self) -> bool:
@@ -167,6 +154,9 @@ class LegStats(Struct, frozen=True, tag=True, kw_only=True):
     lost, late, duplicate, overrun, stray
         Packets that never came, came after their time, came twice, came too far ahead, belonged to no stream that was
         heard (another source, or a number or timestamp that no other packet confirmed; not in `packets_received`).
+    refused
+        RTP and RTCP packets of an encrypted leg that were not encrypted with its key, or came again (RFC 3711 section
+        3.3); in none of the others.
     concealed
         20 ms frames that were made up for lost ones.
     jitter_ms
@@ -189,6 +179,7 @@ class LegStats(Struct, frozen=True, tag=True, kw_only=True):
     duplicate: int = 0
     overrun: int = 0
     stray: int = 0
+    refused: int = 0
     concealed: int = 0
     jitter_ms: float = 0.0
     rtt_ms: float | None = None
@@ -293,6 +284,19 @@ class Datagram(Struct, frozen=True, tag=True):
     data: bytes
 
 
+class SrtpRefused(Struct, frozen=True, tag=True):
+    """What came from the peer of an encrypted leg was not heard; said once.
+
+    Attributes
+    ----------
+    reason
+        "key": it was not encrypted with the leg's key, or not at all; "replay": it had come before, or far too late.
+    """
+
+    leg: int
+    reason: Literal["key", "replay"]
+
+
 class Unclaimed(Struct, frozen=True, tag=True):
     """Media from a host could be of several legs, so that it is of none; said once for each host.
 
@@ -354,6 +358,7 @@ Event = (
     | LegEchoing
     | LegTalking
     | RtpTimeout
+    | SrtpRefused
     | Unclaimed
     | RecordingEnded
     | PlaybackEnded

@@ -15,7 +15,9 @@ from softphone.media.codecs.forms import NUMBERS
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.net.portpool import PortPair
 from softphone.media.net.slots import sockaddr
+from softphone.media.rtp import vault
 from softphone.media.rtp.keys import KeyReceiver, KeySender
+from softphone.media.rtp.vault import Vault
 
 __all__ = ["LEG", "Columns", "Leg", "Legs", "check"]
 
@@ -130,6 +132,8 @@ class Legs:
         Grows when a leg comes, goes or changes.
     records
         What is needed now and then, by row.
+    vault
+        The keys of those that are encrypted.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -161,24 +165,35 @@ class Legs:
         self.frame_s = 0.0
         self.version = 0
         self.records: dict[int, Leg] = {}
+        self.vault = Vault(capacity)
 
     def add(self, row: int, number: int, record: Leg, now: float) -> None:
-        """Take a leg into `row`: random SSRC, number and timestamp (RFC 3550 section 5.1); `apply` does the rest."""
+        """Take a leg into `row`; `apply` does the rest."""
         self.version += 1
         self.records[row] = record
         self.leg[row] = number
-        self.seq[row], self.timestamp[row] = secrets.randbits(16), secrets.randbits(32)
-        self.ssrc[row] = secrets.randbits(32)
-        self.marker[row], self.answered[row] = True, False
+        self.answered[row] = False
+        self._begin(row)
         self.packets_sent[row] = self.octets_sent[row] = 0
         self.stream[row], self.waiting[row], self.fresh[row], self.alone[row] = -1, 0, True, False
         self.heard_s[row], self.missed_s[row] = now, -np.inf
+
+    def _begin(self, row: int) -> None:
+        """Begin a source: random SSRC, number and timestamp (RFC 3550 section 5.1).
+
+        The number is small, so that it begins again with 0 long after the peer has heard the first one: it counts that
+        (RFC 3711 section 3.3.1).
+        """
+        self.seq[row], self.timestamp[row] = secrets.randbits(15), secrets.randbits(32)
+        self.ssrc[row], self.marker[row] = secrets.randbits(32), True
 
     def apply(self, row: int, now: float) -> None:
         """Write the columns that follow from the record's spec and remote address."""
         self.version += 1
         record = self.records[row]
         spec = record.spec
+        if self.vault.put(row, spec.srtp):
+            self._begin(row)
         self._apply_codec(row, spec)
         self.worth[row] = record.worth
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
@@ -192,7 +207,7 @@ class Legs:
         if record.remote is not None:
             self.address[row] = sockaddr(record.remote.host, record.remote.port)
         self.report_port[row] = (record.ports.rtp if spec.rtcp_mux else record.ports.rtcp).index
-        self.reports_to[row] = record.remote_rtcp is not None
+        self.reports_to[row] = record.remote_rtcp is not None and not spec.keyless
         if record.remote_rtcp is not None:
             self.report_address[row] = sockaddr(record.remote_rtcp.host, record.remote_rtcp.port)
         self.set_sending(row)
@@ -213,7 +228,8 @@ class Legs:
     def set_sending(self, row: int) -> None:
         """Decide whether audio goes out: the peer is known, the direction allows it, no key is sounding."""
         record = self.records[row]
-        on = record.remote is not None and record.spec.sends and not record.keys_out.sounding
+        on = record.remote is not None and record.spec.sends and not record.spec.keyless
+        on = on and not record.keys_out.sounding
         self.marker[row] |= on and not self.sending[row]
         self.sending[row] = on
 
@@ -233,6 +249,7 @@ class Legs:
     def remove(self, row: int) -> Leg:
         """Empty a row; give its record."""
         self.version += 1
+        self.vault.free(row)
         self.leg[row] = 0
         self.sending[row] = self.receiving[row] = self.reports_to[row] = False
         self.packet[row] = self.strung[row] = 0
@@ -251,7 +268,7 @@ def check(spec: LegSpec) -> None:
     Raises
     ------
     MediaError
-        When the codec, the direction, a payload type, a clock, a packet length or an address is not to be used.
+        When the codec, the direction, a payload type, a clock, a packet length, an address or a key is not to be used.
     """
     for name in (spec.codec, *(name for _, name in spec.others)):
         if name not in NUMBERS:
@@ -264,6 +281,7 @@ def check(spec: LegSpec) -> None:
         raise MediaError("a payload type is 0 to 127")
     _check_times(spec)
     _check_addresses(spec)
+    vault.check(spec.srtp)
 
 
 def _check_times(spec: LegSpec) -> None:

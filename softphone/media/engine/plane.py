@@ -11,7 +11,7 @@ from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.codecs.forms import FORMS
-from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, Unclaimed
+from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, SrtpRefused, Unclaimed
 from softphone.media.contract.messages import Done, SendDatagram
 from softphone.media.engine.asides import Asides
 from softphone.media.engine.legs import Leg, Legs, check
@@ -224,6 +224,7 @@ class Plane:
             duplicate=c.duplicate,
             overrun=c.overrun,
             stray=c.stray,
+            refused=self.legs.vault.refused(row),
             concealed=c.concealed,
             jitter_ms=c.jitter_s * 1000,
             rtt_ms=None if rtt_s is None else rtt_s * 1000,
@@ -344,14 +345,16 @@ class Plane:
         rows = self._reports.due(now)
         if len(rows):
             self._reports.write(rows, clock)
-            self._sender.letters(self._reports.letters, self.legs.report_port[rows])
+            self._sender.letters(self._reports.letters, rows)
 
     def _say_goodbye(self, row: int, now: float) -> None:
         """Tell the peer of a leg, if it is known, that we go."""
         record, to = self.legs.records[row], self.legs.records[row].remote_rtcp
         if to is not None and self.legs.affords(np.array([row]), GOODBYE_BYTES):
             port = record.ports.rtp if record.spec.rtcp_mux else record.ports.rtcp
-            port.send_to(self._reports.goodbye(row, now), to.host, to.port)
+            sealed = self.legs.vault.seal(row, self._reports.goodbye(row, now), report=True)
+            if sealed is not None:
+                port.send_to(sealed, to.host, to.port)
 
     def _timeouts(self, now: float) -> None:
         """Report legs that have been without media for too long, once until media comes back."""
@@ -360,6 +363,7 @@ class Plane:
         late = np.flatnonzero((now - heard_s > legs.timeout_s[:end]) & (heard_s != legs.missed_s[:end]))
         legs.missed_s[late] = legs.heard_s[late]
         self.events += [RtpTimeout(int(leg)) for leg in legs.leg[late]]
+        self.events += [SrtpRefused(int(legs.leg[row]), reason) for row, reason in legs.vault.news()]
         hosts = self._receiver.sources.unclaimed_hosts
         if len(hosts) > self._told:
             self.events += [Unclaimed(host) for host in list(hosts)[self._told :]]

@@ -267,15 +267,16 @@ class Receiver:
         slots, n = self._slots, self._slots.used
         if not n:
             return
-        rtp.parse(slots.data, slots.length, n, self._headers)
-        arrival, keys = self._clock_s - slots.ages_s(self._unix_ns), slots.keys()
-        self._sort(np.arange(n), keys, arrival, now)
+        arrival, keys, each = self._clock_s - slots.ages_s(self._unix_ns), slots.keys(), np.arange(n)
+        self._parse(each)
+        self._sort(each, keys, arrival, now)
         events, reports = [self._found(EVENTS)], self._found(REPORTS)
         self.invalid += len(self._found(INVALID))
         if self._counts[ASIDES]:
             self._on_aside(at := self._found(ASIDES), keys[at])
         strange = self._found(STRANGERS)
         if strange.size and self.sources.let_in(strange, keys, self._headers, now):
+            self._parse(strange)
             self._sort(strange, keys, arrival, now)
             events.append(self._found(EVENTS))
             strange = self._found(STRANGERS)
@@ -284,7 +285,13 @@ class Receiver:
             self._events(np.concatenate(events), self._rows, self._headers, arrival)
         if reports.size:
             self._reports(reports, keys, arrival)
+        self.sources.opener.clear()
         slots.clear()
+
+    def _parse(self, which: NDArray[np.int64]) -> None:
+        """Open what is encrypted of some datagrams, and read their headers."""
+        self.sources.opener.open(which, self.sources.directory)
+        rtp.parse(self._slots.data, self._slots.length, which, self._headers)
 
     def _sort(
         self, which: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64], now: float
@@ -358,6 +365,7 @@ class Receiver:
         self.strangers += int(np.count_nonzero(rows < 0))
         at, rows = at[rows >= 0], rows[rows >= 0]
         for i in first_of_each(rows, REPORTS_PER_TICK):
-            slot = at[i]
-            datagram = self._slots.data[slot, : self._slots.length[slot]].tobytes()
-            self._on_report(int(rows[i]), datagram, float(arrival[slot]))
+            row, slot = int(rows[i]), int(at[i])
+            if (said := self.sources.opener.report(row, slot)) is not None:
+                self.sources.reported(keys[slot : slot + 1])
+                self._on_report(row, said, float(arrival[slot]))

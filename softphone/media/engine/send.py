@@ -19,6 +19,7 @@ from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
 from softphone.media.engine.legs import Columns, Legs
 from softphone.media.engine.opus_streams import OpusStreams
 from softphone.media.engine.plan import PLAN, Plan, address, enter
+from softphone.media.engine.secrecy import Envelopes
 from softphone.media.engine.streams import Streams, is_sent
 from softphone.media.net.batch import OpenPorts
 from softphone.media.net.port import Patience
@@ -229,6 +230,7 @@ class Sender:
         self._coded, self._ticks = np.zeros((len(FORMS), count), np.int64), 0
         self._streams: dict[int, Streams] = {}
         self._order, self._ordered = np.zeros(0, np.int64), -1
+        self._envelopes = Envelopes(MOST * legs.capacity, self._strings.shape[1], legs.vault)
         self._patience = Patience()
         self.unsent = 0
 
@@ -292,21 +294,23 @@ class Sender:
         rows = rows[np.argsort(self._legs.port[rows], kind="stable")]
         return finish(rows, self._legs.table, FORMS, self._strings, self._strings.ctypes.data, self._plan)
 
-    def write(self, count: int) -> None:
-        """Write the headers of as many planned datagrams, and where they go."""
-        out = self._outbox
-        address(self._plan, count, self._legs.table, out.headers, out.address, out.base, out.length, self._port_of)
+    def write(self, count: int) -> NDArray[np.int64]:
+        """Write as many planned datagrams, sealed where a leg is encrypted; gives the port that each leaves from."""
+        out, plan = self._outbox, self._plan
+        address(plan, count, self._legs.table, out.headers, out.address, out.base, out.length, self._port_of)
+        return self._envelopes.seal(plan["row"][:count], out, self._port_of[:count])
 
     def _send(self, count: int) -> None:
         """Send what is planned, which is sorted by port."""
         if not count:
             return
-        self.write(count)
-        self.unsent += count - self._ports.send(self._outbox, self._port_of[:count], self._patience, self._between)
+        ports = self.write(count)
+        self.unsent += count - self._ports.send(self._outbox, ports, self._patience, self._between)
 
-    def letters(self, letters: Letters, ports: NDArray[np.int64]) -> None:
-        """Send the first letters; `ports` has the index of each one's port, ascending."""
-        self.unsent += len(ports) - self._ports.send(letters, ports, self._patience, self._between)
+    def letters(self, letters: Letters, rows: NDArray[np.intp]) -> None:
+        """Send the first letters, the reports of some rows, which are sorted by the port that they report from."""
+        ports = self._envelopes.seal_reports(rows, letters, self._legs.report_port[rows])
+        self.unsent += len(rows) - self._ports.send(letters, ports, self._patience, self._between)
 
     def advance(self, ticks: int = 1) -> None:
         """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
@@ -323,7 +327,8 @@ class Sender:
     def event(self, row: int, packet: EventPacket) -> None:
         """Send one packet of a telephone event, unless the peer is not known or takes none (any more)."""
         legs, record = self._legs, self._legs.records[row]
-        if record.remote is None or not record.spec.sends or record.spec.event_payload_type is None:
+        spec = record.spec
+        if record.remote is None or not spec.sends or spec.keyless or spec.event_payload_type is None:
             return
         if packet.marker:
             self.finish(np.array([row]))
@@ -333,7 +338,9 @@ class Sender:
         header["first"], header["second"] = 0x80, int(legs.event_type[row]) | (packet.marker << 7)
         header["seq"], header["timestamp"], header["ssrc"] = legs.seq[row], packet.timestamp, legs.ssrc[row]
         payload = packet.payload
-        record.ports.rtp.send_to(header.tobytes() + payload, record.remote.host, record.remote.port)
+        sealed = legs.vault.seal(row, header.tobytes() + payload)
+        if sealed is not None:
+            record.ports.rtp.send_to(sealed, record.remote.host, record.remote.port)
         legs.seq[row] = int(legs.seq[row]) + 1 & 0xFFFF  # one number alone would warn when it wraps
         legs.packets_sent[row] += 1
         legs.octets_sent[row] += len(payload)

@@ -11,6 +11,7 @@ from mixer.bridge import Bridge
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.engine.bystanders import EVER, Bystanders
 from softphone.media.engine.legs import Legs
+from softphone.media.engine.secrecy import Opener
 from softphone.media.net.directory import Directory, key_of
 from softphone.media.net.slots import Slots
 from softphone.media.rtp import rtp
@@ -85,6 +86,8 @@ class Sources:
 
     Attributes
     ----------
+    opener
+        What opens the packets of encrypted legs: only what it has opened shows where the peer of one is.
     unclaimed
         Datagrams that could have been of more than one leg that nobody has heard yet, so that they were of none.
     unclaimed_hosts
@@ -95,6 +98,7 @@ class Sources:
         self.unclaimed = 0
         self.unclaimed_hosts: dict[str, None] = {}
         self._slots, self._legs, self._bridge = slots, legs, bridge
+        self.opener = Opener(slots, legs.vault)
         self._rtp, self._rtcp = Directory(), Directory()
         # Where those that are heard from elsewhere said that they send from, and where all said that they report from.
         self._named, self._named_rtcp = Directory(), Directory()
@@ -161,16 +165,20 @@ class Sources:
         since = self._strangers.note(keys[strange], headers["ssrc"][strange], self._opened, now)
         return len(self._hosts) > 0 and self._let_in(strange, since, keys, headers, now)
 
-    def of_reports(self, keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Give the row of each report, -1 for a stranger's; who reports from where it says is sent its sound there.
-
-        A report by the source that is heard of a leg, from any port of its host, is the leg's.
-        """
+    def reported(self, keys: NDArray[np.uint64]) -> None:
+        """Note who has reported: who does so from where it says is sent its sound there."""
         named = self._named_rtcp.lookup(keys)
         said = named[named >= 0]
         self._reported[said] = True
         for row in np.unique(said[self._away[said]])[:STREAMS_PER_TICK]:
             self._send(int(row), self._legs.records[row].named, self._legs.records[row].spec.rtcp)
+
+    def of_reports(self, keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Give the row of each report, -1 for a stranger's.
+
+        A report by the source that is heard of a leg, from any port of its host, is the leg's.
+        """
+        named = self._named_rtcp.lookup(keys)
         rows = np.where(named >= 0, named, self._rtcp.lookup(keys))
         strange = np.flatnonzero(rows < 0)
         if strange.size:
@@ -228,12 +236,15 @@ class Sources:
     def _returned(self, at: NDArray[np.int64], rows: NDArray[np.int64], headers: rtp.Parsed) -> bool:
         """Hear who speaks from the address that it named, and not the source that was taken for it."""
         _, first = np.unique(rows, return_index=True)
+        found = False
         for i in first[:STREAMS_PER_TICK]:
             row, slot = int(rows[i]), int(at[i])
-            heard = int(self._bridge.reception(rows[i : i + 1]).ssrc[0])
+            if not self.opener.proves(row, slot):
+                continue
+            found, heard = True, int(self._bridge.reception(rows[i : i + 1]).ssrc[0])
             self._barred[row] = heard if heard != headers["ssrc"][slot] else -1
             self._hear(row, slot, follow=True)
-        return bool(rows.size)
+        return found
 
     def _moved(
         self,
@@ -251,7 +262,7 @@ class Sources:
             quiet &= _among(theirs, headers["ssrc"][mine].astype(np.int64))
         for row, ssrc in zip(rows[quiet][:STREAMS_PER_TICK].tolist(), theirs[quiet].tolist(), strict=False):
             same = mine[(headers["ssrc"][mine] == ssrc) & (since >= self._number[row])]
-            if same.size:
+            if same.size and self.opener.proves(row, int(same[0])):
                 record = self._legs.records[row]
                 self._hear(row, int(same[0]), follow=record.source == record.remote)
                 found = True
@@ -276,7 +287,7 @@ class Sources:
         for i in np.sort(first)[:STREAMS_PER_TICK]:
             kind = headers["payload_type"][mine[i]]
             fits = (legs.types_in[silent] == kind).any(axis=1)
-            can = silent[fits & (self._number[silent] <= since[i])]
+            can = self._whose(silent[fits & (self._number[silent] <= since[i])], int(mine[i]))
             if len(can) == 1:
                 row = int(can[0])
                 self._hear(row, int(mine[i]), follow=not self._reported[row])
@@ -284,6 +295,14 @@ class Sources:
             elif len(can):
                 self._unclaimed(int(mine[i]))
         return found
+
+    def _whose(self, rows: NDArray[np.int64], slot: int) -> NDArray[np.int64]:
+        """Give those that a datagram can be of, by its keys: that which it is, or all that have none."""
+        secret = self._legs.vault.table["secret"][rows]
+        for row in rows[secret][:STREAMS_PER_TICK]:
+            if self.opener.proves(int(row), slot):
+                return np.array([row])
+        return rows[~secret]
 
     def _unclaimed(self, slot: int) -> None:
         """Count a datagram that could be of several legs."""

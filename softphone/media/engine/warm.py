@@ -15,7 +15,7 @@ from mixer import kernel
 from mixer.bridge import Bridge
 from mixer.echo import REACH, likeness
 from softphone.errors import MediaError
-from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.media.contract.leg import LegSpec, MediaAddress, Srtp
 from softphone.media.engine.echoes import Echoes
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.parcels import Parcels
@@ -25,12 +25,14 @@ from softphone.media.net.batch import OpenPorts, rehearse
 from softphone.media.net.directory import Directory
 from softphone.media.net.port import UdpPort
 from softphone.media.net.portpool import PortPair
-from softphone.media.net.slots import Slots, sockaddr
+from softphone.media.net.slots import Letters, Slots, sockaddr
+from softphone.media.rtp import vault
 from softphone.media.rtp.keys import KeyReceiver, KeySender
 
 __all__ = ["backwards", "warm"]
 
 HERE = MediaAddress("127.0.0.1", 9)
+NO_ROWS = np.zeros(0, np.intp)
 NO_PORT = cast(UdpPort, SimpleNamespace(index=0))
 
 log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ class _Rehearsal:
 
     def works(self) -> list[Callable[[], object]]:
         """Give what a plane does, in the order in which it does it; each can be done for itself."""
-        return [self._receive, self._push, self._listen, self._mix, self._send, self._others, self._code]
+        return [self._receive, self._push, self._listen, self._mix, self._send, self._hide, self._others, self._code]
 
     def _receive(self) -> None:
         self._receiver.sources.admit(self._row, 0.0)
@@ -127,6 +129,21 @@ class _Rehearsal:
         self._sender.plan(self._bridge.outcome)
         self._sender.plan_rest(np.array([self._row]))
         self._sender.write(1)
+
+    def _hide(self) -> None:
+        """Receive and send what is encrypted."""
+        row, legs = self._row, self._legs
+        spec = LegSpec(remote=HERE, srtp=Srtp("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(30)))
+        with contextlib.suppress(MediaError):  # no libsrtp: the others go on
+            vault.check(spec.srtp)
+            legs.records[row].spec = spec
+            self._receive()
+            self._send()
+            self._sender.letters(Letters(np.zeros((1, 64), np.uint8), np.zeros((1, 16), np.uint8)), NO_ROWS)
+            legs.vault.seal(row, bytes(28), report=True)
+            legs.vault.open(row, bytes(28), report=True)
+            legs.records[row].spec = LegSpec(remote=HERE)
+            legs.apply(row, 0.0)
 
     def _others(self) -> None:
         """Do what is not done in each tick."""

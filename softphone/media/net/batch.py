@@ -100,7 +100,7 @@ def receive(
 def _settle(header: Records, control: NDArray[np.int64], now_ns: int, stamp: NDArray[np.int64], i: int) -> None:
     """Read what the system says beside a datagram, when it came and whether it fitted, and make its slot ready anew."""
     stamp[i] = control[2] * 1_000_000_000 + control[3] if control[1] == TIMESTAMP_WORD else now_ns
-    if header.flags & MSG_TRUNC:
+    if header.msg_flags & MSG_TRUNC:
         header.len = 0
     header.namelen, header.controllen, control[1] = SOCKADDR_SIZE, CONTROL_SIZE, 0
 

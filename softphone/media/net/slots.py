@@ -19,7 +19,7 @@ __all__ = ["HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "sockaddr"
 # struct mmsghdr, struct iovec and struct sockaddr_in (recvmmsg(2), ip(7))
 MMSGHDR = np.dtype(
     {
-        "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "flags", "len"],
+        "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "msg_flags", "len"],
         "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
         "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
         "itemsize": 64,
@@ -78,8 +78,9 @@ class Slots:
     ----------
     data
         uint8, shape (count, SLOT_SIZE), one datagram per row.
-    length
-        uint32, shape (count,), bytes in use of each row, 0 of one that did not fit.
+    length, length_at
+        uint32, shape (count,), bytes in use of each row, 0 of one that did not fit; and where the first of them lies in
+        memory, the others `HDR_SIZE` apart.
     address, words
         uint8, shape (count, 16), struct sockaddr_in of the sender; the same as uint64, shape (count, 2).
     stamp
@@ -112,6 +113,7 @@ class Slots:
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
         self.header["control"] = self.control.ctypes.data + each * CONTROL_SIZE
         self.header_at = self.header.ctypes.data
+        self.length_at = self.length.ctypes.data
 
     @property
     def free(self) -> int:
@@ -174,6 +176,11 @@ class SendBuffer:
         self.header["name"], self.header["namelen"] = self.address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * (2 * IOVEC_SIZE), 2
 
+    def keep(self, which: NDArray[np.intp]) -> None:
+        """Leave out all but some datagrams; those are the first then."""
+        for column in (self.headers, self.address, self.base, self.length):
+            column[: len(which)] = column[which]
+
     def datagram(self, i: int) -> bytes:
         """Give datagram `i` as one piece, for a system without scatter and gather."""
         return self.headers[i].tobytes() + ctypes.string_at(int(self.base[i]), int(self.length[i]))
@@ -206,6 +213,11 @@ class Letters:
         self._iov["base"] = data.ctypes.data + each * size
         self.header["name"], self.header["namelen"] = address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
+
+    def keep(self, which: NDArray[np.intp]) -> None:
+        """Leave out all but some datagrams; those are the first then."""
+        for column in (self.data, self.address, self.length):
+            column[: len(which)] = column[which]
 
     def datagram(self, i: int) -> bytes:
         """Give datagram `i`."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from mixer.kernel import COMPILED, Int, kernel
 
-__all__ = ["has_batches", "last_error", "poll", "recvmmsg", "sendmmsg"]
+__all__ = ["copy", "has_batches", "last_error", "poll", "recvmmsg", "sendmmsg"]
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else ctypes.CDLL("msvcrt")
 _KINDS = {"int32": ctypes.c_int32, "uint32": ctypes.c_uint32, "uintp": ctypes.c_size_t}
@@ -38,6 +38,7 @@ if COMPILED:
     from numba import types as _types
     from numba.core.types import ExternalFunction as _External
 
+    copy: Any = _External("memcpy", _types.uintp(_types.uintp, _types.uintp, _types.uintp))
     _errno: Any = _External("__errno_location", _types.CPointer(_types.int32)())
 
     @kernel
@@ -47,6 +48,10 @@ if COMPILED:
         return error
 else:
     last_error = ctypes.get_errno
+
+    def copy(to: Int, at: Int, size: Int) -> None:
+        """Copy bytes in memory."""
+        ctypes.memmove(int(to), int(at), int(size))
 
 
 def has_batches() -> bool:

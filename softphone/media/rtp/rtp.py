@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from softphone.media.rtp.header import HEADER_SIZE
 
-__all__ = ["ASIDE", "INVALID", "MEDIA", "PARSED", "REPORT", "Parsed", "parse"]
+__all__ = ["ASIDE", "INVALID", "MEDIA", "PARSED", "REPORT", "Parsed", "is_report", "is_rtp", "parse"]
 
 VERSION_2 = 0x80
 PADDING = 0x20
@@ -36,7 +36,7 @@ Parsed: TypeAlias = Any
 
 
 @kernel
-def parse(data: NDArray[np.uint8], length: NDArray[np.uint32], count: int, out: Parsed) -> None:
+def parse(data: NDArray[np.uint8], length: NDArray[np.uint32], which: NDArray[np.int64], out: Parsed) -> None:
     """Read the headers of a batch.
 
     Parameters
@@ -45,14 +45,26 @@ def parse(data: NDArray[np.uint8], length: NDArray[np.uint32], count: int, out: 
         uint8, shape (n, size), one datagram per row, size of at least 12.
     length
         uint32, shape (n,), bytes in use of each row, 0 to size.
-    count
-        How many datagrams there are.
+    which
+        int64, the rows that are read.
     out
         Records of dtype `PARSED`, shape (n,), written. Whatever the bytes are, offset and length lie within the
         datagram.
     """
-    for i in range(count):
+    for i in which:
         _parse(data[i], np.int64(length[i]), out[i])
+
+
+@kernel
+def is_report(d: NDArray[np.uint8]) -> bool:
+    """Tell RTCP from RTP on a shared port, by the second byte (RFC 5761 section 4)."""
+    return bool(192 <= d[1] < 224)
+
+
+@kernel
+def is_rtp(d: NDArray[np.uint8], length: Int) -> bool:
+    """Tell whether a datagram that is no report begins as RTP does."""
+    return bool(length >= HEADER_SIZE and d[0] & 0xC0 == VERSION_2)
 
 
 @kernel
@@ -60,12 +72,11 @@ def _parse(d: NDArray[np.uint8], length: Int, out: Parsed) -> None:
     if d[0] < 4 or 20 <= d[0] < 64:
         out.kind = ASIDE if length > HEADER_SIZE else INVALID
         return
-    # RTCP is told from RTP on a shared port by the second byte (RFC 5761 section 4).
-    if 192 <= d[1] < 224:
+    if is_report(d):
         out.kind = REPORT
         return
     out.kind = INVALID
-    if length < HEADER_SIZE or d[0] & 0xC0 != VERSION_2:
+    if not is_rtp(d, length):
         return
     offset, end = _payload(d, length)
     if end < offset:

@@ -15,7 +15,7 @@ def parsed(*datagrams: bytes, size: int = 256) -> rtp.Parsed:
     for row, datagram in zip(data, datagrams, strict=True):
         row[: len(datagram)] = np.frombuffer(datagram, np.uint8)
     found = records(len(datagrams), rtp.PARSED)
-    rtp.parse(data, np.array([len(datagram) for datagram in datagrams], np.uint32), len(datagrams), found)
+    rtp.parse(data, np.array([len(datagram) for datagram in datagrams], np.uint32), np.arange(len(datagrams)), found)
     return found.view(np.recarray)
 
 

@@ -1,0 +1,80 @@
+"""How a leg is kept from others: where its peer is, and who, by ICE and DTLS; and what it is encrypted with."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["SRTP_PROFILES", "Ice", "Srtp"]
+
+
+class Ice(Struct, frozen=True):
+    """How the peer of a leg shows where it is, and who it is (RFC 8445, RFC 5763): we are lite, it asks.
+
+    Attributes
+    ----------
+    ufrag, password
+        Ours; the fragment is that of no other leg.
+    peer
+        The peer's user fragment: with another one it begins anew (RFC 8445 section 9).
+    fingerprints
+        Of the peer's certificate (RFC 8122): algorithm, and hexadecimal pairs with colons between. Empty: the peer has
+        not said anything yet.
+    dtls
+        Which side of DTLS is ours (RFC 8842).
+    """
+
+    ufrag: str
+    password: str
+    peer: str = ""
+    fingerprints: tuple[tuple[str, str], ...] = ()
+    dtls: Literal["client", "server"] = "server"
+
+    def __repr__(self) -> str:
+        """Tell all but the password."""
+        return f"Ice({self.ufrag!r}, peer={self.peer!r}, dtls={self.dtls!r})"
+
+
+SRTP_PROFILES = {
+    "AEAD_AES_128_GCM": 16 + 12,
+    "AEAD_AES_256_GCM": 32 + 12,
+    "AES_CM_128_HMAC_SHA1_80": 16 + 14,
+    "AES_CM_128_HMAC_SHA1_32": 16 + 14,
+    "AES_256_CM_HMAC_SHA1_80": 32 + 14,
+}
+"""How SRTP can be protected, the names of RFC 4568, 6188 and 7714, and how many bytes master key and salt have."""
+
+
+class Srtp(Struct, frozen=True):
+    """The keys of a leg whose RTP and RTCP are encrypted (RFC 3711).
+
+    Attributes
+    ----------
+    profile
+        One of `SRTP_PROFILES`, for both directions.
+    send, receive
+        Master key and master salt, one after the other, of what is sent and of what comes. Empty: they are still to
+        come; until both are there, the leg neither sends nor hears.
+    """
+
+    profile: str
+    send: bytes = b""
+    receive: bytes = b""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the keys are there."""
+        return bool(self.send and self.receive)
+
+    @property
+    def outgoing(self) -> tuple[str, bytes]:
+        """What seals: profile and key."""
+        return self.profile, self.send
+
+    @property
+    def incoming(self) -> tuple[str, bytes]:
+        """What opens: profile and key."""
+        return self.profile, self.receive
+
+    def __repr__(self) -> str:
+        """Tell all but the keys."""
+        return f"Srtp({self.profile!r}, {'keyed' if self.keyed else 'no keys'})"

@@ -1,0 +1,250 @@
+"""The keys of all legs that are encrypted, by row, and what opens and seals one packet with them (SRTP, RFC 3711).
+
+Packets are opened and sealed where they lie, by kernels; what is seldom, a report or a key of a telephone, goes the
+same way one by one.
+"""
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from mixer.kernel import Int, kernel, records
+from softphone.errors import MediaError
+from softphone.media.contract.leg import SRTP_PROFILES, Srtp
+from softphone.media.rtp import libsrtp
+from softphone.media.rtp.header import HEADER_SIZE
+from softphone.media.rtp.libsrtp import REPLAYED, SrtpSession
+
+__all__ = ["Safe", "TRAILER", "Vault", "check", "seal", "unseal"]
+
+# The largest tag (RFC 7714), and of a report its number (RFC 3711 section 3.4).
+TRAILER = 16 + 4
+# Sources of a peer that are remembered: a telephone changes its own with a transfer or a device, a flooder without end.
+SOURCES = 8
+LONGEST = 1536
+Reason: TypeAlias = Literal["key", "replay"]
+REFUSALS: dict[int, Reason] = {1: "key", 2: "replay"}
+KEY, REPLAY = REFUSALS
+NO_KEYS = -1
+
+SAFE = np.dtype(
+    [
+        ("secret", np.bool_),  # the row is encrypted
+        ("inbound", np.uint64),  # what opens what comes, and what seals what is sent; 0: the keys are still to come
+        ("outbound", np.uint64),
+        ("sources", np.uint32, (SOURCES,)),  # of whom something was opened, as packets have them
+        ("next", np.int64),  # which of those is forgotten for the next one
+        ("refused", np.int64),  # packets that were not opened, and why the first was not
+        ("reason", np.int64),
+        ("told", np.bool_),
+    ],
+    align=True,
+)
+"""What is needed to open and seal the packets of a row."""
+Safe: TypeAlias = Any
+"""Records of dtype `SAFE`, or one of them, as kernels see them."""
+
+_protect, _protect_rtcp = libsrtp.function("srtp_protect"), libsrtp.function("srtp_protect_rtcp")
+_unprotect, _unprotect_rtcp = libsrtp.function("srtp_unprotect"), libsrtp.function("srtp_unprotect_rtcp")
+_remove_stream = libsrtp.function("srtp_remove_stream")
+
+
+@kernel
+def seal(safe: Safe, at: int, length_at: int, report: bool) -> int:
+    """Seal a packet where it lies.
+
+    Parameters
+    ----------
+    safe
+        Of its row.
+    at, length_at
+        Where it begins in memory, with room for `TRAILER` behind it, and where its length stands, as 32 bits.
+    report
+        Whether it is RTCP.
+
+    Returns
+    -------
+    int
+        0; anything else: it could not be sealed, and is not to be sent.
+    """
+    if safe.outbound == 0:
+        return NO_KEYS
+    if report:
+        return _protect_rtcp(safe.outbound, at, length_at)
+    return _protect(safe.outbound, at, length_at)
+
+
+@kernel
+def unseal(safe: Safe, at: int, length_at: int, ssrc: Int, report: bool) -> int:
+    """Open a packet where it lies, if it is the row's own and comes for the first time.
+
+    Parameters
+    ----------
+    safe, at, length_at, report
+        As of :func:`seal`.
+    ssrc
+        That of the packet, as it stands there.
+
+    Returns
+    -------
+    int
+        0; anything else: it was refused, and what lies there now is nothing.
+    """
+    if safe.inbound == 0:
+        return NO_KEYS
+    error = _unprotect_rtcp(safe.inbound, at, length_at) if report else _unprotect(safe.inbound, at, length_at)
+    if error == 0:
+        _remember(safe, ssrc)
+    return error
+
+
+@kernel
+def _remember(safe: Safe, ssrc: Int) -> None:
+    """Remember a source of the peer, and let that go which was the first of those that are remembered."""
+    for i in range(SOURCES):
+        if safe.sources[i] == ssrc:
+            return
+    if safe.sources[safe.next] != 0:
+        _remove_stream(safe.inbound, safe.sources[safe.next])
+    safe.sources[safe.next] = ssrc
+    safe.next = (safe.next + 1) % SOURCES
+
+
+@kernel
+def refuse(safe: Safe, error: int) -> None:
+    """Count a packet that was not opened."""
+    if error == NO_KEYS:
+        return
+    safe.refused += 1
+    if safe.reason == 0:
+        safe.reason = REPLAY if error == REPLAYED[0] or error == REPLAYED[1] else KEY
+
+
+@kernel
+def one(safe: Safe, at: int, length_at: int, ssrc: Int, inward: bool, report: bool) -> int:
+    """Open or seal a single packet."""
+    return unseal(safe, at, length_at, ssrc, report) if inward else seal(safe, at, length_at, report)
+
+
+class Held(NamedTuple):
+    """What a row has."""
+
+    srtp: Srtp
+    inbound: SrtpSession | None
+    outbound: SrtpSession | None
+
+
+NOTHING = Held(Srtp(""), None, None)
+
+
+class Vault:
+    """The keys of all rows.
+
+    Parameters
+    ----------
+    capacity
+        How many rows there are.
+
+    Attributes
+    ----------
+    table
+        Records of dtype `SAFE`, shape (capacity,).
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.table: Safe = records(capacity, SAFE)
+        self._held: dict[int, Held] = {}
+        self._packet, self._length = np.zeros(LONGEST + TRAILER, np.uint8), np.zeros(1, np.int32)
+
+    def __len__(self) -> int:
+        """How many rows are encrypted."""
+        return len(self._held)
+
+    def put(self, row: int, srtp: Srtp | None) -> bool:
+        """Let a row be encrypted with these keys from now on; those that it has had before stay as they are.
+
+        Returns
+        -------
+        bool
+            Whether what is sent is sealed by a key that the row has not had before.
+        """
+        if srtp is None:
+            self.free(row)
+            return False
+        before, safe = self._held.get(row, NOTHING), self.table[row]
+        inbound = before.inbound if srtp.keyed and before.srtp.incoming == srtp.incoming else None
+        outbound = before.outbound if srtp.keyed and before.srtp.outgoing == srtp.outgoing else None
+        begins = srtp.keyed and outbound is None
+        if srtp.keyed and inbound is None:
+            inbound = SrtpSession(*srtp.incoming, inbound=True)
+            safe.sources[:] = 0
+            safe.next, safe.reason, safe.told = 0, 0, False
+        if begins:
+            outbound = SrtpSession(*srtp.outgoing, inbound=False)
+        safe.inbound, safe.outbound = inbound.address if inbound else 0, outbound.address if outbound else 0
+        safe.secret, self._held[row] = True, Held(srtp, inbound, outbound)
+        return begins
+
+    def free(self, row: int) -> None:
+        """Forget what a row has, its keys first."""
+        if self._held.pop(row, None) is not None:
+            self.table[row] = np.zeros((), SAFE)
+
+    def refused(self, row: int) -> int:
+        """Give how many packets of a row were not opened."""
+        return int(self.table["refused"][row])
+
+    def news(self) -> list[tuple[int, Reason]]:
+        """Give each row of which something was refused, and why, once."""
+        if not self._held:
+            return []
+        rows = np.flatnonzero((self.table["reason"] != 0) & ~self.table["told"])
+        self.table["told"][rows] = True
+        return [(row, REFUSALS[int(self.table["reason"][row])]) for row in rows.tolist()]
+
+    def seal(self, row: int, datagram: bytes, *, report: bool = False) -> bytes | None:
+        """Give what is sent for a packet of a row: as it is if the row is not encrypted; None: nothing."""
+        if row not in self._held:
+            return datagram
+        return None if self._one(row, datagram, inward=False, report=report) else self._taken()
+
+    def open(self, row: int, datagram: bytes, *, report: bool = False) -> bytes | None:
+        """Give what a packet of a row says; None: it was refused, which is counted."""
+        if row not in self._held:
+            return datagram
+        error = self._one(row, datagram, inward=True, report=report)
+        if error:
+            refuse(self.table[row], error)
+        return None if error else self._taken()
+
+    def proves(self, row: int, datagram: bytes) -> bytes | None:
+        """Open a packet that may be of a row, or not: nothing is counted then."""
+        return None if self._one(row, datagram, inward=True, report=False) else self._taken()
+
+    def _one(self, row: int, datagram: bytes, *, inward: bool, report: bool) -> int:
+        size = len(datagram)
+        if size > LONGEST or size < HEADER_SIZE - 4 * report:
+            return libsrtp.BAD
+        self._packet[:size], self._length[0] = np.frombuffer(datagram, np.uint8), size
+        ssrc = int(self._packet[4 if report else 8 :][:4].view(np.uint32)[0])
+        at = self._packet.ctypes.data, self._length.ctypes.data
+        return int(one(self.table[row], *at, ssrc, inward, report))
+
+    def _taken(self) -> bytes:
+        return self._packet[: self._length[0]].tobytes()
+
+
+def check(srtp: Srtp | None) -> None:
+    """Have what keys need.
+
+    Raises
+    ------
+    MediaError
+        The profile is not known, a key has not its length, or the library is not there.
+    """
+    if srtp is None:
+        return
+    size = SRTP_PROFILES.get(srtp.profile)
+    if size is None or any(len(key) not in (0, size) for key in (srtp.send, srtp.receive)):
+        raise MediaError(f"no profile of SRTP, or keys that are not of its length: {srtp!r}")
+    libsrtp.load()
