@@ -84,7 +84,7 @@ class CallLeg:
         timeout_s: float = 30.0,
         lookup: Lookup | None = None,
     ) -> None:
-        self.session = MediaSession(codecs)
+        self.session = MediaSession(codecs, media.fingerprint)
         self.call: InviteSession | None = None
         self.known = True
         self.direction = "sendrecv"
@@ -295,6 +295,8 @@ class CallLeg:
 
     def _spec(self, agreement: Agreement) -> LegSpec:
         spec = leg_spec(agreement, None if self.call is None else signalling_host(self.call), self.timeout_s)
+        if spec.ice is not None:  # nothing goes anywhere before somebody has shown to be there
+            return spec
         return msgspec.structs.replace(spec, trust=trust_in(self.call, self.known, spec.remote))
 
     async def _trust(self) -> None:

@@ -1,8 +1,11 @@
 """What a media worker has to do for a call, as its offers and answers have it."""
 
+import msgspec
+
 from softphone import sdp
 from softphone.calls.nat import is_ipv4, other_source
-from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.errors import SdpError
+from softphone.media.contract.leg import Ice, LegSpec, MediaAddress
 from softphone.sdp import Agreement
 
 __all__ = ["leg_spec"]
@@ -22,11 +25,7 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
     agreed = agreement.negotiated
     if agreed is None:
         return LegSpec(timeout_s=timeout_s)
-    there, known = agreed.remote, agreed.remote.host != sdp.NOWHERE
-    remote = MediaAddress(there.host, there.port) if known else None
-    rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if known and there.rtcp_port else None
-    signalled = signalled if signalled is not None and is_ipv4(signalled) else None
-    return LegSpec(
+    spec = LegSpec(
         codec=agreed.codec,
         parameters=agreed.parameters,
         payload_type=agreed.payload_type,
@@ -36,11 +35,33 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
         others=agreed.others,
         event_clock_hz=agreed.event_clock_hz,
         ptime_ms=agreed.ptime_ms,
-        remote=remote,
-        remote_rtcp=rtcp,
-        rtcp_mux=there.rtcp_mux,
         direction=agreed.direction,
-        latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
         timeout_s=timeout_s,
         inband_keys=agreed.event_payload_type is None,
     )
+    if isinstance(agreed.remote, sdp.IceDtls):
+        return _shown(spec, agreed.remote, agreement.side)
+    return _named(spec, agreed.remote, signalled)
+
+
+def _named(spec: LegSpec, there: sdp.Plain, signalled: str | None) -> LegSpec:
+    """Have media go where the description says, and come from there, or nearby."""
+    known = not there.nowhere
+    remote = MediaAddress(there.host, there.port) if known else None
+    rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if known and there.rtcp_port else None
+    signalled = signalled if signalled is not None and is_ipv4(signalled) else None
+    return msgspec.structs.replace(
+        spec,
+        remote=remote,
+        remote_rtcp=rtcp,
+        rtcp_mux=there.rtcp_mux,
+        latch_host=None if remote is None or signalled is None else other_source(remote.host, signalled),
+    )
+
+
+def _shown(spec: LegSpec, there: sdp.IceDtls, side: sdp.IceSide | None) -> LegSpec:
+    """Have media go where the peer shows to be: that it is there is seen by its checks, and not by its media."""
+    if side is None:
+        raise SdpError("a peer of WebRTC without a side of ours")
+    ice = Ice(side.ufrag, side.password, there.ufrag, there.fingerprints, there.dtls)
+    return msgspec.structs.replace(spec, rtcp_mux=True, ice=ice, timeout_s=0.0)

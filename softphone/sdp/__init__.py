@@ -2,6 +2,7 @@
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
+from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated, accept, answer, choose, offer
 from softphone.sdp.profile import NOWHERE, Plain, Profile
 from softphone.sdp.session import Agreement, MediaSession
@@ -10,6 +11,8 @@ __all__ = [
     "NOWHERE",
     "Agreement",
     "ConnectionData",
+    "IceDtls",
+    "IceSide",
     "MediaDescription",
     "MediaSession",
     "Negotiated",

@@ -126,6 +126,11 @@ class MediaDescription:
         return next((value or "" for key, value in self.attributes if key == name), None)
 
     @property
+    def on(self) -> bool:
+        """Whether it is neither refused nor switched off: one in a bundle needs no port (RFC 9143 section 6)."""
+        return self.port > 0 or self.attribute("bundle-only") is not None
+
+    @property
     def direction(self) -> str | None:
         """The direction attribute of this stream, None when it does not say."""
         return next((key for key, _ in self.attributes if key in DIRECTIONS), None)
@@ -142,8 +147,9 @@ class MediaDescription:
         return next((text.strip() for number, _, text in said if number == str(payload_type)), "")
 
     def refused(self) -> "MediaDescription":
-        """Return the line that refuses this stream: same kind, protocol and formats, port 0."""
-        return MediaDescription(self.kind, 0, self.protocol, self.formats or ("0",))
+        """Return the line that refuses this stream: same kind, protocol and formats, port 0, and its name if any."""
+        named = tuple(pair for pair in self.attributes if pair[0] == "mid")
+        return MediaDescription(self.kind, 0, self.protocol, self.formats or ("0",), attributes=named)
 
     def __str__(self) -> str:
         head = f"m={self.kind} {self.port} {self.protocol} {' '.join(self.formats)}\r\n"

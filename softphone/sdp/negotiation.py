@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 
 from softphone.codec import CODECS, TABLE, codec
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.sdp import formats
+from softphone.sdp import formats, ice_dtls
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, Origin, SessionDescription
-from softphone.sdp.profile import NOWHERE, PROFILES, Plain, Profile
+from softphone.sdp.ice_dtls import IceDtls, IceSide
+from softphone.sdp.profile import NOWHERE, Plain, Profile, profile_of
 
 __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
 
 DIRECTIONS = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
 EVERY = tuple(one.name for one in TABLE)
 SENDING = ("sendrecv", "sendonly")
+# The name of our stream in a bundle of one.
+MID = "0"
 RECEIVING = ("sendrecv", "recvonly")
 
 
@@ -71,7 +74,7 @@ class Negotiated:
             Whether it ever has taken it. One that only sends from the first holds nobody: it is an announcement, or
             a listener's ear. One that neither takes nor sends, or says no address, holds from the first.
         """
-        return not self.sends and (heard or self.direction == "inactive" or self.remote.host == NOWHERE)
+        return not self.sends and (heard or self.direction == "inactive" or self.remote.nowhere)
 
 
 def offer(
@@ -85,6 +88,7 @@ def offer(
     rtcp_port: int | None = None,
     ptime_ms: int = formats.PTIME_MS,
     known: Mapping[str, int] | None = None,
+    side: IceSide | None = None,
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
 
@@ -101,13 +105,20 @@ def offer(
     known
         What payload types mean already in this session (RFC 3264 section 8.3.2), by ``encoding/clock[/channels]`` in
         lower case.
+    side
+        Who we are to a peer of WebRTC; None: the offer is of plain RTP.
     """
     lines = formats.offered(codecs, known or {})
     length = formats.nearest(codec(codecs[0]), ptime_ms)
-    attributes = _attributes(lines, direction, Plain.attributes(port, rtcp_port, None), length)
-    media = MediaDescription("audio", port, Plain.PROTOCOLS[0], _numbers(lines), attributes=attributes)
     here = ConnectionData(host)
-    return SessionDescription(Origin("-", session_id, version, here), (media,), here)
+    origin = Origin("-", session_id, version, here)
+    if side is None:
+        attributes = _attributes(lines, direction, Plain.attributes(port, rtcp_port, None), length)
+        media = MediaDescription("audio", port, Plain.PROTOCOLS[0], _numbers(lines), attributes=attributes)
+        return SessionDescription(origin, (media,), here)
+    attributes = (("mid", MID), *_attributes(lines, direction, ice_dtls.attributes(host, port, side), length))
+    media = MediaDescription("audio", port, IceDtls.PROTOCOLS[0], _numbers(lines), attributes=attributes)
+    return SessionDescription(origin, (media,), here, attributes=ice_dtls.session_attributes(MID))
 
 
 def choose(
@@ -116,6 +127,8 @@ def choose(
     direction: str = "sendrecv",
     *,
     again: bool = False,
+    before: Profile | None = None,
+    secure: bool = False,
 ) -> Negotiated:
     """Say what would be spoken if `remote_offer` were answered now; nothing is promised yet.
 
@@ -125,13 +138,17 @@ def choose(
     ----------
     again
         A stream was agreed before: an offer may switch it off by port 0 (section 8.2).
+    before
+        What the peer said in the last agreement.
+    secure
+        Whether WebRTC is spoken here.
 
     Raises
     ------
     NoCommonCodec
-        No stream is audio over plain RTP to an IPv4 address in one of `codecs` (answered with 488).
+        No stream is audio in one of `codecs`, over plain RTP to an IPv4 address or over WebRTC (answered with 488).
     """
-    return _select(remote_offer, codecs, direction, again)[1]
+    return _select(remote_offer, codecs, direction, again, before=before, secure=secure)[1]
 
 
 def answer(
@@ -145,6 +162,8 @@ def answer(
     direction: str = "sendrecv",
     rtcp_port: int | None = None,
     again: bool = False,
+    before: Profile | None = None,
+    side: IceSide | None = None,
 ) -> tuple[SessionDescription, Negotiated]:
     """Answer an offer (RFC 3264 section 6): one audio stream in one codec; all other streams are refused with port 0.
 
@@ -154,29 +173,36 @@ def answer(
         Where we receive, as in :func:`offer`.
     direction
         What we would like; the answer says at most what the offer allows.
-    again
+    again, before
         As in :func:`choose`.
+    side
+        Who we are to a peer of WebRTC; None: it is not spoken here.
 
     Raises
     ------
     NoCommonCodec
         As :func:`choose`.
     """
-    index, agreed = _select(remote_offer, codecs, direction, again)
-    theirs = remote_offer.media[index]
-    ours = theirs.refused() if agreed.remote.port == 0 else _answered(theirs, agreed, port, rtcp_port)
+    index, agreed = _select(remote_offer, codecs, direction, again, before=before, secure=side is not None)
+    theirs, remote = remote_offer.media[index], agreed.remote
+    whole: Attributes = ()
+    if isinstance(remote, IceDtls) and side is not None:
+        transport, whole = remote.attributes(host, port, side), remote.session_attributes()
+    else:
+        transport = Plain.attributes(port, rtcp_port, remote if isinstance(remote, Plain) else None)
+    ours = theirs.refused() if remote.port == 0 else _answered(theirs, agreed, port, transport)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
     here = ConnectionData(host)
-    return SessionDescription(Origin("-", session_id, version, here), media, here, timing=remote_offer.timing), agreed
+    origin = Origin("-", session_id, version, here)
+    return SessionDescription(origin, media, here, timing=remote_offer.timing, attributes=whole), agreed
 
 
-def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, rtcp_port: int | None) -> MediaDescription:
+def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, transport: Attributes) -> MediaDescription:
     """Write our side of the stream that was agreed; packets as long as those that we send, for any will do for us."""
     spoken, said = next(formats.spoken(theirs, (agreed.codec,)))
     lines = [formats.RtpMap(agreed.payload_type, said.spelling or str(spoken), spoken.parameters)]
     if agreed.event_payload_type is not None:
         lines.append(formats.event_line(agreed.event_payload_type, agreed.event_clock_hz))
-    transport = agreed.remote.attributes(port, rtcp_port, agreed.remote)
     attributes = _attributes(lines, agreed.direction, transport, agreed.ptime_ms)
     if mid := theirs.attribute("mid"):
         attributes = (("mid", mid), *attributes)
@@ -202,8 +228,10 @@ def accept(
         raise SdpError(f"answer has {len(remote_answer.media)} streams, the offer {len(local_offer.media)}")
     numbers = {each.name: said.payload_type for each, said in formats.spoken(ours, codecs)}
     theirs = remote_answer.media[index]
-    agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours))
-    if agreed is None:
+    agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours), secure=True)
+    if agreed is None or type(agreed.remote) is not profile_of(local_offer, ours):
+        raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
+    if isinstance(agreed.remote, IceDtls) and not agreed.remote.chosen:
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
     events = agreed.event_payload_type and formats.events(ours, agreed.event_clock_hz)
     return replace(
@@ -225,46 +253,51 @@ def _unless(ours: int | None, theirs: int | None) -> int | None:
 
 
 def _select(
-    description: SessionDescription, codecs: Sequence[str], direction: str, again: bool
+    description: SessionDescription,
+    codecs: Sequence[str],
+    direction: str,
+    again: bool,
+    *,
+    before: Profile | None,
+    secure: bool,
 ) -> tuple[int, Negotiated]:
     for index, media in enumerate(description.media):
-        if agreed := _negotiated(description, media, codecs, direction):
+        if agreed := _negotiated(description, media, codecs, direction, before=before, secure=secure):
             return index, agreed
     for index, media in enumerate(description.media):
-        if again and media.kind == "audio" and media.port == 0:
+        if again and media.kind == "audio" and not media.on:
             return index, Negotiated(codecs[0], codec(codecs[0]).payload_type, None, Plain(NOWHERE, 0), "inactive")
-    raise NoCommonCodec(_objection(description, codecs)[:300])
+    raise NoCommonCodec(_objection(description, codecs, secure)[:300])
 
 
-def _objection(description: SessionDescription, codecs: Sequence[str]) -> str:
+def _objection(description: SessionDescription, codecs: Sequence[str], secure: bool) -> str:
     """Say why nothing can be spoken, by the first stream that is audio."""
     offered = "; ".join(map(_said, description.media)) or "no stream"
-    media = next((each for each in description.media if _is_audio(each) and any(formats.spoken(each, codecs))), None)
-    if media is None:
-        return f"nothing in common with {offered}"
-    where = description.address(media)
-    if where is None:
-        return f"no c= line says where media goes: {offered}"
-    kind = (
-        "an IPv6 address"
-        if where.family == "IP6"
-        else "no IPv4 address of one host (a stranger's names are not looked up)"
-    )
-    return f"c= has {kind}: {where.host[:100]}"
+    for media in description.media:
+        spoken = _spoken(description, media, secure)
+        if spoken is not None and any(formats.spoken(media, codecs)):
+            return f"{spoken.objection(description, media)}; {offered}"
+    return f"nothing in common with {offered}"
 
 
 def _negotiated(
-    description: SessionDescription, media: MediaDescription, codecs: Sequence[str], wanted: str
+    description: SessionDescription,
+    media: MediaDescription,
+    codecs: Sequence[str],
+    wanted: str,
+    *,
+    before: Profile | None = None,
+    secure: bool = False,
 ) -> Negotiated | None:
     """Say what can be spoken with the peer that sent `media`, None if nothing."""
-    found = next(formats.spoken(media, codecs), None)
-    remote = PROFILES[media.protocol.upper()].read(description, media) if _is_audio(media) else None
+    found, profile = next(formats.spoken(media, codecs), None), _spoken(description, media, secure)
+    remote = profile.read(description, media, before) if profile is not None else None
     if found is None or remote is None:
         return None
     spoken, said = found
     events = formats.events(media, spoken.clock_hz)
     theirs = description.direction(media)
-    sends = wanted in SENDING and theirs in RECEIVING and remote.host != NOWHERE
+    sends = wanted in SENDING and theirs in RECEIVING and not remote.nowhere
     receives = wanted in RECEIVING and theirs in SENDING
     return Negotiated(
         codec=spoken.name,
@@ -278,8 +311,14 @@ def _negotiated(
     )
 
 
-def _is_audio(media: MediaDescription) -> bool:
-    return media.kind == "audio" and media.port > 0 and media.protocol.upper() in PROFILES
+def _spoken(
+    description: SessionDescription, media: MediaDescription, secure: bool
+) -> type[Plain] | type[IceDtls] | None:
+    """Say what an audio stream that is on is spoken in; None: in nothing that we speak here."""
+    if media.kind != "audio" or not media.on:
+        return None
+    found = profile_of(description, media)
+    return None if found is IceDtls and not secure else found
 
 
 def _said(media: MediaDescription) -> str:

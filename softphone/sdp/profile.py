@@ -9,12 +9,14 @@ profile    protocols                attributes                                  
 =========  =======================  ==================================================  ==============================
 `Plain`    RTP/AVP, RTP/AVPF        ``rtcp`` (RFC 3605), ``rtcp-mux`` (RFC 5761)        the address of ``c=``
 Sdes       RTP/SAVP, RTP/SAVPF      those, and ``crypto`` (RFC 4568)                    that, and two master keys
-IceDtls    UDP/TLS/RTP/SAVPF        ``ice-*``, ``candidate`` (RFC 8839), and            user name and password of ICE,
+`IceDtls`  UDP/TLS/RTP/SAVPF        ``ice-*``, ``candidate`` (RFC 8839), and            user name and password of ICE,
                                     ``fingerprint``, ``setup`` (RFC 8842)               fingerprint, and its role
 =========  =======================  ==================================================  ==============================
 
-Only `Plain` is spoken so far. Another one is a class beside it, with the same members and fields of its own. It becomes
-part of `Profile` and of :data:`PROFILES`, and `softphone.calls.spec.leg_spec` makes the parameters of a leg of it.
+Another one is a class beside them, with the same members and fields of its own. It becomes part of `Profile` and of
+:data:`PROFILES`, and `softphone.calls.spec.leg_spec` makes the parameters of a leg of it. Which one a line is of, its
+protocol says, but for WebRTC over ``RTP/SAVPF``, which has a
+fingerprint and asks for ICE.
 """
 
 import ipaddress
@@ -24,8 +26,9 @@ from typing import ClassVar, Self
 
 from softphone.errors import SdpError
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, SessionDescription
+from softphone.sdp.ice_dtls import IceDtls
 
-__all__ = ["NOWHERE", "PROFILES", "Plain", "Profile"]
+__all__ = ["NOWHERE", "Plain", "Profile", "profile_of"]
 
 NOWHERE = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
@@ -57,9 +60,14 @@ class Plain:
     rtcp_host: str | None = None
     rtcp_mux: bool = False
 
+    @property
+    def nowhere(self) -> bool:
+        """Whether it names no address: it holds in the old way."""
+        return self.host == NOWHERE
+
     @classmethod
-    def read(cls, description: SessionDescription, media: MediaDescription) -> Self | None:
-        """Read what the peer says of one of its streams; None: nothing can be sent there."""
+    def read(cls, description: SessionDescription, media: MediaDescription, before: object = None) -> Self | None:
+        """Read what the peer says of one of its streams; None: nothing can be sent there, as :meth:`objection` says."""
         where = description.address(media)
         if where is None or not _is_ipv4(where):
             return None
@@ -69,7 +77,16 @@ class Plain:
         return cls(host, media.port, rtcp_port, _rtcp_host(media, host), mux)
 
     @staticmethod
-    def attributes(port: int, rtcp_port: int | None, peer: "Profile | None") -> Attributes:
+    def objection(description: SessionDescription, media: MediaDescription) -> str:
+        """Say why a stream cannot be spoken."""
+        where = description.address(media)
+        if where is None:
+            return "no c= line says where media goes"
+        none = "no IPv4 address of one host (a stranger's names are not looked up)"
+        return f"c= has {'an IPv6 address' if where.family == 'IP6' else none}: {where.host[:100]}"
+
+    @staticmethod
+    def attributes(port: int, rtcp_port: int | None, peer: "Plain | None") -> Attributes:
         """Write what our line says of our side: all that we can to who has said nothing, else what both can.
 
         Parameters
@@ -85,11 +102,21 @@ class Plain:
         return (*rtcp, ("rtcp-mux", None)) if mux else rtcp
 
 
-Profile = Plain
+Profile = Plain | IceDtls
 """Any of the profiles."""
 
-PROFILES: dict[str, type[Profile]] = {protocol: Plain for protocol in Plain.PROTOCOLS}
+PROFILES: dict[str, type[Plain] | type[IceDtls]]
+PROFILES = {**dict.fromkeys(Plain.PROTOCOLS, Plain), **dict.fromkeys(IceDtls.PROTOCOLS, IceDtls)}
 """By the protocol of an ``m=`` line."""
+ENCRYPTED = ("RTP/SAVPF", "RTP/SAVP")
+
+
+def profile_of(description: SessionDescription, media: MediaDescription) -> type[Plain] | type[IceDtls] | None:
+    """Say what a stream is spoken in; None: in nothing that we have."""
+    protocol = media.protocol.upper()
+    if protocol in ENCRYPTED and IceDtls.is_meant(description, media):
+        return IceDtls
+    return PROFILES.get(protocol)
 
 
 def number(text: str | None, largest: int) -> int | None:

@@ -21,11 +21,12 @@ from typing import Protocol
 
 from softphone.codec import CODECS
 from softphone.errors import SdpError
-from softphone.sdp import negotiation
-from softphone.sdp.description import SessionDescription
+from softphone.sdp import ice_dtls, negotiation
+from softphone.sdp.description import Attributes, SessionDescription
 from softphone.sdp.formats import PTIME_MS
+from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated
-from softphone.sdp.profile import NOWHERE
+from softphone.sdp.profile import Plain
 
 __all__ = ["Agreement", "MediaSession", "ReceiveAddress"]
 
@@ -59,21 +60,35 @@ class Agreement:
         Whether the peer holds us (RFC 3264 section 8.4).
     heard
         Whether the peer has ever taken our media.
+    side
+        Who we are to a peer of WebRTC; None: it is none.
     """
 
     negotiated: Negotiated | None = None
     held: bool = False
     heard: bool = False
+    side: IceSide | None = None
 
-    def after(self, agreed: Negotiated) -> "Agreement":
-        """Return what is in force after one more offer and answer."""
+    @property
+    def remote(self) -> "Plain | IceDtls | None":
+        """What the peer has said of its side."""
+        return None if self.negotiated is None else self.negotiated.remote
+
+    def after(self, agreed: Negotiated, side: IceSide | None = None) -> "Agreement":
+        """Return what is in force after one more offer and answer.
+
+        Parameters
+        ----------
+        side
+            Who we are to a peer of WebRTC.
+        """
         held, heard = agreed.is_hold(heard=self.heard), self.heard or agreed.sends
         before = self.negotiated
         if before is not None and agreed.remote.port == 0:
-            agreed = replace(before, direction="inactive")
-        elif before is not None and agreed.remote.host == NOWHERE:
-            agreed = replace(agreed, remote=replace(before.remote, rtcp_mux=agreed.remote.rtcp_mux))
-        return Agreement(agreed, held, heard)
+            agreed, side = replace(before, direction="inactive"), self.side
+        elif agreed.remote.nowhere and isinstance(self.remote, Plain) and isinstance(agreed.remote, Plain):
+            agreed = replace(agreed, remote=replace(self.remote, rtcp_mux=agreed.remote.rtcp_mux))
+        return Agreement(agreed, held, heard, side if isinstance(agreed.remote, IceDtls) else None)
 
 
 class MediaSession:
@@ -86,15 +101,22 @@ class MediaSession:
     ----------
     codecs
         Names in order of preference, of `softphone.codec.TABLE`.
+    fingerprint
+        Of our certificate, for peers of WebRTC: a hash and hexadecimal pairs (RFC 8122); "": it is not spoken.
 
     Attributes
     ----------
     agreement
         What is in force.
+    webrtc
+        Whether the first offer is ours and for a peer of WebRTC; later ones are as what was agreed on.
     """
 
-    def __init__(self, codecs: Sequence[str] = CODECS) -> None:
+    def __init__(self, codecs: Sequence[str] = CODECS, fingerprint: str = "") -> None:
         self.agreement = Agreement()
+        self.webrtc = False
+        self._fingerprint = fingerprint
+        self._side: IceSide | None = None
         self._codecs = tuple(codecs)
         self._session_id = secrets.randbits(31)
         self._said: SessionDescription | None = None
@@ -119,8 +141,23 @@ class MediaSession:
         NoCommonCodec
             It cannot be answered. A stream that was agreed on may be switched off (RFC 3264 section 8.2).
         """
-        agreed = negotiation.choose(offer, self._codecs, direction, again=self.agreement.negotiated is not None)
-        return self.agreement.after(agreed)
+        agreed = negotiation.choose(
+            offer,
+            self._codecs,
+            direction,
+            again=self.agreement.negotiated is not None,
+            before=self.agreement.remote,
+            secure=bool(self._fingerprint),
+        )
+        return self.agreement.after(agreed, self._side_for(agreed))
+
+    def _side_for(self, agreed: Negotiated) -> IceSide | None:
+        """Say who we are: another one to who begins anew (RFC 8445 section 9), or whom we have not met."""
+        if not isinstance(agreed.remote, IceDtls):
+            return None
+        before = self.agreement.remote
+        same = isinstance(before, IceDtls) and before.ufrag == agreed.remote.ufrag
+        return self.agreement.side if same else IceSide.new(self._fingerprint)
 
     def write_answer(self, offer: SessionDescription, here: ReceiveAddress, direction: str = "sendrecv") -> str:
         """Write the answer to an offer of the peer (RFC 3264 section 6), after its :meth:`commit`.
@@ -137,6 +174,8 @@ class MediaSession:
             direction=direction,
             rtcp_port=here.rtcp_port,
             again=self.agreement.negotiated is not None,
+            before=self.agreement.remote,
+            side=self.agreement.side,
         )
         return str(self._say(answer))
 
@@ -154,18 +193,36 @@ class MediaSession:
             rtcp_port=here.rtcp_port,
             ptime_ms=before.ptime_ms if before else PTIME_MS,
             known=before.numbers if before else {},
+            side=self._offered_side(),
         )
         self._offered = self._say(self._in_place(offer))
         return str(self._offered)
+
+    def _offered_side(self) -> IceSide | None:
+        """Say who we are in an offer of ours: the same as before, or as in another one that is open."""
+        if isinstance(self.agreement.remote, IceDtls):
+            self._side = self.agreement.side
+        elif self.agreement.negotiated is not None or not self.webrtc:
+            self._side = None
+        elif self._side is None and self._fingerprint:
+            self._side = IceSide.new(self._fingerprint)
+        return self._side
 
     def _in_place(self, offer: SessionDescription) -> SessionDescription:
         """Put our stream where it was; a stream never goes, but is switched off (RFC 3264 section 8)."""
         lines = self._said.media if self._said else offer.media
         audio = [i for i, line in enumerate(lines) if line.kind == "audio"]
         place = next((i for i in audio if lines[i].port), audio[0])
-        mid = tuple(pair for pair in lines[place].attributes if pair[0] == "mid")
-        ours = replace(offer.media[0], attributes=(*mid, *offer.media[0].attributes)) if self._said else offer.media[0]
-        return replace(offer, media=tuple(ours if i == place else line.refused() for i, line in enumerate(lines)))
+        mid = lines[place].attribute("mid")
+        ours, whole = offer.media[0], offer.attributes
+        if self._said:
+            named: Attributes = (("mid", mid),) if mid else ()
+            ours = replace(ours, attributes=(*named, *(pair for pair in ours.attributes if pair[0] != "mid")))
+        if self._side is not None:
+            whole = ice_dtls.session_attributes(mid or "")
+        return replace(
+            offer, attributes=whole, media=tuple(ours if i == place else line.refused() for i, line in enumerate(lines))
+        )
 
     def read_answer(self, answer: SessionDescription) -> Agreement:
         """Return what is in force if the peer's answer to our open offer is taken (RFC 3264 section 7).
@@ -177,7 +234,7 @@ class MediaSession:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        return self._before.after(negotiation.accept(self._offered, answer, self._codecs))
+        return self._before.after(negotiation.accept(self._offered, answer, self._codecs), self._side)
 
     def commit(self, agreement: Agreement) -> None:
         """Let an agreement be in force; an offer of ours that is open stays so."""

@@ -27,6 +27,7 @@ def test_reports_go_where_the_peer_says(said: str, where: str, port: int | None,
     begun = f"v=0\r\no=- 1 1 IN IP4 {where}\r\ns=-\r\nc=IN IP4 {where}\r\nt=0 0\r\n"
     offered = f"{begun}m=audio 6000 RTP/AVP 0\r\na=rtcp:{said}\r\n"
     agreed = sdp.choose(sdp.parse(offered))
+    assert isinstance(agreed.remote, sdp.Plain)
     assert (agreed.remote.rtcp_port, agreed.remote.rtcp_host) == (port, host)
     leg = leg_spec(sdp.Agreement().after(agreed), None, 30.0)
     assert leg.rtcp == MediaAddress(host or where, port or 6001)

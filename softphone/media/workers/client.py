@@ -6,6 +6,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from softphone.errors import MediaError
@@ -28,7 +29,11 @@ class Media:
     ----------
     on_event
         Set by the owner; called in the event loop, and for what a request has made after its reply.
+    fingerprint
+        Of the certificate for peers of WebRTC; "": legs with ICE are not served.
     """
+
+    fingerprint = ""
 
     def __init__(self) -> None:
         self.on_event: Callable[[Event], None] = ignore
@@ -43,6 +48,10 @@ class Media:
         MediaError
             When it cannot be done.
         """
+        raise NotImplementedError
+
+    def tell(self, request: MediaRequest[Any]) -> None:
+        """Have a request carried out after those before, and never know whether it was."""
         raise NotImplementedError
 
 
@@ -64,6 +73,11 @@ class MediaChannel(Media):
         if isinstance(reply, Failed):
             raise reply.error()
         return cast("R", reply)
+
+    def tell(self, request: MediaRequest[Any]) -> None:
+        """Have a request carried out; see `Media.tell`."""
+        with suppress(MediaError):
+            self.send(request).add_done_callback(asyncio.Future.exception)
 
     def send(self, request: MediaRequest[Any]) -> "asyncio.Future[Reply]":
         """Send a request; the future gives its reply."""

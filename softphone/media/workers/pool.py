@@ -6,7 +6,8 @@ recording or playback is on, and those of a dead worker never come back.
 
 import asyncio
 import itertools
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -98,10 +99,19 @@ class Pool(Media):
         MediaError
             As of `Media.ask`.
         """
+        return await self._found(request).ask(request)
+
+    def tell(self, request: MediaRequest[Any]) -> None:
+        """Have a request carried out by its worker; see `Media.tell`."""
+        with suppress(MediaError):
+            self._found(request).tell(request)
+
+    def _found(self, request: MediaRequest[Any]) -> WorkerProcess:
+        """Find the worker of what a request is about."""
         workers = {self._worker(kind, number) for kind, number in numbers(request)}
         if len(workers) > 1:
             raise OtherWorker(f"{type(request).__name__}: they are on different workers")
-        return await (workers.pop() if workers else self._idlest()).ask(request)
+        return workers.pop() if workers else self._idlest()
 
     def _worker(self, kind: str, number: int) -> WorkerProcess:
         worker = self._by_range.get(number // RANGE)
