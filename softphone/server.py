@@ -36,6 +36,7 @@ from softphone.focus.entrance.invite_router import InviteRouter
 from softphone.focus.entrance.registrations import Registrations
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.entrance.trunk_lines import TrunkLines
+from softphone.focus.entrance.web_door import WebDoor
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.passes import Passes, signing_key
@@ -287,6 +288,7 @@ class Server:
             control=self.control,
             passes=self.passes,
             codes=self.door.codes,
+            door=WebDoor(self.focus, self.accounts, self.door.codes, self.door.gate, self._config),
             registrations=Registrations(self.registrar, time.monotonic),
             sip_ports=self._sip_ports,
             store=self.store,

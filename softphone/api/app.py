@@ -23,7 +23,7 @@ from softphone.api.ringcentral.service import Notifications
 from softphone.api.ringcentral.traffic import Asker, Traffic
 from softphone.api.telphin import extensions as telphin_extensions
 from softphone.api.telphin import routes as telphin
-from softphone.api.web import pages
+from softphone.api.web import joining, pages, whip
 
 __all__ = ["create_app"]
 
@@ -37,6 +37,7 @@ CORS_REQUEST_HEADERS = (
     "idempotency-key",
 )
 CORS_ANSWER_HEADERS = (
+    "location",
     "retry-after",
     "x-rate-limit-group",
     "x-rate-limit-limit",
@@ -51,6 +52,7 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
     http = context.config.http
     app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
     app.state.context, app.state.notifications = context, notifications
+    app.state.whip = whip.WhipSessions()
     softphone.api.http.errors.install(app)
     for router in (
         pages.router,
@@ -62,6 +64,8 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
         gateway_routes.router,
         telphin.router,
         telphin_extensions.router,
+        joining.router,
+        whip.router,
         *restcomm.ROUTERS,
         *control.ROUTERS,
     ):

@@ -15,6 +15,7 @@ from softphone.focus.control import Control
 from softphone.focus.entrance.authentication import Logins
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.registrations import Registrations
+from softphone.focus.entrance.web_door import WebDoor
 from softphone.focus.focus import Focus
 from softphone.focus.passes import Passes
 from softphone.focus.stats import FocusStats
@@ -46,6 +47,8 @@ class ApiContext:
     control: Control
     passes: Passes
     codes: CodeBook
+    door: WebDoor
+    """Lets in who comes by HTTP."""
     registrations: Registrations
     sip_ports: Callable[[], Mapping[str, int]]
     """Where SIP is spoken, by transport in lower case."""

@@ -57,7 +57,9 @@ class CallLeg:
     Attributes
     ----------
     call
-        The SIP call; None while it is still ringing somewhere.
+        The SIP call; None while it is still ringing somewhere, or where the peer came otherwise than by SIP.
+    source
+        The address that the signalling of such a peer comes from; None: not known.
     known
         Whether names that the peer gives in the place of addresses are looked up, and it is sent sound wherever it
         says: of whom we know, and have called.
@@ -86,6 +88,7 @@ class CallLeg:
     ) -> None:
         self.session = MediaSession(codecs, media.fingerprint)
         self.call: InviteSession | None = None
+        self.source: str | None = None
         self.known = True
         self.direction = "sendrecv"
         self.timeout_s = timeout_s
@@ -294,10 +297,11 @@ class CallLeg:
         return await located(sdp.parse(description), self._lookup if self.known else None)
 
     def _spec(self, agreement: Agreement) -> LegSpec:
-        spec = leg_spec(agreement, None if self.call is None else signalling_host(self.call), self.timeout_s)
+        source = self.source if self.call is None else signalling_host(self.call)
+        spec = leg_spec(agreement, source, self.timeout_s)
         if spec.ice is not None:  # nothing goes anywhere before somebody has shown to be there
             return spec
-        return msgspec.structs.replace(spec, trust=trust_in(self.call, self.known, spec.remote))
+        return msgspec.structs.replace(spec, trust=trust_in(self.call, self.known, spec.remote, source))
 
     async def _trust(self) -> None:
         """Have the worker send freely to a peer that has shown to be where it says."""

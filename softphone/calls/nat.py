@@ -45,14 +45,23 @@ def signalling_host(call: InviteSession) -> str:
 
 
 def trust_in(
-    call: InviteSession | None, known: bool, remote: MediaAddress | None
+    call: InviteSession | None, known: bool, remote: MediaAddress | None, source: str | None = None
 ) -> Literal["free", "early", "earned"]:
-    """Say how sure it is that sound for the peer of a call is wanted at an address; see `LegSpec.trust`."""
-    if call is None or known:
+    """Say how sure it is that sound for the peer of a call is wanted at an address; see `LegSpec.trust`.
+
+    Parameters
+    ----------
+    known
+        Whether the peer has proved who it is.
+    source
+        Of a peer without a SIP call, where its requests come from; None: nobody asked, we call it.
+    """
+    if known or (call is None and source is None):
         return "free"
-    if not call.proved:
+    if call is not None and not call.proved:
         return "earned"
-    return "free" if remote is not None and remote.host == call.source.host else "early"
+    host = source if call is None else call.source.host
+    return "free" if remote is not None and remote.host == host else "early"
 
 
 def is_behind_nat(media_host: str, signalled: str) -> bool:

@@ -26,6 +26,7 @@ from softphone.config.sections import (
     TokenConfig,
     TollConfig,
     TrunkConfig,
+    WebConfig,
 )
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "TokenConfig",
     "TollConfig",
     "TrunkConfig",
+    "WebConfig",
     "changes",
     "check",
     "check_exposure",

@@ -257,6 +257,15 @@ class RecordingConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_total_mb: Annotated[int, Meta(ge=0)] = 0
 
 
+class WebConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who joins by HTTP: with a browser, or with WHIP."""
+
+    enabled: bool = True
+    guests: bool = True
+    max_parties: Count = 1000
+    max_parties_address: Count = 100
+
+
 class WebhooksConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of the webhooks that users of the API make."""
 
@@ -346,6 +355,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     trunk: TrunkConfig | tuple[TrunkConfig, ...] = TrunkConfig()
     toll: TollConfig = TollConfig()
     prompts: PromptsConfig = PromptsConfig()
+    web: WebConfig = WebConfig()
     invite: InviteConfig = InviteConfig()
     mail: MailConfig = MailConfig()
     recording: RecordingConfig = RecordingConfig()

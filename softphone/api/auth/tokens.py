@@ -18,6 +18,7 @@ from softphone.store.values import Extension
 __all__ = [
     "CallerDep",
     "basic_credentials",
+    "bearer_token",
     "describe_bearer",
     "extension_of",
     "grant_of",

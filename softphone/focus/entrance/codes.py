@@ -120,9 +120,13 @@ class CodeBook:
 
     def is_closed(self, extension: Extension | None, caller: Admission) -> bool:
         """Whether no code is taken from a caller now."""
+        return self.wait_s(extension, caller) > 0
+
+    def wait_s(self, extension: Extension | None, caller: Admission) -> float:
+        """Give how long no code is taken from a caller; 0: it is now."""
         now = self._clock()
         locks = self._locks(extension, caller)
-        return any(all(attempts.wait_s(name, now) for attempts, name in lock) for lock in locks)
+        return max(min(attempts.wait_s(name, now) for attempts, name in lock) for lock in locks)
 
     def wrong(self, extension: Extension | None, caller: Admission) -> None:
         """Count a wrong code, or what is no better."""

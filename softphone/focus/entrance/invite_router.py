@@ -85,8 +85,8 @@ class InviteRouter:
 
     Attributes
     ----------
-    codes
-        Judges those of callers.
+    codes, gate
+        Judge the codes of callers, and their passes; None: there are no passes.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class InviteRouter:
         self._conference = conference
         self._trunks = trunks
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
-        self._gate = PassGate(focus, accounts, self.codes, passes) if passes is not None else None
+        self.gate = PassGate(focus, accounts, self.codes, passes) if passes is not None else None
         self._entering: set[InviteSession] = set()
         self._turns = Turns()
         self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock, focus.context.allowances)
@@ -187,10 +187,10 @@ class InviteRouter:
         """Bring a call to where its pass leads, or the code that it is asked for."""
         if isinstance(destination, ToBridge):
             await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
-        elif self._gate is None:
+        elif self.gate is None:
             raise CallRefused(404, "Not Found")
         else:
-            await self._gate.enter(admission, destination.number, lambda room, bearer: room.enter(call, bearer))
+            await self.gate.enter(admission, destination.number, lambda room, bearer: room.enter(call, bearer))
 
     def _check_open(self, call: InviteSession, destination: Destination) -> None:
         """Refuse everybody while we stop, and a conference that has called itself, or another one.

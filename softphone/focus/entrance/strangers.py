@@ -18,7 +18,7 @@ from softphone.sip.ua.allowance import Allowance, Allowances, answer_bytes, bind
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.retransmission import AckPatience
 
-__all__ = ["Strangers", "Turns", "Waiting"]
+__all__ = ["Strangers", "Turns", "Waiting", "reserved"]
 
 # Four hundred calls in a second whose ACK takes a second are a storm; a conference of thousands takes longer to come.
 PER_ADDRESS = 500
@@ -38,6 +38,11 @@ WAIT_FOR_TRYING = ("pyVoIP",)
 RESERVE = 8
 
 
+def reserved(legs: int) -> int:
+    """Give how many of all legs are for those whom we know."""
+    return legs // RESERVE
+
+
 class Strangers:
     """Counts the calls of strangers that are not acknowledged yet.
 
@@ -52,7 +57,7 @@ class Strangers:
     """
 
     def __init__(self, legs: int, clock: Callable[[], float], allowances: Allowances) -> None:
-        self.legs = legs - legs // RESERVE
+        self.legs = legs - reserved(legs)
         "How many legs may be taken, by whomever, when a stranger comes in."
         self._most = max(1, legs // 2)
         self._waiting: Counter[str] = Counter()

@@ -27,6 +27,7 @@ from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpE
 from softphone.focus.party.call_owner import NOBODY, CallOwner
 from softphone.focus.party.context import Context, Header
 from softphone.focus.party.phone_requests import is_request
+from softphone.focus.party.signalling import HttpCall, Signalling
 from softphone.focus.session import Party, PartyStatus
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.sip.message.fields import reason
@@ -67,6 +68,7 @@ class Member:
         self.media.on_close = context.legs.closed
         self.media.on_change = self._changed
         self._context = context
+        self._client: HttpCall | None = None
         self._room = room
         self._keys = KeyEntry()
         self._answer: str | None = None
@@ -77,8 +79,13 @@ class Member:
 
     @property
     def call(self) -> InviteSession | None:
-        """The SIP call; None while it is still ringing somewhere."""
+        """The SIP call; None while it is still ringing somewhere, or where there is none."""
         return self.media.call
+
+    @property
+    def signalling(self) -> Signalling | None:
+        """The way its client is spoken to: the SIP call, or what it has come by instead; None as for `call`."""
+        return self._client or self.call
 
     @property
     def leg(self) -> int | None:
@@ -98,7 +105,7 @@ class Member:
     @property
     def over(self) -> bool:
         """Whether its call has ended."""
-        return self.call is not None and self.call.state is InviteState.ENDED
+        return self.signalling is not None and self.signalling.state is InviteState.ENDED
 
     @property
     def gone(self) -> bool:
@@ -132,6 +139,27 @@ class Member:
         call.on_ended = self._on_ended
         call.on_info = self._on_info
 
+    async def join(self, client: HttpCall, offer: str) -> str:
+        """Take a client that has come otherwise than by SIP: open its leg, and give our answer to its offer.
+
+        Parameters
+        ----------
+        client
+            Told when we hang up, and tells us when it goes.
+        offer
+            What it can, and where it is.
+
+        Raises
+        ------
+        SdpError, NoCommonCodec, MediaError, CallEnded
+        """
+        self._client, self.media.known, self.media.source = client, client.known, client.source_host
+        client.on_ended = self._on_ended
+        answer = await self.open(offer)
+        self._progressed(self._standing)
+        self._ready.set()
+        return answer
+
     async def answer(self, headers: Sequence[Header] = ()) -> None:
         """Answer the call: open its leg, then 183 and 200 with the same description.
 
@@ -152,7 +180,7 @@ class Member:
             await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
             await asyncio.sleep(max(self._context.answer_delay_s, call.edge.pause_s))
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
-        self._progressed(PartyStatus.HOLD if self.held else PartyStatus.ANSWERED)
+        self._progressed(self._standing)
         try:
             await self.media.pick_up(local, headers)
         except (SdpError, MediaError) as error:
@@ -283,6 +311,11 @@ class Member:
         await self.media.accept(answer)
         self._ready.set()
 
+    @property
+    def _standing(self) -> PartyStatus:
+        """How far its call is once it is answered."""
+        return PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
+
     def _progressed(self, status: PartyStatus) -> None:
         self.party.status = status
         self.keeper.progressed(self.party, status)
@@ -291,9 +324,9 @@ class Member:
         """Take note of what is agreed now; while it rings nobody is told."""
         self._context.legs.agreed(self)
         self.refresh()
-        if self.call is None or self.call.state is InviteState.EARLY:
+        if self.signalling is None or self.signalling.state is InviteState.EARLY:
             return
-        self._progressed(PartyStatus.HOLD if self.held else PartyStatus.ANSWERED)
+        self._progressed(self._standing)
         if self.held is not was_held:
             self.keeper.held(self, self.held)
 
@@ -313,7 +346,7 @@ class Member:
                 deaf=party.deaf or held,
                 gain_in=linear(party.volume_in_db),
                 gain_out=linear(party.volume_out_db),
-                answered=self.call is not None and self.call.is_confirmed,
+                answered=self.signalling is not None and self.signalling.is_confirmed,
             )
         )
 
@@ -327,8 +360,8 @@ class Member:
 
     def hang_up(self, headers: Sequence[Header] = ()) -> None:
         """End the call, soon; one that is not answered yet is refused."""
-        if self.call is not None:
-            self._context.tasks.start(self.call.bye(headers))
+        if self.signalling is not None:
+            self._context.tasks.start(self.signalling.bye(headers))
 
     async def close(self) -> None:
         """Give the leg back; closing twice is no error."""

@@ -24,7 +24,11 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "nobody_there": (480, "Nobody There"),
     "ended": (410, "Gone"),
     "unknown": (404, "Not Found"),
+    "wrong_code": (403, "Forbidden"),
+    "code_needed": (403, "Forbidden"),
+    "account_needed": (403, "Forbidden"),
     "too_many_codes": (403, "Too Many Wrong Codes"),
+    "too_many_there": (403, "Forbidden"),
     "pass_used": (410, "Pass Used"),
     "pass_expired": (410, "Pass Expired"),
     "pass_revoked": (410, "Pass Revoked"),
@@ -38,11 +42,13 @@ class NotAdmitted(CallRefused):
     ----------
     why
         One of the table above.
+    wait_s
+        How long the same would come to the same; 0: not known.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, wait_s: float = 0.0) -> None:
         super().__init__(*REFUSALS[why])
-        self.why = why
+        self.why, self.wait_s = why, wait_s
 
 
 @dataclass(frozen=True, slots=True)

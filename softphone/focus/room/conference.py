@@ -8,7 +8,7 @@ left, it is seen off.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -26,6 +26,7 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
+from softphone.focus.party.signalling import HttpCall
 from softphone.focus.room.admission import Admission, Namesakes, NotAdmitted
 from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom, level_voices
 from softphone.focus.room.settings import LifeRules
@@ -40,6 +41,8 @@ __all__ = ["ConferenceRoom"]
 log = structlog.get_logger()
 
 HERE = PartyAddress("conference", "Conference")
+
+T = TypeVar("T")
 
 Refer = Callable[["ConferenceRoom", Member, Address], Awaitable[None]]
 """Carries a REFER out: of whom in which conference, and what it names; raises CallRefused."""
@@ -113,13 +116,20 @@ class ConferenceRoom(RuledRoom):
         SdpError, MediaError, CallEnded
             It came to nothing; the party is gone again.
         """
-        party = _new_party(self.session, admission)
-        member = Member(party, self.context, room=self.room, call=call)
-        refused = self._join(member, party, admission)
+        member = Member(_new_party(self.session, admission), self.context, room=self.room, call=call)
+        await self._begin(member, admission, lambda: member.answer(self.identity(member)))
+
+    async def join(self, client: HttpCall, offer: str, admission: Admission) -> tuple[Member, str]:
+        """Let somebody in who has come by HTTP, and give our answer to its offer; raises as :meth:`enter`."""
+        member = Member(_new_party(self.session, admission), self.context, room=self.room)
+        return member, await self._begin(member, admission, lambda: member.join(client, offer))
+
+    async def _begin(self, member: Member, admission: Admission, answer: Callable[[], Awaitable[T]]) -> T:
+        refused = self._join(member, member.party, admission)
         if refused is not None:
             raise NotAdmitted(refused.reason)
         try:
-            await member.answer(self.identity(member))
+            return await answer()
         except SoftphoneError:
             member.keeper.over(member, "failed")
             raise

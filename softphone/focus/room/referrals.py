@@ -28,7 +28,7 @@ COMMANDS = {"INVITE": "dial", "BYE": "kick"}
 
 def was_called(member: Member) -> bool:
     """Whether we called a member; the others called us."""
-    return member.call is not None and member.call.direction == "out"
+    return member.signalling is not None and member.signalling.direction == "out"
 
 
 async def refer(room: ConferenceRoom, member: Member, target: Address) -> None:

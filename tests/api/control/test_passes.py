@@ -88,7 +88,7 @@ async def test_what_is_the_matter_with_it(
         await guest.call(many["number"])
         await second.call(many["number"])
         expired = await given_pass(ada, conference["id"], expires_in_s=1)
-        gate = shared.door._gate
+        gate = shared.door.gate
         assert gate is not None
         monkeypatch.setattr(gate, "_now", lambda: datetime.now(UTC) + timedelta(seconds=2))
         assert await refusal(guest, expired["number"]) == (410, "Pass Expired")
