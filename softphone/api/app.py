@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import softphone.api.http.errors
-from softphone.api import control, health, restcomm
+from softphone.api import control, health, restcomm, web
 from softphone.api.auth import oauth
 from softphone.api.auth.tokens import basic_credentials, grant_of
 from softphone.api.context import ApiContext
@@ -23,7 +23,6 @@ from softphone.api.ringcentral.service import Notifications
 from softphone.api.ringcentral.traffic import Asker, Traffic
 from softphone.api.telphin import extensions as telphin_extensions
 from softphone.api.telphin import routes as telphin
-from softphone.api.web import joining, pages, whip
 
 __all__ = ["create_app"]
 
@@ -52,10 +51,10 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
     http = context.config.http
     app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
     app.state.context, app.state.notifications = context, notifications
-    app.state.whip = whip.WhipSessions()
+    app.state.whip = web.WhipSessions()
     softphone.api.http.errors.install(app)
     for router in (
-        pages.router,
+        *web.ROUTERS,
         front.router,
         health.router,
         oauth.router,
@@ -64,8 +63,6 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
         gateway_routes.router,
         telphin.router,
         telphin_extensions.router,
-        joining.router,
-        whip.router,
         *restcomm.ROUTERS,
         *control.ROUTERS,
     ):

@@ -8,7 +8,7 @@ import msgspec
 from softphone.config import DEV_PATH, ConferenceConfig, SipConfig, WebConfig, load
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.pass_gate import PassGate
-from softphone.focus.entrance.web_door import Joined, WebDoor, WebWish
+from softphone.focus.entrance.web_door import WebDoor, WebJoined, WebWish
 from softphone.focus.passes import Passes, signing_key
 from softphone.store.passes import PassShelf
 from softphone.store.values import Codes
@@ -44,6 +44,6 @@ class WebBridge(PaperBridge):
         gate = PassGate(self.focus, self.accounts, self.codes, self.passes) if self.passes is not None else None
         self.door = WebDoor(self.focus, self.accounts, self.codes, gate, config)
 
-    async def comes(self, to: str, **wish: Any) -> Joined:
+    async def comes(self, to: str, **wish: Any) -> WebJoined:
         """Somebody joins by HTTP."""
         return await self.door.join(WebWish(**{"to": to, "offer": offer(), "host": ELSEWHERE, **wish}))

@@ -9,7 +9,7 @@ from softphone.api.auth.tokens import bearer_token, extension_of
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.web.errors import FAILURES, no_such_party, not_joined, not_yours
 from softphone.errors import SoftphoneError
-from softphone.focus.entrance.web_door import Joined, WebWish
+from softphone.focus.entrance.web_door import WebJoined, WebWish
 from softphone.focus.entrance.web_parties import WebParty
 from softphone.focus.session import TelephonySession
 from softphone.store.values import Extension
@@ -80,7 +80,7 @@ def title_of(session: TelephonySession, context: ApiContext) -> str:
     return session.name or (extension.name if extension is not None else "") or "Conference"
 
 
-async def let_in(request: Request, context: ApiContext, wish: JoinWish, caller: Extension | None) -> Joined:
+async def let_in(request: Request, context: ApiContext, wish: JoinWish, caller: Extension | None) -> WebJoined:
     """Let somebody in; raises ApiError: why not."""
     host = request.client.host if request.client else ""
     try:

@@ -24,13 +24,14 @@ from softphone.focus.focus import Focus
 from softphone.focus.party.signalling import HttpCall
 from softphone.focus.passes import PASS
 from softphone.focus.room.admission import Admission, NotAdmitted
+from softphone.focus.room.arriving import join
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 from softphone.text import shown
 
-__all__ = ["Joined", "WebDoor", "WebWish"]
+__all__ = ["WebJoined", "WebDoor", "WebWish"]
 
 log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class WebWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class WebJoined:
     """Somebody who was let in."""
 
     party: WebParty
@@ -95,7 +96,7 @@ class WebDoor:
         self._settings, self._sip = config.web, config.sip
         self._legs = min(config.sip.max_calls, config.media.capacity * config.media.workers)
 
-    async def join(self, wish: WebWish) -> Joined:
+    async def join(self, wish: WebWish) -> WebJoined:
         """Let somebody in, or say why not; nothing is left of who was not let in.
 
         Raises
@@ -136,7 +137,7 @@ class _Visit:
         self._door, self._wish, self._who = door, wish, who
         self._codes, self._focus = door._codes, door._focus
 
-    async def bring(self) -> Joined:
+    async def bring(self) -> WebJoined:
         """Bring it to where it wants to go, by the first of these that it names."""
         wish, to = self._wish, "".join(self._wish.to.split())
         match route(to, self._door._accounts):
@@ -174,7 +175,7 @@ class _Visit:
             raise NotAdmitted("wrong_code")
         return passage
 
-    async def _to_extension(self, extension: Extension) -> Joined:
+    async def _to_extension(self, extension: Extension) -> WebJoined:
         """Bring it into the room of a conference extension, which strangers call by its code alone."""
         secret = self._wish.secret
         if PASS.fullmatch(secret):
@@ -185,14 +186,14 @@ class _Visit:
             raise NotAdmitted("account_needed")
         return await self._by_passage(Passage(extension, Role.PARTICIPANT))
 
-    async def _by_passage(self, passage: Passage) -> Joined:
+    async def _by_passage(self, passage: Passage) -> WebJoined:
         try:
             room = await self._focus.open(passage.extension)
         except NotAllowed as error:
             raise NotAdmitted("unknown") from error
         return await self._enter(room, replace(self._who, role=passage.role))
 
-    async def _by_token(self, token: VoiceCallToken | None) -> Joined:
+    async def _by_token(self, token: VoiceCallToken | None) -> WebJoined:
         """Bring it into the conference that a token was made for."""
         room = self._focus.invited_by(token) if token is not None else None
         if room is None:
@@ -210,7 +211,7 @@ class _Visit:
         kind = PartyKind.TOKEN if caller is None else PartyKind.INSIDE
         return await self._enter(room, replace(self._who, role=Role.MODERATOR if host else Role.PARTICIPANT, kind=kind))
 
-    async def _by_pass(self, number: str, place: str = "") -> Joined:
+    async def _by_pass(self, number: str, place: str = "") -> WebJoined:
         """Bring it to where its pass leads.
 
         Parameters
@@ -218,7 +219,7 @@ class _Visit:
         place
             Id of the session or extension that was named besides; empty: none was.
         """
-        came: list[Joined] = []
+        came: list[WebJoined] = []
 
         async def let_in(room: ConferenceRoom, bearer: Admission) -> None:
             if place and place not in (room.session.id, room.session.extension_id):
@@ -230,10 +231,10 @@ class _Visit:
         await self._door._gate.enter(self._who, number, let_in)
         return came[0]
 
-    async def _enter(self, room: ConferenceRoom, admission: Admission) -> Joined:
+    async def _enter(self, room: ConferenceRoom, admission: Admission) -> WebJoined:
         wish = self._wish
         client = HttpCall(wish.host, known=admission.caller is not None)
-        member, answer = await room.join(client, wish.offer, admission)
+        member, answer = await join(room, client, wish.offer, admission)
         party, key = self._door.parties.add(member, client)
         log.info("web_party_joined", session=room.session.id, party=party.id, host=wish.host)
-        return Joined(party, key, answer)
+        return WebJoined(party, key, answer)

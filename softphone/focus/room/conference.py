@@ -8,7 +8,7 @@ left, it is seen off.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -17,7 +17,6 @@ from mixer.rules.effects import DropInvite, Invite, Refused, VoicesLevelled
 from mixer.rules.roles import Role
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
-from softphone.errors import SoftphoneError
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
@@ -26,8 +25,8 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
-from softphone.focus.party.signalling import HttpCall
 from softphone.focus.room.admission import Admission, Namesakes, NotAdmitted
+from softphone.focus.room.arriving import begin
 from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom, level_voices
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
@@ -41,8 +40,6 @@ __all__ = ["ConferenceRoom"]
 log = structlog.get_logger()
 
 HERE = PartyAddress("conference", "Conference")
-
-T = TypeVar("T")
 
 Refer = Callable[["ConferenceRoom", Member, Address], Awaitable[None]]
 """Carries a REFER out: of whom in which conference, and what it names; raises CallRefused."""
@@ -116,23 +113,12 @@ class ConferenceRoom(RuledRoom):
         SdpError, MediaError, CallEnded
             It came to nothing; the party is gone again.
         """
-        member = Member(_new_party(self.session, admission), self.context, room=self.room, call=call)
-        await self._begin(member, admission, lambda: member.answer(self.identity(member)))
+        member = self.newcomer(admission, call)
+        await begin(self, member, admission, lambda: member.answer(self.identity(member)))
 
-    async def join(self, client: HttpCall, offer: str, admission: Admission) -> tuple[Member, str]:
-        """Let somebody in who has come by HTTP, and give our answer to its offer; raises as :meth:`enter`."""
-        member = Member(_new_party(self.session, admission), self.context, room=self.room)
-        return member, await self._begin(member, admission, lambda: member.join(client, offer))
-
-    async def _begin(self, member: Member, admission: Admission, answer: Callable[[], Awaitable[T]]) -> T:
-        refused = self._join(member, member.party, admission)
-        if refused is not None:
-            raise NotAdmitted(refused.reason)
-        try:
-            return await answer()
-        except SoftphoneError:
-            member.keeper.over(member, "failed")
-            raise
+    def newcomer(self, admission: Admission, call: InviteSession | None = None) -> Member:
+        """Make the member of somebody who wants in; it is nobody's."""
+        return Member(_new_party(self.session, admission), self.context, room=self.room, call=call)
 
     def admit(self, member: Member, admission: Admission) -> Refused | None:
         """Take somebody over whose call is answered.
@@ -142,9 +128,10 @@ class ConferenceRoom(RuledRoom):
         Refused
             The rules say no: the member stays with who has it, as it was. None: it is in, or waits.
         """
-        return self._join(member, _new_party(self.session, admission), admission)
+        return self.let_in(member, _new_party(self.session, admission), admission)
 
-    def _join(self, member: Member, party: Party, admission: Admission) -> Refused | None:
+    def let_in(self, member: Member, party: Party, admission: Admission) -> Refused | None:
+        """As :meth:`admit`, as this party."""
         refused = self.ask(member, party, admission.event(party.id))
         if refused is None and member.call is not None:
             member.call.on_refer = lambda target: self._refer(self, member, target)
@@ -153,7 +140,7 @@ class ConferenceRoom(RuledRoom):
     def _make_invited(self, number: str) -> Member:
         extension = self.dialer.find(number)
         admission = Admission(number, extension.name if extension else "", extension)
-        return Member(_new_party(self.session, admission), self.context, room=self.room)
+        return self.newcomer(admission)
 
     def _invited(self, event: events.InviteAnswered | events.InviteFailed, member: Member | None) -> None:
         """Tell the rules what became of an invitation."""

@@ -1,0 +1,42 @@
+"""How somebody comes into a conference, whatever way: the rules let it in, and only then is its client answered."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from softphone.errors import SoftphoneError
+from softphone.focus.party.member import Member
+from softphone.focus.party.signalling import HttpCall
+from softphone.focus.room.admission import Admission, NotAdmitted
+
+if TYPE_CHECKING:
+    from softphone.focus.room.conference import ConferenceRoom
+
+__all__ = ["begin", "join"]
+
+T = TypeVar("T")
+
+
+async def begin(room: "ConferenceRoom", member: Member, admission: Admission, answer: Callable[[], Awaitable[T]]) -> T:
+    """Ask the rules for a member, and answer its client; what that gives is given back.
+
+    Raises
+    ------
+    NotAdmitted
+        The rules say no.
+    SdpError, MediaError, CallEnded
+        It came to nothing; the party is gone again.
+    """
+    refused = room.let_in(member, member.party, admission)
+    if refused is not None:
+        raise NotAdmitted(refused.reason)
+    try:
+        return await answer()
+    except SoftphoneError:
+        member.keeper.over(member, "failed")
+        raise
+
+
+async def join(room: "ConferenceRoom", client: HttpCall, offer: str, admission: Admission) -> tuple[Member, str]:
+    """Let somebody in who has come by HTTP, and give our answer to its offer; raises as :func:`begin`."""
+    member = room.newcomer(admission)
+    return member, await begin(room, member, admission, lambda: member.join(client, offer))
