@@ -1,0 +1,238 @@
+"""A way to the peer of a call by ICE (RFC 8445) as a client needs it: candidates, checks, and DTLS for the keys of SRTP.
+
+The leg of the call is on a port of its plane, as any other; its peer is the near end of the path, on the same address of
+this machine. Its packets, encrypted by the leg, go through as they are. `aioice` asks the servers, checks the pairs of
+candidates and keeps the consent (RFC 7675).
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aioice import Candidate, Connection
+
+from softphone.media.contract.leg import MediaAddress
+from softphone.media.rtp.dtls import Association, Fingerprint, Identity, MasterKeys
+from softphone.tasks import Tasks
+
+__all__ = ["FarSide", "IcePath", "IceServers"]
+
+log = logging.getLogger(__name__)
+
+COMPONENT = 1
+# RFC 7983: first bytes of DTLS; what is above is RTP and RTCP.
+DTLS_FIRST, DTLS_LAST = 20, 63
+# Packets of the leg that wait to be sent: a second of them; what does not fit is lost, as on any way.
+WAITING = 50
+# How often it is looked whether DTLS has to say something again; it waits a second before it does first.
+POLL_S = 0.1
+CONNECT_S = 30.0
+CANDIDATES_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class IceServers:
+    """Where a client finds out how others see it (RFC 8489), and what relays for it (RFC 8656).
+
+    Attributes
+    ----------
+    stun, turn
+        Host and port; None: none.
+    username, password
+        Of the relay.
+    turn_transport
+        How the relay is reached: "udp" or "tcp".
+    """
+
+    stun: tuple[str, int] | None = None
+    turn: tuple[str, int] | None = None
+    username: str | None = None
+    password: str | None = None
+    turn_transport: Literal["udp", "tcp"] = "udp"
+
+    def __repr__(self) -> str:
+        return f"IceServers(stun={self.stun}, turn={self.turn}, username={self.username})"
+
+
+@dataclass(frozen=True, slots=True)
+class FarSide:
+    """What the peer says of itself: user fragment and password, candidates as ``a=candidate`` has them, fingerprints."""
+
+    ufrag: str
+    password: str
+    candidates: tuple[str, ...]
+    fingerprints: tuple[tuple[str, str], ...]
+    lite: bool = False
+
+    def __repr__(self) -> str:
+        return f"FarSide({self.ufrag}, {len(self.candidates)} candidates)"
+
+
+class IcePath(asyncio.DatagramProtocol):
+    """One path. Made by :meth:`open`.
+
+    Attributes
+    ----------
+    address
+        Its near end: where the leg sends to, and where what it hears comes from.
+    ufrag, password, candidates
+        What the peer is told; candidates as ``a=candidate`` has them.
+    """
+
+    def __init__(self, identity: Identity, connection: Connection) -> None:
+        self.address = MediaAddress("", 0)
+        self._identity = identity
+        self._connection = connection
+        self._leg: tuple[str, int] | None = None
+        self._near: asyncio.DatagramTransport | None = None
+        self._dtls: Association | None = None
+        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
+        self._work = Tasks(quiet=ConnectionError)
+
+    @classmethod
+    async def open(cls, host: str, identity: Identity, servers: IceServers, *, controlling: bool) -> "IcePath":
+        """Open a path, and gather candidates.
+
+        Parameters
+        ----------
+        host
+            The address of this machine that the leg is on.
+        identity
+            Our certificate.
+        controlling
+            Whether we offer (RFC 8445 section 6.1.1).
+
+        Raises
+        ------
+        OSError
+            There is no port; a server that does not answer costs its candidates only.
+        """
+        connection = Connection(
+            ice_controlling=controlling,
+            stun_server=servers.stun,
+            turn_server=servers.turn,
+            turn_username=servers.username,
+            turn_password=servers.password,
+            turn_transport=servers.turn_transport,
+        )
+        made = cls(identity, connection)
+        near, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, (host, 0))
+        made._near, made.address = near, MediaAddress(*near.get_extra_info("sockname")[:2])
+        try:
+            await connection.gather_candidates()
+        except BaseException:
+            await made.close()
+            raise
+        return made
+
+    @property
+    def ufrag(self) -> str:
+        """Our user fragment."""
+        return self._connection.local_username
+
+    @property
+    def password(self) -> str:
+        """The password that the peer's checks are made with."""
+        return self._connection.local_password
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Where we may be reached."""
+        return tuple(each.to_sdp() for each in self._connection.local_candidates)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of our certificate."""
+        return self._identity.fingerprint
+
+    def seat(self, host: str, port: int) -> None:
+        """Say which port the leg is on; nothing is taken from another one."""
+        self._leg = host, port
+
+    async def connect(self, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+        """Find a pair of candidates that works, and shake hands; `role`: our side of DTLS (RFC 8842 section 5).
+
+        Raises
+        ------
+        ConnectionError
+            No pair works, the peer is another one than it says, or it does not answer in time.
+        """
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._check(there)
+                return await self._shake(there, role)
+        except TimeoutError as error:
+            raise ConnectionError("the peer has not shaken hands in time") from error
+
+    async def close(self) -> None:
+        """Say goodbye, and give the ports back."""
+        if self._dtls is not None:
+            with contextlib.suppress(ConnectionError):
+                await self._send(self._dtls.close())
+        self._work.cancel()
+        await self._work.settle(None)
+        if self._near is not None:
+            self._near.close()
+        await self._connection.close()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Take a packet of the leg."""
+        if addr[:2] == self._leg:
+            with contextlib.suppress(asyncio.QueueFull):
+                self._outgoing.put_nowait(data)
+
+    async def _check(self, there: FarSide) -> None:
+        """Find a pair that works (RFC 8445 section 7)."""
+        connection = self._connection
+        connection.remote_username, connection.remote_password = there.ufrag, there.password
+        connection.remote_is_lite = there.lite
+        for text in there.candidates[:CANDIDATES_MAX]:
+            with contextlib.suppress(ValueError, IndexError):  # one of a kind that we do not know
+                await connection.add_remote_candidate(Candidate.from_sdp(text))
+        await connection.add_remote_candidate(None)
+        await connection.connect()
+
+    async def _shake(self, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+        """Have keys made by DTLS."""
+        prints = [Fingerprint(*each) for each in there.fingerprints]
+        self._dtls = dtls = Association(self._identity, role, prints)
+        shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._work.start(self._read(dtls, shaken))
+        self._work.start(self._write())
+        await self._send(dtls.start(time.time()))
+        while not shaken.done():
+            await asyncio.wait([shaken], timeout=POLL_S)
+            await self._send(dtls.poll())
+        await shaken
+        if dtls.keys is None:
+            raise ConnectionError(f"no keys of the peer: {dtls.error or 'it has gone'}")
+        return dtls.keys
+
+    async def _read(self, dtls: Association, shaken: "asyncio.Future[None]") -> None:
+        """Hand on what comes: to DTLS, or to the leg."""
+        try:
+            while True:
+                data = await self._connection.recv()
+                if data and DTLS_FIRST <= data[0] <= DTLS_LAST:
+                    await self._send(dtls.receive(data, time.time()))
+                    if not shaken.done() and (dtls.keys is not None or dtls.over):
+                        shaken.set_result(None)
+                elif self._near is not None and self._leg is not None:
+                    self._near.sendto(data, self._leg)
+        except ConnectionError as error:
+            log.info("the way to a peer is lost: %s", error)
+            if not shaken.done():
+                shaken.set_exception(error)
+
+    async def _write(self) -> None:
+        """Send what the leg sends."""
+        while True:
+            await self._connection.send(await self._outgoing.get())
+
+    async def _send(self, datagrams: Sequence[bytes]) -> None:
+        for each in datagrams:
+            await self._connection.send(each)
