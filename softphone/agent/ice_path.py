@@ -1,8 +1,8 @@
-"""A way to the peer of a call by ICE (RFC 8445) as a client needs it: candidates, checks, and DTLS for the keys of SRTP.
+"""A way to the peer of a call by ICE (RFC 8445) as a client needs it: candidates, checks, and DTLS for keys of SRTP.
 
-The leg of the call is on a port of its plane, as any other; its peer is the near end of the path, on the same address of
-this machine. Its packets, encrypted by the leg, go through as they are. `aioice` asks the servers, checks the pairs of
-candidates and keeps the consent (RFC 7675).
+The leg of the call is on a port of its plane, as any other; its peer is the near end of the path, on the same address
+of this machine. Its packets, encrypted by the leg, go through as they are. `aioice` asks the servers, checks the pairs
+of candidates and keeps the consent (RFC 7675).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aioice import Candidate, Connection
+from aioice import Candidate, Connection, TransportPolicy
 
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.rtp.dtls import Association, Fingerprint, Identity, MasterKeys
@@ -46,6 +46,8 @@ class IceServers:
         Of the relay.
     turn_transport
         How the relay is reached: "udp" or "tcp".
+    relay_only
+        Whether nothing goes but through the relay, and no address of ours is told.
     """
 
     stun: tuple[str, int] | None = None
@@ -53,6 +55,7 @@ class IceServers:
     username: str | None = None
     password: str | None = None
     turn_transport: Literal["udp", "tcp"] = "udp"
+    relay_only: bool = False
 
     def __repr__(self) -> str:
         return f"IceServers(stun={self.stun}, turn={self.turn}, username={self.username})"
@@ -60,7 +63,19 @@ class IceServers:
 
 @dataclass(frozen=True, slots=True)
 class FarSide:
-    """What the peer says of itself: user fragment and password, candidates as ``a=candidate`` has them, fingerprints."""
+    """What the peer says of itself.
+
+    Attributes
+    ----------
+    ufrag, password
+        Of ICE.
+    candidates
+        As ``a=candidate`` has them.
+    fingerprints
+        Of its certificate: hash, and hexadecimal pairs with colons between.
+    lite
+        Whether it makes no checks of its own (RFC 8445 section 2.5).
+    """
 
     ufrag: str
     password: str
@@ -118,6 +133,7 @@ class IcePath(asyncio.DatagramProtocol):
             turn_username=servers.username,
             turn_password=servers.password,
             turn_transport=servers.turn_transport,
+            transport_policy=TransportPolicy.RELAY if servers.relay_only else TransportPolicy.ALL,
         )
         made = cls(identity, connection)
         near, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, (host, 0))
