@@ -1,7 +1,8 @@
 """What WebRTC says of a stream: who the peer is and how it shows where it is (RFC 8829, RFC 8839, RFC 8842, RFC 8122).
 
-We are lite (RFC 8445 section 2.5): of the peer's candidates nothing is needed, for it asks us, and we see from where.
-Addresses in its description are often none (``c=IN IP4 0.0.0.0``, port 9); they hold nobody.
+A bridge is lite (RFC 8445 section 2.5): of the peer's candidates nothing is needed, for it asks us, and we see from
+where. A client, with candidates of its own, is not. Addresses in descriptions are often none (``c=IN IP4 0.0.0.0``,
+port 9); they hold nobody.
 """
 
 import re
@@ -19,6 +20,7 @@ PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 HASH_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 """What fingerprints are taken, and how long they are; older hashes prove nothing any more (RFC 8122 section 5)."""
 FINGERPRINTS_MAX = 16
+CANDIDATES_MAX = 64
 # A host candidate of the only component (RFC 8445 section 5.1.2.1), and the protocol that offers have most.
 PRIORITY = 126 << 24 | 65_535 << 8 | 255
 DTLS: dict[str, Literal["client", "server"]] = {"actpass": "server", "active": "server", "passive": "client"}
@@ -28,11 +30,20 @@ SETUP = {"server": "passive", "client": "active"}
 
 @dataclass(frozen=True)
 class IceSide:
-    """What we say of ourselves: user fragment and password of ICE, and the fingerprint of our certificate."""
+    """What we say of ourselves: user fragment and password of ICE, and the fingerprint of our certificate.
+
+    `candidates`: as ``a=candidate`` has them, of a client; without any we are lite, and reached where we take media.
+    """
 
     ufrag: str
     password: str = field(repr=False)
     fingerprint: str
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def lite(self) -> bool:
+        """Whether we make no checks, and only answer those of the peer."""
+        return not self.candidates
 
     @classmethod
     def new(cls, fingerprint: str) -> Self:
@@ -58,6 +69,9 @@ class IceDtls:
         0 when the peer has switched the stream off (RFC 3264 section 8.2).
     bundled
         The ``a=mid`` of the stream, if the peer has it in a BUNDLE group (RFC 9143); "": it has not.
+    password, candidates, lite
+        What a client needs to ask where the peer is: the password of its checks, candidates as ``a=candidate`` has
+        them, and whether the peer makes none.
     """
 
     PROTOCOLS: ClassVar = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP")
@@ -68,6 +82,9 @@ class IceDtls:
     setup: str = "actpass"
     port: int = 9
     bundled: str = ""
+    password: str = field(default="", repr=False)
+    candidates: tuple[str, ...] = ()
+    lite: bool = False
 
     nowhere: ClassVar = False
 
@@ -92,8 +109,18 @@ class IceDtls:
         ours = DTLS[setup]
         if isinstance(before, IceDtls) and setup == "actpass" and before.fingerprints == prints:
             ours = before.dtls
-        ufrag = _first(description, media, "ice-ufrag") or ""
-        return cls(ufrag, prints, ours, setup, media.port or 9, _bundled(description, media))
+        ufrag, password = (_first(description, media, name) or "" for name in ("ice-ufrag", "ice-pwd"))
+        return cls(
+            ufrag,
+            prints,
+            ours,
+            setup,
+            media.port or 9,
+            _bundled(description, media),
+            password,
+            _all(description, media, "candidate")[:CANDIDATES_MAX],
+            any(name == "ice-lite" for name, _ in description.attributes),
+        )
 
     @classmethod
     def objection(cls, description: SessionDescription, media: MediaDescription) -> str:
@@ -101,8 +128,6 @@ class IceDtls:
         said = (_first(description, media, name) or "" for name in ("ice-ufrag", "ice-pwd"))
         if not all(shape.fullmatch(each) for shape, each in zip((UFRAG, PASSWORD), said, strict=True)):
             return "ICE needs a=ice-ufrag and a=ice-pwd (RFC 8839 section 5.4)"
-        if any(name == "ice-lite" for name, _ in description.attributes):
-            return "both sides are lite: nobody would ask where the other is (RFC 8445 section 6.1.1)"
         if not any(_fingerprints(_all(description, media, "fingerprint"))):
             return f"DTLS needs an a=fingerprint by one of {', '.join(HASH_BYTES)} (RFC 8122)"
         if (_first(description, media, "setup") or "active") not in DTLS:
@@ -118,29 +143,30 @@ class IceDtls:
         """Write what the answer to it says of our side."""
         return attributes(host, port, side, SETUP[self.dtls])
 
-    def session_attributes(self) -> Attributes:
+    def session_attributes(self, side: IceSide) -> Attributes:
         """Write what the answer says for the whole session."""
-        return session_attributes(self.bundled)
+        return session_attributes(self.bundled, side)
 
 
 def attributes(host: str, port: int, side: IceSide, setup: str = "actpass") -> Attributes:
     """Write what a stream of ours says: an offer leaves the roles of DTLS to the peer."""
+    candidates = side.candidates or (f"1 1 udp {PRIORITY} {host} {port} typ host",)
     return (
         ("rtcp-mux", None),
         ("ice-ufrag", side.ufrag),
         ("ice-pwd", side.password),
         ("fingerprint", side.fingerprint),
         ("setup", setup),
-        ("candidate", f"1 1 udp {PRIORITY} {host} {port} typ host"),
+        *(("candidate", each) for each in candidates),
         ("end-of-candidates", None),
         ("msid", "softphone sound"),
     )
 
 
-def session_attributes(mid: str) -> Attributes:
-    """Write what a description of ours says for the whole session: we are lite, and what is in one bundle."""
-    bundle: Attributes = (("group", f"BUNDLE {mid}"),) if mid else ()
-    return (("ice-lite", None), *bundle)
+def session_attributes(mid: str, side: IceSide) -> Attributes:
+    """Write what a description of ours says for the whole session: whether we are lite, and what is in one bundle."""
+    lite: Attributes = (("ice-lite", None),) if side.lite else ()
+    return (*lite, ("group", f"BUNDLE {mid}")) if mid else lite
 
 
 def _first(description: SessionDescription, media: MediaDescription, name: str) -> str | None:

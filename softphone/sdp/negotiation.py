@@ -118,7 +118,7 @@ def offer(
         return SessionDescription(origin, (media,), here)
     attributes = (("mid", MID), *_attributes(lines, direction, ice_dtls.attributes(host, port, side), length))
     media = MediaDescription("audio", port, IceDtls.PROTOCOLS[0], _numbers(lines), attributes=attributes)
-    return SessionDescription(origin, (media,), here, attributes=ice_dtls.session_attributes(MID))
+    return SessionDescription(origin, (media,), here, attributes=ice_dtls.session_attributes(MID, side))
 
 
 def choose(
@@ -187,7 +187,7 @@ def answer(
     theirs, remote = remote_offer.media[index], agreed.remote
     whole: Attributes = ()
     if isinstance(remote, IceDtls) and side is not None:
-        transport, whole = remote.attributes(host, port, side), remote.session_attributes()
+        transport, whole = remote.attributes(host, port, side), remote.session_attributes(side)
     else:
         transport = Plain.attributes(port, rtcp_port, remote if isinstance(remote, Plain) else None)
     ours = theirs.refused() if remote.port == 0 else _answered(theirs, agreed, port, transport)

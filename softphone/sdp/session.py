@@ -15,12 +15,12 @@ values in and out; `softphone.calls.leg` has it carried out.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from softphone.codec import CODECS
-from softphone.errors import SdpError
+from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp import ice_dtls, negotiation
 from softphone.sdp.description import Attributes, SessionDescription
 from softphone.sdp.formats import PTIME_MS
@@ -110,12 +110,15 @@ class MediaSession:
         What is in force.
     webrtc
         Whether the first offer is ours and for a peer of WebRTC; later ones are as what was agreed on.
+    new_side
+        Says who we are to a peer of WebRTC that we meet, or that begins anew; as a lite one if nobody sets another.
     """
 
     def __init__(self, codecs: Sequence[str] = CODECS, fingerprint: str = "") -> None:
         self.agreement = Agreement()
         self.webrtc = False
-        self._fingerprint = fingerprint
+        self.new_side: Callable[[], IceSide] = lambda: IceSide.new(fingerprint)
+        self._secure = bool(fingerprint)
         self._side: IceSide | None = None
         self._codecs = tuple(codecs)
         self._session_id = secrets.randbits(31)
@@ -147,7 +150,7 @@ class MediaSession:
             direction,
             again=self.agreement.negotiated is not None,
             before=self.agreement.remote,
-            secure=bool(self._fingerprint),
+            secure=self._secure,
         )
         return self.agreement.after(agreed, self._side_for(agreed))
 
@@ -157,7 +160,8 @@ class MediaSession:
             return None
         before = self.agreement.remote
         same = isinstance(before, IceDtls) and before.ufrag == agreed.remote.ufrag
-        return self.agreement.side if same else IceSide.new(self._fingerprint)
+        side = self.agreement.side if same else self.new_side()
+        return _checked(side, agreed.remote) if side is not None else None
 
     def write_answer(self, offer: SessionDescription, here: ReceiveAddress, direction: str = "sendrecv") -> str:
         """Write the answer to an offer of the peer (RFC 3264 section 6), after its :meth:`commit`.
@@ -204,8 +208,8 @@ class MediaSession:
             self._side = self.agreement.side
         elif self.agreement.negotiated is not None or not self.webrtc:
             self._side = None
-        elif self._side is None and self._fingerprint:
-            self._side = IceSide.new(self._fingerprint)
+        elif self._side is None and self._secure:
+            self._side = self.new_side()
         return self._side
 
     def _in_place(self, offer: SessionDescription) -> SessionDescription:
@@ -219,7 +223,7 @@ class MediaSession:
             named: Attributes = (("mid", mid),) if mid else ()
             ours = replace(ours, attributes=(*named, *(pair for pair in ours.attributes if pair[0] != "mid")))
         if self._side is not None:
-            whole = ice_dtls.session_attributes(mid or "")
+            whole = ice_dtls.session_attributes(mid or "", self._side)
         return replace(
             offer, attributes=whole, media=tuple(ours if i == place else line.refused() for i, line in enumerate(lines))
         )
@@ -234,7 +238,10 @@ class MediaSession:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        return self._before.after(negotiation.accept(self._offered, answer, self._codecs), self._side)
+        agreed = negotiation.accept(self._offered, answer, self._codecs)
+        if self._side is not None and isinstance(agreed.remote, IceDtls):
+            _checked(self._side, agreed.remote)
+        return self._before.after(agreed, self._side)
 
     def commit(self, agreement: Agreement) -> None:
         """Let an agreement be in force; an offer of ours that is open stays so."""
@@ -248,3 +255,10 @@ class MediaSession:
         """Give a description its version: one more than what was said before, if anything else is different."""
         self._said = description if self._said is None else description.after(self._said)
         return self._said
+
+
+def _checked(side: IceSide, there: IceDtls) -> IceSide:
+    """Give our side, if one of both asks where the other is."""
+    if side.lite and there.lite:
+        raise NoCommonCodec("both sides are lite: nobody would ask where the other is (RFC 8445 section 6.1.1)")
+    return side

@@ -239,3 +239,36 @@ def test_passwords_are_in_no_repr() -> None:
     answered(CHROME, session)
     side = session.agreement.side
     assert side is not None and side.password not in repr(session.agreement)
+
+
+def test_a_client_with_candidates_of_its_own_asks_a_lite_peer_and_says_that_it_is_not() -> None:
+    path = sdp.IceSide("abcdefgh", "p" * 24, OURS, ("1 1 udp 2130706431 203.0.113.5 9 typ host",))
+    bridge, client = MediaSession(("OPUS", "PCMU"), OURS), MediaSession(("OPUS", "PCMU"), OURS)
+    client.webrtc, client.new_side = True, lambda: path
+    offer = client.write_offer(Here())
+    said = sdp.parse(offer)
+    assert ("ice-lite", None) not in said.attributes
+    assert [value for name, value in said.media[0].attributes if name == "candidate"] == list(path.candidates)
+    client.commit(client.read_answer(answered(offer, bridge)))
+    there = client.agreement.remote
+    assert (
+        isinstance(there, sdp.IceDtls) and there.lite and there.dtls == "client" and bridge.agreement.side is not None
+    )
+    assert (there.ufrag, there.password) == (bridge.agreement.side.ufrag, bridge.agreement.side.password)
+    assert len(there.candidates) == 1 and there.password not in repr(there)
+    heard = bridge.agreement.remote
+    assert isinstance(heard, sdp.IceDtls) and heard.candidates == path.candidates and not heard.lite
+    # The other way round the bridge offers, and the client answers as it is.
+    bridge, client = MediaSession(("OPUS", "PCMU"), OURS), MediaSession(("OPUS", "PCMU"), OURS)
+    bridge.webrtc, client.new_side = True, lambda: path
+    answer = answered(bridge.write_offer(Here()), client)
+    assert ("ice-lite", None) not in answer.attributes and answer.media[0].attribute("ice-ufrag") == path.ufrag
+    bridge.commit(bridge.read_answer(answer))
+    assert isinstance(bridge.agreement.remote, sdp.IceDtls) and not bridge.agreement.remote.lite
+
+
+def test_two_lite_sides_do_not_wait_for_each_other() -> None:
+    one, two = MediaSession(("OPUS", "PCMU"), OURS), MediaSession(("OPUS", "PCMU"), OURS)
+    one.webrtc = True
+    with pytest.raises(NoCommonCodec, match="lite"):
+        answered(one.write_offer(Here()), two)
