@@ -12,6 +12,7 @@ from softphone.commands.compile import compile_
 from softphone.commands.conference import app as conference
 from softphone.commands.demo import demo
 from softphone.commands.jwt import jwt
+from softphone.commands.load import load
 from softphone.commands.registrations import app as registrations
 from softphone.commands.serve import serve
 from softphone.commands.trace import trace
@@ -29,6 +30,7 @@ app.command("demo")(demo)
 app.command("compile")(compile_)
 app.command("call")(call)
 app.command("bot")(bot)
+app.command("load")(load)
 app.command("trace")(trace)
 app.command("jwt")(jwt)
 app.add_typer(conference, name="conference")

@@ -1,0 +1,179 @@
+"""``softphone load``: how many parties a conference carries with good sound, and who hears whom."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from softphone.commands.usage import wrong_use
+from softphone.errors import SoftphoneError
+from softphone.load.plan import CODECS_OF_BOTS, LoadPlan, Objectives
+from softphone.load.report import LoadReport, Moment
+
+__all__ = ["load", "show_report"]
+
+TRANSPORTS = ("udp", "tcp", "tls")
+FIELDS = [name for name in LoadPlan.__struct_fields__ if name not in ("objectives", "answer_s", "settle_s", "first")]
+FAULTS = 12
+
+
+def show_report(report: LoadReport, console: Console) -> None:
+    """Print what matters of a report."""
+    console.print(Group(*_parts(report)))
+
+
+def _parts(report: LoadReport) -> Iterator[RenderableType]:
+    yield _line("parties", f"{report.joined} of {report.asked} joined, {report.joins_per_s:g} a second")
+    for cause, count in sorted((report.failures | report.dropped).items(), key=lambda each: -each[1])[:FAULTS]:
+        yield _line("", f"{count} x {cause}", good=False)
+    if report.policy_limit is not None and report.failures:
+        yield _line("", f"refused by policy from party {report.policy_limit + 1} on: no sign of too much load")
+    yield _answers(report)
+    lost = f"{report.lost} of {report.expected} packets lost ({report.loss_percent:.3f} %)"
+    yield _line("network", f"{lost}, {_of(report, 'reordered')} reordered, {_of(report, 'duplicate')} twice")
+    yield _line(
+        "sound", f"{report.gaps_per_minute:.2f} gaps per bot and minute, {_of(report, 'clipped')} samples clipped"
+    )
+    if report.hearing is not None:
+        pairs = report.hearing
+        yield _line("who hears whom", f"{pairs.pairs} pairs, {pairs.wrong} wrong, {pairs.unknown} not known")
+    for fault in report.faults[:FAULTS]:
+        yield _line("", str(fault), good=False)
+    if report.server_cpu_percent is not None:
+        yield _line("server", f"{report.server_cpu_percent:.0f} % of a core")
+    health = report.health
+    yield _line("generator", f"{100 * health.busy_share:.0f} % of a core, {health.late_share:.2%} of its steps late")
+    for note in report.notes:
+        yield Text(f"note: {note}", style="dim")
+    yield from _verdict(report)
+
+
+def _verdict(report: LoadReport) -> Iterator[RenderableType]:
+    for verdict in report.verdicts:
+        yield _line("objective", str(verdict), good=verdict.held)
+    for reason in report.void:
+        yield Text(f"void: {reason}", style="bold red")
+    words = {0: ("all objectives held", "bold green"), 1: ("an objective did not hold", "bold red")}
+    text, style = words.get(report.exit_code, ("this run says nothing of who was called", "bold red"))
+    yield Text(text, style=style)
+
+
+def _answers(report: LoadReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for title in ("milliseconds", "p50", "p90", "p99", "p99.9", "max", "count"):
+        table.add_column(title, justify="left" if title == "milliseconds" else "right")
+    named = {**report.answers_ms, "delay": report.delays_ms, "jitter": report.jitter_ms, "MOS": report.mos}
+    for name, values in named.items():
+        found = values.summary()
+        if found:
+            table.add_row(name, *(_figure(value) for value in found.values()), str(values.count))
+    return table
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _of(report: LoadReport, field: str) -> int:
+    return sum(getattr(line, field) for line in report.bots)
+
+
+def _line(title: str, words: str, *, good: bool = True) -> Text:
+    return Text.assemble((f"{title:16}", "dim"), (words, "" if good else "bold red"))
+
+
+def _progress(moment: Moment, plan: LoadPlan) -> Text:
+    server = "" if moment.server_cpu_percent is None else f", server {moment.server_cpu_percent:.0f} %"
+    delay = "" if moment.delay_p50_ms is None else f", delay {moment.delay_p50_ms:.0f} ms"
+    return Text(
+        f"{moment.at_s:6.0f} s  {moment.parties} of {plan.parties} parties, {moment.failures} failed, "
+        f"loss {moment.loss_percent:.2f} %{delay}{server}, generator {moment.own_cpu_percent:.0f} %"
+    )
+
+
+def write(text: str | bytes, path: Path) -> None:
+    """Write a file that was asked for; wrong use when that cannot be done."""
+    try:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    except OSError as error:
+        wrong_use(f"{path} cannot be written: {error.strerror}")
+
+
+def run(plan: LoadPlan, console: Console) -> LoadReport:
+    """Carry a plan out with live progress; stops with status 1 where nobody can be called at all."""
+    from softphone.load.run import run_load  # loads the compiler
+
+    try:
+        with Live(Text("calling ..."), console=console, transient=True, auto_refresh=False) as live:
+            return asyncio.run(run_load(plan, lambda moment: live.update(_progress(moment, plan), refresh=True)))
+    except (SoftphoneError, OSError) as error:
+        typer.echo(f"softphone load: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def load(
+    uri: Annotated[list[str], typer.Argument(help="Whom all call; several: conferences that bots share in turn")],
+    parties: Annotated[int, typer.Option(help="How many bots join", min=1, max=10_000)] = 10,
+    talkers: Annotated[int, typer.Option(help="How many talk in each conference, the first ones", min=0, max=100)] = 3,
+    seconds: Annotated[float, typer.Option(help="How long is measured after all have joined", min=1, max=86_400)] = 20,
+    rate: Annotated[float, typer.Option(help="Calls begun in a second", min=0.1, max=1000)] = 50,
+    pin: Annotated[str, typer.Option(help="Keys that each presses when it is answered, such as 1234#")] = "",
+    transport: Annotated[str, typer.Option(help="Of signalling: udp, tcp or tls")] = "udp",
+    codec: Annotated[str, typer.Option(help=", ".join(CODECS_OF_BOTS))] = "PCMU",
+    user: Annotated[str, typer.Option(help="User name for a server that asks for a password")] = "",
+    password: Annotated[str, typer.Option(help="Its password", envvar="SOFTPHONE_PASSWORD")] = "",
+    host: Annotated[str, typer.Option(help="Our address; else the one that leads to the server")] = "",
+    media_port: Annotated[int, typer.Option(help="Where our ports of sound begin; else anywhere", max=65_000)] = 0,
+    server_pid: Annotated[int | None, typer.Option(help="Tell the processor time of this server, too")] = None,
+    max_failures: Annotated[int, typer.Option(help="Calls that may fail")] = 0,
+    max_loss: Annotated[float, typer.Option(help="Percent of packets that may be lost")] = 1.0,
+    min_mos: Annotated[float, typer.Option(help="Least MOS (E-model) of all but 1 % of the bots")] = 3.6,
+    max_delay: Annotated[float | None, typer.Option(help="Milliseconds through the bridge, 99 in 100")] = None,
+    max_jitter: Annotated[float | None, typer.Option(help="Milliseconds (RFC 3550), 99 in 100 bots")] = None,
+    max_gaps: Annotated[float | None, typer.Option(help="Gaps of sound per bot and minute")] = None,
+    most_parties: Annotated[int | None, typer.Option(help="No more may be let in: what the service promises")] = None,
+    hearing: Annotated[bool, typer.Option(help="Everybody has to hear whom it should, and nobody else")] = True,
+    json: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON", dir_okay=False)] = None,
+) -> None:
+    """Let many bots join a conference by SIP, talk and listen, and say how good it was and who heard whom.
+
+    Bots hear only what they are sent: every loss is counted against RTP sequence numbers, and each talker is told by a
+    tone and a code word of its own. Exit status: 0 when all objectives held, 1 when one did not, 3 when the generator
+    itself was too slow, so that the run says nothing.
+
+    Example: softphone load sip:1000@192.0.2.1 --parties 50 --seconds 30 --json report.json
+    """
+    options = locals()
+    plan = _plan(options)
+    console = Console()
+    report = run(plan, console)
+    if json is not None:
+        write(msgspec.json.encode(report), json)
+    with contextlib.suppress(BrokenPipeError):
+        show_report(report, console)
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def _plan(options: dict[str, Any]) -> LoadPlan:
+    """Make a plan of the options by their names, which are those of its fields; one that cannot be is wrong use."""
+    codec, transport, pin = options["codec"].upper(), options["transport"], options["pin"]
+    if codec not in CODECS_OF_BOTS:
+        wrong_use(f"--codec is one of {', '.join(CODECS_OF_BOTS)}, not {codec}.")
+    if transport not in TRANSPORTS:
+        wrong_use(f"--transport is one of {', '.join(TRANSPORTS)}, not {transport}.")
+    if not set(pin.upper()) <= set("0123456789*#ABCD"):
+        wrong_use(f"--pin holds keys of a telephone, 0-9, *, #, A-D, not {pin!r}.")
+    uris = tuple(uri if uri.startswith(("sip:", "sips:")) else f"sip:{uri}" for uri in options["uri"])
+    given = options | {"uri": uris, "codec": codec}
+    given |= {"max_delay_ms": options["max_delay"], "max_jitter_ms": options["max_jitter"]}
+    objectives = msgspec.convert(given, Objectives, from_attributes=False)
+    return msgspec.convert({name: given[name] for name in FIELDS} | {"objectives": objectives}, LoadPlan)

@@ -1,0 +1,254 @@
+"""The calls of all bots over one SIP stack: joining, keys, hold, leaving, and how long each answer took."""
+
+import asyncio
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from softphone import sdp
+from softphone.errors import CallEnded, CallRefused, SdpError, SipError, SipTimeout, SoftphoneError
+from softphone.load.media.doors import Doors
+from softphone.load.media.plane import LoadPlane
+from softphone.load.plan import LoadPlan
+from softphone.load.quantiles import Quantiles
+from softphone.sdp.negotiation import Negotiated
+from softphone.sip.driver import StackSettings, TransportMaker
+from softphone.sip.message.digest import Credentials
+from softphone.sip.message.phrases import PHRASES
+from softphone.sip.message.uri import Uri
+from softphone.sip.stack import Stack
+from softphone.sip.transport.sockets import SocketTransport
+from softphone.sip.ua.call import InviteSession
+
+__all__ = ["BotCalls", "JoinFailed", "address_towards"]
+
+T = TypeVar("T")
+
+POLICY = (403, 480, 486, 600, 603)
+"""How services say that a conference is full, or that somebody may not come in; no sign of too much load."""
+
+
+class JoinFailed(SoftphoneError):
+    """A bot could not join; the message is the cause, in the words that causes are counted by."""
+
+
+async def address_towards(uri: str) -> str:
+    """Give our address towards whom a URI names, a dotted quad.
+
+    Raises
+    ------
+    OSError
+        Its host has no IPv4 address, or there is no way to it.
+    """
+    host = Uri.parse(uri).host
+    found = await asyncio.get_running_loop().getaddrinfo(host, 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(found[0][4])
+        return str(probe.getsockname()[0])
+
+
+class BotCalls:
+    """Calls, one per bot.
+
+    Parameters
+    ----------
+    plan
+        Whom they call and how.
+    doors, plane
+        Where their sound goes in and out, and who makes it.
+    host
+        Our address.
+    clock
+        Seconds of any monotonic clock.
+    transport
+        What carries messages.
+
+    Attributes
+    ----------
+    answers_ms
+        How long answers took, by method; of INVITE the final one, "INVITE 1xx" the first of any kind.
+    failures
+        Calls that failed, by cause.
+    dropped
+        Calls that the peer ended.
+    joined
+        Those that are in.
+    """
+
+    def __init__(
+        self,
+        plan: LoadPlan,
+        doors: Doors,
+        plane: LoadPlane,
+        *,
+        host: str,
+        clock: Callable[[], float],
+        transport: TransportMaker = SocketTransport,
+    ) -> None:
+        self._plan, self._doors, self._plane, self._clock = plan, doors, plane, clock
+        self._stack = Stack(
+            StackSettings(host=host, user_agent="softphone-load", stream_above=None), transport=transport
+        )
+        self._credentials = Credentials(plan.user, plan.password) if plan.password else None
+        self.answers_ms: dict[str, Quantiles] = {}
+        self.failures: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.admitted_before_refusal: int | None = None
+        self.joined: dict[int, InviteSession] = {}
+        self._agreed: dict[int, Negotiated] = {}
+        self._leaving: set[int] = set()
+        self.on_dropped: Callable[[int], None] = lambda bot: None
+
+    async def start(self) -> None:
+        """Open the port of signalling; raises OSError."""
+        await self._stack.start()
+
+    async def stop(self) -> None:
+        """Close it."""
+        await self._stack.stop()
+
+    async def join(self, bot: int) -> None:
+        """Let a bot call, and send and hear sound when it is answered.
+
+        Raises
+        ------
+        JoinFailed
+            It did not get in; it is counted.
+        """
+        try:
+            await self._join(bot)
+        except SoftphoneError as error:
+            cause = _cause(error)
+            if isinstance(error, CallRefused) and error.status in POLICY and self.admitted_before_refusal is None:
+                self.admitted_before_refusal = len(self.joined)
+            self.failures[cause] += 1
+            raise JoinFailed(cause) from error
+
+    async def _join(self, bot: int) -> None:
+        began, first = self._clock(), [0.0]
+        offer = self._offer(bot)
+
+        def progress(*_of: object) -> None:
+            first[0] = first[0] or self._clock()
+
+        session = await self._timed(
+            "INVITE",
+            lambda: self._stack.invite(
+                self._plan.target(bot),
+                str(offer),
+                from_uri=self._from(bot),
+                credentials=self._credentials,
+                on_progress=progress,
+                timeout_s=self._plan.answer_s,
+            ),
+        )
+        if first[0]:
+            self._note("INVITE 1xx", first[0] - began)
+        try:
+            agreed = sdp.accept(offer, sdp.parse(session.remote_sdp or ""))
+        except SdpError:
+            await session.bye()
+            raise
+        self._enter(bot, session, agreed)
+
+    def _enter(self, bot: int, session: InviteSession, agreed: Negotiated) -> None:
+        """Take a bot in whose call is answered."""
+        self.joined[bot] = session
+        session.on_ended = lambda reason: self._ended(bot, reason)
+        session.on_reinvite = lambda offer: self._offered(bot, offer)
+        self._agree(bot, agreed)
+        if self._plan.pin:
+            self.press(bot, self._plan.pin)
+
+    def _agree(self, bot: int, agreed: Negotiated) -> None:
+        remote = agreed.remote
+        if not isinstance(remote, sdp.Plain):
+            raise SdpError(f"the answer is not plain RTP: {type(remote).__name__}")
+        self._agreed[bot] = agreed
+        ours = agreed.payload_type if agreed.payload_type_in is None else agreed.payload_type_in
+        self._plane.open(bot, (remote.host, remote.port), agreed.payload_type, ours, mux=remote.rtcp_mux)
+        self._plane.hush(bot, not agreed.sends)
+
+    def press(self, bot: int, keys: str) -> None:
+        """Let a bot press keys; where the peer takes none (RFC 4733), it is counted as a failure."""
+        payload_type = self._agreed[bot].event_payload_type
+        if payload_type is None:
+            self.failures["no telephone events: keys cannot be pressed"] += 1
+        else:
+            self._plane.press(bot, keys, payload_type)
+
+    async def reinvite(self, bot: int, direction: str = "sendrecv") -> None:
+        """Let a bot offer anew: the same again, or "sendonly" to hold; raises SipError, and counts it."""
+        session = self.joined[bot]
+        offer = self._offer(bot, direction)
+        try:
+            answer = await self._timed("re-INVITE", lambda: session.reinvite(str(offer)))
+            self._agree(bot, sdp.accept(offer, sdp.parse(answer)))
+        except SoftphoneError as error:
+            self.failures[f"re-INVITE: {_cause(error)}"] += 1
+            raise JoinFailed(_cause(error)) from error
+
+    async def leave(self, bot: int) -> None:
+        """Let a bot hang up; one that is not in does nothing."""
+        session = self.joined.pop(bot, None)
+        if session is None:
+            return
+        self._leaving.add(bot)
+        self._plane.close(bot)
+        try:
+            await self._timed("BYE", session.bye)
+        except SipError as error:
+            self.failures[f"BYE: {_cause(error)}"] += 1
+        finally:
+            self._leaving.discard(bot)
+
+    def _offer(self, bot: int, direction: str = "sendrecv") -> sdp.SessionDescription:
+        host, port = self._doors.address(bot)
+        codecs = (self._plan.codec,)
+        return sdp.offer(host, port, codecs=codecs, direction=direction, session_id=secrets.randbits(31), version=1)
+
+    def _from(self, bot: int) -> str:
+        user = self._plan.user or f"load-{self._plan.first + bot}"
+        return f"sip:{user}@{Uri.parse(self._plan.target(bot)).host if self._plan.user else self._stack.host}"
+
+    async def _offered(self, bot: int, offer: str | None) -> str:
+        """Answer an offer of the peer."""
+        if offer is None:
+            return str(self._offer(bot))
+        host, port = self._doors.address(bot)
+        codecs = (self._plan.codec,)
+        answer, agreed = sdp.answer(sdp.parse(offer), host, port, codecs=codecs, session_id=1, version=2, again=True)
+        self._agree(bot, agreed)
+        return str(answer)
+
+    def _ended(self, bot: int, reason: str) -> None:
+        if self.joined.pop(bot, None) is not None and bot not in self._leaving:
+            self._plane.close(bot)
+            self.dropped[reason] += 1
+            self.on_dropped(bot)
+
+    async def _timed(self, method: str, work: Callable[[], Awaitable[T]]) -> T:
+        began = self._clock()
+        try:
+            result = await work()
+        except CallRefused:
+            self._note(method, self._clock() - began)
+            raise
+        self._note(method, self._clock() - began)
+        return result
+
+    def _note(self, method: str, seconds: float) -> None:
+        self.answers_ms.setdefault(method, Quantiles()).add(1000 * seconds)
+
+
+def _cause(error: SoftphoneError) -> str:
+    """Name what went wrong in the words that it is counted by."""
+    if isinstance(error, CallRefused):
+        return f"{error.status} {error.reason or PHRASES.get(error.status, '')}".rstrip()
+    if isinstance(error, SipTimeout):
+        return "no answer"
+    if isinstance(error, CallEnded):
+        return "ended before it was answered"
+    return f"{type(error).__name__}: {str(error)[:80]}"

@@ -1,0 +1,51 @@
+"""Looks at what bots have heard as soon as there is a whole window of it, some at a time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from softphone.load.media.ears import listen
+from softphone.load.media.plane import LoadPlane
+from softphone.load.truth import Truth
+
+__all__ = ["Listening"]
+
+BATCH = 64
+"""Windows that are looked at in one go, so that no step waits for them."""
+FULL = 2
+
+
+class Listening:
+    """What a plane's bots hear of some talkers.
+
+    Parameters
+    ----------
+    plane
+        Whose windows are looked at.
+    talkers
+        The bots that ever talk.
+
+    Attributes
+    ----------
+    truth
+        What was heard so far.
+    """
+
+    def __init__(self, plane: LoadPlane, talkers: Sequence[int]) -> None:
+        self._plane = plane
+        self.truth = Truth(plane.ears, talkers, np.array([plane.phase_s(bot) for bot in talkers]))
+        self._names = plane.names(talkers)
+        self._column = np.array([plane.tones[tone] for tone in plane.tone_of(talkers)], np.int64)
+
+    def look(self) -> None:
+        """Look at some windows that are full, and let them be filled anew."""
+        plane, bots = self._plane, self._plane.bots[: self._plane.ears]
+        rows = np.flatnonzero(bots["window"] == FULL)[:BATCH]
+        if not len(rows):
+            return
+        if len(self._names):
+            frames = bots["frames"][rows].astype(np.int64)
+            answers = listen(plane.series[rows], frames, self._names, self._column)
+            self.truth.add(rows, answers, bots["wait_s"][rows] / np.maximum(frames, 1))
+        plane.series[rows] = 0.0
+        bots["window"][rows] = 0

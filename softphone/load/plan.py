@@ -1,0 +1,110 @@
+"""What is to be tried, and what has to hold: values that the command line, a file or a test makes."""
+
+from msgspec import Struct
+
+__all__ = ["CODECS_OF_BOTS", "LoadPlan", "Objectives"]
+
+CODECS_OF_BOTS = ("PCMU", "PCMA", "G722", "OPUS")
+
+
+class Objectives(Struct, frozen=True, kw_only=True):
+    """What has to hold; None: it need not.
+
+    Attributes
+    ----------
+    max_failures
+        Calls that may fail.
+    max_loss
+        Percent of the packets of all bots together.
+    min_mos
+        Of the worst but one in a hundred bots (E-model).
+    max_delay_ms
+        From talker to listener, packet to packet, of 99 in 100 measurements.
+    max_jitter_ms
+        RFC 3550, of 99 in 100 bots.
+    max_gaps
+        Of sound, per bot and minute.
+    hearing
+        Whether everybody has to hear whom it should, and nobody else.
+    most_parties
+        More than so many must not be let in: what the service promises.
+    """
+
+    max_failures: int | None = 0
+    max_loss: float | None = 1.0
+    min_mos: float | None = 3.6
+    max_delay_ms: float | None = None
+    max_jitter_ms: float | None = None
+    max_gaps: float | None = None
+    hearing: bool = True
+    most_parties: int | None = None
+
+
+class LoadPlan(Struct, frozen=True, kw_only=True):
+    """One trial: who calls whom, how many, how long.
+
+    Attributes
+    ----------
+    uri
+        Whom all call; several: in turn, for conferences of their own. ``{n}`` in it is the number of the bot.
+    parties, talkers
+        How many bots, and how many of them talk, the first ones of each conference.
+    seconds
+        How long it is measured after all have joined.
+    rate
+        Calls begun in a second, and ended.
+    pin
+        Keys that each presses when it is answered.
+    transport
+        Of signalling: udp, tcp or tls.
+    codec
+        One of `CODECS_OF_BOTS`.
+    user, password
+        For the digest of a server that wants one.
+    host
+        Our address; "": that which we have towards the server.
+    media_port
+        Where ports of sound begin; 0: anywhere.
+    answer_s
+        How long a call may ring.
+    settle_s
+        Between the last one's joining and the measuring.
+    server_pid
+        Of a server on this machine, whose processor time is told.
+    first
+        Number of the first bot: of several processes each has its own.
+    """
+
+    uri: tuple[str, ...]
+    parties: int
+    talkers: int = 3
+    seconds: float = 20.0
+    rate: float = 50.0
+    pin: str = ""
+    transport: str = "udp"
+    codec: str = "PCMU"
+    user: str = ""
+    password: str = ""
+    host: str = ""
+    media_port: int = 0
+    answer_s: float = 20.0
+    settle_s: float = 3.0
+    server_pid: int | None = None
+    first: int = 0
+    objectives: Objectives = Objectives()
+
+    def target(self, bot: int) -> str:
+        """Whom a bot calls."""
+        uri = self.uri[bot % len(self.uri)].replace("{n}", str(self.first + bot))
+        if self.transport == "udp" or ";transport=" in uri:
+            return uri
+        return f"{uri};transport={self.transport}"
+
+    def room(self, bot: int) -> int:
+        """In which conference a bot is."""
+        return bot % len(self.uri)
+
+    @property
+    def talking(self) -> tuple[int, ...]:
+        """Which bots talk."""
+        return tuple(range(min(self.parties, self.talkers * len(self.uri))))

@@ -1,0 +1,336 @@
+"""One run: all join, talk, listen and leave; what is counted meanwhile becomes a report."""
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.frame import TICK_S
+from softphone import descriptors, hearing
+from softphone.load.caller import BotCalls, JoinFailed, address_towards
+from softphone.load.lines import hearing_of, lines_of
+from softphone.load.listening import Listening
+from softphone.load.media.doors import open_doors
+from softphone.load.media.plane import STEPS, LoadPlane
+from softphone.load.media.tally import settle
+from softphone.load.plan import LoadPlan
+from softphone.load.quantiles import Quantiles
+from softphone.load.report import Health, LoadReport, Moment
+from softphone.sip.driver import TransportMaker
+from softphone.sip.transport.sockets import SocketTransport
+
+__all__ = ["LoadRun", "run_load"]
+
+AHEAD_S = 0.3
+"""Between the making of the plane and its first step."""
+BEHIND_STEPS = 20
+"""A step is left out when so many are due at once."""
+IN_FLIGHT = 500
+"""Calls that are not answered yet, at most."""
+MAP_CELLS = 4_000_000
+
+
+class LoadRun:
+    """A run under way: what scenarios drive.
+
+    Attributes
+    ----------
+    plan, doors, plane, calls, truth
+        What it is made of.
+    moments
+        A line for every second.
+    notes
+        What could not be known, and why.
+    """
+
+    def __init__(self, plan: LoadPlan, transport: TransportMaker = SocketTransport) -> None:
+        self.plan, self._transport = plan, transport
+        self.moments: list[Moment] = []
+        self.notes: list[str] = []
+        self.began_at = time.time()
+        self.on_moment: Callable[[Moment], None] = lambda moment: None
+        self._exit = AsyncExitStack()
+        self._cpu_s, self._server_cpu_s = 0.0, 0.0
+        self._looked_s = 0.0
+        self.joins_per_s = 0.0
+
+    async def __aenter__(self) -> "LoadRun":
+        """Open ports, and begin to tick.
+
+        Raises
+        ------
+        MediaError
+            There are not so many ports.
+        OSError
+            There is no way to the server, or no port for signalling.
+        """
+        plan = self.plan
+        descriptors.allow_all()
+        host = plan.host or await address_towards(plan.uri[0])
+        async with AsyncExitStack() as stack:
+            self.doors = open_doors(host, plan.parties, first_port=plan.media_port, first=256 + plan.first)
+            stack.callback(self.doors.close)
+            self._offset_s = time.time() - time.monotonic()
+            self.plane = self._make_plane()
+            self._listening = Listening(self.plane, plan.talking)
+            self.truth = self._listening.truth
+            self._seat_rooms()
+            self.calls = BotCalls(
+                plan, self.doors, self.plane, host=host, clock=time.monotonic, transport=self._transport
+            )
+            await self.calls.start()
+            stack.push_async_callback(self.calls.stop)
+            self._ticking = asyncio.create_task(self._tick())
+            stack.push_async_callback(self._rest)
+            self._exit = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Leave all that are still in, and close everything."""
+        with suppress(Exception):
+            await self.leave(list(self.calls.joined))
+        await self._exit.aclose()
+
+    def _make_plane(self) -> LoadPlane:
+        plan = self.plan
+        stateful = plan.codec not in ("PCMU", "PCMA")
+        ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.talking))), 64 if stateful else plan.parties)
+        if ears < plan.parties:
+            self.notes.append(f"only the first {ears} of {plan.parties} bots listen to what they are sent")
+        level = hearing.tone_level_dbov(max(1, plan.talkers))
+        made = LoadPlane(
+            self.doors,
+            plan.parties,
+            plan.talking,
+            level_dbov=level,
+            name=plan.codec,
+            epoch_s=self.unix_s() + 3600,
+            ears=ears,
+            first=plan.first,
+        )
+        made.receive()  # has all kernels compiled before anybody waits for them
+        made.rehearse()
+        gc.collect()  # a search through all that was imported would hold up a dozen steps
+        gc.freeze()
+        made.begin(self.unix_s() + AHEAD_S)
+        return made
+
+    def _seat_rooms(self) -> None:
+        """Nobody hears who is in another conference."""
+        rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
+        for k, talker in enumerate(self.plan.talking):
+            self.truth.expected[:, k] &= rooms == self.plan.room(talker)
+
+    # --- its clock
+
+    def unix_s(self) -> float:
+        """Unix seconds that never leap."""
+        return time.monotonic() + self._offset_s
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the plane's first tick."""
+        return self.unix_s() - self.plane.epoch_s
+
+    async def _tick(self) -> None:
+        while True:
+            wait = self.plane.due_s() - self.unix_s()
+            await asyncio.sleep(max(0.0, wait))
+            behind = int((self.unix_s() - self.plane.due_s()) / (TICK_S / STEPS))
+            if behind > BEHIND_STEPS:
+                self.plane.skip(behind)
+            self.plane.step(self.unix_s())
+            self._listening.look()
+            if self.now_s - self._looked_s >= 1.0:
+                self._look()
+
+    async def _rest(self) -> None:
+        self._ticking.cancel()
+        await asyncio.gather(self._ticking, return_exceptions=True)
+
+    def _look(self) -> None:
+        """Write a line of the timeline."""
+        now, plane = self.now_s, self.plane
+        spent = now - self._looked_s
+        cpu_s, server_s = time.process_time(), self._server_s()
+        expected, lost = self.counted()
+        jitter = plane.bots["jitter_s"][plane.bots["heard"]]
+        moment = Moment(
+            at_s=round(now, 2),
+            parties=len(self.calls.joined),
+            failures=self.calls.failures.total() + self.calls.dropped.total(),
+            loss_percent=round(100 * float(lost.sum()) / max(1, int(expected.sum())), 4),
+            delay_p50_ms=self.truth.delays_ms.at(0.5),
+            delay_p99_ms=self.truth.delays_ms.at(0.99),
+            jitter_p99_ms=round(1000 * float(np.quantile(jitter, 0.99)), 3) if len(jitter) else None,
+            own_cpu_percent=round(100 * (cpu_s - self._cpu_s) / spent, 1),
+            server_cpu_percent=None if server_s is None else round(100 * (server_s - self._server_cpu_s) / spent, 1),
+            late_steps=plane.late_steps,
+        )
+        self._cpu_s, self._server_cpu_s, self._looked_s = cpu_s, server_s or 0.0, now
+        if len(self.moments) < 86_400:
+            self.moments.append(moment)
+        self.on_moment(moment)
+
+    def _server_s(self) -> float | None:
+        """Give the processor seconds of the server and its children so far; None: it is not here."""
+        if self.plan.server_pid is None:
+            return None
+        pids = [self.plan.server_pid]
+        with suppress(OSError, ValueError):
+            for task in Path(f"/proc/{pids[0]}/task").iterdir():
+                pids += [int(pid) for pid in (task / "children").read_text().split()]
+        total = 0.0
+        for pid in pids:
+            with suppress(OSError, IndexError, ValueError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return total or None
+
+    def counted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give what each bot should have had, and what it lost."""
+        expected, lost = np.zeros(self.plan.parties, np.int64), np.zeros(self.plan.parties, np.int64)
+        settle(self.plane.bots, expected, lost)
+        return expected, lost
+
+    # --- its parts
+
+    async def join(self, bots: Sequence[int], rate: float | None = None) -> None:
+        """Let bots join at the plan's rate; those that fail are counted."""
+        began, gate, rate = time.monotonic(), asyncio.Semaphore(IN_FLIGHT), rate or self.plan.rate
+
+        async def one(bot: int) -> None:
+            async with gate:
+                with suppress(JoinFailed):
+                    await self.calls.join(bot)
+                    self.truth.joined(bot, self.now_s) if bot < self.plane.ears else None
+
+        tasks = []
+        for place, bot in enumerate(bots):
+            await asyncio.sleep(max(0.0, began + place / rate - time.monotonic()))
+            tasks.append(asyncio.create_task(one(bot)))
+        await asyncio.gather(*tasks)
+        self.joins_per_s = len(tasks) / max(time.monotonic() - began, 1e-3)
+
+    async def leave(self, bots: Sequence[int], rate: float | None = None) -> None:
+        """Let bots hang up at the plan's rate."""
+        began, rate = time.monotonic(), rate or 2 * self.plan.rate
+        tasks = []
+        for place, bot in enumerate(bots):
+            await asyncio.sleep(max(0.0, began + place / rate - time.monotonic()))
+            tasks.append(asyncio.create_task(self.calls.leave(bot)))
+        await asyncio.gather(*tasks)
+
+    def talk(self, bots: Sequence[int], on: bool = True) -> None:
+        """Let talkers begin, or cease."""
+        for bot in bots:
+            self.plane.talk(bot, on)
+            self.truth.talking(bot, on, self.now_s)
+
+    async def pressed(self) -> None:
+        """Wait until nobody presses keys any more."""
+        while any(self.plane.pressing(bot) for bot in list(self.calls.joined)):
+            await asyncio.sleep(TICK_S)
+
+    async def measure(self, seconds: float) -> None:
+        """Count anew, and go on for so long; then the report is of this part."""
+        self.plane.forget()
+        self.truth.forget()
+        self._mark = (self.plane.late_steps, self.plane.sent, self.plane.unsent)
+        before, began, server = time.process_time(), time.monotonic(), self._server_s()
+        await asyncio.sleep(seconds)
+        self.seconds = max(time.monotonic() - began, 1e-3)
+        self._spent = (time.process_time() - before) / self.seconds
+        after = self._server_s()
+        self._server_share = None if server is None or after is None else (after - server) / self.seconds
+        self.lines = lines_of(self.plane, self.truth, *self.counted(), sorted(self.calls.joined), self.plan)
+        self._health = self._fared()
+
+    def _fared(self) -> Health:
+        late, sent, unsent = self._mark
+        steps = max(1, round(self.seconds * STEPS / TICK_S))
+        tried = max(1, self.plane.sent - sent + self.plane.unsent - unsent)
+        return Health(
+            late_share=round((self.plane.late_steps - late) / steps, 5),
+            unsent_share=round((self.plane.unsent - unsent) / tried, 5),
+            busy_share=round(self._spent, 4),
+            latest_ms=round(1000 * self.plane.latest_s, 1),
+        )
+
+    def report(self) -> LoadReport:
+        """Say what was measured; after `measure`."""
+        faults = self.truth.faults()[:200]
+        return LoadReport(
+            plan=self.plan,
+            began_at=self.began_at,
+            asked=self.plan.parties,
+            joined=len(self.lines),
+            failures=dict(self.calls.failures),
+            dropped=dict(self.calls.dropped),
+            joins_per_s=round(self.joins_per_s, 1),
+            answers_ms=self.calls.answers_ms,
+            seconds=round(self.seconds, 2),
+            bots=self.lines,
+            delays_ms=self.truth.delays_ms,
+            jitter_ms=Quantiles.of(line.jitter_ms for line in self.lines if line.received),
+            mos=Quantiles.of(line.mos for line in self.lines if line.mos is not None),
+            faults=faults,
+            hearing=hearing_of(self.truth, faults, self.plan.first) if len(self.plan.talking) else None,
+            health=self._health,
+            timeline=self.moments,
+            notes=self.notes + self._unknown(),
+            policy_limit=self.calls.admitted_before_refusal,
+            server_cpu_percent=None if self._server_share is None else round(100 * self._server_share, 1),
+        )
+
+    def _unknown(self) -> list[str]:
+        """Say what could not be known, and why."""
+        notes, bots = [], self.plane.bots
+        there = [line.bot for line in self.lines]
+        if there and not any(line.received for line in self.lines):
+            notes.append("no sound came at all: loss, delay and who hears whom are not known")
+        if there and np.isnan(self.plane.reports.rtt_s[[bot - self.plan.first for bot in there]]).all():
+            notes.append("the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound")
+        if (odd := int(bots["odd"].sum())) > 0:
+            notes.append(f"{odd} packets held no 20 ms of sound: they are counted, and not listened to")
+        if (other := int(bots["other"].sum())) > 0:
+            notes.append(f"{other} packets were of another payload type than agreed on")
+        return notes
+
+
+async def run_load(
+    plan: LoadPlan,
+    on_moment: Callable[[Moment], None] = lambda moment: None,
+    transport: TransportMaker = SocketTransport,
+) -> LoadReport:
+    """Let all join, talk and listen for the plan's time, and leave.
+
+    Parameters
+    ----------
+    plan
+        What is tried.
+    on_moment
+        Told every second how it goes.
+    transport
+        What carries messages.
+
+    Raises
+    ------
+    MediaError, OSError
+        There are no ports, or there is no way to the server.
+    """
+    async with LoadRun(plan, transport) as run:
+        run.on_moment = on_moment
+        await run.join(range(plan.parties))
+        await run.pressed()
+        run.talk(plan.talking)
+        await asyncio.sleep(plan.settle_s if run.calls.joined else 0.0)
+        await run.measure(plan.seconds if run.calls.joined else 0.0)
+        await run.leave(list(run.calls.joined))
+        return run.report()

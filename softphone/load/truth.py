@@ -1,0 +1,179 @@
+"""What was heard over a run, pair by pair, and what of it is not as it should be.
+
+A window of 2.54 s says of each talker whether a listener heard it, did not, or that this is not known. Windows in which
+a talker began or ceased, or in which it changed who should hear it, are left out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.frame import TICK_S
+from softphone.load.faults import Fault
+from softphone.load.media.codes import WORD
+from softphone.load.media.ears import HEARD, NOT_HEARD, HeardWindows
+from softphone.load.quantiles import Quantiles
+
+__all__ = ["WINDOW_S", "Truth"]
+
+WINDOW_S = WORD * TICK_S
+MARGIN_S = 1.0
+"""So long after a change sound may still come that was sent before it: more than any bridge holds back."""
+CREEP_MS_PER_S = 1.0
+CREEP_MS = 15.0
+CREEP_WINDOWS = 4
+"""Delay creeps when it grows so fast, by so much in all, over so many windows at least."""
+FEW = 2
+"""So many windows have to say the same before it is a fault."""
+
+
+class Truth:
+    """Counts windows.
+
+    Parameters
+    ----------
+    listeners
+        How many bots listen.
+    talkers
+        Numbers of those that ever talk.
+    phase_s
+        float64, shape (talkers,): when the first frame of each one's word left, seconds after the epoch.
+
+    Attributes
+    ----------
+    expected
+        bool, shape (listeners, talkers): who should hear whom; change it by `expect`.
+    heard, silent, unknown
+        int32, same shape: windows in which a talker talked and was heard, was not, or this is not known.
+    level_dbov
+        float32: the loudest that it was heard.
+    delays_ms
+        Of all windows in which somebody was heard, packet to packet.
+    """
+
+    def __init__(self, listeners: int, talkers: Sequence[int], phase_s: NDArray[np.float64]) -> None:
+        shape = listeners, len(talkers)
+        self.talkers, self.phase_s = np.array(talkers, np.int64), phase_s
+        self.expected = np.ones(shape, np.bool_)
+        own = np.flatnonzero(self.talkers < listeners)
+        self.expected[self.talkers[own], own] = False
+        self.since_s = np.full(shape, np.inf)
+        self.heard, self.silent, self.unknown, self.leaks, self.deaf = (np.zeros(shape, np.int32) for _ in range(5))
+        self.level_dbov, self.leak_dbov = (np.full(shape, -127.0, np.float32) for _ in range(2))
+        self.delays_ms = Quantiles()
+        self._sums = np.zeros((5, *shape))  # of 1, t, d, t*t, t*d for the heard windows
+        self._last_s = np.full(shape, np.nan)
+
+    def expect(self, listeners: NDArray[np.int64] | slice, talker: int, heard: bool, now_s: float) -> None:
+        """Say that from now on some should hear a talker, or should not; its own never does."""
+        k = int(np.flatnonzero(self.talkers == talker)[0])
+        self.expected[listeners, k] = heard
+        if talker < len(self.expected):
+            self.expected[talker, k] = False
+        self.since_s[:, k] = now_s
+
+    def talking(self, talker: int, on: bool, now_s: float) -> None:
+        """Say that a talker begins or ceases."""
+        self.since_s[:, np.flatnonzero(self.talkers == talker)] = now_s if on else np.inf
+
+    def joined(self, listener: int, now_s: float) -> None:
+        """Say that a listener joins, or leaves and comes again."""
+        self.since_s[listener] = np.maximum(self.since_s[listener], now_s)
+
+    def forget(self) -> None:
+        """Count anew from here on."""
+        for counts in (self.heard, self.silent, self.unknown, self.leaks, self.deaf):
+            counts[:] = 0
+        self.level_dbov[:], self.leak_dbov[:] = -127.0, -127.0
+        self._sums[:], self._last_s[:] = 0.0, np.nan
+        self.delays_ms = Quantiles()
+
+    def add(self, rows: NDArray[np.int64], answers: HeardWindows, began_s: NDArray[np.float64]) -> None:
+        """Count windows of some listeners that began at these seconds after the epoch (mean of their frames)."""
+        counts = began_s[:, None] >= self.since_s[rows] + MARGIN_S
+        known, expected = np.where(counts, answers.known, -1), self.expected[rows]
+        heard, silent = known == HEARD, known == NOT_HEARD
+        self.heard[rows] += heard
+        self.silent[rows] += silent
+        self.unknown[rows] += known == 0
+        self.leaks[rows] += heard & ~expected
+        self.deaf[rows] += silent & expected
+        level = np.where(heard, answers.level_dbov, -127.0)
+        self.level_dbov[rows] = np.maximum(self.level_dbov[rows], level)
+        self.leak_dbov[rows] = np.maximum(self.leak_dbov[rows], np.where(expected, -127.0, level))
+        self._delays(rows, heard, answers.shift, began_s)
+
+    def _delays(
+        self,
+        rows: NDArray[np.int64],
+        heard: NDArray[np.bool_],
+        shift: NDArray[np.float64],
+        began_s: NDArray[np.float64],
+    ) -> None:
+        delay_s = (began_s[:, None] - self.phase_s - shift * TICK_S) % WINDOW_S
+        delay_s[delay_s > WINDOW_S - 0.1] -= WINDOW_S  # a clock that is some milliseconds off, and no delay
+        time_s = np.broadcast_to(began_s[:, None], delay_s.shape)
+        for sum_, value in zip(
+            self._sums, (np.ones_like(delay_s), time_s, delay_s, time_s**2, time_s * delay_s), strict=True
+        ):
+            sum_[rows] += np.where(heard, value, 0.0)
+        self._last_s[rows] = np.where(heard, delay_s, self._last_s[rows])
+        for value in delay_s[heard]:
+            self.delays_ms.add(max(1000 * float(value), 0.0))
+
+    @property
+    def delay_ms(self) -> NDArray[np.float64]:
+        """Mean delay of each pair, shape (listeners, talkers); nan where nothing was heard."""
+        count, _, total, _, _ = self._sums
+        mean: NDArray[np.float64] = np.divide(1000 * total, count, out=np.full(count.shape, np.nan), where=count > 0)
+        return mean
+
+    def creep(self) -> NDArray[np.float64]:
+        """By how much each pair's delay grows, in ms a second (least squares); nan: too few windows."""
+        n, t, d, tt, td = self._sums
+        spread = n * tt - t * t
+        enough = (n >= CREEP_WINDOWS) & (spread > 1e-6)
+        slope = np.divide(n * td - t * d, spread, out=np.full(n.shape, np.nan), where=enough)
+        length_s = np.sqrt(12 * np.divide(spread, n * n, out=np.zeros(n.shape), where=enough))
+        return np.where(enough & (np.abs(1000 * slope * length_s) >= CREEP_MS), 1000 * slope, np.nan)
+
+    def faults(self) -> list[Fault]:
+        """List what is not as it should be, the worst kinds first."""
+        found = [*self._swapped()]
+        swapped = {(fault.listener, fault.talker) for fault in found}
+        swapped |= {(talker, listener) for listener, talker in swapped}
+        swapped |= {(one, one) for pair in swapped for one in pair}
+        rest = [*self._leaks(), *self._deaf(), *self._creeping()]
+        return found + [fault for fault in rest if (fault.listener, fault.talker) not in swapped]
+
+    def _leaks(self) -> list[Fault]:
+        found = []
+        for i, k in np.argwhere(self.leaks >= FEW):
+            kind = "echo" if i == self.talkers[k] else "leak"
+            found.append(Fault(kind, int(i), int(self.talkers[k]), float(self.leak_dbov[i, k]), int(self.leaks[i, k])))
+        return found
+
+    def _deaf(self) -> list[Fault]:
+        found = []
+        for i, k in np.argwhere(self.deaf >= FEW):
+            heard, deaf = int(self.heard[i, k]), int(self.deaf[i, k])
+            kind, share = ("partly deaf" if heard else "deaf"), deaf / (heard + deaf)
+            found.append(Fault(kind, int(i), int(self.talkers[k]), share, deaf))
+        return found
+
+    def _creeping(self) -> list[Fault]:
+        slope, count = self.creep(), self._sums[0]
+        with np.errstate(invalid="ignore"):
+            where = np.argwhere(slope > CREEP_MS_PER_S)
+        return [Fault("creep", int(i), int(self.talkers[k]), float(slope[i, k]), int(count[i, k])) for i, k in where]
+
+    def _swapped(self) -> list[Fault]:
+        place = {int(talker): k for k, talker in enumerate(self.talkers) if talker < len(self.heard)}
+        echoing = [talker for talker, k in place.items() if self.leaks[talker, k] >= FEW]
+        return [
+            Fault("swapped", a, b, 1.0, int(self.leaks[a, place[a]]))
+            for a in echoing
+            for b in echoing
+            if a < b and min(self.deaf[a, place[b]], self.deaf[b, place[a]]) >= FEW
+        ]

@@ -1,0 +1,138 @@
+"""Faults that somebody has planted in a bridge are found, and in one without fault none."""
+
+import numpy as np
+import pytest
+
+from softphone.load.faults import Fault
+from softphone.load.media.tally import settle
+from tests.load.paper import Table
+
+
+def kinds(faults: list[Fault]) -> set[tuple[str, int, int]]:
+    return {(fault.kind, fault.listener, fault.talker) for fault in faults}
+
+
+@pytest.mark.parametrize(("count", "talkers"), [(4, [0, 1, 2]), (2, [0, 1]), (12, [*range(12)]), (3, [2])])
+def test_a_bridge_without_fault_has_none(count: int, talkers: list[int]) -> None:
+    table = Table(count, talkers, level_dbov=-15 - 10 * np.log10(count))
+    assert table.run(8.2) == []
+    share = table.truth.heard / np.maximum(table.truth.heard + table.truth.silent, 1)
+    assert (share == table.truth.expected).all()
+    assert (table.truth.unknown == 0).all()
+
+
+@pytest.mark.parametrize("delay_ms", [20.0, 43.5, 180.0, 700.0])
+def test_the_delay_of_a_pair_is_measured_to_two_milliseconds(delay_ms: float) -> None:
+    table = Table(3, [0, 1])
+    table.bridge.delay_s = lambda at_s: delay_ms / 1000
+    table.run(8.2)
+    heard = table.truth.delay_ms[table.truth.expected]
+    # What bot k says leaves k quarters of a tick after the tick, and a mix leaves a frame after its own.
+    sent = np.array([0.0, 5.0, 10.0, 15.0])
+    wanted = np.array([20 + delay_ms - sent[talker % 4] for i, talker in np.argwhere(table.truth.expected)])
+    assert heard == pytest.approx(wanted, abs=2.0)
+
+
+def test_a_party_that_hears_itself() -> None:
+    table = Table(4, [0, 1, 2])
+    table.bridge.gain[1, 1] = 0.3
+    assert kinds(table.run(8.2)) == {("echo", 1, 1)}
+
+
+@pytest.mark.parametrize("decibels", [-40.0, -20.0, 0.0])
+def test_a_muted_party_that_leaks(decibels: float) -> None:
+    table = Table(5, [0, 1, 2])
+    table.truth.expect(slice(None), 2, False, 0.0)
+    table.bridge.gain[:, 2] = 10 ** (decibels / 20)
+    table.bridge.gain[2, 2] = 0.0
+    faults = table.run(8.2)
+    assert kinds(faults) == {("leak", listener, 2) for listener in (0, 1, 3, 4)}
+    assert all(fault.value == pytest.approx(-22.0 + decibels, abs=2.0) for fault in faults)
+
+
+def test_a_muted_party_that_is_silent_is_no_fault() -> None:
+    table = Table(4, [0, 1, 2])
+    table.truth.expect(slice(None), 2, False, 0.0)
+    table.bridge.gain[:, 2] = 0.0
+    assert table.run(8.2) == []
+
+
+def test_a_pair_that_is_deaf() -> None:
+    table = Table(5, [0, 1, 2])
+    table.bridge.gain[3, 1] = 0.0
+    faults = table.run(8.2)
+    assert kinds(faults) == {("deaf", 3, 1)}
+    assert str(faults[0]) == "3 does not hear 1"
+
+
+def test_two_that_have_each_others_sound() -> None:
+    table = Table(4, [0, 1, 2])
+    table.bridge.gain[[0, 1]] = table.bridge.gain[[1, 0]]
+    assert kinds(table.run(8.2)) == {("swapped", 0, 1)}
+
+
+def test_a_mute_that_lasts_until_the_next_offer_only() -> None:
+    table = Table(4, [0, 1, 2])
+    table.truth.expect(slice(None), 2, False, 0.0)
+    table.bridge.gain[:, 2] = 0.0
+    assert table.run(8.0) == []
+    table.bridge.gain[:2, 2] = 1.0  # a re-INVITE, and it is forgotten that the party is muted
+    assert kinds(table.run(10.0)) == {("leak", 0, 2), ("leak", 1, 2)}
+
+
+@pytest.mark.parametrize("percent", [1, 5])
+def test_loss_is_exact(percent: int) -> None:
+    table = Table(4, [0, 1, 2])
+    lost = np.random.default_rng(percent).random((4, 2000)) < percent / 100
+    lost[:, :2] = False  # what nobody ever saw is missed by nobody
+    table.bridge.is_lost = lambda bot, tick: bool(lost[bot, tick])
+    table.run(20.0)
+    table.bridge.is_lost = lambda bot, tick: False
+    table.run(0.1)
+    expected, missing = np.zeros(4, np.int64), np.zeros(4, np.int64)
+    settle(table.plane.bots, expected, missing)
+    assert missing.tolist() == table.bridge.dropped.tolist()
+    assert (table.plane.bots["received"] + missing == expected).all()
+    assert missing.sum() > 5 * percent
+
+
+def test_a_stall_every_ten_seconds_is_a_gap_of_each_bot() -> None:
+    table = Table(3, [0, 1])
+    table.bridge.late_s = lambda at_s: max(0.06 - at_s % 10.0, 0.0) if at_s > 1 else 0.0
+    table.run(29.0)
+    assert table.plane.bots["gaps"].tolist() == [2, 2, 2]
+    assert table.plane.bots["gap_s"] == pytest.approx(0.06, abs=0.006)
+
+
+def test_a_delay_that_creeps() -> None:
+    table = Table(3, [0, 1])
+    table.bridge.delay_s = lambda at_s: 0.05 + 0.005 * at_s
+    faults = table.run(25.0)
+    assert {fault.kind for fault in faults} == {"creep"}
+    assert [fault.value for fault in faults] == pytest.approx([5.0] * 4, abs=0.5)
+
+
+@pytest.mark.parametrize("slope", [0.0, -0.002])
+def test_a_delay_that_stays_or_shrinks_does_not_creep(slope: float) -> None:
+    table = Table(3, [0, 1])
+    table.bridge.delay_s = lambda at_s: 0.15 + slope * at_s
+    assert table.run(25.0) == []
+
+
+def test_what_holes_hide_is_not_known() -> None:
+    table = Table(3, [0, 1])
+    table.bridge.is_lost = lambda bot, tick: bot == 2 and tick % 4 == 3
+    assert table.run(8.2) == []
+    assert (table.truth.unknown[2] > 0).all()
+    assert (table.truth.heard[2] + table.truth.silent[2] == 0).all()
+
+
+def test_a_talker_that_begins_in_a_window_is_not_judged_by_it() -> None:
+    table = Table(3, [0, 1])
+    table.plane.talk(1, False)
+    table.truth.talking(1, False, 0.0)
+    assert table.run(6.3) == []
+    table.plane.talk(1, True)
+    table.truth.talking(1, True, table.now_s)
+    assert table.run(10.0) == []
+    assert table.truth.heard[0, 1] > 0
