@@ -15,6 +15,8 @@ from rich.text import Text
 
 from softphone.commands.usage import wrong_use
 from softphone.errors import SoftphoneError
+from softphone.load.html import page, side_by_side
+from softphone.load.junit import junit
 from softphone.load.plan import CODECS_OF_BOTS, LoadPlan, Objectives
 from softphone.load.report import LoadReport, Moment
 
@@ -119,6 +121,48 @@ def run(plan: LoadPlan, console: Console) -> LoadReport:
         raise typer.Exit(1) from None
 
 
+def compare(paths: list[str], console: Console) -> None:
+    """Print two reports side by side."""
+    if len(paths) != 2:
+        wrong_use(f"compare takes two reports, as --json wrote them, not {len(paths)}.")
+    one, other = (read_report(Path(path)) for path in paths)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for title in ("", *(Path(path).name for path in paths), "change"):
+        table.add_column(title, justify="right" if title else "left")
+    for row in side_by_side(one, other):
+        table.add_row(*row)
+    console.print(table)
+
+
+def read_report(path: Path) -> LoadReport:
+    """Read a report that `--json` wrote; wrong use when it is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=LoadReport)
+    except OSError as error:
+        wrong_use(f"{path} cannot be read: {error.strerror}.")
+    except msgspec.DecodeError as error:
+        wrong_use(f"{path} is no report of softphone load: {error}.")
+
+
+def _carry_out(options: dict[str, Any]) -> None:
+    """Do what the command line asks for; options by their names."""
+    console, uri = Console(), options["uri"]
+    if uri[0] == "compare":
+        compare(uri[1:], console)
+        return
+    plan, files = _plan(options), (("json", msgspec.json.encode), ("html", page), ("xml", junit))
+    wanted = [(options[name], made) for name, made in files if options[name] is not None]
+    for path, _ in wanted:
+        write(b"", path)  # what cannot be written is told before the run, and not after it
+    report = run(plan, console)
+    for path, made in wanted:
+        write(made(report), path)
+    with contextlib.suppress(BrokenPipeError):
+        show_report(report, console)
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
 def load(
     uri: Annotated[list[str], typer.Argument(help="Whom all call; several: conferences that bots share in turn")],
     parties: Annotated[int, typer.Option(help="How many bots join", min=1, max=10_000)] = 10,
@@ -142,25 +186,19 @@ def load(
     most_parties: Annotated[int | None, typer.Option(help="No more may be let in: what the service promises")] = None,
     hearing: Annotated[bool, typer.Option(help="Everybody has to hear whom it should, and nobody else")] = True,
     json: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON", dir_okay=False)] = None,
+    html: Annotated[Path | None, typer.Option(help="Write it there as a page with charts", dir_okay=False)] = None,
+    xml: Annotated[Path | None, typer.Option("--junit", help="Write it there as JUnit XML", dir_okay=False)] = None,
 ) -> None:
     """Let many bots join a conference by SIP, talk and listen, and say how good it was and who heard whom.
 
     Bots hear only what they are sent: every loss is counted against RTP sequence numbers, and each talker is told by a
     tone and a code word of its own. Exit status: 0 when all objectives held, 1 when one did not, 3 when the generator
-    itself was too slow, so that the run says nothing.
+    itself was too slow, so that the run says nothing. `softphone load compare A.json B.json` puts two reports side by
+    side.
 
     Example: softphone load sip:1000@192.0.2.1 --parties 50 --seconds 30 --json report.json
     """
-    options = locals()
-    plan = _plan(options)
-    console = Console()
-    report = run(plan, console)
-    if json is not None:
-        write(msgspec.json.encode(report), json)
-    with contextlib.suppress(BrokenPipeError):
-        show_report(report, console)
-    if report.exit_code:
-        raise typer.Exit(report.exit_code)
+    _carry_out(locals())
 
 
 def _plan(options: dict[str, Any]) -> LoadPlan:
