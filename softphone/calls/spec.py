@@ -5,7 +5,7 @@ import msgspec
 from softphone import sdp
 from softphone.calls.nat import is_ipv4, other_source
 from softphone.errors import SdpError
-from softphone.media.contract.leg import Ice, LegSpec, MediaAddress
+from softphone.media.contract.leg import Ice, LegSpec, MediaAddress, Srtp
 from softphone.sdp import Agreement
 
 __all__ = ["leg_spec"]
@@ -41,6 +41,9 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
     )
     if isinstance(agreed.remote, sdp.IceDtls):
         return _shown(spec, agreed.remote, agreement.side)
+    if isinstance(agreed.remote, sdp.Sdes):
+        theirs = agreed.remote.crypto
+        spec = msgspec.structs.replace(spec, srtp=Srtp(theirs.suite, agreement.key, theirs.key))
     return _named(spec, agreed.remote, signalled)
 
 

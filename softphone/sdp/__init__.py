@@ -5,6 +5,7 @@ from softphone.sdp.description import ConnectionData, MediaDescription, Origin, 
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated, accept, answer, choose, offer
 from softphone.sdp.profile import NOWHERE, Plain, Profile
+from softphone.sdp.sdes import Sdes
 from softphone.sdp.session import Agreement, MediaSession
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "PayloadFormat",
     "Plain",
     "Profile",
+    "Sdes",
     "SdpError",
     "SessionDescription",
     "accept",

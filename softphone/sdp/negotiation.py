@@ -5,15 +5,18 @@ two steps: :func:`choose` reads an offer and says what would be spoken, :func:`a
 offers writes :func:`offer` and reads what came back with :func:`accept`. The values themselves are in ``description``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from softphone.codec import CODECS, TABLE, codec
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.sdp import formats, ice_dtls
+from softphone.sdp import formats, ice_dtls, sdes
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, Origin, SessionDescription
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.profile import NOWHERE, Plain, Profile, profile_of
+from softphone.sdp.sdes import Keys, Sdes
+from softphone.srtp import Encryption
 
 __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
 
@@ -23,6 +26,14 @@ SENDING = ("sendrecv", "sendonly")
 # The name of our stream in a bundle of one.
 MID = "0"
 RECEIVING = ("sendrecv", "recvonly")
+
+
+class Terms(NamedTuple):
+    """On what terms a stream is taken: what the peer said before, and how it may be encrypted, or has to be."""
+
+    before: Profile | None
+    webrtc: bool
+    encryption: Encryption
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,8 @@ def offer(
     ptime_ms: int = formats.PTIME_MS,
     known: Mapping[str, int] | None = None,
     side: IceSide | None = None,
+    keys: Keys | None = None,
+    protocol: str | None = None,
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
 
@@ -106,15 +119,21 @@ def offer(
         What payload types mean already in this session (RFC 3264 section 8.3.2), by ``encoding/clock[/channels]`` in
         lower case.
     side
-        Who we are to a peer of WebRTC; None: the offer is of plain RTP.
+        Who we are to a peer of WebRTC; None: the offer is of plain RTP, or of `keys`.
+    keys
+        What we would encrypt with, in order of preference; None: nothing is encrypted.
+    protocol
+        Of the ``m=`` line; None: the usual one.
     """
     lines = formats.offered(codecs, known or {})
     length = formats.nearest(codec(codecs[0]), ptime_ms)
     here = ConnectionData(host)
     origin = Origin("-", session_id, version, here)
     if side is None:
-        attributes = _attributes(lines, direction, Plain.attributes(port, rtcp_port, None), length)
-        media = MediaDescription("audio", port, Plain.PROTOCOLS[0], _numbers(lines), attributes=attributes)
+        transport = (*Plain.attributes(port, rtcp_port, None), *sdes.offered(keys or {}))
+        attributes = _attributes(lines, direction, transport, length)
+        protocol = protocol or (Sdes if keys else Plain).PROTOCOLS[0]
+        media = MediaDescription("audio", port, protocol, _numbers(lines), attributes=attributes)
         return SessionDescription(origin, (media,), here)
     attributes = (("mid", MID), *_attributes(lines, direction, ice_dtls.attributes(host, port, side), length))
     media = MediaDescription("audio", port, IceDtls.PROTOCOLS[0], _numbers(lines), attributes=attributes)
@@ -129,6 +148,7 @@ def choose(
     again: bool = False,
     before: Profile | None = None,
     secure: bool = False,
+    encryption: Encryption = "optional",
 ) -> Negotiated:
     """Say what would be spoken if `remote_offer` were answered now; nothing is promised yet.
 
@@ -142,13 +162,16 @@ def choose(
         What the peer said in the last agreement.
     secure
         Whether WebRTC is spoken here.
+    encryption
+        Whether the stream may have keys in its description, or has to be encrypted.
 
     Raises
     ------
     NoCommonCodec
-        No stream is audio in one of `codecs`, over plain RTP to an IPv4 address or over WebRTC (answered with 488).
+        No stream is audio in one of `codecs`, over RTP to an IPv4 address or over WebRTC, encrypted as it has to be
+        (answered with 488).
     """
-    return _select(remote_offer, codecs, direction, again, before=before, secure=secure)[1]
+    return _select(remote_offer, codecs, direction, again, Terms(before, secure, encryption))[1]
 
 
 def answer(
@@ -164,6 +187,8 @@ def answer(
     again: bool = False,
     before: Profile | None = None,
     side: IceSide | None = None,
+    encryption: Encryption = "optional",
+    key: bytes = b"",
 ) -> tuple[SessionDescription, Negotiated]:
     """Answer an offer (RFC 3264 section 6): one audio stream in one codec; all other streams are refused with port 0.
 
@@ -173,23 +198,28 @@ def answer(
         Where we receive, as in :func:`offer`.
     direction
         What we would like; the answer says at most what the offer allows.
-    again, before
+    again, before, encryption
         As in :func:`choose`.
     side
         Who we are to a peer of WebRTC; None: it is not spoken here.
+    key
+        Ours, for a stream with keys in its description (RFC 4568 section 5.1.2).
 
     Raises
     ------
     NoCommonCodec
         As :func:`choose`.
     """
-    index, agreed = _select(remote_offer, codecs, direction, again, before=before, secure=side is not None)
+    terms = Terms(before, side is not None, encryption)
+    index, agreed = _select(remote_offer, codecs, direction, again, terms)
     theirs, remote = remote_offer.media[index], agreed.remote
     whole: Attributes = ()
     if isinstance(remote, IceDtls) and side is not None:
         transport, whole = remote.attributes(host, port, side), remote.session_attributes(side)
     else:
         transport = Plain.attributes(port, rtcp_port, remote if isinstance(remote, Plain) else None)
+    if isinstance(remote, Sdes):
+        transport = (*transport, *sdes.answered(remote.crypto, key))
     ours = theirs.refused() if remote.port == 0 else _answered(theirs, agreed, port, transport)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
     here = ConnectionData(host)
@@ -228,10 +258,10 @@ def accept(
         raise SdpError(f"answer has {len(remote_answer.media)} streams, the offer {len(local_offer.media)}")
     numbers = {each.name: said.payload_type for each, said in formats.spoken(ours, codecs)}
     theirs = remote_answer.media[index]
-    agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours), secure=True)
-    if agreed is None or type(agreed.remote) is not profile_of(local_offer, ours):
-        raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
-    if isinstance(agreed.remote, IceDtls) and not agreed.remote.chosen:
+    suites = {each.suite for each in sdes.cryptos(ours)}
+    terms = Terms(None, profile_of(local_offer, ours) is IceDtls, "required" if suites else "off")
+    agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours), terms)
+    if agreed is None or not _is_to(agreed.remote, terms.webrtc, suites):
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
     events = agreed.event_payload_type and formats.events(ours, agreed.event_clock_hz)
     return replace(
@@ -240,6 +270,13 @@ def accept(
         payload_type_in=_unless(numbers[agreed.codec], agreed.payload_type),
         event_payload_type_in=_unless(events.payload_type if events else None, agreed.event_payload_type),
     )
+
+
+def _is_to(remote: Profile, webrtc: bool, suites: Set[str]) -> bool:
+    """Whether an answer is one to WebRTC, which chooses its side of DTLS, or else to an offer of some suites."""
+    if isinstance(remote, IceDtls) or webrtc:
+        return isinstance(remote, IceDtls) and webrtc and remote.chosen
+    return not isinstance(remote, Sdes) or remote.crypto.suite in suites
 
 
 def _others(spoken: str, theirs: MediaDescription, numbers: Mapping[str, int]) -> tuple[tuple[int, str], ...]:
@@ -257,26 +294,25 @@ def _select(
     codecs: Sequence[str],
     direction: str,
     again: bool,
-    *,
-    before: Profile | None,
-    secure: bool,
+    terms: Terms,
 ) -> tuple[int, Negotiated]:
     for index, media in enumerate(description.media):
-        if agreed := _negotiated(description, media, codecs, direction, before=before, secure=secure):
+        if agreed := _negotiated(description, media, codecs, direction, terms):
             return index, agreed
     for index, media in enumerate(description.media):
         if again and media.kind == "audio" and not media.on:
             return index, Negotiated(codecs[0], codec(codecs[0]).payload_type, None, Plain(NOWHERE, 0), "inactive")
-    raise NoCommonCodec(_objection(description, codecs, secure)[:300])
+    raise NoCommonCodec(_objection(description, codecs, terms)[:300])
 
 
-def _objection(description: SessionDescription, codecs: Sequence[str], secure: bool) -> str:
+def _objection(description: SessionDescription, codecs: Sequence[str], terms: Terms) -> str:
     """Say why nothing can be spoken, by the first stream that is audio."""
     offered = "; ".join(map(_said, description.media)) or "no stream"
     for media in description.media:
-        spoken = _spoken(description, media, secure)
+        spoken = _spoken(description, media, terms)
         if spoken is not None and any(formats.spoken(media, codecs)):
-            return f"{spoken.objection(description, media)}; {offered}"
+            keys = "" if spoken is IceDtls else sdes.objection(media, terms.encryption)
+            return f"{keys or spoken.objection(description, media)}; {offered}"
     return f"nothing in common with {offered}"
 
 
@@ -285,13 +321,11 @@ def _negotiated(
     media: MediaDescription,
     codecs: Sequence[str],
     wanted: str,
-    *,
-    before: Profile | None = None,
-    secure: bool = False,
+    terms: Terms,
 ) -> Negotiated | None:
     """Say what can be spoken with the peer that sent `media`, None if nothing."""
-    found, profile = next(formats.spoken(media, codecs), None), _spoken(description, media, secure)
-    remote = profile.read(description, media, before) if profile is not None else None
+    found, profile = next(formats.spoken(media, codecs), None), _spoken(description, media, terms)
+    remote = _read(profile, description, media, terms) if profile is not None else None
     if found is None or remote is None:
         return None
     spoken, said = found
@@ -311,14 +345,23 @@ def _negotiated(
     )
 
 
+def _read(
+    profile: type[Plain] | type[IceDtls], description: SessionDescription, media: MediaDescription, terms: Terms
+) -> Profile | None:
+    """Read what the peer says of a stream; None: it cannot be spoken on these terms."""
+    if profile is IceDtls:
+        return IceDtls.read(description, media, terms.before)
+    return sdes.read(description, media, terms.encryption)
+
+
 def _spoken(
-    description: SessionDescription, media: MediaDescription, secure: bool
+    description: SessionDescription, media: MediaDescription, terms: Terms
 ) -> type[Plain] | type[IceDtls] | None:
     """Say what an audio stream that is on is spoken in; None: in nothing that we speak here."""
     if media.kind != "audio" or not media.on:
         return None
     found = profile_of(description, media)
-    return None if found is IceDtls and not secure else found
+    return None if found is IceDtls and not terms.webrtc else found
 
 
 def _said(media: MediaDescription) -> str:

@@ -8,7 +8,7 @@ A profile is a value: what the peer said of its side. Its class says which proto
 profile    protocols                attributes                                          a leg is given
 =========  =======================  ==================================================  ==============================
 `Plain`    RTP/AVP, RTP/AVPF        ``rtcp`` (RFC 3605), ``rtcp-mux`` (RFC 5761)        the address of ``c=``
-Sdes       RTP/SAVP, RTP/SAVPF      those, and ``crypto`` (RFC 4568)                    that, and two master keys
+`Sdes`     RTP/SAVP, RTP/SAVPF      those, and ``crypto`` (RFC 4568)                    that, and two master keys
 `IceDtls`  UDP/TLS/RTP/SAVPF        ``ice-*``, ``candidate`` (RFC 8839), and            user name and password of ICE,
                                     ``fingerprint``, ``setup`` (RFC 8842)               fingerprint, and its role
 =========  =======================  ==================================================  ==============================
@@ -16,19 +16,20 @@ Sdes       RTP/SAVP, RTP/SAVPF      those, and ``crypto`` (RFC 4568)            
 Another one is a class beside them, with the same members and fields of its own. It becomes part of `Profile` and of
 :data:`PROFILES`, and `softphone.calls.spec.leg_spec` makes the parameters of a leg of it. Which one a line is of, its
 protocol says, but for WebRTC over ``RTP/SAVPF``, which has a
-fingerprint and asks for ICE.
+fingerprint and asks for ICE. `Sdes` is a `Plain` with keys (`softphone.sdp.sdes`): who offers ``RTP/AVP`` with
+``a=crypto`` would do without them, and has them, too.
 """
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from softphone.errors import SdpError
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, SessionDescription
 from softphone.sdp.ice_dtls import IceDtls
 
-__all__ = ["NOWHERE", "Plain", "Profile", "profile_of"]
+__all__ = ["ENCRYPTED", "NOWHERE", "Plain", "Profile", "profile_of"]
 
 NOWHERE = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
@@ -76,6 +77,10 @@ class Plain:
         mux = media.attribute("rtcp-mux") is not None
         return cls(host, media.port, rtcp_port, _rtcp_host(media, host), mux)
 
+    def at(self, other: "Plain") -> Self:
+        """Return the same at the address of another one, which still takes reports as this one says."""
+        return replace(self, host=other.host, port=other.port, rtcp_port=other.rtcp_port, rtcp_host=other.rtcp_host)
+
     @staticmethod
     def objection(description: SessionDescription, media: MediaDescription) -> str:
         """Say why a stream cannot be spoken."""
@@ -105,10 +110,10 @@ class Plain:
 Profile = Plain | IceDtls
 """Any of the profiles."""
 
+ENCRYPTED = ("RTP/SAVP", "RTP/SAVPF")
 PROFILES: dict[str, type[Plain] | type[IceDtls]]
-PROFILES = {**dict.fromkeys(Plain.PROTOCOLS, Plain), **dict.fromkeys(IceDtls.PROTOCOLS, IceDtls)}
+PROFILES = {**dict.fromkeys((*Plain.PROTOCOLS, *ENCRYPTED), Plain), **dict.fromkeys(IceDtls.PROTOCOLS, IceDtls)}
 """By the protocol of an ``m=`` line."""
-ENCRYPTED = ("RTP/SAVPF", "RTP/SAVP")
 
 
 def profile_of(description: SessionDescription, media: MediaDescription) -> type[Plain] | type[IceDtls] | None:

@@ -16,17 +16,19 @@ values in and out; `softphone.calls.leg` has it carried out.
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from softphone.codec import CODECS
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.sdp import ice_dtls, negotiation
+from softphone.sdp import ice_dtls, negotiation, sdes
 from softphone.sdp.description import Attributes, SessionDescription
 from softphone.sdp.formats import PTIME_MS
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.profile import Plain
+from softphone.sdp.sdes import Sdes
+from softphone.srtp import SRTP_PROFILES, Encryption
 
 __all__ = ["Agreement", "MediaSession", "ReceiveAddress"]
 
@@ -62,33 +64,38 @@ class Agreement:
         Whether the peer has ever taken our media.
     side
         Who we are to a peer of WebRTC; None: it is none.
+    key
+        What we encrypt with (SDES): master key and salt; empty: nothing.
     """
 
     negotiated: Negotiated | None = None
     held: bool = False
     heard: bool = False
     side: IceSide | None = None
+    key: bytes = field(default=b"", repr=False)
 
     @property
     def remote(self) -> "Plain | IceDtls | None":
         """What the peer has said of its side."""
         return None if self.negotiated is None else self.negotiated.remote
 
-    def after(self, agreed: Negotiated, side: IceSide | None = None) -> "Agreement":
+    def after(self, agreed: Negotiated, side: IceSide | None = None, key: bytes = b"") -> "Agreement":
         """Return what is in force after one more offer and answer.
 
         Parameters
         ----------
         side
             Who we are to a peer of WebRTC.
+        key
+            What we encrypt with (SDES).
         """
         held, heard = agreed.is_hold(heard=self.heard), self.heard or agreed.sends
         before = self.negotiated
         if before is not None and agreed.remote.port == 0:
-            agreed, side = replace(before, direction="inactive"), self.side
+            agreed, side, key = replace(before, direction="inactive"), self.side, self.key
         elif agreed.remote.nowhere and isinstance(self.remote, Plain) and isinstance(agreed.remote, Plain):
-            agreed = replace(agreed, remote=replace(self.remote, rtcp_mux=agreed.remote.rtcp_mux))
-        return Agreement(agreed, held, heard, side if isinstance(agreed.remote, IceDtls) else None)
+            agreed = replace(agreed, remote=agreed.remote.at(self.remote))
+        return Agreement(agreed, held, heard, side if isinstance(agreed.remote, IceDtls) else None, key)
 
 
 class MediaSession:
@@ -103,6 +110,8 @@ class MediaSession:
         Names in order of preference, of `softphone.codec.TABLE`.
     fingerprint
         Of our certificate, for peers of WebRTC: a hash and hexadecimal pairs (RFC 8122); "": it is not spoken.
+    encryption
+        Whether media may have keys in descriptions, or has to be encrypted.
 
     Attributes
     ----------
@@ -114,8 +123,11 @@ class MediaSession:
         Says who we are to a peer of WebRTC that we meet, or that begins anew; as a lite one if nobody sets another.
     """
 
-    def __init__(self, codecs: Sequence[str] = CODECS, fingerprint: str = "") -> None:
-        self.agreement = Agreement()
+    def __init__(
+        self, codecs: Sequence[str] = CODECS, fingerprint: str = "", encryption: Encryption = "optional"
+    ) -> None:
+        self.agreement, self.encryption = Agreement(), encryption
+        self._keys: dict[str, bytes] = {}
         self.webrtc = False
         self.new_side: Callable[[], IceSide] = lambda: IceSide.new(fingerprint)
         self._secure = bool(fingerprint)
@@ -151,8 +163,18 @@ class MediaSession:
             again=self.agreement.negotiated is not None,
             before=self.agreement.remote,
             secure=self._secure,
+            encryption=self.encryption,
         )
-        return self.agreement.after(agreed, self._side_for(agreed))
+        return self.agreement.after(agreed, self._side_for(agreed), self._key_for(agreed))
+
+    def _key_for(self, agreed: Negotiated) -> bytes:
+        """Give the key that we answer with: another one to who has another one, or is another one."""
+        if not isinstance(agreed.remote, Sdes):
+            return b""
+        theirs, before = agreed.remote.crypto, self.agreement.remote
+        last = before.crypto if isinstance(before, Sdes) else None
+        same = last is not None and (last.suite, last.key) == (theirs.suite, theirs.key)
+        return self.agreement.key if same else sdes.new_key(theirs.suite)
 
     def _side_for(self, agreed: Negotiated) -> IceSide | None:
         """Say who we are: another one to who begins anew (RFC 8445 section 9), or whom we have not met."""
@@ -180,6 +202,8 @@ class MediaSession:
             again=self.agreement.negotiated is not None,
             before=self.agreement.remote,
             side=self.agreement.side,
+            encryption=self.encryption,
+            key=self.agreement.key,
         )
         return str(self._say(answer))
 
@@ -198,6 +222,8 @@ class MediaSession:
             ptime_ms=before.ptime_ms if before else PTIME_MS,
             known=before.numbers if before else {},
             side=self._offered_side(),
+            keys=self._offered_keys(),
+            protocol=before.remote.protocol if before and isinstance(before.remote, Sdes) else None,
         )
         self._offered = self._say(self._in_place(offer))
         return str(self._offered)
@@ -211,6 +237,18 @@ class MediaSession:
         elif self._side is None and self._secure:
             self._side = self.new_side()
         return self._side
+
+    def _offered_keys(self) -> dict[str, bytes] | None:
+        """Give what we offer to encrypt with: what is agreed on first, and what was offered before unchanged."""
+        before = self.agreement.remote
+        if isinstance(before, Sdes):
+            first = {before.crypto.suite: self.agreement.key}
+        elif before is None and self.encryption == "required":
+            first = {}
+        else:
+            return None
+        self._keys = {suite: sdes.new_key(suite) for suite in SRTP_PROFILES} | self._keys | first
+        return first | self._keys
 
     def _in_place(self, offer: SessionDescription) -> SessionDescription:
         """Put our stream where it was; a stream never goes, but is switched off (RFC 3264 section 8)."""
@@ -241,7 +279,8 @@ class MediaSession:
         agreed = negotiation.accept(self._offered, answer, self._codecs)
         if self._side is not None and isinstance(agreed.remote, IceDtls):
             _checked(self._side, agreed.remote)
-        return self._before.after(agreed, self._side)
+        key = self._keys[agreed.remote.crypto.suite] if isinstance(agreed.remote, Sdes) else b""
+        return self._before.after(agreed, self._side, key)
 
     def commit(self, agreement: Agreement) -> None:
         """Let an agreement be in force; an offer of ours that is open stays so."""

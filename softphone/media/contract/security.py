@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from softphone.srtp import SRTP_PROFILES
+
 __all__ = ["SRTP_PROFILES", "Ice", "Srtp"]
 
 
@@ -32,16 +34,6 @@ class Ice(Struct, frozen=True):
     def __repr__(self) -> str:
         """Tell all but the password."""
         return f"Ice({self.ufrag!r}, peer={self.peer!r}, dtls={self.dtls!r})"
-
-
-SRTP_PROFILES = {
-    "AEAD_AES_128_GCM": 16 + 12,
-    "AEAD_AES_256_GCM": 32 + 12,
-    "AES_CM_128_HMAC_SHA1_80": 16 + 14,
-    "AES_CM_128_HMAC_SHA1_32": 16 + 14,
-    "AES_256_CM_HMAC_SHA1_80": 32 + 14,
-}
-"""How SRTP can be protected, the names of RFC 4568, 6188 and 7714, and how many bytes master key and salt have."""
 
 
 class Srtp(Struct, frozen=True):

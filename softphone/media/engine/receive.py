@@ -271,7 +271,9 @@ class Receiver:
         self._parse(each)
         self._sort(each, keys, arrival, now)
         events, reports = [self._found(EVENTS)], self._found(REPORTS)
-        self.invalid += len(self._found(INVALID))
+        if self._counts[INVALID]:
+            self.invalid += len(at := self._found(INVALID))
+            self.sources.greeted(at, keys)
         if self._counts[ASIDES]:
             self._on_aside(at := self._found(ASIDES), keys[at])
         strange = self._found(STRANGERS)

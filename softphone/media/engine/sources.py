@@ -106,6 +106,7 @@ class Sources:
         self._reported = np.zeros(legs.capacity, np.bool_)
         self._away = np.zeros(legs.capacity, np.bool_)
         self._hosts, self._strangers, self._reporters = Hosts(), Bystanders(), Hosts()
+        self._greeted = np.zeros(legs.capacity, np.bool_)
         self._number = np.zeros(legs.capacity, np.int64)
         self._opened = 0
         # Of each row the source that was taken for its peer until the peer itself was heard; -1: none was.
@@ -133,7 +134,7 @@ class Sources:
         record.remote, record.remote_rtcp = spec.remote, spec.rtcp
         record.source = record.named = spec.remote
         self._legs.unheard[row], self._barred[row] = True, -1
-        self._reported[row] = self._away[row] = False
+        self._reported[row] = self._away[row] = self._greeted[row] = False
         if spec.remote is None:
             return
         if spec.ice is not None:  # it was shown to be there: who only says so has to give way
@@ -164,6 +165,22 @@ class Sources:
         """Look whether the senders of some datagrams may take the place of a leg's source; whether one does."""
         since = self._strangers.note(keys[strange], headers["ssrc"][strange], self._opened, now)
         return len(self._hosts) > 0 and self._let_in(strange, since, keys, headers, now)
+
+    def greeted(self, at: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
+        """Send to who has sent anything at all what an encrypted leg hears that nobody has spoken for, if it is one.
+
+        So listeners say where they are who never speak. It is of no use to others; who has the key still has his say.
+        """
+        if not len(self._legs.vault):
+            return
+        places, near = self._hosts.places(keys[at])
+        for i in np.flatnonzero(near)[:STREAMS_PER_TICK]:
+            rows = self._hosts.rows(int(places[i]))
+            able = self._legs.unheard[rows] & self._legs.vault.table["secret"][rows] & ~self._greeted[rows]
+            if np.count_nonzero(able) == 1 and int(keys[at[i]]) not in self._rtp:
+                row = int(rows[able][0])
+                self._hear(row, int(at[i]), follow=True)
+                self._legs.unheard[row] = self._greeted[row] = True
 
     def reported(self, keys: NDArray[np.uint64]) -> None:
         """Note who has reported: who does so from where it says is sent its sound there."""

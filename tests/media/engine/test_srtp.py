@@ -256,6 +256,44 @@ def test_who_moves_its_port_is_found_by_its_key_and_nobody_else_is(
         peer.close()
 
 
+def test_a_listener_says_hello_and_is_sent_its_sound_until_somebody_has_the_key(driver: Driver) -> None:
+    """RingCentral's softphone: a port of no meaning in its description, a word in clear, and no packet ever."""
+    kind, room = keys(), driver.room()
+    made = [SecretPeer(kind) for _ in range(3)]
+    info = opened(driver, made[0], kind, room, latch_host=HERE)
+    spoofed, listener = made[1:]
+    for peer in (spoofed, listener):
+        peer.meet(info)
+    for peer, sound in ((spoofed, 5), (listener, 0)):  # who is first is believed, until it is known better
+        peer.rtp.sendto(b"hello", peer.to)
+        driver.tick(5)
+        assert len(peer.heard()) == sound
+    assert not drained(made[0].rtp) and stats(driver, info.leg).packets_received == 0
+    said(listener, listener.rtp, driver, 3)
+    driver.tick(5)
+    spoofed.heard()
+    spoofed.rtp.sendto(b"hello", spoofed.to)
+    driver.tick(5)
+    assert len(listener.heard()) >= 12 and not drained(spoofed.rtp)
+    said(made[0], made[0].rtp, driver, 3)  # who was named, and has the key
+    listener.heard()
+    driver.tick(5)
+    assert len(made[0].heard()) >= 5 and not drained(listener.rtp)
+    for peer in made:
+        peer.close()
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_hello_moves_no_plain_leg_and_none_of_several(driver: Driver, peers: list[Peer], plain: bool) -> None:
+    room = driver.room()
+    for peer in peers[: 1 if plain else 2]:
+        opened(driver, peer, None if plain else keys(), room, latch_host=HERE)
+    peers[2].to = peers[0].to
+    peers[2].rtp.sendto(b"hello", peers[2].to)
+    driver.tick(5)
+    assert not peers[2].heard()
+
+
 def test_ten_thousand_spoilt_packets_hurt_nobody(driver: Driver, secret: SecretPeer, srtp: Srtp) -> None:
     rng, info = random.Random(10), opened(driver, secret, srtp, driver.room())
     for _ in range(200):

@@ -1,0 +1,17 @@
+"""SRTP as signalling and media both know it: its profiles, and whether a call is to be encrypted."""
+
+from typing import Literal, TypeAlias
+
+__all__ = ["Encryption", "SRTP_PROFILES"]
+
+SRTP_PROFILES = {
+    "AEAD_AES_128_GCM": 16 + 12,
+    "AEAD_AES_256_GCM": 32 + 12,
+    "AES_CM_128_HMAC_SHA1_80": 16 + 14,
+    "AES_CM_128_HMAC_SHA1_32": 16 + 14,
+    "AES_256_CM_HMAC_SHA1_80": 32 + 14,
+}
+"""How packets can be protected, the names of RFC 4568, 6188 and 7714, and how many bytes master key and salt have."""
+
+Encryption: TypeAlias = Literal["off", "optional", "required"]
+"""Nobody's media is encrypted; that of who offers it is, and nobody is asked to; all media is, or there is no call."""
