@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-__all__ = ["router"]
+__all__ = ["plain_page", "router"]
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,13 +24,14 @@ STYLE = (
 )
 
 
-def _page(title: str, body: str) -> HTMLResponse:
+def plain_page(title: str, body: str, status: int = 200) -> HTMLResponse:
+    """Give a page for people; `body` is HTML."""
     whole = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>"
     )
-    return HTMLResponse(whole, headers=HEADERS)
+    return HTMLResponse(whole, status, headers=HEADERS)
 
 
 @router.get("/docs")
@@ -38,7 +39,7 @@ async def docs(request: Request) -> HTMLResponse:
     """Show all operations, as ``/openapi.json`` describes them."""
     described = request.app.openapi()
     body = '<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>'
-    return _page(f"{described['info']['title']}: the API", body + "".join(_operations(described)))
+    return plain_page(f"{described['info']['title']}: the API", body + "".join(_operations(described)))
 
 
 def _operations(described: dict[str, Any]) -> Iterator[str]:

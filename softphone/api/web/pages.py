@@ -12,7 +12,9 @@ from importlib import resources
 
 from fastapi import APIRouter, Request, Response
 
+from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.errors import coded
+from softphone.api.http.front import plain_page
 
 __all__ = ["WebFile", "router", "web_files"]
 
@@ -68,17 +70,36 @@ def _file(name: str, content: bytes) -> WebFile:
     return WebFile(content, KINDS[name.rpartition(".")[2]], f'"{hashlib.sha256(content).hexdigest()[:20]}"')
 
 
+OFF = (
+    "<p>A conference bridge. Joining from a browser is switched off here "
+    "(<code>[web] enabled</code>): join by phone.</p>"
+    '<p>For programs: <a href="/docs">the API</a>, <a href="/openapi.json">OpenAPI</a>, '
+    '<a href="/healthz">health</a>.</p>'
+)
+
+
+def _page(request: Request, context: ApiContext, status: int) -> Response:
+    if context.config.web.enabled:
+        return web_files()[PAGE].answer(request)
+    return plain_page("softphone", OFF, status)
+
+
 @router.get("/")
+async def page(request: Request, context: ContextDep) -> Response:
+    """Show the page."""
+    return _page(request, context, 200)
+
+
 @router.get("/j/{code}")
-async def page(request: Request) -> Response:
+async def page_of_link(request: Request, context: ContextDep) -> Response:
     """Show the page; it reads the code from its address."""
-    return web_files()[PAGE].answer(request)
+    return _page(request, context, 404)
 
 
 @router.get("/web/static/{name}")
-async def static(name: str, request: Request) -> Response:
+async def static(name: str, request: Request, context: ContextDep) -> Response:
     """Send a file that the page needs."""
-    file = web_files().get(name)
+    file = web_files().get(name) if context.config.web.enabled else None
     if file is None:
         raise coded("CMN-120")
     return file.answer(request)

@@ -1,11 +1,17 @@
 """The files of the browser page, as they are served."""
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from softphone.api.app import create_app
 from softphone.api.web.pages import web_files
+from softphone.config import WebConfig
+from softphone.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,3 +76,14 @@ async def test_no_other_file_is_served(http: httpx.AsyncClient, name: str) -> No
     assert answer.status_code in (404, 307)
     if answer.status_code == 307:
         assert answer.headers["location"].endswith("/web/static/app.js")
+
+
+async def test_where_it_is_switched_off_it_says_so(shared: Server) -> None:
+    config = msgspec.structs.replace(shared.api.config, web=WebConfig(enabled=False))
+    app: Any = create_app(replace(shared.api, config=config), shared.notifications)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        for path, status in (("/", 200), ("/j/1234", 404)):
+            answer = await client.get(path)
+            assert (answer.status_code, "switched off here" in answer.text) == (status, True)
+            assert "<script" not in answer.text and "conference bridge" in answer.text
+        assert (await client.get("/web/static/app.js")).status_code == 404
