@@ -10,6 +10,9 @@ from softphone.sdp import Agreement
 
 __all__ = ["leg_spec"]
 
+# Of who has no keys yet: with them comes the one that DTLS agrees on.
+PROFILE = "AEAD_AES_128_GCM"
+
 
 def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> LegSpec:
     """Return what a media worker has to do.
@@ -67,4 +70,4 @@ def _shown(spec: LegSpec, there: sdp.IceDtls, side: sdp.IceSide | None) -> LegSp
     if side is None:
         raise SdpError("a peer of WebRTC without a side of ours")
     ice = Ice(side.ufrag, side.password, there.ufrag, there.fingerprints, there.dtls)
-    return msgspec.structs.replace(spec, rtcp_mux=True, ice=ice, timeout_s=0.0)
+    return msgspec.structs.replace(spec, rtcp_mux=True, ice=ice, srtp=Srtp(PROFILE), timeout_s=0.0)

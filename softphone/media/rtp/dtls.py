@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
-__all__ = ["HASHES", "Association", "Fingerprint", "Identity", "MasterKeys"]
+from softphone.media.contract.leg import Srtp
+
+__all__ = ["HASHES", "Association", "Fingerprint", "Identity"]
 
 PROFILES = {
     b"SRTP_AEAD_AES_128_GCM": ("AEAD_AES_128_GCM", 16, 12),
@@ -45,17 +47,6 @@ class Fingerprint(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.algorithm} {self.value}"
-
-
-class MasterKeys(NamedTuple):
-    """What SRTP is begun with: the profile, and master key with salt of each direction."""
-
-    profile: str
-    send: bytes
-    receive: bytes
-
-    def __repr__(self) -> str:
-        return f"MasterKeys({self.profile})"
 
 
 class Identity:
@@ -128,7 +119,7 @@ class Association:
         self.role: Literal["client", "server"] = role
         self.state: State = "new"
         self.error = ""
-        self.keys: MasterKeys | None = None
+        self.keys: Srtp | None = None
         self._fingerprints = tuple(fingerprints)
         self._taken = 0
         self._ssl = SSL.Connection(identity.context)
@@ -229,12 +220,12 @@ class Association:
         said = [each.value.upper().encode() for each in self._fingerprints if each.algorithm == named[-1]]
         return any([hmac.compare_digest(right, each) for each in said])
 
-    def _exported(self, name: str, key: int, salt: int) -> MasterKeys:
+    def _exported(self, name: str, key: int, salt: int) -> Srtp:
         """Derive the keys of both directions (RFC 5764 section 4.2)."""
         made = self._ssl.export_keying_material(EXPORTER, 2 * (key + salt))
         client = made[:key] + made[2 * key : 2 * key + salt]
         server = made[key : 2 * key] + made[2 * key + salt :]
-        return MasterKeys(name, client, server) if self.role == "client" else MasterKeys(name, server, client)
+        return Srtp(name, client, server) if self.role == "client" else Srtp(name, server, client)
 
     def _out(self) -> list[bytes]:
         """Give what is to be sent, in whole records (RFC 6347 section 4.1.1)."""

@@ -55,13 +55,15 @@ class IceLite:
         """The user fragments that are ours."""
         return tuple(self._keys)
 
-    def restart(self, ufrag: str, password: str) -> None:
-        """Take another user name, beside the one before; the same changes nothing."""
+    def restart(self, ufrag: str, password: str) -> bool:
+        """Take another user name, beside the one before; the same changes nothing. Whether it is another one."""
+        if ufrag in self._keys:
+            return False
         self._keys[ufrag] = password.encode("ascii")
         while len(self._keys) > NAMES:
             self._keys.popitem(last=False)
-        if len(self._keys) > 1:
-            self._nominated = False
+        self._nominated = False
+        return True
 
     def reaches(self, address: MediaAddress) -> bool:
         """Whether the peer has shown that it receives at an address."""
@@ -73,7 +75,7 @@ class IceLite:
 
     def leave(self) -> None:
         """Send to the peer no more."""
-        self.address = None
+        self.address = self.seen_s = None
         self._paths.clear()
 
     def check(self, request: BindingRequest, sender: MediaAddress, now: float) -> bytes:

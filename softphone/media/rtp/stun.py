@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["ERRORS", "BindingRequest", "failure", "parse", "success"]
+__all__ = ["ERRORS", "BindingRequest", "failure", "is_success", "parse", "success"]
 
 REQUEST, SUCCESS, FAILURE = 0x0001, 0x0101, 0x0111
 """Types of messages: a binding request, and its answers (RFC 8489 section 5)."""
@@ -149,6 +149,11 @@ def success(request: BindingRequest, key: bytes, host: str, port: int) -> bytes:
     address = bytes(a ^ b for a, b in zip(socket.inet_aton(host), COOKIE.to_bytes(4), strict=True))
     value = struct.pack(">BBH", 0, IPV4, port ^ COOKIE >> 16) + address
     return _finished(SUCCESS, request, _attribute(XOR_ADDRESS, value), key)
+
+
+def is_success(answer: bytes) -> bool:
+    """Whether an answer of ours grants what was asked for."""
+    return answer[:2] == SUCCESS.to_bytes(2)
 
 
 def failure(request: BindingRequest, code: int, key: bytes | None = None) -> bytes:

@@ -1,0 +1,109 @@
+"""A WebRTC peer nobody here wrote talks with a room: real sockets, real DTLS, real SRTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from softphone.calls.leg import CallLeg
+from softphone.media.contract.leg import Event, RtpTimeout
+from softphone.media.contract.messages import Configure, CreateRoom, JoinRoom
+from softphone.media.workers.local import LocalMedia, load
+from softphone.media.workers.webrtc import WebrtcMedia
+from softphone.tasks import Tasks
+from tests.support.webrtc_peer import WebPeer, on_loopback
+
+pytestmark = pytest.mark.realtime
+
+OURS_HZ, THEIRS_HZ = 700.0, 1100.0
+
+
+class Room:
+    """A room of one application that speaks a tone, and what it hears."""
+
+    def __init__(self) -> None:
+        self.local = LocalMedia()
+        self.media = WebrtcMedia(self.local)
+        self.media.on_event = self._told
+        self.events: list[Event] = []
+        self.heard: list[NDArray[np.int16]] = []
+        self.tasks = Tasks()
+        self._at = 0
+
+    def _told(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def open(self) -> "Room":
+        await load()
+        self.number = (await self.media.ask(CreateRoom())).value
+        self.app = self.local.open_app(self.number)
+        self.app.on_frame = self._frame
+        return self
+
+    def _frame(self, frame: NDArray[np.int16]) -> None:
+        self.heard.append(frame.copy())
+        at = (self._at + np.arange(160)) / 8000
+        self.app.write((8000 * np.sin(2 * np.pi * OURS_HZ * at)).astype(np.int16))
+        self._at += 160
+
+    def leg(self) -> CallLeg:
+        return CallLeg(self.media, self.tasks, codecs=("OPUS", "PCMU", "PCMA"))
+
+    async def let_in(self, leg: CallLeg) -> None:
+        assert leg.number is not None
+        await self.media.ask(JoinRoom(leg.number, self.number))
+        await self.media.ask(Configure(leg.number, answered=True))
+
+    def hears(self, hz: float) -> bool:
+        return share(self.heard[-25:], hz) > 0.8
+
+
+def share(frames: list[NDArray[np.int16]], hz: float) -> float:
+    """Give the share of a tone in the power of frames at 8 kHz."""
+    pcm = np.concatenate(frames or [np.zeros(160, np.int16)]).astype(np.float64)
+    at = np.arange(len(pcm)) / 8000
+    return float(2 * abs(np.mean(pcm * np.exp(-2j * np.pi * hz * at))) ** 2 / max(1.0, np.mean(pcm**2)))
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something to be seen; the test's own limit says how long at most."""
+    while not true():
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def room(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Room]:
+    on_loopback(monkeypatch)
+    opened = await Room().open()
+    yield opened
+    opened.local.close()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[WebPeer]:
+    made = WebPeer(THEIRS_HZ)
+    yield made
+    await made.close()
+
+
+async def both_hear(room: Room, peer: WebPeer) -> None:
+    room.heard.clear()
+    peer.heard.clear()
+    await until(lambda: len(room.heard) > 40 and room.hears(THEIRS_HZ))
+    await until(lambda: len(peer.heard) > 40 and peer.level(OURS_HZ) > 0.8)
+
+
+async def joined(room: Room, peer: WebPeer) -> CallLeg:
+    leg = room.leg()
+    await peer.take(await leg.answer(await peer.offer(), room.number))
+    await room.let_in(leg)
+    return leg
+
+
+async def test_both_hear_each_other_in_opus(room: Room, peer: WebPeer) -> None:
+    leg = await joined(room, peer)
+    await both_hear(room, peer)
+    assert leg.spec.codec == "OPUS" and not any(isinstance(each, RtpTimeout) for each in room.events)
+    await leg.close()
