@@ -45,6 +45,7 @@ from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.workers.pool import Pool
+from softphone.media.workers.webrtc import WebrtcMedia
 from softphone.parts import stack_settings, tls_settings, worker_settings
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.services.auth import Authenticator
@@ -111,6 +112,7 @@ class Server:
             min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
         )
         self.media = Pool(worker_settings(config), config.media.workers)
+        self.webrtc = WebrtcMedia(self.media) if config.media.webrtc else None
         self.focus: Focus
         self.control: Control
         self.passes: Passes
@@ -256,13 +258,13 @@ class Server:
         names = self._data / "names"
         return Focus(
             self._config,
-            self.media,
+            self.webrtc or self.media,
             (self.stack.host, self.stack.port),
             accounts=self.accounts,
             dialer=dialer,
             history=self.history,
             library=SoundLibrary.from_config(self._config.prompts, (self._data / "sounds", names)),
-            names=Names(names, self.media),
+            names=Names(names, self.webrtc or self.media),
             recordings=self.recordings,
         )
 
@@ -341,6 +343,7 @@ class Server:
             registrations=self.registrar.count(time.monotonic()),
             transactions=sip.pop("transactions"),
             sip={kind: count for kind, count in sip.items() if kind != "calls"},
+            webrtc=dict(self.webrtc.ended) if self.webrtc is not None else {},
             workers=[WorkerStats.of(index, each) for index, each in enumerate(await self.media.metrics())],
         )
 

@@ -82,6 +82,10 @@ class StatsCollector(Collector):
         yield GaugeMetricFamily("softphone_registrations", "Registered contacts.", stats.registrations)
         yield GaugeMetricFamily("softphone_sip_transactions", "Live SIP transactions.", stats.transactions)
         yield from self._sip()
+        ended = CounterMetricFamily("softphone_webrtc_ended", "WebRTC legs that came to nothing.", labels=["reason"])
+        for reason, count in stats.webrtc.items():
+            ended.add_metric([reason], count)
+        yield ended
         yield from self._workers()
 
     def _sip(self) -> Iterator[Metric]:

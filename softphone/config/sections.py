@@ -125,6 +125,7 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     capacity: Count = 2048
     codecs: tuple[str, ...] = WIDE_FIRST
     rtp_timeout_s: Seconds = 30.0
+    webrtc: bool = True
     comfort_noise_dbov: Annotated[float, Meta(ge=-127.0, le=-40.0)] = -70.0
 
     @property

@@ -56,4 +56,6 @@ class FocusStats:
     registrations: int
     transactions: int
     sip: Mapping[str, int]
+    webrtc: Mapping[str, int]
+    "Legs of WebRTC that came to nothing, by reason."
     workers: list[WorkerStats]
