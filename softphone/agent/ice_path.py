@@ -15,8 +15,8 @@ from typing import Literal
 
 from aioice import Candidate, Connection, TransportPolicy
 
-from softphone.media.contract.leg import MediaAddress
-from softphone.media.rtp.dtls import Association, Fingerprint, Identity, MasterKeys
+from softphone.media.contract.leg import MediaAddress, Srtp
+from softphone.media.rtp.dtls import Association, Fingerprint, Identity
 from softphone.tasks import Tasks
 
 __all__ = ["FarSide", "IcePath", "IceServers"]
@@ -169,7 +169,7 @@ class IcePath(asyncio.DatagramProtocol):
         """Say which port the leg is on; nothing is taken from another one."""
         self._leg = host, port
 
-    async def connect(self, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+    async def connect(self, there: FarSide, role: Literal["client", "server"]) -> Srtp:
         """Find a pair of candidates that works, and shake hands; `role`: our side of DTLS (RFC 8842 section 5).
 
         Raises
@@ -212,7 +212,7 @@ class IcePath(asyncio.DatagramProtocol):
         await connection.add_remote_candidate(None)
         await connection.connect()
 
-    async def _shake(self, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+    async def _shake(self, there: FarSide, role: Literal["client", "server"]) -> Srtp:
         """Have keys made by DTLS."""
         prints = [Fingerprint(*each) for each in there.fingerprints]
         self._dtls = dtls = Association(self._identity, role, prints)
