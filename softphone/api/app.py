@@ -51,7 +51,7 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
     http = context.config.http
     app = FastAPI(title="softphone", summary="Conference bridge", docs_url=None, redoc_url=None)
     app.state.context, app.state.notifications = context, notifications
-    app.state.whip = web.WhipSessions()
+    web.install(app, context)
     softphone.api.http.errors.install(app)
     for router in (
         *web.ROUTERS,

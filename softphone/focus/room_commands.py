@@ -1,17 +1,23 @@
 """What rooms are asked for beyond one party or one switch: many at once, and what is written on them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mixer.rules import effects, events
 from mixer.rules.roles import Selector
 from softphone.focus.commanding import Commands
+from softphone.focus.errors import WrongState
+from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
+from softphone.text import shown
 
-__all__ = ["ManyOutcome", "RoomCommands", "number_of"]
+__all__ = ["LONGEST_OWN_NAME", "ManyOutcome", "RoomCommands", "number_of"]
+
+# Of what somebody from outside calls itself, in characters.
+LONGEST_OWN_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +102,25 @@ class RoomCommands(Commands):
         room = self._focus.room(session)
         value = room.member(party).party
         room.command(events.SetLabels(party, labels))
+        return value
+
+    async def rename(self, session: str, party: str, name: str) -> Party:
+        """Show a party under another name, which nobody else bears; an extension keeps its own.
+
+        Raises
+        ------
+        NoSuchSession, NoSuchParty
+        WrongState
+            Nothing of the name can be shown, or it is an extension's.
+        """
+        room, name = self._focus.conference(session), shown(name, LONGEST_OWN_NAME)
+        value = room.member(party).party
+        if not name or value.extension_id is not None:
+            raise WrongState("The name of an extension stays" if name else "This name shows nothing")
+        if room.namesakes is not None:
+            room.namesakes.gone(value.id)
+            value.caller = replace(value.caller, name=name)
+            name = room.namesakes.name(value)
+        value.caller = replace(value.caller, name=name)
+        room.publish(EventType.PARTY_CHANGED, value.id, number=value.caller.number, name=name)
         return value

@@ -251,7 +251,7 @@ def test_what_a_party_may_and_hears_is_the_same_without_a_sip_call(play: Play) -
         await bridge.control.kick(there.session.id, member.party.id)
         await asyncio.sleep(10.0)
         assert member.over and bridge.media.legs == {}
-        assert bridge.door.parties.is_over(joined.key)
+        assert bridge.door.parties.farewell(joined.key) == "kicked" and bridge.door.parties.farewell("no") is None
 
     play(scene)
 
@@ -284,6 +284,14 @@ def test_however_it_ends_the_party_is_gone_and_said_to_be_once(play: Play, how: 
         await asyncio.sleep(10.0)
         assert [each for each, _ in told].count(party) == 1 and over == [True]
         assert bridge.door.parties.find(party, joined.key) is None and bridge.door.parties.of_key(joined.key) is None
+        why = {
+            "leaves": "bye",
+            "silent": "no media",
+            "kicked": "kicked",
+            "removed": "removed",
+            "room ends": "requested",
+        }
+        assert bridge.door.parties.farewell(joined.key) == dict(told)[party] == why[how]
         assert other.party.member.over is (how == "room ends")
         assert leg not in bridge.media.legs
 

@@ -12,6 +12,7 @@ from softphone.errors import SoftphoneError
 from softphone.focus.entrance.web_door import WebJoined, WebWish
 from softphone.focus.entrance.web_parties import WebParty
 from softphone.focus.session import TelephonySession
+from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
 __all__ = ["let_in", "router", "title_of"]
@@ -74,9 +75,9 @@ class AnswerView(BaseModel):
     answer: str
 
 
-def title_of(session: TelephonySession, context: ApiContext) -> str:
+def title_of(session: TelephonySession, accounts: Accounts) -> str:
     """Give what a conference is called."""
-    extension = context.accounts.by_id(session.extension_id or session.owner_id or "")
+    extension = accounts.by_id(session.extension_id or session.owner_id or "")
     return session.name or (extension.name if extension is not None else "") or "Conference"
 
 
@@ -102,7 +103,7 @@ async def join_by_http(request: Request, response: Response, wish: JoinWish, con
             "key": joined.key,
             "answer": joined.answer,
             "role": joined.party.role.word,
-            "title": title_of(context.focus.session(joined.party.session), context),
+            "title": title_of(context.focus.session(joined.party.session), context.accounts),
             "stage": party.place.value,
         }
     )

@@ -26,6 +26,7 @@ from softphone.focus.passes import PASS
 from softphone.focus.room.admission import Admission, NotAdmitted
 from softphone.focus.room.arriving import join
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room_commands import LONGEST_OWN_NAME
 from softphone.focus.token import VoiceCallToken
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
@@ -34,9 +35,6 @@ from softphone.text import shown
 __all__ = ["WebJoined", "WebDoor", "WebWish"]
 
 log = structlog.get_logger()
-
-# Of what a guest calls itself, in characters.
-LONGEST_NAME = 64
 
 CODE = re.compile(r"[0-9]{1,32}", re.ASCII)
 
@@ -110,7 +108,7 @@ class WebDoor:
         """
         self._check(wish)
         sdp.choose(sdp.parse(wish.offer), self._focus.context.codecs)
-        name = shown(wish.name, LONGEST_NAME)
+        name = shown(wish.name, LONGEST_OWN_NAME)
         guest = Admission("", name or "Guest", None, Role.PARTICIPANT, PartyKind.OUTSIDE, host=wish.host)
         who = guest
         if (known := wish.caller) is not None:

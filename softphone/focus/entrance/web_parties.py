@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from mixer.rules.roles import Place
 from softphone.focus.party.member import Member
 from softphone.focus.party.signalling import HttpCall
 from softphone.focus.session import ConferenceRole, Party
 from softphone.focus.token import session_of
 
 __all__ = ["WebParties", "WebParty", "digest_of"]
+
+INSIDE = (Place.JOINED, Place.HELD)
 
 # Keys of parties that are over whose clients are still told so.
 KEPT = 1000
@@ -38,6 +41,11 @@ class WebParty:
     def party(self) -> Party:
         """What others see of it, where it is now."""
         return self.member.party
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is in the conference, and waits no more."""
+        return self.party.place in INSIDE
 
     @property
     def session(self) -> str:
@@ -71,7 +79,7 @@ class WebParties:
         self._parties: dict[str, WebParty] = {}
         self._keys: dict[bytes, WebParty] = {}
         self._hosts: Counter[str] = Counter()
-        self._over: OrderedDict[bytes, None] = OrderedDict()
+        self._over: OrderedDict[bytes, HttpCall] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._parties)
@@ -103,9 +111,10 @@ class WebParties:
         # What is looked up is a digest: how long that takes tells nothing of a key.
         return self._keys.get(digest_of(key))
 
-    def is_over(self, key: str) -> bool:
-        """Whether a key was that of a party that is over, not long ago."""
-        return digest_of(key) in self._over
+    def farewell(self, key: str) -> str | None:
+        """Give why the party of a key is over, not long ago; None: there was none."""
+        ended = self._over.get(digest_of(key))
+        return None if ended is None else ended.reason
 
     def _closed(self, party: WebParty) -> None:
         if self._parties.pop(party.id, None) is None:
@@ -115,7 +124,7 @@ class WebParties:
         self._hosts[host] -= 1
         if not self._hosts[host]:
             del self._hosts[host]
-        self._over[party.digest] = None
+        self._over[party.digest] = party.client
         if len(self._over) > KEPT:
             self._over.popitem(last=False)
         for told in party.on_over:

@@ -88,6 +88,16 @@ class Member:
         return self._client or self.call
 
     @property
+    def by_http(self) -> bool:
+        """Whether its client has come by HTTP."""
+        return self._client is not None
+
+    def farewell(self, reason: str) -> None:
+        """Tell a client that can be told it why it is about to be hung up on."""
+        if self._client is not None:
+            self._client.reason = reason
+
+    @property
     def leg(self) -> int | None:
         """The number of its leg; None while there is none."""
         return self.media.number

@@ -59,6 +59,8 @@ class HttpCall:
     ----------
     on_closed
         Called when it is over, before `on_ended`: its resource is no more.
+    reason
+        Why it is over, or is about to be; empty: it is not.
     """
 
     def __init__(self, source_host: str, *, known: bool = False) -> None:
@@ -66,6 +68,7 @@ class HttpCall:
         self.on_ended: Callable[[str], object] | None = None
         self.on_closed: Callable[[], object] = lambda: None
         self.state = InviteState.CONFIRMED
+        self.reason = ""
 
     @property
     def is_confirmed(self) -> bool:
@@ -80,7 +83,7 @@ class HttpCall:
         """End it, from whichever side; once it is over nothing happens."""
         if self.state is InviteState.ENDED:
             return
-        self.state = InviteState.ENDED
+        self.state, self.reason = InviteState.ENDED, self.reason or reason
         self.on_closed()
         if self.on_ended is not None:
             self.on_ended(reason)

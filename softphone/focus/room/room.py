@@ -135,6 +135,7 @@ class Room(CallOwner):
             self.namesakes.gone(member.party.id)
         if member.keeper is self:
             member.party.hung_up(reason)
+            member.farewell(reason)
             Hangup(self.context, member, BYE.get(reason, ())).say(say)
         seconds = round(self.context.clock() - self._came.pop(member.party.id), 1)
         log.info("party_left", session=self.session.id, party=member.party.id, reason=reason, seconds=seconds)

@@ -1,38 +1,21 @@
 """Joining by HTTP: what is sent and answered, with real requests to a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from softphone.server import Server
-from softphone.store.values import Codes
 from softphone.testing.bridge import offer
-from tests.api.conftest import PATIENCE_S, logged_in
-from tests.focus.phone import bridge, conference
+from tests.api.conftest import logged_in
+from tests.focus.phone import conference
 from tests.support.handsets import Handsets, amplitude
 from tests.support.tones import amplitude_of
+from tests.support.web import GUEST, HOST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-HOST, GUEST = "111222333", "444555666"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    async with bridge(tmp_path_factory.mktemp("data"), conference={"wrong_codes": 30}) as server:
-        server.accounts.put_codes(server.accounts.extensions["101"].id, Codes(HOST, GUEST))
-        yield server
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def http(web: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=web.http_url, timeout=PATIENCE_S) as client:
-        yield client
 
 
 def bearer(key: str) -> dict[str, str]:

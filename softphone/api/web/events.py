@@ -1,0 +1,184 @@
+"""The WebSocket of a party that has joined by HTTP: the roster, what changes of it, and its commands.
+
+The first frame of the client has the key: what is secret is in no URL, and a page elsewhere has nothing to send.
+"""
+
+import asyncio
+import contextlib
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from softphone.api.context import ApiContext
+from softphone.api.http.errors import ApiError
+from softphone.api.web.boards import Boards, Follower, written
+from softphone.api.web.commands import BadCommand, WebCommand, carry_out, read, why
+from softphone.api.web.views import farewell
+from softphone.errors import SoftphoneError
+from softphone.focus.entrance.web_parties import WebParty
+
+__all__ = ["router"]
+
+log = structlog.get_logger()
+
+router = APIRouter(tags=["web"])
+
+# How long a client may take to say its key, and to take what it is sent.
+KEY_S = 10.0
+STALLED_S = 60.0
+
+# Characters of a frame.
+LONGEST = 4096
+
+# Commands: at once, and in a second from then on; those at work; and of what is too much so many until we close.
+BURST, PER_S = 20.0, 10.0
+MOST_AT_WORK = 8
+PATIENCE = 100
+
+STRANGER = (4404, "no party has this key")
+TOO_LONG = (1009, "a frame is too long")
+TOO_MANY = (1008, "too many commands")
+
+
+class KeyFrame(msgspec.Struct, frozen=True):
+    """The first frame of a client."""
+
+    key: str
+
+
+class CommandRate:
+    """How many commands a client may still give; a value that is told the time."""
+
+    def __init__(self, now: float) -> None:
+        self._left, self._at = BURST, now
+        self.refused = 0
+
+    def spend(self, now: float) -> bool:
+        """Take one; False: there were too many."""
+        self._left, self._at = min(BURST, self._left + (now - self._at) * PER_S), now
+        if self._left < 1.0:
+            self.refused += 1
+            return False
+        self._left -= 1.0
+        return True
+
+
+def is_foreign(socket: WebSocket, allowed: tuple[str, ...]) -> bool:
+    """Whether a page of an origin that may not use this asks; a program that is no browser names none."""
+    origin = socket.headers.get("origin")
+    return origin is not None and origin not in allowed and urlsplit(origin).netloc != socket.headers.get("host")
+
+
+@router.websocket("/web/events")
+async def web_events(socket: WebSocket) -> None:
+    """Serve the client of a party until one of the two leaves."""
+    context: ApiContext = socket.app.state.context
+    if is_foreign(socket, context.config.http.cors_origins):
+        raise ApiError(403, "not_allowed", "Pages of this origin may not use this: see cors_origins")
+    await socket.accept()
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        key = await _key(socket)
+        party = context.door.parties.of_key(key)
+        if party is not None:
+            await _Client(socket, context, socket.app.state.boards, party).serve()
+            return
+        ended = context.door.parties.farewell(key)
+        if ended is not None:
+            word, message = farewell(ended)
+            await socket.send_text(written("over", reason=word, message=message))
+        await socket.close(*(STRANGER if ended is None else (1000, "the party is over")))
+
+
+async def _key(socket: WebSocket) -> str:
+    """Give the key that the client says first; empty: it says none."""
+    try:
+        async with asyncio.timeout(KEY_S):
+            said = await socket.receive_text()
+        return msgspec.json.decode(said, type=KeyFrame).key if len(said) <= LONGEST else ""
+    except (TimeoutError, msgspec.DecodeError, KeyError):
+        return ""
+
+
+class _Client:
+    """One connection at work."""
+
+    def __init__(self, socket: WebSocket, context: ApiContext, boards: Boards, party: WebParty) -> None:
+        self._socket, self._context, self._boards, self._party = socket, context, boards, party
+        self._follower: Follower = boards.follow(party)
+        self._rate = CommandRate(asyncio.get_running_loop().time())
+        self._working: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Send and receive until one of the two is over."""
+        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._receive())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._boards.leave(self._follower)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._follower.closing is not None:
+            async with asyncio.timeout(1.0):
+                await self._socket.close(*self._follower.closing)
+
+    async def _send(self) -> None:
+        follower = self._follower
+        while True:
+            follower.news.clear()
+            while follower.waiting:
+                async with asyncio.timeout(STALLED_S):
+                    await self._socket.send_text(follower.waiting.popleft())
+            if follower.closing is not None:
+                return
+            await follower.news.wait()
+
+    async def _receive(self) -> None:
+        while self._follower.closing is None:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None or len(text) > LONGEST:
+                self._follower.close(TOO_LONG)
+                return
+            self._take(text)
+
+    def _take(self, text: str) -> None:
+        """Take a command, or refuse it."""
+        try:
+            command = read(text)
+        except BadCommand as error:
+            if self._spend(error.number):
+                self._refuse(error.number, "bad_command", str(error))
+            return
+        if not self._spend(command.n):
+            return
+        task = asyncio.create_task(self._carry_out(command), name="web command")
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    def _spend(self, number: int) -> bool:
+        if len(self._working) < MOST_AT_WORK and self._rate.spend(asyncio.get_running_loop().time()):
+            return True
+        if self._rate.refused > PATIENCE:
+            self._follower.close(TOO_MANY)
+        self._refuse(number, "too_many", "Too many commands: wait a moment")
+        return False
+
+    async def _carry_out(self, command: WebCommand) -> None:
+        try:
+            await carry_out(self._context, self._party, command)
+        except SoftphoneError as error:
+            self._refuse(command.n, "refused", why(error))
+        except Exception:
+            log.exception("web_command_failed", command=command.do)
+            self._refuse(command.n, "failed", "That did not work")
+        else:
+            self._follower.say(written("done", of=command.n))
+
+    def _refuse(self, number: int, code: str, message: str) -> None:
+        self._follower.say(written("refused", of=number, code=code, message=message))
