@@ -14,16 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 from softphone.commands.usage import wrong_use
-from softphone.errors import SoftphoneError
+from softphone.errors import ConfigError, SoftphoneError
 from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
 from softphone.load.plan import CODECS_OF_BOTS, LoadPlan, Objectives
 from softphone.load.report import LoadReport, Moment
+from softphone.load.scenario import MADE, Scenario, load_scenario
+from softphone.load.search import find_limit, trial_of
+from softphone.load.trials import Trial
 
 __all__ = ["load", "show_report"]
 
 TRANSPORTS = ("udp", "tcp", "tls")
-FIELDS = [name for name in LoadPlan.__struct_fields__ if name not in ("objectives", "answer_s", "settle_s", "first")]
 FAULTS = 12
 
 
@@ -59,6 +61,8 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
 
 
 def _verdict(report: LoadReport) -> Iterator[RenderableType]:
+    if report.limit is not None:
+        yield _line("limit", str(report.limit), good=report.limit.parties > 0)
     for verdict in report.verdicts:
         yield _line("objective", str(verdict), good=verdict.held)
     for reason in report.void:
@@ -101,6 +105,49 @@ def _progress(moment: Moment, plan: LoadPlan) -> Text:
     )
 
 
+class _Attempts:
+    """Runs of a plan with as many parties as is asked for, shown as they go."""
+
+    def __init__(self, plan: LoadPlan, scenario: Scenario | None, rest: str, live: Live) -> None:
+        pool = scenario.pool if scenario is not None else 0
+        self._plan, self._scenario, self._rest = msgspec.structs.replace(plan, pool=pool), scenario, rest
+        self._live, self._reports = live, dict[int, LoadReport]()
+
+    async def once(self, parties: int) -> LoadReport:
+        """Run with so many."""
+        from softphone.load.play import play  # loads the compiler
+        from softphone.load.run import run_load
+
+        plan = msgspec.structs.replace(self._plan, parties=parties)
+
+        def on_moment(moment: Moment) -> None:
+            self._live.update(_progress(moment, plan), refresh=True)
+
+        if self._scenario is None:
+            return await run_load(plan, on_moment)
+        return await play(plan, self._scenario, on_moment, self._rest)
+
+    async def search(self, first: int) -> LoadReport:
+        """Run with ever more; the report of the largest number at which all held, or of the smallest tried."""
+
+        async def attempt(parties: int) -> Trial:
+            report = self._reports[parties] = await self.once(parties)
+            return trial_of(report)
+
+        found = await find_limit(attempt, first=first, most=self._plan.parties)
+        report = self._reports.get(found.parties) or self._reports[min(self._reports)]
+        report.limit = found
+        return report
+
+
+def _scenario(options: dict[str, Any]) -> Scenario | None:
+    """Read the scenario that is asked for; raises ConfigError."""
+    given = dict(text.partition("=")[::2] for text in options["values"] or ())
+    if not options["scenario"] and given:
+        raise ConfigError("--set is of a scenario: --scenario names it")
+    return load_scenario(options["scenario"], given) if options["scenario"] else None
+
+
 def write(text: str | bytes, path: Path) -> None:
     """Write a file that was asked for; wrong use when that cannot be done."""
     try:
@@ -109,13 +156,17 @@ def write(text: str | bytes, path: Path) -> None:
         wrong_use(f"{path} cannot be written: {error.strerror}")
 
 
-def run(plan: LoadPlan, console: Console) -> LoadReport:
+def run(plan: LoadPlan, options: dict[str, Any], console: Console) -> LoadReport:
     """Carry a plan out with live progress; stops with status 1 where nobody can be called at all."""
-    from softphone.load.run import run_load  # loads the compiler
-
     try:
+        scenario = _scenario(options)
         with Live(Text("calling ..."), console=console, transient=True, auto_refresh=False) as live:
-            return asyncio.run(run_load(plan, lambda moment: live.update(_progress(moment, plan), refresh=True)))
+            attempt = _Attempts(plan, scenario, options["rest"], live)
+            if options["search"] or (scenario is not None and scenario.search):
+                return asyncio.run(attempt.search(min(options["start"], plan.parties)))
+            return asyncio.run(attempt.once(plan.parties))
+    except ConfigError as error:
+        wrong_use(f"{error}.")
     except (SoftphoneError, OSError) as error:
         typer.echo(f"softphone load: {error}", err=True)
         raise typer.Exit(1) from None
@@ -154,7 +205,7 @@ def _carry_out(options: dict[str, Any]) -> None:
     wanted = [(options[name], made) for name, made in files if options[name] is not None]
     for path, _ in wanted:
         write(b"", path)  # what cannot be written is told before the run, and not after it
-    report = run(plan, console)
+    report = run(plan, options, console)
     for path, made in wanted:
         write(made(report), path)
     with contextlib.suppress(BrokenPipeError):
@@ -177,6 +228,11 @@ def load(
     host: Annotated[str, typer.Option(help="Our address; else the one that leads to the server")] = "",
     media_port: Annotated[int, typer.Option(help="Where our ports of sound begin; else anywhere", max=65_000)] = 0,
     server_pid: Annotated[int | None, typer.Option(help="Tell the processor time of this server, too")] = None,
+    scenario: Annotated[str, typer.Option(help=f"What bots do: {', '.join(MADE)}, or a TOML file")] = "",
+    values: Annotated[list[str] | None, typer.Option("--set", help="A value of the scenario, as name=value")] = None,
+    rest: Annotated[str, typer.Option(help="Where a scenario's HTTP requests go, such as http://127.0.0.1:8080")] = "",
+    search: Annotated[bool, typer.Option(help="Search for the largest number of parties, up to --parties")] = False,
+    start: Annotated[int, typer.Option(help="With how many a search begins", min=1)] = 10,
     max_failures: Annotated[int, typer.Option(help="Calls that may fail")] = 0,
     max_loss: Annotated[float, typer.Option(help="Percent of packets that may be lost")] = 1.0,
     min_mos: Annotated[float, typer.Option(help="Least MOS (E-model) of all but 1 % of the bots")] = 3.6,
@@ -214,4 +270,7 @@ def _plan(options: dict[str, Any]) -> LoadPlan:
     given = options | {"uri": uris, "codec": codec}
     given |= {"max_delay_ms": options["max_delay"], "max_jitter_ms": options["max_jitter"]}
     objectives = msgspec.convert(given, Objectives, from_attributes=False)
-    return msgspec.convert({name: given[name] for name in FIELDS} | {"objectives": objectives}, LoadPlan)
+    return msgspec.convert(
+        {name: given[name] for name in LoadPlan.__struct_fields__ if name in given} | {"objectives": objectives},
+        LoadPlan,
+    )

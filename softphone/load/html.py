@@ -45,8 +45,15 @@ def _whole(title: str, parts: Sequence[str]) -> str:
 
 def _parts(report: LoadReport) -> Iterator[str]:
     began = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(report.began_at))
-    yield f'<p class="dim">{began}, {report.seconds:g} s measured, {escape(report.plan.codec)}, softphone load</p>'
+    what = ", ".join(filter(None, (began, f"{report.seconds:g} s measured", report.plan.codec, report.scenario)))
+    yield f'<p class="dim">{escape(what)}</p>'
     yield _judgement(report)
+    if report.limit is not None:
+        yield f"<h2>Limit</h2><p>{escape(str(report.limit))}</p>"
+        rows = [
+            (trial.parties, "held" if trial.held else ", ".join(trial.broke) or "void") for trial in report.limit.trials
+        ]
+        yield _table(("parties", "objectives"), rows)
     yield _table(("figure", "value"), [(name, _figure(value)) for name, value in summary(report).items()])
     yield f'<h2>Over time</h2><div class="charts">{"".join(_charts(report))}</div>'
     yield "<h2>How long it took</h2>"

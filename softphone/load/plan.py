@@ -49,6 +49,8 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         Whom all call; several: in turn, for conferences of their own. ``{n}`` in it is the number of the bot.
     parties, talkers
         How many bots, and how many of them talk, the first ones of each conference.
+    pool
+        How many ever talk, where talkers take turns; 0: only those.
     seconds
         How long it is measured after all have joined.
     rate
@@ -78,6 +80,7 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     uri: tuple[str, ...]
     parties: int
     talkers: int = 3
+    pool: int = 0
     seconds: float = 20.0
     rate: float = 50.0
     pin: str = ""
@@ -105,6 +108,11 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         return bot % len(self.uri)
 
     @property
+    def voices(self) -> tuple[int, ...]:
+        """Which bots ever talk."""
+        return tuple(range(min(self.parties, max(self.talkers, self.pool) * len(self.uri))))
+
+    @property
     def talking(self) -> tuple[int, ...]:
-        """Which bots talk."""
+        """Which bots talk from the first."""
         return tuple(range(min(self.parties, self.talkers * len(self.uri))))

@@ -7,6 +7,7 @@ from msgspec import Struct
 from softphone.load.faults import Fault
 from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.quantiles import Quantiles
+from softphone.load.trials import LimitFound
 
 __all__ = ["SCHEMA", "BotLine", "Health", "HearingReport", "LoadReport", "Moment", "ObjectiveResult", "verdicts"]
 
@@ -144,6 +145,8 @@ class LoadReport(Struct, kw_only=True):
     health: Health
     timeline: list[Moment]
     notes: list[str]
+    scenario: str = ""
+    limit: LimitFound | None = None
     policy_limit: int | None = None
     server_cpu_percent: float | None = None
 

@@ -59,6 +59,8 @@ class LoadRun:
         self._cpu_s, self._server_cpu_s = 0.0, 0.0
         self._looked_s = 0.0
         self.joins_per_s = 0.0
+        self.talking: set[int] = set()
+        self.present: set[int] = set()
 
     async def __aenter__(self) -> "LoadRun":
         """Open ports, and begin to tick.
@@ -78,7 +80,7 @@ class LoadRun:
             stack.callback(self.doors.close)
             self._offset_s = time.time() - time.monotonic()
             self.plane = self._make_plane()
-            self._listening = Listening(self.plane, plan.talking)
+            self._listening = Listening(self.plane, plan.voices)
             self.truth = self._listening.truth
             self._seat_rooms()
             self.calls = BotCalls(
@@ -100,14 +102,14 @@ class LoadRun:
     def _make_plane(self) -> LoadPlane:
         plan = self.plan
         stateful = plan.codec not in ("PCMU", "PCMA")
-        ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.talking))), 64 if stateful else plan.parties)
+        ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.voices))), 64 if stateful else plan.parties)
         if ears < plan.parties:
             self.notes.append(f"only the first {ears} of {plan.parties} bots listen to what they are sent")
         level = hearing.tone_level_dbov(max(1, plan.talkers))
         made = LoadPlane(
             self.doors,
             plan.parties,
-            plan.talking,
+            plan.voices,
             level_dbov=level,
             name=plan.codec,
             epoch_s=self.unix_s() + 3600,
@@ -124,7 +126,7 @@ class LoadRun:
     def _seat_rooms(self) -> None:
         """Nobody hears who is in another conference."""
         rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
-        for k, talker in enumerate(self.plan.talking):
+        for k, talker in enumerate(self.plan.voices):
             self.truth.expected[:, k] &= rooms == self.plan.room(talker)
 
     # --- its clock
@@ -208,8 +210,7 @@ class LoadRun:
         async def one(bot: int) -> None:
             async with gate:
                 with suppress(JoinFailed):
-                    await self.calls.join(bot)
-                    self.truth.joined(bot, self.now_s) if bot < self.plane.ears else None
+                    await self.enter(bot)
 
         tasks = []
         for place, bot in enumerate(bots):
@@ -217,6 +218,23 @@ class LoadRun:
             tasks.append(asyncio.create_task(one(bot)))
         await asyncio.gather(*tasks)
         self.joins_per_s = len(tasks) / max(time.monotonic() - began, 1e-3)
+
+    async def enter(self, bot: int) -> None:
+        """Let a bot join now; raises JoinFailed, which is counted."""
+        await self.calls.join(bot)
+        self.present.add(bot)
+        self.back(bot)
+
+    def back(self, bot: int) -> None:
+        """Judge again what a bot hears and who hears it: it has come, or has taken its call up again."""
+        self.truth.back(bot, self.now_s, talks=bot in self.talking)
+
+    def expect(self, bots: Sequence[int], heard: bool) -> None:
+        """Say that from now on everybody in their conferences should hear bots, or nobody should."""
+        rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
+        for bot in bots:
+            if bot in self.plan.voices:
+                self.truth.expect(np.flatnonzero(rooms == self.plan.room(bot)), bot, heard, self.now_s)
 
     async def leave(self, bots: Sequence[int], rate: float | None = None) -> None:
         """Let bots hang up at the plan's rate."""
@@ -231,25 +249,30 @@ class LoadRun:
         """Let talkers begin, or cease."""
         for bot in bots:
             self.plane.talk(bot, on)
-            self.truth.talking(bot, on, self.now_s)
+            self.truth.talking(bot, on and bot in self.calls.joined, self.now_s)
+        self.talking = self.talking | set(bots) if on else self.talking - set(bots)
 
     async def pressed(self) -> None:
         """Wait until nobody presses keys any more."""
         while any(self.plane.pressing(bot) for bot in list(self.calls.joined)):
             await asyncio.sleep(TICK_S)
 
-    async def measure(self, seconds: float) -> None:
-        """Count anew, and go on for so long; then the report is of this part."""
+    def begin(self) -> None:
+        """Count anew: the report is of what follows, up to `finish`."""
         self.plane.forget()
         self.truth.forget()
-        self._mark = (self.plane.late_steps, self.plane.sent, self.plane.unsent)
-        before, began, server = time.process_time(), time.monotonic(), self._server_s()
-        await asyncio.sleep(seconds)
-        self.seconds = max(time.monotonic() - began, 1e-3)
-        self._spent = (time.process_time() - before) / self.seconds
+        self.present = set(self.calls.joined)
+        self._mark = self.plane.late_steps, self.plane.sent, self.plane.unsent
+        self._began = time.process_time(), time.monotonic(), self._server_s()
+
+    def finish(self) -> None:
+        """End the part that the report is of."""
+        cpu_s, began_s, server_s = self._began
+        self.seconds = max(time.monotonic() - began_s, 1e-3)
+        self._spent = (time.process_time() - cpu_s) / self.seconds
         after = self._server_s()
-        self._server_share = None if server is None or after is None else (after - server) / self.seconds
-        self.lines = lines_of(self.plane, self.truth, *self.counted(), sorted(self.calls.joined), self.plan)
+        self._server_share = None if server_s is None or after is None else (after - server_s) / self.seconds
+        self.lines = lines_of(self.plane, self.truth, *self.counted(), sorted(self.present), self.plan)
         self._health = self._fared()
 
     def _fared(self) -> Health:
@@ -264,7 +287,7 @@ class LoadRun:
         )
 
     def report(self) -> LoadReport:
-        """Say what was measured; after `measure`."""
+        """Say what was measured; after `finish`."""
         faults = self.truth.faults()[:200]
         return LoadReport(
             plan=self.plan,
@@ -281,7 +304,7 @@ class LoadRun:
             jitter_ms=Quantiles.of(line.jitter_ms for line in self.lines if line.received),
             mos=Quantiles.of(line.mos for line in self.lines if line.mos is not None),
             faults=faults,
-            hearing=hearing_of(self.truth, faults, self.plan.first) if len(self.plan.talking) else None,
+            hearing=hearing_of(self.truth, faults, self.plan.first) if len(self.plan.voices) else None,
             health=self._health,
             timeline=self.moments,
             notes=self.notes + self._unknown(),
@@ -331,6 +354,8 @@ async def run_load(
         await run.pressed()
         run.talk(plan.talking)
         await asyncio.sleep(plan.settle_s if run.calls.joined else 0.0)
-        await run.measure(plan.seconds if run.calls.joined else 0.0)
+        run.begin()
+        await asyncio.sleep(plan.seconds if run.calls.joined else 0.0)
+        run.finish()
         await run.leave(list(run.calls.joined))
         return run.report()

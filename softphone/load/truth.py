@@ -59,6 +59,7 @@ class Truth:
         own = np.flatnonzero(self.talkers < listeners)
         self.expected[self.talkers[own], own] = False
         self.since_s = np.full(shape, np.inf)
+        self._there_s = np.full(listeners, np.inf)
         self.heard, self.silent, self.unknown, self.leaks, self.deaf = (np.zeros(shape, np.int32) for _ in range(5))
         self.level_dbov, self.leak_dbov = (np.full(shape, -127.0, np.float32) for _ in range(2))
         self.delays_ms = Quantiles()
@@ -77,9 +78,17 @@ class Truth:
         """Say that a talker begins or ceases."""
         self.since_s[:, np.flatnonzero(self.talkers == talker)] = now_s if on else np.inf
 
-    def joined(self, listener: int, now_s: float) -> None:
-        """Say that a listener joins, or leaves and comes again."""
-        self.since_s[listener] = np.maximum(self.since_s[listener], now_s)
+    def away(self, bot: int) -> None:
+        """Say that a bot is not there, or holds: what it hears and who hears it is not judged."""
+        if bot < len(self._there_s):
+            self._there_s[bot] = np.inf
+        self.since_s[:, np.flatnonzero(self.talkers == bot)] = np.inf
+
+    def back(self, bot: int, now_s: float, *, talks: bool) -> None:
+        """Say that it is there, or there again; whether it talks."""
+        if bot < len(self._there_s):
+            self._there_s[bot] = now_s
+        self.talking(bot, talks, now_s)
 
     def forget(self) -> None:
         """Count anew from here on."""
@@ -91,7 +100,8 @@ class Truth:
 
     def add(self, rows: NDArray[np.int64], answers: HeardWindows, began_s: NDArray[np.float64]) -> None:
         """Count windows of some listeners that began at these seconds after the epoch (mean of their frames)."""
-        counts = began_s[:, None] >= self.since_s[rows] + MARGIN_S
+        since_s = np.maximum(self.since_s[rows], self._there_s[rows, None])
+        counts = began_s[:, None] >= since_s + MARGIN_S
         known, expected = np.where(counts, answers.known, -1), self.expected[rows]
         heard, silent = known == HEARD, known == NOT_HEARD
         self.heard[rows] += heard

@@ -113,10 +113,9 @@ class Table:
         self.truth = self.listening.truth
         for bot in range(count):
             self.plane.open(bot, ("127.0.0.1", 9), 0, 0)
-            self.truth.joined(bot, 0.0)
+            self.truth.back(bot, 0.0, talks=bot in talkers)
         for bot in talkers:
             self.plane.talk(bot, True)
-            self.truth.talking(bot, True, 0.0)
 
     @property
     def now_s(self) -> float:

@@ -259,7 +259,7 @@ def _settle(
         host = (word & 0xFF00) << 8 | word >> 8 & 0xFF00 | word >> 24 & 0xFF
         if word & 0xFF == 127 and first <= host < first + bots:
             bot = host - first
-    if header.flags & MSG_TRUNC:
+    if header.msg_flags & MSG_TRUNC:
         header.len = 0
     header.namelen, header.controllen = SOCKADDR_SIZE, 8 * CONTROL_WORDS
     control[1], control[5] = 0, 0

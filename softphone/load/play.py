@@ -1,0 +1,198 @@
+"""Plays a scenario: a method for each verb."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from softphone.errors import SoftphoneError
+from softphone.load.caller import JoinFailed
+from softphone.load.plan import LoadPlan
+from softphone.load.report import LoadReport, Moment
+from softphone.load.run import LoadRun
+from softphone.load.scenario import VERBS, Scenario, SceneStep, filled, selected
+from softphone.sip.driver import TransportMaker
+from softphone.sip.transport.sockets import SocketTransport
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["ScenePlayer", "play"]
+
+REQUEST_S = 10.0
+
+
+class ScenePlayer:
+    """Does the steps of a scenario with the bots of a run.
+
+    Parameters
+    ----------
+    run
+        Whose bots.
+    scenario
+        What they do.
+    rest
+        Where requests go that say no host; "": nowhere.
+    """
+
+    def __init__(self, run: LoadRun, scenario: Scenario, rest: str = "") -> None:
+        self._run, self._scenario, self._base = run, scenario, rest
+        self._values = dict(scenario.values)
+        self._random = random.Random(1)
+        self._verbs: dict[str, Callable[[SceneStep, list[int]], Awaitable[None]]] = {
+            verb: getattr(self, f"_{verb}") for verb in VERBS
+        }
+
+    async def play(self) -> None:
+        """Do all steps; what a server refuses is noted and the rest is done."""
+        for step in self._scenario.step:
+            for _ in range(step.times):
+                bots = selected(step.bots, self._run.plan.parties, self._run.plan.talking)
+                await self._verbs[step.do](step, bots)
+
+    def _number(self, value: float | str) -> float:
+        return float(filled(value, self._values)) if isinstance(value, str) else value
+
+    def _there(self, bots: Sequence[int]) -> list[int]:
+        return [bot for bot in bots if bot in self._run.calls.joined]
+
+    async def _join(self, step: SceneStep, bots: list[int]) -> None:
+        await self._run.join(bots, self._number(step.rate) or None)
+        await self._run.pressed()
+
+    async def _talk(self, step: SceneStep, bots: list[int]) -> None:
+        self._run.talk([bot for bot in bots if bot in self._run.plan.voices])
+
+    async def _listen(self, step: SceneStep, bots: list[int]) -> None:
+        self._run.talk([bot for bot in bots if bot in self._run.plan.voices], False)
+
+    async def _wait(self, step: SceneStep, bots: list[int]) -> None:
+        await asyncio.sleep(self._number(step.seconds))
+
+    async def _measure(self, step: SceneStep, bots: list[int]) -> None:
+        self._run.begin()
+        await self._wait(step, bots)
+
+    async def _keys(self, step: SceneStep, bots: list[int]) -> None:
+        for bot in self._there(bots):
+            self._run.calls.press(bot, filled(step.keys, self._values))
+        await self._run.pressed()
+
+    async def _hold(self, step: SceneStep, bots: list[int]) -> None:
+        for bot in self._there(bots):
+            self._run.truth.away(bot)
+        await self._offer(self._there(bots), "sendonly")
+
+    async def _resume(self, step: SceneStep, bots: list[int]) -> None:
+        await self._offer(self._there(bots), "sendrecv")
+        for bot in self._there(bots):
+            self._run.back(bot)
+
+    async def _reinvite(self, step: SceneStep, bots: list[int]) -> None:
+        await self._offer(self._there(bots), "sendrecv")
+
+    async def _offer(self, bots: Sequence[int], direction: str) -> None:
+        for bot in bots:
+            with contextlib.suppress(SoftphoneError):  # which the report counts
+                await self._run.calls.reinvite(bot, direction)
+
+    async def _leave(self, step: SceneStep, bots: list[int]) -> None:
+        for bot in bots:
+            self._run.truth.away(bot)
+        await self._run.leave(bots, self._number(step.rate) or None)
+
+    async def _rejoin(self, step: SceneStep, bots: list[int]) -> None:
+        await self._leave(step, bots)
+        await self._join(step, bots)
+
+    async def _churn(self, step: SceneStep, bots: list[int]) -> None:
+        clock = asyncio.get_running_loop().time
+        began, rate = clock(), self._number(step.rate) or 1.0
+        under_way: dict[int, asyncio.Task[None]] = {}
+        for count in range(round(self._number(step.seconds) * rate)):
+            await asyncio.sleep(max(0.0, began + count / rate - clock()))
+            free = [bot for bot in bots if bot not in under_way or under_way[bot].done()]
+            if free:
+                bot = self._random.choice(free)
+                under_way[bot] = asyncio.create_task(self._again(bot))
+        await asyncio.gather(*under_way.values())
+
+    async def _again(self, bot: int) -> None:
+        self._run.truth.away(bot)
+        await self._run.calls.leave(bot)
+        with contextlib.suppress(JoinFailed):
+            await self._run.enter(bot)
+
+    async def _rotate(self, step: SceneStep, bots: list[int]) -> None:
+        voices, count = self._run.plan.voices, max(1, self._run.plan.talkers)
+        clock = asyncio.get_running_loop().time
+        ends, turn = clock() + self._number(step.seconds), 0
+        while clock() < ends:
+            self._run.talk(voices, False)
+            self._run.talk([voices[(turn * count + k) % len(voices)] for k in range(min(count, len(voices)))])
+            turn += 1
+            await asyncio.sleep(min(step.every, max(0.0, ends - clock())))
+
+    async def _muted(self, step: SceneStep, bots: list[int]) -> None:
+        self._run.expect(bots, False)
+
+    async def _heard(self, step: SceneStep, bots: list[int]) -> None:
+        self._run.expect(bots, True)
+
+    async def _asked(self, step: SceneStep) -> "httpx.Response":
+        import httpx
+
+        headers = {"Authorization": f"Bearer {self._values['token']}"} if self._values.get("token") else {}
+        body = None if step.json is None else msgspec.json.decode(filled(_text(step.json), self._values))
+        async with httpx.AsyncClient(base_url=self._base, timeout=REQUEST_S, trust_env=False) as client:
+            return await client.request(step.method, filled(step.url, self._values), json=body, headers=headers)
+
+    async def _rest(self, step: SceneStep, bots: list[int]) -> None:
+        import httpx
+
+        try:
+            answer = (await self._asked(step)).raise_for_status()
+            if step.keep:
+                self._values[step.keep] = str(_at(answer.json(), step.field))
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            self._run.calls.failures[f"{step.method} {step.url}: {str(error)[:120]}"] += 1
+
+
+def _text(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _at(value: Any, path: str) -> Any:
+    """Give what stands at a place like ``parties.0.id``; raises LookupError, TypeError."""
+    for name in path.split(".") if path else []:
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
+async def play(
+    plan: LoadPlan,
+    scenario: Scenario,
+    on_moment: Callable[[Moment], None] = lambda moment: None,
+    rest: str = "",
+    transport: TransportMaker = SocketTransport,
+) -> LoadReport:
+    """Play a scenario, and report on what was measured: all of it, where no step begins to measure.
+
+    Raises
+    ------
+    ConfigError
+        A step says something that cannot be.
+    MediaError, OSError
+        As `softphone.load.run.run_load`.
+    """
+    async with LoadRun(plan, transport) as run:
+        run.on_moment = on_moment
+        player = ScenePlayer(run, scenario, rest)
+        run.begin()
+        await player.play()
+        run.finish()
+        await run.leave(list(run.calls.joined))
+        return msgspec.structs.replace(run.report(), scenario=scenario.title)

@@ -1,0 +1,148 @@
+"""Scenarios: what bots do one after the other, as TOML that anybody can write.
+
+::
+
+    title = "A mute that holds"
+    [[step]]
+    do = "join"
+    [[step]]
+    do = "talk"
+    [[step]]
+    do = "keys"
+    bots = "1"
+    keys = "{mute}"
+
+`VERBS` has the verbs. What stands in braces is a value of the command line.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from softphone.errors import ConfigError
+
+__all__ = ["MADE", "VERBS", "Scenario", "SceneStep", "filled", "load_scenario", "selected"]
+
+FOLDER = Path(__file__).parents[1] / "data" / "load"
+MADE = ("limit", "soak", "churn", "storm", "mute-truth", "pin")
+"""Those that come with the program."""
+MOST_STEPS = 1000
+HOLE = re.compile(r"\{([a-z_]+)\}")
+VERBS = {
+    "join": "bots call, at `rate` a second or the plan's; with a `pin` they press it",
+    "talk": "bots say their code word",
+    "listen": "bots are quiet again",
+    "wait": "nothing for `seconds`",
+    "measure": "counting begins anew; the report is of what follows",
+    "keys": "bots press `keys`",
+    "hold": "bots hold the call",
+    "resume": "bots take it up again",
+    "reinvite": "bots offer the same again",
+    "leave": "bots hang up",
+    "rejoin": "bots hang up and call again",
+    "churn": "for `seconds`, `rate` bots a second of these hang up and call again",
+    "rotate": "for `seconds`, other bots talk every `every` seconds",
+    "muted": "from now on nobody should hear bots",
+    "heard": "from now on everybody should hear bots",
+    "rest": "an HTTP request: `method`, `url`, `json`; `keep` names its answer's `field`",
+}
+
+
+class SceneStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that is done.
+
+    Attributes
+    ----------
+    do
+        One of `VERBS`.
+    bots
+        Who: "all", "talkers", "others", a number, "3-7", or "10%" (the last ones).
+    times
+        So often in a row.
+    """
+
+    do: str
+    bots: str = "all"
+    seconds: float | str = 0.0
+    rate: float | str = 0.0
+    every: float = 5.0
+    keys: str = ""
+    method: str = "POST"
+    url: str = ""
+    json: dict[str, Any] | None = None
+    keep: str = ""
+    field: str = ""
+    times: int = 1
+
+
+class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is done, and what of it is a search.
+
+    Attributes
+    ----------
+    values
+        What stands in braces when the command line does not say it; an empty one has to be said.
+    search
+        Whether the largest number of parties is searched for.
+    pool
+        How many bots ever talk, for ``rotate``; 0: those who talk.
+    """
+
+    title: str
+    step: tuple[SceneStep, ...]
+    values: dict[str, str] = {}
+    search: bool = False
+    pool: int = 0
+
+
+def load_scenario(name: str, given: Mapping[str, str]) -> Scenario:
+    """Read a scenario, one of `MADE` or a file, and fill in values.
+
+    Raises
+    ------
+    ConfigError
+        There is none, it is none, or a value is missing.
+    """
+    path = FOLDER / f"{name}.toml" if name in MADE else Path(name)
+    try:
+        scenario = msgspec.convert(tomllib.loads(path.read_text()), Scenario)
+    except OSError as error:
+        raise ConfigError(f"there is no scenario {name}: it is one of {', '.join(MADE)}, or a file") from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ConfigError(f"scenario {name}: {error}") from error
+    unknown = [step.do for step in scenario.step if step.do not in VERBS]
+    if unknown or len(scenario.step) > MOST_STEPS:
+        raise ConfigError(f"scenario {name}: {unknown[0] if unknown else 'so many steps'} is not known")
+    values = scenario.values | dict(given)
+    missing = [key for key, value in values.items() if not value]
+    if missing:
+        raise ConfigError(f"scenario {name} needs a value for {missing[0]}: --set {missing[0]}=...")
+    return msgspec.structs.replace(scenario, values=values)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Put values in the place of what stands in braces; raises ConfigError for one that there is not."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ConfigError(f"a step of the scenario needs a value for {match[1]}: --set {match[1]}=...")
+        return values[match[1]]
+
+    return HOLE.sub(value, text)
+
+
+def selected(which: str, parties: int, talking: tuple[int, ...]) -> list[int]:
+    """Give the numbers of the bots that a step is for, those that there are; raises ConfigError for what says none."""
+    everybody = range(parties)
+    if which in ("all", "talkers", "others"):
+        return [bot for bot in everybody if which == "all" or (bot in talking) == (which == "talkers")]
+    if match := re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", which):
+        return [bot for bot in everybody if int(match[1]) <= bot <= int(match[2] or match[1])]
+    if match := re.fullmatch(r"(\d{1,3})%", which):
+        return list(everybody[parties - round(parties * min(int(match[1]), 100) / 100) :])
+    raise ConfigError(f'bots = "{which}" is not all, talkers, others, a number, 3-7 or 10%')

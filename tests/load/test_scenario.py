@@ -1,0 +1,89 @@
+"""Scenarios: those that come with the program are read, mistakes are told, and steps do what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from softphone.errors import ConfigError
+from softphone.load.plan import LoadPlan
+from softphone.load.play import play
+from softphone.load.scenario import MADE, VERBS, filled, load_scenario, selected
+from tests.support.processes import ServerProcess
+from tests.support.rest import Rest
+from tests.support.sounding import CONFERENCES
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_those_that_come_with_the_program_are_read(name: str) -> None:
+    scenario = load_scenario(name, {"mute": "*1", "unmute": "*1"})
+    assert scenario.title
+    assert {step.do for step in scenario.step} <= set(VERBS)
+
+
+def test_a_value_that_is_to_be_said_is_asked_for() -> None:
+    with pytest.raises(ConfigError, match="--set mute="):
+        load_scenario("mute-truth", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title = 'x'", "step"),
+        ("title = 'x'\n[[step]]\ndo = 'dance'", "dance"),
+        ("title = 'x'\n[[step]]\ndo = 'join'\nbot = '1'", "bot"),
+        ("title = 'x'\n[[step]]\ndo = 'wait'\nseconds = true", "seconds"),
+        ("[[", "scenario"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_scenario(str(path), {})
+
+
+def test_a_scenario_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="mute-truth"):
+        load_scenario("none-such", {})
+
+
+@pytest.mark.parametrize(
+    ("which", "bots"),
+    [
+        ("all", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("talkers", [0, 1]),
+        ("others", [2, 3, 4, 5, 6, 7, 8, 9]),
+        ("3", [3]),
+        ("8-12", [8, 9]),
+        ("20%", [8, 9]),
+        ("99", []),
+    ],
+)
+def test_bots_are_named_in_a_word(which: str, bots: list[int]) -> None:
+    assert selected(which, 10, (0, 1)) == bots
+
+
+@pytest.mark.parametrize("which", ["", "some", "3-", "-1", "5%%"])
+def test_what_names_no_bots_is_told(which: str) -> None:
+    with pytest.raises(ConfigError):
+        selected(which, 10, (0, 1))
+
+
+def test_what_stands_in_braces_is_filled_in() -> None:
+    assert filled("/c/{room}/mute {x}", {"room": "7", "x": "y"}) == "/c/7/mute y"
+    with pytest.raises(ConfigError, match="room"):
+        filled("{room}", {})
+
+
+@pytest.mark.realtime
+async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, rest: Rest) -> None:
+    made = rest.http.post(CONFERENCES, json={}).raise_for_status().json()
+    uri = f"sip:{made['token']}@127.0.0.1:{server.sip_address[1]}"
+    scenario = load_scenario("mute-truth", {"mute": "*1", "unmute": "*1", "seconds": "7"})
+    report = await play(LoadPlan(uri=(uri,), parties=4, rate=20), scenario)
+    assert (report.joined, report.failures, [str(fault) for fault in report.faults]) == (4, {}, [])
+    assert report.answers_ms["re-INVITE"].count == 1
+    assert report.scenario == "A mute that holds"
+    assert report.hearing is not None
+    heard = [row[1] for row in report.hearing.heard]
+    assert heard[1] == 0.0 and all(share is not None and 0.2 < share < 0.8 for share in (heard[0], heard[2], heard[3]))
