@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from softphone.agent import Agent, Call, CallState, Frame, FrameStream, KeyMethod, Playback
+    from softphone.agent import Agent, Call, CallState, Frame, FrameStream, IceServers, KeyMethod, Playback
     from softphone.bot import Bot, run_bot, serve_bot
     from softphone.errors import (
         AudioError,
@@ -50,6 +50,7 @@ __all__ = [
     "ConfigError",
     "Frame",
     "FrameStream",
+    "IceServers",
     "KeyMethod",
     "LegStats",
     "MediaError",

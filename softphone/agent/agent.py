@@ -12,6 +12,7 @@ from softphone.agent.access import ServerAddress, carrier, identity_of, local_ad
 from softphone.agent.call import Call
 from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
+from softphone.agent.ice_path import IceServers
 from softphone.agent.line import OutboundLine
 from softphone.agent.media import CallMedia
 from softphone.agent.plane import NETWORK, Planes
@@ -80,6 +81,9 @@ class Agent:
         How many calls there may be at once; more are refused with 503, and raise MediaFull.
     media_timeout_s
         A call from which nothing came for so long is hung up; 0 = never.
+    webrtc
+        Calls are offered as browsers offer them, encrypted (ICE, DTLS-SRTP; RFC 8827), and such offers are answered;
+        `IceServers()` asks no servers for candidates. When not given, calls are made without encryption.
     write_ahead_s
         How much of what is written to a call may wait to be sent, in seconds, see :meth:`Call.write`: 0.02 to 3600.
     on_call
@@ -118,6 +122,7 @@ class Agent:
         codecs: Sequence[str] = CODECS,
         max_calls: int = 32,
         media_timeout_s: float = 30.0,
+        webrtc: IceServers | None = None,
         write_ahead_s: float = WRITE_AHEAD_S,
         on_call: Callable[[Call], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
@@ -127,6 +132,7 @@ class Agent:
         self.registration: Registration | None = None
         self._codecs = spoken_here(codecs)
         self._media_timeout_s = media_timeout_s
+        self._webrtc = webrtc
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
         home = ServerAddress.parse(registrar, "registrar") if registrar else None
@@ -250,13 +256,18 @@ class Agent:
 
     async def _place(self, wanted: Wanted) -> tuple[InviteSession, CallMedia, Voice]:
         """Give what a call is made of when it is answered."""
-        media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
+        media = self._media()
         voice = await media.open(str(wanted.target), self._write_ahead_s)
         try:
-            return await self._dialler.dial(wanted, await media.leg.answer(None), media.leg.decide), media, voice
+            return await self._dialler.dial(wanted, await media.offer(), media.leg.decide), media, voice
         except BaseException:
             await media.close()
             raise
+
+    def _media(self) -> CallMedia:
+        """Make the media of a call."""
+        tasks = self._errands.goodbyes
+        return CallMedia(self._planes, tasks, self._codecs, self._media_timeout_s, self._lookup, self._webrtc)
 
     async def _register(self) -> None:
         if self._registrar is None:
@@ -301,7 +312,7 @@ class Agent:
 
     async def _made(self, signalling: InviteSession) -> tuple[CallControl, Call] | None:
         """Make a call of an INVITE, or refuse it."""
-        media = CallMedia(self._planes, self._errands.goodbyes, self._codecs, self._media_timeout_s, self._lookup)
+        media = self._media()
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")

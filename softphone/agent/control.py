@@ -110,6 +110,7 @@ class CallControl:
             self.require(CallState.RINGING)  # they may have given up meanwhile
             self.state = CallState.CONNECTED
             await self.leg.pick_up(description)
+            await self.media.carried()
         except SdpError as error:
             self.sip.reject(488, None, [warning(error)])
             self.end_soon(error)
@@ -124,11 +125,12 @@ class CallControl:
 
         Raises
         ------
-        SdpError
-            It is none; the call is being hung up.
+        SdpError, MediaError
+            It is none, or the peer is not reached; the call is being hung up.
         """
         try:
             await self.leg.accept(answer)
+            await self.media.carried()
         except BaseException as error:
             self.end_soon(error)
             raise

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,16 +96,20 @@ class IcePath(asyncio.DatagramProtocol):
         Its near end: where the leg sends to, and where what it hears comes from.
     ufrag, password, candidates
         What the peer is told; candidates as ``a=candidate`` has them.
+    on_lost
+        Told when there is no way any more to a peer that was reached.
     """
 
     def __init__(self, identity: Identity, connection: Connection) -> None:
         self.address = MediaAddress("", 0)
+        self.on_lost: Callable[[], object] = _ignore
         self._identity = identity
         self._connection = connection
         self._leg: tuple[str, int] | None = None
         self._near: asyncio.DatagramTransport | None = None
         self._dtls: Association | None = None
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
+        self._moved = asyncio.Event()
         self._work = Tasks(quiet=ConnectionError)
 
     @classmethod
@@ -184,8 +188,22 @@ class IcePath(asyncio.DatagramProtocol):
         except TimeoutError as error:
             raise ConnectionError("the peer has not shaken hands in time") from error
 
+    async def go_on(self, there: FarSide, before: "IcePath") -> None:
+        """Find a pair of candidates anew (RFC 8445 section 9); keys stay those of the path `before`, which is left.
+
+        Raises
+        ------
+        ConnectionError
+            No pair works.
+        """
+        async with asyncio.timeout(CONNECT_S):
+            await self._check(there)
+        self._dtls, before._dtls = before._dtls, None
+        self._carry()
+
     async def close(self) -> None:
         """Say goodbye, and give the ports back."""
+        self.on_lost = _ignore
         if self._dtls is not None:
             with contextlib.suppress(ConnectionError):
                 await self._send(self._dtls.close())
@@ -216,33 +234,36 @@ class IcePath(asyncio.DatagramProtocol):
         """Have keys made by DTLS."""
         prints = [Fingerprint(*each) for each in there.fingerprints]
         self._dtls = dtls = Association(self._identity, role, prints)
-        shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._work.start(self._read(dtls, shaken))
-        self._work.start(self._write())
+        self._carry()
         await self._send(dtls.start(time.time()))
-        while not shaken.done():
-            await asyncio.wait([shaken], timeout=POLL_S)
+        while dtls.keys is None and not dtls.over:
+            self._moved.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), POLL_S)
             await self._send(dtls.poll())
-        await shaken
         if dtls.keys is None:
             raise ConnectionError(f"no keys of the peer: {dtls.error or 'it has gone'}")
         return dtls.keys
 
-    async def _read(self, dtls: Association, shaken: "asyncio.Future[None]") -> None:
+    def _carry(self) -> None:
+        """Let packets go through from now on."""
+        self._work.start(self._read())
+        self._work.start(self._write())
+
+    async def _read(self) -> None:
         """Hand on what comes: to DTLS, or to the leg."""
         try:
-            while True:
+            while self._dtls is None or not self._dtls.over:
                 data = await self._connection.recv()
-                if data and DTLS_FIRST <= data[0] <= DTLS_LAST:
-                    await self._send(dtls.receive(data, time.time()))
-                    if not shaken.done() and (dtls.keys is not None or dtls.over):
-                        shaken.set_result(None)
+                if data and DTLS_FIRST <= data[0] <= DTLS_LAST and self._dtls is not None:
+                    await self._send(self._dtls.receive(data, time.time()))
+                    self._moved.set()
                 elif self._near is not None and self._leg is not None:
                     self._near.sendto(data, self._leg)
         except ConnectionError as error:
             log.info("the way to a peer is lost: %s", error)
-            if not shaken.done():
-                shaken.set_exception(error)
+        self._moved.set()
+        self.on_lost()
 
     async def _write(self) -> None:
         """Send what the leg sends."""
@@ -252,3 +273,7 @@ class IcePath(asyncio.DatagramProtocol):
     async def _send(self, datagrams: Sequence[bytes]) -> None:
         for each in datagrams:
             await self._connection.send(each)
+
+
+def _ignore() -> None:
+    """Take no notice."""

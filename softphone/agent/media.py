@@ -5,8 +5,10 @@ from contextlib import suppress
 
 import msgspec
 
+from softphone.agent.ice_path import IceServers
 from softphone.agent.plane import Planes, Seated, SharedPlane
 from softphone.agent.voice import Voice
+from softphone.agent.webrtc import WebrtcCall, identity
 from softphone.calls.leg import CallLeg
 from softphone.calls.names import Lookup
 from softphone.codec import codec
@@ -30,6 +32,8 @@ class CallMedia:
         What goes on without anybody waiting for it.
     codecs, timeout_s, lookup
         As of `CallLeg`.
+    webrtc
+        What candidates are asked of; None: peers of WebRTC are not called, nor answered.
 
     Attributes
     ----------
@@ -40,7 +44,13 @@ class CallMedia:
     leg: CallLeg
 
     def __init__(
-        self, planes: Planes, tasks: Tasks, codecs: Sequence[str], timeout_s: float, lookup: Lookup | None
+        self,
+        planes: Planes,
+        tasks: Tasks,
+        codecs: Sequence[str],
+        timeout_s: float,
+        lookup: Lookup | None,
+        webrtc: IceServers | None = None,
     ) -> None:
         self._planes = planes
         self._tasks = tasks
@@ -48,6 +58,8 @@ class CallMedia:
         self._rate_hz = max(codec(name).rate_hz for name in codecs)
         self._timeout_s = timeout_s
         self._lookup = lookup
+        self._servers = webrtc
+        self._webrtc: WebrtcCall | None = None
         self._stats: LegStats | None = None
 
     async def open(self, who: str, write_ahead_s: float) -> Voice:
@@ -65,9 +77,12 @@ class CallMedia:
         except OSError as error:
             raise MediaError(f"there is no port for another call: {error}") from error
         self._media = self._plane.media
-        self.leg = CallLeg(
-            self._media, self._tasks, codecs=self._codecs, timeout_s=self._timeout_s, lookup=self._lookup
-        )
+        if self._servers is not None:
+            self._webrtc = WebrtcCall(self._media, self._planes.host, identity(), self._servers, self._tasks)
+        media = self._webrtc or self._media
+        self.leg = CallLeg(media, self._tasks, codecs=self._codecs, timeout_s=self._timeout_s, lookup=self._lookup)
+        if self._webrtc is not None:
+            self.leg.on_description, self.leg.session.new_side = self._webrtc.read, self._webrtc.side
         self.leg.on_close = self._plane.unseat
         try:
             self._app = await self._sit_down()
@@ -83,6 +98,18 @@ class CallMedia:
         self._room = (await self._media.ask(CreateRoom())).value
         await self._media.ask(JoinRoom(self._number, self._room))
         return self._media.open_app(self._room, self._rate_hz)
+
+    async def offer(self) -> str:
+        """Write our offer: to a peer of WebRTC, if that is spoken. Raises as `CallLeg.answer`."""
+        if self._webrtc is not None:
+            self.leg.session.webrtc = True
+            await self._webrtc.prepare(controlling=True)
+        return await self.leg.answer(None)
+
+    async def carried(self) -> None:
+        """Wait until a peer of WebRTC is reached and has keys; raises MediaError where it is not."""
+        if self._webrtc is not None:
+            await self._webrtc.carried()
 
     def seat(self, call: Seated) -> None:
         """Tell a call what becomes of its leg."""
@@ -101,6 +128,7 @@ class CallMedia:
         """Send no sound from now on."""
         spec = self.leg.spec
         spec = msgspec.structs.replace(spec, direction="recvonly" if spec.receives else "inactive")
+        spec = self._webrtc.carried_out(spec) if self._webrtc is not None else spec
         self._media.engine.handle(UpdateLeg(self._number, spec), self._media.clock())
 
     async def stats(self) -> LegStats:

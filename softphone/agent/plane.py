@@ -162,6 +162,11 @@ class Planes:
         return planes
 
     @property
+    def host(self) -> str:
+        """The local address."""
+        return self._at[0]
+
+    @property
     def late_ticks(self) -> int:
         """Ticks that began more than 20 ms late or were left out, of all planes together."""
         return sum(plane.media.late_ticks for plane in self._planes)

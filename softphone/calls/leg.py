@@ -17,7 +17,7 @@ within the call         ``attach`` has it answered                        the sa
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -69,6 +69,8 @@ class CallLeg:
         Where we take media; None: there is no leg.
     spec
         What the media worker does.
+    on_description
+        Awaited with each description of the peer before it is read; raises MediaError where that cannot be met.
     on_check
         Told where the peer wants media to be sent, before it is; raises SdpError where it must not go.
     on_open, on_close
@@ -94,6 +96,7 @@ class CallLeg:
         self.timeout_s = timeout_s
         self.info: LegInfo | None = None
         self.spec = leg_spec(self.session.agreement, None, timeout_s)
+        self.on_description: Callable[[sdp.SessionDescription], Awaitable[object]] = _pass
         self.on_check: Callable[[LegSpec], object] = _ignore
         self.on_open: Callable[[int], object] = _ignore
         self.on_close: Callable[[int], object] = _ignore
@@ -294,7 +297,9 @@ class CallLeg:
             await self.reinvite()
 
     async def _read(self, description: str) -> sdp.SessionDescription:
-        return await located(sdp.parse(description), self._lookup if self.known else None)
+        read = await located(sdp.parse(description), self._lookup if self.known else None)
+        await self.on_description(read)
+        return read
 
     def _spec(self, agreement: Agreement) -> LegSpec:
         source = self.source if self.call is None else signalling_host(self.call)
@@ -363,6 +368,10 @@ class CallLeg:
         if self.info is None:
             raise MediaError("the leg is closed")
         return self.info
+
+
+async def _pass(_description: sdp.SessionDescription) -> None:
+    """Take a description as it is."""
 
 
 def _ignore(_what: object) -> None:

@@ -4,7 +4,7 @@ from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated, accept, answer, choose, offer
-from softphone.sdp.profile import NOWHERE, Plain, Profile
+from softphone.sdp.profile import NOWHERE, Plain, Profile, webrtc_of
 from softphone.sdp.sdes import Sdes
 from softphone.sdp.session import Agreement, MediaSession
 
@@ -30,4 +30,5 @@ __all__ = [
     "choose",
     "offer",
     "parse",
+    "webrtc_of",
 ]

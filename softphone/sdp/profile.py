@@ -124,6 +124,12 @@ def profile_of(description: SessionDescription, media: MediaDescription) -> type
     return PROFILES.get(protocol)
 
 
+def webrtc_of(description: SessionDescription) -> IceDtls | None:
+    """Read what a peer of WebRTC says of its first stream of sound; None: it is none, or cannot be spoken with."""
+    audio = next((each for each in description.media if each.kind == "audio"), None)
+    return IceDtls.read(description, audio) if audio and profile_of(description, audio) is IceDtls else None
+
+
 def number(text: str | None, largest: int) -> int | None:
     """Return the number that `text` begins with, None if there is none or it is out of range."""
     found = re.match(r"[0-9]{1,5}(?![0-9])", text or "")

@@ -1,0 +1,127 @@
+"""Agents that call as browsers do: ICE, DTLS, SRTP, over any transport of SIP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+from unittest.mock import patch
+
+import pytest
+
+from softphone import Agent, Call, CallRefused, IceServers, MediaError
+from softphone.agent.ice_path import FarSide, IcePath
+from softphone.media.rtp.dtls import MasterKeys
+from tests.agent.test_agent import listen, talking, until_heard
+from tests.support.tones import mostly, sine
+
+pytestmark = pytest.mark.realtime
+
+
+@asynccontextmanager
+async def called(webrtc: IceServers | None) -> AsyncIterator[tuple[Agent, "asyncio.Queue[Call]"]]:
+    answered: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def answer(call: Call) -> None:
+        await call.accept()
+        answered.put_nowait(call)
+
+    async with Agent("sip:callee@127.0.0.1", webrtc=webrtc, on_call=answer) as agent:
+        yield agent, answered
+
+
+async def hear_each_other(one: Call, two: Call) -> None:
+    rate = 60.0
+    async with talking(one, sine(440, rate, rate_hz=one.rate)), talking(two, sine(700, rate, rate_hz=two.rate)):
+        await asyncio.gather(until_heard(one, 700), until_heard(two, 440))
+        assert mostly(await listen(one, 20), 440) < 0.005
+
+
+async def test_two_agents_hear_each_other_and_nothing_goes_in_clear() -> None:
+    async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
+        call = await caller.invite(callee.contact)
+        there = await answered.get()
+        await hear_each_other(call, there)
+        await call.send_keys("5")
+        assert await there.read_keys(1, timeout=10) == "5"
+        for holds in (call, there):
+            await holds.hold()
+            await holds.unhold()
+            await hear_each_other(call, there)
+        assert (await there.stats()).packets_received > 0
+        await call.hangup()
+
+
+async def test_a_leg_is_silent_until_it_has_keys() -> None:
+    early: list[bytes] = []
+    take = IcePath.datagram_received
+
+    def watched(path: IcePath, data: bytes, addr: tuple[str, int]) -> None:
+        if path._dtls is None or path._dtls.keys is None:
+            early.append(data)
+        take(path, data, addr)
+
+    connect = IcePath.connect
+
+    async def slowly(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+        await asyncio.sleep(0.2)
+        return await connect(path, there, role)
+
+    with patch.object(IcePath, "datagram_received", watched), patch.object(IcePath, "connect", slowly):
+        async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
+            call = await caller.invite(callee.contact)
+            await hear_each_other(call, await answered.get())
+    assert early == []
+
+
+async def test_keys_are_those_of_the_peer_alone() -> None:
+    connect = IcePath.connect
+
+    async def wrong(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+        keys = await connect(path, there, role)
+        return keys._replace(receive=bytes(len(keys.receive)))
+
+    async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
+        with patch.object(IcePath, "connect", wrong):
+            call = await caller.invite(callee.contact)
+        there = await answered.get()
+        async with talking(there, sine(700, 60.0, rate_hz=there.rate)):
+            assert mostly(await listen(call, 50), 700) == 0
+
+
+async def test_who_speaks_no_webrtc_refuses_and_is_called_in_clear_by_others() -> None:
+    async with called(None) as (callee, answered):
+        async with Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
+            with pytest.raises(CallRefused) as refused:
+                await caller.invite(callee.contact)
+            assert refused.value.status == 488
+        async with Agent("sip:b@127.0.0.1") as caller:
+            await hear_each_other(await caller.invite(callee.contact), await answered.get())
+
+
+async def test_who_speaks_it_answers_others_in_clear() -> None:
+    async with called(IceServers()) as (callee, answered), Agent("sip:b@127.0.0.1") as caller:
+        await hear_each_other(await caller.invite(callee.contact), await answered.get())
+
+
+async def test_a_peer_that_is_not_reached_is_hung_up_on() -> None:
+    async def nowhere(path: IcePath, there: object, role: object) -> object:
+        raise ConnectionError("no pair works")
+
+    async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
+        with patch.object(IcePath, "connect", nowhere), pytest.raises(MediaError, match="no pair works"):
+            await caller.invite(callee.contact)
+        async with asyncio.timeout(30):
+            while callee.calls or caller.calls:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_lost_way_ends_the_call() -> None:
+    async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
+        call = await caller.invite(callee.contact)
+        there = await answered.get()
+        control = call._control
+        path = control.media._webrtc._path  # type: ignore[union-attr]
+        assert path is not None
+        await path._connection.close()
+        assert await asyncio.wait_for(call.wait_ended(), 30) == "no-media"
+        await asyncio.wait_for(there.wait_ended(), 30)
