@@ -152,7 +152,7 @@ class WebrtcCall(Media):
             if old is not None and met:
                 await path.go_on(far, old)
             else:
-                self._keys = Srtp(*await path.connect(far, there.dtls))
+                self._keys = await path.connect(far, there.dtls)
         except ConnectionError as error:
             raise MediaError(f"the peer is not reached by ICE: {error}") from error
         finally:

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Literal
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from softphone import Agent, Call, CallRefused, IceServers, MediaError
 from softphone.agent.ice_path import FarSide, IcePath
-from softphone.media.rtp.dtls import MasterKeys
+from softphone.media.contract.leg import Srtp
 from tests.agent.test_agent import listen, talking, until_heard
 from tests.support.tones import mostly, sine
 
@@ -62,7 +63,7 @@ async def test_a_leg_is_silent_until_it_has_keys() -> None:
 
     connect = IcePath.connect
 
-    async def slowly(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+    async def slowly(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> Srtp:
         await asyncio.sleep(0.2)
         return await connect(path, there, role)
 
@@ -76,9 +77,9 @@ async def test_a_leg_is_silent_until_it_has_keys() -> None:
 async def test_keys_are_those_of_the_peer_alone() -> None:
     connect = IcePath.connect
 
-    async def wrong(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> MasterKeys:
+    async def wrong(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> Srtp:
         keys = await connect(path, there, role)
-        return keys._replace(receive=bytes(len(keys.receive)))
+        return msgspec.structs.replace(keys, receive=bytes(len(keys.receive)))
 
     async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
         with patch.object(IcePath, "connect", wrong):
