@@ -142,8 +142,7 @@ class Agent:
         user = username or self._identity.user or ""
         credentials = Credentials(user, password) if password is not None else None
         self._line = OutboundLine(self._identity, self._registrar, proxy.uri if proxy else None, credentials, realm)
-        self._host = host
-        self._port = port
+        self._host, self._port = host, port
         self._max_calls = max_calls
         self._taken = 0
         self._lookup = Resolver(limit=LOOKUPS)
