@@ -19,6 +19,7 @@ from softphone.media.contract.leg import RtpTimeout
 from softphone.media.contract.messages import OpenLeg
 from softphone.testing.bridge import offer
 from softphone.testing.clock import run
+from tests.support.browsers import CHROME, FINGERPRINT
 from tests.support.membership import astray
 from tests.support.web import ELSEWHERE, GUEST, HOST, WebBridge
 
@@ -368,5 +369,18 @@ def test_a_key_opens_its_own_party_alone(play: Play) -> None:
         assert len(one.key) >= 32 and one.key not in repr(one) + repr(one.party)
         with pytest.raises(WrongState):
             await bridge.control.kick(one.party.session, one.party.id, ban=True)
+
+    play(scene)
+
+
+def test_a_browsers_offer_is_answered_where_webrtc_is_spoken(play: Play) -> None:
+    async def scene(bridge: WebBridge) -> None:
+        with pytest.raises(NoCommonCodec):
+            await bridge.comes(GUEST, offer=CHROME)
+        bridge.media.fingerprint = FINGERPRINT
+        joined = await bridge.comes(GUEST, offer=CHROME)
+        assert (
+            "UDP/TLS/RTP/SAVPF" in joined.answer and "a=ice-lite" in joined.answer and "a=fingerprint" in joined.answer
+        )
 
     play(scene)

@@ -7,7 +7,6 @@ import structlog
 
 from mixer.rules.entrance import EntranceSettings
 from mixer.rules.roles import PartyKind, Role
-from softphone import sdp
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.focus.entrance.admissions import admission_of
@@ -256,7 +255,7 @@ class InviteRouter:
     def _check_offer(self, call: InviteSession) -> None:
         """Raise SdpError, or NoCommonCodec, for an offer that could not be answered."""
         if call.remote_sdp is not None:
-            sdp.choose(sdp.parse(call.remote_sdp), self._focus.context.codecs)
+            self._focus.context.check_offer(call.remote_sdp)
 
     def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
         return self._focus.invited_by(token) if token is not None else None

@@ -12,7 +12,6 @@ import structlog
 
 from mixer.rules.entrance import Code, CodeVerdict
 from mixer.rules.roles import PartyKind, Role
-from softphone import sdp
 from softphone.config import Config
 from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.entrance.pass_gate import PassGate
@@ -107,7 +106,7 @@ class WebDoor:
             There is no place for one more.
         """
         self._check(wish)
-        sdp.choose(sdp.parse(wish.offer), self._focus.context.codecs)
+        self._focus.context.check_offer(wish.offer)
         name = shown(wish.name, LONGEST_OWN_NAME)
         guest = Admission("", name or "Guest", None, Role.PARTICIPANT, PartyKind.OUTSIDE, host=wish.host)
         who = guest

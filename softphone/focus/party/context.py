@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+from softphone import sdp
 from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
 from softphone.focus.party.legs import OpenLegs
@@ -57,3 +58,7 @@ class Context:
     "Whose each leg is; a member enters and strikes out its own."
     successors: "WeakKeyDictionary[InviteSession, PartyAddress]" = field(default_factory=WeakKeyDictionary)
     "Who they are that take the place of a telephone that rings, by their calls, until they are answered."
+
+    def check_offer(self, offer: str) -> None:
+        """Raise SdpError, or NoCommonCodec, for an offer that no leg of ours could answer."""
+        sdp.choose(sdp.parse(offer), self.codecs, secure=bool(self.media.fingerprint))
