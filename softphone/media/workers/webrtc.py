@@ -141,6 +141,10 @@ class WebrtcMedia(Media):
         """Have a request carried out; see `Media.tell`."""
         self._inner.tell(request)
 
+    def told(self, leg: int) -> LegSpec:
+        """Give what the worker was told to do for a leg of WebRTC."""
+        return self._legs[leg].told
+
     async def _open(self, request: OpenLeg, spec: LegSpec, ice: Ice) -> LegInfo:
         info = await self._inner.ask(request)
         self._know(WebrtcLeg(info, spec, ice), ice)

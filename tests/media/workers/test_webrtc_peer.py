@@ -102,8 +102,52 @@ async def joined(room: Room, peer: WebPeer) -> CallLeg:
     return leg
 
 
-async def test_both_hear_each_other_in_opus(room: Room, peer: WebPeer) -> None:
+async def test_both_hear_each_other_in_opus_and_hold_keeps_their_keys(room: Room, peer: WebPeer) -> None:
     leg = await joined(room, peer)
     await both_hear(room, peer)
-    assert leg.spec.codec == "OPUS" and not any(isinstance(each, RtpTimeout) for each in room.events)
+    assert leg.spec.codec == "OPUS"
+    before = room.media.told(leg.number or 0).srtp
+    peer.pc.getTransceivers()[0].direction = "sendonly"
+    await peer.take(await leg.answer(await peer.offer()))
+    assert leg.held
+    peer.pc.getTransceivers()[0].direction = "sendrecv"
+    await peer.take(await leg.answer(await peer.offer()))
+    await both_hear(room, peer)
+    assert room.media.told(leg.number or 0).srtp == before
+    assert not any(isinstance(each, RtpTimeout) for each in room.events)
+    await leg.close()
+
+
+@pytest.mark.parametrize(("setup", "role"), [("passive", "client"), ("active", "server")])
+async def test_both_hear_each_other_whoever_begins_dtls(room: Room, setup: str, role: str) -> None:
+    peer, leg = WebPeer(THEIRS_HZ, codecs=("PCMU",)), room.leg()
+    offer = (await peer.offer()).replace("a=setup:actpass", f"a=setup:{setup}")
+    await peer.take(await leg.answer(offer, room.number))
+    await room.let_in(leg)
+    await both_hear(room, peer)
+    assert leg.spec.codec == "PCMU" and leg.spec.ice is not None and leg.spec.ice.dtls == role
+    await leg.close()
+    await peer.close()
+
+
+async def test_our_offer_is_answered(room: Room, peer: WebPeer) -> None:
+    leg = room.leg()
+    leg.session.webrtc = True
+    await leg.accept(await peer.answer(await leg.answer(None, room.number)))
+    await room.let_in(leg)
+    await both_hear(room, peer)
+    await peer.close()  # which says goodbye
+    await until(lambda: RtpTimeout(leg.number or 0) in room.events)
+    await leg.close()
+
+
+async def test_a_peer_with_another_certificate_is_not_heard(room: Room, peer: WebPeer) -> None:
+    leg, offer = room.leg(), await peer.offer()
+    value = next(line for line in offer.splitlines() if line.startswith("a=fingerprint:sha-256"))
+    other = value[:-2] + ("00" if value[-2:] != "00" else "01")
+    kept = "".join(f"{line}\r\n" for line in offer.splitlines() if not line.startswith("a=fingerprint:sha-"))
+    await peer.take(await leg.answer(kept.replace("a=setup", f"{other}\r\na=setup"), room.number))
+    await room.let_in(leg)
+    await until(lambda: RtpTimeout(leg.number or 0) in room.events)
+    assert room.media.ended["refused"] == 1 and peer.heard == []
     await leg.close()
