@@ -143,6 +143,13 @@ class MediaSession:
         """Whether an offer of ours is open."""
         return self._offered is not None
 
+    @property
+    def offers_webrtc(self) -> bool:
+        """Whether our offers are for a peer of WebRTC."""
+        if self.agreement.negotiated is not None:
+            return isinstance(self.agreement.remote, IceDtls)
+        return self.webrtc and self._secure
+
     def read_offer(self, offer: SessionDescription, direction: str = "sendrecv") -> Agreement:
         """Return what is in force if the peer's offer is answered.
 

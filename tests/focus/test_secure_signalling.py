@@ -25,6 +25,7 @@ from softphone.sip.transport.tls import TlsContexts, TlsSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, bridge, conference
+from tests.support.browsers import CHROME
 from tests.support.maker_phone import MakerPhone, faults
 
 
@@ -163,6 +164,25 @@ class WebPhone(MakerPhone):
                 writing.cancel()
 
 
+async def test_who_comes_over_websocket_and_speaks_no_webrtc_is_called_once_more_with_plain_rtp(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as server:
+        phone = WebPhone(server, "102", agent="Deskphone 1.0")
+        running = asyncio.create_task(phone.run(f"{server.http_url.replace('http', 'ws')}/sip", None))
+        await phone.register()
+        async with Phone(server, "101") as caller:
+            calling = asyncio.create_task(caller.call("102"))
+            first = await phone.some("INVITE sip:")
+            phone.reply(first, 488)
+            await phone.some("ACK sip:")
+            second = await phone.until(lambda: next(iter(phone.all("INVITE sip:")[1:]), None))
+            assert "UDP/TLS/RTP/SAVPF" in first.body and "m=audio" in second.body and "SAVPF" not in second.body
+            phone.reply(second, 180)
+            phone.reply(second, 200, offer())
+            await (await calling).bye()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 @pytest.mark.parametrize("secure", [False, True])
 async def test_a_web_phone_registers_calls_a_conference_and_is_called(tmp_path: Path, secure: bool) -> None:
     async with bridge(tmp_path) as server:
@@ -186,7 +206,8 @@ async def test_a_web_phone_registers_calls_a_conference_and_is_called(tmp_path: 
             assert invite.get("P-rc").startswith("<Msg>")
             phone.reply(invite, 100)
             phone.reply(invite, 180)
-            phone.reply(invite, 200, offer())
+            assert "UDP/TLS/RTP/SAVPF" in invite.body and "a=setup:actpass" in invite.body
+            phone.reply(invite, 200, CHROME.replace("a=setup:actpass", "a=setup:active"))
             talking = await calling
             await phone.some("ACK sip:")
             await talking.bye()

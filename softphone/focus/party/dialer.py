@@ -1,12 +1,14 @@
 """Calling one telephone: what its INVITE says, and the member that answers it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from softphone.config import Config, TrunkConfig
-from softphone.errors import SoftphoneError
+from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.home import Home
-from softphone.focus.party.agent_messages import AgentMessages
+from softphone.focus.party.agent_messages import AgentMessages, Wish
 from softphone.focus.party.dialplan import DialPlan, DialTarget
 from softphone.focus.party.identity import Caller, Shown, shown
 from softphone.focus.party.member import Member
@@ -21,6 +23,9 @@ from softphone.sip.ua.invite_client import Progress
 from softphone.store.accounts import Accounts
 
 __all__ = ["Dialer", "shown_to_trunk"]
+
+# What a telephone answers that does not speak what it is offered.
+NOT_SPOKEN = (415, 488, 606)
 
 
 class Dialer(DialPlan):
@@ -89,11 +94,10 @@ class Dialer(DialPlan):
         if target.trunk is not None:
             self.toll.enter(caller, member, target.trunk, time.monotonic())
         try:
-            offer = await member.open(None)
             wish = self.messages.expect(who.from_, target, self.home) if target.edge.commands else None
-            inviting = self._stack.invite(
+            calling = partial(
+                self._stack.invite,
                 target.uri,
-                offer,
                 from_uri=str(who.from_),
                 to=target.to or None,
                 headers=[*who.headers, *caller.headers, *(wish.headers if wish is not None else ())],
@@ -108,7 +112,7 @@ class Dialer(DialPlan):
                 max_forwards=caller.hops,
                 timeout_s=self._settings.ring_timeout_s,
             )
-            call = await (inviting if wish is None else wish.answer(inviting))
+            call = await _answered(member, target, calling, wish)
             await _connected(member, call, focus=bool(focus))
         except BaseException as error:
             member.hang_up([reason(error)] if isinstance(error, SoftphoneError) else ())
@@ -121,6 +125,22 @@ class Dialer(DialPlan):
         if target.trunk is not None:
             return shown_to_trunk(caller, target.trunk)
         return shown(caller, self.home.address(caller.number))
+
+
+async def _answered(
+    member: Member, target: DialTarget, calling: Callable[[str], Coroutine[Any, Any, InviteSession]], wish: Wish | None
+) -> InviteSession:
+    """Call with an offer of what is likely to be spoken; who speaks no WebRTC after all is called with another one."""
+    session = member.media.session
+    session.webrtc = target.browser
+    inviting = calling(await member.open(None))
+    try:
+        return await (inviting if wish is None else wish.answer(inviting))
+    except CallRefused as error:
+        if error.status not in NOT_SPOKEN or not session.offers_webrtc:
+            raise
+    session.webrtc = False
+    return await calling(await member.open(None))
 
 
 async def _connected(member: Member, call: InviteSession, *, focus: bool) -> None:

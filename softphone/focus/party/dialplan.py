@@ -17,7 +17,7 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri, number_of, spelled
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.hop import WS, WSS, Hop
 from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of_agent
 from softphone.store.accounts import Accounts
 from softphone.store.call_handling import CallHandling
@@ -49,6 +49,11 @@ class DialTarget:
     def edge(self) -> EdgeProfile:
         """What its kind of telephone needs that others do not."""
         return ORDINARY if self.binding is None else edge_of_agent(self.binding.agent)
+
+    @property
+    def browser(self) -> bool:
+        """Whether it is likely to speak WebRTC: it has come over WebSocket (RFC 7118)."""
+        return self.flow is not None and self.flow.transport in (WS.name, WSS.name)
 
     @property
     def doubtful(self) -> bool:
