@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Literal
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from softphone import Agent, Call, CallRefused, IceServers, MediaError
 from softphone.agent.ice_path import FarSide, IcePath
 from softphone.media.contract.leg import Srtp
 from tests.agent.test_agent import listen, talking, until_heard
+from tests.focus.phone import bridge, conference
 from tests.support.tones import mostly, sine
 
 pytestmark = pytest.mark.realtime
@@ -126,3 +128,25 @@ async def test_a_lost_way_ends_the_call() -> None:
         await path._connection.close()
         assert await asyncio.wait_for(call.wait_ended(), 30) == "no-media"
         await asyncio.wait_for(there.wait_ended(), 30)
+
+
+async def test_a_bot_joins_a_conference_as_a_web_phone_does(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as server:
+        url = server.https_url.replace("https", "wss")
+        web = Agent(
+            "sip:101@softphone.local",
+            password="dev-101",
+            registrar=url,
+            ca_file=tmp_path / "certificate.pem",
+            webrtc=IceServers(),
+        )
+        plain = Agent("sip:102@softphone.local", password="dev-102", registrar=f"sip:127.0.0.1:{server.stack.port}")
+        async with web, plain:
+            session = await conference(server)
+            one, two = [await agent.invite(str(session.token)) for agent in (web, plain)]
+            await hear_each_other(one, two)
+            await one.hold()
+            await one.unhold()
+            await hear_each_other(one, two)
+            await one.hangup()
+            await two.hangup()
