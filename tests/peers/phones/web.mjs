@@ -7,12 +7,15 @@ globalThis.WebSocket = WebSocket;
 const wish = JSON.parse(process.argv[2]);
 const tell = (what, more = {}) => console.log(JSON.stringify({ what, ...more }));
 
-const description = (direction) =>
-  ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", "m=audio 9 RTP/AVP 0 101",
-   "a=rtpmap:101 telephone-event/8000", `a=${direction}`, ""].join("\r\n");
+const fingerprint = Array.from({ length: 32 }, (_, byte) => (byte + 160).toString(16).toUpperCase()).join(":");
+const description = (setup) =>
+  ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0",
+   "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 110", "c=IN IP4 0.0.0.0", "a=mid:0", "a=ice-ufrag:abcd",
+   "a=ice-pwd:abcdefghijklmnopqrstuvwx", `a=fingerprint:sha-256 ${fingerprint}`, `a=setup:${setup}`, "a=rtcp-mux",
+   "a=rtpmap:111 opus/48000/2", "a=rtpmap:110 telephone-event/48000", "a=sendrecv", ""].join("\r\n");
 const paper = () => ({
-  createOffer: async () => description("sendrecv"),
-  createAnswer: async () => description("sendrecv"),
+  createOffer: async () => description("actpass"),
+  createAnswer: async () => description("active"),
   applyAnswer: async (answer) => tell("answer", { answer }),
   changeInputDevice: async () => {}, changeOutputDevice: async () => {},
   setMuted: () => {}, sendDtmf: () => {}, dispose: () => {},
