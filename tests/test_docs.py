@@ -50,7 +50,7 @@ def test_every_group_of_rules_is_there() -> None:
     page = TESTING.partition("## Behaviour → test")[2]
     groups = [part.partition("\n")[0] for part in page.split("\n### ")[1:]]
     assert groups == [
-        "Media", "Keys", "SDP", "Dialogs", "Flows", "Identity and admission",
+        "Media", "WebRTC", "Keys", "SDP", "Dialogs", "Flows", "Identity and admission",
         "The API in RingCentral's shape", "The API in Restcomm's shape", "Rooms",
         "Telephones of particular kinds", "Called legs", "Text",
         "Streams and lists", "Recordings", "Operations", "Large rooms", "The browser page", "Bots", "Joining by HTTP",
