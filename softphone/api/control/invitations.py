@@ -1,10 +1,7 @@
 """Invitations to a conference as text, as a calendar file and by mail; and those that were sent."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import Depends, Path, Response
 from pydantic import AwareDatetime, BaseModel, Field
@@ -12,15 +9,21 @@ from pydantic import AwareDatetime, BaseModel, Field
 from softphone import invite
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import Strict, sip_uri, uri_of
+from softphone.api.control.models import Strict
 from softphone.api.control.paths import ManagedDep
 from softphone.api.http.answers import commands, queries
-from softphone.api.http.errors import ApiError, not_found
+from softphone.api.http.errors import not_found
 from softphone.api.http.pages import After, Limit
+from softphone.api.inviting import (
+    ConferenceAddress,
+    Occasion,
+    invitation_to,
+    mail_invitations,
+    place_of_extension,
+    place_of_session,
+)
 from softphone.focus.errors import NotAllowed
-from softphone.focus.session import TelephonySession
 from softphone.store.values import Extension
-from softphone.store.values import InvitationRecord as Noted
 
 __all__ = ["ROUTERS"]
 
@@ -57,6 +60,11 @@ class InvitationWish(Strict):
     ] = ""
     uid: Annotated[str, Field(max_length=200, description="The same again changes what is in a calendar.")] = ""
 
+    @property
+    def occasion(self) -> Occasion:
+        """What is invited to."""
+        return Occasion(self.title, self.start, self.minutes, self.organizer, self.uid)
+
 
 class MailWish(InvitationWish):
     """An invitation, and who gets it."""
@@ -85,75 +93,6 @@ class DeliveryList(BaseModel):
     deliveries: list[DeliveryView]
 
 
-@dataclass(frozen=True, slots=True)
-class ConferenceAddress:
-    """Where people are invited to."""
-
-    sip_uri: str
-    number: str = ""
-    "That any telephone can call; empty: there is none."
-    code: str = ""
-    "That participants are asked for; never the host's."
-    stands: bool = True
-    "Whether it is there at any time; a conference behind a token ends when nobody is in it."
-
-
-def place_of_session(session: TelephonySession, context: ApiContext) -> ConferenceAddress:
-    """Say how a running conference is joined."""
-    extension = context.accounts.find(session.extension) if session.extension else None
-    if extension is None:
-        return ConferenceAddress(sip_uri(session, context), stands=False)
-    return place_of_extension(extension, context)
-
-
-def place_of_extension(extension: Extension, context: ApiContext) -> ConferenceAddress:
-    """Say how the room of an extension is joined, whether somebody is in it or not."""
-    directory, main_number = context.accounts, context.accounts.main_number
-    if extension.kind == "user":
-        codes = directory.codes(extension.id)
-        user = main_number or extension.number
-        return ConferenceAddress(uri_of(user, context), main_number, codes.participant if codes else "")
-    properties = directory.properties(extension.id)
-    return ConferenceAddress(uri_of(extension.number, context), code=(properties.pin or "") if properties else "")
-
-
-def invitation_to(
-    place: ConferenceAddress, wish: InvitationWish, context: ApiContext, organizer: str = ""
-) -> invite.Invitation:
-    """Make an invitation; raises ApiError when the room will be gone, InviteError when a value is wrong."""
-    now = datetime.now(UTC)
-    kept_s = context.config.conference.claim_timeout_s
-    if not place.stands and wish.start is not None and wish.start > now + timedelta(seconds=kept_s):
-        raise ApiError(
-            400,
-            "CMN-101",
-            f"A conference that nobody is in ends after {kept_s:g} s: for later, invite to the room of an extension",
-            extra={"parameterName": "start"},
-        )
-    return invite.invitation(
-        wish.title,
-        place.sip_uri,
-        created=now,
-        number=place.number,
-        code=place.code,
-        web_url=_web_url(place, context.config.invite.web_url),
-        organizer=wish.organizer or organizer,
-        start=wish.start,
-        duration=timedelta(minutes=wish.minutes),
-        uid=wish.uid,
-    )
-
-
-def _web_url(place: ConferenceAddress, url: str) -> str:
-    """Give the link for browsers; one that needs a code that the room has not is none."""
-    room = place.sip_uri.removeprefix("sip:").partition("@")[0]
-    for name, value in {"code": place.code or ("" if place.stands else room), "room": room}.items():
-        if f"{{{name}}}" in url and not value:
-            return ""
-        url = url.replace(f"{{{name}}}", quote(value, safe=""))
-    return url
-
-
 def invitation_view(invited: invite.Invitation) -> InvitationView:
     """Show an invitation."""
     return InvitationView(uid=invited.uid, text=invite.text(invited), ics=invite.ics(invited))
@@ -161,38 +100,20 @@ def invitation_view(invited: invite.Invitation) -> InvitationView:
 
 async def mail_to(place: ConferenceAddress, wish: MailWish, caller: Extension, context: ApiContext) -> DeliveryList:
     """Send an invitation to each recipient, and write down what became of it."""
-    mail = context.config.mail
-    if not mail.host or not mail.sender:
-        raise ApiError(409, "TAS-106", "No mail server is configured")
-    invited = invitation_to(place, wish, context, mail.sender)
-    for each in wish.to:
-        invite.person(each)
-    noted = [await context.store.shelf.add_invitation(caller.id, each, "mail") for each in wish.to]
-    try:
-        sent = await invite.send(invited, wish.to, mail)
-    except invite.MailError as error:
-        await _note(context, noted, [str(error)] * len(noted))
-        raise
-    await _note(context, noted, [each.error for each in sent])
+    sent = await mail_invitations(place, wish.occasion, wish.to, caller.id, context)
     return DeliveryList(deliveries=[DeliveryView(to=each.to, error=each.error) for each in sent])
-
-
-async def _note(context: ApiContext, noted: Iterable[Noted], errors: Iterable[str]) -> None:
-    """Write down what became of invitations."""
-    for each, error in zip(noted, errors, strict=True):
-        await context.store.shelf.set_invitation(each.id, "failed" if error else "sent", error)
 
 
 @doing.post("")
 async def write_invitation(session: ManagedDep, wish: InvitationWish, context: ContextDep) -> InvitationView:
     """Write an invitation, as text for people and as a calendar file."""
-    return invitation_view(invitation_to(place_of_session(session, context), wish, context))
+    return invitation_view(invitation_to(place_of_session(session, context), wish.occasion, context))
 
 
 @doing.post("/calendar", response_class=Response, responses=CALENDAR)
 async def write_calendar_file(session: ManagedDep, wish: InvitationWish, context: ContextDep) -> Response:
     """Write an invitation as a calendar file."""
-    invited = invitation_to(place_of_session(session, context), wish, context)
+    invited = invitation_to(place_of_session(session, context), wish.occasion, context)
     return Response(invite.ics(invited), media_type="text/calendar")
 
 
@@ -222,7 +143,7 @@ RoomDep = Annotated[ConferenceAddress, Depends(room)]
 @room_doing.post("")
 async def write_room_invitation(place: RoomDep, wish: InvitationWish, context: ContextDep) -> InvitationView:
     """Write an invitation, as text for people and as a calendar file."""
-    return invitation_view(invitation_to(place, wish, context))
+    return invitation_view(invitation_to(place, wish.occasion, context))
 
 
 @room_doing.post("/mail")

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from softphone.api.context import ApiContext
 from softphone.api.http.pages import Part
+from softphone.api.inviting import sip_uri
 from softphone.focus.party.invitations import DialOutStatus
 from softphone.focus.session import Party, TelephonySession
 from softphone.text import LONGEST_NAME, misleads, shown
@@ -33,8 +34,6 @@ __all__ = [
     "conference_view",
     "dial_view",
     "party_view",
-    "sip_uri",
-    "uri_of",
 ]
 
 # A moderator is a host; both words are taken, answers and events say host.
@@ -302,20 +301,6 @@ class RecordingModel(BaseModel):
     seconds: float
     id: str
     paused: bool
-
-
-def sip_uri(session: TelephonySession, context: ApiContext) -> str:
-    """Say what a telephone calls to join."""
-    user = str(session.token) if session.token else session.extension or ""
-    if session.kind.value == "bridge":
-        user = context.accounts.main_number or user
-    return uri_of(user, context)
-
-
-def uri_of(user: str, context: ApiContext) -> str:
-    """Write the URI of a user of this server."""
-    host, port = context.focus.node
-    return f"sip:{user}@{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def conference_view(session: TelephonySession, context: ApiContext) -> ConferenceView:

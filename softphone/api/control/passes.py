@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 from softphone.api.auth.access import administrator
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import RoleName, Strict, Text, uri_of
+from softphone.api.control.models import RoleName, Strict, Text
 from softphone.api.control.paths import ManagedDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.pages import Part, WholeDep, microseconds
+from softphone.api.inviting import uri_of
 from softphone.focus.words import role_named
 from softphone.store.passes import PassRecord
 
