@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from softphone.api.context import ApiContext
 from softphone.api.web import events, joining, pages, whip
 from softphone.api.web.boards import Boards
-from softphone.api.web.joining import title_of
+from softphone.api.web.titles import title_of
 from softphone.api.web.whip import WhipSessions
 
 __all__ = ["ROUTERS", "install"]

@@ -9,16 +9,23 @@ from dataclasses import dataclass
 import msgspec
 
 from softphone.api.context import ApiContext
+from softphone.api.http.errors import ApiError
+from softphone.api.inviting import Occasion, mail_invitations, place_of_session
+from softphone.api.web.titles import title_of
 from softphone.errors import CallRefused, SoftphoneError
-from softphone.focus.commanding import acting, actor_of
+from softphone.focus.commanding import acting, actor_of, told
 from softphone.focus.entrance.web_parties import WebParty
 from softphone.focus.errors import FocusError, NoSuchParty, NoSuchSession, NotAllowed, WrongState
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.session import ConferenceRole
+from softphone.invite import InviteError, MailError
 
 __all__ = ["COMMANDS", "BadCommand", "WebCommand", "carry_out", "read", "why"]
 
 LONGEST_TEXT = 200
+
+# That one party sends: a host's code is no way to send mail to the world.
+MOST_MAILS = 50
 
 
 class BadCommand(Exception):
@@ -154,10 +161,31 @@ async def _end(asked: OwnCommand) -> None:
 
 
 async def _invite(asked: OwnCommand) -> None:
-    number = "".join(asked.command.to.split())
-    if not number:
+    """Call a number in, or send an invitation to a mail address."""
+    to = asked.command.to.strip()
+    if not to:
         raise WrongState("Nobody was named who is to be invited")
-    await asked.context.control.dial(asked.session, number, by=asked.own.party.id)
+    if "@" in to:
+        await _mail(asked, to)
+    else:
+        await asked.context.control.dial(asked.session, "".join(to.split()), by=asked.own.party.id)
+
+
+async def _mail(asked: OwnCommand, to: str) -> None:
+    context, own = asked.context, asked.own
+    if own.mails >= MOST_MAILS:
+        raise WrongState(f"{MOST_MAILS} invitations were sent by you already")
+    own.mails += 1
+    session = context.focus.session(asked.session)
+    by = own.party.extension_id or session.owner_id or session.extension_id or ""
+    occasion = Occasion(title_of(session, context.accounts))
+    with told("invite", session=session.id, party=own.party.id):
+        try:
+            (sent,) = await mail_invitations(place_of_session(session, context), occasion, [to], by, context)
+        except ApiError as error:
+            raise WrongState(error.message) from error
+        if sent.error:
+            raise WrongState(f"The mail server refused: {sent.error}")
 
 
 # Of these a party has some for itself; all others are for hosts.
@@ -209,4 +237,6 @@ def why(error: SoftphoneError) -> str:
             return str(error)
         case CallRefused():
             return "This cannot be called"
+        case InviteError() | MailError():
+            return str(error)
     return "That did not work"

@@ -8,14 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from softphone.api.auth.tokens import bearer_token, extension_of
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.web.errors import FAILURES, no_such_party, not_joined, not_yours
+from softphone.api.web.titles import title_of
 from softphone.errors import SoftphoneError
 from softphone.focus.entrance.web_door import WebJoined, WebWish
 from softphone.focus.entrance.web_parties import WebParty
-from softphone.focus.session import TelephonySession
-from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
-__all__ = ["let_in", "router", "title_of"]
+__all__ = ["JoinWish", "let_in", "router"]
 
 router = APIRouter(prefix="/web", tags=["web"], responses=FAILURES)
 
@@ -73,12 +72,6 @@ class AnswerView(BaseModel):
     """Our answer to an offer."""
 
     answer: str
-
-
-def title_of(session: TelephonySession, accounts: Accounts) -> str:
-    """Give what a conference is called."""
-    extension = accounts.by_id(session.extension_id or session.owner_id or "")
-    return session.name or (extension.name if extension is not None else "") or "Conference"
 
 
 async def let_in(request: Request, context: ApiContext, wish: JoinWish, caller: Extension | None) -> WebJoined:

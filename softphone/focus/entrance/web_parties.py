@@ -36,6 +36,8 @@ class WebParty:
     "Of its key."
     on_over: list[Callable[[], object]] = field(default_factory=list, repr=False)
     "Told when it is over."
+    mails: int = 0
+    "Invitations that it has sent by mail."
 
     @property
     def party(self) -> Party:

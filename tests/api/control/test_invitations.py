@@ -1,6 +1,7 @@
 """Invitations to conferences, written and mailed through a real mail server."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email import message_from_string
@@ -12,10 +13,17 @@ import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from softphone.api.web import commands
+from softphone.errors import SoftphoneError
+from softphone.focus.entrance.web_door import WebWish
+from softphone.focus.entrance.web_parties import WebParty
 from softphone.server import Server
+from softphone.store.values import Codes
+from softphone.testing.bridge import offer
 from tests.api.conftest import logged_in
 from tests.focus.phone import bridge
 from tests.support.processes import LOOPBACK
+from tests.support.web import GUEST, HOST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -170,3 +178,32 @@ async def test_the_calendar_file(ada: httpx.AsyncClient) -> None:
 async def test_without_a_mail_server(ada: httpx.AsyncClient) -> None:
     path = f"{V1}/{await opened(ada)}/invitation/mail"
     assert (await ada.post(path, json={"to": ["ben@example.com"]})).status_code == 409
+
+
+async def test_a_host_that_joined_by_http_sends_one(posted: tuple[Server, Inbox]) -> None:
+    server, inbox = posted
+    server.accounts.put_codes(server.accounts.extensions["102"].id, Codes(HOST, GUEST))
+    host, guest = [(await server.api.door.join(WebWish(to, offer(), "127.0.0.1"))).party for to in (HOST, GUEST)]
+
+    async def invites(party: WebParty, to: str) -> str:
+        command = commands.read(json.dumps({"n": 1, "do": "invite", "to": to}))
+        try:
+            await commands.carry_out(server.api, party, command)
+        except SoftphoneError as error:
+            return commands.why(error)
+        return ""
+
+    before = len(inbox.mails)
+    assert await invites(host, " Eve <eve@example.com> ") == ""
+    ((to, mail),) = inbox.mails[before:]
+    assert to == ["eve@example.com"] and "Subject: Invitation: Ben User" in mail
+    assert GUEST in calendar_in(mail) and HOST not in calendar_in(mail), "as a participant"
+    kept = (await server.store.shelf.invitations(extension_id=server.accounts.extensions["102"].id)).items
+    assert kept[0].recipient == "Eve <eve@example.com>"
+    assert "550" in await invites(host, "nobody@example.com")
+    assert "no mail address" in await invites(host, "@")
+    assert await invites(guest, "eve@example.com") == "Only a host of the conference may do that"
+    host.mails = commands.MOST_MAILS
+    assert await invites(host, "eve@example.com") == "50 invitations were sent by you already"
+    assert len(inbox.mails) == before + 1
+    await server.control.end(host.session)
