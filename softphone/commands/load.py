@@ -108,21 +108,27 @@ def _progress(moment: Moment, plan: LoadPlan) -> Text:
 class _Attempts:
     """Runs of a plan with as many parties as is asked for, shown as they go."""
 
-    def __init__(self, plan: LoadPlan, scenario: Scenario | None, rest: str, live: Live) -> None:
+    def __init__(self, plan: LoadPlan, scenario: Scenario | None, options: dict[str, Any], live: Live) -> None:
         pool = scenario.pool if scenario is not None else 0
-        self._plan, self._scenario, self._rest = msgspec.structs.replace(plan, pool=pool), scenario, rest
+        self._plan, self._scenario, self._rest = msgspec.structs.replace(plan, pool=pool), scenario, options["rest"]
+        self._processes, self._cluster = options["processes"], options["cluster"]
         self._live, self._reports = live, dict[int, LoadReport]()
 
     async def once(self, parties: int) -> LoadReport:
         """Run with so many."""
         from softphone.load.play import play  # loads the compiler
         from softphone.load.run import run_load
+        from softphone.load.spread import by_cluster, by_processes
 
         plan = msgspec.structs.replace(self._plan, parties=parties)
 
         def on_moment(moment: Moment) -> None:
             self._live.update(_progress(moment, plan), refresh=True)
 
+        if self._cluster:
+            return await asyncio.to_thread(by_cluster, plan, self._cluster)
+        if self._processes > 1:
+            return await asyncio.to_thread(by_processes, plan, self._processes)
         if self._scenario is None:
             return await run_load(plan, on_moment)
         return await play(plan, self._scenario, on_moment, self._rest)
@@ -145,6 +151,8 @@ def _scenario(options: dict[str, Any]) -> Scenario | None:
     given = dict(text.partition("=")[::2] for text in options["values"] or ())
     if not options["scenario"] and given:
         raise ConfigError("--set is of a scenario: --scenario names it")
+    if options["scenario"] and (options["cluster"] or options["processes"] > 1):
+        raise ConfigError("a scenario is played by one process: --processes and --cluster join, talk and listen")
     return load_scenario(options["scenario"], given) if options["scenario"] else None
 
 
@@ -161,7 +169,7 @@ def run(plan: LoadPlan, options: dict[str, Any], console: Console) -> LoadReport
     try:
         scenario = _scenario(options)
         with Live(Text("calling ..."), console=console, transient=True, auto_refresh=False) as live:
-            attempt = _Attempts(plan, scenario, options["rest"], live)
+            attempt = _Attempts(plan, scenario, options, live)
             if options["search"] or (scenario is not None and scenario.search):
                 return asyncio.run(attempt.search(min(options["start"], plan.parties)))
             return asyncio.run(attempt.once(plan.parties))
@@ -233,6 +241,8 @@ def load(
     rest: Annotated[str, typer.Option(help="Where a scenario's HTTP requests go, such as http://127.0.0.1:8080")] = "",
     search: Annotated[bool, typer.Option(help="Search for the largest number of parties, up to --parties")] = False,
     start: Annotated[int, typer.Option(help="With how many a search begins", min=1)] = 10,
+    processes: Annotated[int, typer.Option(help="Share the bots out to so many processes", min=1, max=64)] = 1,
+    cluster: Annotated[str, typer.Option(help="Or to the workers of a Dask cluster, such as tcp://host:8786")] = "",
     max_failures: Annotated[int, typer.Option(help="Calls that may fail")] = 0,
     max_loss: Annotated[float, typer.Option(help="Percent of packets that may be lost")] = 1.0,
     min_mos: Annotated[float, typer.Option(help="Least MOS (E-model) of all but 1 % of the bots")] = 3.6,

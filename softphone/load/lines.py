@@ -79,7 +79,7 @@ def hearing_of(truth: Truth, faults: list[Fault], first: int) -> HearingReport:
     known = truth.heard + truth.silent
     share = np.divide(truth.heard, known, out=np.full(known.shape, np.nan), where=known > 0)
     rows = range(min(len(share), SHOWN_IN_MAP))
-    columns = range(min(share.shape[1], SHOWN_IN_MAP))
+    columns = np.argsort(truth.talkers)[:SHOWN_IN_MAP].tolist()
     return HearingReport(
         listeners=[first + row for row in rows],
         talkers=[first + int(truth.talkers[k]) for k in columns],

@@ -75,6 +75,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         Of a server on this machine, whose processor time is told.
     first
         Number of the first bot: of several processes each has its own.
+    elsewhere, spoken_by
+        Numbers of the talkers of other processes, who are heard here, too; and how many talk in each conference.
+    begin_at
+        Unix seconds when all processes begin to measure; None: when all have joined.
     """
 
     uri: tuple[str, ...]
@@ -94,6 +98,9 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     settle_s: float = 3.0
     server_pid: int | None = None
     first: int = 0
+    elsewhere: tuple[int, ...] = ()
+    spoken_by: int | None = None
+    begin_at: float | None = None
     objectives: Objectives = Objectives()
 
     def target(self, bot: int) -> str:
@@ -111,6 +118,11 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     def voices(self) -> tuple[int, ...]:
         """Which bots ever talk."""
         return tuple(range(min(self.parties, max(self.talkers, self.pool) * len(self.uri))))
+
+    @property
+    def heard(self) -> tuple[int, ...]:
+        """Whom bots listen to, counted from the first bot here: our voices, and talkers of other processes."""
+        return (*self.voices, *(number - self.first for number in self.elsewhere))
 
     @property
     def talking(self) -> tuple[int, ...]:

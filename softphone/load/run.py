@@ -6,9 +6,11 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from math import ceil
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
@@ -22,10 +24,11 @@ from softphone.load.media.tally import settle
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, LoadReport, Moment
+from softphone.load.truth import WINDOW_S
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
-__all__ = ["LoadRun", "run_load"]
+__all__ = ["LoadRun", "run_load", "warm_up"]
 
 AHEAD_S = 0.3
 """Between the making of the plane and its first step."""
@@ -34,6 +37,7 @@ BEHIND_STEPS = 20
 IN_FLIGHT = 500
 """Calls that are not answered yet, at most."""
 MAP_CELLS = 4_000_000
+FAULTS_TOLD = 200
 
 
 class LoadRun:
@@ -80,7 +84,7 @@ class LoadRun:
             stack.callback(self.doors.close)
             self._offset_s = time.time() - time.monotonic()
             self.plane = self._make_plane()
-            self._listening = Listening(self.plane, plan.voices)
+            self._listening = Listening(self.plane, plan.heard)
             self.truth = self._listening.truth
             self._seat_rooms()
             self.calls = BotCalls(
@@ -102,10 +106,10 @@ class LoadRun:
     def _make_plane(self) -> LoadPlane:
         plan = self.plan
         stateful = plan.codec not in ("PCMU", "PCMA")
-        ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.voices))), 64 if stateful else plan.parties)
+        ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.heard))), 64 if stateful else plan.parties)
         if ears < plan.parties:
             self.notes.append(f"only the first {ears} of {plan.parties} bots listen to what they are sent")
-        level = hearing.tone_level_dbov(max(1, plan.talkers))
+        level = hearing.tone_level_dbov(max(1, plan.talkers if plan.spoken_by is None else plan.spoken_by))
         made = LoadPlane(
             self.doors,
             plan.parties,
@@ -115,18 +119,22 @@ class LoadRun:
             epoch_s=self.unix_s() + 3600,
             ears=ears,
             first=plan.first,
+            heard=plan.heard,
         )
         made.receive()  # has all kernels compiled before anybody waits for them
         made.rehearse()
         gc.collect()  # a search through all that was imported would hold up a dozen steps
         gc.freeze()
-        made.begin(self.unix_s() + AHEAD_S)
+        epoch_s = self.unix_s() + AHEAD_S
+        if plan.elsewhere:  # words begin at the same time in all processes, so that delays between them are known
+            epoch_s = ceil(epoch_s / WINDOW_S) * WINDOW_S
+        made.begin(epoch_s)
         return made
 
     def _seat_rooms(self) -> None:
         """Nobody hears who is in another conference."""
         rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
-        for k, talker in enumerate(self.plan.voices):
+        for k, talker in enumerate(self.plan.heard):
             self.truth.expected[:, k] &= rooms == self.plan.room(talker)
 
     # --- its clock
@@ -252,6 +260,19 @@ class LoadRun:
             self.truth.talking(bot, on and bot in self.calls.joined, self.now_s)
         self.talking = self.talking | set(bots) if on else self.talking - set(bots)
 
+    async def others(self) -> None:
+        """Wait for the other processes, which begin when we do; where it is too late for that, say so."""
+        if self.plan.begin_at is not None:
+            wait = self.plan.begin_at - self.unix_s()
+            await asyncio.sleep(max(0.0, wait))
+            if wait < 0:
+                self.notes.append(f"bots from {self.plan.first} on began {-wait:.1f} s after the others")
+
+    def left_s(self) -> float:
+        """How long it is to be measured from now on: all processes end at the same time."""
+        ends = None if self.plan.begin_at is None else self.plan.begin_at + self.plan.seconds
+        return self.plan.seconds if ends is None else max(0.0, ends - self.unix_s())
+
     async def pressed(self) -> None:
         """Wait until nobody presses keys any more."""
         while any(self.plane.pressing(bot) for bot in list(self.calls.joined)):
@@ -259,6 +280,8 @@ class LoadRun:
 
     def begin(self) -> None:
         """Count anew: the report is of what follows, up to `finish`."""
+        for talker in self.plan.heard[len(self.plan.voices) :]:
+            self.truth.talking(talker, True, self.now_s)
         self.plane.forget()
         self.truth.forget()
         self.present = set(self.calls.joined)
@@ -288,7 +311,11 @@ class LoadRun:
 
     def report(self) -> LoadReport:
         """Say what was measured; after `finish`."""
-        faults = self.truth.faults()[:200]
+        first = self.plan.first
+        faults = [
+            replace(fault, listener=fault.listener + first, talker=fault.talker + first)
+            for fault in self.truth.faults()[:FAULTS_TOLD]
+        ]
         return LoadReport(
             plan=self.plan,
             began_at=self.began_at,
@@ -304,7 +331,7 @@ class LoadRun:
             jitter_ms=Quantiles.of(line.jitter_ms for line in self.lines if line.received),
             mos=Quantiles.of(line.mos for line in self.lines if line.mos is not None),
             faults=faults,
-            hearing=hearing_of(self.truth, faults, self.plan.first) if len(self.plan.voices) else None,
+            hearing=hearing_of(self.truth, faults, self.plan.first) if self.plan.heard else None,
             health=self._health,
             timeline=self.moments,
             notes=self.notes + self._unknown(),
@@ -325,6 +352,17 @@ class LoadRun:
         if (other := int(bots["other"].sum())) > 0:
             notes.append(f"{other} packets were of another payload type than agreed on")
         return notes
+
+
+def warm_up(codec: str) -> None:
+    """Have all compiled that a run needs, before anybody waits for it; raises MediaError where there is no port."""
+    doors = open_doors("127.0.0.1", STEPS)
+    try:
+        made = LoadPlane(doors, STEPS, (0,), level_dbov=-20.0, name=codec, epoch_s=time.time())
+        made.receive()
+        made.rehearse()
+    finally:
+        doors.close()
 
 
 async def run_load(
@@ -354,8 +392,9 @@ async def run_load(
         await run.pressed()
         run.talk(plan.talking)
         await asyncio.sleep(plan.settle_s if run.calls.joined else 0.0)
+        await run.others()
         run.begin()
-        await asyncio.sleep(plan.seconds if run.calls.joined else 0.0)
+        await asyncio.sleep(run.left_s() if run.calls.joined else 0.0)
         run.finish()
         await run.leave(list(run.calls.joined))
         return run.report()

@@ -56,7 +56,7 @@ class Truth:
         shape = listeners, len(talkers)
         self.talkers, self.phase_s = np.array(talkers, np.int64), phase_s
         self.expected = np.ones(shape, np.bool_)
-        own = np.flatnonzero(self.talkers < listeners)
+        own = np.flatnonzero((self.talkers >= 0) & (self.talkers < listeners))
         self.expected[self.talkers[own], own] = False
         self.since_s = np.full(shape, np.inf)
         self._there_s = np.full(listeners, np.inf)
@@ -70,7 +70,7 @@ class Truth:
         """Say that from now on some should hear a talker, or should not; its own never does."""
         k = int(np.flatnonzero(self.talkers == talker)[0])
         self.expected[listeners, k] = heard
-        if talker < len(self.expected):
+        if 0 <= talker < len(self.expected):
             self.expected[talker, k] = False
         self.since_s[:, k] = now_s
 
@@ -179,7 +179,7 @@ class Truth:
         return [Fault("creep", int(i), int(self.talkers[k]), float(slope[i, k]), int(count[i, k])) for i, k in where]
 
     def _swapped(self) -> list[Fault]:
-        place = {int(talker): k for k, talker in enumerate(self.talkers) if talker < len(self.heard)}
+        place = {int(talker): k for k, talker in enumerate(self.talkers) if 0 <= talker < len(self.heard)}
         echoing = [talker for talker, k in place.items() if self.leaks[talker, k] >= FEW]
         return [
             Fault("swapped", a, b, 1.0, int(self.leaks[a, place[a]]))

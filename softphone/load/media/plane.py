@@ -68,6 +68,9 @@ class LoadPlane:
     ears
         How many bots listen to what they are sent; the others count packets only. Of G.711 all can.
 
+    first, heard
+        What is added to a bot's number for its word, and whose words are listened for; None: of the talkers.
+
     Attributes
     ----------
     bots
@@ -91,6 +94,7 @@ class LoadPlane:
         epoch_s: float,
         ears: int | None = None,
         first: int = 0,
+        heard: Sequence[int] | None = None,
     ) -> None:
         self._doors, self.count, self.epoch_s, self.first = doors, count, epoch_s, first
         self.ears = count if ears is None else min(ears, count)
@@ -99,7 +103,7 @@ class LoadPlane:
         self._law = int(form.law) if form.form == LAW else -1
         self._clock = self.codec.ticks(20)
         self.bots, self._speakers = records(count, BOT), records(count, SPEAKER)
-        self.tones = {tone: k for k, tone in enumerate(sorted(set(self.tone_of(talkers))))}
+        self.tones = {tone: k for k, tone in enumerate(sorted(set(self.tone_of(talkers if heard is None else heard))))}
         self._waves = waves_at(self.codec.rate_hz, tuple(self.tones))
         self.series = np.zeros((self.ears, WORD, 4 * len(self._waves)), np.float32)
         self._sound = np.zeros(self.codec.rate_hz // 50, np.float32)
@@ -176,7 +180,7 @@ class LoadPlane:
 
     def phase_s(self, bot: int) -> float:
         """When a bot's first frame of a word left, seconds after the epoch; every 127 frames there is another."""
-        return float(bot % STEPS * TICK_S / STEPS)
+        return float((self.first + bot) % STEPS * TICK_S / STEPS)
 
     # --- its clock
 
