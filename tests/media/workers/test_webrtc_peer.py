@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from softphone.calls.leg import CallLeg
 from softphone.media.contract.leg import Event, RtpTimeout
 from softphone.media.contract.messages import Configure, CreateRoom, JoinRoom
+from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.local import LocalMedia, load
+from softphone.media.workers.pool import Pool
 from softphone.media.workers.webrtc import WebrtcMedia
 from softphone.tasks import Tasks
 from tests.support.webrtc_peer import WebPeer, on_loopback
@@ -151,3 +153,26 @@ async def test_a_peer_with_another_certificate_is_not_heard(room: Room, peer: We
     await until(lambda: RtpTimeout(leg.number or 0) in room.events)
     assert room.media.ended["refused"] == 1 and peer.heard == []
     await leg.close()
+
+
+async def test_two_hear_each_other_through_workers_of_their_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_loopback(monkeypatch)
+    pool, tasks = Pool(WorkerSettings(capacity=8, gate=False), 2), Tasks()
+    await pool.start()
+    media, events = WebrtcMedia(pool), list[Event]()
+    media.on_event = events.append
+    peers = [WebPeer(OURS_HZ), WebPeer(THEIRS_HZ, codecs=("PCMA",))]
+    legs = [CallLeg(media, tasks, codecs=("OPUS", "PCMA")) for _ in peers]
+    await media.ask(CreateRoom())
+    room = (await media.ask(CreateRoom())).value  # on the second worker
+    for peer, leg in zip(peers, legs, strict=True):
+        await peer.take(await leg.answer(await peer.offer(), room))
+        await media.ask(JoinRoom(leg.number or 0, room))
+        await media.ask(Configure(leg.number or 0, answered=True))
+    await until(lambda: peers[0].level(THEIRS_HZ) > 0.8 and peers[1].level(OURS_HZ) > 0.8)
+    await peers[0].close()
+    await until(lambda: RtpTimeout(legs[0].number or 0) in events)
+    for leg in legs:
+        await leg.close()
+    await peers[1].close()
+    await pool.stop()
