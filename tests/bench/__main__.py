@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("mixer", "coding", "media", "sip", "joins", "delay", "bots")
+PARTS = ("mixer", "coding", "media", "sip", "joins", "delay", "bots", "webrtc")
 OPTIONS = ("sizes", "rooms", "rough", "peer", "rounds", "seconds")
 RESULT = Path("bench.json")
 
