@@ -10,12 +10,12 @@ import pytest
 from mixer.rules.roles import Place
 from mixer.rules.settings import EndWithHost, Settings
 from softphone.config import ConferenceConfig, WebConfig
-from softphone.errors import NoCommonCodec, SdpError
+from softphone.errors import MediaFull, NoCommonCodec, SdpError, WorkerGone
 from softphone.focus.errors import Overloaded, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.room.admission import NotAdmitted
 from softphone.focus.session import ConferenceRole, PartyStatus
-from softphone.media.contract.leg import RtpTimeout
+from softphone.media.contract.leg import LegInfo, RtpTimeout
 from softphone.media.contract.messages import OpenLeg
 from softphone.testing.bridge import offer
 from softphone.testing.clock import run
@@ -309,20 +309,23 @@ def test_the_end_of_a_host_by_http_ends_the_conference_when_the_rules_say_so(pla
     play(scene, conference=ConferenceConfig(end_with_host=EndWithHost.ANY.value))
 
 
-def test_media_that_cannot_be_had_lets_nobody_in(play: Play) -> None:
+@pytest.mark.parametrize(
+    "error", [MediaFull("full"), WorkerGone("gone"), ValueError("a fault"), asyncio.CancelledError()]
+)
+def test_media_that_cannot_be_had_lets_nobody_in(play: Play, error: BaseException) -> None:
     async def scene(bridge: WebBridge) -> None:
         here = await bridge.comes(GUEST)
 
-        async def full(_request: object) -> None:
-            raise Overloaded("full")
+        async def fails(_request: object) -> LegInfo:
+            raise error
 
         serve = bridge.media.serve
-        before, serve[OpenLeg] = serve[OpenLeg], full
-        with pytest.raises(Overloaded):
+        before, serve[OpenLeg] = serve[OpenLeg], fails
+        with pytest.raises(type(error)):
             await bridge.comes(GUEST)
         serve[OpenLeg] = before
         room = bridge.focus.conference(here.party.session)
-        assert list(room.members.values()) == [here.party.member]
+        assert list(room.members.values()) == [here.party.member] and list(room.session.parties) == [here.party.id]
 
     play(scene)
 

@@ -16,7 +16,6 @@ REMOVED = ("removed", "You were removed from the conference")
 # Why a party is gone, by what the rules say: the word and what it is told.
 FAREWELLS: Mapping[str, tuple[str, str]] = {
     "bye": ("left", "You have left the conference"),
-    "hangup": ("left", "You have left the conference"),
     "left": ("left", "You have left the conference"),
     "kicked": REMOVED,
     "banned": REMOVED,
@@ -26,6 +25,7 @@ FAREWELLS: Mapping[str, tuple[str, str]] = {
     "time": ("time", "The time that a party may stay is over"),
     "no media": ("no_media", "Nothing was heard from you for too long"),
     "failed": ("failed", "The connection could not be made"),
+    "hangup": ("failed", "The connection could not be kept"),
 }
 ENDED = ("ended", "The conference is over")
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from softphone.errors import SoftphoneError
 from softphone.focus.party.member import Member
 from softphone.focus.party.signalling import HttpCall
 from softphone.focus.room.admission import Admission, NotAdmitted
@@ -31,7 +30,7 @@ async def begin(room: "ConferenceRoom", member: Member, admission: Admission, an
         raise NotAdmitted(refused.reason)
     try:
         return await answer()
-    except SoftphoneError:
+    except BaseException:  # however it failed: nobody else would ever end it
         member.keeper.over(member, "failed")
         raise
 
