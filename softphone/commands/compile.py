@@ -39,6 +39,9 @@ def compile_() -> None:
         from softphone.media.engine.warm import warm
 
         warm(notice=notice)
+        from softphone.load.run import warm_up
+
+        warm_up("PCMU")
         if helper is not None:
             helper.kill()
             helper.wait()

@@ -185,5 +185,10 @@ class Truth:
             Fault("swapped", a, b, 1.0, int(self.leaks[a, place[a]]))
             for a in echoing
             for b in echoing
-            if a < b and min(self.deaf[a, place[b]], self.deaf[b, place[a]]) >= FEW
+            if a < b and min(self.deaf[a, place[b]], self.deaf[b, place[a]]) >= FEW and self._is_heard(a, b, place)
         ]
+
+    def _is_heard(self, a: int, b: int, place: dict[int, int]) -> bool:
+        """Whether somebody else hears one of two talkers: where nobody does, each is only returned its own sound."""
+        others = np.delete(self.heard, [a, b], axis=0)
+        return bool(others[:, [place[a], place[b]]].any())

@@ -71,6 +71,13 @@ def test_two_that_have_each_others_sound() -> None:
     assert kinds(table.run(8.2)) == {("swapped", 0, 1)}
 
 
+def test_one_that_returns_to_each_what_it_says_is_no_swap() -> None:
+    table = Table(3, [0, 1])
+    table.bridge.gain = np.eye(3)
+    deaf = {("deaf", 0, 1), ("deaf", 1, 0), ("deaf", 2, 0), ("deaf", 2, 1)}
+    assert kinds(table.run(8.2)) == {("echo", 0, 0), ("echo", 1, 1)} | deaf
+
+
 def test_a_mute_that_lasts_until_the_next_offer_only() -> None:
     table = Table(4, [0, 1, 2])
     table.truth.expect(slice(None), 2, False, 0.0)
