@@ -7,11 +7,11 @@ noise, whoever talks over it. It is kept in two halves, so that each is found by
 import numpy as np
 
 from mixer.kernel import kernel
-from mixer.party import Party
+from mixer.party import UNKNOWN_TICKS, Party
 
 SMOOTH = np.float32(0.25)
 """Share of a frame in the smoothed level: 60 ms, short beside a gap between words."""
-HALF_TICKS = 100
+HALF_TICKS = UNKNOWN_TICKS // 2
 """The minimum is that of the last two to four seconds."""
 
 

@@ -20,6 +20,9 @@ from mixer.party import Parties, Party, Room, Rooms
 LEAD_RISE, LEAD_FALL = np.float32(0.3), np.float32(0.04)
 # Who leads goes on leading until somebody is this much louder: no flicker between two equal voices.
 LEAD_MARGIN_DB = np.float32(3)
+# Of who is muted: a loud frame counts two, any other takes one off, so that a sentence of two seconds comes to this and
+# a cough, a door or a dog do not.
+IN_VAIN_TICKS = round(1.6 / TICK_S)
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,26 @@ def update_gate(p: Party, gate: Gate, noisy: bool) -> int:
         p.left = -1
     p.talking = talking
     return int(talking) - int(before)
+
+
+@kernel
+def follow_muted(p: Party, gate: Gate, level: np.float32, noisy: bool, rooms: Rooms) -> None:
+    """Count how long a row talks whose microphone is off, in vain.
+
+    The noise of its line is followed as ever. What it says while somebody talks in its room may be the echo of that,
+    and does not count; nor does anything of who could not hear an answer.
+    """
+    if level <= SILENCE_DBOV or noisy:
+        loud = False
+    else:
+        loud = level > min(max(noise_floor(p) + gate.above, gate.softest), gate.loudest)
+        follow_floor(p, level)
+    if p.in_vain < 0:
+        p.in_vain += int(level > SILENCE_DBOV)
+    elif loud and p.room >= 0 and not p.deaf and rooms[p.room].winner < 0:
+        p.in_vain = min(p.in_vain + 2, 2 * IN_VAIN_TICKS)
+    else:
+        p.in_vain = max(p.in_vain - 1, 0)
 
 
 @kernel

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mixer.agc import follow_voice, linear
 from mixer.frame import SILENCE_DBOV
-from mixer.gate import Gate, is_heard, level_dbov, update_gate, update_loudness
+from mixer.gate import Gate, follow_muted, is_heard, level_dbov, update_gate, update_loudness
 from mixer.kernel import kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Rooms
@@ -66,6 +66,10 @@ def listen(
         p.frame = -1
         _take(p, rate, said[row], doubtful[row] and p.inband_keys, wide, frame)
         p.level = np.float32(SILENCE_DBOV) if p.muted or not p.active else level_dbov(frame)
+        if p.muted and p.active:
+            follow_muted(p, gate, level_dbov(said[row]), noisy[row] or doubtful[row], rooms)
+        else:
+            p.in_vain = min(p.in_vain + 1, 0)
         change = update_gate(p, gate, noisy[row])
         follow_voice(p, rooms, p.talking and p.left == gate.hangover)
         if change != 0:

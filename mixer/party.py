@@ -19,6 +19,8 @@ NOTHING = 1 << 40
 """A wait that says nothing: longer than any."""
 FLOOR_DBOV = -62.0
 """The noise under a voice that nothing is known of: a telephone in a quiet room."""
+UNKNOWN_TICKS = 200
+"""So long nobody knows what of a line is noise (mixer.floor)."""
 
 PARTY = np.dtype(
     [
@@ -87,6 +89,7 @@ PARTY = np.dtype(
         ("least", np.float32),
         ("least_before", np.float32),
         ("floor_ticks", np.int32),
+        ("in_vain", np.int32),  # how much it has talked while it is muted; below 0: its noise is not known yet
         ("talking", np.bool_),
         ("voiced", np.bool_),  # it is heard: its gate is open, or it has none and is not silent
         ("blanked", np.bool_),  # a key is dialled in its sound
@@ -157,7 +160,7 @@ def reset(p: Party, position: int) -> None:
     p.auto_db = np.float32(0)
     p.left, p.talking, p.voiced, p.blanked = -1, False, False, False
     p.smooth = p.least = p.least_before = np.float32(FLOOR_DBOV)
-    p.floor_ticks = 0
+    p.floor_ticks, p.in_vain = 0, -UNKNOWN_TICKS
     p.spoke_in, p.leaving, p.ear, p.hidden, p.sounded, p.fading = -1, -1, -2, False, False, 0
     p.gain_in_before = p.gain_out_before = np.float32(-1)
     p.limit_in = p.limit_out = np.float32(1)

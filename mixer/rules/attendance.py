@@ -51,6 +51,8 @@ class Participant:
     "Whether it is not counted, told of or waited for: a listener whom only administrators know of."
     labels: Mapping[str, str] = field(default_factory=dict)
     "What somebody in control has written on it."
+    warned: float = float("-inf")
+    "When it was last told that it talks with its microphone off."
     ends: bool = False
     "Whether the conference is over when it leaves."
     number: int = 0

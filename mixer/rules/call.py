@@ -91,6 +91,7 @@ PARTY: Mapping[type[events.Event], PartyRule] = {
     events.SetHeld: parties.set_held,
     events.SetLabels: parties.set_labels,
     events.Talking: parties.talking,
+    events.SpokeMuted: parties.spoke_muted,
 }
 _LIVE: Mapping[type[events.Event], Any] = {
     **dict.fromkeys(get_args(events.Event), _no_conference),

@@ -33,6 +33,7 @@ __all__ = [
     "Say",
     "Selected",
     "Sound",
+    "TalksInVain",
     "UnknownKeys",
     "VoicesLevelled",
     "VolumeChanged",
@@ -136,6 +137,13 @@ class MuteChanged:
 
     party: str
     muted: bool
+
+
+@dataclass(frozen=True)
+class TalksInVain:
+    """The party talks to a room that does not hear it, its microphone being off; told once in a while."""
+
+    party: str
 
 
 @dataclass(frozen=True)
@@ -349,6 +357,7 @@ Effect = (
     | PartyLeft
     | Ended
     | MuteChanged
+    | TalksInVain
     | DeafChanged
     | HeldChanged
     | VoicesLevelled

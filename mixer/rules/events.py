@@ -40,6 +40,7 @@ __all__ = [
     "SetRole",
     "SetVolume",
     "SetWhisper",
+    "SpokeMuted",
     "Talking",
     "Time",
     "Unban",
@@ -122,6 +123,13 @@ class Talking:
 
     party: str
     on: bool
+
+
+@dataclass(frozen=True)
+class SpokeMuted:
+    """A party has been talking, for a sentence, while its microphone is off."""
+
+    party: str
 
 
 @dataclass(frozen=True)
@@ -304,6 +312,7 @@ Event = (
     | Leave
     | Keys
     | Talking
+    | SpokeMuted
     | PeerHeld
     | InviteAnswered
     | InviteFailed

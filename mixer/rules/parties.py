@@ -11,6 +11,7 @@ from mixer.rules.effects import (
     LockChanged,
     NoticesChanged,
     RoleChanged,
+    TalksInVain,
     VoicesLevelled,
     VolumeChanged,
 )
@@ -34,9 +35,12 @@ __all__ = [
     "set_role",
     "set_volume",
     "set_whisper",
+    "spoke_muted",
     "talking",
 ]
 
+# Who goes on talking with its microphone off does so on purpose, with somebody beside it.
+WARN_AGAIN_S = 30.0
 
 # Of one party.
 
@@ -154,6 +158,17 @@ def talking(session: SessionState, party: Participant, event: events.Talking, no
     """Take notice of who talks."""
     session.parties.talks(party, event.on)
     return []
+
+
+def spoke_muted(session: SessionState, party: Participant, event: events.SpokeMuted, now: float) -> list[Effect]:
+    """Tell a party that talks with its microphone off, and hears the others; not one that is nobody's talker."""
+    if not party.muted or party.deaf or party.hidden or party.place is not Place.JOINED or session.joined < 2:
+        return []
+    if now < party.warned + WARN_AGAIN_S:
+        return []
+    party.warned = now
+    told = session.settings.muted_notice and party.role is not Role.LISTENER
+    return [TalksInVain(party.name), *(announcements.say(session, party.name, "conf-muted") if told else [])]
 
 
 # Of the room.

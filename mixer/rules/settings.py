@@ -90,6 +90,8 @@ class Settings:
         Whether all but moderators wait until they are admitted.
     hosts_pass_lock, hosts_pass_limit
         Whether moderators come into a locked room, and into a full one; there they count all the same.
+    muted_notice
+        Whether a party that talks with its microphone off is told so, in a room with `prompts`.
     level_voices
         Whether soft voices are made louder and loud ones softer, slowly.
     confirm_timeout_s
@@ -143,6 +145,7 @@ class Settings:
     lobby: bool = False
     hosts_pass_lock: bool = False
     hosts_pass_limit: bool = False
+    muted_notice: bool = True
     level_voices: bool = False
     confirm_timeout_s: float = 30.0
     max_invited: int = 10

@@ -193,6 +193,7 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     lobby: bool = False
     hosts_pass_lock: bool = False
     hosts_pass_limit: bool = False
+    muted_notice: bool = True
     level_voices: bool = False
     hidden_listeners: bool = False
     record_from: Annotated[int, Meta(ge=0)] = 0

@@ -11,34 +11,24 @@ from mixer.rules.settings import Settings
 from softphone.codec import spoken_here
 from softphone.config import Config
 from softphone.errors import MediaError
+from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
-from softphone.focus.party.member import Member
+from softphone.focus.party.leg_events import react
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import load_menu
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import CallEnd, EndedMemory, RoomKind, SessionOrigin, TelephonySession
+from softphone.focus.session import CallEnd, RoomKind, SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken, new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.focus.voice.prompts import SoundLibrary
-from softphone.media.contract.leg import (
-    Event,
-    KeyPressed,
-    LegEchoing,
-    LegTalking,
-    PlaybackEnded,
-    RecordingEnded,
-    RtpTimeout,
-    SrtpRefused,
-    Unclaimed,
-    WorkerLost,
-)
+from softphone.media.contract.leg import Event, PlaybackEnded, RecordingEnded, Unclaimed, WorkerLost
 from softphone.media.contract.messages import CreateRoom
 from softphone.media.workers.client import Media
 from softphone.recordings.entry import Entry
@@ -335,20 +325,7 @@ class Focus:
             case Unclaimed(host):
                 log.warning("media_unclaimed", host=host)
             case _ if (member := self.context.legs.get(getattr(event, "leg", -1))) is not None:
-                self._on_leg_event(member, event)
-
-    def _on_leg_event(self, member: Member, event: Event) -> None:
-        match event:
-            case LegTalking(on=on):
-                member.keeper.talking(member, on)
-            case LegEchoing(on=on):
-                member.keeper.echoing(member, on)
-            case KeyPressed(key=key, way=way) if member.pressed(key, way):
-                member.keeper.key(member, key)
-            case SrtpRefused(reason=reason):
-                log.warning("media_refused", party=member.party.id, reason=reason)
-            case RtpTimeout():
-                member.keeper.silent(member)
+                react(member, event)
 
     def _on_recording_ended(self, event: RecordingEnded) -> None:
         if self.context.names.ended(event.recording):

@@ -3,7 +3,6 @@
 A session is one or more parties; a conference is a session whose origin is `SessionOrigin.CONFERENCE`.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +20,6 @@ __all__ = [
     "CallEnd",
     "ConferenceRole",
     "Direction",
-    "EndedMemory",
     "OUTSIDE",
     "Party",
     "PartyAddress",
@@ -142,6 +140,8 @@ class Party:
     "Rises with each that comes into the session: the order of arrival."
     status: PartyStatus = PartyStatus.SETUP
     talking: bool = False
+    dominant: bool = False
+    "Whether it has the floor."
     echoing: bool = False
     "Whether it returns what it is sent."
     told: PartyStatus | None = None
@@ -261,6 +261,8 @@ class TelephonySession:
     "By which its owner finds it again; empty: it has none."
     rules: Session | None = field(default=None, repr=False, compare=False)
     "What decides, once it has a room."
+    dominant: str | None = None
+    "The party that has the floor; None: nobody has talked for long enough yet, or who did is gone."
     watchers: list[Callable[[str], None]] = field(default_factory=list, repr=False, compare=False)
     "Told of a party whose telephone holds its call, or does so no more: no event tells that."
     _next: int = 2
@@ -318,6 +320,8 @@ class TelephonySession:
     def leave(self, party_id: str) -> None:
         """Have a party no more; one that is not there is no error."""
         self.hidden.pop(party_id, None)
+        if self.dominant == party_id:
+            self.dominant = None
         party = self.parties.pop(party_id, None)
         if party is not None:
             self._strike(party)
@@ -362,34 +366,3 @@ class TelephonySession:
         else:
             number, self._next = self._next, self._next + 1
         return party_id_of(self.id, number)
-
-
-class EndedMemory:
-    """Ids that were, with the time as an argument (seconds of one monotonic clock).
-
-    Parameters
-    ----------
-    keep_s
-        How long an id is remembered.
-    max_count
-        How many at most; the oldest go first.
-    """
-
-    def __init__(self, keep_s: float, max_count: int) -> None:
-        self._keep_s = keep_s
-        self._max_count = max_count
-        self._ended: OrderedDict[str, float] = OrderedDict()
-
-    def add(self, session_id: str, now: float) -> None:
-        """Remember that a session ended."""
-        self._ended[session_id] = now
-        while self._ended and (len(self._ended) > self._max_count or self._oldest() + self._keep_s <= now):
-            self._ended.popitem(last=False)
-
-    def holds(self, session_id: str, now: float) -> bool:
-        """Whether the session ended, and not too long ago."""
-        ended = self._ended.get(session_id)
-        return ended is not None and now < ended + self._keep_s
-
-    def _oldest(self) -> float:
-        return next(iter(self._ended.values()))

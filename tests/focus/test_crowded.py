@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from mixer.rules.roles import Role
 from mixer.rules.settings import Settings
+from softphone.media.contract.leg import LegTalking
 from softphone.testing.bridge import PaperBridge
 from softphone.testing.clock import run
 from tests.support.work import Work
@@ -43,7 +45,7 @@ async def crowded(bridge: PaperBridge, size: int, settings: Settings) -> dict[st
     await cost("mute", bridge.control.mute(room.session.id, party, True))
     await cost("volume", bridge.control.volume(room.session.id, party, in_db=3.0))
     await cost("whisper", bridge.control.whisper(room.session.id, party, []))
-    await cost("talk", lambda: member.keeper.talking(member, True), lambda: member.keeper.talking(member, False))
+    await cost("talk", *[partial(member.keeper.noticed, member, LegTalking(1, on)) for on in (True, False)])
     await cost("phone", lambda: member.keeper.held(member, True))
     await cost("leave", bridge.calls[-1].end)
     return taken | {"asked": [type(request).__name__ for request in asked]}

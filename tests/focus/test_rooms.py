@@ -15,7 +15,7 @@ from softphone.errors import CallRefused
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, Overloaded, WrongState
 from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import PartyStatus, TelephonySession
-from softphone.media.contract.leg import KeyPressed, LegEchoing, LegTalking
+from softphone.media.contract.leg import KeyPressed, LegDominant, LegEchoing, LegInVain, LegTalking
 from softphone.recordings.entry import Entry
 from softphone.server import Server
 from softphone.testing.bridge import offer
@@ -93,6 +93,35 @@ async def test_keys_and_talking_from_the_media_worker(shared: Server) -> None:
         leg = member.leg
         await shared.control.end(session.id)
         shared.focus.on_media_event(KeyPressed(leg, "1"))
+
+
+async def test_the_floor_and_talk_in_vain_are_told(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared) as first, Phone(shared) as second:
+        for phone in (first, second):
+            await phone.call(session.token)
+        ada, ben = shared.focus.room(session.id).members.values()
+        assert ada.leg is not None and ben.leg is not None
+        watching = shared.focus.context.feed.subscribe()
+        shared.focus.on_media_event(LegDominant(ada.leg, True))
+        assert (session.dominant, party_view(ada.party).dominant) == (ada.party.id, True)
+        shared.focus.on_media_event(LegDominant(ada.leg, False))
+        shared.focus.on_media_event(LegDominant(ben.leg, True))
+        shared.focus.on_media_event(LegDominant(ada.leg, False))
+        assert (session.dominant, ada.party.dominant, ben.party.dominant) == (ben.party.id, False, True)
+        told = [await anext(watching) for _ in range(3)]
+        assert [(each.type, each.party, each.data["on"]) for each in told] == [
+            ("party.dominant", ada.party.id, True),
+            ("party.dominant", ada.party.id, False),
+            ("party.dominant", ben.party.id, True),
+        ]
+        await shared.control.mute(session.id, ada.party.id, True)
+        shared.focus.on_media_event(LegInVain(ada.leg))
+        await anext(watching)
+        assert ((told_ := await anext(watching)).type, told_.party) == ("party.talking_while_muted", ada.party.id)
+        await shared.control.kick(session.id, ben.party.id)
+        assert session.dominant is None
+    await shared.control.end(session.id)
 
 
 async def test_keys_and_voice_by_rtp(shared: Server) -> None:

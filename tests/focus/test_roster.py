@@ -21,6 +21,7 @@ from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer
 from softphone.focus.session import PartyStatus
+from softphone.media.contract.leg import LegTalking
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, request, response
 from softphone.sip.message.uri import Uri
@@ -261,7 +262,7 @@ def test_a_roster_is_written_once_for_all_and_not_for_talk(play: Callable[[Scene
             await asyncio.sleep(5)
             assert (stack.told, len(written)) == (40, 2)
             for on in (True, False, True):
-                room.talking(next(iter(room.members.values())), on)
+                room.noticed(next(iter(room.members.values())), LegTalking(1, on))
                 await asyncio.sleep(5)
             assert (stack.told, len(written)) == (40, 2)
 

@@ -3,8 +3,9 @@ import hashlib
 import pytest
 
 from softphone.config import DEV_PATH, load
+from softphone.focus.ended import EndedMemory
 from softphone.focus.entrance.routing import Destination, ToConference, ToExtension, ToNowhere, ToRoom, route
-from softphone.focus.session import EndedMemory, SessionOrigin, TelephonySession
+from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken
 from softphone.store.accounts import Accounts
 

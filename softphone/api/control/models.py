@@ -98,6 +98,7 @@ class Rules(Strict):
     hosts_pass_limit: Annotated[bool | None, Field(description="Hosts come in while it is full.")] = None
     record_from: Annotated[Few | None, Field(description="So many begin its recording by themselves; 0: none.")] = None
     count_from: Annotated[Few | None, Field(description="From so many on newcomers are counted aloud; 0: none.")] = None
+    muted_notice: Annotated[bool | None, Field(description="Who talks while muted hears so.")] = None
     level_voices: Annotated[
         bool | None, Field(description="Soft voices are made louder and loud ones softer, slowly.")
     ] = None
@@ -116,6 +117,7 @@ class RulesView(BaseModel):
     hosts_pass_limit: bool
     record_from: int
     count_from: int
+    muted_notice: bool
     level_voices: bool
 
 
@@ -159,6 +161,7 @@ class ConferenceView(BaseModel):
     notices: bool
     restricted: Annotated[bool, Field(description="Only those on its list come in by themselves.")]
     recording: bool
+    dominant: Annotated[str | None, Field(description="The party that has the floor.")]
     rules: RulesView
     parties: int
     token: Annotated[str | None, Field(description="Whoever calls it joins.")]
@@ -184,6 +187,7 @@ class PartyView(BaseModel):
     muted: bool
     deaf: bool
     talking: bool
+    dominant: Annotated[bool, Field(description="It has the floor.")]
     echoing: Annotated[bool, Field(description="It returns what the others say: mute it, or have it wear a headset.")]
     volume_in_db: float
     volume_out_db: float
@@ -315,6 +319,7 @@ def conference_view(session: TelephonySession, context: ApiContext) -> Conferenc
         muted_all=session.muted_all,
         notices=session.notices,
         restricted=session.restricted,
+        dominant=session.dominant,
         recording=context.focus.room(session.id).recorder.running,
         rules=RulesView.model_validate(context.control.life_rules(session.id), from_attributes=True),
         parties=len(session.parties),
@@ -337,6 +342,7 @@ def party_view(party: Party) -> PartyView:
             "muted": party.muted,
             "deaf": party.deaf,
             "talking": party.talking,
+            "dominant": party.dominant,
             "echoing": party.echoing,
             "volume_in_db": party.volume_in_db,
             "volume_out_db": party.volume_out_db,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from softphone.api.ringcentral.filters import EventFilter, EventKind
-from softphone.focus.session import EndedMemory
+from softphone.focus.ended import EndedMemory
 
 __all__ = ["MOST_OF_ONE", "EventSubscription", "Subscriptions", "Transport", "lifetime_s"]
 

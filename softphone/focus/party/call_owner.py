@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from softphone.focus.session import Party, PartyStatus
+from softphone.media.contract.leg import LegVoice
 
 if TYPE_CHECKING:
     from softphone.focus.party.member import Member
@@ -30,11 +31,8 @@ class CallOwner:
     def over(self, member: "Member", reason: str) -> None:
         """Take notice that its call is over."""
 
-    def talking(self, member: "Member", on: bool) -> None:
-        """Take notice that it began or ceased to talk."""
-
-    def echoing(self, member: "Member", on: bool) -> None:
-        """Take notice that it began or ceased to return what it is sent."""
+    def noticed(self, member: "Member", event: LegVoice) -> None:
+        """Take notice of what the worker hears of it."""
 
     def held(self, member: "Member", on: bool) -> None:
         """Take notice that its telephone put the call on hold, or took it back."""

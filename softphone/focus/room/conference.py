@@ -27,7 +27,8 @@ from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission, Namesakes, NotAdmitted
 from softphone.focus.room.arriving import begin
-from softphone.focus.room.ruled import CARRIED_OUT, RuledRoom, level_voices
+from softphone.focus.room.carried_out import CARRIED_OUT, level_voices
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
 from softphone.sip.message.fields import Address

@@ -5,7 +5,6 @@ kind of session it is: a conference (`ConferenceRoom`) or a call of two parties 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import structlog
@@ -14,19 +13,20 @@ from mixer.rules import effects, events
 from mixer.rules.attendance import MOST_LABELS
 from mixer.rules.session import Session
 from mixer.rules.state import Carried
-from softphone.errors import MediaError
 from softphone.focus.commanding import actor_of
 from softphone.focus.errors import FocusError, NotAllowed, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.member import Member
+from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.recording import NOT_RECORDING, RecordingControl
 from softphone.focus.room.room import NO_MEDIA, Room
-from softphone.focus.session import ConferenceRole, Party, TelephonySession
-from softphone.media.contract.messages import LevelVoices, SendKeys, Whisper
+from softphone.focus.room.voices import Voices
+from softphone.focus.session import Party, TelephonySession
+from softphone.media.contract.leg import LegVoice
 from softphone.tasks import Alarm
 
-__all__ = ["CARRIED_OUT", "RuledRoom", "recorded"]
+__all__ = ["RuledRoom"]
 
 log = structlog.get_logger()
 
@@ -48,215 +48,6 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
 }
 
 
-# Who is where.
-
-
-def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
-    # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
-    member = room.members.get(effect.party) or room.asking[effect.party][0]
-    member.admit(room.room)
-    party = room.arrive(effect.party).party
-    if not party.hidden:
-        room.context.tasks.start(recorded(room, member))
-    room.publish(
-        EventType.PARTY_JOINED,
-        party.id,
-        number=party.address.number,
-        name=party.address.name,
-        role=party.role.word if party.role else "",
-        muted=effect.muted,
-    )
-
-
-async def recorded(room: "RuledRoom", member: Member) -> None:
-    """Tell the recording of somebody who came in, once it has a leg."""
-    await member.ready()
-    if room.keeps(member):
-        room.recorder.joined(member)
-
-
-def _party_left(room: "RuledRoom", effect: effects.PartyLeft) -> None:
-    room.announcer.gone(effect.party)
-    room.music.stop(effect.party)
-    room.recorder.left(effect.party)
-    member = room.members[effect.party]
-    room.spoken.left(effect.party, moved=member.keeper is not room)
-    room.see_off(member, effect.reason, effect.say)
-    room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
-
-
-def _ended(room: "RuledRoom", effect: effects.Ended) -> None:
-    room.wind_up(effect.reason)
-
-
-# What a party may do and hear.
-
-
-def change(room: "RuledRoom", name: str, **changed: Any) -> Member | None:
-    """Tell the worker and the watchers what changed of a party that is here."""
-    member = room.members.get(name)
-    if member is not None:
-        member.refresh()
-        member.party.updated = datetime.now(UTC)
-        room.publish(EventType.PARTY_CHANGED, name, **changed)
-    return member
-
-
-def _mute_changed(room: "RuledRoom", effect: effects.MuteChanged) -> None:
-    change(room, effect.party, muted=effect.muted)
-
-
-def _deaf_changed(room: "RuledRoom", effect: effects.DeafChanged) -> None:
-    change(room, effect.party, deaf=effect.deaf)
-
-
-def _held_changed(room: "RuledRoom", effect: effects.HeldChanged) -> None:
-    change(room, effect.party, held=effect.held)
-
-
-def _volume_changed(room: "RuledRoom", effect: effects.VolumeChanged) -> None:
-    change(room, effect.party, volume_in_db=effect.input_db, volume_out_db=effect.output_db)
-
-
-def level_voices(room: "RuledRoom", effect: effects.VoicesLevelled) -> None:
-    """Have the voices of a room brought to one level, or left."""
-    room.context.tasks.start(room.context.media.ask(LevelVoices(room.room, effect.on)))
-
-
-def _labels_changed(room: "RuledRoom", effect: effects.LabelsChanged) -> None:
-    if effect.party in room.members:
-        room.publish(EventType.PARTY_CHANGED, effect.party, labels=dict(effect.labels))
-
-
-# What is heard.
-
-
-def _say(room: "RuledRoom", effect: effects.Say) -> None:
-    if effect.when_recording:
-        room.recording.notice(effect)
-    else:
-        room.say(effect)
-
-
-def _music(room: "RuledRoom", effect: effects.Music) -> None:
-    member = room.members.get(effect.party)
-    if effect.on and member is not None:
-        room.music.start(member, effect.sound)
-    else:
-        room.music.stop(effect.party)
-
-
-def _key_passed(room: "RuledRoom", effect: effects.KeyPassed) -> None:
-    member = room.members.get(effect.party)
-    if member is not None and member.leg is not None:
-        room.context.tasks.start(_send_key(room, member.leg, effect.digit))
-
-
-async def _send_key(room: "RuledRoom", leg: int, digit: str) -> None:
-    try:
-        await room.context.media.ask(SendKeys(leg, digit))
-    except MediaError as error:
-        log.debug("key_not_sent", error=str(error))
-
-
-# The recording.
-
-
-def _recording_changed(room: "RuledRoom", effect: effects.RecordingChanged) -> None:
-    room.recording.change(effect.state)
-
-
-def _answered(room: "RuledRoom", effect: effects.Refused | effects.Denied | effects.Selected) -> None:
-    """Do nothing: it is the answer to whoever asked."""
-
-
-def _waits(room: "RuledRoom", effect: effects.Waits) -> None:
-    member = room.arrive(effect.party)
-    party = member.party
-    member.take_out()
-    room.publish(
-        EventType.PARTY_WAITING,
-        party.id,
-        stage=effect.place.value,
-        number=party.caller.number,
-        name=party.caller.name,
-    )
-
-
-def _role_changed(room: "RuledRoom", effect: effects.RoleChanged) -> None:
-    change(room, effect.party, role=ConferenceRole.of(effect.role).word)
-
-
-def _whisper_changed(room: "RuledRoom", effect: effects.WhisperChanged) -> None:
-    member = change(room, effect.party, whispers_to=effect.to)
-    if member is not None:
-        room.context.tasks.start(_whisper(room, member))
-
-
-async def _whisper(room: "RuledRoom", member: Member) -> None:
-    """Tell the worker who hears a party: at once, and again when one of them who is just coming in has a leg."""
-    coming = [listener for listener in _listeners(room, member) if listener.leg is None]
-    await _aim(room, member)
-    for listener in coming:
-        await listener.ready()
-        await _aim(room, member)
-
-
-async def _aim(room: "RuledRoom", member: Member) -> None:
-    leg, to = await member.ready(), member.party.whispers_to
-    legs = [listener.leg for listener in _listeners(room, member) if listener.leg is not None]
-    await room.context.media.ask(Whisper(leg, None if to is None else legs))
-
-
-def _listeners(room: "RuledRoom", member: Member) -> list[Member]:
-    """Those who hear it now instead of the room."""
-    return [room.members[name] for name in member.party.whispers_to or () if name in room.members]
-
-
-def _lock_changed(room: "RuledRoom", effect: effects.LockChanged) -> None:
-    room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
-
-
-def _restricted_changed(room: "RuledRoom", effect: effects.RestrictedChanged) -> None:
-    room.publish(EventType.CONFERENCE_CHANGED, restricted=effect.on)
-
-
-def _notices_changed(room: "RuledRoom", effect: effects.NoticesChanged) -> None:
-    room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
-
-
-def _unknown_keys(room: "RuledRoom", effect: effects.UnknownKeys) -> None:
-    # How many, never which: they may be somebody's code.
-    log.info("unknown_keys", session=room.session.id, party=effect.party, count=len(effect.keys))
-
-
-CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
-    effects.Admitted: _admitted,
-    effects.Refused: _answered,
-    effects.Denied: _answered,
-    effects.Selected: _answered,
-    effects.LabelsChanged: _labels_changed,
-    effects.PartyLeft: _party_left,
-    effects.Ended: _ended,
-    effects.MuteChanged: _mute_changed,
-    effects.DeafChanged: _deaf_changed,
-    effects.HeldChanged: _held_changed,
-    effects.VoicesLevelled: level_voices,
-    effects.VolumeChanged: _volume_changed,
-    effects.Say: _say,
-    effects.Music: _music,
-    effects.KeyPassed: _key_passed,
-    effects.RecordingChanged: _recording_changed,
-    effects.Waits: _waits,
-    effects.RoleChanged: _role_changed,
-    effects.WhisperChanged: _whisper_changed,
-    effects.LockChanged: _lock_changed,
-    effects.RestrictedChanged: _restricted_changed,
-    effects.NoticesChanged: _notices_changed,
-    effects.UnknownKeys: _unknown_keys,
-}
-
-
 class RuledRoom(Room):
     """A running session, the keeper of its members: what happens to them is an event, what follows is carried out.
 
@@ -272,6 +63,7 @@ class RuledRoom(Room):
     def __init__(self, session: TelephonySession, room: int, context: Context, rules: Session) -> None:
         super().__init__(session, room, context, rules)
         self.recording = RecordingControl(self.recorder, rules, context.tasks, self.handle, self.announcer)
+        self._voices = Voices(session, self.recorder, self.publish, self.handle)
         # An idle room has no timer.
         self._alarm = Alarm(context.clock, lambda: self.handle(events.Time()))
         self._alarm.set(rules.deadline)
@@ -350,17 +142,9 @@ class RuledRoom(Room):
         for watcher in self.session.watchers:
             watcher(member.party.id)
 
-    def talking(self, member: Member, on: bool) -> None:
-        """Tell who talks."""
-        member.party.talking = on
-        self.recorder.talking(member.party.id, on)
-        self.publish(EventType.PARTY_TALKING, member.party.id, on=on)
-        self.handle(events.Talking(member.party.id, on))
-
-    def echoing(self, member: Member, on: bool) -> None:
-        """Tell whose telephone returns what the others say."""
-        member.party.echoing = on
-        self.publish(EventType.PARTY_ECHOING, member.party.id, on=on)
+    def noticed(self, member: Member, event: LegVoice) -> None:
+        """Tell who talks, has the floor, talks in vain or returns what it hears."""
+        self._voices.take(member, event)
 
     def dismiss(self, member: Member, reason: str) -> None:
         """Tell the rules that a member leaves, whoever wants that; the session goes on without it, if they say so."""

@@ -33,6 +33,7 @@ class LifeRules:
     hosts_pass_limit: bool | None = None
     record_from: int | None = None
     count_from: int | None = None
+    muted_notice: bool | None = None
     level_voices: bool | None = None
 
     @classmethod
@@ -63,6 +64,7 @@ def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Sett
         hosts_pass_limit=held.hosts_pass_limit,
         record_from=held.record_from,
         count_from=held.count_from,
+        muted_notice=held.muted_notice,
         level_voices=held.level_voices,
         record_notice=config.recording.notice,
         record_prompts=config.recording.prompts,

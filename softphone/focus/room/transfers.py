@@ -18,8 +18,9 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.ringing import Ringing
+from softphone.focus.room.carried_out import recorded
 from softphone.focus.room.replacement import became
-from softphone.focus.room.ruled import RuledRoom, recorded
+from softphone.focus.room.ruled import RuledRoom
 from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.fields import Address
 from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers

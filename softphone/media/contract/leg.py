@@ -25,8 +25,11 @@ __all__ = [
     "SRTP_PROFILES",
     "Srtp",
     "SrtpRefused",
+    "LegDominant",
     "LegEchoing",
+    "LegInVain",
     "LegTalking",
+    "LegVoice",
     "Unclaimed",
     "WorkerLost",
     "WorkerMetrics",
@@ -264,6 +267,19 @@ class LegTalking(Struct, frozen=True, tag=True):
     on: bool
 
 
+class LegDominant(Struct, frozen=True, tag=True):
+    """A leg took the floor of its room, or lost it; of one that is closed the end is not told."""
+
+    leg: int
+    on: bool
+
+
+class LegInVain(Struct, frozen=True, tag=True):
+    """A leg that is muted has been talking for a sentence, while nobody else was; said again after a pause."""
+
+    leg: int
+
+
 class RtpTimeout(Struct, frozen=True, tag=True):
     """A leg has been without media and reports for its `timeout_s`; said again only after one of them came back."""
 
@@ -352,11 +368,11 @@ class WorkerLost(Struct, frozen=True, tag=True):
     rooms: list[int]
 
 
+LegVoice = LegDominant | LegEchoing | LegInVain | LegTalking
 Event = (
     Datagram
     | KeyPressed
-    | LegEchoing
-    | LegTalking
+    | LegVoice
     | RtpTimeout
     | SrtpRefused
     | Unclaimed

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from mixer.bridge import DEFAULT_GATE, Bridge
 from mixer.errors import BridgeFull, MixerError
-from mixer.tick import Tick
 from softphone.errors import MediaError, MediaFull, NoSuchLeg
-from softphone.media.contract.leg import KeyPressed, LegInfo, LegStats, LegTalking, WorkerMetrics
+from softphone.media.contract.leg import LegInfo, LegStats, LegTalking, WorkerMetrics
 from softphone.media.contract.messages import (
     CloseLeg,
     Configure,
@@ -45,7 +44,7 @@ from softphone.media.contract.messages import (
     UpdateLeg,
     Whisper,
 )
-from softphone.media.engine.echoes import Echoes
+from softphone.media.engine.noticed import Noticed
 from softphone.media.engine.outcomes import EngineEvent
 from softphone.media.engine.plane import Plane
 from softphone.media.engine.player import Player
@@ -109,7 +108,7 @@ class Engine:
         self.port = self._pool.shared.rtp.port
         self._rows: dict[int, int] = {}
         self._leg_of_row: dict[int, int] = {}
-        self._echoes = Echoes(self.bridge, self._leg_of_row) if gate else None
+        self._noticed = Noticed(self.bridge, self._leg_of_row, gate=gate)
         self._rooms: dict[int, int] = {}
         self._player = Player(self.bridge, self._row, self._room)
         self._tape = Tape(self.bridge, self._row, self._room)
@@ -180,7 +179,7 @@ class Engine:
         self._player.tick()
         tick = self.plane.tick(now, clock)
         self._tape.take(tick)
-        self._report(tick)
+        self._events += self._noticed.events(tick)
         for leg, on_frame in list(self._apps.items()):
             if leg in self._rows:
                 on_frame(tick.frame_for(self._rows[leg]))
@@ -385,15 +384,3 @@ class Engine:
             unsent=plane.unsent,
             unrecorded_s=self._tape.dropped_s,
         )
-
-    def _report(self, tick: Tick) -> None:
-        """Turn what the bridge noticed into events."""
-        for rows, on in ((tick.talking_started, True), (tick.talking_stopped, False)):
-            found = [self._leg_of_row.get(int(row)) for row in rows]
-            self._events += [LegTalking(leg, on) for leg in found if leg is not None]
-        if self._echoes is not None:
-            self._events += self._echoes.events()
-        for row, key in tick.keys:
-            leg = self._leg_of_row.get(row)
-            if leg is not None:
-                self._events.append(KeyPressed(leg, key, "tone"))

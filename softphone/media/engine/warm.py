@@ -17,6 +17,7 @@ from mixer.echo import REACH, likeness
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress, Srtp
 from softphone.media.engine.echoes import Echoes
+from softphone.media.engine.floors import Floors
 from softphone.media.engine.legs import Leg, Legs
 from softphone.media.engine.parcels import Parcels
 from softphone.media.engine.receive import Receiver
@@ -151,6 +152,7 @@ class _Rehearsal:
         Directory().lookup(np.zeros(1, np.uint64))
         self._bridge.counters(self._row)
         Echoes(self._bridge, {}).events()
+        Floors(self._bridge, {}).events()
         likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
 
     def _code(self) -> None:

@@ -24,6 +24,7 @@ CONFIGURED = {
     "hosts_pass_limit": False,
     "record_from": 0,
     "count_from": 0,
+    "muted_notice": True,
     "level_voices": False,
 }
 

@@ -1,0 +1,103 @@
+"""Who has the floor of a room: the dominant speaker, as a picture of the talk shows it.
+
+`mixer.gate` says with every tick who leads: the loudest now. A cough leads, too, and so does a yes. The floor is
+taken by who leads and talks without a break for a second; who has it keeps it, in silence as well, until another
+takes it, or it is muted or goes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.frame import TICK_S
+from mixer.kernel import kernel
+from mixer.party import NOBODY, Parties, Party, Rooms
+
+__all__ = ["FloorFinder"]
+
+TAKE_TICKS = round(1.0 / TICK_S)
+"""A cough is over after 0.3 s, its gate is open for 0.4 s more."""
+
+
+class FloorFinder:
+    """Follows who has the floor of each room.
+
+    Parameters
+    ----------
+    parties, rooms
+        Those of the bridge.
+
+    Attributes
+    ----------
+    holder
+        int64, shape (rooms,): the row that has the floor of each room, -1: nobody.
+    """
+
+    def __init__(self, parties: Parties, rooms: Rooms) -> None:
+        self._parties, self._rooms = parties, rooms
+        self.holder = np.full(len(rooms), NOBODY, np.int64)
+        self._rival = np.full(len(rooms), NOBODY, np.int64)
+        self._ticks = np.zeros(len(rooms), np.int64)
+        self._changed = np.zeros((len(rooms), 2), np.int64)
+        self._end = 0
+
+    def note(self, rooms_end: int) -> NDArray[np.int64]:
+        """Take the lead of the tick that was just made.
+
+        Parameters
+        ----------
+        rooms_end
+            One past the last room in use.
+
+        Returns
+        -------
+        ndarray of int64, shape (n, 2)
+            Of each room where it changed who had the floor, and who has it; -1: nobody. Valid until the next tick.
+        """
+        end, self._end = max(rooms_end, self._end), rooms_end
+        found = follow(self._parties, self._rooms, end, self.holder, self._rival, self._ticks, self._changed)
+        return self._changed[:found]
+
+
+@kernel
+def follow(
+    parties: Parties,
+    rooms: Rooms,
+    rooms_end: int,
+    holder: NDArray[np.int64],
+    rival: NDArray[np.int64],
+    ticks: NDArray[np.int64],
+    changed: NDArray[np.int64],
+) -> int:
+    """Give the floor to who has led a room for long enough; gives in how many it has changed.
+
+    Parameters
+    ----------
+    parties, rooms, rooms_end
+        Those of the bridge, after a tick.
+    holder, rival, ticks
+        Of each room: who has the floor, who may take it, and since when that one leads it, in ticks.
+    changed
+        Written, shape (rooms, 2): who had the floor and who has it, of each room where that changes.
+    """
+    changes = 0
+    for room in range(rooms_end):
+        had = holder[room]
+        if had >= 0 and not _may_hold(parties[had], room):
+            holder[room] = NOBODY
+        lead = rooms[room].dominant
+        if lead < 0 or lead == holder[room] or not (parties[lead].talking and _may_hold(parties[lead], room)):
+            lead = NOBODY
+        ticks[room] = ticks[room] + 1 if lead == rival[room] else 1
+        rival[room] = lead
+        if lead >= 0 and ticks[room] >= TAKE_TICKS:
+            holder[room], rival[room] = lead, NOBODY
+        if holder[room] != had:
+            changed[changes, 0], changed[changes, 1] = had, holder[room]
+            changes += 1
+    return changes
+
+
+@kernel
+def _may_hold(p: Party, room: int) -> bool:
+    """Tell whether a row can have the floor of a room: it is there, and can be heard by it."""
+    return bool(p.active and p.room == room and not (p.muted or p.private))

@@ -1,0 +1,65 @@
+"""What is heard of the members of a room: who talks, has the floor, talks in vain, or returns what it hears."""
+
+from collections.abc import Callable
+
+from mixer.rules import events
+from softphone.focus.feed import EventType
+from softphone.focus.party.member import Member
+from softphone.focus.room.recording import Recorder
+from softphone.focus.session import TelephonySession
+from softphone.media.contract.leg import LegDominant, LegEchoing, LegInVain, LegTalking, LegVoice
+
+__all__ = ["Voices"]
+
+
+class Voices:
+    """Tells of the voices of a room.
+
+    Parameters
+    ----------
+    session, recorder
+        Of the room.
+    publish, handle
+        Tell its watchers, and its rules.
+    """
+
+    def __init__(
+        self,
+        session: TelephonySession,
+        recorder: Recorder,
+        publish: Callable[..., None],
+        handle: Callable[[events.Event], object],
+    ) -> None:
+        self._session, self._recorder = session, recorder
+        self._publish, self._handle = publish, handle
+
+    def take(self, member: Member, event: LegVoice) -> None:
+        """Take what the worker hears of a member."""
+        match event:
+            case LegTalking(on=on):
+                self._talking(member, on)
+            case LegDominant(on=on):
+                self._dominant(member, on)
+            case LegEchoing(on=on):
+                member.party.echoing = on
+                self._publish(EventType.PARTY_ECHOING, member.party.id, on=on)
+            case LegInVain():
+                self._in_vain(member)
+
+    def _talking(self, member: Member, on: bool) -> None:
+        member.party.talking = on
+        self._recorder.talking(member.party.id, on)
+        self._publish(EventType.PARTY_TALKING, member.party.id, on=on)
+        self._handle(events.Talking(member.party.id, on))
+
+    def _dominant(self, member: Member, on: bool) -> None:
+        """Tell who has the floor; who has come from another room may yet be told to have lost that of there."""
+        party = member.party
+        if on or self._session.dominant == party.id:
+            party.dominant, self._session.dominant = on, party.id if on else None
+            self._publish(EventType.PARTY_DOMINANT, party.id, on=on)
+
+    def _in_vain(self, member: Member) -> None:
+        """Let the rules tell who talks while it is muted; what a telephone plays that holds the call is no talk."""
+        if not member.held:
+            self._handle(events.SpokeMuted(member.party.id))
