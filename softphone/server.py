@@ -344,6 +344,7 @@ class Server:
             transactions=sip.pop("transactions"),
             sip={kind: count for kind, count in sip.items() if kind != "calls"},
             webrtc=dict(self.webrtc.ended) if self.webrtc is not None else {},
+            heard=self.focus.context.measurements,
             workers=[WorkerStats.of(index, each) for index, each in enumerate(await self.media.metrics())],
         )
 

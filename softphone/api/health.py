@@ -86,7 +86,19 @@ class StatsCollector(Collector):
         for reason, count in stats.webrtc.items():
             ended.add_metric([reason], count)
         yield ended
+        yield from self._heard()
         yield from self._workers()
+
+    def _heard(self) -> Iterator[Metric]:
+        """Give what the sound of legs went through, noted at their end; those that nothing came of are left out."""
+        heard = self._stats.heard
+        for name, what, found in (
+            ("mos", "Mean opinion score of a leg as the bridge heard it (ITU-T G.107).", heard.mos),
+            ("loss_percent", "Packets of a leg that were not heard, of a hundred.", heard.loss_percent),
+            ("jitter_milliseconds", "Interarrival jitter of a leg (RFC 3550).", heard.jitter_ms),
+            ("round_trip_milliseconds", "Round trip of a leg, where its peer reports (RTCP).", heard.rtt_ms),
+        ):
+            yield HistogramMetricFamily(f"softphone_leg_{name}", what, buckets=found.buckets, sum_value=found.sum)
 
     def _sip(self) -> Iterator[Metric]:
         counters = CounterMetricFamily("softphone_sip_messages", "SIP messages, by kind.", labels=["kind"])

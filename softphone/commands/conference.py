@@ -208,6 +208,19 @@ def allow(
 
 @app.command()
 @at_desk
+def quality(
+    desk: RemoteServer, conference: ConferenceId, party: Annotated[str, typer.Argument(metavar="PARTY")]
+) -> None:
+    """Show what the sound of a party goes through: loss, jitter, round trip, and how good that sounds (G.107).
+
+    Example: softphone conference quality s-0123... p-0123...-2 --server http://127.0.0.1:8080
+    """
+    answer = desk.rest.ask("GET", at(conference, "parties", party, "quality"))
+    desk.table(answer, [answer], ("loss_percent", "remote_loss_percent", "jitter_ms", "rtt_ms", "delay_ms", "mos"))
+
+
+@app.command()
+@at_desk
 def lock(desk: RemoteServer, conference: ConferenceId) -> None:
     """Let nobody more in.
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 
 from mixer.rules import effects, events
 from mixer.rules.roles import Selector
+from softphone.errors import MediaError
 from softphone.focus.commanding import Commands
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
+from softphone.focus.measured import Measured
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
+from softphone.media.contract.messages import GetStats
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.text import shown
@@ -89,6 +92,16 @@ class RoomCommands(Commands):
         return ManyOutcome(
             tuple(name for name in chosen if name not in denied), tuple(name for name in chosen if name in denied)
         )
+
+    async def measured(self, session: str, party: str) -> Measured:
+        """Tell what the sound of a party goes through; raises WrongState when it has no leg."""
+        member = self._focus.room(session).member(party)
+        if member.leg is None:
+            raise WrongState("The party has no media yet")
+        try:
+            return Measured.of(await self._focus.context.media.ask(GetStats(member.leg)))
+        except MediaError as error:
+            raise WrongState(str(error)) from error
 
     async def label(self, session: str, party: str, labels: Mapping[str, str | None]) -> Party:
         """Write on a party, in a conference or a call: those that are not named stay, None takes one off.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Self
 
+from softphone.focus.measured import Measurements
 from softphone.media.contract.leg import WorkerMetrics
 
 __all__ = ["FocusStats", "WorkerStats"]
@@ -58,4 +59,6 @@ class FocusStats:
     sip: Mapping[str, int]
     webrtc: Mapping[str, int]
     "Legs of WebRTC that came to nothing, by reason."
+    heard: Measurements
+    "Of the legs that are over."
     workers: list[WorkerStats]

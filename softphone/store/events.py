@@ -126,6 +126,16 @@ class CallAnswered(_Event, frozen=True):
     call_id: str
 
 
+class CallMeasured(_Event, frozen=True):
+    """What the sound of a call that is over went through; None: not known."""
+
+    call_id: str
+    loss_percent: float
+    jitter_ms: float
+    rtt_ms: float | None
+    mos: float
+
+
 class CallOver(_Event, frozen=True, tag="CallEnded"):
     """A call is over."""
 
@@ -153,6 +163,7 @@ Event = (
     | CallStarted
     | CallAnswered
     | CallOver
+    | CallMeasured
     | Restarted
 )
 

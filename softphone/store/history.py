@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -23,7 +24,7 @@ from softphone.store.database import Database, WrongData
 from softphone.store.errors import StoreUnavailable
 from softphone.store.events import Event, JournalEntry
 from softphone.store.journal import MAX_BYTES, Journal
-from softphone.store.values import CallDirection, ConferenceKind
+from softphone.store.values import CallDirection, CallQuality, ConferenceKind
 from softphone.store.writing import advance, position, write
 
 __all__ = ["History", "utc_now"]
@@ -289,6 +290,10 @@ class History:
     def call_ended(self, call_id: str, reason: str) -> None:
         """Note that a call is over."""
         self._note(events.CallOver(at=self._now(), call_id=_clean(call_id), reason=_clean(reason)))
+
+    def call_measured(self, call_id: str, quality: CallQuality) -> None:
+        """Note what the sound of a call went through that is over."""
+        self._note(events.CallMeasured(at=self._now(), call_id=_clean(call_id), **asdict(quality)))
 
     def _note(self, event: Event) -> None:
         if len(self._waiting) >= MAX_WAITING:

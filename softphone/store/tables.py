@@ -227,6 +227,7 @@ CALLS = Table(
     _time("answered", nullable=True),
     _time("ended", nullable=True),
     Column("reason", Text),
+    *(Column(name, sa.Float) for name in ("loss_percent", "jitter_ms", "rtt_ms", "mos")),
     Index(None, "started", "id"),
 )
 

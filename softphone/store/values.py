@@ -152,6 +152,17 @@ class RecordingRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CallQuality:
+    """What the sound of a call went through that is over."""
+
+    loss_percent: float
+    jitter_ms: float
+    rtt_ms: float | None
+    "None: its telephone did not report."
+    mos: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """One call: of two parties, or one that the server made for a conference."""
 
@@ -165,6 +176,10 @@ class CallRecord:
     answered: datetime | None
     ended: datetime | None
     reason: str | None
+    loss_percent: float | None = None
+    jitter_ms: float | None = None
+    rtt_ms: float | None = None
+    mos: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,9 @@ STATEMENTS: Mapping[type[Event], Sequence[Executable]] = {
         .where(CALLS.c.id == CALL, _open(CALLS))
         .values(ended=_not_before(CALLS, "started"), reason=REASON),
     ],
+    events.CallMeasured: [
+        update(CALLS).where(CALLS.c.id == CALL).values(_same(CALLS, "loss_percent", "jitter_ms", "rtt_ms", "mos")),
+    ],
     events.Restarted: [
         _closed_by_restart(CONFERENCES, "created", "ended", reason=RESTART),
         _closed_by_restart(PARTICIPATIONS, "joined", "left", reason=RESTART),

@@ -189,5 +189,5 @@ def test_a_journal_is_written_in_the_words_of_older_ones() -> None:
     assert words == {
         *("ConferenceCreated", "ConferenceEnded", "Joined", "Left", "Muted", "Unmuted", "Restarted"),
         *("RecordingStarted", "RecordingPaused", "RecordingResumed", "RecordingEnded", "RecordingLost"),
-        *("RecordingDeleted", "CallStarted", "CallAnswered", "CallEnded"),
+        *("RecordingDeleted", "CallStarted", "CallAnswered", "CallMeasured", "CallEnded"),
     }

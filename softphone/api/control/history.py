@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
@@ -129,6 +129,10 @@ class CallView(BaseModel):
     answered: datetime | None
     ended: datetime | None
     reason: str | None
+    loss_percent: Annotated[float | None, Field(description="Of its packets, not heard; null: nothing came.")]
+    jitter_ms: float | None
+    rtt_ms: Annotated[float | None, Field(description="Round trip; null: its telephone does not report.")]
+    mos: Annotated[float | None, Field(description="How good it sounded, 1 to 4.5 (ITU-T G.107).")]
 
 
 class CallList(BaseModel):

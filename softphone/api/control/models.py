@@ -196,6 +196,20 @@ class PartyView(BaseModel):
     hidden: Annotated[bool, Field(description="Only administrators are shown it.")]
 
 
+class QualityView(BaseModel):
+    """What the sound of a party went through since its leg was opened."""
+
+    packets_received: int
+    packets_sent: int
+    loss_percent: Annotated[float, Field(description="Of its packets, not heard.")]
+    remote_loss_percent: Annotated[float | None, Field(description="Of ours, as it reports; null: it does not.")]
+    jitter_ms: float
+    rtt_ms: Annotated[float | None, Field(description="Null: it does not report.")]
+    delay_ms: Annotated[float, Field(description="From its mouth to the bridge.")]
+    mos: Annotated[float | None, Field(description="As the bridge hears it, 1 to 4.5; null: nothing came yet.")]
+    remote_mos: Annotated[float | None, Field(description="As it hears the bridge, by its reports.")]
+
+
 class PartyList(Part):
     """Who is there, in the order of arrival."""
 

@@ -16,6 +16,7 @@ from softphone.api.control.models import (
     PartyChange,
     PartyList,
     PartyView,
+    QualityView,
     dial_view,
     party_view,
 )
@@ -54,6 +55,13 @@ async def list_parties(session: SeenDep, caller: CallerDep, parts: WholeDep) -> 
 async def read_party(party: PartyDep) -> PartyView:
     """Show a party."""
     return party_view(party)
+
+
+@reading.get("/{party}/quality")
+async def read_quality(session: SeenDep, party: PartyDep, context: ContextDep) -> QualityView:
+    """Show what the sound of a party goes through: loss, jitter, round trip, and how good that sounds."""
+    measured = await context.control.rooms.measured(session.id, party.id)
+    return QualityView.model_validate(measured, from_attributes=True)
 
 
 @doing.patch("/{party}")

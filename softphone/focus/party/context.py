@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from softphone import sdp
 from softphone.calls.names import LOOKUPS
 from softphone.focus.feed import Feed
+from softphone.focus.measured import Measurements
 from softphone.focus.party.legs import OpenLegs
 from softphone.focus.party.phone_requests import PhoneRequests
 from softphone.focus.session import PartyAddress, TelephonySession
@@ -54,6 +55,8 @@ class Context:
     "Where this node takes what is no media; whoever listens there enters it."
     requests: PhoneRequests = field(default_factory=PhoneRequests)
     "What telephones command within their calls."
+    measurements: Measurements = field(default_factory=Measurements)
+    "What the sound of the legs went through that are over."
     legs: OpenLegs = field(default_factory=OpenLegs)
     "Whose each leg is; a member enters and strikes out its own."
     successors: "WeakKeyDictionary[InviteSession, PartyAddress]" = field(default_factory=WeakKeyDictionary)

@@ -24,6 +24,7 @@ from mixer.rules.roles import Place
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
 from softphone.calls.leg import CallLeg
 from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
+from softphone.focus.measured import Measured
 from softphone.focus.party.call_owner import NOBODY, CallOwner
 from softphone.focus.party.context import Context, Header
 from softphone.focus.party.phone_requests import is_request
@@ -376,7 +377,10 @@ class Member:
     async def close(self) -> None:
         """Give the leg back; closing twice is no error."""
         self._ready.set()
-        await self.media.close()
+        if (stats := await self.media.close()) is not None:
+            self._context.measurements.note(measured := Measured.of(stats))
+            if (quality := measured.quality) is not None:
+                self._context.history.call_measured(self.party.call_id, quality)
 
     def _on_ended(self, reason: str) -> None:
         # Who waits for the answer of a call that is over waits no longer.
