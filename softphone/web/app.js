@@ -2,9 +2,9 @@
 
 import { Call } from "./call.js";
 import { Sound } from "./sound.js";
-import { FIRST, isHost, isSilent, me, mutedByHost, reduce } from "./state.js";
+import { FIRST, isSilent, mutedByHost, reduce, shared } from "./state.js";
 import { $, make, render, tick } from "./view.js";
-import { KEYS, NAMES_OF_KEYS, comings, refusal } from "./words.js";
+import { KEYS, NAMES_OF_KEYS, called, comings, refusal } from "./words.js";
 
 const NOTICE_MS = 5000;
 // Louder than this for so many looks in a row is speech, not a knock on the table.
@@ -17,6 +17,7 @@ let drawn = true;
 
 function tell(happening) {
   const before = state;
+  if (happening.message?.event === "invitation") notice(called(happening.message));
   state = reduce(state, happening);
   if (state.told !== before.told) announce(state.told);
   if (drawn) queueMicrotask(() => { drawn = true; render(state); });
@@ -104,12 +105,26 @@ function press(key) {
   else notice("Keys cannot be sent on this call.");
 }
 
+const address = () => (shared(state) ? `${location.origin}/j/${encodeURIComponent(shared(state))}` : "");
+
+// An address is written to by one's own mail program: what is sent in one's name is seen before.
+function write(whom) {
+  if (!address()) return tell({ type: "invitation", text: "This conference has no link that could be sent. Invite by number." });
+  const [subject, body] = [`Invitation: ${state.title}`, `Join by this link:\n${address()}\n`].map(encodeURIComponent);
+  const link = make("a");
+  link.href = `mailto:${encodeURIComponent(whom)}?subject=${subject}&body=${body}`;
+  link.click();
+  tell({ type: "close" });
+  notice("The invitation is in your mail program.");
+}
+
 async function invite(whom) {
   if (!whom) return tell({ type: "invitation", text: "Type a number or an address." });
+  if (whom.includes("@")) return write(whom);
   try {
     await call.command("invite", { to: whom });
     tell({ type: "close" });
-    notice(whom.includes("@") ? `${whom} is sent an invitation.` : `${whom} is being called.`);
+    notice(called({ state: "ringing", number: whom }));
   } catch (error) {
     tell({ type: "invitation", text: refusal(error.problem) });
   }
@@ -117,7 +132,7 @@ async function invite(whom) {
 
 async function copy() {
   try {
-    await navigator.clipboard.writeText(`${location.origin}/j/${encodeURIComponent(state.to.trim())}`);
+    await navigator.clipboard.writeText(address());
     notice("The link is copied.");
   } catch {
     notice("Your browser does not let this page copy.");
@@ -158,13 +173,13 @@ function wireRoom() {
   on("hear", "click", () => sound.play($("far").srcObject, (is) => tell({ type: "heldBack", is })));
   on("mute-all", "click", () => command(state.conference.muted ? "unmute_all" : "mute_all"));
   on("lock", "click", () => command(state.conference.locked ? "unlock" : "lock"));
-  on("record", "click", () => command(state.conference.recording ? "stop_recording" : "record"));
+  on("record", "click", () => command(state.conference.recording || state.conference.paused ? "stop_recording" : "record"));
   on("roster", "click", ({ target }) => {
     const button = target.closest("button");
     const party = state.parties.find((each) => each.id === button?.closest("li").dataset.party);
     if (!party) return;
     if (button.classList.contains("out")) tell({ type: "open", dialog: "removing", about: party });
-    else command(party.muted ? "unmute" : "mute", { party: party.id });
+    else command(party.stage === "lobby" ? "admit" : party.muted ? "unmute" : "mute", { party: party.id });
   });
 }
 
@@ -173,7 +188,10 @@ function wireDialogs() {
     dialog.addEventListener("close", () => state.dialog === dialog.id && tell({ type: "close" }));
     dialog.querySelector(".shut").addEventListener("click", () => tell({ type: "close" }));
   }
-  on("remove", "click", () => { command("kick", { party: state.about.id }); tell({ type: "close" }); });
+  on("remove", "click", () => {
+    command(state.about.stage === "lobby" ? "reject" : "kick", { party: state.about.id });
+    tell({ type: "close" });
+  });
   on("invite-form", "submit", (event) => { event.preventDefault(); invite($("whom").value.trim()); });
   for (const id of ["mic", "sound-mic"]) on(id, "change", chooseMicrophone);
   on("sound-ask", "click", () => sound.open());

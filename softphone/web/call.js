@@ -13,6 +13,7 @@ export class Call {
     this.tell = tell;
     this.over = new AbortController();
     this.recovering = false;
+    this.gone = false; // our place, by what the server says
     window.addEventListener("online", () => this.recover(), { signal: this.over.signal });
     navigator.connection?.addEventListener?.("change", () => this.#look(), { signal: this.over.signal });
   }
@@ -49,10 +50,18 @@ export class Call {
   #follow() {
     this.events?.stop();
     this.events = new Events(this.place.key, {
-      message: (message) => (message.event === "over" ? this.#end(message) : this.tell({ type: "server", message })),
+      message: (message) => this.#hear(message),
       state: (is) => this.tell({ type: "events", is }),
-      gone: () => this.recover(),
+      gone: () => this.#lost(),
     });
+  }
+
+  #hear(message) {
+    if (message.event === "over") return this.#ended(message.reason);
+    this.tell({ type: "server", message });
+    // A new place begins with an open microphone; ours is closed all the same, and others see it.
+    const mine = message.event === "roster" && message.parties.find(({ id }) => id === message.you);
+    if (mine && this.muted && !mine.muted) this.mute(true).catch(() => {});
   }
 
   // A path that works through a change of the network is left alone.
@@ -75,10 +84,11 @@ export class Call {
 
   async #mended(until) {
     try {
-      await this.#restart().catch((error) => {
-        if (error.isGone) return this.#again();
-        throw error;
+      if (!this.gone) await this.#restart().catch((error) => {
+        if (!error.isGone) throw error;
+        this.gone = true;
       });
+      if (this.gone) await this.#again();
       return true;
     } catch (error) {
       const problem = error.problem ?? { code: "refused", message: error.message };
@@ -105,15 +115,24 @@ export class Call {
   async #again() {
     const before = this.wire;
     await this.join();
-    before?.close();
+    this.gone = false;
+    before.close();
   }
 
-  #end({ reason }) {
-    this.#stop({ kicked: "removed", removed: "removed", ended: "ended", left: "left" }[reason] ?? reason ?? "elsewhere");
+  // Nobody meant to end it: our packets did not arrive for too long.
+  #ended(reason) {
+    if (reason === "no_media") this.#lost();
+    else this.#stop(reason);
+  }
+
+  #lost() {
+    this.gone = true;
+    return this.recover();
   }
 
   // Without sound from us at once; others learn of it from the server.
   async mute(is) {
+    this.muted = is;
     if (this.sound.track) this.sound.track.enabled = !is;
     await this.events.command(is ? "mute" : "unmute", { party: this.place.party });
   }

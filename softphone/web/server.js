@@ -42,8 +42,9 @@ export const pause = (attempt, signal) => new Promise((done) => {
   signal.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
 });
 
-// Our key is not known (any more): there is no party of ours.
-const STRANGER = [1008, 4401, 4403, 4404];
+// Our key is not known (any more): there is no party of ours. The other: newer connections have taken our place.
+const STRANGER = 4404;
+const REPLACED = 4429;
 
 export class Events {
   // `told` has `message(message)`, `state("up" | "down")` and `gone()`.
@@ -60,7 +61,8 @@ export class Events {
     for (let attempt = 0; !this.stopping.signal.aborted; attempt += 1) {
       const { code, wasUp } = await this.#once();
       if (this.stopping.signal.aborted) return;
-      if (STRANGER.includes(code)) return this.told.gone();
+      if (code === STRANGER) return this.told.gone();
+      if (code === REPLACED) return;
       this.told.state("down");
       if (wasUp) attempt = 0;
       await pause(attempt, this.stopping.signal);

@@ -36,6 +36,12 @@ export const mutedByHost = (state) => Boolean(me(state)?.muted) && !state.muted;
 export const isSilent = (state) => state.muted || Boolean(me(state)?.muted) || state.microphone !== "ready";
 export const isHost = (state) => state.role === "host";
 
+// What others may be given to come in by; a host's code and a pass are one's own.
+export const shared = ({ to, role, secret }) => {
+  const code = to.trim();
+  return code.startsWith("conf_") || (!/^\d{24}$/.test(code) && (role !== "host" || secret)) ? code : "";
+};
+
 const withParty = (parties, party) =>
   parties.some((each) => each.id === party.id)
     ? parties.map((each) => (each.id === party.id ? { ...each, ...party } : each))

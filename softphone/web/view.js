@@ -1,6 +1,6 @@
 // The page, made to look as the state says. It is called after each change; what is right already is left alone.
 
-import { inOrder, isHost, isSilent, me, mutedByHost } from "./state.js";
+import { inOrder, isHost, isSilent, me, mutedByHost, shared } from "./state.js";
 import { about, clock, end, initials, microphone, quality, refusal } from "./words.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -87,8 +87,9 @@ function fill(node, party, state) {
   show(part(".sign.muted"), Boolean(muted));
   say(part(".sign.muted .unseen"), muted ? "muted" : "");
   show(part(".deeds"), isHost(state) && !mine);
-  say(part(".silence .unseen"), `${party.muted ? "Unmute" : "Mute"} ${party.name}`);
-  icon(part(".silence"), party.muted ? "mic" : "off");
+  const [deed, name] = party.stage === "lobby" ? ["Let in", "add"] : party.muted ? ["Unmute", "mic"] : ["Mute", "off"];
+  say(part(".silence .unseen"), `${deed} ${party.name}`);
+  icon(part(".silence"), name);
   say(part(".out .unseen"), `Remove ${party.name}`);
 }
 
@@ -128,8 +129,9 @@ function room(state) {
   note($("banner"), banner(state));
   show($("deafened"), state.heldBack);
   show($("host"), isHost(state));
-  show($("copy"), isHost(state) || state.byLink);
-  const { locked, recording, muted } = state.conference;
+  show($("copy"), Boolean(shared(state)));
+  const { locked, muted } = state.conference;
+  const recording = state.conference.recording || state.conference.paused;
   say($("mute-all").querySelector("span"), muted ? "Unmute all" : "Mute all");
   icon($("mute-all"), muted ? "mic" : "off");
   $("lock").classList.toggle("on", Boolean(locked));

@@ -21,6 +21,8 @@ const ENDS = {
   removed: ["The host has removed you", "You are no longer in this conference."],
   ended: ["The conference is over", "It was ended for everybody."],
   lost: ["The connection is lost", "The server did not answer for two minutes."],
+  time: ["Your time is over", "Nobody may stay longer in this conference."],
+  failed: ["The connection could not be made", "Sound did not find a way between you and the server. A firewall may be in between."],
   elsewhere: ["Your call has ended", "The server has ended it."],
 };
 
@@ -52,10 +54,11 @@ const QUALITIES = { good: "good connection", fair: "fair connection", poor: "poo
 export const quality = (is) => QUALITIES[is] || "";
 
 const ROLES = { host: "Host", listener: "Listener" };
+const STAGES = { invited: "being called", lobby: "wants to come in", waiting: "waiting for the host" };
 const WAYS = { browser: "Browser", web: "Browser", whip: "Browser", phone: "Phone", sip: "Phone", program: "Program" };
 
 export const about = (party, you) =>
-  [party.id === you && "You", ROLES[party.role], WAYS[party.via] || party.via, party.held && "on hold"]
+  [party.id === you && "You", ROLES[party.role], WAYS[party.via] || party.via, STAGES[party.stage], party.held && party.stage !== "waiting" && "on hold"]
     .filter(Boolean).join(" · ");
 
 export const initials = (name) => {
@@ -70,6 +73,12 @@ export const clock = (seconds) => {
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 };
+
+// What becomes of somebody who is called in.
+const CALLED = { ringing: "is being called", answered: "has answered", failed: "was not reached" };
+
+export const called = ({ state, number, reason }) =>
+  [number, CALLED[state], state === "failed" && reason ? `(${reason})` : ""].filter(Boolean).join(" ");
 
 // Who came and went since the last time anything was said: a crowd is counted, not listed.
 export const comings = (names, verb) =>

@@ -80,16 +80,56 @@ def test_a_host_has_the_room_in_hand(server: ServerProcess, browsers: Browsers) 
         seemly(page, "dialog-remove")
         page.get_by_role("dialog").get_by_role("button", name="Remove").click()
         page.get_by_role("button", name="Invite").click()
-        page.get_by_label("Phone number or mail address").fill("eve@example.com")
+        page.get_by_label("Phone number or mail address").fill("105")
         seemly(page, "dialog-invite")
         page.keyboard.press("Enter")
-        expect(page.locator("#banner")).to_contain_text("eve@example.com is sent an invitation")
+        expect(page.locator("#banner")).to_have_text("105 is being called")
+        paper.tell("invitation", state="failed", number="105", reason="busy")
+        expect(page.locator("#banner")).to_have_text("105 was not reached (busy)")
         assert paper.commands == [
             {"do": "mute_all"}, {"do": "lock"}, {"do": "record"},
             {"do": "unmute_all"}, {"do": "unlock"}, {"do": "stop_recording"},
             {"do": "unmute", "party": "b"}, {"do": "mute", "party": "c"}, {"do": "kick", "party": "b"},
-            {"do": "invite", "to": "eve@example.com"},
+            {"do": "invite", "to": "105"},
         ]  # fmt: skip
+
+
+def test_who_waits_in_front_of_the_door_is_let_in_or_not(server: ServerProcess, browsers: Browsers) -> None:
+    with visitor(browsers(TONE)) as page:
+        waiting = [party("a", "Ann", stage="lobby"), party("b", "Bob", stage="lobby")]
+        paper = PaperServer(page, server.http_url, *waiting, role="host")
+        paper.join()
+        assert "wants to come in" in row(page, "Ann")
+        page.get_by_role("button", name="Let in Ann").click()
+        page.get_by_role("button", name="Remove Bob").click()
+        page.locator("#remove").click()
+        assert paper.commands == [{"do": "admit", "party": "a"}, {"do": "reject", "party": "b"}]
+
+
+LINKS = """document.addEventListener("click", (event) => {
+  if (event.target.href) { event.preventDefault(); window.followed = event.target.href; }
+}, true); HTMLAnchorElement.prototype.click = function () { window.followed = this.href; }"""
+
+
+def test_only_what_is_for_others_is_given_to_others(server: ServerProcess, browsers: Browsers) -> None:
+    """A host's code in a link would make hosts of all."""
+    with visitor(browsers(TONE)) as page:
+        paper = PaperServer(page, server.http_url, role="host")
+        paper.join()
+        expect(page.locator("#copy")).to_be_hidden()
+        page.get_by_role("button", name="Invite").click()
+        page.keyboard.type("eve@example.com")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("no link")
+        page.goto(f"{server.http_url}/j/conf_abc")
+        paper.join()
+        expect(page.locator("#copy")).to_be_visible()
+        page.evaluate(LINKS)
+        page.get_by_role("button", name="Invite").click()
+        page.keyboard.type("eve@example.com")
+        page.keyboard.press("Enter")
+        followed = page.evaluate("decodeURIComponent(followed)")
+        assert followed.startswith("mailto:eve@example.com?") and f"{server.http_url}/j/conf_abc" in followed
 
 
 def test_what_a_host_may_not_is_said_where_it_was_wished(server: ServerProcess, browsers: Browsers) -> None:
@@ -189,12 +229,16 @@ def test_whoever_waits_is_told_for_what(server: ServerProcess, browsers: Browser
 def test_the_end_is_told_with_its_reason(server: ServerProcess, browsers: Browsers) -> None:
     with visitor(browsers(TONE)) as page:
         paper = PaperServer(page, server.http_url)
-        for reason, says in (("ended", "is over"), ("bye", "has ended"), ("kicked", "The host has removed you")):
+        for reason, says in (
+            ("ended", "is over"),
+            ("something new", "has ended"),
+            ("removed", "The host has removed you"),
+        ):
             paper.join()
             paper.tell("over", reason=reason)
             expect(page.get_by_role("heading", level=1)).to_contain_text(says)
             expect(page.get_by_role("heading", level=1)).to_be_focused()
-            if reason == "kicked":
+            if reason == "removed":
                 seemly(page, "over-removed")
             page.get_by_role("button", name="Join again").click()
             expect(page.get_by_label("Your name")).to_have_value("Me Myself")
@@ -284,6 +328,7 @@ def test_the_keyboard_is_enough(server: ServerProcess, browsers: Browsers) -> No
         page.keyboard.type("Kay Board")
         reach(page, "go")
         page.keyboard.press("Enter")
+        expect(page.locator("#roster li")).to_have_count(len(paper.parties))
         expect(page.locator("#mute")).to_be_focused()
         page.keyboard.press("Space")
         page.keyboard.press("Space")
