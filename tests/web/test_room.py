@@ -282,19 +282,25 @@ def test_another_network_is_an_ice_restart_and_asks_nobody(server: ServerProcess
 
 
 def test_a_place_that_is_gone_is_taken_again_with_the_same_words(server: ServerProcess, browsers: Browsers) -> None:
+    """Whether HTTP says so, the WebSocket, or the farewell of a party that was not heard for too long."""
     with visitor(browsers(TONE)) as page:
         paper = PaperServer(page, server.http_url, *OTHERS)
         paper.join("Zoë")
-        page.evaluate("paper.refuse = [[404, 'not_found']]")
-        paper.sockets[-1].close(code=4404)
-        expect(page.locator("#banner")).to_contain_text("being connected again")
-        expect(page.locator("#banner")).to_be_hidden()
-        first, second = (each["body"] for each in paper.asked("POST"))
-        assert (
-            first | {"offer": ""}
-            == second | {"offer": ""}
-            == {"to": "1234", "name": "Zoë", "secret": None, "offer": ""}
-        )
+        page.locator("#mute").click()
+        page.evaluate("paper.refuse = [[404, 'not_found']]; window.dispatchEvent(new Event('online'))")
+        for number, lose in enumerate(
+            [None, lambda: paper.sockets[-1].close(code=4404), lambda: paper.tell("over", reason="no_media")]
+        ):
+            if lose:
+                lose()
+            page.wait_for_function(f"() => paper.asked.filter(({{ method }}) => method === 'POST').length === {number + 2}")
+            expect(page.locator("#banner")).to_be_hidden()
+            expect(page.locator("#roster li")).to_have_count(len(paper.parties))
+        wished = [each["body"] | {"offer": ""} for each in paper.asked("POST")]
+        assert wished == [{"to": "1234", "name": "Zoë", "secret": None, "offer": ""}] * 4
+        # Who was muted stays so, and the others are told.
+        assert paper.commands == [{"do": "mute", "party": "me"}] * 4
+        expect(page.locator("#mute")).to_have_text("Unmute")
 
 
 def test_who_cannot_come_back_is_told_why(server: ServerProcess, browsers: Browsers) -> None:
@@ -302,7 +308,7 @@ def test_who_cannot_come_back_is_told_why(server: ServerProcess, browsers: Brows
         paper = PaperServer(page, server.http_url)
         for answer, says in (("[410, 'ended']", "The conference is over"), ("[403, 'locked']", "could not come back")):
             paper.join()
-            page.evaluate(f"paper.refuse = [[404, 'not_found'], {answer}]")
+            page.evaluate(f"paper.refuse = [{answer}]")
             paper.sockets[-1].close(code=4404)
             expect(page.get_by_role("heading", level=1)).to_contain_text(says)
             page.get_by_role("button", name="Join again").click()
