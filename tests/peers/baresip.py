@@ -169,6 +169,11 @@ class Baresip:
         pcm, rate_hz = read_wav(self._recordings()[-1])
         return pcm if rate_hz == RATE_HZ else np.asarray(soxr.resample(pcm, rate_hz, RATE_HZ), np.int16)
 
+    def hears(self) -> Pcm:
+        """What was decoded until now while the call goes on, 8 kHz; the file has its header only at the end."""
+        sound = self._recordings()[-1].read_bytes()[WAV_HEADER:]
+        return np.frombuffer(sound[: len(sound) // 2 * 2], "<i2").astype(np.int16)
+
     def _recordings(self) -> list[Path]:
         files = sorted(self.folder.glob("dump-*-dec.wav"))
         assert files, f"baresip recorded nothing: {self.program.words()}"

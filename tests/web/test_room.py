@@ -293,7 +293,9 @@ def test_a_place_that_is_gone_is_taken_again_with_the_same_words(server: ServerP
         ):
             if lose:
                 lose()
-            page.wait_for_function(f"() => paper.asked.filter(({{ method }}) => method === 'POST').length === {number + 2}")
+            page.wait_for_function(
+                f"() => paper.asked.filter(({{ method }}) => method === 'POST').length === {number + 2}"
+            )
             expect(page.locator("#banner")).to_be_hidden()
             expect(page.locator("#roster li")).to_have_count(len(paper.parties))
         wished = [each["body"] | {"offer": ""} for each in paper.asked("POST")]

@@ -1,0 +1,105 @@
+"""Browsers and telephones in one conference of the real server: who hears whom."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.peers.baresip import Baresip
+from tests.support.chromium import heard, visitor
+from tests.support.processes import ServerProcess
+from tests.support.rest import Rest
+from tests.support.sounding import CONFERENCES
+from tests.support.tones import tones_in
+from tests.web.conftest import Browsers
+
+pytestmark = [pytest.mark.peer("chromium", "baresip"), pytest.mark.timeout(240), pytest.mark.realtime]
+
+# Of three browsers and two telephones; none is a multiple of another.
+ADA, BEN, CAI = 440.0, 620.0, 850.0
+DOT, EVE = 1100.0, 1400.0
+TONES = [ADA, BEN, CAI, DOT, EVE]
+
+Heard = Callable[[], set[float]]
+
+
+def in_page(page: Page) -> set[float]:
+    """The tones that a page plays now."""
+    pcm, rate_hz = heard(page)
+    return tones_in(pcm, TONES, floor=0.01, rate_hz=rate_hz)
+
+
+def in_phone(phone: Baresip) -> set[float]:
+    """The tones that a telephone plays now."""
+    phone.listen(0.4)
+    return tones_in(phone.hears()[-2400:], TONES, floor=0.01)
+
+
+def enter(page: Page, url: str, code: str, name: str, secret: str = "") -> None:
+    """Join as a person does."""
+    page.goto(f"{url}/j/{code}")
+    page.get_by_label("Your name").fill(name)
+    if secret:
+        page.locator("summary").click()
+        page.locator("#secret").fill(secret)
+    page.get_by_role("button", name="Join").click()
+    expect(page.locator("#roster li", has_text=name)).to_have_count(1)
+
+
+@dataclass
+class Room:
+    """A host, two guests in browsers, two on the telephone; each says a tone of its own."""
+
+    ada: Page
+    ben: Page
+    cai: Page
+    dot: Baresip
+    eve: Baresip
+
+    @property
+    def pages(self) -> tuple[Page, Page, Page]:
+        return self.ada, self.ben, self.cai
+
+    def ears(self) -> dict[float, Heard]:
+        """What each hears, by its own tone."""
+        pages = {tone: partial(in_page, page) for tone, page in zip((ADA, BEN, CAI), self.pages, strict=True)}
+        return {**pages, DOT: partial(in_phone, self.dot), EVE: partial(in_phone, self.eve)}
+
+    def all_hear(self, talking: set[float], *, deaf: frozenset[float] = frozenset()) -> None:
+        """Until each hears those who talk, but not itself: what comes late is on its way, what is wrong stays."""
+        for own, ear in self.ears().items():
+            wanted = set() if own in deaf else talking - {own}
+            found: set[float] = set()
+            for _ in range(40):
+                if (found := ear()) == wanted:
+                    break
+            assert found == wanted, f"the one of {own} Hz"
+
+
+@pytest.fixture(scope="module")
+def room(
+    server: ServerProcess, rest: Rest, browsers: Browsers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Room]:
+    session = rest.conference()
+    token = session["voiceCallToken"]
+    made = rest.http.post(f"{CONFERENCES}/{session['id']}/passes", json={"role": "host"}).raise_for_status().json()
+    folder = tmp_path_factory.mktemp("phones")
+    with ExitStack() as stack:
+        ada, ben, cai = (stack.enter_context(visitor(browsers(tone))) for tone in (ADA, BEN, CAI))
+        enter(ada, server.http_url, token, "Ada", made["number"])
+        enter(ben, server.http_url, token, "Ben")
+        enter(cai, server.http_url, token, "Cai")
+        dot = stack.enter_context(Baresip(folder / "dot", DOT))
+        eve = stack.enter_context(Baresip(folder / "eve", EVE, codec="opus"))
+        for phone in (dot, eve):
+            phone.dial(server.call_uri(token))
+        for page in (ada, ben, cai):
+            expect(page.locator("#roster li")).to_have_count(5)
+        yield Room(ada, ben, cai, dot, eve)
+
+
+def test_everybody_hears_everybody_else(room: Room) -> None:
+    room.all_hear(set(TONES))
