@@ -53,6 +53,10 @@ REASONS = {
 """Why legs come to nothing."""
 
 
+Place = tuple[int, MediaAddress]
+"""A port of ours, and where a peer is."""
+
+
 class WebrtcLeg:
     """What is known of one leg.
 
@@ -64,6 +68,8 @@ class WebrtcLeg:
         Where the peer is, and what its keys are; None: it has not said anything yet.
     since_s
         When it was described.
+    names, places
+        What it is known by: user fragments, and addresses that its peer has shown.
     over
         Why nothing comes of it any more, one of `REASONS`; "": it goes on.
     """
@@ -74,6 +80,8 @@ class WebrtcLeg:
         self.dtls: Association | None = None
         self.since_s = 0.0
         self.over = ""
+        self.names: tuple[str, ...] = ()
+        self.places: set[Place] = set()
         self._peer: tuple[object, ...] = ()
 
     def describe(self, ice: Ice, identity: Identity, now: float) -> None:
@@ -122,7 +130,8 @@ class WebrtcMedia(Media):
         self.fingerprint = str(self._identity.fingerprint)
         self._legs: dict[int, WebrtcLeg] = {}
         self._by_name: dict[str, WebrtcLeg] = {}
-        self._by_address: dict[tuple[int, MediaAddress], WebrtcLeg] = {}
+        self._by_address: dict[Place, WebrtcLeg] = {}
+        self._shaking: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         inner.on_event = self._take
 
@@ -169,9 +178,10 @@ class WebrtcMedia(Media):
         """Take what the call says of a leg's sides, and let its checks find it."""
         leg.describe(ice, self._identity, self._clock())
         self._legs[leg.leg] = leg
-        for name in [name for name, each in self._by_name.items() if each is leg]:
-            del self._by_name[name]
-        self._by_name.update(dict.fromkeys(leg.ice.names, leg))
+        for name in leg.names:
+            self._by_name.pop(name, None)
+        leg.names = leg.ice.names
+        self._by_name.update(dict.fromkeys(leg.names, leg))
         self._begin(leg)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(STEP_S, self._run)
@@ -182,8 +192,23 @@ class WebrtcMedia(Media):
             return
         if leg.dtls is not None:
             self._send(leg, leg.dtls.close())
-        self._by_name = {name: each for name, each in self._by_name.items() if each is not leg}
-        self._by_address = {place: each for place, each in self._by_address.items() if each is not leg}
+        for name in leg.names:
+            self._by_name.pop(name, None)
+        for place in leg.places:
+            self._unplace(place, leg)
+        self._shaking.discard(number)
+
+    def _place(self, leg: WebrtcLeg, sender: MediaAddress) -> None:
+        """Know a leg by an address that its peer has shown, and no more by those that it has left."""
+        for place in [each for each in leg.places if not leg.ice.reaches(each[1])]:
+            leg.places.discard(place)
+            self._unplace(place, leg)
+        leg.places.add((leg.port, sender))
+        self._by_address[leg.port, sender] = leg
+
+    def _unplace(self, place: Place, leg: WebrtcLeg) -> None:
+        if self._by_address.get(place) is leg:
+            del self._by_address[place]
 
     def _run(self) -> None:
         """Do what is due, as long as there are legs."""
@@ -224,7 +249,7 @@ class WebrtcMedia(Media):
             self._inner.tell(SendDatagram(leg.leg, event.sender, answer))
         if not stun.is_success(answer):
             return
-        self._by_address[event.local, event.sender] = leg
+        self._place(leg, event.sender)
         if leg.ice.address != before:
             self._inner.tell(UpdateLeg(leg.leg, leg.told))
             self._begin(leg)
@@ -240,9 +265,10 @@ class WebrtcMedia(Media):
         if leg is None or leg.over or leg.dtls is None or not leg.ice.reaches(event.sender):
             return
         dtls, keys = leg.dtls, leg.dtls.keys
-        if dtls.state == "new" and self._busy:
+        if dtls.state == "new" and len(self._shaking) >= HANDSHAKES:
             return
         answers = dtls.receive(event.data, self._unix())
+        (self._shaking.add if dtls.state == "handshake" else self._shaking.discard)(leg.leg)
         if dtls.keys is not keys:
             self._inner.tell(UpdateLeg(leg.leg, leg.told))
         for each in answers:
@@ -251,12 +277,6 @@ class WebrtcMedia(Media):
             self._end(leg, "refused", dtls.error)
         elif dtls.state == "closed":
             self._end(leg, "goodbye")
-
-    @property
-    def _busy(self) -> bool:
-        """Whether as many shake hands as may."""
-        states = (leg.dtls.state for leg in self._legs.values() if leg.dtls is not None)
-        return sum(state == "handshake" for state in states) >= HANDSHAKES
 
     def _send(self, leg: WebrtcLeg, datagrams: Sequence[bytes]) -> None:
         for each in datagrams:
@@ -269,6 +289,7 @@ class WebrtcMedia(Media):
             log.warning("WebRTC leg %d is over: %s", leg.leg, why or REASONS[kind])
         self.ended[kind] += 1
         leg.over = kind
+        self._shaking.discard(leg.leg)
         leg.ice.leave()
         self._inner.tell(UpdateLeg(leg.leg, leg.told))
         self.on_event(RtpTimeout(leg.leg))
