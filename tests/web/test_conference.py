@@ -23,6 +23,13 @@ ADA, BEN, CAI = 440.0, 620.0, 850.0
 DOT, EVE = 1100.0, 1400.0
 TONES = [ADA, BEN, CAI, DOT, EVE]
 
+# Asked by the test: the WebSockets of the page, to be cut.
+SOCKETS = """(() => {
+  const Real = WebSocket;
+  window.sockets = [];
+  window.WebSocket = class extends Real { constructor(...of) { super(...of); sockets.push(this); } };
+})()"""
+
 Heard = Callable[[], set[float]]
 
 
@@ -40,6 +47,7 @@ def in_phone(phone: Baresip) -> set[float]:
 
 def enter(page: Page, url: str, code: str, name: str, secret: str = "") -> None:
     """Join as a person does."""
+    page.add_init_script(SOCKETS)
     page.goto(f"{url}/j/{code}")
     page.get_by_label("Your name").fill(name)
     if secret:
@@ -102,4 +110,16 @@ def room(
 
 
 def test_everybody_hears_everybody_else(room: Room) -> None:
+    room.all_hear(set(TONES))
+
+
+def test_a_cut_socket_and_another_network_are_mended(room: Room) -> None:
+    before = room.cai.evaluate("sockets.length")
+    room.cai.evaluate("sockets.at(-1).close()")
+    room.cai.wait_for_function(f"() => sockets.length > {before} && sockets.at(-1).readyState === 1")
+    with room.cai.expect_response(lambda response: response.request.method == "PATCH") as restarted:
+        room.cai.evaluate("window.dispatchEvent(new Event('online'))")
+    assert restarted.value.ok
+    expect(room.cai.locator("#banner")).to_be_hidden()
+    expect(room.cai.locator("#roster li")).to_have_count(5)
     room.all_hear(set(TONES))
