@@ -19,7 +19,7 @@ from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
 from softphone.load.plan import CODECS_OF_BOTS, LoadPlan, Objectives
 from softphone.load.report import LoadReport, Moment
-from softphone.load.scenario import MADE, Scenario, load_scenario
+from softphone.load.scenario import MADE, Scenario, check, load_scenario
 from softphone.load.search import find_limit, trial_of
 from softphone.load.trials import Trial
 
@@ -68,7 +68,13 @@ def _verdict(report: LoadReport) -> Iterator[RenderableType]:
     for reason in report.void:
         yield Text(f"void: {reason}", style="bold red")
     words = {0: ("all objectives held", "bold green"), 1: ("an objective did not hold", "bold red")}
-    text, style = words.get(report.exit_code, ("this run says nothing of who was called", "bold red"))
+    text, style = words.get(
+        report.exit_code,
+        (
+            "this run says nothing of who was called: take fewer parties, --processes, or a calmer machine",
+            "bold red",
+        ),
+    )
     yield Text(text, style=style)
 
 
@@ -153,7 +159,13 @@ def _scenario(options: dict[str, Any]) -> Scenario | None:
         raise ConfigError("--set is of a scenario: --scenario names it")
     if options["scenario"] and (options["cluster"] or options["processes"] > 1):
         raise ConfigError("a scenario is played by one process: --processes and --cluster join, talk and listen")
-    return load_scenario(options["scenario"], given) if options["scenario"] else None
+    if not options["scenario"]:
+        return None
+    scenario = load_scenario(options["scenario"], given)
+    if options["scenario"] == "pin" and not options["pin"]:
+        raise ConfigError("scenario pin presses the keys of --pin, and there are none")
+    check(scenario, rest=options["rest"])
+    return scenario
 
 
 def write(text: str | bytes, path: Path) -> None:
@@ -229,7 +241,9 @@ def load(
     seconds: Annotated[float, typer.Option(help="How long is measured after all have joined", min=1, max=86_400)] = 20,
     rate: Annotated[float, typer.Option(help="Calls begun in a second", min=0.1, max=1000)] = 50,
     pin: Annotated[str, typer.Option(help="Keys that each presses when it is answered, such as 1234#")] = "",
-    transport: Annotated[str, typer.Option(help="Of signalling: udp, tcp or tls")] = "udp",
+    transport: Annotated[
+        str, typer.Option(help="Of signalling: udp, tcp, or tls (SSL_CERT_FILE: whom to believe)")
+    ] = "udp",
     codec: Annotated[str, typer.Option(help=", ".join(CODECS_OF_BOTS))] = "PCMU",
     user: Annotated[str, typer.Option(help="User name for a server that asks for a password")] = "",
     password: Annotated[str, typer.Option(help="Its password", envvar="SOFTPHONE_PASSWORD")] = "",

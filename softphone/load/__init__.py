@@ -8,7 +8,7 @@ A run is made of four things, each of which knows only those below it::
     media                    the sound of all bots               (arrays; no Python per bot and packet)
 
 The bots do not mix: each says a run of frames that were encoded once, and what comes is counted and measured where it
-lies. That is less than half of what rows of the bridge's own engine cost, which decode, mix and encode for each.
+lies.
 """
 
 import importlib

@@ -1,6 +1,7 @@
 """The calls of all bots over one SIP stack: joining, keys, hold, leaving, and how long each answer took."""
 
 import asyncio
+import re
 import secrets
 import socket
 from collections import Counter
@@ -25,6 +26,9 @@ from softphone.sip.ua.call import InviteSession
 __all__ = ["BotCalls", "JoinFailed", "address_towards"]
 
 T = TypeVar("T")
+
+WHOM = re.compile(r"^[A-Z]+ sips?:\S+: ")
+"""Request and URI that a message begins with: each bot may call another, and causes are counted."""
 
 POLICY = (403, 480, 486, 600, 603)
 """How services say that a conference is full, or that somebody may not come in; no sign of too much load."""
@@ -251,4 +255,4 @@ def _cause(error: SoftphoneError) -> str:
         return "no answer"
     if isinstance(error, CallEnded):
         return "ended before it was answered"
-    return f"{type(error).__name__}: {str(error)[:80]}"
+    return f"{type(error).__name__}: {WHOM.sub('', str(error))[:120]}"

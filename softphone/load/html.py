@@ -17,7 +17,7 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--text:#e6e9ee;--dim:#9aa3b2;--paper:#14171c;--rule:#333a45;--good:#4cc38a;
 --bad:#ff7b72;--c0:#79a8ff;--c1:#f5b14c;--c2:#b79aff;--heard:#2e9e6b;--silent:#2a303a;--unknown:#5b4a80}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--paper);max-width:1180px;margin:2em auto;
-padding:0 1em}h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}small,.dim{color:var(--dim)}
+padding:0 1em}h1{font-size:1.5em;overflow-wrap:anywhere}h2{font-size:1.15em;margin-top:2em}small,.dim{color:var(--dim)}
 .good{color:var(--good)}.bad{color:var(--bad);font-weight:600}table{border-collapse:collapse}
 td,th{padding:.2em .9em .2em 0;text-align:right;border-bottom:1px solid var(--rule)}
 td:first-child,th:first-child{text-align:left}th{color:var(--dim);font-weight:500}

@@ -154,7 +154,9 @@ class ScenePlayer:
         import httpx
 
         try:
-            answer = (await self._asked(step)).raise_for_status()
+            answer = await self._asked(step)
+            if answer.is_error:
+                raise ValueError(f"{answer.status_code} {answer.reason_phrase}")
             if step.keep:
                 self._values[step.keep] = str(_at(answer.json(), step.field))
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:

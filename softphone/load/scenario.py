@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from softphone.errors import ConfigError
 
-__all__ = ["MADE", "VERBS", "Scenario", "SceneStep", "filled", "load_scenario", "selected"]
+__all__ = ["MADE", "VERBS", "Scenario", "SceneStep", "check", "filled", "load_scenario", "selected"]
 
 FOLDER = Path(__file__).parents[1] / "data" / "load"
 MADE = ("limit", "soak", "churn", "storm", "mute-truth", "pin")
@@ -134,6 +134,33 @@ def filled(text: str, values: Mapping[str, str]) -> str:
         return values[match[1]]
 
     return HOLE.sub(value, text)
+
+
+def check(scenario: Scenario, *, rest: str) -> None:
+    """Find before anybody calls what no step could do; `rest` is where requests go that name no host.
+
+    Raises
+    ------
+    ConfigError
+        A step names bots that there cannot be, a value that is not given or no number, or a request goes nowhere.
+    """
+    values = dict(scenario.values)
+    for step in scenario.step:
+        selected(step.bots, 0, ())
+        filled(step.keys, values)
+        for number in (step.seconds, step.rate):
+            _number(number, values)
+        url = filled(step.url, values)
+        if step.do == "rest" and not rest and not url.startswith(("http://", "https://")):
+            raise ConfigError(f"the request {step.method} {step.url} goes nowhere: --rest names the server")
+        values |= {step.keep: "0"} if step.keep else {}
+
+
+def _number(value: float | str, values: Mapping[str, str]) -> None:
+    try:
+        float(filled(str(value), values))
+    except ValueError as error:
+        raise ConfigError(f"{value} of a step is to be a number, not {filled(str(value), values)}") from error
 
 
 def selected(which: str, parties: int, talking: tuple[int, ...]) -> list[int]:

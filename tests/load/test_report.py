@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from softphone.cli import app
+from softphone.commands.load import _parts
 from softphone.load.charts import line_chart
 from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
@@ -142,3 +143,12 @@ def test_wrong_use_is_told_in_a_line(words: list[str], said: str) -> None:
     result = CliRunner().invoke(app, ["load", *words])
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_void_run_says_what_to_do() -> None:
+    lines = [str(part) for part in _parts(report(health=Health(late_share=0.5)))]
+    assert any("fewer parties, --processes" in line for line in lines)
+
+
+def test_a_long_address_is_broken_and_makes_the_page_no_wider() -> None:
+    assert re.search(r"h1\{[^}]*overflow-wrap:anywhere", page(report()))

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from softphone.cli import app
+from softphone.errors import SipNetworkError
+from softphone.load.caller import _cause
 from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.report import LoadReport
 from softphone.load.run import run_load
@@ -74,3 +76,8 @@ def test_where_nobody_answers_the_command_says_so(tmp_path: Path) -> None:
     report = json.loads(where.read_text())
     assert (report["schema"], report["joined"], sum(report["failures"].values())) == (1, 0, 2)
     assert "not known" in result.output
+
+
+def test_causes_are_counted_by_what_went_wrong_and_not_by_whom_each_bot_called() -> None:
+    errors = [SipNetworkError(f"INVITE sips:conf_{bot}{'0' * 90}@127.0.0.1: certificate not known") for bot in range(3)]
+    assert {_cause(error) for error in errors} == {"SipNetworkError: certificate not known"}

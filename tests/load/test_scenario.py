@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from softphone.cli import app
 from softphone.errors import ConfigError
 from softphone.load.plan import LoadPlan
 from softphone.load.play import play
@@ -87,3 +89,27 @@ async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, r
     assert report.hearing is not None
     heard = [row[1] for row in report.hearing.heard]
     assert heard[1] == 0.0 and all(share is not None and 0.2 < share < 0.8 for share in (heard[0], heard[2], heard[3]))
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("do = 'rest'\nurl = '/api/v1/conferences'", "--rest"),
+        ("do = 'wait'\nseconds = '{long}'", "--set long="),
+        ("do = 'wait'\nseconds = 'soon'", "number"),
+        ("do = 'talk'\nbots = 'some'", "some"),
+        ("do = 'keys'\nkeys = '{mute}'", "--set mute="),
+    ],
+)
+def test_what_no_step_can_do_is_refused_before_anybody_calls(tmp_path: Path, step: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"title = 'x'\n[[step]]\n{step}\n")
+    result = CliRunner().invoke(app, ["load", "sip:a@127.0.0.1:9", "--scenario", str(path)])
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_scenario_behind_a_pin_asks_for_the_pin() -> None:
+    result = CliRunner().invoke(app, ["load", "sip:a@127.0.0.1:9", "--scenario", "pin"])
+    assert result.exit_code == 2
+    assert "--pin" in result.output
