@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from softphone.errors import CallRefused
+from softphone.media.contract.leg import Ice, RtpTimeout
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.switchboard import Behaviour, Switchboard, answers, play, rings
@@ -110,5 +112,26 @@ def test_a_dead_telephone_does_not_ring(tmp_path: Path) -> None:
         with pytest.raises(CallRefused):
             await caller.call("102")
         assert caller.statuses == []
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("webrtc", [True, False])
+def test_a_caller_of_webrtc_that_is_lost_ends_the_call_before_it_is_answered(tmp_path: Path, webrtc: bool) -> None:
+    async def scene(board: Switchboard) -> None:
+        await board.telephone("102", says((183, True)))
+        caller = await board.telephone("101")
+        calling = asyncio.create_task(caller.call("102"))
+        await asyncio.sleep(5)
+        (room,) = board.focus.rooms.values()
+        (member,) = room.members.values()
+        if webrtc:
+            member.media.spec = msgspec.structs.replace(member.media.spec, ice=Ice("ours", "password"))
+        board.focus.on_media_event(RtpTimeout(member.leg or 0))
+        await asyncio.sleep(5)
+        assert (not board.focus.rooms, not board.focus.context.legs, calling.done()) == (webrtc, webrtc, webrtc)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await asyncio.sleep(2)
 
     play(tmp_path, scene)

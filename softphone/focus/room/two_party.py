@@ -135,8 +135,8 @@ class CallRoom(RuledRoom):
         super().lost(member)
 
     def silent(self, member: Member) -> None:
-        """Wait on for a caller that says nothing before it is answered."""
-        if self.answered:
+        """Wait on for a caller that says nothing before it is answered; one of WebRTC is known to be gone (RFC 7675)."""
+        if self.answered or member.media.spec.ice is not None:
             super().silent(member)
 
     def phone(self, party: Party) -> Member:
