@@ -135,7 +135,7 @@ class CallRoom(RuledRoom):
         super().lost(member)
 
     def silent(self, member: Member) -> None:
-        """Wait on for a caller that says nothing before it is answered; one of WebRTC is known to be gone (RFC 7675)."""
+        """Wait on for a caller that is silent before it is answered; one of WebRTC is known to be gone (RFC 7675)."""
         if self.answered or member.media.spec.ice is not None:
             super().silent(member)
 
