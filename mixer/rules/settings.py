@@ -94,6 +94,8 @@ class Settings:
         Whether a party that talks with its microphone off is told so, in a room with `prompts`.
     level_voices
         Whether soft voices are made louder and loud ones softer, slowly.
+    encrypted
+        Whether only those come in whose media is encrypted.
     confirm_timeout_s
         How long somebody invited may take to press 1.
     max_invited
@@ -147,6 +149,7 @@ class Settings:
     hosts_pass_limit: bool = False
     muted_notice: bool = True
     level_voices: bool = False
+    encrypted: bool = False
     confirm_timeout_s: float = 30.0
     max_invited: int = 10
     mute_non_moderator: bool = False

@@ -14,7 +14,7 @@ from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
 from softphone.agent.ice_path import IceServers
 from softphone.agent.line import OutboundLine
-from softphone.agent.media import CallMedia
+from softphone.agent.media import CallMedia, MediaTerms
 from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.unproven import Unproven
@@ -31,6 +31,7 @@ from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.where.attempt import Locator
+from softphone.srtp import Encryption
 from softphone.tasks import Tasks
 
 __all__ = ["Agent"]
@@ -77,6 +78,9 @@ class Agent:
     codecs
         Names of `softphone.codec.TABLE` in order of preference. With one of 16 kHz among them (``OPUS``, ``G722``),
         :attr:`Call.rate` is 16000 whatever is agreed on in the end.
+    encryption
+        "optional": a call that is offered with keys (SDES) is encrypted, ours are offered plain; "required": no other
+        call is made or taken; "off": none is encrypted.
     max_calls
         How many calls there may be at once; more are refused with 503, and raise MediaFull.
     media_timeout_s
@@ -120,6 +124,7 @@ class Agent:
         host: str | None = None,
         port: int = 0,
         codecs: Sequence[str] = CODECS,
+        encryption: Encryption = "optional",
         max_calls: int = 32,
         media_timeout_s: float = 30.0,
         webrtc: IceServers | None = None,
@@ -130,9 +135,8 @@ class Agent:
         self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
-        self._codecs = spoken_here(codecs)
-        self._media_timeout_s = media_timeout_s
-        self._webrtc = webrtc
+        self._lookup = Resolver(limit=LOOKUPS)
+        self._terms = MediaTerms(spoken_here(codecs), media_timeout_s, self._lookup, webrtc, encryption)
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
         home = ServerAddress.parse(registrar, "registrar") if registrar else None
@@ -145,7 +149,6 @@ class Agent:
         self._host, self._port = host, port
         self._max_calls = max_calls
         self._taken = 0
-        self._lookup = Resolver(limit=LOOKUPS)
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -265,8 +268,7 @@ class Agent:
 
     def _media(self) -> CallMedia:
         """Make the media of a call."""
-        tasks = self._errands.goodbyes
-        return CallMedia(self._planes, tasks, self._codecs, self._media_timeout_s, self._lookup, self._webrtc)
+        return CallMedia(self._planes, self._errands.goodbyes, self._terms)
 
     async def _register(self) -> None:
         if self._registrar is None:
@@ -329,7 +331,7 @@ class Agent:
         try:
             if isinstance(replaced, EarlyDialog):
                 if signalling.remote_sdp is not None:
-                    sdp.choose(sdp.parse(signalling.remote_sdp), self._codecs)
+                    sdp.choose(sdp.parse(signalling.remote_sdp), self._terms.codecs, encryption=self._terms.encryption)
                 replaced.give_way(signalling)
             elif control is not None:
                 await control.leg.replace(signalling)

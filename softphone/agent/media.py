@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import msgspec
 
@@ -16,9 +17,31 @@ from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
 from softphone.media.workers.local import AppLeg
+from softphone.srtp import Encryption
 from softphone.tasks import Tasks
 
-__all__ = ["CallMedia"]
+__all__ = ["CallMedia", "MediaTerms"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTerms:
+    """What the media of an agent's calls is to be, the same for all of them.
+
+    Attributes
+    ----------
+    codecs, timeout_s, lookup
+        As of `CallLeg`.
+    webrtc
+        What candidates are asked of; None: peers of WebRTC are not called, nor answered.
+    encryption
+        Whether it may be encrypted, or has to be.
+    """
+
+    codecs: Sequence[str]
+    timeout_s: float
+    lookup: Lookup | None = None
+    webrtc: IceServers | None = None
+    encryption: Encryption = "optional"
 
 
 class CallMedia:
@@ -30,10 +53,8 @@ class CallMedia:
         Where there is a seat for it.
     tasks
         What goes on without anybody waiting for it.
-    codecs, timeout_s, lookup
-        As of `CallLeg`.
-    webrtc
-        What candidates are asked of; None: peers of WebRTC are not called, nor answered.
+    terms
+        What its media is to be.
 
     Attributes
     ----------
@@ -43,22 +64,11 @@ class CallMedia:
 
     leg: CallLeg
 
-    def __init__(
-        self,
-        planes: Planes,
-        tasks: Tasks,
-        codecs: Sequence[str],
-        timeout_s: float,
-        lookup: Lookup | None,
-        webrtc: IceServers | None = None,
-    ) -> None:
+    def __init__(self, planes: Planes, tasks: Tasks, terms: MediaTerms) -> None:
         self._planes = planes
         self._tasks = tasks
-        self._codecs = codecs
-        self._rate_hz = max(codec(name).rate_hz for name in codecs)
-        self._timeout_s = timeout_s
-        self._lookup = lookup
-        self._servers = webrtc
+        self._terms = terms
+        self._rate_hz = max(codec(name).rate_hz for name in terms.codecs)
         self._webrtc: WebrtcCall | None = None
         self._stats: LegStats | None = None
 
@@ -77,12 +87,14 @@ class CallMedia:
         except OSError as error:
             raise MediaError(f"there is no port for another call: {error}") from error
         self._media = self._plane.media
-        if self._servers is not None:
-            self._webrtc = WebrtcCall(self._media, self._planes.host, identity(), self._servers, self._tasks)
+        terms = self._terms
+        if terms.webrtc is not None:
+            self._webrtc = WebrtcCall(self._media, self._planes.host, identity(), terms.webrtc, self._tasks)
         media = self._webrtc or self._media
-        self.leg = CallLeg(media, self._tasks, codecs=self._codecs, timeout_s=self._timeout_s, lookup=self._lookup)
+        self.leg = CallLeg(media, self._tasks, codecs=terms.codecs, timeout_s=terms.timeout_s, lookup=terms.lookup)
         if self._webrtc is not None:
             self.leg.on_description, self.leg.session.new_side = self._webrtc.read, self._webrtc.side
+        self.leg.session.encryption = terms.encryption
         self.leg.on_close = self._plane.unseat
         try:
             self._app = await self._sit_down()

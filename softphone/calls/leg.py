@@ -19,6 +19,7 @@ within the call         ``attach`` has it answered                        the sa
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 import msgspec
 
@@ -33,6 +34,7 @@ from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
 from softphone.media.workers.client import Media
 from softphone.sdp import Agreement, MediaSession
 from softphone.sip.ua.call import InviteSession, InviteState
+from softphone.srtp import Encryption
 from softphone.tasks import Tasks
 
 __all__ = ["CallLeg"]
@@ -121,6 +123,18 @@ class CallLeg:
     def held(self) -> bool:
         """Whether the peer has put us on hold."""
         return self.session.agreement.held
+
+    def encrypt(self, encryption: Encryption | Literal[""]) -> None:
+        """Let media be encrypted as a trunk wants it ("": it does not say), unless it has to be."""
+        if encryption and self.session.encryption != "required":
+            self.session.encryption = encryption
+
+    @property
+    def cipher(self) -> str:
+        """How media is encrypted: the profile of SRTP, "DTLS" while it is agreed on or in its handshake; "": not."""
+        if self.spec.srtp is not None and self.spec.srtp.profile:
+            return self.spec.srtp.profile
+        return "DTLS" if self.spec.ice is not None else ""
 
     @property
     def sends_events(self) -> bool:

@@ -43,19 +43,21 @@ Codecs = Annotated[
     list[str] | None, typer.Option(help="What is spoken, the preferred one first, e.g. OPUS; may be repeated")
 ]
 
+Encrypt = Annotated[bool, typer.Option("--encrypt", help="Offer SRTP and nothing else (keys by SDES)")]
+Password = Annotated[str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")]
+
 
 def call(
     uri: Annotated[str, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
     user: Annotated[str, typer.Option(help="Who you are: a user name, or a whole sip: URI")] = "softphone",
-    password: Annotated[
-        str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")
-    ] = None,
+    password: Password = None,
     registrar: Registrar = None,
     play: Annotated[str | None, typer.Option(metavar="FILE|tone:HZ|mic", help="What you say")] = None,
     record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where what you hear goes")] = None,
     keys: Annotated[str, typer.Option(help="Sent once connected; a comma waits a second")] = "",
     duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
     codec: Codecs = None,
+    encrypt: Encrypt = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
     """Call somebody, and talk by file, tone, keys or sound card.
@@ -77,6 +79,7 @@ def call(
         keys=keys.upper(),
         duration_s=duration,
         codecs=tuple(codec or CODECS),
+        encryption="required" if encrypt else "optional",
         ends_with_file=play is not None and not interactive and duration is None,
     )
     _check(plan)

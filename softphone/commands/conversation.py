@@ -18,6 +18,7 @@ from softphone.agent import Agent, Call
 from softphone.audio import frames_of, source
 from softphone.codec import CODECS
 from softphone.errors import CallEnded
+from softphone.srtp import Encryption
 
 __all__ = ["Controls", "Face", "CallOptions", "hold_conversation"]
 
@@ -39,6 +40,7 @@ class CallOptions:
     duration_s: float | None = None
     ends_with_file: bool = False
     codecs: tuple[str, ...] = CODECS
+    encryption: Encryption = "optional"
 
 
 @dataclass
@@ -74,7 +76,14 @@ async def hold_conversation(plan: CallOptions, face: Face) -> dict[str, Any]:
     """
     controls = Controls()
     loop = asyncio.get_running_loop()
-    async with Agent(plan.identity, password=plan.password, registrar=plan.registrar, codecs=plan.codecs) as agent:
+    agent = Agent(
+        plan.identity,
+        password=plan.password,
+        registrar=plan.registrar,
+        codecs=plan.codecs,
+        encryption=plan.encryption,
+    )
+    async with agent:
         face.show(f"calling {plan.uri} ...")
         with _interrupts(controls.quit):
             call = await _unless_quit(agent.invite(plan.uri), controls.quit)

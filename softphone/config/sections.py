@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from softphone.codec import WIDE_FIRST
+from softphone.srtp import Encryption
 
 __all__ = [
     "AccountConfig",
@@ -124,6 +125,7 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     workers: Count = 1
     capacity: Count = 2048
     codecs: tuple[str, ...] = WIDE_FIRST
+    encryption: Encryption = "optional"
     rtp_timeout_s: Seconds = 30.0
     webrtc: bool = True
     comfort_noise_dbov: Annotated[float, Meta(ge=-127.0, le=-40.0)] = -70.0
@@ -172,6 +174,7 @@ class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
     from_user: str = ""
     from_domain: str = ""
     trusted: bool = False
+    encryption: Encryption | Literal[""] = ""
     allow: tuple[Prefix, ...] = ()
     deny: tuple[Prefix, ...] = ()
     max_calls: Limit = 100
@@ -195,6 +198,7 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     hosts_pass_limit: bool = False
     muted_notice: bool = True
     level_voices: bool = False
+    encrypted: bool = False
     hidden_listeners: bool = False
     record_from: Annotated[int, Meta(ge=0)] = 0
     count_from: Annotated[int, Meta(ge=0)] = 0

@@ -2,19 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
 
 from mixer.rules.settings import Settings
-from softphone.codec import spoken_here
 from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
-from softphone.focus.feed import EventType
-from softphone.focus.party.context import Context
+from softphone.focus.feed import EventType, Feed
+from softphone.focus.party.context import Context, spoken
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.leg_events import react
 from softphone.focus.room import settings as room_settings
@@ -63,8 +62,6 @@ class Focus:
 
     Attributes
     ----------
-    feed
-        What happens here, for whoever watches.
     dialer
         The way to a number.
     """
@@ -102,13 +99,18 @@ class Focus:
             allowances=Allowances(clock()),
             recordings=recordings,
             rtp_timeout_s=config.media.rtp_timeout_s,
-            codecs=_spoken(config.media.codecs),
+            codecs=spoken(config.media.codecs),
+            encryption=dialer.encryption,
             answer_delay_s=config.sip.answer_delay_s,
             closed=self._closed,
         )
-        self.feed = self.context.feed
         media.on_event, dialer.talks = self.on_media_event, self.talks
         self._watch(recordings)
+
+    @property
+    def feed(self) -> Feed:
+        """What happens here, for whoever watches."""
+        return self.context.feed
 
     @property
     def state(self) -> Literal["ok", "draining"]:
@@ -367,11 +369,3 @@ class Focus:
         self.calls.pop(session.id, None)
         if session.token is not None:
             self._ended.add(session.id, self.context.clock())
-
-
-def _spoken(codecs: Sequence[str]) -> tuple[str, ...]:
-    """Return what is spoken of what is configured, and tell of what is left out."""
-    spoken = spoken_here(codecs)
-    if len(spoken) < len(codecs):
-        log.warning("codecs_left_out", spoken=spoken, reason="there is no libopus")
-    return spoken

@@ -94,7 +94,6 @@ def at_a_conference(folder: Path, work: Callable[[Crowd], Coroutine[Any, Any, No
         board.paper.calls.clear()
         focus: Any = board.focus
         object.__setattr__(focus.context, "feed", Feed(kept=10))
-        focus.feed = focus.context.feed
         object.__setattr__(focus.context, "history", Nothing())
         session = await board.focus.create_conference(board.paper.accounts.extensions["101"])
         guest, known = await board.telephone("guest", register=False), await board.telephone("102")

@@ -102,6 +102,9 @@ class Rules(Strict):
     level_voices: Annotated[
         bool | None, Field(description="Soft voices are made louder and loud ones softer, slowly.")
     ] = None
+    encrypted: Annotated[
+        bool | None, Field(description="Only who speaks encrypted comes in; who is in already stays.")
+    ] = None
 
 
 class RulesView(BaseModel):
@@ -119,6 +122,7 @@ class RulesView(BaseModel):
     count_from: int
     muted_notice: bool
     level_voices: bool
+    encrypted: bool
 
 
 class ConferenceWish(Strict):

@@ -255,7 +255,7 @@ class InviteRouter:
     def _check_offer(self, call: InviteSession) -> None:
         """Raise SdpError, or NoCommonCodec, for an offer that could not be answered."""
         if call.remote_sdp is not None:
-            self._focus.context.check_offer(call.remote_sdp)
+            self._focus.context.check_offer(call.remote_sdp, call)
 
     def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
         return self._focus.invited_by(token) if token is not None else None
@@ -317,7 +317,8 @@ class InviteRouter:
         waiting = self._waiting if admission.caller is None else None
         done = self._watchers.enters(admission.caller) if admission.caller is not None else lambda: None
         reception = PinPrompt(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
-        await reception.receive(call, admission, room.room if room is not None else None)
+        encrypted = settings.encrypted if room is None else room.rules.settings.encrypted
+        await reception.receive(call, admission, room.room if room is not None else None, encrypted=encrypted)
 
     async def _ring(self, call: InviteSession, caller: Extension | None, callee: PartyAddress) -> None:
         """Connect a call to the phones of an extension, or to a number outside."""

@@ -87,7 +87,9 @@ class PinPrompt(CallOwner):
         # Without a code who comes is a participant.
         self._passage = Passage(called, Role.PARTICIPANT) if called is not None and not settings.ask_code else None
 
-    async def receive(self, call: InviteSession, admission: Admission, room: int | None) -> None:
+    async def receive(
+        self, call: InviteSession, admission: Admission, room: int | None, *, encrypted: bool = False
+    ) -> None:
         """Answer a call and begin to ask.
 
         Parameters
@@ -96,6 +98,8 @@ class PinPrompt(CallOwner):
             Who calls.
         room
             On the worker, where the caller will probably go; None: not known.
+        encrypted
+            Whether there only who speaks encrypted comes in.
 
         Raises
         ------
@@ -106,6 +110,8 @@ class PinPrompt(CallOwner):
         address = PartyAddress(admission.number, admission.name, admission.caller.id if admission.caller else None)
         member = self._member = Member(Party("", address, HERE, Direction.INBOUND), self._context, room=room, call=call)
         member.pass_to(self)
+        if encrypted:
+            member.media.session.encryption = "required"
         try:
             await member.answer()
         except SoftphoneError:

@@ -4,8 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+import structlog
+
 from softphone import sdp
+from softphone.calls.leg import CallLeg
 from softphone.calls.names import LOOKUPS
+from softphone.codec import spoken_here
 from softphone.focus.feed import Feed
 from softphone.focus.measured import Measurements
 from softphone.focus.party.legs import OpenLegs
@@ -20,10 +24,13 @@ from softphone.recordings.library import Library
 from softphone.resolver import Resolver
 from softphone.sip.ua.allowance import Allowances
 from softphone.sip.ua.call import InviteSession
+from softphone.srtp import Encryption
 from softphone.store.history import History
 from softphone.tasks import Tasks
 
-__all__ = ["Context", "Header"]
+__all__ = ["Context", "Header", "spoken"]
+
+log = structlog.get_logger()
 
 Header = tuple[str, str]
 
@@ -45,6 +52,8 @@ class Context:
     "What may be sent to addresses that nobody has shown to be their own."
     codecs: Sequence[str]
     "What legs speak, in order of preference."
+    encryption: Callable[[InviteSession | None], Encryption]
+    "Whether the media of a call is to be encrypted; None: of one to somebody of ours."
     answer_delay_s: float
     closed: Callable[[TelephonySession], None]
     hosts: Resolver = field(default_factory=lambda: Resolver(limit=LOOKUPS))
@@ -62,6 +71,23 @@ class Context:
     successors: "WeakKeyDictionary[InviteSession, PartyAddress]" = field(default_factory=WeakKeyDictionary)
     "Who they are that take the place of a telephone that rings, by their calls, until they are answered."
 
-    def check_offer(self, offer: str) -> None:
-        """Raise SdpError, or NoCommonCodec, for an offer that no leg of ours could answer."""
-        sdp.choose(sdp.parse(offer), self.codecs, secure=bool(self.media.fingerprint))
+    def leg(self, call: InviteSession | None, *, encrypted: bool) -> CallLeg:
+        """Make the leg of a call, or of one that is still to be made; `encrypted`: it has to be."""
+        leg = CallLeg(self.media, self.tasks, codecs=self.codecs, timeout_s=self.rtp_timeout_s, lookup=self.hosts)
+        leg.session.encryption = "required" if encrypted else self.encryption(call)
+        leg.on_check = lambda spec: self.legs.check(spec, self.listening)
+        leg.on_close = self.legs.closed
+        return leg
+
+    def check_offer(self, offer: str, call: InviteSession | None = None) -> None:
+        """Raise SdpError, or NoCommonCodec, for an offer that no leg of ours could answer; of a call, or of none."""
+        encryption = self.encryption(call)
+        sdp.choose(sdp.parse(offer), self.codecs, secure=bool(self.media.fingerprint), encryption=encryption)
+
+
+def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
+    """Return what is spoken of what is configured, and tell of what is left out."""
+    found = spoken_here(codecs)
+    if len(found) < len(codecs):
+        log.warning("codecs_left_out", spoken=found, reason="there is no libopus")
+    return found

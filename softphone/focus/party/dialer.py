@@ -92,6 +92,7 @@ class Dialer(DialPlan):
         """
         who = self._shown(target, caller)
         if target.trunk is not None:
+            member.media.encrypt(target.trunk.encryption)
             self.toll.enter(caller, member, target.trunk, time.monotonic())
         try:
             wish = self.messages.expect(who.from_, target, self.home) if target.edge.commands else None

@@ -18,7 +18,9 @@ from softphone.sip.message.uri import Uri, number_of, spelled
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.hop import WS, WSS, Hop
+from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of_agent
+from softphone.srtp import Encryption
 from softphone.store.accounts import Accounts
 from softphone.store.call_handling import CallHandling
 from softphone.store.values import Extension
@@ -92,9 +94,15 @@ class DialPlan:
         self._accounts = accounts
         self._registrar = registrar
         self._settings = config.sip
+        self._encryption = config.media.encryption
         self.trunks = Trunks(config)
         self.toll = Toll(config.toll)
         self.talks: Callable[[Extension], bool] = lambda _extension: False
+
+    def encryption(self, call: InviteSession | None) -> Encryption:
+        """Say whether the media of a call is to be encrypted, of one that comes from a trunk as that wants it."""
+        trunk = None if call is None else self.trunks.of(call.invite, call.source)
+        return (trunk.encryption if trunk is not None else "") or self._encryption
 
     @property
     def max_redirects(self) -> int:

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 
 from mixer.rules.roles import Place
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
-from softphone.calls.leg import CallLeg
 from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
 from softphone.focus.measured import Measured
 from softphone.focus.party.call_owner import NOBODY, CallOwner
@@ -50,23 +49,23 @@ class Member:
         Of the worker, where it is going to be let in; None: not yet known.
     call
         The SIP call; None while it is still ringing somewhere.
+    encrypted
+        Whether its media has to be encrypted, whatever is configured.
     """
 
     def __init__(
-        self, party: Party, context: Context, *, room: int | None = None, call: InviteSession | None = None
+        self,
+        party: Party,
+        context: Context,
+        *,
+        room: int | None = None,
+        call: InviteSession | None = None,
+        encrypted: bool = False,
     ) -> None:
         self.party = party
         self.keeper: CallOwner = NOBODY
-        self.media = CallLeg(
-            context.media,
-            context.tasks,
-            codecs=context.codecs,
-            timeout_s=context.rtp_timeout_s,
-            lookup=context.hosts,
-        )
-        self.media.on_check = lambda spec: context.legs.check(spec, context.listening)
+        self.media = context.leg(call, encrypted=encrypted)
         self.media.on_open = lambda leg: context.legs.opened(leg, self)
-        self.media.on_close = context.legs.closed
         self.media.on_change = self._changed
         self._context = context
         self._client: HttpCall | None = None

@@ -119,7 +119,8 @@ class ConferenceRoom(RuledRoom):
 
     def newcomer(self, admission: Admission, call: InviteSession | None = None) -> Member:
         """Make the member of somebody who wants in; it is nobody's."""
-        return Member(_new_party(self.session, admission), self.context, room=self.room, call=call)
+        party = _new_party(self.session, admission)
+        return Member(party, self.context, room=self.room, call=call, encrypted=self.rules.settings.encrypted)
 
     def admit(self, member: Member, admission: Admission) -> Refused | None:
         """Take somebody over whose call is answered.
@@ -133,7 +134,8 @@ class ConferenceRoom(RuledRoom):
 
     def let_in(self, member: Member, party: Party, admission: Admission) -> Refused | None:
         """As :meth:`admit`, as this party."""
-        refused = self.ask(member, party, admission.event(party.id))
+        plain = self.rules.settings.encrypted and member.leg is not None and not member.media.cipher
+        refused = Refused(party.id, "not_encrypted") if plain else self.ask(member, party, admission.event(party.id))
         if refused is None and member.call is not None:
             member.call.on_refer = lambda target: self._refer(self, member, target)
         return refused

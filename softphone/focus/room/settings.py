@@ -35,6 +35,7 @@ class LifeRules:
     count_from: int | None = None
     muted_notice: bool | None = None
     level_voices: bool | None = None
+    encrypted: bool | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -66,6 +67,7 @@ def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Sett
         count_from=held.count_from,
         muted_notice=held.muted_notice,
         level_voices=held.level_voices,
+        encrypted=held.encrypted,
         record_notice=config.recording.notice,
         record_prompts=config.recording.prompts,
     )

@@ -26,6 +26,7 @@ CONFIGURED = {
     "count_from": 0,
     "muted_notice": True,
     "level_voices": False,
+    "encrypted": False,
 }
 
 
