@@ -47,6 +47,7 @@ from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.call import InviteState
 from softphone.sip.ua.edge_profile import ORDINARY
+from softphone.srtp import Encryption
 from softphone.store.accounts import Accounts
 
 ANSWER_S = 0.01
@@ -231,6 +232,9 @@ class PaperDialer(Dialer):
         return called
 
     def found(self, target: DialTarget) -> None: ...
+
+    def encryption(self, call: Any) -> Encryption:
+        return "optional"
 
     async def ring(self, member: Any, target: DialTarget, caller: Any, **_options: Any) -> Any:
         try:
