@@ -12,10 +12,12 @@ import pytest
 
 from softphone import Agent
 from softphone.errors import CallRefused
+from tests.agent.test_agent import talking, until_heard
 from tests.peers.baresip import Baresip
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import until
+from tests.support.tones import sine
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.realtime]
 PHONES = Path(__file__).parent / "phones"
@@ -115,18 +117,26 @@ async def test_ringcentrals_web_phone_is_called(server: ServerProcess, rest: Res
 
 
 @pytest.mark.peer("node")
-def test_ringcentrals_softphone_registers_and_is_told_that_its_sound_cannot_be(
+async def test_ringcentrals_softphone_hears_a_conference_and_is_heard_encrypted(
     server: ServerProcess, rest: Rest, phones: Path
 ) -> None:
     sips, _, certificate = secure(server)
-    info = {**provisioned(rest, "TLS"), "codec": "PCMU/8000"}
+    info = {**provisioned(rest, "TLS"), "codec": "OPUS/48000/2"}
     assert info["outboundProxy"] == sips
-    token = rest.conference()["voiceCallToken"]
-    told = said(node(phones / "stream.mjs", certificate, sipInfo=info, to=[token, "conf_00"]))
-    assert [each["what"] for each in told] == ["registered", "refused", "refused"]
-    assert told[1]["subject"] == "SIP/2.0 488 Not Acceptable Here" and "RTP/SAVP" in told[1]["warning"]
-    assert told[2]["subject"] == "SIP/2.0 486 Busy Here" and told[2]["busy"]
-    assert all(each["progress"] == "SIP/2.0 183 Session Progress" for each in told[1:])
+    session = rest.conference()
+    token = session["voiceCallToken"]
+    async with Agent(uri="sip:102@127.0.0.1", password="dev-102", codecs=("PCMU",)) as agent:
+        call = await agent.invite(server.call_uri(token))
+        async with talking(call, sine(440, 60.0)):
+            wish: dict[str, Any] = {"to": [token, "conf_00"], "says": 700, "hears": 440}
+            process = node(phones / "stream.mjs", certificate, sipInfo=info, **wish)
+            await asyncio.to_thread(heard, process, "heard")
+            await until_heard(call, 700)
+            rest.end(session["id"])
+        told = await asyncio.to_thread(said, process)
+    assert [each["what"] for each in told] == ["over", "refused"]
+    assert told[1]["subject"] == "SIP/2.0 486 Busy Here" and told[1]["busy"]
+    assert told[1]["progress"] == "SIP/2.0 183 Session Progress"
 
 
 @pytest.mark.peer("baresip")
