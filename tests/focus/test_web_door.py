@@ -210,7 +210,13 @@ def test_there_is_a_limit_for_all_and_for_each_address(play: Play) -> None:
         first.party.leave()
         await bridge.comes(GUEST)
 
+    async def at_once(bridge: WebBridge) -> None:
+        came = await asyncio.gather(*(bridge.comes(GUEST) for _ in range(4)), return_exceptions=True)
+        assert sum(not isinstance(each, BaseException) for each in came) == 2
+        assert [each.why for each in came if isinstance(each, NotAdmitted)] == ["too_many_there"] * 2
+
     play(scene, web=WebConfig(max_parties=3, max_parties_address=2))
+    play(at_once, web=WebConfig(max_parties=9, max_parties_address=2))
 
 
 def test_guests_can_be_kept_out_and_so_can_all(play: Play) -> None:

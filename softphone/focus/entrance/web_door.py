@@ -6,6 +6,7 @@ for a code by a voice.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -91,6 +92,7 @@ class WebDoor:
         self._codes = codes
         self._gate = gate
         self._settings, self._sip = config.web, config.sip
+        self._at_the_door: Counter[str] = Counter()
         self._legs = min(config.sip.max_calls, config.media.capacity * config.media.workers)
 
     async def join(self, wish: WebWish) -> WebJoined:
@@ -112,7 +114,11 @@ class WebDoor:
         who = guest
         if (known := wish.caller) is not None:
             who = Admission(known.number, known.name or name, known, kind=PartyKind.INSIDE, host=wish.host)
-        return await _Visit(self, wish, who).bring()
+        self._at_the_door[wish.host] += 1
+        try:
+            return await _Visit(self, wish, who).bring()
+        finally:
+            self._at_the_door -= Counter((wish.host,))
 
     def _check(self, wish: WebWish) -> None:
         known = wish.caller is not None
@@ -121,9 +127,10 @@ class WebDoor:
         if not known and not self._settings.guests:
             raise NotAdmitted("account_needed")
         most = self._legs if known else self._legs - reserved(self._legs)
-        if self._focus.draining or self._focus.parties >= most or len(self.parties) >= self._settings.max_parties:
+        there = len(self.parties) + self._at_the_door.total()
+        if self._focus.draining or self._focus.parties >= most or there >= self._settings.max_parties:
             raise Overloaded("There is no place for one more")
-        if self.parties.of_host(wish.host) >= self._settings.max_parties_address:
+        if self.parties.of_host(wish.host) + self._at_the_door[wish.host] >= self._settings.max_parties_address:
             raise NotAdmitted("too_many_there")
 
 
