@@ -12,7 +12,7 @@ from softphone.webhooks.reach import Reach
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 # Of less than the most bytes, and it would become more.
-GZIP = gzip.compress(b" " * 40)
+GZIP = gzip.compress(b" " * 40, mtime=0)
 
 
 @asynccontextmanager
