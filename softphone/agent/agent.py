@@ -135,8 +135,8 @@ class Agent:
         self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
-        self._lookup = Resolver(limit=LOOKUPS)
-        self._terms = MediaTerms(spoken_here(codecs), media_timeout_s, self._lookup, webrtc, encryption)
+        lookup = Resolver(limit=LOOKUPS)
+        self._terms = MediaTerms(spoken_here(codecs), media_timeout_s, lookup, webrtc, encryption)
         self._write_ahead_s = checked_ahead(write_ahead_s)
         self._identity = identity_of(uri)
         home = ServerAddress.parse(registrar, "registrar") if registrar else None
@@ -157,7 +157,7 @@ class Agent:
         async with AsyncExitStack() as stack:
             resolver = Resolver()
             host = self._host or await self._local_address(Locator(resolver))
-            stack.push_async_callback(self._lookup.close)
+            stack.push_async_callback(self._terms.lookup.close)
             network = NETWORK.get()
             self._planes = await Planes.enter(host, network)
             stack.callback(self._planes.leave)

@@ -11,12 +11,12 @@ from softphone.agent.plane import Planes, Seated, SharedPlane
 from softphone.agent.voice import Voice
 from softphone.agent.webrtc import WebrtcCall, identity
 from softphone.calls.leg import CallLeg
-from softphone.calls.names import Lookup
 from softphone.codec import codec
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
 from softphone.media.workers.local import AppLeg
+from softphone.resolver import Resolver
 from softphone.srtp import Encryption
 from softphone.tasks import Tasks
 
@@ -39,7 +39,7 @@ class MediaTerms:
 
     codecs: Sequence[str]
     timeout_s: float
-    lookup: Lookup | None = None
+    lookup: Resolver
     webrtc: IceServers | None = None
     encryption: Encryption = "optional"
 

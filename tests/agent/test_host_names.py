@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ async def agent(registrar: str | None = None) -> AsyncIterator[tuple[Agent, Name
     async with name_server(phone=["127.0.0.9"], other=["127.0.0.8"]) as asked:
         lookup = Resolver(["127.0.0.1"], asked.port, hosts=Path("/dev/null"), timeout_s=1.0)
         made = Agent("sip:bot@127.0.0.1", on_call=answer)
-        made._lookup = lookup
+        made._terms = replace(made._terms, lookup=lookup)
         async with made:
             if registrar is not None:
                 made._line._servers.add(registrar)
