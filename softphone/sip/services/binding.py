@@ -16,7 +16,7 @@ from softphone.errors import SipNetworkError
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri, number_of
-from softphone.sip.transport.hop import Hop
+from softphone.sip.transport.hop import WS, WSS, Hop
 from softphone.sip.where.locate import hop_of
 from softphone.sip.where.route import is_direct, reach
 
@@ -83,8 +83,8 @@ class Binding:
         direct = is_direct(request, source)
         path = [each for line in request.get_all("Path") for each in Address.parse_list(line)]
         first = path[0].uri if path else contact.uri
-        if direct:
-            hop_of(first)
+        if direct and hop_of(first).kind in (WS, WSS):
+            raise SipNetworkError(f"{first}: clients alone open WebSockets (RFC 7118 section 5)")
         where = reach(first, source, trusted=True) if direct else source
         hop = where if isinstance(where, Hop) else hop_of(where)
         user, cseq = number_of(request.to.uri), request.cseq.number
