@@ -223,6 +223,7 @@ class WebrtcMedia(Media):
             if leg.ice.expired(now):
                 self._end(leg, "consent")
             elif leg.dtls is not None and leg.dtls.keys is None:
+                self._begin(leg)  # it may have waited for others
                 self._send(leg, leg.dtls.poll())
                 if now - leg.since_s > HANDSHAKE_S:
                     self._end(leg, "checks" if leg.ice.seen_s is None else "handshake")
@@ -256,8 +257,14 @@ class WebrtcMedia(Media):
 
     def _begin(self, leg: WebrtcLeg) -> None:
         """Say hello to a peer that has shown where it is, if that is our part."""
-        if leg.dtls is not None and leg.ice.address is not None:
+        if leg.dtls is not None and leg.ice.address is not None and not self._waits(leg, leg.dtls):
             self._send(leg, leg.dtls.start(self._unix()))
+            if leg.dtls.state == "handshake":
+                self._shaking.add(leg.leg)
+
+    def _waits(self, leg: WebrtcLeg, dtls: Association) -> bool:
+        """Whether a handshake, whoever begins it, has to wait until others are over."""
+        return dtls.state == "new" and leg.leg not in self._shaking and len(self._shaking) >= HANDSHAKES
 
     def _shake_hands(self, event: Datagram) -> None:
         """Take DTLS of a peer that has shown where it is, and of nobody else."""
@@ -265,7 +272,7 @@ class WebrtcMedia(Media):
         if leg is None or leg.over or leg.dtls is None or not leg.ice.reaches(event.sender):
             return
         dtls, keys = leg.dtls, leg.dtls.keys
-        if dtls.state == "new" and len(self._shaking) >= HANDSHAKES:
+        if self._waits(leg, dtls):
             return
         answers = dtls.receive(event.data, self._unix())
         (self._shaking.add if dtls.state == "handshake" else self._shaking.discard)(leg.leg)

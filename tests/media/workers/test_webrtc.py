@@ -286,6 +286,21 @@ async def test_so_many_shake_hands_at_once() -> None:
         assert bool(answered) is (number < HANDSHAKES)
 
 
+async def test_so_many_are_greeted_at_once_and_the_next_when_one_has_gone() -> None:
+    bridge = Bridge()
+    for number in range(HANDSHAKES + 1):
+        browser = await bridge.open(f"leg{number}", dtls="client")
+        browser.at = MediaAddress("192.0.2.1", 1000 + number)
+        hello = browser.check()[1:]
+        assert bool(hello) is (number < HANDSHAKES)
+    before = len(bridge.worker.sent)
+    bridge.media.step(bridge.now)
+    assert bridge.worker.sent[before:] == []
+    await bridge.media.ask(CloseLeg(1))
+    bridge.media.step(bridge.now)
+    assert {each.to for each in bridge.worker.sent[before:]} == {browser.at}
+
+
 async def test_spoofed_senders_get_no_more_bytes_than_they_sent() -> None:
     bridge, rng = Bridge(), random.Random(7)
     browser = await bridge.open()
