@@ -196,8 +196,11 @@ class IcePath(asyncio.DatagramProtocol):
         ConnectionError
             No pair works.
         """
-        async with asyncio.timeout(CONNECT_S):
-            await self._check(there)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._check(there)
+        except TimeoutError as error:
+            raise ConnectionError("the peer has not answered by its new candidates in time") from error
         self._dtls, before._dtls = before._dtls, None
         self._carry()
 

@@ -111,3 +111,14 @@ async def test_keys_and_packets_are_those_of_a_transport_from_outside() -> None:
 
 def candidate_line(each: RTCIceCandidate) -> str:
     return f"{each.foundation} {each.component} {each.protocol} {each.priority} {each.ip} {each.port} typ {each.type}"
+
+
+async def test_a_peer_that_is_not_found_anew_in_time_is_told_as_one_that_is_not_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("softphone.agent.ice_path.CONNECT_S", 0.0)
+    monkeypatch.setattr("softphone.agent.ice_path.IcePath._check", lambda *_: asyncio.Event().wait())
+    nobody = FarSide("none", "n" * 24, (), ())
+    async with path(controlling=True) as (before, _), path(controlling=True) as (after, _):
+        with pytest.raises(ConnectionError):
+            await after.go_on(nobody, before)
