@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,4 +112,23 @@ async def test_where_a_code_is_asked_for_plain_calls_are_refused_before_the_ques
                 await phone.call(number, offer())
         call = await phone.call("201", SECURE)
         assert lines(call)
+        await call.bye()
+
+
+@pytest.mark.parametrize("way", ["moved", "ruled"])
+async def test_who_is_in_an_encrypted_conference_cannot_give_it_up_however_it_came_there(
+    tmp_path: Path, way: str
+) -> None:
+    async with bridge(tmp_path) as server, Phone(server, "101") as phone:
+        there, before = await conference(server), await conference(server)
+        call = await phone.call((before if way == "moved" else there).token, SECURE)
+        await server.control.change_rules(there.id, {"encrypted": True})
+        if way == "moved":
+            (party,) = before.parties
+            await server.control.move(before.id, party, there.id)
+        for plain in (offer(), offer(direction="sendonly"), offer().replace("IP4 127.0.0.1\r\nt", "IP4 0.0.0.0\r\nt")):
+            with pytest.raises(CallRefused, match="488"):
+                await call.reinvite(partial(str, plain))
+        (member,) = server.focus.room(there.id).members.values()
+        assert member.media.spec.srtp is not None
         await call.bye()

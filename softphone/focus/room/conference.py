@@ -78,6 +78,8 @@ class ConferenceRoom(RuledRoom):
         """Go on by other settings, but for the rules of its own."""
         self._configured = settings
         self.handle(events.NewSettings(self._own.over(settings)))
+        for member in self.members.values():
+            self._keep_encrypted(member)
 
     def change_rules(self, changes: Mapping[str, Any]) -> None:
         """Change the rules of its own; see `LifeRules`."""
@@ -136,9 +138,16 @@ class ConferenceRoom(RuledRoom):
         """As :meth:`admit`, as this party."""
         plain = self.rules.settings.encrypted and member.leg is not None and not member.media.cipher
         refused = Refused(party.id, "not_encrypted") if plain else self.ask(member, party, admission.event(party.id))
-        if refused is None and member.call is not None:
-            member.call.on_refer = lambda target: self._refer(self, member, target)
+        if refused is None:
+            self._keep_encrypted(member)
+            if member.call is not None:
+                member.call.on_refer = lambda target: self._refer(self, member, target)
         return refused
+
+    def _keep_encrypted(self, member: Member) -> None:
+        """Let who is encrypted not give it up, where only such come in; who has been in as it is stays."""
+        if self.rules.settings.encrypted and member.media.cipher:
+            member.media.encrypt("required")
 
     def _make_invited(self, number: str) -> Member:
         extension = self.dialer.find(number)
