@@ -17,9 +17,10 @@ from aioice import Candidate, Connection, TransportPolicy
 
 from softphone.media.contract.leg import MediaAddress, Srtp
 from softphone.media.rtp.dtls import Association, Fingerprint, Identity
+from softphone.sdp import IceDtls
 from softphone.tasks import Tasks
 
-__all__ = ["FarSide", "IcePath", "IceServers"]
+__all__ = ["IcePath", "IceServers"]
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,6 @@ WAITING = 50
 # How often it is looked whether DTLS has to say something again; it waits a second before it does first.
 POLL_S = 0.1
 CONNECT_S = 30.0
-CANDIDATES_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +59,6 @@ class IceServers:
 
     def __repr__(self) -> str:
         return f"IceServers(stun={self.stun}, turn={self.turn}, username={self.username})"
-
-
-@dataclass(frozen=True, slots=True)
-class FarSide:
-    """What the peer says of itself.
-
-    Attributes
-    ----------
-    ufrag, password
-        Of ICE.
-    candidates
-        As ``a=candidate`` has them.
-    fingerprints
-        Of its certificate: hash, and hexadecimal pairs with colons between.
-    lite
-        Whether it makes no checks of its own (RFC 8445 section 2.5).
-    """
-
-    ufrag: str
-    password: str
-    candidates: tuple[str, ...]
-    fingerprints: tuple[tuple[str, str], ...]
-    lite: bool = False
-
-    def __repr__(self) -> str:
-        return f"FarSide({self.ufrag}, {len(self.candidates)} candidates)"
 
 
 class IcePath(asyncio.DatagramProtocol):
@@ -173,8 +147,8 @@ class IcePath(asyncio.DatagramProtocol):
         """Say which port the leg is on; nothing is taken from another one."""
         self._leg = host, port
 
-    async def connect(self, there: FarSide, role: Literal["client", "server"]) -> Srtp:
-        """Find a pair of candidates that works, and shake hands; `role`: our side of DTLS (RFC 8842 section 5).
+    async def connect(self, there: IceDtls) -> Srtp:
+        """Find a pair of candidates that works, and shake hands with who is `there`.
 
         Raises
         ------
@@ -184,11 +158,11 @@ class IcePath(asyncio.DatagramProtocol):
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._check(there)
-                return await self._shake(there, role)
+                return await self._shake(there)
         except TimeoutError as error:
             raise ConnectionError("the peer has not shaken hands in time") from error
 
-    async def go_on(self, there: FarSide, before: "IcePath") -> None:
+    async def go_on(self, there: IceDtls, before: "IcePath") -> None:
         """Find a pair of candidates anew (RFC 8445 section 9); keys stay those of the path `before`, which is left.
 
         Raises
@@ -222,21 +196,21 @@ class IcePath(asyncio.DatagramProtocol):
             with contextlib.suppress(asyncio.QueueFull):
                 self._outgoing.put_nowait(data)
 
-    async def _check(self, there: FarSide) -> None:
+    async def _check(self, there: IceDtls) -> None:
         """Find a pair that works (RFC 8445 section 7)."""
         connection = self._connection
         connection.remote_username, connection.remote_password = there.ufrag, there.password
         connection.remote_is_lite = there.lite
-        for text in there.candidates[:CANDIDATES_MAX]:
+        for text in there.candidates:
             with contextlib.suppress(ValueError, IndexError):  # one of a kind that we do not know
                 await connection.add_remote_candidate(Candidate.from_sdp(text))
         await connection.add_remote_candidate(None)
         await connection.connect()
 
-    async def _shake(self, there: FarSide, role: Literal["client", "server"]) -> Srtp:
+    async def _shake(self, there: IceDtls) -> Srtp:
         """Have keys made by DTLS."""
         prints = [Fingerprint(*each) for each in there.fingerprints]
-        self._dtls = dtls = Association(self._identity, role, prints)
+        self._dtls = dtls = Association(self._identity, there.dtls, prints)
         self._carry()
         await self._send(dtls.start(time.time()))
         while dtls.keys is None and not dtls.over:

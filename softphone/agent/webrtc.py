@@ -6,7 +6,7 @@
     offer ────────────────►   a path, with candidates
     UpdateLeg(spec.ice) ──►   the leg sends to the near end, and is silent: no keys ────────► UpdateLeg(remote, srtp)
                               checks, DTLS: keys ───────────────────────────────────────────► UpdateLeg(srtp)
-    RtpTimeout ◄───────────   the peer has not consented any more (RFC 7675)
+    RtpTimeout ◄───────────   the peer has not consented any more (RFC 7675), or is not reached when it begins anew
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from softphone import sdp
-from softphone.agent.ice_path import FarSide, IcePath, IceServers
+from softphone.agent.ice_path import IcePath, IceServers
 from softphone.errors import MediaError
 from softphone.media.contract.leg import Ice, LegInfo, LegSpec, RtpTimeout, Srtp
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, UpdateLeg
@@ -147,13 +147,14 @@ class WebrtcCall(Media):
 
     async def _connect(self, leg: int, path: IcePath, there: sdp.IceDtls, old: IcePath | None, met: bool) -> None:
         """Reach the peer, and let the leg be heard; with whom it was `met` the association goes on."""
-        far = FarSide(there.ufrag, there.password, there.candidates, there.fingerprints, there.lite)
         try:
             if old is not None and met:
-                await path.go_on(far, old)
+                await path.go_on(there, old)
             else:
-                self._keys = await path.connect(far, there.dtls)
+                self._keys = await path.connect(there)
         except ConnectionError as error:
+            if old is not None and self._path is path:  # the one before is left, and there is no other way
+                self._inner.on_event(RtpTimeout(leg))
             raise MediaError(f"the peer is not reached by ICE: {error}") from error
         finally:
             if old is not None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import pytest
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceCandidate, RTCIceGatherer, RTCIceTransport
@@ -10,8 +11,9 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
 from aiortc.rtcicetransport import RTCIceParameters
 from aiortc.sdp import candidate_from_sdp
 
-from softphone.agent.ice_path import FarSide, IcePath, IceServers
+from softphone.agent.ice_path import IcePath, IceServers
 from softphone.media.rtp.dtls import Identity
+from softphone.sdp import IceDtls
 
 PATIENCE_S = 30.0
 RTP = bytes([0x80, 0, 0, 1]) + bytes(12)
@@ -44,9 +46,9 @@ async def path(*, controlling: bool, servers: IceServers | None = None) -> Async
         await opened.close()
 
 
-def side(of: IcePath, fingerprint: str | None = None) -> FarSide:
+def side(of: IcePath, fingerprint: str | None = None, dtls: Literal["client", "server"] = "server") -> IceDtls:
     print_ = of.fingerprint.value if fingerprint is None else fingerprint
-    return FarSide(of.ufrag, of.password, of.candidates, (("sha-256", print_),))
+    return IceDtls(of.ufrag, (("sha-256", print_),), dtls, password=of.password, candidates=of.candidates)
 
 
 async def said(leg: Leg) -> bytes:
@@ -55,7 +57,7 @@ async def said(leg: Leg) -> bytes:
 
 async def test_two_sides_find_each_other_make_keys_and_carry_packets() -> None:
     async with path(controlling=True) as (one, here), path(controlling=False) as (two, there):
-        ours, theirs = await asyncio.gather(one.connect(side(two), "client"), two.connect(side(one), "server"))
+        ours, theirs = await asyncio.gather(one.connect(side(two, dtls="client")), two.connect(side(one)))
         assert (ours.send, ours.receive) == (theirs.receive, theirs.send) and ours.profile == "AEAD_AES_128_GCM"
         assert here.port is not None and there.port is not None
         here.port.sendto(RTP + b"1")
@@ -66,17 +68,15 @@ async def test_two_sides_find_each_other_make_keys_and_carry_packets() -> None:
 
 async def test_who_is_another_one_than_he_says_gets_no_keys() -> None:
     async with path(controlling=True) as (one, _), path(controlling=False) as (two, _):
-        wrong = side(two, fingerprint=":".join(["AB"] * 32))
-        found = await asyncio.gather(
-            one.connect(wrong, "client"), two.connect(side(one), "server"), return_exceptions=True
-        )
+        wrong = side(two, ":".join(["AB"] * 32), "client")
+        found = await asyncio.gather(one.connect(wrong), two.connect(side(one)), return_exceptions=True)
         assert isinstance(found[0], ConnectionError) and "fingerprint" in str(found[0])
 
 
 async def test_a_peer_that_is_nowhere_is_given_up() -> None:
     async with path(controlling=True) as (one, _):
         with pytest.raises(ConnectionError):
-            await one.connect(FarSide("abcd", "x" * 22, (), (("sha-256", "AB"),)), "client")
+            await one.connect(IceDtls("abcd", (("sha-256", "AB"),), "client", password="x" * 22))
 
 
 async def test_keys_and_packets_are_those_of_a_transport_from_outside() -> None:
@@ -87,11 +87,11 @@ async def test_keys_and_packets_are_those_of_a_transport_from_outside() -> None:
     dtls = RTCDtlsTransport(ice, [certificate])
     async with path(controlling=True) as (one, here):
         local = gatherer.getLocalParameters()
-        there = FarSide(
+        there = IceDtls(
             local.usernameFragment or "",
-            local.password or "",
-            tuple(candidate_line(each) for each in gatherer.getLocalCandidates()),
             tuple((each.algorithm, each.value.upper()) for each in dtls.getLocalParameters().fingerprints),
+            password=local.password or "",
+            candidates=tuple(candidate_line(each) for each in gatherer.getLocalCandidates()),
         )
         for each in one.candidates:
             candidate = candidate_from_sdp(each)
@@ -103,7 +103,7 @@ async def test_keys_and_packets_are_those_of_a_transport_from_outside() -> None:
             await ice.start(RTCIceParameters(one.ufrag, one.password))
             await dtls.start(RTCDtlsParameters(prints))
 
-        keys, _ = await asyncio.gather(one.connect(there, "server"), outside())
+        keys, _ = await asyncio.gather(one.connect(there), outside())
         assert dtls.state == "connected" and keys.profile.startswith("AE")
     await dtls.stop()
     await ice.stop()
@@ -118,7 +118,7 @@ async def test_a_peer_that_is_not_found_anew_in_time_is_told_as_one_that_is_not_
 ) -> None:
     monkeypatch.setattr("softphone.agent.ice_path.CONNECT_S", 0.0)
     monkeypatch.setattr("softphone.agent.ice_path.IcePath._check", lambda *_: asyncio.Event().wait())
-    nobody = FarSide("none", "n" * 24, (), ())
+    nobody = IceDtls("none", (), password="n" * 24)
     async with path(controlling=True) as (before, _), path(controlling=True) as (after, _):
         with pytest.raises(ConnectionError):
             await after.go_on(nobody, before)

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import msgspec
 import pytest
 
 from softphone import Agent, Call, CallRefused, IceServers, MediaError
-from softphone.agent.ice_path import FarSide, IcePath
-from softphone.media.contract.leg import Srtp
+from softphone.agent.ice_path import IcePath
+from softphone.agent.webrtc import WebrtcCall, identity
+from softphone.media.contract.leg import Ice, LegSpec, RtpTimeout, Srtp
+from softphone.media.contract.messages import CloseLeg, UpdateLeg
+from softphone.sdp import IceDtls, IceSide, negotiation
+from softphone.tasks import Tasks
 from tests.agent.test_agent import listen, talking, until_heard
 from tests.focus.phone import bridge, conference
+from tests.media.workers.test_webrtc import PaperWorker
 from tests.support.tones import mostly, sine
 
 pytestmark = pytest.mark.realtime
@@ -65,9 +69,9 @@ async def test_a_leg_is_silent_until_it_has_keys() -> None:
 
     connect = IcePath.connect
 
-    async def slowly(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> Srtp:
+    async def slowly(path: IcePath, there: IceDtls) -> Srtp:
         await asyncio.sleep(0.2)
-        return await connect(path, there, role)
+        return await connect(path, there)
 
     with patch.object(IcePath, "datagram_received", watched), patch.object(IcePath, "connect", slowly):
         async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
@@ -79,8 +83,8 @@ async def test_a_leg_is_silent_until_it_has_keys() -> None:
 async def test_keys_are_those_of_the_peer_alone() -> None:
     connect = IcePath.connect
 
-    async def wrong(path: IcePath, there: FarSide, role: Literal["client", "server"]) -> Srtp:
-        keys = await connect(path, there, role)
+    async def wrong(path: IcePath, there: IceDtls) -> Srtp:
+        keys = await connect(path, there)
         return msgspec.structs.replace(keys, receive=bytes(len(keys.receive)))
 
     async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
@@ -107,7 +111,7 @@ async def test_who_speaks_it_answers_others_in_clear() -> None:
 
 
 async def test_a_peer_that_is_not_reached_is_hung_up_on() -> None:
-    async def nowhere(path: IcePath, there: object, role: object) -> object:
+    async def nowhere(path: IcePath, there: object) -> object:
         raise ConnectionError("no pair works")
 
     async with called(IceServers()) as (callee, answered), Agent("sip:a@127.0.0.1", webrtc=IceServers()) as caller:
@@ -150,3 +154,31 @@ async def test_a_bot_joins_a_conference_as_a_web_phone_does(tmp_path: Path) -> N
             await hear_each_other(one, two)
             await one.hangup()
             await two.hangup()
+
+
+async def test_a_peer_that_is_not_reached_when_it_begins_anew_ends_the_call() -> None:
+    inner, tasks = PaperWorker(), Tasks()
+    events: list[object] = []
+    inner.on_event = events.append
+    call = WebrtcCall(inner, "127.0.0.1", identity(), IceServers(), tasks)
+
+    async def described(ufrag: str) -> None:
+        side = IceSide(ufrag, "p" * 24, call.fingerprint)
+        await call.read(negotiation.offer("127.0.0.1", 9, session_id=1, version=1, side=side))
+        ours = call.side()
+        prints = (("sha-256", call.fingerprint.partition(" ")[2]),)
+        await call.ask(UpdateLeg(1, LegSpec(ice=Ice(ours.ufrag, ours.password, ufrag, prints))))
+
+    async def nowhere(*_: object) -> None:
+        raise ConnectionError("no pair works")
+
+    with patch.object(IcePath, "connect", AsyncMock(return_value=Srtp("AEAD_AES_128_GCM", bytes(28), bytes(28)))):
+        await described("first")
+        await call.carried()
+    with patch.object(IcePath, "go_on", nowhere):
+        await described("second")
+        with pytest.raises(MediaError, match="no pair works"):
+            await call.carried()
+    assert events == [RtpTimeout(1)]
+    await call.ask(CloseLeg(1))
+    await tasks.settle(None)

@@ -52,7 +52,7 @@ def relay(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[IceServers
 async def test_packets_go_through_a_relay_where_nothing_else_is_permitted(relay: IceServers) -> None:
     async with path(controlling=True, servers=relay) as (one, here), path(controlling=False) as (two, there):
         assert one.candidates and all(" typ relay" in each for each in one.candidates)
-        await asyncio.gather(one.connect(side(two), "client"), two.connect(side(one), "server"))
+        await asyncio.gather(one.connect(side(two, dtls="client")), two.connect(side(one)))
         for leg, other in ((here, there), (there, here)):
             assert leg.port is not None
             leg.port.sendto(RTP)
