@@ -94,6 +94,11 @@ class WebrtcLeg:
         self._peer, self.since_s = peer, now
         self.dtls = Association(identity, ice.dtls, [Fingerprint(*each) for each in ice.fingerprints])
 
+    def succeed(self, before: "WebrtcLeg") -> None:
+        """Go on with the keys of a leg of the same peer, on another worker; where the peer is, its checks say anew."""
+        self.dtls, self._peer, self.since_s = before.dtls, before._peer, before.since_s
+        self.ice.seen_s = before.ice.seen_s
+
     @property
     def told(self) -> LegSpec:
         """What the worker is to do now."""
@@ -129,7 +134,8 @@ class WebrtcMedia(Media):
         self._identity = Identity()
         self.fingerprint = str(self._identity.fingerprint)
         self._legs: dict[int, WebrtcLeg] = {}
-        self._by_name: dict[str, WebrtcLeg] = {}
+        # By the port that checks come to, and our user fragment: a call that moves has it on two workers for a while.
+        self._by_name: dict[tuple[int, str], WebrtcLeg] = {}
         self._by_address: dict[Place, WebrtcLeg] = {}
         self._shaking: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -156,7 +162,10 @@ class WebrtcMedia(Media):
 
     async def _open(self, request: OpenLeg, spec: LegSpec, ice: Ice) -> LegInfo:
         info = await self._inner.ask(request)
-        self._know(WebrtcLeg(info, spec, ice), ice)
+        leg = WebrtcLeg(info, spec, ice)
+        if before := next((each for each in self._legs.values() if ice.ufrag in each.names), None):
+            leg.succeed(before)
+        self._know(leg, ice)
         return info
 
     async def _update(self, number: int, spec: LegSpec, ice: Ice) -> LegInfo:
@@ -178,10 +187,9 @@ class WebrtcMedia(Media):
         """Take what the call says of a leg's sides, and let its checks find it."""
         leg.describe(ice, self._identity, self._clock())
         self._legs[leg.leg] = leg
-        for name in leg.names:
-            self._by_name.pop(name, None)
+        self._unname(leg)
         leg.names = leg.ice.names
-        self._by_name.update(dict.fromkeys(leg.names, leg))
+        self._by_name.update({(leg.port, name): leg for name in leg.names})
         self._begin(leg)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(STEP_S, self._run)
@@ -190,13 +198,16 @@ class WebrtcMedia(Media):
         leg = self._legs.pop(number, None)
         if leg is None:
             return
-        if leg.dtls is not None:
+        if leg.dtls is not None and all(each.dtls is not leg.dtls for each in self._legs.values()):
             self._send(leg, leg.dtls.close())
-        for name in leg.names:
-            self._by_name.pop(name, None)
+        self._unname(leg)
         for place in leg.places:
             self._unplace(place, leg)
         self._shaking.discard(number)
+
+    def _unname(self, leg: WebrtcLeg) -> None:
+        for name in leg.names:
+            self._by_name.pop((leg.port, name), None)
 
     def _place(self, leg: WebrtcLeg, sender: MediaAddress) -> None:
         """Know a leg by an address that its peer has shown, and no more by those that it has left."""
@@ -241,8 +252,8 @@ class WebrtcMedia(Media):
     def _check(self, event: Datagram) -> None:
         """Answer a connectivity check, and go where it says that the peer is."""
         request = stun.parse(event.data)
-        leg = self._by_name.get(request.ours) if request is not None else None
-        if request is None or leg is None or leg.port != event.local or leg.over:
+        leg = self._by_name.get((event.local, request.ours)) if request is not None else None
+        if request is None or leg is None or leg.over:
             return
         before = leg.ice.address
         answer = leg.ice.check(request, event.sender, self._clock())

@@ -17,6 +17,7 @@ from softphone.media.contract.leg import (
     WorkerLost,
 )
 from softphone.media.contract.messages import CloseLeg, OpenLeg, SendDatagram, UpdateLeg
+from softphone.media.rtp import stun
 from softphone.media.rtp.dtls import Association, Fingerprint, Identity
 from softphone.media.rtp.ice import CONSENT_S
 from softphone.media.workers.client import Media
@@ -36,11 +37,12 @@ class PaperWorker(Media):
         super().__init__()
         self.specs: dict[int, LegSpec] = {}
         self.sent: list[SendDatagram] = []
+        self.port = PORT
 
     async def ask(self, request: Any) -> Any:
         if isinstance(request, OpenLeg):
             self.specs[len(self.specs) + 1] = request.spec
-            return LegInfo(len(self.specs), "192.0.2.5", PORT, PORT + 1)
+            return LegInfo(len(self.specs), "192.0.2.5", self.port, self.port + 1)
         return self._done(request)
 
     def tell(self, request: Any) -> None:
@@ -274,6 +276,46 @@ async def test_legs_of_a_lost_worker_are_forgotten() -> None:
     browser.check()
     bridge.worker.on_event(lost := WorkerLost(1, [1], []))
     assert browser.check() == [] and bridge.events == [lost]
+
+
+@pytest.mark.parametrize("left", [1, 2])
+async def test_a_leg_that_moves_to_another_worker_keeps_its_peer_and_so_does_one_that_does_not_after_all(
+    left: int,
+) -> None:
+    bridge = Bridge()
+    browser = await bridge.open()
+    browser.check()
+    browser.shake_hands()
+    keys = bridge.keys
+    bridge.worker.port = PORT + 2
+    await bridge.media.ask(OpenLeg(bridge.spec()))
+    said = len(bridge.worker.sent)
+    await bridge.media.ask(CloseLeg(left))
+    assert len(bridge.worker.sent) == said  # no goodbye: who holds the other leg goes on
+    stays, local = (2, PORT + 2) if left == 1 else (1, PORT)
+    (answer,) = bridge.come(check("ours:theirs", PASSWORD.encode()), HOME, local)
+    assert stun.is_success(answer)
+    there = bridge.worker.specs[stays]
+    assert keys is not None and (there.remote, there.srtp) == (HOME, keys)
+    bridge.now += CONSENT_S - 1.0
+    bridge.media.step(bridge.now)
+    assert bridge.events == [] and bridge.worker.sent[-1].data == answer
+    bridge.now += 2.0
+    bridge.media.step(bridge.now)
+    assert bridge.events == [RtpTimeout(stays)]
+
+
+async def test_a_leg_that_has_moved_to_where_its_peer_does_not_follow_is_over() -> None:
+    bridge = Bridge()
+    browser = await bridge.open()
+    browser.check()
+    browser.shake_hands()
+    bridge.worker.port = PORT + 2
+    await bridge.media.ask(OpenLeg(bridge.spec()))
+    await bridge.media.ask(CloseLeg(1))
+    bridge.now += CONSENT_S + 1.0
+    bridge.media.step(bridge.now)
+    assert bridge.events == [RtpTimeout(2)]
 
 
 async def test_so_many_shake_hands_at_once() -> None:
