@@ -9,6 +9,7 @@ import pytest
 
 from softphone.webhooks.fetch import Fetcher, NotFetched
 from softphone.webhooks.reach import Reach
+from tests.support.listening import listening
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 # Of less than the most bytes, and it would become more.
@@ -25,10 +26,9 @@ async def answering(answer: bytes, heard: list[bytes] | None = None) -> AsyncIte
         (heard if heard is not None else []).append(head + await reader.readexactly(length))
         writer.write(answer)
         await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/a?b=c"
+    async with listening(serve) as port:
+        yield f"http://127.0.0.1:{port}/a?b=c"
 
 
 def fetcher(*networks: str, **limits: float) -> Fetcher:

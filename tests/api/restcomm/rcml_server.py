@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support.listening import listening
+
 HEAD = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
 
 
@@ -37,13 +39,11 @@ class Documents:
         body = self.at.get(path)
         writer.write(HEAD % (404 if body is None else 200, len(body or b"")) + (body or b""))
         await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager
 async def documents() -> AsyncIterator[Documents]:
     found = Documents()
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with listening(found.serve) as port:
+        found.url = f"http://127.0.0.1:{port}"
         yield found
