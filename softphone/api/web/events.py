@@ -26,9 +26,10 @@ log = structlog.get_logger()
 
 router = APIRouter(tags=["web"])
 
-# How long a client may take to say its key, and to take what it is sent.
+# How long a client may take to say its key, to take what it is sent, and to take that it is closed.
 KEY_S = 10.0
 STALLED_S = 60.0
+CLOSING_S = 1.0
 
 # Characters of a frame.
 LONGEST = 4096
@@ -37,6 +38,9 @@ LONGEST = 4096
 BURST, PER_S = 20.0, 10.0
 MOST_AT_WORK = 8
 PATIENCE = 100
+
+# How it looks that a client is gone or stalled; starlette says RuntimeError of a socket that is closed already.
+GONE = (WebSocketDisconnect, RuntimeError, TimeoutError)
 
 STRANGER = (4404, "no party has this key")
 TOO_LONG = (1009, "a frame is too long")
@@ -79,7 +83,7 @@ async def web_events(socket: WebSocket) -> None:
     if is_foreign(socket, context.config.http.cors_origins):
         raise ApiError(403, "not_allowed", "Pages of this origin may not use this: see cors_origins")
     await socket.accept()
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+    with contextlib.suppress(*GONE):
         key = await _key(socket)
         party = context.door.parties.of_key(key)
         if party is not None:
@@ -120,10 +124,14 @@ class _Client:
             self._boards.leave(self._follower)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception) and not isinstance(end, GONE):
+                log.error("web_connection_failed", exc_info=end)
         if self._follower.closing is not None:
-            async with asyncio.timeout(1.0):
-                await self._socket.close(*self._follower.closing)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING_S):
+                    await self._socket.close(*self._follower.closing)
 
     async def _send(self) -> None:
         follower = self._follower

@@ -4,13 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from starlette.websockets import WebSocketDisconnect
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from softphone.api.web import events
+from softphone.api.web.boards import OVER, Follower
 from softphone.api.web.events import BURST, LONGEST, CommandRate
 from softphone.server import Server
 from softphone.testing.bridge import offer
@@ -141,3 +146,46 @@ async def test_commands_are_counted_over_time() -> None:
     assert [rate.spend(100.0) for _ in range(int(BURST) + 5)] == [True] * int(BURST) + [False] * 5
     assert [rate.spend(100.5) for _ in range(6)] == [True] * 5 + [False]
     assert all(rate.spend(1000.0 + number) for number in range(100))
+
+
+class PaperSocket:
+    """A connection whose client says nothing, until `fault`, and takes nothing of its closing."""
+
+    def __init__(self, fault: Exception | None) -> None:
+        self._fault = fault
+
+    async def receive(self) -> Any:
+        if self._fault is not None:
+            raise self._fault
+        await asyncio.Event().wait()
+
+    async def send_text(self, text: str) -> None: ...
+
+    async def close(self, code: int, reason: str) -> None:
+        await asyncio.Event().wait()
+
+
+async def serves(fault: Exception | None, closing: tuple[int, str] | None = None) -> list[Any]:
+    """What the log says of a connection."""
+    follower = Follower(party=SimpleNamespace(), closing=closing)  # type: ignore[arg-type]
+    boards: Any = SimpleNamespace(follow=lambda _party: follower, leave=lambda _follower: None)
+    context: Any = SimpleNamespace()
+    socket: Any = PaperSocket(fault)
+    with capture_logs() as logs:
+        await events._Client(socket, context, boards, follower.party).serve()
+    return [each["event"] for each in logs]
+
+
+@pytest.mark.parametrize("fault", [ValueError("ours"), KeyError("type"), OSError("disk")])
+async def test_a_fault_of_ours_ends_the_connection_and_is_logged(fault: Exception) -> None:
+    assert await serves(fault) == ["web_connection_failed"]
+
+
+@pytest.mark.parametrize("fault", [WebSocketDisconnect(1006), RuntimeError("closed"), TimeoutError()])
+async def test_a_client_that_is_gone_is_no_fault(fault: Exception) -> None:
+    assert await serves(fault) == []
+
+
+async def test_a_client_that_does_not_take_its_closing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "CLOSING_S", 0.0, raising=False)
+    assert await serves(None, OVER) == []
