@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from softphone.load.faults import Fault
 from softphone.load.plan import LoadPlan, Objectives
@@ -124,7 +125,10 @@ class ObjectiveResult(Struct, frozen=True):
 
 
 class LoadReport(Struct, kw_only=True):
-    """All of it. Fields that end in ``_ms`` are distributions unless they are numbers."""
+    """All of it. Fields that end in ``_ms`` are distributions unless they are numbers.
+
+    Reports are passed on, so the plan in it has neither password nor PIN.
+    """
 
     schema: int = SCHEMA
     plan: LoadPlan
@@ -149,6 +153,9 @@ class LoadReport(Struct, kw_only=True):
     limit: LimitFound | None = None
     policy_limit: int | None = None
     server_cpu_percent: float | None = None
+
+    def __post_init__(self) -> None:
+        self.plan = replace(self.plan, password="", pin="")
 
     @property
     def expected(self) -> int:

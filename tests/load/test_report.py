@@ -18,6 +18,7 @@ from softphone.load.junit import junit
 from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, LoadReport
+from softphone.load.shares import merged
 from tests.load.reports import ECHO, line, report
 
 EMPTY = {"joined": 0, "bots": [], "delays_ms": Quantiles(), "jitter_ms": Quantiles(), "mos": Quantiles()}
@@ -43,6 +44,16 @@ def test_what_breaks_an_objective(changed: dict[str, Any], broken: set[str]) -> 
     made = report(**changed)
     assert {verdict.objective for verdict in made.verdicts if not verdict.held} == broken
     assert made.exit_code == bool(broken)
+
+
+def test_a_report_has_neither_password_nor_pin() -> None:
+    plan = LoadPlan(uri=("sip:201@h",), parties=1, user="101", password="s3cret", pin="9876#")
+    made = report(1, plan=plan)
+    for told in (msgspec.json.encode(made).decode(), repr(made), msgspec.json.encode(merged(plan, [made])).decode()):
+        assert "101" in told
+        assert "s3cret" not in told
+        assert "9876#" not in told
+
 
 
 def test_the_eleventh_party_that_is_let_in_breaks_what_is_promised() -> None:
