@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from softphone.errors import SoftphoneError
+from softphone.errors import ConfigError, SoftphoneError
 from softphone.load.caller import JoinFailed
 from softphone.load.plan import LoadPlan
 from softphone.load.report import LoadReport, Moment
@@ -146,7 +146,8 @@ class ScenePlayer:
         import httpx
 
         headers = {"Authorization": f"Bearer {self._values['token']}"} if self._values.get("token") else {}
-        body = None if step.json is None else msgspec.json.decode(filled(_text(step.json), self._values))
+        quoted = {name: _text(value)[1:-1] for name, value in self._values.items()}
+        body = None if step.json is None else msgspec.json.decode(filled(_text(step.json), quoted))
         async with httpx.AsyncClient(base_url=self._base, timeout=REQUEST_S, trust_env=False) as client:
             return await client.request(step.method, filled(step.url, self._values), json=body, headers=headers)
 
@@ -159,11 +160,11 @@ class ScenePlayer:
                 raise ValueError(f"{answer.status_code} {answer.reason_phrase}")
             if step.keep:
                 self._values[step.keep] = str(_at(answer.json(), step.field))
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ConfigError, ValueError, LookupError, TypeError) as error:
             self._run.calls.failures[f"{step.method} {step.url}: {str(error)[:120]}"] += 1
 
 
-def _text(value: dict[str, Any]) -> str:
+def _text(value: dict[str, Any] | str) -> str:
     return msgspec.json.encode(value).decode()
 
 

@@ -18,12 +18,14 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from mixer.frame import TICK_S
 from softphone.errors import ConfigError
 
 __all__ = ["MADE", "VERBS", "Scenario", "SceneStep", "check", "filled", "load_scenario", "selected"]
@@ -62,6 +64,8 @@ class SceneStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         One of `VERBS`.
     bots
         Who: "all", "talkers", "others", a number, "3-7", or "10%" (the last ones).
+    every
+        Seconds that a turn of `rotate` lasts, at least a tick.
     times
         So often in a row.
     """
@@ -148,8 +152,11 @@ def check(scenario: Scenario, *, rest: str) -> None:
     for step in scenario.step:
         selected(step.bots, 0, ())
         filled(step.keys, values)
+        filled(msgspec.json.encode(step.json).decode(), values)
         for number in (step.seconds, step.rate):
             _number(number, values)
+        if not step.every >= TICK_S:
+            raise ConfigError(f"every = {step.every} of a step is less than the {TICK_S} s of a frame")
         url = filled(step.url, values)
         if step.do == "rest" and not rest and not url.startswith(("http://", "https://")):
             raise ConfigError(f"the request {step.method} {step.url} goes nowhere: --rest names the server")
@@ -157,10 +164,13 @@ def check(scenario: Scenario, *, rest: str) -> None:
 
 
 def _number(value: float | str, values: Mapping[str, str]) -> None:
+    text = filled(str(value), values)
     try:
-        float(filled(str(value), values))
-    except ValueError as error:
-        raise ConfigError(f"{value} of a step is to be a number, not {filled(str(value), values)}") from error
+        if 0 <= float(text) < inf:
+            return
+    except ValueError:
+        pass
+    raise ConfigError(f"{value} of a step is to be a number from 0 on, not {text}")
 
 
 def selected(which: str, parties: int, talking: tuple[int, ...]) -> list[int]:

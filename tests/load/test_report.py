@@ -55,7 +55,6 @@ def test_a_report_has_neither_password_nor_pin() -> None:
         assert "9876#" not in told
 
 
-
 def test_the_eleventh_party_that_is_let_in_breaks_what_is_promised() -> None:
     plan = LoadPlan(uri=("sip:1000@192.0.2.1",), parties=12, objectives=Objectives(most_parties=10))
     refused = {"failures": {"486 Busy Here": 1}, "policy_limit": 11}

@@ -1,6 +1,9 @@
 """Scenarios: those that come with the program are read, mistakes are told, and steps do what they say."""
 
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from typer.testing import CliRunner
@@ -8,8 +11,9 @@ from typer.testing import CliRunner
 from softphone.cli import app
 from softphone.errors import ConfigError
 from softphone.load.plan import LoadPlan
-from softphone.load.play import play
-from softphone.load.scenario import MADE, VERBS, filled, load_scenario, selected
+from softphone.load.play import ScenePlayer, play
+from softphone.load.run import LoadRun
+from softphone.load.scenario import MADE, VERBS, check, filled, load_scenario, selected
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES
@@ -77,6 +81,80 @@ def test_what_stands_in_braces_is_filled_in() -> None:
         filled("{room}", {})
 
 
+class NoBots:
+    """As much of a run as requests need."""
+
+    def __init__(self) -> None:
+        self.calls = SimpleNamespace(failures=Counter[str]())
+        self.plan = LoadPlan(uri=("sip:a@h",), parties=1)
+
+
+async def requests(rest: Rest, folder: Path, text: str) -> Counter[str]:
+    """Play the requests of a scenario; what of them failed."""
+    path = folder / "mine.toml"
+    path.write_text(f"title = 'x'\nvalues = {{ room = '202', odd = '2\"02' }}\n{text}")
+    token = rest.http.headers["Authorization"].removeprefix("Bearer ")
+    scenario, run = load_scenario(str(path), {"token": token}), NoBots()
+    check(scenario, rest=str(rest.http.base_url))
+    await ScenePlayer(cast(LoadRun, run), scenario, str(rest.http.base_url)).play()
+    failures: Counter[str] = run.calls.failures
+    return failures
+
+
+OPEN = """
+[[step]]
+do = "rest"
+url = "/api/v1/conferences"
+json = { extension = "{room}" }
+keep = "id"
+field = "id"
+"""
+LOCK = """
+[[step]]
+do = "rest"
+method = "PATCH"
+url = "/api/v1/conferences/{id}"
+json = { locked = true }
+"""
+CLOSE = """
+[[step]]
+do = "rest"
+method = "DELETE"
+url = "/api/v1/conferences/{id}"
+"""
+PARTY = """
+[[step]]
+do = "rest"
+method = "GET"
+url = "/api/v1/conferences/{id}/parties"
+keep = "party"
+field = "parties.0.id"
+[[step]]
+do = "rest"
+method = "DELETE"
+url = "/api/v1/conferences/{id}/parties/{party}"
+"""
+
+
+async def test_requests_are_made_with_a_token_and_what_they_answer_is_kept(
+    server: ServerProcess, rest: Rest, tmp_path: Path
+) -> None:
+    assert await requests(rest, tmp_path, OPEN + LOCK) == {}
+    (room,) = (room for room in rest.http.get(CONFERENCES).json()["conferences"] if room["extension"] == "202")
+    assert room["locked"]
+    assert await requests(rest, tmp_path, OPEN + CLOSE) == {}
+    assert all(room["extension"] != "202" for room in rest.http.get(CONFERENCES).json()["conferences"])
+
+
+async def test_what_a_request_needs_of_one_that_failed_is_counted_and_the_rest_is_done(
+    server: ServerProcess, rest: Rest, tmp_path: Path
+) -> None:
+    failures = await requests(rest, tmp_path, OPEN + PARTY + OPEN.replace("{room}", "{odd}") + CLOSE)
+    assert len(failures) == 3
+    assert any(cause.startswith("DELETE") and "party" in cause for cause in failures)
+    assert any(cause.startswith("POST") and "400" in cause for cause in failures)
+
+
 @pytest.mark.realtime
 async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, rest: Rest) -> None:
     made = rest.http.post(CONFERENCES, json={}).raise_for_status().json()
@@ -99,6 +177,12 @@ async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, r
         ("do = 'wait'\nseconds = 'soon'", "number"),
         ("do = 'talk'\nbots = 'some'", "some"),
         ("do = 'keys'\nkeys = '{mute}'", "--set mute="),
+        ("do = 'rest'\nurl = 'http://h/'\njson = { party = '{whom}' }", "--set whom="),
+        ("do = 'wait'\nseconds = 'nan'", "number"),
+        ("do = 'churn'\nseconds = 'inf'", "number"),
+        ("do = 'churn'\nrate = -1", "number"),
+        ("do = 'rotate'\nevery = 0", "every"),
+        ("do = 'rotate'\nevery = nan", "every"),
     ],
 )
 def test_what_no_step_can_do_is_refused_before_anybody_calls(tmp_path: Path, step: str, said: str) -> None:
