@@ -59,7 +59,7 @@ class Identity:
         self.context = SSL.Context(SSL.DTLS_METHOD)
         self.context.use_certificate(self.certificate)
         self.context.use_privatekey(key)
-        self.context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU)
+        self.context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
         self.context.set_tlsext_use_srtp(b":".join(PROFILES))
         # Who it is tells its fingerprint alone, which is looked at when the handshake is over.
         self.context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)

@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -142,6 +144,21 @@ def test_a_goodbye_closes_it() -> None:
         server.receive(datagram, NOW)
     assert server.state == client.state == "closed"
     assert client.close() == []
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_nobody_has_us_shake_hands_again(monkeypatch: pytest.MonkeyPatch, role: Literal["client", "server"]) -> None:
+    monkeypatch.setattr(SSL, "OP_NO_RENEGOTIATION", 0)
+    willing = Identity()
+    ours = Association(OURS, role, (willing.fingerprint,))
+    theirs = Association(willing, "client" if role == "server" else "server", (OURS.fingerprint,))
+    talk(*((ours, theirs) if role == "server" else (theirs, ours)))
+    theirs._ssl.renegotiate()
+    with suppress(SSL.WantReadError):
+        theirs._ssl.do_handshake()
+    answers = [each for datagram in theirs._out() for each in ours.receive(datagram, NOW)]
+    assert 0 < sum(map(len, answers)) < 50  # an alert: it would rather not (RFC 5246 section 7.2.2)
+    assert ours.keys is not None
 
 
 def test_no_handshake_takes_more_than_its_share() -> None:
