@@ -1,12 +1,14 @@
 """Browsers and telephones in one conference of the real server: who hears whom."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.peers.baresip import Baresip
 from tests.support.chromium import heard, visitor
@@ -45,7 +47,13 @@ def in_phone(phone: Baresip) -> set[float]:
     return tones_in(phone.hears()[-2400:], TONES, floor=0.01)
 
 
-def enter(page: Page, url: str, code: str, name: str, secret: str = "") -> None:
+def ice(answer: Response) -> set[str]:
+    """The ICE user fragments of an offer that a page has sent, and of our answer to it."""
+    offer, said = json.loads(answer.request.post_data or "")["offer"], answer.json()["answer"]
+    return {found for sdp in (offer, said) for found in re.findall(r"a=ice-ufrag:(\S+)", sdp)}
+
+
+def enter(page: Page, url: str, code: str, name: str, secret: str = "") -> Response:
     """Join as a person does."""
     page.add_init_script(SOCKETS)
     page.goto(f"{url}/j/{code}")
@@ -53,8 +61,10 @@ def enter(page: Page, url: str, code: str, name: str, secret: str = "") -> None:
     if secret:
         page.locator("summary").click()
         page.locator("#secret").fill(secret)
-    page.get_by_role("button", name="Join").click()
+    with page.expect_response("**/web/join") as joined:
+        page.get_by_role("button", name="Join").click()
     expect(page.locator("#roster li", has_text=name)).to_have_count(1)
+    return joined.value
 
 
 @dataclass
@@ -66,6 +76,8 @@ class Room:
     cai: Page
     dot: Baresip
     eve: Baresip
+    first_ice: set[str]
+    "With what Cai has joined."
 
     @property
     def pages(self) -> tuple[Page, Page, Page]:
@@ -99,14 +111,14 @@ def room(
         ada, ben, cai = (stack.enter_context(visitor(browsers(tone))) for tone in (ADA, BEN, CAI))
         enter(ada, server.http_url, token, "Ada", made["number"])
         enter(ben, server.http_url, token, "Ben")
-        enter(cai, server.http_url, token, "Cai")
+        first_ice = ice(enter(cai, server.http_url, token, "Cai"))
         dot = stack.enter_context(Baresip(folder / "dot", DOT))
         eve = stack.enter_context(Baresip(folder / "eve", EVE, codec="opus"))
         for phone in (dot, eve):
             phone.dial(server.call_uri(token))
         for page in (ada, ben, cai):
             expect(page.locator("#roster li")).to_have_count(5)
-        yield Room(ada, ben, cai, dot, eve)
+        yield Room(ada, ben, cai, dot, eve, first_ice)
 
 
 def test_everybody_hears_everybody_else(room: Room) -> None:
@@ -120,6 +132,8 @@ def test_a_cut_socket_and_another_network_are_mended(room: Room) -> None:
     with room.cai.expect_response(lambda response: response.request.method == "PATCH") as restarted:
         room.cai.evaluate("window.dispatchEvent(new Event('online'))")
     assert restarted.value.ok
+    found = ice(restarted.value)
+    assert len(found) == 2 and found.isdisjoint(room.first_ice), "both have other credentials (RFC 8445 section 9)"
     expect(room.cai.locator("#banner")).to_be_hidden()
     expect(room.cai.locator("#roster li")).to_have_count(5)
     room.all_hear(set(TONES))
