@@ -170,7 +170,8 @@ class _Client:
         task.add_done_callback(self._working.discard)
 
     def _spend(self, number: int) -> bool:
-        if len(self._working) < MOST_AT_WORK and self._rate.spend(asyncio.get_running_loop().time()):
+        # What is refused because others are at work counts, too: who goes on all the same is let go.
+        if self._rate.spend(asyncio.get_running_loop().time()) and len(self._working) < MOST_AT_WORK:
             return True
         if self._rate.refused > PATIENCE:
             self._follower.close(TOO_MANY)

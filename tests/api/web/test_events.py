@@ -189,3 +189,23 @@ async def test_a_client_that_is_gone_is_no_fault(fault: Exception) -> None:
 async def test_a_client_that_does_not_take_its_closing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "CLOSING_S", 0.0, raising=False)
     assert await serves(None, OVER) == []
+
+
+async def test_who_goes_on_while_its_commands_are_at_work_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = asyncio.Event()
+    monkeypatch.setattr(events, "carry_out", lambda *_: go_on.wait())
+    frames = [{"type": "websocket.receive", "text": json.dumps({"n": 1, "do": "mute"})}] * 200
+
+    class Flood(PaperSocket):
+        async def receive(self) -> Any:
+            return frames.pop() if frames else {"type": "websocket.disconnect"}
+
+    follower = Follower(party=SimpleNamespace())  # type: ignore[arg-type]
+    boards: Any = SimpleNamespace(follow=lambda _party: follower)
+    socket: Any = Flood(None)
+    client = events._Client(socket, SimpleNamespace(), boards, follower.party)  # type: ignore[arg-type]
+    await client._receive()
+    go_on.set()
+    await asyncio.gather(*client._working)
+    assert follower.closing == events.TOO_MANY
+    assert frames, "nothing more was taken of it"
