@@ -259,11 +259,11 @@ class CallLeg:
         """
         await asyncio.shield(self._tasks.start(self._reinvite(direction or self.direction)))
 
-    async def _reinvite(self, direction: str) -> None:
+    async def _reinvite(self, direction: str, *, anew: bool = False) -> None:
         if self.call is None:
             raise CallEnded("there is no call")
         try:
-            answer = await self.call.reinvite(lambda: self._offer(direction))
+            answer = await self.call.reinvite(lambda: self._offer(direction, anew=anew))
         except BaseException:
             self.session.close_offer()
             raise
@@ -278,7 +278,7 @@ class CallLeg:
         await self._take(self.spec, room)
         left = before.leg
         try:
-            await self.reinvite()
+            await asyncio.shield(self._tasks.start(self._reinvite(self.direction, anew=True)))
         except BaseException:
             if self.info is not None:
                 left, self.info = self.info.leg, before
@@ -375,8 +375,8 @@ class CallLeg:
     def _answer(self, remote: sdp.SessionDescription) -> str:
         return self.session.write_answer(remote, self._open_info(), self.direction)
 
-    def _offer(self, direction: str) -> str:
-        return self.session.write_offer(self._open_info(), direction)
+    def _offer(self, direction: str, *, anew: bool = False) -> str:
+        return self.session.write_offer(self._open_info(), direction, anew=anew)
 
     def _open_info(self) -> LegInfo:
         if self.info is None:

@@ -214,8 +214,15 @@ class MediaSession:
         )
         return str(self._say(answer))
 
-    def write_offer(self, here: ReceiveAddress, direction: str = "sendrecv") -> str:
-        """Write an offer (RFC 3264 section 5, or 8 when something was said before)."""
+    def write_offer(self, here: ReceiveAddress, direction: str = "sendrecv", *, anew: bool = False) -> str:
+        """Write an offer (RFC 3264 section 5, or 8 when something was said before).
+
+        Parameters
+        ----------
+        anew
+            With another key than before: `here` does not know how often the packet numbers of the peer have begun again
+            (RFC 3711 section 3.3.1), nor what it has sent. Who is offered another key answers with another one.
+        """
         self._before = self.agreement
         before = self._before.negotiated
         offer = negotiation.offer(
@@ -229,7 +236,7 @@ class MediaSession:
             ptime_ms=before.ptime_ms if before else PTIME_MS,
             known=before.numbers if before else {},
             side=self._offered_side(),
-            keys=self._offered_keys(),
+            keys=self._offered_keys(anew),
             protocol=before.remote.protocol if before and isinstance(before.remote, Sdes) else None,
         )
         self._offered = self._say(self._in_place(offer))
@@ -245,11 +252,15 @@ class MediaSession:
             self._side = self.new_side()
         return self._side
 
-    def _offered_keys(self) -> dict[str, bytes] | None:
-        """Give what we offer to encrypt with: what is agreed on first, and what was offered before unchanged."""
+    def _offered_keys(self, anew: bool) -> dict[str, bytes] | None:
+        """Give what we offer to encrypt with: what is agreed on first, and what was offered before unchanged.
+
+        `anew`: what is agreed on with another key.
+        """
         before = self.agreement.remote
         if isinstance(before, Sdes):
-            first = {before.crypto.suite: self.agreement.key}
+            suite = before.crypto.suite
+            first = {suite: sdes.new_key(suite) if anew else self.agreement.key}
         elif before is None and self.encryption == "required":
             first = {}
         else:

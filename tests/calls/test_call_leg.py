@@ -106,3 +106,28 @@ def test_a_leg_moves_with_its_call_or_stays(refused: bool) -> None:
         sides.agree()
 
     scene(work).versions()
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_leg_that_moves_has_other_keys_both_ways_and_one_that_stays_the_same(refused: bool) -> None:
+    async def work(sides: Sides) -> None:
+        one, other = sides.a, sides.b
+        for side in (one, other):
+            side.leg.session.encryption = "required"
+        await sides.begin()
+        before = one.leg.spec.srtp, other.leg.spec.srtp
+        other.refuses = refused
+        with suppress(CallRefused):
+            await one.leg.move(7)
+        other.refuses = False
+        for _ in range(2):  # and then they hold
+            ours, theirs = one.leg.spec.srtp, other.leg.spec.srtp
+            assert ours is not None and theirs is not None and before[0] is not None
+            assert ours.profile and (ours.send, ours.receive) == (theirs.receive, theirs.send)
+            assert ((ours, theirs) == before) is refused
+            assert (ours.send == before[0].send, ours.receive == before[0].receive) == (refused, refused)
+            await one.leg.reinvite()
+        assert one.leg.spec.srtp == ours
+        sides.agree()
+
+    scene(work, called=False)
