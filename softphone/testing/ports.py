@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 from softphone.media.net.port import LoopPort
+from softphone.media.net.slots import Slots
 
 __all__ = ["Ports"]
 
@@ -36,6 +37,11 @@ class _Port(LoopPort):
         self._socket: Any = socket
         self.host, self.port, self.index = HOST, socket.number, index
         self.receive_buffer = 1 << 20
+
+    def _store(self, slots: Slots, data: bytes, host: str, port: int) -> None:
+        """Put one datagram into the next slot; here it comes when it is looked, however slow the machine is."""
+        super()._store(slots, data, host, port)
+        slots.stamp[slots.used - 1] = slots.look_ns
 
 
 class _Socket:

@@ -1,7 +1,9 @@
 """The bridge in memory that bots are tested on."""
 
 import asyncio
+import itertools
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +79,18 @@ def test_ports_are_taken_once() -> None:
         ports.open_port("127.0.0.1", first.port, 2)
     first.close()
     ports.open_port("127.0.0.1", first.port, 2)
+
+
+def test_a_machine_that_stalls_makes_no_line_jitter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stalls = itertools.accumulate(itertools.cycle((30_000_000, *(100 * (0,)))), initial=time.time_ns())
+    monkeypatch.setattr(time, "time_ns", lambda: next(stalls))
+
+    async def scene() -> None:
+        async with ConferenceBridge(tmp_path) as bridge, Agent(write_ahead_s=5.0) as one, Agent() as two:
+            uri = bridge.uri(await bridge.conference())
+            speaker, ear = await one.invite(uri), await two.invite(uri)
+            speaker.write_nowait(sine(400, 2.5, rate_hz=8000), 8000)
+            assert await loudest(ear, 100) > AUDIBLE
+            assert (await ear.stats()).jitter_ms == pytest.approx(0.0, abs=0.01)
+
+    run(scene())

@@ -247,14 +247,14 @@ class Receiver:
         self.sources = Sources(slots, legs, bridge)
         self.strangers = 0
         self.invalid = 0
-        self._clock_s, self._unix_ns = 0.0, time.time_ns()
+        self._clock_s = 0.0
         self._headers: rtp.Parsed = records(slots.count, rtp.PARSED)
         self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((5, slots.count), np.int64)
         self._counts, self._pcm = np.zeros(5, np.int64), np.zeros(SLOT_SIZE, np.int16)
 
     def read_clock(self, clock: float) -> None:
         """Note that it is `clock` (seconds) now: the kernel stamps datagrams with the system's time."""
-        self._clock_s, self._unix_ns = clock, time.time_ns()
+        self._clock_s, self._slots.look_ns = clock, time.time_ns()
 
     def process(self, now: float) -> None:
         """Look at all datagrams in the slots and empty them; whatever they hold, nothing raises.
@@ -267,7 +267,7 @@ class Receiver:
         slots, n = self._slots, self._slots.used
         if not n:
             return
-        arrival, keys, each = self._clock_s - slots.ages_s(self._unix_ns), slots.keys(), np.arange(n)
+        arrival, keys, each = self._clock_s - slots.ages_s(slots.look_ns), slots.keys(), np.arange(n)
         self._parse(each)
         self._sort(each, keys, arrival, now)
         events, reports = [self._found(EVENTS)], self._found(REPORTS)

@@ -89,6 +89,8 @@ class Slots:
         uint64, shape (count,), see `keys`.
     used
         How many are in use, from the first.
+    look_ns
+        Unix time in ns at which it was looked last what has come.
     header, control
         Of those that are free: what recvmmsg(2) is to find there.
     """
@@ -100,7 +102,7 @@ class Slots:
         self.stamp = np.zeros(count, np.int64)
         self.key = np.zeros(count, np.uint64)
         self.words: NDArray[np.uint64] = self.address.view(np.uint64)
-        self.used = 0
+        self.used, self.look_ns = 0, 0
         self.header = np.zeros(count, np.dtype((np.record, MMSGHDR)))
         self.length = self.header["len"]
         self.control = np.zeros((count, CONTROL_WORDS), np.int64)
