@@ -80,7 +80,9 @@ async def test_codes_of_the_bridge_number_lead_to_the_room_of_a_user(
 ) -> None:
     if method == "inband":
         offer = MediaSession.write_offer
-        monkeypatch.setattr(MediaSession, "write_offer", lambda session, *here: without_events(offer(session, *here)))
+        monkeypatch.setattr(
+            MediaSession, "write_offer", lambda session, *here, **how: without_events(offer(session, *here, **how))
+        )
     async with sounding_bridge(tmp_path, conference={"code_tries": 20}) as server, Table(server) as table:
         ada, ben = (server.accounts.codes(extension(server, number).id) for number in ("101", "102"))
         assert ada is not None
