@@ -3,8 +3,8 @@
 from softphone.agent.agent import Agent
 from softphone.agent.call import Call, KeyMethod
 from softphone.agent.control import CallState
-from softphone.agent.ice_path import IceServers
 from softphone.agent.playback import Playback
 from softphone.agent.streams import Frame, FrameStream
+from softphone.agent.terms import IceServers
 
 __all__ = ["Agent", "Call", "CallState", "Frame", "FrameStream", "IceServers", "KeyMethod", "Playback"]

@@ -12,11 +12,11 @@ from softphone.agent.access import ServerAddress, carrier, identity_of, local_ad
 from softphone.agent.call import Call
 from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
-from softphone.agent.ice_path import IceServers
 from softphone.agent.line import OutboundLine
-from softphone.agent.media import CallMedia, MediaTerms
+from softphone.agent.media import CallMedia
 from softphone.agent.plane import NETWORK, Planes
 from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
+from softphone.agent.terms import IceServers, MediaTerms
 from softphone.agent.unproven import Unproven
 from softphone.agent.voice import Voice
 from softphone.calls.names import LOOKUPS

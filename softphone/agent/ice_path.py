@@ -10,17 +10,16 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from aioice import Candidate, Connection, TransportPolicy
 
+from softphone.agent.terms import IceServers
 from softphone.media.contract.leg import MediaAddress, Srtp
 from softphone.media.rtp.dtls import Association, Fingerprint, Identity
 from softphone.sdp import IceDtls
 from softphone.tasks import Tasks
 
-__all__ = ["IcePath", "IceServers"]
+__all__ = ["IcePath"]
 
 log = logging.getLogger(__name__)
 
@@ -32,33 +31,6 @@ WAITING = 50
 # How often it is looked whether DTLS has to say something again; it waits a second before it does first.
 POLL_S = 0.1
 CONNECT_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class IceServers:
-    """Where a client finds out how others see it (RFC 8489), and what relays for it (RFC 8656).
-
-    Attributes
-    ----------
-    stun, turn
-        Host and port; None: none.
-    username, password
-        Of the relay.
-    turn_transport
-        How the relay is reached: "udp" or "tcp".
-    relay_only
-        Whether nothing goes but through the relay, and no address of ours is told.
-    """
-
-    stun: tuple[str, int] | None = None
-    turn: tuple[str, int] | None = None
-    username: str | None = None
-    password: str | None = None
-    turn_transport: Literal["udp", "tcp"] = "udp"
-    relay_only: bool = False
-
-    def __repr__(self) -> str:
-        return f"IceServers(stun={self.stun}, turn={self.turn}, username={self.username})"
 
 
 class IcePath(asyncio.DatagramProtocol):

@@ -1,47 +1,25 @@
 """The media half of one call: a room with two members, the peer's leg and the application."""
 
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from softphone.agent.ice_path import IceServers
 from softphone.agent.plane import Planes, Seated, SharedPlane
+from softphone.agent.terms import MediaTerms
 from softphone.agent.voice import Voice
-from softphone.agent.webrtc import WebrtcCall, identity
 from softphone.calls.leg import CallLeg
 from softphone.codec import codec
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
 from softphone.media.workers.local import AppLeg
-from softphone.resolver import Resolver
-from softphone.srtp import Encryption
 from softphone.tasks import Tasks
 
-__all__ = ["CallMedia", "MediaTerms"]
+if TYPE_CHECKING:
+    from softphone.agent.webrtc import WebrtcCall
 
-
-@dataclass(frozen=True, slots=True)
-class MediaTerms:
-    """What the media of an agent's calls is to be, the same for all of them.
-
-    Attributes
-    ----------
-    codecs, timeout_s, lookup
-        As of `CallLeg`.
-    webrtc
-        What candidates are asked of; None: peers of WebRTC are not called, nor answered.
-    encryption
-        Whether it may be encrypted, or has to be.
-    """
-
-    codecs: Sequence[str]
-    timeout_s: float
-    lookup: Resolver
-    webrtc: IceServers | None = None
-    encryption: Encryption = "optional"
+__all__ = ["CallMedia"]
 
 
 class CallMedia:
@@ -89,6 +67,8 @@ class CallMedia:
         self._media = self._plane.media
         terms = self._terms
         if terms.webrtc is not None:
+            from softphone.agent.webrtc import WebrtcCall, identity  # loads ICE and DTLS, which few calls go by
+
             self._webrtc = WebrtcCall(self._media, self._planes.host, identity(), terms.webrtc, self._tasks)
         media = self._webrtc or self._media
         self.leg = CallLeg(media, self._tasks, codecs=terms.codecs, timeout_s=terms.timeout_s, lookup=terms.lookup)

@@ -17,7 +17,8 @@ from typing import TypeVar, cast
 import msgspec
 
 from softphone import sdp
-from softphone.agent.ice_path import IcePath, IceServers
+from softphone.agent.ice_path import IcePath
+from softphone.agent.terms import IceServers
 from softphone.errors import MediaError
 from softphone.media.contract.leg import Ice, LegInfo, LegSpec, RtpTimeout, Srtp
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, UpdateLeg

@@ -11,7 +11,8 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
 from aiortc.rtcicetransport import RTCIceParameters
 from aiortc.sdp import candidate_from_sdp
 
-from softphone.agent.ice_path import IcePath, IceServers
+from softphone.agent.ice_path import IcePath
+from softphone.agent.terms import IceServers
 from softphone.media.rtp.dtls import Identity
 from softphone.sdp import IceDtls
 

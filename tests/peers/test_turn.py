@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from softphone.agent.ice_path import IceServers
+from softphone.agent.terms import IceServers
 from tests.agent.test_ice_path import RTP, path, said, side
 from tests.support.processes import LOOPBACK, Program, port_block
 from tests.support.sounding import until

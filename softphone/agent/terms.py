@@ -1,0 +1,58 @@
+"""What the media of an agent's calls is to be, and what its way to a peer of WebRTC is asked of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from softphone.resolver import Resolver
+from softphone.srtp import Encryption
+
+__all__ = ["IceServers", "MediaTerms"]
+
+
+@dataclass(frozen=True, slots=True)
+class IceServers:
+    """Where a client finds out how others see it (RFC 8489), and what relays for it (RFC 8656).
+
+    Attributes
+    ----------
+    stun, turn
+        Host and port; None: none.
+    username, password
+        Of the relay.
+    turn_transport
+        How the relay is reached: "udp" or "tcp".
+    relay_only
+        Whether nothing goes but through the relay, and no address of ours is told.
+    """
+
+    stun: tuple[str, int] | None = None
+    turn: tuple[str, int] | None = None
+    username: str | None = None
+    password: str | None = None
+    turn_transport: Literal["udp", "tcp"] = "udp"
+    relay_only: bool = False
+
+    def __repr__(self) -> str:
+        return f"IceServers(stun={self.stun}, turn={self.turn}, username={self.username})"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTerms:
+    """What the media of an agent's calls is to be, the same for all of them.
+
+    Attributes
+    ----------
+    codecs, timeout_s, lookup
+        As of `CallLeg`.
+    webrtc
+        What candidates are asked of; None: peers of WebRTC are not called, nor answered.
+    encryption
+        Whether it may be encrypted, or has to be.
+    """
+
+    codecs: Sequence[str]
+    timeout_s: float
+    lookup: Resolver
+    webrtc: IceServers | None = None
+    encryption: Encryption = "optional"
