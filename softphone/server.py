@@ -43,6 +43,7 @@ from softphone.focus.passes import Passes, signing_key
 from softphone.focus.stats import FocusStats, WorkerStats
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.prompts import SoundLibrary
+from softphone.focus.voice.speech import Synthesiser
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.webrtc import WebrtcMedia
@@ -70,6 +71,8 @@ log = structlog.get_logger()
 # Sections of the configuration that a running server takes anew.
 LIVE = ("conference", "log")
 LOOPBACK = "127.0.0.0/8"
+# Folders of sounds that have an id: uploaded ones, names of callers, texts that were said.
+SOUNDS = ("sounds", "names", "speech")
 # How often a server that drains looks whether the last call is over.
 DRAIN_STEP_S = 0.1
 
@@ -263,7 +266,7 @@ class Server:
             accounts=self.accounts,
             dialer=dialer,
             history=self.history,
-            library=SoundLibrary.from_config(self._config.prompts, (self._data / "sounds", names)),
+            library=SoundLibrary.from_config(self._config.prompts, [self._data / each for each in SOUNDS]),
             names=Names(names, self.webrtc or self.media),
             recordings=self.recordings,
         )
@@ -298,6 +301,7 @@ class Server:
             watching=Watching(self.focus),
             hooks=self.hooks,
             fetcher=Fetcher(self.webhooks.reach),
+            speech=Synthesiser(self._config.speech, self._data / "speech"),
             trace=self.stack.trace,
             config=self._config,
         )

@@ -19,6 +19,7 @@ from softphone.focus.entrance.web_door import WebDoor
 from softphone.focus.focus import Focus
 from softphone.focus.passes import Passes
 from softphone.focus.stats import FocusStats
+from softphone.focus.voice.speech import Synthesiser
 from softphone.recordings.library import Library as Recordings
 from softphone.store.accounts import Accounts
 from softphone.store.store import Store
@@ -57,6 +58,7 @@ class ApiContext:
     watching: Watching
     hooks: Hooks
     fetcher: Fetcher
+    speech: Synthesiser
     trace: Tracing | None
     """None: SIP messages are not kept."""
     config: Config

@@ -11,6 +11,7 @@ import typer
 from softphone.commands.desk import ConferenceId, RemoteServer, at, at_desk
 from softphone.commands.passes import pass_, passes, revoke
 from softphone.commands.recordings import download, record, recordings
+from softphone.commands.sounds import play, say
 from softphone.commands.usage import remember, wrong_use
 
 __all__ = ["app", "invite"]
@@ -241,42 +242,6 @@ def unlock(desk: RemoteServer, conference: ConferenceId) -> None:
 
 @app.command()
 @at_desk
-def play(
-    desk: RemoteServer,
-    conference: ConferenceId,
-    sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to be spoken, sound:ID for uploads")],
-    party: Annotated[str | None, typer.Option(help="To this party only")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Over and over")] = False,
-) -> None:
-    """Play sounds, one after the other; prints the number of the playback.
-
-    Example: softphone conference play s-0123... conf-muted 42 --server http://127.0.0.1:8080
-    """
-    wish = {"sounds": [sound(each) for each in sounds], "party": party, "loop": loop}
-    answer = desk.rest.ask("POST", at(conference, "playbacks"), wish)
-    desk.tell(answer, str(answer["id"]))
-
-
-def sound(written: str) -> str | int | dict[str, int]:
-    """Read what is to be played.
-
-    Raises
-    ------
-    typer.Exit
-        It is ``sound:`` without a number (status 2).
-    """
-    if written.isascii() and written.isdigit():
-        return int(written)
-    kind, colon, number = written.partition(":")
-    if not colon:
-        return written
-    if kind != "sound" or not (number.isascii() and number.isdigit()):
-        wrong_use(f"an uploaded sound is sound:ID, for example sound:7, not {written!r}")
-    return {"sound": int(number)}
-
-
-@app.command()
-@at_desk
 def dial(
     desk: RemoteServer,
     conference: ConferenceId,
@@ -382,6 +347,6 @@ def write(path: Path, text: str) -> None:
         wrong_use(f"--ics names a file that can be written, and {path} cannot: {error.strerror}")
 
 
-for command in (record, recordings, download, invite, passes, revoke):
+for command in (record, recordings, download, play, say, invite, passes, revoke):
     app.command()(command)
 app.command("pass")(pass_)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from softphone.codec import spoken_here
-from softphone.config.sections import Config, MediaConfig, TrunkConfig
+from softphone.config.sections import Config, MediaConfig, SpeechConfig, TrunkConfig
 from softphone.errors import ConfigError
 
 __all__ = ["DEV_PREFIX", "check", "check_exposure", "check_places", "is_loopback"]
@@ -151,6 +151,9 @@ def _complaint(kind: PlaceKind, value: str) -> str:
     return f"IPv6 is not spoken; {kind.says}"
 
 
+# What is put into a command of speech.
+SPEECH_FIELDS = frozenset({"language", "voice", "text_file", "sound_file"})
+
 # Secrets that begin like this are printed in the documentation, so everybody knows them: loopback only.
 DEV_PREFIX = "dev-"
 
@@ -170,6 +173,7 @@ def check(config: Config) -> None:
     check_ports(config.media)
     check_codecs(config.media)
     check_tls(config)
+    check_speech(config.speech)
     if config.mail.host and not config.mail.sender:
         raise ConfigError(
             f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
@@ -240,6 +244,22 @@ def check_ports(media: MediaConfig) -> None:
             f"media.own_ports = {media.own_ports!r}: the workers share {media.rtp_port}-{shared_end - 1} "
             "(media.rtp_port, media.workers); choose others"
         )
+
+
+def check_speech(speech: SpeechConfig) -> None:
+    """Refuse a command of speech with something to be put in that there is not.
+
+    Raises
+    ------
+    ConfigError
+        It is so.
+    """
+    defaults = {"language": speech.language, "voice": speech.voice}
+    for each in re.findall(r"\{([^{}]*)\}", " ".join(speech.command)):
+        if each not in SPEECH_FIELDS:
+            raise ConfigError(f"speech.command: there is no {{{each}}}, only {', '.join(sorted(SPEECH_FIELDS))}")
+        if defaults.get(each) == "":
+            raise ConfigError(f"speech.command has {{{each}}}: set speech.{each} too, what is used where none is asked")
 
 
 def check_tls(config: Config) -> None:

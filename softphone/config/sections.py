@@ -28,6 +28,7 @@ __all__ = [
     "RecordingConfig",
     "ServerConfig",
     "SipConfig",
+    "SpeechConfig",
     "StoreConfig",
     "TokenConfig",
     "TollConfig",
@@ -226,6 +227,21 @@ class PromptsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[str, Meta(pattern=r"\A[a-z]{2}(_[A-Z]{2})?\Z")] = "en"
 
 
+Voice = Annotated[str, Meta(pattern=r"\A([A-Za-z0-9][A-Za-z0-9_.+-]{0,63})?\Z")]
+
+
+class SpeechConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Text to speech: the program that does it; without a command nothing does."""
+
+    command: tuple[str, ...] = ()
+    language: Voice = "en"
+    voice: Voice = ""
+    voices: dict[str, Voice] = {}
+    timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    max_chars: Count = 1000
+    cache_mb: Count = 50
+
+
 class InviteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What invitations say beyond how to call."""
 
@@ -361,6 +377,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     trunk: TrunkConfig | tuple[TrunkConfig, ...] = TrunkConfig()
     toll: TollConfig = TollConfig()
     prompts: PromptsConfig = PromptsConfig()
+    speech: SpeechConfig = SpeechConfig()
     web: WebConfig = WebConfig()
     invite: InviteConfig = InviteConfig()
     mail: MailConfig = MailConfig()

@@ -11,6 +11,8 @@
     ├── NoSuchPass         the conference has given no such pass
     ├── NoSuchPlayback     it is over, or never was
     ├── NoSuchSound        no prompt or uploaded sound of this name
+    ├── NoSpeech           no text becomes speech here
+    ├── SpeechFailed       the program that speaks did not
     ├── NotAllowed         the extension may not do that
     ├── WrongState         the session or party is not in a state for it
     └── Overloaded         no room for one more, or the server is being stopped
@@ -20,6 +22,7 @@ from softphone.errors import SoftphoneError
 
 __all__ = [
     "FocusError",
+    "NoSpeech",
     "NoSuchBan",
     "NoSuchExtension",
     "NoSuchInvitation",
@@ -30,6 +33,7 @@ __all__ = [
     "NoSuchSound",
     "NotAllowed",
     "Overloaded",
+    "SpeechFailed",
     "WrongState",
 ]
 
@@ -68,6 +72,14 @@ class NoSuchPlayback(FocusError):
 
 class NoSuchSound(FocusError):
     """There is no prompt or uploaded sound of this name."""
+
+
+class NoSpeech(FocusError):
+    """Text does not become speech here: the settings name no command for it."""
+
+
+class SpeechFailed(FocusError):
+    """The program that makes speech did not, or what it made is no sound; the message says why."""
 
 
 class NotAllowed(FocusError):

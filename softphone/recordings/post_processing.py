@@ -1,23 +1,18 @@
 """What is done with a recording that is finished: it is converted if the settings ask for it, and others are told."""
 
-import asyncio
-import contextlib
-import os
-import signal
 import sys
-from asyncio import timeout
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from softphone.config import RecordingConfig
+from softphone.programs import run
 from softphone.recordings.entry import Entry, encode
 from softphone.recordings.files import RecordingFiles
 from softphone.webhooks import Target, Webhooks
 
-__all__ = ["PostProcessing", "run"]
+__all__ = ["PostProcessing"]
 
 log = structlog.get_logger()
 
@@ -86,47 +81,3 @@ class PostProcessing:
         )
         if problem is not None:
             log.warning("recording_hook_failed", recording=entry.id, error=problem)
-
-
-async def run(
-    argv: Sequence[str], *, given: bytes = b"", environment: Mapping[str, str] | None = None, timeout_s: float
-) -> str | None:
-    """Run a program without a shell, in a session of its own; it is killed with all it started when it takes too long.
-
-    Parameters
-    ----------
-    argv
-        Program and arguments.
-    given
-        What it can read on stdin.
-    environment
-        Variables beside ours.
-    timeout_s
-        The time it has.
-
-    Returns
-    -------
-    str or None
-        What went wrong; None: it ended with status 0.
-    """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        return f"{argv[0]}: {error}"
-    try:
-        async with timeout(timeout_s):
-            await process.communicate(given)
-    except TimeoutError:
-        return f"{argv[0]}: not done in {timeout_s:g} s"
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    return None if process.returncode == 0 else f"{argv[0]}: status {process.returncode}"

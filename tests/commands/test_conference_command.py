@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from softphone.commands.conference import app
 from softphone.config import DEV_PATH
+from softphone.focus.voice.prompts import OWN_SOUNDS
 from tests.support.processes import ServerProcess
 from tests.support.raw import RawPhone, offer
 from tests.support.rest import Rest
@@ -36,7 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose conferences wait for their first party as long as ten commands take on a busy machine."""
     folder = tmp_path_factory.mktemp("server")
     config = folder / "patient.toml"
-    config.write_text(f"{DEV_PATH.read_text()}\n[conference]\nclaim_timeout_s = 600.0\n")
+    speech = f'command = ["cat", "{OWN_SOUNDS}/en/beep.flac"]'  # says the same whatever it is told
+    config.write_text(f"{DEV_PATH.read_text()}\n[conference]\nclaim_timeout_s = 600.0\n[speech]\n{speech}\n")
     with ServerProcess(folder, "--workers", "1", "--config", str(config)) as running:
         yield running
         assert running.running, f"the server died: {running.words()}"
@@ -88,6 +90,7 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert run("revoke", session, passed).stdout == "revoked\n"
     assert [each["state"] for each in answer(run("passes", session, "--json"))["passes"]] == ["revoked"]
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
+    assert run("say", session, "We begin").stdout.strip().isdigit()
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
     assert run("end", session).stdout == "ended\n"
     assert session not in run("list").stdout
@@ -242,6 +245,7 @@ def test_who_cannot_be_called_is_a_failure(
         "recordings",
         "download",
         "play",
+        "say",
         "dial",
         "end",
         "invite",

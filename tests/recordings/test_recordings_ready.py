@@ -213,7 +213,7 @@ async def test_a_hook_that_hangs_is_killed_with_what_it_started(
         limits.append(asyncio.timeout(delay_s))
         return limits[-1]
 
-    monkeypatch.setattr("softphone.recordings.post_processing.timeout", noted)
+    monkeypatch.setattr("softphone.programs.timeout", noted)
     script = (
         "import subprocess, sys; child = subprocess.Popen(['sleep', '600']);"
         "print(child.pid, file=open(sys.argv[1], 'w')); child.wait()"

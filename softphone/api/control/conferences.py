@@ -1,8 +1,6 @@
-"""Conferences: made, shown, changed, ended; their recorder, and sounds played to them."""
+"""Conferences: made, shown, changed, ended; and their recorder."""
 
-from typing import Annotated
-
-from fastapi import Path, Response
+from fastapi import Response
 
 from softphone.api.auth.access import may_see
 from softphone.api.auth.tokens import CallerDep
@@ -12,12 +10,9 @@ from softphone.api.control.models import (
     ConferenceList,
     ConferenceView,
     ConferenceWish,
-    PlaybackView,
-    PlaybackWish,
     RecordingChange,
     RecordingModel,
     Rules,
-    UploadedSound,
     conference_view,
 )
 from softphone.api.control.paths import ManagedDep, SeenDep
@@ -27,7 +22,6 @@ from softphone.api.http.pages import WholeDep, microseconds
 from softphone.focus.errors import NotAllowed
 from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.session import TelephonySession
-from softphone.focus.words import Prompt, Sound
 from softphone.store.values import Extension
 
 __all__ = ["OF_SESSIONS", "ROUTERS"]
@@ -36,9 +30,8 @@ reading = queries("/api/v1/conferences", "conferences")
 doing = commands("/api/v1/conferences", "conferences")
 recorder_reading = queries("/recording", "recordings")
 recorder_doing = commands("/recording", "recordings")
-playback_doing = commands("/playbacks", "playbacks")
 ROUTERS = (reading, doing)
-OF_SESSIONS = (recorder_reading, recorder_doing, playback_doing)
+OF_SESSIONS = (recorder_reading, recorder_doing)
 
 
 @doing.post("", status_code=201)
@@ -137,26 +130,3 @@ async def pause_recording(
 async def stop_recording(session: ManagedDep, caller: CallerDep, context: ContextDep) -> RecordingModel:
     """Stop recording; the file is complete when the answer comes."""
     return _view(await context.control.stop_recording(session.id), caller)
-
-
-PlaybackId = Annotated[int, Path(alias="playback", ge=0, le=2**31 - 1)]
-
-
-@playback_doing.post("", status_code=201)
-async def play(session: ManagedDep, wish: PlaybackWish, context: ContextDep) -> PlaybackView:
-    """Play prompts, spoken numbers and uploaded sounds, one after the other."""
-    number = await context.control.play(
-        session.id, [_prompt(each) for each in wish.sounds], party=wish.party, loop=wish.loop, recorded=wish.recorded
-    )
-    return PlaybackView(id=number)
-
-
-def _prompt(written: str | int | UploadedSound) -> Prompt:
-    return Sound(str(written.sound)) if isinstance(written, UploadedSound) else written
-
-
-@playback_doing.delete("/{playback}", status_code=204)
-async def stop_playback(session: ManagedDep, playback: PlaybackId, context: ContextDep) -> Response:
-    """Stop it."""
-    await context.control.stop_playback(session.id, playback)
-    return Response(status_code=204)

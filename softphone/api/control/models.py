@@ -26,11 +26,8 @@ __all__ = [
     "PartyChange",
     "PartyList",
     "PartyView",
-    "PlaybackView",
-    "PlaybackWish",
     "RecordingChange",
     "RecordingModel",
-    "UploadedSound",
     "conference_view",
     "dial_view",
     "party_view",
@@ -250,34 +247,6 @@ class KeysWish(Strict):
     """Which keys."""
 
     keys: Annotated[str, Field(pattern=r"^[0-9A-D*#]{1,64}$")]
-
-
-class UploadedSound(Strict):
-    """A sound that was uploaded."""
-
-    sound: Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-SoundName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$", examples=["conf-muted"])]
-Spoken = Annotated[int, Field(ge=0, le=999_999_999)]
-
-
-class PlaybackWish(Strict):
-    """What is to be played or said, to whom."""
-
-    sounds: Annotated[
-        list[SoundName | Spoken | UploadedSound],
-        Field(min_length=1, max_length=50, description="Names of prompts, numbers to be spoken, uploaded sounds."),
-    ]
-    party: Annotated[PartyRef | None, Field(description="Null: to all.")] = None
-    loop: bool = False
-    recorded: Annotated[bool, Field(description="Whether the recording has it.")] = False
-
-
-class PlaybackView(BaseModel):
-    """Something is being played; its end is a ``playback.ended`` event."""
-
-    id: int
 
 
 class DialWish(Strict):

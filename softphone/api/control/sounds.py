@@ -1,4 +1,4 @@
-"""Sounds that administrators bring, to be played in conferences."""
+"""Sounds that administrators bring, or have made of a text, to be played in conferences."""
 
 import asyncio
 from datetime import datetime
@@ -6,16 +6,17 @@ from pathlib import Path as Folder
 from typing import Annotated
 
 from fastapi import Form, Path, Response, UploadFile
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from softphone.api.auth.access import administrator
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
+from softphone.api.control.playbacks import SpokenText
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import ApiError
 from softphone.api.http.pages import Part, WholeDep
-from softphone.focus.voice.uploads import SoundUploads, decoded
-from softphone.store.values import SoundRecord
+from softphone.focus.voice.uploads import Clip, SoundUploads, decoded
+from softphone.store.values import Extension, SoundRecord
 from softphone.text import shown
 
 __all__ = ["doing", "reading"]
@@ -23,7 +24,7 @@ __all__ = ["doing", "reading"]
 PREFIX = "/api/v1/sounds"
 
 reading = queries(PREFIX, "sounds")
-doing = commands(PREFIX, "sounds")
+doing = commands(PREFIX, "sounds", 502)
 
 # As many as an account can have use for; each takes some megabytes of the disk at most.
 MOST = 1000
@@ -69,13 +70,33 @@ async def upload_sound(
     caller: CallerDep, context: ContextDep, file: UploadFile, name: Annotated[str, Form(max_length=LONGEST)] = ""
 ) -> SoundView:
     """Bring an audio file of any usual kind, of at most ten minutes."""
+    await _room_for_one(caller, context)
+    return await _keep(context, await asyncio.to_thread(decoded, file.file), name or file.filename or "")
+
+
+class SpeechWish(SpokenText):
+    """A text that becomes a sound."""
+
+    name: Annotated[str, Field(max_length=LONGEST, description="Empty: the text.")] = ""
+
+
+@doing.post("/speech", status_code=201)
+async def speak_sound(caller: CallerDep, context: ContextDep, wish: SpeechWish) -> SoundView:
+    """Have a text made speech, and keep it as a sound: for the properties of rooms, or to be played."""
+    await _room_for_one(caller, context)
+    clip = await context.speech.clip(wish.text, wish.voice, wish.language)
+    return await _keep(context, clip, wish.name or wish.text)
+
+
+async def _room_for_one(caller: Extension, context: ApiContext) -> None:
+    """Refuse who is no administrator, and a sound too many."""
     administrator(caller)
     if len(await context.store.shelf.sounds()) >= MOST:
         raise ApiError(409, "TAS-106", f"There are {MOST} sounds already")
-    clip = await asyncio.to_thread(decoded, file.file)
-    sound = await context.store.shelf.add_sound(
-        shown(name or file.filename or "", LONGEST) or "sound", "", clip.seconds
-    )
+
+
+async def _keep(context: ApiContext, clip: Clip, name: str) -> SoundView:
+    sound = await context.store.shelf.add_sound(shown(name, LONGEST) or "sound", "", clip.seconds)
     try:
         await asyncio.to_thread(_uploads(context).save, sound.id, clip)
     except BaseException:

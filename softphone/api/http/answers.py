@@ -28,7 +28,7 @@ DESCRIPTIONS = {
     422: "The Idempotency-Key was used for another request.",
     429: "Too many failures or requests; wait as Retry-After says.",
     501: "Not done here.",
-    502: "The mail server refused.",
+    502: "The mail server refused, or the program that makes speech failed.",
     503: "Overloaded, being stopped, or without database: try again later.",
 }
 ALWAYS = (400, 401, 404, 408, 413, 415, 503)

@@ -20,6 +20,7 @@ from softphone.api.http.codes import CODES
 from softphone.errors import AudioError, LibraryError, NoSuchRecording, SoftphoneError
 from softphone.focus.errors import (
     FocusError,
+    NoSpeech,
     NoSuchBan,
     NoSuchExtension,
     NoSuchInvitation,
@@ -29,6 +30,7 @@ from softphone.focus.errors import (
     NoSuchSession,
     NotAllowed,
     Overloaded,
+    SpeechFailed,
 )
 from softphone.invite import InviteError, MailError
 from softphone.store.errors import Conflict, NoSuchRow, PropertyError, StoreError
@@ -197,7 +199,9 @@ def from_softphone(error: SoftphoneError, parameters: Container[str] = ()) -> Ap
 
 def _from_state(error: SoftphoneError) -> ApiError:
     match error:
-        case MailError():
+        case NoSpeech():
+            return ApiError(403, "CMN-109", str(error))
+        case MailError() | SpeechFailed():
             return ApiError(502, "CMN-211", str(error))
         case Conflict() | LibraryError() | FocusError():
             return ApiError(409, "TAS-106", str(error) or "Operation is not allowed")

@@ -11,7 +11,7 @@ from xml.parsers import expat
 from softphone.errors import SoftphoneError
 from softphone.text import shown
 
-__all__ = ["BadRcml", "Continue", "DialConference", "EndCall", "PlaySound", "Verb", "Wait", "read"]
+__all__ = ["BadRcml", "Continue", "DialConference", "EndCall", "PlaySound", "SayText", "Verb", "Wait", "read"]
 
 MOST = 100
 DEEPEST = 8
@@ -19,6 +19,7 @@ MOST_BYTES = 65_536
 
 MAX_PARTICIPANTS = 40
 LONGEST_NAME = 200
+LONGEST_TEXT = 4000
 LONGEST_PAUSE_S = 3600
 
 
@@ -50,6 +51,16 @@ class PlaySound:
 
 
 @dataclass(frozen=True, slots=True)
+class SayText:
+    """Hear a text."""
+
+    text: str
+    voice: str = ""
+    language: str = ""
+    loop: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Wait."""
 
@@ -69,7 +80,7 @@ class Continue:
     method: str = "POST"
 
 
-Verb = DialConference | PlaySound | Wait | EndCall | Continue
+Verb = DialConference | PlaySound | SayText | Wait | EndCall | Continue
 
 
 @dataclass(slots=True)
@@ -129,6 +140,14 @@ def _play(element: Element) -> Verb:
     return PlaySound(sound, _number(element, "loop", 1, 1, 100))
 
 
+def _say(element: Element) -> Verb:
+    text, voice = shown(element.text, LONGEST_TEXT + 1), element.attributes.get("voice", "")
+    if not text or len(text) > LONGEST_TEXT:
+        raise BadRcml(f"<Say> has 1 to {LONGEST_TEXT} characters of text in it")
+    language = element.attributes.get("language", "")
+    return SayText(text, voice, language, _number(element, "loop", 1, 1, 100))
+
+
 def _pause(element: Element) -> Verb:
     return Wait(_number(element, "length", 1, 0, LONGEST_PAUSE_S))
 
@@ -143,6 +162,7 @@ def _redirect(element: Element) -> Verb:
 VERBS: Mapping[str, Callable[[Element], Verb]] = {
     "Dial": _dial,
     "Play": _play,
+    "Say": _say,
     "Pause": _pause,
     "Hangup": lambda _: EndCall(),
     "Reject": lambda _: EndCall(),

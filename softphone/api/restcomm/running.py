@@ -31,6 +31,8 @@ log = structlog.get_logger()
 KEPT = 10_000
 # A document may lead to the next one so often in a call.
 MOST_REDIRECTS = 20
+# Of <Say>, whatever speaks.
+VOICES = frozenset({"man", "woman"})
 # Who is told of what unless it says otherwise.
 COMPLETED = frozenset({"completed"})
 
@@ -224,8 +226,8 @@ class Calls:
                     return None
                 case rcml.Continue(url, method):
                     return Script(url, method)
-                case rcml.PlaySound():
-                    await self._play(leg, verb)
+                case rcml.PlaySound() | rcml.SayText():
+                    await self._play(leg, await self._heard(verb), verb.loop)
                 case rcml.Wait(seconds):
                     await asyncio.sleep(seconds)
                 case rcml.EndCall():
@@ -243,9 +245,15 @@ class Calls:
         if isinstance(leg, Bystander):
             leg.session, leg.party = session.id, party.id
 
-    async def _play(self, leg: Followed, verb: rcml.PlaySound) -> None:
-        prompt: Prompt = Sound(verb.sound) if verb.sound.isdecimal() else verb.sound
-        for _ in range(verb.loop):
+    async def _heard(self, verb: rcml.PlaySound | rcml.SayText) -> Prompt:
+        """Give what is heard; RCML's own names of voices are the usual one, unless the settings have one so named."""
+        if isinstance(verb, rcml.PlaySound):
+            return Sound(verb.sound) if verb.sound.isdecimal() else verb.sound
+        usual = verb.voice in VOICES and verb.voice not in self._context.config.speech.voices
+        return await self._context.speech.sound(verb.text, "" if usual else verb.voice, verb.language)
+
+    async def _play(self, leg: Followed, prompt: Prompt, times: int) -> None:
+        for _ in range(times):
             events = self._context.focus.feed.subscribe()
             number = await self._context.control.play(leg.session, [prompt], party=leg.party)
             async for event in events:

@@ -1,0 +1,63 @@
+"""What is played and said in conferences, from the command line."""
+
+from typing import Annotated
+
+import typer
+
+from softphone.commands.desk import ConferenceId, RemoteServer, at, at_desk
+from softphone.commands.usage import wrong_use
+
+__all__ = ["play", "say"]
+
+
+@at_desk
+def play(
+    desk: RemoteServer,
+    conference: ConferenceId,
+    sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to be spoken, sound:ID for uploads")],
+    party: Annotated[str | None, typer.Option(help="To this party only")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Over and over")] = False,
+) -> None:
+    """Play sounds, one after the other; prints the number of the playback.
+
+    Example: softphone conference play s-0123... conf-muted 42 --server http://127.0.0.1:8080
+    """
+    wish = {"sounds": [sound(each) for each in sounds], "party": party, "loop": loop}
+    answer = desk.rest.ask("POST", at(conference, "playbacks"), wish)
+    desk.tell(answer, str(answer["id"]))
+
+
+def sound(written: str) -> str | int | dict[str, int]:
+    """Read what is to be played.
+
+    Raises
+    ------
+    typer.Exit
+        It is ``sound:`` without a number (status 2).
+    """
+    if written.isascii() and written.isdigit():
+        return int(written)
+    kind, colon, number = written.partition(":")
+    if not colon:
+        return written
+    if kind != "sound" or not (number.isascii() and number.isdigit()):
+        wrong_use(f"an uploaded sound is sound:ID, for example sound:7, not {written!r}")
+    return {"sound": int(number)}
+
+
+@at_desk
+def say(
+    desk: RemoteServer,
+    conference: ConferenceId,
+    text: Annotated[str, typer.Argument(help="Made speech by the command in [speech] of the server's configuration")],
+    party: Annotated[str | None, typer.Option(help="To this party only")] = None,
+    voice: Annotated[str, typer.Option(help="As the server's configuration names it")] = "",
+    language: Annotated[str, typer.Option(help="For example de")] = "",
+) -> None:
+    """Say a text; prints the number of the playback.
+
+    Example: softphone conference say s-0123... 'We begin in five minutes' --server http://127.0.0.1:8080
+    """
+    wish = {"sounds": [{"text": text, "voice": voice, "language": language}], "party": party}
+    answer = desk.rest.ask("POST", at(conference, "playbacks"), wish)
+    desk.tell(answer, str(answer["id"]))
