@@ -14,6 +14,7 @@ from softphone.load.media.doors import Doors
 from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
+from softphone.load.report import POLICY
 from softphone.sdp.negotiation import Negotiated
 from softphone.sip.driver import StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
@@ -29,9 +30,6 @@ T = TypeVar("T")
 
 WHOM = re.compile(r"^[A-Z]+ sips?:\S+: ")
 """Request and URI that a message begins with: each bot may call another, and causes are counted."""
-
-POLICY = (403, 480, 486, 600, 603)
-"""How services say that a conference is full, or that somebody may not come in; no sign of too much load."""
 
 
 class JoinFailed(SoftphoneError):

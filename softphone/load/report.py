@@ -10,10 +10,23 @@ from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.quantiles import Quantiles
 from softphone.load.trials import LimitFound
 
-__all__ = ["SCHEMA", "BotLine", "Health", "HearingReport", "LoadReport", "Moment", "ObjectiveResult", "verdicts"]
+__all__ = [
+    "POLICY",
+    "SCHEMA",
+    "BotLine",
+    "Health",
+    "HearingReport",
+    "LoadReport",
+    "Moment",
+    "ObjectiveResult",
+    "verdicts",
+]
 
 SCHEMA = 1
 """Of the JSON: it grows when a field gets another meaning, or goes."""
+
+POLICY = (403, 480, 486, 600, 603)
+"""How services say that a conference is full, or that somebody may not come in; no sign of too much load."""
 
 LATE_SHARE, UNSENT_SHARE, BUSY_SHARE = 0.02, 0.005, 0.9
 """From here on a run says more of the generator than of who was called."""
@@ -211,7 +224,7 @@ class LoadReport(Struct, kw_only=True):
 
 
 def _policy(cause: str) -> bool:
-    return cause[:3] in ("403", "480", "486", "600", "603")
+    return cause[:3] in map(str, POLICY)
 
 
 def verdicts(report: LoadReport, wanted: Objectives) -> list[ObjectiveResult]:

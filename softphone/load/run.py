@@ -2,12 +2,11 @@
 
 import asyncio
 import gc
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from softphone import descriptors, hearing
+from softphone.errors import MediaError
 from softphone.load.caller import BotCalls, JoinFailed, address_towards
 from softphone.load.lines import hearing_of, lines_of
 from softphone.load.listening import Listening
@@ -25,6 +25,7 @@ from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, LoadReport, Moment
 from softphone.load.truth import WINDOW_S
+from softphone.load.usage import CpuUsage
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
@@ -60,11 +61,12 @@ class LoadRun:
         self.began_at = time.time()
         self.on_moment: Callable[[Moment], None] = lambda moment: None
         self._exit = AsyncExitStack()
-        self._cpu_s, self._server_cpu_s = 0.0, 0.0
+        self._usage, self._since_begun = CpuUsage(plan.server_pid), CpuUsage(plan.server_pid)
         self._looked_s = 0.0
         self.joins_per_s = 0.0
         self.talking: set[int] = set()
         self.present: set[int] = set()
+        self._broken: BaseException | None = None
 
     async def __aenter__(self) -> "LoadRun":
         """Open ports, and begin to tick.
@@ -93,15 +95,29 @@ class LoadRun:
             await self.calls.start()
             stack.push_async_callback(self.calls.stop)
             self._ticking = asyncio.create_task(self._tick())
+            self._on_stop = partial(self._stopped, asyncio.current_task())
+            self._ticking.add_done_callback(self._on_stop)
             stack.push_async_callback(self._rest)
             self._exit = stack.pop_all()
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Leave all that are still in, and close everything."""
+        """Leave all that are still in, and close everything; raises MediaError where the clock has stopped."""
+        self._ticking.remove_done_callback(self._on_stop)
+        if self._broken is not None and (user := asyncio.current_task()) is not None:
+            user.uncancel()
         with suppress(Exception):
             await self.leave(list(self.calls.joined))
         await self._exit.aclose()
+        if self._broken is not None:
+            cause = f"{type(self._broken).__name__}: {self._broken}"
+            raise MediaError(f"the clock of the bots has stopped: {cause}") from self._broken
+
+    def _stopped(self, user: asyncio.Task[object] | None, clock: asyncio.Task[None]) -> None:
+        """End what waits for bots that have no clock any more."""
+        if not clock.cancelled() and user is not None:
+            self._broken = clock.exception()
+            user.cancel()
 
     def _make_plane(self) -> LoadPlane:
         plan = self.plan
@@ -167,8 +183,7 @@ class LoadRun:
     def _look(self) -> None:
         """Write a line of the timeline."""
         now, plane = self.now_s, self.plane
-        spent = now - self._looked_s
-        cpu_s, server_s = time.process_time(), self._server_s()
+        _, own, server = self._usage.look()
         expected, lost = self.counted()
         jitter = plane.bots["jitter_s"][plane.bots["heard"]]
         moment = Moment(
@@ -179,29 +194,14 @@ class LoadRun:
             delay_p50_ms=self.truth.delays_ms.at(0.5),
             delay_p99_ms=self.truth.delays_ms.at(0.99),
             jitter_p99_ms=round(1000 * float(np.quantile(jitter, 0.99)), 3) if len(jitter) else None,
-            own_cpu_percent=round(100 * (cpu_s - self._cpu_s) / spent, 1),
-            server_cpu_percent=None if server_s is None else round(100 * (server_s - self._server_cpu_s) / spent, 1),
+            own_cpu_percent=round(100 * own, 1),
+            server_cpu_percent=None if server is None else round(100 * server, 1),
             late_steps=plane.late_steps,
         )
-        self._cpu_s, self._server_cpu_s, self._looked_s = cpu_s, server_s or 0.0, now
+        self._looked_s = now
         if len(self.moments) < 86_400:
             self.moments.append(moment)
         self.on_moment(moment)
-
-    def _server_s(self) -> float | None:
-        """Give the processor seconds of the server and its children so far; None: it is not here."""
-        if self.plan.server_pid is None:
-            return None
-        pids = [self.plan.server_pid]
-        with suppress(OSError, ValueError):
-            for task in Path(f"/proc/{pids[0]}/task").iterdir():
-                pids += [int(pid) for pid in (task / "children").read_text().split()]
-        total = 0.0
-        for pid in pids:
-            with suppress(OSError, IndexError, ValueError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return total or None
 
     def counted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give what each bot should have had, and what it lost."""
@@ -286,15 +286,11 @@ class LoadRun:
         self.truth.forget()
         self.present = set(self.calls.joined)
         self._mark = self.plane.late_steps, self.plane.sent, self.plane.unsent
-        self._began = time.process_time(), time.monotonic(), self._server_s()
+        self._since_begun.look()
 
     def finish(self) -> None:
         """End the part that the report is of."""
-        cpu_s, began_s, server_s = self._began
-        self.seconds = max(time.monotonic() - began_s, 1e-3)
-        self._spent = (time.process_time() - cpu_s) / self.seconds
-        after = self._server_s()
-        self._server_share = None if server_s is None or after is None else (after - server_s) / self.seconds
+        self.seconds, self._spent, self._server_share = self._since_begun.look()
         self.lines = lines_of(self.plane, self.truth, *self.counted(), sorted(self.present), self.plan)
         self._health = self._fared()
 

@@ -8,7 +8,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 
 import msgspec
 
@@ -19,8 +21,10 @@ from softphone.load.shares import merged, shares
 
 __all__ = ["by_cluster", "by_processes", "run_share"]
 
-START_S = 12.0
-"""For processes to load what a tick needs; it is compiled by then."""
+START_S = 2.0
+"""For processes that are ready to open their ports, before the first calls."""
+READY_S = 120.0
+"""For processes to load what a tick needs."""
 FAILED = b"failed: "
 CONNECT_S = 20.0
 LATEST_S = 600.0
@@ -43,6 +47,17 @@ def warm(codec: str) -> None:
     from softphone.load.run import warm_up
 
     warm_up(codec)
+
+
+def _warm_all(codec: str, ready: Barrier) -> None:
+    """Load what a run needs, here and in all others: nobody begins before."""
+    warm(codec)
+    ready.wait(READY_S)
+
+
+def _is_there(number: int) -> int:
+    """Answer from a process that is warm, as all are then."""
+    return number
 
 
 def _shared(plan: LoadPlan, count: int) -> list[bytes]:
@@ -69,14 +84,18 @@ def by_processes(plan: LoadPlan, count: int) -> LoadReport:
     Raises
     ------
     MediaError
-        One of them could not run.
+        One of them could not run, or has died.
     TimeoutError
         One of them has not come back.
     """
-    warm(plan.codec)
-    plans = _shared(plan, count)
-    with ProcessPoolExecutor(len(plans), mp_context=get_context("spawn")) as pool:
-        return _collected(plan, list(pool.map(run_share, plans, timeout=_longest_s(plan))))
+    count, context = len(_shared(plan, count)), get_context("spawn")
+    ready = context.Barrier(count)
+    try:
+        with ProcessPoolExecutor(count, context, _warm_all, (plan.codec, ready)) as pool:
+            list(pool.map(_is_there, range(count)))
+            return _collected(plan, list(pool.map(run_share, _shared(plan, count), timeout=_longest_s(plan))))
+    except BrokenProcessPool as error:
+        raise MediaError(f"a process of the bots has died: {error}") from error
 
 
 def by_cluster(plan: LoadPlan, scheduler: str) -> LoadReport:

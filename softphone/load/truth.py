@@ -23,7 +23,11 @@ MARGIN_S = 1.0
 CREEP_MS_PER_S = 1.0
 CREEP_MS = 15.0
 CREEP_WINDOWS = 4
-"""Delay creeps when it grows so fast, by so much in all, over so many windows at least."""
+CREEP_LIKENESS = 0.94
+"""Delay creeps when it grows so fast, by so much in all, over so many windows at least, and so evenly (r squared).
+
+A playout buffer that has grown in one leap, after a stall, has 0.9 at most.
+"""
 FEW = 2
 """So many windows have to say the same before it is a fault."""
 
@@ -63,7 +67,7 @@ class Truth:
         self.heard, self.silent, self.unknown, self.leaks, self.deaf = (np.zeros(shape, np.int32) for _ in range(5))
         self.level_dbov, self.leak_dbov = (np.full(shape, -127.0, np.float32) for _ in range(2))
         self.delays_ms = Quantiles()
-        self._sums = np.zeros((5, *shape))  # of 1, t, d, t*t, t*d for the heard windows
+        self._sums = np.zeros((6, *shape))  # of 1, t, d, t*t, t*d, d*d for the heard windows
         self._last_s = np.full(shape, np.nan)
 
     def expect(self, listeners: NDArray[np.int64] | slice, talker: int, heard: bool, now_s: float) -> None:
@@ -124,9 +128,8 @@ class Truth:
         delay_s = (began_s[:, None] - self.phase_s - shift * TICK_S) % WINDOW_S
         delay_s[delay_s > WINDOW_S - 0.1] -= WINDOW_S  # a clock that is some milliseconds off, and no delay
         time_s = np.broadcast_to(began_s[:, None], delay_s.shape)
-        for sum_, value in zip(
-            self._sums, (np.ones_like(delay_s), time_s, delay_s, time_s**2, time_s * delay_s), strict=True
-        ):
+        summands = np.ones_like(delay_s), time_s, delay_s, time_s**2, time_s * delay_s, delay_s**2
+        for sum_, value in zip(self._sums, summands, strict=True):
             sum_[rows] += np.where(heard, value, 0.0)
         self._last_s[rows] = np.where(heard, delay_s, self._last_s[rows])
         for value in delay_s[heard]:
@@ -135,16 +138,16 @@ class Truth:
     @property
     def delay_ms(self) -> NDArray[np.float64]:
         """Mean delay of each pair, shape (listeners, talkers); nan where nothing was heard."""
-        count, _, total, _, _ = self._sums
+        count, _, total = self._sums[:3]
         mean: NDArray[np.float64] = np.divide(1000 * total, count, out=np.full(count.shape, np.nan), where=count > 0)
         return mean
 
     def creep(self) -> NDArray[np.float64]:
         """By how much each pair's delay grows, in ms a second (least squares); nan: too few windows."""
-        n, t, d, tt, td = self._sums
-        spread = n * tt - t * t
-        enough = (n >= CREEP_WINDOWS) & (spread > 1e-6)
-        slope = np.divide(n * td - t * d, spread, out=np.full(n.shape, np.nan), where=enough)
+        n, t, d, tt, td, dd = self._sums
+        spread, along = n * tt - t * t, n * td - t * d
+        enough = (n >= CREEP_WINDOWS) & (spread > 1e-6) & (along**2 >= CREEP_LIKENESS * spread * (n * dd - d * d))
+        slope = np.divide(along, spread, out=np.full(n.shape, np.nan), where=enough)
         length_s = np.sqrt(12 * np.divide(spread, n * n, out=np.zeros(n.shape), where=enough))
         return np.where(enough & (np.abs(1000 * slope * length_s) >= CREEP_MS), 1000 * slope, np.nan)
 

@@ -27,7 +27,7 @@ import numpy as np
 from mixer.frame import TICK_S
 from softphone import Agent, Call
 from softphone.errors import CallEnded
-from tests.bench.cpu import cpu_clock_s
+from softphone.load.usage import processor_s
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES
@@ -157,10 +157,10 @@ def measure(
         uris = [f"sip:{rooms[i % len(rooms)]}@127.0.0.1:{server.sip_address[1]}" for i in range(bots)]
         plan = {"uris": uris, "agents": agents, "seconds": seconds, "hear": hear, "profile": profile}
         command = [sys.executable, "-m", "tests.bench.bots", "--child", "-"]
-        before, began = cpu_clock_s(server.pid), time.perf_counter()
+        before, began = processor_s(server.pid), time.perf_counter()
         child = subprocess.run(command, input=json.dumps(plan), stdout=subprocess.PIPE, text=True, check=True)
         row: dict[str, Any] = json.loads(child.stdout)
-        row["control process %"] = round(100 * (cpu_clock_s(server.pid) - before) / (time.perf_counter() - began), 1)
+        row["control process %"] = round(100 * (processor_s(server.pid) - before) / (time.perf_counter() - began), 1)
         return row
 
 

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from softphone.load.usage import processor_s
+
 MANY_THREADS = 40
 
 
@@ -16,17 +18,11 @@ def cpu_s(pid: int) -> float:
     """
     tasks = list(Path(f"/proc/{pid}/task").iterdir())
     if len(tasks) > MANY_THREADS:
-        return cpu_clock_s(pid)
+        return processor_s(pid)
     try:
         return sum(_task_ns(task) for task in tasks) / 1e9
     except (FileNotFoundError, IndexError):
-        return cpu_clock_s(pid)
-
-
-def cpu_clock_s(pid: int) -> float:
-    """Processor seconds a process has used (utime and stime), ended threads included, to the system's clock tick."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_s(pid)
 
 
 def _task_ns(task: Path) -> int:

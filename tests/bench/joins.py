@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.cpu import cpu_clock_s
+from softphone.load.usage import processor_s
 from tests.bench.peers import Ours
 from tests.bench.sip import SECONDS, by_sipp
 from tests.support.processes import ServerProcess
@@ -77,9 +77,9 @@ def _measure(server: ServerProcess, rate: int, folder: Path) -> dict[str, Any]:
     folder.mkdir()
     with Rest(server.http_url) as rest:
         made = rest.http.post(CONFERENCES, json={"max_members": MAX_MEMBERS}).raise_for_status().json()
-        late, used, began = metric(rest, "softphone_late_ticks_total"), cpu_clock_s(server.pid), time.perf_counter()
+        late, used, began = metric(rest, "softphone_late_ticks_total"), processor_s(server.pid), time.perf_counter()
         failed = by_sipp(server.sip_address[1], rate, folder, user=made["token"])
-        seconds, used = time.perf_counter() - began, cpu_clock_s(server.pid) - used
+        seconds, used = time.perf_counter() - began, processor_s(server.pid) - used
         late = metric(rest, "softphone_late_ticks_total") - late
         time.sleep(WRITTEN_S)
         past = rest.http.get(f"/api/v1/history/conferences/{made['id']}/participations").raise_for_status().json()

@@ -18,10 +18,10 @@ from typing import Any
 
 from softphone import sdp
 from softphone.errors import SipError
+from softphone.load.usage import processor_s
 from softphone.sip.driver import StackSettings
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
-from tests.bench.cpu import cpu_clock_s
 from tests.peers.sipp import Sipp
 
 RATES = (100, 200, 400, 800)
@@ -76,14 +76,14 @@ async def _by_ourselves(port: int, rate: int) -> int:
 
 
 def _measure(server: "subprocess.Popen[str]", port: int, rate: int, caller: str) -> dict[str, Any]:
-    cpu, began = cpu_clock_s(server.pid), time.perf_counter()
+    cpu, began = processor_s(server.pid), time.perf_counter()
     if caller == "sipp":
         with tempfile.TemporaryDirectory() as folder:
             failed = by_sipp(port, rate, Path(folder))
     else:
         failed = asyncio.run(_by_ourselves(port, rate))
     seconds = time.perf_counter() - began
-    used = cpu_clock_s(server.pid) - cpu
+    used = processor_s(server.pid) - cpu
     calls = rate * SECONDS
     return {
         "benchmark": "sip",

@@ -16,7 +16,9 @@ async def test_sipp_returns_to_each_what_it_says(tmp_path: Path) -> None:
     port, media_port = port_block(2), port_block(8)
     command = [shutil.which("sipp") or "sipp", "-sn", "uas", "-rtp_echo", "-nostdin", "-i", LOOPBACK]
     with Program([*command, "-p", str(port), "-mp", str(media_port)], tmp_path):
-        plan = LoadPlan(uri=(f"sip:echo@{LOOPBACK}:{port}",), parties=3, talkers=2, seconds=9.0, rate=10.0)
+        plan = LoadPlan(
+            uri=(f"sip:echo@{LOOPBACK}:{port}",), parties=3, talkers=2, settle_s=1.2, seconds=8.0, rate=10.0
+        )
         report = await run_load(plan)
     assert (report.joined, report.failures) == (3, {})
     assert report.answers_ms["INVITE"].count == 3

@@ -126,6 +126,14 @@ def test_a_delay_that_stays_or_shrinks_does_not_creep(slope: float) -> None:
     assert table.run(25.0) == []
 
 
+@pytest.mark.parametrize("at_s", [4.0, 7.0, 12.0, 17.0])
+@pytest.mark.parametrize("seconds", [11.0, 20.0])
+def test_a_delay_that_leaps_does_not_creep(at_s: float, seconds: float) -> None:
+    table = Table(3, [0, 1])
+    table.bridge.delay_s = lambda now_s: 0.05 if now_s < at_s else 0.09
+    assert table.run(seconds) == []
+
+
 def test_what_holes_hide_is_not_known() -> None:
     table = Table(3, [0, 1])
     table.bridge.is_lost = lambda bot, tick: bot == 2 and tick % 4 == 3

@@ -1,5 +1,6 @@
 """Bots at a real server: they join by SIP, hear each other, and the report says so."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,11 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from softphone.cli import app
-from softphone.errors import SipNetworkError
+from softphone.errors import MediaError, SipNetworkError
 from softphone.load.caller import _cause
+from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import LoadPlan, Objectives
+from softphone.load.play import play
 from softphone.load.report import LoadReport
 from softphone.load.run import run_load
+from softphone.load.scenario import load_scenario
+from softphone.load.spread import by_cluster, by_processes
 from tests.support.processes import ServerProcess, port_block
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES
@@ -26,11 +31,13 @@ def conference(server: ServerProcess, rest: Rest, **settings: object) -> str:
 
 
 async def test_bots_of_a_real_conference_hear_each_other(server: ServerProcess, rest: Rest) -> None:
-    plan = LoadPlan(uri=(conference(server, rest),), parties=5, talkers=2, seconds=8.0, rate=20, server_pid=server.pid)
+    uri = conference(server, rest)
+    plan = LoadPlan(uri=(uri,), parties=5, talkers=2, settle_s=1.0, seconds=3.5, rate=20, server_pid=server.pid)
     report = await run_load(plan)
     assert (report.joined, report.failures, report.dropped) == (5, {}, {})
     assert report.expected - report.lost == sum(line.received for line in report.bots)
-    assert report.expected > 5 * 8 * 50 * 0.5
+    assert report.expected > 5 * 3.5 * 50 * 0.5
+    assert report.server_cpu_percent
     assert report.hearing is not None
     assert [[None if share is None else share >= 0.5 for share in row] for row in report.hearing.heard] == [
         [False, True],
@@ -41,6 +48,53 @@ async def test_bots_of_a_real_conference_hear_each_other(server: ServerProcess, 
     ]
     assert report.answers_ms["INVITE"].count == report.answers_ms["BYE"].count == 5
     assert msgspec.json.decode(msgspec.json.encode(report), type=LoadReport) == report
+
+
+async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, rest: Rest) -> None:
+    uri = conference(server, rest)
+    scenario = load_scenario("mute-truth", {"mute": "*1", "unmute": "*1", "seconds": "6"})
+    report = await play(LoadPlan(uri=(uri,), parties=4, rate=20), scenario)
+    assert (report.joined, report.failures, [str(fault) for fault in report.faults]) == (4, {}, [])
+    assert report.answers_ms["re-INVITE"].count == 1
+    assert report.scenario == "A mute that holds"
+    assert report.hearing is not None
+    heard = [row[1] for row in report.hearing.heard]
+    assert heard[1] == 0.0 and all(share is not None and 0.2 < share < 0.8 for share in (heard[0], heard[2], heard[3]))
+
+
+def check(both: LoadReport) -> None:
+    """Eight bots in two shares, five of whom talk, one of them in the second."""
+    assert (both.joined, both.failures, [str(fault) for fault in both.faults]) == (8, {}, [])
+    assert both.hearing is not None
+    assert (both.hearing.listeners, both.hearing.pairs, both.hearing.unknown) == ([*range(8)], 40, 0)
+    heard = [[share is not None and share >= 0.5 for share in row] for row in both.hearing.heard]
+    assert heard == both.hearing.expected
+    assert not both.hearing.expected[4][4]
+    delay = both.delays_ms.at(0.5)
+    assert delay is not None and 10 < delay < 1000
+
+
+def planned(server: ServerProcess, rest: Rest, seconds: float) -> LoadPlan:
+    uri = conference(server, rest)
+    return LoadPlan(uri=(uri,), parties=8, talkers=5, settle_s=1.0, seconds=seconds, rate=40.0)
+
+
+async def test_two_processes_are_one_run(server: ServerProcess, rest: Rest) -> None:
+    check(await asyncio.to_thread(by_processes, planned(server, rest, 9.0), 2))
+
+
+async def test_a_cluster_is_one_run(server: ServerProcess, rest: Rest) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    def run() -> LoadReport:
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster:
+            return by_cluster(planned(server, rest, 1.0), cluster.scheduler_address)
+
+    both = await asyncio.to_thread(run)
+    assert (both.joined, both.failures, [line.bot for line in both.bots]) == (8, {}, [*range(8)])
+    assert min(line.received for line in both.bots) > 0
 
 
 async def test_who_is_refused_by_policy_is_no_failure_of_the_service(server: ServerProcess, rest: Rest) -> None:
@@ -76,6 +130,18 @@ def test_where_nobody_answers_the_command_says_so(tmp_path: Path) -> None:
     report = json.loads(where.read_text())
     assert (report["schema"], report["joined"], sum(report["failures"].values())) == (1, 0, 2)
     assert "not known" in result.output
+
+
+async def test_a_run_whose_clock_stops_ends_at_once_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(plane: LoadPlane, now_s: float) -> None:
+        raise OSError("no buffer space")
+
+    monkeypatch.setattr(LoadPlane, "step", step)
+    plan = LoadPlan(uri=(f"sip:nobody@127.0.0.1:{port_block()}",), parties=1, answer_s=3600.0)
+    with pytest.raises(MediaError, match="clock of the bots has stopped: OSError: no buffer space"):
+        await run_load(plan)
+    task = asyncio.current_task()
+    assert task is not None and not task.cancelling()
 
 
 def test_causes_are_counted_by_what_went_wrong_and_not_by_whom_each_bot_called() -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from softphone.cli import app
 from softphone.errors import ConfigError
 from softphone.load.plan import LoadPlan
-from softphone.load.play import ScenePlayer, play
+from softphone.load.play import ScenePlayer
 from softphone.load.run import LoadRun
 from softphone.load.scenario import MADE, VERBS, check, filled, load_scenario, selected
 from tests.support.processes import ServerProcess
@@ -153,20 +153,6 @@ async def test_what_a_request_needs_of_one_that_failed_is_counted_and_the_rest_i
     assert len(failures) == 3
     assert any(cause.startswith("DELETE") and "party" in cause for cause in failures)
     assert any(cause.startswith("POST") and "400" in cause for cause in failures)
-
-
-@pytest.mark.realtime
-async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, rest: Rest) -> None:
-    made = rest.http.post(CONFERENCES, json={}).raise_for_status().json()
-    uri = f"sip:{made['token']}@127.0.0.1:{server.sip_address[1]}"
-    scenario = load_scenario("mute-truth", {"mute": "*1", "unmute": "*1", "seconds": "7"})
-    report = await play(LoadPlan(uri=(uri,), parties=4, rate=20), scenario)
-    assert (report.joined, report.failures, [str(fault) for fault in report.faults]) == (4, {}, [])
-    assert report.answers_ms["re-INVITE"].count == 1
-    assert report.scenario == "A mute that holds"
-    assert report.hearing is not None
-    heard = [row[1] for row in report.hearing.heard]
-    assert heard[1] == 0.0 and all(share is not None and 0.2 < share < 0.8 for share in (heard[0], heard[2], heard[3]))
 
 
 @pytest.mark.parametrize(

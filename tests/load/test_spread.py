@@ -1,7 +1,5 @@
 """A plan that is shared out, and the one report of all shares."""
 
-import asyncio
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,9 +12,7 @@ from softphone.load.report import Health, LoadReport
 from softphone.load.shares import merged, shares
 from softphone.load.spread import by_cluster, by_processes
 from tests.load.reports import ECHO, line, report
-from tests.support.processes import ServerProcess, port_block
-from tests.support.rest import Rest
-from tests.support.sounding import CONFERENCES
+from tests.support.processes import port_block
 
 
 @given(parties=st.integers(1, 500), talkers=st.integers(0, 9), rooms=st.integers(1, 3), count=st.integers(1, 9))
@@ -52,40 +48,10 @@ def test_of_nothing_there_is_no_report() -> None:
         merged(LoadPlan(uri=("sip:a@h",), parties=1), [])
 
 
-def check(both: LoadReport) -> None:
-    """Eight bots in two shares, five of whom talk, one of them in the second."""
-    assert (both.joined, both.failures, [str(fault) for fault in both.faults]) == (8, {}, [])
-    assert both.hearing is not None
-    assert (both.hearing.listeners, both.hearing.pairs, both.hearing.unknown) == ([*range(8)], 40, 0)
-    heard = [[share is not None and share >= 0.5 for share in row] for row in both.hearing.heard]
-    assert heard == both.hearing.expected
-    assert not both.hearing.expected[4][4]
-    delay = both.delays_ms.at(0.5)
-    assert delay is not None and 10 < delay < 1000
-
-
-def planned(server: ServerProcess, rest: Rest) -> LoadPlan:
-    token = rest.http.post(CONFERENCES, json={}).raise_for_status().json()["token"]
-    uri = f"sip:{token}@127.0.0.1:{server.sip_address[1]}"
-    return LoadPlan(uri=(uri,), parties=8, talkers=5, seconds=9.0, rate=20.0)
-
-
-@pytest.mark.realtime
-async def test_two_processes_are_one_run(server: ServerProcess, rest: Rest) -> None:
-    check(await asyncio.to_thread(by_processes, planned(server, rest), 2))
-
-
-@pytest.mark.realtime
-async def test_a_cluster_is_one_run(server: ServerProcess, rest: Rest) -> None:
-    distributed = pytest.importorskip("distributed")
-
-    def run() -> LoadReport:
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-        ) as cluster:
-            return by_cluster(planned(server, rest), cluster.scheduler_address)
-
-    check(await asyncio.to_thread(run))
+def test_a_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softphone.load.spread.warm", lambda codec: None)
+    with pytest.raises(MediaError, match="process of the bots has died"):
+        by_processes(LoadPlan(uri=("sip:a@h",), parties=4, codec="none such"), 1)
 
 
 def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
