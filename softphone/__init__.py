@@ -13,7 +13,18 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from softphone.agent import Agent, Call, CallState, Frame, FrameStream, IceServers, KeyMethod, Playback
+    from softphone.agent import (
+        Agent,
+        Call,
+        CallState,
+        ConferenceState,
+        ConferenceUser,
+        Frame,
+        FrameStream,
+        IceServers,
+        KeyMethod,
+        Playback,
+    )
     from softphone.bot import Bot, run_bot, serve_bot
     from softphone.errors import (
         AudioError,
@@ -47,6 +58,8 @@ __all__ = [
     "CallEnded",
     "CallRefused",
     "CallState",
+    "ConferenceState",
+    "ConferenceUser",
     "ConfigError",
     "Frame",
     "FrameStream",

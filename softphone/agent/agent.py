@@ -30,6 +30,7 @@ from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.early import EarlyDialog
+from softphone.sip.ua.methods import Capabilities
 from softphone.sip.where.attempt import Locator
 from softphone.srtp import Encryption
 from softphone.tasks import Tasks
@@ -162,7 +163,7 @@ class Agent:
             self._planes = await Planes.enter(host, network)
             stack.callback(self._planes.leave)
             transport = carrier(network.transport, self._ca_file, self._path)
-            settings = StackSettings(host=host, port=self._port, trying=False)
+            settings = StackSettings(host=host, port=self._port, trying=False, capabilities=Capabilities(("NOTIFY",)))
             self._unproven = Unproven(network.clock)
             self._stack = Stack(settings, on_invite=self._invited, transport=transport, resolver=resolver)
             self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)

@@ -2,16 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Literal
 
 from mixer.dtmf import dtmf
+from softphone.agent.conference_state import ConferenceState
 from softphone.agent.control import CallControl, CallState
 from softphone.agent.line import OutboundLine
+from softphone.agent.roster import watch
 from softphone.agent.talk import Talk
 from softphone.agent.transfer import hand_over
 from softphone.media.contract.leg import LegStats
-from softphone.sip.message.fields import Address
 
 __all__ = ["Call", "KeyMethod"]
 
@@ -60,11 +61,7 @@ class Call(Talk):
     @on_refer.setter
     def on_refer(self, asked: OnRefer | None) -> None:
         self._on_refer = asked
-        self._control.sip.on_refer = None if asked is None else self._referred
-
-    async def _referred(self, target: Address) -> None:
-        if self._on_refer is not None:
-            await self._on_refer(str(target.uri))
+        self._control.sip.on_refer = None if asked is None else lambda target: asked(str(target.uri))
 
     @property
     def remote_uri(self) -> str:
@@ -99,7 +96,7 @@ class Call(Talk):
         await self._control.accept()
 
     async def reject(self, status: int = 486, reason: str | None = None) -> None:
-        """Refuse an incoming call.
+        """Refuse an incoming call; raises CallEnded when the caller gave up, or it was decided before.
 
         Parameters
         ----------
@@ -107,11 +104,6 @@ class Call(Talk):
             486 busy here, 480 not now, 603 declined (RFC 3261 section 21), or another final code from 300.
         reason
             The phrase beside it; the usual one when not given.
-
-        Raises
-        ------
-        CallEnded
-            The caller gave up, or the call was decided before.
         """
         self._control.require(CallState.RINGING)
         self._control.sip.reject(status, reason)
@@ -191,17 +183,26 @@ class Call(Talk):
         else:
             await self._control.send_keys(keys.upper(), events=method == "rfc4733")
 
-    async def hold(self) -> None:
-        """Stop hearing the peer, who is told so (re-INVITE with ``sendonly``, RFC 3264 section 8.4).
+    def roster(self) -> AsyncIterator[ConferenceState]:
+        """Give who is in the conference at the other end, and give it again with each change (RFC 4575).
+
+        It ends with the call, or when the conference tells of itself no more. A slow reader misses what was so
+        meanwhile, and never what is so now.
 
         Raises
         ------
-        CallRefused
-            The peer declined; nothing has changed.
-        SdpError
-            Its answer is none to our offer.
+        CallRefused, SipTimeout, SipNetworkError
+            (iterating) The peer tells of no conference: it is none, or not ours to watch, or it did not answer.
         CallEnded
-            The call is over.
+            The call is over, or not answered yet.
+        """
+        self._control.require(CallState.CONNECTED)
+        return watch(self._control.sip, self._line, self._control.over)
+
+    async def hold(self) -> None:
+        """Stop hearing the peer, who is told so (re-INVITE with ``sendonly``, RFC 3264 section 8.4).
+
+        Raises CallRefused when it declines, and nothing has changed then; SdpError when its answer is none; CallEnded.
         """
         self._control.require(CallState.CONNECTED)
         await self._control.leg.reinvite("sendonly")

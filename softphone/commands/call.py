@@ -62,8 +62,9 @@ def call(
 ) -> None:
     """Call somebody, and talk by file, tone, keys or sound card.
 
-    On a terminal digits, * and # are sent as keys, m mutes and q hangs up. Elsewhere the call ends when the file has
-    been played, after --duration, or when the other side hangs up. Ctrl-C hangs up.
+    On a terminal digits, * and # are sent as keys, m mutes, h holds and q hangs up. Of a conference it shows who is in
+    it; x, u, l and o send the keys by which its host mutes and unmutes all, locks and opens it. Elsewhere the call ends
+    when the file has been played, after --duration, or when the other side hangs up. Ctrl-C hangs up.
 
     Example: softphone call sip:201@127.0.0.1:5060 --user 102 --password dev-102 --play hello.wav --keys ',1234#'
     """

@@ -1,4 +1,4 @@
-"""The two faces of ``softphone call``: plain lines, or a terminal with keys and a live level meter."""
+"""The two faces of ``softphone call``: plain lines, or a terminal with keys and a live screen."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,17 @@ from rich.text import Text
 
 from softphone.agent import Call
 from softphone.commands.conversation import Controls
+from softphone.commands.screen import Screen, level_dbfs
+from softphone.errors import SoftphoneError
 from softphone.text import printable
 
-__all__ = ["PlainFace", "TerminalFace", "level_dbfs", "meter"]
+__all__ = ["PlainFace", "TerminalFace"]
 
 KEYPAD = "0123456789*#ABCD"
 
-# The meter shows speech and its pauses: line noise sits near -60, a full-scale sine at 0.
-FLOOR_DBFS = -60.0
-METER_CELLS = 30
+HOLD = "h"
+# Of a moderator of this bridge, whatever kind of room it is (`softphone/data/menus/default.toml`).
+HOST_KEYS = {"x": "*91", "u": "*90", "l": "*92", "o": "*93"}
 
 # A level is shown per 100 ms: the eye follows no faster, and the call has better things to do.
 FRAMES_PER_VIEW = 5
@@ -46,63 +48,66 @@ class PlainFace:
 
 
 class TerminalFace(PlainFace):
-    """A line that lives: level meter, time, mute; digits, * and # are sent, m mutes, q hangs up."""
+    """A screen that lives: levels, time, who is in the conference; keys are taken one by one (`screen.KEYS`)."""
 
     async def run(self, call: Call, controls: Controls) -> None:
-        """Show the meter and take keys until the call is over."""
+        """Show the call and take keys until it is over."""
         pressed: asyncio.Queue[str] = asyncio.Queue()
-        sending = asyncio.create_task(self._send(call, pressed))
-        try:
-            with _keys(lambda key: _take(key, controls, pressed)):
-                await self._show_level(call, controls)
-        finally:
-            sending.cancel()
+        screen = Screen()
+        with _keys(lambda key: _take(key, controls, pressed)):
+            beside = [asyncio.create_task(work) for work in (_send_all(call, pressed), _watch(call, screen))]
+            try:
+                await self._show(call, controls, screen)
+            finally:
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
-    async def _send(self, call: Call, pressed: "asyncio.Queue[str]") -> None:
-        while True:
-            await call.send_keys(await pressed.get())
-
-    async def _show_level(self, call: Call, controls: Controls) -> None:
+    async def _show(self, call: Call, controls: Controls, screen: Screen) -> None:
         frames: list[NDArray[np.int16]] = []
         shown = 0
-        self._console.print(Text("digits * # are sent    m mutes    q hangs up", style="dim"), soft_wrap=True)
-        with Live(
-            meter(FLOOR_DBFS, 0.0, muted=False), console=self._console, transient=True, auto_refresh=False
-        ) as live:
+        with Live(screen.draw(), console=self._console, transient=True, auto_refresh=False) as live:
             async for frame in call.frames():
                 frames.append(frame)
-                if len(frames) == FRAMES_PER_VIEW:
-                    shown += FRAMES_PER_VIEW
-                    seconds = shown * frame.size / call.rate
-                    live.update(meter(level_dbfs(np.concatenate(frames)), seconds, muted=controls.muted), refresh=True)
-                    frames.clear()
-
-
-def level_dbfs(pcm: NDArray[np.int16]) -> float:
-    """Level of int16 samples, shape (n,): 0 for a full-scale sine, never under -60."""
-    power = float(np.mean(np.square(pcm, dtype=np.float64))) * 2 / 32767**2
-    return max(FLOOR_DBFS, 10 * float(np.log10(power))) if power else FLOOR_DBFS
-
-
-def meter(dbfs: float, seconds: float, *, muted: bool) -> Text:
-    """Draw a level as a bar with time and mute state beside it."""
-    filled = round((dbfs - FLOOR_DBFS) / -FLOOR_DBFS * METER_CELLS)
-    filled = min(max(filled, 0), METER_CELLS)
-    minutes, rest = divmod(int(seconds), 60)
-    line = Text(f"{minutes:02d}:{rest:02d}  ")
-    line.append("█" * filled, style="red" if dbfs > -3 else "green")
-    line.append("─" * (METER_CELLS - filled), style="dim")
-    line.append(f" {dbfs:4.0f} dB")
-    return line.append("  muted", style="bold yellow") if muted else line
+                if len(frames) < FRAMES_PER_VIEW:
+                    continue
+                shown += FRAMES_PER_VIEW
+                screen.seconds = shown * frame.size / call.rate
+                screen.heard_dbfs, screen.muted, screen.held = (
+                    level_dbfs(np.concatenate(frames)),
+                    controls.muted,
+                    call.held,
+                )
+                screen.said_dbfs = None if controls.said is None else level_dbfs(controls.said)
+                live.update(screen.draw(), refresh=True)
+                frames.clear()
 
 
 def _take(key: str, controls: Controls, pressed: "asyncio.Queue[str]") -> None:
-    if key.upper() in KEYPAD:
-        pressed.put_nowait(key.upper())
-    elif key == "m":
+    """Do at once what concerns us alone; what the peer is told waits its turn."""
+    if key == "m":
         controls.muted = not controls.muted
     elif key == "q":
         controls.quit.set()
+    elif key == HOLD or (HOST_KEYS.get(key) or key.upper()).strip(KEYPAD) == "":
+        pressed.put_nowait(key)
+
+
+async def _send_all(call: Call, pressed: "asyncio.Queue[str]") -> None:
+    while True:
+        key = await pressed.get()
+        with suppress(SoftphoneError):  # with a peer that will not hold, or takes no keys, the call goes on
+            if key == HOLD:
+                await (call.unhold() if call.held else call.hold())
+            else:
+                await call.send_keys(HOST_KEYS.get(key) or key)
+
+
+async def _watch(call: Call, screen: Screen) -> None:
+    """Keep up who is in the conference, if there is one."""
+    with suppress(SoftphoneError):
+        async for state in call.roster():
+            screen.conference = state
 
 
 @contextmanager

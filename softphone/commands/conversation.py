@@ -45,9 +45,10 @@ class CallOptions:
 
 @dataclass
 class Controls:
-    """What the user can do while the call goes on."""
+    """What the user can do while the call goes on; `said` is the last frame that was spoken, before it was muted."""
 
     muted: bool = False
+    said: NDArray[np.int16] | None = None
     heard: list[str] = field(default_factory=list)
     quit: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -156,6 +157,7 @@ async def _press(call: Call, keys: str) -> None:
 async def _speak(call: Call, play: str, controls: Controls) -> None:
     """Say what ``--play`` names; while the user has muted it goes on silently. A file ends, a tone does not."""
     async for frame in _sound(play, call.rate):
+        controls.said = frame
         await call.write(np.zeros_like(frame) if controls.muted else frame)
 
 

@@ -74,12 +74,13 @@ class ConferenceBridge:
             dialer=lambda accounts: Dialer(self._stack, accounts, registrar, config),
         )
         self.control, self.focus, self._accounts = paper.control, paper.focus, paper.accounts
+        self._watchers = RosterSubscriptions(self.focus, self._stack, self._accounts)
         self._door = InviteRouter(
             self.focus,
             self._accounts,
             Authenticator(self._accounts.realm, self._accounts.ha1),
             registrar,
-            RosterSubscriptions(self.focus, self._stack, self._accounts),
+            self._watchers,
             config.sip,
             config.conference,
             trunks=paper.focus.dialer.trunks,
@@ -94,6 +95,7 @@ class ConferenceBridge:
         await self._stack.start()
         self._exit.push_async_callback(self._stack.stop)
         self._exit.push_async_callback(self.focus.drain)
+        await self._exit.enter_async_context(self._watchers)
         self._stack.on_invite, self._stack.on_request = self._door.on_invite, self._door.on_request
         return self
 

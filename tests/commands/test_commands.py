@@ -16,7 +16,7 @@ import pytest
 
 from softphone import Agent, Call
 from softphone.commands.call import callee, identity
-from softphone.commands.console import level_dbfs, meter
+from softphone.commands.screen import level_dbfs, meter
 from tests.support.tones import RATE_HZ, Pcm, amplitude_of, read_wav, sine, write_wav
 
 COMMAND = (sys.executable, "-m", "softphone")
@@ -345,7 +345,7 @@ def test_the_meter_moves_with_the_level() -> None:
     assert level_dbfs(sine(1000, 1.0, amplitude=1.0)) == pytest.approx(0.0, abs=0.1)
     assert level_dbfs(sine(1000, 1.0, amplitude=0.1)) == pytest.approx(-20.0, abs=0.1)
     assert level_dbfs(np.zeros(160, np.int16)) == -60.0
-    bars = [meter(dbfs, 61.0, muted=False).plain.count("█") for dbfs in (-60.0, -30.0, 0.0, 3.0)]
+    bars = [meter(dbfs, 61.0).plain.count("█") for dbfs in (-60.0, -30.0, 0.0, 3.0)]
     assert bars == [0, 15, 30, 30]
-    assert meter(-10.0, 61.0, muted=True).plain.startswith("01:01")
-    assert meter(-10.0, 61.0, muted=True).plain.endswith("muted")
+    assert meter(-10.0, 61.0, note="muted").plain.startswith("01:01")
+    assert meter(-10.0, 61.0, note="muted").plain.endswith("muted")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
@@ -84,8 +85,8 @@ class DialogTable:
         return self.named(dialog_id(request))
 
     def named(self, name: DialogId) -> DialogUser | None:
-        """Find the call of a dialog, or what may become one."""
-        return self._dialogs.get(name) or self._early.get(name)
+        """Find the call of a dialog, or what may become one: of a subscription the peer's tag is not known first."""
+        return self._dialogs.get(name) or self._early.get(name) or self._early.get(replace(name, remote_tag=""))
 
     def is_over(self, name: DialogId) -> bool:
         """Whether there was such a call lately."""
