@@ -6,13 +6,13 @@ import numpy as np
 
 from softphone.load.media.ears import listen
 from softphone.load.media.plane import LoadPlane
+from softphone.load.media.tally import FULL
 from softphone.load.truth import Truth
 
 __all__ = ["Listening"]
 
 BATCH = 64
 """Windows that are looked at in one go, so that no step waits for them."""
-FULL = 2
 
 
 class Listening:

@@ -67,6 +67,7 @@ class LoadRun:
         self.talking: set[int] = set()
         self.present: set[int] = set()
         self._broken: BaseException | None = None
+        self._finished = False
 
     async def __aenter__(self) -> "LoadRun":
         """Open ports, and begin to tick.
@@ -172,7 +173,8 @@ class LoadRun:
             if behind > BEHIND_STEPS:
                 self.plane.skip(behind)
             self.plane.step(self.unix_s())
-            self._listening.look()
+            if self.plane.at_tick and not self._finished:
+                self._listening.look()
             if self.now_s - self._looked_s >= 1.0:
                 self._look()
 
@@ -289,7 +291,8 @@ class LoadRun:
         self._since_begun.look()
 
     def finish(self) -> None:
-        """End the part that the report is of."""
+        """End the part that the report is of: who leaves then is missed by nobody."""
+        self._finished = True
         self.seconds, self._spent, self._server_share = self._since_begun.look()
         self.lines = lines_of(self.plane, self.truth, *self.counted(), sorted(self.present), self.plan)
         self._health = self._fared()

@@ -8,14 +8,16 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from mixer.frame import TICK_S
 from softphone.cli import app
 from softphone.errors import MediaError, SipNetworkError
 from softphone.load.caller import _cause
 from softphone.load.media.plane import LoadPlane
+from softphone.load.media.tally import FULL
 from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.play import play
 from softphone.load.report import LoadReport
-from softphone.load.run import run_load
+from softphone.load.run import LoadRun, run_load
 from softphone.load.scenario import load_scenario
 from softphone.load.spread import by_cluster, by_processes
 from tests.support.processes import ServerProcess, port_block
@@ -142,6 +144,19 @@ async def test_a_run_whose_clock_stops_ends_at_once_and_says_why(monkeypatch: py
         await run_load(plan)
     task = asyncio.current_task()
     assert task is not None and not task.cancelling()
+
+
+async def test_what_is_heard_while_bots_leave_is_no_part_of_the_report() -> None:
+    plan = LoadPlan(uri=(f"sip:nobody@127.0.0.1:{port_block()}",), parties=1)
+    async with LoadRun(plan) as run:
+        run.begin()
+        for finished in (False, True):
+            run.plane.bots["window"] = FULL
+            step = run.plane.due_s()
+            while run.plane.due_s() < step + 2 * TICK_S:
+                await asyncio.sleep(TICK_S / 4)
+            assert (run.plane.bots["window"] == FULL).all() == finished
+            run.finish()
 
 
 def test_causes_are_counted_by_what_went_wrong_and_not_by_whom_each_bot_called() -> None:

@@ -221,6 +221,11 @@ class LoadPlane:
         """Give the place of the tone of each."""
         return [name_of(self.first + bot)[0] for bot in talkers]
 
+    @property
+    def at_tick(self) -> bool:
+        """Whether the next step is the first one of a tick."""
+        return self._steps % STEPS == 0
+
     def due_s(self) -> float:
         """When the next step is due, Unix seconds."""
         return float(self.epoch_s + self._steps * TICK_S / STEPS)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from softphone.load.media.codes import WORD
 
-__all__ = ["BOT", "Bots", "count_sound", "settle", "take"]
+__all__ = ["BOT", "FULL", "Bots", "count_sound", "settle", "take"]
 
 BOT = np.dtype(
     [
@@ -61,6 +61,7 @@ PAUSE_TICKS = 16
 CLIPPED = 32100
 """From here on a sample of G.711 is at its limit."""
 WHOLE, FULL = 1, 2
+"""Of a window: it is being filled; it can be looked at."""
 
 
 @kernel
@@ -302,14 +303,25 @@ def _measure(
     window: NDArray[np.float32],
 ) -> None:
     """Measure a frame: its level, and if it has a place in the window how loud each tone is, whatever its phase."""
-    energy, clipped = np.float64(0), np.int64(0)
+    energy, clipped = _energy(sound, samples), np.int64(0)
     for j in range(samples):
-        energy += np.float64(sound[j]) * np.float64(sound[j])
         clipped += abs(sound[j]) >= CLIPPED
     bot.energy, bot.samples, bot.clipped = bot.energy + energy, bot.samples + samples, bot.clipped + clipped
     if place >= 0:
         for block in range(len(waves)):
             _loudness(sound, samples, waves[block], window[place, 4 * block : 4 * block + 4])
+
+
+@kernel
+def _energy(sound: NDArray[np.float32], samples: int) -> np.float64:
+    """Add the squares of a frame up, as sums of their own that do not wait for each other."""
+    a = b = c = d = np.float64(0)
+    for j in range(0, samples, 4):
+        a += np.float64(sound[j]) * np.float64(sound[j])
+        b += np.float64(sound[j + 1]) * np.float64(sound[j + 1])
+        c += np.float64(sound[j + 2]) * np.float64(sound[j + 2])
+        d += np.float64(sound[j + 3]) * np.float64(sound[j + 3])
+    return a + b + c + d
 
 
 @kernel
