@@ -336,7 +336,7 @@ class Bridge:
         roster, stages, tick = self.roster, self.stages, self.outcome
         stages.begin(roster.rows_end, roster.rooms_end)
         tick.keys, changed = stages.listen()
-        tick.talking_started, tick.talking_stopped = changed[changed >= 0], -1 - changed[changed < 0]
+        tick.tell(changed)
         stages.mix()
         self._next_s = now_s + TICK_S
         roster.recycle()

@@ -35,6 +35,10 @@ class Roster:
     ----------
     rows_end, rooms_end : int
         One past the highest row in use, or removed since the last tick; one past the highest room.
+    dialling : set of int
+        Rows in whose sound keys are looked for.
+    taping : bool
+        Whether rooms are made for a recorder.
     """
 
     def __init__(self, parties: Parties, rooms: Rooms) -> None:
@@ -42,7 +46,7 @@ class Roster:
         self.capacity, self.room_limit = capacity, len(rooms)
         self.active: Flags = parties["active"]
         self.local: Flags = parties["local"]
-        self.inband_keys: Flags = parties["inband_keys"]
+        self._inband_keys: Flags = parties["inband_keys"]
         self.muted: Flags = parties["muted"]
         self.deaf: Flags = parties["deaf"]
         self.send: Flags = parties["send"]
@@ -51,7 +55,7 @@ class Roster:
         self.gain_out = parties["gain_out"]
         self.room = parties["room"]
         self.room_exists: Flags = rooms["exists"]
-        self.taped: NDArray[np.int64] = rooms["taped"]
+        self._taped: NDArray[np.int64] = rooms["taped"]
         self.levelled: NDArray[np.bool_] = rooms["levelled"]
         self.whispers = Whispers(parties)
         self._spoke_in, self._ear, self._ear_lane = parties["spoke_in"], parties["ear"], parties["ear_lane"]
@@ -59,6 +63,7 @@ class Roster:
         self._unrecorded: Flags = parties["unrecorded"]
         self._free_rows, self._free_rooms = list(range(capacity)), list(range(len(rooms)))
         self._leaving: list[int] = []
+        self.dialling, self.taping = set[int](), False
         self.rows_end = self.rooms_end = 0
 
     def add_room(self) -> int:
@@ -84,7 +89,7 @@ class Roster:
         # Its number may be that of another room before the next tick, which hears nothing of it.
         for kept in (self._spoke_in, self._ear):
             kept[kept == room] = -1
-        self.room_exists[room], self.taped[room] = False, 0
+        self.room_exists[room], self._taped[room] = False, 0
         self.rooms_end = _end(self.room_exists, self.rooms_end)
         heapq.heappush(self._free_rooms, room)
 
@@ -108,7 +113,9 @@ class Roster:
         self.rows_end = max(self.rows_end, row + 1)
         self.active[row] = self.send[row] = self.receive[row] = True
         self.muted[row] = self.deaf[row] = self._unrecorded[row] = False
-        self.local[row], self.inband_keys[row] = local, inband_keys
+        self.local[row], self._inband_keys[row] = local, inband_keys
+        if inband_keys:
+            self.dialling.add(row)
         self.gain_in[row] = self.gain_out[row] = 1.0
         self.room[row] = room
         return row
@@ -122,9 +129,10 @@ class Roster:
 
     def tape(self, lanes: Mapping[int, int]) -> None:
         """Make the frames of some rooms for a recorder, whoever listens there: a bit per lane; none of all others."""
-        self.taped[:] = 0
+        self._taped[:] = 0
         for room, bits in lanes.items():
-            self.taped[room] = bits
+            self._taped[room] = bits
+        self.taping = bool(lanes)
 
     def set_recorded(self, row: int, on: bool) -> None:
         """Keep a row in `Tick.recorded_frame`, or leave it out (it is heard all the same); raises `UnknownRow`."""
@@ -140,6 +148,7 @@ class Roster:
         self.active[row] = self.send[row] = self.receive[row] = False
         self.room[row] = -1
         self._source[row] = False
+        self.dialling.discard(row)
         self.whispers.forget(row)
         self._leaving.append(row)
 

@@ -47,13 +47,16 @@ class Stages:
         self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
         self._changed, self._key = np.zeros(capacity, np.int64), np.zeros(2 * capacity, np.int64)
         self._ticks = self._end = self._rooms_end = 0
+        self._used = -1
 
     def begin(self, end: int, rooms_end: int) -> None:
         """Find out which lanes have anything to do; `end` and `rooms_end`: one past the last row and room in use."""
         self._ticks, self._end, self._rooms_end = self._ticks + 1, end, rooms_end
         used = desk.census(self._parties, end, self._rooms, rooms_end)
-        self._speaking = [lane for lane in self._lanes if used >> lane.number & 1]
-        self._listening = [lane for lane in self._lanes if used >> lane.number + 8 & 1]
+        if used != self._used:
+            self._used = used
+            self._speaking = [lane for lane in self._lanes if used >> lane.number & 1]
+            self._listening = [lane for lane in self._lanes if used >> lane.number + 8 & 1]
 
     def listen(self) -> tuple[list[tuple[int, str]], NDArray[np.int64]]:
         """
@@ -87,10 +90,9 @@ class Stages:
         parties, end, ticks = self._parties, self._end, self._ticks
         kept = lane.kept, lane.ahead, lane.made, lane.past
         hear.hear(parties, lane.rate, lane.rings, lane.taps, lane.noise, *kept, ticks, end, self._noisy)
-        dialling = self._roster.inband_keys[:end]
-        if not dialling.any():
+        if not self._roster.dialling:
             return []
-        rows = np.flatnonzero(dialling & (parties["lane"][:end] == lane.number))
+        rows = np.flatnonzero(parties["inband_keys"][:end] & (parties["lane"][:end] == lane.number))
         keys = lane.keys.feed(rows, lane.said(ticks)[rows])
         self._doubtful[rows] = lane.keys.doubtful[rows]
         return keys
@@ -126,7 +128,7 @@ class Stages:
         parties, rooms, rate, wide, frames = self._parties, self._rooms, lane.rate, lane.wide, lane.room_for_frames
         sound, limits, whispers = (lane.heard, lane.leaving, lane.sums), lane.limits, self._roster.whispers
         desk.sum_rooms(parties, end, rooms, rooms_end, rate, *sound)
-        if self._roster.taped[:rooms_end].any():
+        if self._roster.taping:
             own = lane.recorded_limits, lane.left_out
             desk.record(parties, end, rooms, rooms_end, rate, *sound, lane.without, limits, *own, lane.recorded)
         first = 0

@@ -10,6 +10,7 @@ from mixer.party import Parties
 
 Rows = NDArray[np.intp]
 Frame = NDArray[np.int16]
+NOBODY: Rows = np.zeros(0, np.intp)
 
 
 class Tick:
@@ -34,9 +35,15 @@ class Tick:
         self.lanes, self._parties = lanes, parties
         self.frame_of_row: NDArray[np.int64] = parties["frame"]
         self.private: NDArray[np.bool_] = parties["private"]
-        self.talking_started: Rows = np.zeros(0, np.intp)
-        self.talking_stopped: Rows = np.zeros(0, np.intp)
+        self.talking_started: Rows = NOBODY
+        self.talking_stopped: Rows = NOBODY
         self.keys: list[tuple[int, str]] = []
+
+    def tell(self, changed: Rows) -> None:
+        """Tell of rows whose gates opened, and, as -1 - row, of those whose gates closed."""
+        self.talking_started = self.talking_stopped = NOBODY
+        if len(changed):
+            self.talking_started, self.talking_stopped = changed[changed >= 0], -1 - changed[changed < 0]
 
     def frame_for(self, row: int) -> Frame:
         """

@@ -14,6 +14,7 @@ from mixer.kernel import COMPILED
 from mixer.tick import Tick
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.engine.plane import Plane
+from softphone.media.engine.receive import Receiver
 from softphone.media.net.port import LoopPort, Patience
 from softphone.media.net.portpool import PortPool
 from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
@@ -55,6 +56,17 @@ def datagrams(came: Came) -> Datagrams:
 def no_datagrams(count: int = 0) -> Datagrams:
     """So many empty ones."""
     return Datagrams(np.zeros((count, SLOT_SIZE), np.uint8), np.zeros(count, np.int64), np.zeros((count, 16), np.uint8))
+
+
+def stamp(plane: Plane, ages_s: Callable[[int], NDArray[np.float64]]) -> None:
+    """Say how long ago datagrams came when a tick looks at them: `ages_s` of their number, in the order they came."""
+    slots, receiver = plane._slots, plane._receiver
+
+    def process(now: float) -> None:
+        slots.stamp[: slots.used] = slots.look_ns - np.rint(1e9 * ages_s(slots.used)).astype(np.int64)
+        Receiver.process(receiver, now)
+
+    receiver.process = process  # type: ignore[method-assign]
 
 
 class MemoryPort(LoopPort):
@@ -102,7 +114,7 @@ class MemoryPlane:
         self.bridge = Bridge(capacity or legs, gate=None)
         self.pool = PortPool("127.0.0.1", open_port=MemoryPort)
         self.plane = Plane(self.bridge, self.pool, 0.0)
-        self.plane._slots.ages_s = lambda unix_ns: np.zeros(self.plane._slots.used)  # type: ignore[method-assign]
+        stamp(self.plane, np.zeros)
         peers = [MediaAddress(HOST, 5000 + 2 * row) for row in range(legs)]
         self.addresses = np.array([[sockaddr(peer.host, peer.port + odd) for peer in peers] for odd in (0, 1)])
         self.room = self.bridge.roster.add_room()

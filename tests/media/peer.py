@@ -12,6 +12,7 @@ from softphone.media.contract.leg import LegInfo, LegSpec, LegStats, MediaAddres
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, Number, OpenLeg
 from softphone.media.engine.engine import Engine
 from softphone.media.engine.outcomes import EngineEvent
+from tests.media.memory import stamp
 
 TICK_S = 0.02
 SILENCE = b"\xff" * 160
@@ -158,8 +159,7 @@ def stats(driver: Driver, leg: int) -> LegStats:
 
 def come(engine: Engine, ages_s: Callable[[int], NDArray[np.float64]]) -> None:
     """Say how long ago datagrams came when a tick looks at them: `ages_s` of their number, in the order they came."""
-    slots = engine.plane._slots
-    slots.ages_s = lambda unix_ns: ages_s(slots.used)  # type: ignore[method-assign]
+    stamp(engine.plane, ages_s)
 
 
 def decoded(engine: Engine) -> None:

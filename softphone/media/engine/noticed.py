@@ -36,7 +36,7 @@ class Noticed:
         """Give what a tick tells."""
         events: list[EngineEvent] = []
         for rows, on in ((tick.talking_started, True), (tick.talking_stopped, False)):
-            found = [self._leg_of_row.get(int(row)) for row in rows]
+            found = [self._leg_of_row.get(row) for row in rows.tolist()]
             events += [LegTalking(leg, on) for leg in found if leg is not None]
         for finder in self._finders:
             events += finder.events()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from softphone.media.engine.legs import Columns
 
-__all__ = ["PLAN", "Plan", "address", "enter"]
+__all__ = ["PLAN", "Plan", "address", "enter", "pass_time"]
 
 PLAN = np.dtype(
     [("row", np.int64), ("payload", np.int64), ("length", np.int64), ("timestamp", np.int64), ("marker", np.bool_)],
@@ -24,6 +24,14 @@ def enter(leg: Columns, plan: Plan, row: int, base: int, length: int, timestamp:
     """Enter a datagram: the payload of `length` bytes at `base`, which begins at `timestamp`."""
     plan.row, plan.payload, plan.length, plan.timestamp = row, base, length, timestamp & 0xFFFFFFFF
     plan.marker, leg.marker = leg.marker, False
+
+
+@kernel
+def pass_time(rows: NDArray[np.int64], legs: Columns, ticks: int) -> None:
+    """Let the time of some legs go on, sent or not: timestamps count the clock, not the packets."""
+    for row in rows:
+        leg = legs[row]
+        leg.timestamp = (np.int64(leg.timestamp) + np.int64(leg.ticks) * ticks) & 0xFFFFFFFF
 
 
 @kernel

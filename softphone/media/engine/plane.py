@@ -254,7 +254,6 @@ class Plane:
         self._relieve()
         self._keys()
         self._sender.audio(tick)
-        self._sender.advance()
         if self._ticks % REPORT_TICKS == 0:
             self._report(now, clock)
         self._ticks += 1

@@ -47,11 +47,12 @@ EVENT_SIZE = EVENT.itemsize
 
 @kernel
 def sort(
-    which: NDArray[np.int64], headers: rtp.Parsed, data: NDArray[np.uint8], keys: NDArray[np.uint64],
-    arrival_s: NDArray[np.float64], places: NDArray[np.uint64], row_at: NDArray[np.int64], legs: Columns,
-    parties: Parties, rates: Rates, rings: Rings, forms: Forms, tables: NDArray[np.int16], waiting: Waiting,
-    parcels: NDArray[np.uint8], pcm: NDArray[np.int16], now_s: float, next_s: float, rows: NDArray[np.int64],
-    lists: NDArray[np.int64], found: NDArray[np.int64],
+    which: NDArray[np.int64], data: NDArray[np.uint8], length: NDArray[np.uint32], keys: NDArray[np.uint64],
+    stamp: NDArray[np.int64], look_ns: int, clock_s: float, places: NDArray[np.uint64], row_at: NDArray[np.int64],
+    legs: Columns, parties: Parties, rates: Rates, rings: Rings, forms: Forms, tables: NDArray[np.int16],
+    waiting: Waiting, parcels: NDArray[np.uint8], pcm: NDArray[np.int16], now_s: float, next_s: float,
+    headers: rtp.Parsed, arrival_s: NDArray[np.float64], rows: NDArray[np.int64], lists: NDArray[np.int64],
+    found: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Sort datagrams: sound to the rings of their rows, the rest to lists.
 
@@ -59,8 +60,10 @@ def sort(
     ----------
     which
         int64, shape (n,), the datagrams in the order they came.
-    headers, data, keys, arrival_s
-        Of each slot: `rtp.parse`, its bytes, its sender (`Slots.keys`), when it came in seconds.
+    data, length, keys, stamp
+        Of `Slots`.
+    look_ns, clock_s
+        When it was looked what has come, by the clock of `stamp` and by that of the bridge.
     places, row_at
         The directory of senders (`softphone.media.net.directory`).
     legs, parties, rates, rings
@@ -73,15 +76,18 @@ def sort(
         int16, room for the longest packet.
     now_s, next_s
         When the tick is due in which they are looked at, and when the next one is.
+    headers, arrival_s
+        Out: of each slot, what `rtp.parse` says of it, and when it came in seconds.
     rows, lists, found
         Out: the row of each slot, -1 for a stranger's; int64 of shape (5, slots) and (5,): the slots of each list, and
         how many there are.
     """
     found[:] = 0
+    rtp.parse(data, length, which, headers)
     # What is younger is worth it: to half of the longest delay a row is brought when too much waits in it.
     earliest = now_s + TICK_S - rates[0].max_delay / (2 * rates[0].hz)
     for i in which:
-        h = headers[i]
+        h, arrival_s[i] = headers[i], clock_s - _age_s(look_ns - stamp[i])
         row = find(places, row_at, keys[i]) if h.kind == rtp.MEDIA else np.int64(-1)
         rows[i], other = row, _other(h, row, legs)
         if other >= 0:
@@ -102,6 +108,12 @@ def sort(
             _soundless(p, leg, h, codec, data[i])
         if codec < 0 and _is_event(leg, h):  # pressed during a stall, it is a key
             _list(lists, found, EVENTS, i)
+
+
+@kernel
+def _age_s(age_ns: int) -> float:
+    """Give seconds, -1 to 1: the system's clock may be set, and then no datagram is as old as that says."""
+    return min(max(1e-9 * age_ns, -1.0), 1.0)
 
 
 @kernel
@@ -249,6 +261,7 @@ class Receiver:
         self.invalid = 0
         self._clock_s = 0.0
         self._headers: rtp.Parsed = records(slots.count, rtp.PARSED)
+        self._each, self._arrival_s = np.arange(slots.count), np.zeros(slots.count)
         self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((5, slots.count), np.int64)
         self._counts, self._pcm = np.zeros(5, np.int64), np.zeros(SLOT_SIZE, np.int16)
 
@@ -267,9 +280,14 @@ class Receiver:
         slots, n = self._slots, self._slots.used
         if not n:
             return
-        arrival, keys, each = self._clock_s - slots.ages_s(slots.look_ns), slots.keys(), np.arange(n)
-        self._parse(each)
-        self._sort(each, keys, arrival, now)
+        self._sort(self._each[:n], now)
+        if self._counts.any():
+            self._look(slots.keys(), now)
+        self.sources.opener.clear()
+        slots.clear()
+
+    def _look(self, keys: NDArray[np.uint64], now: float) -> None:
+        """Look at what is no sound of a leg."""
         events, reports = [self._found(EVENTS)], self._found(REPORTS)
         if self._counts[INVALID]:
             self.invalid += len(at := self._found(INVALID))
@@ -278,34 +296,27 @@ class Receiver:
             self._on_aside(at := self._found(ASIDES), keys[at])
         strange = self._found(STRANGERS)
         if strange.size and self.sources.let_in(strange, keys, self._headers, now):
-            self._parse(strange)
-            self._sort(strange, keys, arrival, now)
+            self._sort(strange, now)
             events.append(self._found(EVENTS))
             strange = self._found(STRANGERS)
         self.strangers += len(strange)
         if any(each.size for each in events):
-            self._events(np.concatenate(events), self._rows, self._headers, arrival)
+            self._events(np.concatenate(events), self._rows, self._headers, self._arrival_s)
         if reports.size:
-            self._reports(reports, keys, arrival)
-        self.sources.opener.clear()
-        slots.clear()
+            self._reports(reports, keys, self._arrival_s)
 
-    def _parse(self, which: NDArray[np.int64]) -> None:
-        """Open what is encrypted of some datagrams, and read their headers."""
-        self.sources.opener.open(which, self.sources.directory)
-        rtp.parse(self._slots.data, self._slots.length, which, self._headers)
-
-    def _sort(
-        self, which: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64], now: float
-    ) -> None:
-        """Take some datagrams to their rows, and to the lists."""
-        bridge, directory = self._bridge, self.sources.directory
+    def _sort(self, which: NDArray[np.int64], now: float) -> None:
+        """Open what is encrypted of some datagrams, and take them to their rows, and to the lists."""
+        bridge, directory, slots = self._bridge, self.sources.directory, self._slots
+        self.sources.opener.open(which, directory)
         sort(
             which,
-            self._headers,
-            self._slots.data,
-            keys,
-            arrival,
+            slots.data,
+            slots.length,
+            slots.key,
+            slots.stamp,
+            slots.look_ns,
+            self._clock_s,
             directory.keys,
             directory.rows,
             self._legs.table,
@@ -319,6 +330,8 @@ class Receiver:
             self._pcm,
             now,
             bridge.due(now),
+            self._headers,
+            self._arrival_s,
             self._rows,
             self._lists,
             self._counts,

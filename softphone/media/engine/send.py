@@ -18,7 +18,7 @@ from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
 from softphone.media.engine.legs import Columns, Legs
 from softphone.media.engine.opus_streams import OpusStreams
-from softphone.media.engine.plan import PLAN, Plan, address, enter
+from softphone.media.engine.plan import PLAN, Plan, address, enter, pass_time
 from softphone.media.engine.secrecy import Envelopes
 from softphone.media.engine.streams import Streams, is_sent
 from softphone.media.net.batch import OpenPorts
@@ -42,22 +42,13 @@ Payloads: TypeAlias = tuple[NDArray[np.uint8], ...]
 
 @kernel
 def make(
-    order: NDArray[np.int64],
-    legs: Columns,
-    forms: Forms,
-    frame_of_row: NDArray[np.int64],
-    frames: Frames,
-    tables: NDArray[np.uint8],
-    payloads: Payloads,
-    payloads_at: NDArray[np.int64],
-    sizes: tuple[NDArray[np.int64], ...],
-    coded: NDArray[np.int64],
-    tick: int,
-    strings: NDArray[np.uint8],
-    strings_at: int,
-    plan: Plan,
-) -> int:
-    """Make the payloads of a tick: encode what is heard, once per codec; silence for who is answered and hears nothing.
+    order: NDArray[np.int64], legs: Columns, forms: Forms, frame_of_row: NDArray[np.int64], frames: Frames,
+    tables: NDArray[np.uint8], payloads: Payloads, payloads_at: NDArray[np.int64],
+    sizes: tuple[NDArray[np.int64], ...], coded: NDArray[np.int64], tick: int, strings: NDArray[np.uint8],
+    strings_at: int, plan: Plan, headers: NDArray[np.uint8], addresses: NDArray[np.uint8], base: NDArray[np.uint64],
+    length: NDArray[np.uint64], ports: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Make the datagrams of a tick: what is heard, encoded once per codec, or silence for who is answered.
 
     Parameters
     ----------
@@ -78,6 +69,8 @@ def make(
         uint8, shape (capacity, bytes): what waits to fill a packet, and its address.
     plan
         Records of dtype `PLAN`, written.
+    headers, addresses, base, length, ports
+        As of `plan.address`.
 
     Returns
     -------
@@ -94,18 +87,20 @@ def make(
         if not sent:
             continue
         leg.credit -= leg.price
-        codec, length = leg.codec, form.bytes if form.form != QUEUED else sizes[leg.codec][leg.place]
+        codec, size = leg.codec, form.bytes if form.form != QUEUED else sizes[leg.codec][leg.place]
         if form.form != QUEUED:
             leg.place = frame if frame >= 0 else len(frames[form.lane]) - 1
             _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec], tick)
         string_at = strings_at + row * strings.shape[1]
         if leg.packet == 0:
             at = payloads_at[codec] + leg.place * payloads[codec].shape[1]
-            n += _whole(leg, plan[n], row, at, length)
+            n += _whole(leg, plan[n], row, at, size)
         elif form.bytes == 0:
-            n += _bundle(leg, form, row, payloads[codec][leg.place], length, strings[row], string_at, plan[n:])
+            n += _bundle(leg, form, row, payloads[codec][leg.place], size, strings[row], string_at, plan[n:])
         else:
             n += _string(leg, form, row, payloads[codec][leg.place], strings[row], string_at, plan[n:])
+    pass_time(order, legs, 1)
+    address(plan, n, legs, headers, addresses, base, length, ports)
     return n
 
 
@@ -179,12 +174,15 @@ def _plan_bundle(leg: Columns, row: int, string: NDArray[np.uint8], at: int, pla
 
 @kernel
 def finish(
-    rows: NDArray[np.int64], legs: Columns, forms: Forms, strings: NDArray[np.uint8], strings_at: int, plan: Plan
-) -> int:
-    """Plan what there is of the packets of some legs, as short as they are; gives how many datagrams that is."""
+    rows: NDArray[np.int64], legs: Columns, forms: Forms, strings: NDArray[np.uint8], strings_at: int, plan: Plan,
+    headers: NDArray[np.uint8], addresses: NDArray[np.uint8], base: NDArray[np.uint64], length: NDArray[np.uint64],
+    ports: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Make datagrams of what there is of the packets of some legs, as short as they are; gives how many that is."""
     n = 0
     for row in rows:
         n += _rest(legs[row], forms[legs[row].codec], row, strings[row], strings_at + row * strings.shape[1], plan[n])
+    address(plan, n, legs, headers, addresses, base, length, ports)
     return n
 
 
@@ -218,12 +216,16 @@ class Sender:
 
     def __init__(self, legs: Legs, lanes: tuple[Lane, ...], ports: OpenPorts, between: Callable[[], None]) -> None:
         self._legs, self._lanes, self._ports, self._between = legs, lanes, ports, between
-        self._outbox = SendBuffer(MOST * legs.capacity)
+        self._outbox = out = SendBuffer(MOST * legs.capacity)
         self._plan: Plan = records(MOST * legs.capacity, PLAN)
         self._port_of = np.zeros(MOST * legs.capacity, np.int64)
         # Memory that no leg needs is never touched.
         count, longest = 2 * legs.capacity + 1, int(FORMS["bytes"].max())
         self._strings = np.zeros((legs.capacity, max(STRING_TICKS * longest, ROOM)), np.uint8)
+        self._written = (
+            self._strings, self._strings.ctypes.data, self._plan, out.headers, out.address, out.base, out.length,
+            self._port_of,
+        )  # fmt: skip
         self._payloads = tuple(np.zeros((count if form.form != QUEUED else 0, form.bytes), np.uint8) for form in FORMS)
         self._payloads_at = np.array([each.ctypes.data for each in self._payloads])
         self._sizes = tuple(np.zeros(0, np.int64) for _ in FORMS)
@@ -258,12 +260,13 @@ class Sender:
             streams.tune(row, self._legs.records[row].spec.parameters)
 
     def audio(self, tick: Tick) -> None:
-        """Encode and send the frames of a tick."""
+        """Encode and send the frames of a tick, which is over for all legs then."""
         self._patience.renew()
-        self._send(self.plan(tick))
+        self._send(self.make(tick))
+        self._legs.frame_s += TICK_S
 
-    def plan(self, tick: Tick) -> int:
-        """Encode the frames of a tick, and plan the datagrams that take them; gives how many."""
+    def make(self, tick: Tick) -> int:
+        """Encode the frames of a tick, and make the datagrams that take them; gives how many."""
         order = self.order
         self._ticks += 1
         for codec, streams in self._streams.items():
@@ -280,31 +283,28 @@ class Sender:
             self._sizes,
             self._coded,
             self._ticks,
-            self._strings,
-            self._strings.ctypes.data,
-            self._plan,
+            *self._written,
         )
 
     def finish(self, rows: NDArray[np.int64]) -> None:
         """Send what there is of the packets of some legs, which are sent no more of this sound."""
-        self._send(self.plan_rest(rows))
+        if rows.size:
+            self._send(self.make_rest(rows))
 
-    def plan_rest(self, rows: NDArray[np.int64]) -> int:
-        """Plan what there is of the packets of some legs; gives how many datagrams."""
+    def make_rest(self, rows: NDArray[np.int64]) -> int:
+        """Make datagrams of what there is of the packets of some legs; gives how many."""
         rows = rows[np.argsort(self._legs.port[rows], kind="stable")]
-        return finish(rows, self._legs.table, FORMS, self._strings, self._strings.ctypes.data, self._plan)
+        return finish(rows, self._legs.table, FORMS, *self._written)
 
-    def write(self, count: int) -> NDArray[np.int64]:
-        """Write as many planned datagrams, sealed where a leg is encrypted; gives the port that each leaves from."""
-        out, plan = self._outbox, self._plan
-        address(plan, count, self._legs.table, out.headers, out.address, out.base, out.length, self._port_of)
-        return self._envelopes.seal(plan["row"][:count], out, self._port_of[:count])
+    def seal(self, count: int) -> NDArray[np.int64]:
+        """Seal the datagrams that were made where a leg is encrypted; gives the port that each leaves from."""
+        return self._envelopes.seal(self._plan["row"][:count], self._outbox, self._port_of[:count])
 
     def _send(self, count: int) -> None:
-        """Send what is planned, which is sorted by port."""
+        """Send what was made, which is sorted by port."""
         if not count:
             return
-        ports = self.write(count)
+        ports = self.seal(count)
         self.unsent += count - self._ports.send(self._outbox, ports, self._patience, self._between)
 
     def letters(self, letters: Letters, rows: NDArray[np.intp]) -> None:
@@ -312,16 +312,11 @@ class Sender:
         ports = self._envelopes.seal_reports(rows, letters, self._legs.report_port[rows])
         self.unsent += len(rows) - self._ports.send(letters, ports, self._patience, self._between)
 
-    def advance(self, ticks: int = 1) -> None:
-        """Let the time of all legs go on, sent or not: timestamps count the clock, not the packets."""
-        rows = self.order
-        self._legs.timestamp[rows] += self._legs.ticks[rows] * np.uint32(ticks)
-        self._legs.frame_s += ticks * TICK_S
-
     def skip(self, ticks: int) -> None:
         """Leave out ticks: a talk spurt begins after the pause (RFC 3551 section 4.1)."""
         self.finish(np.flatnonzero(self._legs.strung))
-        self.advance(ticks)
+        pass_time(self.order, self._legs.table, ticks)
+        self._legs.frame_s += ticks * TICK_S
         self._legs.marker |= self._legs.sending
 
     def event(self, row: int, packet: EventPacket) -> None:

@@ -127,9 +127,10 @@ class _Rehearsal:
         self._bridge.stages.begin(self._bridge.roster.rows_end, self._bridge.roster.rooms_end)
 
     def _send(self) -> None:
-        self._sender.plan(self._bridge.outcome)
-        self._sender.plan_rest(np.array([self._row]))
-        self._sender.write(1)
+        self._sender.make(self._bridge.outcome)
+        self._sender.make_rest(np.array([self._row]))
+        self._sender.seal(1)
+        self._sender.skip(1)
 
     def _hide(self) -> None:
         """Receive and send what is encrypted."""
@@ -174,7 +175,7 @@ class _Rehearsal:
         first.position, first.samples, first.size = self._bridge.parties[row].cursor, 320, 160
         first.codec, first.waits = legs.codec[row], True
         parcels.decode(np.array([row]))
-        self._sender.plan(self._bridge.outcome)
+        self._sender.make(self._bridge.outcome)
 
 
 def backwards() -> None:

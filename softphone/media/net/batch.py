@@ -256,6 +256,7 @@ class OpenPorts:
         self.by_index: dict[int, UdpPort] = {}
         self._batches = True
         self._ports, self._locals = records(ROOM, POLLFD), np.zeros(ROOM, np.int64)
+        self._ports_at = self._ports.ctypes.data
         self._place: dict[int, int] = {}
         self._fds = np.full(ROOM, -1, np.int64)
 
@@ -270,7 +271,7 @@ class OpenPorts:
             self._batches = False
         if self._batches:
             self._ports, self._locals = _with_room(self._ports, at), _with_room(self._locals, at)
-            self._fds = _with_room(self._fds, port.index)
+            self._fds, self._ports_at = _with_room(self._fds, port.index), self._ports.ctypes.data
             self._ports[at], self._locals[at] = (port.fileno(), POLLIN, 0), port.index
             self._fds[port.index] = port.fileno()
 
@@ -291,9 +292,8 @@ class OpenPorts:
                 if not slots.free:
                     return at
             return stop
-        ports, now_ns = self._ports, time.time_ns()
-        which = ports, self._locals, start, stop, ports.ctypes.data
-        stopped, slots.used = gather(*which, slots.used, now_ns, *_incoming(slots))
+        which = self._ports, self._locals, start, stop, self._ports_at
+        stopped, slots.used = gather(*which, slots.used, time.time_ns(), *_incoming(slots))
         return stopped
 
     def send(

@@ -107,7 +107,6 @@ class Slots:
         self.length = self.header["len"]
         self.control = np.zeros((count, CONTROL_WORDS), np.int64)
         self._iov = np.zeros(count, IOVEC)
-        self._age_s = np.zeros(count)
         each = np.arange(count, dtype=np.uint64)
         self._iov["base"], self._iov["len"] = self.data.ctypes.data + each * SLOT_SIZE, SLOT_SIZE
         self.header["name"] = self.address.ctypes.data + each * SOCKADDR_SIZE
@@ -136,13 +135,6 @@ class Slots:
     def keys(self) -> NDArray[np.uint64]:
         """Give one number per used slot for (local port index, sender's address, sender's port)."""
         return self.key[: self.used]
-
-    def ages_s(self, unix_ns: int) -> NDArray[np.float64]:
-        """Give seconds from each used slot's datagram to a Unix time in ns: -1 to 1, below 0 for those after it."""
-        ages = self._age_s[: self.used]
-        np.multiply(unix_ns - self.stamp[: self.used], 1e-9, out=ages)
-        np.minimum(ages, 1.0, out=ages)
-        return np.maximum(ages, -1.0, out=ages)
 
 
 class SendBuffer:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mixer import g711
 from mixer.frame import TICK_S
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
-from tests.media.memory import Datagrams, MemoryPlane, no_datagrams
+from tests.media.memory import Datagrams, MemoryPlane, no_datagrams, stamp
 
 Index = NDArray[np.int64]
 
@@ -31,13 +31,13 @@ class Office:
         self._told, self._frames = 0, list[NDArray[np.int16]]()
         slots = self.box.plane._slots
 
-        def ages_s(_unix_ns: int) -> NDArray[np.float64]:
+        def ages_s(_used: int) -> NDArray[np.float64]:
             """Tell by its number when each came."""
             came = slots.data[: slots.used, 2:4].copy().view(">u2")[:, 0].astype(np.int64)
             ages: NDArray[np.float64] = (self._told - 1 - came) * samples / 8000
             return ages
 
-        slots.ages_s = ages_s  # type: ignore[assignment, method-assign]
+        stamp(self.box.plane, ages_s)
 
     def _say(self, count: int) -> Datagrams:
         """The next packets of everybody, in the order of time."""

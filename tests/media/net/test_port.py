@@ -48,7 +48,6 @@ def test_receives_a_batch_in_order(port: UdpPort, peer: socket.socket) -> None:
     assert np.all(slots.address[:100] == sockaddr(*peer.getsockname()))
     assert np.all(slots.keys() == key_of(MediaAddress(*peer.getsockname()), 7))
     assert before <= slots.stamp[:100].min() <= slots.stamp[:100].max() <= after
-    assert np.all(slots.ages_s(after) <= 1e-9 * (after - before))
     assert port.receive(slots) == 0
 
 
