@@ -54,7 +54,7 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
     web.install(app, context)
     softphone.api.http.errors.install(app)
     for router in (
-        *web.ROUTERS,
+        *web.routers(context.config.web),
         front.router,
         health.router,
         oauth.router,

@@ -1,5 +1,6 @@
 // The page: what is done on it goes to the state, the state to the view, and wishes to the call.
 
+import { Account } from "./account.js";
 import { Call } from "./call.js";
 import { Sound } from "./sound.js";
 import { FIRST, isSilent, mutedByHost, reduce, shared } from "./state.js";
@@ -13,6 +14,7 @@ const LOOKS = 25;
 
 let state = FIRST;
 let call = null;
+let account = null;
 let drawn = true;
 
 function tell(happening) {
@@ -73,15 +75,82 @@ async function join() {
   kept.set("name", state.name.trim());
   tell({ type: "joining" });
   if (["unknown", "asking"].includes(state.microphone)) await sound.open(kept.get("input"));
-  call = new Call({ to, name: state.name.trim() || "Guest", secret: state.secret }, sound, tell);
+  call = new Call({ to, name: state.name.trim() || "Guest", secret: state.secret, token: account?.token }, sound, tell);
   try {
     await call.join();
   } catch (error) {
     call = null;
+    if (account && error.problem.code === "login_needed") error.problem.code = signedOut();
     tell({ type: "refused", problem: error.problem });
     if (error.problem.code === "wrong_code") $("secret-part").open = true;
     (state.byLink ? $("go") : $("code")).focus();
   }
+}
+
+async function signIn() {
+  const [user, password] = [$("user").value.trim(), $("password").value];
+  if (!user || !password) return tell({ type: "loginRefused", problem: { code: "empty", message: "Type your extension and its password." } });
+  try {
+    account = await Account.signIn(user, password);
+  } catch ({ problem }) {
+    tell({ type: "loginRefused", problem });
+    return $("password").focus();
+  }
+  $("password").value = "";
+  tell({ type: "signedIn", account: { name: account.name, number: account.number } });
+  queueMicrotask(() => $("start").focus());
+}
+
+function signedOut() {
+  account = null;
+  tell({ type: "signedOut", problem: { code: "signed_out" } });
+  $("account-part").open = true;
+  return "signed_out";
+}
+
+function signOut() {
+  account.signOut();
+  account = null;
+  tell({ type: "signedOut" });
+}
+
+// What only who has signed in may do; when its time is over it is told to sign in again.
+async function asked(deed, refused) {
+  try {
+    await deed(account);
+  } catch ({ problem }) {
+    if (problem.code === "login_needed") signedOut();
+    else tell({ type: refused, problem });
+  }
+}
+
+const begin = () => state.phase !== "joining" && asked(async (mine) => {
+  tell({ type: "edit", field: "to", value: await mine.start() });
+  await join();
+}, "accountRefused");
+
+const readRecordings = (after) => asked(async (mine) => {
+  tell({ type: "reading" });
+  const { recordings, next } = await mine.recordings(after);
+  tell({ type: "recordings", items: recordings.filter((each) => each.state === "ready"), next, more: Boolean(after) });
+}, "recordingsFailed");
+
+async function listen(id) {
+  if (state.playing.url) URL.revokeObjectURL(state.playing.url);
+  tell({ type: "playing", id, is: "reading" });
+  try {
+    const url = await account.sound(id);
+    if (state.playing.id === id && state.dialog === "recordings") tell({ type: "playing", id, is: "ready", url });
+    else URL.revokeObjectURL(url);
+  } catch ({ problem }) {
+    if (problem?.code === "login_needed") signedOut();
+    else tell({ type: "playing", id, is: "failed" });
+  }
+}
+
+function stopListening() {
+  if (state.playing.url) URL.revokeObjectURL(state.playing.url);
+  tell({ type: "playing", id: "", is: "" });
 }
 
 async function toggleMute() {
@@ -156,6 +225,19 @@ function wireDoor() {
   on("other-code", "click", () => { tell({ type: "otherCode" }); queueMicrotask(() => $("code").focus()); });
   on("mic-ask", "click", () => sound.open());
   on("again", "click", () => { tell({ type: "door" }); warm(); });
+}
+
+function wireAccount() {
+  on("login", "submit", (event) => { event.preventDefault(); signIn(); });
+  on("sign-out", "click", signOut);
+  on("start", "click", begin);
+  on("recordings-open", "click", () => { open("recordings")(); readRecordings(); });
+  on("recordings-more", "click", () => readRecordings(state.recordings.next));
+  on("recordings", "close", stopListening);
+  on("recordings-list", "click", ({ target }) => {
+    const button = target.closest("button");
+    if (button) listen(button.closest("li").dataset.recording);
+  });
 }
 
 function chooseMicrophone({ target }) {
@@ -240,6 +322,7 @@ function start() {
   if (code) tell({ type: "link", to: decodeURIComponent(code) });
   tell({ type: "edit", field: "name", value: kept.get("name") });
   wireDoor();
+  wireAccount();
   wireRoom();
   wireDialogs();
   document.addEventListener("keydown", shortcut);

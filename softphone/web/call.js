@@ -6,7 +6,7 @@ import { Wire } from "./wire.js";
 const GIVE_UP_MS = 120_000;
 
 export class Call {
-  // `wish` is { to, name, secret }; `tell(happening)` goes to the state of the page.
+  // `wish` is { to, name, secret, token }, the last one of who has signed in; `tell(happening)` goes to the state of the page.
   constructor(wish, sound, tell) {
     this.wish = wish;
     this.sound = sound;
@@ -23,9 +23,9 @@ export class Call {
     this.silent ??= this.sound.silence();
     const wire = this.#wire();
     try {
-      const { to, name, secret } = this.wish;
+      const { to, name, secret, token } = this.wish;
       const offer = await wire.offer();
-      const place = await ask("POST", "/web/join", { body: { to, name, secret: secret || null, offer } });
+      const place = await ask("POST", "/web/join", { body: { to, name, secret: secret || null, offer }, key: token });
       this.place = place;
       if (this.over.signal.aborted) return this.#depart(), wire.close();
       await wire.answer(place.answer);

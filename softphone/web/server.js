@@ -13,14 +13,24 @@ export class Refusal extends Error {
 
 const CODES = { 401: "login_needed", 404: "not_found", 410: "ended", 429: "too_many", 502: "unreachable", 503: "busy", 504: "unreachable" };
 
-export async function ask(method, path, { body, key, keepalive = false } = {}) {
-  let answer;
+async function send(method, path, { body, key, keepalive = false } = {}) {
   try {
     const headers = { ...(body && { "Content-Type": "application/json" }), ...(key && { Authorization: `Bearer ${key}` }) };
-    answer = await fetch(path, { method, headers, keepalive, cache: "no-store", ...(body && { body: JSON.stringify(body) }) });
+    return await fetch(path, { method, headers, keepalive, cache: "no-store", ...(body && { body: JSON.stringify(body) }) });
   } catch {
     throw new Refusal({ code: "unreachable" });
   }
+}
+
+// A file, for who may have it.
+export async function load(path, key) {
+  const answer = await send("GET", path, { key });
+  if (!answer.ok) throw new Refusal({ code: CODES[answer.status] });
+  return answer.blob();
+}
+
+export async function ask(method, path, more = {}) {
+  const answer = await send(method, path, more);
   const text = await answer.text();
   let said = {};
   try {
@@ -30,6 +40,7 @@ export async function ask(method, path, { body, key, keepalive = false } = {}) {
     if (answer.ok) throw new Refusal({ code: "unreachable" });
   }
   if (answer.ok) return said;
+  // Other faces than that of the page have codes of their own.
   const { code = CODES[answer.status], message = said.message } = said.error ?? {};
   throw new Refusal({ code, message, wait: Number(answer.headers.get("Retry-After")) || 0 });
 }

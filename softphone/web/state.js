@@ -7,6 +7,11 @@ export const FIRST = Object.freeze({
   name: "",
   secret: "",
   problem: null, // { code, message, wait }: why the door stayed shut
+  account: null, // { name, number }: who has signed in
+  loginProblem: null,
+  accountProblem: null,
+  recordings: { state: "none", items: [], next: null }, // none, reading, read, failed
+  playing: { id: "", state: "", url: "" }, // of a recording: reading, ready, failed
   microphone: "unknown", // unknown, asking, ready, refused, missing, busy, insecure
   inputs: [],
   input: "",
@@ -81,6 +86,19 @@ const HAPPENINGS = {
   link: (state, { to }) => ({ ...state, to, byLink: Boolean(to) }),
   otherCode: (state) => ({ ...state, byLink: false, to: "" }),
   edit: (state, { field, value }) => ({ ...state, [field]: value }),
+  loginRefused: (state, { problem }) => ({ ...state, loginProblem: problem }),
+  signedIn: (state, { account }) => ({ ...state, account, loginProblem: null, accountProblem: null, name: state.name || account.name }),
+  signedOut: (state, { problem = null }) => ({
+    ...state, account: null, loginProblem: problem, recordings: FIRST.recordings, playing: FIRST.playing,
+    dialog: state.dialog === "recordings" ? null : state.dialog,
+  }),
+  accountRefused: (state, { problem }) => ({ ...state, accountProblem: problem }),
+  reading: (state) => ({ ...state, recordings: { ...state.recordings, state: "reading" } }),
+  recordings: (state, { items, next, more }) => ({
+    ...state, recordings: { state: "read", items: more ? [...state.recordings.items, ...items] : items, next },
+  }),
+  recordingsFailed: (state) => ({ ...state, recordings: { ...state.recordings, state: "failed" } }),
+  playing: (state, { id, is, url = "" }) => ({ ...state, playing: { id, state: is, url } }),
   microphone: (state, { is }) => ({ ...state, microphone: is }),
   devices: (state, { inputs, outputs, input }) => ({ ...state, inputs, outputs, input: input ?? state.input }),
   chosen: (state, { kind, id }) => ({ ...state, [kind]: id }),

@@ -1,7 +1,7 @@
 // The page, made to look as the state says. It is called after each change; what is right already is left alone.
 
 import { inOrder, isHost, isSilent, me, mutedByHost, shared } from "./state.js";
-import { about, clock, end, initials, microphone, quality, refusal } from "./words.js";
+import { about, clock, end, initials, microphone, playing, quality, recording, recordings, refusal } from "./words.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -54,6 +54,55 @@ function door(state) {
   mark($("go"), "aria-disabled", joining);
   const deaf = ["refused", "missing", "busy", "insecure"].includes(is);
   say($("go"), joining ? "Joining…" : deaf ? "Join and listen" : "Join");
+}
+
+function account(state) {
+  show($("account-part"), !state.account);
+  show($("account"), Boolean(state.account));
+  say($("account-name"), state.account ? `${state.account.name} (${state.account.number})` : "");
+  note($("login-problem"), state.loginProblem ? refusal(state.loginProblem) : "");
+  note($("account-problem"), state.accountProblem ? refusal(state.accountProblem) : "");
+  mark($("start"), "aria-disabled", state.phase === "joining");
+}
+
+function take(item) {
+  const { when, long, who } = recording(item);
+  const play = make("button", "second play", "Play", make("span", "unseen", ` the recording of ${when}`));
+  play.type = "button";
+  const words = make("p", "hint state");
+  words.setAttribute("role", "status");
+  const player = make("audio");
+  player.controls = true;
+  player.hidden = true;
+  const node = make("li", "take", make("p", "", make("strong", "", when), ` · ${long}`), make("p", "hint", who), play, words, player);
+  node.dataset.recording = item.id;
+  return node;
+}
+
+// A player is there when its sound is; it goes on as long as no other one is asked for.
+function listening(node, { id, state: is, url }) {
+  const mine = node.dataset.recording === id;
+  say(node.querySelector(".state"), mine ? playing(is) : "");
+  show(node.querySelector(".play"), !(mine && is === "ready"));
+  const player = node.querySelector("audio");
+  show(player, mine && is === "ready");
+  const wanted = mine ? url : "";
+  if ((player.getAttribute("src") ?? "") === wanted) return;
+  if (wanted) { player.src = wanted; player.play().catch(() => {}); player.focus(); }
+  else { player.removeAttribute("src"); player.load(); }
+}
+
+function library(state) {
+  const { items, next } = state.recordings;
+  note($("recordings-words"), recordings(state.recordings));
+  const list = $("recordings-list");
+  const ids = items.map(({ id }) => id).join(" ");
+  if (list.dataset.ids !== ids) {
+    list.dataset.ids = ids;
+    list.replaceChildren(...items.map(take));
+  }
+  for (const node of list.children) listening(node, state.playing);
+  show($("recordings-more"), Boolean(next));
 }
 
 function row(party) {
@@ -161,6 +210,7 @@ function dialogs(state) {
     if (wanted && !dialog.open) dialog.showModal();
     if (!wanted && dialog.open) dialog.close();
   }
+  library(state);
   say($("pressed"), state.pressed);
   say($("removing-title"), `Remove ${state.about?.name ?? ""}?`);
   note($("invite-problem"), state.invitation);
@@ -183,6 +233,7 @@ export function render(state) {
   show($("deck"), inRoom);
   show($("over"), state.phase === "over");
   if (atDoor) door(state);
+  if (atDoor) account(state);
   if (inRoom) room(state);
   if (inRoom) deck(state);
   if (state.phase === "over") {

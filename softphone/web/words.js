@@ -14,6 +14,8 @@ const REFUSALS = {
   off: "Joining from a browser is switched off on this server. Join by phone.",
   too_slow: "Your network is very slow: the request did not arrive in time. Try again.",
   unreachable: "The server cannot be reached. Look at your network and try again.",
+  wrong_login: "There is no such extension, or this is not its password.",
+  signed_out: "You have been signed out. Sign in again.",
 };
 
 const ENDS = {
@@ -83,3 +85,16 @@ export const called = ({ state, number, reason }) =>
 // Who came and went since the last time anything was said: a crowd is counted, not listed.
 export const comings = (names, verb) =>
   names.length > 3 ? `${names.length} people ${verb}` : names.length ? `${names.join(", ")} ${verb}` : "";
+
+// When something began, as the reader writes it, and how long it lasted.
+const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+export const recording = ({ started, seconds, parties }) => {
+  const names = [...new Set(parties.map(({ name, number }) => name || number).filter(Boolean))];
+  return { when: WHEN.format(new Date(started)), long: clock(seconds), who: names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${names.length - 6} more` : "") };
+};
+
+const RECORDINGS = { reading: "Looking for them…", failed: "They could not be read. Try again later." };
+export const recordings = ({ state, items }) => RECORDINGS[state] ?? (items.length ? "" : "There are none yet: a host records with “Record”.");
+
+const PLAYING = { reading: "Fetching the sound…", failed: "The sound could not be fetched." };
+export const playing = (state) => PLAYING[state] ?? "";

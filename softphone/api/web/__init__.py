@@ -1,16 +1,22 @@
 """Conferences in a browser: the page, and what it asks the server."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from softphone.api.context import ApiContext
-from softphone.api.web import events, joining, pages, whip
+from softphone.api.web import account, events, joining, pages, whip
 from softphone.api.web.boards import Boards
 from softphone.api.web.titles import title_of
 from softphone.api.web.whip import WhipSessions
+from softphone.config import WebConfig
 
-__all__ = ["ROUTERS", "install"]
+__all__ = ["install", "routers"]
 
-ROUTERS = (pages.router, joining.router, whip.router, events.router)
+ROUTERS = (account.router, joining.router, whip.router, events.router)
+
+
+def routers(config: WebConfig) -> tuple[APIRouter, ...]:
+    """Give what is served: where joining by HTTP is switched off, a page that says so."""
+    return (pages.router, *(ROUTERS if config.enabled else ()))
 
 
 def install(app: FastAPI, context: ApiContext) -> None:

@@ -47,7 +47,7 @@ CODES = {
 
 TEXTS = {
     400: "`bad_request`, `bad_offer`: what was sent cannot be used; the message says what.",
-    401: "`login_needed`: no valid access token, or key of a party.",
+    401: "`login_needed`: no valid access token, or key of a party; `wrong_login`: no such user, or not its password.",
     403: "`wrong_code`, `locked`, `not_admitted`.",
     404: "`not_found`: there is no such conference, or party.",
     406: "`no_common_codec`: nothing that was offered is spoken here.",

@@ -87,3 +87,6 @@ async def test_where_it_is_switched_off_it_says_so(shared: Server) -> None:
             assert (answer.status_code, "switched off here" in answer.text) == (status, True)
             assert "<script" not in answer.text and "conference bridge" in answer.text
         assert (await client.get("/web/static/app.js")).status_code == 404
+        for path in ("/web/join", "/web/login", "/whip/1234"):
+            answer = await client.post(path, json={"to": "1234", "offer": "v=0"})
+            assert answer.status_code == 404, path
