@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from softphone.sip.transport.sockets import SocketTransport
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ScenePlayer", "play"]
+__all__ = ["ScenePlayer", "client", "play"]
 
 REQUEST_S = 10.0
 
@@ -34,12 +35,12 @@ class ScenePlayer:
         Whose bots.
     scenario
         What they do.
-    rest
-        Where requests go that say no host; "": nowhere.
+    http
+        Who makes requests; None: there are none.
     """
 
-    def __init__(self, run: LoadRun, scenario: Scenario, rest: str = "") -> None:
-        self._run, self._scenario, self._base = run, scenario, rest
+    def __init__(self, run: LoadRun, scenario: Scenario, http: "httpx.AsyncClient | None" = None) -> None:
+        self._run, self._scenario, self._http = run, scenario, http
         self._values = dict(scenario.values)
         self._random = random.Random(1)
         self._verbs: dict[str, Callable[[SceneStep, list[int]], Awaitable[None]]] = {
@@ -143,13 +144,11 @@ class ScenePlayer:
         self._run.expect(bots, True)
 
     async def _asked(self, step: SceneStep) -> "httpx.Response":
-        import httpx
-
+        assert self._http is not None
         headers = {"Authorization": f"Bearer {self._values['token']}"} if self._values.get("token") else {}
         quoted = {name: _text(value)[1:-1] for name, value in self._values.items()}
         body = None if step.json is None else msgspec.json.decode(filled(_text(step.json), quoted))
-        async with httpx.AsyncClient(base_url=self._base, timeout=REQUEST_S, trust_env=False) as client:
-            return await client.request(step.method, filled(step.url, self._values), json=body, headers=headers)
+        return await self._http.request(step.method, filled(step.url, self._values), json=body, headers=headers)
 
     async def _rest(self, step: SceneStep, bots: list[int]) -> None:
         import httpx
@@ -175,6 +174,13 @@ def _at(value: Any, path: str) -> Any:
     return value
 
 
+def client(rest: str) -> "httpx.AsyncClient":
+    """Make who makes requests, at `rest` where they say no host: while bots talk it would hold them up."""
+    import httpx
+
+    return httpx.AsyncClient(base_url=rest, timeout=REQUEST_S, trust_env=False)
+
+
 async def play(
     plan: LoadPlan,
     scenario: Scenario,
@@ -191,9 +197,11 @@ async def play(
     MediaError, OSError
         As `softphone.load.run.run_load`.
     """
-    async with LoadRun(plan, transport) as run:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(client(rest)) if "rest" in {step.do for step in scenario.step} else None
+        run = await stack.enter_async_context(LoadRun(plan, transport))
         run.on_moment = on_moment
-        player = ScenePlayer(run, scenario, rest)
+        player = ScenePlayer(run, scenario, http)
         run.begin()
         await player.play()
         run.finish()

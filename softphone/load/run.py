@@ -5,7 +5,6 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from functools import partial
 from math import ceil
 
 import numpy as np
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from softphone import descriptors, hearing
-from softphone.errors import MediaError
 from softphone.load.caller import BotCalls, JoinFailed, address_towards
 from softphone.load.lines import hearing_of, lines_of
 from softphone.load.listening import Listening
 from softphone.load.media.doors import open_doors
 from softphone.load.media.plane import STEPS, LoadPlane
 from softphone.load.media.tally import settle
+from softphone.load.pace import Pace
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, LoadReport, Moment
@@ -33,8 +32,6 @@ __all__ = ["LoadRun", "run_load", "warm_up"]
 
 AHEAD_S = 0.3
 """Between the making of the plane and its first step."""
-BEHIND_STEPS = 20
-"""A step is left out when so many are due at once."""
 IN_FLIGHT = 500
 """Calls that are not answered yet, at most."""
 MAP_CELLS = 4_000_000
@@ -66,7 +63,7 @@ class LoadRun:
         self.joins_per_s = 0.0
         self.talking: set[int] = set()
         self.present: set[int] = set()
-        self._broken: BaseException | None = None
+        self._pace = Pace()
         self._finished = False
 
     async def __aenter__(self) -> "LoadRun":
@@ -85,7 +82,6 @@ class LoadRun:
         async with AsyncExitStack() as stack:
             self.doors = open_doors(host, plan.parties, first_port=plan.media_port, first=256 + plan.first)
             stack.callback(self.doors.close)
-            self._offset_s = time.time() - time.monotonic()
             self.plane = self._make_plane()
             self._listening = Listening(self.plane, plan.heard)
             self.truth = self._listening.truth
@@ -95,30 +91,19 @@ class LoadRun:
             )
             await self.calls.start()
             stack.push_async_callback(self.calls.stop)
-            self._ticking = asyncio.create_task(self._tick())
-            self._on_stop = partial(self._stopped, asyncio.current_task())
-            self._ticking.add_done_callback(self._on_stop)
-            stack.push_async_callback(self._rest)
+            self._pace.start(self.plane, self._after_step)
+            stack.push_async_callback(self._pace.stop)
             self._exit = stack.pop_all()
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         """Leave all that are still in, and close everything; raises MediaError where the clock has stopped."""
-        self._ticking.remove_done_callback(self._on_stop)
-        if self._broken is not None and (user := asyncio.current_task()) is not None:
-            user.uncancel()
+        self._pace.let_go()
         with suppress(Exception):
             await self.leave(list(self.calls.joined))
         await self._exit.aclose()
-        if self._broken is not None:
-            cause = f"{type(self._broken).__name__}: {self._broken}"
-            raise MediaError(f"the clock of the bots has stopped: {cause}") from self._broken
-
-    def _stopped(self, user: asyncio.Task[object] | None, clock: asyncio.Task[None]) -> None:
-        """End what waits for bots that have no clock any more."""
-        if not clock.cancelled() and user is not None:
-            self._broken = clock.exception()
-            user.cancel()
+        gc.unfreeze()
+        self._pace.check()
 
     def _make_plane(self) -> LoadPlane:
         plan = self.plan
@@ -140,8 +125,8 @@ class LoadRun:
         )
         made.receive()  # has all kernels compiled before anybody waits for them
         made.rehearse()
-        gc.collect()  # a search through all that was imported would hold up a dozen steps
-        gc.freeze()
+        gc.collect()
+        gc.freeze()  # a search through all that was imported would hold up a dozen steps
         epoch_s = self.unix_s() + AHEAD_S
         if plan.elsewhere:  # words begin at the same time in all processes, so that delays between them are known
             epoch_s = ceil(epoch_s / WINDOW_S) * WINDOW_S
@@ -158,29 +143,18 @@ class LoadRun:
 
     def unix_s(self) -> float:
         """Unix seconds that never leap."""
-        return time.monotonic() + self._offset_s
+        return self._pace.unix_s()
 
     @property
     def now_s(self) -> float:
         """Seconds since the plane's first tick."""
         return self.unix_s() - self.plane.epoch_s
 
-    async def _tick(self) -> None:
-        while True:
-            wait = self.plane.due_s() - self.unix_s()
-            await asyncio.sleep(max(0.0, wait))
-            behind = int((self.unix_s() - self.plane.due_s()) / (TICK_S / STEPS))
-            if behind > BEHIND_STEPS:
-                self.plane.skip(behind)
-            self.plane.step(self.unix_s())
-            if self.plane.at_tick and not self._finished:
-                self._listening.look()
-            if self.now_s - self._looked_s >= 1.0:
-                self._look()
-
-    async def _rest(self) -> None:
-        self._ticking.cancel()
-        await asyncio.gather(self._ticking, return_exceptions=True)
+    def _after_step(self) -> None:
+        if self.plane.at_tick and not self._finished:
+            self._listening.look()
+        if self.now_s - self._looked_s >= 1.0:
+            self._look()
 
     def _look(self) -> None:
         """Write a line of the timeline."""
@@ -284,6 +258,7 @@ class LoadRun:
         """Count anew: the report is of what follows, up to `finish`."""
         for talker in self.plan.heard[len(self.plan.voices) :]:
             self.truth.talking(talker, True, self.now_s)
+        gc.freeze()  # nor through all calls
         self.plane.forget()
         self.truth.forget()
         self.present = set(self.calls.joined)

@@ -5,13 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from softphone.cli import app
 from softphone.errors import ConfigError
 from softphone.load.plan import LoadPlan
-from softphone.load.play import ScenePlayer
+from softphone.load.play import ScenePlayer, client
 from softphone.load.run import LoadRun
 from softphone.load.scenario import MADE, VERBS, check, filled, load_scenario, selected
 from tests.support.processes import ServerProcess
@@ -96,7 +97,10 @@ async def requests(rest: Rest, folder: Path, text: str) -> Counter[str]:
     token = rest.http.headers["Authorization"].removeprefix("Bearer ")
     scenario, run = load_scenario(str(path), {"token": token}), NoBots()
     check(scenario, rest=str(rest.http.base_url))
-    await ScenePlayer(cast(LoadRun, run), scenario, str(rest.http.base_url)).play()
+    async with client(str(rest.http.base_url)) as http:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delattr(httpx, "AsyncClient")  # to make one holds up all bots
+            await ScenePlayer(cast(LoadRun, run), scenario, http).play()
     failures: Counter[str] = run.calls.failures
     return failures
 
