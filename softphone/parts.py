@@ -43,6 +43,7 @@ def tls_settings(config: Config) -> TlsSettings:
 
 def worker_settings(config: Config) -> WorkerSettings:
     """Say how the media workers work."""
+    tls = tls_settings(config)
     return WorkerSettings(
         capacity=config.media.capacity,
         host=config.server.host,
@@ -50,6 +51,9 @@ def worker_settings(config: Config) -> WorkerSettings:
         own_ports=config.media.own_range,
         noise_dbov=config.media.comfort_noise_dbov,
         advertised=advertised(config),
+        stream_port=config.streams.port if config.streams.enabled else None,
+        stream_most=config.streams.max_streams,
+        certificate=(tls.certificate, tls.key) if config.streams.tls else ("", ""),
         cache=str(Path(config.server.data).absolute() / "kernels"),
     )
 

@@ -54,7 +54,7 @@ def test_every_group_of_rules_is_there() -> None:
         "The API in RingCentral's shape", "The API in Restcomm's shape", "Rooms",
         "Telephones of particular kinds", "Called legs", "Text",
         "Streams and lists", "Recordings", "Operations", "Text to speech",
-        "Large rooms", "The browser page", "Bots", "Joining by HTTP",
+        "Streams of sound", "Large rooms", "The browser page", "Bots", "Joining by HTTP",
         "Load",
     ]  # fmt: skip
     assert all(rows("## Behaviour → test" + part) for part in page.split("\n### ")[1:])

@@ -1,4 +1,4 @@
-"""The bots of docs/bots.md are the files in examples/, and each does what the page says."""
+"""The programs of docs/bots.md and docs/streams.md are the files in examples/, and each bot does what the page says."""
 
 import asyncio
 import re
@@ -16,14 +16,14 @@ from tests.test_examples import EXAMPLES, example
 
 pytestmark = pytest.mark.realtime
 
-PAGE = (EXAMPLES.parent / "docs" / "bots.md").read_text()
+PAGES = [(EXAMPLES.parent / "docs" / f"{name}.md").read_text() for name in ("bots", "streams")]
 
 
 def test_the_page_shows_the_files() -> None:
-    shown = dict(re.findall(r"```python\n# examples/(\w+)\.py\n(.*?)```", PAGE, re.DOTALL))
-    assert len(shown) == 5
+    shown = dict(re.findall(r"```python\n# examples/(\w+)\.py\n(.*?)```", "".join(PAGES), re.DOTALL))
+    assert len(shown) == 6
     for name, source in shown.items():
-        assert source == (EXAMPLES / f"{name}.py").read_text(), f"examples/{name}.py and docs/bots.md differ"
+        assert source == (EXAMPLES / f"{name}.py").read_text(), f"examples/{name}.py and its page differ"
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ from softphone.calls.spec import leg_spec
 from softphone.codec import CODECS
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import LegInfo, LegSpec, LegStats
-from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
+from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, UpdateLeg
 from softphone.media.workers.client import Media
 from softphone.sdp import Agreement, MediaSession
 from softphone.sip.ua.call import InviteSession, InviteState
@@ -75,6 +75,8 @@ class CallLeg:
         Awaited with each description of the peer before it is read; raises MediaError where that cannot be met.
     on_check
         Told where the peer wants media to be sent, before it is; raises SdpError where it must not go.
+    request
+        Opens it, on the worker of a room.
     on_open, on_close
         Told the number of a leg that was opened, or is being closed.
     on_change
@@ -100,6 +102,7 @@ class CallLeg:
         self.spec = leg_spec(self.session.agreement, None, timeout_s)
         self.on_description: Callable[[sdp.SessionDescription], Awaitable[object]] = _pass
         self.on_check: Callable[[LegSpec], object] = _ignore
+        self.request: Callable[[LegSpec, int | None], MediaRequest[LegInfo]] = OpenLeg
         self.on_open: Callable[[int], object] = _ignore
         self.on_close: Callable[[int], object] = _ignore
         self.on_change: Callable[[bool], object] = _ignore
@@ -334,7 +337,7 @@ class CallLeg:
         await asyncio.shield(self._tasks.start(self._opened(spec, room)))
 
     async def _opened(self, spec: LegSpec, room: int | None) -> None:
-        self.info = await self._media.ask(OpenLeg(spec, room))
+        self.info = await self._media.ask(self.request(spec, room))
         self.on_open(self.info.leg)
         if self._closed:
             await self.close()

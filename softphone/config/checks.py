@@ -274,8 +274,9 @@ def check_tls(config: Config) -> None:
     for option, value in (("tls_key", sip.tls_key), ("tls_client_ca", sip.tls_client_ca)):
         if value and not (sip.tls_cert or sip.tls_self_signed):
             raise ConfigError(f"sip.{option} = {value!r}: set sip.tls_cert too, without it no TLS is spoken")
-    if config.http.tls and not (sip.tls_cert or sip.tls_self_signed):
-        raise ConfigError("http.tls = True: set sip.tls_cert too, the certificate that is shown")
+    for option, on in (("http.tls", config.http.tls), ("streams.tls", config.streams.tls)):
+        if on and not (sip.tls_cert or sip.tls_self_signed):
+            raise ConfigError(f"{option} = True: set sip.tls_cert too, the certificate that is shown")
     if sip.tls_self_signed and sip.tls_cert:
         raise ConfigError(f"sip.tls_cert = {sip.tls_cert!r}: there is one, so sip.tls_self_signed has to be false")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from softphone.codec import WIDE_FIRST
+from softphone.config.outside import DialRule, PrefixRule, TollConfig, TrunkConfig
 from softphone.srtp import Encryption
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SipConfig",
     "SpeechConfig",
     "StoreConfig",
+    "StreamsConfig",
     "TokenConfig",
     "TollConfig",
     "TrunkConfig",
@@ -39,7 +41,6 @@ __all__ = [
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 Limit = Annotated[int, Meta(ge=0)]
-Prefix = Annotated[str, Meta(pattern=r"\A\+?[0-9*#]+\Z")]
 Seconds = Annotated[float, Meta(ge=0)]
 # Of passwords in databases from before there was an option for it.
 DEFAULT_REALM = "softphone.local"
@@ -136,54 +137,6 @@ class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
         """The first and the last of `own_ports`; None: any."""
         first, _, last = self.own_ports.partition("-")
         return (int(first), int(last)) if last else None
-
-
-class PrefixRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a number that begins with a prefix is written anew: fewer characters at its front, then `add` there."""
-
-    prefix: Annotated[str, Meta(pattern=r"\A\+?[0-9*#]*\Z")] = ""
-    strip: Limit = 0
-    add: Annotated[str, Meta(pattern=r"\A\+?[0-9*#]*\Z")] = ""
-
-
-class DialRule(PrefixRule, frozen=True, forbid_unknown_fields=True):
-    """How a number that is dialled is called outside, and by which trunks; none named: by all that take it."""
-
-    trunks: tuple[str, ...] = ()
-
-
-class TollConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The guard of calls outside, whatever trunk they take."""
-
-    allow: tuple[Prefix, ...] = ()
-    deny: tuple[Prefix, ...] = ()
-    max_calls: Limit = 100
-    calls_per_hour: Limit = 1000
-    user_calls: Limit = 10
-    user_calls_per_hour: Limit = 100
-
-
-class TrunkConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """A way to numbers outside, and from there; without a URI there is none."""
-
-    name: str = ""
-    uri: str = ""
-    register: bool = False
-    username: str = ""
-    password: str = ""
-    caller: str = ""
-    from_user: str = ""
-    from_domain: str = ""
-    trusted: bool = False
-    encryption: Encryption | Literal[""] = ""
-    allow: tuple[Prefix, ...] = ()
-    deny: tuple[Prefix, ...] = ()
-    max_calls: Limit = 100
-    outgoing: tuple[PrefixRule, ...] = ()
-    incoming: tuple[PrefixRule, ...] = ()
-    addresses: tuple[str, ...] = ()
-    numbers: dict[str, str] = {}
-    default: str = ""
 
 
 class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -288,6 +241,15 @@ class WebConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_parties_address: Count = 100
 
 
+class StreamsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sound of conferences for programs, by WebSocket, and back."""
+
+    enabled: bool = False
+    port: Port = 8090
+    tls: bool = False
+    max_streams: Count = 50
+
+
 class WebhooksConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of the webhooks that users of the API make."""
 
@@ -379,6 +341,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     prompts: PromptsConfig = PromptsConfig()
     speech: SpeechConfig = SpeechConfig()
     web: WebConfig = WebConfig()
+    streams: StreamsConfig = StreamsConfig()
     invite: InviteConfig = InviteConfig()
     mail: MailConfig = MailConfig()
     recording: RecordingConfig = RecordingConfig()

@@ -25,6 +25,7 @@ from softphone.focus.room.recording import NOT_RECORDING, RecordingStatus
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.room_commands import RoomCommands, number_of
 from softphone.focus.session import Party, TelephonySession, identity_of
+from softphone.focus.streams import StreamCommands
 from softphone.media.contract.messages import SendKeys
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
@@ -52,11 +53,14 @@ class Control(Commands):
         Commands to calls of two alone.
     rooms
         Commands to conferences that are about many, or about what only they have.
+    streams
+        Programs that hear sessions by WebSocket.
     """
 
     def __init__(self, focus: Focus, accounts: Accounts) -> None:
         self.calls = CallCommands(focus, accounts)
         self.rooms = RoomCommands(focus, accounts)
+        self.streams = StreamCommands(focus)
         self._focus = focus
         self._accounts = accounts
         self._playbacks: dict[int, str] = {}

@@ -11,7 +11,8 @@
     ├── NoSuchPass         the conference has given no such pass
     ├── NoSuchPlayback     it is over, or never was
     ├── NoSuchSound        no prompt or uploaded sound of this name
-    ├── NoSpeech           no text becomes speech here
+    ├── NoSuchStream       it is over, or never was
+    ├── NotOffered         the settings do not turn it on
     ├── SpeechFailed       the program that speaks did not
     ├── NotAllowed         the extension may not do that
     ├── WrongState         the session or party is not in a state for it
@@ -22,7 +23,7 @@ from softphone.errors import SoftphoneError
 
 __all__ = [
     "FocusError",
-    "NoSpeech",
+    "NotOffered",
     "NoSuchBan",
     "NoSuchExtension",
     "NoSuchInvitation",
@@ -31,6 +32,7 @@ __all__ = [
     "NoSuchPlayback",
     "NoSuchSession",
     "NoSuchSound",
+    "NoSuchStream",
     "NotAllowed",
     "Overloaded",
     "SpeechFailed",
@@ -74,12 +76,16 @@ class NoSuchSound(FocusError):
     """There is no prompt or uploaded sound of this name."""
 
 
-class NoSpeech(FocusError):
-    """Text does not become speech here: the settings name no command for it."""
+class NotOffered(FocusError):
+    """It is not to be had here: the settings do not turn it on; the message says which."""
 
 
 class SpeechFailed(FocusError):
     """The program that makes speech did not, or what it made is no sound; the message says why."""
+
+
+class NoSuchStream(FocusError):
+    """The session has no such stream."""
 
 
 class NotAllowed(FocusError):

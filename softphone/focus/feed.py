@@ -78,6 +78,10 @@ class EventType(StrEnum):
     callee, reason]"""
     PASS_USED = "pass.used"
     "Somebody came in by a pass. [pass: its id]"
+    STREAM_STARTED = "stream.started"
+    "The client of a stream has come. A party: the one that it is, or else that it hears. [stream, says]"
+    STREAM_ENDED = "stream.ended"
+    "It has gone, or never came. [stream, reason; dropped_s, unsaid_s: seconds of sound that one side was too slow for]"
     PLAYBACK_ENDED = "playback.ended"
     "Of what was asked for through the control face. [playback, reason]"
 

@@ -29,6 +29,7 @@ from softphone.focus.voice.playbacks import Playbacks
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.media.contract.leg import Event, PlaybackEnded, RecordingEnded, Unclaimed, WorkerLost
 from softphone.media.contract.messages import CreateRoom
+from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
 from softphone.media.workers.client import Media
 from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
@@ -64,7 +65,13 @@ class Focus:
     ----------
     dialer
         The way to a number.
+    on_stream
+        Told what the workers tell of streams.
     """
+
+    on_stream: Callable[[AudioStreamStarted | AudioStreamEnded | WorkerLost], object] = staticmethod(
+        lambda _event: None
+    )
 
     def __init__(
         self,
@@ -302,6 +309,11 @@ class Focus:
         """Whether administrators may let somebody listen without the others knowing of it."""
         return self._config.conference.hidden_listeners
 
+    @property
+    def streams(self) -> tuple[bool, bool]:
+        """Whether programs may have streams of sound here, and whether these are encrypted."""
+        return self._config.streams.enabled, self._config.streams.tls
+
     def reconfigure(self, config: Config) -> None:
         """Open conferences by these settings from now on. Raises ConfigError: the menu cannot be read."""
         self._menu = load_menu(config.conference.menu)
@@ -318,12 +330,13 @@ class Focus:
         """Take what a worker reports."""
         match event:
             case PlaybackEnded(playback, reason):
-                if (told := self.context.playbacks.ended(playback)) is not None:
-                    told(reason)
+                self.context.playbacks.ended(playback)(reason)
             case RecordingEnded():
                 self._on_recording_ended(event)
             case WorkerLost():
                 self._on_worker_lost(event)
+            case AudioStreamStarted() | AudioStreamEnded():
+                self.on_stream(event)
             case Unclaimed(host):
                 log.warning("media_unclaimed", host=host)
             case _ if (member := self.context.legs.get(getattr(event, "leg", -1))) is not None:
@@ -357,6 +370,7 @@ class Focus:
         lost = set(event.rooms)
         gone = [room for room in self.rooms.values() if room.room in lost]
         log.error("media_worker_lost", pid=event.pid, sessions=len(gone))
+        self.on_stream(event)
         for room in gone:
             room.close("media worker lost")
         for leg in event.legs:

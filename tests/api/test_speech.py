@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from softphone.api.http.errors import from_softphone
 from softphone.errors import SoftphoneError
-from softphone.focus.errors import NoSpeech, SpeechFailed
+from softphone.focus.errors import NotOffered, SpeechFailed
 from softphone.focus.feed import EventType
 from softphone.server import Server
 from tests.api.restcomm.conftest import client_of
@@ -98,7 +98,7 @@ async def test_a_document_of_rcml_says_it(shared: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "code"), [(NoSpeech("none"), 403, "CMN-109"), (SpeechFailed("broken"), 502, "CMN-211")]
+    ("error", "status", "code"), [(NotOffered("none"), 403, "CMN-109"), (SpeechFailed("broken"), 502, "CMN-211")]
 )
 async def test_where_nothing_speaks_is_told(error: SoftphoneError, status: int, code: str) -> None:
     told = from_softphone(error)

@@ -25,8 +25,7 @@ async def test_an_end_that_is_read_together_with_the_number_is_told_after_it(tmp
     def happened(event: Event) -> None:
         if isinstance(event, PlaybackEnded):
             over.add(event.playback)
-            if (told := playbacks.ended(event.playback)) is not None:
-                told(event.reason)
+            playbacks.ended(event.playback)(event.reason)
 
     async def play(room: int) -> None:
         told: asyncio.Future[str] = asyncio.get_running_loop().create_future()

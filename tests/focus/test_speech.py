@@ -11,7 +11,7 @@ import soundfile
 
 from softphone.config import SpeechConfig, from_table
 from softphone.errors import AudioError, ConfigError
-from softphone.focus.errors import NoSpeech, Overloaded, SpeechFailed
+from softphone.focus.errors import NotOffered, Overloaded, SpeechFailed
 from softphone.focus.voice import speech as module
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.focus.voice.speech import Synthesiser
@@ -103,7 +103,7 @@ async def test_what_cannot_be_said_is_told(tmp_path: Path, text: str, voice: str
 
 
 async def test_without_a_command_there_is_no_speech(tmp_path: Path) -> None:
-    with pytest.raises(NoSpeech, match=r"\[speech\]"):
+    with pytest.raises(NotOffered, match=r"\[speech\]"):
         await Synthesiser(SpeechConfig(), tmp_path).sound("hi")
 
 

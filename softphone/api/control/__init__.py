@@ -15,6 +15,7 @@ from softphone.api.control import (
     recordings,
     running_calls,
     sounds,
+    streams,
     trace,
     webhooks,
 )
@@ -25,7 +26,7 @@ PAIRS = (running_calls, recordings, sounds, events, webhooks)
 GROUPS = (allowed, conferences, many, parties, passes, extensions, call_handling, invitations, history)
 
 # What is done in conferences and calls alike, below the path of either.
-OF_SESSIONS = (*conferences.OF_SESSIONS, *playbacks.OF_SESSIONS, *parties.OF_SESSIONS)
+OF_SESSIONS = (*conferences.OF_SESSIONS, *playbacks.OF_SESSIONS, *streams.OF_SESSIONS, *parties.OF_SESSIONS)
 SESSIONS = ("/api/v1/conferences/{id}", "/api/v1/calls/{id}")
 ROUTERS = (
     *(router for module in PAIRS for router in (module.reading, module.doing)),

@@ -20,7 +20,6 @@ from softphone.api.http.codes import CODES
 from softphone.errors import AudioError, LibraryError, NoSuchRecording, SoftphoneError
 from softphone.focus.errors import (
     FocusError,
-    NoSpeech,
     NoSuchBan,
     NoSuchExtension,
     NoSuchInvitation,
@@ -28,7 +27,9 @@ from softphone.focus.errors import (
     NoSuchPass,
     NoSuchPlayback,
     NoSuchSession,
+    NoSuchStream,
     NotAllowed,
+    NotOffered,
     Overloaded,
     SpeechFailed,
 )
@@ -177,6 +178,7 @@ MISSING: dict[type[SoftphoneError], tuple[str, ...]] = {
     NoSuchPass: ("pass",),
     NoSuchPlayback: ("playback",),
     NoSuchRecording: ("recording",),
+    NoSuchStream: ("stream",),
     NoSuchRow: ("id",),
 }
 
@@ -199,7 +201,7 @@ def from_softphone(error: SoftphoneError, parameters: Container[str] = ()) -> Ap
 
 def _from_state(error: SoftphoneError) -> ApiError:
     match error:
-        case NoSpeech():
+        case NotOffered():
             return ApiError(403, "CMN-109", str(error))
         case MailError() | SpeechFailed():
             return ApiError(502, "CMN-211", str(error))

@@ -149,7 +149,7 @@ class Member:
         call.on_ended = self._on_ended
         call.on_info = self._on_info
 
-    async def join(self, client: HttpCall, offer: str) -> str:
+    async def join(self, client: HttpCall, offer: str | None) -> str:
         """Take a client that has come otherwise than by SIP: open its leg, and give our answer to its offer.
 
         Parameters

@@ -35,7 +35,15 @@ async def begin(room: "ConferenceRoom", member: Member, admission: Admission, an
         raise
 
 
-async def join(room: "ConferenceRoom", client: HttpCall, offer: str, admission: Admission) -> tuple[Member, str]:
-    """Let somebody in who has come by HTTP, and give our answer to its offer; raises as :func:`begin`."""
-    member = room.newcomer(admission)
+async def join(
+    room: "ConferenceRoom", client: HttpCall, offer: str | None, admission: Admission, member: Member | None = None
+) -> tuple[Member, str]:
+    """Let somebody in who has come by HTTP, and give our answer to its offer; raises as :func:`begin`.
+
+    Parameters
+    ----------
+    member
+        What it is to be; None: a new one.
+    """
+    member = member or room.newcomer(admission)
     return member, await begin(room, member, admission, lambda: member.join(client, offer))

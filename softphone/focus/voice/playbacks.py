@@ -59,9 +59,13 @@ class Playbacks:
         """
         await self._media.ask(StopPlayback(playback))
 
-    def ended(self, playback: int) -> Callable[[str], None] | None:
-        """Take notice that a playback has ended; give what is to be told why, if anything is."""
-        return self._on_end.pop(playback, None)
+    def ended(self, playback: int) -> Callable[[str], object]:
+        """Take notice that a playback has ended; give what is to be told why."""
+        return self._on_end.pop(playback, _nobody)
+
+
+def _nobody(_reason: str) -> None:
+    """Tell nobody."""
 
 
 def _files(paths: list[Path]) -> list[str]:

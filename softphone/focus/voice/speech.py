@@ -18,7 +18,7 @@ import structlog
 from mixer.rules.effects import Sound
 from softphone.config import SpeechConfig
 from softphone.errors import AudioError
-from softphone.focus.errors import NoSpeech, Overloaded, SpeechFailed
+from softphone.focus.errors import NotOffered, Overloaded, SpeechFailed
 from softphone.focus.voice.uploads import Clip, decoded
 from softphone.programs import run
 from softphone.text import shown, without_paths
@@ -63,7 +63,7 @@ class Synthesiser:
 
         Raises
         ------
-        NoSpeech
+        NotOffered
             There is no speech here.
         AudioError
             The text, the voice or the language will not do; the message says why.
@@ -100,7 +100,7 @@ class Synthesiser:
         """Give the command, without the names of files."""
         settings = self._settings
         if not settings.command:
-            raise NoSpeech("No text becomes speech here: see [speech] in the configuration")
+            raise NotOffered("No text becomes speech here: see [speech] in the configuration")
         command = " ".join(settings.command)
         for name, wish in (("voice", voice), ("language", language)):
             if wish and not WORD.fullmatch(wish):

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from softphone.media.contract.security import SRTP_PROFILES, Ice, Srtp
+from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
 
 __all__ = [
     "Datagram",
@@ -378,5 +379,7 @@ Event = (
     | Unclaimed
     | RecordingEnded
     | PlaybackEnded
+    | AudioStreamStarted
+    | AudioStreamEnded
     | WorkerLost
 )

@@ -31,6 +31,7 @@ __all__ = [
     "LevelVoices",
     "Number",
     "OpenLeg",
+    "OpenStream",
     "PauseRecording",
     "Ping",
     "Play",
@@ -240,6 +241,34 @@ class Whisper(MediaRequest[Done], frozen=True):
 
     leg: LegNumber
     to: list[LegNumber] | None
+
+
+class OpenStream(MediaRequest[LegInfo], frozen=True):
+    """Open a leg whose client hears and speaks by WebSocket; answered with where that is. AudioStreamEnded follows.
+
+    Attributes
+    ----------
+    key
+        What the client proves itself with, once.
+    room
+        Where it is; it hears the room, or `source` alone, wherever that goes.
+    rate_hz
+        Of its L16: one of `softphone.media.contract.streams.STREAM_RATES_HZ`.
+    says
+        Whether the client is heard.
+    about
+        JSON that the client is told first.
+    claim_s
+        How long its client has to come.
+    """
+
+    key: str
+    room: RoomNumber
+    source: LegNumber | None = None
+    rate_hz: int = 16_000
+    says: bool = False
+    about: str = "{}"
+    claim_s: float = 38.0
 
 
 class GetStats(MediaRequest[LegStats], frozen=True):

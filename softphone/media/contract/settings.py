@@ -16,6 +16,12 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
         As of `mixer.bridge.Bridge`.
     first_number
         Of what it makes; workers of a pool have a range each.
+    stream_port
+        Where clients of streams connect; 0: any port, None: there are no streams.
+    stream_most
+        How many streams there may be.
+    certificate
+        Files of the certificate and its key that such clients are shown; empty: no TLS.
     cache
         Folder for compiled loops where neither the one beside the program nor the user's can be written; empty: none.
     """
@@ -29,4 +35,7 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     gate: bool = True
     noise_dbov: float = -127.0
     first_number: int = 1
+    stream_port: int | None = None
+    stream_most: int = 50
+    certificate: tuple[str, str] = ("", "")
     cache: str = ""

@@ -28,6 +28,7 @@ from softphone.media.contract.messages import (
     MediaRequest,
     Number,
     OpenLeg,
+    OpenStream,
     PauseRecording,
     Ping,
     Play,
@@ -44,6 +45,7 @@ from softphone.media.contract.messages import (
     UpdateLeg,
     Whisper,
 )
+from softphone.media.engine.audio_streams import AudioStreams, Door
 from softphone.media.engine.noticed import Noticed
 from softphone.media.engine.outcomes import EngineEvent
 from softphone.media.engine.plane import Plane
@@ -77,6 +79,8 @@ class Engine:
         What to add to `now` for Unix time.
     open_port
         Opens a UDP port.
+    streams
+        Where the clients of streams connect; None: there are none.
     first_number
         Of what is made: legs, rooms, recordings and playbacks are numbered in one row.
 
@@ -99,12 +103,13 @@ class Engine:
         unix_offset_s: float = 0.0,
         open_port: OpenPort | None = None,
         first_number: int = 1,
+        streams: Door | None = None,
     ) -> None:
         self.bridge = Bridge(capacity, gate=DEFAULT_GATE if gate else None, noise_dbov=noise_dbov)
         warm(self.bridge.rate_hz)
+        self._advertised = advertised or host
         self._pool = PortPool(host, shared_port, own_ports, open_port)
         self.plane = Plane(self.bridge, self._pool, unix_offset_s)
-        self._advertised = advertised or host
         self.port = self._pool.shared.rtp.port
         self._rows: dict[int, int] = {}
         self._leg_of_row: dict[int, int] = {}
@@ -112,6 +117,7 @@ class Engine:
         self._rooms: dict[int, int] = {}
         self._player = Player(self.bridge, self._row, self._room)
         self._tape = Tape(self.bridge, self._row, self._room)
+        self._streams = AudioStreams(self.bridge, self.open_app, self._row, self._advertised, streams)
         self._apps: dict[int, Callable[[NDArray[np.int16]], None]] = {}
         self._last_number, self._asked = first_number - 1, 0
         self._events: list[EngineEvent] = []
@@ -121,6 +127,7 @@ class Engine:
         """Say who carries out which request."""
         return {
             OpenLeg: self._open_leg,
+            OpenStream: self._streams.open,
             UpdateLeg: self._update_leg,
             CloseLeg: self._close_leg,
             CreateRoom: self._create_room,
@@ -177,6 +184,7 @@ class Engine:
     def tick(self, now: float, clock: float) -> None:
         """Do one tick, due at `now` (seconds), when the clock shows `clock`."""
         self._player.tick()
+        self._streams.feed(now)
         tick = self.plane.tick(now, clock)
         self._tape.take(tick)
         self._events += self._noticed.events(tick)
@@ -196,7 +204,8 @@ class Engine:
 
     def events(self) -> list[EngineEvent]:
         """Give what has happened since the last call."""
-        found = [*self._events, *self.plane.events, *self._tape.events(), *self._player.events()]
+        own = (self._tape, self._player, self._streams)
+        found = [*self._events, *self.plane.events, *(event for each in own for event in each.events())]
         self._events.clear()
         self.plane.events.clear()
         return found
@@ -256,8 +265,8 @@ class Engine:
 
     def close(self, now: float) -> None:
         """End recordings, say goodbye on all legs, close the ports."""
-        self._tape.close()
-        self._player.close()
+        for each in (self._tape, self._player, self._streams):
+            each.close()
         for leg in list(self._rows):
             self._close_leg(CloseLeg(leg), now)
         self._pool.close()
@@ -306,6 +315,7 @@ class Engine:
             self.bridge.roster.remove(row)
             stats = LegStats()
         self._player.leg_closed(request.leg)
+        self._streams.leg_closed(request.leg)
         self._tape.leg_closed(row)
         return stats
 
@@ -317,6 +327,7 @@ class Engine:
         bridge_room = self._room(request.room)
         self._tape.room_removed(request.room)
         self._player.room_removed(request.room)
+        self._streams.room_removed(request.room)
         del self._rooms[request.room]
         self.bridge.roster.remove_room(bridge_room)
         return Done()
@@ -334,7 +345,7 @@ class Engine:
         changes: tuple[tuple[Callable[[int, Any], None], object], ...] = (
             (roster.set_muted, request.muted),
             (roster.set_deaf, request.deaf),
-            (self.plane.set_answered, request.answered),
+            (self.plane.set_answered, None if request.leg in self._apps else request.answered),
             (roster.set_gain_in, request.gain_in),
             (roster.set_gain_out, request.gain_out),
         )

@@ -50,7 +50,12 @@ class Pool(Media):
         first = settings or WorkerSettings()
         shares = divided(first.own_ports, workers) if first.own_ports else [None] * workers
         self._settings = [
-            msgspec.structs.replace(first, port=first.port + 2 * i if first.port else 0, own_ports=shares[i])
+            msgspec.structs.replace(
+                first,
+                port=first.port + 2 * i if first.port else 0,
+                own_ports=shares[i],
+                stream_port=first.stream_port + i if first.stream_port else first.stream_port,
+            )
             for i in range(workers)
         ]
         self._workers: dict[int, WorkerProcess] = {}

@@ -16,10 +16,12 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from softphone.descriptors import allow_all
+from softphone.errors import MediaError
 from softphone.heap import keep_below
 from softphone.media.contract.leg import WorkerMetrics
 from softphone.media.contract.messages import GetMetrics, Ready, Splitter, frame, read_request
@@ -27,6 +29,9 @@ from softphone.media.contract.settings import WorkerSettings
 from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine
 from softphone.media.workers.pacer import RECENT, Pacer
+
+if TYPE_CHECKING:
+    from softphone.media.workers.stream_door import StreamDoor
 
 __all__ = ["Worker", "main"]
 
@@ -179,6 +184,17 @@ def low_socket(fd: int) -> socket.socket:
     return control
 
 
+def open_door(settings: WorkerSettings) -> "StreamDoor | None":
+    """Listen for clients of streams, where there are any; raises OSError, MediaError."""
+    if settings.stream_port is None:
+        return None
+    from softphone.media.workers.stream_door import StreamDoor  # megabytes that most workers do not need
+
+    door = StreamDoor(settings.host, settings.stream_port, settings.stream_most, settings.certificate)
+    door.start()
+    return door
+
+
 def main() -> int:
     """Run a worker; its settings are the first argument, as JSON."""
     settings = msgspec.json.decode(sys.argv[1], type=WorkerSettings)
@@ -186,6 +202,7 @@ def main() -> int:
     allow_all()
     control = low_socket(settings.fd)
     try:
+        door = open_door(settings)
         engine = Engine(
             capacity=settings.capacity,
             host=settings.host,
@@ -195,9 +212,10 @@ def main() -> int:
             gate=settings.gate,
             noise_dbov=settings.noise_dbov,
             first_number=settings.first_number,
+            streams=door,
             unix_offset_s=time.time() - time.monotonic(),
         )
-    except OSError as error:
+    except (OSError, MediaError) as error:
         sys.stderr.write(f"softphone media worker: {error}\n")
         return 1
     with contextlib.suppress(OSError, AttributeError):
