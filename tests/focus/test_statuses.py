@@ -90,7 +90,7 @@ async def test_nobody_of_that_number(shared: Server) -> None:
     told = Told(shared)
     async with Phone(shared, "101") as caller:
         with pytest.raises(CallRefused):
-            await caller.call("102")
+            await caller.call("105")
         await until(lambda: not calls_of(shared))
     assert told.by_party() == {"0-1": ["setup", "disconnected"], "0-2": ["setup", "disconnected"]}
 

@@ -259,7 +259,7 @@ async def test_who_does_not_answer(shared: Server, ben: httpx.AsyncClient, web: 
             await asyncio.sleep(0)
 
     url = web.room("nobody")
-    await became((await make(ben, To="104", Url=url))["sid"], "no-answer")
+    await became((await make(ben, To="105", Url=url))["sid"], "no-answer")
     async with Phone(shared, "103") as phone:
         await reachable(phone, busy)
         await became((await make(ben, Url=url))["sid"], "busy")
