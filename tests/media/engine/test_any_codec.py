@@ -5,8 +5,6 @@
 
 import os
 import struct
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -113,11 +111,3 @@ def test_whatever_is_said_in_whatever_codec_the_others_are_heard(monkeypatch: py
             trial.tick([(packet, each.at) for each in trial.bad for packet in each.due()])
         levels = trial.planes[1].bridge.level_dbov[[each.row for each in trial.bad]]
         assert (levels > -30).all(), (trial.told, levels)
-
-
-@pytest.mark.timeout(600)  # the first time it compiles
-def test_no_index_leaves_its_array_in_any_codec() -> None:
-    program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "whatever_codec"]
-    checked = os.environ | {"NUMBA_BOUNDSCHECK": "1"}
-    child = subprocess.run(program, env=checked, capture_output=True, text=True, timeout=580)
-    assert child.returncode == 0, child.stdout
