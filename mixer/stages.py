@@ -44,7 +44,7 @@ class Stages:
         self._gate = gate_record(gate)
         self._speaking, self._listening = list(lanes), list(lanes)
         self._carriers: dict[tuple[int, int], Carrier] = {}
-        self._noisy, self._doubtful = np.zeros(capacity, bool), np.zeros(capacity, bool)
+        self._noisy, self._certain = np.zeros(capacity, bool), np.zeros(capacity, bool)
         self._changed, self._key = np.zeros(capacity, np.int64), np.zeros(2 * capacity, np.int64)
         self._ticks = self._end = self._rooms_end = 0
         self._used = -1
@@ -93,9 +93,7 @@ class Stages:
         if not self._roster.dialling:
             return []
         rows = np.flatnonzero(parties["inband_keys"][:end] & (parties["lane"][:end] == lane.number))
-        keys = lane.keys.feed(rows, lane.said(ticks)[rows])
-        self._doubtful[rows] = lane.keys.doubtful[rows]
-        return keys
+        return lane.keys.feed(rows, lane.said(ticks)[rows])
 
     def _judge(self, lane: Lane, changes: int) -> int:
         """Find out who is heard of a lane; gives how many gates have changed so far."""
@@ -106,7 +104,7 @@ class Stages:
             lane.rate,
             lane.said(self._ticks),
             self._noisy,
-            self._doubtful,
+            lane.keys.doubtful if self._roster.dialling else self._certain,
             self._gate,
             lane.wide,
             lane.heard,

@@ -53,8 +53,8 @@ def sort(
     waiting: Waiting, parcels: NDArray[np.uint8], pcm: NDArray[np.int16], now_s: float, next_s: float,
     headers: rtp.Parsed, arrival_s: NDArray[np.float64], rows: NDArray[np.int64], lists: NDArray[np.int64],
     found: NDArray[np.int64],
-) -> None:  # fmt: skip
-    """Sort datagrams: sound to the rings of their rows, the rest to lists.
+) -> int:  # fmt: skip
+    """Sort datagrams: sound to the rings of their rows, the rest to lists; gives how many are in those.
 
     Parameters
     ----------
@@ -108,6 +108,7 @@ def sort(
             _soundless(p, leg, h, codec, data[i])
         if codec < 0 and _is_event(leg, h):  # pressed during a stall, it is a key
             _list(lists, found, EVENTS, i)
+    return found.sum()
 
 
 @kernel
@@ -280,8 +281,7 @@ class Receiver:
         slots, n = self._slots, self._slots.used
         if not n:
             return
-        self._sort(self._each[:n], now)
-        if self._counts.any():
+        if self._sort(self._each[:n], now):
             self._look(slots.keys(), now)
         self.sources.opener.clear()
         slots.clear()
@@ -305,11 +305,11 @@ class Receiver:
         if reports.size:
             self._reports(reports, keys, self._arrival_s)
 
-    def _sort(self, which: NDArray[np.int64], now: float) -> None:
+    def _sort(self, which: NDArray[np.int64], now: float) -> int:
         """Open what is encrypted of some datagrams, and take them to their rows, and to the lists."""
         bridge, directory, slots = self._bridge, self.sources.directory, self._slots
         self.sources.opener.open(which, directory)
-        sort(
+        return sort(
             which,
             slots.data,
             slots.length,

@@ -85,7 +85,7 @@ class _Rehearsal:
     def __init__(self, rate_hz: int) -> None:
         self._bridge = bridge = Bridge(3, rate_hz)
         room = bridge.roster.add_room()
-        self._row, self._source = row, source = bridge.add_party(room), bridge.add_source(room)
+        self._row, self._source = row, source = bridge.add_party(room, inband_keys=True), bridge.add_source(room)
         bridge.add_party(room, rate_hz=16_000)  # so that sound is carried from lane to lane
         bridge.roster.tape({room: 0b11})
         bridge.roster.set_whisper(source, [row])
