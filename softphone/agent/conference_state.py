@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from xml.etree import ElementTree as xml
 
 from softphone.errors import SoftphoneError
+from softphone.markup import BadMarkup, Bounds, Element, parse
+from softphone.text import shown
 
 __all__ = ["CONFERENCE_INFO", "ConferenceDocument", "ConferenceReader", "ConferenceState", "ConferenceUser"]
 
 CONFERENCE_INFO = "application/conference-info+xml"
 NAMESPACE = "{urn:ietf:params:xml:ns:conference-info}"
 
-DOCUMENT_BYTES_MAX = 4_000_000
-"""A roster of some 5,000 users; nobody has us read more."""
+BOUNDS = Bounds(4_000_000, elements=100_000, depth=16)
+"""Of a roster of some 5,000 users; nobody has us read more."""
 USERS_MAX = 20_000
-TEXT_MAX = 256
+URI_MAX = 1_000
 
 
 class ConferenceDocument(SoftphoneError):
@@ -104,7 +105,7 @@ class ConferenceReader:
             return self.state  # one that was told before
         if not whole and version != self._version + 1:
             raise ConferenceDocument(f"document {version} came after {self._version}")
-        self._version, self._uri = version, _cut(root.get("entity"))
+        self._version, self._uri = version, _uri(root.get("entity"))
         self._describe(root)
         self._take_users(root.find(f"{NAMESPACE}users"), whole=whole)
         return self.state
@@ -119,13 +120,13 @@ class ConferenceReader:
         )
         return ConferenceState(self._uri, self._title, self._locked, users)
 
-    def _describe(self, root: xml.Element) -> None:
+    def _describe(self, root: Element) -> None:
         title = root.findtext(f"{NAMESPACE}conference-description/{NAMESPACE}display-text")
         locked = root.findtext(f"{NAMESPACE}conference-state/{NAMESPACE}locked")
-        self._title = self._title if title is None else _cut(title)
+        self._title = self._title if title is None else _words(title)
         self._locked = self._locked if locked is None else locked.strip() in ("true", "1")
 
-    def _take_users(self, users: xml.Element | None, *, whole: bool) -> None:
+    def _take_users(self, users: Element | None, *, whole: bool) -> None:
         if whole or (users is not None and _is_whole(users)):
             self._users.clear()
         for element, entity in _entities(users, "user"):
@@ -135,55 +136,49 @@ class ConferenceReader:
                 _take(self._users.setdefault(entity, _User()), element)
 
 
-def _take(user: _User, element: xml.Element) -> None:
+def _take(user: _User, element: Element) -> None:
     """Take what is told of a user: all of it, or what has changed."""
     if _is_whole(element):
         user.name, user.roles = "", ()
         user.endpoints.clear()
     if (name := element.findtext(f"{NAMESPACE}display-text")) is not None:
-        user.name = _cut(name)
+        user.name = _words(name)
     if (roles := element.find(f"{NAMESPACE}roles")) is not None:
-        user.roles = tuple(_cut(each.text) for each in roles.iterfind(f"{NAMESPACE}entry"))
+        user.roles = tuple(_words(each.text) for each in roles.iterfind(f"{NAMESPACE}entry"))
     for endpoint, entity in _entities(element, "endpoint"):
         if endpoint.get("state") == "deleted":
             user.endpoints.pop(entity, None)
             continue
         before = ("", "") if _is_whole(endpoint) else user.endpoints.get(entity, ("", ""))
         told = (endpoint.findtext(f"{NAMESPACE}status"), _audio(endpoint))
-        status, media = (old if new is None else _cut(new) for old, new in zip(before, told, strict=True))
+        status, media = (old if new is None else _words(new) for old, new in zip(before, told, strict=True))
         user.endpoints[entity] = status, media
 
 
-def _audio(endpoint: xml.Element) -> str | None:
+def _audio(endpoint: Element) -> str | None:
     """Give the status of the audio stream of an endpoint: of the one that says so, else of its only one."""
     streams = endpoint.findall(f"{NAMESPACE}media")
     sound = [each for each in streams if (each.findtext(f"{NAMESPACE}type") or "audio").strip() == "audio"]
     return sound[0].findtext(f"{NAMESPACE}status") if sound else None
 
 
-def _root(document: bytes) -> xml.Element:
-    """Parse a document; one with declarations of its own is not read."""
-    if len(document) > DOCUMENT_BYTES_MAX:
-        raise ConferenceDocument(f"a document of {len(document)} bytes is not read")
+def _root(document: bytes) -> Element:
     try:
-        text = document.decode()  # in another encoding, what is looked for would be spelled in other bytes
-        if "<!D" in text or "<!E" in text:
-            raise ConferenceDocument("a document with declarations of its own is not read")
-        root = xml.fromstring(text)
-    except (xml.ParseError, ValueError, LookupError, RecursionError) as error:
+        root = parse(document, BOUNDS)
+    except BadMarkup as error:
         raise ConferenceDocument(f"no document of a conference's state: {error}") from error
     if root.tag != f"{NAMESPACE}conference-info":
         raise ConferenceDocument(f"no document of a conference's state: {root.tag[:64]}")
     return root
 
 
-def _entities(parent: xml.Element | None, name: str) -> Iterator[tuple[xml.Element, str]]:
+def _entities(parent: Element | None, name: str) -> Iterator[tuple[Element, str]]:
     """Give the children of a name, with what tells each from the others."""
     for element in () if parent is None else parent.iterfind(f"{NAMESPACE}{name}"):
-        yield element, _cut(element.get("entity"))
+        yield element, _uri(element.get("entity"))
 
 
-def _is_whole(element: xml.Element) -> bool:
+def _is_whole(element: Element) -> bool:
     """Whether an element says all there is of it (RFC 4575 section 4.4)."""
     return element.get("state", "full") == "full"
 
@@ -195,5 +190,9 @@ def _number(text: str | None) -> int:
     return int(said)
 
 
-def _cut(text: str | None) -> str:
-    return " ".join((text or "").split())[:TEXT_MAX]
+def _uri(text: str | None) -> str:
+    return (text or "").strip()[:URI_MAX]
+
+
+def _words(text: str | None) -> str:
+    return shown(text or "")

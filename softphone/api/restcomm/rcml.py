@@ -1,21 +1,15 @@
-"""RCML: what a call is to do, as a document of XML says it. Read with limits, and without any of what XML can hide.
-
-A document type, entities, processing instructions and more than `MOST` elements are refused, before anything of them is
-read (expat tells of them as they come).
-"""
+"""RCML: what a call is to do, as a document of XML says it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from xml.parsers import expat
+from dataclasses import dataclass
 
 from softphone.errors import SoftphoneError
+from softphone.markup import BadMarkup, Bounds, Element, parse
 from softphone.text import shown
 
 __all__ = ["BadRcml", "Continue", "DialConference", "EndCall", "PlaySound", "SayText", "Verb", "Wait", "read"]
 
-MOST = 100
-DEEPEST = 8
-MOST_BYTES = 65_536
+BOUNDS = Bounds(65_536, elements=100, depth=8)
 
 MAX_PARTICIPANTS = 40
 LONGEST_NAME = 200
@@ -83,16 +77,6 @@ class Continue:
 Verb = DialConference | PlaySound | SayText | Wait | EndCall | Continue
 
 
-@dataclass(slots=True)
-class Element:
-    """An element, as far as RCML has them."""
-
-    tag: str
-    attributes: Mapping[str, str]
-    text: str = ""
-    within: "list[Element]" = field(default_factory=list)
-
-
 def read(document: bytes) -> list[Verb]:
     """Read what is to be done, in order.
 
@@ -101,10 +85,13 @@ def read(document: bytes) -> list[Verb]:
     BadRcml
         Nothing of it is to be done.
     """
-    root = _parse(document)
+    try:
+        root = parse(document, BOUNDS)
+    except BadMarkup as error:
+        raise BadRcml(f"{error}") from error
     if root.tag != "Response":
         raise BadRcml(f"it begins with <{root.tag}>, not with <Response>")
-    return [_verb(each) for each in root.within]
+    return [_verb(each) for each in root]
 
 
 def _verb(element: Element) -> Verb:
@@ -116,12 +103,12 @@ def _verb(element: Element) -> Verb:
 
 
 def _dial(element: Element) -> Verb:
-    if [each.tag for each in element.within] != ["Conference"]:
+    if [each.tag for each in element] != ["Conference"]:
         raise BadRcml("<Dial> is supported with one <Conference> in it, and nothing else")
-    (room,) = element.within
+    (room,) = element
     most = _number(room, "maxParticipants", MAX_PARTICIPANTS, 1, 100_000)
-    name = shown(room.text, LONGEST_NAME)
-    if not name or len(room.text.strip()) > LONGEST_NAME:
+    name = shown(_text(room), LONGEST_NAME)
+    if not name or len(_text(room).strip()) > LONGEST_NAME:
         raise BadRcml(f"<Conference> names a room, by at most {LONGEST_NAME} characters that can be read")
     return DialConference(
         name,
@@ -134,17 +121,17 @@ def _dial(element: Element) -> Verb:
 
 
 def _play(element: Element) -> Verb:
-    sound = element.text.strip()
+    sound = _text(element).strip()
     if not sound or "://" in sound:
         raise BadRcml("<Play> takes a sound of this server by name, or an uploaded one by number, and no URL")
     return PlaySound(sound, _number(element, "loop", 1, 1, 100))
 
 
 def _say(element: Element) -> Verb:
-    text, voice = shown(element.text, LONGEST_TEXT + 1), element.attributes.get("voice", "")
+    text, voice = shown(_text(element), LONGEST_TEXT + 1), element.get("voice", "")
     if not text or len(text) > LONGEST_TEXT:
         raise BadRcml(f"<Say> has 1 to {LONGEST_TEXT} characters of text in it")
-    language = element.attributes.get("language", "")
+    language = element.get("language", "")
     return SayText(text, voice, language, _number(element, "loop", 1, 1, 100))
 
 
@@ -153,10 +140,10 @@ def _pause(element: Element) -> Verb:
 
 
 def _redirect(element: Element) -> Verb:
-    method = element.attributes.get("method", "POST").upper()
-    if not element.text.strip() or method not in ("GET", "POST"):
+    method = element.get("method", "POST").upper()
+    if not _text(element).strip() or method not in ("GET", "POST"):
         raise BadRcml("<Redirect> has a URL in it, and GET or POST for a method")
-    return Continue(element.text.strip(), method)
+    return Continue(_text(element).strip(), method)
 
 
 VERBS: Mapping[str, Callable[[Element], Verb]] = {
@@ -170,66 +157,21 @@ VERBS: Mapping[str, Callable[[Element], Verb]] = {
 }
 
 
+def _text(element: Element) -> str:
+    return element.text or ""
+
+
 def _flag(element: Element, name: str, default: bool) -> bool:
-    text = element.attributes.get(name, "")
+    text = element.get(name, "")
     if text.lower() not in ("", "true", "false"):
         raise BadRcml(f"{name} is true or false, not {text[:40]!r}")
     return text.lower() == "true" if text else default
 
 
 def _number(element: Element, name: str, default: int, least: int, most: int) -> int:
-    text = element.attributes.get(name, "")
+    text = element.get(name, "")
     if not text:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
         raise BadRcml(f"{name} is a number from {least} to {most}, not {text[:40]!r}")
     return int(text)
-
-
-def _parse(document: bytes) -> Element:
-    if len(document) > MOST_BYTES:
-        raise BadRcml(f"it is longer than {MOST_BYTES} bytes")
-    reader = Reader()
-    try:
-        reader.parser.Parse(document, True)
-    except expat.ExpatError as error:
-        raise BadRcml(f"it is no XML: {expat.ErrorString(error.code)}, line {error.lineno}") from error
-    except (LookupError, ValueError) as error:
-        raise BadRcml(f"its encoding is not known here: {error}") from error
-    return reader.root
-
-
-class Reader:
-    """Builds the elements, and stops at what has no place in RCML."""
-
-    root: Element
-
-    def __init__(self) -> None:
-        self.parser = parser = expat.ParserCreate()
-        self._open: list[Element] = []
-        self._count = 0
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._data
-        parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = self._refuse
-        parser.ExternalEntityRefHandler = parser.ProcessingInstructionHandler = self._refuse
-
-    def _refuse(self, *_: object) -> int:
-        raise BadRcml("a document type, entities and processing instructions are not taken")
-
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._count += 1
-        if self._count > MOST or len(self._open) >= DEEPEST:
-            raise BadRcml(f"it has more than {MOST} elements, or deeper ones than {DEEPEST}")
-        element = Element(tag[:100], attributes)
-        if self._open:
-            self._open[-1].within.append(element)
-        else:
-            self.root = element
-        self._open.append(element)
-
-    def _end(self, _tag: str) -> None:
-        self._open.pop()
-
-    def _data(self, text: str) -> None:
-        self._open[-1].text += text

@@ -10,12 +10,12 @@ import secrets
 from collections.abc import Coroutine
 from enum import StrEnum
 from typing import Any
-from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from softphone.errors import CallRefused
 from softphone.focus.home import Home
 from softphone.focus.party.dialplan import DialTarget
+from softphone.markup import BadMarkup, Bounds, parse
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.message.uri import number_of, spelled
@@ -25,6 +25,7 @@ __all__ = ["AgentMessages", "Wish"]
 
 SID_BITS = 62
 AGENT = "x-rc/agent"
+BOUNDS = Bounds(65_536, elements=100, depth=8)
 
 
 class AgentCommand(StrEnum):
@@ -160,13 +161,10 @@ def _attributes(values: dict[str, str]) -> str:
 
 
 def _read(body: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """Read the attributes of Hdr and Bdy; empty: it is no message. One with declarations of its own is not read."""
+    """Read the attributes of Hdr and Bdy; empty: it is no message."""
     try:
-        text = body.decode()  # in another encoding, what is looked for would be spelled in other bytes
-        if "<!" in text or "\0" in text:
-            return {}, {}
-        found = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, LookupError):
+        found = parse(body, BOUNDS)
+    except BadMarkup:
         return {}, {}
     parts = [found.find("Hdr"), found.find("Bdy")]
     head, told = ({} if each is None else dict(each.attrib) for each in parts)
