@@ -10,11 +10,14 @@ __all__ = [
     "NOT_A_KEY",
     "alone_or_not",
     "arrived",
+    "entry",
     "farewell",
     "gone",
+    "groups_end",
     "not_a_key",
     "recording_runs",
     "say",
+    "sent",
     "settle",
     "waits",
 ]
@@ -43,13 +46,18 @@ FAREWELLS: dict[str, tuple[Prompt, ...]] = {
 _MUSIC = frozenset({Place.LOBBY, Place.WAITING, Place.HELD})
 
 
-def say(session: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
+def say(
+    session: SessionState, to: str | None, *prompts: Prompt, notice: bool = False, group: int | None = None
+) -> list[Effect]:
     """Say something, in a room that speaks."""
-    return _always(session, to, *prompts, notice=notice) if session.settings.prompts else []
+    return _always(session, to, *prompts, notice=notice, group=group) if session.settings.prompts else []
 
 
-def _always(session: SessionState, to: str | None, *prompts: Prompt, notice: bool = False) -> list[Effect]:
-    return [Say(to, prompts, notice, session.settings.record_prompts)]
+def _always(
+    session: SessionState, to: str | None, *prompts: Prompt, notice: bool = False, group: int | None = None
+) -> list[Effect]:
+    group = group if session.groups.names else None
+    return [Say(to, prompts, notice, session.settings.record_prompts, group=group)]
 
 
 def not_a_key(session: SessionState, party: Participant) -> list[Effect]:
@@ -78,14 +86,14 @@ def arrived(session: SessionState, party: Participant) -> list[Effect]:
     return [
         *(say(session, party.name, *greeting, notice=True) if greeting else []),
         *_recording_notice(session, party),
-        *_entry(session, party),
+        *entry(session, party),
         *counted,
     ]
 
 
 def alone_or_not(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
     """Say to a party how many others there are."""
-    others = session.joined - (party.place is Place.JOINED and not party.hidden)
+    others = session.parties.hearing(party.group) - (party.place is Place.JOINED and not party.hidden)
     return _others(others)
 
 
@@ -95,33 +103,48 @@ def _others(others: int) -> tuple[Prompt, ...]:
     return ("conf-onlyone",) if others == 1 else ("conf-thereare", others, "conf-otherinparty")
 
 
-def _entry(session: SessionState, party: Participant) -> list[Effect]:
-    """Tell the room who has come; the usual tone is for others, a chosen sound for the newcomer as well."""
+def entry(session: SessionState, party: Participant) -> list[Effect]:
+    """Tell those around a party who has come; the usual tone is for others, a chosen sound for the newcomer as well."""
     if not session.notices or party.hidden:
         return []
     chosen, named = session.settings.enter_sound, _name(session, party)
-    if not chosen and session.joined < 2:
+    if not chosen and session.parties.hearing(party.group) < 2:
         return []
     tone: Prompt = Sound(chosen) if chosen else "confbridge-join"
     prompts: tuple[Prompt, ...] = (tone, *named, "conf-hasjoin") if named else (tone,)
-    return _always(session, None, *prompts, notice=True)
+    return _always(session, None, *prompts, notice=True, group=party.group)
 
 
 def _count(session: SessionState, party: Participant) -> list[Effect]:
     """Tell the room how many there are, from so many on: for each of them there are as many others."""
     least = session.settings.count_from
-    if not least or party.hidden or session.joined < max(least, 2):
+    there = session.parties.hearing(party.group)
+    if not least or party.hidden or there < max(least, 2):
         return []
-    return say(session, None, *_others(session.joined - 1), notice=True)
+    return say(session, None, *_others(there - 1), notice=True, group=party.group)
 
 
-def gone(session: SessionState, party: Participant) -> list[Effect]:
-    """Tell the room who has left."""
-    if not session.notices or not session.joined or party.hidden:
+def gone(session: SessionState, party: Participant, group: int | None = None) -> list[Effect]:
+    """Tell those whom a party was with who has left; a group: that was there, and not where it is now."""
+    group = party.group if group is None else group
+    if not session.notices or not session.parties.hearing(group) or party.hidden:
         return []
     named = _name(session, party)
     prompts: tuple[Prompt, ...] = (*named, "conf-hasleft") if named else ("confbridge-leave",)
-    return _always(session, None, *prompts, notice=True)
+    return _always(session, None, *prompts, notice=True, group=group)
+
+
+def sent(session: SessionState, party: Participant) -> list[Effect]:
+    """Tell a party which breakout group it is in now; in a silent room by a tone, as it hears other people."""
+    if not session.settings.prompts:
+        return _always(session, party.name, "beep")
+    where: tuple[Prompt, ...] = ("conf-group", party.group) if party.group else ("conf-mainroom",)
+    return _always(session, party.name, *where)
+
+
+def groups_end(session: SessionState, seconds: float) -> list[Effect]:
+    """Tell all when the breakout groups end."""
+    return say(session, None, "conf-groups-end-in", round(seconds), "seconds")
 
 
 def _name(session: SessionState, party: Participant) -> tuple[Prompt, ...]:
@@ -137,14 +160,18 @@ def recording_runs(session: SessionState, to: str | None) -> list[Effect]:
     if not session.settings.record_notice:
         return []
     prompt = "conf-now-recording" if session.settings.prompts else "recording-tone"
-    return [Say(to, (prompt,), recorded=session.settings.record_prompts, when_recording=True)]
+    # Of breakout groups there is no recording.
+    group = 0 if session.groups.names else None
+    return [Say(to, (prompt,), recorded=session.settings.record_prompts, when_recording=True, group=group)]
 
 
 def settle(session: SessionState) -> list[Effect]:
     """Tell who hears music and whose whisper reaches whom, where it differs from what was last told."""
-    alone = session.parties.alone if session.settings.music else None
-    those = session.parties.unsettled()
-    return [effect for party in those for effect in _settle_one(session, party, party is alone)]
+    effects: list[Effect] = []
+    for party in session.parties.unsettled():
+        alone = session.settings.music and party is session.parties.alone(party.group)
+        effects += _settle_one(session, party, alone)
+    return effects
 
 
 def _settle_one(session: SessionState, party: Participant, alone: bool) -> list[Effect]:

@@ -21,7 +21,8 @@ MOST_LABELS = 16
 class Participant:
     """One call, from its coming to its leaving.
 
-    Its place, role, microphone and number, whom it whispers to and whether it was left alone change by `Attendance`.
+    Its place, group, role, microphone and number, whom it whispers to and whether it was left alone change by
+    `Attendance`.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Participant:
     "What somebody in control has written on it."
     warned: float = float("-inf")
     "When it was last told that it talks with its microphone off."
+    group: int = 0
+    "The breakout group that it is in; 0: the main room."
     ends: bool = False
     "Whether the conference is over when it leaves."
     number: int = 0
@@ -78,6 +81,7 @@ class Attendance(Mapping[str, Participant]):
         self._at: dict[Place, dict[Role, dict[str, Participant]]] = {
             place: {role: {} for role in Role} for place in Place
         }
+        self._hearing: dict[int, dict[str, Participant]] = {}
         self._hidden: set[str] = set()
         self._inside: list[tuple[int, str]] = []
         self._came = 0
@@ -121,12 +125,14 @@ class Attendance(Mapping[str, Participant]):
         """Who has been there longest."""
         return next(iter(self._there.values()), None)
 
-    @property
-    def alone(self) -> Participant | None:
-        """The only one who has joined; None: nobody has, or several have."""
-        if self.count(Place.JOINED) != 1:
-            return None
-        return next(party for those in self._at[Place.JOINED].values() for party in those.values())
+    def hearing(self, group: int = 0) -> int:
+        """Say how many have joined who are in a breakout group, or in the main room."""
+        return len(self._hearing.get(group, ()))
+
+    def alone(self, group: int = 0) -> Participant | None:
+        """Give the only one there; None: nobody is, or several are."""
+        there = self._hearing.get(group, {})
+        return next(iter(there.values())) if len(there) == 1 else None
 
     @property
     def has_host(self) -> bool:
@@ -186,6 +192,12 @@ class Attendance(Mapping[str, Participant]):
         self._enter(party)
         self._hear(party)
 
+    def send(self, party: Participant, group: int) -> None:
+        """Put a party into a breakout group, or (0) the main room."""
+        self._strike(party)
+        party.group = group
+        self._enter(party)
+
     def give_role(self, party: Participant, role: Role) -> None:
         """Make a party something else."""
         self._strike(party)
@@ -239,8 +251,10 @@ class Attendance(Mapping[str, Participant]):
             self._hidden.add(party.name)
             self._unsettled.add(party.name)
             return
-        before = self.alone
+        before = self.alone(party.group)
         self._at[party.place][party.role][party.name] = party
+        if party.place is Place.JOINED:
+            self._hearing.setdefault(party.group, {})[party.name] = party
         if party.place in IN_ROOM:
             insort(self._inside, (party.number, party.name))
         self._moved(party, before)
@@ -251,8 +265,10 @@ class Attendance(Mapping[str, Participant]):
             self._hidden.discard(party.name)
             self._unsettled.add(party.name)
             return
-        before = self.alone
+        before = self.alone(party.group)
         del self._at[party.place][party.role][party.name]
+        if party.place is Place.JOINED:
+            self._no_longer_hears(party)
         if party.place in IN_ROOM:
             del self._inside[bisect_left(self._inside, (party.number, party.name))]
         self._moved(party, before)
@@ -260,9 +276,15 @@ class Attendance(Mapping[str, Participant]):
     def _moved(self, party: Participant, before: Participant | None) -> None:
         self._unsettled.add(party.name)
         self._unsettled.update(self._whispering.get(party.name, ()))
-        for alone in (before, self.alone):
+        for alone in (before, self.alone(party.group)):
             if alone is not None:
                 self._unsettled.add(alone.name)
+
+    def _no_longer_hears(self, party: Participant) -> None:
+        there = self._hearing[party.group]
+        del there[party.name]
+        if not there:
+            del self._hearing[party.group]
 
     def _hear(self, party: Participant) -> None:
         heard = party.audible and party.name in self._talking

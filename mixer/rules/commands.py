@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from mixer.rules import admission, announcements, dialout, lifetime, parties, selection
+from mixer.rules import admission, announcements, dialout, groups, lifetime, parties, selection
 from mixer.rules.attendance import IN_ROOM, Participant
 from mixer.rules.effects import Denied, Effect, UnknownKeys
-from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetDeaf, SetHeld, SetMuted, SetNotices, SetVolume
+from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetDeaf, SetGroup, SetHeld, SetMuted, SetNotices, SetVolume
 from mixer.rules.keypad import UNKNOWN, Command
 from mixer.rules.roles import RecordingState, Role, Selector
 from mixer.rules.settings import BY_KEYS, VOLUME_STEP_DB
@@ -221,6 +221,28 @@ def _end(session: SessionState, party: Participant, command: Command, now: float
     return lifetime.over(session, "requested")
 
 
+# Breakout groups.
+
+
+def _go(session: SessionState, party: Participant, group: int, now: float) -> list[Effect]:
+    """Let a party go where it has asked for, or hear that it may not."""
+    gone = groups.set_group(session, party, SetGroup(party.name, group, own=True), now)
+    denied = any(isinstance(each, Denied) for each in gone)
+    return [*gone, *(announcements.not_a_key(session, party) if denied else [])]
+
+
+def _return_to_main(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _go(session, party, 0, now) if party.group else _unknown(session, party, command, now)
+
+
+def _visit_group(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return _go(session, party, int(command.number), now)
+
+
+def _end_groups(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    return groups.all_return(session) if session.groups.names else _unknown(session, party, command, now)
+
+
 RULES: Mapping[str, Rule] = {
     "toggle_own_mute": _toggle_own_mute,
     "mute_all": _mute_all,
@@ -239,6 +261,9 @@ RULES: Mapping[str, Rule] = {
     "count": _count,
     "help": _help,
     "leave": _leave,
+    "return_to_main": _return_to_main,
+    "visit_group": _visit_group,
+    "end_groups": _end_groups,
     "end": _end,
     "louder": _volume(0.0, VOLUME_STEP_DB),
     "softer": _volume(0.0, -VOLUME_STEP_DB),

@@ -22,7 +22,7 @@ microphone is never on. `mixer.rules` has the rules one by one; the two tables h
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, commands, dialout, events, parties, selection
+from mixer.rules import admission, commands, dialout, events, groups, parties, selection
 from mixer.rules.effects import Effect
 from mixer.rules.lifetime import end, nothing
 from mixer.rules.roles import Place
@@ -52,6 +52,7 @@ _BEFORE: Mapping[type[events.Event], PartyRule] = {
     events.SetDeaf: parties.not_inside,
     events.SetHeld: parties.not_inside,
     events.SetWhisper: parties.not_inside,
+    events.SetGroup: parties.not_inside,
     events.Admit: admission.not_in_lobby,
     events.Reject: admission.not_in_lobby,
     events.Park: parties.not_a_call,
@@ -64,6 +65,7 @@ _INSIDE: Mapping[type[events.Event], PartyRule] = {
     events.SetDeaf: parties.set_deaf,
     events.SetHeld: parties.set_held,
     events.SetWhisper: parties.set_whisper,
+    events.SetGroup: groups.set_group,
 }
 PLACES: Mapping[Place, Mapping[type[events.Event], PartyRule]] = {
     Place.INVITED: {**_BEFORE, events.Keys: dialout.confirm},
@@ -101,6 +103,8 @@ _NOBODY: Mapping[type[events.Event], Rule] = {
     events.SetNotices: parties.set_notices,
     events.SetRecording: parties.set_recording,
     events.NewSettings: parties.new_settings,
+    events.OpenGroups: groups.open_groups,
+    events.EndGroups: groups.end_groups,
     events.End: end,
     events.Time: nothing,
 }

@@ -7,7 +7,16 @@ They are carried out in order and without a second thought: whoever does so deci
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.roles import Place, Role
+from mixer.rules.room_effects import (
+    DropInvite,
+    GroupsChanged,
+    Invite,
+    LockChanged,
+    NoticesChanged,
+    RecordingChanged,
+    RestrictedChanged,
+)
 
 __all__ = [
     "Admitted",
@@ -16,6 +25,8 @@ __all__ = [
     "DropInvite",
     "Effect",
     "Ended",
+    "GroupChanged",
+    "GroupsChanged",
     "HeldChanged",
     "Invite",
     "KeyPassed",
@@ -195,6 +206,14 @@ class LabelsChanged:
 
 
 @dataclass(frozen=True)
+class GroupChanged:
+    """The party went into a breakout group, 0: back to the main room; it speaks to all who are there."""
+
+    party: str
+    group: int
+
+
+@dataclass(frozen=True)
 class WhisperChanged:
     """Who hears the party instead of the room (an empty tuple: nobody); None: the room."""
 
@@ -248,6 +267,8 @@ class Say:
         Somebody came or left: when many do at once, the prompt queue may leave this out.
     recorded
         Whether it may be in the recording.
+    group
+        Of what is said to all: the breakout group that hears it alone, 0: the main room; None: everybody hears it.
     when_recording
         It says that the recording runs: to be said as soon as that is so, and not at all when it cannot be made.
     """
@@ -257,6 +278,7 @@ class Say:
     notice: bool = False
     recorded: bool = False
     when_recording: bool = False
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -274,64 +296,7 @@ class Music:
     sound: str = ""
 
 
-# Effects: the room.
-
-
-@dataclass(frozen=True)
-class LockChanged:
-    """The room was locked or unlocked."""
-
-    locked: bool
-
-
-@dataclass(frozen=True)
-class RestrictedChanged:
-    """Only those on a list are let in from now on, or again everybody."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class NoticesChanged:
-    """Entry notices went on or off."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class RecordingChanged:
-    """Start, pause, resume or stop the recorder of the room."""
-
-    state: RecordingState
-
-
-@dataclass(frozen=True)
-class Invite:
-    """Ring a number; told back by `InviteAnswered` or `InviteFailed`, unless a `DropInvite` comes first.
-
-    Parameters
-    ----------
-    invitation
-        Its number in this conference.
-    number
-        Digits.
-    by
-        The party that invites; empty: somebody in control.
-    hidden
-        Whether it is to be a hidden listener.
-    """
-
-    invitation: int
-    number: str
-    by: str = ""
-    hidden: bool = False
-
-
-@dataclass(frozen=True)
-class DropInvite:
-    """Stop ringing."""
-
-    invitation: int
+# Effects: keys.
 
 
 @dataclass(frozen=True)
@@ -365,6 +330,8 @@ Effect = (
     | RoleChanged
     | WhisperChanged
     | LabelsChanged
+    | GroupChanged
+    | GroupsChanged
     | Selected
     | Denied
     | Say

@@ -8,7 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mixer.rules.roles import PartyKind, Role, Selector
-from mixer.rules.room_events import Dial, Lock, MuteAll, NewSettings, SetAllowed, SetNotices, SetRecording, Unban
+from mixer.rules.room_events import (
+    Dial,
+    EndGroups,
+    Lock,
+    MuteAll,
+    NewSettings,
+    OpenGroups,
+    SetAllowed,
+    SetNotices,
+    SetRecording,
+    Unban,
+)
 
 __all__ = [
     "Admit",
@@ -16,6 +27,7 @@ __all__ = [
     "Change",
     "Dial",
     "End",
+    "EndGroups",
     "Event",
     "InviteAnswered",
     "InviteFailed",
@@ -26,12 +38,14 @@ __all__ = [
     "Lock",
     "MuteAll",
     "NewSettings",
+    "OpenGroups",
     "Park",
     "PeerHeld",
     "Reject",
     "Select",
     "SetAllowed",
     "SetDeaf",
+    "SetGroup",
     "SetHeld",
     "SetLabels",
     "SetMuted",
@@ -242,6 +256,15 @@ class SetLabels:
 
 
 @dataclass(frozen=True)
+class SetGroup:
+    """Send a party in the room into a breakout group, 0: back to the main room; `own`: the party itself wants it."""
+
+    party: str
+    group: int
+    own: bool = False
+
+
+@dataclass(frozen=True)
 class SetWhisper:
     """Let a party be heard by some alone, or by nobody (an empty tuple), or again by the room (None)."""
 
@@ -271,7 +294,7 @@ class Kick:
     ban: bool = False
 
 
-Change = SetMuted | SetDeaf | SetHeld | SetVolume | SetRole | SetLabels | Admit | Reject | Kick
+Change = SetMuted | SetDeaf | SetHeld | SetVolume | SetRole | SetLabels | SetGroup | Admit | Reject | Kick
 
 
 @dataclass(frozen=True)
@@ -323,6 +346,7 @@ Event = (
     | SetVolume
     | SetRole
     | SetLabels
+    | SetGroup
     | SetWhisper
     | Admit
     | Reject
@@ -337,6 +361,8 @@ Event = (
     | SetNotices
     | SetRecording
     | NewSettings
+    | OpenGroups
+    | EndGroups
     | End
     | Time
 )

@@ -86,23 +86,26 @@ def _check(sequence: str) -> None:
 # What `config/menus/default.toml` says as well. The names are those that mixer.rules carries out.
 _MICROPHONE = {"*1": "toggle_own_mute"}
 _INVITING = {"*8N": "invite", "##": "drop_invited"}
+_RETURNING = {"*3": "return_to_main"}
 _HOST = {
+    "*4N": "visit_group",
     "*90": "unmute_all",
     "*91": "mute_all",
     "*92": "lock",
     "*93": "unlock",
     "*94": "notices_off",
     "*95": "notices_on",
+    "*96": "end_groups",
 }
 DEFAULT_MENU = Menu(
     {
-        "moderator": {**_MICROPHONE, **_INVITING, **_HOST},
-        "participant": {**_MICROPHONE, **_INVITING},
-        "listener": _INVITING,
-        "token": _MICROPHONE,
-        "token_moderator": {**_MICROPHONE, **_HOST},
-        "outside": {},
-        "outside_moderator": {**_MICROPHONE, **_HOST},
+        "moderator": {**_MICROPHONE, **_RETURNING, **_INVITING, **_HOST},
+        "participant": {**_MICROPHONE, **_RETURNING, **_INVITING},
+        "listener": {**_RETURNING, **_INVITING},
+        "token": {**_MICROPHONE, **_RETURNING},
+        "token_moderator": {**_MICROPHONE, **_RETURNING, **_HOST},
+        "outside": _RETURNING,
+        "outside_moderator": {**_MICROPHONE, **_RETURNING, **_HOST},
     }
 )
 

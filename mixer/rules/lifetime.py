@@ -2,11 +2,11 @@
 
 from mixer.rules import announcements
 from mixer.rules.attendance import Participant
-from mixer.rules.effects import DropInvite, Effect, Ended, LockChanged, PartyLeft, RecordingChanged
+from mixer.rules.effects import DropInvite, Effect, Ended, GroupsChanged, LockChanged, PartyLeft, RecordingChanged
 from mixer.rules.events import End
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role
 from mixer.rules.settings import EndWithHost, Settings
-from mixer.rules.state import Phase, SessionState
+from mixer.rules.state import Groups, Phase, SessionState
 
 __all__ = [
     "emptied",
@@ -14,6 +14,7 @@ __all__ = [
     "host_came",
     "host_left",
     "is_automatic",
+    "no_groups",
     "nothing",
     "other_settings",
     "over",
@@ -68,7 +69,13 @@ def emptied(session: SessionState, now: float) -> list[Effect]:
     session.microphones.begin(session.settings)
     unlocked: list[Effect] = [LockChanged(False)] if session.locked else []
     session.locked = False
-    return [*map(DropInvite, rung), *unlocked, *set_recording(session, RecordingState.OFF)]
+    return [*map(DropInvite, rung), *unlocked, *no_groups(session), *set_recording(session, RecordingState.OFF)]
+
+
+def no_groups(session: SessionState) -> list[Effect]:
+    """Have no breakout groups any more; nobody is in one."""
+    before, session.groups = session.groups, Groups()
+    return [GroupsChanged(())] if before.names else []
 
 
 def over(session: SessionState, reason: str) -> list[Effect]:
@@ -79,7 +86,7 @@ def over(session: SessionState, reason: str) -> list[Effect]:
     for held in (session.parties, session.invitations, session.typing):
         held.clear()
     session.state, session.ends, session.host_ends = Phase.ENDED, None, None
-    return [*effects, Ended(reason)]
+    return [*effects, *no_groups(session), Ended(reason)]
 
 
 def end(session: SessionState, event: End, now: float) -> list[Effect]:

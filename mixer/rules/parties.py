@@ -59,9 +59,7 @@ def set_muted(session: SessionState, party: Participant, event: events.SetMuted,
     ]
 
 
-def not_inside(
-    session: SessionState, party: Participant, event: events.SetDeaf | events.SetHeld | events.SetWhisper, now: float
-) -> list[Effect]:
+def not_inside(session: SessionState, party: Participant, event: events.Event, now: float) -> list[Effect]:
     """Say no: who waits neither hears nor is heard, so there is nothing to change."""
     return [Denied(party.name, "not_inside")]
 
@@ -162,7 +160,9 @@ def talking(session: SessionState, party: Participant, event: events.Talking, no
 
 def spoke_muted(session: SessionState, party: Participant, event: events.SpokeMuted, now: float) -> list[Effect]:
     """Tell a party that talks with its microphone off, and hears the others; not one that is nobody's talker."""
-    if not party.muted or party.deaf or party.hidden or party.place is not Place.JOINED or session.joined < 2:
+    if not party.muted or party.deaf or party.hidden or party.place is not Place.JOINED:
+        return []
+    if session.parties.hearing(party.group) < 2:
         return []
     if now < party.warned + WARN_AGAIN_S:
         return []

@@ -7,9 +7,11 @@ from mixer.rules.settings import Settings
 
 __all__ = [
     "Dial",
+    "EndGroups",
     "Lock",
     "MuteAll",
     "NewSettings",
+    "OpenGroups",
     "SetAllowed",
     "SetNotices",
     "SetRecording",
@@ -93,3 +95,32 @@ class SetAllowed:
     """Let in only who is on a list, moderators and whom somebody calls in besides; None: again everybody."""
 
     identities: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class OpenGroups:
+    """Open breakout groups, numbered from 1.
+
+    Parameters
+    ----------
+    names
+        Of the groups, at least one; a name may be empty.
+    parties
+        Who goes into which; None: all in the room but the moderators, dealt out evenly in the order they came.
+    ends_in_s
+        After this all return; 0: when somebody ends them.
+    may_return
+        Whether who is in a group may return by itself.
+    """
+
+    names: tuple[str, ...]
+    parties: tuple[tuple[str, ...], ...] | None = None
+    ends_in_s: float = 0.0
+    may_return: bool = True
+
+
+@dataclass(frozen=True)
+class EndGroups:
+    """Let all return to the main room, after so many seconds."""
+
+    in_s: float = 0.0

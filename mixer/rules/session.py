@@ -15,7 +15,7 @@ from mixer.rules.effects import Effect
 from mixer.rules.events import Event
 from mixer.rules.roles import Place, RecordingState
 from mixer.rules.settings import Settings
-from mixer.rules.state import Carried, Phase, SessionState, Table
+from mixer.rules.state import Carried, Groups, Phase, SessionState, Table
 from mixer.rules.timers import timers
 
 __all__ = ["Conference", "Session", "TwoPartyCall"]
@@ -87,6 +87,11 @@ class Session:
         return self._state.allowed
 
     @property
+    def groups(self) -> Groups:
+        """Its breakout groups: to be looked at, never to be changed."""
+        return self._state.groups
+
+    @property
     def size(self) -> int:
         """Calls that count towards `Settings.max_members`: all but those who are asked to press 1."""
         return self._state.size
@@ -110,7 +115,7 @@ class Session:
             One of them is not there.
         """
         ear, mouth = self.parties[listener], self.parties[speaker]
-        if ear is mouth or not mouth.audible or ear.place is not Place.JOINED:
+        if ear is mouth or not mouth.audible or ear.place is not Place.JOINED or ear.group != mouth.group:
             return False
         return not ear.deaf if mouth.whisper is None else listener in mouth.whisper
 

@@ -17,6 +17,7 @@ from mixer.rules.settings import Settings
 
 __all__ = [
     "Carried",
+    "Groups",
     "PartyRule",
     "Phase",
     "Rule",
@@ -50,6 +51,20 @@ class Carried:
 
 
 @dataclass(slots=True)
+class Groups:
+    """Breakout groups of a conference; without names there are none."""
+
+    names: tuple[str, ...] = ()
+    "Number 1 first."
+    may_return: bool = True
+    "Whether who is in one may return by itself."
+    ends: float | None = None
+    "When all return."
+    warned: bool = False
+    "Whether they were told that it is soon."
+
+
+@dataclass(slots=True)
 class SessionState:
     """One conference; only the functions of `mixer.rules` change it."""
 
@@ -78,6 +93,7 @@ class SessionState:
     "When somebody was last heard."
     typing: OrderedDict[str, None] = field(default_factory=OrderedDict)
     "Parties with half a sequence of keys; who pressed last stands last."
+    groups: Groups = field(default_factory=Groups)
     carried: list[Carried] = field(default_factory=list)
     "Commands by keys that nobody has been told of yet."
 
@@ -129,8 +145,9 @@ class SessionState:
         """Say who of those a party whispers to can hear it now; None when it does not whisper."""
         if party.whisper is None or party.place not in IN_ROOM:
             return None
-        there = (self.parties.get(name) for name in party.whisper if name != party.name)
-        return tuple(other.name for other in there if other is not None and other.place is Place.JOINED)
+        named = (self.parties.get(name) for name in party.whisper if name != party.name)
+        there = (other for other in named if other is not None and other.group == party.group)
+        return tuple(other.name for other in there if other.place is Place.JOINED)
 
 
 Rule = Callable[[SessionState, Any, float], list[Effect]]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from mixer.rules import groups
 from mixer.rules.admission import remove
 from mixer.rules.attendance import Participant
 from mixer.rules.commands import carry_out
@@ -25,6 +26,7 @@ class Timer(NamedTuple):
 def timers(session: SessionState) -> Iterator[Timer]:
     """Yield everything that waits for time."""
     yield from _ends(session)
+    yield from _groups(session)
     oldest = session.parties.oldest
     if session.settings.party_limit_s and oldest is not None:
         yield _removal(session, oldest, oldest.since + session.settings.party_limit_s, "time")
@@ -51,6 +53,16 @@ def _ends(session: SessionState) -> Iterator[Timer]:
         and not session.parties.anybody_heard
     ):
         yield Timer(session.heard_at + session.settings.silence_limit_s, lambda: over(session, "silence"))
+
+
+def _groups(session: SessionState) -> Iterator[Timer]:
+    """Let the breakout groups end, and tell that a while before."""
+    ends = session.groups.ends
+    if ends is None:
+        return
+    if not session.groups.warned:
+        yield Timer(ends - groups.WARN_S, lambda: groups.warn(session))
+    yield Timer(ends, lambda: groups.all_return(session))
 
 
 def _removal(session: SessionState, party: Participant, when: float, reason: str) -> Timer:

@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import typer
 
-from softphone.commands.desk import ConferenceId, RemoteServer, at, at_desk
+from softphone.commands.desk import CHOSEN, ConferenceId, RemoteServer, at, at_desk
+from softphone.commands.groups import gather, groups
+from softphone.commands.groups import group as group_
 from softphone.commands.passes import pass_, passes, revoke
 from softphone.commands.recordings import download, record, recordings
 from softphone.commands.sounds import play, say
@@ -24,7 +26,6 @@ app = typer.Typer(
 
 app.callback()(remember)
 
-CHOSEN = ("all", "others", "last", "host", "moderator", "participant", "listener")
 PartyId = Annotated[str, typer.Argument(metavar="PARTY", help=f"Its id, p-..., or {', '.join(CHOSEN)}")]
 SomeParty = Annotated[
     str | None,
@@ -113,15 +114,8 @@ def switch_microphones(desk: RemoteServer, conference: str, party: str | None, *
     if party is None:
         answer = desk.rest.ask("PATCH", at(conference), {"muted_all": muted})
     else:
-        answer = change(desk, conference, party, {"muted": muted})
+        answer = desk.change(conference, party, {"muted": muted})
     desk.tell(answer, "muted" if muted else "not muted")
-
-
-def change(desk: RemoteServer, conference: str, party: str, wish: dict[str, Any]) -> Any:
-    """Change one party, or all who are chosen by a word."""
-    if party in CHOSEN:
-        return desk.rest.ask("PATCH", at(conference, "parties"), wish, query={"select": party})
-    return desk.rest.ask("PATCH", at(conference, "parties", party), wish)
 
 
 @app.command()
@@ -158,7 +152,7 @@ def label(
     Example: softphone conference label s-0123... p-0123...-2 team=sales desk=4 --server http://127.0.0.1:8080
     """
     pairs = [each.partition("=") for each in labels]
-    answer = change(desk, conference, party, {"labels": {name: text if sign else None for name, sign, text in pairs}})
+    answer = desk.change(conference, party, {"labels": {name: text if sign else None for name, sign, text in pairs}})
     desk.tell(answer, "\n".join(f"{name}={text}" for name, text in answer.get("labels", {}).items()) or "labelled")
 
 
@@ -347,6 +341,7 @@ def write(path: Path, text: str) -> None:
         wrong_use(f"--ics names a file that can be written, and {path} cannot: {error.strerror}")
 
 
-for command in (record, recordings, download, play, say, invite, passes, revoke):
+for command in (record, recordings, download, play, say, invite, passes, revoke, groups, gather):
     app.command()(command)
+app.command("group")(group_)
 app.command("pass")(pass_)

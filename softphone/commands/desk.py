@@ -20,12 +20,15 @@ from softphone.commands.usage import command, wrong_use
 from softphone.config import DEV_PATH, load
 from softphone.text import printable
 
-__all__ = ["ConferenceId", "RemoteServer", "at", "at_desk"]
+__all__ = ["CHOSEN", "ConferenceId", "RemoteServer", "at", "at_desk"]
 
 WHICH_CLIENT = (
     "Say which API client this is: --client ID:SECRET (or SOFTPHONE_CLIENT); the secret of a server that is no"
     " development server is in its configuration, or in secrets.toml in its data folder."
 )
+
+# Words that choose several parties.
+CHOSEN = ("all", "others", "last", "host", "moderator", "participant", "listener")
 
 # Columns of what is read by programs.
 UNLIMITED = 10_000
@@ -48,6 +51,12 @@ class RemoteServer:
     def tell(self, answer: object, text: str) -> None:
         """Say what became of a command."""
         typer.echo(json.dumps(answer) if self.as_json else "\n".join(map(printable, text.split("\n"))))
+
+    def change(self, conference: str, party: str, wish: dict[str, Any]) -> Any:
+        """Change one party, or all who are chosen by a word."""
+        if party in CHOSEN:
+            return self.rest.ask("PATCH", at(conference, "parties"), wish, query={"select": party})
+        return self.rest.ask("PATCH", at(conference, "parties", party), wish)
 
     def table(self, answer: object, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
         """Show a list."""

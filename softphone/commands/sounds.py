@@ -16,13 +16,14 @@ def play(
     conference: ConferenceId,
     sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to be spoken, sound:ID for uploads")],
     party: Annotated[str | None, typer.Option(help="To this party only")] = None,
+    group: Annotated[int | None, typer.Option(min=0, help="To this breakout group only; 0: the main room")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Over and over")] = False,
 ) -> None:
     """Play sounds, one after the other; prints the number of the playback.
 
     Example: softphone conference play s-0123... conf-muted 42 --server http://127.0.0.1:8080
     """
-    wish = {"sounds": [sound(each) for each in sounds], "party": party, "loop": loop}
+    wish = {"sounds": [sound(each) for each in sounds], "party": party, "group": group, "loop": loop}
     answer = desk.rest.ask("POST", at(conference, "playbacks"), wish)
     desk.tell(answer, str(answer["id"]))
 
@@ -51,6 +52,7 @@ def say(
     conference: ConferenceId,
     text: Annotated[str, typer.Argument(help="Made speech by the command in [speech] of the server's configuration")],
     party: Annotated[str | None, typer.Option(help="To this party only")] = None,
+    group: Annotated[int | None, typer.Option(min=0, help="To this breakout group only; 0: the main room")] = None,
     voice: Annotated[str, typer.Option(help="As the server's configuration names it")] = "",
     language: Annotated[str, typer.Option(help="For example de")] = "",
 ) -> None:
@@ -58,6 +60,6 @@ def say(
 
     Example: softphone conference say s-0123... 'We begin in five minutes' --server http://127.0.0.1:8080
     """
-    wish = {"sounds": [{"text": text, "voice": voice, "language": language}], "party": party}
+    wish = {"sounds": [{"text": text, "voice": voice, "language": language}], "party": party, "group": group}
     answer = desk.rest.ask("POST", at(conference, "playbacks"), wish)
     desk.tell(answer, str(answer["id"]))

@@ -244,6 +244,7 @@ class Control(Commands):
         sounds: Sequence[Prompt],
         *,
         party: str | None = None,
+        group: int | None = None,
         loop: bool = False,
         recorded: bool = False,
     ) -> int:
@@ -253,8 +254,8 @@ class Control(Commands):
         ----------
         sounds
             One after the other: a name of the library, a number to be spoken, or an uploaded sound.
-        party
-            None: all.
+        party, group
+            To this party, or to all in this breakout group (0: in the main room); None: all.
         loop
             Over and over, until :meth:`stop_playback`.
         recorded
@@ -282,7 +283,9 @@ class Control(Commands):
 
         try:
             if party is None:
-                playing = context.playbacks.to_room(room.room, paths, ended, loop=loop, recorded=recorded)
+                playing = context.playbacks.to_rooms(
+                    room.premises.rooms(group), paths, ended, loop=loop, recorded=recorded
+                )
             else:
                 leg = await room.member(party).ready()
                 playing = context.playbacks.to_leg(leg, paths, ended, loop=loop, recorded=recorded)

@@ -24,7 +24,8 @@ class EventType(StrEnum):
     CONFERENCE_CREATED = "conference.created"
     "[kind: ``token``, ``extension`` or ``bridge``; extension: number of the room, or of the user whose room it is]"
     CONFERENCE_CHANGED = "conference.changed"
-    "[those that changed of locked, muted_all, notices, restricted]"
+    """[those that changed of locked, muted_all, notices, restricted, groups: names of the breakout groups, with
+    groups_end_in_s]"""
     CONFERENCE_ENDED = "conference.ended"
     "[reason]"
     PARTY_WAITING = "party.waiting"
@@ -34,7 +35,8 @@ class EventType(StrEnum):
     PARTY_LEFT = "party.left"
     "One for each that joined or waited. [reason]"
     PARTY_CHANGED = "party.changed"
-    "[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role, labels; number, name]"
+    """[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role, labels, group; number,
+    name]"""
     PARTY_STATUS = "party.status"
     """How far a party's call is, at each change; the first is ``setup``, the last ``disconnected``, or ``gone``: it has
     moved into another session, with its call.

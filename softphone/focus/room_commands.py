@@ -1,6 +1,6 @@
 """What rooms are asked for beyond one party or one switch: many at once, and what is written on them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mixer.rules import effects, events
@@ -11,16 +11,29 @@ from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.measured import Measured
+from softphone.focus.room.groups import open_groups
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
 from softphone.media.contract.messages import GetStats
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.text import shown
 
-__all__ = ["LONGEST_OWN_NAME", "ManyOutcome", "RoomCommands", "number_of"]
+__all__ = ["LONGEST_OWN_NAME", "GroupsStatus", "ManyOutcome", "RoomCommands", "number_of"]
 
 # Of what somebody from outside calls itself, in characters.
 LONGEST_OWN_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsStatus:
+    """The breakout groups of a conference."""
+
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    "The name of each, number 1 first, and the ids of the parties in it."
+    ends_in_s: float | None
+    "When all return; None: when somebody ends them."
+    may_return: bool
+    "Whether who is in one may return by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,78 @@ class RoomCommands(Commands):
         return ManyOutcome(
             tuple(name for name in chosen if name not in denied), tuple(name for name in chosen if name in denied)
         )
+
+    def groups(self, session: str) -> GroupsStatus | None:
+        """Show the breakout groups of a conference; None: it has none."""
+        room = self._focus.conference(session)
+        found = room.rules.groups
+        if not found.names:
+            return None
+        there: list[list[str]] = [[] for _ in found.names]
+        for party in room.session.parties.values():
+            if party.group:
+                there[party.group - 1].append(party.id)
+        ends_in_s = None if found.ends is None else round(max(found.ends - self._focus.context.clock(), 0.0), 1)
+        return GroupsStatus(tuple(zip(found.names, map(tuple, there), strict=True)), ends_in_s, found.may_return)
+
+    async def open_groups(
+        self,
+        session: str,
+        names: Sequence[str],
+        parties: Sequence[Sequence[str]] | None = None,
+        *,
+        ends_in_s: float = 0.0,
+        may_return: bool = True,
+    ) -> None:
+        """Open breakout groups of a conference, and send parties into them, without a new call.
+
+        Parameters
+        ----------
+        names
+            Of the groups, number 1 first; one may be empty.
+        parties
+            Who goes into which; None: all in the room but the hosts, dealt out evenly in the order they came.
+        ends_in_s
+            After this all return; 0: when somebody ends them.
+        may_return
+            Whether who is in a group may return by itself.
+
+        Raises
+        ------
+        NoSuchSession, NoSuchParty
+        WrongState
+            There are groups already, or a party is not in the room.
+        Overloaded
+            The media worker takes no more rooms.
+        """
+        room = self._focus.conference(session)
+        meant = None if parties is None else tuple(tuple(room.member(each).party.id for each in one) for one in parties)
+        await open_groups(room, events.OpenGroups(tuple(names), meant, ends_in_s, may_return))
+
+    async def end_groups(self, session: str, in_s: float = 0.0) -> None:
+        """Let all return from the breakout groups, at once or in a while; raises WrongState: there are none."""
+        self._focus.conference(session).command(events.EndGroups(in_s))
+
+    async def send(self, session: str, party: str, group: int, *, own: bool = False) -> Party:
+        """Send a party into a breakout group, 0: back to the main room.
+
+        Parameters
+        ----------
+        own
+            The party itself wants it.
+
+        Raises
+        ------
+        NoSuchSession, NoSuchParty
+        WrongState
+            There is no such group, or the party is not in the room.
+        NotAllowed
+            The party may not go there by itself.
+        """
+        room = self._focus.room(session)
+        value = room.member(party).party
+        room.command(events.SetGroup(party, group, own))
+        return value
 
     async def measured(self, session: str, party: str) -> Measured:
         """Tell what the sound of a party goes through; raises WrongState when it has no leg."""

@@ -182,6 +182,11 @@ class Party:
         return Place.JOINED if self.facts is None else self.facts.place
 
     @property
+    def group(self) -> int:
+        """The breakout group that it is in; 0: the main room."""
+        return 0 if self.facts is None else self.facts.group
+
+    @property
     def stands_alone(self) -> bool:
         """Whether it is on hold, or its telephone holds the call."""
         return self.place is Place.HELD or self.status is PartyStatus.HOLD
@@ -262,7 +267,7 @@ class TelephonySession:
     rules: Session | None = field(default=None, repr=False, compare=False)
     "What decides, once it has a room."
     dominant: str | None = None
-    "The party that has the floor; None: nobody has talked for long enough yet, or who did is gone."
+    "The party that has the floor of the main room; None: nobody has talked for long enough yet, or who did is gone."
     watchers: list[Callable[[str], None]] = field(default_factory=list, repr=False, compare=False)
     "Told of a party whose telephone holds its call, or does so no more: no event tells that."
     _next: int = 2

@@ -165,10 +165,12 @@ const STAGES = {
   held: "You are on hold.",
 };
 
+const inGroup = (group) => (group ? `You are in group ${group}. Star 3 on the keypad takes you back to the others.` : "");
+
 // The one thing that is most wanted to be known above the roster.
 function banner(state) {
   if (state.media === "down" || state.events === "down") return "The connection is interrupted. You are being connected again…";
-  return state.notice || STAGES[me(state)?.stage] || (me(state)?.held ? STAGES.held : "");
+  return state.notice || STAGES[me(state)?.stage] || (me(state)?.held ? STAGES.held : inGroup(me(state)?.group));
 }
 
 function room(state) {

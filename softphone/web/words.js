@@ -60,7 +60,7 @@ const STAGES = { invited: "being called", lobby: "wants to come in", waiting: "w
 const WAYS = { browser: "Browser", web: "Browser", whip: "Browser", phone: "Phone", sip: "Phone", program: "Program" };
 
 export const about = (party, you) =>
-  [party.id === you && "You", ROLES[party.role], WAYS[party.via] || party.via, STAGES[party.stage], party.held && party.stage !== "waiting" && "on hold"]
+  [party.id === you && "You", ROLES[party.role], WAYS[party.via] || party.via, STAGES[party.stage], party.group && `in group ${party.group}`, party.held && party.stage !== "waiting" && "on hold"]
     .filter(Boolean).join(" · ");
 
 export const initials = (name) => {

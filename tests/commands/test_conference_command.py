@@ -89,6 +89,13 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert dialled.startswith(f"sip:{passed}")
     assert run("revoke", session, passed).stdout == "revoked\n"
     assert [each["state"] for each in answer(run("passes", session, "--json"))["passes"]] == ["revoked"]
+    opened = run("groups", session, "--group", "red=", "--group", "blue=", "--minutes", "10").stdout
+    assert "red" in opened and "blue" in opened
+    assert [each["name"] for each in answer(run("groups", session, "--json"))["groups"]] == ["red", "blue"]
+    assert run("play", session, "conf-muted", "--group", "2").stdout.strip().isdigit()
+    assert run("group", session, "all", "1").stdout == "in group 1\n"
+    assert run("gather", session, "--in", "60").stdout == "all return in 60 s\n"
+    assert run("gather", session).stdout == "all are back\n"
     assert run("play", session, "conf-muted", "42").stdout.strip().isdigit()
     assert run("say", session, "We begin").stdout.strip().isdigit()
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"

@@ -1,13 +1,13 @@
 """Commands for many parties of a conference at once: all, the others, the last, those of a role."""
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, model_validator
 
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import Decibels, Labels, RoleName, Strict, one_change
+from softphone.api.control.models import Decibels, Group, Labels, RoleName, Strict, one_change
 from softphone.api.control.paths import ManagedDep, party_of
 from softphone.api.http.answers import commands
 from softphone.focus import words
@@ -27,6 +27,17 @@ Chosen = Annotated[Who, Query(alias="select", description=WHO)]
 By = Annotated[str, Query(max_length=80, description="Party that commands, which is none of the others.")]
 
 
+# Of each party: what the rules are told, a role first, for what it lets be done.
+CHANGES: Mapping[str, Callable[[str, Any], words.Change]] = {
+    "role": lambda party, role: words.SetRole(party, words.role_named(role)),
+    "muted": words.SetMuted,
+    "deaf": words.SetDeaf,
+    "held": words.SetHeld,
+    "labels": words.SetLabels,
+    "group": words.SetGroup,
+}
+
+
 class ManyChange(Strict):
     """What of all who are chosen is to be changed; the rest stays."""
 
@@ -37,25 +48,19 @@ class ManyChange(Strict):
     volume_out_db: Decibels | None = None
     role: RoleName | None = None
     labels: Labels | None = None
+    group: Group | None = None
 
     @model_validator(mode="after")
     def _any(self) -> "ManyChange":
         return one_change(self)
 
     def changes(self) -> Iterator[words.Change]:
-        """Give them as the rules are told: a role first, for what it lets be done."""
-        if self.role is not None:
-            yield words.SetRole("", words.role_named(self.role))
-        if self.muted is not None:
-            yield words.SetMuted("", self.muted)
-        if self.deaf is not None:
-            yield words.SetDeaf("", self.deaf)
-        if self.held is not None:
-            yield words.SetHeld("", self.held)
+        """Give them as the rules are told."""
+        for name, change in CHANGES.items():
+            if (value := getattr(self, name)) is not None:
+                yield change("", value)
         if self.volume_in_db is not None or self.volume_out_db is not None:
             yield words.SetVolume("", self.volume_in_db, self.volume_out_db)
-        if self.labels is not None:
-            yield words.SetLabels("", self.labels)
 
 
 class ManyView(BaseModel):
@@ -79,7 +84,7 @@ async def _do(
 async def change_parties(
     session: ManagedDep, change: ManyChange, context: ContextDep, which: Chosen, by: By = ""
 ) -> ManyView:
-    """Change microphone, hearing, hold, volume, role or labels of all who are chosen."""
+    """Change microphone, hearing, hold, volume, role, labels or breakout group of all who are chosen."""
     return await _do(session, which, by, change.changes(), context)
 
 

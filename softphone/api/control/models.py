@@ -20,11 +20,13 @@ __all__ = [
     "DialList",
     "DialView",
     "DialWish",
+    "Group",
     "KeysWish",
     "Labels",
     "MoveWish",
     "PartyChange",
     "PartyList",
+    "PartyRef",
     "PartyView",
     "RecordingChange",
     "RecordingModel",
@@ -54,6 +56,9 @@ Labels = Annotated[
     dict[LabelName, Text | None],
     Field(max_length=16, description="Those that are not named stay; null takes one off. A party bears 16 at most."),
 ]
+
+
+Group = Annotated[int, Field(ge=0, le=50, description="Number of a breakout group; 0: the main room.")]
 
 
 class Strict(BaseModel):
@@ -194,6 +199,7 @@ class PartyView(BaseModel):
     volume_out_db: float
     whispers_to: list[str] | None
     labels: dict[str, str]
+    group: Annotated[int, Field(description="The breakout group that it is in; 0: the main room.")]
     hidden: Annotated[bool, Field(description="Only administrators are shown it.")]
 
 
@@ -227,6 +233,7 @@ class PartyChange(Strict):
     volume_out_db: Annotated[Decibels | None, Field(description="What it hears of the others.")] = None
     role: RoleName | None = None
     labels: Labels | None = None
+    group: Group | None = None
     whispers_to: Annotated[
         list[PartyRef] | None,
         Field(max_length=1000, description="Only they hear it, nobody else does; null: heard by the room again."),
@@ -334,6 +341,7 @@ def party_view(party: Party) -> PartyView:
             "volume_in_db": party.volume_in_db,
             "volume_out_db": party.volume_out_db,
             "labels": dict(party.labels),
+            "group": party.group,
             "hidden": party.hidden,
             "whispers_to": None if party.whispers_to is None else list(party.whispers_to),
         }

@@ -40,7 +40,7 @@ OF_SESSIONS = (reading, doing)
 ROUTERS = (ban_reading, ban_doing, dial_reading, dial_doing)
 
 # What a party may change of itself; all else is for those who decide about the conference.
-OWN = {"muted", "deaf", "volume_out_db"}
+OWN = {"muted", "deaf", "volume_out_db", "group"}
 
 
 @reading.get("")
@@ -68,9 +68,10 @@ async def read_quality(session: SeenDep, party: PartyDep, context: ContextDep) -
 async def change_party(
     session_id: SessionId, party: OwnPartyDep, change: PartyChange, caller: CallerDep, context: ContextDep
 ) -> PartyView:
-    """Change microphone, hearing, hold, volume, role, labels, or who hears it.
+    """Change microphone, hearing, hold, volume, role, labels, breakout group, or who hears it.
 
-    A party may turn its own microphone and hearing off and on, as far as the rules of the conference let it.
+    A party may turn its own microphone and hearing off and on, and return from its group, as far as the rules of the
+    conference let it.
     """
     session = context.focus.session(session_id)
     if change.model_fields_set - OWN:
@@ -82,7 +83,7 @@ async def change_party(
     own = not access.may_manage(session, caller)
     if change.role is None:
         await _mute(session_id, party, change, context, own=own)
-    await _inside(session_id, party, change, context)
+    await _inside(session_id, party, change, context, own=own)
     if change.role is not None:
         await context.control.role(session_id, party.id, role_named(change.role))
         await _mute(session_id, party, change, context, own=own)
@@ -98,7 +99,9 @@ async def _mute(session_id: str, party: Party, change: PartyChange, context: Api
         await context.control.mute(session_id, party.id, change.muted, own=own)
 
 
-async def _inside(session_id: str, party: Party, change: PartyChange, context: ApiContext) -> None:
+async def _inside(session_id: str, party: Party, change: PartyChange, context: ApiContext, *, own: bool) -> None:
+    if change.group is not None:
+        await context.control.rooms.send(session_id, party.id, change.group, own=own)
     if "whispers_to" in change.model_fields_set:
         await context.control.whisper(session_id, party.id, change.whispers_to)
     switches = {context.control.deafen: change.deaf, context.control.hold: change.held}

@@ -6,7 +6,7 @@ from fastapi import Path, Response
 from pydantic import BaseModel, Field
 
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import PartyRef, Strict
+from softphone.api.control.models import Group, PartyRef, Strict
 from softphone.api.control.paths import ManagedDep
 from softphone.api.http.answers import commands
 from softphone.focus.words import Prompt, Sound
@@ -46,6 +46,7 @@ class PlaybackWish(Strict):
         Field(min_length=1, max_length=50, description="Names of prompts, numbers to be spoken, uploads, texts."),
     ]
     party: Annotated[PartyRef | None, Field(description="Null: to all.")] = None
+    group: Annotated[Group | None, Field(description="To all in this breakout group; null: to all there are.")] = None
     loop: bool = False
     recorded: Annotated[bool, Field(description="Whether the recording has it.")] = False
 
@@ -63,7 +64,9 @@ PlaybackId = Annotated[int, Path(alias="playback", ge=0, le=2**31 - 1)]
 async def play(session: ManagedDep, wish: PlaybackWish, context: ContextDep) -> PlaybackView:
     """Play prompts, spoken numbers, uploaded sounds and texts, one after the other."""
     sounds = [await _prompt(each, context) for each in wish.sounds]
-    number = await context.control.play(session.id, sounds, party=wish.party, loop=wish.loop, recorded=wish.recorded)
+    number = await context.control.play(
+        session.id, sounds, party=wish.party, group=wish.group, loop=wish.loop, recorded=wish.recorded
+    )
     return PlaybackView(id=number)
 
 

@@ -45,6 +45,7 @@ def party_view(party: Party, *, by_http: bool, quality: Quality | None) -> View:
         "muted": party.muted,
         "talking": party.talking,
         "held": party.stands_alone,
+        "group": party.group,
         "echoing": party.echoing,
         "quality": quality,
         "via": "browser" if by_http else "phone",

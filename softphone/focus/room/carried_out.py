@@ -42,9 +42,9 @@ def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
 
 
 async def recorded(room: "RuledRoom", member: Member) -> None:
-    """Tell the recording of somebody who came in, once it has a leg."""
+    """Tell the recording of somebody who came into the main room, once it has a leg."""
     await member.ready()
-    if room.keeps(member):
+    if room.keeps(member) and not member.party.group:
         room.recorder.joined(member)
 
 
@@ -97,7 +97,8 @@ def _volume_changed(room: "RuledRoom", effect: effects.VolumeChanged) -> None:
 
 def level_voices(room: "RuledRoom", effect: effects.VoicesLevelled) -> None:
     """Have the voices of a room brought to one level, or left."""
-    room.context.tasks.start(room.context.media.ask(LevelVoices(room.room, effect.on)))
+    for each in room.premises.rooms():
+        room.context.tasks.start(room.context.media.ask(LevelVoices(each, effect.on)))
 
 
 def _labels_changed(room: "RuledRoom", effect: effects.LabelsChanged) -> None:
@@ -112,7 +113,7 @@ def _say(room: "RuledRoom", effect: effects.Say) -> None:
     if effect.when_recording:
         room.recording.notice(effect)
     else:
-        room.say(effect)
+        room.premises.say(effect)
 
 
 def _music(room: "RuledRoom", effect: effects.Music) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from mixer.rules import events
-from mixer.rules.effects import DropInvite, Invite, Refused, VoicesLevelled
+from mixer.rules.effects import DropInvite, GroupChanged, GroupsChanged, Invite, Refused, VoicesLevelled
 from mixer.rules.roles import Role
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
@@ -28,6 +28,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission, Namesakes, NotAdmitted
 from softphone.focus.room.arriving import begin
 from softphone.focus.room.carried_out import CARRIED_OUT, level_voices
+from softphone.focus.room.groups import group_changed, groups_changed
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import LifeRules
 from softphone.focus.session import Direction, Party, PartyAddress, TelephonySession
@@ -234,4 +235,10 @@ def _drop_invite(room: ConferenceRoom, effect: DropInvite) -> None:
     room.invitations.drop(effect.invitation)
 
 
-ConferenceRoom.carried_out = {**CARRIED_OUT, Invite: _invite, DropInvite: _drop_invite}
+ConferenceRoom.carried_out = {
+    **CARRIED_OUT,
+    Invite: _invite,
+    DropInvite: _drop_invite,
+    GroupChanged: group_changed,
+    GroupsChanged: groups_changed,
+}

@@ -198,12 +198,12 @@ class Recorder:
     @staticmethod
     def _talk(running: ActiveRecording, member: Member) -> None:
         """Note somebody who was talking already."""
-        if member.inside and member.party.talking:
+        if member.inside and member.party.talking and not member.party.group:
             running.talking(member.party.id, True)
 
     def _speakers(self) -> list[Speaker]:
         # A hidden listener says nothing, and nobody learns from a recording that it was there.
-        there = [member for member in self._members() if member.inside and not member.party.hidden]
+        there = [each for each in self._members() if each.inside and not each.party.hidden and not each.party.group]
         return [_speaker(member, member.leg) for member in there if member.leg is not None]
 
     def _ended(self, running: ActiveRecording) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from mixer.rules.effects import Prompt, Say
+from mixer.rules.effects import Prompt
 from mixer.rules.events import InviteAnswered, Join
 from mixer.rules.session import Session
 from softphone.focus.errors import NoSuchParty
@@ -18,13 +18,12 @@ from softphone.focus.party.context import Context, Header
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import Member
 from softphone.focus.party.music import HoldMusic
-from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Namesakes
 from softphone.focus.room.news import News
+from softphone.focus.room.premises import Premises
 from softphone.focus.room.recording import Recorder
 from softphone.focus.room.statuses import Statuses
 from softphone.focus.session import Party, PartyStatus, TelephonySession
-from softphone.focus.voice.names import SpokenNames
 from softphone.media.contract.messages import RemoveRoom
 
 __all__ = ["NO_MEDIA", "Room"]
@@ -55,6 +54,8 @@ class Room(CallOwner):
     ----------
     members
         Who is here, by party; the same parties as in `session`. Only :meth:`take` and :meth:`see_off` change it.
+    premises
+        Its rooms on the worker, that of each breakout group with it, and what is said there.
     """
 
     def __init__(self, session: TelephonySession, room: int, context: Context, rules: Session) -> None:
@@ -65,8 +66,8 @@ class Room(CallOwner):
         self.rules = rules
         self.members: dict[str, Member] = {}
         self.statuses = Statuses(session, self.publish)
-        self.spoken = SpokenNames(context.names)
-        self.announcer = PromptPlayer(context, self.members.get, room, lambda name, _to, _whole: self.spoken.told(name))
+        self.premises = Premises(context, self.members.get, room)
+        self.spoken, self.announcer = self.premises.spoken, self.premises.announcer
         self.music = HoldMusic(context)
         self.recorder = Recorder(context, session.id, room, self.members.values)
         self.namesakes: Namesakes | None = None
@@ -79,10 +80,6 @@ class Room(CallOwner):
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
         """Tell the watchers, and write down who comes to a conference and goes."""
         self.news.tell(type, party, data)
-
-    def say(self, effect: Say) -> None:
-        """Say something to a party, or to all."""
-        self.announcer.tell(effect, self.spoken.telling(effect.prompts))
 
     # Who comes.
 

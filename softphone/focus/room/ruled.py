@@ -44,6 +44,10 @@ DENIALS: Mapping[str, tuple[type[FocusError], str]] = {
     "hidden": (WrongState, "A hidden listener is nothing else: call it in again as what it is to be"),
     "nobody_there": (WrongState, "Nobody is in the conference: there is nobody to listen to"),
     "too_many_labels": (WrongState, f"A party bears {MOST_LABELS} labels at most: take some off"),
+    "groups_open": (WrongState, "There are breakout groups already: end them first"),
+    "no_groups": (WrongState, "There are no breakout groups"),
+    "no_group": (WrongState, "There is no such breakout group"),
+    "may_not_return": (NotAllowed, "The host lets nobody return from its group by itself"),
     "no_conference": (WrongState, "A call of two parties has no such thing"),
 }
 

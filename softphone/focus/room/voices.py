@@ -48,16 +48,22 @@ class Voices:
 
     def _talking(self, member: Member, on: bool) -> None:
         member.party.talking = on
-        self._recorder.talking(member.party.id, on)
+        if not member.party.group:
+            self._recorder.talking(member.party.id, on)
         self._publish(EventType.PARTY_TALKING, member.party.id, on=on)
         self._handle(events.Talking(member.party.id, on))
 
     def _dominant(self, member: Member, on: bool) -> None:
         """Tell who has the floor; who has come from another room may yet be told to have lost that of there."""
-        party = member.party
-        if on or self._session.dominant == party.id:
-            party.dominant, self._session.dominant = on, party.id if on else None
-            self._publish(EventType.PARTY_DOMINANT, party.id, on=on)
+        party, session = member.party, self._session
+        if not (on or party.dominant):
+            return
+        party.dominant = on
+        if on and not party.group:
+            session.dominant = party.id
+        elif session.dominant == party.id:
+            session.dominant = None
+        self._publish(EventType.PARTY_DOMINANT, party.id, on=on)
 
     def _in_vain(self, member: Member) -> None:
         """Let the rules tell who talks while it is muted; what a telephone plays that holds the call is no talk."""

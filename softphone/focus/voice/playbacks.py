@@ -1,8 +1,9 @@
 """The playbacks that run on the workers, and who wants to know when each ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from softphone.errors import MediaError
 from softphone.media.contract.messages import Play, StopPlayback
 from softphone.media.workers.client import Media
 
@@ -20,6 +21,7 @@ class Playbacks:
 
     def __init__(self, media: Media) -> None:
         self._media = media
+        self._together: dict[int, list[int]] = {}
         self._on_end: dict[int, Callable[[str], None]] = {}
 
     async def to_leg(
@@ -44,6 +46,36 @@ class Playbacks:
         """Play files to all in a room; as :meth:`to_leg`."""
         return await self._play(Play(_files(paths), room=room, loop=loop, recorded=recorded), on_end)
 
+    async def to_rooms(
+        self,
+        rooms: Sequence[int],
+        paths: list[Path],
+        on_end: Callable[[str], None],
+        *,
+        loop: bool = False,
+        recorded: bool = False,
+    ) -> int:
+        """Play files to all in several rooms, as one playback: it ends when it has in all; as :meth:`to_leg`."""
+        begun: list[int] = []
+        left = [len(rooms)]
+
+        def ended(reason: str) -> None:
+            left[0] -= 1
+            if not left[0]:
+                self._together.pop(begun[0], None)
+                on_end(reason)
+
+        try:
+            for room in rooms:
+                begun.append(await self.to_room(room, paths, ended, loop=loop, recorded=recorded))
+        except MediaError:
+            for playback in begun:
+                self._on_end.pop(playback, None)
+                await self.stop(playback)
+            raise
+        self._together[begun[0]] = begun[1:]
+        return begun[0]
+
     async def _play(self, request: Play, on_end: Callable[[str], None]) -> int:
         playback = (await self._media.ask(request)).value
         self._on_end[playback] = on_end
@@ -57,7 +89,9 @@ class Playbacks:
         MediaError
             It is over already.
         """
-        await self._media.ask(StopPlayback(playback))
+        parts = (playback, *self._together.pop(playback, ()))
+        for part in parts if len(parts) == 1 else [each for each in parts if each in self._on_end]:
+            await self._media.ask(StopPlayback(part))
 
     def ended(self, playback: int) -> Callable[[str], object]:
         """Take notice that a playback has ended; give what is to be told why."""

@@ -102,7 +102,9 @@ class CloseLeg(MediaRequest[LegStats], frozen=True):
 
 
 class CreateRoom(MediaRequest[Number], frozen=True):
-    """Make a room."""
+    """Make a room; `near`: on the worker of this one."""
+
+    near: RoomNumber | None = None
 
 
 class RemoveRoom(MediaRequest[Done], frozen=True):

@@ -117,6 +117,9 @@ def test_the_whole_comes_first_and_then_what_changes(play: Play) -> None:
         await asyncio.sleep(0.5)
         host.read()
         assert host.said == [{"event": "party", "party": {"id": guest.party.id, "muted": True}}]
+        await bridge.control.rooms.open_groups(guest.party.session, [""], [[guest.party.id]])
+        await asyncio.sleep(0.5)
+        assert host.read().said[-1] == {"event": "party", "party": {"id": guest.party.id, "group": 1}}
         await bridge.control.lock(guest.party.session, True)
         await bridge.control.mute_all(guest.party.session, True)
         call.end()

@@ -187,7 +187,7 @@ def agree(attendance: Attendance, talking: set[str]) -> None:
     assert attendance.at(Place.WAITING, Role.MODERATOR) == [
         party for party in there if (party.place, party.role) == (Place.WAITING, Role.MODERATOR)
     ]
-    assert attendance.alone is (joined[0] if len(joined) == 1 else None)
+    assert attendance.alone() is (joined[0] if len(joined) == 1 else None)
     assert attendance.inside == inside
     assert attendance.last_inside is (inside[-1] if inside else None)
     assert attendance.oldest is next(iter(attendance.values()), None)

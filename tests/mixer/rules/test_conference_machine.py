@@ -1,31 +1,15 @@
 """What holds in a room whatever happens: anything at any time, with books kept from the effects alone."""
 
-from dataclasses import dataclass
-
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mixer.rules.effects import (
     Admitted,
-    DeafChanged,
-    DropInvite,
     Effect,
-    Ended,
-    HeldChanged,
-    Invite,
-    LockChanged,
-    Music,
-    MuteChanged,
-    PartyLeft,
-    RecordingChanged,
     Refused,
-    RoleChanged,
-    Say,
     Selected,
-    UnknownKeys,
     Waits,
-    WhisperChanged,
 )
 from mixer.rules.events import (
     Admit,
@@ -33,6 +17,7 @@ from mixer.rules.events import (
     Change,
     Dial,
     End,
+    EndGroups,
     Event,
     InviteAnswered,
     InviteFailed,
@@ -43,9 +28,11 @@ from mixer.rules.events import (
     Lock,
     MuteAll,
     NewSettings,
+    OpenGroups,
     Reject,
     Select,
     SetDeaf,
+    SetGroup,
     SetHeld,
     SetLabels,
     SetMuted,
@@ -61,12 +48,12 @@ from mixer.rules.roles import PartyKind, Place, RecordingState, Role, Selector
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Phase
+from tests.support.books import IN_ROOM, Books, Told
 
 HOST_MENU = Menu({role: {**keys, "*#3": "leave", "*#5": "listening_mode"} for role, keys in DEFAULT_MENU.roles.items()})
 MAX = 4
 NAMES = [f"p{number}" for number in range(6)]
-IN_ROOM = {Place.JOINED, Place.HELD}
-TYPED = ["1", "*1", "*90", "*91", "*92", "*93", "*94", "*95", "*8102#", "##", "*#3", "*#5", *KEYS]
+TYPED = ["1", "*1", "*90", "*91", "*92", "*93", "*94", "*95", "*8102#", "##", "*#3", "*#5", "*3", "*42#", "*96", *KEYS]
 names = st.sampled_from(NAMES)
 # One of those who are there, nearly always: a room without people proves little.
 somebody = st.integers(0, 11)
@@ -76,26 +63,11 @@ rarely = st.sampled_from([False, False, False, True])
 CHANGES: list[Change] = [SetMuted("", True), SetMuted("", False), SetDeaf("", True), SetHeld("", False), Admit("")]
 
 
-@dataclass
-class Told:
-    """What the effects said of a party."""
-
-    place: Place
-    muted: bool = False
-    deaf: bool = False
-    music: bool = False
-    whispers: tuple[str, ...] | None = None
-
-
-class Rules(RuleBasedStateMachine):
+class Rules(RuleBasedStateMachine, Books):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.there: dict[str, Told] = {}
-        self.ringing: set[int] = set()
-        self.locked = False
-        self.recording = RecordingState.OFF
-        self.ended = False
+        Books.__init__(self)
 
     @initialize(
         flags=st.fixed_dictionaries(
@@ -148,74 +120,6 @@ class Rules(RuleBasedStateMachine):
             assert not self.ended or isinstance(effect, Refused)
             self.book(effect)
         return effects
-
-    def book(self, effect: Effect) -> None:
-        match effect:
-            case Admitted(party, muted):
-                assert not self.locked, "nobody gets into a locked room"
-                told = self.there.setdefault(party, Told(Place.JOINED))
-                assert told.place is not Place.JOINED or not told.music
-                told.place, told.muted = Place.JOINED, muted
-            case Waits(party, place):
-                assert place not in IN_ROOM
-                assert not self.locked or party in self.there
-                self.there.setdefault(party, Told(place)).place = place
-            case PartyLeft(party):
-                del self.there[party]
-            case Ended():
-                assert not self.there
-                assert not self.ringing
-                assert self.recording is RecordingState.OFF
-                self.ended = True
-            case Refused(party):
-                assert party not in self.there
-            case _:
-                self.book_control(effect)
-
-    def book_control(self, effect: Effect) -> None:
-        match effect:
-            case MuteChanged(party, muted):
-                self.there[party].muted = muted
-            case DeafChanged(party, deaf):
-                assert self.there[party].deaf != deaf
-                self.there[party].deaf = deaf
-            case HeldChanged(party, held):
-                self.there[party].place = Place.HELD if held else Place.JOINED
-            case WhisperChanged(party, to):
-                self.there[party].whispers = to
-            case Music(party, on):
-                assert self.there[party].music != on
-                self.there[party].music = on
-            case _:
-                self.book_room(effect)
-
-    def book_room(self, effect: Effect) -> None:
-        match effect:
-            case LockChanged(locked):
-                assert self.locked != locked
-                self.locked = locked
-            case RecordingChanged(state):
-                assert self.recording is not state
-                assert state is not RecordingState.PAUSED or self.recording is RecordingState.RUNNING
-                self.recording = state
-            case Invite(invitation):
-                assert not self.locked
-                self.ringing.add(invitation)
-            case DropInvite(invitation):
-                self.ringing.remove(invitation)
-            case _:
-                self.book_words(effect)
-
-    def book_words(self, effect: Effect) -> None:
-        match effect:
-            case Say(to, prompts):
-                assert prompts
-                assert to is None or to in self.there
-            case UnknownKeys(party, keys):
-                assert self.there[party].place in IN_ROOM
-                assert keys
-            case RoleChanged(party):
-                assert party in self.there
 
     @rule(
         name=names, role=st.sampled_from(Role), kind=st.sampled_from(PartyKind), caller=st.sampled_from(["", "x", "y"])
@@ -300,6 +204,21 @@ class Rules(RuleBasedStateMachine):
         if which.value in list(Role):
             assert all(roles[name] == which.value for name in chosen)
 
+    @rule(number=somebody, group=st.integers(0, 3))
+    def send(self, number: int, group: int) -> None:
+        party = self.one_of_those_there(number)
+        self.tell(SetGroup(party, group))
+
+    @rule(groups=st.integers(1, 3), ends_in_s=st.sampled_from([0.0, 30.0, 90.0]))
+    def open_groups(self, groups: int, ends_in_s: float) -> None:
+        self.tell(OpenGroups(("",) * groups, ends_in_s=ends_in_s))
+        assert self.groups or self.ended
+
+    @rule(in_s=st.sampled_from([0.0, 5.0]))
+    def end_groups(self, in_s: float) -> None:
+        self.tell(EndGroups(in_s))
+        assert in_s or not self.groups
+
     @rule(on=st.booleans())
     def mute_all(self, on: bool) -> None:
         self.tell(MuteAll(on))
@@ -358,6 +277,7 @@ class Rules(RuleBasedStateMachine):
         parties = self.conference.parties
         assert {name: party.place for name, party in parties.items()} == {n: t.place for n, t in self.there.items()}
         assert all(parties[name].muted == told.muted for name, told in self.in_room.items())
+        assert {name: party.group for name, party in parties.items()} == {n: t.group for n, t in self.there.items()}
         assert self.conference.locked == self.locked
         assert set(self.conference.ringing) == self.ringing
         assert self.conference.recording is self.recording
@@ -375,6 +295,7 @@ class Rules(RuleBasedStateMachine):
         for ear, listener in self.there.items():
             for mouth, speaker in self.there.items():
                 both = listener.place is speaker.place is Place.JOINED and ear != mouth and not speaker.muted
+                both = both and listener.group == speaker.group
                 aimed = not listener.deaf if speaker.whispers is None else ear in speaker.whispers
                 assert self.conference.hears(ear, mouth) == (both and aimed)
 
