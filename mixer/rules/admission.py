@@ -15,9 +15,8 @@ from mixer.rules.effects import (
     Waits,
 )
 from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject, SetAllowed, Unban
-from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, Role
-from mixer.rules.state import Phase, SessionState, table_of
+from mixer.rules.state import Phase, SessionState, keypad_of
 
 # Hidden listeners of one room: they take no place that anybody could count.
 MOST_HIDDEN = 10
@@ -133,7 +132,7 @@ def make_party(
     hidden: bool = False,
 ) -> Participant:
     """Take notice of a call; the conference is claimed."""
-    keypad = Keypad(table_of(session.settings.menu, role, event.kind), session.settings.key_timeout_s)
+    keypad = keypad_of(session.settings, role, event.kind)
     role = Role.LISTENER if hidden else role
     muted = muted or session.microphones.start_muted(role)
     party = Participant(event.party, role, event.kind, event.identity, event.name, keypad, muted, now, hidden=hidden)

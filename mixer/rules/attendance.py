@@ -129,6 +129,11 @@ class Attendance(Mapping[str, Participant]):
         """Say how many have joined who are in a breakout group, or in the main room."""
         return len(self._hearing.get(group, ()))
 
+    def around(self, party: Participant) -> list[Participant]:
+        """List the others who have joined and are where a party is, in the order they came."""
+        there = self._hearing.get(party.group, {}).values()
+        return sorted((other for other in there if other is not party), key=_NUMBER)
+
     def alone(self, group: int = 0) -> Participant | None:
         """Give the only one there; None: nobody is, or several are."""
         there = self._hearing.get(group, {})

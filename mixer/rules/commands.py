@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from mixer.rules import admission, announcements, dialout, groups, lifetime, parties, selection
 from mixer.rules.attendance import IN_ROOM, Participant
-from mixer.rules.effects import Denied, Effect, UnknownKeys
+from mixer.rules.effects import Denied, Effect, KeyPassed, KeysTold, UnknownKeys
 from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetDeaf, SetGroup, SetHeld, SetMuted, SetNotices, SetVolume
 from mixer.rules.keypad import UNKNOWN, Command
-from mixer.rules.roles import RecordingState, Role, Selector
-from mixer.rules.settings import BY_KEYS, VOLUME_STEP_DB
+from mixer.rules.roles import Place, RecordingState, Role, Selector
+from mixer.rules.settings import BY_KEYS, VOLUME_STEP_DB, KeyScope
 from mixer.rules.state import Carried, SessionState, menu_name
 
 __all__ = ["RULES", "carry_out", "keys"]
@@ -18,7 +18,17 @@ Rule = Callable[[SessionState, Participant, Command, float], list[Effect]]
 
 def keys(session: SessionState, party: Participant, event: Keys, now: float) -> list[Effect]:
     """Take a key of a party in the room."""
-    return carry_out(session, party, party.keypad.press(event.digit, now), now)
+    typed = party.keypad.press(event.digit, now)
+    return [*_go_on(session, party, event.digit, KeyScope.ALL), *carry_out(session, party, typed, now)]
+
+
+def _go_on(session: SessionState, party: Participant, digits: str, scope: KeyScope) -> list[Effect]:
+    """Let keys go further than the menu, as far as the settings let those of a scope."""
+    settings = session.settings
+    effects: list[Effect] = [KeysTold(party.name, digits)] if settings.tell_keys is scope else []
+    if settings.pass_keys is scope and party.place is Place.JOINED:
+        effects += [KeyPassed(other.name, digit) for digit in digits for other in session.parties.around(party)]
+    return effects
 
 
 def carry_out(session: SessionState, party: Participant, commands: list[Command], now: float) -> list[Effect]:
@@ -46,6 +56,13 @@ def _denied(session: SessionState, party: Participant, reason: str) -> list[Effe
 
 def _unknown(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
     return [UnknownKeys(party.name, command.keys), *announcements.not_a_key(session, party)]
+
+
+def _meaningless(session: SessionState, party: Participant, command: Command, now: float) -> list[Effect]:
+    """Let keys go on that mean nothing here, or let who typed them hear that."""
+    if session.settings.keys_go_on:
+        return _go_on(session, party, command.keys, KeyScope.UNKNOWN)
+    return _unknown(session, party, command, now)
 
 
 # The own microphone and the own ears.
@@ -270,5 +287,5 @@ RULES: Mapping[str, Rule] = {
     "speak_louder": _volume(VOLUME_STEP_DB, 0.0),
     "speak_softer": _volume(-VOLUME_STEP_DB, 0.0),
     **_SELECTED,
-    UNKNOWN: _unknown,
+    UNKNOWN: _meaningless,
 }

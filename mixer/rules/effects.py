@@ -30,6 +30,7 @@ __all__ = [
     "HeldChanged",
     "Invite",
     "KeyPassed",
+    "KeysTold",
     "LabelsChanged",
     "LockChanged",
     "Music",
@@ -309,10 +310,18 @@ class UnknownKeys:
 
 @dataclass(frozen=True)
 class KeyPassed:
-    """A key that the other end of a call pressed is sent to this party's telephone."""
+    """A key that the other end of a call, or another party, pressed is sent to this party's telephone."""
 
     party: str
     digit: str
+
+
+@dataclass(frozen=True)
+class KeysTold:
+    """The party pressed keys that whoever watches is told of."""
+
+    party: str
+    keys: str
 
 
 Effect = (
@@ -344,4 +353,5 @@ Effect = (
     | DropInvite
     | UnknownKeys
     | KeyPassed
+    | KeysTold
 )

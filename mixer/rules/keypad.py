@@ -126,11 +126,14 @@ class Keypad:
         The pause that ends a sequence.
     max_keys
         A sequence that grows to this length ends there.
+    eager
+        Keys that fit nothing are reported one by one, as they are pressed.
     """
 
     table: Mapping[str, str]
     timeout_s: float = TIMEOUT_S
     max_keys: int = MAX_KEYS
+    eager: bool = False
     deadline: float | None = field(default=None, init=False)
     _pending: str = field(default="", init=False)
 
@@ -161,7 +164,7 @@ class Keypad:
             done += [self._cut_off()]
         self._pending += key
         self.deadline = now + self.timeout_s
-        if self._is_final(self._pending) or len(self._pending) >= self.max_keys:
+        if self._ends(self._pending):
             done += self._finish()
         return done
 
@@ -204,6 +207,11 @@ class Keypad:
     def _begins(self, key: str) -> bool:
         """Whether `key` starts over: not a digit, which may belong to a slip before it."""
         return not key.isdigit() and any(sequence[0] == key for sequence in self.table)
+
+    def _ends(self, keys: str) -> bool:
+        """Whether nothing more is waited for."""
+        useless = self.eager and not self._continues(keys)
+        return useless or self._is_final(keys) or len(keys) >= self.max_keys
 
     def _is_final(self, keys: str) -> bool:
         """Whether nothing can follow: a whole sequence that begins no other, or a number closed by ``#``."""

@@ -15,10 +15,9 @@ from mixer.rules.effects import (
     VoicesLevelled,
     VolumeChanged,
 )
-from mixer.rules.keypad import Keypad
 from mixer.rules.roles import Place, RecordingState, Role
 from mixer.rules.settings import VOLUME_DB, Settings
-from mixer.rules.state import SessionState, table_of
+from mixer.rules.state import SessionState, keypad_of
 
 __all__ = [
     "lock",
@@ -131,7 +130,7 @@ def _new_host(session: SessionState, party: Participant, now: float) -> list[Eff
 
 
 def _give_keys(session: SessionState, party: Participant) -> None:
-    party.keypad = Keypad(table_of(session.settings.menu, party.role, party.kind), session.settings.key_timeout_s)
+    party.keypad = keypad_of(session.settings, party.role, party.kind)
     session.typing.pop(party.name, None)
 
 
@@ -218,13 +217,18 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
         effects += session.microphones.turn_others(event.settings.mute_non_moderator)
     if event.settings.entry_notices != before.entry_notices:
         effects += set_notices(session, events.SetNotices(event.settings.entry_notices), now)
-    if event.settings.menu != before.menu or event.settings.key_timeout_s != before.key_timeout_s:
+    if _keypad(event.settings) != _keypad(before):
         for party in session.parties.values():
             _give_keys(session, party)
     if lifetime.is_automatic(before) and not lifetime.is_automatic(event.settings):
         effects += lifetime.recorded_no_more(session)
     effects += [*admission.leave_lobby(session, now), *admission.begin(session, now)]
     return effects + [effect for party in session.parties.inside for effect in lifetime.recorded_from(session, party)]
+
+
+def _keypad(settings: Settings) -> tuple[object, ...]:
+    """Say what keypads are made by."""
+    return settings.menu, settings.key_timeout_s, settings.keys_go_on
 
 
 def _level_voices(before: Settings, after: Settings) -> list[Effect]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from mixer.rules.keypad import DEFAULT_MENU, TIMEOUT_S, UNKNOWN, KeypadError, Menu
 from mixer.rules.roles import Selector
 
-__all__ = ["BY_KEYS", "COMMANDS", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
+__all__ = ["BY_KEYS", "COMMANDS", "KeyScope", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
 
 # Whom the keys of a moderator can choose: ``mute_others``, ``kick_last``.
 BY_KEYS = (Selector.OTHERS, Selector.LAST, Selector.PARTICIPANT, Selector.LISTENER)
@@ -59,6 +59,16 @@ class EndWithHost(StrEnum):
     "When one leaves, others or not."
 
 
+class KeyScope(StrEnum):
+    """Which keys of parties go further than the menu."""
+
+    NONE = "none"
+    UNKNOWN = "unknown"
+    "Those that mean nothing to it."
+    ALL = "all"
+    "All, as they are pressed."
+
+
 @dataclass(frozen=True)
 class Settings:
     """What one conference may differ in.
@@ -99,6 +109,11 @@ class Settings:
         Whether soft voices are made louder and loud ones softer, slowly.
     encrypted
         Whether only those come in whose media is encrypted.
+    tell_keys
+        Which keys of parties in the room are told to whoever watches. None of them is answered by saying that it means
+        nothing: somebody listens.
+    pass_keys
+        Which are pressed on the telephones of all others who hear the party, likewise.
     confirm_timeout_s
         How long somebody invited may take to press 1.
     max_invited
@@ -153,6 +168,8 @@ class Settings:
     muted_notice: bool = True
     level_voices: bool = False
     encrypted: bool = False
+    tell_keys: KeyScope = KeyScope.NONE
+    pass_keys: KeyScope = KeyScope.NONE
     confirm_timeout_s: float = 30.0
     max_invited: int = 10
     mute_non_moderator: bool = False
@@ -167,6 +184,11 @@ class Settings:
     music: bool = False
     record_notice: bool = True
     record_prompts: bool = False
+
+    @property
+    def keys_go_on(self) -> bool:
+        """Whether any key goes further than the menu."""
+        return KeyScope.NONE is not self.tell_keys or KeyScope.NONE is not self.pass_keys
 
     def __post_init__(self) -> None:
         unknown = sorted(self.menu.commands - COMMANDS)

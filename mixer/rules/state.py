@@ -10,7 +10,7 @@ from mixer.rules.attendance import IN_ROOM, Attendance, Participant
 from mixer.rules.effects import Effect
 from mixer.rules.events import Event
 from mixer.rules.invitations import DialOuts
-from mixer.rules.keypad import Menu
+from mixer.rules.keypad import Keypad, Menu
 from mixer.rules.microphones import Microphones
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role
 from mixer.rules.settings import Settings
@@ -23,8 +23,8 @@ __all__ = [
     "Rule",
     "SessionState",
     "Table",
+    "keypad_of",
     "menu_name",
-    "table_of",
 ]
 
 
@@ -163,6 +163,7 @@ def menu_name(menu: Menu, role: Role, kind: PartyKind) -> str:
     return special if special in menu.roles else kind.value
 
 
-def table_of(menu: Menu, role: Role, kind: PartyKind) -> Mapping[str, str]:
-    """Keys of a party -> names of commands."""
-    return menu.of(menu_name(menu, role, kind))
+def keypad_of(settings: Settings, role: Role, kind: PartyKind) -> Keypad:
+    """Make what collects the keys of a party."""
+    table = settings.menu.of(menu_name(settings.menu, role, kind))
+    return Keypad(table, settings.key_timeout_s, eager=settings.keys_go_on)

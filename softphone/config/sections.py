@@ -154,6 +154,8 @@ class ConferenceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     level_voices: bool = False
     encrypted: bool = False
     hidden_listeners: bool = False
+    tell_keys: Literal["none", "unknown", "all"] = "none"
+    pass_keys: Literal["none", "unknown", "all"] = "none"
     record_from: Annotated[int, Meta(ge=0)] = 0
     count_from: Annotated[int, Meta(ge=0)] = 0
     party_limit_s: Seconds = 0.0

@@ -51,6 +51,8 @@ class EventType(StrEnum):
     "It has been talking for a sentence, and nobody hears it; told once in half a minute at most."
     PARTY_ECHOING = "party.echoing"
     "It returns what the others say, so that they hear themselves; or does so no more, but for who leaves. [on]"
+    PARTY_KEYS = "party.keys"
+    "It has pressed keys, where `tell_keys` of the conference says so; for who decides about the conference. [keys]"
     INVITATION_RINGING = "invitation.ringing"
     "Somebody is called out to. [invitation, number]"
     INVITATION_ANSWERED = "invitation.answered"

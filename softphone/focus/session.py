@@ -335,6 +335,12 @@ class TelephonySession:
         """Give the parties that are an extension's, in the order they came."""
         return self._calls.get(extension_id, {}).values()
 
+    def is_led_by(self, extension: Extension) -> bool:
+        """Whether an extension decides about it and all its parties: it made it, is its host, or administers all."""
+        if extension.admin or self.owner_id == extension.id:
+            return True
+        return any(party.role is ConferenceRole.HOST for party in self.calls_of(extension.id))
+
     def became(self, party: Party, who: PartyAddress) -> None:
         """Show from now on who a party is; each party of a call of two shows both."""
         self._strike(party)

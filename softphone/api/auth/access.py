@@ -3,7 +3,7 @@
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError, coded
 from softphone.focus.errors import NoSuchSession
-from softphone.focus.session import ConferenceRole, TelephonySession
+from softphone.focus.session import TelephonySession
 from softphone.store.values import Codes, Extension
 
 __all__ = ["administrator", "bridge_codes", "manageable", "may_manage", "may_see", "own_or_manageable", "visible"]
@@ -11,11 +11,7 @@ __all__ = ["administrator", "bridge_codes", "manageable", "may_manage", "may_see
 
 def may_manage(session: TelephonySession, caller: Extension) -> bool:
     """Whether the caller decides about the session and all its parties: it made it, is its host, or administers all."""
-    return (
-        caller.admin
-        or session.owner_id == caller.id
-        or any(party.role is ConferenceRole.HOST for party in session.calls_of(caller.id))
-    )
+    return session.is_led_by(caller)
 
 
 def may_see(session: TelephonySession, caller: Extension) -> bool:

@@ -80,6 +80,7 @@ def one_change(wish: Wish) -> Wish:
 Few = Annotated[int, Field(ge=0, le=100_000)]
 Limit = Annotated[float, Field(ge=0, le=2_592_000)]
 HostEnd = Literal["never", "last", "any"]
+Keys = Literal["none", "unknown", "all"]
 
 
 class Rules(Strict):
@@ -107,6 +108,13 @@ class Rules(Strict):
     encrypted: Annotated[
         bool | None, Field(description="Only who speaks encrypted comes in; who is in already stays.")
     ] = None
+    tell_keys: Annotated[
+        Keys | None,
+        Field(description="Which keys of parties are told as party.keys; unknown: those without a meaning."),
+    ] = None
+    pass_keys: Annotated[
+        Keys | None, Field(description="Which are pressed on the telephones of the others who hear the party.")
+    ] = None
 
 
 class RulesView(BaseModel):
@@ -125,6 +133,8 @@ class RulesView(BaseModel):
     muted_notice: bool
     level_voices: bool
     encrypted: bool
+    tell_keys: Keys
+    pass_keys: Keys
 
 
 class ConferenceWish(Strict):

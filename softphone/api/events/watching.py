@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from softphone.api.http.errors import ApiError
 from softphone.focus.errors import NoSuchSession
-from softphone.focus.feed import FeedEvent, Subscription
+from softphone.focus.feed import EventType, FeedEvent, Subscription
 from softphone.focus.focus import Focus
 from softphone.focus.session import TelephonySession
 from softphone.store.values import Extension
@@ -121,6 +121,15 @@ class Watching:
             return audience is not None and watcher.id in audience
         return watcher.id == session.owner_id or bool(session.calls_of(watcher.id))
 
+    def _may_have(self, event: FeedEvent, watcher: Extension) -> bool:
+        """Whether a watcher may be told of an event; keys may be somebody's code, and are for who decides there."""
+        if event.type is not EventType.PARTY_KEYS:
+            return self.may_be_told(event.session, watcher)
+        try:
+            return self._focus.session(event.session).is_led_by(watcher)
+        except NoSuchSession:
+            return watcher.admin
+
     async def follow(
         self, watcher: Extension, session: str | None, last_id: int | None, ask: Callable[[], Extension] | None = None
     ) -> AsyncIterator[object]:
@@ -169,7 +178,7 @@ class Watching:
             return [item]
         if item.hidden and not watcher.admin:
             return []
-        if session not in (None, item.session) or not self.may_be_told(item.session, watcher):
+        if session not in (None, item.session) or not self._may_have(item, watcher):
             return []
         return [item if watcher.admin else _for_parties(item)]
 

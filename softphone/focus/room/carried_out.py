@@ -130,6 +130,10 @@ def _key_passed(room: "RuledRoom", effect: effects.KeyPassed) -> None:
         room.context.tasks.start(_send_key(room, member.leg, effect.digit))
 
 
+def _keys_told(room: "RuledRoom", effect: effects.KeysTold) -> None:
+    room.publish(EventType.PARTY_KEYS, effect.party, keys=effect.keys)
+
+
 async def _send_key(room: "RuledRoom", leg: int, digit: str) -> None:
     try:
         await room.context.media.ask(SendKeys(leg, digit))
@@ -225,6 +229,7 @@ CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
     effects.Say: _say,
     effects.Music: _music,
     effects.KeyPassed: _key_passed,
+    effects.KeysTold: _keys_told,
     effects.RecordingChanged: _recording_changed,
     effects.Waits: _waits,
     effects.RoleChanged: _role_changed,

@@ -4,19 +4,27 @@ Two menus of keys come with the program, ``default`` and ``host`` (``data/menus`
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import PartyKind, Role
-from mixer.rules.settings import COMMANDS, EndWithHost, Settings
+from mixer.rules.settings import COMMANDS, EndWithHost, KeyScope, Settings
 from softphone.config import Config
 from softphone.errors import ConfigError
 from softphone.store.properties import ConferenceProperties
 
 __all__ = ["FOLDER", "LifeRules", "TABLES", "load_menu", "menu_from_table", "of_bridge", "of_extension", "of_token"]
+
+
+# What is read of words.
+WORDS: Mapping[str, Callable[[str], Any]] = {
+    "end_with_host": EndWithHost,
+    "tell_keys": KeyScope,
+    "pass_keys": KeyScope,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class LifeRules:
     muted_notice: bool | None = None
     level_voices: bool | None = None
     encrypted: bool | None = None
+    tell_keys: KeyScope | None = None
+    pass_keys: KeyScope | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -44,8 +54,8 @@ class LifeRules:
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """Take other values for some; None gives one back to the configuration."""
-        end = changes.get("end_with_host")
-        return replace(self, **{**changes, **({} if end is None else {"end_with_host": EndWithHost(end)})})
+        read = {name: of(changes[name]) for name, of in WORDS.items() if changes.get(name) is not None}
+        return replace(self, **{**changes, **read})
 
     def over(self, settings: Settings) -> Settings:
         """Give settings with these rules in place of theirs."""
@@ -68,6 +78,8 @@ def of_token(config: Config, menu: Menu, max_members: int | None = None) -> Sett
         muted_notice=held.muted_notice,
         level_voices=held.level_voices,
         encrypted=held.encrypted,
+        tell_keys=KeyScope(held.tell_keys),
+        pass_keys=KeyScope(held.pass_keys),
         record_notice=config.recording.notice,
         record_prompts=config.recording.prompts,
     )

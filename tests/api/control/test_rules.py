@@ -27,6 +27,8 @@ CONFIGURED = {
     "muted_notice": True,
     "level_voices": False,
     "encrypted": False,
+    "tell_keys": "none",
+    "pass_keys": "none",
 }
 
 

@@ -163,6 +163,22 @@ async def test_where_files_are_is_for_administrators(shared: Server, ada: httpx.
         await ada.delete(path)
 
 
+async def test_keys_are_for_who_decides_about_the_conference(shared: Server) -> None:
+    async with AsyncExitStack() as those:
+        ben, cai = [await those.enter_async_context(logged_in(shared, number)) for number in ("102", "103")]
+        his, hers = [await those.enter_async_context(watching(each)) for each in (ben, cai)]
+        session = (await ben.post("/api/v1/conferences", json={"rules": {"tell_keys": "unknown"}})).json()
+        phone = await those.enter_async_context(Phone(shared, "103"))
+        await phone.keys(await phone.call(session["token"]), "*14711")
+        told = [await his.until("party.keys") for _ in "4711"]
+        assert [(each["data"], each["party"]) for each in told] == [({"keys": key}, told[0]["party"]) for key in "4711"]
+        await ben.delete(f"/api/v1/conferences/{session['id']}")
+        kinds = []
+        while "conference.ended" not in kinds:
+            kinds.append((await hers.next())["event"])
+        assert "party.changed" in kinds and "party.keys" not in kinds
+
+
 async def test_strangers_are_told_nothing(shared: Server, http: httpx.AsyncClient) -> None:
     assert (await http.get(EVENTS)).status_code == 401
     with pytest.raises(InvalidStatus) as refused:
