@@ -1,5 +1,6 @@
 """What the parts of a server are told of its settings: signalling, its certificates, the media workers."""
 
+from itertools import chain
 from pathlib import Path
 
 from softphone.certificates import self_signed
@@ -7,11 +8,12 @@ from softphone.config import Config
 from softphone.media.contract.settings import WorkerSettings
 from softphone.resolver import own_address
 from softphone.sip.stack import StackSettings
+from softphone.sip.transport.sources import SourceLimits
 from softphone.sip.transport.tls import TlsSettings
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 
-__all__ = ["advertised", "stack_settings", "tls_settings", "worker_settings"]
+__all__ = ["advertised", "source_limits", "stack_settings", "tls_settings", "worker_settings"]
 
 
 def stack_settings(config: Config) -> StackSettings:
@@ -27,7 +29,17 @@ def stack_settings(config: Config) -> StackSettings:
         stream_above=config.sip.stream_above or None,
         trace_messages=config.sip.trace_messages,
         trace_bytes=config.sip.trace_bytes,
+        sources=source_limits(config),
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
+    )
+
+
+def source_limits(config: Config) -> SourceLimits:
+    """Say from whom requests are taken; proxies of ours, and trunks with addresses, send as many as they like."""
+    sip = config.sip
+    trunks = chain.from_iterable(trunk.addresses for trunk in config.trunks)
+    return SourceLimits(
+        sip.requests_per_s, sip.allowed_networks, sip.denied_networks, exempt=(*sip.trusted_peers, *trunks)
     )
 
 

@@ -168,6 +168,8 @@ def check(config: Config) -> None:
     """
     check_places(config)
     check_networks("sip.trusted_peers", config.sip.trusted_peers)
+    check_networks("sip.allowed_networks", config.sip.allowed_networks)
+    check_networks("sip.denied_networks", config.sip.denied_networks)
     check_networks("webhooks.allowed_networks", config.webhooks.allowed_networks)
     check_trunks(config)
     check_ports(config.media)

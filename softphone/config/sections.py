@@ -74,6 +74,9 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     realm: str = ""
     aliases: tuple[str, ...] = ()
     trusted_peers: tuple[str, ...] = ()
+    requests_per_s: Seconds = 500.0
+    allowed_networks: tuple[str, ...] = ()
+    denied_networks: tuple[str, ...] = ()
     dial_domains: tuple[str, ...] = ()
     max_redirects: Limit = 5
     user_agent: str = "softphone"

@@ -18,6 +18,7 @@ from softphone.sip.transaction.layer import Timers, TransactionLayer
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.listener import Listeners
+from softphone.sip.transport.sources import SourceGate, SourceLimits
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.where.attempt import Locator, Outages, RequestAttempt
@@ -40,7 +41,7 @@ class StackSettings:
     ring. ``trying`` is whether each INVITE is answered by 100 at once, and not only where nothing else is to be said
     within 200 ms (RFC 3261 section 17.2.1): a caller without an answer asks again, so that a lost refusal is mended.
     ``stream_above``: see `Outages`; ``trace_messages`` and ``trace_bytes``: see `Trace`, 0 messages: none is
-    kept.
+    kept; ``sources``: from whom requests are taken, and how many.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +58,7 @@ class StackSettings:
     stream_above: int | None = 1300
     trace_messages: int = 0
     trace_bytes: int = 8_388_608
+    sources: SourceLimits = SourceLimits()
 
 
 class Transport(Protocol):
@@ -121,6 +123,7 @@ class Driver:
         self.outages = Outages(settings.stream_above if settings.tcp else None)
         self._locator = Locator(resolver)
         self.trace = Trace(settings.trace_messages, settings.trace_bytes) if settings.trace_messages else None
+        self._gate = SourceGate(settings.sources)
         self._transport = transport(self._received, self._not_sent)
         self._users: dict[str, TransactionUser] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -169,7 +172,8 @@ class Driver:
         """Return what passed and what could not."""
         layer = self._layer.counters
         there = {"transactions": len(self._layer), "calls": len(self.directory.calls())}
-        return self._counts | there | {"bad": layer.bad, "stray": layer.stray, "refused": layer.refused}
+        dropped = {"flooded": self._gate.flooded, "denied": self._gate.denied}
+        return self._counts | there | dropped | {"bad": layer.bad, "stray": layer.stray, "refused": layer.refused}
 
     # --- what calls ask for (Node)
 
@@ -278,6 +282,9 @@ class Driver:
     # --- between transport and transactions
 
     def _received(self, data: bytes, source: Hop) -> None:
+        # Before anything is read of it: a flood costs no more than that. Who answers us was asked.
+        if not data.startswith(b"SIP/2.0 ") and not self._gate.takes(source.host, self._loop.time()):
+            return
         if self.trace is not None:
             self.trace.passed(data, source, time.time(), sent=False)
         self._layer.receive(data, source, self._loop.time())

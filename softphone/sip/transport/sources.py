@@ -1,0 +1,134 @@
+"""From whom requests are taken, and how many: networks that are let in or kept out, and a rate of each source."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeVar
+
+__all__ = ["SourceGate", "SourceLimits"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# Sources that are remembered; of more, the one that was quiet longest is forgotten.
+MOST_SOURCES = 10_000
+# A source may be as far ahead of its rate as this: telephones that register again after a failure come all at once.
+BURST_S = 2.0
+# Who floods is told of again after so long without.
+QUIET_S = 60.0
+# Of IPv6 whoever has one address has its network.
+PREFIX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """From whom requests are taken; networks are addresses, too."""
+
+    requests_per_s: float = 0.0
+    "Of each source; 0: any number."
+    allowed: Sequence[str] = ()
+    "The only networks that requests come from; none: all."
+    denied: Sequence[str] = ()
+    "Networks that no request comes from, whatever else is said."
+    exempt: Sequence[str] = ()
+    "Networks whose requests are not counted, as those of our own machine are not."
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """How many requests a source, or a network of IPv6, has left, as of when."""
+
+    left: float
+    at: float
+    told: float = float("-inf")
+    "When it had none left the last time."
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is done with requests of a source."""
+
+    denied: bool
+    counted: str
+    "By whose bucket; empty: not at all."
+
+
+class SourceGate:
+    """Decides which requests are looked at; it is told the time, in seconds.
+
+    Parameters
+    ----------
+    limits
+        From whom, and how many.
+
+    Attributes
+    ----------
+    flooded, denied
+        How many were dropped because there were too many, or because of where they came from.
+    """
+
+    def __init__(self, limits: SourceLimits) -> None:
+        self._rate = limits.requests_per_s
+        self._allowed, self._denied, self._exempt = map(_networks, (limits.allowed, limits.denied, limits.exempt))
+        self._verdicts: OrderedDict[str, _Verdict] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self.flooded = self.denied = 0
+
+    def __len__(self) -> int:
+        """Give how many sources are remembered."""
+        return len(self._verdicts)
+
+    def takes(self, host: str, now: float) -> bool:
+        """Whether a request of a source is looked at; it is counted."""
+        verdict = _found(self._verdicts, host, lambda: self._judge(host))
+        if verdict.denied:
+            self.denied += 1
+            return False
+        return not verdict.counted or self._has_left(verdict.counted, now)
+
+    def _has_left(self, name: str, now: float) -> bool:
+        most = self._rate * BURST_S
+        bucket = _found(self._buckets, name, lambda: _Bucket(most, now))
+        bucket.left, bucket.at = min(bucket.left + (now - bucket.at) * self._rate, most), now
+        if bucket.left >= 1.0:
+            bucket.left -= 1.0
+            return True
+        self.flooded += 1
+        if now > bucket.told + QUIET_S:
+            log.warning("too many requests, some are dropped: host=%s", name)
+        bucket.told = now
+        return False
+
+    def _judge(self, host: str) -> _Verdict:
+        """Look at a source that is new."""
+        try:
+            address = ip_address(host)
+        except ValueError:  # a wire in memory
+            return _Verdict(denied=False, counted="")
+        denied = _in(address, self._denied) or (bool(self._allowed) and not _in(address, self._allowed))
+        free = not self._rate or address.is_loopback or _in(address, self._exempt)
+        name = host if address.version == 4 else str(ip_network((host, PREFIX), strict=False))
+        return _Verdict(denied, "" if free else name)
+
+
+def _found(held: OrderedDict[str, T], name: str, make: Callable[[], T]) -> T:
+    """Give what is held under a name, made where it is new; what was not asked for longest gives way."""
+    found = held.get(name)
+    if found is None:
+        found = held[name] = make()
+        if len(held) > MOST_SOURCES:
+            held.popitem(last=False)
+    else:
+        held.move_to_end(name)
+    return found
+
+
+def _networks(written: Sequence[str]) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(each, strict=False) for each in written]
+
+
+def _in(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    return any(address in network for network in networks)
