@@ -17,15 +17,15 @@ from softphone.commands.usage import wrong_use
 from softphone.errors import ConfigError, SoftphoneError
 from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
-from softphone.load.plan import CODECS_OF_BOTS, LoadPlan, Objectives
+from softphone.load.plan import CODECS_OF_BOTS, TRANSPORTS, LoadPlan, Objectives
 from softphone.load.report import LoadReport, Moment
 from softphone.load.scenario import MADE, Scenario, check, load_scenario
 from softphone.load.search import find_limit, trial_of
 from softphone.load.trials import Trial
+from softphone.srtp import SRTP_PROFILES
 
 __all__ = ["load", "show_report"]
 
-TRANSPORTS = ("udp", "tcp", "tls")
 FAULTS = 12
 
 
@@ -242,11 +242,13 @@ def load(
     rate: Annotated[float, typer.Option(help="Calls begun in a second", min=0.1, max=1000)] = 50,
     pin: Annotated[str, typer.Option(help="Keys that each presses when it is answered, such as 1234#")] = "",
     transport: Annotated[
-        str, typer.Option(help="Of signalling: udp, tcp, or tls (SSL_CERT_FILE: whom to believe)")
+        str, typer.Option(help=f"Of signalling: {', '.join(TRANSPORTS)} (tls, wss: SSL_CERT_FILE says whom to believe)")
     ] = "udp",
     codec: Annotated[str, typer.Option(help=", ".join(CODECS_OF_BOTS))] = "PCMU",
-    user: Annotated[str, typer.Option(help="User name for a server that asks for a password")] = "",
+    srtp: Annotated[str, typer.Option(help=f"Encrypt sound by SDES: {', '.join(SRTP_PROFILES)}")] = "",
+    user: Annotated[str, typer.Option(help="User name, for a server that asks; {n} is the bot's number")] = "",
     password: Annotated[str, typer.Option(help="Its password", envvar="SOFTPHONE_PASSWORD")] = "",
+    register: Annotated[bool, typer.Option("--register", help="Each registers first, as its --user")] = False,
     host: Annotated[str, typer.Option(help="Our address; else the one that leads to the server")] = "",
     media_port: Annotated[int, typer.Option(help="Where our ports of sound begin; else anywhere", max=65_000)] = 0,
     server_pid: Annotated[int | None, typer.Option(help="Tell the processor time of this server, too")] = None,
@@ -284,12 +286,17 @@ def load(
 def _plan(options: dict[str, Any]) -> LoadPlan:
     """Make a plan of the options by their names, which are those of its fields; one that cannot be is wrong use."""
     codec, transport, pin = options["codec"].upper(), options["transport"], options["pin"]
-    if codec not in CODECS_OF_BOTS:
-        wrong_use(f"--codec is one of {', '.join(CODECS_OF_BOTS)}, not {codec}.")
-    if transport not in TRANSPORTS:
-        wrong_use(f"--transport is one of {', '.join(TRANSPORTS)}, not {transport}.")
+    for option, value, known in (
+        ("codec", codec, CODECS_OF_BOTS),
+        ("transport", transport, TRANSPORTS),
+        ("srtp", options["srtp"], ("", *SRTP_PROFILES)),
+    ):
+        if value not in known:
+            wrong_use(f"--{option} is one of {', '.join(filter(None, known))}, not {value}.")
     if not set(pin.upper()) <= set("0123456789*#ABCD"):
         wrong_use(f"--pin holds keys of a telephone, 0-9, *, #, A-D, not {pin!r}.")
+    if options["register"] and not options["user"]:
+        wrong_use("--register needs a --user to register as.")
     uris = tuple(uri if uri.startswith(("sip:", "sips:")) else f"sip:{uri}" for uri in options["uri"])
     given = options | {"uri": uris, "codec": codec}
     given |= {"max_delay_ms": options["max_delay"], "max_jitter_ms": options["max_jitter"]}

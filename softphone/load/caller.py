@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from softphone import sdp
@@ -15,11 +16,14 @@ from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import POLICY
+from softphone.media.contract.leg import Srtp
 from softphone.sdp.negotiation import Negotiated
+from softphone.sdp.sdes import new_key
 from softphone.sip.driver import StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.phrases import PHRASES
 from softphone.sip.message.uri import Uri
+from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
@@ -27,6 +31,9 @@ from softphone.sip.ua.call import InviteSession
 __all__ = ["BotCalls", "JoinFailed", "address_towards"]
 
 T = TypeVar("T")
+
+AT_ONCE = 100
+"""Registrations that are taken back at the same time."""
 
 WHOM = re.compile(r"^[A-Z]+ sips?:\S+: ")
 """Request and URI that a message begins with: each bot may call another, and causes are counted."""
@@ -93,7 +100,8 @@ class BotCalls:
         self._stack = Stack(
             StackSettings(host=host, user_agent="softphone-load", stream_above=None), transport=transport
         )
-        self._credentials = Credentials(plan.user, plan.password) if plan.password else None
+        self._registrations: dict[int, Registration] = {}
+        self._keys: dict[int, bytes] = {}
         self.answers_ms: dict[str, Quantiles] = {}
         self.failures: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
@@ -108,7 +116,14 @@ class BotCalls:
         await self._stack.start()
 
     async def stop(self) -> None:
-        """Close it."""
+        """Take registrations back, and close it."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def unregister(registration: Registration) -> None:
+            async with gate:
+                await registration.unregister()
+
+        await asyncio.gather(*map(unregister, self._registrations.values()), return_exceptions=True)
         await self._stack.stop()
 
     async def join(self, bot: int) -> None:
@@ -129,7 +144,10 @@ class BotCalls:
             raise JoinFailed(cause) from error
 
     async def _join(self, bot: int) -> None:
+        await self._register(bot)
         began, first = self._clock(), [0.0]
+        if self._plan.srtp:
+            self._keys[bot] = new_key(self._plan.srtp)
         offer = self._offer(bot)
 
         def progress(*_of: object) -> None:
@@ -141,7 +159,7 @@ class BotCalls:
                 self._plan.target(bot),
                 str(offer),
                 from_uri=self._from(bot),
-                credentials=self._credentials,
+                credentials=self._credentials(bot),
                 on_progress=progress,
                 timeout_s=self._plan.answer_s,
             ),
@@ -154,6 +172,20 @@ class BotCalls:
             await session.bye()
             raise
         self._enter(bot, session, agreed)
+
+    async def _register(self, bot: int) -> None:
+        if not self._plan.register or bot in self._registrations:
+            return
+        target = Uri.parse(self._plan.target(bot))
+        registrar = replace(target, user=None, text="")
+        self._registrations[bot] = await self._timed(
+            "REGISTER",
+            lambda: self._stack.register(str(registrar), self._from(bot), credentials=self._credentials(bot)),
+        )
+
+    def _credentials(self, bot: int) -> Credentials | None:
+        user, password = self._plan.account(bot)
+        return Credentials(user, password) if password else None
 
     def _enter(self, bot: int, session: InviteSession, agreed: Negotiated) -> None:
         """Take a bot in whose call is answered."""
@@ -170,7 +202,10 @@ class BotCalls:
             raise SdpError(f"the answer is not plain RTP: {type(remote).__name__}")
         self._agreed[bot] = agreed
         ours = agreed.payload_type if agreed.payload_type_in is None else agreed.payload_type_in
-        self._plane.open(bot, (remote.host, remote.port), agreed.payload_type, ours, mux=remote.rtcp_mux)
+        where, mux = (remote.host, remote.port), remote.rtcp_mux
+        crypto = remote.crypto if isinstance(remote, sdp.Sdes) else None
+        srtp = Srtp(crypto.suite, self._keys[bot], crypto.key) if crypto is not None else None
+        self._plane.open(bot, where, agreed.payload_type, ours, mux=mux, srtp=srtp)
         self._plane.hush(bot, not agreed.sends)
 
     def press(self, bot: int, keys: str) -> None:
@@ -208,12 +243,15 @@ class BotCalls:
 
     def _offer(self, bot: int, direction: str = "sendrecv") -> sdp.SessionDescription:
         host, port = self._doors.address(bot)
-        codecs = (self._plan.codec,)
-        return sdp.offer(host, port, codecs=codecs, direction=direction, session_id=secrets.randbits(31), version=1)
+        codecs, session_id = (self._plan.codec,), secrets.randbits(31)
+        keys = {self._plan.srtp: self._keys[bot]} if self._plan.srtp else None
+        return sdp.offer(host, port, codecs=codecs, direction=direction, session_id=session_id, version=1, keys=keys)
 
     def _from(self, bot: int) -> str:
-        user = self._plan.user or f"load-{self._plan.first + bot}"
-        return f"sip:{user}@{Uri.parse(self._plan.target(bot)).host if self._plan.user else self._stack.host}"
+        user, host = self._plan.account(bot)[0], self._stack.host
+        if not user:
+            return f"sip:load-{self._plan.first + bot}@{host}"
+        return f"sip:{user}@{Uri.parse(self._plan.target(bot)).host}"
 
     async def _offered(self, bot: int, offer: str | None) -> str:
         """Answer an offer of the peer."""
@@ -221,7 +259,18 @@ class BotCalls:
             return str(self._offer(bot))
         host, port = self._doors.address(bot)
         codecs = (self._plan.codec,)
-        answer, agreed = sdp.answer(sdp.parse(offer), host, port, codecs=codecs, session_id=1, version=2, again=True)
+        said, key = sdp.parse(offer), self._keys.get(bot, b"")
+        answer, agreed = sdp.answer(
+            said,
+            host,
+            port,
+            codecs=codecs,
+            session_id=1,
+            version=2,
+            again=True,
+            encryption="required" if key else "off",
+            key=key,
+        )
         self._agree(bot, agreed)
         return str(answer)
 

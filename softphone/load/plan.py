@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-__all__ = ["CODECS_OF_BOTS", "LoadPlan", "Objectives"]
+__all__ = ["CODECS_OF_BOTS", "LoadPlan", "Objectives", "TRANSPORTS"]
 
 CODECS_OF_BOTS = ("PCMU", "PCMA", "G722", "OPUS")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
 class Objectives(Struct, frozen=True, kw_only=True):
@@ -58,11 +59,15 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     pin
         Keys that each presses when it is answered.
     transport
-        Of signalling: udp, tcp or tls.
+        Of signalling, one of `TRANSPORTS`; all bots share one connection.
     codec
         One of `CODECS_OF_BOTS`.
+    srtp
+        The suite that sound is encrypted with, one of `SRTP_PROFILES`, by keys in the offer (RFC 4568); "": none.
     user, password
-        For the digest of a server that wants one.
+        For the digest of a server that wants one. ``{n}`` in them is the number of the bot.
+    register
+        Whether each registers first, as its user, at the host of whom it calls.
     host
         Our address; "": that which we have towards the server.
     media_port
@@ -90,8 +95,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     pin: str = ""
     transport: str = "udp"
     codec: str = "PCMU"
+    srtp: str = ""
     user: str = ""
     password: str = ""
+    register: bool = False
     host: str = ""
     media_port: int = 0
     answer_s: float = 20.0
@@ -109,6 +116,11 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         if self.transport == "udp" or ";transport=" in uri:
             return uri
         return f"{uri};transport={self.transport}"
+
+    def account(self, bot: int) -> tuple[str, str]:
+        """Give user and password of a bot; "": it has none."""
+        number = str(self.first + bot)
+        return self.user.replace("{n}", number), self.password.replace("{n}", number)
 
     def room(self, bot: int) -> int:
         """In which conference a bot is."""

@@ -124,7 +124,7 @@ class LoadRun:
             heard=plan.heard,
         )
         made.receive()  # has all kernels compiled before anybody waits for them
-        made.rehearse()
+        made.rehearse(sealed=bool(plan.srtp))
         gc.collect()
         gc.freeze()  # a search through all that was imported would hold up a dozen steps
         epoch_s = self.unix_s() + AHEAD_S
@@ -323,6 +323,8 @@ class LoadRun:
             notes.append("the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound")
         if (odd := int(bots["odd"].sum())) > 0:
             notes.append(f"{odd} packets held no 20 ms of sound: they are counted, and not listened to")
+        if (invalid := int(bots["invalid"].sum())) > 0:
+            notes.append(f"{invalid} datagrams were no RTP, or could not be opened with the keys that were agreed on")
         if (other := int(bots["other"].sum())) > 0:
             notes.append(f"{other} packets were of another payload type than agreed on")
         return notes

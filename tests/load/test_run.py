@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -97,6 +98,49 @@ async def test_a_cluster_is_one_run(server: ServerProcess, rest: Rest) -> None:
     both = await asyncio.to_thread(run)
     assert (both.joined, both.failures, [line.bot for line in both.bots]) == (8, {}, [*range(8)])
     assert min(line.received for line in both.bots) > 0
+
+
+@pytest.mark.parametrize(
+    ("transport", "codec", "srtp", "user"),
+    [
+        ("udp", "PCMA", "AES_CM_128_HMAC_SHA1_80", "10{n}"),
+        ("tls", "G722", "AEAD_AES_256_GCM", ""),
+        ("ws", "OPUS", "AEAD_AES_128_GCM", ""),
+    ],
+)
+async def test_every_way_in(
+    server: ServerProcess,
+    rest: Rest,
+    monkeypatch: pytest.MonkeyPatch,
+    transport: str,
+    codec: str,
+    srtp: str,
+    user: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.data / "certificate.pem"))
+    port = {"tls": server.ready["sips"], "ws": server.http_url}.get(transport, server.sip_uri)
+    uri = conference(server, rest).rpartition(":")[0] + ":" + re.findall(r":(\d+)", port)[-1]
+    plan = LoadPlan(
+        uri=(uri,),
+        parties=2,
+        first=1,
+        talkers=1,
+        settle_s=1.0,
+        seconds=6.0,
+        rate=20,
+        transport=transport,
+        codec=codec,
+        srtp=srtp,
+        user=user,
+        password=user and f"dev-{user}",
+        register=bool(user),
+    )
+    report = await run_load(plan)
+    assert (report.joined, report.failures, report.faults) == (2, {}, [])
+    assert report.hearing is not None
+    assert report.hearing.heard[1][0] == 1.0 and report.hearing.heard[0][0] == 0.0
+    assert not any("could not be opened" in note for note in report.notes)
+    assert report.answers_ms["REGISTER" if user else "INVITE"].count == 2
 
 
 async def test_who_is_refused_by_policy_is_no_failure_of_the_service(server: ServerProcess, rest: Rest) -> None:

@@ -18,8 +18,19 @@ from mixer.kernel import Int, kernel
 from softphone.errors import MediaError
 from softphone.media.net.batch import OpenPorts, Port, Records
 from softphone.media.net.port import Patience
-from softphone.media.net.slots import HDR_SIZE, MSG_TRUNC, SOCKADDR_SIZE, Letters, SendBuffer, Slots, sockaddr
+from softphone.media.net.slots import (
+    HDR_SIZE,
+    MSG_TRUNC,
+    SLOT_SIZE,
+    SOCKADDR_SIZE,
+    Letters,
+    SendBuffer,
+    Slots,
+    sockaddr,
+)
 from softphone.media.net.system import has_batches, last_error, recvmmsg
+from softphone.media.rtp.header import HEADER_SIZE
+from softphone.media.rtp.vault import Safe, Vault, unseal
 
 __all__ = ["Arrivals", "Doors", "OwnDoors", "SharedDoor", "open_doors"]
 
@@ -51,6 +62,11 @@ class Arrivals(Slots):
     def __init__(self, count: int = SLOTS) -> None:
         super().__init__(count)
         self.row = np.full(count, -1, np.int64)
+
+    def unseal(self, vault: Vault, *, always: bool = False) -> None:
+        """Open the sound of bots that have keys, where it lies; `always`: look for it although no bot has any."""
+        if len(vault) or always:
+            unseal_all(self.row, self.used, vault.table, self.data, self.data.ctypes.data, self.length, self.length_at)
 
 
 class Doors(Protocol):
@@ -264,6 +280,36 @@ def _settle(
     header.namelen, header.controllen = SOCKADDR_SIZE, 8 * CONTROL_WORDS
     control[1], control[5] = 0, 0
     return bot
+
+
+@kernel
+def unseal_all(
+    row: NDArray[np.int64],
+    count: Int,
+    safes: Safe,
+    data: NDArray[np.uint8],
+    data_at: Int,
+    length: NDArray[np.uint32],
+    length_at: Int,
+) -> None:
+    """Open the sound of bots that have keys, where it lies; what cannot be opened has no length then.
+
+    Parameters
+    ----------
+    row, count
+        int64, shape (n,): whose each packet is, -1: nobody's; and how many there are.
+    safes
+        Records of dtype `SAFE`, of all bots.
+    data, data_at, length, length_at
+        Of `Arrivals`, and where they lie in memory.
+    """
+    for i in range(count):
+        if row[i] < 0 or not safes[row[i]].secret or length[i] < HEADER_SIZE or 192 <= data[i, 1] < 224:
+            continue
+        d = data[i]
+        ssrc = np.int64(d[8]) | np.int64(d[9]) << 8 | np.int64(d[10]) << 16 | np.int64(d[11]) << 24
+        if unseal(safes[row[i]], data_at + i * SLOT_SIZE, length_at + i * HDR_SIZE, ssrc, False) != 0:
+            length[i] = 0
 
 
 def _host(number: int) -> str:

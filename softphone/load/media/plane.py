@@ -11,41 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
-from mixer.kernel import Int, kernel, records
+from mixer.kernel import records
 from softphone.codec import codec
 from softphone.load.media.codes import WORD, frames, name_of, noise, waves
 from softphone.load.media.doors import Arrivals, Doors
 from softphone.load.media.ears import waves_at
 from softphone.load.media.reports import BotReports
-from softphone.load.media.tally import BOT, Bots, count_sound, settle, take
+from softphone.load.media.speakers import MARKER, SPEAKER, STEPS, compose
+from softphone.load.media.tally import BOT, count_sound, settle, take
 from softphone.media.codecs.coders import Decoder, decoder
 from softphone.media.codecs.forms import DECODE, FORMS, LAW, NUMBERS
 from softphone.media.codecs.payloads import Payloads
+from softphone.media.contract.leg import Srtp
+from softphone.media.engine.secrecy import Envelopes
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, sockaddr
+from softphone.media.rtp import libsrtp
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from softphone.media.rtp.keys import KeySender
+from softphone.media.rtp.vault import TRAILER, Vault
 
 __all__ = ["STEPS", "LoadPlane"]
 
-STEPS = 4
-"""Of one tick: a quarter of the bots sends in each, as telephones do that know nothing of each other."""
-MARKER = 0x80
-SPEAKER = np.dtype(
-    [
-        ("sends", np.bool_),
-        ("marked", np.bool_),  # the first packet has gone out
-        ("payload_type", np.uint8),
-        ("ssrc", np.uint32),
-        ("clock", np.int64),
-        ("run", np.int64),  # the first frame of what it says
-        ("turn", np.int64),  # where in it the bot begins
-        ("sent", np.int64),
-        ("octets", np.int64),
-    ],
-    align=True,
-)
-"""What is to be known of a bot that sends."""
+SLOTS_DECODED = 256
 
 
 class LoadPlane:
@@ -115,14 +103,20 @@ class LoadPlane:
         self._arrivals, self._patience = Arrivals(), Patience()
         self._kept = np.zeros(self._arrivals.count, np.int64)
         self._arrival_s = np.zeros(self._arrivals.count)
+        self._make_outboxes(count)
+        self._steps = self.sent = self.unsent = self.late_steps = 0
+        self.latest_s = 0.0
+
+    def _make_outboxes(self, count: int) -> None:
+        """Make room for what is sent, for a quarter of so many bots at a time, and for their keys."""
         most = count // STEPS + 1
         self._outbox, self._sender = SendBuffer(most), np.zeros(most, np.int64)
         self._targets = np.zeros((count, 16), np.uint8)
         self._keys: dict[int, tuple[KeySender, int]] = {}
-        self._letters = Letters(np.zeros((most, HEADER_SIZE + 4), np.uint8), np.zeros((most, 16), np.uint8))
-        self.reports = BotReports(doors, count)
-        self._steps = self.sent = self.unsent = self.late_steps = 0
-        self.latest_s = 0.0
+        self._letters = Letters(np.zeros((most, HEADER_SIZE + 4 + TRAILER), np.uint8), np.zeros((most, 16), np.uint8))
+        self._vault = Vault(count)
+        self._envelopes = Envelopes(most, self._frames.shape[1], self._vault)
+        self.reports = BotReports(self._doors, count, self._vault)
 
     def _say(self, talkers: Sequence[int], level_dbov: float) -> None:
         """Encode what there is to be said: the noise of who listens, then the word of each talker."""
@@ -139,9 +133,17 @@ class LoadPlane:
     # --- what its user asks for
 
     def open(
-        self, bot: int, remote: tuple[str, int], payload_type: int, payload_type_in: int, *, mux: bool = False
+        self,
+        bot: int,
+        remote: tuple[str, int],
+        payload_type: int,
+        payload_type_in: int,
+        *,
+        mux: bool = False,
+        srtp: Srtp | None = None,
     ) -> None:
         """Let a bot send to its peer, and count what comes; what it counted before goes on."""
+        self._vault.put(bot, srtp)
         self._targets[bot] = sockaddr(*remote)
         speaker, row = self._speakers[bot], self.bots[bot]
         speaker.sends, speaker.payload_type, speaker.clock = True, payload_type, self._clock
@@ -188,12 +190,21 @@ class LoadPlane:
         """Let the first tick be due then, Unix seconds."""
         self.epoch_s, self._epoch_ns = epoch_s, round(epoch_s * 1e9)
 
-    def rehearse(self) -> None:
-        """Have all kernels run once over nothing, so that they are compiled."""
+    def rehearse(self, *, sealed: bool = False) -> None:
+        """Have all kernels run once over nothing, so that they are compiled; `sealed`: those of SRTP, too.
+
+        Raises
+        ------
+        MediaError
+            There is no libsrtp.
+        """
         empty, none = Arrivals(), np.zeros(0, np.int64)
         empty.used = 1
         empty.row[0] = -1
         self._count(empty)
+        if sealed:
+            libsrtp.load()
+            empty.unseal(self._vault, always=True)
         self._compose(0, 0)
         settle(self.bots, *np.zeros((2, self.count), np.int64))
         if self._decoder is not None:
@@ -244,11 +255,16 @@ class LoadPlane:
         if self._keys:
             self._press(tick, part)
         count = self._compose(tick, part)
-        sent = self._doors.send(self._outbox, self._sender[:count], self._patience) if count else 0
+        sent = self._send(count) if count else 0
         self.sent, self.unsent = self.sent + sent, self.unsent + count - sent
         if part == 0:
             self.reports.send(now_s, tick, self._speakers, self.bots)
         self.receive()
+
+    def _send(self, count: int) -> int:
+        """Send what was composed, sealed where a bot has keys; give how many went out."""
+        bots = self._sender[:count]
+        return self._doors.send(self._outbox, self._envelopes.seal(bots, self._outbox, bots), self._patience)
 
     def _compose(self, tick: int, part: int) -> int:
         """Write the packets of a step; give how many."""
@@ -278,6 +294,7 @@ class LoadPlane:
             return
         np.subtract(arrivals.stamp[:used], self._epoch_ns, out=self._arrival_s[:used], casting="unsafe")
         np.multiply(self._arrival_s[:used], 1e-9, out=self._arrival_s[:used])
+        arrivals.unseal(self._vault)
         args = arrivals.data, arrivals.length, self._arrival_s, arrivals.row, used, self.bots
         left = take(*args, DECODE, self._waves, self._sound, self.series, self._kept)
         if left:
@@ -314,12 +331,13 @@ class LoadPlane:
             packets, _ = sender.step(tick * self._clock)
             for packet in packets[:1]:
                 speaker = self._speakers[bot]
-                header = self._letters.data[n, :HEADER_SIZE].view(HEADER)[0]
+                header = np.zeros(1, HEADER)[0]
                 header["first"], header["second"] = 0x80, payload_type | MARKER * packet.marker
                 header["seq"], header["timestamp"] = tick & 0xFFFF, packet.timestamp & 0xFFFFFFFF
                 header["ssrc"] = speaker.ssrc
-                self._letters.data[n, HEADER_SIZE:] = np.frombuffer(packet.payload, np.uint8)
-                self._letters.length[n], self._letters.address[n] = HEADER_SIZE + 4, self._targets[bot]
+                data = self._vault.seal(bot, header.tobytes() + packet.payload) or b""
+                self._letters.data[n, : len(data)] = np.frombuffer(data, np.uint8)
+                self._letters.length[n], self._letters.address[n] = len(data), self._targets[bot]
                 rows.append(bot)
                 n += 1
             self._speakers[bot].turn = -1 if packets else 0
@@ -327,73 +345,3 @@ class LoadPlane:
                 del self._keys[bot]
         if rows:
             self._doors.send(self._letters, np.array(rows), self._patience)
-
-
-SLOTS_DECODED = 256
-
-
-@kernel
-def compose(
-    speakers: Bots,
-    targets: NDArray[np.uint8],
-    frames_at: Int,
-    width: Int,
-    sizes: NDArray[np.int64],
-    tick: Int,
-    part: Int,
-    headers: NDArray[np.uint8],
-    address: NDArray[np.uint8],
-    base: NDArray[np.uint64],
-    length: NDArray[np.uint64],
-    sender: NDArray[np.int64],
-) -> Int:
-    """Write the packets of a step.
-
-    Parameters
-    ----------
-    speakers
-        Records of dtype `SPEAKER`.
-    targets
-        uint8, shape (bots, 16): where each sends to.
-    frames_at, width, sizes
-        Where the table of frames lies in memory, how far they are apart, and how many bytes of each are payload.
-    tick, part
-        Which tick it is, and which part of the bots has its turn.
-    headers, address, base, length
-        Of `SendBuffer`, written.
-    sender
-        int64, written: whose each packet is, ascending.
-
-    Returns
-    -------
-    int
-        How many packets.
-    """
-    n = 0
-    for bot in range(part, len(speakers), STEPS):
-        speaker = speakers[bot]
-        if not speaker.sends:
-            continue
-        if speaker.turn < 0:  # a key goes out instead
-            speaker.turn = 0
-            continue
-        frame = speaker.run + (tick + (0 if speaker.run else 7 * bot)) % WORD
-        second = np.int64(speaker.payload_type) | (0 if speaker.marked else MARKER)
-        speaker.marked = True
-        _write(headers[n], second << 16 | tick & 0xFFFF, 1, 3)
-        _write(headers[n], tick * speaker.clock, 4, 4)
-        _write(headers[n], np.int64(speaker.ssrc), 8, 4)
-        base[n], length[n] = frames_at + frame * width, sizes[frame]
-        address[n] = targets[bot]
-        sender[n] = bot
-        speaker.sent += 1
-        speaker.octets += sizes[frame]
-        n += 1
-    return n
-
-
-@kernel
-def _write(out: NDArray[np.uint8], value: Int, at: int, size: int) -> None:
-    """Write a number in network order."""
-    for k in range(size):
-        out[at + k] = value >> 8 * (size - 1 - k) & 0xFF

@@ -22,12 +22,13 @@ from softphone.media.rtp.rtcp import (
     parse,
     round_trip_s,
 )
+from softphone.media.rtp.vault import TRAILER, Vault
 
 __all__ = ["BotReports"]
 
 EVERY_TICKS = 250
 """Between two reports of a bot: 5 s (RFC 3550 section 6.2)."""
-LARGEST = 128
+LARGEST = 128 + TRAILER
 
 
 class BotReports:
@@ -41,8 +42,8 @@ class BotReports:
         int64, shape (bots,): packets of ours that the peer has lost; -1: it has not said.
     """
 
-    def __init__(self, doors: Doors, count: int) -> None:
-        self._doors = doors
+    def __init__(self, doors: Doors, count: int, vault: Vault) -> None:
+        self._doors, self._vault = doors, vault
         self._targets: list[NDArray[np.uint8] | None] = [None] * count
         self._ssrc = np.zeros(count, np.int64)
         self._clock_hz = np.zeros(count, np.int64)
@@ -79,6 +80,7 @@ class BotReports:
         blocks = (self._block(bot, now_s, row),) if row.heard else ()
         ssrc = int(self._ssrc[bot])
         data = bytes(Report(ssrc, info, blocks)) + bytes(SourceDescription(ssrc, f"load-{bot}"))
+        data = self._vault.seal(bot, data, report=True) or b""
         self._letters.data[at, : len(data)] = np.frombuffer(data, np.uint8)
         self._letters.length[at] = len(data)
 
@@ -92,7 +94,7 @@ class BotReports:
     def take(self, bot: int, datagram: bytes, arrival_s: float) -> None:
         """Read a report that came to a bot; what cannot be read says nothing."""
         try:
-            packets = parse(datagram)
+            packets = parse(self._vault.open(bot, datagram, report=True) or b"")
         except RtcpError:
             return
         for packet in packets:
