@@ -144,6 +144,8 @@ class Party:
     "Whether it has the floor."
     echoing: bool = False
     "Whether it returns what it is sent."
+    parked: bool = False
+    "Whether it waits in a call that the other end has parked."
     told: PartyStatus | None = None
     "The status that watchers were told last."
     answered: bool = False

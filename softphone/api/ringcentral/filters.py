@@ -30,7 +30,7 @@ LONGEST = 1000
 # What a query may say: the words that are known, in any case; none: any word.
 FLAG = ("true", "false")
 DIRECTIONS = ("Inbound", "Outbound")
-STATUSES = ("Setup", "Proceeding", "Answered", "Hold", "Disconnected", "Gone")
+STATUSES = ("Setup", "Proceeding", "Answered", "Hold", "Parked", "Disconnected", "Gone")
 
 
 class EventKind(Enum):

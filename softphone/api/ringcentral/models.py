@@ -67,8 +67,15 @@ class PeerModel(Camel):
 class StatusModel(Camel):
     """How far a party is."""
 
-    code: Literal["Setup", "Proceeding", "Answered", "Hold", "Disconnected", "Gone"]
+    code: Literal["Setup", "Proceeding", "Answered", "Hold", "Parked", "Disconnected", "Gone"]
+    park_data: str | None = None
     peer_id: PeerModel | None = None
+
+
+class ParkModel(BaseModel):
+    """Where a party waits to be picked up: what is named to pick it up."""
+
+    id: str
 
 
 class AddressModel(Camel):
@@ -110,6 +117,7 @@ class PartyModel(Camel):
     from_: Annotated[AddressModel, Field(alias="from")]
     to: AddressModel
     recordings: list[PartyRecording] = []
+    park: ParkModel | None = None
 
 
 class SessionModel(Camel):
@@ -218,11 +226,14 @@ def party_view(
         from_=_address(party.caller),
         to=_address(party.callee),
         recordings=list(recordings),
+        park=ParkModel(id=party.id) if party.parked else None,
     )
 
 
 def _status(party: Party) -> StatusModel:
     over = party.status in (PartyStatus.DISCONNECTED, PartyStatus.GONE)
+    if party.parked and not over:
+        return StatusModel(code="Parked", park_data=party.id)
     status = PartyStatus.HOLD if party.stands_alone and not over else party.status
     if party.moved_to is None:
         return StatusModel(code=status.value)

@@ -25,7 +25,7 @@ Body = dict[str, Any]
 Deliver = Callable[[EventSubscription, Body], None]
 
 # Of what changes of a party these are shown there.
-SHOWN = frozenset({"muted", "held", "role", "number", "name"})
+SHOWN = frozenset({"muted", "held", "parked", "role", "number", "name"})
 
 
 def whole(subscription: EventSubscription, said: EventFilter, body: Mapping[str, Any], at: datetime) -> Body:

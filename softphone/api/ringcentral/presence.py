@@ -71,6 +71,8 @@ def calls_of(extension_id: str, focus: Focus) -> list[ActiveCall]:
 
 def telephony_status(call: ActiveCall) -> TelephonyStatus:
     """Say how far a call is."""
+    if call.party.parked:
+        return "ParkedCall"
     if call.party.stands_alone:
         return "OnHold"
     return "CallConnected" if call.party.status is PartyStatus.ANSWERED else "Ringing"

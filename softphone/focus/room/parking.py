@@ -2,6 +2,7 @@
 
 from mixer.rules.events import Park
 from softphone.focus.errors import WrongState
+from softphone.focus.feed import EventType
 from softphone.focus.party.forwarding import Forwarding
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
@@ -20,6 +21,15 @@ def park(room: CallRoom, member: Member) -> None:
     """Let a member leave, and the other end wait with music; raises WrongState where nobody would."""
     room.command(Park(member.party.id))
     room.parked = member.party
+    _tell(room, True)
+
+
+def _tell(room: CallRoom, parked: bool) -> None:
+    """Show, and tell, that who is there waits to be picked up, or does so no more."""
+    for member in room.members.values():
+        if member.party.parked is not parked:
+            member.party.parked = parked
+            room.publish(EventType.PARTY_CHANGED, member.party.id, parked=parked)
 
 
 async def pick_up(room: CallRoom, number: str, account: str) -> Party:
@@ -54,6 +64,7 @@ async def pick_up(room: CallRoom, number: str, account: str) -> Party:
         Hangup(room.context, winner).say()
         raise WrongState(NOT_PARKED)
     room.parked = None
+    _tell(room, False)
     room.progressed(party, PartyStatus.ANSWERED)
     room.session.became(party, party.address)
     transfers.follow(room, room.dialer)

@@ -73,6 +73,15 @@ async def test_who_may_hold_no_conferences_is_told_the_permission(shared: Server
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_program_without_a_user_is_told_to_log_in(http: httpx.AsyncClient) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "dev-client", "client_secret": "dev-secret"}
+    token = (await http.post("/oauth/token", data=form)).json()["access_token"]
+    answer = await http.get(f"{API}/account/~/extension/~", headers={"Authorization": f"Bearer {token}"})
+    entry = {"errorCode": "CMN-405", "message": "Login to extension required."}
+    assert (answer.status_code, answer.json()) == (401, {**entry, "errors": [entry]})
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_browsers_may_read_failures_and_limits(ada: httpx.AsyncClient) -> None:
     answer = await ada.get(SESSION, headers={"Origin": ORIGIN})
     assert answer.status_code == 404 and answer.headers["access-control-allow-origin"] == ORIGIN

@@ -114,15 +114,29 @@ async def test_two_calls_are_bridged(shared: Server, ada: httpx.AsyncClient) -> 
         assert len(calls_of(shared)) == 1
 
 
+PRESENCE = "/restapi/v1.0/account/~/extension/~/presence"
+
+
 async def test_a_call_is_parked_and_picked_up(shared: Server, ada: httpx.AsyncClient) -> None:
     async with logged_in(shared, "103") as cai, Phone(shared, "103") as cid, talking(shared) as (ann, bob, path, own):
         await reachable(cid, answer)
         assert code(await cai.post(f"{path}/parties/{own}/pickup")) == (404, "CMN-102")
         waiting = (await ada.post(f"{path}/parties/{own}/park")).json()
         assert waiting["id"] != own and await ann.hung_up() == "bye"
+        assert waiting["status"] == {"code": "Parked", "parkData": waiting["id"]} and waiting["park"] == {
+            "id": waiting["id"]
+        }
+        async with logged_in(shared, "102") as ben:
+            parked = (await ben.get(f"{PRESENCE}?detailedTelephonyState=true")).json()
+            assert (parked["telephonyStatus"], parked["activeCalls"][0]["telephonyStatus"]) == (
+                "ParkedCall",
+                "ParkedCall",
+            )
+            assert (await ben.get(path)).json()["parties"][0]["status"]["code"] == "Parked"
         picked = await cai.post(f"{path}/parties/{waiting['id']}/pickup", json={})
         assert (picked.status_code, picked.json()["owner"]["extensionId"]) == (200, "100103")
-        assert len((await cai.get(path)).json()["parties"]) == 2 and bob.ended.empty()
+        parties = (await cai.get(path)).json()["parties"]
+        assert [each["status"] for each in parties] == [{"code": "Answered"}] * 2 and bob.ended.empty()
 
 
 async def test_who_picks_up_and_hangs_up_at_once_is_told_so(
