@@ -21,6 +21,7 @@ import structlog
 from softphone import logs
 from softphone.api.app import create_app
 from softphone.api.auth.assertions import Assertions
+from softphone.api.auth.codes import AuthorizationCodes
 from softphone.api.auth.grants import Grants
 from softphone.api.context import ApiContext
 from softphone.api.events.hooks import Hooks
@@ -284,6 +285,7 @@ class Server:
             focus=self.focus,
             accounts=self.accounts,
             grants=Grants(self._config.token, self._config.clients),
+            authorizations=AuthorizationCodes(),
             assertions=Assertions(self._config.token.secret, self.accounts.account_id),
             logins=Logins(
                 http.login_failures_user, http.login_failures, http.login_window_s, anywhere=http.login_failures

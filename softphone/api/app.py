@@ -57,7 +57,7 @@ def create_app(context: ApiContext, notifications: Notifications) -> FastAPI:
         *web.routers(context.config.web),
         front.router,
         health.router,
-        oauth.router,
+        *oauth.ROUTERS,
         *ringcentral.ROUTERS,
         subscription_routes.router,
         gateway_routes.router,

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from softphone.api.auth.assertions import Assertions
+from softphone.api.auth.codes import AuthorizationCodes
 from softphone.api.auth.grants import Grants
 from softphone.api.events.hooks import Hooks
 from softphone.api.events.watching import Watching
@@ -40,6 +41,7 @@ class ApiContext:
     accounts: Accounts
     grants: Grants
     assertions: Assertions
+    authorizations: AuthorizationCodes
     logins: Logins
     """Throttles passwords of users."""
     programs: Logins

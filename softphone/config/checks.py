@@ -18,6 +18,8 @@ PORT = re.compile(r"[0-9]{1,5}\Z")
 URI_PARAMETER = re.compile(r"[^\s=<>\";,?@]+(=[^\s<>\";,?@]*)?\Z")
 # Where a URL has a password, and where it was to begin or end is guessed.
 PASSWORD = re.compile(r"//.*@")
+# Of a program: also one that only its own machine knows (RFC 8252 section 7.1).
+URI = re.compile(r"(?!javascript:|data:|vbscript:|file:)[A-Za-z][A-Za-z0-9+.-]*:[!-\"$-~]+\Z", re.IGNORECASE)
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 
 
@@ -90,6 +92,10 @@ TRUNK = PlaceKind(
     is_trunk,
     "SIP goes over UDP, TCP and TLS only: sip:HOST, sip:HOST:PORT (1 to 65535), sip:HOST;transport=tcp or sips:HOST",
 )
+REDIRECT = PlaceKind(
+    lambda text: URI.match(text) is not None,
+    "an absolute URI such as https://app.example.com/back is wanted, without #",
+)
 URL = PlaceKind(is_url, "an http:// or https:// URL is wanted, without a user name")
 LINK = PlaceKind(is_link, URL.says)
 DOMAIN = PlaceKind(is_host, f'{HOST.says}; or "*"', ("*",))
@@ -116,6 +122,8 @@ def _places(config: Config) -> Iterator[tuple[str, PlaceKind, str | tuple[str, .
         yield f"{name}.caller", LINE, trunk.caller
     yield "invite.web_url", LINK, config.invite.web_url
     yield "mail.host", HOST, config.mail.host
+    for index, client in enumerate(config.clients):
+        yield f"client.{index}.redirect_uris", REDIRECT, client.redirect_uris
     yield "recording.webhook_url", URL, config.recording.webhook_url
 
 

@@ -331,6 +331,7 @@ class ClientConfig(Struct, frozen=True, forbid_unknown_fields=True):
     id: Annotated[str, Meta(min_length=1)]
     secret: str = ""
     public: bool = False
+    redirect_uris: tuple[str, ...] = ()
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

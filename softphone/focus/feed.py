@@ -36,7 +36,7 @@ class EventType(StrEnum):
     "One for each that joined or waited. [reason]"
     PARTY_CHANGED = "party.changed"
     """[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role, labels, group, parked;
-    number,     name]"""
+    number, name]"""
     PARTY_STATUS = "party.status"
     """How far a party's call is, at each change; the first is ``setup``, the last ``disconnected``, or ``gone``: it has
     moved into another session, with its call.

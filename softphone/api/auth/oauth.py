@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.security import HTTPBasic
 from pydantic import BaseModel
 
+from softphone.api.auth import authorize
 from softphone.api.auth.assertions import BadAssertion
 from softphone.api.auth.grants import TICKET_S, TokenPair
 from softphone.api.auth.tokens import basic_credentials, describe_bearer, grant_of, is_program, logged_in
@@ -17,11 +18,12 @@ from softphone.api.http.answers import failures
 from softphone.api.http.codes import CODES
 from softphone.api.http.errors import ApiError
 
-__all__ = ["GATEWAY", "SCOPE", "router"]
+__all__ = ["GATEWAY", "ROUTERS", "SCOPE"]
 
 log = structlog.get_logger()
 
 router = APIRouter(tags=["authentication"], responses=failures(400, 401, 408, 413, 415, 429))
+ROUTERS = (router, authorize.router)
 
 SCOPE = "CallControl ReadAccounts ReadPresence VoipCalling SubscriptionWebhook WebSocketsSubscription"
 
@@ -66,6 +68,9 @@ class TokenForm:
     password: Annotated[str, Form()] = ""
     refresh_token: Annotated[str, Form()] = ""
     assertion: Annotated[str, Form()] = ""
+    code: Annotated[str, Form()] = ""
+    redirect_uri: Annotated[str, Form()] = ""
+    code_verifier: Annotated[str, Form()] = ""
     client_id: Annotated[str, Form()] = ""
     client_secret: Annotated[str, Form()] = ""
     access_token_ttl: Annotated[int | None, Form()] = None
@@ -97,7 +102,7 @@ def authenticated_client(
 
 @router.post("/restapi/oauth/token", response_model=TokenAnswer, dependencies=[Depends(describe_client)])
 async def issue_token(request: Request, form: Annotated[TokenForm, Depends()], context: ContextDep) -> TokenAnswer:
-    """Give a pair of tokens for a password, a JSON Web Token (``softphone jwt`` makes one) or a refresh token."""
+    """Give a pair of tokens for a password, a JSON Web Token (see ``softphone jwt``), a code or a refresh token."""
     return _answer(_granted(request, form, context, time.monotonic()))
 
 
@@ -109,14 +114,18 @@ def _granted(request: Request, form: TokenForm, context: ApiContext, now: float)
             extension_id = _by_password(request, form, context, now)
         case grant if grant == JWT_BEARER:
             extension_id = _by_assertion(form.assertion, client, context)
+        case "authorization_code":
+            asked = form.code, client, form.redirect_uri, form.code_verifier
+            extension_id = context.authorizations.redeem(*asked, now)
         case "refresh_token":
             pair = context.grants.refresh(form.refresh_token, client, now, *lives)
             if pair is None:
                 raise refused("invalid_grant", "OAU-140")
             return pair
         case grant:
-            known = grant in ("authorization_code", "client_credentials")
-            raise refused("unauthorized_client" if known else "unsupported_grant_type", "OAU-112")
+            raise refused(
+                "unauthorized_client" if grant == "client_credentials" else "unsupported_grant_type", "OAU-112"
+            )
     if extension_id is None:
         raise refused("invalid_grant", "OAU-140")
     return context.grants.issue(client, extension_id, now, *lives)

@@ -46,19 +46,31 @@ async def issue_account_token(request: Request, context: ContextDep) -> AccountT
     now = time.monotonic()
     given = await request.form() or request.query_params
     grant = _text(given, "grant_type")
-    if grant not in ("client_credentials", "password"):
-        raise refused("unsupported_grant_type", "client_credentials, or password")
+    if grant not in ("client_credentials", "password", "authorization_code"):
+        raise refused("unsupported_grant_type", "client_credentials, password, or authorization_code")
     client = _text(given, "client_id")
     if not is_program(request, context, now, client, _text(given, "client_secret")):
         raise refused("invalid_client", "wrong client_id or client_secret")
-    extension_id = ""
+    pair = context.grants.issue(client, _user(request, context, grant, given, now), now)
+    return AccountToken(access_token=pair.access, expires_in=pair.access_s)
+
+
+def _user(request: Request, context: ApiContext, grant: str, given: FormData | QueryParams, now: float) -> str:
+    """Give the id of the extension that a token is of; empty: it is the program's own."""
+    if grant == "client_credentials":
+        return ""
     if grant == "password":
         extension = logged_in(request, context, _text(given, "username"), _text(given, "password"), now)
         if extension is None:
             raise refused("invalid_grant", "wrong username or password")
-        extension_id = extension.id
-    pair = context.grants.issue(client, extension_id, now)
-    return AccountToken(access_token=pair.access, expires_in=pair.access_s)
+        return extension.id
+    code, client, address, verifier = (
+        _text(given, name) for name in ("code", "client_id", "redirect_uri", "code_verifier")
+    )
+    user = context.authorizations.redeem(code, client, address, verifier, now)
+    if user is None:
+        raise refused("invalid_grant", "the code is not good, or not for this")
+    return user
 
 
 def _text(given: FormData | QueryParams, name: str) -> str:
