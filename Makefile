@@ -47,7 +47,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/python tests/sizes.py
 	$(BIN)/python tests/layers.py
 
-# PARTS, SIZES, ROOMS, ROUGH, PEER, ROUNDS and SECONDS change what is measured: docs/performance.md.
+# PARTS, SIZES, ROOMS, ROUGH, PEER, ROUNDS, SECONDS and INBAND change what is measured: docs/performance.md.
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench $(PARTS)
 

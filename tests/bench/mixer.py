@@ -28,7 +28,7 @@ def measure(parties: int, talkers: int, rate_hz: int = 8000) -> dict[str, Any]:
     bridge = Bridge(parties, rate_hz)
     room = bridge.roster.add_room()
     rows = np.array([bridge.add_party(room) for _ in range(parties)])
-    voices = _voices(parties, talkers, bridge.samples)
+    voices = _voices(parties, talkers, bridge.usual.samples)
     phase_s = np.random.default_rng(2).uniform(0, 0.0199, parties)
     spent = [_one_tick(bridge, rows, voices[k % len(voices)], phase_s, k) for k in range(TICKS + WARM_UP)]
     times_ms = np.array(spent[WARM_UP:]) * 1000
@@ -61,7 +61,7 @@ def _one_tick(
 ) -> tuple[float, float]:
     n, due = len(rows), k * 0.02
     seq = np.full(n, k & 0xFFFF, np.uint16)
-    timestamp = np.full(n, k * bridge.samples, np.uint32)
+    timestamp = np.full(n, k * bridge.usual.samples, np.uint32)
     ssrc, marker = rows.astype(np.uint32), np.full(n, k == 0)
     start = time.perf_counter()
     bridge.receive(rows, seq, timestamp, ssrc, marker, voice, due - phase_s, due)

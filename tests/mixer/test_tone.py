@@ -53,7 +53,7 @@ def test_sine_has_its_level_and_joins_itself() -> None:
     assert sine(1000, 80, level_dbov=0).min() == -32767
 
 
-@pytest.mark.parametrize("dbm0", [-6, -12, -20, -30])
+@pytest.mark.parametrize("dbm0", [-6, -12, -20, -30, -35])
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 48000])
 def test_every_key_at_every_level_and_rate(dbm0: int, rate_hz: int) -> None:
     keys = dtmf(DTMF_KEYS, rate_hz, level_dbov=dbm0 - 6.18)
