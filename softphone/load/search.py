@@ -1,6 +1,11 @@
-"""The largest number of parties at which all objectives hold: grow until one breaks, then halve the interval."""
+"""The largest number of parties at which all objectives hold: grow until one breaks, then halve the interval.
+
+What breaks is tried once more before it counts: a moment's trouble would end the search far below the limit.
+"""
 
 from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 
 from softphone.load.report import LoadReport
 from softphone.load.trials import LimitFound, Trial
@@ -37,7 +42,7 @@ async def find_limit(attempt: Callable[[int], Awaitable[Trial]], *, first: int, 
     tried: dict[int, Trial] = {}
     held, broken, number = 0, most + 1, min(first, most)
     while len(tried) < MOST_TRIALS and held < number < broken:
-        trial = tried[number] = await attempt(number)
+        trial = tried[number] = await _tried(attempt, number)
         if trial.held:
             held = number
         else:
@@ -47,6 +52,15 @@ async def find_limit(attempt: Callable[[int], Awaitable[Trial]], *, first: int, 
         else:
             number = _next(held, broken, most)
     return _found(held, broken, most, tried)
+
+
+async def _tried(attempt: Callable[[int], Awaitable[Trial]], number: int) -> Trial:
+    """Try a number, and once more when it did not hold; a policy needs no second look."""
+    trial = await attempt(number)
+    if trial.held or trial.policy_limit is not None:
+        return trial
+    again = await attempt(number)
+    return replace(again, shaky=(again.broke, again.void) != (trial.broke, trial.void))
 
 
 def _next(held: int, broken: int, most: int) -> int:

@@ -16,12 +16,15 @@ class Trial(Struct, frozen=True, kw_only=True):
         How many the service lets in on purpose; None: it has refused nobody so.
     void
         Whether the generator was too slow to say.
+    shaky
+        Whether this is the second trial of the number, and the first has shown something else.
     """
 
     parties: int
     broke: tuple[str, ...] = ()
     policy_limit: int | None = None
     void: bool = False
+    shaky: bool = False
 
     @property
     def held(self) -> bool:
@@ -57,4 +60,6 @@ class LimitFound(Struct, frozen=True, kw_only=True):
             "generator": f"at {self.broke_at} the generator was too slow to say more",
             "most": "nothing broke up to there",
         }
-        return f"{self.parties} parties: {reasons[self.why]}"
+        shaky = [str(trial.parties) for trial in self.trials if trial.shaky]
+        doubt = f"; with {', '.join(shaky)} the second trial ended otherwise: another search may end elsewhere"
+        return f"{self.parties} parties: {reasons[self.why]}{doubt if shaky else ''}"

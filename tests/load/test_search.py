@@ -1,6 +1,7 @@
 """The search for the largest number of parties."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,20 @@ from softphone.load.trials import LimitFound, Trial
 from tests.load.reports import ECHO, report
 
 
-def search(limit: int, first: int, most: int, policy: int | None = None, void_from: int | None = None) -> LimitFound:
-    """Search at a service that carries so many, and lets so many in."""
+def search(
+    limit: int,
+    first: int,
+    most: int,
+    policy: int | None = None,
+    void_from: int | None = None,
+    trouble: Sequence[bool] = (),
+) -> LimitFound:
+    """Search at a service that carries so many, and lets so many in; `trouble`: which trials something else spoils."""
+    spoilt = iter(trouble)
 
     async def attempt(parties: int) -> Trial:
+        if next(spoilt, False):
+            return Trial(parties=parties, broke=("max_delay_ms",))
         refused = policy if policy is not None and parties > policy else None
         there = min(parties, policy or parties)
         broke = ("max_loss",) if there > limit else ()
@@ -34,6 +45,26 @@ def test_the_limit_is_found_within_a_twentieth(limit: int, first: int, most: int
     assert found.why == ("most" if limit >= most else "objective")
     assert len(found.trials) <= 30
     assert [trial.parties for trial in found.trials] == sorted({trial.parties for trial in found.trials})
+
+
+@given(
+    limit=st.integers(20, 3000),
+    kinds=st.lists(st.lists(st.integers(0, 5), min_size=40, max_size=40), min_size=3, max_size=3),
+)
+def test_three_searches_agree_though_a_trial_is_spoilt_now_and_then(limit: int, kinds: list[list[int]]) -> None:
+    """A spoilt trial is followed by one that is not."""
+    found = []
+    for kind in kinds:
+        trouble = [each == 0 and before != 0 for before, each in zip([1, *kind], kind, strict=False)]
+        found.append(search(limit, 10, 3000, trouble=trouble))
+    assert max(each.parties for each in found) <= 1.1 * min(each.parties for each in found)
+
+
+def test_a_search_that_could_end_otherwise_says_so() -> None:
+    found = search(100, 10, 80, trouble=[True])
+    assert (found.parties, found.why, [trial.parties for trial in found.trials if trial.shaky]) == (80, "most", [10])
+    assert "with 10 the second trial ended otherwise" in str(found)
+    assert "otherwise" not in str(search(100, 10, 200))
 
 
 @pytest.mark.parametrize("policy", [1, 3, 10, 11, 57])
