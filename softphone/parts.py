@@ -3,10 +3,10 @@
 from itertools import chain
 from pathlib import Path
 
+from softphone.address import own_address
 from softphone.certificates import self_signed
 from softphone.config import Config
 from softphone.media.contract.settings import WorkerSettings
-from softphone.resolver import own_address
 from softphone.sip.stack import StackSettings
 from softphone.sip.transport.sources import SourceLimits
 from softphone.sip.transport.tls import TlsSettings
@@ -23,6 +23,8 @@ def stack_settings(config: Config) -> StackSettings:
         port=config.sip.port,
         tcp=config.sip.tcp,
         advertised=advertised(config),
+        host6=config.server.host6,
+        advertised6=advertised6(config),
         user_agent=config.sip.user_agent,
         session=SessionSettings(config.sip.session_expires_s, config.sip.session_min_s, config.sip.probe_s),
         trying=False,
@@ -48,7 +50,7 @@ def tls_settings(config: Config) -> TlsSettings:
     sip = config.sip
     cert, key = sip.tls_cert, sip.tls_key
     if sip.tls_self_signed:
-        names = (advertised(config), config.server.host, "localhost")
+        names = (advertised(config), advertised6(config), *config.server.hosts, "localhost")
         cert = key = str(self_signed(Path(config.server.data) / "certificate.pem", names))
     return TlsSettings(cert, key, sip.tls_client_ca, sip.tls_ca, sip.tls_verify)
 
@@ -66,6 +68,8 @@ def worker_settings(config: Config) -> WorkerSettings:
         stream_port=config.streams.port if config.streams.enabled else None,
         stream_most=config.streams.max_streams,
         certificate=(tls.certificate, tls.key) if config.streams.tls else ("", ""),
+        host6=config.server.host6,
+        advertised6=advertised6(config),
         cache=str(Path(config.server.data).absolute() / "kernels"),
     )
 
@@ -73,3 +77,9 @@ def worker_settings(config: Config) -> WorkerSettings:
 def advertised(config: Config) -> str:
     """Give the address that signalling, media and tokens name; one for all of them."""
     return config.server.advertised_host or own_address(config.server.host)
+
+
+def advertised6(config: Config) -> str:
+    """Give the address that peers are told which are reached by IPv6; empty: the one for all of them."""
+    server = config.server
+    return server.advertised_host6 or (own_address(server.host6) if server.host6 else "")

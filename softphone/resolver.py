@@ -1,21 +1,21 @@
-"""Questions to the DNS, addresses of names above all: the one place that asks, IPv4 for signalling and media.
+"""Questions to the DNS, addresses of names above all: the one place that asks, for signalling and media.
 
 Nothing here blocks the loop or takes a thread of others, and a name server that never answers costs its own names only:
 each look-up is a datagram and a time limit. Names of the hosts file and ``localhost`` are not asked for at all.
 """
 
 import asyncio
-import ipaddress
-import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from softphone.address import family_of, is_address
 from softphone.errors import UnresolvedName
 
-__all__ = ["Pointer", "Resolver", "Service", "is_address", "own_address"]
+__all__ = ["Pointer", "Resolver", "Service"]
 
 # A name server that takes longer is as good as none for a call that somebody waits for; the library asks twice in it.
 TIMEOUT_S = 4.0
@@ -31,16 +31,11 @@ HOSTS = Path("/etc/hosts")
 
 NO_NAME = "there is no such name"
 NO_RECORD = "it has no such record"
-ONLY_IPV6 = "it has IPv6 addresses only, which are not spoken here"
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address, and no name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+NO_ADDRESS = "it has no address"
+OTHERS = {family: f"it has IPv{10 - family} addresses only, which are not spoken here" for family in (4, 6)}
+# Records of addresses, by family, and what localhost has.
+KINDS = {4: "A", 6: "AAAA"}
+LOCALHOST = {4: "127.0.0.1", 6: "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class Pointer:
 
 
 Record = str | Service | Pointer
-"""Of an A record the address."""
+"""Of records of addresses the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +83,8 @@ class Resolver:
         Addresses of name servers; None: those of the system.
     hosts
         The hosts file.
-    ipv6
-        Whether to give the IPv6 addresses of a name that has no other; otherwise it has none.
+    families
+        Of the addresses that are wanted, 4 and 6: those of the first that a name has.
     timeout_s
         Of one look-up.
     limit
@@ -104,19 +99,19 @@ class Resolver:
         port: int = 53,
         *,
         hosts: Path = HOSTS,
-        ipv6: bool = False,
+        families: Sequence[int] = (4,),
         timeout_s: float = TIMEOUT_S,
         limit: int = LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._nameservers, self._port, self._ipv6 = nameservers, port, ipv6
+        self._nameservers, self._port, self.families = nameservers, port, tuple(families)
         self._timeout_s, self._limit, self._clock = timeout_s, limit, clock
         self._hosts = _Hosts(hosts)
         self._known: dict[tuple[str, str], _Known] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[_Known]] = {}
 
     async def addresses(self, name: str) -> tuple[str, ...]:
-        """Return the IPv4 addresses of a host, at least one; an address comes back as it is.
+        """Return the addresses of a host, at least one; an address comes back as it is.
 
         Raises
         ------
@@ -128,7 +123,10 @@ class Resolver:
         return tuple(str(address) for address in await self.records("A", name))
 
     async def records(self, kind: str, name: str) -> tuple[Record, ...]:
-        """Return the records of a name, at least one: ``A``, ``SRV`` or ``NAPTR``; raises as :meth:`addresses`."""
+        """Return the records of a name, at least one: ``SRV``, ``NAPTR``, or ``A``, of the families that are wanted.
+
+        Raises as :meth:`addresses`.
+        """
         host = name.rstrip(".").lower()
         found = self._here(kind, host) or await self._asked(kind, host)
         if not found.records:
@@ -145,11 +143,11 @@ class Resolver:
     def _here(self, kind: str, host: str) -> _Known | None:
         """Say what is known without asking anybody."""
         if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3
-            return _Known(("127.0.0.1",) if kind == "A" else (), NO_RECORD, 0.0)
+            return _Known((LOCALHOST[self.families[0]],) if kind == "A" else (), NO_RECORD, 0.0)
         if host == "invalid" or host.endswith(".invalid"):  # section 6.4
             return _Known((), NO_NAME, 0.0)
         if (listed := self._hosts.find(_owner(host))) is not None:
-            return _Known(listed, ONLY_IPV6, 0.0) if kind == "A" else _Known((), NO_RECORD, 0.0)
+            return _Known(*self._wanted(listed), 0.0) if kind == "A" else _Known((), NO_RECORD, 0.0)
         known = self._known.get((kind, host))
         return known if known is not None and self._clock() < known.until else None
 
@@ -191,22 +189,33 @@ class Resolver:
                 return await asked.resolve(host, kind, search=True, lifetime=self._timeout_s)
 
         try:
+            if kind == "A":
+                return await self._addresses(ask)
             found: Any = await ask(kind)
-            records = tuple(_READ[kind](each) for each in found)
-            return records, "", min(max(float(found.rrset.ttl), SHORTEST_S), LONGEST_S)
+            return tuple(_READ[kind](each) for each in found), "", _lives_s(found)
         except dns.resolver.NoAnswer:
-            return await self._instead(ask("AAAA")) if kind == "A" else ((), NO_RECORD, NONE_S)
+            return (), NO_RECORD, NONE_S
         except (dns.exception.Timeout, TimeoutError):
             raise TimeoutError from None
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
             return (), _short(error), FAILED_S
 
-    async def _instead(self, asked: Coroutine[Any, Any, Any]) -> tuple[tuple[Record, ...], str, float]:
-        """Take the IPv6 addresses of a name that has no others, or say why there are none."""
-        there = await _ipv6(asked)
-        if self._ipv6 and there:
-            return there, "", SHORTEST_S
-        return (), ONLY_IPV6 if there else "it has no address", FAILED_S
+    async def _addresses(self, ask: Callable[[str], Coroutine[Any, Any, Any]]) -> tuple[tuple[Record, ...], str, float]:
+        """Ask for the families that are wanted, one after the other; of the others only whether there are any."""
+        import dns.resolver
+
+        for family in self.families:
+            with suppress(dns.resolver.NoAnswer):
+                answer = await ask(KINDS[family])
+                return tuple(str(each.address) for each in answer), "", _lives_s(answer)
+        others = [each for each in KINDS if each not in self.families]
+        there = [str(each.address) for family in others for each in await _any_of(ask(KINDS[family]))]
+        return (), self._wanted(there)[1], FAILED_S
+
+    def _wanted(self, addresses: Sequence[str]) -> tuple[tuple[str, ...], str]:
+        """Give the addresses that are wanted, and why there are none."""
+        found = [tuple(each for each in addresses if family_of(each) == family) for family in self.families]
+        return next(filter(None, found), ()), OTHERS[self.families[0]] if addresses else NO_ADDRESS
 
 
 def _owner(name: str) -> str:
@@ -220,7 +229,6 @@ def _host(name: Any) -> str:
 
 
 _READ: dict[str, Callable[[Any], Record]] = {
-    "A": lambda each: str(each.address),
     "SRV": lambda each: Service(each.priority, each.weight, each.port, _host(each.target)),
     "NAPTR": lambda each: Pointer(
         each.order,
@@ -232,12 +240,16 @@ _READ: dict[str, Callable[[Any], Record]] = {
 }
 
 
-async def _ipv6(asked: Coroutine[Any, Any, Any]) -> tuple[str, ...]:
-    """Return the IPv6 addresses of an answer, none when there is no answer."""
+async def _any_of(asked: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Return the records of an answer, none when there is no answer."""
     try:
-        return tuple(str(each.address) for each in await asked)
+        return list(await asked)
     except Exception:
-        return ()
+        return []
+
+
+def _lives_s(answer: Any) -> float:
+    return min(max(float(answer.rrset.ttl), SHORTEST_S), LONGEST_S)
 
 
 def _short(error: Exception) -> str:
@@ -255,7 +267,7 @@ class _Hosts:
         self._names: dict[str, tuple[str, ...]] = {}
 
     def find(self, host: str) -> tuple[str, ...] | None:
-        """Return the IPv4 addresses of a host; None: it is not in there; empty: only with others."""
+        """Return the addresses of a host; None: it is not in there."""
         try:
             changed = self._path.stat().st_mtime_ns
             if changed != self._read_at:
@@ -271,26 +283,6 @@ def _names(text: str) -> dict[str, tuple[str, ...]]:
     for line in text.splitlines():
         address, *hosts = line.partition("#")[0].split() or [""]
         if is_address(address):
-            kept = (address,) if ipaddress.ip_address(address).version == 4 else ()
             for host in hosts:
-                names[host.lower()] = names.get(host.lower(), ()) + kept
+                names[host.lower()] = (*names.get(host.lower(), ()), address)
     return names
-
-
-# RFC 5737: an address of documentation, which no packet is sent to; only the route to it is asked for.
-ANYWHERE = ("192.0.2.1", 9)
-
-
-def own_address(host: str) -> str:
-    """Give `host`, or for a wildcard (``0.0.0.0`` or empty) the address of the default route.
-
-    Without such a route that is ``127.0.0.1``, which nobody elsewhere can reach.
-    """
-    if host not in ("0.0.0.0", ""):
-        return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(ANYWHERE)
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from softphone import logs
+from softphone.address import host_port, is_loopback, is_wildcard
 from softphone.api.app import create_app
 from softphone.api.auth.assertions import Assertions
 from softphone.api.auth.codes import AuthorizationCodes
@@ -29,7 +30,7 @@ from softphone.api.events.watching import Watching
 from softphone.api.http.serving import HttpServer
 from softphone.api.ringcentral.service import Notifications
 from softphone.bindings import KeptBindings
-from softphone.config import Config, changes, is_loopback
+from softphone.config import Config, changes
 from softphone.errors import MediaError
 from softphone.focus.control import Control
 from softphone.focus.entrance.authentication import Logins
@@ -50,6 +51,7 @@ from softphone.media.workers.pool import Pool
 from softphone.media.workers.webrtc import WebrtcMedia
 from softphone.parts import stack_settings, tls_settings, worker_settings
 from softphone.recordings.library import Library as Recordings
+from softphone.resolver import Resolver
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.pinholes import Pinholes
 from softphone.sip.services.registrar import Registrar
@@ -71,7 +73,7 @@ log = structlog.get_logger()
 
 # Sections of the configuration that a running server takes anew.
 LIVE = ("conference", "log")
-LOOPBACK = "127.0.0.0/8"
+LOOPBACK = "127.0.0.0/8", "::1"
 # Folders of sounds that have an id: uploaded ones, names of callers, texts that were said.
 SOUNDS = ("sounds", "names", "speech")
 # How often a server that drains looks whether the last call is over.
@@ -111,11 +113,12 @@ class Server:
         self.websockets = WebSocketDoor()
         secure = config.sip.sips_port if config.sip.port else 0
         transport = partial(SocketTransport, tls=self.tls, tls_port=secure, websockets=self.websockets)
-        self.stack = Stack(stack_settings(config), transport=transport)
+        media = worker_settings(config)
+        self.stack = Stack(stack_settings(config), transport=transport, resolver=Resolver(families=media.families))
         self.registrar = Registrar(
             min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
         )
-        self.media = Pool(worker_settings(config), config.media.workers)
+        self.media = Pool(media, config.media.workers)
         self.webrtc = WebrtcMedia(self.media) if config.media.webrtc else None
         self.focus: Focus
         self.control: Control
@@ -202,17 +205,17 @@ class Server:
         self.stack.on_invite = self.door.on_invite
         await starting.enter_async_context(TrunkLines(self.stack, dialer.trunks))
         await self._start_http()
-        hosts = {self.stack.host, self._http.host} - {"0.0.0.0", "::"}
+        hosts = {each for each in (self.stack.host, self.stack.host6, *self._http.hosts) if not is_wildcard(each)}
         ports = (self.stack.port, *self.stack.ports.values())
         self.focus.context.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
         log.info("listening", sip=self.sip_uri, sips=self.sips_uri, http=self.http_url, workers=self.worker_pids)
 
     def _make_http(self, app: Application) -> None:
-        http, host, tls = self._config.http, self._config.server.host, self.tls.settings
-        self._http = HttpServer(app, host, http.port, head_s=http.request_timeout_s)
+        http, hosts, tls = self._config.http, self._config.server.hosts, self.tls.settings
+        self._http = HttpServer(app, hosts, http.port, head_s=http.request_timeout_s)
         if http.tls:
             files, port = (tls.certificate, tls.key), http.tls_port if http.port else 0
-            self._https = HttpServer(app, host, port, head_s=http.request_timeout_s, files=files)
+            self._https = HttpServer(app, hosts, port, head_s=http.request_timeout_s, files=files)
 
     async def _start_http(self) -> None:
         with _chosen_by("http.port, http.tls_port, --http-port"):
@@ -248,8 +251,10 @@ class Server:
         starting.push_async_callback(self.stack.stop)
         with _chosen_by("sip.port, sip.sips_port, --sip-port, --sips-port"):
             await self.stack.start()
-        if is_loopback(self.stack.host) and not is_loopback(self._config.server.host):
-            log.warning("reached_from_this_machine_only", announced=self.stack.host, set="server.advertised_host")
+        server, stack = self._config.server, self.stack
+        for option, listens, told in (("host", server.host, stack.host), ("host6", server.host6, stack.host6)):
+            if listens and is_loopback(told) and not is_loopback(listens):
+                log.warning("reached_from_this_machine_only", announced=told, set=f"server.advertised_{option}")
         shelf = BindingShelf(self.store.database, self.history.node)
         await starting.enter_async_context(KeptBindings(shelf, self.registrar))
         await starting.enter_async_context(Pinholes(self.stack, self.registrar, sip.domain, sip.nat_ping_s))
@@ -274,7 +279,7 @@ class Server:
 
     def _make_webhooks(self) -> Webhooks:
         """Allow loopback where the server itself is on loopback: it serves this machine's programs only."""
-        own = (LOOPBACK,) if is_loopback(self._config.server.host) else ()
+        own = LOOPBACK if all(map(is_loopback, self._config.server.hosts)) else ()
         networks = (*self._config.webhooks.allowed_networks, *own)
         return Webhooks(networks=networks, outbox=self._data / "webhooks.jsonl")
 
@@ -315,23 +320,23 @@ class Server:
     @property
     def sip_uri(self) -> str:
         """Where SIP is spoken."""
-        return f"sip:{_bracketed(self.stack.host)}:{self.stack.port}"
+        return f"sip:{host_port(self.stack.host, self.stack.port)}"
 
     @property
     def sips_uri(self) -> str:
         """Where SIP is spoken over TLS; empty: nowhere."""
         port = self.stack.ports.get("tls")
-        return f"sip:{_bracketed(self.stack.host)}:{port};transport=tls" if port else ""
+        return f"sip:{host_port(self.stack.host, port)};transport=tls" if port else ""
 
     @property
     def https_url(self) -> str:
         """Where HTTPS is spoken; empty: nowhere."""
-        return f"https://{_bracketed(self._http.host)}:{self._https.port}" if self._https is not None else ""
+        return f"https://{host_port(self._http.host, self._https.port)}" if self._https is not None else ""
 
     @property
     def http_url(self) -> str:
         """Where HTTP is spoken."""
-        return f"http://{_bracketed(self._http.host)}:{self._http.port}"
+        return f"http://{host_port(self._http.host, self._http.port)}"
 
     @property
     def worker_pids(self) -> list[int]:
@@ -364,7 +369,3 @@ def _chosen_by(options: str) -> Iterator[None]:
         raise OSError(error.errno, f"{error.strerror} (chosen by {options})") from error
     except MediaError as error:
         raise MediaError(f"{error} (its port is chosen by {options})") from error
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from softphone import resolver
 from softphone.cli import app
 from softphone.config import DEV_PATH, Config, changes, from_table
 from tests.support.processes import LOOPBACK, ServerProcess, port_block
@@ -176,13 +175,6 @@ def test_changes_are_named_by_section_and_option() -> None:
     after = from_table({"sip": {"port": 5071}, "extension": [{"number": "7"}]})
     assert changes(before, after) == ["sip.port", "extension"]
     assert changes(before, before) == [] == changes(Config(), Config())
-
-
-def test_all_addresses_are_announced_as_one_that_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolver.own_address("192.0.2.7") == "192.0.2.7"
-    assert resolver.own_address("0.0.0.0") == resolver.own_address("") != "0.0.0.0"
-    monkeypatch.setattr(resolver, "ANYWHERE", ("255.255.255.255", 9))  # no route for those who may not broadcast
-    assert resolver.own_address("0.0.0.0") == "127.0.0.1"
 
 
 def test_the_unit_and_the_image_start_what_there_is() -> None:

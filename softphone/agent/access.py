@@ -1,12 +1,11 @@
 """How an agent gets at its servers: what they are named by, where we are seen from, and what carries the messages."""
 
-import ipaddress
-import socket
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from softphone.address import bracketed
 from softphone.agent.line import uri_of
 from softphone.errors import BadMessage
 from softphone.sip.driver import TransportMaker
@@ -16,7 +15,7 @@ from softphone.sip.transport.hop import WS, WSS
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.transport.tls import TlsContexts, TlsSettings
 
-__all__ = ["ServerAddress", "carrier", "identity_of", "local_address"]
+__all__ = ["ServerAddress", "carrier", "identity_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class ServerAddress:
         if not host or url.username is not None or url.fragment:
             raise BadMessage(f"{what} {text!r} is no URL of a WebSocket: {kind.name}://HOST:PORT/PATH")
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        return cls(Uri("sip", f"[{host}]" if ":" in host else host, port, params={"transport": kind.name}), path)
+        return cls(Uri("sip", bracketed(host), port, params={"transport": kind.name}), path)
 
 
 def carrier(make: TransportMaker, ca_file: str | Path | None, path: str) -> TransportMaker:
@@ -71,15 +70,3 @@ def identity_of(uri: str) -> Uri:
         return uri_of(str(Address.parse(uri).uri))
     except BadMessage as error:
         raise BadMessage(f"the agent's uri {uri!r} is no SIP URI: {error.reason}") from error
-
-
-def local_address(remote_host: str) -> str:
-    """Return the IPv4 address of this machine from which the address `remote_host` is reached; loopback when none."""
-    if ipaddress.ip_address(remote_host).is_loopback:
-        return "127.0.0.1"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((remote_host, 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

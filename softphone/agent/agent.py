@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from softphone import sdp
-from softphone.agent.access import ServerAddress, carrier, identity_of, local_address
+from softphone.address import family_of, local_address
+from softphone.agent.access import ServerAddress, carrier, identity_of
 from softphone.agent.call import Call
 from softphone.agent.control import GOODBYE_S, CallControl, Errands
 from softphone.agent.dialling import Dialler, Wanted
@@ -72,8 +73,8 @@ class Agent:
         Certificates (PEM) of the authorities that servers have to be known by over TLS and secure WebSockets. When not
         given: those that the system believes.
     host
-        The local IPv4 address. When not given: the one from which the outbound proxy, the registrar, or else the host
-        of `uri`, is reached; loopback when its name is not known.
+        The local address, IPv4 or IPv6; peers are reached by its family. When not given: the one from which the
+        outbound proxy, the registrar, or else the host of `uri`, is reached; loopback when its name is not known.
     port
         The local SIP port, UDP and TCP; 0 takes a free one.
     codecs
@@ -156,8 +157,9 @@ class Agent:
         self._errands = Errands(Tasks(), Tasks(quiet=CallEnded))
         self._handlers = Tasks(quiet=CallEnded)
         async with AsyncExitStack() as stack:
-            resolver = Resolver()
-            host = self._host or await self._local_address(Locator(resolver))
+            host = self._host or await self._local_address(Locator(Resolver(families=(4, 6))))
+            resolver = Resolver(families=(family_of(host) or 4,))
+            self._terms.lookup.families = resolver.families
             stack.push_async_callback(self._terms.lookup.close)
             network = NETWORK.get()
             self._planes = await Planes.enter(host, network)

@@ -5,7 +5,6 @@ the settings, and for administrators.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from softphone.address import is_loopback
 from softphone.api.auth.access import administrator
 from softphone.api.auth.tokens import bearer_token, describe_bearer, extension_of
 from softphone.api.context import ContextDep
@@ -38,19 +38,12 @@ async def may_measure(
 ) -> None:
     """Let those pass who may know the numbers."""
     header = request.headers.get("authorization", "")
-    if not header and request.client is not None and _is_here(request.client.host):
+    if not header and request.client is not None and is_loopback(request.client.host):
         return
     token = context.config.http.metrics_token
     if token and header and hmac.compare_digest(bearer_token(header).encode(), token.encode()):
         return
     administrator(extension_of(header, context))
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @router.get(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from softphone import invite
+from softphone.address import host_port
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError
 from softphone.focus.session import TelephonySession
@@ -80,7 +81,7 @@ def sip_uri(session: TelephonySession, context: ApiContext) -> str:
 def uri_of(user: str, context: ApiContext) -> str:
     """Write the URI of a user of this server."""
     host, port = context.focus.node
-    return f"sip:{user}@{f'[{host}]' if ':' in host else host}:{port}"
+    return f"sip:{user}@{host_port(host, port)}"
 
 
 def invitation_to(

@@ -24,6 +24,7 @@ from typing import Literal
 import msgspec
 
 from softphone import sdp
+from softphone.address import family_of
 from softphone.calls.names import Lookup, located
 from softphone.calls.nat import signalling_host, trust_in
 from softphone.calls.spec import leg_spec
@@ -62,6 +63,8 @@ class CallLeg:
         The SIP call; None while it is still ringing somewhere, or where the peer came otherwise than by SIP.
     source
         The address that the signalling of such a peer comes from; None: not known.
+    family
+        Of the address that the peer is reached at, 4 or 6, as far as it is known before it says where its media goes.
     known
         Whether names that the peer gives in the place of addresses are looked up, and it is sent sound wherever it
         says: of whom we know, and have called.
@@ -92,10 +95,10 @@ class CallLeg:
         timeout_s: float = 30.0,
         lookup: Lookup | None = None,
     ) -> None:
-        self.session = MediaSession(codecs, media.fingerprint)
+        self.session = MediaSession(codecs, media.fingerprint, families=media.families)
         self.call: InviteSession | None = None
         self.source: str | None = None
-        self.known = True
+        self.known, self.family = True, 0
         self.direction = "sendrecv"
         self.timeout_s = timeout_s
         self.info: LegInfo | None = None
@@ -321,6 +324,8 @@ class CallLeg:
     def _spec(self, agreement: Agreement) -> LegSpec:
         source = self.source if self.call is None else signalling_host(self.call)
         spec = leg_spec(agreement, source, self.timeout_s)
+        if spec.remote is None:
+            spec = msgspec.structs.replace(spec, family=family_of(source or "") or self.family)
         if spec.ice is not None:  # nothing goes anywhere before somebody has shown to be there
             return spec
         return msgspec.structs.replace(spec, trust=trust_in(self.call, self.known, spec.remote, source))

@@ -24,13 +24,13 @@ it wants sound. After that it may still name another host than its own, which ha
 comes from there, once in a call. A report on our stream is as good as either (`trust_in`).
 """
 
-import ipaddress
 from typing import Literal
 
+from softphone.address import canonical, family_of, is_loopback, is_public, is_wildcard
 from softphone.media.contract.leg import MediaAddress
 from softphone.sip.ua.call import InviteSession
 
-__all__ = ["is_behind_nat", "is_ipv4", "other_source", "signalling_host", "trust_in"]
+__all__ = ["is_behind_nat", "other_source", "signalling_host", "trust_in"]
 
 
 def signalling_host(call: InviteSession) -> str:
@@ -40,7 +40,7 @@ def signalling_host(call: InviteSession) -> str:
     """
     vias = call.invite.vias
     if call.direction == "in" and len(vias) > 1:
-        return vias[-1].params.get("received") or vias[-1].host
+        return canonical(vias[-1].params.get("received") or vias[-1].host)
     return call.source.host
 
 
@@ -74,10 +74,10 @@ def is_behind_nat(media_host: str, signalled: str) -> bool:
     signalled
         The address that its signalling comes from.
     """
-    if media_host == signalled or not is_ipv4(signalled) or not is_ipv4(media_host) or media_host == "0.0.0.0":
+    family = family_of(media_host)
+    if media_host == signalled or is_wildcard(media_host) or family == 0 or family != family_of(signalled):
         return False
-    named, seen = ipaddress.ip_address(media_host), ipaddress.ip_address(signalled)
-    return not named.is_global and not (named.is_loopback and seen.is_loopback)
+    return not is_public(media_host) and not (is_loopback(media_host) and is_loopback(signalled))
 
 
 def other_source(media_host: str, signalled: str) -> str | None:
@@ -91,12 +91,3 @@ def other_source(media_host: str, signalled: str) -> str | None:
         The address that its signalling comes from.
     """
     return signalled if media_host == signalled or is_behind_nat(media_host, signalled) else None
-
-
-def is_ipv4(host: str) -> bool:
-    """Whether media can come from there: RTP is spoken over IPv4 only."""
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True

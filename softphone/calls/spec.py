@@ -3,7 +3,7 @@
 import msgspec
 
 from softphone import sdp
-from softphone.calls.nat import is_ipv4, other_source
+from softphone.calls.nat import other_source
 from softphone.errors import SdpError
 from softphone.media.contract.leg import Ice, LegSpec, MediaAddress, Srtp
 from softphone.sdp import Agreement
@@ -55,7 +55,6 @@ def _named(spec: LegSpec, there: sdp.Plain, signalled: str | None) -> LegSpec:
     known = not there.nowhere
     remote = MediaAddress(there.host, there.port) if known else None
     rtcp = MediaAddress(there.rtcp_host or there.host, there.rtcp_port) if known and there.rtcp_port else None
-    signalled = signalled if signalled is not None and is_ipv4(signalled) else None
     return msgspec.structs.replace(
         spec,
         remote=remote,

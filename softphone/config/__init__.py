@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from softphone.config.checks import DEV_PREFIX, check, check_exposure, is_loopback
+from softphone.config.checks import DEV_PREFIX, check, check_exposure
 from softphone.config.loading import changes, from_table, load
+from softphone.config.people import AccountConfig, ClientConfig, ExtensionConfig
 from softphone.config.sections import (
-    AccountConfig,
-    ClientConfig,
     ConferenceConfig,
     Config,
     DialRule,
-    ExtensionConfig,
     HttpConfig,
     InviteConfig,
     LogConfig,
@@ -62,7 +60,6 @@ __all__ = [
     "check",
     "check_exposure",
     "from_table",
-    "is_loopback",
     "load",
 ]
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from softphone.address import bare, family_of, is_loopback, is_single, is_wildcard
 from softphone.codec import spoken_here
-from softphone.config.sections import Config, MediaConfig, SpeechConfig, TrunkConfig
+from softphone.config.sections import Config, MediaConfig, ServerConfig, SpeechConfig, TrunkConfig
 from softphone.errors import ConfigError
 
-__all__ = ["DEV_PREFIX", "check", "check_exposure", "check_places", "is_loopback"]
+__all__ = ["DEV_PREFIX", "check", "check_exposure", "check_places"]
 
 # Wider than RFC 3261 by the underscore, which names of containers have; no name is longer than DNS takes (RFC 1035).
 NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_.])?\Z")
-PORT = re.compile(r"[0-9]{1,5}\Z")
+HOST_AND_PORT = re.compile(r"(\[[^\]]*:[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?\Z")
 URI_PARAMETER = re.compile(r"[^\s=<>\";,?@]+(=[^\s<>\";,?@]*)?\Z")
 # Where a URL has a password, and where it was to begin or end is guessed.
 PASSWORD = re.compile(r"//.*@")
@@ -24,7 +25,9 @@ SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 
 
 def is_host(text: str) -> bool:
-    """Whether `text` is a host name or an IPv4 address."""
+    """Whether `text` is a host name or an IP address, without brackets."""
+    if ":" in text:
+        return is_single(text) or is_wildcard(text)
     if not text.replace(".", "").isdigit():
         return NAME.match(text) is not None
     try:  # of digits only an address is made: "10.0.0" is a slip of the pen
@@ -34,9 +37,9 @@ def is_host(text: str) -> bool:
 
 
 def is_host_port(text: str) -> bool:
-    """Whether `text` is a host, with or without a port."""
-    host, colon, port = text.partition(":")
-    return is_host(host) and (not colon or (PORT.match(port) is not None and 0 < int(port) < 65536))
+    """Whether `text` is a host, IPv6 in brackets, with or without a port."""
+    found = HOST_AND_PORT.match(text)
+    return found is not None and is_host(bare(found[1])) and (found[2] is None or 0 < int(found[2]) < 65536)
 
 
 TRUNK_TRANSPORTS = {"sip": ("udp", "tcp", "tls"), "sips": ("tcp", "tls")}
@@ -86,8 +89,11 @@ class PlaceKind:
     "What it may be instead."
 
 
-HOST = PlaceKind(is_host, "a host name or an IPv4 address is wanted, without a port")
-HOST_PORT = PlaceKind(is_host_port, "a host name or an IPv4 address is wanted, with a port of 1 to 65535 or without")
+HOST = PlaceKind(is_host, "a host name or an IP address is wanted, without a port")
+IPV6 = PlaceKind(lambda text: ":" in text and is_host(text), "an IPv6 address is wanted, without brackets and port")
+HOST_PORT = PlaceKind(
+    is_host_port, "a host name or an IP address (IPv6 in brackets) is wanted, with a port of 1 to 65535 or without"
+)
 TRUNK = PlaceKind(
     is_trunk,
     "SIP goes over UDP, TCP and TLS only: sip:HOST, sip:HOST:PORT (1 to 65535), sip:HOST;transport=tcp or sips:HOST",
@@ -109,6 +115,8 @@ def _places(config: Config) -> Iterator[tuple[str, PlaceKind, str | tuple[str, .
     server, sip = config.server, config.sip
     yield "server.host", HOST, server.host
     yield "server.advertised_host", HOST, server.advertised_host
+    yield "server.host6", IPV6, server.host6
+    yield "server.advertised_host6", HOST, server.advertised_host6
     yield "sip.domain", HOST_PORT, sip.domain
     yield "sip.realm", LINE, sip.realm
     yield "sip.aliases", HOST, sip.aliases
@@ -147,16 +155,7 @@ def check_places(config: Config) -> None:
     for option, kind, value in _places(config):
         for each in (value,) if isinstance(value, str) else value:
             if each not in kind.others and not kind.holds(each):
-                raise ConfigError(f"{option} = {PASSWORD.sub('//…@', each)!r}: {_complaint(kind, each)}")
-
-
-def _complaint(kind: PlaceKind, value: str) -> str:
-    """Say what is wrong; IPv6, which neither signalling nor media speak, is a mistake of its own."""
-    try:
-        ipaddress.IPv6Address(value.strip("[]"))
-    except ValueError:
-        return kind.says
-    return f"IPv6 is not spoken; {kind.says}"
+                raise ConfigError(f"{option} = {PASSWORD.sub('//…@', each)!r}: {kind.says}")
 
 
 # What is put into a command of speech.
@@ -175,6 +174,7 @@ def check(config: Config) -> None:
         One is wrong, and named.
     """
     check_places(config)
+    check_families(config.server)
     check_networks("sip.trusted_peers", config.sip.trusted_peers)
     check_networks("sip.allowed_networks", config.sip.allowed_networks)
     check_networks("sip.denied_networks", config.sip.denied_networks)
@@ -188,6 +188,26 @@ def check(config: Config) -> None:
         raise ConfigError(
             f"mail.host = {config.mail.host!r}: set mail.sender too, the address that invitations come from"
         )
+
+
+def check_families(server: ServerConfig) -> None:
+    """Refuse addresses that are told to peers of another family than those that are listened on.
+
+    Raises
+    ------
+    ConfigError
+        One is of the other family, or there are two of one.
+    """
+    if server.host6 and family_of(server.host) == 6:
+        raise ConfigError(f"server.host6 = {server.host6!r}: server.host has an IPv6 address already")
+    if server.advertised_host6 and not server.host6:
+        raise ConfigError(f"server.advertised_host6 = {server.advertised_host6!r}: set server.host6, where to listen")
+    for option, told, host in (
+        ("advertised_host", server.advertised_host, server.host),
+        ("advertised_host6", server.advertised_host6, server.host6),
+    ):
+        if 0 != family_of(told) != family_of(host) != 0:
+            raise ConfigError(f"server.{option} = {told!r}: it is not of the family of {host!r}, where we listen")
 
 
 def check_networks(option: str, networks: Iterable[str]) -> None:
@@ -305,16 +325,6 @@ def check_codecs(media: MediaConfig) -> None:
         raise ConfigError(f"media.codecs = {list(media.codecs)}: {error}") from error
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`, an address or `localhost`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_exposure(config: Config) -> None:
     """Refuse to show the published development credentials to a network.
 
@@ -323,17 +333,18 @@ def check_exposure(config: Config) -> None:
     ConfigError
         The host is not a loopback address and a secret is one of those that everybody knows.
     """
-    if is_loopback(config.server.host):
+    open_hosts = [host for host in config.server.hosts if not is_loopback(host)]
+    if not open_hosts:
         return
     known = [f"extension {e.number}" for e in config.extensions if e.password.startswith(DEV_PREFIX)]
     known += ["token.secret"] if config.token.secret.startswith(DEV_PREFIX) else []
     known += [f"client {c.id}" for c in config.clients if c.secret.startswith(DEV_PREFIX)]
     if known:
         raise ConfigError(
-            f"server.host = {config.server.host!r}: development credentials ({known[0]}) are for loopback addresses "
+            f"server.host = {open_hosts[0]!r}: development credentials ({known[0]}) are for loopback addresses "
             "only; use a configuration without them, such as config/softphone.toml"
         )
     if config.sip.tls_self_signed:
         raise ConfigError(
-            f"server.host = {config.server.host!r}: sip.tls_self_signed is for loopback addresses; set sip.tls_cert"
+            f"server.host = {open_hosts[0]!r}: sip.tls_self_signed is for loopback addresses; set sip.tls_cert"
         )

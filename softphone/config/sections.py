@@ -9,15 +9,13 @@ from msgspec import Meta, Struct, field
 
 from softphone.codec import WIDE_FIRST
 from softphone.config.outside import DialRule, PrefixRule, TollConfig, TrunkConfig
+from softphone.config.people import AccountConfig, ClientConfig, ExtensionConfig
 from softphone.srtp import Encryption
 
 __all__ = [
-    "AccountConfig",
-    "ClientConfig",
     "ConferenceConfig",
     "Config",
     "DialRule",
-    "ExtensionConfig",
     "HttpConfig",
     "InviteConfig",
     "LogConfig",
@@ -53,9 +51,16 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: str = "127.0.0.1"
     advertised_host: str = ""
+    host6: str = ""
+    advertised_host6: str = ""
     data: str = "data"
     drain_s: Seconds = 5.0
     drain_wait_s: Seconds = 0.0
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses to listen on, one for each family."""
+        return (self.host, self.host6) if self.host6 else (self.host,)
 
 
 class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -293,45 +298,6 @@ class StoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str = ""
     seed: Literal["missing", "always"] = "missing"
-
-
-class AccountConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The one account that the extensions belong to."""
-
-    id: str = "1"
-    main_number: str = ""
-
-
-class ExtensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """A user or a conference room with a number; an empty password of a user is made on the first run."""
-
-    number: Annotated[str, Meta(pattern=r"\A[0-9]{1,15}\Z")]
-    kind: Literal["user", "conference"] = "user"
-    name: str = ""
-    password: str = ""
-    admin: bool = False
-    conferencing: bool = True
-    pin: str = ""
-    moderator_pin: str = ""
-    mute_non_moderator: bool = False
-    max_members: Count = 100
-    announce_caller_name: bool = False
-    record_enabled: bool = False
-    do_not_disturb: bool = False
-    call_waiting: bool = True
-    forward_always: str = ""
-    forward_busy: str = ""
-    forward_no_answer: str = ""
-    no_answer_s: Annotated[int, Meta(ge=1, le=600)] = 20
-
-
-class ClientConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """A program that may ask for tokens; an empty secret is made on the first run, unless it is public."""
-
-    id: Annotated[str, Meta(min_length=1)]
-    secret: str = ""
-    public: bool = False
-    redirect_uris: tuple[str, ...] = ()
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from softphone.address import bracketed, canonical, host_port
 from softphone.config import SipConfig
-from softphone.sip.message.uri import Uri
+from softphone.sip.message.uri import Uri, parse_host_port
 from softphone.sip.transport.hop import UDP
 
 __all__ = ["Home"]
@@ -28,16 +29,16 @@ class Home:
     port: int
 
     @classmethod
-    def of(cls, settings: SipConfig, host: str, port: int) -> "Home":
-        """Make it of the settings, and of the address that peers are told."""
-        address = host if port == UDP.port else f"{host}:{port}"
-        named = (settings.domain, settings.digest_realm, host, *settings.aliases)
+    def of(cls, settings: SipConfig, host: str, port: int, *others: str) -> "Home":
+        """Make it of the settings, and of the address that peers are told; `others` are told too."""
+        address = bracketed(host) if port == UDP.port else host_port(host, port)
+        named = (settings.domain, settings.digest_realm, *map(bracketed, (host, *others, *settings.aliases)))
         return cls(settings.domain or address, frozenset(each.lower() for each in named if each), port)
 
     def address(self, user: str) -> Uri:
         """Give the address of record of a user or number of ours."""
-        host, _, port = self.domain.partition(":")
-        return Uri("sip", host, int(port) if port else None, user)
+        host, port = parse_host_port(self.domain)
+        return Uri("sip", host, port, user)
 
     def owns(self, uri: Uri, known_as: str = "") -> bool:
         """Whether a URI that somebody wants to be called is of this node: another port is somebody else.
@@ -49,5 +50,6 @@ class Home:
         """
         if uri.scheme not in ("sip", "sips"):
             return False
-        names = uri.host.lower() in self.hosts or (known_as != "" and uri.host.lower() == known_as.lower())
+        host = bracketed(canonical(uri.host.lower()))
+        names = host in self.hosts or (known_as != "" and host == known_as.lower())
         return names and (uri.port is None or uri.port == self.port)

@@ -10,6 +10,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Self
 
+from softphone.address import bare, host_port
+
 __all__ = ["PREFIX", "TokenError", "VoiceCallToken", "new_session_id", "party_id_of", "session_of"]
 
 PREFIX = "conf_"
@@ -68,8 +70,7 @@ class VoiceCallToken:
         match = CONTENT.fullmatch(content)
         if match is None or not 0 < int(match[3]) < 65536:
             raise TokenError("not a session and a node")
-        return cls(match[1], match[2].strip("[]"), int(match[3]))
+        return cls(match[1], bare(match[2]), int(match[3]))
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return PREFIX + f"{self.session_id}@{host}:{self.port}".encode("ascii").hex()
+        return PREFIX + f"{self.session_id}@{host_port(self.host, self.port)}".encode("ascii").hex()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from softphone.address import family_of
 from softphone.codec import COMFORT_NOISE, DYNAMIC, TABLE
 from softphone.errors import SdpError
 
@@ -46,6 +47,11 @@ class ConnectionData:
 
     host: str
     family: str = "IP4"
+
+    @classmethod
+    def at(cls, host: str) -> "ConnectionData":
+        """Name an address; a name is of IPv4."""
+        return cls(host, f"IP{family_of(host) or 4}")
 
     @classmethod
     def parse(cls, value: str) -> "ConnectionData":
@@ -180,7 +186,7 @@ class SessionDescription:
     def host_names(self) -> tuple[str, ...]:
         """Give the names in the place of addresses that audio streams have in ``c=`` (RFC 8866 section 5.7)."""
         places = [self.address(media) for media in self.media if media.kind == "audio" and media.port]
-        names = [each.host for each in places if each is not None and each.family == "IP4"]
+        names = [each.host for each in places if each is not None]
         return tuple(dict.fromkeys(name for name in names if HOST_NAME.fullmatch(name) and len(name) <= 253))
 
     def with_hosts(self, addresses: Mapping[str, str]) -> "SessionDescription":
@@ -210,7 +216,7 @@ class SessionDescription:
 
 
 def _located(where: ConnectionData | None, addresses: Mapping[str, str]) -> ConnectionData | None:
-    return where and replace(where, host=addresses.get(where.host, where.host))
+    return ConnectionData.at(addresses[where.host]) if where and where.host in addresses else where
 
 
 def parse(text: str | bytes) -> SessionDescription:

@@ -7,7 +7,7 @@ port 9); they hold nobody.
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
@@ -139,18 +139,26 @@ class IceDtls:
         """Whether it says which side of DTLS it is on, as an answer must (RFC 8842 section 5.3)."""
         return self.setup != "actpass"
 
-    def attributes(self, host: str, port: int, side: IceSide) -> Attributes:
+    def attributes(self, hosts: Sequence[str], port: int, side: IceSide) -> Attributes:
         """Write what the answer to it says of our side."""
-        return attributes(host, port, side, SETUP[self.dtls])
+        return attributes(hosts, port, side, SETUP[self.dtls])
 
     def session_attributes(self, side: IceSide) -> Attributes:
         """Write what the answer says for the whole session."""
         return session_attributes(self.bundled, side)
 
 
-def attributes(host: str, port: int, side: IceSide, setup: str = "actpass") -> Attributes:
-    """Write what a stream of ours says: an offer leaves the roles of DTLS to the peer."""
-    candidates = side.candidates or (f"1 1 udp {PRIORITY} {host} {port} typ host",)
+def attributes(hosts: Sequence[str], port: int, side: IceSide, setup: str = "actpass") -> Attributes:
+    """Write what a stream of ours says: an offer leaves the roles of DTLS to the peer.
+
+    Parameters
+    ----------
+    hosts, port
+        The addresses at which a lite side is reached, the best one first, and where.
+    """
+    candidates = side.candidates or tuple(
+        f"{i + 1} 1 udp {PRIORITY - (i << 8)} {host} {port} typ host" for i, host in enumerate(hosts)
+    )
     return (
         ("rtcp-mux", None),
         ("ice-ufrag", side.ufrag),

@@ -5,10 +5,11 @@ two steps: :func:`choose` reads an offer and says what would be spoken, :func:`a
 offers writes :func:`offer` and reads what came back with :func:`accept`. The values themselves are in ``description``.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from softphone.address import FAMILIES, family_of
 from softphone.codec import CODECS, TABLE, codec
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp import formats, ice_dtls, sdes
@@ -29,11 +30,15 @@ RECEIVING = ("sendrecv", "recvonly")
 
 
 class Terms(NamedTuple):
-    """On what terms a stream is taken: what the peer said before, and how it may be encrypted, or has to be."""
+    """On what terms a stream is taken: what the peer said before, and how it may be encrypted, or has to be.
+
+    `families`: of the addresses that can be sent to from here.
+    """
 
     before: Profile | None
     webrtc: bool
     encryption: Encryption
+    families: Collection[int] = FAMILIES
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ def offer(
     side: IceSide | None = None,
     keys: Keys | None = None,
     protocol: str | None = None,
+    others: Sequence[str] = (),
 ) -> SessionDescription:
     """Describe one audio stream that we would like (RFC 3264 section 5).
 
@@ -124,10 +130,12 @@ def offer(
         What we would encrypt with, in order of preference; None: nothing is encrypted.
     protocol
         Of the ``m=`` line; None: the usual one.
+    others
+        Addresses at which a peer of WebRTC reaches us at `port`, too.
     """
     lines = formats.offered(codecs, known or {})
     length = formats.nearest(codec(codecs[0]), ptime_ms)
-    here = ConnectionData(host)
+    here = ConnectionData.at(host)
     origin = Origin("-", session_id, version, here)
     if side is None:
         transport = (*Plain.attributes(port, rtcp_port, None), *sdes.offered(keys or {}))
@@ -135,7 +143,10 @@ def offer(
         protocol = protocol or (Sdes if keys else Plain).PROTOCOLS[0]
         media = MediaDescription("audio", port, protocol, _numbers(lines), attributes=attributes)
         return SessionDescription(origin, (media,), here)
-    attributes = (("mid", MID), *_attributes(lines, direction, ice_dtls.attributes(host, port, side), length))
+    attributes = (
+        ("mid", MID),
+        *_attributes(lines, direction, ice_dtls.attributes((host, *others), port, side), length),
+    )
     media = MediaDescription("audio", port, IceDtls.PROTOCOLS[0], _numbers(lines), attributes=attributes)
     return SessionDescription(origin, (media,), here, attributes=ice_dtls.session_attributes(MID, side))
 
@@ -149,6 +160,7 @@ def choose(
     before: Profile | None = None,
     secure: bool = False,
     encryption: Encryption = "optional",
+    families: Collection[int] = FAMILIES,
 ) -> Negotiated:
     """Say what would be spoken if `remote_offer` were answered now; nothing is promised yet.
 
@@ -164,14 +176,16 @@ def choose(
         Whether WebRTC is spoken here.
     encryption
         Whether the stream may have keys in its description, or has to be encrypted.
+    families
+        Of the addresses that media can be sent to, 4 and 6.
 
     Raises
     ------
     NoCommonCodec
-        No stream is audio in one of `codecs`, over RTP to an IPv4 address or over WebRTC, encrypted as it has to be
+        No stream is audio in one of `codecs`, over RTP to such an address or over WebRTC, encrypted as it has to be
         (answered with 488).
     """
-    return _select(remote_offer, codecs, direction, again, Terms(before, secure, encryption))[1]
+    return _select(remote_offer, codecs, direction, again, Terms(before, secure, encryption, families))[1]
 
 
 def answer(
@@ -189,6 +203,8 @@ def answer(
     side: IceSide | None = None,
     encryption: Encryption = "optional",
     key: bytes = b"",
+    families: Collection[int] = FAMILIES,
+    others: Sequence[str] = (),
 ) -> tuple[SessionDescription, Negotiated]:
     """Answer an offer (RFC 3264 section 6): one audio stream in one codec; all other streams are refused with port 0.
 
@@ -198,31 +214,33 @@ def answer(
         Where we receive, as in :func:`offer`.
     direction
         What we would like; the answer says at most what the offer allows.
-    again, before, encryption
+    again, before, encryption, families
         As in :func:`choose`.
     side
         Who we are to a peer of WebRTC; None: it is not spoken here.
     key
         Ours, for a stream with keys in its description (RFC 4568 section 5.1.2).
+    others
+        As in :func:`offer`.
 
     Raises
     ------
     NoCommonCodec
         As :func:`choose`.
     """
-    terms = Terms(before, side is not None, encryption)
+    terms = Terms(before, side is not None, encryption, families)
     index, agreed = _select(remote_offer, codecs, direction, again, terms)
     theirs, remote = remote_offer.media[index], agreed.remote
     whole: Attributes = ()
     if isinstance(remote, IceDtls) and side is not None:
-        transport, whole = remote.attributes(host, port, side), remote.session_attributes(side)
+        transport, whole = remote.attributes((host, *others), port, side), remote.session_attributes(side)
     else:
         transport = Plain.attributes(port, rtcp_port, remote if isinstance(remote, Plain) else None)
     if isinstance(remote, Sdes):
         transport = (*transport, *sdes.answered(remote.crypto, key))
     ours = theirs.refused() if remote.port == 0 else _answered(theirs, agreed, port, transport)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
-    here = ConnectionData(host)
+    here = ConnectionData.at(host)
     origin = Origin("-", session_id, version, here)
     return SessionDescription(origin, media, here, timing=remote_offer.timing, attributes=whole), agreed
 
@@ -259,7 +277,9 @@ def accept(
     numbers = {each.name: said.payload_type for each, said in formats.spoken(ours, codecs)}
     theirs = remote_answer.media[index]
     suites = {each.suite for each in sdes.cryptos(ours)}
-    terms = Terms(None, profile_of(local_offer, ours) is IceDtls, "required" if suites else "off")
+    here = local_offer.address(ours)  # who is told an address of one family does not answer with another
+    families = (family_of(here.host) or 4,) if here is not None else FAMILIES
+    terms = Terms(None, profile_of(local_offer, ours) is IceDtls, "required" if suites else "off", families)
     agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours), terms)
     if agreed is None or not _is_to(agreed.remote, terms.webrtc, suites):
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
@@ -351,7 +371,7 @@ def _read(
     """Read what the peer says of a stream; None: it cannot be spoken on these terms."""
     if profile is IceDtls:
         return IceDtls.read(description, media, terms.before)
-    return sdes.read(description, media, terms.encryption)
+    return sdes.read(description, media, terms.encryption, terms.families)
 
 
 def _spoken(

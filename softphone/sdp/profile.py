@@ -20,11 +20,12 @@ fingerprint and asks for ICE. `Sdes` is a `Plain` with keys (`softphone.sdp.sdes
 ``a=crypto`` would do without them, and has them, too.
 """
 
-import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+from softphone.address import FAMILIES, LOOPBACKS, canonical, family_of, is_public, is_single, is_wildcard
 from softphone.errors import SdpError
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, SessionDescription
 from softphone.sdp.ice_dtls import IceDtls
@@ -32,7 +33,6 @@ from softphone.sdp.ice_dtls import IceDtls
 __all__ = ["ENCRYPTED", "NOWHERE", "Plain", "Profile", "profile_of"]
 
 NOWHERE = "0.0.0.0"
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Plain:
     Attributes
     ----------
     host
-        ``0.0.0.0`` when the peer holds in the old way (RFC 3264 section 8.4).
+        ``0.0.0.0``, or ``::``, when the peer holds in the old way (RFC 3264 section 8.4).
     port
         0 when the peer has switched the stream off (section 8.2).
     rtcp_port
@@ -64,15 +64,19 @@ class Plain:
     @property
     def nowhere(self) -> bool:
         """Whether it names no address: it holds in the old way."""
-        return self.host == NOWHERE
+        return is_wildcard(self.host)
 
     @classmethod
-    def read(cls, description: SessionDescription, media: MediaDescription, before: object = None) -> Self | None:
-        """Read what the peer says of one of its streams; None: nothing can be sent there, as :meth:`objection` says."""
+    def read(
+        cls, description: SessionDescription, media: MediaDescription, families: Collection[int] = FAMILIES
+    ) -> Self | None:
+        """Read what the peer says of one of its streams; None: nothing can be sent there, as :meth:`objection` says.
+
+        `families`: of the addresses that can be sent to from here, 4 and 6.
+        """
         where = description.address(media)
-        if where is None or not _is_ipv4(where):
+        if where is None or not (host := _address(where)) or family_of(host) not in families:
             return None
-        host = _address(where)
         rtcp_port = number(media.attribute("rtcp"), 65_535)
         mux = media.attribute("rtcp-mux") is not None
         return cls(host, media.port, rtcp_port, _rtcp_host(media, host), mux)
@@ -87,8 +91,9 @@ class Plain:
         where = description.address(media)
         if where is None:
             return "no c= line says where media goes"
-        none = "no IPv4 address of one host (a stranger's names are not looked up)"
-        return f"c= has {'an IPv6 address' if where.family == 'IP6' else none}: {where.host[:100]}"
+        other = f"an address of IPv{family_of(_address(where))}, which is not spoken here"
+        none = "no address of one host that can be reached (a stranger's names are not looked up)"
+        return f"c= has {other if _address(where) else none}: {where.host[:100]}"
 
     @staticmethod
     def attributes(port: int, rtcp_port: int | None, peer: "Plain | None") -> Attributes:
@@ -137,21 +142,18 @@ def number(text: str | None, largest: int) -> int | None:
 
 
 def _address(where: ConnectionData) -> str:
-    """Give the address of a ``c=`` line; the one name that needs no looking up has its own (RFC 6761 section 6.3)."""
-    return LOOPBACK if where.host.lower().rstrip(".") == "localhost" else where.host
+    """Give the address of a ``c=`` line, of one host, or of none (``0.0.0.0``, ``::``: hold); "": it has none.
 
-
-def _is_ipv4(where: ConnectionData) -> bool:
-    """Whether it is the address of one host, or of none (``0.0.0.0``, hold)."""
-    try:
-        address = ipaddress.IPv4Address(_address(where))
-    except ValueError:
-        return False
-    return where.family == "IP4" and not (address.is_multicast or address.is_reserved)
+    The one name that needs no looking up has its own (RFC 6761 section 6.3).
+    """
+    family = int(where.family[2:])
+    if where.host.lower().rstrip(".") == "localhost":
+        return LOOPBACKS[family]
+    return canonical(where.host) if is_single(where.host, family) else ""
 
 
 def _rtcp_host(media: MediaDescription, host: str) -> str | None:
-    """Give the host that ``a=rtcp:port IN IP4 host`` names, if reports can go there (RFC 3605 section 2.1).
+    """Give the host that ``a=rtcp:port IN IP4 host`` names, if reports can go there too (RFC 3605 section 2.1).
 
     A private one beside a public `host` is what a router that rewrites ``c=`` alone has left standing.
     """
@@ -159,8 +161,8 @@ def _rtcp_host(media: MediaDescription, host: str) -> str | None:
         where = ConnectionData.parse((media.attribute("rtcp") or "").partition(" ")[2])
     except SdpError:
         return None
-    if not _is_ipv4(where) or where.host == NOWHERE:
-        return None
     named = _address(where)
-    left = ipaddress.IPv4Address(host).is_global and not ipaddress.IPv4Address(named).is_global
+    if family_of(named) != family_of(host) or is_wildcard(named):
+        return None
+    left = is_public(host) and not is_public(named)
     return None if left else named

@@ -8,10 +8,11 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import ClassVar, Self
 
+from softphone.address import FAMILIES
 from softphone.sdp.description import Attributes, MediaDescription, SessionDescription
 from softphone.sdp.profile import ENCRYPTED, Plain
 from softphone.srtp import SRTP_PROFILES, Encryption
@@ -94,7 +95,12 @@ class Sdes(Plain):
     protocol: str = SECURE[0]
 
 
-def read(description: SessionDescription, media: MediaDescription, encryption: Encryption) -> Plain | None:
+def read(
+    description: SessionDescription,
+    media: MediaDescription,
+    encryption: Encryption,
+    families: Collection[int] = FAMILIES,
+) -> Plain | None:
     """Read what the peer says of a stream, and how it is encrypted; None: it cannot be spoken.
 
     Of the lines for keys the first that we can use counts: they are in the peer's order (RFC 4568 section 5.1.2).
@@ -103,8 +109,10 @@ def read(description: SessionDescription, media: MediaDescription, encryption: E
     ----------
     encryption
         Whether it may be, or has to be.
+    families
+        Of the addresses that can be sent to from here.
     """
-    plain, protocol = Plain.read(description, media), media.protocol.upper()
+    plain, protocol = Plain.read(description, media, families), media.protocol.upper()
     crypto = None if encryption == "off" else next(cryptos(media), None)
     if plain is not None and crypto is not None:
         place = {each.name: getattr(plain, each.name) for each in fields(plain)}

@@ -15,10 +15,11 @@ values in and out; `softphone.calls.leg` has it carried out.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from softphone.address import FAMILIES
 from softphone.codec import CODECS
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp import ice_dtls, negotiation, sdes
@@ -38,7 +39,7 @@ class ReceiveAddress(Protocol):
 
     @property
     def host(self) -> str:
-        """IPv4 address."""
+        """IP address."""
 
     @property
     def port(self) -> int:
@@ -47,6 +48,10 @@ class ReceiveAddress(Protocol):
     @property
     def rtcp_port(self) -> int:
         """UDP port of RTCP, for who does not send it to the port of RTP."""
+
+    @property
+    def others(self) -> Sequence[str]:
+        """Addresses of other families where peers of WebRTC find us, at the same port."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,8 @@ class MediaSession:
         Of our certificate, for peers of WebRTC: a hash and hexadecimal pairs (RFC 8122); "": it is not spoken.
     encryption
         Whether media may have keys in descriptions, or has to be encrypted.
+    families
+        Of the addresses that media can be sent to, 4 and 6.
 
     Attributes
     ----------
@@ -124,13 +131,17 @@ class MediaSession:
     """
 
     def __init__(
-        self, codecs: Sequence[str] = CODECS, fingerprint: str = "", encryption: Encryption = "optional"
+        self,
+        codecs: Sequence[str] = CODECS,
+        fingerprint: str = "",
+        encryption: Encryption = "optional",
+        families: Collection[int] = FAMILIES,
     ) -> None:
         self.agreement, self.encryption = Agreement(), encryption
         self._keys: dict[str, bytes] = {}
         self.webrtc = False
         self.new_side: Callable[[], IceSide] = lambda: IceSide.new(fingerprint)
-        self._secure = bool(fingerprint)
+        self._secure, self._families = bool(fingerprint), families
         self._side: IceSide | None = None
         self._codecs = tuple(codecs)
         self._session_id = secrets.randbits(31)
@@ -171,6 +182,7 @@ class MediaSession:
             before=self.agreement.remote,
             secure=self._secure,
             encryption=self.encryption,
+            families=self._families,
         )
         return self.agreement.after(agreed, self._side_for(agreed), self._key_for(agreed))
 
@@ -211,6 +223,8 @@ class MediaSession:
             side=self.agreement.side,
             encryption=self.encryption,
             key=self.agreement.key,
+            families=self._families,
+            others=here.others,
         )
         return str(self._say(answer))
 
@@ -238,6 +252,7 @@ class MediaSession:
             side=self._offered_side(),
             keys=self._offered_keys(anew),
             protocol=before.remote.protocol if before and isinstance(before.remote, Sdes) else None,
+            others=here.others,
         )
         self._offered = self._say(self._in_place(offer))
         return str(self._offered)

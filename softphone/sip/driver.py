@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from softphone.address import own_address
 from softphone.errors import SipError
-from softphone.resolver import Resolver, own_address
+from softphone.resolver import Resolver
 from softphone.sip.dialog.table import DialogTable, DialogUser, EstablishedUser
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.trace import Trace
@@ -37,8 +38,9 @@ PENDING = 1_000
 class StackSettings:
     """How a stack listens and what it says of itself.
 
-    ``advertised`` is the host in Contact and Via, when it is not ``host``. ``invite_timeout_s`` is how long a call may
-    ring. ``trying`` is whether each INVITE is answered by 100 at once, and not only where nothing else is to be said
+    ``advertised`` is the host in Contact and Via, when it is not ``host``; ``host6`` and ``advertised6`` are those of
+    IPv6 beside them, if it is spoken, too. ``invite_timeout_s`` is how long a call may ring.
+    ``trying`` is whether each INVITE is answered by 100 at once, and not only where nothing else is to be said
     within 200 ms (RFC 3261 section 17.2.1): a caller without an answer asks again, so that a lost refusal is mended.
     ``stream_above``: see `Outages`; ``trace_messages`` and ``trace_bytes``: see `Trace`, 0 messages: none is
     kept; ``sources``: from whom requests are taken, and how many.
@@ -48,6 +50,8 @@ class StackSettings:
     port: int = 0
     tcp: bool = True
     advertised: str | None = None
+    host6: str = ""
+    advertised6: str | None = None
     user_agent: str = "softphone"
     capabilities: Capabilities = Capabilities()
     session: SessionSettings = SessionSettings()
@@ -72,8 +76,8 @@ class Transport(Protocol):
     def ports(self) -> Mapping[str, int]:
         """The ports of transports that have others, by name."""
 
-    async def start(self, host: str, port: int, *, tcp: bool = True) -> None:
-        """Begin to listen. Raises OSError, the message naming the port."""
+    async def start(self, host: str, port: int, *, tcp: bool = True, host6: str = "") -> None:
+        """Begin to listen, at `host6` too if there is one. Raises OSError, the message naming the port."""
 
     async def stop(self) -> None:
         """Close everything."""
@@ -116,7 +120,8 @@ class Driver:
         self.host = settings.host
         self.port = settings.port
         self.ports: dict[str, int] = {}
-        self.listeners = Listeners.at(self.host, self.port)
+        self.host6 = settings.host6
+        self.listeners = Listeners(self.host, self.port, host6=self.host6)
         self._on_request = on_request
         self._on_cancel = on_cancel
         self._layer = TransactionLayer(settings.timers)
@@ -143,17 +148,22 @@ class Driver:
     async def start(self) -> None:
         """Listen; ``host`` and ``port`` then say where. Raises OSError, the message naming the port."""
         self._loop = asyncio.get_running_loop()
-        await self._transport.start(self.settings.host, self.settings.port, tcp=self.settings.tcp)
+        own = self.settings
+        await self._transport.start(own.host, own.port, tcp=own.tcp, host6=own.host6)
         self.port, self.ports = self._transport.port, dict(self._transport.ports)
-        self.host = self.settings.advertised or own_address(self.settings.host)
-        self.listeners = self._layer.listeners = Listeners.at(self.host, self.port, self.ports)
+        self.host = own.advertised or own_address(own.host)
+        self.host6 = own.advertised6 or (own_address(own.host6) if own.host6 else "")
+        self._listen()
         if self.trace is not None:
             self.trace.local = self.host, self.port
 
     def also_at(self, ports: Mapping[str, int]) -> None:
         """Take note of ports that others listen at for us, by transport."""
         self.ports |= ports
-        self.listeners = self._layer.listeners = Listeners.at(self.host, self.port, self.ports)
+        self._listen()
+
+    def _listen(self) -> None:
+        self.listeners = self._layer.listeners = Listeners(self.host, self.port, self.ports, host6=self.host6)
 
     async def stop(self) -> None:
         """End all tasks, close the sockets, and tell who waits for a response that none will come."""
@@ -198,8 +208,7 @@ class Driver:
             attempt.fail(error)
         else:
             if request.contacts:  # the name has said by which transport
-                listener = self.listeners.by(hops[0].kind)
-                request.set("Contact", *(str(listener.reached(each)) for each in request.contacts))
+                request.set("Contact", *(str(self.listeners.reached(each, hops[0])) for each in request.contacts))
             attempt.go(hops)
 
     def flow(self, target: Hop) -> Flow | None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from softphone.address import canonical
 from softphone.errors import CallEnded, CallRefused, SipTimeout
 from softphone.resolver import Resolver
 from softphone.sip.driver import Driver, StackSettings, TransportMaker
@@ -59,6 +60,8 @@ class Stack:
     ----------
     overloaded
         While True, new calls are refused with 503 and Retry-After.
+    host, host6, port
+        Where it is reached; `host6`: by IPv6, if that is another address; else empty.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Stack:
         self.overloaded = False
         self.host = settings.host
         self.port = settings.port
+        self.host6 = settings.host6
         self._driver = Driver(settings, self._request, self._cancelled, transport, resolver or Resolver())
         self._undecided: set[InviteSession] = set()
         self._unanswered = 0
@@ -92,7 +96,7 @@ class Stack:
             The port is in use; the message names it.
         """
         await self._driver.start()
-        self.host, self.port = self._driver.host, self._driver.port
+        self.host, self.port, self.host6 = self._driver.host, self._driver.port, self._driver.host6
 
     def also_at(self, ports: Mapping[str, int]) -> None:
         """Say in Via and Contact at which ports others listen for us, by transport: the WebSockets of HTTP."""
@@ -188,13 +192,13 @@ class Stack:
             A URI is none.
         """
         (called, carried), from_, through = split_headers(Uri.parse(uri)), Address.parse(from_uri), _uris(route)
-        target, kind = self._open(target, next(iter(through), called))
+        target, kind, peer = self._open(target, next(iter(through), called))
         plan = Plan(
             uri=called,
             sdp=sdp,
             from_=from_,
             to=Address.parse(to) if to else None,
-            contact=self._contact(focus or from_.uri.user, kind, focus=bool(focus)),
+            contact=self._contact(focus or from_.uri.user, kind, peer, focus=bool(focus)),
             credentials=credentials,
             headers=[*self.settings.capabilities.headers(refer=False), *carried, *headers],
             route=through,
@@ -260,24 +264,26 @@ class Stack:
         """
         registrar, through = Uri.parse(registrar_uri), Uri.parse(route) if route else None
         address = Address.parse(aor)
-        kind = spoken(through or registrar)
-        where = Address.parse(contact) if contact else self._contact(user or address.uri.user, kind)
+        first = through or registrar
+        where = self._contact(user or address.uri.user, spoken(first), canonical(first.host))
+        where = Address.parse(contact) if contact else where
         registration = Registration(self._driver, registrar, address, where, credentials, expires, through)
         await registration.start()
         return registration
 
     def contact(self, user: str | None, peer: Hop | None = None, *, focus: bool = False) -> Address:
         """Our Contact for a user name, as `peer` reaches us; `focus`: a conference is there (RFC 4579 section 5.1)."""
-        return self._contact(user, peer.kind if peer is not None else None, focus=focus)
+        kind, host = (peer.kind, peer.host) if peer is not None else (None, "")
+        return self._contact(user, kind, host, focus=focus)
 
-    def _contact(self, user: str | None, kind: TransportKind | None, *, focus: bool = False) -> Address:
-        return self._driver.listeners.by(kind).contact(user, focus=focus)
+    def _contact(self, user: str | None, kind: TransportKind | None, peer: str, *, focus: bool = False) -> Address:
+        return self._driver.listeners.by(kind, peer).contact(user, focus=focus)
 
-    def _open(self, target: Hop | None, uri: Uri) -> tuple[Hop | None, TransportKind | None]:
-        """Give the flow that is asked for if it still exists (of UDP nobody can tell), and the transport to be used."""
+    def _open(self, target: Hop | None, uri: Uri) -> tuple[Hop | None, TransportKind | None, str]:
+        """Give the flow that is asked for if it still exists (of UDP nobody can tell), and by what and where to go."""
         if target is not None and (target.connection is None or self._driver.flow(target) is not None):
-            return target, target.kind
-        return None, spoken(uri)
+            return target, target.kind, target.host
+        return None, spoken(uri), canonical(uri.host)
 
     # --- to whom a request belongs
 

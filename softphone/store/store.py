@@ -19,7 +19,8 @@ import structlog
 from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from softphone.config import Config, is_loopback
+from softphone.address import is_loopback
+from softphone.config import Config
 from softphone.errors import ConfigError
 from softphone.store import rows
 from softphone.store.accounts import Accounts
@@ -215,11 +216,11 @@ class Store:
         ------
         ConfigError
         """
-        host = self._config.server.host
-        known = [] if is_loopback(host) else [e.extension for e in entries if published(e.extension, e.credentials)]
-        if known:
+        hosts = self._config.server.hosts
+        known = [e.extension for e in entries if published(e.extension, e.credentials)]
+        if known and not all(map(is_loopback, hosts)):
             raise ConfigError(
-                f"server.host = {host!r}: extension {known[0].number} has its development password in "
+                f"server.host = {hosts[0]!r}: extension {known[0].number} has its development password in "
                 f'{self.database.name}; use another data folder, or set store.seed = "always"'
             )
 

@@ -109,7 +109,7 @@ class _Carrier:
         self.port = 0
         self.ports: dict[str, int] = {}
 
-    async def start(self, host: str, port: int, *, tcp: bool = True) -> None:
+    async def start(self, host: str, port: int, *, tcp: bool = True, host6: str = "") -> None:
         self._ether.ports += 1
         self.port = port or self._ether.ports
         self._ether.carriers[self.port] = self

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from softphone.address import is_address
 from softphone.config.checks import is_url
 from softphone.errors import ConfigError, SoftphoneError
-from softphone.resolver import Resolver, is_address
+from softphone.resolver import Resolver
 
 __all__ = ["Forbidden", "Reach", "Target"]
 
@@ -74,7 +75,7 @@ class Reach:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
-        self._resolver = Resolver(ipv6=True)
+        self._resolver = Resolver(families=(4, 6))
 
     def check(self, target: Target) -> None:
         """Refuse a URL with an address that is not allowed; a name is looked up only when something is sent.

@@ -23,7 +23,7 @@ from mixer import g711
 from mixer.frame import TICK_S
 from softphone.media.net.batch import Port
 from softphone.media.net.port import Patience
-from softphone.media.net.slots import Letters, Slots, sockaddr
+from softphone.media.net.slots import ADDRESS_SIZE, Letters, Slots, sockaddr
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.bench.traffic import SAMPLES, STEPS, Scene, Schedule, Sounds
 
@@ -109,7 +109,7 @@ class Load:
         self._data = np.zeros((most, DATAGRAM), np.uint8)
         self._header = self._data[:, :HEADER_SIZE].view(HEADER)[:, 0]
         self._header["first"] = 0x80
-        self._letters = Letters(self._data, np.zeros((most, 16), np.uint8))
+        self._letters = Letters(self._data, np.zeros((most, ADDRESS_SIZE), np.uint8))
         self._letters.length[:] = DATAGRAM
         self._sources = np.zeros(most, PKTINFO)
         self._sources["len"], self._sources["type"] = 28, 8
@@ -125,7 +125,7 @@ class Load:
         first = int((time.monotonic() - self._epoch) / TICK_S) + LEAD  # the timestamps go on with the clock
         plan = Schedule(order.scene, self._sounds, first, ticks)
         target = np.array([sockaddr(*each) for each in order.targets])
-        self._targets = np.broadcast_to(target, (order.scene.parties, 16)) if len(target) == 1 else target
+        self._targets = np.broadcast_to(target, (order.scene.parties, ADDRESS_SIZE)) if len(target) == 1 else target
         # Between two runs nobody sent, and nobody lost anything.
         self._first, self._silent_ticks, self._next_seq = first, first - self._next_seq, self._next_seq + ticks
         sys.stdout.write(msgspec.json.encode(Begun(self._epoch + (first + warm) * TICK_S)).decode() + "\n")

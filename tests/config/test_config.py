@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from softphone import config as settings
 from softphone import secrets
 from softphone.commands.serve import Chosen
-from softphone.config import Config, check_exposure, from_table, is_loopback, load
+from softphone.config import Config, check_exposure, from_table, load
 from softphone.errors import ConfigError
 from softphone.sip.message.uri import Uri
 from softphone.sip.where.locate import hop_of
@@ -81,8 +81,17 @@ def test_dev_extensions_and_client() -> None:
         ({"invite": {"web_url": "https://example.com/{pin}"}}, "invite.web_url = 'https://example.com/{pin}'"),
         ({"invite": {"web_url": "javascript:x"}}, "invite.web_url = 'javascript:x'"),
         ({"mail": {"host": "mail.example.com"}}, "set mail.sender"),
-        ({"server": {"host": "::1"}}, "server.host = '::1': IPv6"),
-        ({"server": {"advertised_host": "2001:db8::1"}}, "server.advertised_host = '2001:db8::1': IPv6"),
+        ({"server": {"host": "[::1]"}}, "server.host = '[::1]': a host name or an IP"),
+        ({"server": {"host": "::ffff:192.0.2.1"}}, "server.host = '::ffff:192.0.2.1'"),
+        ({"server": {"host": "fe80::1%eth0"}}, "server.host = 'fe80::1%eth0'"),
+        ({"server": {"host6": "192.0.2.1"}}, "server.host6 = '192.0.2.1': an IPv6 address"),
+        ({"server": {"host": "::", "host6": "::1"}}, "server.host6 = '::1': server.host has an IPv6"),
+        ({"server": {"advertised_host": "2001:db8::1"}}, "server.advertised_host = '2001:db8::1': it is not of the"),
+        ({"server": {"host6": "::", "advertised_host6": "192.0.2.1"}}, "server.advertised_host6 = '192.0.2.1'"),
+        ({"server": {"advertised_host6": "2001:db8::1"}}, "set server.host6"),
+        ({"sip": {"domain": "2001:db8::1"}}, "sip.domain = '2001:db8::1'"),
+        ({"sip": {"domain": "[2001:db8::1]:0"}}, "sip.domain = '[2001:db8::1]:0'"),
+        ({"sip": {"domain": "[192.0.2.1]"}}, "sip.domain = '[192.0.2.1]'"),
         ({"trunk": {"uri": "sips:trunk.example.com;transport=udp"}}, "sip:HOST;transport=tcp"),
         ({"trunk": {"uri": "sip:trunk.example.com;transport=WSS"}}, "sip:HOST;transport=tcp"),
         ({"sip": {"tls_key": "key.pem"}}, "sip.tls_key = 'key.pem'"),
@@ -91,11 +100,11 @@ def test_dev_extensions_and_client() -> None:
         ({"trunk": {"uri": "sip:101@trunk.example.com"}}, "trunk.uri = 'sip:101@trunk.example.com': SIP goes"),
         ({"trunk": {"uri": "sip:"}}, "trunk.uri = 'sip:'"),
         ({"trunk": {"uri": "trunk.example.com"}}, "trunk.uri = 'trunk.example.com'"),
-        ({"trunk": {"uri": "sip:[2001:db8::1]:5060"}}, "trunk.uri = 'sip:[2001:db8::1]:5060'"),
+        ({"trunk": {"uri": "sip:2001:db8::1:5060"}}, "trunk.uri = 'sip:2001:db8::1:5060'"),
         ({"trunk": {"uri": "sip:h?Subject=x"}}, "trunk.uri = 'sip:h?Subject=x'"),
         ({"trunk": {"from_domain": "h:0"}}, "trunk.from_domain = 'h:0'"),
         ({"trunk": {"caller": "1\r\nX: y"}}, "trunk.caller = '1\\r\\nX: y': one line"),
-        ({"server": {"host": "1.2.3.4:5060"}}, "server.host = '1.2.3.4:5060': a host name or an IPv4"),
+        ({"server": {"host": "1.2.3.4:5060"}}, "server.host = '1.2.3.4:5060': a host name or an IP"),
         ({"server": {"host": "10.0.0"}}, "server.host = '10.0.0'"),
         ({"server": {"advertised_host": "sip:pbx.example.com"}}, "server.advertised_host = 'sip:pbx.example.com'"),
         ({"sip": {"domain": "pbx example"}}, "sip.domain = 'pbx example'"),
@@ -201,14 +210,17 @@ def test_a_missing_file_and_a_broken_one_are_named(tmp_path: Path) -> None:
         load(broken)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
-def test_loopback(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.com", ""])
-def test_not_loopback(host: str) -> None:
-    assert not is_loopback(host)
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"server": {"host": "::1"}, "sip": {"domain": "[2001:db8::1]:5070", "aliases": ["2001:db8::2"]}},
+        {"server": {"host": "0.0.0.0", "host6": "::", "advertised_host6": "2001:db8::1"}},
+        {"trunk": {"uri": "sip:[2001:db8::1]:5060;transport=tcp", "addresses": ["2001:db8::/64"]}},
+        {"http": {"cors_origins": ["http://[::1]:8080"]}},
+    ],
+)
+def test_ipv6_addresses_are_taken_where_addresses_are(table: dict[str, Any]) -> None:
+    settings.check(from_table(table))
 
 
 def test_development_credentials_stay_on_loopback() -> None:

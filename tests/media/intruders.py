@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.media.net.slots import SLOT_SIZE
+from softphone.media.net.slots import ADDRESS_SIZE, SLOT_SIZE
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.media.memory import Datagrams
 
@@ -77,7 +77,8 @@ class Intruders:
         foreign = rng.random(n) < 0.08
         data[~foreign, :HEADER_SIZE] = header.view(np.uint8).reshape(n, HEADER_SIZE)[~foreign]
         length = HEADER_SIZE + np.where(wild, length, length + self._extras(data, first, length))
-        return Datagrams(data, np.where(foreign, rng.choice(FOREIGN_LENGTHS, n), length), np.zeros((n, 16), np.uint8))
+        length = np.where(foreign, rng.choice(FOREIGN_LENGTHS, n), length)
+        return Datagrams(data, length, np.zeros((n, ADDRESS_SIZE), np.uint8))
 
     def _extras(self, data: NDArray[np.uint8], first: Index, length: Index) -> Index:
         """Write extensions and padding of one size each; how many bytes that and the CSRCs take."""

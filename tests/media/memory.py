@@ -17,13 +17,14 @@ from softphone.media.engine.plane import Plane
 from softphone.media.engine.receive import Receiver
 from softphone.media.net.port import LoopPort, Patience
 from softphone.media.net.portpool import PortPool
-from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
+from softphone.media.net.senders import filled
+from softphone.media.net.slots import ADDRESS_SIZE, SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
 
 HOST = "192.0.2.1"
 
 
 class Datagrams(NamedTuple):
-    """What came: uint8 of shape (n, SLOT_SIZE), int64 of shape (n,), uint8 of shape (n, 16) as `Slots` has them."""
+    """What came: uint8 of shape (n, SLOT_SIZE), int64 of shape (n,), uint8 of shape (n, 32) as `Slots` has them."""
 
     data: NDArray[np.uint8]
     length: NDArray[np.int64]
@@ -55,7 +56,9 @@ def datagrams(came: Came) -> Datagrams:
 
 def no_datagrams(count: int = 0) -> Datagrams:
     """So many empty ones."""
-    return Datagrams(np.zeros((count, SLOT_SIZE), np.uint8), np.zeros(count, np.int64), np.zeros((count, 16), np.uint8))
+    return Datagrams(
+        np.zeros((count, SLOT_SIZE), np.uint8), np.zeros(count, np.int64), np.zeros((count, ADDRESS_SIZE), np.uint8)
+    )
 
 
 def stamp(plane: Plane, ages_s: Callable[[int], NDArray[np.float64]]) -> None:
@@ -86,7 +89,7 @@ class MemoryPort(LoopPort):
         at = slice(slots.used, slots.used + n)
         slots.data[at], slots.address[at] = taken.data, taken.address
         slots.length[at] = np.where(taken.length > SLOT_SIZE, 0, taken.length)
-        slots.filled(n, self.index)
+        filled(slots, n, self.index)
         return n
 
     def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: Patience) -> int:
@@ -112,7 +115,7 @@ class MemoryPlane:
     def __init__(self, legs: int, monkeypatch: pytest.MonkeyPatch, capacity: int | None = None) -> None:
         self.now, self.work = 1000.0, [0, 0]
         self.bridge = Bridge(capacity or legs, gate=None)
-        self.pool = PortPool("127.0.0.1", open_port=MemoryPort)
+        self.pool = PortPool(("127.0.0.1",), open_port=MemoryPort)
         self.plane = Plane(self.bridge, self.pool, 0.0)
         stamp(self.plane, np.zeros)
         peers = [MediaAddress(HOST, 5000 + 2 * row) for row in range(legs)]

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import soxr
 
+from softphone.address import host_port
 from tests.support.processes import LOOPBACK, Program, port_block
 from tests.support.tones import RATE_HZ, Pcm, read_wav, sine, write_wav
 
@@ -24,9 +25,9 @@ MODULES = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules", "/usr/l
 
 CONFIG = """\
 poll_method epoll
-net_interface {host}
-sip_listen {host}:{sip}
-ctrl_tcp_listen {host}:{control}
+net_interface {interface}
+sip_listen {sip}
+ctrl_tcp_listen {local}:{control}
 rtp_ports {rtp}-{rtp_end}
 audio_player aubridge,nobody
 audio_alert aubridge,nobody
@@ -68,6 +69,7 @@ class Baresip:
         account: str = "<sip:baresip@127.0.0.1>;regint=0",
         codec: str = "pcmu",
         settings: str = "",
+        host: str = LOOPBACK,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,8 +81,9 @@ class Baresip:
         write_wav(folder / "tone.wav", sine(tone_hz, TONE_S))
         (folder / "config").write_text(
             CONFIG.format(
-                host=LOOPBACK,
-                sip=self.sip_port,
+                interface=host,
+                local=LOOPBACK,
+                sip=host_port(host, self.sip_port),
                 control=control,
                 rtp=self.sip_port + 4,
                 rtp_end=self.sip_port + 9,

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from softphone.address import host_port
 from tests.support.processes import LOOPBACK, Program, port_block
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -13,6 +14,7 @@ class Sipp(Program):
     """One run. `scenario` is a file of tests/peers/scenarios without its ending; calls go to `remote` when given.
 
     `rows` are the fields of the calls, taken in order and again from the start: [called user, own user, password].
+    It is at `host`.
     """
 
     def __init__(
@@ -24,15 +26,16 @@ class Sipp(Program):
         rows: Sequence[Sequence[str]] = (),
         calls: int = 1,
         limit_s: int = 90,
+        host: str = LOOPBACK,
     ) -> None:
         folder = folder / f"sipp-{scenario}"
         folder.mkdir(parents=True, exist_ok=True)
         self.errors = folder / "errors.log"
         self.port = port_block(6)
         command: list[str | Path] = [shutil.which("sipp") or "sipp"]
-        command += [f"{remote[0]}:{remote[1]}"] if remote else []
-        command += ["-sf", SCENARIOS / f"{scenario}.xml", "-i", LOOPBACK, "-p", str(self.port)]
-        command += ["-mi", LOOPBACK, "-mp", str(self.port + 2), "-m", str(calls), "-nostdin", "-skip_rlimit"]
+        command += [host_port(*remote)] if remote else []
+        command += ["-sf", SCENARIOS / f"{scenario}.xml", "-i", host, "-p", str(self.port)]
+        command += ["-mi", host, "-mp", str(self.port + 2), "-m", str(calls), "-nostdin", "-skip_rlimit"]
         command += ["-timeout", f"{limit_s}s", "-timeout_error", "-trace_err", "-error_file", self.errors]
         if rows:
             fields = folder / "fields.csv"

@@ -92,6 +92,7 @@ def test_a_leg_changes_between_the_two_that_it_can_speak_only() -> None:
 
 class Here:
     host, port, rtcp_port = "198.51.100.1", 4000, 4001
+    others: tuple[str, ...] = ()
 
 
 def test_our_own_offer_later_has_the_numbers_that_were_agreed_on() -> None:

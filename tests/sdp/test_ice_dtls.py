@@ -14,6 +14,7 @@ OURS = "sha-256 " + ":".join(["0F"] * 32)
 
 class Here:
     host, port, rtcp_port = "203.0.113.5", 20_000, 20_001
+    others: tuple[str, ...] = ()
 
 
 def answered(offer: str, session: MediaSession | None = None) -> sdp.SessionDescription:

@@ -23,6 +23,7 @@ class Here(NamedTuple):
     host: str = "192.0.2.1"
     port: int = 4000
     rtcp_port: int = 4001
+    others: tuple[str, ...] = ()
 
 
 def inline(fill: int, size: int = 30, pad: bool = True) -> str:

@@ -127,7 +127,12 @@ def test_a_browser_is_read_and_refused_for_its_protocol() -> None:
         audio(media="audio 6000 RTP/AVP 18 3"),
         audio(media="audio 0 RTP/AVP 0"),
         audio(media="video 6000 RTP/AVP 0"),
-        audio(where="IP6 2001:db8::1"),
+        audio(where="IP6 2001:db8::1%eth0"),
+        audio(where="IP6 fe80::1"),
+        audio(where="IP6 ff02::1"),
+        audio(where="IP6 ::ffff:192.0.2.1"),
+        audio(where="IP6 192.0.2.1"),
+        audio(where="IP4 2001:db8::1"),
         audio(where="IP4 phone.example"),
         audio(where="IP4 1.2.3.256"),
         audio(where="IP4 192.0.2.01"),
@@ -339,7 +344,7 @@ def test_how_much_sound_a_packet_holds(lines: tuple[str, ...], ms: int) -> None:
 )
 def test_a_refusal_says_why(offer: sdp.SessionDescription, why: str) -> None:
     with pytest.raises(NoCommonCodec, match=why):
-        sdp.choose(offer)
+        sdp.choose(offer, families=(4,))
 
 
 @pytest.mark.parametrize("name", ["localhost", "LocalHost", "localhost."])

@@ -98,6 +98,6 @@ class WebPeer:
             task.cancel()
 
 
-def on_loopback(patch: pytest.MonkeyPatch) -> None:
-    """Let aioice gather the address of this machine alone, which it leaves out by itself."""
-    patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+def on_loopback(patch: pytest.MonkeyPatch, *hosts: str) -> None:
+    """Let aioice gather addresses of this machine alone, which it leaves out by itself."""
+    patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [*(hosts or ("127.0.0.1",))])

@@ -59,7 +59,7 @@ def test_networks_may_be_allowed(host: str, allowed: bool) -> None:
 def named(webhooks: Webhooks, server: NameServer) -> None:
     """Let the sender ask a name server of the test."""
     webhooks.reach._resolver = Resolver(
-        ["127.0.0.1"], server.port, hosts=Path("/nonexistent"), ipv6=True, timeout_s=30.0
+        ["127.0.0.1"], server.port, hosts=Path("/nonexistent"), families=(4, 6), timeout_s=30.0
     )
 
 

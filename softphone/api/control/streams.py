@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Response
 from pydantic import BaseModel, Field
 
+from softphone.address import host_port
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.control.models import PartyRef, Strict, Text
 from softphone.api.control.paths import ManagedDep, party_of
@@ -60,7 +61,7 @@ def _view(stream: Stream, context: ApiContext) -> dict[str, object]:
     scheme = "wss" if context.config.streams.tls else "ws"
     return {
         "id": stream.id,
-        "url": f"{scheme}://{stream.host}:{stream.port}/streams",
+        "url": f"{scheme}://{host_port(stream.host, stream.port)}/streams",
         "party": stream.wish.party,
         "rate_hz": stream.wish.rate_hz,
         "says": stream.wish.says,

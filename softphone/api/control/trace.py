@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
+from softphone.address import host_port
 from softphone.api.auth.access import administrator
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ContextDep
@@ -127,12 +128,8 @@ def _message(message: TracedMessage) -> dict[str, Any]:
         "time": message.time,
         "direction": "out" if message.sent else "in",
         "transport": message.transport,
-        "local": _place(*message.local),
-        "remote": _place(*message.remote),
+        "local": host_port(*message.local),
+        "remote": host_port(*message.remote),
         "line": message.line,
         "text": message.data.decode(errors="replace"),
     }
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from softphone.address import FAMILIES, family_of, host_port
 from softphone.api.http.errors import ApiError
 from softphone.api.http.gate import HttpConnections
 
@@ -238,14 +239,14 @@ class CountedWebSocket(WebSocketsSansIOProtocol):
 
 
 class HttpServer:
-    """Serves an application on one address.
+    """Serves an application on one port.
 
     Parameters
     ----------
     app
         What answers.
-    host, port
-        Where to listen; port 0 takes a free one.
+    hosts, port
+        Addresses to listen on, one for each family; port 0 takes a free one.
     head_s
         How long a client may take to send the head of a request.
     files
@@ -253,9 +254,9 @@ class HttpServer:
     """
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, *, head_s: float, files: tuple[str, str] | None = None
+        self, app: ASGIApp, hosts: Sequence[str], port: int, *, head_s: float, files: tuple[str, str] | None = None
     ) -> None:
-        self.host = host
+        self.hosts, self.host = hosts, hosts[0]
         self.port = port
         self.open = HttpConnections()
         config = uvicorn.Config(
@@ -285,9 +286,16 @@ class HttpServer:
         OSError
             The address cannot be had; the message names it.
         """
-        listener = bind(self.host, self.port)
-        self.port = listener.getsockname()[1]
-        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        listeners: list[socket.socket] = []
+        try:
+            for host in self.hosts:
+                listeners.append(bind(host, self.port))
+                self.port = listeners[0].getsockname()[1]
+        except OSError:
+            for each in listeners:
+                each.close()
+            raise
+        self._task = asyncio.create_task(self._server.serve(sockets=listeners))
         while not self._server.started and not self._task.done():
             await asyncio.sleep(0.005)
         if self._task.done():
@@ -314,16 +322,18 @@ def bind(host: str, port: int) -> socket.socket:
     OSError
         The message names the address.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = FAMILIES[family_of(host) or 4]
     # With the protocol named, asyncio turns Nagle's algorithm off: an answer on a kept connection does not wait for an
     # acknowledgement that the client's system delays by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((host, port))
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, f"HTTP cannot listen on {host}:{port}: {error.strerror}") from error
+        raise OSError(error.errno, f"HTTP cannot listen on {host_port(host, port)}: {error.strerror}") from error
     listener.setblocking(False)
     return listener

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, Field
 
+from softphone.address import host_port
 from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
@@ -175,7 +176,7 @@ def _proxy(transport: Transport, request: Request, context: ApiContext) -> str:
     if port is None:
         return request.url.netloc if transport == "WSS" else ""
     host, _ = context.focus.node
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_port(host, port)
 
 
 def _view(extension: Extension, kind: DeviceType, request: Request, context: ApiContext) -> dict[str, Any]:

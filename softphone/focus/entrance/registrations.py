@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from softphone.address import host_port
 from softphone.sip.message.uri import readable
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
@@ -67,7 +68,7 @@ def _registered(binding: Binding, now: float, moment: datetime) -> Registered:
         id=_id(binding),
         number=binding.user,
         contact=readable(binding.uri),
-        address=f"[{where.host}]:{where.port}" if ":" in where.host else f"{where.host}:{where.port}",
+        address=host_port(where.host, where.port),
         transport=where.transport,
         behind_nat=binding.is_behind_nat,
         refreshed=moment + timedelta(seconds=binding.refreshed_at - now),

@@ -82,7 +82,13 @@ class Context:
     def check_offer(self, offer: str, call: InviteSession | None = None) -> None:
         """Raise SdpError, or NoCommonCodec, for an offer that no leg of ours could answer; of a call, or of none."""
         encryption = self.encryption(call)
-        sdp.choose(sdp.parse(offer), self.codecs, secure=bool(self.media.fingerprint), encryption=encryption)
+        sdp.choose(
+            sdp.parse(offer),
+            self.codecs,
+            secure=bool(self.media.fingerprint),
+            encryption=encryption,
+            families=self.media.families,
+        )
 
 
 def spoken(codecs: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from softphone.address import family_of
 from softphone.config import Config, TrunkConfig
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.home import Home
@@ -52,7 +53,7 @@ class Dialer(DialPlan):
     @property
     def home(self) -> Home:
         """Our own names."""
-        return Home.of(self._settings, self._stack.host, self._stack.port)
+        return Home.of(self._settings, self._stack.host, self._stack.port, self._stack.host6)
 
     def focus(self, session: TelephonySession, target: DialTarget) -> str:
         """Say what our Contact names where a telephone is called into a conference; empty: no conference.
@@ -133,7 +134,7 @@ async def _answered(
 ) -> InviteSession:
     """Call with an offer of what is likely to be spoken; who speaks no WebRTC after all is called with another one."""
     session = member.media.session
-    session.webrtc = target.browser
+    session.webrtc, member.media.family = target.browser, family_of(target.host)
     inviting = calling(await member.open(None))
     try:
         return await (inviting if wish is None else wish.answer(inviting))

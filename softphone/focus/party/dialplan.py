@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from softphone.address import canonical
 from softphone.config import Config, TrunkConfig
 from softphone.errors import BadMessage
 from softphone.focus.home import Home
@@ -46,6 +47,11 @@ class DialTarget:
     "Whether it is another way to the same: it is taken when those before have not led there."
     binding: Binding | None = None
     "Its registration."
+
+    @property
+    def host(self) -> str:
+        """Where it is: an address, or a name."""
+        return self.flow.host if self.flow is not None else canonical(Uri.parse(self.uri).host)
 
     @property
     def edge(self) -> EdgeProfile:

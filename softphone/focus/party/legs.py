@@ -3,10 +3,10 @@
 A media address says something about them: it is ours, or that of an older leg.
 """
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from softphone.address import host_port, is_loopback
 from softphone.errors import OwnAddress
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 
@@ -44,16 +44,12 @@ def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listenin
     """
     if remote is None or remote.port == DISCARD:
         return
-    legs = ((info.host, port) for info in ours for port in (info.port, info.rtcp_port))
+    legs = ((host, port) for info in ours for host in (info.host, *info.others) for port in (info.port, info.rtcp_port))
     for host, port in (*legs, *((each.host, each.port) for each in listening)):
         if remote.port != port:
             continue
-        if remote.host == host or (_is_loopback(remote.host) and not _is_loopback(host)):
-            raise OwnAddress(f"media cannot be sent to {remote.host}:{remote.port}: that is our own address")
-
-
-def _is_loopback(host: str) -> bool:
-    return ipaddress.ip_address(host).is_loopback
+        if remote.host == host or (is_loopback(remote.host) and not is_loopback(host)):
+            raise OwnAddress(f"media cannot be sent to {host_port(remote.host, remote.port)}: that is our own address")
 
 
 class OpenLegs(Mapping[int, "Member"]):

@@ -127,8 +127,7 @@ class OwnDoors:
         into.clear()
         self._ports.receive(into, 0, len(self._ports))
         used = into.used
-        # A key is address and port of the sender, with the number of our port in the place of the family.
-        into.row[:used] = (into.key[:used] - (into.words[:used, 0] - np.uint64(2))).astype(np.int64)
+        into.row[:used] = into.local[:used]
 
     def send(self, outbox: SendBuffer | Letters, bots: NDArray[np.int64], patience: Patience) -> int:
         """Send from these bots."""

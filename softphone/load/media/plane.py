@@ -25,7 +25,7 @@ from softphone.media.codecs.payloads import Payloads
 from softphone.media.contract.leg import Srtp
 from softphone.media.engine.secrecy import Envelopes
 from softphone.media.net.port import Patience
-from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, sockaddr
+from softphone.media.net.slots import ADDRESS_SIZE, SLOT_SIZE, Letters, SendBuffer, sockaddr
 from softphone.media.rtp import libsrtp
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from softphone.media.rtp.keys import KeySender
@@ -111,9 +111,11 @@ class LoadPlane:
         """Make room for what is sent, for a quarter of so many bots at a time, and for their keys."""
         most = count // STEPS + 1
         self._outbox, self._sender = SendBuffer(most), np.zeros(most, np.int64)
-        self._targets = np.zeros((count, 16), np.uint8)
+        self._targets = np.zeros((count, ADDRESS_SIZE), np.uint8)
         self._keys: dict[int, tuple[KeySender, int]] = {}
-        self._letters = Letters(np.zeros((most, HEADER_SIZE + 4 + TRAILER), np.uint8), np.zeros((most, 16), np.uint8))
+        self._letters = Letters(
+            np.zeros((most, HEADER_SIZE + 4 + TRAILER), np.uint8), np.zeros((most, ADDRESS_SIZE), np.uint8)
+        )
         self._vault = Vault(count)
         self._envelopes = Envelopes(most, self._frames.shape[1], self._vault)
         self.reports = BotReports(self._doors, count, self._vault)

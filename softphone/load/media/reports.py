@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from softphone.load.media.doors import Doors
 from softphone.media.net.port import Patience
-from softphone.media.net.slots import Letters
+from softphone.media.net.slots import ADDRESS_SIZE, Letters
 from softphone.media.rtp.rtcp import (
     Report,
     ReportBlock,
@@ -51,7 +51,7 @@ class BotReports:
         self.rtt_s = np.full(count, np.nan)
         self.remote_lost = np.full(count, -1, np.int64)
         most = count // EVERY_TICKS + 2
-        self._letters = Letters(np.zeros((most, LARGEST), np.uint8), np.zeros((most, 16), np.uint8))
+        self._letters = Letters(np.zeros((most, LARGEST), np.uint8), np.zeros((most, ADDRESS_SIZE), np.uint8))
         self._patience = Patience()
 
     def open(self, bot: int, target: NDArray[np.uint8] | None, ssrc: int, clock_hz: int) -> None:

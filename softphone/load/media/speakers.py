@@ -51,7 +51,7 @@ def compose(
     speakers
         Records of dtype `SPEAKER`.
     targets
-        uint8, shape (bots, 16): where each sends to.
+        uint8, shape (bots, 32): where each sends to.
     frames_at, width, sizes
         Where the table of frames lies in memory, how far they are apart, and how many bytes of each are payload.
     tick, part

@@ -38,7 +38,7 @@ __all__ = [
 
 
 class MediaAddress(Struct, frozen=True):
-    """An IPv4 address (dotted quad) and a UDP port."""
+    """An IP address, IPv6 without brackets, and a UDP port."""
 
     host: str
     port: int
@@ -68,6 +68,9 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         Of sound in each packet that is sent: 10, 20, 30, 40 or 60. What comes may be of any length.
     remote
         Where the peer receives RTP; None: not known yet.
+    family
+        Of the address that it is told, 4 or 6, while `remote` is not known; 0: the usual one. Afterwards it is that of
+        `remote`.
     remote_rtcp
         Where it receives RTCP; None: `remote`'s port when `rtcp_mux` (RFC 5761), else the one above.
     direction
@@ -101,6 +104,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     event_clock_hz: int = 8000
     ptime_ms: int = 20
     remote: MediaAddress | None = None
+    family: int = 0
     remote_rtcp: MediaAddress | None = None
     rtcp_mux: bool = False
     direction: str = "sendrecv"
@@ -140,12 +144,19 @@ class LegSpec(Struct, frozen=True, kw_only=True):
 
 
 class LegInfo(Struct, frozen=True, tag=True):
-    """Where the peer of a leg sends to: the address for our session description."""
+    """Where the peer of a leg sends to: the address for our session description.
+
+    Attributes
+    ----------
+    others
+        Addresses of other families at which the same ports are open.
+    """
 
     leg: int
     host: str
     port: int
     rtcp_port: int
+    others: tuple[str, ...] = ()
 
 
 class LegStats(Struct, frozen=True, tag=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from softphone.address import family_of
+
 __all__ = ["WorkerSettings"]
 
 
@@ -32,6 +34,8 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     port: int = 0
     own_ports: tuple[int, int] | None = None
     advertised: str | None = None
+    host6: str = ""
+    advertised6: str = ""
     gate: bool = True
     noise_dbov: float = -127.0
     first_number: int = 1
@@ -39,3 +43,8 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     stream_most: int = 50
     certificate: tuple[str, str] = ("", "")
     cache: str = ""
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """Those of the addresses that media is sent to."""
+        return (family_of(self.host) or 4, *([6] if self.host6 else []))

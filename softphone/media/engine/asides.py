@@ -7,7 +7,7 @@ from softphone.media.contract.leg import Datagram, MediaAddress
 from softphone.media.engine.legs import Legs
 from softphone.media.net.batch import OpenPorts
 from softphone.media.net.directory import Directory
-from softphone.media.net.slots import Slots
+from softphone.media.net.slots import Slots, address_of
 
 __all__ = ["Asides"]
 
@@ -15,8 +15,6 @@ __all__ = ["Asides"]
 PER_TICK = 64
 # More is never looked at in a tick: whoever sends so many is a flooder.
 LOOKED_AT = 1024
-# Of a key of `Slots.keys`: the index of the port that it came to.
-LOCAL = 0xFFFF
 
 
 class Asides:
@@ -62,7 +60,6 @@ class Asides:
         return any(record.spec.ice is not None for record in self._legs.records.values())
 
     def _read(self, slot: int, key: int) -> tuple[int, Datagram]:
-        raw = self._slots.address[slot].tobytes()
-        sender = MediaAddress(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
-        local = self._ports.by_index[key & LOCAL].port
+        sender = MediaAddress(*address_of(self._slots.address[slot]))
+        local = self._ports.by_index[int(self._slots.local[slot])].port
         return key, Datagram(local, sender, self._slots.data[slot, : self._slots.length[slot]].tobytes())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixer.bridge import DEFAULT_GATE, Bridge
 from mixer.errors import BridgeFull, MixerError
+from softphone.address import family_of
 from softphone.errors import MediaError, MediaFull, NoSuchLeg
 from softphone.media.contract.leg import LegInfo, LegStats, LegTalking, WorkerMetrics
 from softphone.media.contract.messages import (
@@ -65,14 +66,14 @@ class Engine:
     ----------
     capacity
         Most legs, applications included.
-    host
-        Address to bind to.
+    host, host6
+        Address to bind to, and one of IPv6 beside it; empty: none.
     shared_port
         RTP port of legs with an unambiguous peer; RTCP of those that do not multiplex is on the one above. 0: any.
     own_ports
         First and last port for legs that need their own; None: any.
-    advertised
-        Address to give to peers; None: `host`.
+    advertised, advertised6
+        Addresses to give to peers; None or empty: `host`, `host6`.
     gate, noise_dbov
         As of `mixer.bridge.Bridge`; without a gate, everybody is heard who is not digitally silent.
     unix_offset_s
@@ -98,6 +99,8 @@ class Engine:
         shared_port: int = 0,
         own_ports: tuple[int, int] | None = None,
         advertised: str | None = None,
+        host6: str = "",
+        advertised6: str = "",
         gate: bool = True,
         noise_dbov: float = -127.0,
         unix_offset_s: float = 0.0,
@@ -107,17 +110,16 @@ class Engine:
     ) -> None:
         self.bridge = Bridge(capacity, gate=DEFAULT_GATE if gate else None, noise_dbov=noise_dbov)
         warm(self.bridge.rate_hz)
-        self._advertised = advertised or host
-        self._pool = PortPool(host, shared_port, own_ports, open_port)
+        self._pool = PortPool((host, host6) if host6 else (host,), shared_port, own_ports, open_port)
         self.plane = Plane(self.bridge, self._pool, unix_offset_s)
+        self._advertised = {family_of(host) or 4: advertised or host} | ({6: advertised6 or host6} if host6 else {})
         self.port = self._pool.shared.rtp.port
-        self._rows: dict[int, int] = {}
-        self._leg_of_row: dict[int, int] = {}
+        self._rows, self._leg_of_row = dict[int, int](), dict[int, int]()
         self._noticed = Noticed(self.bridge, self._leg_of_row, gate=gate)
         self._rooms: dict[int, int] = {}
         self._player = Player(self.bridge, self._row, self._room)
         self._tape = Tape(self.bridge, self._row, self._room)
-        self._streams = AudioStreams(self.bridge, self.open_app, self._row, self._advertised, streams)
+        self._streams = AudioStreams(self.bridge, self.open_app, self._row, advertised or host, streams)
         self._apps: dict[int, Callable[[NDArray[np.int16]], None]] = {}
         self._last_number, self._asked = first_number - 1, 0
         self._events: list[EngineEvent] = []
@@ -291,7 +293,8 @@ class Engine:
 
     def _info(self, leg: int) -> LegInfo:
         ports = self.plane.ports(self._row(leg))
-        return LegInfo(leg, self._advertised, ports.rtp.port, ports.rtcp.port)
+        others = tuple(host for family, host in self._advertised.items() if ports.shared and family != ports.family)
+        return LegInfo(leg, self._advertised[ports.family], ports.rtp.port, ports.rtcp.port, others)
 
     def _open_leg(self, request: OpenLeg, now: float) -> LegInfo:
         if request.room is not None:

@@ -14,7 +14,7 @@ from softphone.errors import MediaError
 from softphone.media.codecs.forms import NUMBERS
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.net.portpool import PortPair
-from softphone.media.net.slots import sockaddr
+from softphone.media.net.slots import ADDRESS_SIZE, sockaddr
 from softphone.media.rtp import vault
 from softphone.media.rtp.keys import KeyReceiver, KeySender
 from softphone.media.rtp.vault import Vault
@@ -84,8 +84,8 @@ LEG = np.dtype(
         ("types_in", np.uint8, (CODECS_IN,)),  # of what comes in, the usual one first
         ("codecs_in", np.uint8, (CODECS_IN,)),
         ("event_types_in", np.uint8, (2,)),
-        ("address", np.uint8, (16,)),
-        ("report_address", np.uint8, (16,)),
+        ("address", np.uint8, (ADDRESS_SIZE,)),
+        ("report_address", np.uint8, (ADDRESS_SIZE,)),
         ("port", np.int64),  # index of the port that sound goes from
         ("report_port", np.int64),  # and of that for reports
         ("ticks", np.uint32),  # of the codec's clock in a tick of the bridge

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel
 from softphone.media.engine.legs import Columns
+from softphone.media.net.slots import SOCKADDR_SIZE
 
 __all__ = ["PLAN", "Plan", "address", "enter", "pass_time"]
 
@@ -64,7 +65,7 @@ def address(
         for j in range(4):
             header[4 + j] = each.timestamp >> 8 * (3 - j) & 0xFF
             header[8 + j] = np.int64(leg.ssrc) >> 8 * (3 - j) & 0xFF
-        for j in range(16):
+        for j in range(SOCKADDR_SIZE):
             to[j] = leg.address[j]
         base[i], length[i], ports[i] = each.payload, each.length, leg.port
         leg.seq = (np.int64(leg.seq) + 1) & 0xFFFF

@@ -13,6 +13,7 @@ from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.codecs.forms import FORMS
 from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, SrtpRefused, Unclaimed
 from softphone.media.contract.messages import Done, SendDatagram
+from softphone.media.engine.allotment import Allotment
 from softphone.media.engine.asides import Asides
 from softphone.media.engine.legs import Leg, Legs, check
 from softphone.media.engine.outcomes import EngineEvent, KeysSent
@@ -62,6 +63,7 @@ class Plane:
             self._slots, self.legs, bridge, self._parcels, self._on_key, self._on_report, self._asides.take
         )
         self._sender = Sender(self.legs, bridge.lanes, pool.ports, self._relieve)
+        self._allotment = Allotment(pool, self._receiver.sources)
         self._keying: set[int] = set()
         self._ticks = self._told = 0
         self._now = 0.0
@@ -122,7 +124,7 @@ class Plane:
         check(spec)
         self._parcels.prepare(spec)
         self._sender.prepare(spec)
-        ports = self._pool.shared if self._unambiguous(spec) else self._pool.open_own()
+        ports = self._allotment.of(spec)
         try:
             row = self.bridge.add_party(inband_keys=spec.inband_keys)
         except Exception:
@@ -153,14 +155,16 @@ class Plane:
         before = record.spec
         moved = whereabouts(spec) != whereabouts(before)
         renamed = moved and spec.remote != before.remote
-        if record.ports.shared and (spec.behind_nat or (renamed and not self._unambiguous(spec))):
-            record.ports = self._pool.open_own()
+        left = record.ports
+        record.ports = self._allotment.kept(spec, left, renamed=renamed)
         if spec != before:
             self._sender.finish(np.array([row]))
         record.spec = spec
         self._rewind_keys(record, before.event_clock_hz)
         if moved:
             self._receiver.sources.meet(row, now)
+        if record.ports is not left:
+            self._pool.close_own(left)
         self.legs.apply(row, now)
         if (spec.codec, spec.parameters) != (before.codec, before.parameters):
             self._speak(row)
@@ -208,7 +212,8 @@ class Plane:
 
     def send_datagram(self, row: int, request: SendDatagram) -> Done:
         """Send what is no media from a leg's port; that it may be lost is known to who asks for it."""
-        self._record(row).ports.rtp.send_to(request.data, request.to.host, request.to.port)
+        ports, to = self._record(row).ports, request.to
+        self._allotment.toward(ports, to.host).rtp.send_to(request.data, to.host, to.port)
         return Done()
 
     def stats(self, row: int) -> LegStats:
@@ -234,8 +239,8 @@ class Plane:
         )
 
     def drain(self) -> None:
-        """Take what has come out of the shared port, so that it does not overflow; it is looked at in the next tick."""
-        self._take(1)
+        """Take what has come out of the shared ports, lest they overflow; it is looked at in the next tick."""
+        self._take(len(self._pool.of_family))
 
     def tick(self, now: float, clock: float) -> Tick:
         """Look at all that came, mix, send; give the bridge's tick for recorders and applications.
@@ -297,14 +302,6 @@ class Plane:
         if record is None:
             raise NoSuchLeg(f"row {row} has no leg")
         return record
-
-    def _unambiguous(self, spec: LegSpec) -> bool:
-        """Tell whether the shared port can know this peer by its address."""
-        if spec.ice is not None:
-            return True
-        if spec.remote is None or spec.behind_nat:
-            return False
-        return not self._receiver.sources.taken(spec.remote, self._pool.shared.rtp.index)
 
     def _speak(self, row: int) -> None:
         """Let a leg speak the codec of its spec."""

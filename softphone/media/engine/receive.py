@@ -376,7 +376,7 @@ class Receiver:
 
     def _reports(self, at: NDArray[np.int64], keys: NDArray[np.uint64], arrival: NDArray[np.float64]) -> None:
         """Hand over the reports of peers that we know."""
-        rows = self.sources.of_reports(keys[at], self._slots.data[at, 4:8].view(">u4").ravel())
+        rows = self.sources.of_reports(at, keys[at], self._slots.data[at, 4:8].view(">u4").ravel())
         self.strangers += int(np.count_nonzero(rows < 0))
         at, rows = at[rows >= 0], rows[rows >= 0]
         for i in first_of_each(rows, REPORTS_PER_TICK):

@@ -15,7 +15,7 @@ from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from mixer.party import NOBODY
 from softphone.media.engine.legs import Legs
-from softphone.media.net.slots import Letters
+from softphone.media.net.slots import ADDRESS_SIZE, Letters
 from softphone.media.rtp import rtcp
 from softphone.media.rtp.vault import TRAILER
 
@@ -59,7 +59,7 @@ class Reports:
         self._names = np.repeat(self._shapes[0]["items"], legs.capacity)
         self._most = max(MOST, legs.capacity // TIMES_PER_ROUND)
         size = max(shape.itemsize for shape in self._shapes) + TRAILER
-        self.letters = Letters(np.zeros((self._most, size), np.uint8), np.zeros((self._most, 16), np.uint8))
+        self.letters = Letters(np.zeros((self._most, size), np.uint8), np.zeros((self._most, ADDRESS_SIZE), np.uint8))
         self._random = np.random.default_rng()
         # Up to the last report, of the source it told of: what was expected and came; what we had sent (appendix A.3).
         self._told = np.full(legs.capacity, NOBODY, np.int64)

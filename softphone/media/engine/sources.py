@@ -13,14 +13,14 @@ from softphone.media.engine.bystanders import EVER, Bystanders
 from softphone.media.engine.legs import Legs
 from softphone.media.engine.secrecy import Opener
 from softphone.media.net.directory import Directory, key_of
-from softphone.media.net.slots import Slots
+from softphone.media.net.senders import place_of
+from softphone.media.net.senders import places as places_of
+from softphone.media.net.slots import Slots, address_of
 from softphone.media.rtp import rtp
 
 __all__ = ["Hosts", "Sources"]
 
 NO_ROWS = np.zeros(0, np.int64)
-# Of a key of `Slots.keys`: all but the sender's port.
-HOST_AND_LOCAL = ~np.uint64(0xFFFF0000)
 
 
 class Hosts:
@@ -36,7 +36,7 @@ class Hosts:
 
     def add(self, row: int, host: str, local: int) -> None:
         """Let packets from `host` on the port of index `local` be looked at for `row`, which is in no place yet."""
-        place = key_of(MediaAddress(host, 0), local) & int(HOST_AND_LOCAL)
+        place = place_of(host, local)
         if place not in self._rows:
             self._places = np.insert(self._places, np.searchsorted(self._places, np.uint64(place)), np.uint64(place))
         self._rows[place] = np.append(self._rows.get(place, NO_ROWS), row)
@@ -52,11 +52,11 @@ class Hosts:
             del self._rows[place]
             self._places = self._places[self._places != np.uint64(place)]
 
-    def places(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """Give the place of each of n keys, uint64, and whether anybody is there, bool; both of shape (n,)."""
-        places = keys & HOST_AND_LOCAL
+    def places(self, slots: Slots, at: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """Give the place of the sender in each of n slots, uint64, and whether anybody is there, bool: shape (n,)."""
         if not len(self._places):
-            return places, np.zeros(len(keys), np.bool_)
+            return np.zeros(len(at), np.uint64), np.zeros(len(at), np.bool_)
+        places = places_of(slots.words, slots.local, at)
         at = np.minimum(np.searchsorted(self._places, places), len(self._places) - 1)
         return places, self._places[at] == places
 
@@ -173,7 +173,7 @@ class Sources:
         """
         if not len(self._legs.vault):
             return
-        places, near = self._hosts.places(keys[at])
+        places, near = self._hosts.places(self._slots, at)
         for i in np.flatnonzero(near)[:STREAMS_PER_TICK]:
             rows = self._hosts.rows(int(places[i]))
             able = self._legs.unheard[rows] & self._legs.vault.table["secret"][rows] & ~self._greeted[rows]
@@ -190,8 +190,10 @@ class Sources:
         for row in np.unique(said[self._away[said]])[:STREAMS_PER_TICK]:
             self._send(int(row), self._legs.records[row].named, self._legs.records[row].spec.rtcp)
 
-    def of_reports(self, keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Give the row of each report, -1 for a stranger's.
+    def of_reports(
+        self, at: NDArray[np.int64], keys: NDArray[np.uint64], ssrcs: NDArray[np.uint32]
+    ) -> NDArray[np.int64]:
+        """Give the row of each report, in slots `at`, -1 for a stranger's.
 
         A report by the source that is heard of a leg, from any port of its host, is the leg's.
         """
@@ -199,18 +201,18 @@ class Sources:
         rows = np.where(named >= 0, named, self._rtcp.lookup(keys))
         strange = np.flatnonzero(rows < 0)
         if strange.size:
-            self._beside(strange, rows, keys, ssrcs)
+            self._beside(strange, rows, at, ssrcs)
         return rows
 
     def _beside(
         self,
         strange: NDArray[np.int64],
         rows: NDArray[np.int64],
-        keys: NDArray[np.uint64],
+        at: NDArray[np.int64],
         ssrcs: NDArray[np.uint32],
     ) -> None:
         """Write into `rows` whose the reports of a few strangers are: those of one leg's host and source."""
-        places, near = self._reporters.places(keys[strange])
+        places, near = self._reporters.places(self._slots, at[strange])
         for i in np.flatnonzero(near)[:STREAMS_PER_TICK]:
             there = self._reporters.rows(int(places[i]))
             there = there[~self._legs.unheard[there]]
@@ -227,7 +229,7 @@ class Sources:
         now: float,
     ) -> bool:
         """Look for sources of legs among strangers, host by host; whether one was found."""
-        places, near = self._hosts.places(keys[strange])
+        places, near = self._hosts.places(self._slots, strange)
         back = self._named.lookup(keys[strange])
         found = self._returned(strange[back >= 0], back[back >= 0], headers)
         near &= back < 0
@@ -328,8 +330,7 @@ class Sources:
             self.unclaimed_hosts[self._sender(slot).host] = None
 
     def _sender(self, slot: int) -> MediaAddress:
-        raw = self._slots.address[slot].tobytes()
-        return MediaAddress(".".join(map(str, raw[4:8])), int.from_bytes(raw[2:4]))
+        return MediaAddress(*address_of(self._slots.address[slot]))
 
     def _hear(self, row: int, slot: int, *, follow: bool) -> None:
         """Take the media of `row` from the sender of a datagram, and from nobody else; `follow`: send there, too."""

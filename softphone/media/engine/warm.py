@@ -26,7 +26,8 @@ from softphone.media.net.batch import OpenPorts, rehearse
 from softphone.media.net.directory import Directory
 from softphone.media.net.port import UdpPort
 from softphone.media.net.portpool import PortPair
-from softphone.media.net.slots import Letters, Slots, sockaddr
+from softphone.media.net.senders import filled, places
+from softphone.media.net.slots import ADDRESS_SIZE, Letters, Slots, sockaddr
 from softphone.media.rtp import vault
 from softphone.media.rtp.keys import KeyReceiver, KeySender
 
@@ -105,7 +106,8 @@ class _Rehearsal:
         self._legs.apply(self._row, 0.0)
         slots = self._slots
         slots.data[0, :12], slots.length[0], slots.address[0] = 0x80, 172, sockaddr(HERE.host, HERE.port)
-        slots.filled(1, NO_PORT.index)
+        filled(slots, 1, NO_PORT.index)
+        places(slots.words, slots.local, np.zeros(1, np.int64))
         self._receiver.process(0.0)
         self._receiver.sources.dismiss(self._row, 0.0)
 
@@ -141,7 +143,7 @@ class _Rehearsal:
             legs.records[row].spec = spec
             self._receive()
             self._send()
-            self._sender.letters(Letters(np.zeros((1, 64), np.uint8), np.zeros((1, 16), np.uint8)), NO_ROWS)
+            self._sender.letters(Letters(np.zeros((1, 64), np.uint8), np.zeros((1, ADDRESS_SIZE), np.uint8)), NO_ROWS)
             legs.vault.seal(row, bytes(28), report=True)
             legs.vault.open(row, bytes(28), report=True)
             legs.records[row].spec = LegSpec(remote=HERE)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel, records
 from softphone.media.net.port import ERRORS_MAX, BoundPort, LoopPort, Patience, UdpPort
+from softphone.media.net.senders import SECRET, number
 from softphone.media.net.slots import (
-    AF_INET,
     CONTROL_SIZE,
     HDR_SIZE,
     MSG_TRUNC,
@@ -58,7 +58,9 @@ def receive(
     control: NDArray[np.int64],
     address: NDArray[np.uint64],
     stamp: NDArray[np.int64],
+    came: NDArray[np.int64],
     key: NDArray[np.uint64],
+    secret: NDArray[np.uint64],
 ) -> int:
     """Take what a port holds, as far as it fits into the slots.
 
@@ -70,8 +72,10 @@ def receive(
         How many slots are in use.
     now_ns
         Unix time, for datagrams that the system does not stamp.
-    header_at, header, control, address, stamp, key
-        Of `Slots`; `address` as pairs of words.
+    header_at, header, control, address, stamp, came, key
+        Of `Slots`; `address` as its words, `came` its `local`.
+    secret
+        Of `number`.
 
     Returns
     -------
@@ -85,7 +89,8 @@ def receive(
         if n > 0:
             for i in range(used, used + n):
                 _settle(header[i], control[i], now_ns, stamp, i)
-                key[i] = address[i, 0] - np.uint64(AF_INET) + np.uint64(local)
+                at = address[i, 0], address[i, 1], address[i, 2]
+                key[i], came[i] = number(at[0], at[1], at[2], local, secret[0], secret[1]), local
             used += n
             if n < room:
                 break
@@ -119,7 +124,9 @@ def gather(
     control: NDArray[np.int64],
     address: NDArray[np.uint64],
     stamp: NDArray[np.int64],
+    came: NDArray[np.int64],
     key: NDArray[np.uint64],
+    secret: NDArray[np.uint64],
 ) -> tuple[int, int]:
     """Take what some ports hold, as far as it fits into the slots.
 
@@ -131,7 +138,7 @@ def gather(
         Which of them. Beginning with the first, it is looked anew where something has come.
     ports_at
         Where `ports` lies in memory.
-    used, now_ns, header_at, header, control, address, stamp, key
+    used, now_ns, header_at, header, control, address, stamp, came, key, secret
         As for `receive`.
 
     Returns
@@ -145,7 +152,7 @@ def gather(
         port = ports[at]
         if at < SHARED or port.revents != 0:
             fd = np.int64(port.fd)
-            used = receive(fd, locals[at], used, now_ns, header_at, header, control, address, stamp, key)
+            used = receive(fd, locals[at], used, now_ns, header_at, header, control, address, stamp, came, key, secret)
             if used == len(header):
                 return at, used
     return stop, used
@@ -215,7 +222,7 @@ def post(
 
 def _incoming(slots: Slots) -> tuple[Any, ...]:
     """Give what kernels need of slots: the last arguments of `receive`."""
-    return slots.header_at, slots.header, slots.control, slots.words, slots.stamp, slots.key
+    return slots.header_at, slots.header, slots.control, slots.words, slots.stamp, slots.local, slots.key, SECRET
 
 
 class BatchPort(BoundPort):

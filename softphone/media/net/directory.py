@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import kernel
 from softphone.media.contract.leg import MediaAddress
-from softphone.media.net.slots import sockaddr
+from softphone.media.net.senders import number_of
 
 __all__ = ["Directory", "find", "key_of"]
 
@@ -22,10 +22,9 @@ def key_of(remote: MediaAddress, local: int) -> int:
     Raises
     ------
     ValueError
-        When `remote` is not an IPv4 address and port.
+        When `remote` is no IP address and port.
     """
-    raw = int.from_bytes(sockaddr(remote.host, remote.port)[:8].tobytes(), "little")
-    return (raw & ~0xFFFF) + local
+    return number_of(remote.host, remote.port, local)
 
 
 class Directory:

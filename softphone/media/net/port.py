@@ -6,7 +6,6 @@
 import contextlib
 import select
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -14,14 +13,15 @@ from typing import Protocol
 
 import numpy as np
 
-from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
+from softphone.address import FAMILIES, family_of, host_port
+from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, address_of, sockaddr
 
 __all__ = ["BoundPort", "ERRORS_MAX", "LoopPort", "OpenPort", "Patience", "UdpPort", "open_socket"]
 
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 # Never fragment, and do not believe strangers about the path's MTU: media is far below any. The kernel then need not
 # number each datagram for reassembly (RFC 6864 section 4.1), which is a tenth of the cost of sending it.
-IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3
 # Room for 0.1 s of 2,000 parties: a datagram of 172 bytes counts as 1,280 in the kernel's books.
 BUFFER_BYTES = 16 << 20
 # Expedited Forwarding (RFC 3246, RFC 4594 section 4.1), as the byte of the IP header
@@ -102,17 +102,23 @@ def open_socket(host: str, port: int) -> socket.socket:
     OSError
         When the port is taken or the address is not ours.
     """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    family = FAMILIES[family_of(host) or 4]
+    six = family == socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
+        if six:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"cannot bind UDP {host}:{port}: {error.strerror}") from error
+        raise OSError(error.errno, f"cannot bind UDP {host_port(host, port)}: {error.strerror}") from error
     sock.setblocking(False)
     with contextlib.suppress(OSError):  # not every system lets us; media flows without
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, TOS_EXPEDITED)
+        level, option = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if six else (socket.IPPROTO_IP, socket.IP_TOS)
+        sock.setsockopt(level, option, TOS_EXPEDITED)
     if sys.platform == "linux":
-        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+        level, option = (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER) if six else (socket.IPPROTO_IP, IP_MTU_DISCOVER)
+        sock.setsockopt(level, option, PMTUDISC_PROBE)
     _enlarge(sock, SO_RCVBUFFORCE, socket.SO_RCVBUF)
     _enlarge(sock, SO_SNDBUFFORCE, socket.SO_SNDBUF)
     return sock
@@ -133,7 +139,7 @@ class BoundPort:
 
     def __init__(self, host: str, port: int, index: int) -> None:
         self._socket = open_socket(host, port)
-        self.host, self.port = self._socket.getsockname()
+        self.host, self.port = self._socket.getsockname()[:2]
         self.index = index
         self.receive_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
@@ -162,7 +168,7 @@ class LoopPort(BoundPort):
         before, errors = slots.used, 0
         while slots.free and errors < ERRORS_MAX:
             try:
-                data, (host, port) = self._socket.recvfrom(SLOT_SIZE + 1)
+                data, (host, port, *_) = self._socket.recvfrom(SLOT_SIZE + 1)
             except BlockingIOError:
                 break
             except OSError:  # an ICMP error about something sent before; the next call gets the next datagram
@@ -173,24 +179,27 @@ class LoopPort(BoundPort):
 
     def _store(self, slots: Slots, data: bytes, host: str, port: int) -> None:
         """Put one datagram into the next slot."""
+        # Late: it loads the compiler, and this module is loaded where nothing ticks, too.
+        from softphone.media.net.senders import filled
+
         at = slots.used
         size = 0 if len(data) > SLOT_SIZE else len(data)
         slots.data[at, :size] = np.frombuffer(data[:size], np.uint8)
         slots.length[at] = size
         slots.address[at] = sockaddr(host, port)
-        slots.filled(1, self.index)
+        filled(slots, 1, self.index)
 
     def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: "Patience") -> int:
         """Send a range of `outbox`; give the number that went out. One that cannot go does not hold up the others."""
         sent = 0
         for i in range(start, stop):
-            port, host = struct.unpack_from(">H4s", outbox.address[i].tobytes(), 2)
+            host, port = address_of(outbox.address[i])
             try:
-                self._socket.sendto(outbox.datagram(i), (socket.inet_ntoa(host), port))
+                self._socket.sendto(outbox.datagram(i), (host, port))
             except BlockingIOError:
                 if not patience.wait(self.fileno()):
                     break
-                sent += self.send_to(outbox.datagram(i), socket.inet_ntoa(host), port)
+                sent += self.send_to(outbox.datagram(i), host, port)
             except OSError:
                 continue
             else:

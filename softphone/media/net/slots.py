@@ -7,16 +7,17 @@ The layouts are those of Linux on 64-bit machines; elsewhere they are plain arra
 """
 
 import ctypes
-import time
+import socket
 
 import numpy as np
 from numpy.typing import NDArray
 
+from softphone.address import FAMILIES, family_of, host_port
 from softphone.media.rtp.header import HEADER_SIZE
 
-__all__ = ["HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "sockaddr"]
+__all__ = ["ADDRESS_SIZE", "HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "address_of", "sockaddr"]
 
-# struct mmsghdr, struct iovec and struct sockaddr_in (recvmmsg(2), ip(7))
+# struct mmsghdr, struct iovec, struct sockaddr_in and sockaddr_in6 (recvmmsg(2), ip(7), ipv6(7))
 MMSGHDR = np.dtype(
     {
         "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "msg_flags", "len"],
@@ -28,42 +29,55 @@ MMSGHDR = np.dtype(
 IOVEC = np.dtype([("base", "u8"), ("len", "u8")])
 HDR_SIZE = MMSGHDR.itemsize
 IOVEC_SIZE = IOVEC.itemsize
-SOCKADDR_SIZE = 16
+# An address lies in a row of whole words; what the system is told of is as long as the longer kind.
+ADDRESS_SIZE, SOCKADDR_SIZE = 32, 28
 # One control message: cmsghdr (16 bytes) and a timespec (16), as four words.
 CONTROL_WORDS = 4
 CONTROL_SIZE = 8 * CONTROL_WORDS
 # level SOL_SOCKET (1) and type SCM_TIMESTAMPNS (35) of the control message, as one little-endian word
 TIMESTAMP_WORD = 1 | 35 << 32
 MSG_TRUNC = 0x20
-AF_INET = 2
+AF_INET, AF_INET6 = 2, 10
 # An Ethernet frame's worth: the largest datagram that a peer can send unfragmented. Longer ones are dropped.
 SLOT_SIZE = 1536
 
 
 def sockaddr(host: str, port: int) -> NDArray[np.uint8]:
-    """Give struct sockaddr_in of an IPv4 address.
+    """Give struct sockaddr_in or sockaddr_in6 of an IP address.
 
     Parameters
     ----------
     host
-        Dotted quad.
+        Its text, without brackets.
     port
         0 to 65535.
 
     Returns
     -------
     NDArray
-        uint8, shape (16,).
+        uint8, shape (32,), zeros behind the struct.
 
     Raises
     ------
     ValueError
-        When `host` is not a dotted quad or `port` is out of range.
+        When `host` is no IP address or `port` is out of range.
     """
-    quad = [int(part) for part in host.split(".") if part.isdecimal()]
-    if len(quad) != 4 or max(quad) > 255 or host.count(".") != 3 or not 0 <= port <= 0xFFFF:
-        raise ValueError(f"not an IPv4 address and port: {host}:{port}")
-    return np.array([AF_INET, 0, port >> 8, port & 0xFF, *quad, *bytes(8)], np.uint8)
+    family = family_of(host)
+    if not family or "%" in host or not 0 <= port <= 0xFFFF:
+        raise ValueError(f"not an IP address and port: {host_port(host, port)}")
+    packed = socket.inet_pton(FAMILIES[family], host)
+    head = AF_INET if family == 4 else AF_INET6
+    filled = bytes((head, 0, port >> 8, port & 0xFF)) + (packed if family == 4 else bytes(4) + packed)
+    return np.frombuffer(bytearray(filled.ljust(ADDRESS_SIZE, b"\0")), np.uint8)
+
+
+def address_of(row: NDArray[np.uint8]) -> tuple[str, int]:
+    """Give host and port of an address as :func:`sockaddr` writes it, and the system."""
+    raw = row.tobytes()
+    port = int.from_bytes(raw[2:4])
+    if raw[0] == AF_INET6:
+        return socket.inet_ntop(socket.AF_INET6, raw[8:24]), port
+    return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
 
 
 class Slots:
@@ -82,11 +96,11 @@ class Slots:
         uint32, shape (count,), bytes in use of each row, 0 of one that did not fit; and where the first of them lies in
         memory, the others `HDR_SIZE` apart.
     address, words
-        uint8, shape (count, 16), struct sockaddr_in of the sender; the same as uint64, shape (count, 2).
+        uint8, shape (count, 32), `sockaddr` of the sender; the same as uint64, shape (count, 4).
     stamp
         int64, shape (count,), Unix time in ns at which the kernel took the datagram in.
-    key
-        uint64, shape (count,), see `keys`.
+    local, key
+        int64, shape (count,), the index of the port that each came to; uint64, shape (count,), see `keys`.
     used
         How many are in use, from the first.
     look_ns
@@ -98,9 +112,9 @@ class Slots:
     def __init__(self, count: int) -> None:
         self.count = count
         self.data = np.zeros((count, SLOT_SIZE), np.uint8)
-        self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
+        self.address = np.zeros((count, ADDRESS_SIZE), np.uint8)
         self.stamp = np.zeros(count, np.int64)
-        self.key = np.zeros(count, np.uint64)
+        self.key, self.local = np.zeros(count, np.uint64), np.zeros(count, np.int64)
         self.words: NDArray[np.uint64] = self.address.view(np.uint64)
         self.used, self.look_ns = 0, 0
         self.header = np.zeros(count, np.dtype((np.record, MMSGHDR)))
@@ -109,7 +123,7 @@ class Slots:
         self._iov = np.zeros(count, IOVEC)
         each = np.arange(count, dtype=np.uint64)
         self._iov["base"], self._iov["len"] = self.data.ctypes.data + each * SLOT_SIZE, SLOT_SIZE
-        self.header["name"] = self.address.ctypes.data + each * SOCKADDR_SIZE
+        self.header["name"] = self.address.ctypes.data + each * ADDRESS_SIZE
         self.header["namelen"], self.header["controllen"] = SOCKADDR_SIZE, CONTROL_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
         self.header["control"] = self.control.ctypes.data + each * CONTROL_SIZE
@@ -120,13 +134,6 @@ class Slots:
     def free(self) -> int:
         """How many more datagrams fit."""
         return self.count - self.used
-
-    def filled(self, n: int, local: int) -> None:
-        """Note that `n` datagrams came after the used ones, just now, on the port of index `local`."""
-        new = slice(self.used, self.used + n)
-        self.stamp[new] = time.time_ns()
-        self.key[new] = self.words[new, 0] - np.uint64(AF_INET) + np.uint64(local)
-        self.used += n
 
     def clear(self) -> None:
         """Forget all datagrams."""
@@ -150,7 +157,7 @@ class SendBuffer:
     headers
         uint8, shape (count, 12), the RTP header of each.
     address
-        uint8, shape (count, 16), struct sockaddr_in of each receiver.
+        uint8, shape (count, 32), `sockaddr` of each receiver.
     base, length
         uint64, shape (count,): where in memory the payload of each lies, and how many bytes it has. It must stay as it
         is until the datagrams are sent.
@@ -159,7 +166,7 @@ class SendBuffer:
     def __init__(self, count: int) -> None:
         self.headers = np.zeros((count, HEADER_SIZE), np.uint8)
         self.headers[:, 0] = 0x80
-        self.address = np.zeros((count, SOCKADDR_SIZE), np.uint8)
+        self.address = np.zeros((count, ADDRESS_SIZE), np.uint8)
         self.header = np.zeros(count, MMSGHDR)
         self.header_at = self.header.ctypes.data
         self._iov = np.zeros((count, 2), IOVEC)
@@ -167,7 +174,7 @@ class SendBuffer:
         each = np.arange(count, dtype=np.uint64)
         self._iov["base"][:, 0] = self.headers.ctypes.data + each * HEADER_SIZE
         self._iov["len"][:, 0] = HEADER_SIZE
-        self.header["name"], self.header["namelen"] = self.address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
+        self.header["name"], self.header["namelen"] = self.address.ctypes.data + each * ADDRESS_SIZE, SOCKADDR_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * (2 * IOVEC_SIZE), 2
 
     def keep(self, which: NDArray[np.intp]) -> None:
@@ -188,7 +195,7 @@ class Letters:
     data
         uint8, shape (count, size), C order: a datagram per row, from its first byte.
     address
-        uint8, shape (count, 16), struct sockaddr_in of each receiver.
+        uint8, shape (count, 32), `sockaddr` of each receiver.
 
     Attributes
     ----------
@@ -205,7 +212,7 @@ class Letters:
         self.header_at = self.header.ctypes.data
         each = np.arange(count, dtype=np.uint64)
         self._iov["base"] = data.ctypes.data + each * size
-        self.header["name"], self.header["namelen"] = address.ctypes.data + each * SOCKADDR_SIZE, SOCKADDR_SIZE
+        self.header["name"], self.header["namelen"] = address.ctypes.data + each * ADDRESS_SIZE, SOCKADDR_SIZE
         self.header["iov"], self.header["iovlen"] = self._iov.ctypes.data + each * IOVEC_SIZE, 1
 
     def keep(self, which: NDArray[np.intp]) -> None:

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from softphone.address import FAMILIES, family_of
+
 __all__ = ["ERRORS", "BindingRequest", "failure", "is_success", "parse", "success"]
 
 REQUEST, SUCCESS, FAILURE = 0x0001, 0x0101, 0x0111
@@ -26,7 +28,8 @@ KNOWN = {USERNAME, *SIZES}
 OPTIONAL = 0x8000
 """Attributes from here on may be left out of account by who does not know them (section 14)."""
 FINGERPRINT_XOR = 0x5354554E
-IPV4 = 1
+# What families of addresses are called (section 14.1).
+CODES = {4: 1, 6: 2}
 # 513 bytes (section 14.3); ICE's own are two fragments of 256 characters (RFC 8839 section 5.4).
 USERNAME_MAX = 513
 UNKNOWN_MAX = 8
@@ -146,8 +149,10 @@ def _request(transaction: bytes, size: int, values: dict[int, bytes], signed: by
 
 def success(request: BindingRequest, key: bytes, host: str, port: int) -> bytes:
     """Answer a good check: whom we saw it come from (RFC 8445 section 7.3.1.2)."""
-    address = bytes(a ^ b for a, b in zip(socket.inet_aton(host), COOKIE.to_bytes(4), strict=True))
-    value = struct.pack(">BBH", 0, IPV4, port ^ COOKIE >> 16) + address
+    family = family_of(host)
+    mask = COOKIE.to_bytes(4) + request.transaction  # section 14.2 of RFC 8489: as much of it as the address has bytes
+    address = bytes(a ^ b for a, b in zip(socket.inet_pton(FAMILIES[family], host), mask, strict=False))
+    value = struct.pack(">BBH", 0, CODES[family], port ^ COOKIE >> 16) + address
     return _finished(SUCCESS, request, _attribute(XOR_ADDRESS, value), key)
 
 

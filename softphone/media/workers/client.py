@@ -5,7 +5,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
@@ -31,9 +31,12 @@ class Media:
         Set by the owner; called in the event loop, and for what a request has made after its reply.
     fingerprint
         Of the certificate for peers of WebRTC; "": legs with ICE are not served.
+    families
+        Of the addresses that media can be sent to, 4 and 6.
     """
 
     fingerprint = ""
+    families: Collection[int] = (4,)
 
     def __init__(self) -> None:
         self.on_event: Callable[[Event], None] = ignore

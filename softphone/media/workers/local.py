@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softphone.address import family_of
 from softphone.media.contract.messages import CloseLeg, MediaRequest
 from softphone.media.net.port import OpenPort
 from softphone.media.workers.client import MediaChannel
@@ -83,6 +84,8 @@ class LocalMedia(MediaChannel):
         Address to bind to.
     advertised
         Address to give to peers; None: `host`.
+    host6
+        Address of IPv6 to bind to, too; empty: none.
     capacity
         Most legs, applications included.
     gate
@@ -102,6 +105,7 @@ class LocalMedia(MediaChannel):
         host: str = "127.0.0.1",
         *,
         advertised: str | None = None,
+        host6: str = "",
         capacity: int = 64,
         gate: bool = False,
         open_port: OpenPort | None = None,
@@ -112,11 +116,13 @@ class LocalMedia(MediaChannel):
         from softphone.media.engine.engine import Engine
 
         super().__init__()
+        self.families = (family_of(host) or 4, *([6] if host6 else []))
         self.clock = clock
         self.engine: Engine = Engine(
             capacity=capacity,
             host=host,
             advertised=advertised,
+            host6=host6,
             gate=gate,
             unix_offset_s=time.time() - clock(),
             open_port=open_port,

@@ -48,6 +48,7 @@ class Pool(Media):
     def __init__(self, settings: WorkerSettings | None = None, workers: int = 1) -> None:
         super().__init__()
         first = settings or WorkerSettings()
+        self.families = first.families
         shares = divided(first.own_ports, workers) if first.own_ports else [None] * workers
         self._settings = [
             msgspec.structs.replace(

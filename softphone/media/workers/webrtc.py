@@ -131,6 +131,7 @@ class WebrtcMedia(Media):
         super().__init__()
         self.ended: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
         self._inner, self._clock, self._unix = inner, clock, unix
+        self.families = inner.families
         self._identity = Identity()
         self.fingerprint = str(self._identity.fingerprint)
         self._legs: dict[int, WebrtcLeg] = {}

@@ -209,6 +209,8 @@ def main() -> int:
             shared_port=settings.port,
             own_ports=settings.own_ports,
             advertised=settings.advertised,
+            host6=settings.host6,
+            advertised6=settings.advertised6,
             gate=settings.gate,
             noise_dbov=settings.noise_dbov,
             first_number=settings.first_number,

@@ -103,7 +103,7 @@ class TransactionLayer:
         capacity: int = CAPACITY,
     ) -> None:
         self.timers = timers or Timers()
-        self.listeners = listeners or Listeners.at("127.0.0.1", 5060)
+        self.listeners = listeners or Listeners("127.0.0.1", 5060)
         self.capacity = capacity
         self.counters = Counters()
         self._transactions: dict[str, _Transaction] = {}
@@ -297,7 +297,7 @@ class TransactionLayer:
             self._events.append(Terminated(key))
 
     def _addressed(self, message: Request, branch: str, target: Hop) -> Request:
-        return message.copy(str(self.listeners.by(target.kind).via(branch)))
+        return message.copy(str(self.listeners.by(target.kind, target.host).via(branch)))
 
     def _send_cancel(self, invite: _Transaction, now: float) -> None:
         if invite.state is not TransactionState.PROCEEDING or invite.cancel_sent:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from softphone.address import canonical
 from softphone.sip.message.fields import Via
 from softphone.sip.message.message import Request
 
@@ -86,7 +87,7 @@ def stamp(request: Request, source: Hop) -> None:
     """Note in the top Via where a request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     via = request.via
     asked = "rport" in via.params
-    if not asked and via.host.strip("[]") == source.host:
+    if not asked and canonical(via.host) == source.host:
         return
     params = dict(via.params) | {"received": source.host}
     if asked:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from softphone.address import host_port
 from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import TCP, TLS, WS, WSS, Hop, Send
@@ -105,34 +106,36 @@ class SocketTransport:
         failed = sum(each.handshakes.failed for each in streams)
         return replace(self._counters, refused=sum(each.refused for each in streams), handshakes=failed)
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True) -> None:
-        """Listen by UDP, and by TCP on the same port; port 0 finds one that is free for both.
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True, host6: str = "") -> None:
+        """Listen by UDP, and by TCP on the same port, at `host6` too; port 0 finds one that is free for all.
 
         Raises
         ------
         OSError
             The port is in use, or the address is not ours; the message names both.
         """
+        hosts = (host, host6) if host6 else (host,)
+        where = " and ".join(host_port(each, port) for each in hosts)
         for tries_left in reversed(range(PORT_TRIES if port == 0 else 1)):
             try:
-                self.host, self.port = await self._datagrams.listen(host, port)
+                self.host, self.port = await self._datagrams.listen(hosts, port)
                 if tcp:
-                    await self._streams[TCP.name].listen(host, self.port)
+                    await self._streams[TCP.name].listen(hosts, self.port)
                 break
             except OSError as error:
                 await self.stop()
                 if not tries_left:
-                    raise OSError(error.errno, f"cannot listen for SIP on {host}:{port}: {error.strerror}") from error
-        await self._listen_secure(host)
+                    raise OSError(error.errno, f"cannot listen for SIP on {where}: {error.strerror}") from error
+        await self._listen_secure(hosts)
 
-    async def _listen_secure(self, host: str) -> None:
+    async def _listen_secure(self, hosts: Sequence[str]) -> None:
         if self._tls.server is None:
             return
         try:
-            await self._streams[TLS.name].listen(host, self._tls_port)
+            await self._streams[TLS.name].listen(hosts, self._tls_port)
         except OSError as error:
             await self.stop()
-            where = f"{host}:{self._tls_port}"
+            where = " and ".join(host_port(each, self._tls_port) for each in hosts)
             raise OSError(error.errno, f"cannot listen for SIP over TLS on {where}: {error.strerror}") from error
 
     async def stop(self) -> None:
@@ -168,4 +171,5 @@ class SocketTransport:
             self._receive(data, source)
         except Exception:
             self._counters.faults += 1
-            _log.exception("a message from %s:%s:%d could not be handled", source.transport, source.host, source.port)
+            where = host_port(source.host, source.port)
+            _log.exception("a message from %s:%s could not be handled", source.transport, where)

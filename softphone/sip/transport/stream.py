@@ -6,7 +6,7 @@ It is said here how many connections there may be, and which gives way to one to
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 
@@ -147,16 +147,19 @@ class StreamTransport:
         self.connections = Connections(limits)
         self._unsent = unsent
         self._failed = failed
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._numbers = count(1)
         self._waiting: dict[Peer, list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def listen(self, host: str, port: int) -> None:
-        """Accept connections; `port` is then the real one. Raises OSError."""
-        self._server = await asyncio.get_running_loop().create_server(self._accepted, host, port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    async def listen(self, hosts: Sequence[str], port: int) -> None:
+        """Accept connections at some addresses; `port` is then the real one of all. Raises OSError."""
+        self.port = port
+        for host in hosts:
+            server = await asyncio.get_running_loop().create_server(self._accepted, host, self.port)
+            self._servers.append(server)
+            self.port = server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Close all, those too that have just been accepted; what a peer does not read is not waited for."""
@@ -166,14 +169,15 @@ class StreamTransport:
         await self._close_connections()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-        self._sweeper = self._server = None
+        for server in self._servers:
+            server.close()
+            await server.wait_closed()
+        self._sweeper = None
+        self._servers.clear()
 
     async def _close_connections(self) -> None:
         # Nothing more is accepted, but the server stays until all are told of: one that is closed before leaks them.
-        for listening in self._server.sockets if self._server is not None else ():
+        for listening in (each for server in self._servers for each in server.sockets):
             asyncio.get_running_loop().remove_reader(listening)
         for _ in range(TELLING_TURNS):
             await asyncio.sleep(0)

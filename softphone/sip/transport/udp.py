@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from softphone.resolver import is_address
+from softphone.address import FAMILIES, family_of
 from softphone.sip.transport.connection import PING
 from softphone.sip.transport.hop import UDP, Hop, Send
 
@@ -20,9 +20,9 @@ LONGEST = 65_536
 
 
 class Datagrams:
-    """One UDP socket; what ICMP says of peers that are gone is not news of this socket.
+    """A UDP socket for each address family; what ICMP says of peers that are gone is not news of these sockets.
 
-    It is not one of asyncio's, which reads one datagram in each turn of the loop, so that the last of many would wait
+    They are none of asyncio's, which reads one datagram in each turn of the loop, so that the last of many would wait
     for all the work that those before it begin; and each into 256 kB of new memory, of which a kept message would be
     the beginning.
 
@@ -34,30 +34,25 @@ class Datagrams:
 
     def __init__(self, arrived: Callable[[bytes, Hop], None]) -> None:
         self._arrived = arrived
-        self._socket: socket.socket | None = None
+        self._sockets: dict[int, socket.socket] = {}
         self._read = memoryview(bytearray(LONGEST))
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Open the socket; returns where it is. Raises OSError."""
-        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-            bound.setblocking(False)
-            bound.bind((host, port))
-        except OSError:
-            bound.close()
-            raise
-        self._socket = bound
-        asyncio.get_running_loop().add_reader(bound, self._readable)
-        where: tuple[str, int] = bound.getsockname()[:2]
-        return where
+    async def listen(self, hosts: Sequence[str], port: int) -> tuple[str, int]:
+        """Open a socket at each host, on one port; returns where the first is. Raises OSError."""
+        found: list[tuple[str, int]] = []
+        for host in hosts:
+            family = family_of(host) or 4
+            self._sockets[family] = bound = _bound(family, host, found[0][1] if found else port)
+            found.append(bound.getsockname()[:2])
+            asyncio.get_running_loop().add_reader(bound, self._readable, bound)
+        return found[0]
 
     def close(self) -> None:
-        """Close it."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
-            self._socket = None
+        """Close them."""
+        for each in self._sockets.values():
+            asyncio.get_running_loop().remove_reader(each)
+            each.close()
+        self._sockets.clear()
 
     def send(self, send: Send) -> bool:
         """Send a message; False: it cannot be sent."""
@@ -68,26 +63,39 @@ class Datagrams:
         self._send(PING, target)
 
     def _send(self, data: bytes, target: Hop) -> bool:
-        if self._socket is None or not is_address(target.host):
+        if (way := self._sockets.get(family_of(target.host))) is None:
             return False
         try:
-            self._socket.sendto(data, (target.host, target.port))
+            way.sendto(data, (target.host, target.port))
         except BlockingIOError:  # lost, as on any full line: it is sent again
             return True
         except OSError:  # too long, or to where is no way
             return False
         return True
 
-    def _readable(self) -> None:
-        """Hand on what has come."""
+    def _readable(self, bound: socket.socket) -> None:
+        """Hand on what has come, until the socket is closed."""
         with contextlib.suppress(OSError):
             for _ in range(AT_ONCE):
-                if self._socket is None:
-                    return
-                size, (host, port, *_) = self._socket.recvfrom_into(self._read)
+                size, (host, port, *_) = bound.recvfrom_into(self._read)
                 self._hand_on(bytes(self._read[:size]), Hop(UDP.name, host, port))
 
     def _hand_on(self, data: bytes, source: Hop) -> None:
         """Hand a message on, but no keep-alives of clients behind NAT: line ends or zeros, which want no answer."""
         if data.strip(b"\r\n\0"):
             self._arrived(data, source)
+
+
+def _bound(family: int, host: str, port: int) -> socket.socket:
+    """Open a socket that takes packets of one family only."""
+    bound = socket.socket(FAMILIES[family], socket.SOCK_DGRAM)
+    try:
+        if family == 6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        bound.setblocking(False)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
+from softphone.address import host_port
 from softphone.sip.transport.connection import Connection, Limits
 from softphone.sip.transport.hop import Hop, Send, TransportKind
 from softphone.sip.transport.stream import Peer, StreamTransport
@@ -56,8 +57,7 @@ class WebSocketClients(StreamTransport):
             There is none to be had; certificates cannot be read. ConnectionError: no SIP is spoken there.
         """
         host, port, name = peer
-        shown = f"[{host}]" if ":" in host and not name else name or host
-        url = f"{self.kind.name}://{shown}:{port}{self._path}"
+        url = f"{self.kind.name}://{host_port(name or host, port)}{self._path}"
         try:
             server = await self._connected(url, host, port, name or host)
         except WebSocketException as error:

@@ -3,6 +3,8 @@
 import base64
 import secrets
 
+from softphone.address import family_of
+
 __all__ = ["declined"]
 
 # Whose key clients look for without a look at whether there is one (RFC 4568 section 6.2), and its size.
@@ -17,7 +19,8 @@ def declined(offer: str, host: str) -> str:
     host
         Ours, an address.
     """
-    lines = ["v=0", f"o=- 1 1 IN {_family(host)} {host}", "s=-", f"c=IN {_family(host)} {host}", "t=0 0"]
+    here = f"IN IP{family_of(host) or 4} {host}"
+    lines = ["v=0", f"o=- 1 1 {here}", "s=-", f"c={here}", "t=0 0"]
     for line in offer.splitlines():
         if line.startswith("m=") and len(parts := line.split(" ")) >= 4:
             lines += [" ".join((parts[0], "0", *parts[2:])), "a=inactive"]
@@ -25,7 +28,3 @@ def declined(offer: str, host: str) -> str:
             key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
             lines.append(f"{line.partition(' ')[0]} {SUITE} inline:{key}")
     return "\r\n".join((*lines, ""))
-
-
-def _family(host: str) -> str:
-    return "IP6" if ":" in host else "IP4"

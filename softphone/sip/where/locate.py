@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from softphone.address import canonical, is_address
 from softphone.errors import SipNetworkError, UnresolvedName
-from softphone.resolver import Pointer, Record, Service, is_address
+from softphone.resolver import Pointer, Record, Service
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import KINDS, LOCATED, TCP, TLS, UDP, WS, WSS, Hop, TransportKind
 
@@ -97,7 +98,7 @@ def locate(target: Target, choose: Callable[[int], int] = secrets.randbelow) -> 
 
 
 def _host(uri: Uri) -> str:
-    return (uri.params.get("maddr") or uri.host).strip("[]")
+    return canonical(uri.params.get("maddr") or uri.host)
 
 
 def _servers(

@@ -9,8 +9,8 @@ it has proved who it is, or was configured. And nobody from the public internet 
 import ipaddress
 from collections.abc import Callable
 
+from softphone.address import canonical, is_address
 from softphone.errors import SipNetworkError
-from softphone.resolver import is_address
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri
@@ -99,7 +99,7 @@ class WayBack:
 def is_direct(request: Request, source: Hop) -> bool:
     """Whether its sender can be reached where it says: by UDP, and no NAT has changed the address in its Via."""
     via = request.via
-    said = (via.host.strip("[]"), via.port or source.kind.port)
+    said = (canonical(via.host), via.port or source.kind.port)
     return not source.reliable and said == (source.host, source.port)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from softphone.address import FAMILIES, family_of
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.net.batch import BatchPort, OpenPorts
 from softphone.media.net.directory import key_of
@@ -21,17 +22,23 @@ from tests.media.memory import MemoryPort
 KINDS = [LoopPort, *([BatchPort] if has_batches() else [])]
 
 
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def host(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(params=KINDS)
-def port(request: pytest.FixtureRequest) -> Iterator[UdpPort]:
-    opened: UdpPort = request.param("127.0.0.1", 0, 7)
+def port(request: pytest.FixtureRequest, host: str) -> Iterator[UdpPort]:
+    opened: UdpPort = request.param(host, 0, 7)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def peer() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
+def peer(host: str) -> Iterator[socket.socket]:
+    with socket.socket(FAMILIES[family_of(host)], socket.SOCK_DGRAM) as sock:
+        sock.bind((host, 0))
         sock.settimeout(30)
         yield sock
 
@@ -45,8 +52,8 @@ def test_receives_a_batch_in_order(port: UdpPort, peer: socket.socket) -> None:
     assert slots.used == 100
     assert slots.length[:100].tolist() == list(range(1, 101))
     assert all(slots.data[i, : i + 1].tolist() == [i] * (i + 1) for i in range(100))
-    assert np.all(slots.address[:100] == sockaddr(*peer.getsockname()))
-    assert np.all(slots.keys() == key_of(MediaAddress(*peer.getsockname()), 7))
+    assert np.all(slots.address[:100] == sockaddr(*peer.getsockname()[:2]))
+    assert np.all(slots.keys() == key_of(MediaAddress(*peer.getsockname()[:2]), 7))
     assert before <= slots.stamp[:100].min() <= slots.stamp[:100].max() <= after
     assert port.receive(slots) == 0
 
@@ -76,7 +83,7 @@ def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: 
     payloads = np.arange(40, dtype=np.uint8).reshape(4, 10)
     outbox.base[:], outbox.length[:] = payloads.ctypes.data + np.arange(1500, dtype=np.uint64) % 4 * 10, 10
     outbox.headers[:, 2], outbox.headers[:, 3] = np.arange(1500) >> 8, np.arange(1500) & 0xFF
-    outbox.address[:] = sockaddr(*peer.getsockname())
+    outbox.address[:] = sockaddr(*peer.getsockname()[:2])
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     for start in range(0, 1500, 100):
         assert port.send(outbox, start, start + 100, Patience()) == 100
@@ -86,13 +93,13 @@ def test_payloads_are_shared_and_sent_behind_their_headers(port: UdpPort, peer: 
             assert datagram[HEADER_SIZE:] == payloads[i % 4].tobytes()
 
 
-def test_one_that_cannot_go_does_not_hold_up_the_others(port: UdpPort, peer: socket.socket) -> None:
+def test_one_that_cannot_go_does_not_hold_up_the_others(port: UdpPort, peer: socket.socket, host: str) -> None:
     outbox = SendBuffer(5)
     payload = np.zeros(4, np.uint8)
     outbox.base[:], outbox.length[:] = payload.ctypes.data, 4
     outbox.headers[:, 3] = np.arange(5)
-    outbox.address[:] = sockaddr(*peer.getsockname())
-    outbox.address[2] = sockaddr("127.0.0.1", 0)  # port 0 is nowhere
+    outbox.address[:] = sockaddr(*peer.getsockname()[:2])
+    outbox.address[2] = sockaddr(host, 0)  # port 0 is nowhere
     assert port.send(outbox, 0, 5, Patience()) == 4
     assert [int.from_bytes(peer.recv(100)[2:4]) for _ in range(4)] == [0, 1, 3, 4]
 
@@ -106,9 +113,9 @@ def test_a_broken_port_does_not_hold_up_the_tick(port: UdpPort) -> None:
 
 @pytest.mark.skipif(not has_batches(), reason="no sendmmsg here")
 def test_full_buffers_are_waited_for_five_milliseconds_in_all(
-    peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+    peer: socket.socket, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = BatchPort("127.0.0.1", 0, 0)
+    port = BatchPort(host, 0, 0)
     waits: list[float] = []
 
     def full(_fd: int, _header_at: int, at: int, stop: int, patient: bool) -> tuple[int, int]:
@@ -117,7 +124,7 @@ def test_full_buffers_are_waited_for_five_milliseconds_in_all(
     monkeypatch.setattr("softphone.media.net.batch.send", full)
     monkeypatch.setattr("softphone.media.net.port.select.select", lambda *call: waits.append(call[3]))
     outbox, patience = SendBuffer(8), Patience()
-    outbox.address[:] = sockaddr(*peer.getsockname())
+    outbox.address[:] = sockaddr(*peer.getsockname()[:2])
     for _ in range(2):
         patience.renew()
         assert [port.send(outbox, at, at + 2, patience) for at in (0, 2, 4, 6)] == [0] * 4
@@ -125,30 +132,50 @@ def test_full_buffers_are_waited_for_five_milliseconds_in_all(
     port.close()
 
 
-def test_expedited_forwarding(port: UdpPort) -> None:
+def test_expedited_forwarding(port: UdpPort, host: str) -> None:
+    six = socket.IPPROTO_IPV6, socket.IPV6_TCLASS
     with socket.socket(fileno=socket.dup(port.fileno())) as sock:
-        assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 0xB8
+        assert sock.getsockopt(*(six if ":" in host else (socket.IPPROTO_IP, socket.IP_TOS))) == 0xB8
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_taken_port_is_named(port: UdpPort, kind: type[LoopPort] | type[BatchPort]) -> None:
+def test_taken_port_is_named(port: UdpPort, host: str, kind: type[LoopPort] | type[BatchPort]) -> None:
     with pytest.raises(OSError, match=str(port.port)):
-        kind("127.0.0.1", port.port, 0)
+        kind(host, port.port, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wildcard", ["0.0.0.0", "::"])
+def test_a_port_takes_one_family_only(kind: type[LoopPort] | type[BatchPort], wildcard: str) -> None:
+    first = kind(wildcard, 0, 0)
+    other = kind("::" if wildcard == "0.0.0.0" else "0.0.0.0", first.port, 1)  # else it would be taken
+    first.close()
+    other.close()
 
 
 @pytest.mark.parametrize(
-    ("host", "number"), [("localhost", 5), ("1.2.3", 5), ("1.2.3.256", 5), ("1.2.3.4", 65536), ("1.2.3.4.", 1)]
+    ("host", "number"),
+    [
+        ("localhost", 5),
+        ("1.2.3", 5),
+        ("1.2.3.256", 5),
+        ("1.2.3.4", 65536),
+        ("1.2.3.4.", 1),
+        ("::1", -1),
+        ("[::1]", 5),
+        ("fe80::1%lo", 5),
+    ],
 )
 def test_not_an_address(host: str, number: int) -> None:
-    with pytest.raises(ValueError, match="IPv4"):
+    with pytest.raises(ValueError, match="IP address"):
         sockaddr(host, number)
 
 
 @pytest.fixture(params=KINDS)
-def crowd(request: pytest.FixtureRequest) -> Iterator[OpenPorts]:
+def crowd(request: pytest.FixtureRequest, host: str) -> Iterator[OpenPorts]:
     made = OpenPorts()
     for index in range(20):
-        made.add(request.param("127.0.0.1", 0, index))
+        made.add(request.param(host, 0, index))
     yield made
     for port in made.by_index.values():
         port.close()
@@ -164,23 +191,23 @@ def test_all_ports_are_emptied_in_one_call_whoever_has_left(crowd: OpenPorts, pe
     slots, seen, at = Slots(4), list[tuple[int, int]](), 0
     while at < len(crowd):
         at = crowd.receive(slots, at, len(crowd))
-        seen += zip(slots.data[: slots.used, 0].tolist(), (slots.keys() & np.uint64(0xFFFF)).tolist(), strict=True)
+        seen += zip(slots.data[: slots.used, 0].tolist(), slots.local[: slots.used].tolist(), strict=True)
         slots.clear()
     assert sorted(seen) == [(index, index) for index in sorted(crowd.by_index)]
     assert crowd.receive(slots, 0, len(crowd)) == len(crowd)
     assert slots.used == 0
 
 
-def test_each_datagram_leaves_from_its_port(crowd: OpenPorts, peer: socket.socket) -> None:
+def test_each_datagram_leaves_from_its_port(crowd: OpenPorts, peer: socket.socket, host: str) -> None:
     outbox, payload = SendBuffer(40), np.zeros(4, np.uint8)
     outbox.base[:], outbox.length[:] = payload.ctypes.data, 4
     outbox.headers[:, 3] = np.arange(40)
-    outbox.address[:] = sockaddr(*peer.getsockname())
-    outbox.address[5] = sockaddr("127.0.0.1", 0)  # port 0 is nowhere
+    outbox.address[:] = sockaddr(*peer.getsockname()[:2])
+    outbox.address[5] = sockaddr(host, 0)  # port 0 is nowhere
     ports = np.repeat(np.arange(20), 2)
     assert crowd.send(outbox, ports, Patience(), lambda: None) == 39
     for k in [*range(5), *range(6, 40)]:
-        datagram, (_, sender) = peer.recvfrom(100)
+        datagram, (_, sender, *_) = peer.recvfrom(100)
         assert (datagram[3], sender) == (k, crowd.by_index[k // 2].port)
 
 

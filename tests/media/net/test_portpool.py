@@ -66,7 +66,7 @@ def test_a_leg_too_many_for_the_system_is_refused_and_the_others_live(engine: En
 
 
 def test_a_range_is_not_searched_when_no_port_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = PortPool("127.0.0.1", own_ports=(20_000, 40_000))
+    pool = PortPool(("127.0.0.1",), own_ports=(20_000, 40_000))
     tried: list[int] = []
 
     def refuse(host: str, number: int, index: int) -> None:
@@ -84,7 +84,7 @@ def test_ports_that_are_taken_use_up_no_indices() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         even = taken.getsockname()[1] & ~1
-        pool = PortPool("127.0.0.1", own_ports=(even, even + 1))
+        pool = PortPool(("127.0.0.1",), own_ports=(even, even + 1))
         for _ in range(20):
             with pytest.raises(MediaFull, match="no port is left between"):
                 pool.open_own()
@@ -97,7 +97,7 @@ def test_a_port_is_not_given_again_while_others_of_the_range_are_unused() -> Non
     first = low.getsockname()[1]
     low.close()
     high.close()
-    pool = PortPool("127.0.0.1", own_ports=(first, min(first + 200, 65535)))
+    pool = PortPool(("127.0.0.1",), own_ports=(first, min(first + 200, 65535)))
     numbers = []
     for _ in range(5):
         pair = pool.open_own()

@@ -34,7 +34,7 @@ def test_reads_what_a_check_says() -> None:
     assert not parsed(check(nominate=False)).use_candidate
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "203.0.113.255", "0.0.0.0", "255.255.255.255"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "203.0.113.255", "255.255.255.255", "::1", "2001:db8:1:2:3:4:5:6"])
 def test_a_good_check_is_told_where_it_came_from(host: str) -> None:
     answer = library.parse_message(stun.success(parsed(check()), KEY, host, 40_001))
     assert answer.message_class == library.Class.RESPONSE

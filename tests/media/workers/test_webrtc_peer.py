@@ -26,7 +26,7 @@ class Room:
     """A room of one application that speaks a tone, and what it hears."""
 
     def __init__(self) -> None:
-        self.local = LocalMedia()
+        self.local = LocalMedia(host6="::1")
         self.media = WebrtcMedia(self.local)
         self.media.on_event = self._told
         self.events: list[Event] = []
@@ -130,6 +130,17 @@ async def test_both_hear_each_other_whoever_begins_dtls(room: Room, setup: str, 
     assert leg.spec.codec == "PCMU" and leg.spec.ice is not None and leg.spec.ice.dtls == role
     await leg.close()
     await peer.close()
+
+
+async def test_a_peer_is_reached_by_the_family_that_it_asks_from(
+    room: Room, peer: WebPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_loopback(monkeypatch, "::1")
+    leg = await joined(room, peer)
+    await both_hear(room, peer)
+    address = room.media.told(leg.number or 0).remote
+    assert address is not None and address.host == "::1"
+    await leg.close()
 
 
 async def test_our_offer_is_answered(room: Room, peer: WebPeer) -> None:

@@ -40,7 +40,7 @@ class Pair:
 
     def __init__(self, transport: str = "udp") -> None:
         self.now = 0.0
-        ends = (Listeners.at(end.host, end.port) for end in (ALICE, BOB))
+        ends = (Listeners(end.host, end.port) for end in (ALICE, BOB))
         self.alice, self.bob = (TransactionLayer(listeners=listeners) for listeners in ends)
         self.to_alice, self.to_bob = (Hop(transport, end.host, end.port) for end in (ALICE, BOB))
         self.seen: list[str] = []
