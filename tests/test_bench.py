@@ -48,7 +48,11 @@ def test_levels_are_what_they_are_called() -> None:
 def test_a_load_that_was_late_or_busy_or_left_packets_out_voids_the_run() -> None:
     good = {"expected": 100, "due": 100, "sent": 100, "received": 40, "late": 0.0, "busy": 0.5, "heard_dbov": -20.0}
     assert Books(**good).void == ""  # type: ignore[arg-type]
-    for bad, told in (({"late": 0.03}, "late in 3.0%"), ({"busy": 0.95}, "used 95%"), ({"sent": 99}, "sent 99.0%")):
+    for bad, told in (
+        ({"late": 0.03}, "3.0% of the steps were late"),
+        ({"busy": 0.95}, "used 95%"),
+        ({"sent": 99}, "1.0% of the packets could not be sent"),
+    ):
         assert told in Books(**good | bad).void
 
 

@@ -21,6 +21,8 @@ from msgspec import Struct
 
 from mixer import g711
 from mixer.frame import TICK_S
+from softphone.load.media.doors import FROM, loopback_host
+from softphone.load.report import Health
 from softphone.media.net.batch import Port
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import ADDRESS_SIZE, Letters, Slots, sockaddr
@@ -28,23 +30,9 @@ from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.bench.traffic import SAMPLES, STEPS, Scene, Schedule, Sounds
 
 DATAGRAM = HEADER_SIZE + SAMPLES
-# struct in_pktinfo after its cmsghdr: level IPPROTO_IP (0), type IP_PKTINFO (8), 12 bytes of body
-PKTINFO = np.dtype(
-    [
-        ("len", "u8"),
-        ("level", "i4"),
-        ("type", "i4"),
-        ("ifindex", "i4"),
-        ("source", "u1", 4),
-        ("to", "u4"),
-        ("pad", "u4"),
-    ]
-)
 MARKER = 0x80
 LEAD = 15  # ticks from an order to its first packet: the schedule is made meanwhile
 LATE_S = 0.005
-# A load that is late with more than this share, or whose core has less than a tenth left, measures itself.
-LATE_SHARE, SENT_SHARE, BUSY_SHARE = 0.02, 0.995, 0.9
 
 
 class LoadSettings(Struct, frozen=True, kw_only=True):
@@ -87,17 +75,13 @@ class Books(Struct, frozen=True, kw_only=True):
     @property
     def void(self) -> str:
         """Why this measured the load and not its peer; empty: it did not."""
-        reasons = (
-            (self.late > LATE_SHARE, f"load late in {self.late:.1%} of its steps"),
-            (self.sent < SENT_SHARE * self.due, f"load sent {self.sent / self.due:.1%}"),
-            (self.busy > BUSY_SHARE, f"load used {self.busy:.0%} of its core"),
-        )
-        return ", ".join(text for holds, text in reasons if holds)
+        health = Health(late_share=self.late, unsent_share=1 - self.sent / self.due, busy_share=self.busy)
+        return ", ".join(health.void)
 
 
 def party_host(i: int) -> str:
     """Address of party `i`."""
-    return f"127.{1 + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
+    return loopback_host(i + (1 << 16))
 
 
 class Load:
@@ -111,10 +95,10 @@ class Load:
         self._header["first"] = 0x80
         self._letters = Letters(self._data, np.zeros((most, ADDRESS_SIZE), np.uint8))
         self._letters.length[:] = DATAGRAM
-        self._sources = np.zeros(most, PKTINFO)
+        self._sources = np.zeros(most, FROM)
         self._sources["len"], self._sources["type"] = 28, 8
         self._sources["source"] = [sockaddr(party_host(i), 0)[4:8] for i in range(most)]
-        self._letters.header["controllen"] = PKTINFO.itemsize
+        self._letters.header["controllen"] = FROM.itemsize
         self._targets = self._letters.address
         self._epoch, self._first, self._silent_ticks = time.monotonic(), 0, 0
         self._next_seq, self._heard = 0, [0.0, 0.0]
@@ -168,7 +152,7 @@ class Load:
         header["second"], header["ssrc"] = np.where(tick == self._first, MARKER, 0), party + 1
         self._data[:n, HEADER_SIZE:] = self._sounds.codes[plan.frame[which]]
         self._letters.address[:n] = self._targets[party]
-        self._letters.header["control"][:n] = self._sources.ctypes.data + party * PKTINFO.itemsize
+        self._letters.header["control"][:n] = self._sources.ctypes.data + party * FROM.itemsize
         return self._port.send(self._letters, 0, n, Patience())
 
     def _sink(self) -> int:

@@ -32,7 +32,7 @@ from softphone.media.net.system import has_batches, last_error, recvmmsg
 from softphone.media.rtp.header import HEADER_SIZE
 from softphone.media.rtp.vault import Safe, Vault, unseal
 
-__all__ = ["Arrivals", "Doors", "OwnDoors", "SharedDoor", "open_doors"]
+__all__ = ["FROM", "Arrivals", "Doors", "OwnDoors", "SharedDoor", "loopback_host", "open_doors"]
 
 SLOTS = 4096
 IP_PKTINFO = 8
@@ -165,12 +165,12 @@ class SharedDoor:
         self._control = np.zeros((SLOTS, CONTROL_WORDS), np.int64)
         self._from = np.zeros(count, FROM)
         self._from["len"], self._from["type"] = 28, IP_PKTINFO
-        self._from["source"] = [sockaddr(_host(first + bot), 0)[4:8] for bot in range(count)]
+        self._from["source"] = [sockaddr(loopback_host(first + bot), 0)[4:8] for bot in range(count)]
         self._prepared: int | None = None
 
     def address(self, bot: int) -> tuple[str, int]:
         """Where a bot takes RTP."""
-        return _host(self._first + bot), self._port.port
+        return loopback_host(self._first + bot), self._port.port
 
     def receive(self, into: Arrivals) -> None:
         """Take what has come."""
@@ -311,7 +311,7 @@ def unseal_all(
             length[i] = 0
 
 
-def _host(number: int) -> str:
+def loopback_host(number: int) -> str:
     """Give an address of 127/8."""
     return f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
