@@ -26,8 +26,8 @@ import msgspec
 from softphone import sdp
 from softphone.address import family_of
 from softphone.calls.names import Lookup, located
-from softphone.calls.nat import signalling_host, trust_in
-from softphone.calls.spec import leg_spec
+from softphone.calls.nat import signalling_host
+from softphone.calls.spec import leg_spec, suited
 from softphone.codec import CODECS
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import LegInfo, LegSpec, LegStats
@@ -328,7 +328,7 @@ class CallLeg:
             spec = msgspec.structs.replace(spec, family=family_of(source or "") or self.family)
         if spec.ice is not None:  # nothing goes anywhere before somebody has shown to be there
             return spec
-        return msgspec.structs.replace(spec, trust=trust_in(self.call, self.known, spec.remote, source))
+        return suited(spec, self.call, self.known, source)
 
     async def _trust(self) -> None:
         """Have the worker send freely to a peer that has shown to be where it says."""

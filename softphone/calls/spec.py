@@ -3,12 +3,13 @@
 import msgspec
 
 from softphone import sdp
-from softphone.calls.nat import other_source
+from softphone.calls.nat import other_source, trust_in
 from softphone.errors import SdpError
 from softphone.media.contract.leg import Ice, LegSpec, MediaAddress, Srtp
 from softphone.sdp import Agreement
+from softphone.sip.ua.call import InviteSession
 
-__all__ = ["leg_spec"]
+__all__ = ["leg_spec", "suited"]
 
 # Of who has no keys yet: with them comes the one that DTLS agrees on.
 PROFILE = "AEAD_AES_128_GCM"
@@ -48,6 +49,20 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
         theirs = agreed.remote.crypto
         spec = msgspec.structs.replace(spec, srtp=Srtp(theirs.suite, agreement.key, theirs.key))
     return _named(spec, agreed.remote, signalled)
+
+
+def suited(spec: LegSpec, call: InviteSession | None, known: bool, source: str | None) -> LegSpec:
+    """Suit what is done to who is called: how sure it is to be where it says, and how its telephone tells keys.
+
+    Parameters
+    ----------
+    call
+        Its SIP call; None: there is none.
+    known, source
+        As of `softphone.calls.leg.CallLeg`.
+    """
+    trust = trust_in(call, known, spec.remote, source)
+    return msgspec.structs.replace(spec, trust=trust, key_prelude=call is not None and call.edge.key_prelude)
 
 
 def _named(spec: LegSpec, there: sdp.Plain, signalled: str | None) -> LegSpec:

@@ -70,6 +70,16 @@ def test_a_call_to_a_conference_is_challenged_and_has_its_description_and_ids_be
 
 
 @pytest.mark.parametrize("agent", KINDS)
+def test_keys_begin_for_each_kind_as_it_tells_them(tmp_path: Path, agent: str) -> None:
+    async def scene(board: Switchboard) -> None:
+        await joined(board, agent)
+        (member,) = board.focus.context.legs.values()
+        assert member.media.spec.key_prelude is (agent is STREAM)
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("agent", KINDS)
 @pytest.mark.parametrize(
     ("wanted", "sdp", "status"),
     [

@@ -80,6 +80,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         `softphone.calls.nat`.
     timeout_s
         Without media and reports for so long, RtpTimeout is reported; 0: never.
+    key_prelude
+        Begin each key that is sent with a packet of no duration, by which alone some telephones tell one.
     inband_keys
         Listen for keys in the sound, for a peer without telephone events.
     trust
@@ -111,6 +113,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     latch_host: str | None = None
     timeout_s: float = 30.0
     inband_keys: bool = False
+    key_prelude: bool = False
     trust: Literal["free", "early", "earned"] = "free"
     ice: Ice | None = None
     srtp: Srtp | None = None

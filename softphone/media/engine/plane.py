@@ -327,7 +327,7 @@ class Plane:
         """Send this tick's packets of the keys that are sounding."""
         for row in list(self._keying):
             record = self.legs.records[row]
-            packets, token = record.keys_out.step(int(self.legs.timestamp[row]))
+            packets, token = record.keys_out.step(int(self.legs.timestamp[row]), prelude=record.spec.key_prelude)
             for packet in packets:
                 self._sender.event(row, packet)
             if token is not None:

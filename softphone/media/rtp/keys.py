@@ -5,7 +5,7 @@ Both are values without sockets or clocks, one per leg; events are rare enough t
 
 import struct
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mixer.frame import TICK_S
 from softphone.media.rtp.header import EVENT_END, KEYS
@@ -14,6 +14,8 @@ __all__ = ["EventPacket", "KeyReceiver", "KeySender", "unpack_event"]
 
 # -10 dBm0, the middle of what RFC 4733 section 2.3.4 allows for DTMF
 VOLUME = 10
+# Of a packet that begins a key for telephones which tell it by that alone: what they compare it with.
+PRELUDE_VOLUME = 6
 # The last packet of an event goes out three times, so that it survives loss (section 2.5.1.4).
 ENDS = 3
 # A segment's duration field holds no more; what lasts longer goes on in a new segment (section 2.5.1.3).
@@ -42,11 +44,12 @@ class EventPacket:
     end: bool
     duration: int
     marker: bool
+    volume: int = VOLUME
 
     @property
     def payload(self) -> bytes:
         """The four bytes of RFC 4733 section 2.3."""
-        return _EVENT.pack(self.code, (EVENT_END if self.end else 0) | VOLUME, self.duration)
+        return _EVENT.pack(self.code, (EVENT_END if self.end else 0) | self.volume, self.duration)
 
 
 def unpack_event(payload: bytes, timestamp: int, marker: bool) -> EventPacket | None:
@@ -180,11 +183,12 @@ class KeySender:
         """Whether `step` has more to do."""
         return bool(self._queue) or self.sounding
 
-    def step(self, timestamp: int) -> tuple[list[EventPacket], int | None]:
+    def step(self, timestamp: int, *, prelude: bool = False) -> tuple[list[EventPacket], int | None]:
         """Give the packets of the tick that begins at `timestamp`, and the token that is complete with them.
 
         One packet goes out per tick while a key sounds, and its end three times, a tick apart (RFC 4733 section
-        2.5.1.4): a short loss on the way does not take all of them.
+        2.5.1.4): a short loss on the way does not take all of them. With `prelude` a key begins with a packet of no
+        duration, by which alone some telephones tell one.
         """
         if not self._queue:
             self.sounding = False
@@ -199,6 +203,11 @@ class KeySender:
         end = self._elapsed >= tone
         self._ends += end
         packets = [EventPacket(self._beginning, code, end, duration, first)] if self._ends <= ENDS else []
+        if first and prelude:
+            packets = [
+                EventPacket(self._beginning, code, False, 0, True, PRELUDE_VOLUME),
+                *(replace(each, marker=False) for each in packets),
+            ]
         complete = self._count() if self._ends == ENDS else None
         if self._ends >= ENDS and self._elapsed >= tone + gap:
             self._queue.popleft()

@@ -40,6 +40,8 @@ class EdgeProfile:
     for its having unregistered."""
     unasked: bool = False
     "Answers neither OPTIONS nor UPDATE and refreshes no session: its connection alone tells whether it is there."
+    key_prelude: bool = False
+    "Tells a key by a first packet without duration (RFC 4733), and by no other."
     call_id: str = "Call-ID"
     "How it has that header spelled in requests, whose spelling its answers take over."
     spaced: bool = False
@@ -76,7 +78,7 @@ _RINGCENTRAL = EdgeProfile(
 _AGENTS = {
     "ringcentral-web-phone": replace(_RINGCENTRAL, name="ringcentral-web-phone"),
     "rcwebphone/": replace(_RINGCENTRAL, name="ringcentral-web-phone-1"),
-    "ringcentral-softphone": replace(_RINGCENTRAL, name="ringcentral-softphone", spaced=True),
+    "ringcentral-softphone": replace(_RINGCENTRAL, name="ringcentral-softphone", spaced=True, key_prelude=True),
 }
 
 

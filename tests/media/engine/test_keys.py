@@ -94,6 +94,23 @@ def test_sends_keys(driver: Driver, peers: list[Peer], sequence: int) -> None:
     assert driver.events == [KeysSent(55)]
 
 
+def test_a_telephone_that_tells_a_key_by_its_first_packet_has_that_once(driver: Driver, peers: list[Peer]) -> None:
+    info = driver.open(peers[0], driver.room(), key_prelude=True)
+    driver.tick()
+    peers[0].heard()
+    driver.engine.handle(SendKeys(info.leg, "7#", 0.06, 0.04), driver.now, 55)
+    driver.tick(12)
+    sent = [(fields(datagram), datagram[12:]) for datagram in peers[0].heard()]
+    events = [(head[2], head[4], body) for head, body in sent if head[1] == 101]
+    for key, code in ((events[:6], 7), (events[6:], 11)):
+        assert [(marker, body) for marker, _, body in key[:2]] == [
+            (True, bytes((code, 6, 0, 0))),
+            (False, bytes((code, 10, 0, 160))),
+        ]
+        assert len({at for _, at, _ in key}) == 1 and not any(marker for marker, *_ in key[1:])
+    assert driver.events == [KeysSent(55)]
+
+
 @pytest.mark.parametrize(
     "changed", [{"direction": "recvonly"}, {"direction": "inactive"}, {"event_payload_type": None}]
 )
