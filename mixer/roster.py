@@ -194,7 +194,7 @@ class Roster:
         row : int
             Who whispers.
         listeners : sequence of int or None
-            Who hears it, perhaps nobody; None: the room again.
+            Who hears it, perhaps nobody, or the row itself: an echo; None: the room again.
 
         Raises
         ------

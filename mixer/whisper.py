@@ -52,11 +52,11 @@ class Whispers:
         return bool(self._to)
 
     def set(self, row: int, listeners: Iterable[int] | None) -> None:
-        """Let a row whisper to these only, perhaps to nobody; None: it speaks to its room again."""
+        """Let a row whisper to these only, perhaps to nobody, or to itself, an echo; None: it speaks to its room."""
         if listeners is None:
             self._to.pop(row, None)
         else:
-            self._to[row] = frozenset(listeners) - {row}
+            self._to[row] = frozenset(listeners)
         self.private[row] = listeners is not None
         self._arrange()
 

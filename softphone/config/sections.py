@@ -83,6 +83,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     allowed_networks: tuple[str, ...] = ()
     denied_networks: tuple[str, ...] = ()
     dial_domains: tuple[str, ...] = ()
+    echo_number: Annotated[str, Meta(pattern=r"\A[0-9*#]*\Z")] = ""
     max_redirects: Limit = 5
     user_agent: str = "softphone"
     require_credentials_for_conferences: bool = False

@@ -43,7 +43,7 @@ class Stage:
 
     def whisper(self, row: int, to: set[int] | None) -> None:
         self.bridge.roster.set_whisper(row, None if to is None else sorted(to))
-        self.parties[row].to = None if to is None else to - {row}
+        self.parties[row].to = to
 
     def move(self, row: int, room: int) -> None:
         self.bridge.roster.move(row, room)
@@ -75,14 +75,14 @@ class Stage:
         return int(value)
 
     def should_hear(self, row: int) -> int:
-        """What it should: the room, unless deaf, and everything whispered to it; never itself."""
+        """What it should: the room but itself, unless deaf, and everything whispered to it, by itself as well."""
         me, total = self.parties[row], 0
         for other, party in self.parties.items():
-            if other == row or party.muted:
+            if party.muted:
                 continue
             if party.to is not None:
                 total += party.value if row in party.to else 0
-            elif party.room == me.room != -1 and not me.deaf:
+            elif other != row and party.room == me.room != -1 and not me.deaf:
                 total += party.value
         return total
 

@@ -12,6 +12,7 @@ from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.focus.entrance.admissions import admission_of
 from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
+from softphone.focus.entrance.echo_test import EchoTest
 from softphone.focus.entrance.pass_gate import PassGate
 from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.entrance.quality_reports import publish
@@ -20,6 +21,7 @@ from softphone.focus.entrance.routing import (
     Destination,
     ToBridge,
     ToConference,
+    ToEcho,
     ToExtension,
     ToNowhere,
     ToPass,
@@ -147,7 +149,7 @@ class InviteRouter:
 
     async def _admit(self, call: InviteSession) -> None:
         trunk = self._trunks.of(call.invite, call.source)
-        destination = route(number_of(call.invite.uri), self._accounts)
+        destination = route(number_of(call.invite.uri), self._accounts, self._settings.echo_number)
         if trunk is not None:
             destination = route_of_trunk(self._trunks.called(trunk, call.invite), trunk, self._accounts)
         self._check_open(call, destination)
@@ -170,9 +172,9 @@ class InviteRouter:
         match destination:
             case ToConference(token):
                 await self._join(call, caller, token)
-            case ToBridge() | ToPass():
+            case ToBridge() | ToPass() | ToEcho():
                 admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
-                await self._by_secret(call, admission, destination)
+                await self._apart(call, admission, destination)
             case ToExtension(callee) if known:
                 await self._ring(call, caller, PartyAddress.of(callee))
             case ToRoom(extension) if known:
@@ -182,10 +184,12 @@ class InviteRouter:
             case _:
                 raise CallRefused(404, "Not Found")
 
-    async def _by_secret(self, call: InviteSession, admission: Admission, destination: ToBridge | ToPass) -> None:
-        """Bring a call to where its pass leads, or the code that it is asked for."""
+    async def _apart(self, call: InviteSession, admission: Admission, destination: ToBridge | ToPass | ToEcho) -> None:
+        """Bring a call to where its pass leads, or the code that it is asked for; or let it hear itself."""
         if isinstance(destination, ToBridge):
             await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
+        elif isinstance(destination, ToEcho):
+            await EchoTest(self._focus.context).receive(call, admission)
         elif self.gate is None:
             raise CallRefused(404, "Not Found")
         else:

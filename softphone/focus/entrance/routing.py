@@ -12,6 +12,7 @@ __all__ = [
     "Destination",
     "ToBridge",
     "ToConference",
+    "ToEcho",
     "ToExtension",
     "ToNowhere",
     "ToPass",
@@ -56,16 +57,21 @@ class ToRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class ToEcho:
+    """To the echo test."""
+
+
+@dataclass(frozen=True, slots=True)
 class ToNowhere:
     """To nobody that we know: outside, perhaps."""
 
     number: str
 
 
-Destination = ToBridge | ToConference | ToExtension | ToPass | ToRoom | ToNowhere
+Destination = ToBridge | ToConference | ToEcho | ToExtension | ToPass | ToRoom | ToNowhere
 
 
-def route(user: str, accounts: Accounts) -> Destination:
+def route(user: str, accounts: Accounts, echo: str = "") -> Destination:
     """Say where a number or user that is called leads.
 
     Parameters
@@ -73,6 +79,8 @@ def route(user: str, accounts: Accounts) -> Destination:
     user
         ``conf_<hex>``, a pass, the main number (phones leave its ``+`` away), an extension number, or
         ``<main number>*<extension number>``.
+    echo
+        The number of the echo test; empty: there is none.
     """
     if user.startswith(PREFIX):
         try:
@@ -85,7 +93,7 @@ def route(user: str, accounts: Accounts) -> Destination:
         return ToBridge()
     extension = accounts.find(user)
     if extension is None:
-        return ToNowhere(user)
+        return ToEcho() if echo and user == echo else ToNowhere(user)
     return ToExtension(extension) if extension.kind == "user" else ToRoom(extension)
 
 
