@@ -165,6 +165,15 @@ async def test_what_cannot_be_is_refused(shared: Server, ada: httpx.AsyncClient)
     shared.focus.reconfigure(config)
 
 
+async def test_streams_are_had_over_ipv6_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    data, streams = tmp_path_factory.mktemp("six"), {"enabled": True, "port": 0}
+    async with bridge(data, server={"host": "::1"}, streams=streams) as server, logged_in(server, "101") as ada:
+        stream = await opened(ada, await made(ada))
+        assert stream["url"].startswith("ws://[::1]:")
+        async with client(stream) as listening:
+            assert json.loads(await listening.recv())["event"] == "start"
+
+
 async def test_without_streams_there_are_none(tmp_path_factory: pytest.TempPathFactory) -> None:
     async with bridge(tmp_path_factory.mktemp("none")) as server, logged_in(server, "101") as ada:
         conference = await made(ada)
