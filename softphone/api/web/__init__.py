@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from softphone.api.context import ApiContext
 from softphone.api.web import account, events, joining, pages, whip
 from softphone.api.web.boards import Boards
+from softphone.api.web.rates import OfferRates
 from softphone.api.web.titles import title_of
 from softphone.api.web.whip import WhipSessions
 from softphone.config import WebConfig
@@ -21,5 +22,6 @@ def routers(config: WebConfig) -> tuple[APIRouter, ...]:
 
 def install(app: FastAPI, context: ApiContext) -> None:
     """Give an application what the routes share."""
+    app.state.offers = OfferRates()
     app.state.whip = WhipSessions()
     app.state.boards = Boards(context.focus, lambda session: title_of(session, context.accounts))

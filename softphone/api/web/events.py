@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 from fastapi import APIRouter, WebSocket
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError
 from softphone.api.web.boards import Boards, Follower, written
 from softphone.api.web.commands import BadCommand, WebCommand, carry_out, read, why
+from softphone.api.web.rates import AskingRate
 from softphone.api.web.views import farewell
 from softphone.errors import SoftphoneError
 from softphone.focus.entrance.web_parties import WebParty
@@ -34,13 +35,9 @@ CLOSING_S = 1.0
 # Characters of a frame.
 LONGEST = 4096
 
-# Commands: at once, and in a second from then on; those at work; and of what is too much so many until we close.
-BURST, PER_S = 20.0, 10.0
+# Commands at work, and of what is too much so many until we close.
 MOST_AT_WORK = 8
 PATIENCE = 100
-
-# How it looks that a client is gone or stalled; starlette says RuntimeError of a socket that is closed already.
-GONE = (WebSocketDisconnect, RuntimeError, TimeoutError)
 
 STRANGER = (4404, "no party has this key")
 TOO_LONG = (1009, "a frame is too long")
@@ -53,27 +50,16 @@ class KeyFrame(msgspec.Struct, frozen=True):
     key: str
 
 
-class CommandRate:
-    """How many commands a client may still give; a value that is told the time."""
-
-    def __init__(self, now: float) -> None:
-        self._left, self._at = BURST, now
-        self.refused = 0
-
-    def spend(self, now: float) -> bool:
-        """Take one; False: there were too many."""
-        self._left, self._at = min(BURST, self._left + (now - self._at) * PER_S), now
-        if self._left < 1.0:
-            self.refused += 1
-            return False
-        self._left -= 1.0
-        return True
-
-
 def is_foreign(socket: WebSocket, allowed: tuple[str, ...]) -> bool:
     """Whether a page of an origin that may not use this asks; a program that is no browser names none."""
     origin = socket.headers.get("origin")
     return origin is not None and origin not in allowed and urlsplit(origin).netloc != socket.headers.get("host")
+
+
+def is_gone(socket: WebSocket, error: Exception) -> bool:
+    """Whether a client is gone or stalled; starlette says RuntimeError of a socket that is closed already."""
+    over = WebSocketState.DISCONNECTED in (socket.client_state, socket.application_state)
+    return isinstance(error, WebSocketDisconnect | TimeoutError) or (over and isinstance(error, RuntimeError))
 
 
 @router.websocket("/web/events")
@@ -83,17 +69,24 @@ async def web_events(socket: WebSocket) -> None:
     if is_foreign(socket, context.config.http.cors_origins):
         raise ApiError(403, "not_allowed", "Pages of this origin may not use this: see cors_origins")
     await socket.accept()
-    with contextlib.suppress(*GONE):
-        key = await _key(socket)
-        party = context.door.parties.of_key(key)
-        if party is not None:
-            await _Client(socket, context, socket.app.state.boards, party).serve()
-            return
-        ended = context.door.parties.farewell(key)
-        if ended is not None:
-            word, message = farewell(ended)
-            await socket.send_text(written("over", reason=word, message=message))
-        await socket.close(*(STRANGER if ended is None else (1000, "the party is over")))
+    try:
+        await _serve(socket, context)
+    except Exception as error:
+        if not is_gone(socket, error):
+            raise
+
+
+async def _serve(socket: WebSocket, context: ApiContext) -> None:
+    key = await _key(socket)
+    party = context.door.parties.of_key(key)
+    if party is not None:
+        await _Client(socket, context, socket.app.state.boards, party).serve()
+        return
+    ended = context.door.parties.farewell(key)
+    if ended is not None:
+        word, message = farewell(ended)
+        await socket.send_text(written("over", reason=word, message=message))
+    await socket.close(*(STRANGER if ended is None else (1000, "the party is over")))
 
 
 async def _key(socket: WebSocket) -> str:
@@ -112,7 +105,7 @@ class _Client:
     def __init__(self, socket: WebSocket, context: ApiContext, boards: Boards, party: WebParty) -> None:
         self._socket, self._context, self._boards, self._party = socket, context, boards, party
         self._follower: Follower = boards.follow(party)
-        self._rate = CommandRate(asyncio.get_running_loop().time())
+        self._rate = AskingRate(asyncio.get_running_loop().time())
         self._working: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -126,7 +119,7 @@ class _Client:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         for end in ends:
-            if isinstance(end, Exception) and not isinstance(end, GONE):
+            if isinstance(end, Exception) and not is_gone(self._socket, end):
                 log.error("web_connection_failed", exc_info=end)
         if self._follower.closing is not None:
             with contextlib.suppress(TimeoutError):

@@ -1,5 +1,6 @@
 """Joining by HTTP as the browser page does: the offer in, the answer out, and a key for all that follows."""
 
+import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request, Response
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from softphone.api.auth.tokens import bearer_token, extension_of
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.web.errors import FAILURES, no_such_party, not_joined, not_yours
+from softphone.api.web.rates import OfferRates
 from softphone.api.web.titles import title_of
 from softphone.errors import SoftphoneError
 from softphone.focus.entrance.web_door import WebJoined, WebWish
@@ -124,7 +126,10 @@ async def renewed(party: WebParty, offer: str) -> str:
 @router.patch("/parties/{party}")
 async def offer_again(request: Request, party: PartyId, wish: OfferWish, context: ContextDep) -> AnswerView:
     """Answer a further offer of a party, whose key is the bearer token."""
-    return AnswerView(answer=await renewed(own_party(request, context, party), wish.offer))
+    mine = own_party(request, context, party)
+    rates: OfferRates = request.app.state.offers
+    rates.spend(mine, time.monotonic())
+    return AnswerView(answer=await renewed(mine, wish.offer))
 
 
 @router.delete("/parties/{party}", status_code=204, response_class=Response)

@@ -24,7 +24,7 @@ KEPT = 1000
 KEY = 24
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class WebParty:
     """A party that has come by HTTP."""
 

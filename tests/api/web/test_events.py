@@ -9,14 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from softphone.api.web import events
 from softphone.api.web.boards import OVER, Follower
-from softphone.api.web.events import BURST, LONGEST, CommandRate
+from softphone.api.web.events import LONGEST
+from softphone.api.web.rates import BURST, AskingRate
 from softphone.server import Server
 from softphone.testing.bridge import offer
 from tests.api.conftest import ORIGIN, PATIENCE_S
@@ -142,7 +143,7 @@ async def test_frames_that_are_too_long_or_too_many_end_the_connection_and_not_t
 
 
 async def test_commands_are_counted_over_time() -> None:
-    rate = CommandRate(100.0)
+    rate = AskingRate(100.0)
     assert [rate.spend(100.0) for _ in range(int(BURST) + 5)] == [True] * int(BURST) + [False] * 5
     assert [rate.spend(100.5) for _ in range(6)] == [True] * 5 + [False]
     assert all(rate.spend(1000.0 + number) for number in range(100))
@@ -151,11 +152,15 @@ async def test_commands_are_counted_over_time() -> None:
 class PaperSocket:
     """A connection whose client says nothing, until `fault`, and takes nothing of its closing."""
 
+    client_state = application_state = WebSocketState.CONNECTED
+
     def __init__(self, fault: Exception | None) -> None:
         self._fault = fault
 
     async def receive(self) -> Any:
         if self._fault is not None:
+            if str(self._fault) == "closed":
+                self.application_state = WebSocketState.DISCONNECTED
             raise self._fault
         await asyncio.Event().wait()
 
@@ -176,7 +181,7 @@ async def serves(fault: Exception | None, closing: tuple[int, str] | None = None
     return [each["event"] for each in logs]
 
 
-@pytest.mark.parametrize("fault", [ValueError("ours"), KeyError("type"), OSError("disk")])
+@pytest.mark.parametrize("fault", [ValueError("ours"), KeyError("type"), OSError("disk"), RuntimeError("ours")])
 async def test_a_fault_of_ours_ends_the_connection_and_is_logged(fault: Exception) -> None:
     assert await serves(fault) == ["web_connection_failed"]
 

@@ -119,6 +119,16 @@ async def test_a_further_offer_is_answered(web: Server, http: httpx.AsyncClient)
     await http.delete(where, headers=headers)
 
 
+async def test_who_offers_without_end_has_to_wait_and_stays(web: Server, http: httpx.AsyncClient) -> None:
+    joined = (await joins(http, HOST)).json()
+    where, headers = f"/web/parties/{joined['party']}", bearer(joined["key"])
+    answers = [await http.patch(where, json={"offer": "?"}, headers=headers) for _ in range(200)]
+    refused = [each for each in answers if each.status_code == 429]
+    assert refused and code(refused[0]) == (429, "too_many") and refused[0].headers["retry-after"] == "1"
+    assert [each.status_code for each in answers[:20]] == [400] * 20
+    assert (await http.delete(where, headers=headers)).status_code == 204
+
+
 async def test_whip_is_the_same_door(web: Server, http: httpx.AsyncClient) -> None:
     sdp = {"Content-Type": "application/sdp"}
     answer = await http.post(f"/whip/{GUEST}", params={"name": "Whippet"}, content=offer(), headers=sdp | bearer(HOST))
