@@ -23,6 +23,7 @@ __all__ = [
     "OUTSIDE",
     "Party",
     "PartyAddress",
+    "PartyPath",
     "PartyStatus",
     "RoomKind",
     "SessionOrigin",
@@ -121,6 +122,18 @@ class PartyAddress:
         return cls(extension.number, extension.name, extension.id)
 
 
+@dataclass(frozen=True, slots=True)
+class PartyPath:
+    """The way a party is reached."""
+
+    transport: str
+    "Of its signalling: udp, tcp, tls, ws, wss; http: it has joined by HTTP."
+    codec: str
+    "What it is sent."
+    encryption: str
+    "The profile of SRTP, DTLS while that is agreed on; empty: none."
+
+
 @dataclass(slots=True)
 class Party:
     """One participant of a session."""
@@ -139,6 +152,8 @@ class Party:
     arrival: int = 0
     "Rises with each that comes into the session: the order of arrival."
     status: PartyStatus = PartyStatus.SETUP
+    path: PartyPath | None = None
+    "None before anything is agreed on."
     talking: bool = False
     dominant: bool = False
     "Whether it has the floor."

@@ -44,6 +44,7 @@ from softphone.media.contract.messages import (
 )
 from softphone.media.workers.client import Media
 from softphone.recordings.library import Library as Recordings
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.call import InviteState
 from softphone.sip.ua.edge_profile import ORDINARY
@@ -176,7 +177,7 @@ class PaperCall:
         self.edge = ORDINARY
         self.remote_sdp: str | None = offer()
         self.pending = None
-        self.source, self.invite = SimpleNamespace(host="127.0.0.1"), SimpleNamespace(vias=())
+        self.source, self.invite = Hop("udp", "127.0.0.1", 5060), SimpleNamespace(vias=())
         self.proof, self.proved = AddressProof(None, shown=True), True
         self.state = InviteState.EARLY if direction == "in" else InviteState.CONFIRMED
         self.on_ended: Callable[[str], object] = lambda _reason: None

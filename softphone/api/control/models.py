@@ -9,7 +9,7 @@ from softphone.api.context import ApiContext
 from softphone.api.http.pages import Part
 from softphone.api.inviting import sip_uri
 from softphone.focus.party.invitations import DialOutStatus
-from softphone.focus.session import Party, TelephonySession
+from softphone.focus.session import Party, PartyPath, TelephonySession
 from softphone.text import LONGEST_NAME, misleads, shown
 
 __all__ = [
@@ -190,6 +190,14 @@ class ConferenceList(Part):
     conferences: list[ConferenceView]
 
 
+class PathView(BaseModel):
+    """The way a party is reached."""
+
+    transport: Annotated[str, Field(description="Of its signalling: udp, tcp, tls, ws, wss; http: joined by HTTP.")]
+    codec: str
+    encryption: Annotated[str | None, Field(description="The profile of SRTP; null: media is not encrypted.")]
+
+
 class PartyView(BaseModel):
     """A party."""
 
@@ -211,6 +219,7 @@ class PartyView(BaseModel):
     labels: dict[str, str]
     group: Annotated[int, Field(description="The breakout group that it is in; 0: the main room.")]
     hidden: Annotated[bool, Field(description="Only administrators are shown it.")]
+    path: Annotated[PathView | None, Field(description="Null before its media is agreed on.")]
 
 
 class QualityView(BaseModel):
@@ -332,6 +341,10 @@ def conference_view(session: TelephonySession, context: ApiContext) -> Conferenc
     )
 
 
+def _path(path: PartyPath) -> PathView:
+    return PathView(transport=path.transport, codec=path.codec, encryption=path.encryption or None)
+
+
 def party_view(party: Party) -> PartyView:
     """Show a party."""
     return PartyView.model_validate(
@@ -353,6 +366,7 @@ def party_view(party: Party) -> PartyView:
             "labels": dict(party.labels),
             "group": party.group,
             "hidden": party.hidden,
+            "path": None if party.path is None else _path(party.path),
             "whispers_to": None if party.whispers_to is None else list(party.whispers_to),
         }
     )

@@ -26,6 +26,7 @@ from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpE
 from softphone.focus.measured import Measured
 from softphone.focus.party.call_owner import NOBODY, CallOwner
 from softphone.focus.party.context import Context, Header
+from softphone.focus.party.path import path_of
 from softphone.focus.party.phone_requests import is_request
 from softphone.focus.party.signalling import HttpCall, Signalling
 from softphone.focus.session import Party, PartyStatus
@@ -141,7 +142,7 @@ class Member:
             if party.placed is not None and party.placed.answered:
                 party.placed.parties.append(party.id)
             self.party = party
-            self._context.legs.agreed(self)
+            self._agreed()
 
     def listen(self, call: InviteSession) -> None:
         """Make a call this member's, and hear of what becomes of it."""
@@ -281,7 +282,7 @@ class Member:
         SdpError, NoCommonCodec, MediaError, CallEnded
         """
         description = await self.media.answer(offer, self._room)
-        self._context.legs.agreed(self)
+        self._agreed()
         for replaced in self._context.legs.older(self):
             replaced.hang_up()
         if self.leg is not None and self._room is not None and self._inside:
@@ -326,13 +327,18 @@ class Member:
         """How far its call is once it is answered."""
         return PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
 
+    def _agreed(self) -> None:
+        """Take note of what is agreed on, or of whose it is."""
+        self.party.path = path_of(self.media)
+        self._context.legs.agreed(self)
+
     def _progressed(self, status: PartyStatus) -> None:
         self.party.status = status
         self.keeper.progressed(self.party, status)
 
     def _changed(self, was_held: bool) -> None:
         """Take note of what is agreed now; while it rings nobody is told."""
-        self._context.legs.agreed(self)
+        self._agreed()
         self.refresh()
         if self.signalling is None or self.signalling.state is InviteState.EARLY:
             return
@@ -354,8 +360,8 @@ class Member:
                 self.leg,
                 muted=party.muted or held or self.held,
                 deaf=party.deaf or held,
-                gain_in=linear(party.volume_in_db),
-                gain_out=linear(party.volume_out_db),
+                gain_in=10.0 ** (party.volume_in_db / 20.0),
+                gain_out=10.0 ** (party.volume_out_db / 20.0),
                 answered=self.signalling is not None and self.signalling.is_confirmed,
             )
         )
@@ -392,8 +398,3 @@ class Member:
             self.keeper.key(self, found.key)
         elif self.call is not None and self.call.edge.commands and is_request(content_type):
             self._context.tasks.start(self._context.requests.answer(self, body))
-
-
-def linear(db: float) -> float:
-    """Turn decibels into a factor."""
-    return float(10.0 ** (db / 20.0))

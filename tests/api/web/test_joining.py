@@ -41,6 +41,7 @@ async def test_who_joins_has_an_answer_a_role_and_a_key(web: Server, http: httpx
     assert joined["answer"].startswith("v=0") and len(joined["key"]) >= 22
     session = web.focus.session(f"s-{joined['party'].split('-')[1]}")
     assert [party.caller.name for party in session.parties.values()] == ["Gus Guest"]
+    assert [party.path and party.path.transport for party in session.parties.values()] == ["http"]
     host = (await joins(http, GUEST, secret=HOST)).json()
     assert (host["role"], host["stage"]) == ("host", "joined")
     for each in (joined, host):
