@@ -1,9 +1,6 @@
 """The bridge core: every party is a row of one array, and a 20 ms tick is a handful of compiled loops over all rows.
 
 Pure: no socket, no thread, no clock; whoever drives it passes packets, frames and the time in, and takes frames out.
-
-The matrix products of the tick (keys in the voice band, `mixer.dtmf`) are small: a process that ticks sets
-`OPENBLAS_NUM_THREADS=1` before numpy is imported, or BLAS wakes threads that cost more than they save.
 """
 
 import importlib

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.comfort import hiss_of, white_noise
-from mixer.dtmf import Detector
+from mixer.dtmf_detector import Detector
 from mixer.rate import rate_record
 from mixer.resample import stretch_taps
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.dtmf import Detector
+from mixer.dtmf_detector import Detector
 from softphone import AudioError
 from softphone.sip.message.message import Headers
 from softphone.sip.ua.call import InviteSession

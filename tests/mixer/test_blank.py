@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mixer.bridge import DEFAULT_GATE, Bridge
-from mixer.dtmf import DTMF_KEYS, Detector, dtmf
+from mixer.dtmf import DTMF_KEYS, dtmf
+from mixer.dtmf_detector import Detector
 from mixer.gate import gate_record
 from mixer.listen import listen
 from tests.mixer.rows import RATE, seated

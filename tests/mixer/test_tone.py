@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.dtmf import DTMF_HIGH_HZ, DTMF_KEYS, DTMF_LOW_HZ, Detector, dtmf
+from mixer.dtmf import DTMF_HIGH_HZ, DTMF_KEYS, DTMF_LOW_HZ, dtmf
+from mixer.dtmf_detector import Detector
 from mixer.tone import BUSY, DIAL, RINGBACK, progress, sine
 from softphone.hearing import ToneMeter
 from tests.support.peers import VOICES

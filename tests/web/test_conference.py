@@ -59,7 +59,7 @@ def enter(page: Page, url: str, code: str, name: str, secret: str = "") -> Respo
     page.goto(f"{url}/j/{code}")
     page.get_by_label("Your name").fill(name)
     if secret:
-        page.locator("summary").click()
+        page.get_by_text("Password or host code").click()
         page.locator("#secret").fill(secret)
     with page.expect_response("**/web/join") as joined:
         page.get_by_role("button", name="Join").click()

@@ -202,7 +202,7 @@ async def test_who_never_reads_does_not_stay(monkeypatch: pytest.MonkeyPatch) ->
         return "" if len(server.open) else "http.disconnect"
 
     app: Any = endless
-    server = HttpServer(app, "127.0.0.1", 0, head_s=10.0)
+    server = HttpServer(app, ["127.0.0.1"], 0, head_s=10.0)
     await server.start()
     _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

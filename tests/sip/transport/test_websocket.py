@@ -40,7 +40,7 @@ class Node:
             limits,
             websockets=self.door,
         )
-        self.http = HttpServer(self.door.before(other), "127.0.0.1", 0, head_s=10)
+        self.http = HttpServer(self.door.before(other), ["127.0.0.1"], 0, head_s=10)
 
     def _came(self, data: bytes, source: Hop) -> None:
         self.came.put_nowait((data, source))
