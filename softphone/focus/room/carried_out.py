@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -10,11 +10,9 @@ from mixer.rules import effects
 from softphone.errors import MediaError
 from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import ConferenceRole
 from softphone.media.contract.messages import LevelVoices, SendKeys, Whisper
-
-if TYPE_CHECKING:
-    from softphone.focus.room.ruled import RuledRoom
 
 __all__ = ["CARRIED_OUT", "level_voices", "recorded"]
 
@@ -24,7 +22,7 @@ log = structlog.get_logger()
 # Who is where.
 
 
-def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
+def _admitted(room: RuledRoom, effect: effects.Admitted) -> None:
     # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
     member = room.members.get(effect.party) or room.asking[effect.party][0]
     member.admit(room.room)
@@ -41,14 +39,14 @@ def _admitted(room: "RuledRoom", effect: effects.Admitted) -> None:
     )
 
 
-async def recorded(room: "RuledRoom", member: Member) -> None:
+async def recorded(room: RuledRoom, member: Member) -> None:
     """Tell the recording of somebody who came into the main room, once it has a leg."""
     await member.ready()
     if room.keeps(member) and not member.party.group:
         room.recorder.joined(member)
 
 
-def _party_left(room: "RuledRoom", effect: effects.PartyLeft) -> None:
+def _party_left(room: RuledRoom, effect: effects.PartyLeft) -> None:
     room.announcer.gone(effect.party)
     room.music.stop(effect.party)
     room.recorder.left(effect.party)
@@ -58,14 +56,14 @@ def _party_left(room: "RuledRoom", effect: effects.PartyLeft) -> None:
     room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
 
 
-def _ended(room: "RuledRoom", effect: effects.Ended) -> None:
+def _ended(room: RuledRoom, effect: effects.Ended) -> None:
     room.wind_up(effect.reason)
 
 
 # What a party may do and hear.
 
 
-def change(room: "RuledRoom", name: str, **changed: Any) -> Member | None:
+def change(room: RuledRoom, name: str, **changed: Any) -> Member | None:
     """Tell the worker and the watchers what changed of a party that is here."""
     member = room.members.get(name)
     if member is not None:
@@ -75,33 +73,33 @@ def change(room: "RuledRoom", name: str, **changed: Any) -> Member | None:
     return member
 
 
-def _mute_changed(room: "RuledRoom", effect: effects.MuteChanged) -> None:
+def _mute_changed(room: RuledRoom, effect: effects.MuteChanged) -> None:
     change(room, effect.party, muted=effect.muted)
 
 
-def _talks_in_vain(room: "RuledRoom", effect: effects.TalksInVain) -> None:
+def _talks_in_vain(room: RuledRoom, effect: effects.TalksInVain) -> None:
     room.publish(EventType.PARTY_IN_VAIN, effect.party)
 
 
-def _deaf_changed(room: "RuledRoom", effect: effects.DeafChanged) -> None:
+def _deaf_changed(room: RuledRoom, effect: effects.DeafChanged) -> None:
     change(room, effect.party, deaf=effect.deaf)
 
 
-def _held_changed(room: "RuledRoom", effect: effects.HeldChanged) -> None:
+def _held_changed(room: RuledRoom, effect: effects.HeldChanged) -> None:
     change(room, effect.party, held=effect.held)
 
 
-def _volume_changed(room: "RuledRoom", effect: effects.VolumeChanged) -> None:
+def _volume_changed(room: RuledRoom, effect: effects.VolumeChanged) -> None:
     change(room, effect.party, volume_in_db=effect.input_db, volume_out_db=effect.output_db)
 
 
-def level_voices(room: "RuledRoom", effect: effects.VoicesLevelled) -> None:
+def level_voices(room: RuledRoom, effect: effects.VoicesLevelled) -> None:
     """Have the voices of a room brought to one level, or left."""
     for each in room.premises.rooms():
         room.context.tasks.start(room.context.media.ask(LevelVoices(each, effect.on)))
 
 
-def _labels_changed(room: "RuledRoom", effect: effects.LabelsChanged) -> None:
+def _labels_changed(room: RuledRoom, effect: effects.LabelsChanged) -> None:
     if effect.party in room.members:
         room.publish(EventType.PARTY_CHANGED, effect.party, labels=dict(effect.labels))
 
@@ -109,14 +107,14 @@ def _labels_changed(room: "RuledRoom", effect: effects.LabelsChanged) -> None:
 # What is heard.
 
 
-def _say(room: "RuledRoom", effect: effects.Say) -> None:
+def _say(room: RuledRoom, effect: effects.Say) -> None:
     if effect.when_recording:
         room.recording.notice(effect)
     else:
         room.premises.say(effect)
 
 
-def _music(room: "RuledRoom", effect: effects.Music) -> None:
+def _music(room: RuledRoom, effect: effects.Music) -> None:
     member = room.members.get(effect.party)
     if effect.on and member is not None:
         room.music.start(member, effect.sound)
@@ -124,17 +122,17 @@ def _music(room: "RuledRoom", effect: effects.Music) -> None:
         room.music.stop(effect.party)
 
 
-def _key_passed(room: "RuledRoom", effect: effects.KeyPassed) -> None:
+def _key_passed(room: RuledRoom, effect: effects.KeyPassed) -> None:
     member = room.members.get(effect.party)
     if member is not None and member.leg is not None:
         room.context.tasks.start(_send_key(room, member.leg, effect.digit))
 
 
-def _keys_told(room: "RuledRoom", effect: effects.KeysTold) -> None:
+def _keys_told(room: RuledRoom, effect: effects.KeysTold) -> None:
     room.publish(EventType.PARTY_KEYS, effect.party, keys=effect.keys)
 
 
-async def _send_key(room: "RuledRoom", leg: int, digit: str) -> None:
+async def _send_key(room: RuledRoom, leg: int, digit: str) -> None:
     try:
         await room.context.media.ask(SendKeys(leg, digit))
     except MediaError as error:
@@ -144,15 +142,15 @@ async def _send_key(room: "RuledRoom", leg: int, digit: str) -> None:
 # The recording.
 
 
-def _recording_changed(room: "RuledRoom", effect: effects.RecordingChanged) -> None:
+def _recording_changed(room: RuledRoom, effect: effects.RecordingChanged) -> None:
     room.recording.change(effect.state)
 
 
-def _answered(room: "RuledRoom", effect: effects.Refused | effects.Denied | effects.Selected) -> None:
+def _answered(room: RuledRoom, effect: effects.Refused | effects.Denied | effects.Selected) -> None:
     """Do nothing: it is the answer to whoever asked."""
 
 
-def _waits(room: "RuledRoom", effect: effects.Waits) -> None:
+def _waits(room: RuledRoom, effect: effects.Waits) -> None:
     member = room.arrive(effect.party)
     party = member.party
     member.take_out()
@@ -165,17 +163,17 @@ def _waits(room: "RuledRoom", effect: effects.Waits) -> None:
     )
 
 
-def _role_changed(room: "RuledRoom", effect: effects.RoleChanged) -> None:
+def _role_changed(room: RuledRoom, effect: effects.RoleChanged) -> None:
     change(room, effect.party, role=ConferenceRole.of(effect.role).word)
 
 
-def _whisper_changed(room: "RuledRoom", effect: effects.WhisperChanged) -> None:
+def _whisper_changed(room: RuledRoom, effect: effects.WhisperChanged) -> None:
     member = change(room, effect.party, whispers_to=effect.to)
     if member is not None:
         room.context.tasks.start(_whisper(room, member))
 
 
-async def _whisper(room: "RuledRoom", member: Member) -> None:
+async def _whisper(room: RuledRoom, member: Member) -> None:
     """Tell the worker who hears a party: at once, and again when one of them who is just coming in has a leg."""
     coming = [listener for listener in _listeners(room, member) if listener.leg is None]
     await _aim(room, member)
@@ -184,30 +182,30 @@ async def _whisper(room: "RuledRoom", member: Member) -> None:
         await _aim(room, member)
 
 
-async def _aim(room: "RuledRoom", member: Member) -> None:
+async def _aim(room: RuledRoom, member: Member) -> None:
     leg, to = await member.ready(), member.party.whispers_to
     legs = [listener.leg for listener in _listeners(room, member) if listener.leg is not None]
     await room.context.media.ask(Whisper(leg, None if to is None else legs))
 
 
-def _listeners(room: "RuledRoom", member: Member) -> list[Member]:
+def _listeners(room: RuledRoom, member: Member) -> list[Member]:
     """Those who hear it now instead of the room."""
     return [room.members[name] for name in member.party.whispers_to or () if name in room.members]
 
 
-def _lock_changed(room: "RuledRoom", effect: effects.LockChanged) -> None:
+def _lock_changed(room: RuledRoom, effect: effects.LockChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
 
 
-def _restricted_changed(room: "RuledRoom", effect: effects.RestrictedChanged) -> None:
+def _restricted_changed(room: RuledRoom, effect: effects.RestrictedChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, restricted=effect.on)
 
 
-def _notices_changed(room: "RuledRoom", effect: effects.NoticesChanged) -> None:
+def _notices_changed(room: RuledRoom, effect: effects.NoticesChanged) -> None:
     room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
 
 
-def _unknown_keys(room: "RuledRoom", effect: effects.UnknownKeys) -> None:
+def _unknown_keys(room: RuledRoom, effect: effects.UnknownKeys) -> None:
     # How many, never which: they may be somebody's code.
     log.info("unknown_keys", session=room.session.id, party=effect.party, count=len(effect.keys))
 

@@ -18,7 +18,6 @@ from softphone.focus.errors import FocusError, NotAllowed, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.member import Member
-from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.recording import NOT_RECORDING, RecordingControl
 from softphone.focus.room.room import NO_MEDIA, Room
 from softphone.focus.room.voices import Voices
@@ -61,8 +60,8 @@ class RuledRoom(Room):
         As for `Room`.
     """
 
-    carried_out: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = CARRIED_OUT
-    "What is done for each effect of the rules."
+    carried_out: ClassVar[Mapping[type, Callable[[Any, Any], None]]]
+    "What is done for each effect of the rules: `softphone.focus.room.carried_out`, and what a kind of room adds."
 
     def __init__(self, session: TelephonySession, room: int, context: Context, rules: Session) -> None:
         super().__init__(session, room, context, rules)

@@ -24,6 +24,7 @@ from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.placed import PlacedCall
 from softphone.focus.room import transfers
+from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.progress import CallerProgress
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
@@ -46,6 +47,8 @@ class CallRoom(RuledRoom):
     dialer
         Rings the callee's phones.
     """
+
+    carried_out = CARRIED_OUT
 
     def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
         super().__init__(session, room, context, TwoPartyCall())
