@@ -94,4 +94,5 @@ def _view(
         sip=dialogs_of(calls, context.focus) if sip else None,
     )
     who = {"extensionNumber": extension.number, "id": number(extension.id), "uri": uri}
-    return {**told, "extension": who, "uri": f"{uri}/presence"}
+    # In the order of the document, which is that of the names.
+    return dict(sorted({**told, "extension": who, "uri": f"{uri}/presence"}.items()))
