@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mixer.frame import FULL_SCALE, TICK_S
 from softphone.codec import codec
 from softphone.media.codecs.coders import encoder
-from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS
+from softphone.media.codecs.forms import ENCODE, FORMS, LARGEST, LAW, NUMBERS
 
 __all__ = ["NAMES", "SOFT", "TONES_HZ", "WORD", "codes", "frames", "name_of", "noise", "waves"]
 
@@ -31,7 +31,6 @@ NOISE_DBOV = -66.0
 """Of what a bot sends that listens: a quiet room."""
 # Feedback taps of a preferred pair of degree 7: x^7+x^3+1 and x^7+x^3+x^2+x+1.
 TAPS = (3, 7), (1, 2, 3, 7)
-LARGEST = 1280
 
 
 def _sequence(taps: tuple[int, ...]) -> NDArray[np.int8]:

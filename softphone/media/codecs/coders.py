@@ -1,6 +1,7 @@
 """What decodes and encodes a codec that remembers, for all legs and streams at once."""
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from softphone.media.codecs.g722 import G722
 from softphone.media.codecs.opus import OpusDecoder, OpusEncoder
 from softphone.media.codecs.payloads import Payloads
 
-__all__ = ["Decoder", "Encoder", "decoder", "encoder"]
+__all__ = ["CODERS", "Coders", "Decoder", "Encoder", "decoder", "encoder"]
 
 
 class Rows(Protocol):
@@ -78,6 +79,22 @@ class Encoder(Rows, Protocol):
         """
 
 
+class Coders(NamedTuple):
+    """Make a decoder and an encoder of one codec, for so many rows and sound of so many Hz."""
+
+    decoder: Callable[[int, int], Decoder]
+    encoder: Callable[[int, int], Encoder]
+
+
+def _g722(capacity: int, _rate_hz: int) -> G722:
+    """Make either of the two; it has one sampling rate."""
+    return G722(capacity)
+
+
+CODERS: Mapping[str, Coders] = {"G722": Coders(_g722, _g722), "OPUS": Coders(OpusDecoder, OpusEncoder)}
+"""By the encodings of `softphone.codec.TABLE` that are stateful, in upper case."""
+
+
 def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
     """Make what decodes a codec.
 
@@ -96,13 +113,13 @@ def decoder(codec: Codec, capacity: int, rate_hz: int) -> Decoder:
         It does not decode to that rate, or its library is not there.
     """
     _check(codec, rate_hz)
-    return G722(capacity) if codec.encoding == "G722" else OpusDecoder(capacity, rate_hz)
+    return CODERS[codec.encoding.upper()].decoder(capacity, rate_hz)
 
 
 def encoder(codec: Codec, capacity: int, rate_hz: int) -> Encoder:
     """Make what encodes a codec; parameters and errors are those of :func:`decoder`, for streams in place of legs."""
     _check(codec, rate_hz)
-    return G722(capacity) if codec.encoding == "G722" else OpusEncoder(capacity, rate_hz)
+    return CODERS[codec.encoding.upper()].encoder(capacity, rate_hz)
 
 
 def _check(codec: Codec, rate_hz: int) -> None:

@@ -10,6 +10,7 @@ from mixer.frame import TICK_S
 from mixer.kernel import kernel, records
 from mixer.lane import Lane
 from mixer.tick import Tick
+from softphone.codec import TABLE
 from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS, QUEUED, Form, Forms, ticks_of
 from softphone.media.codecs.g711 import compress
 from softphone.media.codecs.l16 import write as write_linear
@@ -33,6 +34,8 @@ __all__ = ["Sender"]
 STRING_TICKS = 6
 # Packets of a tick that a leg is sent at most: those of 10 ms.
 MOST = 2
+# Codecs whose listeners are not all sent the same, by their encoding.
+TUNED = {"OPUS": OpusStreams}
 T = TypeVar("T", bound=np.generic)
 Frames: TypeAlias = tuple[NDArray[np.int16], ...]
 """The frames of each lane."""
@@ -248,7 +251,7 @@ class Sender:
         """Have the encoder that a leg needs, before a tick does; raises MediaError where its library is not there."""
         codec = NUMBERS[spec.codec]
         if FORMS[codec].form == QUEUED and codec not in self._streams:
-            made = OpusStreams if FORMS[codec].bytes == 0 else Streams
+            made = TUNED.get(TABLE[codec].encoding.upper(), Streams)
             streams = self._streams[codec] = made(codec, self._legs)
             self._payloads = replaced(self._payloads, codec, streams.payloads)
             self._sizes = replaced(self._sizes, codec, streams.sizes)

@@ -14,6 +14,7 @@ import numpy as np
 from mixer import kernel
 from mixer.bridge import Bridge
 from mixer.echo import REACH, likeness
+from softphone.codec import TABLE, Codec
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress, Srtp
 from softphone.media.engine.echoes import Echoes
@@ -160,21 +161,21 @@ class _Rehearsal:
 
     def _code(self) -> None:
         """Decode and encode in codecs that remember."""
-        for name in ("G722", "OPUS"):
+        for spoken in {each.encoding.upper(): each for each in reversed(TABLE) if each.stateful}.values():
             with contextlib.suppress(MediaError):  # no libopus: the others go on
-                self._speak(LegSpec(codec=name, remote=HERE))
+                self._speak(spoken)
 
-    def _speak(self, spec: LegSpec) -> None:
-        row, legs, parcels = self._row, self._legs, self._parcels
+    def _speak(self, spoken: Codec) -> None:
+        row, legs, parcels, spec = self._row, self._legs, self._parcels, LegSpec(codec=spoken.name, remote=HERE)
         parcels.prepare(spec)
         self._sender.prepare(spec)
         legs.records[row].spec = spec
         legs.apply(row, 0.0)
-        self._bridge.set_rate(row, 16_000)
+        self._bridge.set_rate(row, spoken.rate_hz)
         parcels.forget(row)
         self._sender.tune(row)
         first, legs.waiting[row] = parcels.waiting[row, 0], 1
-        first.position, first.samples, first.size = self._bridge.parties[row].cursor, 320, 160
+        first.position, first.samples, first.size = self._bridge.parties[row].cursor, spoken.rate_hz // 50, 160
         first.codec, first.waits = legs.codec[row], True
         parcels.decode(np.array([row]))
         self._sender.make(self._bridge.outcome)
