@@ -84,6 +84,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     denied_networks: tuple[str, ...] = ()
     dial_domains: tuple[str, ...] = ()
     echo_number: Annotated[str, Meta(pattern=r"\A[0-9*#]*\Z")] = ""
+    own_room_prefix: Annotated[str, Meta(pattern=r"\A[0-9*#]*\Z")] = "*8"
     max_redirects: Limit = 5
     user_agent: str = "softphone"
     require_credentials_for_conferences: bool = False

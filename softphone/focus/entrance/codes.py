@@ -104,7 +104,7 @@ class CodeBook:
         Parameters
         ----------
         extension
-            The conference extension that was called; None: the bridge number.
+            The conference extension that was called, or the user whose room was; None: the bridge number.
         code
             What was typed.
         caller
@@ -112,7 +112,7 @@ class CodeBook:
         """
         if self.is_closed(extension, caller):
             return CodeVerdict.CLOSED, None
-        passage = self._of_bridge(code) if extension is None else self._of_extension(extension, code)
+        passage = self._passage(extension, code)
         if passage is not None:
             return CodeVerdict.RIGHT, passage
         self.wrong(extension, caller)
@@ -160,6 +160,12 @@ class CodeBook:
         """Forget all wrong codes: whatever they closed is open again."""
         for attempts in (self._callers, self._rooms, self._in_room, self._outside, self._networks):
             attempts.clear()
+
+    def _passage(self, extension: Extension | None, code: Code) -> Passage | None:
+        if extension is not None and extension.kind == "conference":
+            return self._of_extension(extension, code)
+        found = self._of_bridge(code)
+        return found if extension is None or found is None or found.extension is extension else None
 
     def _of_extension(self, extension: Extension, code: Code) -> Passage | None:
         properties = self._accounts.properties(extension.id)

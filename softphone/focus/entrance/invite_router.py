@@ -1,7 +1,6 @@
 """The SIP door: who may come in, and where to. Every initial INVITE and every REGISTER passes here."""
 
 import time
-from dataclasses import replace
 
 import structlog
 
@@ -14,8 +13,8 @@ from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.echo_test import EchoTest
 from softphone.focus.entrance.pass_gate import PassGate
-from softphone.focus.entrance.pin_prompt import PinPrompt
 from softphone.focus.entrance.quality_reports import publish
+from softphone.focus.entrance.reception import Reception
 from softphone.focus.entrance.refusals import refusal_of
 from softphone.focus.entrance.routing import (
     Destination,
@@ -24,6 +23,7 @@ from softphone.focus.entrance.routing import (
     ToEcho,
     ToExtension,
     ToNowhere,
+    ToOwnRoom,
     ToPass,
     ToRoom,
     route,
@@ -118,7 +118,8 @@ class InviteRouter:
         self._entering: set[InviteSession] = set()
         self._turns = Turns()
         self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock, focus.context.allowances)
-        self._waiting = Waiting(min(settings.max_calls, legs))
+        waiting = Waiting(min(settings.max_calls, legs))
+        self._reception = Reception(focus, self.codes, conference, waiting, watchers)
 
     @property
     def calls(self) -> int:
@@ -149,7 +150,7 @@ class InviteRouter:
 
     async def _admit(self, call: InviteSession) -> None:
         trunk = self._trunks.of(call.invite, call.source)
-        destination = route(number_of(call.invite.uri), self._accounts, self._settings.echo_number)
+        destination = self._destination(number_of(call.invite.uri))
         if trunk is not None:
             destination = route_of_trunk(self._trunks.called(trunk, call.invite), trunk, self._accounts)
         self._check_open(call, destination)
@@ -173,12 +174,11 @@ class InviteRouter:
             case ToConference(token):
                 await self._join(call, caller, token)
             case ToBridge() | ToPass() | ToEcho():
-                admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
-                await self._apart(call, admission, destination)
+                await self._apart(call, self._stranger(call, caller), destination)
             case ToExtension(callee) if known:
                 await self._ring(call, caller, PartyAddress.of(callee))
-            case ToRoom(extension) if known:
-                await self._enter(call, caller, extension)
+            case ToRoom() | ToOwnRoom() if known:
+                await self._reception.enter(call, self._stranger(call, caller), destination)
             case ToNowhere(number) if caller is not None:
                 await self._ring(call, caller, PartyAddress(shown(number)))
             case _:
@@ -187,7 +187,7 @@ class InviteRouter:
     async def _apart(self, call: InviteSession, admission: Admission, destination: ToBridge | ToPass | ToEcho) -> None:
         """Bring a call to where its pass leads, or the code that it is asked for; or let it hear itself."""
         if isinstance(destination, ToBridge):
-            await self._receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
+            await self._reception.receive(call, admission, EntranceSettings(prompt="conf-getconfno"))
         elif isinstance(destination, ToEcho):
             await EchoTest(self._focus.context).receive(call, admission)
         elif self.gate is None:
@@ -242,7 +242,7 @@ class InviteRouter:
         """
         if not call.known:
             raise self._proofs.challenge(call.source)
-        who = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
+        who = self._stranger(call, caller)
         address = PartyAddress(who.number, who.name, caller.id if caller else None)
         if isinstance(replaced, EarlyDialog):
             self._check_offer(call)
@@ -280,49 +280,19 @@ class InviteRouter:
         role = Role.MODERATOR if host else Role.PARTICIPANT
         await room.enter(call, admission_of(call, caller, PartyKind.TOKEN, role, trusted=self._trusts(call)))
 
+    def _destination(self, number: str) -> Destination:
+        return route(number, self._accounts, self._settings.echo_number, self._settings.own_room_prefix)
+
+    def _stranger(self, call: InviteSession, caller: Extension | None) -> Admission:
+        """Say as what a call comes in that has neither token nor pass."""
+        return admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
+
     def _trusts(self, call: InviteSession) -> bool:
         """Whether who a call says it is from is believed, from where it came."""
         return is_trusted(call.source.host, self._settings.trusted_peers)
 
     def _is_configured(self, call: InviteSession) -> bool:
         return call.source.host in self._trunks or self._trusts(call)
-
-    async def _enter(self, call: InviteSession, caller: Extension | None, extension: Extension) -> None:
-        """Bring a call into the room of a conference extension, asking for its code if it has one."""
-        admission = admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
-        running = self._focus.find(extension)
-        asked = EntranceSettings(
-            ask_code=self.codes.asks(extension), ask_name=self.codes.asks_name(extension), prompt="conf-getpin"
-        )
-        if not (asked.ask_code or asked.ask_name):
-            room = running or await self._focus.open(extension)
-            await room.enter(call, admission)
-            return
-        if running is not None:
-            running.check_open()
-        await self._receive(call, admission, asked, extension, running)
-
-    async def _receive(
-        self,
-        call: InviteSession,
-        admission: Admission,
-        asked: EntranceSettings,
-        called: Extension | None = None,
-        room: ConferenceRoom | None = None,
-    ) -> None:
-        """Answer a call and ask for a code, or a name."""
-        settings = self._conference
-        asked = replace(
-            asked,
-            tries=settings.code_tries,
-            first_key_s=settings.code_patience_s,
-            pause_s=settings.code_timeout_s,
-        )
-        waiting = self._waiting if admission.caller is None else None
-        done = self._watchers.enters(admission.caller) if admission.caller is not None else lambda: None
-        reception = PinPrompt(self._focus.context, self.codes, self._focus.open, asked, called, waiting, done)
-        encrypted = settings.encrypted if room is None else room.rules.settings.encrypted
-        await reception.receive(call, admission, room.room if room is not None else None, encrypted=encrypted)
 
     async def _ring(self, call: InviteSession, caller: Extension | None, callee: PartyAddress) -> None:
         """Connect a call to the phones of an extension, or to a number outside."""
@@ -360,7 +330,7 @@ class InviteRouter:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
         if refusal := self._watchers.bad_event(request):
             return refusal
-        destination = route(number_of(request.uri), self._accounts)
+        destination = self._destination(number_of(request.uri))
         if isinstance(destination, ToConference) and not self._settings.require_credentials_for_conferences:
             return self._watchers.subscribe(request, source, self._invited_by(destination.token))
         watcher = self._proofs.sender(request, source)
@@ -380,7 +350,7 @@ class InviteRouter:
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
             return extension
-        room = self._conference_at(route(number_of(request.uri), self._accounts), extension)
+        room = self._conference_at(self._destination(number_of(request.uri)), extension)
         member = room.member_of(extension) if room is not None and extension is not None else None
         if room is None or member is None:
             return response(request, 404)
@@ -392,6 +362,8 @@ class InviteRouter:
             case ToConference(token):
                 return self._invited_by(token)
             case ToRoom(extension):
+                return self._focus.find(extension)
+            case ToOwnRoom(extension) if asks is extension:
                 return self._focus.find(extension)
             case ToBridge() if asks is not None:
                 return self._focus.bridge_of(asks)

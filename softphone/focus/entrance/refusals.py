@@ -2,6 +2,7 @@
 
 from softphone.errors import CallRefused, NoCommonCodec, OwnAddress, SdpError
 from softphone.focus.entrance.authentication import AuthRefusal
+from softphone.focus.errors import NotAllowed
 from softphone.sip.message.fields import warning
 
 __all__ = ["refusal_of"]
@@ -14,6 +15,8 @@ def refusal_of(error: Exception) -> AuthRefusal | None:
             return error
         case CallRefused():
             return AuthRefusal(error.status, error.reason, [("Contact", f"<{uri}>") for uri in error.contacts])
+        case NotAllowed():
+            return AuthRefusal(403, "Forbidden", [])
         case NoCommonCodec() | OwnAddress():
             return AuthRefusal(488, "Not Acceptable Here", [warning(error)])
         case SdpError():

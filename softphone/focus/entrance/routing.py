@@ -15,6 +15,7 @@ __all__ = [
     "ToEcho",
     "ToExtension",
     "ToNowhere",
+    "ToOwnRoom",
     "ToPass",
     "ToRoom",
     "route",
@@ -57,6 +58,13 @@ class ToRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class ToOwnRoom:
+    """To the room of a user."""
+
+    extension: Extension
+
+
+@dataclass(frozen=True, slots=True)
 class ToEcho:
     """To the echo test."""
 
@@ -68,10 +76,10 @@ class ToNowhere:
     number: str
 
 
-Destination = ToBridge | ToConference | ToEcho | ToExtension | ToPass | ToRoom | ToNowhere
+Destination = ToBridge | ToConference | ToEcho | ToExtension | ToOwnRoom | ToPass | ToRoom | ToNowhere
 
 
-def route(user: str, accounts: Accounts, echo: str = "") -> Destination:
+def route(user: str, accounts: Accounts, echo: str = "", own_room: str = "") -> Destination:
     """Say where a number or user that is called leads.
 
     Parameters
@@ -81,6 +89,8 @@ def route(user: str, accounts: Accounts, echo: str = "") -> Destination:
         ``<main number>*<extension number>``.
     echo
         The number of the echo test; empty: there is none.
+    own_room
+        What stands before a user's number where its room is meant and not its telephones; empty: nothing does.
     """
     if user.startswith(PREFIX):
         try:
@@ -92,9 +102,12 @@ def route(user: str, accounts: Accounts, echo: str = "") -> Destination:
     if accounts.is_main_number(user):
         return ToBridge()
     extension = accounts.find(user)
-    if extension is None:
-        return ToEcho() if echo and user == echo else ToNowhere(user)
-    return ToExtension(extension) if extension.kind == "user" else ToRoom(extension)
+    if extension is not None:
+        return ToExtension(extension) if extension.kind == "user" else ToRoom(extension)
+    if echo and user == echo:
+        return ToEcho()
+    owner = accounts.find(user.removeprefix(own_room)) if own_room and user.startswith(own_room) else None
+    return ToOwnRoom(owner) if owner is not None and owner.kind == "user" else ToNowhere(user)
 
 
 def route_of_trunk(number: str, trunk: TrunkConfig, accounts: Accounts) -> Destination:
