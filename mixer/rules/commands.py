@@ -6,12 +6,15 @@ from mixer.rules import admission, announcements, dialout, groups, lifetime, par
 from mixer.rules.attendance import IN_ROOM, Participant
 from mixer.rules.effects import Denied, Effect, KeyPassed, KeysTold, UnknownKeys
 from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetDeaf, SetGroup, SetHeld, SetMuted, SetNotices, SetVolume
-from mixer.rules.keypad import UNKNOWN, Command
+from mixer.rules.keypad import UNKNOWN, Command, KeypadError, Menu
 from mixer.rules.roles import Place, RecordingState, Role, Selector
-from mixer.rules.settings import BY_KEYS, VOLUME_STEP_DB, KeyScope
+from mixer.rules.settings import VOLUME_STEP_DB, KeyScope
 from mixer.rules.state import Carried, SessionState, menu_name
 
-__all__ = ["RULES", "carry_out", "keys"]
+__all__ = ["RULES", "carry_out", "check", "keys"]
+
+# Whom the keys of a moderator can choose: ``mute_others``, ``kick_last``.
+BY_KEYS = (Selector.OTHERS, Selector.LAST, Selector.PARTICIPANT, Selector.LISTENER)
 
 Rule = Callable[[SessionState, Participant, Command, float], list[Effect]]
 
@@ -289,3 +292,10 @@ RULES: Mapping[str, Rule] = {
     **_SELECTED,
     UNKNOWN: _meaningless,
 }
+
+
+def check(menu: Menu) -> None:
+    """Refuse a menu that asks for a command that is none of the rules; raises KeypadError."""
+    unknown = sorted(menu.commands - RULES.keys())
+    if unknown:
+        raise KeypadError(f"no command {', '.join(map(repr, unknown))} in a conference")

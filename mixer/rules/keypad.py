@@ -1,4 +1,4 @@
-"""Keys pressed on a telephone become commands: what a sequence means is data, per role.
+"""Keys pressed on a telephone become commands: what a sequence means is data, per role (`mixer.rules.menus`).
 
 A menu maps sequences to command names. ``*91`` stands for itself; a sequence that ends in ``N`` takes a number: ``*8N``
 is ``*8``, then digits, ended by ``#`` or by a pause. One sequence may begin another (``*9`` and ``*90``): then a pause
@@ -8,7 +8,7 @@ decides. No clock is read: the caller passes the time and asks `Keypad.deadline`
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DEFAULT_MENU", "KEYS", "UNKNOWN", "Command", "Keypad", "KeypadError", "Menu"]
+__all__ = ["KEYS", "UNKNOWN", "Command", "Keypad", "KeypadError", "Menu"]
 
 KEYS = "0123456789*#ABCD"
 # The name of the command that stands for keys without a meaning.
@@ -80,34 +80,7 @@ def _check(sequence: str) -> None:
     """Refuse a sequence that nobody could press."""
     fixed = sequence.removesuffix("N")
     if not fixed or any(key not in KEYS for key in fixed) or len(sequence) > MAX_KEYS:
-        raise KeypadError(f"menu: {sequence!r} is not a sequence of keys")
-
-
-# What `config/menus/default.toml` says as well. The names are those that mixer.rules carries out.
-_MICROPHONE = {"*1": "toggle_own_mute"}
-_INVITING = {"*8N": "invite", "##": "drop_invited"}
-_RETURNING = {"*3": "return_to_main"}
-_HOST = {
-    "*4N": "visit_group",
-    "*90": "unmute_all",
-    "*91": "mute_all",
-    "*92": "lock",
-    "*93": "unlock",
-    "*94": "notices_off",
-    "*95": "notices_on",
-    "*96": "end_groups",
-}
-DEFAULT_MENU = Menu(
-    {
-        "moderator": {**_MICROPHONE, **_RETURNING, **_INVITING, **_HOST},
-        "participant": {**_MICROPHONE, **_RETURNING, **_INVITING},
-        "listener": {**_RETURNING, **_INVITING},
-        "token": {**_MICROPHONE, **_RETURNING},
-        "token_moderator": {**_MICROPHONE, **_RETURNING, **_HOST},
-        "outside": _RETURNING,
-        "outside_moderator": {**_MICROPHONE, **_RETURNING, **_HOST},
-    }
-)
+        raise KeypadError(f"{sequence!r} is not a sequence of keys")
 
 
 @dataclass

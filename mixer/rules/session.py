@@ -9,7 +9,7 @@ tables over the same state, `mixer.rules.state.SessionState`.
 
 from collections.abc import Mapping
 
-from mixer.rules import announcements, call, conference
+from mixer.rules import announcements, call, commands, conference
 from mixer.rules.attendance import Participant
 from mixer.rules.effects import Effect
 from mixer.rules.events import Event
@@ -177,9 +177,15 @@ class Conference(Session):
         What may differ.
     now
         When it was made, in seconds of the clock that all later times are told in.
+
+    Raises
+    ------
+    KeypadError
+        The menu asks for a command that the rules do not know.
     """
 
     def __init__(self, settings: Settings, now: float) -> None:
+        commands.check(settings.menu)
         session = SessionState(
             settings,
             ends=(now + settings.claim_timeout_s, "unclaimed"),

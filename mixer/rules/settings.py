@@ -3,46 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mixer.rules.keypad import DEFAULT_MENU, TIMEOUT_S, UNKNOWN, KeypadError, Menu
-from mixer.rules.roles import Selector
+from mixer.rules.keypad import TIMEOUT_S, Menu
+from mixer.rules.menus import DEFAULT_MENU
 
-__all__ = ["BY_KEYS", "COMMANDS", "KeyScope", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
+__all__ = ["KeyScope", "VOLUME_DB", "VOLUME_STEP_DB", "EndWithHost", "Settings"]
 
-# Whom the keys of a moderator can choose: ``mute_others``, ``kick_last``.
-BY_KEYS = (Selector.OTHERS, Selector.LAST, Selector.PARTICIPANT, Selector.LISTENER)
-# What keys can do; the names that a menu may use. `mixer.rules.commands` carries them out.
-COMMANDS = frozenset(
-    {
-        "toggle_own_mute",
-        "mute_all",
-        "unmute_all",
-        "listening_mode",
-        "lock",
-        "unlock",
-        "toggle_lock",
-        "notices_on",
-        "notices_off",
-        "toggle_notices",
-        "invite",
-        "drop_invited",
-        "toggle_recording",
-        "pause_recording",
-        "count",
-        "help",
-        "leave",
-        "return_to_main",
-        "visit_group",
-        "end_groups",
-        "end",
-        "louder",
-        "softer",
-        "speak_louder",
-        "speak_softer",
-        *(f"{verb}_{which}" for verb in ("kick", "mute", "deafen", "hold") for which in BY_KEYS),
-        *(f"un{verb}_{which}" for verb in ("mute", "deafen", "hold") for which in BY_KEYS),
-        UNKNOWN,
-    }
-)
 # Softest and loudest: below the first a party is better muted, above the second its noise is louder than its voice.
 VOLUME_DB = (-30.0, 18.0)
 # Of one press of a volume key: clearly heard, and five presses are a lot.
@@ -144,11 +109,6 @@ class Settings:
         by a tone.
     record_prompts
         Whether what is said to all is in the recording; what is said to one never is.
-
-    Raises
-    ------
-    KeypadError
-        The menu asks for a command that the rules do not know.
     """
 
     max_members: int = 10
@@ -189,8 +149,3 @@ class Settings:
     def keys_go_on(self) -> bool:
         """Whether any key goes further than the menu."""
         return KeyScope.NONE is not self.tell_keys or KeyScope.NONE is not self.pass_keys
-
-    def __post_init__(self) -> None:
-        unknown = sorted(self.menu.commands - COMMANDS)
-        if unknown:
-            raise KeypadError(f"menu: no command {', '.join(map(repr, unknown))} in a conference")

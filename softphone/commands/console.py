@@ -25,7 +25,7 @@ __all__ = ["PlainFace", "TerminalFace"]
 KEYPAD = "0123456789*#ABCD"
 
 HOLD = "h"
-# Of a moderator of this bridge, whatever kind of room it is (`softphone/data/menus/default.toml`).
+# Of a moderator of this bridge, whatever kind of room it is (`mixer/rules/menus/default.toml`).
 HOST_KEYS = {"x": "*91", "u": "*90", "l": "*92", "o": "*93"}
 
 # A level is shown per 100 ms: the eye follows no faster, and the call has better things to do.

@@ -4,19 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from mixer.rules.keypad import DEFAULT_MENU
-from mixer.rules.settings import Settings
+from mixer.rules.menus import FOLDER
 from softphone.errors import ConfigError
-from softphone.focus.room.settings import FOLDER, load_menu
-
-
-def test_the_default_is_what_the_rules_have_without_a_file() -> None:
-    assert load_menu("default") == DEFAULT_MENU
+from softphone.focus.room.settings import load_menu
 
 
 @pytest.mark.parametrize("name", [path.stem for path in FOLDER.glob("*.toml")])
 def test_what_comes_along_can_be_carried_out_and_stands_in_config(name: str) -> None:
-    assert Settings(menu=load_menu(name)).menu.commands
+    assert load_menu(name).commands
     assert (Path("config/menus") / f"{name}.toml").resolve() == (FOLDER / f"{name}.toml").resolve()
 
 
@@ -36,7 +31,7 @@ def test_ones_own(tmp_path: Path) -> None:
         ('[moderator]\n"hello" = "lock"\n', "'hello' is not a sequence"),
         ('[moderator]\n"*1" = 1\n', "moderator is not a table of names"),
         ('moderator = "lock"\n', "moderator is not a table of names"),
-        ('[help]\nmoderator = "x"\n', "help': no role 'moderator'"),
+        ('[help]\nmoderator = "x"\n', "help: no role 'moderator'"),
         ("[moderator\n", "not TOML"),
         ("\xff", "cannot read"),
     ],

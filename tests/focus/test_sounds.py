@@ -81,7 +81,7 @@ def test_names_are_those_of_asterisk() -> None:
 def test_every_prompt_of_the_rules_is_there() -> None:
     """What the rules and the menus say, found as strings that have the shape of a prompt's name."""
     sources = [*(ROOT / "mixer" / "rules").glob("*.py")]
-    sources += (ROOT / "softphone" / "data" / "menus").glob("*.toml")
+    sources += (ROOT / "mixer" / "rules" / "menus").glob("*.toml")
     pattern = re.compile(r'"((?:conf|confbridge|vm|pls|one)-[a-z-]+)"')
     used = {name for source in sources for name in pattern.findall(source.read_text())}
     assert len(used) > 20

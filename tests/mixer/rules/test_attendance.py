@@ -28,7 +28,8 @@ from mixer.rules.events import (
     Time,
 )
 from mixer.rules.invitations import DialOuts
-from mixer.rules.keypad import DEFAULT_MENU, Keypad, Menu
+from mixer.rules.keypad import Keypad, Menu
+from mixer.rules.menus import DEFAULT_MENU
 from mixer.rules.roles import PartyKind, Place, Role, Selector
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings

@@ -385,7 +385,7 @@ def test_two_pauses_end_in_the_order_of_time() -> None:
 
 def test_a_menu_may_only_ask_for_what_the_rules_can_do() -> None:
     with pytest.raises(KeypadError, match="no command 'dance', 'sing' in a conference"):
-        Settings(menu=Menu({"moderator": {"*1": "sing", "*2": "dance", "*3": "mute_all"}}))
+        Conference(Settings(menu=Menu({"moderator": {"*1": "sing", "*2": "dance", "*3": "mute_all"}})), 0.0)
 
 
 def test_another_menu() -> None:

@@ -43,7 +43,8 @@ from mixer.rules.events import (
     Time,
     Unban,
 )
-from mixer.rules.keypad import DEFAULT_MENU, KEYS, Menu
+from mixer.rules.keypad import KEYS, Menu
+from mixer.rules.menus import DEFAULT_MENU
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role, Selector
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixer.rules.keypad import DEFAULT_MENU, KEYS, MAX_KEYS, UNKNOWN, Command, Keypad, KeypadError, Menu
+from mixer.rules.keypad import KEYS, MAX_KEYS, UNKNOWN, Command, Keypad, KeypadError, Menu
+from mixer.rules.menus import DEFAULT_MENU
 
 # The keys of a whole conference product, as data: every kind of sequence that the rules must be able to grow into.
 PRODUCT = {
@@ -35,7 +36,7 @@ def typed(table: dict[str, str], keys: str, *, each_s: float = 0.3, pause_s: flo
         ("moderator", "*91*90*1", ["mute_all", "unmute_all", "toggle_own_mute"]),
         ("moderator", "*92*93*94*95", ["lock", "unlock", "notices_off", "notices_on"]),
         ("moderator", "*96*42#*3", ["end_groups", "visit_group", "return_to_main"]),
-        ("moderator", "*97", [UNKNOWN]),
+        ("moderator", "*7", [UNKNOWN]),
         ("participant", "*8102###", ["invite", "drop_invited"]),
         ("token", "*1*8102#", ["toggle_own_mute", UNKNOWN]),
         ("outside", "*1*3", [UNKNOWN, "return_to_main"]),
