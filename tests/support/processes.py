@@ -49,7 +49,9 @@ def port_block(size: int = 1) -> int:
 class Program:
     """A child process; `out` and `err` are what it has said so far."""
 
-    def __init__(self, command: Sequence[str | Path], folder: Path, *, pipe_out: bool = False) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], folder: Path, *, pipe_out: bool = False, pipe_in: bool = False
+    ) -> None:
         self.command = [str(word) for word in command]
         folder.mkdir(parents=True, exist_ok=True)
         name = Path(self.command[0]).name
@@ -57,7 +59,7 @@ class Program:
         with self.out_path.open("wb") as out, self.err_path.open("wb") as err:
             self.process = subprocess.Popen(
                 self.command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if pipe_in else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipe_out else out,
                 stderr=err,
                 cwd=folder,
@@ -98,9 +100,16 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         status = self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
         return status
+
+    def enter(self, line: str) -> None:
+        """Give a program started with `pipe_in` a line on stdin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
 
     def line(self, timeout_s: float) -> str:
         """The next line on stdout of a program started with `pipe_out`."""
