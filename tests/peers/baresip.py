@@ -3,10 +3,13 @@
 baresip is written in C by others (libre, librem): its SIP, SDP, RTP, G.711 and G.722 share nothing with ours.
 """
 
+import asyncio
 import json
 import shutil
 import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -190,3 +193,13 @@ class Baresip:
     ) -> None:
         self._control.close()
         self.program.stop()
+
+
+@asynccontextmanager
+async def baresip(folder: Path, tone_hz: float, account: str) -> AsyncIterator[Baresip]:
+    """One phone beside a server in this event loop: it unregisters before it ends, and is waited for in a thread."""
+    phone = await asyncio.to_thread(Baresip, folder, tone_hz, account=account)
+    try:
+        yield phone
+    finally:
+        await asyncio.to_thread(phone.__exit__, None, None, None)

@@ -14,7 +14,7 @@ class Sipp(Program):
     """One run. `scenario` is a file of tests/peers/scenarios without its ending; calls go to `remote` when given.
 
     `rows` are the fields of the calls, taken in order and again from the start: [called user, own user, password].
-    It is at `host`.
+    It is at `host`, and where given at `port`, with the five behind it its own, too.
     """
 
     def __init__(
@@ -27,11 +27,12 @@ class Sipp(Program):
         calls: int = 1,
         limit_s: int = 90,
         host: str = LOOPBACK,
+        port: int | None = None,
     ) -> None:
         folder = folder / f"sipp-{scenario}"
         folder.mkdir(parents=True, exist_ok=True)
         self.errors = folder / "errors.log"
-        self.port = port_block(6)
+        self.port = port or port_block(6)
         command: list[str | Path] = [shutil.which("sipp") or "sipp"]
         command += [host_port(*remote)] if remote else []
         command += ["-sf", SCENARIOS / f"{scenario}.xml", "-i", host, "-p", str(self.port)]

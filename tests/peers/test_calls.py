@@ -13,7 +13,7 @@ from softphone.server import Server
 from tests.focus.phone import bridge
 from tests.focus.table import until
 from tests.focus.test_bringing_in import SILENT, hear
-from tests.peers.baresip import Baresip
+from tests.peers.baresip import baresip
 from tests.peers.sipp import Sipp
 from tests.support.processes import LOOPBACK
 from tests.support.tones import sine
@@ -69,16 +69,20 @@ def account(server: Server, number: str) -> str:
 async def test_baresip_hands_a_call_over(tmp_path: Path) -> None:
     bobs: list[Call] = []
     cids: list[Call] = []
-    async with bridge(tmp_path / "data") as server, extension(server, "102", bobs), extension(server, "103", cids):
-        with await asyncio.to_thread(Baresip, tmp_path / "phone", 440.0, account=account(server, "101")) as phone:
-            await asyncio.to_thread(phone.wait_registered)
-            await asyncio.to_thread(phone.dial, f"sip:102@{server.stack.host}:{server.stack.port}")
-            phone.command("transfer", f"sip:103@{server.stack.host}:{server.stack.port}")
-            await until(lambda: bool(cids) and server.focus.parties == 2)
-            assert await heard(bobs[0], cids[0]) and await heard(cids[0], bobs[0])
-            await cids[0].hangup()
-            assert await bobs[0].wait_ended() == "bye"
-            await until(lambda: not server.focus.rooms)
+    async with (
+        bridge(tmp_path / "data") as server,
+        extension(server, "102", bobs),
+        extension(server, "103", cids),
+        baresip(tmp_path / "phone", 440.0, account(server, "101")) as phone,
+    ):
+        await asyncio.to_thread(phone.wait_registered)
+        await asyncio.to_thread(phone.dial, f"sip:102@{server.stack.host}:{server.stack.port}")
+        phone.command("transfer", f"sip:103@{server.stack.host}:{server.stack.port}")
+        await until(lambda: bool(cids) and server.focus.parties == 2)
+        assert await heard(bobs[0], cids[0]) and await heard(cids[0], bobs[0])
+        await cids[0].hangup()
+        assert await bobs[0].wait_ended() == "bye"
+        await until(lambda: not server.focus.rooms)
 
 
 @pytest.mark.peer("baresip")
@@ -86,16 +90,20 @@ async def test_baresip_hands_a_call_over(tmp_path: Path) -> None:
 async def test_baresip_is_handed_on_to_another_peer(tmp_path: Path, first: str) -> None:
     """Our agent joins its two calls: baresip is whom it hands on, or to whom."""
     cids: list[Call] = []
-    async with bridge(tmp_path / "data") as server, extension(server, "101") as ann, extension(server, "103", cids):
-        with await asyncio.to_thread(Baresip, tmp_path / "phone", 440.0, account=account(server, "102")) as phone:
-            await asyncio.to_thread(phone.wait_registered)
-            one, two = await ann.invite(first), await ann.invite({"102": "103", "103": "102"}[first])
-            await until(lambda: all(room.answered for room in server.focus.calls.values()))
-            await ann.transfer(one, two)
-            assert ann.calls == [] and len(server.focus.calls) == 1
-            # Baresip sends its tone all the time.
-            assert max(await hear(cids[0], 75)) > SILENT
-            await asyncio.to_thread(phone.listen, 1.0)
-            await cids[0].hangup()
-            await asyncio.to_thread(phone.wait, "CALL_CLOSED")
-            await until(lambda: not server.focus.rooms)
+    async with (
+        bridge(tmp_path / "data") as server,
+        extension(server, "101") as ann,
+        extension(server, "103", cids),
+        baresip(tmp_path / "phone", 440.0, account(server, "102")) as phone,
+    ):
+        await asyncio.to_thread(phone.wait_registered)
+        one, two = await ann.invite(first), await ann.invite({"102": "103", "103": "102"}[first])
+        await until(lambda: all(room.answered for room in server.focus.calls.values()))
+        await ann.transfer(one, two)
+        assert ann.calls == [] and len(server.focus.calls) == 1
+        # Baresip sends its tone all the time.
+        assert max(await hear(cids[0], 75)) > SILENT
+        await asyncio.to_thread(phone.listen, 1.0)
+        await cids[0].hangup()
+        await asyncio.to_thread(phone.wait, "CALL_CLOSED")
+        await until(lambda: not server.focus.rooms)

@@ -35,6 +35,8 @@ class Handset:
         self.socket.setblocking(False)
         self.sound = write_mulaw(folder / f"{hz:.0f}.ulaw", sine(hz, 1.0, amplitude=amplitude)).read_bytes()
         self.remote: tuple[str, int] | None = None
+        self.follows = False
+        "Whether it sends to whoever it hears last."
         self.number = 0
         self.keys: deque[tuple[bool, int, bytes]] = deque()
         self.came = 0
@@ -73,9 +75,11 @@ class Handset:
             self.socket.sendto(self._packet(), remote)
         while True:
             try:
-                packet = self.socket.recv(2048)
+                packet, source = self.socket.recvfrom(2048)
             except BlockingIOError:
                 return
+            if self.follows:
+                self.remote = source
             if packet[1] & 0x7F == PCMU:
                 self.heard.append(packet[12:])
                 self.came += 1
