@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Self
+from typing import Literal, Self, cast
 
 from mixer.rules.attendance import Participant
 from mixer.rules.roles import Place, Role
@@ -89,9 +89,9 @@ class ConferenceRole(Enum):
         return cls["HOST" if role is Role.MODERATOR else role.name]
 
     @property
-    def word(self) -> str:
+    def word(self) -> Literal["host", "participant", "listener"]:
         """As the control API, events and the history spell it; the value is RingCentral's spelling."""
-        return self.value.lower()
+        return cast('Literal["host", "participant", "listener"]', self.value.lower())
 
 
 class CallEnd(Enum):

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel
 
 from softphone.api.context import ApiContext, ContextDep
-from softphone.api.control.models import Decibels, Group, Labels, RoleName, Strict, one_change
+from softphone.api.control.models import PartiesChange
 from softphone.api.control.paths import ManagedDep, party_of
 from softphone.api.http.answers import commands
 from softphone.focus import words
@@ -38,29 +38,13 @@ CHANGES: Mapping[str, Callable[[str, Any], words.Change]] = {
 }
 
 
-class ManyChange(Strict):
-    """What of all who are chosen is to be changed; the rest stays."""
-
-    muted: bool | None = None
-    deaf: bool | None = None
-    held: bool | None = None
-    volume_in_db: Decibels | None = None
-    volume_out_db: Decibels | None = None
-    role: RoleName | None = None
-    labels: Labels | None = None
-    group: Group | None = None
-
-    @model_validator(mode="after")
-    def _any(self) -> "ManyChange":
-        return one_change(self)
-
-    def changes(self) -> Iterator[words.Change]:
-        """Give them as the rules are told."""
-        for name, change in CHANGES.items():
-            if (value := getattr(self, name)) is not None:
-                yield change("", value)
-        if self.volume_in_db is not None or self.volume_out_db is not None:
-            yield words.SetVolume("", self.volume_in_db, self.volume_out_db)
+def _told(change: PartiesChange) -> Iterator[words.Change]:
+    """Give changes as the rules are told."""
+    for name, told in CHANGES.items():
+        if (value := getattr(change, name)) is not None:
+            yield told("", value)
+    if change.volume_in_db is not None or change.volume_out_db is not None:
+        yield words.SetVolume("", change.volume_in_db, change.volume_out_db)
 
 
 class ManyView(BaseModel):
@@ -82,10 +66,10 @@ async def _do(
 
 @doing.patch("")
 async def change_parties(
-    session: ManagedDep, change: ManyChange, context: ContextDep, which: Chosen, by: By = ""
+    session: ManagedDep, change: PartiesChange, context: ContextDep, which: Chosen, by: By = ""
 ) -> ManyView:
     """Change microphone, hearing, hold, volume, role, labels or breakout group of all who are chosen."""
-    return await _do(session, which, by, change.changes(), context)
+    return await _do(session, which, by, _told(change), context)
 
 
 @doing.delete("")

@@ -24,6 +24,7 @@ __all__ = [
     "KeysWish",
     "Labels",
     "MoveWish",
+    "PartiesChange",
     "PartyChange",
     "PartyList",
     "PartyRef",
@@ -242,8 +243,8 @@ class PartyList(Part):
     parties: list[PartyView]
 
 
-class PartyChange(Strict):
-    """What of a party is to be changed; the rest stays."""
+class PartiesChange(Strict):
+    """What of all who are chosen is to be changed; the rest stays."""
 
     muted: bool | None = None
     deaf: bool | None = None
@@ -253,6 +254,15 @@ class PartyChange(Strict):
     role: RoleName | None = None
     labels: Labels | None = None
     group: Group | None = None
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        return one_change(self)
+
+
+class PartyChange(PartiesChange):
+    """What of a party is to be changed; the rest stays."""
+
     whispers_to: Annotated[
         list[PartyRef] | None,
         Field(max_length=1000, description="Only they hear it, nobody else does; null: heard by the room again."),
@@ -347,28 +357,26 @@ def _path(path: PartyPath) -> PathView:
 
 def party_view(party: Party) -> PartyView:
     """Show a party."""
-    return PartyView.model_validate(
-        {
-            "id": party.id,
-            "number": party.address.number,
-            "name": party.address.name,
-            "extension_id": party.extension_id,
-            "role": party.role.word if party.role else None,
-            "stage": party.place.value,
-            "status": party.status.value,
-            "muted": party.muted,
-            "deaf": party.deaf,
-            "talking": party.talking,
-            "dominant": party.dominant,
-            "echoing": party.echoing,
-            "volume_in_db": party.volume_in_db,
-            "volume_out_db": party.volume_out_db,
-            "labels": dict(party.labels),
-            "group": party.group,
-            "hidden": party.hidden,
-            "path": None if party.path is None else _path(party.path),
-            "whispers_to": None if party.whispers_to is None else list(party.whispers_to),
-        }
+    return PartyView(
+        id=party.id,
+        number=party.address.number,
+        name=party.address.name,
+        extension_id=party.extension_id,
+        role=party.role.word if party.role else None,
+        stage=party.place.value,
+        status=party.status.value,
+        muted=party.muted,
+        deaf=party.deaf,
+        talking=party.talking,
+        dominant=party.dominant,
+        echoing=party.echoing,
+        volume_in_db=party.volume_in_db,
+        volume_out_db=party.volume_out_db,
+        labels=dict(party.labels),
+        group=party.group,
+        hidden=party.hidden,
+        path=None if party.path is None else _path(party.path),
+        whispers_to=None if party.whispers_to is None else list(party.whispers_to),
     )
 
 
