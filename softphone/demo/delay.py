@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mixer.frame import FULL_SCALE, TICK_S
 from softphone.agent import Call, FrameStream
+from softphone.load.media.alignment import align
 
-__all__ = ["Capture", "Delay", "chirp", "correlate", "measure_delays"]
+__all__ = ["Capture", "Delay", "chirp", "measure_delays"]
 
 # A rising tone has one sharp correlation peak, where a steady one has many. When its period shrinks evenly (a bat's
 # call), it looks the same a little later if a playout buffer that catches up plays it faster; noise would be lost.
@@ -68,27 +69,6 @@ class Capture:
             self.add(await anext(stream), loop.time())
 
 
-def correlate(said: NDArray[np.int16], heard: NDArray[np.int16]) -> tuple[int, float]:
-    """Find where `said` sounds in `heard`.
-
-    Parameters
-    ----------
-    said, heard
-        int16, shapes (n,) and (m,), m >= n.
-
-    Returns
-    -------
-    The first sample of it, and the normalised correlation there: 1 for the same sound at any volume, 0 for none.
-    """
-    size = 1 << (heard.size + said.size).bit_length()
-    wanted = said.astype(np.float64)
-    spectrum = np.fft.rfft(heard.astype(np.float64), size) * np.conj(np.fft.rfft(wanted, size))
-    place = int(np.argmax(np.fft.irfft(spectrum, size)[: heard.size - said.size + 1]))
-    there = heard[place : place + said.size].astype(np.float64)
-    energy = np.sqrt(np.dot(there, there) * np.dot(wanted, wanted))
-    return place, float(np.dot(there, wanted) / energy) if energy else 0.0
-
-
 def chirp(rate_hz: int) -> NDArray[np.int16]:
     """Make the sound that is sent: int16, shape (samples,), a tone that rises and swells in and out."""
     instants = np.arange(round(CHIRP_S * rate_hz)) / rate_hz
@@ -133,6 +113,6 @@ async def _measure_once(talker: Call, listeners: list[Call]) -> list[Delay | Non
 
 
 def _delay(sound: NDArray[np.int16], capture: Capture, left: float, wait_s: float, rate_hz: int) -> Delay | None:
-    place, likeness = correlate(sound, np.concatenate(capture.frames))
+    place, likeness = align(sound, np.concatenate(capture.frames))
     application_s = capture.began + place / rate_hz - left
     return Delay(application_s - wait_s, application_s) if likeness > FOUND else None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softphone.load.media.alignment import align
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom, MediaRequest, Number, Play, StopPlayback
 from tests.bench.codecs import CODECS, Pcm
@@ -69,21 +70,14 @@ def _speak(studio: Studio, end: MediaAddress, said: Pcm, floor_dbov: float, seed
 
 def cut(pcm: Pcm, heard: Pcm, level_dbov: float) -> tuple[float, int]:
     """The share of speech frames of which a listener misses half or more, and the longest such gap in milliseconds."""
-    said, lag = pcm.astype(np.float64), _lag(pcm, heard)
-    count = min(len(said), len(heard) - lag) // FRAME
-    said, got = (part[: count * FRAME].reshape(-1, FRAME).astype(np.float64) for part in (said, heard[lag:]))
+    lag, _ = align(pcm, heard, RATE_HZ)
+    count = min(len(pcm), len(heard) - lag) // FRAME
+    said, got = (part[: count * FRAME].reshape(-1, FRAME).astype(np.float64) for part in (pcm, heard[lag:]))
     power = np.mean(said**2, axis=1)
     speech = _speech(10 * np.log10(power / 32768**2 + 1e-12) - level_dbov)
     gone = speech & (np.mean(said * got, axis=1) < power * 10 ** (-CUT_DB / 20))
     edges = np.flatnonzero(np.diff(np.concatenate(([0], gone.astype(int), [0]))))
     return float(gone.sum() / speech.sum()), 20 * int(max(edges[1::2] - edges[::2], default=0))
-
-
-def _lag(said: Pcm, heard: Pcm) -> int:
-    """How many samples later it is heard, a second at most."""
-    size = len(said) + len(heard)
-    product = np.fft.rfft(heard.astype(np.float64), size) * np.conj(np.fft.rfft(said.astype(np.float64), size))
-    return int(np.argmax(np.fft.irfft(product, size)[:RATE_HZ]))
 
 
 def _speech(relative_db: NDArray[np.float64]) -> NDArray[np.bool_]:

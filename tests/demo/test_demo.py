@@ -12,10 +12,11 @@ from rich.console import Console
 
 from softphone.commands.demo import show
 from softphone.demo.bridge import BridgeFailed, running_bridge, stop
-from softphone.demo.delay import Capture, chirp, correlate
+from softphone.demo.delay import Capture, chirp
 from softphone.demo.run import DemoRecording, DemoReport, Window
+from softphone.load.media.alignment import align
 from tests.support.signals import at_sender_clock, noise
-from tests.support.tones import read_wav, sine
+from tests.support.tones import read_wav
 
 pytestmark = pytest.mark.realtime
 
@@ -122,24 +123,12 @@ async def test_no_request_makes_a_client_of_its_own(tmp_path: Path, monkeypatch:
         assert await ada.roster((await ada.create_conference())["id"]) == []
 
 
-def test_correlation_finds_the_place() -> None:
-    burst = noise(2000, seed=1)
-    heard = noise(8000, dbov=-50.0, seed=2)
-    heard[1234 : 1234 + 2000] += burst // 2
-    place, likeness = correlate(burst, heard)
-    assert place == 1234
-    assert likeness > 0.9
-    assert correlate(burst, noise(8000, seed=3))[1] < 0.2
-    assert correlate(burst, sine(440, 1.0))[1] < 0.2
-    assert correlate(burst, np.zeros(8000, np.int16))[1] == 0.0
-
-
 @pytest.mark.parametrize("faster", [0.0, 0.0125, 0.025])
 def test_a_chirp_is_found_though_it_is_played_faster(faster: float) -> None:
     heard = noise(4800, dbov=-60.0, seed=4)
     played = at_sender_clock(chirp(8000), faster * 1e6)
     heard[1234 : 1234 + played.size] += played
-    place, likeness = correlate(chirp(8000), heard)
+    place, likeness = align(chirp(8000), heard)
     assert place == pytest.approx(1234, abs=24)
     assert likeness > 0.5
 
