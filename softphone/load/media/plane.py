@@ -277,7 +277,7 @@ class LoadPlane:
         return int(compose(self._speakers, self._targets, *table, *args))
 
     def skip(self, steps: int) -> None:
-        """Leave out steps after a stall: all bots lose them, and the run is not worth much."""
+        """Leave out steps after a stall: all bots are silent for so long, and the run is not worth much."""
         self.late_steps += steps
         self._steps += steps
 
@@ -335,7 +335,8 @@ class LoadPlane:
                 speaker = self._speakers[bot]
                 header = np.zeros(1, HEADER)[0]
                 header["first"], header["second"] = 0x80, payload_type | MARKER * packet.marker
-                header["seq"], header["timestamp"] = tick & 0xFFFF, packet.timestamp & 0xFFFFFFFF
+                header["seq"], header["timestamp"] = int(speaker.seq) & 0xFFFF, packet.timestamp & 0xFFFFFFFF
+                speaker.seq += 1
                 header["ssrc"] = speaker.ssrc
                 data = self._vault.seal(bot, header.tobytes() + packet.payload) or b""
                 self._letters.data[n, : len(data)] = np.frombuffer(data, np.uint8)

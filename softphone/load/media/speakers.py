@@ -18,6 +18,7 @@ SPEAKER = np.dtype(
         ("marked", np.bool_),  # the first packet has gone out
         ("payload_type", np.uint8),
         ("ssrc", np.uint32),
+        ("seq", np.int64),  # of the next packet; steps that are left out take none, and are no loss of the peer's
         ("clock", np.int64),
         ("run", np.int64),  # the first frame of what it says
         ("turn", np.int64),  # where in it the bot begins
@@ -77,7 +78,8 @@ def compose(
         frame = speaker.run + (tick + (0 if speaker.run else 7 * bot)) % WORD
         second = np.int64(speaker.payload_type) | (0 if speaker.marked else MARKER)
         speaker.marked = True
-        _write(headers[n], second << 16 | tick & 0xFFFF, 1, 3)
+        _write(headers[n], second << 16 | speaker.seq & 0xFFFF, 1, 3)
+        speaker.seq += 1
         _write(headers[n], tick * speaker.clock, 4, 4)
         _write(headers[n], np.int64(speaker.ssrc), 8, 4)
         base[n], length[n] = frames_at + frame * width, sizes[frame]
