@@ -132,9 +132,9 @@ class _Attempts:
             self._live.update(_progress(moment, plan), refresh=True)
 
         if self._cluster:
-            return await asyncio.to_thread(by_cluster, plan, self._cluster)
+            return await asyncio.to_thread(by_cluster, plan, self._cluster, self._scenario, self._rest)
         if self._processes > 1:
-            return await asyncio.to_thread(by_processes, plan, self._processes)
+            return await asyncio.to_thread(by_processes, plan, self._processes, self._scenario, self._rest)
         if self._scenario is None:
             return await run_load(plan, on_moment)
         return await play(plan, self._scenario, on_moment, self._rest)
@@ -157,8 +157,6 @@ def _scenario(options: dict[str, Any]) -> Scenario | None:
     given = dict(text.partition("=")[::2] for text in options["values"] or ())
     if not options["scenario"] and given:
         raise ConfigError("--set is of a scenario: --scenario names it")
-    if options["scenario"] and (options["cluster"] or options["processes"] > 1):
-        raise ConfigError("a scenario is played by one process: --processes and --cluster join, talk and listen")
     if not options["scenario"]:
         return None
     scenario = load_scenario(options["scenario"], given)

@@ -37,6 +37,11 @@ class Listening:
         self._names = plane.names(talkers)
         self._column = np.array([plane.tones[tone] for tone in plane.tone_of(talkers)], np.int64)
 
+    def is_undecided(self) -> bool:
+        """Whether there are pairs that listening on would decide: their listener is sent sound."""
+        comes = self._plane.bots["received"][: self._plane.ears] > 0
+        return bool(self.truth.undecided()[comes].any())
+
     def look(self) -> None:
         """Look at some windows that are full, and let them be filled anew."""
         plane, bots = self._plane, self._plane.bots[: self._plane.ears]

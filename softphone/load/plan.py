@@ -1,6 +1,7 @@
 """What is to be tried, and what has to hold: values that the command line, a file or a test makes."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 __all__ = ["CODECS_OF_BOTS", "LoadPlan", "Objectives", "TRANSPORTS"]
 
@@ -80,10 +81,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         Of a server on this machine, whose processor time is told.
     first
         Number of the first bot: of several processes each has its own.
-    elsewhere, spoken_by
-        Numbers of the talkers of other processes, who are heard here, too; and how many talk in each conference.
-    begin_at
-        Unix seconds when all processes begin to measure; None: when all have joined.
+    elsewhere
+        Numbers of the bots of other processes that ever talk, and are heard here, too.
+    spoken_by, together
+        How many talk in each conference, and how many bots there are, in all processes; None: only these.
     """
 
     uri: tuple[str, ...]
@@ -107,7 +108,7 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     first: int = 0
     elsewhere: tuple[int, ...] = ()
     spoken_by: int | None = None
-    begin_at: float | None = None
+    together: int | None = None
     objectives: Objectives = Objectives()
 
     def target(self, bot: int) -> str:
@@ -140,3 +141,21 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     def talking(self) -> tuple[int, ...]:
         """Which bots talk from the first."""
         return tuple(range(min(self.parties, self.talkers * len(self.uri))))
+
+    @property
+    def whole(self) -> "LoadPlan":
+        """The plan that this is a share of; itself where it is none."""
+        if self.together is None:
+            return self
+        talkers = self.talkers if self.spoken_by is None else self.spoken_by
+        return replace(self, parties=self.together, talkers=talkers, first=0, elsewhere=(), together=None)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first of all shares, or the only one."""
+        return self.together is None or self.first == 0
+
+    @property
+    def talking_elsewhere(self) -> tuple[int, ...]:
+        """Which bots of other processes talk from the first, counted from the first bot here."""
+        return tuple(number - self.first for number in self.whole.talking if number in self.elsewhere)

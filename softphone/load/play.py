@@ -11,6 +11,7 @@ import msgspec
 
 from softphone.errors import ConfigError, SoftphoneError
 from softphone.load.caller import JoinFailed
+from softphone.load.meeting import Meeting
 from softphone.load.plan import LoadPlan
 from softphone.load.report import LoadReport, Moment
 from softphone.load.run import LoadRun
@@ -48,11 +49,24 @@ class ScenePlayer:
         }
 
     async def play(self) -> None:
-        """Do all steps; what a server refuses is noted and the rest is done."""
+        """Do all steps; what a server refuses is noted and the rest is done.
+
+        Bots are counted from the first of this process on. All processes do each step at the same time, with what of
+        its bots is their own.
+        """
+        plan, whole = self._run.plan, self._run.plan.whole
         for step in self._scenario.step:
             for _ in range(step.times):
-                bots = selected(step.bots, self._run.plan.parties, self._run.plan.talking)
+                bots = [number - plan.first for number in selected(step.bots, whole.parties, whole.talking)]
                 await self._verbs[step.do](step, bots)
+                await self._run.others()
+
+    def _own(self, bots: Sequence[int]) -> list[int]:
+        return [bot for bot in bots if 0 <= bot < self._run.plan.parties]
+
+    def _rate(self, step: SceneStep) -> float:
+        """Give our share of a step's rate; 0: it has none."""
+        return self._number(step.rate) * self._run.plan.parties / self._run.plan.whole.parties
 
     def _number(self, value: float | str) -> float:
         return float(filled(value, self._values)) if isinstance(value, str) else value
@@ -61,14 +75,20 @@ class ScenePlayer:
         return [bot for bot in bots if bot in self._run.calls.joined]
 
     async def _join(self, step: SceneStep, bots: list[int]) -> None:
-        await self._run.join(bots, self._number(step.rate) or None)
+        await self._run.join(self._own(bots), self._rate(step) or None)
         await self._run.pressed()
+        await self._come(bots)
+
+    async def _come(self, bots: Sequence[int]) -> None:
+        """Take those of other processes for there, once these are as far."""
+        await self._run.others()
+        self._run.elsewhere(bots, self._run.now_s)
 
     async def _talk(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.talk([bot for bot in bots if bot in self._run.plan.voices])
+        self._run.talk([bot for bot in bots if bot in self._run.plan.heard])
 
     async def _listen(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.talk([bot for bot in bots if bot in self._run.plan.voices], False)
+        self._run.talk([bot for bot in bots if bot in self._run.plan.heard], False)
 
     async def _wait(self, step: SceneStep, bots: list[int]) -> None:
         await asyncio.sleep(self._number(step.seconds))
@@ -83,14 +103,18 @@ class ScenePlayer:
         await self._run.pressed()
 
     async def _hold(self, step: SceneStep, bots: list[int]) -> None:
-        for bot in self._there(bots):
-            self._run.truth.away(bot)
+        self._away(bots)
         await self._offer(self._there(bots), "sendonly")
+
+    def _away(self, bots: Sequence[int]) -> None:
+        for bot in bots:
+            self._run.truth.away(bot)
 
     async def _resume(self, step: SceneStep, bots: list[int]) -> None:
         await self._offer(self._there(bots), "sendrecv")
         for bot in self._there(bots):
             self._run.back(bot)
+        await self._come(bots)
 
     async def _reinvite(self, step: SceneStep, bots: list[int]) -> None:
         await self._offer(self._there(bots), "sendrecv")
@@ -101,9 +125,8 @@ class ScenePlayer:
                 await self._run.calls.reinvite(bot, direction)
 
     async def _leave(self, step: SceneStep, bots: list[int]) -> None:
-        for bot in bots:
-            self._run.truth.away(bot)
-        await self._run.leave(bots, self._number(step.rate) or None)
+        self._away(bots)
+        await self._run.leave(self._own(bots), self._rate(step) or None)
 
     async def _rejoin(self, step: SceneStep, bots: list[int]) -> None:
         await self._leave(step, bots)
@@ -111,15 +134,17 @@ class ScenePlayer:
 
     async def _churn(self, step: SceneStep, bots: list[int]) -> None:
         clock = asyncio.get_running_loop().time
-        began, rate = clock(), self._number(step.rate) or 1.0
+        began, rate = clock(), self._rate(step) or 1.0
+        self._away([bot for bot in bots if bot not in self._own(bots)])
         under_way: dict[int, asyncio.Task[None]] = {}
         for count in range(round(self._number(step.seconds) * rate)):
             await asyncio.sleep(max(0.0, began + count / rate - clock()))
-            free = [bot for bot in bots if bot not in under_way or under_way[bot].done()]
+            free = [bot for bot in self._own(bots) if bot not in under_way or under_way[bot].done()]
             if free:
                 bot = self._random.choice(free)
                 under_way[bot] = asyncio.create_task(self._again(bot))
         await asyncio.gather(*under_way.values())
+        await self._come(bots)
 
     async def _again(self, bot: int) -> None:
         self._run.truth.away(bot)
@@ -128,7 +153,7 @@ class ScenePlayer:
             await self._run.enter(bot)
 
     async def _rotate(self, step: SceneStep, bots: list[int]) -> None:
-        voices, count = self._run.plan.voices, max(1, self._run.plan.talkers)
+        voices, count = sorted(self._run.plan.heard), max(1, self._run.plan.whole.talkers)
         clock = asyncio.get_running_loop().time
         ends, turn = clock() + self._number(step.seconds), 0
         while clock() < ends:
@@ -153,6 +178,8 @@ class ScenePlayer:
     async def _rest(self, step: SceneStep, bots: list[int]) -> None:
         import httpx
 
+        if not self._run.plan.leads:
+            return
         try:
             answer = await self._asked(step)
             if answer.is_error:
@@ -187,6 +214,7 @@ async def play(
     on_moment: Callable[[Moment], None] = lambda moment: None,
     rest: str = "",
     transport: TransportMaker = SocketTransport,
+    meeting: Meeting | None = None,
 ) -> LoadReport:
     """Play a scenario, and report on what was measured: all of it, where no step begins to measure.
 
@@ -199,11 +227,13 @@ async def play(
     """
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(client(rest)) if "rest" in {step.do for step in scenario.step} else None
-        run = await stack.enter_async_context(LoadRun(plan, transport))
+        run = await stack.enter_async_context(LoadRun(plan, transport, meeting))
         run.on_moment = on_moment
         player = ScenePlayer(run, scenario, http)
         run.begin()
         await player.play()
+        await run.listen_on()
         run.finish()
+        await run.others()
         await run.leave(list(run.calls.joined))
         return msgspec.structs.replace(run.report(), scenario=scenario.title)

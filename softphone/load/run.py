@@ -19,6 +19,7 @@ from softphone.load.listening import Listening
 from softphone.load.media.doors import open_doors
 from softphone.load.media.plane import STEPS, LoadPlane
 from softphone.load.media.tally import settle
+from softphone.load.meeting import Meeting, meet
 from softphone.load.pace import Pace
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
@@ -36,6 +37,8 @@ IN_FLIGHT = 500
 """Calls that are not answered yet, at most."""
 MAP_CELLS = 4_000_000
 FAULTS_TOLD = 200
+LISTEN_ON_S = 4 * WINDOW_S
+"""So long a run goes on for pairs that it cannot judge yet: a moment's trouble has blurred their windows."""
 
 
 class LoadRun:
@@ -51,8 +54,10 @@ class LoadRun:
         What could not be known, and why.
     """
 
-    def __init__(self, plan: LoadPlan, transport: TransportMaker = SocketTransport) -> None:
-        self.plan, self._transport = plan, transport
+    def __init__(
+        self, plan: LoadPlan, transport: TransportMaker = SocketTransport, meeting: Meeting | None = None
+    ) -> None:
+        self.plan, self._transport, self._meeting = plan, transport, meeting
         self.moments: list[Moment] = []
         self.notes: list[str] = []
         self.began_at = time.time()
@@ -217,7 +222,7 @@ class LoadRun:
         """Say that from now on everybody in their conferences should hear bots, or nobody should."""
         rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
         for bot in bots:
-            if bot in self.plan.voices:
+            if bot in self.plan.heard:
                 self.truth.expect(np.flatnonzero(rooms == self.plan.room(bot)), bot, heard, self.now_s)
 
     async def leave(self, bots: Sequence[int], rate: float | None = None) -> None:
@@ -230,24 +235,28 @@ class LoadRun:
         await asyncio.gather(*tasks)
 
     def talk(self, bots: Sequence[int], on: bool = True) -> None:
-        """Let talkers begin, or cease."""
+        """Let talkers begin, or cease; those of other processes do it by themselves."""
         for bot in bots:
-            self.plane.talk(bot, on)
-            self.truth.talking(bot, on and bot in self.calls.joined, self.now_s)
+            if bot in self.plan.voices:
+                self.plane.talk(bot, on)
+            there = bot in self.calls.joined or bot not in range(self.plan.parties)
+            self.truth.talking(bot, on and there, self.now_s)
         self.talking = self.talking | set(bots) if on else self.talking - set(bots)
 
     async def others(self) -> None:
-        """Wait for the other processes, which begin when we do; where it is too late for that, say so."""
-        if self.plan.begin_at is not None:
-            wait = self.plan.begin_at - self.unix_s()
-            await asyncio.sleep(max(0.0, wait))
-            if wait < 0:
-                self.notes.append(f"bots from {self.plan.first} on began {-wait:.1f} s after the others")
+        """Wait until all other processes are as far as this one; raises MediaError where one has failed."""
+        await meet(self._meeting)
 
-    def left_s(self) -> float:
-        """How long it is to be measured from now on: all processes end at the same time."""
-        ends = None if self.plan.begin_at is None else self.plan.begin_at + self.plan.seconds
-        return self.plan.seconds if ends is None else max(0.0, ends - self.unix_s())
+    def elsewhere(self, bots: Sequence[int], since_s: float) -> None:
+        """Say that those of some bots that are other processes' are there, or there again, since then."""
+        for bot in set(bots).difference(range(self.plan.parties)):
+            self.truth.back(bot, since_s, talks=bot in self.talking)
+
+    async def listen_on(self) -> None:
+        """Go on until all pairs are judged that can be, or for `LISTEN_ON_S`."""
+        ends, wanted = self.now_s + LISTEN_ON_S, self.plan.objectives.hearing and self.plan.heard
+        while wanted and self.calls.joined and self.now_s < ends and self._listening.is_undecided():
+            await asyncio.sleep(WINDOW_S / 10)
 
     async def pressed(self) -> None:
         """Wait until nobody presses keys any more."""
@@ -256,8 +265,6 @@ class LoadRun:
 
     def begin(self) -> None:
         """Count anew: the report is of what follows, up to `finish`."""
-        for talker in self.plan.heard[len(self.plan.voices) :]:
-            self.truth.talking(talker, True, self.now_s)
         gc.freeze()  # nor through all calls
         self.plane.forget()
         self.truth.forget()
@@ -319,6 +326,8 @@ class LoadRun:
         there = [line.bot for line in self.lines]
         if there and not any(line.received for line in self.lines):
             notes.append("no sound came at all: loss, delay and who hears whom are not known")
+        if self.truth.undecided().any() and any(line.received for line in self.lines):
+            notes.append("who hears whom is not known of all pairs: what came had holes, or was not clear")
         if there and np.isnan(self.plane.reports.rtt_s[[bot - self.plan.first for bot in there]]).all():
             notes.append("the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound")
         if (odd := int(bots["odd"].sum())) > 0:
@@ -345,8 +354,11 @@ async def run_load(
     plan: LoadPlan,
     on_moment: Callable[[Moment], None] = lambda moment: None,
     transport: TransportMaker = SocketTransport,
+    meeting: Meeting | None = None,
 ) -> LoadReport:
     """Let all join, talk and listen for the plan's time, and leave.
+
+    Who hears whom is listened for a little longer where it is not known by then.
 
     Parameters
     ----------
@@ -356,21 +368,26 @@ async def run_load(
         Told every second how it goes.
     transport
         What carries messages.
+    meeting
+        Of the processes that have a share each; None: this is the only one.
 
     Raises
     ------
     MediaError, OSError
-        There are no ports, or there is no way to the server.
+        There are no ports, there is no way to the server, or another process has failed.
     """
-    async with LoadRun(plan, transport) as run:
+    async with LoadRun(plan, transport, meeting) as run:
         run.on_moment = on_moment
         await run.join(range(plan.parties))
         await run.pressed()
-        run.talk(plan.talking)
+        run.talk((*plan.talking, *plan.talking_elsewhere))
         await asyncio.sleep(plan.settle_s if run.calls.joined else 0.0)
         await run.others()
+        run.elsewhere(plan.talking_elsewhere, run.now_s - plan.settle_s)
         run.begin()
-        await asyncio.sleep(run.left_s() if run.calls.joined else 0.0)
+        await asyncio.sleep(plan.seconds if run.calls.joined else 0.0)
+        await run.listen_on()
         run.finish()
+        await run.others()
         await run.leave(list(run.calls.joined))
         return run.report()

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from softphone.load.faults import Fault
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, HearingReport, LoadReport, Moment
@@ -22,7 +23,7 @@ STEPS = 4
 MAP_ROWS = 64
 
 
-def shares(plan: LoadPlan, count: int, begin_at: float) -> list[LoadPlan]:
+def shares(plan: LoadPlan, count: int) -> list[LoadPlan]:
     """Share a plan out.
 
     Parameters
@@ -31,25 +32,25 @@ def shares(plan: LoadPlan, count: int, begin_at: float) -> list[LoadPlan]:
         For all together.
     count
         How many shares at most; none is empty.
-    begin_at
-        Unix seconds when all begin to measure.
     """
     size = -(-plan.parties // count)
     size = -(-size // (STEPS * len(plan.uri))) * STEPS * len(plan.uri)
     found = []
     for first in range(0, plan.parties, size):
         parties = min(size, plan.parties - first)
-        own = [number for number in plan.talking if first <= number < first + parties]
+        here = range(first, first + parties)
+        own, voices = (len(set(here) & set(bots)) for bots in (plan.talking, plan.voices))
         found.append(
             replace(
                 plan,
                 first=plan.first + first,
                 parties=parties,
-                talkers=-(-len(own) // len(plan.uri)),
+                talkers=-(-own // len(plan.uri)),
+                pool=plan.pool and -(-voices // len(plan.uri)),
                 spoken_by=plan.talkers,
-                elsewhere=tuple(plan.first + number for number in plan.talking if number not in own),
+                elsewhere=tuple(plan.first + number for number in plan.voices if number not in here),
+                together=plan.parties,
                 rate=plan.rate * parties / plan.parties,
-                begin_at=begin_at,
                 media_port=plan.media_port and plan.media_port + 2 * first,
             )
         )
@@ -61,6 +62,9 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
     if not reports:
         raise ValueError("there is no report")
     joined = sum(report.joined for report in reports)
+    there = {line.bot for report in reports for line in report.bots}
+    # Who never came is missed by bots of other processes, which do not know it.
+    faults = [fault for report in reports for fault in report.faults if {fault.listener, fault.talker} <= there]
     return LoadReport(
         plan=plan,
         began_at=min(report.began_at for report in reports),
@@ -78,8 +82,8 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
         delays_ms=_together(report.delays_ms for report in reports),
         jitter_ms=_together(report.jitter_ms for report in reports),
         mos=_together(report.mos for report in reports),
-        faults=[fault for report in reports for fault in report.faults],
-        hearing=_hearing([report.hearing for report in reports if report.hearing is not None]),
+        faults=faults,
+        hearing=_hearing([report.hearing for report in reports if report.hearing is not None], faults),
         health=_worst([report.health for report in reports]),
         timeline=[
             _moment([moment for moment in same if moment is not None])
@@ -106,7 +110,7 @@ def _together(found: Iterable[Quantiles]) -> Quantiles:
     return total
 
 
-def _hearing(found: Sequence[HearingReport]) -> HearingReport | None:
+def _hearing(found: Sequence[HearingReport], faults: Sequence[Fault]) -> HearingReport | None:
     if not found:
         return None
     alike = [each for each in found if each.talkers == found[0].talkers]
@@ -116,7 +120,7 @@ def _hearing(found: Sequence[HearingReport]) -> HearingReport | None:
         heard=[row for each in alike for row in each.heard][:MAP_ROWS],
         expected=[row for each in alike for row in each.expected][:MAP_ROWS],
         pairs=sum(each.pairs for each in found),
-        wrong=sum(each.wrong for each in found),
+        wrong=len({(fault.listener, fault.talker) for fault in faults}),
         unknown=sum(each.unknown for each in found),
     )
 

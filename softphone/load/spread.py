@@ -5,7 +5,7 @@ back, as JSON.
 """
 
 import asyncio
-import time
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,33 +13,46 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 
 import msgspec
+from msgspec import Struct
 
 from softphone.errors import MediaError, SoftphoneError
+from softphone.load.meeting import LATEST_S, ClusterMeeting, LocalMeeting, Meeting
 from softphone.load.plan import LoadPlan
 from softphone.load.report import LoadReport
+from softphone.load.scenario import Scenario
 from softphone.load.shares import merged, shares
 
 __all__ = ["by_cluster", "by_processes", "run_share"]
 
-START_S = 2.0
-"""For processes that are ready to open their ports, before the first calls."""
 READY_S = 120.0
 """For processes to load what a tick needs."""
 FAILED = b"failed: "
 CONNECT_S = 20.0
-LATEST_S = 600.0
-"""Longer than planned nobody is waited for."""
+_meetings: list[LocalMeeting] = []
+"""Of a process that has a share: a barrier goes there when it is started, and at no other time."""
 
 
-def run_share(plan: bytes) -> bytes:
-    """Carry out a share, here: JSON of a plan in, of a report out; or `FAILED` and why it could not run."""
-    from softphone.load.run import run_load  # loads the compiler
+class Share(Struct, frozen=True):
+    """What one process does; `scenario`: it plays that, with requests that go to `rest`."""
 
+    plan: LoadPlan
+    scenario: Scenario | None = None
+    rest: str = ""
+
+
+def run_share(share: bytes, meeting: Meeting) -> bytes:
+    """Carry out a share, here: JSON of a `Share` in, of a report out; or `FAILED` and why it could not run."""
+    from softphone.load.play import play  # loads the compiler
+    from softphone.load.run import run_load
+
+    what = msgspec.json.decode(share, type=Share)
     try:
-        report = asyncio.run(run_load(msgspec.json.decode(plan, type=LoadPlan)))
+        if what.scenario is None:
+            return msgspec.json.encode(asyncio.run(run_load(what.plan, meeting=meeting)))
+        return msgspec.json.encode(asyncio.run(play(what.plan, what.scenario, rest=what.rest, meeting=meeting)))
     except (SoftphoneError, OSError) as error:
+        meeting.give_up()
         return FAILED + str(error).encode()
-    return msgspec.json.encode(report)
 
 
 def warm(codec: str) -> None:
@@ -49,10 +62,11 @@ def warm(codec: str) -> None:
     warm_up(codec)
 
 
-def _warm_all(codec: str, ready: Barrier) -> None:
+def _warm_all(codec: str, barrier: Barrier) -> None:
     """Load what a run needs, here and in all others: nobody begins before."""
+    _meetings[:] = [LocalMeeting(barrier)]
     warm(codec)
-    ready.wait(READY_S)
+    barrier.wait(READY_S)
 
 
 def _is_there(number: int) -> int:
@@ -60,13 +74,22 @@ def _is_there(number: int) -> int:
     return number
 
 
-def _shared(plan: LoadPlan, count: int) -> list[bytes]:
-    begin_at = time.time() + START_S + plan.parties / plan.rate + plan.settle_s
-    return [msgspec.json.encode(share) for share in shares(plan, count, begin_at)]
+def _run_here(share: bytes) -> bytes:
+    return run_share(share, _meetings[0])
 
 
-def _longest_s(plan: LoadPlan) -> float:
-    return START_S + 2 * plan.parties / plan.rate + plan.answer_s + plan.settle_s + plan.seconds + LATEST_S
+def _run_there(share: bytes, run: str, number: int, count: int) -> bytes:
+    """Carry out a share on a worker of a cluster."""
+    from distributed import get_client
+
+    return run_share(share, ClusterMeeting(run, number, count, get_client()))
+
+
+def _longest_s(plan: LoadPlan, scenario: Scenario | None) -> float | None:
+    """How long a share may take; None: as long as its scenario says."""
+    if scenario is not None:
+        return None
+    return 2 * plan.parties / plan.rate + plan.answer_s + plan.settle_s + plan.seconds + LATEST_S
 
 
 def _collected(plan: LoadPlan, found: Sequence[bytes]) -> LoadReport:
@@ -78,8 +101,8 @@ def _collected(plan: LoadPlan, found: Sequence[bytes]) -> LoadReport:
     return merged(plan, reports)
 
 
-def by_processes(plan: LoadPlan, count: int) -> LoadReport:
-    """Carry a plan out by so many processes of this machine.
+def by_processes(plan: LoadPlan, count: int, scenario: Scenario | None = None, rest: str = "") -> LoadReport:
+    """Carry a plan out by so many processes of this machine, or play a scenario by them.
 
     Raises
     ------
@@ -88,17 +111,18 @@ def by_processes(plan: LoadPlan, count: int) -> LoadReport:
     TimeoutError
         One of them has not come back.
     """
-    count, context = len(_shared(plan, count)), get_context("spawn")
-    ready = context.Barrier(count)
+    context = get_context("spawn")
+    plans = [msgspec.json.encode(Share(share, scenario, rest)) for share in shares(plan, count)]
+    barrier = context.Barrier(len(plans))
     try:
-        with ProcessPoolExecutor(count, context, _warm_all, (plan.codec, ready)) as pool:
-            list(pool.map(_is_there, range(count)))
-            return _collected(plan, list(pool.map(run_share, _shared(plan, count), timeout=_longest_s(plan))))
+        with ProcessPoolExecutor(len(plans), context, _warm_all, (plan.codec, barrier)) as pool:
+            list(pool.map(_is_there, range(len(plans))))
+            return _collected(plan, list(pool.map(_run_here, plans, timeout=_longest_s(plan, scenario))))
     except BrokenProcessPool as error:
         raise MediaError(f"a process of the bots has died: {error}") from error
 
 
-def by_cluster(plan: LoadPlan, scheduler: str) -> LoadReport:
+def by_cluster(plan: LoadPlan, scheduler: str, scenario: Scenario | None = None, rest: str = "") -> LoadReport:
     """Carry a plan out by all workers of a Dask cluster, a share each.
 
     Parameters
@@ -107,6 +131,8 @@ def by_cluster(plan: LoadPlan, scheduler: str) -> LoadReport:
         For all together.
     scheduler
         Its address, such as ``tcp://192.0.2.1:8786``.
+    scenario, rest
+        What they play, and where its requests go.
 
     Raises
     ------
@@ -123,11 +149,19 @@ def by_cluster(plan: LoadPlan, scheduler: str) -> LoadReport:
             if not workers:
                 raise MediaError(f"the cluster at {scheduler} has no workers")
             client.gather([client.submit(warm, plan.codec, workers=[worker], pure=False) for worker in workers])
-            plans = _shared(plan, len(workers))
+            parts, run, longest_s = shares(plan, len(workers)), uuid.uuid4().hex, _longest_s(plan, scenario)
             futures = [
-                client.submit(run_share, share, workers=[worker], pure=False)
-                for share, worker in zip(plans, workers, strict=False)
+                client.submit(
+                    _run_there,
+                    msgspec.json.encode(Share(share, scenario, rest)),
+                    run,
+                    number,
+                    len(parts),
+                    workers=[worker],
+                    pure=False,
+                )
+                for number, (share, worker) in enumerate(zip(parts, workers, strict=False))
             ]
-            return _collected(plan, [future.result(timeout=_longest_s(plan)) for future in futures])
+            return _collected(plan, [future.result(timeout=longest_s) for future in futures])
     except (OSError, TimeoutError) as error:
         raise MediaError(f"the cluster at {scheduler} does not answer: {error}") from error

@@ -83,14 +83,17 @@ class Truth:
         self.since_s[:, np.flatnonzero(self.talkers == talker)] = now_s if on else np.inf
 
     def away(self, bot: int) -> None:
-        """Say that a bot is not there, or holds: what it hears and who hears it is not judged."""
-        if bot < len(self._there_s):
+        """Say that a bot is not there, or holds: what it hears and who hears it is not judged.
+
+        A number that is none of the listeners' is a bot of another process, here and in `back`.
+        """
+        if 0 <= bot < len(self._there_s):
             self._there_s[bot] = np.inf
         self.since_s[:, np.flatnonzero(self.talkers == bot)] = np.inf
 
     def back(self, bot: int, now_s: float, *, talks: bool) -> None:
         """Say that it is there, or there again; whether it talks."""
-        if bot < len(self._there_s):
+        if 0 <= bot < len(self._there_s):
             self._there_s[bot] = now_s
         self.talking(bot, talks, now_s)
 
@@ -101,6 +104,13 @@ class Truth:
         self.level_dbov[:], self.leak_dbov[:] = -127.0, -127.0
         self._sums[:], self._last_s[:] = 0.0, np.nan
         self.delays_ms = Quantiles()
+
+    def undecided(self) -> NDArray[np.bool_]:
+        """Tell which pairs can be judged and are not yet: no window agrees, and too few do not; shape as `heard`."""
+        judged = np.isfinite(np.maximum(self.since_s, self._there_s[:, None]))
+        agreed, wrong = np.where(self.expected, (self.heard, self.deaf), (self.silent, self.leaks))
+        undecided: NDArray[np.bool_] = judged & (agreed == 0) & (wrong < FEW)
+        return undecided
 
     def add(self, rows: NDArray[np.int64], answers: HeardWindows, began_s: NDArray[np.float64]) -> None:
         """Count windows of some listeners that began at these seconds after the epoch (mean of their frames)."""

@@ -142,6 +142,21 @@ def test_what_holes_hide_is_not_known() -> None:
     assert (table.truth.heard[2] + table.truth.silent[2] == 0).all()
 
 
+def test_what_cannot_be_judged_yet_is_listened_to_for_longer() -> None:
+    table = Table(4, [0, 1])
+    table.bridge.gain[3, 1] = 0.0
+    table.bridge.is_lost = lambda bot, tick: bot == 2 and tick % 4 == 3 and tick < 500
+    table.run(1.0)
+    assert table.listening.is_undecided()
+    table.run(8.2)
+    assert np.argwhere(table.truth.undecided()).tolist() == [[2, 0], [2, 1]]
+    table.run(8.2)
+    assert not table.listening.is_undecided()
+    table.truth.away(2)
+    table.truth.forget()
+    assert not table.truth.undecided()[2].any(), "nobody waits for who is not there"
+
+
 def test_a_talker_that_begins_in_a_window_is_not_judged_by_it() -> None:
     table = Table(3, [0, 1])
     table.plane.talk(1, False)

@@ -89,6 +89,8 @@ class NoBots:
         self.calls = SimpleNamespace(failures=Counter[str]())
         self.plan = LoadPlan(uri=("sip:a@h",), parties=1)
 
+    async def others(self) -> None: ...
+
 
 async def requests(rest: Rest, folder: Path, text: str) -> Counter[str]:
     """Play the requests of a scenario; what of them failed."""

@@ -15,10 +15,18 @@ from tests.load.reports import ECHO, line, report
 from tests.support.processes import port_block
 
 
-@given(parties=st.integers(1, 500), talkers=st.integers(0, 9), rooms=st.integers(1, 3), count=st.integers(1, 9))
-def test_shares_are_the_whole(parties: int, talkers: int, rooms: int, count: int) -> None:
-    plan = LoadPlan(uri=("sip:a@h", "sip:b@h", "sip:c@h")[:rooms], parties=parties, talkers=talkers, rate=50.0)
-    found = shares(plan, count, 1.0)
+@given(
+    parties=st.integers(1, 500),
+    talkers=st.integers(0, 9),
+    pool=st.integers(0, 12),
+    rooms=st.integers(1, 3),
+    count=st.integers(1, 9),
+)
+def test_shares_are_the_whole(parties: int, talkers: int, pool: int, rooms: int, count: int) -> None:
+    plan = LoadPlan(
+        uri=("sip:a@h", "sip:b@h", "sip:c@h")[:rooms], parties=parties, talkers=talkers, pool=pool, rate=50.0
+    )
+    found = shares(plan, count)
     assert 1 <= len(found) <= count
     numbers = [share.first + bot for share in found for bot in range(share.parties)]
     assert numbers == list(range(parties))
@@ -26,7 +34,11 @@ def test_shares_are_the_whole(parties: int, talkers: int, rooms: int, count: int
         plan.target(bot) for bot in range(parties)
     ]
     for share in found:
-        assert {share.first + bot for bot in share.heard} == set(plan.talking)
+        assert {share.first + bot for bot in share.heard} == set(plan.voices)
+        assert (share.whole.parties, share.whole.talking) == (plan.parties, plan.talking)
+        talking = [*share.talking, *share.talking_elsewhere]
+        assert sorted(share.first + bot for bot in talking) == list(plan.talking)
+    assert [share.leads for share in found] == [True] + [False] * (len(found) - 1)
     assert sum(share.rate for share in found) == pytest.approx(plan.rate)
 
 
