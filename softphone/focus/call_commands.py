@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from mixer.rules.events import SetRole
 from mixer.rules.roles import Role
 from softphone.errors import CallRefused
 from softphone.focus.commanding import Commands
-from softphone.focus.errors import WrongState
+from softphone.focus.errors import NoSuchParty, WrongState
+from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
+from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
-from softphone.focus.party.outcome import NotReached
+from softphone.focus.party.outcome import NotReached, refused
+from softphone.focus.party.ringing import SentOn
 from softphone.focus.placed import PlacedCall
 from softphone.focus.room.calling_out import call_out
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
@@ -21,12 +24,20 @@ from softphone.focus.room.parking import park, pick_up
 from softphone.focus.room.placing import place
 from softphone.focus.room.transfers import Asked, hand_over, transfer
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import Party, TelephonySession
+from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
-__all__ = ["CallCommands"]
+__all__ = ["CallCommands", "TurnAway"]
+
+TurnAway = Literal["declined", "no answer"]
+
+# How far a call is that rings no more.
+DECIDED = (*TALKING, PartyStatus.DISCONNECTED, PartyStatus.GONE)
+
+# As what it counts, as if its telephone had said so.
+TURNED_AWAY: Mapping[TurnAway, int] = {"declined": 603, "no answer": 480}
 
 
 @contextmanager
@@ -110,6 +121,59 @@ class CallCommands(Commands):
         room = await self._focus.create_call(caller.id)
         call_out(room, caller, phones, number)
         return room.session
+
+    async def answer(self, session: str, party: str, browser: bool | None = None) -> Party:
+        """Let telephones of a party that rings answer by themselves, as far as they can; returns when one has.
+
+        Parameters
+        ----------
+        browser
+            Those that speak WebRTC, or those that do not; the others ring no more. None: all.
+
+        Raises
+        ------
+        WrongState
+            It does not ring, at none of these telephones, or nobody has answered in the end.
+        """
+        room, targets = self._ringing(session, party)
+        chosen = [each for each in targets if browser in (None, each.browser)]
+        if not chosen:
+            raise WrongState("It rings at no such telephone")
+        found, events = room.session.parties[party], self._focus.feed.subscribe()
+        room.ringing.answer_at(chosen)
+        async for event in events:
+            if event.party == party and event.type is EventType.PARTY_STATUS and found.status in DECIDED:
+                break
+        if found.status not in TALKING:
+            raise WrongState("Nobody has answered")
+        return found
+
+    async def turn_away(self, session: str, party: str, word: TurnAway = "declined", *, to: str = "") -> None:
+        """Take a call that rings for a party away from its telephones.
+
+        Parameters
+        ----------
+        word
+            ``declined``: it is over. ``no answer``: it goes on as one that nobody answers.
+        to
+            A number that it goes on to instead, for which the party's extension answers.
+
+        Raises
+        ------
+        WrongState
+            It does not ring.
+        """
+        room, _ = self._ringing(session, party)
+        room.ringing.turn_away(SentOn(spelled(to)) if to else refused(TURNED_AWAY[word], word))
+
+    def _ringing(self, session: str, party: str) -> tuple[CallRoom, list[DialTarget]]:
+        room = self._focus.call(session)
+        if party not in room.session.parties:
+            raise NoSuchParty(party)
+        targets = room.ringing.of(party)
+        if not targets:
+            raise WrongState("It does not ring")
+        return room, targets
 
     async def transfer(self, session: str, party: str, to: str) -> TelephonySession:
         """Let a number take a party's place in a call of two, which leaves by BYE; returns when it has answered.

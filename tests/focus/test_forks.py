@@ -42,6 +42,27 @@ def test_the_caller_and_the_history_hear_what_the_callee_said(
     play(tmp_path, scene)
 
 
+def test_who_is_commanded_to_answer_is_rung_anew_and_nobody_it_sends_the_call_on_to(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        first, second = await board.telephone("102", rings), await board.telephone("102", rings)
+        third, caller = await board.telephone("103", answers), await board.telephone("101")
+        calling = asyncio.create_task(caller.call("102"))
+        await asyncio.sleep(1)
+        (room,) = board.focus.calls.values()
+        *_, party = room.session.parties
+        chosen = [each for each in room.ringing.of(party) if each.uri == first.uri]
+        first.behaviour = refuses(302, None, "<sip:103@127.0.0.1:5001>")
+        room.ringing.answer_at(chosen)
+        await calling
+        assert [each.invite.get("Answer-Mode") for each in first.calls] == [None, "Auto"]
+        assert [each.invite.get("Alert-Info") for each in third.calls] == [None]
+        assert first.ended == ["cancelled", "rejected"] and second.ended == ["cancelled"]
+        assert not room.ringing.of(party)
+        assert all("completed elsewhere" in each for each in board.sent("CANCEL"))
+
+    play(tmp_path, scene)
+
+
 @pytest.mark.parametrize(("status", "stops"), [(603, True), (600, True), (604, True), (486, False), (480, False)])
 def test_who_declines_for_all_telephones_stops_them(tmp_path: Path, status: int, stops: bool) -> None:
     async def scene(board: Switchboard) -> None:

@@ -12,6 +12,7 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import commands, queries
 from softphone.api.http.errors import invalid, not_found
 from softphone.api.http.pages import Part, WholeDep, microseconds
+from softphone.focus.errors import NotAllowed
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import PartyAddress
 from softphone.store.values import Extension
@@ -136,6 +137,50 @@ async def park_call(room: CallDep, party: PartyId, caller: CallerDep, context: C
     access.own_or_manageable(room.session.id, party, caller, context)
     await context.control.calls.park(room.session.id, party)
     return _view(room)
+
+
+class AnswerWish(BaseModel):
+    """At which telephones."""
+
+    browser: Annotated[bool | None, Field(description="Those that speak WebRTC, or those that do not; null: all.")] = (
+        None
+    )
+
+
+class TurnAwayWish(BaseModel):
+    """What becomes of a call that rings: where it goes on, or else that it is declined, or counts as not answered."""
+
+    to: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    as_: Annotated[Literal["declined", "no answer"], Field(alias="as")] = "declined"
+
+
+def _own(room: CallRoom, party: str, caller: Extension) -> None:
+    """Let a party that rings decide for itself alone."""
+    found = room.session.parties.get(party)
+    if found is None:
+        raise not_found("party")
+    if found.extension_id != caller.id:
+        raise NotAllowed
+
+
+@doing.post("/{id}/parties/{party}/answer")
+async def answer_call(
+    room: CallDep, party: PartyId, wish: AnswerWish, caller: CallerDep, context: ContextDep
+) -> RunningCall:
+    """Let the own telephones that ring answer by themselves, as far as they can; answered when one has, or 409."""
+    _own(room, party, caller)
+    await context.control.calls.answer(room.session.id, party, wish.browser)
+    return _view(room)
+
+
+@doing.post("/{id}/parties/{party}/turn-away", status_code=204)
+async def turn_call_away(
+    room: CallDep, party: PartyId, wish: TurnAwayWish, caller: CallerDep, context: ContextDep
+) -> Response:
+    """Take a call away from the own telephones, while it rings."""
+    _own(room, party, caller)
+    await context.control.calls.turn_away(room.session.id, party, wish.as_, to=wish.to or "")
+    return Response(status_code=204)
 
 
 @doing.post("/{id}/pickup")

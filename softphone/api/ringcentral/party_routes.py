@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from softphone.api.auth.access import manageable, own_or_manageable, visible
@@ -11,7 +11,7 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import ApiError, coded, invalid, not_found
-from softphone.api.ringcentral.models import Camel, PartyModel, PartyRecording, party_view
+from softphone.api.ringcentral.models import DEVICE_KINDS, Camel, PartyModel, PartyRecording, party_view
 from softphone.api.ringcentral.paths import ACCOUNT, check_account
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.session import Party, SessionOrigin, TelephonySession
@@ -41,6 +41,12 @@ class BridgeWish(Camel):
 
     telephony_session_id: str = ""
     party_id: str = ""
+
+
+class AnswerWish(Camel):
+    """At which of the caller's devices; empty: at any."""
+
+    device_id: str = ""
 
 
 class RecordingWish(BaseModel):
@@ -153,6 +159,54 @@ async def pick_up_party(
     return party_view(answered, caller, context.accounts)
 
 
+async def ringing(named: NamedDep) -> Named:
+    """Give a party that rings, to itself alone: nobody else lets its telephones answer, or sends its calls away."""
+    if named.party.extension_id != named.caller.id:
+        raise coded("CMN-408", "CallControl")
+    return named
+
+
+RingingDep = Annotated[Named, Depends(ringing)]
+
+
+@router.post("/answer", response_model_exclude_none=True, openapi_extra=described(AnswerWish))
+async def answer_party(named: RingingDep, request: Request) -> PartyModel:
+    """Let the caller's telephones that ring, or those of a device, answer; answers when one has, or 409."""
+    device = (await read(request, AnswerWish)).device_id
+    kind = DEVICE_KINDS.get(device[:1])
+    if device and (kind is None or device[1:] != named.caller.id):
+        raise not_found("deviceId")
+    browser = kind == "WebPhone" if device else None
+    return named.shown(await named.context.control.calls.answer(named.session.id, named.party.id, browser))
+
+
+@router.post("/reject", status_code=204)
+async def reject_party(named: RingingDep) -> Response:
+    """Decline a call that rings, at all of the caller's telephones."""
+    await named.context.control.calls.turn_away(named.session.id, named.party.id)
+    return Response(status_code=204)
+
+
+@router.post("/ignore", status_code=204)
+async def ignore_party(named: RingingDep) -> Response:
+    """Let a call ring no more; it goes on as one that nobody answers."""
+    await named.context.control.calls.turn_away(named.session.id, named.party.id, "no answer")
+    return Response(status_code=204)
+
+
+@router.post("/forward", response_model_exclude_none=True, openapi_extra=described(HandOver))
+async def forward_party(named: RingingDep, request: Request) -> PartyModel:
+    """Send a call that rings on to a number, for which the caller answers."""
+    wish = await read(request, HandOver)
+    if wish.voicemail or wish.park_orbit:
+        raise coded("CMN-202")
+    to = wish.phone_number or wish.extension_number
+    if not to:
+        raise invalid("phoneNumber")
+    await named.context.control.calls.turn_away(named.session.id, named.party.id, to=to)
+    return named.shown(named.party)
+
+
 @router.post("/recordings", status_code=201, response_model_exclude_none=True)
 async def start_recording(named: NamedDep) -> PartyRecording:
     """Record a call; a conference only where the server is set so."""
@@ -191,5 +245,5 @@ async def not_done_here(_named: NamedDep) -> None:
     raise coded("CMN-202")
 
 
-for _verb in ("answer", "reject", "ignore", "reply", "forward", "flip", "supervise"):
+for _verb in ("reply", "flip", "supervise"):
     router.post(f"/{_verb}", include_in_schema=False)(not_done_here)

@@ -14,7 +14,7 @@ from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import RANG_OUT, NotReached, refused
-from softphone.focus.party.ringing import Ringing
+from softphone.focus.party.ringing import Ringing, SentOn
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Response
 from softphone.store.call_handling import CallHandling
@@ -25,10 +25,13 @@ __all__ = ["ALWAYS", "Forwarding", "forwarded_to"]
 log = structlog.get_logger()
 
 ALWAYS = "forwarded"
+# Of a call that its callee has sent on while it rang.
+DEFLECTED = "deflected"
 
 # By why a call was not taken: the reason of RFC 5806.
 REASONS = {
     ALWAYS: "unconditional",
+    DEFLECTED: "deflection",
     "do not disturb": "do-not-disturb",
     "busy": "user-busy",
     "no answer": "no-answer",
@@ -88,10 +91,13 @@ class Forwarding:
                 within_s = handling.no_answer_s if handling.forward_no_answer else None
                 return await self._ring(number, make, caller, within_s)
             except NotReached as error:
-                to = forwarded_to(handling, error.outcome.word) if extension is not None else ""
-                if extension is None or not to:
+                if extension is None:
                     raise
-                caller = self._forwarded(extension, to, error.outcome.word, caller)
+                word = DEFLECTED if isinstance(error, SentOn) else error.outcome.word
+                to = error.number if isinstance(error, SentOn) else forwarded_to(handling, word)
+                if not to:
+                    raise
+                caller = self._forwarded(extension, to, word, caller)
                 number = to
 
     async def _ring(self, number: str, make: Callable[[], Member], caller: Caller, within_s: float | None) -> Member:

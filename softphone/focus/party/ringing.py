@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -19,18 +20,33 @@ from softphone.focus.session import TelephonySession
 from softphone.sip.message.message import Headers, Response
 from softphone.sip.message.uri import Uri
 
-__all__ = ["Attempt", "Ringing"]
+__all__ = ["Attempt", "Ringing", "SentOn"]
 
 log = structlog.get_logger()
 
 # When one telephone has refused, those that have not even said 100 have so long: three INVITEs were lost by then.
 SILENT_S = 2.0
 
+# RFC 5373, and what telephones read instead that do not know it.
+AUTO_ANSWER: Headers = (
+    ("Answer-Mode", "Auto"),
+    ("Alert-Info", "Auto Answer"),
+    ("Call-Info", "<sip:auto.invalid>;answer-after=0"),
+)
+
 # Why the others ring no more (RFC 3326): a telephone that is told shows no missed call for one that was taken.
 ELSEWHERE: Headers = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 DECIDED: Headers = (("Reason", 'SIP;cause=600;text="Busy Everywhere"'),)
 GIVEN_UP: Headers = (("Reason", 'SIP;cause=487;text="Request Terminated"'),)
 TOO_LONG: Headers = (("Reason", 'SIP;cause=480;text="Temporarily Unavailable"'),)
+
+
+class SentOn(NotReached):
+    """Whoever is called wants the call to go on to a number."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(refused(480, "forwarded").outcome)
+        self.number = number
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +84,10 @@ class Fork:
     asked: set[str] = field(default_factory=set)
     "URIs that were called."
     redirects: int = 0
+    verdict: "asyncio.Future[NotReached | list[DialTarget]]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    "What whoever is called has commanded: that it is not there, or which telephones are to answer at once."
     outcomes: list[Outcome] = field(default_factory=list)
 
     @property
@@ -112,6 +132,7 @@ class Ringing(CallOwner):
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._stopped = False
         self._on_progress: Callable[[Member, Response], None] | None = None
+        self._fork: Fork | None = None
 
     def keeps(self, member: Member) -> bool:
         """Say whether one rings, or has answered and nobody has taken it yet."""
@@ -159,7 +180,7 @@ class Ringing(CallOwner):
             backups=[target for target in targets if target.backup],
             stages=[[one for one in sure if one.stage == stage] for stage in sorted({one.stage for one in sure})],
         )
-        self._on_progress = on_progress
+        self._on_progress, self._fork = on_progress, fork
         why = GIVEN_UP
         self._start_stage(fork)
         try:
@@ -172,15 +193,44 @@ class Ringing(CallOwner):
                     why = DECIDED
                     break
         finally:
+            self._fork = None
             self._cancel(why)
         raise NotReached(CANCELLED if self._stopped else best(fork.outcomes))
 
-    def _start(self, fork: Fork, target: DialTarget) -> None:
+    def of(self, party_id: str) -> list[DialTarget]:
+        """List the telephones of a party that ring, and that nobody has decided about."""
+        if self._fork is None or self._fork.verdict.done():
+            return []
+        return [each.target for each in self._running.values() if each.member.party.id == party_id]
+
+    def turn_away(self, why: NotReached) -> None:
+        """Ring no more, for whoever is called has decided so: :meth:`first` raises this."""
+        if self._fork is not None:
+            self._fork.verdict.set_result(why)
+
+    def answer_at(self, targets: list[DialTarget]) -> None:
+        """Let some of the telephones that ring answer at once, as far as they can; the others ring no more."""
+        if self._fork is not None:
+            self._fork.verdict.set_result(targets)
+
+    def _obey(self, fork: Fork) -> None:
+        """Do what whoever is called has commanded."""
+        verdict = fork.verdict.result()
+        if isinstance(verdict, NotReached):
+            raise verdict
+        self._cancel(ELSEWHERE)
+        fork.stages, fork.due, fork.backups, fork.doubtful = [], None, [], []
+        fork.verdict = asyncio.get_running_loop().create_future()
+        for target in verdict:
+            self._start(fork, target, AUTO_ANSWER)
+
+    def _start(self, fork: Fork, target: DialTarget, headers: Headers = ()) -> None:
+        caller = replace(fork.caller, headers=(*fork.caller.headers, *headers)) if headers else fork.caller
         attempt = Attempt(target, fork.make(), asyncio.get_running_loop().time())
         fork.asked.add(target.uri)
         self._members.add(attempt.member)
         attempt.member.pass_to(self)
-        self._running[self._context.tasks.start(self._ring(attempt, fork.caller))] = attempt
+        self._running[self._context.tasks.start(self._ring(attempt, caller))] = attempt
 
     def _start_stage(self, fork: Fork) -> None:
         """Ring those whose turn it is, and say when it is that of the next."""
@@ -266,11 +316,16 @@ class Ringing(CallOwner):
         patience_s = self._patience_s() if fork.refused else None
         stage_s = None if fork.due is None else max(0.0, fork.due - asyncio.get_running_loop().time())
         timeout_s = min((each for each in (patience_s, stage_s) if each is not None), default=None)
-        done, _ = await asyncio.wait(self._running, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {*self._running, fork.verdict}
+        done, _ = await asyncio.wait(waited, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if fork.verdict in done and not any(each.done() for each in self._running):
+            self._obey(fork)
+            return []
         if not done and timeout_s == stage_s:
             self._start_stage(fork)
             return []
-        over = [self._running.pop(task) for task in done] if done else self._silence()
+        ended = [task for task in self._running if task.done()]
+        over = [self._running.pop(task) for task in ended] if ended else self._silence()
         for attempt in over:
             outcome = attempt.outcome
             if outcome is not None and not (outcome.step is Step.FOLLOW and self._redirected(fork, outcome)):

@@ -60,6 +60,27 @@ async def test_a_call_that_rings_is_ended_too(shared: Server, ada: httpx.AsyncCl
         await until(lambda: shared.focus.parties == 0)
 
 
+@pytest.mark.parametrize(("wish", "status"), [({}, 603), ({"as": "no answer"}, 480), ({"to": "104"}, 480)])
+async def test_who_is_called_turns_it_away(
+    shared: Server, ada: httpx.AsyncClient, wish: dict[str, str], status: int
+) -> None:
+    async with Phone(shared, "102") as caller, Phone(shared, "103") as callee, logged_in(shared, "103") as cai:
+        incoming = await reachable(callee, ring)
+        calling = asyncio.create_task(caller.call("103"))
+        await incoming.get()
+        (seen,) = (await cai.get(PATH)).json()["calls"]
+        party = f"{PATH}/{seen['id']}/parties/p-{seen['id'][2:]}-2"
+        assert (await ada.post(f"{party}/turn-away", json=wish)).status_code == 403
+        assert (await cai.post(f"{party[:-1]}9/turn-away", json=wish)).status_code == 404
+        assert (await cai.post(f"{party}/turn-away", json={"as": "busy"})).status_code == 400
+        assert (await cai.post(f"{party}/answer", json={"browser": True})).status_code == 409
+        assert (await cai.post(f"{party}/turn-away", json=wish)).status_code == 204
+        with pytest.raises(CallRefused) as refused:
+            await calling
+        assert refused.value.status == status and await callee.hung_up() == "cancelled"
+        await until(lambda: shared.focus.parties == 0)
+
+
 async def test_a_conference_is_no_call(shared: Server, ada: httpx.AsyncClient) -> None:
     conference = (await ada.post("/api/v1/conferences")).json()["id"]
     assert (await ada.get(f"{PATH}/{conference}")).status_code == 404

@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from softphone.focus.session import Party
+from softphone.errors import CallRefused
+from softphone.focus.session import Party, PartyStatus
 from softphone.server import Server
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
+from softphone.testing.bridge import offer
 from tests.api.conftest import PATIENCE_S, logged_in
 from tests.api.ringcentral.test_telephony import CONFERENCE, SESSIONS, code, make
 from tests.focus.phone import Phone
@@ -94,7 +96,7 @@ async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -
         assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
         for wish in ({"voicemail": "102"}, {"parkOrbit": "*70"}):
             assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
-        for verb in ("answer", "reject", "ignore", "reply", "forward", "flip", "supervise"):
+        for verb in ("reply", "flip", "supervise"):
             assert code(await ada.post(f"{party}/{verb}", json={"deviceId": "1"})) == (501, "CMN-202")
         assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
         assert code(await ada.post(f"{path}/parties/p-0-1/hold")) == (404, "CMN-102")
@@ -112,6 +114,73 @@ async def test_two_calls_are_bridged(shared: Server, ada: httpx.AsyncClient) -> 
         done = await ada.post(f"{path}/parties/{own}/bridge", json={"telephonySessionId": other, "partyId": "p"})
         assert done.status_code == 200 and [await ann.hung_up() for _ in range(2)] == ["bye", "bye"]
         assert len(calls_of(shared)) == 1
+
+
+async def by_itself(call: InviteSession) -> None:
+    """A telephone that answers when it is told to, and rings else."""
+    await (call.answer(offer()) if call.invite.get("Alert-Info") == "Auto Answer" else call.ring())
+
+
+@asynccontextmanager
+async def rung(server: Server) -> AsyncIterator[tuple[Phone, Phone, "asyncio.Task[InviteSession]", str]]:
+    """101 calls 102, whose telephone rings: both, the call, and the path of the party of 102."""
+    async with Phone(server, "101") as ann, Phone(server, "102") as bob:
+        rings = await reachable(bob, by_itself)
+        call = asyncio.create_task(ann.call("102"))
+        await asyncio.wait_for(rings.get(), PATIENCE_S)
+        (session,) = calls_of(server)
+        await until(lambda: all(each.status is PartyStatus.PROCEEDING for each in list(session.parties.values())[1:]))
+        yield ann, bob, call, f"{SESSIONS}/{session.id}/parties/p-{session.id[2:]}-2"
+        for each in calls_of(server):
+            await server.control.end(each.id)
+        await until(lambda: server.focus.parties == 0)
+
+
+@pytest.mark.parametrize("device", [None, "1100102"])
+async def test_a_call_is_answered_at_a_telephone(shared: Server, device: str | None) -> None:
+    async with logged_in(shared, "102") as ben, rung(shared) as (ann, bob, call, party):
+        for other, expected in (("1100101", (404, "CMN-102")), ("x", (404, "CMN-102")), ("2100102", (409, "TAS-106"))):
+            assert code(await ben.post(f"{party}/answer", json={"deviceId": other})) == expected
+        answered = await ben.post(f"{party}/answer", json={"deviceId": device} if device else None)
+        assert (answered.status_code, answered.json()["status"]) == (200, {"code": "Answered"})
+        # The first INVITE was cancelled, and the second, which asked to, answered.
+        assert await bob.hung_up() == "cancelled"
+        assert await asyncio.wait_for(call, PATIENCE_S) and len(bob.stack.calls) == 1
+        for verb in ("answer", "reject", "ignore", "forward"):
+            late = await ben.post(f"{party}/{verb}", json={"extensionNumber": "103"})
+            assert code(late) == (409, "TAS-106")
+
+
+@pytest.mark.parametrize(("verb", "status"), [("reject", 603), ("ignore", 480)])
+async def test_a_call_is_turned_away(shared: Server, verb: str, status: int) -> None:
+    async with logged_in(shared, "102") as ben, rung(shared) as (_, bob, call, party):
+        done = await ben.post(f"{party}/{verb}")
+        assert (done.status_code, done.content) == (204, b"")
+        with pytest.raises(CallRefused) as refused:
+            await asyncio.wait_for(call, PATIENCE_S)
+        assert refused.value.status == status and await bob.hung_up() == "cancelled"
+
+
+async def test_a_call_is_sent_on(shared: Server) -> None:
+    async with Phone(shared, "103") as cid, logged_in(shared, "102") as ben, rung(shared) as (_, bob, call, party):
+        calls = await reachable(cid, answer)
+        assert code(await ben.post(f"{party}/forward")) == (400, "CMN-101")
+        assert code(await ben.post(f"{party}/forward", json={"voicemail": "102"})) == (501, "CMN-202")
+        sent = await ben.post(f"{party}/forward", json={"extensionNumber": "103"})
+        assert (sent.status_code, sent.json()["id"]) == (200, party.rpartition("/")[2])
+        assert await asyncio.wait_for(call, PATIENCE_S) and await bob.hung_up() == "cancelled"
+        diversion = calls.get_nowait().invite.get("Diversion") or ""
+        assert diversion.startswith("<sip:102@") and "reason=deflection" in diversion
+
+
+async def test_nobody_answers_or_turns_away_the_calls_of_others(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with logged_in(shared, "103") as cai, rung(shared) as (_, _, call, party):
+        for verb in ("answer", "reject", "ignore", "forward"):
+            wish = {"extensionNumber": "103"}
+            # Not who calls, and administers all, and least of all somebody else.
+            assert code(await ada.post(f"{party}/{verb}", json=wish)) == (403, "InsufficientPermissions")
+            assert code(await cai.post(f"{party}/{verb}", json=wish)) == (404, "CMN-102")
+        call.cancel()
 
 
 PRESENCE = "/restapi/v1.0/account/~/extension/~/presence"
