@@ -208,7 +208,7 @@ class Focus:
         """Say by which rules the conference of an extension or of a user's bridge is held."""
         properties = self._accounts.properties(extension.id)
         if properties is None:
-            return room_settings.of_bridge(self._config, self._menu)
+            return room_settings.of_bridge(self._config, self._menu, extension.join_before_host)
         return room_settings.of_extension(self._config, self._menu, properties)
 
     def talks(self, extension: Extension) -> bool:
@@ -220,11 +220,10 @@ class Focus:
 
     def on_change(self, change: PropertiesChanged) -> None:
         """Take what was changed in the store: a running room goes on by its new properties."""
-        for room in self.conferences.values():
-            if room.session.extension_id == change.extension_id:
-                settings = room_settings.of_extension(self._config, self._menu, change.properties)
-                room.configure(settings)
-                break
+        extension = self._accounts.by_id(change.extension_id)
+        room = self.find(extension) if extension is not None else None
+        if extension is not None and room is not None:
+            room.configure(self.settings_of(extension))
 
     async def _open(self, session: TelephonySession, settings: Settings) -> ConferenceRoom:
         if self.draining or len(self.conferences) >= self._config.conference.max_conferences:

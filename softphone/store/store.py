@@ -152,6 +152,27 @@ class Store:
             self.accounts.put(entry)
         return made
 
+    async def set_join_before_host(self, extension_id: str, on: bool | None) -> Extension:
+        """Say whether who comes into a user's room before it does waits for it; None: as the server is set.
+
+        Raises
+        ------
+        NoSuchRow
+            There is no such user.
+        StoreUnavailable
+            The database is away; nothing has changed.
+        """
+        async with self._changing:
+            entry = self.accounts.entry(extension_id)
+            if entry is None or entry.extension.kind != "user":
+                raise NoSuchRow("no such user")
+            extension = replace(entry.extension, join_before_host=on)
+            async with self.database.write() as connection:
+                await rows.put(connection, EXTENSIONS, {"id": extension_id}, {"join_before_host": on})
+            self.accounts.put(replace(entry, extension=extension))
+        self._tell(PropertiesChanged(extension_id, None))
+        return extension
+
     async def set_handling(self, extension_id: str, changes: Mapping[str, object]) -> CallHandling:
         """Change what becomes of calls to a user, in part.
 

@@ -71,6 +71,7 @@ EXTENSIONS = Table(
     _text("kind"),
     _flag("admin"),
     _flag("conferencing"),
+    Column("join_before_host", sa.Boolean),
 )
 
 CREDENTIALS = Table(

@@ -56,6 +56,8 @@ class Extension:
     kind: ExtensionKind
     admin: bool = False
     conferencing: bool = True
+    join_before_host: bool | None = None
+    "Of a user: whether who comes into its room before it does waits no more for it; None: as the server is set."
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,8 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PropertiesChanged:
-    """The properties of a conference extension are other ones now."""
+    """The room of an extension is held otherwise from now on."""
 
     extension_id: str
-    properties: ConferenceProperties
+    properties: ConferenceProperties | None
+    "Of a conference extension."

@@ -10,7 +10,7 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
-from softphone.api.http.errors import coded, invalid
+from softphone.api.http.errors import invalid
 from softphone.api.ringcentral.account import COUNTRY
 from softphone.api.ringcentral.models import Camel
 from softphone.api.ringcentral.paths import ACCOUNT, MeantDep, check_account, uri_of
@@ -58,15 +58,15 @@ async def read_conferencing(
 async def change_conferencing(
     request: Request, extension: MeantDep, caller: CallerDep, context: ContextDep
 ) -> dict[str, Any]:
-    """Choose among what there is: one number, and whether people wait for the host as the server is set."""
+    """Choose among what there is: one number; and whether people wait for the host."""
     codes = bridge_codes(extension, caller, context)
     wish = await read(request, ConferencingWish)
     for each in wish.phone_numbers or []:
         if not context.accounts.is_main_number(each.phone_number):
             raise invalid("phoneNumbers.phoneNumber")
-    if wish.allow_join_before_host not in (None, context.config.conference.join_before_host):
-        raise coded("CMN-109")
-    return _view(extension, codes, request, context) | _more(context)
+    if wish.allow_join_before_host is not None:
+        extension = await context.store.set_join_before_host(extension.id, wish.allow_join_before_host)
+    return _view(extension, codes, request, context) | _more(extension, context)
 
 
 def _view(extension: Extension, codes: Codes, request: Request, context: ApiContext) -> dict[str, Any]:
@@ -79,11 +79,12 @@ def _view(extension: Extension, codes: Codes, request: Request, context: ApiCont
     }
 
 
-def _more(context: ApiContext) -> dict[str, Any]:
+def _more(extension: Extension, context: ApiContext) -> dict[str, Any]:
     """Show what can be chosen."""
     number = {"phoneNumber": _bare(context), "default": True, "hasGreeting": True, "premium": False}
+    own, usual = extension.join_before_host, context.config.conference.join_before_host
     return {
-        "allowJoinBeforeHost": context.config.conference.join_before_host,
+        "allowJoinBeforeHost": usual if own is None else own,
         "phoneNumbers": [{**number, "country": COUNTRY}],
     }
 

@@ -43,7 +43,7 @@ class BridgeWish(Camel):
     party_id: str = ""
 
 
-class AnswerWish(Camel):
+class AnswerAt(Camel):
     """At which of the caller's devices; empty: at any."""
 
     device_id: str = ""
@@ -169,10 +169,10 @@ async def ringing(named: NamedDep) -> Named:
 RingingDep = Annotated[Named, Depends(ringing)]
 
 
-@router.post("/answer", response_model_exclude_none=True, openapi_extra=described(AnswerWish))
+@router.post("/answer", response_model_exclude_none=True, openapi_extra=described(AnswerAt))
 async def answer_party(named: RingingDep, request: Request) -> PartyModel:
     """Let the caller's telephones that ring, or those of a device, answer; answers when one has, or 409."""
-    device = (await read(request, AnswerWish)).device_id
+    device = (await read(request, AnswerAt)).device_id
     kind = DEVICE_KINDS.get(device[:1])
     if device and (kind is None or device[1:] != named.caller.id):
         raise not_found("deviceId")

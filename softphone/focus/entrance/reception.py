@@ -73,7 +73,7 @@ class Reception:
 
     async def _visit(self, call: InviteSession, admission: Admission, owner: Extension) -> None:
         """Let a user into its own room as the host; ask others for one of its codes."""
-        if admission.caller is owner:
+        if admission.caller is not None and admission.caller.id == owner.id:
             room = await self._focus.open(owner)
             await room.enter(call, replace(admission, role=Role.MODERATOR))
             return

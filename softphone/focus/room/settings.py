@@ -95,9 +95,10 @@ def of_extension(config: Config, menu: Menu, properties: ConferenceProperties) -
     )
 
 
-def of_bridge(config: Config, menu: Menu) -> Settings:
-    """Hold a conference in the bridge room of a user."""
-    return _for_people(config, menu, config.conference.bridge_max_members)
+def of_bridge(config: Config, menu: Menu, join_before_host: bool | None = None) -> Settings:
+    """Hold a conference in the room of a user, who may have said whether others wait for it."""
+    settings = _for_people(config, menu, config.conference.bridge_max_members)
+    return settings if join_before_host is None else replace(settings, wait_for_host=not join_before_host)
 
 
 def _for_people(

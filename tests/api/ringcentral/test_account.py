@@ -1,13 +1,17 @@
 """The account, its extensions, and how people dial in: to whom they are told."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from mixer.rules.roles import Place
 from softphone.server import Server
 from tests.api.conftest import logged_in
 from tests.api.ringcentral.test_telephony import code
+from tests.focus.phone import Phone, bridge, extension
+from tests.focus.table import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -82,9 +86,32 @@ async def test_conferencing_is_chosen_among_what_there_is(ada: httpx.AsyncClient
         ({"phoneNumbers": [{"phoneNumber": "1999"}]}, (400, "CMN-101")),
         ({"phoneNumbers": "1999"}, (400, "CMN-101")),
         ({"allowJoinBeforeHost": "maybe"}, (400, "CMN-101")),
-        ({"allowJoinBeforeHost": True}, (403, "CMN-109")),
     ):
         assert code(await ada.put(path, json=body)) == expected
+
+
+async def test_each_user_says_whether_others_wait_for_it(tmp_path: Path) -> None:
+    path = f"{OWN}/conferencing"
+    async with bridge(tmp_path) as server, logged_in(server, "102") as ben, Phone(server, "103") as guest:
+        codes = server.accounts.codes("100102")
+        assert codes is not None
+        call = await guest.call("*8102")
+        await guest.keys(call, f"{codes.participant}#")
+        await until(lambda: server.focus.conferences)
+        (room,) = server.focus.conferences.values()
+        await until(lambda: [each.place for each in room.session.parties.values()] == [Place.WAITING])
+        # What it says holds at once, in the room that is open.
+        changed = await ben.put(path, json={"allowJoinBeforeHost": True})
+        assert (changed.status_code, changed.json()["allowJoinBeforeHost"]) == (200, True)
+        await until(lambda: [each.place for each in room.session.parties.values()] == [Place.JOINED])
+        async with logged_in(server, "101") as ada:
+            assert (await ada.put(path, json={})).json()["allowJoinBeforeHost"] is False
+            other = path.replace("extension/~", "extension/100102")
+            assert (await ada.put(other, json={})).json()["allowJoinBeforeHost"] is True
+        await server.control.end(room.session.id)
+    async with bridge(tmp_path) as server:
+        ben_now, ada_now = (extension(server, number) for number in ("102", "101"))
+        assert server.focus.settings_of(ada_now).wait_for_host and not server.focus.settings_of(ben_now).wait_for_host
 
 
 @pytest.mark.parametrize("below", ["", "/conferencing", "/device"])
