@@ -36,6 +36,8 @@ class PlacedCall:
     "Told why it is over."
     on_change: Callable[[], None] = field(default=lambda: None, repr=False)
     "Told of each state, and of the end."
+    on_key: Callable[[str], None] = field(default=lambda _key: None, repr=False)
+    "Told of each key that is pressed while the server is at the other end."
     parties: list[str] = field(default_factory=list)
     "Ids of its party in the sessions that it has been in, one after the other; none: nobody has answered."
     state: PlacedState = PlacedState.QUEUED

@@ -45,13 +45,15 @@ class Fetcher:
         except (ConfigError, Forbidden) as error:
             raise NotFetched(str(error)) from error
 
-    async def fetch(self, url: str, method: str, form: Mapping[str, str]) -> bytes:
+    async def fetch(self, url: str, method: str, form: Mapping[str, str], *, most_bytes: int | None = None) -> bytes:
         """Ask for a document.
 
         Parameters
         ----------
         method
             ``POST`` sends the form as the body, ``GET`` in the query.
+        most_bytes
+            How long it may be; None: as all others.
 
         Raises
         ------
@@ -59,22 +61,22 @@ class Fetcher:
         """
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._ask(Target(url), method, form)
+                return await self._ask(Target(url), method, form, most_bytes or self._most_bytes)
         except TimeoutError:
             raise NotFetched(f"nothing came within {self._timeout_s:g} s") from None
         except (ConfigError, Forbidden, httpx.HTTPError, httpx.InvalidURL, UnresolvedName, OSError) as error:
             raise NotFetched(str(error) or type(error).__name__) from error
 
-    async def _ask(self, target: Target, method: str, form: Mapping[str, str]) -> bytes:
+    async def _ask(self, target: Target, method: str, form: Mapping[str, str], most_bytes: int) -> bytes:
         fields, body = {"Accept": "*/*", "Accept-Encoding": "identity"}, b""
         if method == "GET":
             target = replace(target, url=str(httpx.URL(target.url).copy_merge_params(dict(form))))
         elif form:
             fields["Content-Type"], body = FORM, urlencode(form).encode()
         async with connections() as transport:
-            return await self._read(await ask(transport, self._reach, target, method, fields, body))
+            return await self._read(await ask(transport, self._reach, target, method, fields, body), most_bytes)
 
-    async def _read(self, answer: httpx.Response) -> bytes:
+    async def _read(self, answer: httpx.Response, most_bytes: int) -> bytes:
         if not 200 <= answer.status_code < 300:
             raise NotFetched(f"status {answer.status_code}")
         coding = answer.headers.get("Content-Encoding", "identity")
@@ -84,6 +86,6 @@ class Fetcher:
         body = bytearray()
         async for chunk in answer.aiter_raw():
             body += chunk
-            if len(body) > self._most_bytes:
-                raise NotFetched(f"it is longer than {self._most_bytes} bytes")
+            if len(body) > most_bytes:
+                raise NotFetched(f"it is longer than {most_bytes} bytes")
         return bytes(body)

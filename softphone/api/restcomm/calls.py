@@ -14,9 +14,10 @@ from softphone.api.restcomm.accounts import PATH, AccountDep, RestcommAccount
 from softphone.api.restcomm.call_views import made_view, record_view
 from softphone.api.restcomm.errors import failure, unknown
 from softphone.api.restcomm.filters import day, like
+from softphone.api.restcomm.following import Script
 from softphone.api.restcomm.paging import Paging
 from softphone.api.restcomm.rendering import Listing, Resource
-from softphone.api.restcomm.running import Callback, Calls, Script, complete
+from softphone.api.restcomm.running import Callback, Calls, complete
 from softphone.api.restcomm.seen import SeenCall, seen_call
 from softphone.api.restcomm.sids import session_id
 from softphone.api.restcomm.statuses import STATUSES, held_by

@@ -2,12 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from softphone.errors import SoftphoneError
 from softphone.markup import BadMarkup, Bounds, Element, parse
 from softphone.text import shown
 
-__all__ = ["BadRcml", "Continue", "DialConference", "EndCall", "PlaySound", "SayText", "Verb", "Wait", "read"]
+__all__ = [
+    "BadRcml",
+    "Continue",
+    "DialConference",
+    "EndCall",
+    "GatherDigits",
+    "PlaySound",
+    "PlayUrl",
+    "SayText",
+    "Spoken",
+    "Verb",
+    "Wait",
+    "read",
+]
+
+V = TypeVar("V")
+
+KEYS = frozenset("0123456789*#")
 
 BOUNDS = Bounds(65_536, elements=100, depth=8)
 
@@ -15,6 +33,9 @@ MAX_PARTICIPANTS = 40
 LONGEST_NAME = 200
 LONGEST_TEXT = 4000
 LONGEST_PAUSE_S = 3600
+LONGEST_URL = 2000
+MOST_DIGITS = 255
+LONGEST_TIMEOUT_S = 300
 
 
 class BadRcml(SoftphoneError):
@@ -41,6 +62,14 @@ class PlaySound:
     """Hear a sound of the server's library, or an uploaded one."""
 
     sound: str
+    loop: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlayUrl:
+    """Hear a sound file that a web server has."""
+
+    url: str
     loop: int = 1
 
 
@@ -74,7 +103,26 @@ class Continue:
     method: str = "POST"
 
 
-Verb = DialConference | PlaySound | SayText | Wait | EndCall | Continue
+Spoken = PlaySound | PlayUrl | SayText | Wait
+"""What may be heard while keys are gathered."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatherDigits:
+    """Gather keys while something is heard, and go on by the document that is told them, or else by the next verb."""
+
+    heard: tuple[Spoken, ...] = ()
+    action: str = ""
+    "Empty: the document that it stands in."
+    method: str = "POST"
+    timeout_s: int = 5
+    "Of each key, from the one before it, or from the end of what is heard."
+    finish: str = "#"
+    "The keys that end it, which are not passed on."
+    most: int = MOST_DIGITS
+
+
+Verb = DialConference | GatherDigits | Spoken | EndCall | Continue
 
 
 def read(document: bytes) -> list[Verb]:
@@ -95,10 +143,14 @@ def read(document: bytes) -> list[Verb]:
 
 
 def _verb(element: Element) -> Verb:
+    return _of(VERBS, element)
+
+
+def _of(verbs: Mapping[str, Callable[[Element], V]], element: Element) -> V:
     try:
-        make = VERBS[element.tag]
+        make = verbs[element.tag]
     except KeyError:
-        raise BadRcml(f"<{element.tag}> is not supported here, only {', '.join(sorted(VERBS))}") from None
+        raise BadRcml(f"<{element.tag}> is not supported here, only {', '.join(sorted(verbs))}") from None
     return make(element)
 
 
@@ -120,14 +172,29 @@ def _dial(element: Element) -> Verb:
     )
 
 
-def _play(element: Element) -> Verb:
+def _play(element: Element) -> Spoken:
     sound = _text(element).strip()
-    if not sound or "://" in sound:
-        raise BadRcml("<Play> takes a sound of this server by name, or an uploaded one by number, and no URL")
-    return PlaySound(sound, _number(element, "loop", 1, 1, 100))
+    if not sound or len(sound) > LONGEST_URL:
+        raise BadRcml("<Play> takes a URL, a sound of this server by name, or an uploaded one by number")
+    loop = _number(element, "loop", 1, 1, 100)
+    return PlayUrl(sound, loop) if "://" in sound else PlaySound(sound, loop)
 
 
-def _say(element: Element) -> Verb:
+def _gather(element: Element) -> Verb:
+    finish = element.get("finishOnKey", "#")
+    if not set(finish) <= KEYS or len(finish) > len(KEYS):
+        raise BadRcml(f"finishOnKey is of {''.join(sorted(KEYS))}, or empty, not {finish[:40]!r}")
+    return GatherDigits(
+        tuple(_of(SPOKEN, each) for each in element),
+        element.get("action", "").strip()[:LONGEST_URL],
+        _method(element),
+        _number(element, "timeout", 5, 1, LONGEST_TIMEOUT_S),
+        finish,
+        _number(element, "numDigits", MOST_DIGITS, 1, MOST_DIGITS),
+    )
+
+
+def _say(element: Element) -> Spoken:
     text, voice = shown(_text(element), LONGEST_TEXT + 1), element.get("voice", "")
     if not text or len(text) > LONGEST_TEXT:
         raise BadRcml(f"<Say> has 1 to {LONGEST_TEXT} characters of text in it")
@@ -135,26 +202,34 @@ def _say(element: Element) -> Verb:
     return SayText(text, voice, language, _number(element, "loop", 1, 1, 100))
 
 
-def _pause(element: Element) -> Verb:
+def _pause(element: Element) -> Spoken:
     return Wait(_number(element, "length", 1, 0, LONGEST_PAUSE_S))
 
 
 def _redirect(element: Element) -> Verb:
-    method = element.get("method", "POST").upper()
-    if not _text(element).strip() or method not in ("GET", "POST"):
-        raise BadRcml("<Redirect> has a URL in it, and GET or POST for a method")
-    return Continue(_text(element).strip(), method)
+    url = _text(element).strip()
+    if not url or len(url) > LONGEST_URL:
+        raise BadRcml("<Redirect> has a URL in it")
+    return Continue(url, _method(element))
 
+
+SPOKEN: Mapping[str, Callable[[Element], Spoken]] = {"Play": _play, "Say": _say, "Pause": _pause}
 
 VERBS: Mapping[str, Callable[[Element], Verb]] = {
+    **SPOKEN,
     "Dial": _dial,
-    "Play": _play,
-    "Say": _say,
-    "Pause": _pause,
+    "Gather": _gather,
     "Hangup": lambda _: EndCall(),
     "Reject": lambda _: EndCall(),
     "Redirect": _redirect,
 }
+
+
+def _method(element: Element) -> str:
+    method = element.get("method", "POST").upper()
+    if method not in ("GET", "POST"):
+        raise BadRcml(f"method is GET or POST, not {method[:40]!r}")
+    return method
 
 
 def _text(element: Element) -> str:

@@ -132,6 +132,12 @@ class CallRoom(RuledRoom):
     def _waiting(self) -> Member | None:
         return None if self.answered else next(iter(self.members.values()), None)
 
+    def key(self, member: Member, digit: str) -> None:
+        """Take a key; one of a call that was placed is for whoever has placed it."""
+        super().key(member, digit)
+        if self.placed is not None:
+            self.placed.on_key(digit)
+
     def lost(self, member: Member) -> None:
         """End, for who has gone elsewhere; a call that was placed goes on there."""
         self._gone_on = True

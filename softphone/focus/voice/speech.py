@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import soundfile
@@ -123,13 +123,30 @@ class Synthesiser:
         return words
 
     async def _make(self, argv: Sequence[str], words: str, path: Path) -> Path:
+        return await self._kept(path, lambda work: self._spoken(argv, words, work))
+
+    async def _kept(self, path: Path, make: Callable[[Path], Awaitable[Clip]]) -> Path:
+        """Keep what is made in a folder of its own."""
         async with self._turns:
             await asyncio.to_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.folder, prefix="new-") as work:
-                clip = await self._spoken(argv, words, Path(work))
+                clip = await make(Path(work))
                 async with self._keeping:
                     await asyncio.to_thread(self._keep, clip, Path(work) / "clip", path)
         return path
+
+    async def brought(self, content: bytes) -> Sound:
+        """Give the content of an audio file as a sound that can be played, and is kept as long as texts are.
+
+        Raises
+        ------
+        AudioError
+            As of `softphone.focus.voice.uploads.decoded`.
+        """
+        path = self.folder / f"say-{hashlib.sha256(content).hexdigest()[:32]}.flac"
+        if not await asyncio.to_thread(_used, path):
+            await self._kept(path, lambda _work: asyncio.to_thread(decoded, content))
+        return Sound(path.stem)
 
     async def _spoken(self, argv: Sequence[str], words: str, work: Path) -> Clip:
         text, sound, said = work / "text", work / "sound.wav", f"{words}\n".encode()

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.api.restcomm import rcml
-from softphone.api.restcomm.rcml import BadRcml, Continue, DialConference, EndCall, PlaySound, Wait
+from softphone.api.restcomm.rcml import (
+    BadRcml,
+    Continue,
+    DialConference,
+    EndCall,
+    GatherDigits,
+    PlaySound,
+    PlayUrl,
+    SayText,
+    Wait,
+)
 
 UNKNOWN = (b"klingon", b"utf-7", b"utf-32", b"euc-jp", b"undefined", b"idna", b"punycode", b"zlib", b"rot13")
 
@@ -27,6 +37,18 @@ def response(inside: str) -> bytes:
             [DialConference("a & b", starts=False, ends=True, muted=True, beep=False, most=3)],
         ),
         ("<Play loop='2'>conf-muted</Play><Pause/><Pause length='7'/>", [PlaySound("conf-muted", 2), Wait(1), Wait(7)]),
+        ("<Play>https://a/b.wav?c=1</Play>", [PlayUrl("https://a/b.wav?c=1")]),
+        ("<Gather/>", [GatherDigits()]),
+        (
+            "<Gather action=' next?a=1&amp;b=2 ' method='get' timeout='9' finishOnKey='*#' numDigits='4'>"
+            "<Say>Your code?</Say><Pause/><Play>http://a/b.wav</Play></Gather><Hangup/>",
+            [
+                GatherDigits(
+                    (SayText("Your code?"), Wait(), PlayUrl("http://a/b.wav")), "next?a=1&b=2", "GET", 9, "*#", 4
+                ),
+                EndCall(),
+            ],
+        ),
         ("<Hangup/><Reject reason='busy'/>", [EndCall(), EndCall()]),
         ("<Redirect>http://a/b?c=1&amp;d=2</Redirect>", [Continue("http://a/b?c=1&d=2")]),
         ("<Redirect method='get'> http://a/ </Redirect><!-- that is all -->", [Continue("http://a/", "GET")]),
@@ -52,7 +74,13 @@ def test_what_it_says(inside: str, verbs: list[rcml.Verb]) -> None:
         b"<Response>" + b" " * 70_000 + b"</Response>",
         b"\xff\xfe<Response/>",
         *(b'<?xml version="1.0" encoding="%s"?><Response/>' % each for each in UNKNOWN),
-        b"<Response><Gather/></Response>",
+        b"<Response><Gather numDigits='0'/></Response>",
+        b"<Response><Gather finishOnKey='x'/></Response>",
+        b"<Response><Gather timeout='soon'/></Response>",
+        b"<Response><Gather method='PUT'/></Response>",
+        b"<Response><Gather><Hangup/></Gather></Response>",
+        b"<Response><Gather><Gather/></Gather></Response>",
+        b"<Response><Record/></Response>",
         b"<Response><Dial><Conference>a</Conference><Conference>b</Conference></Dial></Response>",
         b"<Response><Dial>101</Dial></Response>",
         b"<Response><Redirect method='PUT'>http://a/</Redirect></Response>",

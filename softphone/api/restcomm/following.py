@@ -1,0 +1,203 @@
+"""Doing what an RCML document says, and what the next one says, for a call, wherever it is."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+import structlog
+
+from softphone.api.context import ApiContext
+from softphone.api.restcomm import rcml
+from softphone.api.restcomm.gathering import gathered
+from softphone.api.restcomm.rcml import BadRcml, Verb
+from softphone.errors import SoftphoneError
+from softphone.focus.errors import NoSuchParty, NoSuchPlayback, NoSuchSession
+from softphone.focus.feed import EventType
+from softphone.focus.placed import PlacedCall
+from softphone.focus.words import Prompt, Role, Sound
+from softphone.store.values import Extension
+from softphone.webhooks.fetch import NotFetched
+
+__all__ = ["Bystander", "Followed", "Interpreter", "Script", "shown_url"]
+
+log = structlog.get_logger()
+
+# A document may lead to the next one so often in a call.
+MOST_REDIRECTS = 20
+# Of <Say>, whatever speaks.
+VOICES = frozenset({"man", "woman"})
+# Of a sound that a web server has.
+MOST_SOUND_BYTES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Where it is said what a call is to do."""
+
+    url: str
+    method: str = "POST"
+    fallback: "Script | None" = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    "What is told there besides what always is: the keys that were gathered."
+
+
+@dataclass(slots=True)
+class Bystander:
+    """A party of a conference that the server has not called."""
+
+    session: str
+    party: str
+
+
+Followed = PlacedCall | Bystander
+"""Somebody whose call does what a document says, wherever it is."""
+
+
+class Interpreter:
+    """Carries documents out.
+
+    Parameters
+    ----------
+    context
+        The server.
+    """
+
+    def __init__(self, context: ApiContext) -> None:
+        self._context = context
+
+    async def follow(
+        self,
+        leg: Followed,
+        owner: Extension,
+        script: Script,
+        told: Callable[[], Mapping[str, str]],
+        failed: Callable[[], None],
+    ) -> None:
+        """Do what a document says, and what the next one says; the call ends where no conference keeps it.
+
+        Parameters
+        ----------
+        owner
+            Whose conferences are meant.
+        told
+            Gives what the server of a document is told of the call.
+        failed
+            Called before the call ends because something could not be done.
+        """
+        try:
+            for _ in range(MOST_REDIRECTS):
+                further = await self._carry_out(leg, owner, await self._read(leg, script, told()), script)
+                if further is None:
+                    return
+                script = further
+            raise BadRcml(f"one document led to the next more than {MOST_REDIRECTS} times")
+        except SoftphoneError as error:
+            # To be mended by whoever wrote the document: it is said once, and the call does not hang.
+            log.warning(
+                "rcml_not_followed", session=leg.session, party=leg.party, url=shown_url(script.url), reason=str(error)
+            )
+            failed()
+            await self._hang_up(leg)
+
+    async def _read(self, leg: Followed, script: Script, told: Mapping[str, str]) -> list[Verb]:
+        form = {**told, **script.form}
+        try:
+            return rcml.read(await self._context.fetcher.fetch(script.url, script.method, form))
+        except (NotFetched, BadRcml) as error:
+            if script.fallback is None:
+                raise
+            log.info("rcml_fallback", session=leg.session, url=shown_url(script.url), reason=str(error))
+            return rcml.read(await self._context.fetcher.fetch(script.fallback.url, script.fallback.method, form))
+
+    async def _carry_out(self, leg: Followed, owner: Extension, verbs: list[Verb], here: Script) -> Script | None:
+        """Do one after the other; give what is to be done instead of the rest, if anything is."""
+        for verb in verbs:
+            match verb:
+                case rcml.DialConference():
+                    await self._meet(leg, owner, verb)
+                    return None
+                case rcml.Continue(url, method):
+                    return Script(urljoin(here.url, url), method)
+                case rcml.GatherDigits():
+                    keys = await self._gather(leg, verb)
+                    if keys:
+                        return Script(urljoin(here.url, verb.action), verb.method, form={"Digits": keys})
+                case rcml.EndCall():
+                    break
+                case _:
+                    await self._speak(leg, verb)
+        await self._hang_up(leg)
+        return None
+
+    async def _meet(self, leg: Followed, owner: Extension, verb: rcml.DialConference) -> None:
+        calls = self._context.control.calls
+        session = await calls.meet(owner, verb.name, max_members=verb.most, rules={"wait_for_host": True})
+        if session.notices is not verb.beep and not session.parties:
+            await self._context.control.notices(session.id, verb.beep)
+        role = Role.MODERATOR if verb.starts else Role.PARTICIPANT
+        party = await calls.join(leg.session, leg.party, session.id, role=role, muted=verb.muted, ends=verb.ends)
+        if isinstance(leg, Bystander):
+            leg.session, leg.party = session.id, party.id
+
+    async def _gather(self, leg: Followed, verb: rcml.GatherDigits) -> str:
+        """Give the keys that are pressed while something is heard, and after it; the first key cuts it short."""
+        if not isinstance(leg, PlacedCall) or leg.session != leg.id:
+            raise BadRcml("<Gather> is for calls that the server has made, before they are in a conference")
+
+        async def heard() -> None:
+            for each in verb.heard:
+                await self._speak(leg, each)
+
+        keys: asyncio.Queue[str] = asyncio.Queue(rcml.MOST_DIGITS)
+        leg.on_key = lambda key: None if keys.full() else keys.put_nowait(key)
+        try:
+            return await gathered(keys, heard(), finish=verb.finish, most=verb.most, timeout_s=verb.timeout_s)
+        finally:
+            leg.on_key = lambda _key: None
+
+    async def _speak(self, leg: Followed, verb: rcml.Spoken) -> None:
+        if isinstance(verb, rcml.Wait):
+            await asyncio.sleep(verb.seconds)
+            return
+        prompt = await self._heard(verb)
+        for _ in range(verb.loop):
+            await self._play(leg, prompt)
+
+    async def _heard(self, verb: rcml.PlaySound | rcml.PlayUrl | rcml.SayText) -> Prompt:
+        """Give what is heard; RCML's own names of voices are the usual one, unless the settings have one so named."""
+        speech = self._context.speech
+        match verb:
+            case rcml.PlaySound(sound):
+                return Sound(sound) if sound.isdecimal() else sound
+            case rcml.PlayUrl(url):
+                fetch = self._context.fetcher.fetch
+                return await speech.brought(await fetch(url, "GET", {}, most_bytes=MOST_SOUND_BYTES))
+        usual = verb.voice in VOICES and verb.voice not in self._context.config.speech.voices
+        return await speech.sound(verb.text, "" if usual else verb.voice, verb.language)
+
+    async def _play(self, leg: Followed, prompt: Prompt) -> None:
+        control, events = self._context.control, self._context.focus.feed.subscribe()
+        number = await control.play(leg.session, [prompt], party=leg.party)
+        try:
+            async for event in events:
+                if event.type is EventType.PLAYBACK_ENDED and event.data["playback"] == number:
+                    break
+        except asyncio.CancelledError:
+            with contextlib.suppress(NoSuchPlayback, NoSuchSession):
+                await control.stop_playback(leg.session, number)
+            raise
+
+    async def _hang_up(self, leg: Followed) -> None:
+        if isinstance(leg, PlacedCall):
+            await self._context.control.calls.hang_up(leg)
+            return
+        with contextlib.suppress(NoSuchParty, NoSuchSession):  # it has hung up meanwhile
+            await self._context.control.remove(leg.session, leg.party)
+
+
+def shown_url(url: str) -> str:
+    """Give what the log says of a URL: what follows its path may be a secret, and so may a user in it."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
