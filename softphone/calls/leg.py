@@ -95,7 +95,7 @@ class CallLeg:
         timeout_s: float = 30.0,
         lookup: Lookup | None = None,
     ) -> None:
-        self.session = MediaSession(codecs, media.fingerprint, families=media.families)
+        self.session = MediaSession(codecs, media.fingerprint, families=media.families, certificate=media.certificate)
         self.call: InviteSession | None = None
         self.source: str | None = None
         self.known, self.family = True, 0
@@ -140,7 +140,7 @@ class CallLeg:
         """How media is encrypted: the profile of SRTP, "DTLS" while it is agreed on or in its handshake; "": not."""
         if self.spec.srtp is not None and self.spec.srtp.profile:
             return self.spec.srtp.profile
-        return "DTLS" if self.spec.ice is not None else ""
+        return "DTLS" if self.spec.ice or self.spec.dtls else ""
 
     @property
     def sends_events(self) -> bool:

@@ -6,6 +6,7 @@ from softphone import sdp
 from softphone.calls.nat import other_source, trust_in
 from softphone.errors import SdpError
 from softphone.media.contract.leg import Ice, LegSpec, MediaAddress, Srtp
+from softphone.media.contract.security import DtlsPeer
 from softphone.sdp import Agreement
 from softphone.sip.ua.call import InviteSession
 
@@ -48,6 +49,9 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
     if isinstance(agreed.remote, sdp.Sdes):
         theirs = agreed.remote.crypto
         spec = msgspec.structs.replace(spec, srtp=Srtp(theirs.suite, agreement.key, theirs.key))
+    if isinstance(agreed.remote, sdp.Dtls):
+        dtls = DtlsPeer(agreed.remote.fingerprints, agreed.remote.dtls)
+        spec = msgspec.structs.replace(spec, dtls=dtls, srtp=Srtp(PROFILE))
     return _named(spec, agreed.remote, signalled)
 
 

@@ -2,6 +2,7 @@
 
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp.description import ConnectionData, MediaDescription, Origin, PayloadFormat, SessionDescription, parse
+from softphone.sdp.dtls_srtp import Dtls
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated, accept, answer, choose, offer
 from softphone.sdp.profile import NOWHERE, Plain, Profile, webrtc_of
@@ -12,6 +13,7 @@ __all__ = [
     "NOWHERE",
     "Agreement",
     "ConnectionData",
+    "Dtls",
     "IceDtls",
     "IceSide",
     "MediaDescription",

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, Self
 
 from softphone.sdp.description import Attributes, MediaDescription, SessionDescription
 
-__all__ = ["IceDtls", "IceSide"]
+__all__ = ["SETUP", "IceDtls", "IceSide", "certificates", "certified", "objection_to_certificate", "role"]
 
 UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
@@ -104,9 +104,8 @@ class IceDtls:
         """
         if cls.objection(description, media):
             return None
-        prints = tuple(_fingerprints(_all(description, media, "fingerprint")))
-        setup = _first(description, media, "setup") or "active"
-        ours = DTLS[setup]
+        prints = certificates(description, media)
+        setup, ours = role(description, media)
         if isinstance(before, IceDtls) and setup == "actpass" and before.fingerprints == prints:
             ours = before.dtls
         ufrag, password = (_first(description, media, name) or "" for name in ("ice-ufrag", "ice-pwd"))
@@ -125,13 +124,11 @@ class IceDtls:
     @classmethod
     def objection(cls, description: SessionDescription, media: MediaDescription) -> str:
         """Say why a stream cannot be spoken; "": it can."""
-        said = (_first(description, media, name) or "" for name in ("ice-ufrag", "ice-pwd"))
-        if not all(shape.fullmatch(each) for shape, each in zip((UFRAG, PASSWORD), said, strict=True)):
+        names = (_first(description, media, name) or "" for name in ("ice-ufrag", "ice-pwd"))
+        if not all(shape.fullmatch(each) for shape, each in zip((UFRAG, PASSWORD), names, strict=True)):
             return "ICE needs a=ice-ufrag and a=ice-pwd (RFC 8839 section 5.4)"
-        if not any(_fingerprints(_all(description, media, "fingerprint"))):
-            return f"DTLS needs an a=fingerprint by one of {', '.join(HASH_BYTES)} (RFC 8122)"
-        if (_first(description, media, "setup") or "active") not in DTLS:
-            return "a=setup must be actpass, active or passive (RFC 8842 section 5)"
+        if said := objection_to_certificate(description, media):
+            return said
         return "" if media.attribute("rtcp-mux") is not None else "a=rtcp-mux is missing: reports go beside sound only"
 
     @property
@@ -175,6 +172,35 @@ def session_attributes(mid: str, side: IceSide) -> Attributes:
     """Write what a description of ours says for the whole session: whether we are lite, and what is in one bundle."""
     lite: Attributes = (("ice-lite", None),) if side.lite else ()
     return (*lite, ("group", f"BUNDLE {mid}")) if mid else lite
+
+
+def certified(description: SessionDescription, media: MediaDescription) -> bool:
+    """Whether a fingerprint is said of a stream, whatever it is worth."""
+    return _first(description, media, "fingerprint") is not None
+
+
+def certificates(description: SessionDescription, media: MediaDescription) -> tuple[tuple[str, str], ...]:
+    """Give the fingerprints of the peer's certificate that can be right: hash, and hexadecimal pairs."""
+    return tuple(_fingerprints(_all(description, media, "fingerprint")))
+
+
+def role(description: SessionDescription, media: MediaDescription) -> tuple[str, Literal["client", "server"]]:
+    """Give which side of DTLS the peer says it is on, and ours; there must be no :func:`objection_to_certificate`."""
+    setup = _setup(description, media)
+    return setup, DTLS[setup]
+
+
+def objection_to_certificate(description: SessionDescription, media: MediaDescription) -> str:
+    """Say why keys cannot be made by DTLS; "": they can."""
+    if not certificates(description, media):
+        return f"DTLS needs an a=fingerprint by one of {', '.join(HASH_BYTES)} (RFC 8122)"
+    if _setup(description, media) not in DTLS:
+        return "a=setup must be actpass, active or passive (RFC 8842 section 5)"
+    return ""
+
+
+def _setup(description: SessionDescription, media: MediaDescription) -> str:
+    return (_first(description, media, "setup") or "active").lower()
 
 
 def _first(description: SessionDescription, media: MediaDescription, name: str) -> str | None:

@@ -7,16 +7,17 @@ offers writes :func:`offer` and reads what came back with :func:`accept`. The va
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from softphone.address import FAMILIES, family_of
 from softphone.codec import CODECS, TABLE, codec
 from softphone.errors import NoCommonCodec, SdpError
-from softphone.sdp import formats, ice_dtls, sdes
+from softphone.sdp import dtls_srtp, formats, ice_dtls, sdes
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, Origin, SessionDescription
+from softphone.sdp.dtls_srtp import Dtls
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.profile import NOWHERE, Plain, Profile, profile_of
 from softphone.sdp.sdes import Keys, Sdes
+from softphone.sdp.terms import Terms
 from softphone.srtp import Encryption
 
 __all__ = ["Negotiated", "accept", "answer", "choose", "offer"]
@@ -27,18 +28,6 @@ SENDING = ("sendrecv", "sendonly")
 # The name of our stream in a bundle of one.
 MID = "0"
 RECEIVING = ("sendrecv", "recvonly")
-
-
-class Terms(NamedTuple):
-    """On what terms a stream is taken: what the peer said before, and how it may be encrypted, or has to be.
-
-    `families`: of the addresses that can be sent to from here.
-    """
-
-    before: Profile | None
-    webrtc: bool
-    encryption: Encryption
-    families: Collection[int] = FAMILIES
 
 
 @dataclass(frozen=True)
@@ -106,6 +95,7 @@ def offer(
     known: Mapping[str, int] | None = None,
     side: IceSide | None = None,
     keys: Keys | None = None,
+    certificate: str = "",
     protocol: str | None = None,
     others: Sequence[str] = (),
 ) -> SessionDescription:
@@ -128,6 +118,8 @@ def offer(
         Who we are to a peer of WebRTC; None: the offer is of plain RTP, or of `keys`.
     keys
         What we would encrypt with, in order of preference; None: nothing is encrypted.
+    certificate
+        Fingerprint of ours, with which keys are made by DTLS without ICE; "": they are not.
     protocol
         Of the ``m=`` line; None: the usual one.
     others
@@ -139,6 +131,7 @@ def offer(
     origin = Origin("-", session_id, version, here)
     if side is None:
         transport = (*Plain.attributes(port, rtcp_port, None), *sdes.offered(keys or {}))
+        transport += dtls_srtp.attributes(certificate, None) if certificate else ()
         attributes = _attributes(lines, direction, transport, length)
         protocol = protocol or (Sdes if keys else Plain).PROTOCOLS[0]
         media = MediaDescription("audio", port, protocol, _numbers(lines), attributes=attributes)
@@ -159,6 +152,7 @@ def choose(
     again: bool = False,
     before: Profile | None = None,
     secure: bool = False,
+    dtls: bool = False,
     encryption: Encryption = "optional",
     families: Collection[int] = FAMILIES,
 ) -> Negotiated:
@@ -174,6 +168,8 @@ def choose(
         What the peer said in the last agreement.
     secure
         Whether WebRTC is spoken here.
+    dtls
+        Whether keys are made by DTLS without ICE.
     encryption
         Whether the stream may have keys in its description, or has to be encrypted.
     families
@@ -185,7 +181,7 @@ def choose(
         No stream is audio in one of `codecs`, over RTP to such an address or over WebRTC, encrypted as it has to be
         (answered with 488).
     """
-    return _select(remote_offer, codecs, direction, again, Terms(before, secure, encryption, families))[1]
+    return _select(remote_offer, codecs, direction, again, Terms(before, secure, encryption, families, dtls))[1]
 
 
 def answer(
@@ -203,6 +199,7 @@ def answer(
     side: IceSide | None = None,
     encryption: Encryption = "optional",
     key: bytes = b"",
+    certificate: str = "",
     families: Collection[int] = FAMILIES,
     others: Sequence[str] = (),
 ) -> tuple[SessionDescription, Negotiated]:
@@ -220,6 +217,8 @@ def answer(
         Who we are to a peer of WebRTC; None: it is not spoken here.
     key
         Ours, for a stream with keys in its description (RFC 4568 section 5.1.2).
+    certificate
+        As in :func:`offer`.
     others
         As in :func:`offer`.
 
@@ -228,7 +227,7 @@ def answer(
     NoCommonCodec
         As :func:`choose`.
     """
-    terms = Terms(before, side is not None, encryption, families)
+    terms = Terms(before, side is not None, encryption, families, bool(certificate))
     index, agreed = _select(remote_offer, codecs, direction, again, terms)
     theirs, remote = remote_offer.media[index], agreed.remote
     whole: Attributes = ()
@@ -238,6 +237,8 @@ def answer(
         transport = Plain.attributes(port, rtcp_port, remote if isinstance(remote, Plain) else None)
     if isinstance(remote, Sdes):
         transport = (*transport, *sdes.answered(remote.crypto, key))
+    if isinstance(remote, Dtls):
+        transport = (*transport, *dtls_srtp.attributes(certificate, remote))
     ours = theirs.refused() if remote.port == 0 else _answered(theirs, agreed, port, transport)
     media = tuple(ours if i == index else each.refused() for i, each in enumerate(remote_offer.media))
     here = ConnectionData.at(host)
@@ -261,8 +262,11 @@ def accept(
     local_offer: SessionDescription,
     remote_answer: SessionDescription,
     codecs: Sequence[str] = EVERY,
+    before: Profile | None = None,
 ) -> Negotiated:
     """Read the answer to our own offer, which was of `codecs` (RFC 3264 section 7).
+
+    `before`: what the peer said in the last agreement.
 
     Raises
     ------
@@ -279,9 +283,11 @@ def accept(
     suites = {each.suite for each in sdes.cryptos(ours)}
     here = local_offer.address(ours)  # who is told an address of one family does not answer with another
     families = (family_of(here.host) or 4,) if here is not None else FAMILIES
-    terms = Terms(None, profile_of(local_offer, ours) is IceDtls, "required" if suites else "off", families)
+    webrtc = profile_of(local_offer, ours) is IceDtls
+    dtls = not webrtc and dtls_srtp.is_meant(local_offer, ours)
+    terms = Terms(before if dtls else None, webrtc, "required" if suites else "off", families, dtls)
     agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours), terms)
-    if agreed is None or not _is_to(agreed.remote, terms.webrtc, suites):
+    if agreed is None or not _is_to(agreed.remote, terms, suites):
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
     events = agreed.event_payload_type and formats.events(ours, agreed.event_clock_hz)
     return replace(
@@ -292,10 +298,12 @@ def accept(
     )
 
 
-def _is_to(remote: Profile, webrtc: bool, suites: Set[str]) -> bool:
-    """Whether an answer is one to WebRTC, which chooses its side of DTLS, or else to an offer of some suites."""
-    if isinstance(remote, IceDtls) or webrtc:
-        return isinstance(remote, IceDtls) and webrtc and remote.chosen
+def _is_to(remote: Profile, terms: Terms, suites: Set[str]) -> bool:
+    """Whether an answer is one to an offer of DTLS, and chooses its side of it, or else to one of some suites."""
+    if isinstance(remote, IceDtls | Dtls):
+        return remote.chosen and (terms.webrtc if isinstance(remote, IceDtls) else terms.dtls)
+    if terms.webrtc or terms.dtls:
+        return False
     return not isinstance(remote, Sdes) or remote.crypto.suite in suites
 
 
@@ -329,10 +337,8 @@ def _objection(description: SessionDescription, codecs: Sequence[str], terms: Te
     """Say why nothing can be spoken, by the first stream that is audio."""
     offered = "; ".join(map(_said, description.media)) or "no stream"
     for media in description.media:
-        spoken = _spoken(description, media, terms)
-        if spoken is not None and any(formats.spoken(media, codecs)):
-            keys = "" if spoken is IceDtls else sdes.objection(media, terms.encryption)
-            return f"{keys or spoken.objection(description, media)}; {offered}"
+        if terms.spoken(description, media) is not None and any(formats.spoken(media, codecs)):
+            return f"{terms.objection(description, media)}; {offered}"
     return f"nothing in common with {offered}"
 
 
@@ -344,8 +350,7 @@ def _negotiated(
     terms: Terms,
 ) -> Negotiated | None:
     """Say what can be spoken with the peer that sent `media`, None if nothing."""
-    found, profile = next(formats.spoken(media, codecs), None), _spoken(description, media, terms)
-    remote = _read(profile, description, media, terms) if profile is not None else None
+    found, remote = next(formats.spoken(media, codecs), None), terms.read(description, media)
     if found is None or remote is None:
         return None
     spoken, said = found
@@ -363,25 +368,6 @@ def _negotiated(
         event_clock_hz=events.clock_hz if events else spoken.clock_hz,
         parameters=media.parameters(said.payload_type),
     )
-
-
-def _read(
-    profile: type[Plain] | type[IceDtls], description: SessionDescription, media: MediaDescription, terms: Terms
-) -> Profile | None:
-    """Read what the peer says of a stream; None: it cannot be spoken on these terms."""
-    if profile is IceDtls:
-        return IceDtls.read(description, media, terms.before)
-    return sdes.read(description, media, terms.encryption, terms.families)
-
-
-def _spoken(
-    description: SessionDescription, media: MediaDescription, terms: Terms
-) -> type[Plain] | type[IceDtls] | None:
-    """Say what an audio stream that is on is spoken in; None: in nothing that we speak here."""
-    if media.kind != "audio" or not media.on:
-        return None
-    found = profile_of(description, media)
-    return None if found is IceDtls and not terms.webrtc else found
 
 
 def _said(media: MediaDescription) -> str:

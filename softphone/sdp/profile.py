@@ -9,15 +9,17 @@ profile    protocols                attributes                                  
 =========  =======================  ==================================================  ==============================
 `Plain`    RTP/AVP, RTP/AVPF        ``rtcp`` (RFC 3605), ``rtcp-mux`` (RFC 5761)        the address of ``c=``
 `Sdes`     RTP/SAVP, RTP/SAVPF      those, and ``crypto`` (RFC 4568)                    that, and two master keys
+`Dtls`     UDP/TLS/RTP/SAVPF        those of `Plain`, and ``fingerprint``, ``setup``    that, fingerprint, and its role
+                                    (RFC 5763)
 `IceDtls`  UDP/TLS/RTP/SAVPF        ``ice-*``, ``candidate`` (RFC 8839), and            user name and password of ICE,
                                     ``fingerprint``, ``setup`` (RFC 8842)               fingerprint, and its role
 =========  =======================  ==================================================  ==============================
 
 Another one is a class beside them, with the same members and fields of its own. It becomes part of `Profile` and of
-:data:`PROFILES`, and `softphone.calls.spec.leg_spec` makes the parameters of a leg of it. Which one a line is of, its
-protocol says, but for WebRTC over ``RTP/SAVPF``, which has a
-fingerprint and asks for ICE. `Sdes` is a `Plain` with keys (`softphone.sdp.sdes`): who offers ``RTP/AVP`` with
-``a=crypto`` would do without them, and has them, too.
+:data:`PROTOCOLS`, and `softphone.calls.spec.leg_spec` makes the parameters of a leg of it. Which one a line is of, its
+protocol says, but for DTLS over ``RTP/SAVPF``, which has a fingerprint, and WebRTC, which asks for ICE. `Sdes` is a
+`Plain` with keys (`softphone.sdp.sdes`): who offers ``RTP/AVP`` with ``a=crypto`` would do without them, and has them,
+too. `Dtls` (`softphone.sdp.dtls_srtp`) is one with a certificate.
 """
 
 import re
@@ -116,17 +118,16 @@ Profile = Plain | IceDtls
 """Any of the profiles."""
 
 ENCRYPTED = ("RTP/SAVP", "RTP/SAVPF")
-PROFILES: dict[str, type[Plain] | type[IceDtls]]
-PROFILES = {**dict.fromkeys((*Plain.PROTOCOLS, *ENCRYPTED), Plain), **dict.fromkeys(IceDtls.PROTOCOLS, IceDtls)}
-"""By the protocol of an ``m=`` line."""
+PROTOCOLS = (*Plain.PROTOCOLS, *ENCRYPTED, *IceDtls.PROTOCOLS)
+"""All that an ``m=`` line may say."""
 
 
 def profile_of(description: SessionDescription, media: MediaDescription) -> type[Plain] | type[IceDtls] | None:
     """Say what a stream is spoken in; None: in nothing that we have."""
     protocol = media.protocol.upper()
-    if protocol in ENCRYPTED and IceDtls.is_meant(description, media):
+    if protocol in (*ENCRYPTED, *IceDtls.PROTOCOLS) and IceDtls.is_meant(description, media):
         return IceDtls
-    return PROFILES.get(protocol)
+    return Plain if protocol in PROTOCOLS else None
 
 
 def webrtc_of(description: SessionDescription) -> IceDtls | None:

@@ -24,6 +24,7 @@ from softphone.codec import CODECS
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp import ice_dtls, negotiation, sdes
 from softphone.sdp.description import Attributes, SessionDescription
+from softphone.sdp.dtls_srtp import Dtls
 from softphone.sdp.formats import PTIME_MS
 from softphone.sdp.ice_dtls import IceDtls, IceSide
 from softphone.sdp.negotiation import Negotiated
@@ -115,6 +116,8 @@ class MediaSession:
         Names in order of preference, of `softphone.codec.TABLE`.
     fingerprint
         Of our certificate, for peers of WebRTC: a hash and hexadecimal pairs (RFC 8122); "": it is not spoken.
+    certificate
+        The same, for peers whose keys are made by DTLS without ICE.
     encryption
         Whether media may have keys in descriptions, or has to be encrypted.
     families
@@ -136,12 +139,13 @@ class MediaSession:
         fingerprint: str = "",
         encryption: Encryption = "optional",
         families: Collection[int] = FAMILIES,
+        certificate: str = "",
     ) -> None:
         self.agreement, self.encryption = Agreement(), encryption
         self._keys: dict[str, bytes] = {}
         self.webrtc = False
         self.new_side: Callable[[], IceSide] = lambda: IceSide.new(fingerprint)
-        self._secure, self._families = bool(fingerprint), families
+        self._secure, self._families, self._certificate = bool(fingerprint), families, certificate
         self._side: IceSide | None = None
         self._codecs = tuple(codecs)
         self._session_id = secrets.randbits(31)
@@ -181,6 +185,7 @@ class MediaSession:
             again=self.agreement.negotiated is not None,
             before=self.agreement.remote,
             secure=self._secure,
+            dtls=bool(self._certificate),
             encryption=self.encryption,
             families=self._families,
         )
@@ -223,6 +228,7 @@ class MediaSession:
             side=self.agreement.side,
             encryption=self.encryption,
             key=self.agreement.key,
+            certificate=self._certificate,
             families=self._families,
             others=here.others,
         )
@@ -251,7 +257,8 @@ class MediaSession:
             known=before.numbers if before else {},
             side=self._offered_side(),
             keys=self._offered_keys(anew),
-            protocol=before.remote.protocol if before and isinstance(before.remote, Sdes) else None,
+            certificate=self._certificate if isinstance(self.agreement.remote, Dtls) else "",
+            protocol=before.remote.protocol if before and isinstance(before.remote, Sdes | Dtls) else None,
             others=here.others,
         )
         self._offered = self._say(self._in_place(offer))
@@ -309,7 +316,7 @@ class MediaSession:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        agreed = negotiation.accept(self._offered, answer, self._codecs)
+        agreed = negotiation.accept(self._offered, answer, self._codecs, self._before.remote)
         if self._side is not None and isinstance(agreed.remote, IceDtls):
             _checked(self._side, agreed.remote)
         key = self._keys[agreed.remote.crypto.suite] if isinstance(agreed.remote, Sdes) else b""

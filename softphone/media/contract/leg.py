@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from softphone.media.contract.security import SRTP_PROFILES, Ice, Srtp
+from softphone.media.contract.security import SRTP_PROFILES, DtlsPeer, Ice, Srtp
 from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
 
 __all__ = [
@@ -88,9 +88,9 @@ class LegSpec(Struct, frozen=True, kw_only=True):
         How sure it is that the peer wants what is sent to `remote`. "free": it does. "early": a peer that is elsewhere
         has named it, so little is sent until something comes from there. "earned": nobody has shown anything, so three
         times the bytes that come from there are sent. See `softphone.calls.nat`.
-    ice
-        How the peer shows where it is. Such a leg is on the shared port whether `remote` is known or not; whoever owns
-        `remote` has it from a connectivity check, so that it wins over an address that was only named.
+    ice, dtls
+        How the peer shows where it is; or who it is, where DTLS makes keys without. With `ice` it is on the shared
+        port whether `remote` is known or not, which a check has shown, and that wins over an address only named.
     srtp
         How RTP and RTCP are encrypted; None: they are not. Other keys than before hold at once, and what is sent by a
         new one begins a new source. The same again change nothing: packets are numbered on, and none is heard twice.
@@ -116,6 +116,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     key_prelude: bool = False
     trust: Literal["free", "early", "earned"] = "free"
     ice: Ice | None = None
+    dtls: DtlsPeer | None = None
     srtp: Srtp | None = None
 
     @property

@@ -148,11 +148,18 @@ class Configure(MediaRequest[Done], frozen=True):
 
 
 class SendDatagram(MediaRequest[Done], frozen=True):
-    """Send a datagram that is no media from the port of a leg: an answer of STUN, or DTLS."""
+    """Send a datagram that is no media from the port of a leg: an answer of STUN, or DTLS.
+
+    Attributes
+    ----------
+    reports
+        Whether from the port of its reports.
+    """
 
     leg: LegNumber
     to: MediaAddress
     data: bytes
+    reports: bool = False
 
 
 class SendKeys(MediaRequest[Done], frozen=True):

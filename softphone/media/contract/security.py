@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from softphone.srtp import SRTP_PROFILES
 
-__all__ = ["SRTP_PROFILES", "Ice", "Srtp"]
+__all__ = ["SRTP_PROFILES", "DtlsPeer", "Ice", "Srtp"]
 
 
 class Ice(Struct, frozen=True):
@@ -36,6 +36,19 @@ class Ice(Struct, frozen=True):
         return f"Ice({self.ufrag!r}, peer={self.peer!r}, dtls={self.dtls!r})"
 
 
+class DtlsPeer(Struct, frozen=True):
+    """Who the peer of a leg without ICE is: keys are made with it where its media comes from (RFC 5763).
+
+    Attributes
+    ----------
+    fingerprints, dtls
+        As of `Ice`.
+    """
+
+    fingerprints: tuple[tuple[str, str], ...]
+    dtls: Literal["client", "server"] = "server"
+
+
 class Srtp(Struct, frozen=True):
     """The keys of a leg whose RTP and RTCP are encrypted (RFC 3711).
 
@@ -46,11 +59,14 @@ class Srtp(Struct, frozen=True):
     send, receive
         Master key and master salt, one after the other, of what is sent and of what comes. Empty: they are still to
         come; until both are there, the leg neither sends nor hears.
+    reports
+        The keys of RTCP, where that has others because it is on a port of its own (RFC 5764 section 3); None: the same.
     """
 
     profile: str
     send: bytes = b""
     receive: bytes = b""
+    reports: "Srtp | None" = None
 
     @property
     def keyed(self) -> bool:

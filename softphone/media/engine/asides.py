@@ -57,7 +57,8 @@ class Asides:
         return [datagram for _, datagram in found[:PER_TICK]]
 
     def _concerned(self) -> bool:
-        return any(record.spec.ice is not None for record in self._legs.records.values())
+        specs = (record.spec for record in self._legs.records.values())
+        return any(spec.ice is not None or spec.dtls is not None for spec in specs)
 
     def _read(self, slot: int, key: int) -> tuple[int, Datagram]:
         sender = MediaAddress(*address_of(self._slots.address[slot]))

@@ -213,7 +213,8 @@ class Plane:
     def send_datagram(self, row: int, request: SendDatagram) -> Done:
         """Send what is no media from a leg's port; that it may be lost is known to who asks for it."""
         ports, to = self._record(row).ports, request.to
-        self._allotment.toward(ports, to.host).rtp.send_to(request.data, to.host, to.port)
+        pair = self._allotment.toward(ports, to.host)
+        (pair.rtcp if request.reports else pair.rtp).send_to(request.data, to.host, to.port)
         return Done()
 
     def stats(self, row: int) -> LegStats:

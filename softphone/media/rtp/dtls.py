@@ -1,10 +1,11 @@
 """DTLS of WebRTC legs, for the keys of SRTP (RFC 5764): datagrams in, datagrams out, in memory.
 
-Whoever feeds an association has seen by a connectivity check that the peer is where it sends from: there are no cookies
-(RFC 6347 section 4.2.1), for nobody is answered who has not shown that he receives.
+Nobody is sent more than he has sent who has not shown that he receives: by a connectivity check, which whoever feeds an
+association has seen, or by a cookie (RFC 6347 section 4.2.1).
 """
 
 import hmac
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from OpenSSL import SSL
 
 from softphone.media.contract.leg import Srtp
 
-__all__ = ["HASHES", "Association", "Fingerprint", "Identity"]
+__all__ = ["HANDSHAKES", "HANDSHAKE_S", "HASHES", "RECORDS", "Association", "Fingerprint", "Identity", "is_hello"]
 
 PROFILES = {
     b"SRTP_AEAD_AES_128_GCM": ("AEAD_AES_128_GCM", 16, 12),
@@ -37,6 +38,18 @@ MTU = 1200
 RECORD_HEADER = 13
 # A browser's whole handshake has some 2 kB.
 HANDSHAKE_BYTES_MAX = 65_536
+COOKIE_BYTES = 20
+HANDSHAKE_S = 30.0
+"""From a peer's description to its keys."""
+HANDSHAKES = 128
+"""At once: each is some milliseconds of work, and others speak meanwhile."""
+RECORDS = range(20, 64)
+"""What the first byte of a datagram says (RFC 7983 section 7)."""
+
+
+def is_hello(datagram: bytes) -> bool:
+    """Tell whether somebody begins a handshake: it is in clear, and a ClientHello (RFC 6347 section 4.2.2)."""
+    return datagram[:1] == b"\x16" and datagram[3:5] == b"\0\0" and datagram[RECORD_HEADER : RECORD_HEADER + 1] == b"\1"
 
 
 class Fingerprint(NamedTuple):
@@ -63,6 +76,13 @@ class Identity:
         self.context.set_tlsext_use_srtp(b":".join(PROFILES))
         # Who it is tells its fingerprint alone, which is looked at when the handshake is over.
         self.context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+        self._secret = secrets.token_bytes(32)
+        self.context.set_cookie_generate_callback(self._cookie)
+        self.context.set_cookie_verify_callback(lambda asked, said: hmac.compare_digest(said, self._cookie(asked)))
+
+    def _cookie(self, asked: SSL.Connection) -> bytes:
+        """Make what only who is asked at an address can say (RFC 6347 section 4.2.1)."""
+        return hmac.digest(self._secret, asked.get_app_data(), "sha256")[:COOKIE_BYTES]
 
 
 def self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
@@ -122,12 +142,14 @@ class Association:
         self.keys: Srtp | None = None
         self._fingerprints = tuple(fingerprints)
         self._taken = 0
-        self._ssl = SSL.Connection(identity.context)
-        if role == "client":
-            self._ssl.set_connect_state()
-        else:
-            self._ssl.set_accept_state()
-        self._ssl.set_ciphertext_mtu(MTU)
+        self._context = identity.context
+        self._ssl = self._new()
+
+    def _new(self) -> SSL.Connection:
+        made = SSL.Connection(self._context)
+        (made.set_connect_state if self.role == "client" else made.set_accept_state)()
+        made.set_ciphertext_mtu(MTU)
+        return made
 
     @property
     def over(self) -> bool:
@@ -141,7 +163,7 @@ class Association:
         self.state = "handshake"
         return self._go_on(unix_s)
 
-    def receive(self, datagram: bytes, unix_s: float) -> list[bytes]:
+    def receive(self, datagram: bytes, unix_s: float, sender: bytes = b"") -> list[bytes]:
         """Take a datagram of the peer; give those to send. Whatever it holds, nothing raises.
 
         Parameters
@@ -150,9 +172,13 @@ class Association:
             As it came.
         unix_s
             Unix time, for the end of the peer's certificate.
+        sender
+            Where it comes from, if that is to be shown by a cookie.
         """
         if self.over or not datagram:
             return []
+        if self.state == "new" and self.role == "server" and sender:
+            return self._listen(datagram, unix_s, sender)
         if self.state == "new":
             self.state = "handshake"
         if self.state == "handshake":
@@ -160,6 +186,21 @@ class Association:
             if self._taken > HANDSHAKE_BYTES_MAX:
                 return self._fail("more was sent than any handshake takes")
         self._ssl.bio_write(datagram)
+        return self._go_on(unix_s)
+
+    def _listen(self, datagram: bytes, unix_s: float, sender: bytes) -> list[bytes]:
+        """Have who says hello say it again with a cookie; nothing is kept of it till then."""
+        self._ssl = self._new()
+        self._ssl.set_app_data(sender)
+        self._ssl.bio_write(datagram)
+        try:
+            self._ssl.DTLSv1_listen()
+        except SSL.WantReadError:
+            asked = self._out()
+            return asked if sum(map(len, asked)) <= len(datagram) else []
+        except SSL.Error:
+            return []
+        self.state = "handshake"
         return self._go_on(unix_s)
 
     def poll(self) -> list[bytes]:

@@ -32,6 +32,8 @@ SAFE = np.dtype(
         ("secret", np.bool_),  # the row is encrypted
         ("inbound", np.uint64),  # what opens what comes, and what seals what is sent; 0: the keys are still to come
         ("outbound", np.uint64),
+        ("inbound_reports", np.uint64),  # the same of RTCP
+        ("outbound_reports", np.uint64),
         ("sources", np.uint32, (SOURCES,)),  # of whom something was opened, as packets have them
         ("next", np.int64),  # which of those is forgotten for the next one
         ("refused", np.int64),  # packets that were not opened, and why the first was not
@@ -67,11 +69,10 @@ def seal(safe: Safe, at: int, length_at: int, report: bool) -> int:
     int
         0; anything else: it could not be sealed, and is not to be sent.
     """
-    if safe.outbound == 0:
+    session = safe.outbound_reports if report else safe.outbound
+    if session == 0:
         return NO_KEYS
-    if report:
-        return _protect_rtcp(safe.outbound, at, length_at)
-    return _protect(safe.outbound, at, length_at)
+    return _protect_rtcp(session, at, length_at) if report else _protect(session, at, length_at)
 
 
 @kernel
@@ -90,9 +91,10 @@ def unseal(safe: Safe, at: int, length_at: int, ssrc: Int, report: bool) -> int:
     int
         0; anything else: it was refused, and what lies there now is nothing.
     """
-    if safe.inbound == 0:
+    session = safe.inbound_reports if report else safe.inbound
+    if session == 0:
         return NO_KEYS
-    error = _unprotect_rtcp(safe.inbound, at, length_at) if report else _unprotect(safe.inbound, at, length_at)
+    error = _unprotect_rtcp(session, at, length_at) if report else _unprotect(session, at, length_at)
     if error == 0:
         _remember(safe, ssrc)
     return error
@@ -106,6 +108,8 @@ def _remember(safe: Safe, ssrc: Int) -> None:
             return
     if safe.sources[safe.next] != 0:
         _remove_stream(safe.inbound, safe.sources[safe.next])
+        if safe.inbound_reports != safe.inbound:
+            _remove_stream(safe.inbound_reports, safe.sources[safe.next])
     safe.sources[safe.next] = ssrc
     safe.next = (safe.next + 1) % SOURCES
 
@@ -127,14 +131,32 @@ def one(safe: Safe, at: int, length_at: int, ssrc: Int, inward: bool, report: bo
 
 
 class Held(NamedTuple):
-    """What a row has."""
+    """What a row has; `reports`: of RTCP, where that has other keys."""
 
     srtp: Srtp
-    inbound: SrtpSession | None
-    outbound: SrtpSession | None
+    inbound: SrtpSession | None = None
+    outbound: SrtpSession | None = None
+    reports: "Held | None" = None
+
+    def after(self, srtp: Srtp) -> "Held":
+        """Give what it has with some keys; what it has with those that stay goes on."""
+        if not srtp.keyed:
+            return Held(srtp)
+        inbound = self.inbound if self.srtp.incoming == srtp.incoming else None
+        outbound = self.outbound if self.srtp.outgoing == srtp.outgoing else None
+        return Held(
+            srtp,
+            inbound or SrtpSession(*srtp.incoming, inbound=True),
+            outbound or SrtpSession(*srtp.outgoing, inbound=False),
+        )
+
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """Where what opens and what seals lie in memory; 0: there is none."""
+        return self.inbound.address if self.inbound else 0, self.outbound.address if self.outbound else 0
 
 
-NOTHING = Held(Srtp(""), None, None)
+NOTHING = Held(Srtp(""))
 
 
 class Vault:
@@ -172,18 +194,15 @@ class Vault:
             self.free(row)
             return False
         before, safe = self._held.get(row, NOTHING), self.table[row]
-        inbound = before.inbound if srtp.keyed and before.srtp.incoming == srtp.incoming else None
-        outbound = before.outbound if srtp.keyed and before.srtp.outgoing == srtp.outgoing else None
-        begins = srtp.keyed and outbound is None
-        if srtp.keyed and inbound is None:
-            inbound = SrtpSession(*srtp.incoming, inbound=True)
+        held = before.after(srtp)
+        reports = None if srtp.reports is None else (before.reports or NOTHING).after(srtp.reports)
+        if held.inbound is not None and held.inbound is not before.inbound:
             safe.sources[:] = 0
             safe.next, safe.reason, safe.told = 0, 0, False
-        if begins:
-            outbound = SrtpSession(*srtp.outgoing, inbound=False)
-        safe.inbound, safe.outbound = inbound.address if inbound else 0, outbound.address if outbound else 0
-        safe.secret, self._held[row] = True, Held(srtp, inbound, outbound)
-        return begins
+        safe.inbound, safe.outbound = held.addresses
+        safe.inbound_reports, safe.outbound_reports = (reports or held).addresses
+        safe.secret, self._held[row] = True, held._replace(reports=reports)
+        return held.outbound is not None and held.outbound is not before.outbound
 
     def free(self, row: int) -> None:
         """Forget what a row has, its keys first."""
@@ -244,6 +263,7 @@ def check(srtp: Srtp | None) -> None:
     """
     if srtp is None:
         return
+    check(srtp.reports)
     size = SRTP_PROFILES.get(srtp.profile)
     if size is None or any(len(key) not in (0, size) for key in (srtp.send, srtp.receive)):
         raise MediaError(f"no profile of SRTP, or keys that are not of its length: {srtp!r}")

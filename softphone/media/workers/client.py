@@ -31,11 +31,14 @@ class Media:
         Set by the owner; called in the event loop, and for what a request has made after its reply.
     fingerprint
         Of the certificate for peers of WebRTC; "": legs with ICE are not served.
+    certificate
+        The same, for peers whose keys are made by DTLS without ICE.
     families
         Of the addresses that media can be sent to, 4 and 6.
     """
 
     fingerprint = ""
+    certificate = ""
     families: Collection[int] = (4,)
 
     def __init__(self) -> None:

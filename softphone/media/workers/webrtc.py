@@ -1,5 +1,6 @@
 """Legs of WebRTC for any `Media`: answers connectivity checks, makes keys, and tells the worker where the peer is.
 
+Those of DTLS without ICE are served by `softphone.media.workers.handshakes` below.
 One for all legs, and one timer. A leg costs a few values; nothing of it has a socket or waits for anything.
 
 ::
@@ -26,9 +27,10 @@ from softphone.errors import MediaError
 from softphone.media.contract.leg import Datagram, Event, Ice, LegInfo, LegSpec, MediaAddress, RtpTimeout, WorkerLost
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, SendDatagram, UpdateLeg
 from softphone.media.rtp import stun
-from softphone.media.rtp.dtls import Association, Fingerprint, Identity
+from softphone.media.rtp.dtls import HANDSHAKE_S, HANDSHAKES, RECORDS, Association, Fingerprint, Identity
 from softphone.media.rtp.ice import IceLite
 from softphone.media.workers.client import Media
+from softphone.media.workers.handshakes import DtlsMedia
 
 __all__ = ["WebrtcMedia"]
 
@@ -37,12 +39,6 @@ R = TypeVar("R")
 
 # OpenSSL sends again after a second, two, four (RFC 6347 section 4.2.4.1): looking so often is soon enough.
 STEP_S = 0.25
-# From a peer's description to its keys.
-HANDSHAKE_S = 30.0
-# At once: each is some milliseconds of work, and others speak meanwhile.
-HANDSHAKES = 128
-# Below it the first byte of a datagram is of STUN (RFC 7983 section 7).
-DTLS_FROM = 20
 REASONS = {
     "consent": "its peer has not consented for 30 s (RFC 7675)",
     "checks": "no connectivity check came for it",
@@ -123,6 +119,8 @@ class WebrtcMedia(Media):
     ----------
     ended
         How many legs came to nothing, by one of `REASONS`.
+    handshakes
+        Serves those without ICE.
     """
 
     def __init__(
@@ -130,17 +128,18 @@ class WebrtcMedia(Media):
     ) -> None:
         super().__init__()
         self.ended: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
-        self._inner, self._clock, self._unix = inner, clock, unix
-        self.families = inner.families
+        self._clock, self._unix = clock, unix
         self._identity = Identity()
-        self.fingerprint = str(self._identity.fingerprint)
+        self._inner = self.handshakes = DtlsMedia(inner, self._identity, self.ended, clock, unix)
+        self.families = inner.families
+        self.fingerprint = self.certificate = str(self._identity.fingerprint)
         self._legs: dict[int, WebrtcLeg] = {}
         # By the port that checks come to, and our user fragment: a call that moves has it on two workers for a while.
         self._by_name: dict[tuple[int, str], WebrtcLeg] = {}
         self._by_address: dict[Place, WebrtcLeg] = {}
         self._shaking: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
-        inner.on_event = self._take
+        self._inner.on_event = self._take
 
     async def ask(self, request: MediaRequest[R]) -> R:
         """Have a request carried out; see `Media.ask`."""
@@ -243,7 +242,7 @@ class WebrtcMedia(Media):
     def _take(self, event: Event) -> None:
         """Take an event of the worker; what is not for here goes on."""
         if isinstance(event, Datagram):
-            (self._check if event.data[0] < DTLS_FROM else self._shake_hands)(event)
+            (self._check if event.data[0] < RECORDS.start else self._shake_hands)(event)
             return
         if isinstance(event, WorkerLost):
             for number in event.legs:

@@ -4,6 +4,7 @@ import random
 import secrets
 import struct
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -205,3 +206,21 @@ def test_keys_are_told_to_nobody() -> None:
 def test_keys_that_cannot_be_are_refused(srtp: Srtp) -> None:
     with pytest.raises(MediaError):
         check(srtp)
+
+
+@profiles
+def test_reports_may_have_keys_of_their_own(profile: str) -> None:
+    media, reports = keys(profile), keys(profile)
+    ours = vault(msgspec.structs.replace(media, reports=Srtp(profile)))
+    assert ours.seal(0, REPORT, report=True) is None  # they are still to come
+    assert not ours.put(0, msgspec.structs.replace(media, reports=reports))  # sound goes on
+    theirs = vault(back(media)), vault(back(reports))
+    sealed = ours.seal(0, REPORT, report=True)
+    assert sealed is not None and theirs[0].open(0, sealed, report=True) is None
+    assert theirs[1].open(0, sealed, report=True) == REPORT
+    for ssrc in range(1, 20):  # more sources than are remembered
+        sound = theirs[0].seal(0, packet(ssrc, ssrc=ssrc))
+        assert sound is not None and ours.open(0, sound) == packet(ssrc, ssrc=ssrc)
+    answer = theirs[1].seal(0, REPORT, report=True)
+    assert answer is not None and ours.open(0, answer, report=True) == REPORT
+    assert ours.refused(0) == 0

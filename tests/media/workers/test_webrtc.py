@@ -18,10 +18,10 @@ from softphone.media.contract.leg import (
 )
 from softphone.media.contract.messages import CloseLeg, OpenLeg, SendDatagram, UpdateLeg
 from softphone.media.rtp import stun
-from softphone.media.rtp.dtls import Association, Fingerprint, Identity
+from softphone.media.rtp.dtls import HANDSHAKE_S, HANDSHAKES, Association, Fingerprint, Identity
 from softphone.media.rtp.ice import CONSENT_S
 from softphone.media.workers.client import Media
-from softphone.media.workers.webrtc import HANDSHAKE_S, HANDSHAKES, WebrtcMedia
+from softphone.media.workers.webrtc import WebrtcMedia
 from tests.media.rtp.checks import check
 
 PORT, PASSWORD, UNIX = 40_000, "p" * 24, 1_790_000_000.0
