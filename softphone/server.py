@@ -207,7 +207,7 @@ class Server:
         await self._start_http()
         hosts = {each for each in (self.stack.host, self.stack.host6, *self._http.hosts) if not is_wildcard(each)}
         ports = (self.stack.port, *self.stack.ports.values())
-        self.focus.context.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
+        self.focus.context.legs.listening.update(MediaAddress(host, port) for host in hosts for port in ports)
         log.info("listening", sip=self.sip_uri, sips=self.sips_uri, http=self.http_url, workers=self.worker_pids)
 
     def _make_http(self, app: Application) -> None:

@@ -34,6 +34,7 @@ from softphone.media.contract.leg import LegInfo, LegSpec, LegStats
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, UpdateLeg
 from softphone.media.workers.client import Media
 from softphone.sdp import Agreement, MediaSession
+from softphone.sip.message.message import Headers
 from softphone.sip.ua.call import InviteSession, InviteState
 from softphone.srtp import Encryption
 from softphone.tasks import Tasks
@@ -81,7 +82,7 @@ class CallLeg:
     request
         Opens it, on the worker of a room.
     on_open, on_close
-        Told the number of a leg that was opened, or is being closed.
+        Told of a leg that was opened, and the number of one that is being closed.
     on_change
         Told after each change of what is in force within a call, with whether the peer held us before.
     """
@@ -106,12 +107,10 @@ class CallLeg:
         self.on_description: Callable[[sdp.SessionDescription], Awaitable[object]] = _pass
         self.on_check: Callable[[LegSpec], object] = _ignore
         self.request: Callable[[LegSpec, int | None], MediaRequest[LegInfo]] = OpenLeg
-        self.on_open: Callable[[int], object] = _ignore
+        self.on_open: Callable[[LegInfo], object] = _ignore
         self.on_close: Callable[[int], object] = _ignore
         self.on_change: Callable[[bool], object] = _ignore
-        self._media = media
-        self._tasks = tasks
-        self._lookup = lookup
+        self._media, self._tasks, self._lookup = media, tasks, lookup
         self._closed = False
         self._turn = asyncio.Lock()
 
@@ -200,7 +199,7 @@ class CallLeg:
             if not early:
                 self.session.close_offer()
 
-    async def pick_up(self, local: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+    async def pick_up(self, local: str, headers: Headers = ()) -> None:
         """Accept an incoming call with what :meth:`open` or :meth:`answer` gave; returns when the ACK came.
 
         Raises
@@ -216,7 +215,7 @@ class CallLeg:
             if self.session.awaits_answer or self.session.agreement.negotiated is None:
                 await self._accept(self.call.remote_sdp or "")
 
-    async def replace(self, call: InviteSession, headers: Sequence[tuple[str, str]] = ()) -> None:
+    async def replace(self, call: InviteSession, headers: Headers = ()) -> None:
         """Accept an incoming call in the place of the one that there is (RFC 3891), and hang that one up.
 
         Whoever was told of its end, its keys and its REFERs is told of the new one's.
@@ -343,7 +342,7 @@ class CallLeg:
 
     async def _opened(self, spec: LegSpec, room: int | None) -> None:
         self.info = await self._media.ask(self.request(spec, room))
-        self.on_open(self.info.leg)
+        self.on_open(self.info)
         if self._closed:
             await self.close()
             raise CallEnded("the call ended while its leg was being opened")

@@ -5,9 +5,7 @@ from typing import Protocol
 
 from softphone.focus.commanding import acting, actor_of
 from softphone.focus.errors import NotAllowed, WrongState
-from softphone.focus.party.member import Member
-from softphone.focus.room.ruled import RuledRoom
-from softphone.focus.session import ConferenceRole, SessionOrigin, TelephonySession
+from softphone.focus.session import ConferenceRole, Party, SessionOrigin, TelephonySession
 
 __all__ = ["PhoneCommands"]
 
@@ -37,25 +35,21 @@ class PhoneCommands:
     def __init__(self, control: _Control) -> None:
         self._control = control
 
-    async def carry_out(self, member: Member, command: str) -> None:
-        """Do what a member's telephone wants.
+    async def carry_out(self, session: TelephonySession, party: Party, command: str) -> None:
+        """Do what a party's telephone wants.
 
         Raises
         ------
         NotAllowed, WrongState, FocusError
             It is not for this party, cannot be done now, or is none of the commands that are served.
         """
-        room = member.keeper
-        if not isinstance(room, RuledRoom):
-            raise WrongState("The call is not answered")
-        party, session = member.party, room.session
         with acting(actor_of(party, "info")):
             match command:
                 case "startcallrecord":
-                    _check_recorder(member, session)
+                    _check_recorder(party, session)
                     await self._control.start_recording(session.id)
                 case "stopcallrecord":
-                    _check_recorder(member, session)
+                    _check_recorder(party, session)
                     await self._control.stop_recording(session.id)
                 case "callpark":
                     if session.origin is not SessionOrigin.CALL:
@@ -65,8 +59,8 @@ class PhoneCommands:
                     raise WrongState("The command is not served")
 
 
-def _check_recorder(member: Member, session: TelephonySession) -> None:
+def _check_recorder(party: Party, session: TelephonySession) -> None:
     """Let users record their calls, and hosts their conferences; raises NotAllowed."""
-    host = session.origin is SessionOrigin.CALL or member.party.role is ConferenceRole.HOST
-    if member.party.extension_id is None or not host:
+    host = session.origin is SessionOrigin.CALL or party.role is ConferenceRole.HOST
+    if party.extension_id is None or not host:
         raise NotAllowed("The recording is not for this party to decide")

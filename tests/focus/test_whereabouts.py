@@ -95,7 +95,7 @@ async def test_a_leg_never_hears_itself(shared: Server) -> None:
             await call.reinvite(at(own))
         assert (member.media.spec.remote, member.over) == (MediaAddress("127.0.0.1", 9), False)
         again = await other.call(session.token, offer())  # nothing is left of the refused call
-        assert len(shared.focus.room(session.id).members) == len(member._context.legs) == 2
+        assert len(shared.focus.room(session.id).members) == len(shared.focus.context.legs) == 2
         await again.bye()
         await call.bye()
 

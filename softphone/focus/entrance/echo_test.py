@@ -3,10 +3,9 @@
 import structlog
 
 from softphone.errors import MediaError, SoftphoneError
-from softphone.focus.party.call_owner import CallOwner
 from softphone.focus.party.context import Context
 from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.member import Member
+from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE
@@ -48,7 +47,7 @@ class EchoTest(CallOwner):
             It came to nothing.
         """
         address = PartyAddress(admission.number, admission.name, admission.caller.id if admission.caller else None)
-        member = self._member = Member(Party("", address, HERE, Direction.INBOUND), self._context, call=call)
+        member = self._member = self._context.member(Party("", address, HERE, Direction.INBOUND), call=call)
         member.pass_to(self)
         try:
             await member.answer()

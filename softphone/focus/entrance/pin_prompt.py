@@ -17,10 +17,9 @@ from softphone.errors import SoftphoneError
 from softphone.focus.entrance.codes import CodeBook, Passage
 from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.errors import FocusError
-from softphone.focus.party.call_owner import CallOwner
 from softphone.focus.party.context import Context
 from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.member import Member
+from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.conference import HERE, ConferenceRoom
@@ -108,7 +107,7 @@ class PinPrompt(CallOwner):
         """
         self._admission = admission
         address = PartyAddress(admission.number, admission.name, admission.caller.id if admission.caller else None)
-        member = self._member = Member(Party("", address, HERE, Direction.INBOUND), self._context, room=room, call=call)
+        member = self._member = self._context.member(Party("", address, HERE, Direction.INBOUND), room=room, call=call)
         member.pass_to(self)
         if encrypted:
             member.media.session.encryption = "required"

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from mixer.rules.effects import Prompt
-from softphone.focus.party.call_owner import CallOwner
-from softphone.focus.party.context import Context, Header
-from softphone.focus.party.member import Member
+from softphone.focus.party.context import Context
+from softphone.focus.party.member import CallOwner, Member
+from softphone.sip.message.message import Headers
 
 __all__ = ["Hangup"]
 
@@ -27,7 +27,7 @@ class Hangup(CallOwner):
         Of the BYE.
     """
 
-    def __init__(self, context: Context, member: Member, headers: Sequence[Header] = ()) -> None:
+    def __init__(self, context: Context, member: Member, headers: Headers = ()) -> None:
         self._context = context
         self._member = member
         self._headers = headers

@@ -1,17 +1,14 @@
 """The legs that are open on this node: whose each is, which has a port, and which are sent to a telephone.
 
-A media address says something about them: it is ours, or that of an older leg.
+A media address says something about them: it is ours, or that of an older leg. What a leg is like is told as values.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from softphone.address import host_port, is_loopback
 from softphone.errors import OwnAddress
 from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
-
-if TYPE_CHECKING:
-    from softphone.focus.party.member import Member
 
 __all__ = ["OpenLegs", "check_foreign"]
 
@@ -20,6 +17,9 @@ DISCARD = 9
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+H = TypeVar("H")
+"""Who has legs."""
 
 # An extension, and where its telephone takes media.
 Telephone = tuple[str, MediaAddress]
@@ -52,79 +52,91 @@ def check_foreign(remote: MediaAddress | None, ours: Iterable[LegInfo], listenin
             raise OwnAddress(f"media cannot be sent to {host_port(remote.host, remote.port)}: that is our own address")
 
 
-class OpenLegs(Mapping[int, "Member"]):
-    """Whose each leg is, by its number; what is asked costs the same however many there are."""
+class _Seen(NamedTuple):
+    """What is known of a leg."""
+
+    info: LegInfo
+    telephone: Telephone | None = None
+    "None: nobody is known to be sent to."
+    latch_host: str | None = None
+    held: bool = False
+
+
+class OpenLegs(Mapping[int, H], Generic[H]):
+    """Whose each leg is, by its number; what is asked costs the same however many there are.
+
+    Attributes
+    ----------
+    listening
+        Where this node takes what is no media; whoever listens there enters it.
+    """
 
     def __init__(self) -> None:
-        self._members: dict[int, Member] = {}
+        self.listening: set[MediaAddress] = set()
+        self._holders: dict[int, H] = {}
         self._ports: dict[int, dict[int, LegInfo]] = {}
-        self._telephones: dict[Telephone, dict[int, Member]] = {}
-        self._seen: dict[int, tuple[LegInfo | None, Telephone | None]] = {}
+        self._telephones: dict[Telephone, dict[int, H]] = {}
+        self._seen: dict[int, _Seen] = {}
 
-    def __getitem__(self, leg: int) -> "Member":
-        return self._members[leg]
+    def __getitem__(self, leg: int) -> H:
+        return self._holders[leg]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._members)
+        return iter(self._holders)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._holders)
 
-    def opened(self, leg: int, member: "Member") -> None:
+    def opened(self, info: LegInfo, holder: H) -> None:
         """Have one more."""
-        info = member.media.info
-        self._members[leg], self._seen[leg] = member, (info, None)
-        if info is not None:
-            for port in _ports(info):
-                self._ports.setdefault(port, {})[leg] = info
+        self._holders[info.leg], self._seen[info.leg] = holder, _Seen(info)
+        for port in _ports(info):
+            self._ports.setdefault(port, {})[info.leg] = info
 
-    def agreed(self, member: "Member") -> None:
-        """Take notice of where a member's telephone takes media, or of whose it is, after either has changed."""
-        leg = member.media.number
+    def agreed(self, leg: int | None, extension_id: str | None, spec: LegSpec, *, held: bool) -> None:
+        """Note where a telephone takes media, whose it is, and whether it holds us; without a leg there is nothing."""
         if leg is None or leg not in self._seen:
             return
-        info, before = self._seen[leg]
-        remote, extension = member.media.spec.remote, member.party.extension_id
+        before = self._seen[leg]
         now = None
-        if extension is not None and remote is not None and remote.port != DISCARD:
-            now = extension, remote
-        if now != before:
-            _strike(self._telephones, before, leg)
+        if extension_id is not None and spec.remote is not None and spec.remote.port != DISCARD:
+            now = extension_id, spec.remote
+        if now != before.telephone:
+            _strike(self._telephones, before.telephone, leg)
             if now is not None:
-                self._telephones.setdefault(now, {})[leg] = member
-            self._seen[leg] = info, now
+                self._telephones.setdefault(now, {})[leg] = self._holders[leg]
+        self._seen[leg] = _Seen(before.info, now, spec.latch_host, held)
 
-    def closed(self, leg: int) -> "Member | None":
+    def closed(self, leg: int) -> H | None:
         """Have one no more; gives whose it was."""
-        info, telephone = self._seen.pop(leg, (None, None))
-        for port in _ports(info):
-            _strike(self._ports, port, leg)
-        _strike(self._telephones, telephone, leg)
-        return self._members.pop(leg, None)
+        if (seen := self._seen.pop(leg, None)) is not None:
+            for port in _ports(seen.info):
+                _strike(self._ports, port, leg)
+            _strike(self._telephones, seen.telephone, leg)
+        return self._holders.pop(leg, None)
 
-    def check(self, spec: LegSpec, listening: Iterable[MediaAddress]) -> None:
+    def check(self, spec: LegSpec) -> None:
         """Refuse where a peer wants media and reports, when it is an address of this node; raises OwnAddress."""
         for named in (spec.remote, spec.remote_rtcp):
             if named is not None:
-                check_foreign(named, self._ports.get(named.port, {}).values(), listening)
+                check_foreign(named, self._ports.get(named.port, {}).values(), self.listening)
 
-    def older(self, newcomer: "Member") -> list["Member"]:
-        """Give the earlier legs of the newcomer's extension at its media address.
+    def older(self, newcomer: int | None) -> list[H]:
+        """Give who has earlier legs of a newcomer's extension at its media address, and is not held by it.
 
         Its telephone has begun anew and knows nothing of them: it would go on to play the old stream.
         """
-        _, telephone = self._seen.get(newcomer.media.number or -1, (None, None))
-        latch = newcomer.media.spec.latch_host
-        same = self._telephones.get(telephone, {}).values() if telephone is not None else ()
-        return [
-            other
-            for other in same
-            if other is not newcomer and other.media.spec.latch_host == latch and not other.media.held
-        ]
+        new = self._seen.get(newcomer or -1)
+        same = {} if new is None or new.telephone is None else self._telephones.get(new.telephone, {})
+        return [holder for leg, holder in same.items() if leg != newcomer and self._is_like(leg, new)]
+
+    def _is_like(self, leg: int, new: _Seen | None) -> bool:
+        seen = self._seen[leg]
+        return new is not None and seen.latch_host == new.latch_host and not seen.held
 
 
-def _ports(info: LegInfo | None) -> set[int]:
-    return set() if info is None else {info.port, info.rtcp_port}
+def _ports(info: LegInfo) -> set[int]:
+    return {info.port, info.rtcp_port}
 
 
 def _strike(index: dict[K, dict[int, V]], key: K | None, leg: int) -> None:

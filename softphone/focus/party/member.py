@@ -18,23 +18,61 @@ with who had it, as it was. So a live leg is never without a keeper that ends it
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from mixer.rules.roles import Place
 from softphone.calls.dtmf import KeyEntry, KeyWay, info_key
-from softphone.errors import CallEnded, MediaError, NoSuchLeg, OtherWorker, SdpError, SipError
-from softphone.focus.measured import Measured
-from softphone.focus.party.call_owner import NOBODY, CallOwner
-from softphone.focus.party.context import Context, Header
+from softphone.calls.leg import CallLeg
+from softphone.errors import CallEnded, MediaError, NoSuchLeg, SdpError, SipError
+from softphone.focus.party.in_room import LegInRoom
+from softphone.focus.party.legs import OpenLegs
 from softphone.focus.party.path import path_of
 from softphone.focus.party.phone_requests import is_request
+from softphone.focus.party.services import Services
 from softphone.focus.party.signalling import HttpCall, Signalling
-from softphone.focus.session import Party, PartyStatus
-from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
+from softphone.focus.session import Party, PartyStatus, TelephonySession
+from softphone.media.contract.leg import LegInfo, LegVoice
 from softphone.sip.message.fields import reason
+from softphone.sip.message.message import Headers
 from softphone.sip.ua.call import InviteSession, InviteState
 
-__all__ = ["Member"]
+__all__ = ["CallOwner", "Member"]
+
+
+class CallOwner:
+    """Has members, and is told what their telephones do. This one has none, and does nothing about it."""
+
+    members: Mapping[str, "Member"] = MappingProxyType({})  # who talk with each other here, by the id of their party
+    session: TelephonySession | None = None  # in whose room they are
+
+    def keeps(self, member: "Member") -> bool:
+        """Say whether a member is on its list."""
+        return False
+
+    def lost(self, member: "Member") -> None:
+        """Strike a member from the list: another keeper has it now. It still has the name that it had here."""
+
+    def key(self, member: "Member", digit: str) -> None:
+        """Take a pressed key."""
+
+    def over(self, member: "Member", reason: str) -> None:
+        """Take notice that its call is over."""
+
+    def noticed(self, member: "Member", event: LegVoice) -> None:
+        """Take notice of what the worker hears of it."""
+
+    def held(self, member: "Member", on: bool) -> None:
+        """Take notice that its telephone put the call on hold, or took it back."""
+
+    def silent(self, member: "Member") -> None:
+        """Take notice that no media came for too long."""
+
+    def progressed(self, party: Party, status: PartyStatus) -> None:
+        """Take notice how far a party's call is."""
+
+
+NOBODY = CallOwner()
+"""Whose a call is before somebody takes it: it has no leg, so nothing is to be ended."""
 
 
 class Member:
@@ -44,39 +82,30 @@ class Member:
     ----------
     party
         What others see of it; kept up to date.
-    context
+    services
         The focus's side.
+    legs
+        Where it enters its leg.
+    media
+        That leg.
     room
         Of the worker, where it is going to be let in; None: not yet known.
-    call
-        The SIP call; None while it is still ringing somewhere.
-    encrypted
-        Whether its media has to be encrypted, whatever is configured.
     """
 
     def __init__(
-        self,
-        party: Party,
-        context: Context,
-        *,
-        room: int | None = None,
-        call: InviteSession | None = None,
-        encrypted: bool = False,
+        self, party: Party, services: Services, legs: "OpenLegs[Member]", media: CallLeg, room: int | None
     ) -> None:
         self.party = party
         self.keeper: CallOwner = NOBODY
-        self.media = context.leg(call, encrypted=encrypted)
-        self.media.on_open = lambda leg: context.legs.opened(leg, self)
-        self.media.on_change = self._changed
-        self._context = context
+        self.media = media
+        media.on_open, media.on_check, media.on_close = self._opened, legs.check, legs.closed
+        media.on_change = self._changed
+        self._services, self._legs = services, legs
         self._client: HttpCall | None = None
-        self._room = room
+        self._place = LegInRoom(media, services.media, room)
         self._keys = KeyEntry()
         self._answer: str | None = None
-        self._inside = False
         self._ready = asyncio.Event()
-        if call is not None:
-            self.listen(call)
 
     @property
     def call(self) -> InviteSession | None:
@@ -104,14 +133,9 @@ class Member:
         return self.media.number
 
     @property
-    def held(self) -> bool:
-        """Whether the peer has put us on hold."""
-        return self.media.held
-
-    @property
     def inside(self) -> bool:
         """Whether it has been let into a room."""
-        return self._inside
+        return self._place.inside
 
     @property
     def over(self) -> bool:
@@ -142,7 +166,7 @@ class Member:
             if party.placed is not None and party.placed.answered:
                 party.placed.parties.append(party.id)
             self.party = party
-            self._agreed()
+            self.agreed()
 
     def listen(self, call: InviteSession) -> None:
         """Make a call this member's, and hear of what becomes of it."""
@@ -171,7 +195,7 @@ class Member:
         self._ready.set()
         return answer
 
-    async def answer(self, headers: Sequence[Header] = ()) -> None:
+    async def answer(self, headers: Headers = ()) -> None:
         """Answer the call: open its leg, then 183 and 200 with the same description.
 
         Who may not be where its INVITE says gets no 183: it is sent as few bytes as an answer needs.
@@ -189,7 +213,7 @@ class Member:
         # A description in a 183 would be an offer: it goes there only where nothing else may (RFC 3262 section 5).
         if call.proved:
             await call.ring(183, local if not late_offer or call.wants_reliable else None, headers)
-            await asyncio.sleep(max(self._context.answer_delay_s, call.edge.pause_s))
+            await asyncio.sleep(max(self._services.answer_delay_s, call.edge.pause_s))
         # Before the 200 goes out: whoever has it may ask for the roster before the ACK is here.
         self._progressed(self._standing)
         try:
@@ -213,7 +237,7 @@ class Member:
         self.refresh()
         self._ready.set()
 
-    async def replace(self, call: InviteSession, headers: Sequence[Header] = ()) -> None:
+    async def replace(self, call: InviteSession, headers: Headers = ()) -> None:
         """Go on with another call, which takes the place of this one (RFC 3891): the same party, with all that it may.
 
         Raises
@@ -221,11 +245,11 @@ class Member:
         SdpError, NoCommonCodec, MediaError, CallEnded
             Nothing has changed.
         """
-        was_held = self.held
+        was_held = self.media.held
         await self.media.replace(call, headers)
         self._changed(was_held)
 
-    async def progress(self, status: int, headers: Sequence[Header] = (), *, media: bool = False) -> None:
+    async def progress(self, status: int, headers: Headers = (), *, media: bool = False) -> None:
         """Tell the caller how far its call is, before it is answered.
 
         Parameters
@@ -245,11 +269,6 @@ class Member:
         if media and self._answer is None:
             self._answer = await self.open(call.remote_sdp)
         await call.ring(status, self._answer if media else None, headers)
-
-    async def early(self, answer: str) -> None:
-        """Hear what a telephone or the network says before the call is answered; raises SdpError, MediaError."""
-        if self.media.session.awaits_answer:
-            await self.media.accept(answer, early=True)
 
     async def ready(self) -> int:
         """Wait until the call is answered; give its leg.
@@ -281,41 +300,34 @@ class Member:
         ------
         SdpError, NoCommonCodec, MediaError, CallEnded
         """
-        description = await self.media.answer(offer, self._room)
-        self._agreed()
-        for replaced in self._context.legs.older(self):
+        description = await self.media.answer(offer, self._place.room)
+        self.agreed()
+        for replaced in self._legs.older(self.leg):
             replaced.hang_up()
-        if self.leg is not None and self._room is not None and self._inside:
-            await self._context.media.ask(JoinRoom(self.leg, self._room))
-        await self.apply()
+        await self._place.enter()
+        await self._apply()
         return description
 
     def admit(self, room: int) -> None:
         """Put the leg into a room, out of the one it is in, soon; one that is not open yet when it is."""
-        self._room, self._inside = room, True
+        self._place.room, self._place.inside = room, True
         if self.leg is not None:
-            self._context.tasks.start(self._enter(room))
+            self._services.tasks.start(self._enter())
 
     def take_out(self) -> None:
         """Take the leg out of its room, soon: it hears and says nothing there."""
-        self._inside = False
+        self._place.inside = False
         if self.leg is not None:
-            self._context.tasks.start(self._context.media.ask(LeaveRoom(self.leg)))
+            self._services.tasks.start(self._place.leave())
 
-    async def _enter(self, room: int) -> None:
-        """Join a room; when that is on another worker, media moves there first. Who cannot is hung up on."""
-        if self.leg is None:
-            return
+    async def _enter(self) -> None:
+        """Join a room; who cannot is hung up on."""
         try:
-            await self._context.media.ask(JoinRoom(self.leg, room))
-        except OtherWorker:
-            try:
-                await self.media.move(room)
-                await self._context.media.ask(JoinRoom(self.leg, room))
-            except (SipError, SdpError, MediaError) as error:
-                self.hang_up([reason(error)])
-                raise
-        await self.apply()
+            await self._place.enter()
+        except (SipError, SdpError, MediaError) as error:
+            self.hang_up([reason(error)])
+            raise
+        await self._apply()
 
     async def confirm(self, answer: str) -> None:
         """Take the peer's answer to the offer of its INVITE; raises SdpError, MediaError."""
@@ -325,12 +337,15 @@ class Member:
     @property
     def _standing(self) -> PartyStatus:
         """How far its call is once it is answered."""
-        return PartyStatus.HOLD if self.held else PartyStatus.ANSWERED
+        return PartyStatus.HOLD if self.media.held else PartyStatus.ANSWERED
 
-    def _agreed(self) -> None:
+    def _opened(self, info: LegInfo) -> None:
+        self._legs.opened(info, self)
+
+    def agreed(self) -> None:
         """Take note of what is agreed on, or of whose it is."""
         self.party.path = path_of(self.media)
-        self._context.legs.agreed(self)
+        self._legs.agreed(self.leg, self.party.extension_id, self.media.spec, held=self.media.held)
 
     def _progressed(self, status: PartyStatus) -> None:
         self.party.status = status
@@ -338,54 +353,36 @@ class Member:
 
     def _changed(self, was_held: bool) -> None:
         """Take note of what is agreed now; while it rings nobody is told."""
-        self._agreed()
+        self.agreed()
         self.refresh()
         if self.signalling is None or self.signalling.state is InviteState.EARLY:
             return
         self._progressed(self._standing)
-        if self.held is not was_held:
-            self.keeper.held(self, self.held)
+        if self.media.held is not was_held:
+            self.keeper.held(self, self.media.held)
 
-    async def apply(self) -> None:
-        """Tell the worker what the party may say and hear; who holds us is silent: its music is not for the room.
-
-        Its call stands from the ACK on: a caller that has proved nothing is sent no silence before.
-        """
-        if self.leg is None:
-            return
-        party = self.party
-        held = party.place is Place.HELD
-        await self._context.media.ask(
-            Configure(
-                self.leg,
-                muted=party.muted or held or self.held,
-                deaf=party.deaf or held,
-                gain_in=10.0 ** (party.volume_in_db / 20.0),
-                gain_out=10.0 ** (party.volume_out_db / 20.0),
-                answered=self.signalling is not None and self.signalling.is_confirmed,
-            )
-        )
+    async def _apply(self) -> None:
+        answered = self.signalling is not None and self.signalling.is_confirmed
+        await self._place.apply(self.party, answered=answered)
 
     def refresh(self) -> None:
-        """Apply what has changed, soon."""
-        self._context.tasks.start(self.apply())
+        """Tell the worker what the party may say and hear, soon."""
+        self._services.tasks.start(self._apply())
 
     def pressed(self, key: str, way: KeyWay, held_s: float = 0.0) -> bool:
         """Take a key that came by one way; whether the keeper is to hear of it: once, by however many ways it comes."""
-        return self._keys.press(key, way, self._context.clock(), held_s)
+        return self._keys.press(key, way, self._services.clock(), held_s)
 
-    def hang_up(self, headers: Sequence[Header] = ()) -> None:
+    def hang_up(self, headers: Headers = ()) -> None:
         """End the call, soon; one that is not answered yet is refused."""
         if self.signalling is not None:
-            self._context.tasks.start(self.signalling.bye(headers))
+            self._services.tasks.start(self.signalling.bye(headers))
 
     async def close(self) -> None:
         """Give the leg back; closing twice is no error."""
         self._ready.set()
         if (stats := await self.media.close()) is not None:
-            self._context.measurements.note(measured := Measured.of(stats))
-            if (quality := measured.quality) is not None:
-                self._context.history.call_measured(self.party.call_id, quality)
+            self._services.measured(self.party, stats)
 
     def _on_ended(self, reason: str) -> None:
         # Who waits for the answer of a call that is over waits no longer.
@@ -397,4 +394,5 @@ class Member:
         if found is not None and self.pressed(found.key, "info", found.held_s):
             self.keeper.key(self, found.key)
         elif self.call is not None and self.call.edge.commands and is_request(content_type):
-            self._context.tasks.start(self._context.requests.answer(self, body))
+            asked = self._services.requests.answer(self.call, self.keeper.session, self.party, body)
+            self._services.tasks.start(asked)

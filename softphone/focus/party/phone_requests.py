@@ -8,15 +8,13 @@ The telephone's INFO is answered by 200 as any other; the result follows in an I
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from softphone.errors import SipError, SoftphoneError
 from softphone.focus.errors import WrongState
-
-if TYPE_CHECKING:
-    from softphone.focus.party.member import Member
+from softphone.focus.session import Party, TelephonySession
+from softphone.sip.ua.call import InviteSession
 
 __all__ = ["JSON", "PhoneRequests", "is_request"]
 
@@ -39,11 +37,11 @@ def is_request(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "application/json"
 
 
-Serve = Callable[["Member", str], Awaitable[object]]
-"""Carries a command out; raises SoftphoneError."""
+Serve = Callable[[TelephonySession, Party, str], Awaitable[object]]
+"""Carries out a command of a party; raises SoftphoneError."""
 
 
-async def _nobody(_member: "Member", command: str) -> object:
+async def _nobody(_session: TelephonySession, _party: Party, command: str) -> object:
     raise WrongState(f"{command} is not served")
 
 
@@ -59,19 +57,26 @@ class PhoneRequests:
     def __init__(self) -> None:
         self.serve: Serve = _nobody
 
-    async def answer(self, member: "Member", body: bytes) -> None:
-        """Do what one INFO of a member's telephone asks for; what is no request of this form is passed over."""
+    async def answer(self, call: InviteSession, session: TelephonySession | None, party: Party, body: bytes) -> None:
+        """Do what one INFO within a call asks for; what is no request of this form is passed over.
+
+        Parameters
+        ----------
+        session, party
+            Where the party of that call is; None: in no session yet.
+        """
         try:
             asked = msgspec.json.decode(body, type=_Body).request
         except (msgspec.DecodeError, msgspec.ValidationError):
             return
         code, said = 0, "OK"
         try:
-            await self.serve(member, asked.command)
+            if session is None:
+                raise WrongState("The call is not answered")
+            await self.serve(session, party, asked.command)
         except SoftphoneError as error:
             code, said = REFUSED, str(error)
         result = {"code": code, "description": said}
         told = {"response": {"reqid": asked.reqid, "command": asked.command, "result": result}}
-        if member.call is not None:
-            with contextlib.suppress(SipError):
-                await member.call.info(JSON, msgspec.json.encode(told))
+        with contextlib.suppress(SipError):
+            await call.info(JSON, msgspec.json.encode(told))

@@ -8,13 +8,12 @@ from typing import Any
 import structlog
 
 from softphone.errors import BadMessage, CallEnded, SipTimeout, SoftphoneError
-from softphone.focus.party.call_owner import CallOwner
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
-from softphone.focus.party.member import Member
+from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.outcome import CANCELLED, FAILED, NotReached, Outcome, Step, best, outcome_of, refused
 from softphone.focus.session import TelephonySession
 from softphone.sip.message.message import Headers, Response

@@ -123,7 +123,7 @@ class ConferenceRoom(RuledRoom):
     def newcomer(self, admission: Admission, call: InviteSession | None = None) -> Member:
         """Make the member of somebody who wants in; it is nobody's."""
         party = _new_party(self.session, admission)
-        return Member(party, self.context, room=self.room, call=call, encrypted=self.rules.settings.encrypted)
+        return self.context.member(party, room=self.room, call=call, encrypted=self.rules.settings.encrypted)
 
     def admit(self, member: Member, admission: Admission) -> Refused | None:
         """Take somebody over whose call is answered.

@@ -59,7 +59,7 @@ async def pick_up(room: CallRoom, number: str, account: str) -> Party:
     address = waiting.party.address
     way = Forwarding(Ringing(room.dialer, room.context, room.session), room.dialer)
     caller = Caller(address.number, address.name, account=account)
-    winner = await way.reach(number, lambda: Member(party, room.context, room=room.room), caller)
+    winner = await way.reach(number, lambda: room.context.member(party, room=room.room), caller)
     if room.parked is not left or room.ask(winner, party, joins(party)) is not None:
         Hangup(room.context, winner).say()
         raise WrongState(NOT_PARKED)

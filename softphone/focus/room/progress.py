@@ -40,7 +40,8 @@ class CallerProgress:
             heard = answer is not None and (self._early is None or self._early.gone or self._early is member)
             if heard and answer is not None:
                 self._early = member
-                await member.early(answer)
+                if member.media.session.awaits_answer:
+                    await member.media.accept(answer, early=True)
             said = (status if status in PASSED else 183, heard)
             if said not in self._passed:
                 self._passed.add(said)

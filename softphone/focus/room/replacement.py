@@ -31,6 +31,6 @@ async def replace(room: Room, member: Member, call: InviteSession, who: PartyAdd
 def became(room: Room, party: Party, who: PartyAddress) -> None:
     """Show from now on who a party is."""
     room.session.became(party, who)
-    room.context.legs.agreed(room.members[party.id])
+    room.members[party.id].agreed()
     log.info("party_replaced", session=room.session.id, party=party.id, number=shown(who.number))
     room.publish(EventType.PARTY_CHANGED, party.id, number=who.number, name=who.name)

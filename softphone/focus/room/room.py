@@ -13,10 +13,9 @@ from mixer.rules.events import InviteAnswered, Join
 from mixer.rules.session import Session
 from softphone.focus.errors import NoSuchParty
 from softphone.focus.feed import EventType
-from softphone.focus.party.call_owner import CallOwner
-from softphone.focus.party.context import Context, Header
+from softphone.focus.party.context import Context
 from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.member import Member
+from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.music import HoldMusic
 from softphone.focus.room.admission import Namesakes
 from softphone.focus.room.news import News
@@ -25,6 +24,7 @@ from softphone.focus.room.recording import Recorder
 from softphone.focus.room.statuses import Statuses
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 from softphone.media.contract.messages import RemoveRoom
+from softphone.sip.message.message import Headers
 
 __all__ = ["NO_MEDIA", "Room"]
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 NO_MEDIA = "no media"
 
 # What a BYE says, by why the party leaves. RFC 3326; cause 102 is "recovery on timer expiry" (ITU-T Q.850).
-BYE: Mapping[str, Sequence[Header]] = {NO_MEDIA: [("Reason", 'Q.850;cause=102;text="no media"')]}
+BYE: Mapping[str, Headers] = {NO_MEDIA: [("Reason", 'Q.850;cause=102;text="no media"')]}
 
 
 class Room(CallOwner):
@@ -57,6 +57,8 @@ class Room(CallOwner):
     premises
         Its rooms on the worker, that of each breakout group with it, and what is said there.
     """
+
+    session: TelephonySession
 
     def __init__(self, session: TelephonySession, room: int, context: Context, rules: Session) -> None:
         self.session = session
@@ -118,7 +120,7 @@ class Room(CallOwner):
         except KeyError:
             raise NoSuchParty(party_id) from None
 
-    def identity(self, member: Member) -> Sequence[Header]:
+    def identity(self, member: Member) -> Headers:
         """Tell the client which party of which session it is; the form is what clients parse, to the letter."""
         return [("p-rc-api-ids", f"party-id={member.party.id};session-id={self.session.id}")]
 

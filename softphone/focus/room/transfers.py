@@ -143,14 +143,14 @@ async def _ring(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -
 
     def make() -> Member:
         party = replace(member.party, caller=there, callee=there, extension_id=there.extension_id, facts=None)
-        return Member(party, room.context, room=room.room)
+        return room.context.member(party, room=room.room)
 
     return await Forwarding(Ringing(dialer, room.context, room.session), dialer).reach(number, make, caller)
 
 
 def hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) -> None:
     """Let a member that is elsewhere take another one's place; the call that it has left ends."""
-    party, held = member.party, member.held
+    party, held = member.party, member.media.held
     who = replace(heir.party.address, extension_id=heir.party.extension_id)
     room.members[party.id] = heir
     # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
@@ -160,8 +160,8 @@ def hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) -> 
     room.context.tasks.start(_part(room.context, member))
     room.context.tasks.start(recorded(room, heir))
     became(room, party, who)
-    if held is not heir.held:
-        room.handle(PeerHeld(party.id, heir.held))
+    if held is not heir.media.held:
+        room.handle(PeerHeld(party.id, heir.media.held))
     _follow(room, dialer, heir)
 
 

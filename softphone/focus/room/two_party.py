@@ -82,7 +82,7 @@ class CallRoom(RuledRoom):
         SdpError, MediaError, CallEnded
         """
         first, second = begin(self, from_, to)
-        member = Member(first, self.context, room=self.room, call=call)
+        member = self.context.member(first, room=self.room, call=call)
         self.ask(member, first, joins(first))
         try:
             await self.ring(second, replace(caller, hops=hops_left(call.invite)))
@@ -150,7 +150,7 @@ class CallRoom(RuledRoom):
 
     def phone(self, party: Party) -> Member:
         """Make the member of a telephone that is about to ring for a party."""
-        member = Member(party, self.context, room=self.room)
+        member = self.context.member(party, room=self.room)
         member.admit(self.room)
         return member
 

@@ -67,5 +67,5 @@ class Voices:
 
     def _in_vain(self, member: Member) -> None:
         """Let the rules tell who talks while it is muted; what a telephone plays that holds the call is no talk."""
-        if not member.held:
+        if not member.media.held:
             self._handle(events.SpokeMuted(member.party.id))
