@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from softphone.commands.usage import wrong_use
-from softphone.errors import ConfigError, SoftphoneError
+from softphone.errors import AudioError, ConfigError, SoftphoneError
 from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
 from softphone.load.plan import CODECS_OF_BOTS, TRANSPORTS, LoadPlan, Objectives
 from softphone.load.report import LoadReport, Moment
 from softphone.load.scenario import MADE, Scenario, check, load_scenario
 from softphone.load.search import find_limit, trial_of
+from softphone.load.speech import needs_pesq, spoken
 from softphone.load.trials import Trial
 from softphone.srtp import SRTP_PROFILES
 
@@ -51,6 +52,7 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
         yield _line("who hears whom", f"{pairs.pairs} pairs, {pairs.wrong} wrong, {pairs.unknown} not known")
     for fault in report.faults[:FAULTS]:
         yield _line("", str(fault), good=False)
+    yield from _spoken(report)
     if report.server_cpu_percent is not None:
         yield _line("server", f"{report.server_cpu_percent:.0f} % of a core")
     health = report.health
@@ -58,6 +60,16 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
     for note in report.notes:
         yield Text(f"note: {note}", style="dim")
     yield from _verdict(report)
+
+
+def _spoken(report: LoadReport) -> Iterator[RenderableType]:
+    """Say how well speech came through, where it was judged."""
+    if not report.speech:
+        return
+    delays = [line.delay_ms for line in report.speech if line.delay_ms is not None]
+    late = f", {min(delays):.0f} to {max(delays):.0f} ms late" if delays else ""
+    heard = f"{len(delays)} of {len(report.speech)} bots heard it{late}"
+    yield _line("speech", f"{heard}, PESQ {report.least_pesq:.2f} at least")
 
 
 def _verdict(report: LoadReport) -> Iterator[RenderableType]:
@@ -236,6 +248,8 @@ def load(
     uri: Annotated[list[str], typer.Argument(help="Whom all call; several: conferences that bots share in turn")],
     parties: Annotated[int, typer.Option(help="How many bots join", min=1, max=10_000)] = 10,
     talkers: Annotated[int, typer.Option(help="How many talk in each conference, the first ones", min=0, max=100)] = 3,
+    speech: Annotated[str, typer.Option(help="A sound file that talkers say instead of their words")] = "",
+    pesq: Annotated[float | None, typer.Option(help="At the end one says speech alone: least PESQ of that")] = None,
     seconds: Annotated[float, typer.Option(help="How long is measured after all have joined", min=1, max=86_400)] = 20,
     rate: Annotated[float, typer.Option(help="Calls begun in a second", min=0.1, max=1000)] = 50,
     pin: Annotated[str, typer.Option(help="Keys that each presses when it is answered, such as 1234#")] = "",
@@ -281,6 +295,17 @@ def load(
     _carry_out(locals())
 
 
+def _check_speech(options: dict[str, Any]) -> None:
+    """Find before anybody calls what cannot be said, or not be judged."""
+    try:
+        if options["speech"]:
+            spoken(options["speech"], 8000)
+        if options["pesq"] is not None:
+            needs_pesq()
+    except (AudioError, ConfigError) as error:
+        wrong_use(f"{error}.")
+
+
 def _plan(options: dict[str, Any]) -> LoadPlan:
     """Make a plan of the options by their names, which are those of its fields; one that cannot be is wrong use."""
     codec, transport, pin = options["codec"].upper(), options["transport"], options["pin"]
@@ -293,10 +318,12 @@ def _plan(options: dict[str, Any]) -> LoadPlan:
             wrong_use(f"--{option} is one of {', '.join(filter(None, known))}, not {value}.")
     if not set(pin.upper()) <= set("0123456789*#ABCD"):
         wrong_use(f"--pin holds keys of a telephone, 0-9, *, #, A-D, not {pin!r}.")
+    _check_speech(options)
     if options["register"] and not options["user"]:
         wrong_use("--register needs a --user to register as.")
     uris = tuple(uri if uri.startswith(("sip:", "sips:")) else f"sip:{uri}" for uri in options["uri"])
     given = options | {"uri": uris, "codec": codec}
+    given |= {"pesq": options["pesq"] is not None, "min_pesq": options["pesq"]}
     given |= {"max_delay_ms": options["max_delay"], "max_jitter_ms": options["max_jitter"]}
     objectives = msgspec.convert(given, Objectives, from_attributes=False)
     return msgspec.convert(

@@ -12,7 +12,7 @@ from softphone.load.report import BotLine, HearingReport
 from softphone.load.truth import Truth
 from softphone.quality import mos
 
-__all__ = ["hearing_of", "lines_of"]
+__all__ = ["hearing_of", "lines_of", "unknown"]
 
 FRAME_MS = 20.0
 SHOWN_IN_MAP = 64
@@ -97,3 +97,24 @@ def _level_dbov(energy: NDArray[np.float64], samples: NDArray[np.int64]) -> NDAr
     with np.errstate(divide="ignore"):
         found: NDArray[np.float64] = np.maximum(10 * np.log10(mean / 32768.0**2), -127.0)
     return found
+
+
+def unknown(plane: LoadPlane, truth: Truth, lines: Sequence[BotLine], plan: LoadPlan) -> list[str]:
+    """Say what could not be known, and why."""
+    notes, bots = [], plane.bots
+    there = [line.bot for line in lines]
+    if there and not any(line.received for line in lines):
+        notes.append("no sound came at all: loss, delay and who hears whom are not known")
+    if truth.undecided().any() and any(line.received for line in lines):
+        notes.append("who hears whom is not known of all pairs: what came had holes, or was not clear")
+    if plan.speech:
+        notes.append("who hears whom and the delay are not known: talkers say speech, the same for all")
+    if there and np.isnan(plane.reports.rtt_s[[bot - plan.first for bot in there]]).all():
+        notes.append("the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound")
+    counted = (
+        ("odd", "packets held no 20 ms of sound: they are counted, and not listened to"),
+        ("invalid", "datagrams were no RTP, or could not be opened with the keys that were agreed on"),
+        ("other", "packets were of another payload type than agreed on"),
+    )
+    totals = [(int(bots[field].sum()), words) for field, words in counted]
+    return notes + [f"{total} {words}" for total, words in totals if total]

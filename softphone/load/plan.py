@@ -20,6 +20,8 @@ class Objectives(Struct, frozen=True, kw_only=True):
         Percent of the packets of all bots together.
     min_mos
         Of the worst but one in a hundred bots (E-model).
+    min_pesq
+        Of the worst bot whose hearing of speech was judged.
     max_delay_ms
         From talker to listener, packet to packet, of 99 in 100 measurements.
     max_jitter_ms
@@ -35,6 +37,7 @@ class Objectives(Struct, frozen=True, kw_only=True):
     max_failures: int | None = 0
     max_loss: float | None = 1.0
     min_mos: float | None = 3.6
+    min_pesq: float | None = None
     max_delay_ms: float | None = None
     max_jitter_ms: float | None = None
     max_gaps: float | None = None
@@ -53,6 +56,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         How many bots, and how many of them talk, the first ones of each conference.
     pool
         How many ever talk, where talkers take turns; 0: only those.
+    speech
+        A file that talkers say instead of their words: nobody can be told by it then; "": their words.
+    pesq
+        Whether one bot says speech alone at the end, and what others have heard of it is judged (ITU-T P.862).
     seconds
         How long it is measured after all have joined.
     rate
@@ -91,6 +98,8 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     parties: int
     talkers: int = 3
     pool: int = 0
+    speech: str = ""
+    pesq: bool = False
     seconds: float = 20.0
     rate: float = 50.0
     pin: str = ""
@@ -134,7 +143,12 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
     @property
     def heard(self) -> tuple[int, ...]:
-        """Whom bots listen to, counted from the first bot here: our voices, and talkers of other processes."""
+        """Whom bots listen to: all `speakers`, unless they say speech, which tells nobody from others."""
+        return () if self.speech else self.speakers
+
+    @property
+    def speakers(self) -> tuple[int, ...]:
+        """Who ever talks, counted from the first bot here: our voices, and talkers of other processes."""
         return (*self.voices, *(number - self.first for number in self.elsewhere))
 
     @property

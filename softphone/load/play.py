@@ -85,10 +85,10 @@ class ScenePlayer:
         self._run.elsewhere(bots, self._run.now_s)
 
     async def _talk(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.talk([bot for bot in bots if bot in self._run.plan.heard])
+        self._run.talk([bot for bot in bots if bot in self._run.plan.speakers])
 
     async def _listen(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.talk([bot for bot in bots if bot in self._run.plan.heard], False)
+        self._run.talk([bot for bot in bots if bot in self._run.plan.speakers], False)
 
     async def _wait(self, step: SceneStep, bots: list[int]) -> None:
         await asyncio.sleep(self._number(step.seconds))
@@ -153,7 +153,7 @@ class ScenePlayer:
             await self._run.enter(bot)
 
     async def _rotate(self, step: SceneStep, bots: list[int]) -> None:
-        voices, count = sorted(self._run.plan.heard), max(1, self._run.plan.whole.talkers)
+        voices, count = sorted(self._run.plan.speakers), max(1, self._run.plan.whole.talkers)
         clock = asyncio.get_running_loop().time
         ends, turn = clock() + self._number(step.seconds), 0
         while clock() < ends:
@@ -234,6 +234,8 @@ async def play(
         await player.play()
         await run.listen_on()
         run.finish()
+        if plan.pesq:
+            await run.recite()
         await run.others()
         await run.leave(list(run.calls.joined))
         return msgspec.structs.replace(run.report(), scenario=scenario.title)

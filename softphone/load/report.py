@@ -19,6 +19,7 @@ __all__ = [
     "LoadReport",
     "Moment",
     "ObjectiveResult",
+    "SpeechLine",
     "verdicts",
 ]
 
@@ -97,6 +98,26 @@ class BotLine(Struct, frozen=True, kw_only=True):
     mos: float | None
 
 
+class SpeechLine(Struct, frozen=True, kw_only=True):
+    """What one bot has heard of speech.
+
+    Attributes
+    ----------
+    likeness
+        Correlation with what was said; 0: nothing of it was heard.
+    delay_ms
+        Packet to packet; None: nothing was heard.
+    pesq
+        ITU-T P.862.1 for 8 kHz, P.862.2 for all others; None: not known.
+    """
+
+    bot: int
+    talker: int
+    likeness: float
+    delay_ms: float | None
+    pesq: float | None
+
+
 class HearingReport(Struct, frozen=True, kw_only=True):
     """Who heard whom: shares of windows, for the first bots that listened.
 
@@ -130,11 +151,8 @@ class ObjectiveResult(Struct, frozen=True):
     def __str__(self) -> str:
         """Say it in a line."""
         measured = "not known" if self.measured is None else f"{self.measured:g}"
-        return (
-            f"{self.objective}: {measured} (at most {self.limit:g})"
-            if self.objective != "min_mos"
-            else (f"{self.objective}: {measured} (at least {self.limit:g})")
-        )
+        bound = "least" if self.objective.startswith("min_") else "most"
+        return f"{self.objective}: {measured} (at {bound} {self.limit:g})"
 
 
 class LoadReport(Struct, kw_only=True):
@@ -166,6 +184,7 @@ class LoadReport(Struct, kw_only=True):
     limit: LimitFound | None = None
     policy_limit: int | None = None
     server_cpu_percent: float | None = None
+    speech: list[SpeechLine] = []
 
     def __post_init__(self) -> None:
         self.plan = replace(self.plan, password="", pin="")
@@ -206,6 +225,11 @@ class LoadReport(Struct, kw_only=True):
         return None if unknown else len(self.faults)
 
     @property
+    def least_pesq(self) -> float | None:
+        """The worst score of speech, 1 where it was not heard at all; None: none was judged."""
+        return min((line.pesq if line.pesq is not None else 1.0 for line in self.speech), default=None)
+
+    @property
     def void(self) -> list[str]:
         """Why this says nothing of who was called; nothing: it does."""
         return self.health.void
@@ -243,9 +267,15 @@ def verdicts(report: LoadReport, wanted: Objectives) -> list[ObjectiveResult]:
         for name, limit, value in found
         if limit is not None
     ]
-    if wanted.min_mos is not None:
-        mos = report.mos.at(0.01)
-        judged.append(ObjectiveResult("min_mos", wanted.min_mos, mos, mos is not None and mos >= wanted.min_mos))
+    at_least = (
+        ("min_mos", wanted.min_mos, report.mos.at(0.01)),
+        ("min_pesq", wanted.min_pesq, report.least_pesq),
+    )
+    judged += [
+        ObjectiveResult(name, limit, value, value is not None and value >= limit)
+        for name, limit, value in at_least
+        if limit is not None
+    ]
     return judged
 
 
@@ -260,6 +290,7 @@ def summary(report: LoadReport) -> dict[str, Any]:
         "delay p99 ms": report.delays_ms.at(0.99),
         "jitter p99 ms": report.jitter_ms.at(0.99),
         "MOS p1": report.mos.at(0.01),
+        "least PESQ": report.least_pesq,
         "gaps/min": round(report.gaps_per_minute, 2),
         "wrong pairs": report.wrong_pairs,
         "server CPU %": report.server_cpu_percent,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from softphone import descriptors, hearing
+from softphone.codec import codec
 from softphone.load.caller import BotCalls, JoinFailed, address_towards
-from softphone.load.lines import hearing_of, lines_of
+from softphone.load.lines import hearing_of, lines_of, unknown
 from softphone.load.listening import Listening
 from softphone.load.media.doors import open_doors
 from softphone.load.media.plane import STEPS, LoadPlane
@@ -23,7 +24,9 @@ from softphone.load.meeting import Meeting, meet
 from softphone.load.pace import Pace
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
-from softphone.load.report import Health, LoadReport, Moment
+from softphone.load.recital import recite
+from softphone.load.report import Health, LoadReport, Moment, SpeechLine
+from softphone.load.speech import spoken
 from softphone.load.truth import WINDOW_S
 from softphone.load.usage import CpuUsage
 from softphone.sip.driver import TransportMaker
@@ -67,9 +70,11 @@ class LoadRun:
         self._looked_s = 0.0
         self.joins_per_s = 0.0
         self.talking: set[int] = set()
+        self.speech: list[SpeechLine] = []
         self.present: set[int] = set()
         self._pace = Pace()
         self._finished = False
+        self._said: NDArray[np.int16] | None = None
 
     async def __aenter__(self) -> "LoadRun":
         """Open ports, and begin to tick.
@@ -116,6 +121,8 @@ class LoadRun:
         ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.heard))), 64 if stateful else plan.parties)
         if ears < plan.parties:
             self.notes.append(f"only the first {ears} of {plan.parties} bots listen to what they are sent")
+        if plan.speech or plan.pesq:
+            self._said = spoken(plan.speech, codec(plan.codec).rate_hz)
         level = hearing.tone_level_dbov(max(1, plan.talkers if plan.spoken_by is None else plan.spoken_by))
         made = LoadPlane(
             self.doors,
@@ -127,6 +134,8 @@ class LoadRun:
             ears=ears,
             first=plan.first,
             heard=plan.heard,
+            speech=self._said,
+            wordless=bool(plan.speech),
         )
         made.receive()  # has all kernels compiled before anybody waits for them
         made.rehearse(sealed=bool(plan.srtp))
@@ -290,6 +299,15 @@ class LoadRun:
             latest_ms=round(1000 * self.plane.latest_s, 1),
         )
 
+    async def recite(self) -> None:
+        """Let one bot say speech alone, and judge what others of its conference have heard of it; after `finish`."""
+        self.talk(self.plan.speakers, False)
+        await self.others()
+        there = [bot for bot in sorted(self.calls.joined) if self.plan.room(bot) == 0]
+        if there and self.plan.leads and self._said is not None:
+            self.speech = await recite(self.plane, self._said, there)
+        await self.others()
+
     def report(self) -> LoadReport:
         """Say what was measured; after `finish`."""
         first = self.plan.first
@@ -315,28 +333,11 @@ class LoadRun:
             hearing=hearing_of(self.truth, faults, self.plan.first) if self.plan.heard else None,
             health=self._health,
             timeline=self.moments,
-            notes=self.notes + self._unknown(),
+            notes=self.notes + unknown(self.plane, self.truth, self.lines, self.plan),
             policy_limit=self.calls.admitted_before_refusal,
+            speech=self.speech,
             server_cpu_percent=None if self._server_share is None else round(100 * self._server_share, 1),
         )
-
-    def _unknown(self) -> list[str]:
-        """Say what could not be known, and why."""
-        notes, bots = [], self.plane.bots
-        there = [line.bot for line in self.lines]
-        if there and not any(line.received for line in self.lines):
-            notes.append("no sound came at all: loss, delay and who hears whom are not known")
-        if self.truth.undecided().any() and any(line.received for line in self.lines):
-            notes.append("who hears whom is not known of all pairs: what came had holes, or was not clear")
-        if there and np.isnan(self.plane.reports.rtt_s[[bot - self.plan.first for bot in there]]).all():
-            notes.append("the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound")
-        if (odd := int(bots["odd"].sum())) > 0:
-            notes.append(f"{odd} packets held no 20 ms of sound: they are counted, and not listened to")
-        if (invalid := int(bots["invalid"].sum())) > 0:
-            notes.append(f"{invalid} datagrams were no RTP, or could not be opened with the keys that were agreed on")
-        if (other := int(bots["other"].sum())) > 0:
-            notes.append(f"{other} packets were of another payload type than agreed on")
-        return notes
 
 
 def warm_up(codec: str) -> None:
@@ -373,6 +374,8 @@ async def run_load(
 
     Raises
     ------
+    AudioError
+        What is to be said is no audio.
     MediaError, OSError
         There are no ports, there is no way to the server, or another process has failed.
     """
@@ -388,6 +391,8 @@ async def run_load(
         await asyncio.sleep(plan.seconds if run.calls.joined else 0.0)
         await run.listen_on()
         run.finish()
+        if plan.pesq:
+            await run.recite()
         await run.others()
         await run.leave(list(run.calls.joined))
         return run.report()

@@ -93,6 +93,7 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
         scenario=reports[0].scenario,
         policy_limit=joined if any(report.policy_limit is not None for report in reports) else None,
         server_cpu_percent=reports[0].server_cpu_percent,
+        speech=[line for report in reports for line in report.speech],
     )
 
 

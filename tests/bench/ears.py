@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softphone.load.media.alignment import align
+from softphone.load.speech import levelled
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom, MediaRequest, Number, Play, StopPlayback
 from tests.bench.codecs import CODECS, Pcm
-from tests.bench.speech import clips, levelled
+from tests.bench.speech import clips
 from tests.bench.studio import Studio
 from tests.bench.wire import Wire
 from tests.media.peer import decoded

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from softphone.audio import load
+from softphone.load.speech import SPEECH_LEVEL_DBOV, levelled
 from tests.bench.codecs import Pcm
 
 ALLISON = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 PROMPTS = ("demo-nogo", "tt-allbusy", "vm-review", "queue-periodic-announce", "dir-intro", "conf-usermenu")
 OWN = Path(__file__).parents[2] / "softphone" / "sounds" / "en"
 CLIP_S = 8.0
-LEVEL_DBOV = -26.0
 
 
 def clips(rate_hz: int) -> list[Pcm]:
@@ -22,13 +22,4 @@ def clips(rate_hz: int) -> list[Pcm]:
     else:
         whole = np.concatenate([load(file, rate_hz) for file in sorted(OWN.glob("conf-*.flac"))])
         found = np.array_split(whole, len(whole) // int(CLIP_S * rate_hz))
-    return [levelled(clip[: int(CLIP_S * rate_hz)], LEVEL_DBOV) for clip in found[: len(PROMPTS)]]
-
-
-def levelled(pcm: Pcm, dbov: float) -> Pcm:
-    """The same at another level, measured over what is not silent."""
-    active = np.abs(pcm.astype(np.float64))
-    active = active[active > 0.02 * active.max()]
-    scaled = pcm * (32768 * 10 ** (dbov / 20) / np.sqrt(np.mean(active**2)))
-    made: Pcm = scaled.clip(-32767, 32767).astype(np.int16)
-    return made
+    return [levelled(clip[: int(CLIP_S * rate_hz)], SPEECH_LEVEL_DBOV) for clip in found[: len(PROMPTS)]]

@@ -134,18 +134,21 @@ def test_a_delay_that_leaps_does_not_creep(at_s: float, seconds: float) -> None:
     assert table.run(seconds) == []
 
 
-def test_what_holes_hide_is_not_known() -> None:
+@pytest.mark.parametrize(("every", "heard"), [(4, [0, 1]), (2, [])])
+def test_what_holes_hide_is_not_known(every: int, heard: list[int]) -> None:
     table = Table(3, [0, 1])
-    table.bridge.is_lost = lambda bot, tick: bot == 2 and tick % 4 == 3
+    table.bridge.gain[2, 1] = 0.5
+    table.bridge.is_lost = lambda bot, tick: bot > 0 and tick % every == every - 1
     assert table.run(8.2) == []
-    assert (table.truth.unknown[2] > 0).all()
-    assert (table.truth.heard[2] + table.truth.silent[2] == 0).all()
+    assert (table.truth.silent[1:] == 0).all()
+    assert np.flatnonzero(table.truth.heard[2]).tolist() == heard
+    assert table.truth.unknown[1, 1] > 0 == table.truth.heard[1, 1]
 
 
 def test_what_cannot_be_judged_yet_is_listened_to_for_longer() -> None:
     table = Table(4, [0, 1])
     table.bridge.gain[3, 1] = 0.0
-    table.bridge.is_lost = lambda bot, tick: bot == 2 and tick % 4 == 3 and tick < 500
+    table.bridge.is_lost = lambda bot, tick: bot == 2 and tick % 2 == 1 and tick < 500
     table.run(1.0)
     assert table.listening.is_undecided()
     table.run(8.2)

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from mixer import Bridge
 from mixer.agc import LEAST_DB, MOST_DB
-from tests.bench.speech import clips, levelled
+from softphone.load.speech import levelled
+from tests.bench.speech import clips
 from tests.support.signals import level_dbov, noise, speech
 
 Pcm = NDArray[np.int16]

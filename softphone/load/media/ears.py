@@ -25,8 +25,8 @@ FLOOR_DBOV = -75.0
 """Below this nobody hears anything: a step of G.711 is louder."""
 CROWDED_DBOV = -45.0
 """Where something louder is at the place of a tone, the tone may be hidden under it."""
-WHOLE = 0.9
-"""Part of a window that has to be there."""
+WHOLE, ENOUGH = 0.9, 0.6
+"""Part of a window that has to be there before nobody was heard in it, and before somebody was: what came is true."""
 
 
 class HeardWindows(Struct, frozen=True):
@@ -80,7 +80,7 @@ def listen(
     Returns
     -------
     HeardWindows
-        A talker is `NOT_KNOWN` to a listener whose window has holes, or who heard something like it.
+        A talker is `NOT_KNOWN` to a listener whose window has holes that may hide it, or who heard something like it.
     """
     words = np.stack([codes()[name_of(int(number))[1]] for number in talkers]).astype(np.float64)
     words -= words.mean(axis=1, keepdims=True)
@@ -96,7 +96,8 @@ def listen(
     known = np.where((known == HEARD) & (level < FLOOR_DBOV), NOT_HEARD, known)
     power = np.einsum("ijk,ijk->ik", seen, seen) / WORD
     known = np.where((known == NOT_HEARD) & (power > 10 ** (CROWDED_DBOV / 10)), NOT_KNOWN, known)
-    known[frames < WHOLE * WORD] = NOT_KNOWN
+    known[(known == NOT_HEARD) & (frames < WHOLE * WORD)[:, None]] = NOT_KNOWN
+    known[frames < ENOUGH * WORD] = NOT_KNOWN
     level = np.where(known == HEARD, level, -127.0)
     return HeardWindows(known.astype(np.int8), level.astype(np.float32), shift)
 

@@ -16,6 +16,7 @@ from softphone.codec import codec
 from softphone.load.media.codes import WORD, frames, name_of, noise, waves
 from softphone.load.media.doors import Arrivals, Doors
 from softphone.load.media.ears import waves_at
+from softphone.load.media.kept import KeptSound
 from softphone.load.media.reports import BotReports
 from softphone.load.media.speakers import MARKER, SPEAKER, STEPS, compose
 from softphone.load.media.tally import BOT, count_sound, settle, take
@@ -56,6 +57,10 @@ class LoadPlane:
     ears
         How many bots listen to what they are sent; the others count packets only. Of G.711 all can.
 
+    speech
+        int16, shape (samples,), of the codec's usual rate: what `recite` lets a bot say; None: nothing.
+    wordless
+        Whether talkers say the speech, and no words.
     first, heard
         What is added to a bot's number for its word, and whose words are listened for; None: of the talkers.
 
@@ -67,6 +72,8 @@ class LoadPlane:
         float32, shape (bots, 127, tones), see `take`.
     tones
         Which place in `series` is whose tone, by the place of the tone.
+    kept
+        What bots hear, by bot, for as long as somebody puts them there.
     sent, unsent
         Datagrams that went out, and that the system did not take.
     """
@@ -83,6 +90,8 @@ class LoadPlane:
         ears: int | None = None,
         first: int = 0,
         heard: Sequence[int] | None = None,
+        speech: NDArray[np.int16] | None = None,
+        wordless: bool = False,
     ) -> None:
         self._doors, self.count, self.epoch_s, self.first = doors, count, epoch_s, first
         self.ears = count if ears is None else min(ears, count)
@@ -99,7 +108,9 @@ class LoadPlane:
         if self._law < 0:
             self._decoder = decoder(self.codec, self.ears, self.codec.rate_hz)
             self._pcm = np.zeros((SLOTS_DECODED, 6 * self.codec.rate_hz // 50), np.int16)
-        self._say(talkers, level_dbov)
+        self._say(() if wordless else talkers, level_dbov, speech)
+        self._wordless = wordless
+        self.kept: dict[int, KeptSound] = {}
         self._arrivals, self._patience = Arrivals(), Patience()
         self._kept = np.zeros(self._arrivals.count, np.int64)
         self._arrival_s = np.zeros(self._arrivals.count)
@@ -120,17 +131,23 @@ class LoadPlane:
         self._envelopes = Envelopes(most, self._frames.shape[1], self._vault)
         self.reports = BotReports(self._doors, count, self._vault)
 
-    def _say(self, talkers: Sequence[int], level_dbov: float) -> None:
-        """Encode what there is to be said: the noise of who listens, then the word of each talker."""
+    def _say(self, talkers: Sequence[int], level_dbov: float, speech: NDArray[np.int16] | None) -> None:
+        """Encode what there is to be said: the noise of who listens, the word of each talker, and speech."""
         rate_hz, name = self.codec.rate_hz, self.codec.name
         runs = [frames(noise(rate_hz), name)]
         runs += [frames(waves(self.first + bot, level_dbov, rate_hz), name) for bot in talkers]
-        width = max(run.shape[1] for run, _ in runs)
-        self._frames = np.zeros((len(runs) * WORD, width), np.uint8)
+        if speech is not None:
+            samples = rate_hz // 50
+            runs.append(frames(np.pad(speech, (0, -speech.size % samples)).reshape(-1, samples), name))
         self._sizes = np.concatenate([sizes for _, sizes in runs])
-        for k, (run, _) in enumerate(runs):
-            self._frames[k * WORD : (k + 1) * WORD, : run.shape[1]] = run
+        self._frames = np.zeros((len(self._sizes), max(run.shape[1] for run, _ in runs)), np.uint8)
+        at = 0
+        for run, _ in runs:
+            self._frames[at : at + len(run), : run.shape[1]] = run
+            at += len(run)
         self._run_of = {number: (k + 1) * WORD for k, number in enumerate(talkers)}
+        self._speech = (len(talkers) + 1) * WORD, at - (len(talkers) + 1) * WORD
+        self._speakers["frames"], self._speakers["turn"] = WORD, 7 * np.arange(self.count)
 
     # --- what its user asks for
 
@@ -149,15 +166,30 @@ class LoadPlane:
         self._targets[bot] = sockaddr(*remote)
         speaker, row = self._speakers[bot], self.bots[bot]
         speaker.sends, speaker.payload_type, speaker.clock = True, payload_type, self._clock
-        speaker.ssrc, speaker.turn, speaker.marked = 0x10000 + self.first + bot, 0, False
+        speaker.ssrc, speaker.keyed, speaker.marked = 0x10000 + self.first + bot, False, False
         row.open, row.payload_type, row.clock = True, payload_type_in, self._clock
         row.law = self._law
         row.window = 0
         self.reports.open(bot, self._targets[bot] if mux else None, int(speaker.ssrc), self.codec.clock_hz)
 
     def talk(self, bot: int, on: bool) -> None:
-        """Let a bot say its word over and over, or be quiet; raises KeyError for one that is no talker."""
-        self._speakers[bot].run = self._run_of[bot] if on else 0
+        """Let a bot say its word over and over, or be quiet; raises KeyError for one that has no word."""
+        if not on:
+            self._utter(bot, 0, WORD, 7 * bot)
+        elif self._wordless:
+            self._utter(bot, *self._speech, 101 * (self.first + bot))
+        else:
+            self._utter(bot, self._run_of[bot], WORD, 0)
+
+    def _utter(self, bot: int, run: int, length: int, turn: int) -> None:
+        speaker = self._speakers[bot]
+        speaker.run, speaker.frames, speaker.turn = run, length, turn
+
+    def recite(self, bot: int) -> float:
+        """Let a bot say the speech from its beginning; give when its first frame leaves, seconds after the epoch."""
+        tick, (run, length) = self._steps // STEPS + 1, self._speech
+        self._utter(bot, run, length, -tick % length)
+        return self.phase_s(bot) + tick * TICK_S
 
     def hush(self, bot: int, on: bool) -> None:
         """Let a bot send nothing at all, or go on."""
@@ -298,6 +330,8 @@ class LoadPlane:
         np.multiply(self._arrival_s[:used], 1e-9, out=self._arrival_s[:used])
         arrivals.unseal(self._vault)
         args = arrivals.data, arrivals.length, self._arrival_s, arrivals.row, used, self.bots
+        if self.kept and self._law >= 0:
+            self._keep(arrivals, np.flatnonzero(arrivals.length[:used] == HEADER_SIZE + self._sound.size))
         left = take(*args, DECODE, self._waves, self._sound, self.series, self._kept)
         if left:
             self._others(arrivals, self._kept[:left])
@@ -322,8 +356,20 @@ class LoadPlane:
         whole = self._decoder.decode(rows, payloads, self._pcm[: len(which)]) == samples
         self.bots["odd"][rows[~whole]] += 1
         pcm = self._pcm[: len(which)][whole]
+        if self.kept:
+            self._keep(arrivals, which[whole], pcm)
         args = arrivals.data, self._arrival_s, arrivals.row, which[whole], len(pcm), self.bots
         count_sound(*args, pcm, samples, self._waves, self._sound, self.series)
+
+    def _keep(self, arrivals: Arrivals, which: NDArray[np.int64], pcm: NDArray[np.int16] | None = None) -> None:
+        """Keep the sound of some packets for those who want it; None: a table decodes it."""
+        for j in np.flatnonzero(np.isin(arrivals.row[which], list(self.kept))):
+            i = int(which[j])
+            header, bot = arrivals.data[i, :HEADER_SIZE].view(HEADER)[0], int(arrivals.row[i])
+            if header["second"] & 0x7F == self.bots[bot].payload_type and header["first"] == 0x80:
+                codes = arrivals.data[i, HEADER_SIZE : int(arrivals.length[i])]
+                frame = DECODE[self._law][codes] if pcm is None else pcm[j, : self._sound.size]
+                self.kept[bot].add(int(header["timestamp"]), self._clock, float(self._arrival_s[i]), frame)
 
     def _press(self, tick: int, part: int) -> None:
         """Send the keys of bots that press some, in place of their sound."""
@@ -343,7 +389,7 @@ class LoadPlane:
                 self._letters.length[n], self._letters.address[n] = len(data), self._targets[bot]
                 rows.append(bot)
                 n += 1
-            self._speakers[bot].turn = -1 if packets else 0
+            self._speakers[bot].keyed = bool(packets)
             if not sender.busy:
                 del self._keys[bot]
         if rows:

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel
-from softphone.load.media.codes import WORD
 from softphone.load.media.tally import Bots
 
 __all__ = ["MARKER", "SPEAKER", "STEPS", "compose"]
@@ -21,7 +20,9 @@ SPEAKER = np.dtype(
         ("seq", np.int64),  # of the next packet; steps that are left out take none, and are no loss of the peer's
         ("clock", np.int64),
         ("run", np.int64),  # the first frame of what it says
-        ("turn", np.int64),  # where in it the bot begins
+        ("frames", np.int64),  # how many frames that is, over and over
+        ("turn", np.int64),  # which of them it would have said in tick 0
+        ("keyed", np.bool_),  # a key goes out instead
         ("sent", np.int64),
         ("octets", np.int64),
     ],
@@ -72,10 +73,10 @@ def compose(
         speaker = speakers[bot]
         if not speaker.sends:
             continue
-        if speaker.turn < 0:  # a key goes out instead
-            speaker.turn = 0
+        if speaker.keyed:
+            speaker.keyed = False
             continue
-        frame = speaker.run + (tick + (0 if speaker.run else 7 * bot)) % WORD
+        frame = speaker.run + (tick + speaker.turn) % speaker.frames
         second = np.int64(speaker.payload_type) | (0 if speaker.marked else MARKER)
         speaker.marked = True
         _write(headers[n], second << 16 | speaker.seq & 0xFFFF, 1, 3)
