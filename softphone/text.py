@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-__all__ = ["LONGEST_NAME", "distinct", "misleads", "printable", "shown", "skeleton", "without_paths"]
+__all__ = ["LONGEST_NAME", "distinct", "host_of", "misleads", "printable", "shown", "skeleton", "without_paths"]
 
 # Longer than any name that is shown somewhere; a roster of a thousand of them stays below a megabyte.
 LONGEST_NAME = 128
@@ -87,6 +87,12 @@ _PATH = re.compile(r"'/(?:[^'/]*/)*([^'/]*)'|(?<!\S)/(?:[^\s/:]+/)*([^\s/:]+)")
 def without_paths(text: str) -> str:
     """Give the words of an error without saying where on the server a file is: that is for the log."""
     return _PATH.sub(lambda path: path[1] or path[2] or "the file", shown(text, 1000))
+
+
+def host_of(url: str) -> str:
+    """Give what a log says of a URL, scheme, host and port: a user, a path or a query may be the key of its owner."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}"
 
 
 def misleads(text: str) -> bool:

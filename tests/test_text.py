@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softphone.text import LONGEST_NAME, distinct, misleads, shown, skeleton, without_paths
+from softphone.text import LONGEST_NAME, distinct, host_of, misleads, shown, skeleton, without_paths
 
 ANY = st.text(st.characters(), max_size=300)
 
@@ -87,3 +87,17 @@ def test_what_people_write(text: str) -> None:
 )
 def test_an_error_says_no_place_on_the_server(error: str, told: str) -> None:
     assert without_paths(error) == told
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://hooks.example.com/T0/B0/key", "https://hooks.example.com"),
+        ("http://user:key@127.0.0.1:9/a?key=b#c", "http://127.0.0.1:9"),
+        ("https://[2001:db8::1]:8443?key", "https://[2001:db8::1]:8443"),
+        ("ws://host", "ws://host"),
+        ("nonsense", "nonsense://"),
+    ],
+)
+def test_what_a_log_says_of_a_url(url: str, host: str) -> None:
+    assert host_of(url) == host

@@ -98,10 +98,10 @@ class Passes(Commands):
         except NoSuchRow:
             raise NoSuchPass(identity) from None
 
-    async def find(self, number: str) -> PassRecord | None:
+    async def find(self, secret: str) -> PassRecord | None:
         """Find the pass of a signed number; None: it is forgotten. Raises StoreUnavailable."""
         try:
-            return await self._shelf.find(number[:DIGITS])
+            return await self._shelf.find(secret[:DIGITS])
         except NoSuchRow:
             return None
 

@@ -13,6 +13,7 @@ import httpx
 import structlog
 
 from softphone.errors import UnresolvedName
+from softphone.text import host_of
 from softphone.webhooks.asking import ask, connections
 from softphone.webhooks.outbox import Outbox, Parcel
 from softphone.webhooks.reach import Forbidden, Reach, Target
@@ -103,7 +104,7 @@ class Webhooks:
             await self._transport.aclose()  # a delivery that was given up may have left a connection without a request
         await self.reach.close()
         for parcel in self._outbox.waiting:
-            log.info("webhook_not_taken_yet", url=parcel.url, delivery=parcel.id, event_type=parcel.event)
+            log.info("webhook_not_taken_yet", url=host_of(parcel.url), delivery=parcel.id, event_type=parcel.event)
 
     def send(self, target: Target, event: str, body: bytes, *, delivery: str | None = None) -> str:
         """Queue a delivery; called in the event loop. It neither waits nor fails.
@@ -135,7 +136,7 @@ class Webhooks:
         if len(queue) >= self._queue_max:
             lost = queue.popleft()
             self._outbox.done(lost.id)
-            log.warning("webhook_lost", url=target.url, delivery=lost.id, reason="too many wait")
+            log.warning("webhook_lost", url=host_of(target.url), delivery=lost.id, reason="too many wait")
         queue.append(parcel)
         if target not in self._senders:
             self._senders[target] = asyncio.create_task(self._work(target, queue), name="webhooks")
@@ -160,7 +161,9 @@ class Webhooks:
                     await self._deliver(target, parcel)
                 except Exception:
                     # A mistake of ours costs one delivery, and not all that wait behind it.
-                    log.exception("webhook_lost", url=target.url, delivery=parcel.id, reason="failed unexpectedly")
+                    log.exception(
+                        "webhook_lost", url=host_of(target.url), delivery=parcel.id, reason="failed unexpectedly"
+                    )
                 self._outbox.done(parcel.id)
         finally:
             if self._senders.get(target) is asyncio.current_task():
@@ -173,9 +176,9 @@ class Webhooks:
             if problem is None:
                 return
             if final or pause_s is None:
-                log.warning("webhook_failed", url=target.url, delivery=delivery.id, reason=problem)
+                log.warning("webhook_failed", url=host_of(target.url), delivery=delivery.id, reason=problem)
                 return
-            log.debug("webhook_retry", url=target.url, delivery=delivery.id, reason=problem, pause_s=pause_s)
+            log.debug("webhook_retry", url=host_of(target.url), delivery=delivery.id, reason=problem, pause_s=pause_s)
             await asyncio.sleep(pause_s)
 
     async def _attempt(self, target: Target, delivery: Parcel) -> tuple[str | None, bool]:
@@ -219,7 +222,7 @@ class Webhooks:
                 finally:
                     await answer.aclose()
         except (httpx.HTTPError, UnresolvedName, OSError) as error:
-            log.info("webhook_not_echoed", url=target.url, reason=str(error) or type(error).__name__)
+            log.info("webhook_not_echoed", url=host_of(target.url), reason=str(error) or type(error).__name__)
             return False
         return answer.status_code == 200 and answer.headers.get(header) == value and size <= HANDSHAKE_BYTES
 

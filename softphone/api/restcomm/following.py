@@ -18,9 +18,10 @@ from softphone.focus.feed import EventType
 from softphone.focus.placed import PlacedCall
 from softphone.focus.words import Prompt, Role, Sound
 from softphone.store.values import Extension
+from softphone.text import host_of
 from softphone.webhooks.fetch import NotFetched
 
-__all__ = ["Bystander", "Followed", "Interpreter", "Script", "shown_url"]
+__all__ = ["Bystander", "Followed", "Interpreter", "Script"]
 
 log = structlog.get_logger()
 
@@ -96,7 +97,7 @@ class Interpreter:
         except SoftphoneError as error:
             # To be mended by whoever wrote the document: it is said once, and the call does not hang.
             log.warning(
-                "rcml_not_followed", session=leg.session, party=leg.party, url=shown_url(script.url), reason=str(error)
+                "rcml_not_followed", session=leg.session, party=leg.party, url=host_of(script.url), reason=str(error)
             )
             failed()
             await self._hang_up(leg)
@@ -108,7 +109,7 @@ class Interpreter:
         except (NotFetched, BadRcml) as error:
             if script.fallback is None:
                 raise
-            log.info("rcml_fallback", session=leg.session, url=shown_url(script.url), reason=str(error))
+            log.info("rcml_fallback", session=leg.session, url=host_of(script.url), reason=str(error))
             return rcml.read(await self._context.fetcher.fetch(script.fallback.url, script.fallback.method, form))
 
     async def _carry_out(self, leg: Followed, owner: Extension, verbs: list[Verb], here: Script) -> Script | None:
@@ -195,9 +196,3 @@ class Interpreter:
             return
         with contextlib.suppress(NoSuchParty, NoSuchSession):  # it has hung up meanwhile
             await self._context.control.remove(leg.session, leg.party)
-
-
-def shown_url(url: str) -> str:
-    """Give what the log says of a URL: what follows its path may be a secret, and so may a user in it."""
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -9,12 +9,13 @@ from typing import Any
 import structlog
 
 from softphone.api.context import ApiContext
-from softphone.api.restcomm.following import Bystander, Followed, Interpreter, Script, shown_url
+from softphone.api.restcomm.following import Bystander, Followed, Interpreter, Script
 from softphone.api.restcomm.representation import VERSION
 from softphone.api.restcomm.sids import account_sid, call_sid
 from softphone.api.restcomm.statuses import CANCELED, NO_ANSWER, status_of
 from softphone.focus.placed import PlacedCall, PlacedState
 from softphone.store.values import Extension
+from softphone.text import host_of
 from softphone.webhooks.fetch import NotFetched
 
 __all__ = ["Callback", "Calls", "RcmlCall", "complete"]
@@ -179,7 +180,7 @@ class Calls:
             try:
                 await self._context.fetcher.fetch(callback.url, callback.method, told)
             except NotFetched as error:
-                log.warning("status_callback_failed", call=made.sid, url=shown_url(callback.url), reason=str(error))
+                log.warning("status_callback_failed", call=made.sid, url=host_of(callback.url), reason=str(error))
 
     def _told(self, made: RcmlCall) -> dict[str, str]:
         return {

@@ -231,8 +231,8 @@ async def test_what_cannot_be_done_ends_the_call(
         assert await phone.hung_up() == "bye"
         assert (await read(ben, made["sid"]))["status"] == "failed"
         logged = capsys.readouterr().out
-        assert logged.count("rcml_not_followed") == 1 and "/bad\n" in logged
-        assert secret not in logged
+        assert logged.count("rcml_not_followed") == 1 and f"url={web.url}" in logged
+        assert secret not in logged and "/bad" not in logged
         await until(lambda: shared.focus.parties == 0)
 
 
