@@ -18,9 +18,9 @@ from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import until
 from tests.support.tones import sine
+from tests.support.web_phones import installed, provisioned
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.realtime]
-PHONES = Path(__file__).parent / "phones"
 
 
 def secure(server: ServerProcess) -> tuple[str, str, str]:
@@ -31,11 +31,7 @@ def secure(server: ServerProcess) -> tuple[str, str, str]:
 
 @pytest.fixture(scope="session")
 def phones() -> Path:
-    """The telephones of the lock file, installed once."""
-    if not (PHONES / "node_modules" / "ws").is_dir():
-        command = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=PHONES, check=True, capture_output=True, timeout=170)
-    return PHONES
+    return installed()
 
 
 def node(script: Path, certificate: str, /, **wish: Any) -> "subprocess.Popen[str]":
@@ -64,15 +60,6 @@ def heard(process: "subprocess.Popen[str]", what: str) -> dict[str, Any]:
             found: dict[str, Any] = told
             return found
     raise AssertionError(f"no {what}: {process.communicate()}")
-
-
-def provisioned(rest: Rest, transport: str) -> dict[str, Any]:
-    """What a program is given for a telephone of extension 101."""
-    asked = {"sipInfo": [{"transport": transport}]}
-    answer = rest.http.post("/restapi/v1.0/client-info/sip-provision", json=asked).raise_for_status()
-    (info,) = answer.json()["sipInfo"]
-    found: dict[str, Any] = info
-    return found
 
 
 @pytest.mark.peer("node")

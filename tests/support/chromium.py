@@ -27,11 +27,18 @@ ELSEWHERE = "bridge.example"
 
 
 def launched(playwright: Playwright, microphone: Path | None) -> Browser:
-    """A browser; `microphone` is a WAV file, which is heard again and again; None: it has no sound devices."""
+    """A browser; `microphone` is a WAV file, which is heard again and again; None: it has no sound devices.
+
+    It takes certificates that nobody has signed.
+    """
     fake = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"]
     return playwright.chromium.launch(
         executable_path=PROGRAM,
-        args=[*(fake if microphone else []), f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"],
+        args=[
+            *(fake if microphone else []),
+            f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
+            "--ignore-certificate-errors",
+        ],
     )
 
 
