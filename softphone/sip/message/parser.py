@@ -1,7 +1,8 @@
 """The border: bytes from anybody in, a message that holds what RFC 3261 demands out, or one typed error.
 
-Clients fold lines, write ``Subject :``, leave the reason phrase out, send bytes that are no UTF-8, repeat what must
-not be repeated. What has one meaning is read; what has none is refused, with an answer where one can be addressed.
+Clients fold lines, end them with LF alone, write ``Subject :``, leave the reason phrase out, send bytes that are no
+UTF-8, repeat what must not be repeated. What has one meaning is read; what has none is refused, with an answer where
+one can be addressed.
 """
 
 import re
@@ -15,7 +16,7 @@ from softphone.sip.message.grammar import TOKEN, is_token, split_outside
 from softphone.sip.message.message import Message, Request, Response
 from softphone.sip.message.uri import Uri
 
-__all__ = ["COMPACT", "MAX_MESSAGE", "BadRequest", "header_end", "parse"]
+__all__ = ["COMPACT", "MAX_MESSAGE", "BadRequest", "parse"]
 
 # What a UDP datagram can carry; no honest INVITE comes near it, over TCP neither.
 MAX_MESSAGE = 65535
@@ -48,6 +49,9 @@ COMPACT = {
 }
 
 _FOLD = re.compile(rb"\r\n[ \t]+")
+_LINE_END = re.compile(rb"\r?\n")
+_EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
+_LAST_LINE_END = re.compile(rb"\r?\n\Z")
 VERSION = "SIP/2.0"
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 _STATUS = re.compile(r"[1-6][0-9][0-9]")
@@ -86,10 +90,20 @@ class _Draft:
             self.complain(reason, status)
 
 
-def header_end(data: bytes | bytearray) -> int:
-    """Index behind the empty line that ends the headers, or -1 while it has not come."""
-    at = data.find(b"\r\n\r\n")
-    return at + 4 if at >= 0 else -1
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """Head, its lines ended by CRLF, and body.
+
+    RFC 3261 section 7 ends lines with CRLF, and headers with an empty line. Scripts and some telephones end lines with
+    LF alone, and headers with the datagram: each has one meaning there. Where a stream is cut into messages CRLF is
+    demanded: `softphone.sip.transport.connection`.
+    """
+    head, gap, body = data.partition(b"\r\n\r\n")
+    if not gap or head.count(b"\n") != head.count(b"\r\n"):
+        found = _EMPTY_LINE.search(data) or _LAST_LINE_END.search(data)
+        if found is None:
+            raise BadMessage("No end of headers")
+        head, body = _LINE_END.sub(b"\r\n", data[: found.start()]), data[found.end() :]
+    return head, body
 
 
 def parse(data: bytes, *, streamed: bool = False) -> Request | Response:
@@ -106,10 +120,7 @@ def parse(data: bytes, *, streamed: bool = False) -> Request | Response:
         Anything else that is no message: bad responses, bad ACKs, noise. To be dropped.
     """
     data = data.lstrip(b"\r\n")
-    end = header_end(data)
-    if end < 0:
-        raise BadMessage("No end of headers")
-    head, body = data[: end - 4], data[end:]
+    head, body = _cut(data)
     if b"\r\n " in head or b"\r\n\t" in head:
         head = _FOLD.sub(b" ", head)
     first, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
@@ -166,8 +177,8 @@ def _read_headers(draft: _Draft, lines: list[str]) -> None:
     for line in lines[:MAX_HEADERS]:
         name, colon, value = line.partition(":")
         name = name.rstrip(" \t")
-        if "\r" in line or "\n" in line:
-            draft.spoil("Bare CR or LF")
+        if "\r" in line:
+            draft.spoil("Bare CR")
         elif len(line) > MAX_LINE:
             draft.spoil("Header line too long", 513)
         elif colon and is_token(name):

@@ -5,7 +5,7 @@ import pytest
 from softphone.errors import BadMessage
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, request, response, tag_of
-from softphone.sip.message.parser import parse
+from softphone.sip.message.parser import BadRequest, parse
 from softphone.sip.message.uri import Uri
 from softphone.sip.transaction.events import CancelReceived, RequestReceived, ResponseReceived
 from softphone.sip.transaction.layer import TransactionLayer
@@ -52,6 +52,28 @@ def answered(layer: TransactionLayer, data: bytes) -> list[Response]:
 
 def spoiled(went: Request, line: str, status: int = 200) -> bytes:
     return bytes(response(went, status, to_tag="t")).replace(b"\r\nCall-ID", f"\r\n{line}\r\nCall-ID".encode(), 1)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_lines_that_end_with_lf_alone(mixed: bool) -> None:
+    """Of a datagram; the empty line that ends the headers may be either, and a body may hold empty lines of its own."""
+    data = invite_bytes(Content_Length="8") + b"v=0\r\n\r\n-"
+    head, gap, body = data.partition(b"\r\n\r\n")
+    lines = head.replace(b"\r\n", b"\n", 3 if mixed else -1)
+    for end in (b"\n\n", b"\n\r\n", *((gap,) if mixed else ())):
+        assert bytes(parse(lines + end + body)) == bytes(parse(data)), end
+    with pytest.raises(BadMessage, match="No end"):
+        parse(lines)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_headers_that_end_with_the_datagram(end: bytes) -> None:
+    head, _, _ = invite_bytes().partition(b"\r\n\r\n")
+    assert parse(head + end).body == b""
+    with pytest.raises(BadMessage, match="No end"):
+        parse(head)
+    with pytest.raises(BadRequest, match="Body shorter"):
+        parse(head + b"\r\nContent-Length: 9" + end)
 
 
 @pytest.mark.parametrize("line", GARBAGE)
