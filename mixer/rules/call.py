@@ -44,7 +44,7 @@ def _park(session: SessionState, party: Participant, event: events.Park, now: fl
     """Leave the other end waiting, with music."""
     if len(session.parties) < 2:
         return [Denied(party.name, "nobody_waits")]
-    left = admission.leave(session, party, events.Leave(party.name, "parked"), now)
+    left = admission.leave(session, party, events.Leave(party.name, event.reason), now)
     for other in session.parties.values():
         session.parties.leave_alone(other, True)
     return left

@@ -121,6 +121,7 @@ class Park:
     """A party of a call of two leaves it, and the other waits with music until somebody else comes."""
 
     party: str
+    reason: str = "parked"
 
 
 @dataclass(frozen=True)

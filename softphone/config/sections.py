@@ -92,6 +92,7 @@ class SipConfig(Struct, frozen=True, forbid_unknown_fields=True):
     answer_delay_s: Seconds = 0.05
     ring_timeout_s: Seconds = 60.0
     ring_stage_s: Seconds = 15.0
+    park_recall_s: Seconds = 120.0
     max_calls: Count = 4000
     retry_after_s: Count = 5
     min_expires_s: Count = 60

@@ -22,7 +22,7 @@ from softphone.focus.room.calling_out import call_out
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
 from softphone.focus.room.parking import park, pick_up
 from softphone.focus.room.placing import place
-from softphone.focus.room.transfers import Asked, hand_over, transfer
+from softphone.focus.room.transfers import Asked
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
 from softphone.sip.message.uri import spelled
@@ -186,7 +186,7 @@ class CallCommands(Commands):
         room = self._focus.call(session)
         member = _answered(room, party)
         with _unreached():
-            await transfer(room, self._focus.dialer, member, Asked(self._focus.dialer.home.address(spelled(to))))
+            await room.transfers.transfer(member, Asked(self._focus.dialer.home.address(spelled(to))))
         return room.session
 
     async def connect(self, session: str, party: str, to: str) -> TelephonySession:
@@ -210,7 +210,7 @@ class CallCommands(Commands):
         mine = next((each for each in other.members.values() if own and each.party.extension_id == own), None)
         if mine is None or other is room:
             raise WrongState("It is in no other call of that id")
-        hand_over(room, self._focus.dialer, member, other_end(other, _answered(other, mine.party.id)))
+        room.transfers.hand_over(member, other_end(other, _answered(other, mine.party.id)))
         return room.session
 
     async def park(self, session: str, party: str) -> TelephonySession:

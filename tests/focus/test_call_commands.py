@@ -155,6 +155,67 @@ def test_a_parked_call_is_picked_up(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_who_has_parked_a_call_is_rung_again(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        phones = Phones(bridge)
+        rung: list[Call] = []
+
+        async def ring(call: Call) -> None:
+            rung.append(call)
+            if len(rung) == 1:
+                await call.reject(480)
+            else:
+                await call.accept()
+
+        async with bridge.agent("101", on_call=ring) as ann, phones.phone("102"):
+            session, own, _ = await begun(bridge, ann, "102")
+            await bridge.control.calls.park(session, own)
+            await asyncio.sleep(29.0)
+            assert not rung
+            await asyncio.sleep(2.0)
+            assert len(rung) == 1 and bridge.focus.calls[session].parked is not None
+            await asyncio.sleep(30.0)
+            assert len(rung) == 2 and bridge.focus.calls[session].parked is None
+            await talk(rung[1], phones.last("102"))
+            await rung[1].hangup()
+            assert await phones.last("102").wait_ended() == "bye"
+            await asyncio.sleep(40.0)
+            assert not bridge.focus.rooms and len(rung) == 2
+
+    play(tmp_path, scene, sip={"park_recall_s": 30.0})
+
+
+@pytest.mark.parametrize("who", ["waits", "picks up"])
+def test_what_rings_for_a_parked_call_stops_with_it(tmp_path: Path, who: str) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        phones, control = Phones(bridge), bridge.control.calls
+        accounts = bridge._accounts.extensions
+        ringing: list[Call] = []
+
+        async def ring(call: Call) -> None:
+            ringing.append(call)
+            await call.wait_ended()
+
+        async with phones.phone("101") as ann, phones.phone("102"), bridge.agent("103", on_call=ring):
+            session, own, _ = await begun(bridge, ann, "102")
+            await control.park(session, own)
+            picking = asyncio.create_task(control.pick_up(session, "103", by=accounts["103"]))
+            await asyncio.sleep(1.0)
+            if who == "waits":
+                await phones.last("102").hangup()
+            else:
+                await control.pick_up(session, "101", by=accounts["101"])
+            with pytest.raises(WrongState, match="parked"):
+                await picking
+            assert await ringing[0].wait_ended() == "cancelled"
+            if who == "picks up":
+                await phones.last("101").hangup()
+            await asyncio.sleep(0.5)
+            assert not bridge.focus.rooms
+
+    play(tmp_path, scene)
+
+
 def test_who_waits_may_go_and_the_call_is_over(tmp_path: Path) -> None:
     async def scene(bridge: ConferenceBridge) -> None:
         async with bridge.agent("101", on_call=accept) as ann, bridge.agent("102", on_call=accept) as bob:

@@ -12,7 +12,7 @@ from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, conference
 from tests.focus.table import until
 from tests.focus.test_referrals import Told
-from tests.focus.test_two_party import answer, busy, calls_of, reachable
+from tests.focus.test_two_party import answer, busy, calls_of, reachable, ring
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,6 +67,76 @@ async def test_a_transfer_that_fails_changes_nothing(shared: Server, user: str, 
         await call.bye()
         assert await bob.hung_up() == "bye"
         await until(lambda: shared.focus.parties == 0)
+
+
+async def begun(
+    ann: Phone, bob: Phone, cid: Phone, more: tuple[tuple[str, str], ...] = ()
+) -> tuple[InviteSession, ...]:
+    """Ann talks with Bob, has handed that over, and Cid rings; their calls."""
+    bobs, cids = await reachable(bob, answer), await reachable(cid, ring)
+    call = await ann.call("102")
+    assert (await call.request("REFER", headers=[*refer_to(ann.server, "103"), *more])).status == 202
+    return call, bobs.get_nowait(), await asyncio.wait_for(cids.get(), 30)
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_who_hands_over_may_hang_up_before_it_is_done(shared: Server, told: bool) -> None:
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, Phone(shared, "103") as cid:
+        Told(ann)
+        call, theirs, taken = await begun(ann, bob, cid, () if told else (("Refer-Sub", "false"),))
+        await call.bye()
+        (session,) = calls_of(shared)
+        await until(lambda: len(session.parties) == 1)
+        (waits,) = session.parties.values()
+        assert waits.facts is not None and waits.facts.music is not None
+        await taken.answer(offer())
+        await until(lambda: len(session.parties) == 2 and shared.focus.parties == 2)
+        assert [each.caller.number for each in session.parties.values()] == ["103", "103"]
+        assert theirs.state is InviteState.CONFIRMED and waits.facts.music is None
+        await theirs.bye()
+        await until(lambda: not shared.focus.rooms and shared.focus.parties == 0)
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_who_has_handed_over_in_vain_is_rung_again(shared: Server, there: bool) -> None:
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, Phone(shared, "103") as cid:
+        back = await reachable(ann, answer if there else busy)
+        call, theirs, taken = await begun(ann, bob, cid)
+        await call.bye()
+        (session,) = calls_of(shared)
+        await until(lambda: len(session.parties) == 1)
+        taken.reject(486)
+        again = await asyncio.wait_for(back.get(), 30)
+        assert again.invite.from_.uri.user == "102"
+        if there:
+            await until(lambda: shared.focus.parties == 2)
+            await again.bye()
+        assert await bob.hung_up() == "bye"
+        await until(lambda: not shared.focus.rooms and shared.focus.parties == 0)
+
+
+@pytest.mark.parametrize("first", ["who hands over", "who is handed on"])
+async def test_nobody_is_rung_for_a_call_that_is_over(shared: Server, first: str) -> None:
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, Phone(shared, "103") as cid:
+        call, theirs, taken = await begun(ann, bob, cid)
+        if first == "who hands over":
+            await call.bye()
+            await until(lambda: len(calls_of(shared)[0].parties) == 1)
+        await theirs.bye()
+        await until(lambda: taken.state is InviteState.ENDED)
+        await until(lambda: not shared.focus.rooms and shared.focus.parties == 0 and not shared.stack.calls)
+
+
+async def test_a_call_is_handed_over_once_at_a_time(shared: Server) -> None:
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, Phone(shared, "103") as cid:
+        told = Told(ann)
+        call, theirs, taken = await begun(ann, bob, cid)
+        assert await told.next() == "SIP/2.0 100 Trying"
+        assert (await refer(call, told, refer_to(shared, "104"))).startswith("SIP/2.0 491")
+        await taken.answer(offer())
+        assert await told.next() == "SIP/2.0 200 OK"
+        await theirs.bye()
+        await until(lambda: not shared.focus.rooms and shared.focus.parties == 0)
 
 
 async def test_an_attended_transfer(shared: Server) -> None:

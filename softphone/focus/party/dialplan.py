@@ -120,6 +120,11 @@ class DialPlan:
         """How long telephones ring before those that are less preferred do, too."""
         return self._settings.ring_stage_s
 
+    @property
+    def park_recall_s(self) -> float:
+        """How long a call is parked before whoever has parked it is rung again; 0: that is never."""
+        return self._settings.park_recall_s
+
     def find(self, number: str) -> Extension | None:
         """Find the user that a number means; None: it is a number outside."""
         extension = self._accounts.find(number)

@@ -8,7 +8,8 @@ from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import NotReached
-from softphone.focus.room.two_party import CallRoom, begin, joins
+from softphone.focus.room.transfers import joins
+from softphone.focus.room.two_party import CallRoom, begin
 from softphone.focus.session import Party, PartyAddress, PartyStatus
 from softphone.store.values import Extension
 

@@ -1,16 +1,16 @@
-"""A call of two is parked: one of them leaves, the other waits with music, and somebody else picks it up."""
+"""A call of two is parked: one of them leaves, the other waits with music, and somebody else picks it up.
+
+Nobody is forgotten: after a while whoever has parked the call is rung again, and again, as long as it waits.
+"""
 
 from mixer.rules.events import Park
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
-from softphone.focus.party.forwarding import Forwarding
-from softphone.focus.party.hangup import Hangup
-from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
-from softphone.focus.party.ringing import Ringing
-from softphone.focus.room import transfers
-from softphone.focus.room.two_party import CallRoom, joins
-from softphone.focus.session import CallEnd, Party, PartyStatus
+from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.two_party import CallRoom
+from softphone.focus.session import Party
+from softphone.tasks import Alarm
 
 __all__ = ["park", "pick_up"]
 
@@ -22,6 +22,7 @@ def park(room: CallRoom, member: Member) -> None:
     room.command(Park(member.party.id))
     room.parked = member.party
     _tell(room, True)
+    _remind(room, member.party)
 
 
 def _tell(room: CallRoom, parked: bool) -> None:
@@ -30,6 +31,25 @@ def _tell(room: CallRoom, parked: bool) -> None:
         if member.party.parked is not parked:
             member.party.parked = parked
             room.publish(EventType.PARTY_CHANGED, member.party.id, parked=parked)
+
+
+def _remind(room: CallRoom, left: Party) -> None:
+    """Have whoever has parked a call rung again, after a while; nobody outside is, whom that might cost."""
+    after_s, clock = room.dialer.park_recall_s, room.context.clock
+    if after_s and left.extension_id is not None:
+        room.reminder = Alarm(clock, lambda: room.context.tasks.start(_recall(room, left)))
+        room.reminder.set(clock() + after_s)
+
+
+async def _recall(room: CallRoom, left: Party) -> None:
+    """Ring whoever has parked a call that still waits; later again, if it does not answer."""
+    if room.parked is not left:
+        return
+    try:
+        await pick_up(room, left.address.number, left.extension_id or "")
+    except (WrongState, NotReached):
+        if room.parked is left and not room.ended:
+            _remind(room, left)
 
 
 async def pick_up(room: CallRoom, number: str, account: str) -> Party:
@@ -52,27 +72,16 @@ async def pick_up(room: CallRoom, number: str, account: str) -> Party:
     NotReached
         Nobody answered.
     """
-    left, waiting = room.parked, next(iter(room.members.values()), None)
-    if left is None or waiting is None:
+    left = room.parked
+    if left is None:
         raise WrongState(NOT_PARKED)
-    party = _successor(room, left, number)
-    address = waiting.party.address
-    way = Forwarding(Ringing(room.dialer, room.context, room.session), room.dialer)
-    caller = Caller(address.number, address.name, account=account)
-    winner = await way.reach(number, lambda: room.context.member(party, room=room.room), caller)
-    if room.parked is not left or room.ask(winner, party, joins(party)) is not None:
-        Hangup(room.context, winner).say()
-        raise WrongState(NOT_PARKED)
+    try:
+        party = await room.transfers.replace(left, number, account=account)
+    except NotReached as error:
+        if room.parked is not left or room.ended:
+            raise WrongState(NOT_PARKED) from error
+        raise
     room.parked = None
+    room.transfers.stop()
     _tell(room, False)
-    room.progressed(party, PartyStatus.ANSWERED)
-    room.session.became(party, party.address)
-    transfers.follow(room, room.dialer)
     return party
-
-
-def _successor(room: CallRoom, left: Party, number: str) -> Party:
-    """Make the party of a number that comes in the place of one that has left."""
-    who = room.dialer.whom(number)
-    ends = (who, left.callee) if left.end is CallEnd.CALLER else (left.caller, who)
-    return Party(room.session.new_party_id(host=False), *ends, left.direction, left.end, who.extension_id)

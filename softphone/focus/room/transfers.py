@@ -2,13 +2,17 @@
 
 Either whoever it names is called, or, where the REFER names another call of the phone (RFC 3891), whoever is at the
 other end of that one. In a conference they come in as further parties: `referrals`.
+
+Who hands a call over may hang up before that is done, as one does who does not want to be told (RFC 4488): the other
+end waits then, with music. If nobody takes it, whoever has handed it over is rung again.
 """
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mixer.rules.events import PeerHeld
+from mixer.rules.events import Join, Park, PeerHeld
+from mixer.rules.roles import PartyKind
 from softphone.errors import BadMessage, CallRefused
 from softphone.focus.commanding import acting, actor_of, told
 from softphone.focus.party.context import Context
@@ -17,16 +21,19 @@ from softphone.focus.party.forwarding import Forwarding
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
+from softphone.focus.party.outcome import CANCELLED, NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.carried_out import recorded
 from softphone.focus.room.replacement import became
 from softphone.focus.room.ruled import RuledRoom
+from softphone.focus.session import CallEnd, Party, PartyAddress, PartyStatus
 from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.fields import Address
+from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers
 from softphone.text import shown
 
-__all__ = ["Asked", "follow", "hand_over", "known_as", "other_end", "transfer"]
+__all__ = ["Asked", "Transfers", "joins", "known_as", "other_end"]
 
 # Headers of the INVITE that a REFER may ask for (RFC 3891, RFC 3892).
 PASSED = (REPLACES, "Require", "Referred-By")
@@ -83,86 +90,191 @@ def other_end(member: Member, wanted: Replaces | None, legs: Iterable[Member]) -
     return found
 
 
-def follow(room: RuledRoom, dialer: Dialer) -> None:
-    """Let the phones of a call of two hand it over."""
-    for member in room.members.values():
-        _follow(room, dialer, member)
+def joins(party: Party) -> Join:
+    """Give what the rules are told of a party that comes in."""
+    return Join(party.id, kind=PartyKind.OUTSIDE if party.extension_id is None else PartyKind.INSIDE)
 
 
-def _follow(room: RuledRoom, dialer: Dialer, member: Member) -> None:
-    if member.call is not None:
-        member.call.on_refer = lambda target: _transfer(room, dialer, member, target)
+class Transfers:
+    """The places in a call of two that change hands, and who is rung for them: no longer than the call lasts.
 
-
-async def _transfer(room: RuledRoom, dialer: Dialer, member: Member, target: Address) -> None:
-    """Let whom a REFER means take a member's place; returns when that is done.
-
-    Raises
-    ------
-    CallRefused
-        It may not ask for that, or the status with which it failed; the call goes on.
+    Parameters
+    ----------
+    room
+        The call.
+    dialer
+        Rings whoever is to come.
     """
-    whom = {"session": room.session.id, "party": member.party.id, "target": shown(number_of(target.uri))}
-    with acting(actor_of(member.party, "refer")), told("transfer", **whom):
-        if target.uri.params.get("method", "INVITE") != "INVITE":
-            raise CallRefused(501, "Not Implemented")
-        if member.party.extension_id is None:
-            raise CallRefused(403, "Forbidden")
-        asked = Asked(target.uri)
-        heir = other_end(member, asked.replaces, room.context.legs.values())
-        if heir is None:
-            await transfer(room, dialer, member, asked)
-        else:
-            hand_over(room, dialer, member, heir)
+
+    def __init__(self, room: RuledRoom, dialer: Dialer) -> None:
+        self._room = room
+        self._dialer = dialer
+        self._asking: set[Member] = set()
+        self._ringing: set[Ringing] = set()
+        self._closed = False
+
+    def stop(self) -> None:
+        """Let nobody ring any more who does now; who waits for that is told that it was cancelled."""
+        for ringing in self._ringing:
+            ringing.stop()
+
+    def close(self) -> None:
+        """Let nobody ring any more, now or later."""
+        self._closed = True
+        self.stop()
+
+    def follow(self) -> None:
+        """Let the phones of the call hand it over."""
+        for member in self._room.members.values():
+            self._follow(member)
+
+    def _follow(self, member: Member) -> None:
+        if member.call is not None:
+            member.call.on_refer = lambda target: self._refer(member, target)
+
+    async def _refer(self, member: Member, target: Address) -> None:
+        """Let whom a REFER means take a member's place; returns when that is done.
+
+        Raises
+        ------
+        CallRefused
+            It may not ask for that, or the status with which it failed; the call goes on.
+        """
+        room = self._room
+        whom = {"session": room.session.id, "party": member.party.id, "target": shown(number_of(target.uri))}
+        with acting(actor_of(member.party, "refer")), told("transfer", **whom):
+            if target.uri.params.get("method", "INVITE") != "INVITE":
+                raise CallRefused(501, "Not Implemented")
+            if member.party.extension_id is None:
+                raise CallRefused(403, "Forbidden")
+            asked = Asked(target.uri)
+            heir = other_end(member, asked.replaces, room.context.legs.values())
+            if heir is None:
+                await self.transfer(member, asked)
+            else:
+                self.hand_over(member, heir)
+
+    def leaves(self, member: Member) -> bool:
+        """Take notice that a member has hung up; whether the other end waits for what becomes of its transfer."""
+        if member not in self._asking or len(self._room.members) < 2:
+            return False
+        self._room.handle(Park(member.party.id, "transferred"))
+        return True
+
+    async def transfer(self, member: Member, asked: Asked) -> None:
+        """Ring somebody for the other end, who takes a member's place.
+
+        Raises
+        ------
+        NotReached
+            Nobody answered.
+        CallRefused
+            487: the call was over by then. 491: it is being transferred already.
+        """
+        if member in self._asking:
+            raise CallRefused(491, "Request Pending")
+        self._asking.add(member)
+        try:
+            await self._transfer(member, asked)
+        finally:
+            self._asking.discard(member)
+
+    async def _transfer(self, member: Member, asked: Asked) -> None:
+        room = self._room
+        number = self._dialer.spelled(str(asked.uri), known_as(member))
+        party = successor(member.party, self._dialer.whom(number))
+        try:
+            heir = await self._ring(member.party, party, number, asked.headers)
+        except NotReached as error:
+            if not room.keeps(member):
+                room.context.tasks.start(self._return(member.party, error))
+            raise
+        if room.keeps(member) and not heir.gone:
+            self.hand_over(member, heir)
+        elif self._succeed(heir, party) is None:
+            raise CallRefused(487)
+
+    async def _return(self, left: Party, failed: NotReached) -> None:
+        """Ring whoever has left and handed over in vain; the call is over if it does not answer."""
+        try:
+            if left.extension_id is None:
+                raise failed
+            await self.replace(left, left.address.number)
+        except NotReached:
+            self._room.close(failed.outcome.word)
+
+    async def replace(self, left: Party, number: str, headers: Headers = (), *, account: str = "") -> Party:
+        """Ring a number for who waits, and let whoever answers come in the place of a party that has left.
+
+        Parameters
+        ----------
+        headers
+            Further ones of the INVITE.
+        account
+            Id of the extension that answers for this; empty: of who has left.
+
+        Raises
+        ------
+        NotReached
+            Nobody answered, or nobody waits any more.
+        """
+        party = successor(left, self._dialer.whom(number))
+        heir = await self._ring(left, party, number, headers, account)
+        came = self._succeed(heir, party)
+        if came is None:
+            raise NotReached(CANCELLED)
+        return came
+
+    async def _ring(self, left: Party, party: Party, number: str, headers: Headers, account: str = "") -> Member:
+        """Call somebody for the other end of a party; raises NotReached."""
+        room = self._room
+        waits = next((each.party for each in room.members.values() if each.party is not left), left).address
+        answers = account or left.extension_id or room.session.owner_id or ""
+        caller = Caller(waits.number, waits.name, account=answers, headers=tuple(headers))
+        ringing = Ringing(self._dialer, room.context, room.session)
+        self._ringing.add(ringing)
+        try:
+            if self._closed:
+                raise NotReached(CANCELLED)
+            way = Forwarding(ringing, self._dialer)
+            return await way.reach(number, lambda: room.context.member(party, room=room.room), caller)
+        finally:
+            self._ringing.discard(ringing)
+
+    def _succeed(self, heir: Member, like: Party) -> Party | None:
+        """Let whoever has answered in to who waits, and give its party; None: nobody does, and it is hung up on."""
+        room = self._room
+        party = replace(like, id=room.session.new_party_id(host=False))
+        alone = len(room.members) == 1
+        if heir.gone or not alone or room.ask(heir, party, joins(party)) is not None:
+            Hangup(room.context, heir).say()
+            return None
+        room.progressed(party, PartyStatus.ANSWERED)
+        room.session.became(party, party.address)
+        self.follow()
+        return party
+
+    def hand_over(self, member: Member, heir: Member) -> None:
+        """Let a member that is elsewhere take another one's place; the call that it has left ends."""
+        room, party, held = self._room, member.party, member.media.held
+        who = replace(heir.party.address, extension_id=heir.party.extension_id)
+        room.members[party.id] = heir
+        # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
+        heir.admit(room.room)
+        heir.pass_to(room, party)
+        room.recorder.left(party.id)
+        room.context.tasks.start(_part(room.context, member))
+        room.context.tasks.start(recorded(room, heir))
+        became(room, party, who)
+        if held is not heir.media.held:
+            room.handle(PeerHeld(party.id, heir.media.held))
+        self._follow(heir)
 
 
-async def transfer(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -> None:
-    """Ring somebody for the other end, who takes a member's place.
-
-    Raises
-    ------
-    NotReached
-        Nobody answered.
-    CallRefused
-        487: the call was over by then.
-    """
-    heir = await _ring(room, dialer, member, asked)
-    if not room.keeps(member) or heir.gone:
-        Hangup(room.context, heir).say()
-        raise CallRefused(487)
-    hand_over(room, dialer, member, heir)
-
-
-async def _ring(room: RuledRoom, dialer: Dialer, member: Member, asked: Asked) -> Member:
-    """Call somebody for the other end; raises NotReached."""
-    left = next((each for each in room.members.values() if each is not member), member).party.address
-    account = member.party.extension_id or room.session.owner_id or ""
-    caller = Caller(left.number, left.name, account=account, headers=asked.headers)
-    number = dialer.spelled(str(asked.uri), known_as(member))
-    there = dialer.whom(number)
-
-    def make() -> Member:
-        party = replace(member.party, caller=there, callee=there, extension_id=there.extension_id, facts=None)
-        return room.context.member(party, room=room.room)
-
-    return await Forwarding(Ringing(dialer, room.context, room.session), dialer).reach(number, make, caller)
-
-
-def hand_over(room: RuledRoom, dialer: Dialer, member: Member, heir: Member) -> None:
-    """Let a member that is elsewhere take another one's place; the call that it has left ends."""
-    party, held = member.party, member.media.held
-    who = replace(heir.party.address, extension_id=heir.party.extension_id)
-    room.members[party.id] = heir
-    # Before it leaves where it is: the worker is told to move its leg before a room that it leaves is given back.
-    heir.admit(room.room)
-    heir.pass_to(room, party)
-    room.recorder.left(party.id)
-    room.context.tasks.start(_part(room.context, member))
-    room.context.tasks.start(recorded(room, heir))
-    became(room, party, who)
-    if held is not heir.media.held:
-        room.handle(PeerHeld(party.id, heir.media.held))
-    _follow(room, dialer, heir)
+def successor(left: Party, who: PartyAddress) -> Party:
+    """Make the party of somebody that comes in the place of one that leaves."""
+    ends = (who, left.callee) if left.end is CallEnd.CALLER else (left.caller, who)
+    return Party(left.id, *ends, left.direction, left.end, who.extension_id)
 
 
 async def _part(context: Context, member: Member) -> None:

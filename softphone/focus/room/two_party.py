@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import structlog
 
-from mixer.rules.events import Join
-from mixer.rules.roles import PartyKind
 from mixer.rules.session import TwoPartyCall
 from softphone.errors import CallEnded, SoftphoneError
 from softphone.focus.feed import EventType
@@ -23,16 +21,17 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.placed import PlacedCall
-from softphone.focus.room import transfers
 from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.progress import CallerProgress
 from softphone.focus.room.ruled import RuledRoom
+from softphone.focus.room.transfers import Transfers, joins
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.sip.ua.call import InviteSession
+from softphone.tasks import Alarm
 
-__all__ = ["CallRoom", "begin", "joins"]
+__all__ = ["CallRoom", "begin"]
 
 log = structlog.get_logger()
 
@@ -60,10 +59,13 @@ class CallRoom(RuledRoom):
         self._progress = CallerProgress(self, self._waiting)
         self.parked: Party | None = None
         "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
+        self.reminder: Alarm | None = None
+        "When whoever has parked it is rung again."
         self.placed: PlacedCall | None = None
         "The call, where the server has placed it: nobody is at the other end, and it goes on where its party goes."
         self._gone_on = False
         self.ringing = Ringing(dialer, context, session)
+        self.transfers = Transfers(self, dialer)
 
     async def connect(self, call: InviteSession, caller: Caller, from_: PartyAddress, to: PartyAddress) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
@@ -114,7 +116,7 @@ class CallRoom(RuledRoom):
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
         self.progressed(party, PartyStatus.ANSWERED)
-        transfers.follow(self, self.dialer)
+        self.transfers.follow()
 
     def _forwarded(self, party: Party, to: str) -> None:
         """Show whom the call goes on to, and tell the caller that it does (RFC 3261 section 21.1.3)."""
@@ -143,6 +145,11 @@ class CallRoom(RuledRoom):
         self._gone_on = True
         super().lost(member)
 
+    def over(self, member: Member, reason: str) -> None:
+        """End, when a party has hung up, unless it has handed its place over."""
+        if not self.transfers.leaves(member):
+            super().over(member, reason)
+
     def silent(self, member: Member) -> None:
         """Wait on for a caller that is silent before it is answered; one of WebRTC is known to be gone (RFC 7675)."""
         if self.answered or member.media.spec.ice is not None:
@@ -159,6 +166,9 @@ class CallRoom(RuledRoom):
         if self.answered and reason == "cancelled":
             reason = "hung up"  # by who was alone in it, parked or with the server at the other end
         self.ringing.stop()
+        self.transfers.close()
+        if self.reminder is not None:
+            self.reminder.set(None)
         super().wind_up(reason)
         if self.placed is None:
             self.context.history.call_ended(self.session.id, reason)
@@ -189,8 +199,3 @@ def begin(room: CallRoom, from_: PartyAddress, to: PartyAddress) -> tuple[Party,
         extension_id=within or to.extension_id,
     )
     return first, second
-
-
-def joins(party: Party) -> Join:
-    """Give what the rules are told of a party that comes in."""
-    return Join(party.id, kind=PartyKind.OUTSIDE if party.extension_id is None else PartyKind.INSIDE)
