@@ -37,8 +37,8 @@ def _remind(room: CallRoom, left: Party) -> None:
     """Have whoever has parked a call rung again, after a while; nobody outside is, whom that might cost."""
     after_s, clock = room.dialer.park_recall_s, room.context.clock
     if after_s and left.extension_id is not None:
-        room.reminder = Alarm(clock, lambda: room.context.tasks.start(_recall(room, left)))
-        room.reminder.set(clock() + after_s)
+        room.transfers.reminder = Alarm(clock, lambda: room.context.tasks.start(_recall(room, left)))
+        room.transfers.reminder.set(clock() + after_s)
 
 
 async def _recall(room: CallRoom, left: Party) -> None:

@@ -31,6 +31,7 @@ from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers
+from softphone.tasks import Alarm
 from softphone.text import shown
 
 __all__ = ["Asked", "Transfers", "joins", "known_as", "other_end"]
@@ -104,9 +105,15 @@ class Transfers:
         The call.
     dialer
         Rings whoever is to come.
+
+    Attributes
+    ----------
+    reminder
+        When whoever has parked the call is rung again; None: nobody is.
     """
 
     def __init__(self, room: RuledRoom, dialer: Dialer) -> None:
+        self.reminder: Alarm | None = None
         self._room = room
         self._dialer = dialer
         self._asking: set[Member] = set()
@@ -122,6 +129,8 @@ class Transfers:
         """Let nobody ring any more, now or later."""
         self._closed = True
         self.stop()
+        if self.reminder is not None:
+            self.reminder.set(None)
 
     def follow(self) -> None:
         """Let the phones of the call hand it over."""

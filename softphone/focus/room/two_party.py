@@ -29,7 +29,6 @@ from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, Par
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.sip.ua.call import InviteSession
-from softphone.tasks import Alarm
 
 __all__ = ["CallRoom", "begin"]
 
@@ -59,8 +58,6 @@ class CallRoom(RuledRoom):
         self._progress = CallerProgress(self, self._waiting)
         self.parked: Party | None = None
         "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
-        self.reminder: Alarm | None = None
-        "When whoever has parked it is rung again."
         self.placed: PlacedCall | None = None
         "The call, where the server has placed it: nobody is at the other end, and it goes on where its party goes."
         self._gone_on = False
@@ -167,8 +164,6 @@ class CallRoom(RuledRoom):
             reason = "hung up"  # by who was alone in it, parked or with the server at the other end
         self.ringing.stop()
         self.transfers.close()
-        if self.reminder is not None:
-            self.reminder.set(None)
         super().wind_up(reason)
         if self.placed is None:
             self.context.history.call_ended(self.session.id, reason)
