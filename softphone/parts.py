@@ -8,7 +8,7 @@ from softphone.certificates import self_signed
 from softphone.config import Config
 from softphone.media.contract.settings import WorkerSettings
 from softphone.sip.stack import StackSettings
-from softphone.sip.transport.sources import SourceLimits
+from softphone.sip.transport.sources import SourceGate, SourceLimits
 from softphone.sip.transport.tls import TlsSettings
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
@@ -31,7 +31,7 @@ def stack_settings(config: Config) -> StackSettings:
         stream_above=config.sip.stream_above or None,
         trace_messages=config.sip.trace_messages,
         trace_bytes=config.sip.trace_bytes,
-        sources=source_limits(config),
+        sources=SourceGate(source_limits(config)),
         capabilities=Capabilities(("REGISTER", "SUBSCRIBE", "REFER"), ("conference",)),
     )
 

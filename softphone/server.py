@@ -49,7 +49,7 @@ from softphone.focus.voice.speech import Synthesiser
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.workers.pool import Pool
 from softphone.media.workers.webrtc import WebrtcMedia
-from softphone.parts import stack_settings, tls_settings, worker_settings
+from softphone.parts import source_limits, stack_settings, tls_settings, worker_settings
 from softphone.recordings.library import Library as Recordings
 from softphone.resolver import Resolver
 from softphone.sip.services.auth import Authenticator
@@ -73,11 +73,19 @@ log = structlog.get_logger()
 
 # Sections of the configuration that a running server takes anew.
 LIVE = ("conference", "log")
+# And of `sip`.
+LIVE_LIMITS = ("requests_per_s", "allowed_networks", "denied_networks")
 LOOPBACK = "127.0.0.0/8", "::1"
 # Folders of sounds that have an id: uploaded ones, names of callers, texts that were said.
 SOUNDS = ("sounds", "names", "speech")
 # How often a server that drains looks whether the last call is over.
 DRAIN_STEP_S = 0.1
+
+
+def _is_live(option: str) -> bool:
+    """Whether a running server takes an option, ``section.name``, anew."""
+    section, _, name = option.partition(".")
+    return section in LIVE or (section == "sip" and (name in LIVE_LIMITS or name.startswith("tls_")))
 
 
 class Server:
@@ -113,8 +121,9 @@ class Server:
         self.websockets = WebSocketDoor()
         secure = config.sip.sips_port if config.sip.port else 0
         transport = partial(SocketTransport, tls=self.tls, tls_port=secure, websockets=self.websockets)
-        media = worker_settings(config)
-        self.stack = Stack(stack_settings(config), transport=transport, resolver=Resolver(families=media.families))
+        media, signalling = worker_settings(config), stack_settings(config)
+        self.sources = signalling.sources
+        self.stack = Stack(signalling, transport=transport, resolver=Resolver(families=media.families))
         self.registrar = Registrar(
             min_expires=config.sip.min_expires_s, max_expires=config.sip.max_expires_s, flows=self.stack.flow
         )
@@ -149,7 +158,9 @@ class Server:
             await asyncio.sleep(DRAIN_STEP_S)
 
     def reload(self, config: Config) -> None:
-        """Take other certificates, and settings of conferences and of the log; they hold for what begins from now on.
+        """Take other certificates, limits of sources, and settings of conferences and of the log.
+
+        They hold for what begins from now on.
 
         What else was changed waits for a restart: the log says what.
 
@@ -164,9 +175,13 @@ class Server:
         if self._https is not None:
             self._https.certified((self.tls.settings.certificate, self.tls.settings.key))
         logs.configure(config.log)
-        later = [name for name in changed if name.partition(".")[0] not in LIVE and not name.startswith("sip.tls_")]
-        log.info("reloaded", changed=changed, waiting_for_a_restart=later)
-        self._config = msgspec.structs.replace(self._config, **{name: getattr(config, name) for name in LIVE})
+        log.info("reloaded", changed=changed, waiting_for_a_restart=[name for name in changed if not _is_live(name)])
+        limits = {name: getattr(config.sip, name) for name in LIVE_LIMITS}
+        now = {name: getattr(config, name) for name in LIVE} | {
+            "sip": msgspec.structs.replace(self._config.sip, **limits)
+        }
+        self._config = msgspec.structs.replace(self._config, **now)
+        self.sources.limit(source_limits(self._config))
 
     async def _start(self, starting: AsyncExitStack) -> None:
         """Start store, media, signalling, HTTP.

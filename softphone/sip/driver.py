@@ -19,7 +19,7 @@ from softphone.sip.transaction.layer import Timers, TransactionLayer
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.listener import Listeners
-from softphone.sip.transport.sources import SourceGate, SourceLimits
+from softphone.sip.transport.sources import SourceGate, Taken, refusal
 from softphone.sip.ua.methods import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.where.attempt import Locator, Outages, RequestAttempt
@@ -62,7 +62,7 @@ class StackSettings:
     stream_above: int | None = 1300
     trace_messages: int = 0
     trace_bytes: int = 8_388_608
-    sources: SourceLimits = SourceLimits()
+    sources: SourceGate = field(default_factory=SourceGate)
 
 
 class Transport(Protocol):
@@ -128,7 +128,7 @@ class Driver:
         self.outages = Outages(settings.stream_above if settings.tcp else None)
         self._locator = Locator(resolver)
         self.trace = Trace(settings.trace_messages, settings.trace_bytes) if settings.trace_messages else None
-        self._gate = SourceGate(settings.sources)
+        self._gate = settings.sources
         self._transport = transport(self._received, self._not_sent)
         self._users: dict[str, TransactionUser] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -292,12 +292,21 @@ class Driver:
 
     def _received(self, data: bytes, source: Hop) -> None:
         # Before anything is read of it: a flood costs no more than that. Who answers us was asked.
-        if not data.startswith(b"SIP/2.0 ") and not self._gate.takes(source.host, self._loop.time()):
-            return
+        if not data.startswith(b"SIP/2.0 "):
+            taken = self._gate.takes(source.host, self._loop.time(), stream=source.reliable)
+            if taken is not Taken.YES:
+                self._turn_away(data, source, taken)
+                return
         if self.trace is not None:
             self.trace.passed(data, source, time.time(), sent=False)
         self._layer.receive(data, source, self._loop.time())
         self._pump()
+
+    def _turn_away(self, data: bytes, source: Hop, taken: Taken) -> None:
+        """Answer what is too much by 503 where that is due; nothing is remembered of it."""
+        answer = refusal(data, source, self._gate.wait_s) if taken is Taken.REFUSED else None
+        if answer is not None:
+            self._transport.send(Send(answer, source))
 
     def _not_sent(self, key: str | None) -> None:
         self._layer.failed(key, self._loop.time())

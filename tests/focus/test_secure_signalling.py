@@ -21,6 +21,7 @@ from softphone.server import Server
 from softphone.sip.message.digest import Credentials
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.transport.sockets import SocketTransport
+from softphone.sip.transport.sources import Taken
 from softphone.sip.transport.tls import TlsContexts, TlsSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
@@ -106,6 +107,12 @@ async def test_a_running_server_takes_another_certificate(tmp_path: Path) -> Non
         put(1)
         server.reload(server._config)
         second = await asyncio.to_thread(shown, port)
+        limits = msgspec.structs.replace(
+            server._config.sip, requests_per_s=7.0, denied_networks=("192.0.2.0/24",), max_calls=7
+        )
+        server.reload(msgspec.structs.replace(server._config, sip=limits))
+        assert (server._config.sip.requests_per_s, server._config.sip.max_calls) == (7.0, 4000)
+        assert server.sources.takes("192.0.2.1", 0.0) is Taken.DROPPED
         key.write_text("no key")
         with pytest.raises(ConfigError):
             server.reload(server._config)
