@@ -4,18 +4,22 @@ A document type, entities, processing instructions and more than is allowed are 
 read: expat tells of them as they come.
 """
 
+import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.parsers import expat
 
 from softphone.errors import SoftphoneError
 
-__all__ = ["BadMarkup", "Bounds", "Element", "parse"]
+__all__ = ["BadMarkup", "Bounds", "Element", "parse", "writable"]
 
 Element = ElementTree.Element
 """Tag (``{namespace}name`` in a namespace), attributes, text and children."""
 
 LONGEST_TAG = 200
+
+# What is no Char of XML 1.0 (section 2.2) cannot be written into a document, by no way of escaping.
+NO_CHAR = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class BadMarkup(SoftphoneError):
@@ -29,6 +33,11 @@ class Bounds:
     size: int
     elements: int
     depth: int
+
+
+def writable(text: str) -> str:
+    """Give what of a text can be written into a document."""
+    return NO_CHAR.sub("", text)
 
 
 def parse(document: bytes, bounds: Bounds) -> Element:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from softphone.errors import SoftphoneError
 from softphone.markup import BadMarkup, Bounds, Element, parse
+from softphone.sip.services.conference_event import NAMESPACE
 from softphone.text import shown
 
-__all__ = ["CONFERENCE_INFO", "ConferenceDocument", "ConferenceReader", "ConferenceState", "ConferenceUser"]
+__all__ = ["ConferenceDocument", "ConferenceReader", "ConferenceState", "ConferenceUser"]
 
-CONFERENCE_INFO = "application/conference-info+xml"
-NAMESPACE = "{urn:ietf:params:xml:ns:conference-info}"
+IN = f"{{{NAMESPACE}}}"
 
 BOUNDS = Bounds(4_000_000, elements=100_000, depth=16)
 """Of a roster of some 5,000 users; nobody has us read more."""
@@ -107,7 +107,7 @@ class ConferenceReader:
             raise ConferenceDocument(f"document {version} came after {self._version}")
         self._version, self._uri = version, _uri(root.get("entity"))
         self._describe(root)
-        self._take_users(root.find(f"{NAMESPACE}users"), whole=whole)
+        self._take_users(root.find(f"{IN}users"), whole=whole)
         return self.state
 
     @property
@@ -121,8 +121,8 @@ class ConferenceReader:
         return ConferenceState(self._uri, self._title, self._locked, users)
 
     def _describe(self, root: Element) -> None:
-        title = root.findtext(f"{NAMESPACE}conference-description/{NAMESPACE}display-text")
-        locked = root.findtext(f"{NAMESPACE}conference-state/{NAMESPACE}locked")
+        title = root.findtext(f"{IN}conference-description/{IN}display-text")
+        locked = root.findtext(f"{IN}conference-state/{IN}locked")
         self._title = self._title if title is None else _words(title)
         self._locked = self._locked if locked is None else locked.strip() in ("true", "1")
 
@@ -141,25 +141,25 @@ def _take(user: _User, element: Element) -> None:
     if _is_whole(element):
         user.name, user.roles = "", ()
         user.endpoints.clear()
-    if (name := element.findtext(f"{NAMESPACE}display-text")) is not None:
+    if (name := element.findtext(f"{IN}display-text")) is not None:
         user.name = _words(name)
-    if (roles := element.find(f"{NAMESPACE}roles")) is not None:
-        user.roles = tuple(_words(each.text) for each in roles.iterfind(f"{NAMESPACE}entry"))
+    if (roles := element.find(f"{IN}roles")) is not None:
+        user.roles = tuple(_words(each.text) for each in roles.iterfind(f"{IN}entry"))
     for endpoint, entity in _entities(element, "endpoint"):
         if endpoint.get("state") == "deleted":
             user.endpoints.pop(entity, None)
             continue
         before = ("", "") if _is_whole(endpoint) else user.endpoints.get(entity, ("", ""))
-        told = (endpoint.findtext(f"{NAMESPACE}status"), _audio(endpoint))
+        told = (endpoint.findtext(f"{IN}status"), _audio(endpoint))
         status, media = (old if new is None else _words(new) for old, new in zip(before, told, strict=True))
         user.endpoints[entity] = status, media
 
 
 def _audio(endpoint: Element) -> str | None:
     """Give the status of the audio stream of an endpoint: of the one that says so, else of its only one."""
-    streams = endpoint.findall(f"{NAMESPACE}media")
-    sound = [each for each in streams if (each.findtext(f"{NAMESPACE}type") or "audio").strip() == "audio"]
-    return sound[0].findtext(f"{NAMESPACE}status") if sound else None
+    streams = endpoint.findall(f"{IN}media")
+    sound = [each for each in streams if (each.findtext(f"{IN}type") or "audio").strip() == "audio"]
+    return sound[0].findtext(f"{IN}status") if sound else None
 
 
 def _root(document: bytes) -> Element:
@@ -167,14 +167,14 @@ def _root(document: bytes) -> Element:
         root = parse(document, BOUNDS)
     except BadMarkup as error:
         raise ConferenceDocument(f"no document of a conference's state: {error}") from error
-    if root.tag != f"{NAMESPACE}conference-info":
+    if root.tag != f"{IN}conference-info":
         raise ConferenceDocument(f"no document of a conference's state: {root.tag[:64]}")
     return root
 
 
 def _entities(parent: Element | None, name: str) -> Iterator[tuple[Element, str]]:
     """Give the children of a name, with what tells each from the others."""
-    for element in () if parent is None else parent.iterfind(f"{NAMESPACE}{name}"):
+    for element in () if parent is None else parent.iterfind(f"{IN}{name}"):
         yield element, _uri(element.get("entity"))
 
 

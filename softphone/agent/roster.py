@@ -5,10 +5,11 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
-from softphone.agent.conference_state import CONFERENCE_INFO, ConferenceDocument, ConferenceReader, ConferenceState
+from softphone.agent.conference_state import ConferenceDocument, ConferenceReader, ConferenceState
 from softphone.agent.line import OutboundLine
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, new_tag, request
+from softphone.sip.services.conference_event import CONTENT_TYPE, PACKAGE
 from softphone.sip.services.subscriber import EXPIRES_S, Subscriber
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.outgoing import loose
@@ -96,7 +97,7 @@ def _subscribe(call: InviteSession, line: OutboundLine) -> Request:
         cseq=1,
         contact=call.dialog.contact,
         routes=[Address(loose(line.proxy))] if line.proxy else [],
-        headers=[("Event", "conference"), ("Accept", CONFERENCE_INFO), ("Expires", str(EXPIRES_S))],
+        headers=[("Event", PACKAGE), ("Accept", CONTENT_TYPE), ("Expires", str(EXPIRES_S))],
     )
 
 

@@ -20,7 +20,7 @@ from softphone.api.restcomm.representation import Representation
 from softphone.api.ringcentral import gateway_routes, subscription_routes
 from softphone.api.ringcentral import routes as ringcentral
 from softphone.api.ringcentral.service import Notifications
-from softphone.api.ringcentral.traffic import Asker, Traffic
+from softphone.api.ringcentral.traffic import RATE_HEADERS, Asker, Traffic
 from softphone.api.telphin import extensions as telphin_extensions
 from softphone.api.telphin import routes as telphin
 
@@ -38,10 +38,7 @@ CORS_REQUEST_HEADERS = (
 CORS_ANSWER_HEADERS = (
     "location",
     "retry-after",
-    "x-rate-limit-group",
-    "x-rate-limit-limit",
-    "x-rate-limit-remaining",
-    "x-rate-limit-window",
+    *map(str.lower, RATE_HEADERS),
     "rcrequestid",
 )
 

@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from mixer.rules.keypad import KEYS
 from softphone import sound_card
 from softphone.agent.access import ServerAddress
 from softphone.audio import source
@@ -27,7 +28,6 @@ __all__ = ["call"]
 # Only to find out whether --play can be read at all, before anybody's telephone rings.
 PROBE_RATE_HZ = 8000
 
-KEYS = "0123456789*#ABCD,"
 
 # A host of digits alone would be an address of four bytes (`inet_aton`), and nobody there would ever answer.
 NUMBER = re.compile(r"[0-9*#+]+")
@@ -158,7 +158,7 @@ def _check(plan: CallOptions) -> None:
         spoken_here(plan.codecs)
     except ValueError as error:
         wrong_use(f"--codec: {error}")
-    if strange := set(plan.keys) - set(KEYS):
+    if strange := set(plan.keys) - {*KEYS, ","}:
         wrong_use(f"--keys takes 0-9, *, #, A-D and comma, not {''.join(sorted(strange))!r}")
     try:
         if plan.play == "mic" or plan.record == "speaker":

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from mixer.rules.keypad import KEYS
 from softphone.agent import Call
 from softphone.commands.conversation import Controls
 from softphone.commands.screen import Screen, level_dbfs
@@ -21,8 +22,6 @@ from softphone.errors import SoftphoneError
 from softphone.text import printable
 
 __all__ = ["PlainFace", "TerminalFace"]
-
-KEYPAD = "0123456789*#ABCD"
 
 HOLD = "h"
 # Of a moderator of this bridge, whatever kind of room it is (`mixer/rules/menus/default.toml`).
@@ -89,7 +88,7 @@ def _take(key: str, controls: Controls, pressed: "asyncio.Queue[str]") -> None:
         controls.muted = not controls.muted
     elif key == "q":
         controls.quit.set()
-    elif key == HOLD or (HOST_KEYS.get(key) or key.upper()).strip(KEYPAD) == "":
+    elif key == HOLD or (HOST_KEYS.get(key) or key.upper()).strip(KEYS) == "":
         pressed.put_nowait(key)
 
 

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mixer.rules.keypad import KEYS
 from softphone.commands.usage import wrong_use
 from softphone.errors import AudioError, ConfigError, SoftphoneError
 from softphone.load.html import page, side_by_side
@@ -316,7 +317,7 @@ def _plan(options: dict[str, Any]) -> LoadPlan:
     ):
         if value not in known:
             wrong_use(f"--{option} is one of {', '.join(filter(None, known))}, not {value}.")
-    if not set(pin.upper()) <= set("0123456789*#ABCD"):
+    if not set(pin.upper()) <= set(KEYS):
         wrong_use(f"--pin holds keys of a telephone, 0-9, *, #, A-D, not {pin!r}.")
     _check_speech(options)
     if options["register"] and not options["user"]:

@@ -15,7 +15,7 @@ from mixer.rules.roles import Role
 from softphone.errors import MediaError
 from softphone.focus.call_commands import CallCommands
 from softphone.focus.commanding import Commands
-from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, NotAllowed, WrongState
+from softphone.focus.errors import NoSuchBan, NoSuchExtension, NoSuchInvitation, NoSuchPlayback, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.invitations import DialOutStatus, InvitationState
@@ -338,8 +338,8 @@ class Control(Commands):
         WrongState
             The rules do not let anybody be invited now.
         """
-        if hidden and not self._focus.hidden_listeners:
-            raise NotAllowed("There are no hidden listeners here: see hidden_listeners in the configuration")
+        if hidden:
+            self._focus.check_hidden()
         return self._focus.conference(session).dial(events.Dial(number, by, role, confirm, hidden))
 
     def invitations(self, session: str) -> list[DialOutStatus]:

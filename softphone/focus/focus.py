@@ -303,10 +303,10 @@ class Focus:
         """Whether a ``conf_`` conference was here and is over; forgotten after a while."""
         return self._ended.holds(session_id, self.context.clock())
 
-    @property
-    def hidden_listeners(self) -> bool:
-        """Whether administrators may let somebody listen without the others knowing of it."""
-        return self._config.conference.hidden_listeners
+    def check_hidden(self) -> None:
+        """Raise NotAllowed where administrators may not let somebody listen without the others knowing of it."""
+        if not self._config.conference.hidden_listeners:
+            raise NotAllowed("There are no hidden listeners here: see hidden_listeners in the configuration")
 
     @property
     def streams(self) -> tuple[bool, bool]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from softphone.focus.commanding import Commands
-from softphone.focus.errors import NoSuchPass, NotAllowed, Overloaded
+from softphone.focus.errors import NoSuchPass, Overloaded
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.session import RoomKind, TelephonySession
@@ -78,8 +78,8 @@ class Passes(Commands):
         Overloaded
             The store is away.
         """
-        if hidden and not self._focus.hidden_listeners:
-            raise NotAllowed("There are no hidden listeners here: see hidden_listeners in the configuration")
+        if hidden:
+            self._focus.check_hidden()
         room = _room_of(self._focus.conference(session).session)
         expires = datetime.now(UTC) + timedelta(seconds=expires_in_s)
         try:

@@ -8,13 +8,13 @@ from xml.etree import ElementTree as xml
 import pytest
 
 from softphone import Agent
-from softphone.focus.entrance.conference_info import CONTENT_TYPE, NAMESPACE
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.token import VoiceCallToken
 from softphone.server import Server
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Request, Response, request, response
+from softphone.sip.services.conference_event import CONTENT_TYPE, NAMESPACE
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession

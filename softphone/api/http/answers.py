@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from softphone.api.http.errors import invalid
 
-__all__ = ["KEY_HEADER", "commands", "failures", "queries"]
+__all__ = ["DESCRIPTIONS", "KEY_HEADER", "commands", "failures", "queries"]
 
 KEY_HEADER = "Idempotency-Key"
 

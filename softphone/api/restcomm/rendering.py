@@ -1,6 +1,5 @@
 """Resources and lists of them, written as JSON or XML from one model: the XML follows from the names of the members."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,15 +9,14 @@ from xml.etree import ElementTree
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
+from softphone.markup import writable
+
 __all__ = ["Listing", "Members", "Resource", "date", "rendered", "xml"]
 
 Members = Mapping[str, Any]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-# What XML 1.0 has no way to write (section 2.2).
-UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +96,4 @@ def _tag(name: str) -> str:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return UNFIT.sub("", str(value).lower() if isinstance(value, bool) else str(value))
+    return writable(str(value).lower() if isinstance(value, bool) else str(value))

@@ -12,7 +12,10 @@ from softphone.api.http.errors import slow_down
 from softphone.api.ringcentral.rates import Rates, Spent, group_of
 from softphone.config import RatesConfig
 
-__all__ = ["Asker", "Traffic"]
+__all__ = ["RATE_HEADERS", "Asker", "Traffic"]
+
+RATE_HEADERS = ("X-Rate-Limit-Group", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Window")
+"""Of an answer: what the request counts as, how many may be made, how many are left, and in how many seconds."""
 
 BELOW = "/restapi/"
 
@@ -75,9 +78,5 @@ class Traffic:
         request_id = {"RCRequestId": str(uuid.uuid4())}
         if spent is None:
             return request_id
-        return request_id | {
-            "X-Rate-Limit-Group": group,
-            "X-Rate-Limit-Limit": str(spent.limit),
-            "X-Rate-Limit-Remaining": str(spent.remaining),
-            "X-Rate-Limit-Window": f"{self._window_s:g}",
-        }
+        told = group, str(spent.limit), str(spent.remaining), f"{self._window_s:g}"
+        return request_id | dict(zip(RATE_HEADERS, told, strict=True))

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from softphone.api.http.errors import coded
 from softphone.api.ringcentral.envelopes import GatewayRequest
+from softphone.api.ringcentral.traffic import RATE_HEADERS
 
 __all__ = ["LONGEST_ANSWER", "TunnelAnswer", "through"]
 
@@ -25,14 +26,7 @@ NOT = ("/restapi/v1.0/ws",)
 LONGEST_ANSWER = 1 << 20
 
 # Headers of an answer that are told.
-TOLD = {
-    "content-type": "Content-Type",
-    "retry-after": "Retry-After",
-    "x-rate-limit-group": "X-Rate-Limit-Group",
-    "x-rate-limit-limit": "X-Rate-Limit-Limit",
-    "x-rate-limit-remaining": "X-Rate-Limit-Remaining",
-    "x-rate-limit-window": "X-Rate-Limit-Window",
-}
+TOLD = {name.lower(): name for name in ("Content-Type", "Retry-After", *RATE_HEADERS)}
 
 
 @dataclass(slots=True)

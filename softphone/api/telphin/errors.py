@@ -4,19 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from softphone.api.http.answers import DESCRIPTIONS
 from softphone.api.http.errors import ApiError, written_by
 
 __all__ = ["FAILURES", "refused"]
 
-TEXTS = {
-    400: "The request is wrong; the message says where.",
-    401: "No valid access token.",
+TEXTS = {status: DESCRIPTIONS[status] for status in (400, 401, 408, 413, 415, 422)} | {
     403: "Not with this token.",
     404: "There is no such conference extension.",
-    408: "The request took too long to arrive.",
-    413: "The request is too large.",
-    415: "The body is in a Content-Encoding, which is not taken.",
-    422: "The Idempotency-Key was used for another request.",
     429: "Too many failures; wait as Retry-After says.",
     503: "The database is away: try again later.",
 }

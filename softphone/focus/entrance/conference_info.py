@@ -1,6 +1,5 @@
 """The conference event package (RFC 4575): the roster as phones show it, whole or what changed of it, in XML."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,15 +9,13 @@ from urllib.parse import quote
 from xml.etree import ElementTree as xml
 from xml.sax.saxutils import quoteattr
 
+from softphone.markup import writable
+from softphone.sip.services.conference_event import CONTENT_TYPE, NAMESPACE, PACKAGE
 from softphone.sip.services.notifier import Pending
 
-__all__ = ["CONTENT_TYPE", "ConferenceInfo", "ConferencePackage", "Told", "User", "UserEndpoint", "sip_uri"]
+__all__ = ["ConferenceInfo", "ConferencePackage", "Told", "User", "UserEndpoint", "sip_uri"]
 
 T = TypeVar("T")
-
-
-CONTENT_TYPE = "application/conference-info+xml"
-NAMESPACE = "urn:ietf:params:xml:ns:conference-info"
 
 XML = b'<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -26,9 +23,6 @@ XML = b'<?xml version="1.0" encoding="UTF-8"?>'
 MOST_GONE = 1000
 # Documents that are kept as long as nothing changes: one for each version that somebody knows.
 MOST_WRITTEN = 4
-
-# What is no Char of XML 1.0 (section 2.2) cannot be written into a document, by no way of escaping.
-NO_CHAR = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # What the user part of a SIP URI has unescaped: unreserved and user-unreserved (RFC 3261 section 25.1).
 USER = "-_.!~*'()&=+$,;?/"
@@ -183,7 +177,7 @@ class ConferencePackage:
         Gives what is told of a conference by a resource; None when there is no such conference.
     """
 
-    name = "conference"
+    name = PACKAGE
     content_type = CONTENT_TYPE
 
     def __init__(self, roster: Callable[[str], ConferenceInfo | Pending | None]) -> None:
@@ -267,4 +261,4 @@ def _value(text: str) -> bytes:
 
 
 def _chars(text: str) -> str:
-    return NO_CHAR.sub("", text)
+    return writable(text)

@@ -1,6 +1,9 @@
 """The reason phrases of RFC 3261 section 21 and of the RFCs that added status codes."""
 
-__all__ = ["PHRASES"]
+__all__ = ["OUT_OF_ORDER", "PHRASES"]
+
+OUT_OF_ORDER = "CSeq Out Of Order"
+"""Of a 500: a request within a dialog that is older than one before (RFC 3261 section 12.2.2)."""
 
 PHRASES = {
     100: "Trying",

@@ -19,6 +19,7 @@ from softphone.errors import SipError
 from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
+from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.allowance import Allowance, Allowances
 from softphone.sip.ua.client_request import FlowRequester
@@ -243,7 +244,7 @@ class Notifier(Generic[State]):
 
     def _refresh(self, known: _Subscription[State], request: Request, source: Hop, expires: int) -> Response:
         if not known.dialog.in_order(request):
-            return response(request, 500, "CSeq Out Of Order")
+            return response(request, 500, OUT_OF_ORDER)
         known.dialog.refresh(request)
         known.way.moved(request, source)
         known.expires_at = time.monotonic() + expires

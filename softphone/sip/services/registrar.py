@@ -10,6 +10,7 @@ from functools import partial
 from softphone.errors import BadMessage, SipNetworkError
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
+from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.message.uri import number_of
 from softphone.sip.services.binding import Binding
 from softphone.sip.transport.flow import Flows, Hold
@@ -238,7 +239,7 @@ def _check_order(new: Binding, bindings: Iterable[Binding]) -> None:
     """Refuse a request that is older than what it would change (RFC 3261 section 10.3, step 7)."""
     for old in bindings:
         if new.replaces(old) and new.call_id == old.call_id and new.cseq <= old.cseq:
-            raise Refusal(500, "CSeq Out Of Order")
+            raise Refusal(500, OUT_OF_ORDER)
 
 
 def _path(request: Request) -> list[tuple[str, str]]:

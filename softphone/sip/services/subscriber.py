@@ -17,6 +17,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, response
+from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.services.registration import refresh_after_s
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import ask, refused
@@ -122,7 +123,7 @@ class Subscriber:
             self._came = self._came or source
             self._settle(_begun_by(request, self.dialog))
         if not self.dialog.in_order(request):
-            self._node.respond(key, response(request, 500, "CSeq Out Of Order"))
+            self._node.respond(key, response(request, 500, OUT_OF_ORDER))
             return True
         self.dialog.refresh(request)
         self._node.respond(key, response(request, 200))

@@ -11,6 +11,7 @@ from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.dialog.table import EstablishedUser
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.message import Request, Response, response
+from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.methods import refuse_info
 from softphone.sip.ua.node import Node
@@ -94,7 +95,7 @@ class EarlyDialog:
     def receive(self, key: str, request: Request, source: Hop) -> bool:
         """Answer a request of the dialog; False if it is not one of a call's."""
         if not self.dialog.in_order(request):
-            self._node.respond(key, response(request, 500, "CSeq Out Of Order", headers=retry_after()))
+            self._node.respond(key, response(request, 500, OUT_OF_ORDER, headers=retry_after()))
             return True
         match request.method:
             case "INVITE":

@@ -6,6 +6,7 @@ from typing import Protocol
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
+from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.edge_profile import EdgeProfile
@@ -50,7 +51,7 @@ class Served(Protocol):
 def receive(call: Served, key: str, request: Request, source: Hop) -> bool:
     """Take a request of the dialog that is neither ACK nor CANCEL; False if it is not one of a call's."""
     if not call.dialog.in_order(request):
-        call.line.node.respond(key, response(request, 500, "CSeq Out Of Order", headers=retry_after()))
+        call.line.node.respond(key, response(request, 500, OUT_OF_ORDER, headers=retry_after()))
         return True
     call.proof.note(request)
     call.way.moved(request, source)
