@@ -101,16 +101,26 @@ def _level_dbov(energy: NDArray[np.float64], samples: NDArray[np.int64]) -> NDAr
 
 def unknown(plane: LoadPlane, truth: Truth, lines: Sequence[BotLine], plan: LoadPlan) -> list[str]:
     """Say what could not be known, and why."""
-    notes, bots = [], plane.bots
-    there = [line.bot for line in lines]
-    if there and not any(line.received for line in lines):
-        notes.append("no sound came at all: loss, delay and who hears whom are not known")
-    if truth.undecided().any() and any(line.received for line in lines):
-        notes.append("who hears whom is not known of all pairs: what came had holes, or was not clear")
-    if plan.speech:
-        notes.append("who hears whom and the delay are not known: talkers say speech, the same for all")
-    if there and np.isnan(plane.reports.rtt_s[[bot - plan.first for bot in there]]).all():
-        notes.append("the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound")
+    bots, there = plane.bots, [line.bot - plan.first for line in lines]
+    came = any(line.received for line in lines)
+    unclear = came and not plan.speech
+    reasons = (
+        (bool(there) and not came, "no sound came at all: loss, delay and who hears whom are not known"),
+        (
+            came and bool(plan.speech),
+            "who hears whom and the delay are not known: talkers say speech, the same for all",
+        ),
+        (
+            unclear and bool(truth.undecided().any()),
+            "who hears whom is not known of all pairs: it had holes, or was not clear",
+        ),
+        (unclear and not truth.delays_ms.count, "the delay is not known: nobody heard any talker"),
+        (
+            bool(there) and bool(np.isnan(plane.reports.rtt_s[there]).all()),
+            "the round-trip time is not known: the peer sends no reports (RTCP) to the port of sound",
+        ),
+    )
+    notes = [text for holds, text in reasons if holds]
     counted = (
         ("odd", "packets held no 20 ms of sound: they are counted, and not listened to"),
         ("invalid", "datagrams were no RTP, or could not be opened with the keys that were agreed on"),

@@ -7,11 +7,28 @@ import pytest
 
 from softphone.load.plan import LoadPlan
 from softphone.load.run import run_load
+from tests.peers.baresip import Baresip
 from tests.support.processes import LOOPBACK, Program, port_block
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.realtime]
+pytestmark = pytest.mark.realtime
 
 
+@pytest.mark.peer("baresip")
+async def test_a_telephone_that_takes_one_call_is_heard_as_nobody(tmp_path: Path) -> None:
+    account = "<sip:baresip@127.0.0.1>;regint=0;answermode=auto"
+    with Baresip(tmp_path / "phone", 440.0, account=account) as phone:
+        plan = LoadPlan(uri=(f"sip:baresip@{LOOPBACK}:{phone.sip_port}",), parties=1, settle_s=1.0, seconds=6.0)
+        report = await run_load(plan)
+    assert (report.joined, report.failures, report.dropped) == (1, {}, {})
+    assert report.answers_ms["INVITE"].count == report.answers_ms["BYE"].count == 1
+    assert report.expected > 100
+    assert report.bots[0].level_dbov is not None and report.bots[0].level_dbov > -40, "it is heard, but is no talker"
+    assert report.hearing is not None and report.hearing.expected == [[False]]
+    assert (report.faults, report.delays_ms.count) == ([], 0)
+    assert any("the delay is not known" in note for note in report.notes)
+
+
+@pytest.mark.peer("sipp")
 async def test_sipp_returns_to_each_what_it_says(tmp_path: Path) -> None:
     port, media_port = port_block(2), port_block(8)
     command = [shutil.which("sipp") or "sipp", "-sn", "uas", "-rtp_echo", "-nostdin", "-i", LOOPBACK]
