@@ -11,6 +11,8 @@ import pytest
 
 from softphone import Agent, Call
 from softphone.errors import CallRefused
+from softphone.load.plan import LoadPlan
+from softphone.load.run import LISTEN_ON_S, run_load
 from tests.agent.test_agent import listen, talking, until_heard
 from tests.peers.baresip import Baresip
 from tests.peers.sipp import Sipp
@@ -137,3 +139,13 @@ async def test_baresip_by_ipv6_and_an_agent_by_ipv4_hear_each_other(
                 await until_heard(call, 700)
                 while amplitude_of(phone.hears()[-4000:], 440) < 0.05:
                     await asyncio.sleep(0.05)
+
+
+async def test_bots_of_a_load_come_by_ipv6(both: ServerProcess, rest: Rest) -> None:
+    uri = f"sip:{rest.conference()['voiceCallToken']}@[::1]:{both.sip_address[1]}"
+    report = await run_load(LoadPlan(uri=(uri,), parties=3, talkers=2, settle_s=1.0, seconds=1.0, rate=20))
+    assert (report.joined, report.failures) == (3, {})
+    assert report.expected > 100
+    assert [str(fault) for fault in report.faults if fault.kind != "creep"] == []
+    assert report.hearing is not None
+    assert not report.hearing.unknown or report.seconds > LISTEN_ON_S

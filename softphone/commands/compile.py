@@ -39,9 +39,9 @@ def compile_() -> None:
         from softphone.media.engine.warm import warm
 
         warm(notice=notice)
-        from softphone.load.run import warm_up
+        from softphone.load.spread import warm as warm_bots
 
-        warm_up("PCMU")
+        warm_bots("PCMU")
         if helper is not None:
             helper.kill()
             helper.wait()

@@ -18,7 +18,7 @@ from softphone.commands.usage import wrong_use
 from softphone.errors import AudioError, ConfigError, SoftphoneError
 from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
-from softphone.load.plan import CODECS_OF_BOTS, TRANSPORTS, LoadPlan, Objectives
+from softphone.load.plan import CODECS_OF_BOTS, JANUS, TRANSPORTS, LoadPlan, Objectives
 from softphone.load.report import LoadReport, Moment
 from softphone.load.scenario import MADE, Scenario, check, load_scenario
 from softphone.load.search import find_limit, trial_of
@@ -246,7 +246,7 @@ def _carry_out(options: dict[str, Any]) -> None:
 
 
 def load(
-    uri: Annotated[list[str], typer.Argument(help="Whom all call; several: conferences that bots share in turn")],
+    uri: Annotated[list[str], typer.Argument(help="Whom all call: sip:..., or janus:http:...; several: in turn")],
     parties: Annotated[int, typer.Option(help="How many bots join", min=1, max=10_000)] = 10,
     talkers: Annotated[int, typer.Option(help="How many talk in each conference, the first ones", min=0, max=100)] = 3,
     speech: Annotated[str, typer.Option(help="A sound file that talkers say instead of their words")] = "",
@@ -322,7 +322,7 @@ def _plan(options: dict[str, Any]) -> LoadPlan:
     _check_speech(options)
     if options["register"] and not options["user"]:
         wrong_use("--register needs a --user to register as.")
-    uris = tuple(uri if uri.startswith(("sip:", "sips:")) else f"sip:{uri}" for uri in options["uri"])
+    uris = tuple(uri if uri.startswith(("sip:", "sips:", JANUS)) else f"sip:{uri}" for uri in options["uri"])
     given = options | {"uri": uris, "codec": codec}
     given |= {"pesq": options["pesq"] is not None, "min_pesq": options["pesq"]}
     given |= {"max_delay_ms": options["max_delay"], "max_jitter_ms": options["max_jitter"]}

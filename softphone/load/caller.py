@@ -4,18 +4,17 @@ import asyncio
 import re
 import secrets
 import socket
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from softphone import sdp
+from softphone.address import bracketed
 from softphone.errors import CallEnded, CallRefused, SdpError, SipError, SipTimeout, SoftphoneError
+from softphone.load.calls import JoinFailed, PartyCalls
+from softphone.load.janus import host_of
 from softphone.load.media.doors import Doors
 from softphone.load.media.plane import LoadPlane
-from softphone.load.plan import LoadPlan
-from softphone.load.quantiles import Quantiles
-from softphone.load.report import POLICY
+from softphone.load.plan import JANUS, LoadPlan
 from softphone.media.contract.leg import Srtp
 from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.sdes import new_key
@@ -28,9 +27,7 @@ from softphone.sip.stack import Stack
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
 
-__all__ = ["BotCalls", "JoinFailed", "address_towards"]
-
-T = TypeVar("T")
+__all__ = ["BotCalls", "address_towards"]
 
 AT_ONCE = 100
 """Registrations that are taken back at the same time."""
@@ -39,26 +36,22 @@ WHOM = re.compile(r"^[A-Z]+ sips?:\S+: ")
 """Request and URI that a message begins with: each bot may call another, and causes are counted."""
 
 
-class JoinFailed(SoftphoneError):
-    """A bot could not join; the message is the cause, in the words that causes are counted by."""
-
-
 async def address_towards(uri: str) -> str:
-    """Give our address towards whom a URI names, a dotted quad.
+    """Give our address towards whom a URI names, of IPv4 or IPv6.
 
     Raises
     ------
     OSError
-        Its host has no IPv4 address, or there is no way to it.
+        Its host has no address, or there is no way to it.
     """
-    host = Uri.parse(uri).host
-    found = await asyncio.get_running_loop().getaddrinfo(host, 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    host = host_of(uri) if uri.startswith(JANUS) else Uri.parse(uri).host.strip("[]")
+    found = await asyncio.get_running_loop().getaddrinfo(host, 5060, type=socket.SOCK_DGRAM)
+    with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
         probe.connect(found[0][4])
         return str(probe.getsockname()[0])
 
 
-class BotCalls:
+class BotCalls(PartyCalls[InviteSession]):
     """Calls, one per bot.
 
     Parameters
@@ -74,16 +67,7 @@ class BotCalls:
     transport
         What carries messages.
 
-    Attributes
-    ----------
-    answers_ms
-        How long answers took, by method; of INVITE the final one, "INVITE 1xx" the first of any kind.
-    failures
-        Calls that failed, by cause.
-    dropped
-        Calls that the peer ended.
-    joined
-        Those that are in.
+    Of INVITE the final answer is counted, and as "INVITE 1xx" the first of any kind.
     """
 
     def __init__(
@@ -96,20 +80,15 @@ class BotCalls:
         clock: Callable[[], float],
         transport: TransportMaker = SocketTransport,
     ) -> None:
-        self._plan, self._doors, self._plane, self._clock = plan, doors, plane, clock
+        super().__init__(clock)
+        self._plan, self._doors, self._plane = plan, doors, plane
         self._stack = Stack(
             StackSettings(host=host, user_agent="softphone-load", stream_above=None), transport=transport
         )
         self._registrations: dict[int, Registration] = {}
         self._keys: dict[int, bytes] = {}
-        self.answers_ms: dict[str, Quantiles] = {}
-        self.failures: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        self.admitted_before_refusal: int | None = None
-        self.joined: dict[int, InviteSession] = {}
         self._agreed: dict[int, Negotiated] = {}
         self._leaving: set[int] = set()
-        self.on_dropped: Callable[[int], None] = lambda bot: None
 
     async def start(self) -> None:
         """Open the port of signalling; raises OSError."""
@@ -125,23 +104,6 @@ class BotCalls:
 
         await asyncio.gather(*map(unregister, self._registrations.values()), return_exceptions=True)
         await self._stack.stop()
-
-    async def join(self, bot: int) -> None:
-        """Let a bot call, and send and hear sound when it is answered.
-
-        Raises
-        ------
-        JoinFailed
-            It did not get in; it is counted.
-        """
-        try:
-            await self._join(bot)
-        except SoftphoneError as error:
-            cause = _cause(error)
-            if isinstance(error, CallRefused) and error.status in POLICY and self.admitted_before_refusal is None:
-                self.admitted_before_refusal = len(self.joined)
-            self.failures[cause] += 1
-            raise JoinFailed(cause) from error
 
     async def _join(self, bot: int) -> None:
         await self._register(bot)
@@ -250,7 +212,7 @@ class BotCalls:
     def _from(self, bot: int) -> str:
         user, host = self._plan.account(bot)[0], self._stack.host
         if not user:
-            return f"sip:load-{self._plan.first + bot}@{host}"
+            return f"sip:load-{self._plan.first + bot}@{bracketed(host)}"
         return f"sip:{user}@{Uri.parse(self._plan.target(bot)).host}"
 
     async def _offered(self, bot: int, offer: str | None) -> str:
@@ -280,18 +242,8 @@ class BotCalls:
             self.dropped[reason] += 1
             self.on_dropped(bot)
 
-    async def _timed(self, method: str, work: Callable[[], Awaitable[T]]) -> T:
-        began = self._clock()
-        try:
-            result = await work()
-        except CallRefused:
-            self._note(method, self._clock() - began)
-            raise
-        self._note(method, self._clock() - began)
-        return result
-
-    def _note(self, method: str, seconds: float) -> None:
-        self.answers_ms.setdefault(method, Quantiles()).add(1000 * seconds)
+    def _cause(self, error: SoftphoneError) -> str:
+        return _cause(error)
 
 
 def _cause(error: SoftphoneError) -> str:

@@ -3,9 +3,11 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-__all__ = ["CODECS_OF_BOTS", "LoadPlan", "Objectives", "TRANSPORTS"]
+__all__ = ["CODECS_OF_BOTS", "JANUS", "LoadPlan", "Objectives", "TRANSPORTS"]
 
 CODECS_OF_BOTS = ("PCMU", "PCMA", "G722", "OPUS")
+JANUS = "janus:"
+"""A URI that begins so names the HTTP API of a Janus, and a room of its AudioBridge."""
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 

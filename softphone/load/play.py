@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from softphone.errors import ConfigError, SoftphoneError
-from softphone.load.caller import JoinFailed
+from softphone.load.calls import JoinFailed
 from softphone.load.meeting import Meeting
 from softphone.load.plan import LoadPlan
 from softphone.load.report import LoadReport, Moment

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from math import ceil
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from mixer.frame import TICK_S
 from softphone import descriptors, hearing
 from softphone.codec import codec
-from softphone.load.caller import BotCalls, JoinFailed, address_towards
+from softphone.load.caller import BotCalls, address_towards
+from softphone.load.calls import JoinFailed, PartyCalls
+from softphone.load.janus import JanusCalls
 from softphone.load.lines import hearing_of, lines_of, unknown
 from softphone.load.listening import Listening
 from softphone.load.media.doors import open_doors
@@ -22,7 +25,7 @@ from softphone.load.media.plane import STEPS, LoadPlane
 from softphone.load.media.tally import settle
 from softphone.load.meeting import Meeting, meet
 from softphone.load.pace import Pace
-from softphone.load.plan import LoadPlan
+from softphone.load.plan import JANUS, LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.recital import recite
 from softphone.load.report import Health, LoadReport, Moment, SpeechLine
@@ -32,7 +35,7 @@ from softphone.load.usage import CpuUsage
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
-__all__ = ["LoadRun", "run_load", "warm_up"]
+__all__ = ["LoadRun", "run_load"]
 
 AHEAD_S = 0.3
 """Between the making of the plane and its first step."""
@@ -96,9 +99,7 @@ class LoadRun:
             self._listening = Listening(self.plane, plan.heard)
             self.truth = self._listening.truth
             self._seat_rooms()
-            self.calls = BotCalls(
-                plan, self.doors, self.plane, host=host, clock=time.monotonic, transport=self._transport
-            )
+            self.calls: PartyCalls[Any] = self._make_calls(host)
             await self.calls.start()
             stack.push_async_callback(self.calls.stop)
             self._pace.start(self.plane, self._after_step)
@@ -146,6 +147,12 @@ class LoadRun:
             epoch_s = ceil(epoch_s / WINDOW_S) * WINDOW_S
         made.begin(epoch_s)
         return made
+
+    def _make_calls(self, host: str) -> PartyCalls[Any]:
+        where = self.plan, self.doors, self.plane
+        if self.plan.uri[0].startswith(JANUS):
+            return JanusCalls(*where, clock=time.monotonic)
+        return BotCalls(*where, host=host, clock=time.monotonic, transport=self._transport)
 
     def _seat_rooms(self) -> None:
         """Nobody hears who is in another conference."""
@@ -338,17 +345,6 @@ class LoadRun:
             speech=self.speech,
             server_cpu_percent=None if self._server_share is None else round(100 * self._server_share, 1),
         )
-
-
-def warm_up(codec: str) -> None:
-    """Have all compiled that a run needs, before anybody waits for it; raises MediaError where there is no port."""
-    doors = open_doors("127.0.0.1", STEPS)
-    try:
-        made = LoadPlane(doors, STEPS, (0,), level_dbov=-20.0, name=codec, epoch_s=time.time())
-        made.receive()
-        made.rehearse()
-    finally:
-        doors.close()
 
 
 async def run_load(

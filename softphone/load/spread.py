@@ -5,6 +5,7 @@ back, as JSON.
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -56,10 +57,17 @@ def run_share(share: bytes, meeting: Meeting) -> bytes:
 
 
 def warm(codec: str) -> None:
-    """Have all compiled and kept that a run needs, here."""
-    from softphone.load.run import warm_up
+    """Have all compiled and kept that a run needs, here; raises MediaError where there is no port."""
+    from softphone.load.media.doors import open_doors
+    from softphone.load.media.plane import STEPS, LoadPlane
 
-    warm_up(codec)
+    doors = open_doors("127.0.0.1", STEPS)
+    try:
+        made = LoadPlane(doors, STEPS, (0,), level_dbov=-20.0, name=codec, epoch_s=time.time())
+        made.receive()
+        made.rehearse()
+    finally:
+        doors.close()
 
 
 def _warm_all(codec: str, barrier: Barrier) -> None:

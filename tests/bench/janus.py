@@ -56,7 +56,7 @@ class Janus:
             raise SystemExit("there is no janus here; on Debian: apt-get install --no-install-recommends janus")
         folder.mkdir(parents=True)
         port = port_block()
-        _configure(folder, port)
+        configure(folder, port)
         self._media_port, self._asked = media_port, itertools.count(1)
         self._program = Program([program, "-F", folder], folder)
         self.pids, self.targets = [self._program.pid], list[Address]()
@@ -114,7 +114,7 @@ class Janus:
         self._program.stop()
 
 
-def _configure(folder: Path, port: int) -> None:
+def configure(folder: Path, port: int) -> None:
     """Write its files: one plugin, one transport."""
     [libraries] = list(Path("/").glob(LIBRARIES[1:]))[:1] or [Path()]
     others = {

@@ -10,7 +10,19 @@ import pytest
 from tests.support import postgres
 
 # Programs are found on PATH, modules by import. `tests/peers/install` brings the programs, the test extra the modules.
-PROGRAMS = ("sipp", "baresip", "espeak-ng", "node", "openssl", "sox", "ffmpeg", "tshark", "chromium", "linphonec")
+PROGRAMS = (
+    "sipp",
+    "baresip",
+    "espeak-ng",
+    "node",
+    "openssl",
+    "sox",
+    "ffmpeg",
+    "tshark",
+    "chromium",
+    "linphonec",
+    "janus",
+)
 MODULES = ("pyVoIP", "aiosip")
 # RingCentral's own SDKs for Python and JavaScript, where tests/peers/install puts them.
 SDKS = Path(__file__).resolve().parents[2] / ".venv" / "share" / "ringcentral"

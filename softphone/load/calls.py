@@ -1,0 +1,111 @@
+"""Calls of bots, whoever is called: who is in, what failed and why, and how long answers took."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from softphone.errors import CallRefused, SoftphoneError
+from softphone.load.quantiles import Quantiles
+from softphone.load.report import POLICY
+
+__all__ = ["PartyCalls", "JoinFailed"]
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+class JoinFailed(SoftphoneError):
+    """A bot could not join; the message is the cause, in the words that causes are counted by."""
+
+
+class PartyCalls(ABC, Generic[C]):
+    """Calls, one per bot.
+
+    Parameters
+    ----------
+    clock
+        Seconds of any monotonic clock.
+
+    Attributes
+    ----------
+    answers_ms
+        How long answers took, by method.
+    failures
+        What failed, by cause.
+    dropped
+        Calls that the peer ended.
+    joined
+        Those that are in.
+    admitted_before_refusal
+        How many were in when the first was refused by a policy; None: nobody was.
+    on_dropped
+        Told of each that the peer ended.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.answers_ms: dict[str, Quantiles] = {}
+        self.failures: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.admitted_before_refusal: int | None = None
+        self.joined: dict[int, C] = {}
+        self.on_dropped: Callable[[int], None] = lambda bot: None
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Get ready; raises OSError or SoftphoneError where that cannot be."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Leave nothing behind."""
+
+    async def join(self, bot: int) -> None:
+        """Let a bot call, and send and hear sound when it is answered.
+
+        Raises
+        ------
+        JoinFailed
+            It did not get in; it is counted.
+        """
+        try:
+            await self._join(bot)
+        except SoftphoneError as error:
+            cause = self._cause(error)
+            if isinstance(error, CallRefused) and error.status in POLICY and self.admitted_before_refusal is None:
+                self.admitted_before_refusal = len(self.joined)
+            self.failures[cause] += 1
+            raise JoinFailed(cause) from error
+
+    @abstractmethod
+    async def _join(self, bot: int) -> None: ...
+
+    @abstractmethod
+    async def leave(self, bot: int) -> None:
+        """Let a bot hang up; one that is not in does nothing."""
+
+    @abstractmethod
+    def press(self, bot: int, keys: str) -> None:
+        """Let a bot press keys; where the peer takes none, it is counted as a failure."""
+
+    @abstractmethod
+    async def reinvite(self, bot: int, direction: str = "sendrecv") -> None:
+        """Let a bot offer anew: the same again, or "sendonly" to hold; raises SoftphoneError, and counts it."""
+
+    def _cause(self, error: SoftphoneError) -> str:
+        """Name what went wrong in the words that it is counted by."""
+        return str(error)
+
+    async def _timed(self, method: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something, and count how long its answer took, a refusal too."""
+        began = self._clock()
+        try:
+            result = await work()
+        except CallRefused:
+            self._note(method, self._clock() - began)
+            raise
+        self._note(method, self._clock() - began)
+        return result
+
+    def _note(self, method: str, seconds: float) -> None:
+        self.answers_ms.setdefault(method, Quantiles()).add(1000 * seconds)
