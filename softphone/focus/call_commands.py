@@ -21,7 +21,7 @@ from softphone.focus.placed import PlacedCall
 from softphone.focus.room.calling_out import call_out
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
 from softphone.focus.room.parking import park, pick_up
-from softphone.focus.room.placing import place
+from softphone.focus.room.placing import place, put_through
 from softphone.focus.room.transfers import Asked
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
@@ -260,6 +260,20 @@ class CallCommands(Commands):
         """
         caller = Caller(shown or by.number, "" if shown else by.name, account=by.id)
         return place(await self._focus.create_call(by.id), self._focus.dialer.spelled(number), caller)
+
+    async def put_through(self, call: PlacedCall, number: str, *, by: Extension) -> Party:
+        """Ring a number, and connect it with who has answered a call that was placed; returns when it has answered.
+
+        Raises
+        ------
+        WrongState
+            The call is over, or in a conference; or nobody answered at the number, and the call is as it was.
+        """
+        room = self._focus.calls.get(call.session)
+        if room is None or call.over:
+            raise WrongState("The call is over, or in a conference")
+        with _unreached():
+            return await put_through(room, self._focus.dialer.spelled(number), by.id)
 
     async def join(
         self, session: str, party: str, to: str, *, role: Role, muted: bool = False, ends: bool = False

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from urllib.parse import urljoin
 
 import structlog
@@ -13,7 +14,7 @@ from softphone.api.restcomm import rcml
 from softphone.api.restcomm.gathering import gathered
 from softphone.api.restcomm.rcml import BadRcml, Verb
 from softphone.errors import SoftphoneError
-from softphone.focus.errors import NoSuchParty, NoSuchPlayback, NoSuchSession
+from softphone.focus.errors import NoSuchParty, NoSuchPlayback, NoSuchSession, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.placed import PlacedCall
 from softphone.focus.words import Prompt, Role, Sound
@@ -54,6 +55,14 @@ class Bystander:
 
 Followed = PlacedCall | Bystander
 """Somebody whose call does what a document says, wherever it is."""
+
+
+class After(Enum):
+    """What follows when a verb is done, if no other document does."""
+
+    NEXT = "the next verb, and after the last one the end of the call"
+    STAYS = "nothing: it stays where it is now"
+    ENDS = "the end of the call"
 
 
 class Interpreter:
@@ -114,23 +123,33 @@ class Interpreter:
 
     async def _carry_out(self, leg: Followed, owner: Extension, verbs: list[Verb], here: Script) -> Script | None:
         """Do one after the other; give what is to be done instead of the rest, if anything is."""
+        after: Script | After = After.NEXT
         for verb in verbs:
-            match verb:
-                case rcml.DialConference():
-                    await self._meet(leg, owner, verb)
-                    return None
-                case rcml.Continue(url, method):
-                    return Script(urljoin(here.url, url), method)
-                case rcml.GatherDigits():
-                    keys = await self._gather(leg, verb)
-                    if keys:
-                        return Script(urljoin(here.url, verb.action), verb.method, form={"Digits": keys})
-                case rcml.EndCall():
-                    break
-                case _:
-                    await self._speak(leg, verb)
-        await self._hang_up(leg)
+            after = await self._do(leg, owner, verb, here)
+            if after is not After.NEXT:
+                break
+        if isinstance(after, Script):
+            return after
+        if after is not After.STAYS:
+            await self._hang_up(leg)
         return None
+
+    async def _do(self, leg: Followed, owner: Extension, verb: Verb, here: Script) -> Script | After:
+        """Do one; say what follows from it."""
+        match verb:
+            case rcml.DialConference():
+                await self._meet(leg, owner, verb)
+                return After.STAYS
+            case rcml.DialNumber():
+                return await self._put_through(leg, owner, verb)
+            case rcml.GatherDigits():
+                return await self._gather(leg, verb, here)
+            case rcml.Continue(url, method):
+                return Script(urljoin(here.url, url), method)
+            case rcml.EndCall():
+                return After.ENDS
+        await self._speak(leg, verb)
+        return After.NEXT
 
     async def _meet(self, leg: Followed, owner: Extension, verb: rcml.DialConference) -> None:
         calls = self._context.control.calls
@@ -142,21 +161,34 @@ class Interpreter:
         if isinstance(leg, Bystander):
             leg.session, leg.party = session.id, party.id
 
-    async def _gather(self, leg: Followed, verb: rcml.GatherDigits) -> str:
-        """Give the keys that are pressed while something is heard, and after it; the first key cuts it short."""
-        if not isinstance(leg, PlacedCall) or leg.session != leg.id:
-            raise BadRcml("<Gather> is for calls that the server has made, before they are in a conference")
+    async def _put_through(self, leg: Followed, owner: Extension, verb: rcml.DialNumber) -> After:
+        """Ring somebody, and connect whoever answers."""
+        own = _of_its_own(leg, "Dial")
+        try:
+            async with asyncio.timeout(verb.timeout_s):
+                await self._context.control.calls.put_through(own, verb.number, by=owner)
+        except (TimeoutError, WrongState) as error:
+            log.info("rcml_not_put_through", call=own.id, reason=str(error) or "no answer")
+            return After.NEXT
+        return After.STAYS
+
+    async def _gather(self, leg: Followed, verb: rcml.GatherDigits, here: Script) -> Script | After:
+        """Take the keys that are pressed while something is heard, and after it; the first key cuts it short."""
+        own = _of_its_own(leg, "Gather")
 
         async def heard() -> None:
             for each in verb.heard:
                 await self._speak(leg, each)
 
         keys: asyncio.Queue[str] = asyncio.Queue(rcml.MOST_DIGITS)
-        leg.on_key = lambda key: None if keys.full() else keys.put_nowait(key)
+        own.on_key = lambda key: None if keys.full() else keys.put_nowait(key)
         try:
-            return await gathered(keys, heard(), finish=verb.finish, most=verb.most, timeout_s=verb.timeout_s)
+            pressed = await gathered(keys, heard(), finish=verb.finish, most=verb.most, timeout_s=verb.timeout_s)
         finally:
-            leg.on_key = lambda _key: None
+            own.on_key = lambda _key: None
+        if not pressed:
+            return After.NEXT
+        return Script(urljoin(here.url, verb.action), verb.method, form={"Digits": pressed})
 
     async def _speak(self, leg: Followed, verb: rcml.Spoken) -> None:
         if isinstance(verb, rcml.Wait):
@@ -196,3 +228,12 @@ class Interpreter:
             return
         with contextlib.suppress(NoSuchParty, NoSuchSession):  # it has hung up meanwhile
             await self._context.control.remove(leg.session, leg.party)
+
+
+def _of_its_own(leg: Followed, tag: str) -> PlacedCall:
+    """Give a call that nobody else is in; raises BadRcml for who is in a conference."""
+    if not isinstance(leg, PlacedCall) or leg.session != leg.id:
+        raise BadRcml(
+            f"<{tag}> of keys or a number is for calls that the server has made, before they are in a conference"
+        )
+    return leg

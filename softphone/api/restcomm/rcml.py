@@ -1,5 +1,6 @@
 """RCML: what a call is to do, as a document of XML says it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +13,7 @@ __all__ = [
     "BadRcml",
     "Continue",
     "DialConference",
+    "DialNumber",
     "EndCall",
     "GatherDigits",
     "PlaySound",
@@ -26,6 +28,9 @@ __all__ = [
 V = TypeVar("V")
 
 KEYS = frozenset("0123456789*#")
+
+# What stands in <Dial>, and <Dial> itself around a number.
+DIALLED = ("Client", "Conference", "Dial", "Number", "Sip")
 
 BOUNDS = Bounds(65_536, elements=100, depth=8)
 
@@ -55,6 +60,15 @@ class DialConference:
     muted: bool = False
     beep: bool = True
     most: int = MAX_PARTICIPANTS
+
+
+@dataclass(frozen=True, slots=True)
+class DialNumber:
+    """Talk with somebody else."""
+
+    number: str
+    "Or ``sip:<user>@<host>``."
+    timeout_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +136,7 @@ class GatherDigits:
     most: int = MOST_DIGITS
 
 
-Verb = DialConference | GatherDigits | Spoken | EndCall | Continue
+Verb = DialConference | DialNumber | GatherDigits | Spoken | EndCall | Continue
 
 
 def read(document: bytes) -> list[Verb]:
@@ -155,9 +169,23 @@ def _of(verbs: Mapping[str, Callable[[Element], V]], element: Element) -> V:
 
 
 def _dial(element: Element) -> Verb:
-    if [each.tag for each in element] != ["Conference"]:
-        raise BadRcml("<Dial> is supported with one <Conference> in it, and nothing else")
-    (room,) = element
+    within = list(element)
+    if not within and _text(element).strip():
+        within = [element]
+    if len(within) != 1 or within[0].tag not in DIALLED:
+        raise BadRcml(f"<Dial> is supported with a number, or one of {', '.join(sorted(DIALLED))} in it")
+    (whom,) = within
+    return _conference(whom) if whom.tag == "Conference" else _whom(whom, element)
+
+
+def _whom(whom: Element, dial: Element) -> Verb:
+    number = _text(whom).strip()
+    if not re.fullmatch(r"[!-~]{1,200}", number):
+        raise BadRcml(f"<{whom.tag}> names whom to call, by at most 200 characters without a blank")
+    return DialNumber(number, _number(dial, "timeout", 30, 1, LONGEST_TIMEOUT_S))
+
+
+def _conference(room: Element) -> Verb:
     most = _number(room, "maxParticipants", MAX_PARTICIPANTS, 1, 100_000)
     name = shown(_text(room), LONGEST_NAME)
     if not name or len(_text(room).strip()) > LONGEST_NAME:

@@ -5,13 +5,14 @@ call itself is told by its `PlacedCall`, which goes with the party.
 """
 
 from softphone.errors import SoftphoneError
+from softphone.focus.errors import WrongState
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import outcome_of
 from softphone.focus.placed import PlacedCall
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress
 
-__all__ = ["place"]
+__all__ = ["place", "put_through"]
 
 
 def place(room: CallRoom, number: str, caller: Caller) -> PlacedCall:
@@ -39,6 +40,28 @@ def place(room: CallRoom, number: str, caller: Caller) -> PlacedCall:
     party.placed = room.placed = placed
     room.context.tasks.start(_reach(room, placed, party, caller))
     return placed
+
+
+async def put_through(room: CallRoom, number: str, account: str) -> Party:
+    """Ring a number, and let whoever answers talk with whom the server has called; that one stays when nobody does.
+
+    Parameters
+    ----------
+    account
+        Id of the extension that answers for this.
+
+    Raises
+    ------
+    WrongState
+        Somebody is at the other end already, or nobody at this one.
+    NotReached
+        Nobody answered.
+    """
+    here = next(iter(room.session.parties.values()), None)
+    if room.placed is None or here is None or len(room.members) != 1:
+        raise WrongState("It is no call that the server is at the other end of")
+    server = Party("", here.caller, here.callee, here.direction, CallEnd.CALLER)
+    return await room.transfers.replace(server, number, account=account)
 
 
 async def _reach(room: CallRoom, placed: PlacedCall, party: Party, caller: Caller) -> None:

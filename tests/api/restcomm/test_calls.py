@@ -211,7 +211,7 @@ async def test_one_document_leads_to_another(shared: Server, ben: httpx.AsyncCli
     [
         "<Say>hello</Say>",
         "<Play>http://127.0.0.1/x.wav</Play>",
-        "<Dial><Number>1</Number></Dial>",
+        "<Dial><Queue>1</Queue></Dial>",
         "<Dial><Conference> </Conference></Dial>",
         '<Dial><Conference muted="perhaps">x</Conference></Dial>',
         '<Dial><Conference maxParticipants="0">x</Conference></Dial>',

@@ -1,5 +1,7 @@
 """Keys and sounds of RCML, with real telephones."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -9,7 +11,7 @@ from tests.api.restcomm.rcml_server import Documents
 from tests.api.restcomm.test_calls import make, read, web
 from tests.focus.phone import Phone
 from tests.focus.table import until
-from tests.focus.test_two_party import answer, reachable
+from tests.focus.test_two_party import answer, busy, reachable, ring
 
 __all__ = ["web"]
 
@@ -68,4 +70,39 @@ async def test_a_sound_that_cannot_be_had_ends_the_call(
         made = await make(ben, Url=web.put("play", f"<Play>{sound.format(web=web.url)}</Play><Pause length='600'/>"))
         assert await phone.hung_up() == "bye"
         assert (await read(ben, made["sid"]))["status"] == "failed"
+        await until(lambda: shared.focus.parties == 0)
+
+
+async def test_a_call_is_put_through_to_who_answers(shared: Server, ben: httpx.AsyncClient, web: Documents) -> None:
+    async with Phone(shared, "103") as phone, Phone(shared, "104") as other, Phone(shared, "105") as refusing:
+        await reachable(phone, answer)
+        calls = await reachable(other, answer)
+        await reachable(refusing, busy)
+        said = web.put("dial", "<Dial>105</Dial><Dial timeout='9'><Client>104</Client></Dial><Hangup/>")
+        made = await make(ben, Url=said)
+        reached = await asyncio.wait_for(calls.get(), 30)
+        assert reached.invite.from_.uri.user == "103"
+        (room,) = shared.focus.calls.values()
+        await until(lambda: len(room.members) == 2)
+        # A key is for the other end, and nothing of the document follows.
+        assert [each.extension_id for each in room.session.parties.values()] == ["100103", "100104"]
+        assert (await read(ben, made["sid"]))["status"] == "in-progress"
+        await reached.bye()
+        assert await phone.hung_up() == "bye"
+        await until(lambda: shared.focus.parties == 0)
+        assert (await read(ben, made["sid"]))["status"] == "completed"
+
+
+async def test_where_nobody_answers_the_next_verb_follows(
+    shared: Server, ben: httpx.AsyncClient, web: Documents
+) -> None:
+    async with Phone(shared, "103") as phone, Phone(shared, "104") as other:
+        await reachable(phone, answer)
+        rings = await reachable(other, ring)
+        await make(ben, Url=web.put("dial", "<Dial timeout='1'>104</Dial><Redirect>next</Redirect>"))
+        web.put("next", "<Hangup/>")
+        await asyncio.wait_for(rings.get(), 30)
+        assert await other.hung_up() == "cancelled"
+        assert [(await web.asked.get())[1] for _ in range(2)] == ["/dial", "/next"]
+        assert await phone.hung_up() == "bye"
         await until(lambda: shared.focus.parties == 0)

@@ -11,6 +11,7 @@ from softphone.api.restcomm.rcml import (
     BadRcml,
     Continue,
     DialConference,
+    DialNumber,
     EndCall,
     GatherDigits,
     PlaySound,
@@ -39,6 +40,12 @@ def response(inside: str) -> bytes:
         ("<Play loop='2'>conf-muted</Play><Pause/><Pause length='7'/>", [PlaySound("conf-muted", 2), Wait(1), Wait(7)]),
         ("<Play>https://a/b.wav?c=1</Play>", [PlayUrl("https://a/b.wav?c=1")]),
         ("<Gather/>", [GatherDigits()]),
+        ("<Dial> 101 </Dial><Hangup/>", [DialNumber("101"), EndCall()]),
+        ("<Dial timeout='9'><Number>+4930123</Number></Dial>", [DialNumber("+4930123", 9)]),
+        (
+            "<Dial><Client>102</Client></Dial><Dial><Sip>sip:a@b</Sip></Dial>",
+            [DialNumber("102"), DialNumber("sip:a@b")],
+        ),
         (
             "<Gather action=' next?a=1&amp;b=2 ' method='get' timeout='9' finishOnKey='*#' numDigits='4'>"
             "<Say>Your code?</Say><Pause/><Play>http://a/b.wav</Play></Gather><Hangup/>",
@@ -82,7 +89,10 @@ def test_what_it_says(inside: str, verbs: list[rcml.Verb]) -> None:
         b"<Response><Gather><Gather/></Gather></Response>",
         b"<Response><Record/></Response>",
         b"<Response><Dial><Conference>a</Conference><Conference>b</Conference></Dial></Response>",
-        b"<Response><Dial>101</Dial></Response>",
+        b"<Response><Dial/></Response>",
+        b"<Response><Dial><Number>1</Number><Number>2</Number></Dial></Response>",
+        b"<Response><Dial><Queue>1</Queue></Dial></Response>",
+        b"<Response><Dial><Number>1 2</Number></Dial></Response>",
         b"<Response><Redirect method='PUT'>http://a/</Redirect></Response>",
     ],
 )
