@@ -20,6 +20,7 @@ from softphone import Agent, Call
 from softphone.server import Server
 from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.digest import Credentials
+from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
 from tests.focus.phone import bridge
@@ -89,14 +90,17 @@ class Exchange:
 
 
 class Parties:
-    """The three of a transfer."""
+    """The three of a transfer: extensions of a server, or, without one, telephones that call each other straight."""
 
-    def __init__(self, exchange: Exchange, folder: Path) -> None:
+    def __init__(self, folder: Path, exchange: Exchange | None = None) -> None:
         self.exchange = exchange
         self._folder = folder
-        self.taken: list[Call] = []
-        self.agent = Agent(
-            f"sip:102@{exchange.home}", password="dev-102", registrar=f"sip:{exchange.home}", on_call=self._take
+        self._sipp_port = exchange.sipp_port if exchange is not None else port_block(6)
+        self._home = exchange.home if exchange is not None else ""
+        self.agent = (
+            Agent(f"sip:102@{self._home}", password="dev-102", registrar=f"sip:{self._home}", on_call=self._take)
+            if exchange is not None
+            else Agent("sip:agent@127.0.0.1", on_call=self._take)
         )
         self.baresip: Baresip
         self.sipp: Sipp | None = None
@@ -105,50 +109,47 @@ class Parties:
         self.handset.follows = True
 
     async def _take(self, call: Call) -> None:
-        self.taken.append(call)
+        call.on_refer = self.agent.invite
         await call.accept()
 
     @asynccontextmanager
     async def all(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.enter_context(self._handsets)
-            await stack.enter_async_context(self.exchange.registered())
+            account = "<sip:baresip@127.0.0.1>;regint=0;answermode=auto"
+            if self.exchange is not None:
+                await stack.enter_async_context(self.exchange.registered())
+                account = f"<sip:101@{self._home}>;auth_user=101;auth_pass=dev-101;regint=60;answermode=auto"
             await stack.enter_async_context(self.agent)
-            home = self.exchange.home
-            account = f"<sip:101@{home}>;auth_user=101;auth_pass=dev-101;regint=60;answermode=auto"
             self.baresip = await stack.enter_async_context(baresip(self._folder / "baresip", TONES["baresip"], account))
-            await asyncio.to_thread(self.baresip.wait_registered)
+            if self.exchange is not None:
+                await asyncio.to_thread(self.baresip.wait_registered)
             yield
 
-    def run_sipp(self, scenario: str, *options: str) -> Sipp:
+    def run_sipp(self, scenario: str, *options: str, calls: str = "") -> Sipp:
+        """Start SIPp: it waits for a call, or calls somebody."""
         sound = self.handset.socket.getsockname()[1]
-        self.sipp = Sipp(
-            self._folder,
-            scenario,
-            *(
-                "-au",
-                "103",
-                "-ap",
-                "dev-103",
-                "-key",
-                "me",
-                "103",
-                "-key",
-                "sound",
-                str(sound),
-                "-cid_str",
-                "%u-%p",
-                *options,
-            ),
-            remote=(self.exchange.server.stack.host, self.exchange.server.stack.port)
-            if scenario.startswith("transfer")
-            else None,
-            port=self.exchange.sipp_port,
-        )
+        words = ["-au", "103", "-ap", "dev-103", "-key", "me", "103", "-key", "sound", str(sound), "-cid_str", "%u-%p"]
+        _, host, port = self._place(calls) if calls else ("", "", "0")
+        remote = (host, int(port)) if calls else None
+        self.sipp = Sipp(self._folder, scenario, *words, *options, remote=remote, port=self._sipp_port)
         return self.sipp
 
     def uri(self, kind: str) -> str:
-        return f"sip:{NUMBERS[kind]}@{self.exchange.home}"
+        """Where one is called."""
+        if self.exchange is not None:
+            return f"sip:{NUMBERS[kind]}@{self._home}"
+        places = {
+            "agent": lambda: self.agent.contact,
+            "baresip": lambda: f"sip:baresip@{LOOPBACK}:{self.baresip.sip_port}",
+            "sipp": lambda: f"sip:{NUMBERS['sipp']}@{LOOPBACK}:{self._sipp_port}",
+        }
+        return places[kind]()
+
+    def _place(self, kind: str) -> tuple[str, str, str]:
+        """User, host and port of where one is called."""
+        uri = Uri.parse(self.uri(kind))
+        return uri.user or "", uri.host, str(uri.port)
 
     # --- who hands over
 
@@ -164,7 +165,7 @@ class Parties:
     async def _baresip(self, one: str, two: str, *, attended: bool) -> None:
         await asyncio.to_thread(self.baresip.dial, self.uri(one))
         target = f"<{self.uri(two)}>"
-        if attended:
+        if attended and self.exchange is not None:
             before = self.exchange.server.stack.calls
             await asyncio.to_thread(self.baresip.dial, self.uri(two))
             calls = self.exchange.server.stack.calls
@@ -176,13 +177,11 @@ class Parties:
             await asyncio.to_thread(self.baresip.wait, "CALL_CLOSED")
 
     async def _sipp(self, one: str, two: str, *, attended: bool) -> None:
-        host, port = self.exchange.home.split(":")
-        words = [
-            *("-key", "one", NUMBERS[one], "-key", "one_host", host, "-key", "one_port", port),
-            *("-key", "two", NUMBERS[two], "-key", "two_host", host, "-key", "two_port", port),
-            *("-d", "200", "-key", "refer_to", f"<{self.uri(two)}>"),
-        ]
-        sipp = self.run_sipp("transfer_attended" if attended else "transfer", *words)
+        words = ["-d", "200", "-key", "refer_to", f"<{self.uri(two)}>"]
+        for name, kind in (("one", one), ("two", two)):
+            user, host, port = self._place(kind)
+            words += ["-key", name, user, "-key", f"{name}_host", host, "-key", f"{name}_port", port]
+        sipp = self.run_sipp("transfer_attended" if attended else "transfer", *words, calls=one)
         await asyncio.to_thread(sipp.finish)
 
     # --- who is left
@@ -241,7 +240,7 @@ class Parties:
 @pytest.mark.parametrize("attended", [False, True], ids=["blind", "attended"])
 @pytest.mark.parametrize(("by", "one", "two"), list(itertools.permutations(KINDS)))
 async def test_extensions(exchange: Exchange, tmp_path: Path, by: str, one: str, two: str, attended: bool) -> None:
-    parties = Parties(exchange, tmp_path)
+    parties = Parties(tmp_path, exchange)
     async with parties.all():
         if by != "sipp":
             parties.run_sipp("sounding")
@@ -250,3 +249,15 @@ async def test_extensions(exchange: Exchange, tmp_path: Path, by: str, one: str,
         await parties.hang_up(one, two)
         await exchange.nothing_left()
     exchange.files = exchange.files or len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(("by", "one", "two"), list(itertools.permutations(KINDS)))
+async def test_telephones_that_call_each_other_straight(tmp_path: Path, by: str, one: str, two: str) -> None:
+    parties = Parties(tmp_path)
+    async with parties.all():
+        if by != "sipp":
+            parties.run_sipp("handed_on" if one == "sipp" else "sounding")
+        await parties.hand_over(by, one, two, attended=False)
+        await parties.hear_each_other(one, two)
+        await parties.hang_up(one, two)
+        assert parties.agent.calls == []
