@@ -48,7 +48,7 @@ def _unreached() -> Iterator[None]:
     except NotReached as error:
         raise WrongState(f"Nobody was reached: {error.outcome.word}") from error
     except CallRefused as error:
-        raise WrongState("The call is over") from error
+        raise WrongState("The call is over" if error.status == 487 else f"It is refused: {error.reason}") from error
 
 
 def _answered(room: CallRoom, party: str) -> Member:
@@ -177,6 +177,8 @@ class CallCommands(Commands):
 
     async def transfer(self, session: str, party: str, to: str) -> TelephonySession:
         """Let a number take a party's place in a call of two, which leaves by BYE; returns when it has answered.
+
+        To a conference the other end goes, and the call is over.
 
         Raises
         ------

@@ -21,6 +21,7 @@ from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import load_menu
+from softphone.focus.room.transfers import WayIn, nowhere
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import CallEnd, RoomKind, SessionOrigin, TelephonySession
 from softphone.focus.token import VoiceCallToken, new_session_id
@@ -67,11 +68,14 @@ class Focus:
         The way to a number.
     on_stream
         Told what the workers tell of streams.
+    way_in
+        Finds the conference that a call is handed into.
     """
 
     on_stream: Callable[[AudioStreamStarted | AudioStreamEnded | WorkerLost], object] = staticmethod(
         lambda _event: None
     )
+    way_in: WayIn = staticmethod(nowhere)
 
     def __init__(
         self,
@@ -244,7 +248,7 @@ class Focus:
         if self.draining:
             raise Overloaded("the server stops")
         session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner_id)
-        room = CallRoom(session, await self._create_room(), self.context, self.dialer)
+        room = CallRoom(session, await self._create_room(), self.context, self.dialer, self.way_in)
         self.calls[session.id] = room
         return room
 

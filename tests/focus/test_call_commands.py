@@ -121,6 +121,25 @@ def test_an_agent_hands_calls_over(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_call_is_handed_into_a_conference_by_command(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        phones = Phones(bridge)
+        async with phones.phone("101") as ann, phones.phone("102"), bridge.agent("103") as cid:
+            conference = await bridge.conference()
+            inside = await cid.invite(bridge.uri(conference))
+            session, own, call = await begun(bridge, ann, "102")
+            with pytest.raises(WrongState, match="refused: Forbidden"):
+                await bridge.control.calls.transfer(session, own, "201")
+            await bridge.control.calls.transfer(session, own, str(conference.token))
+            assert await call.wait_ended() == "bye"
+            await talk(inside, phones.last("102"))
+            assert [each.address.number for each in conference.parties.values()] == ["103", "102"]
+            await asyncio.sleep(0.5)
+            assert list(bridge.focus.rooms) == [conference.id]
+
+    play(tmp_path, scene)
+
+
 def test_a_parked_call_is_picked_up(tmp_path: Path) -> None:
     async def scene(bridge: ConferenceBridge) -> None:
         phones, control = Phones(bridge), bridge.control.calls

@@ -208,3 +208,39 @@ async def test_a_call_that_is_none_of_ours_is_replaced_by_whoever_has_it(shared:
         await shared.control.end(session.id)
         await until(lambda: shared.focus.parties == 0)
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("there", ["token", "*8101"])
+async def test_a_call_is_handed_into_a_conference(shared: Server, there: str) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob:
+        bobs = await reachable(bob, answer)
+        call = await ann.call("102")
+        to = refer_to(shared, str(session.token) if there == "token" else there)
+        assert (await call.request("REFER", headers=to)).status == 202
+        assert await ann.hung_up() == "bye"
+        rooms = shared.focus.conferences.values()
+        (room,) = (each for each in rooms if [p.address.number for p in each.session.parties.values()] == ["102"])
+        assert (room.session is session) is (there == "token") and not calls_of(shared)
+        assert bobs.get_nowait().state is InviteState.CONFIRMED and shared.focus.parties == 1
+        await shared.control.end(room.session.id)
+        if there != "token":
+            await shared.control.end(session.id)
+        await until(lambda: shared.focus.parties == 0)
+
+
+@pytest.mark.parametrize(("there", "status"), [("201", "403"), ("*8103", "403"), ("conf_00", "404"), ("locked", "403")])
+async def test_who_would_be_asked_for_a_code_is_not_handed_in(shared: Server, there: str, status: str) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, Phone(shared, "103") as cid:
+        await reachable(bob, answer)
+        told = Told(ann)
+        inside, call = await cid.call(session.token), await ann.call("102")
+        if there == "locked":
+            await shared.control.lock(session.id, True)
+            there = str(session.token)
+        assert (await refer(call, told, refer_to(shared, there))).startswith(f"SIP/2.0 {status}")
+        assert call.state is inside.state is InviteState.CONFIRMED and len(session.parties) == 1
+        await call.bye()
+        await shared.control.end(session.id)
+        await until(lambda: shared.focus.parties == 0)

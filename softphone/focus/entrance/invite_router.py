@@ -12,6 +12,7 @@ from softphone.focus.entrance.admissions import admission_of
 from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.echo_test import EchoTest
+from softphone.focus.entrance.handed_in import HandedIn
 from softphone.focus.entrance.pass_gate import PassGate
 from softphone.focus.entrance.quality_reports import publish
 from softphone.focus.entrance.reception import Reception
@@ -114,6 +115,7 @@ class InviteRouter:
         self._conference = conference
         self._trunks = trunks
         self.codes = CodeBook(accounts, conference, focus.context.clock, trunks)
+        focus.way_in = HandedIn(focus, accounts, self.codes, settings).find
         self.gate = PassGate(focus, accounts, self.codes, passes) if passes is not None else None
         self._entering: set[InviteSession] = set()
         self._turns = Turns()

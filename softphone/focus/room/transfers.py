@@ -8,13 +8,14 @@ end waits then, with music. If nobody takes it, whoever has handed it over is ru
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from mixer.rules.events import Join, Park, PeerHeld
-from mixer.rules.roles import PartyKind
+from mixer.rules.roles import PartyKind, Role
 from softphone.errors import BadMessage, CallRefused
 from softphone.focus.commanding import acting, actor_of, told
+from softphone.focus.errors import FocusError
 from softphone.focus.party.context import Context
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.forwarding import Forwarding
@@ -23,7 +24,9 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import CANCELLED, NotReached
 from softphone.focus.party.ringing import Ringing
+from softphone.focus.room import moving
 from softphone.focus.room.carried_out import recorded
+from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.replacement import became
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.session import CallEnd, Party, PartyAddress, PartyStatus
@@ -34,7 +37,10 @@ from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers
 from softphone.tasks import Alarm
 from softphone.text import shown
 
-__all__ = ["Asked", "Transfers", "joins", "known_as", "other_end"]
+__all__ = ["Asked", "Transfers", "WayIn", "joins", "known_as", "nowhere", "other_end"]
+
+WayIn = Callable[[str, str], Awaitable[ConferenceRoom | None]]
+"""Gives the conference that a number leads to, for a call that the extension of this id hands over; None: to none."""
 
 # Headers of the INVITE that a REFER may ask for (RFC 3891, RFC 3892).
 PASSED = (REPLACES, "Require", "Referred-By")
@@ -105,6 +111,8 @@ class Transfers:
         The call.
     dialer
         Rings whoever is to come.
+    way_in
+        Finds the conference that the call is handed into.
 
     Attributes
     ----------
@@ -112,7 +120,8 @@ class Transfers:
         When whoever has parked the call is rung again; None: nobody is.
     """
 
-    def __init__(self, room: RuledRoom, dialer: Dialer) -> None:
+    def __init__(self, room: RuledRoom, dialer: Dialer, way_in: WayIn) -> None:
+        self._way_in = way_in
         self.reminder: Alarm | None = None
         self._room = room
         self._dialer = dialer
@@ -158,10 +167,13 @@ class Transfers:
                 raise CallRefused(403, "Forbidden")
             asked = Asked(target.uri)
             heir = other_end(member, asked.replaces, room.context.legs.values())
-            if heir is None:
-                await self.transfer(member, asked)
-            else:
+            if heir is not None:
                 self.hand_over(member, heir)
+                return
+            try:
+                await self.transfer(member, asked)
+            except FocusError as error:
+                raise CallRefused(403, "Forbidden") from error
 
     def leaves(self, member: Member) -> bool:
         """Take notice that a member has hung up; whether the other end waits for what becomes of its transfer."""
@@ -171,12 +183,14 @@ class Transfers:
         return True
 
     async def transfer(self, member: Member, asked: Asked) -> None:
-        """Ring somebody for the other end, who takes a member's place.
+        """Ring somebody for the other end, who takes a member's place, or let the other end into a conference.
 
         Raises
         ------
         NotReached
             Nobody answered.
+        FocusError
+            The conference does not let it in.
         CallRefused
             487: the call was over by then. 491: it is being transferred already.
         """
@@ -191,6 +205,10 @@ class Transfers:
     async def _transfer(self, member: Member, asked: Asked) -> None:
         room = self._room
         number = self._dialer.spelled(str(asked.uri), known_as(member))
+        conference = await self._way_in(number, member.party.extension_id or "")
+        if conference is not None:
+            self._hand_in(member, conference)
+            return
         party = successor(member.party, self._dialer.whom(number))
         try:
             heir = await self._ring(member.party, party, number, asked.headers)
@@ -202,6 +220,13 @@ class Transfers:
             self.hand_over(member, heir)
         elif self._succeed(heir, party) is None:
             raise CallRefused(487)
+
+    def _hand_in(self, member: Member, there: ConferenceRoom) -> None:
+        """Let the other end of a member go into a conference, as its host if it is its owner; the call is over."""
+        other = moving.other_end(self._room, member)
+        extension = self._dialer.find(other.party.address.number) if other.party.extension_id else None
+        host = extension is not None and extension.id == there.session.owner_id
+        moving.move(other, there, extension, role=Role.MODERATOR if host else None)
 
     async def _return(self, left: Party, failed: NotReached) -> None:
         """Ring whoever has left and handed over in vain; the call is over if it does not answer."""
@@ -292,3 +317,8 @@ async def _part(context: Context, member: Member) -> None:
     member.take_out()
     await asyncio.sleep(PARTING_S)
     parting.say()
+
+
+async def nowhere(_number: str, _account: str) -> ConferenceRoom | None:
+    """Know no conference."""
+    return None

@@ -24,7 +24,7 @@ from softphone.focus.placed import PlacedCall
 from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.progress import CallerProgress
 from softphone.focus.room.ruled import RuledRoom
-from softphone.focus.room.transfers import Transfers, joins
+from softphone.focus.room.transfers import Transfers, WayIn, joins, nowhere
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, PartyStatus, TelephonySession
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
@@ -42,13 +42,15 @@ class CallRoom(RuledRoom):
     ----------
     session, room, context
         As for `RuledRoom`.
-    dialer
-        Rings the callee's phones.
+    dialer, way_in
+        Ring the callee's phones, and find the conference that the call is handed into.
     """
 
     carried_out = CARRIED_OUT
 
-    def __init__(self, session: TelephonySession, room: int, context: Context, dialer: Dialer) -> None:
+    def __init__(
+        self, session: TelephonySession, room: int, context: Context, dialer: Dialer, way_in: WayIn = nowhere
+    ) -> None:
         super().__init__(session, room, context, TwoPartyCall())
         self.dialer = dialer
         self.answered = False
@@ -62,7 +64,7 @@ class CallRoom(RuledRoom):
         "The call, where the server has placed it: nobody is at the other end, and it goes on where its party goes."
         self._gone_on = False
         self.ringing = Ringing(dialer, context, session)
-        self.transfers = Transfers(self, dialer)
+        self.transfers = Transfers(self, dialer, way_in)
 
     async def connect(self, call: InviteSession, caller: Caller, from_: PartyAddress, to: PartyAddress) -> None:
         """Ring the callee's phones and join the first that answers with the caller.
