@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.entrance.trunk_lines import TrunkLines
 from softphone.focus.entrance.web_door import WebDoor
 from softphone.focus.focus import Focus
+from softphone.focus.guard import watch_load
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.passes import Passes, signing_key
 from softphone.focus.stats import FocusStats, WorkerStats
@@ -200,6 +202,9 @@ class Server:
         self.focus = self._make_focus(dialer)
         starting.push_async_callback(self.focus.context.hosts.close)
         self.store.listeners.append(self.focus.on_change)
+        if config.server.max_cpu:
+            watching = asyncio.create_task(watch_load(self.focus.guard, self._used_cpu_s, time.monotonic))
+            starting.callback(watching.cancel)
         self.control = Control(self.focus, self.accounts)
         key = signing_key(config.token.secret or secrets.token_hex())
         self.passes = Passes(self.focus, PassShelf(store.database), key)
@@ -357,6 +362,10 @@ class Server:
     def worker_pids(self) -> list[int]:
         """Process ids of the media workers that live."""
         return self.media.pids
+
+    async def _used_cpu_s(self) -> dict[int, float]:
+        """Give the processor time of each of our processes."""
+        return {os.getpid(): time.process_time()} | {each.pid: each.cpu_s for each in await self.media.metrics()}
 
     async def stats(self) -> FocusStats:
         """Read the numbers of the node."""

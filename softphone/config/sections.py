@@ -56,6 +56,7 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     data: str = "data"
     drain_s: Seconds = 5.0
     drain_wait_s: Seconds = 0.0
+    max_cpu: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
     @property
     def hosts(self) -> tuple[str, ...]:

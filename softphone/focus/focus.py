@@ -13,6 +13,7 @@ from softphone.errors import MediaError
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
 from softphone.focus.feed import EventType, Feed
+from softphone.focus.guard import LoadGuard
 from softphone.focus.party.context import Context, spoken
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.leg_events import react
@@ -94,7 +95,7 @@ class Focus:
         self.node = node
         self.conferences: dict[str, ConferenceRoom] = {}
         self.calls: dict[str, CallRoom] = {}
-        self.draining = False
+        self.draining, self.guard = False, LoadGuard(config.server.max_cpu)
         self._config, self._accounts = config, accounts
         self.dialer = dialer
         self._menu = load_menu(config.conference.menu)
@@ -127,6 +128,11 @@ class Focus:
     def state(self) -> Literal["ok", "draining"]:
         """Whether new calls are taken."""
         return "draining" if self.draining else "ok"
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether there may be one call more: the server neither stops nor has too much to do."""
+        return not (self.draining or self.guard.busy)
 
     @property
     def rooms(self) -> dict[str, RuledRoom]:
@@ -230,7 +236,7 @@ class Focus:
             room.configure(self.settings_of(extension))
 
     async def _open(self, session: TelephonySession, settings: Settings) -> ConferenceRoom:
-        if self.draining or len(self.conferences) >= self._config.conference.max_conferences:
+        if not self.takes_calls or len(self.conferences) >= self._config.conference.max_conferences:
             raise Overloaded("no more conferences")
         number = await self._create_room()
         room = ConferenceRoom(session, number, self.context, settings, self.dialer, refer)
@@ -245,8 +251,8 @@ class Focus:
         Overloaded
             The server is being stopped, or no media worker takes one more room.
         """
-        if self.draining:
-            raise Overloaded("the server stops")
+        if not self.takes_calls:
+            raise Overloaded("the server stops, or has too much to do")
         session = TelephonySession(new_session_id(), SessionOrigin.CALL, owner_id)
         room = CallRoom(session, await self._create_room(), self.context, self.dialer, self.way_in)
         self.calls[session.id] = room

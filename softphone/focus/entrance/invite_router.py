@@ -198,11 +198,11 @@ class InviteRouter:
             await self.gate.enter(admission, destination.number, lambda room, bearer: room.enter(call, bearer))
 
     def _check_open(self, call: InviteSession, destination: Destination) -> None:
-        """Refuse everybody while we stop, and a conference that has called itself, or another one.
+        """Refuse everybody while we stop or are too busy, and a conference that has called itself, or another one.
 
         A call of ours that was forwarded to another extension is no loop but a spiral (RFC 3261 section 6).
         """
-        if self._focus.draining:
+        if not self._focus.takes_calls:
             raise self._overloaded()
         if call.came_back and (not isinstance(destination, ToExtension) or self._asked_again(call.invite)):
             raise CallRefused(482, "Loop Detected")

@@ -128,7 +128,7 @@ class WebDoor:
             raise NotAdmitted("account_needed")
         most = self._legs if known else self._legs - reserved(self._legs)
         there = len(self.parties) + self._at_the_door.total()
-        if self._focus.draining or self._focus.parties >= most or there >= self._settings.max_parties:
+        if not self._focus.takes_calls or self._focus.parties >= most or there >= self._settings.max_parties:
             raise Overloaded("There is no place for one more")
         if self.parties.of_host(wish.host) + self._at_the_door[wish.host] >= self._settings.max_parties_address:
             raise NotAdmitted("too_many_there")
