@@ -20,6 +20,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.room.admission import Admission
+from softphone.focus.room.arriving import enter
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.session import SessionOrigin, TelephonySession
 from softphone.focus.token import new_session_id
@@ -299,7 +300,7 @@ class PaperBridge:
         self.calls.append(call := PaperCall())
         paper: Any = call
         try:
-            await room.enter(paper, Admission(number, **admission))
+            await enter(room, paper, Admission(number, **admission))
         except SoftphoneError:
             call.end("rejected")
             raise

@@ -8,7 +8,6 @@ from mixer.rules.entrance import EntranceSettings
 from mixer.rules.roles import PartyKind, Role
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
-from softphone.focus.entrance.admissions import admission_of
 from softphone.focus.entrance.authentication import Authentication, AuthRefusal
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.echo_test import EchoTest
@@ -39,6 +38,7 @@ from softphone.focus.party.identity import calls, is_trusted
 from softphone.focus.party.trunks import Trunks
 from softphone.focus.passes import Passes
 from softphone.focus.room.admission import Admission
+from softphone.focus.room.arriving import enter
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.replacement import replace as replace_party
 from softphone.focus.session import PartyAddress
@@ -195,7 +195,7 @@ class InviteRouter:
         elif self.gate is None:
             raise CallRefused(404, "Not Found")
         else:
-            await self.gate.enter(admission, destination.number, lambda room, bearer: room.enter(call, bearer))
+            await self.gate.enter(admission, destination.number, lambda room, bearer: enter(room, call, bearer))
 
     def _check_open(self, call: InviteSession, destination: Destination) -> None:
         """Refuse everybody while we stop or are too busy, and a conference that has called itself, or another one.
@@ -280,14 +280,14 @@ class InviteRouter:
             raise self._proofs.challenge(call.source)
         host = caller is not None and caller.id == room.session.owner_id
         role = Role.MODERATOR if host else Role.PARTICIPANT
-        await room.enter(call, admission_of(call, caller, PartyKind.TOKEN, role, trusted=self._trusts(call)))
+        await enter(room, call, Admission.of_call(call, caller, PartyKind.TOKEN, role, trusted=self._trusts(call)))
 
     def _destination(self, number: str) -> Destination:
         return route(number, self._accounts, self._settings.echo_number, self._settings.own_room_prefix)
 
     def _stranger(self, call: InviteSession, caller: Extension | None) -> Admission:
         """Say as what a call comes in that has neither token nor pass."""
-        return admission_of(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
+        return Admission.of_call(call, caller, PartyKind.OUTSIDE, trusted=self._trusts(call))
 
     def _trusts(self, call: InviteSession) -> bool:
         """Whether who a call says it is from is believed, from where it came."""

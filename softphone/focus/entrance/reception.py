@@ -12,6 +12,7 @@ from softphone.focus.entrance.strangers import Waiting
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.focus import Focus
 from softphone.focus.room.admission import Admission
+from softphone.focus.room.arriving import enter
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
@@ -65,7 +66,7 @@ class Reception:
         )
         if not (asked.ask_code or asked.ask_name):
             room = running or await self._focus.open(extension)
-            await room.enter(call, admission)
+            await enter(room, call, admission)
             return
         if running is not None:
             running.check_open()
@@ -75,7 +76,7 @@ class Reception:
         """Let a user into its own room as the host; ask others for one of its codes."""
         if admission.caller is not None and admission.caller.id == owner.id:
             room = await self._focus.open(owner)
-            await room.enter(call, replace(admission, role=Role.MODERATOR))
+            await enter(room, call, replace(admission, role=Role.MODERATOR))
             return
         await self.receive(call, admission, EntranceSettings(prompt="conf-getpin"), owner, self._focus.find(owner))
 

@@ -3,7 +3,7 @@
 from mixer.rules.roles import Place
 from softphone.calls.leg import CallLeg
 from softphone.errors import OtherWorker
-from softphone.focus.session import Party
+from softphone.focus.session import Party, PartyPath
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.media.workers.client import Media
 
@@ -31,6 +31,14 @@ class LegInRoom:
     def __init__(self, leg: CallLeg, media: Media, room: int | None) -> None:
         self.room, self.inside = room, False
         self._leg, self._media = leg, media
+
+    @property
+    def path(self) -> PartyPath | None:
+        """How its party is reached; one without a SIP call has joined by HTTP. None before anything is agreed on."""
+        if self._leg.session.agreement.negotiated is None:
+            return None
+        transport = "http" if self._leg.call is None else self._leg.call.source.transport
+        return PartyPath(transport, self._leg.spec.codec, self._leg.cipher)
 
     async def enter(self) -> None:
         """Put it in, if it has been let in; when the room is on another worker, media moves there first.

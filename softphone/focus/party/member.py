@@ -26,7 +26,6 @@ from softphone.calls.leg import CallLeg
 from softphone.errors import CallEnded, MediaError, NoSuchLeg, SdpError, SipError
 from softphone.focus.party.in_room import LegInRoom
 from softphone.focus.party.legs import OpenLegs
-from softphone.focus.party.path import path_of
 from softphone.focus.party.phone_requests import is_request
 from softphone.focus.party.services import Services
 from softphone.focus.party.signalling import HttpCall, Signalling
@@ -344,7 +343,7 @@ class Member:
 
     def agreed(self) -> None:
         """Take note of what is agreed on, or of whose it is."""
-        self.party.path = path_of(self.media)
+        self.party.path = self._place.path
         self._legs.agreed(self.leg, self.party.extension_id, self.media.spec, held=self.media.held)
 
     def _progressed(self, status: PartyStatus) -> None:

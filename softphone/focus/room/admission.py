@@ -9,7 +9,9 @@ from mixer.rules.attendance import Participant
 from mixer.rules.events import Join
 from mixer.rules.roles import PartyKind, Role
 from softphone.errors import CallRefused
+from softphone.focus.party.identity import caller_of
 from softphone.focus.session import Party, identity_of
+from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.text import distinct, shown, skeleton
 
@@ -107,6 +109,31 @@ class Admission:
             hidden=self.hidden,
             labels=self.labels,
         )
+
+    @classmethod
+    def of_call(
+        cls,
+        call: InviteSession,
+        caller: Extension | None,
+        stranger: PartyKind,
+        role: Role = Role.PARTICIPANT,
+        *,
+        trusted: bool = False,
+    ) -> Self:
+        """Say as what a call comes in, by what it says and has proved.
+
+        Parameters
+        ----------
+        caller
+            The extension that has proved to be it; None: somebody from outside.
+        stranger
+            The kind of somebody from outside, who may be `trusted` to say who it is.
+        """
+        host = call.source.host
+        if caller is not None:
+            return cls(caller.number, caller.name, caller, role, PartyKind.INSIDE, host=host)
+        who = caller_of(call.invite, trusted=trusted)
+        return cls(who.number, who.name, None, role, stranger, host=host)
 
     @classmethod
     def of(cls, known: Participant, party: Party, caller: Extension | None, *, brought: bool = False) -> Self:

@@ -1,9 +1,9 @@
 """A running conference: the rules of `mixer.rules.conference` decide, `ruled` carries out what they say.
 
-One caller's way: `enter` (its call decides all) or `admit` (it is answered, and somebody's: the reception's, or another
-conference's) asks the rules; they let it in, let it wait, or refuse it, and only then does it change hands. From then
-on its keys, its end, and what is commanded through the control face, are events for the rules. When they say that it
-left, it is seen off.
+One caller's way: `arriving` (its call decides all) or `admit` (it is answered, and somebody's: the reception's, or
+another conference's) asks the rules; they let it in, let it wait, or refuse it, and only then does it change hands.
+From then on its keys, its end, and what is commanded through the control face, are events for the rules. When they say
+that it left, it is seen off.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +26,6 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.invitations import DialOutStatus, Invitations
 from softphone.focus.party.member import Member
 from softphone.focus.room.admission import Admission, Namesakes, NotAdmitted
-from softphone.focus.room.arriving import begin
 from softphone.focus.room.carried_out import CARRIED_OUT, level_voices
 from softphone.focus.room.groups import group_changed, groups_changed
 from softphone.focus.room.ruled import RuledRoom
@@ -106,19 +105,6 @@ class ConferenceRoom(RuledRoom):
             raise NotAdmitted("locked")
         if self.rules.size >= settings.max_members and not (settings.hosted and settings.hosts_pass_limit):
             raise NotAdmitted("full")
-
-    async def enter(self, call: InviteSession, admission: Admission) -> None:
-        """Let a call in, or refuse it.
-
-        Raises
-        ------
-        NotAdmitted
-            The rules say no; with the status and reason to answer.
-        SdpError, MediaError, CallEnded
-            It came to nothing; the party is gone again.
-        """
-        member = self.newcomer(admission, call)
-        await begin(self, member, admission, lambda: member.answer(self.identity(member)))
 
     def newcomer(self, admission: Admission, call: InviteSession | None = None) -> Member:
         """Make the member of somebody who wants in; it is nobody's."""

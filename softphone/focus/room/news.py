@@ -31,7 +31,7 @@ class News:
         if party.hidden:
             self._hidden.add(party.id)
 
-    def tell(self, type: EventType, party: str | None, data: Mapping[str, Any]) -> None:
+    def tell(self, type: EventType, party: str | None = None, **data: Any) -> None:
         """Tell the watchers, and write down who comes to a conference and goes.
 
         Of a hidden listener only administrators are told, and it is in no history.

@@ -67,7 +67,8 @@ class Room(CallOwner):
         self.context = context
         self.rules = rules
         self.members: dict[str, Member] = {}
-        self.statuses = Statuses(session, self.publish)
+        self.news = News(session, context, rules)
+        self.statuses = Statuses(session, self.news)
         self.premises = Premises(context, self.members.get, room)
         self.spoken, self.announcer = self.premises.spoken, self.premises.announcer
         self.music = HoldMusic(context)
@@ -76,12 +77,11 @@ class Room(CallOwner):
         "Gives newcomers names of their own; None: they keep theirs."
         self.ended = False
         self._came: dict[str, float] = {}
-        self.news = News(session, context, rules)
         self.asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
 
     def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
         """Tell the watchers, and write down who comes to a conference and goes."""
-        self.news.tell(type, party, data)
+        self.news.tell(type, party, **data)
 
     # Who comes.
 

@@ -66,7 +66,7 @@ class RuledRoom(Room):
     def __init__(self, session: TelephonySession, room: int, context: Context, rules: Session) -> None:
         super().__init__(session, room, context, rules)
         self.recording = RecordingControl(self.recorder, rules, context.tasks, self.handle, self.announcer)
-        self._voices = Voices(session, self.recorder, self.publish, self.handle)
+        self._voices = Voices(session, self.recorder, self.news, self.handle)
         # An idle room has no timer.
         self._alarm = Alarm(context.clock, lambda: self.handle(events.Time()))
         self._alarm.set(rules.deadline)

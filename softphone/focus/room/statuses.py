@@ -1,8 +1,7 @@
 """How far the calls of a session's parties are, and who is told: each change once, from the first to the last."""
 
-from collections.abc import Callable
-
 from softphone.focus.feed import EventType
+from softphone.focus.room.news import News
 from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
 
 __all__ = ["Statuses"]
@@ -15,13 +14,13 @@ class Statuses:
     ----------
     session
         Whose parties they are.
-    publish
+    news
         Tells the watchers of the session.
     """
 
-    def __init__(self, session: TelephonySession, publish: Callable[..., None]) -> None:
+    def __init__(self, session: TelephonySession, news: News) -> None:
         self._session = session
-        self._publish = publish
+        self._news = news
 
     def expect(self, party: Party) -> None:
         """Show and tell a party that is about to be called."""
@@ -66,6 +65,6 @@ class Statuses:
         party.told = status
         there = {} if party.moved_to is None else {"moved_to": party.moved_to}
         who = party.address
-        self._publish(
+        self._news.tell(
             EventType.PARTY_STATUS, party.id, status=status.value.lower(), number=who.number, name=who.name, **there
         )

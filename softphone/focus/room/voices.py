@@ -5,6 +5,7 @@ from collections.abc import Callable
 from mixer.rules import events
 from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
+from softphone.focus.room.news import News
 from softphone.focus.room.recording import Recorder
 from softphone.focus.session import TelephonySession
 from softphone.media.contract.leg import LegDominant, LegEchoing, LegInVain, LegTalking, LegVoice
@@ -17,21 +18,21 @@ class Voices:
 
     Parameters
     ----------
-    session, recorder
+    session, recorder, news
         Of the room.
-    publish, handle
-        Tell its watchers, and its rules.
+    handle
+        Tells its rules.
     """
 
     def __init__(
         self,
         session: TelephonySession,
         recorder: Recorder,
-        publish: Callable[..., None],
+        news: News,
         handle: Callable[[events.Event], object],
     ) -> None:
         self._session, self._recorder = session, recorder
-        self._publish, self._handle = publish, handle
+        self._news, self._handle = news, handle
 
     def take(self, member: Member, event: LegVoice) -> None:
         """Take what the worker hears of a member."""
@@ -42,7 +43,7 @@ class Voices:
                 self._dominant(member, on)
             case LegEchoing(on=on):
                 member.party.echoing = on
-                self._publish(EventType.PARTY_ECHOING, member.party.id, on=on)
+                self._news.tell(EventType.PARTY_ECHOING, member.party.id, on=on)
             case LegInVain():
                 self._in_vain(member)
 
@@ -50,7 +51,7 @@ class Voices:
         member.party.talking = on
         if not member.party.group:
             self._recorder.talking(member.party.id, on)
-        self._publish(EventType.PARTY_TALKING, member.party.id, on=on)
+        self._news.tell(EventType.PARTY_TALKING, member.party.id, on=on)
         self._handle(events.Talking(member.party.id, on))
 
     def _dominant(self, member: Member, on: bool) -> None:
@@ -63,7 +64,7 @@ class Voices:
             session.dominant = party.id
         elif session.dominant == party.id:
             session.dominant = None
-        self._publish(EventType.PARTY_DOMINANT, party.id, on=on)
+        self._news.tell(EventType.PARTY_DOMINANT, party.id, on=on)
 
     def _in_vain(self, member: Member) -> None:
         """Let the rules tell who talks while it is muted; what a telephone plays that holds the call is no talk."""
