@@ -11,11 +11,27 @@ from numpy.typing import NDArray
 from mixer.frame import TICK_S
 from mixer.kernel import kernel
 from mixer.party import NOBODY, Parties, Party, Rooms
+from mixer.struct import struct
 
 __all__ = ["FloorFinder"]
 
 TAKE_TICKS = round(1.0 / TICK_S)
 """A cough is over after 0.3 s, its gate is open for 0.4 s more."""
+
+
+@struct
+class Floor:
+    """Rows and rooms, and of each room who has its floor, who may take it, and since when that one leads it, in ticks.
+
+    `changed`: int64, shape (rooms, 2), written: who had the floor and who has it, of each room where that changes.
+    """
+
+    parties: Parties
+    rooms: Rooms
+    holder: NDArray[np.int64]
+    rival: NDArray[np.int64]
+    ticks: NDArray[np.int64]
+    changed: NDArray[np.int64]
 
 
 class FloorFinder:
@@ -33,12 +49,18 @@ class FloorFinder:
     """
 
     def __init__(self, parties: Parties, rooms: Rooms) -> None:
-        self._parties, self._rooms = parties, rooms
-        self.holder = np.full(len(rooms), NOBODY, np.int64)
-        self._rival = np.full(len(rooms), NOBODY, np.int64)
-        self._ticks = np.zeros(len(rooms), np.int64)
-        self._changed = np.zeros((len(rooms), 2), np.int64)
-        self._end = 0
+        self.holder, self._changed = np.full(len(rooms), NOBODY, np.int64), np.zeros((len(rooms), 2), np.int64)
+        self._end, self._floor = (
+            0,
+            Floor(
+                parties=parties,
+                rooms=rooms,
+                holder=self.holder,
+                rival=np.full(len(rooms), NOBODY, np.int64),
+                ticks=np.zeros(len(rooms), np.int64),
+                changed=self._changed,
+            ),
+        )
 
     def note(self, rooms_end: int) -> NDArray[np.int64]:
         """Take the lead of the tick that was just made.
@@ -54,31 +76,14 @@ class FloorFinder:
             Of each room where it changed who had the floor, and who has it; -1: nobody. Valid until the next tick.
         """
         end, self._end = max(rooms_end, self._end), rooms_end
-        found = follow(self._parties, self._rooms, end, self.holder, self._rival, self._ticks, self._changed)
-        return self._changed[:found]
+        return self._changed[: follow(self._floor, end)]
 
 
 @kernel
-def follow(
-    parties: Parties,
-    rooms: Rooms,
-    rooms_end: int,
-    holder: NDArray[np.int64],
-    rival: NDArray[np.int64],
-    ticks: NDArray[np.int64],
-    changed: NDArray[np.int64],
-) -> int:
-    """Give the floor to who has led a room for long enough; gives in how many it has changed.
-
-    Parameters
-    ----------
-    parties, rooms, rooms_end
-        Those of the bridge, after a tick.
-    holder, rival, ticks
-        Of each room: who has the floor, who may take it, and since when that one leads it, in ticks.
-    changed
-        Written, shape (rooms, 2): who had the floor and who has it, of each room where that changes.
-    """
+def follow(floor: Floor, rooms_end: int) -> int:
+    """Give the floor to who has led a room for long enough, after a tick; gives in how many it has changed."""
+    parties, rooms, holder, rival, ticks = floor.parties, floor.rooms, floor.holder, floor.rival, floor.ticks
+    changed = floor.changed
     changes = 0
     for room in range(rooms_end):
         had = holder[room]

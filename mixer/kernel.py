@@ -22,7 +22,7 @@ try:
 except ImportError:  # there is none for every platform; a handful of parties can do without
     numba = None
 
-__all__ = ["COMPILED", "Int", "cache_folder", "kernel", "made", "records"]
+__all__ = ["COMPILED", "Int", "cache_folder", "compiled", "kernel", "made", "records"]
 
 Int: TypeAlias = int | np.integer[Any]
 """A whole number, as kernels hand it to each other."""
@@ -82,12 +82,18 @@ def kernel(function: F) -> F:
     """
     if not COMPILED:
         return function
-    file = Path(function.__code__.co_filename)
+    made = compiled(function, Path(function.__code__.co_filename))
+    _made.append(made)
+    return cast(F, made)
+
+
+def compiled(function: Callable[..., Any], file: Path) -> Any:
+    """Compile a function when it is first called, and keep the result with that of the modules beside a file."""
     folder = cache_folder(MIXER if file.parent == MIXER else file.parent.parent)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = folder or ""
     try:
-        compiled = numba.njit(
+        return numba.njit(
             cache=bool(folder),
             nogil=True,
             error_model="numpy",
@@ -96,8 +102,6 @@ def kernel(function: F) -> F:
         )(function)
     finally:
         numba.config.CACHE_DIR = before
-    _made.append(compiled)
-    return cast(F, compiled)
 
 
 @cache

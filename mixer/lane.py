@@ -12,13 +12,38 @@ from numpy.typing import NDArray
 
 from mixer.comfort import hiss_of, white_noise
 from mixer.dtmf_detector import Detector
-from mixer.rate import rate_record
+from mixer.frame import RATES_HZ
+from mixer.rate import Rates, rate_record, rates_of
 from mixer.resample import stretch_taps
+from mixer.struct import struct
 
 PAST = 3
 """Frames kept per row: the one being made and the two before it, for concealment."""
 
 Samples = NDArray[np.int16]
+
+
+@struct
+class LaneArrays:
+    """What kernels need of a lane."""
+
+    number: int
+    rates: Rates  # of all lanes
+    rings: Samples
+    taps: NDArray[np.float32]
+    noise: NDArray[np.float32]
+    past: Samples
+    kept: Samples
+    ahead: Samples
+    made: NDArray[np.float32]
+    heard: Samples
+    leaving: Samples
+    wide: NDArray[np.int32]
+    sums: NDArray[np.int32]
+    limits: NDArray[np.float32]
+    frames: Samples
+    hiss: Samples
+    softened: NDArray[np.bool_]
 
 
 class Lane:
@@ -62,7 +87,8 @@ class Lane:
     """
 
     def __init__(self, number: int, rate_hz: int, capacity: int, max_delay_s: float, noise_dbov: float) -> None:
-        self.number, self.rate_hz, self.capacity, self._noise_dbov = number, rate_hz, capacity, noise_dbov
+        self.number, self.rate_hz, self.capacity = number, rate_hz, capacity
+        self._max_delay_s, self._noise_dbov = max_delay_s, noise_dbov
         self.rate = rate = rate_record(rate_hz, max_delay_s, number)
         self.samples = samples = int(rate.samples)
         self.rings: Samples = np.zeros((capacity, rate.ring + rate.reach), np.int16)
@@ -80,6 +106,29 @@ class Lane:
         self.limits, self.recorded_limits = np.ones((2, capacity), np.float32)
         self.room_for_frames: Samples = np.zeros((2 * capacity + 1, samples), np.int16)
         self.frames, self.first_room = self.room_for_frames[:1], 0
+
+    @cached_property
+    def arrays(self) -> LaneArrays:
+        """What kernels need of it, as one argument."""
+        return LaneArrays(
+            number=self.number,
+            rates=rates_of([rate_record(hz, self._max_delay_s, number) for number, hz in enumerate(RATES_HZ)]),
+            rings=self.rings,
+            taps=self.taps,
+            noise=self.noise,
+            past=self.past,
+            kept=self.kept,
+            ahead=self.ahead,
+            made=self.made,
+            heard=self.heard,
+            leaving=self.leaving,
+            wide=self.wide,
+            sums=self.sums,
+            limits=self.limits,
+            frames=self.room_for_frames,
+            hiss=self.hiss,
+            softened=self.softened,
+        )
 
     @cached_property
     def taps(self) -> NDArray[np.float32]:

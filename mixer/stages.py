@@ -9,12 +9,117 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import desk, hear, listen, whisper
+from mixer import desk, whisper
 from mixer.carry import Carrier
-from mixer.gate import GateSettings, find_leaders, gate_record
-from mixer.lane import Lane
+from mixer.gate import GATE, Gate, GateSettings, find_leaders, gate_record
+from mixer.hear import hear
+from mixer.kernel import kernel, records
+from mixer.lane import PAST, Lane, LaneArrays
+from mixer.listen import listen
 from mixer.party import Parties, Rooms
 from mixer.roster import Roster
+from mixer.struct import struct
+
+Rows = NDArray[np.int64]
+
+
+@struct
+class StageArrays:
+    """Whom the stages are about.
+
+    `noisy`: the rows that say nothing but comfort noise; `certain`: those in which a key may be dialled, when keys are
+    listened for in none; `changed`: the rows whose gates opened, and, as -1 - row, those whose gates closed.
+    """
+
+    parties: Parties
+    rooms: Rooms
+    gates: Gate  # records, of each lane
+    noisy: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
+    changed: NDArray[np.int64]
+
+
+@kernel
+def census(hall: StageArrays, end: int, rooms_end: int) -> int:
+    """Find out which lanes have anything to do, as of `mixer.desk.census`."""
+    return desk.census(hall.parties, end, hall.rooms, rooms_end)
+
+
+@kernel
+def say(hall: StageArrays, lane: LaneArrays, tick: int, end: int) -> None:
+    """Make the frames of a lane's rows, up to `end`."""
+    parties, rate, noisy = hall.parties, lane.rates[lane.number], hall.noisy
+    hear(
+        parties, rate, lane.rings, lane.taps, lane.noise, lane.kept, lane.ahead, lane.made, lane.past, tick, end, noisy
+    )
+
+
+@kernel
+def judge(
+    hall: StageArrays, lane: LaneArrays, doubtful: NDArray[np.bool_], tick: int, end: int, rooms_end: int, changes: int
+) -> int:
+    """Find out who is heard of a lane, and, if it is the last, who leads each of `rooms_end` rooms; -1: it is not.
+
+    The others, and what it gives, are as of `mixer.listen.listen`.
+    """
+    parties, rooms, said = hall.parties, hall.rooms, lane.past[tick % PAST]
+    changes = listen(
+        parties, end, rooms, lane.rates[lane.number], said, hall.noisy, doubtful, hall.gates[lane.number], lane.wide,
+        lane.heard, lane.leaving, hall.changed, changes,
+    )  # fmt: skip
+    if rooms_end >= 0:
+        find_leaders(parties, end, rooms, rooms_end)
+    return changes
+
+
+@kernel
+def say_and_judge(hall: StageArrays, lane: LaneArrays, tick: int, end: int, rooms_end: int, changes: int) -> int:
+    """Do both, where keys are listened for in no row."""
+    say(hall, lane, tick, end)
+    return judge(hall, lane, hall.certain, tick, end, rooms_end, changes)
+
+
+@kernel
+def lead(hall: StageArrays, end: int, rooms_end: int) -> None:
+    """Find out who leads each room, where nobody says anything at any rate."""
+    find_leaders(hall.parties, end, hall.rooms, rooms_end)
+
+
+@kernel
+def add_up(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int) -> None:
+    """Sum what is said in each room of a lane."""
+    desk.sum_rooms(
+        hall.parties, end, hall.rooms, rooms_end, lane.rates[lane.number], lane.heard, lane.leaving, lane.sums
+    )
+
+
+@kernel
+def serve(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int, at: int, first: int) -> int:
+    """Make the frames of a lane; `at`, `first` and what it gives are as of `mixer.desk.serve`."""
+    parties, rooms, rate = hall.parties, hall.rooms, lane.rates[lane.number]
+    return desk.serve(
+        parties, end, rooms, rooms_end, rate, lane.heard, lane.leaving, lane.sums, lane.wide, lane.limits, first,
+        lane.frames, lane.hiss, at, lane.softened,
+    )  # fmt: skip
+
+
+@kernel
+def add_up_and_serve(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int, at: int, first: int) -> int:
+    """Do both, where nobody whispers and nothing is recorded."""
+    add_up(hall, lane, end, rooms_end)
+    return serve(hall, lane, end, rooms_end, at, first)
+
+
+@kernel
+def hush(
+    hall: StageArrays, lane: LaneArrays, whisperer: Rows, circle: Rows, listeners: Rows, circle_of: Rows,
+    whispered: NDArray[np.int32], lively: NDArray[np.bool_], key: Rows,
+) -> int:  # fmt: skip
+    """Make the frames of those who are whispered to; parameters and what it gives are as of `mixer.whisper.whisper`."""
+    return whisper.whisper(
+        hall.parties, lane.rates[lane.number], lane.heard, lane.leaving, lane.sums, whisperer, circle, listeners,
+        circle_of, whispered, lively, key, lane.wide, lane.frames,
+    )  # fmt: skip
 
 
 class Stages:
@@ -41,18 +146,21 @@ class Stages:
     ) -> None:
         capacity = len(parties)
         self._lanes, self._parties, self._rooms, self._roster = lanes, parties, rooms, roster
-        self._gate = gate_record(gate)
         self._speaking, self._listening = list(lanes), list(lanes)
         self._carriers: dict[tuple[int, int], Carrier] = {}
-        self._noisy, self._certain = np.zeros(capacity, bool), np.zeros(capacity, bool)
         self._changed, self._key = np.zeros(capacity, np.int64), np.zeros(2 * capacity, np.int64)
+        gates, noisy, certain = records(len(lanes), GATE), np.zeros(capacity, np.bool_), np.zeros(capacity, np.bool_)
+        gates[:] = gate_record(gate)
+        self._hall = StageArrays(
+            parties=parties, rooms=rooms, gates=gates, noisy=noisy, certain=certain, changed=self._changed
+        )
         self._ticks = self._end = self._rooms_end = 0
         self._used = -1
 
     def begin(self, end: int, rooms_end: int) -> None:
         """Find out which lanes have anything to do; `end` and `rooms_end`: one past the last row and room in use."""
         self._ticks, self._end, self._rooms_end = self._ticks + 1, end, rooms_end
-        used = desk.census(self._parties, end, self._rooms, rooms_end)
+        used = census(self._hall, end, rooms_end)
         if used != self._used:
             self._used = used
             self._speaking = [lane for lane in self._lanes if used >> lane.number & 1]
@@ -72,9 +180,15 @@ class Stages:
         keys: list[tuple[int, str]] = []
         changes = 0
         for lane in self._speaking:
-            keys += self._hear(lane)
-            changes = self._judge(lane, changes)
-        find_leaders(self._parties, self._end, self._rooms, self._rooms_end)
+            rooms_end = self._rooms_end if lane is self._speaking[-1] else -1
+            if self._roster.dialling:
+                keys += self._hear_keys(lane)
+                now = self._ticks, self._end, rooms_end
+                changes = judge(self._hall, lane.arrays, lane.keys.doubtful, *now, changes)
+            else:
+                changes = say_and_judge(self._hall, lane.arrays, self._ticks, self._end, rooms_end, changes)
+        if not self._speaking:
+            lead(self._hall, self._end, self._rooms_end)
         return keys, self._changed[:changes]
 
     def mix(self) -> None:
@@ -85,33 +199,12 @@ class Stages:
                     self._carrier(source, lane).carry(self._parties, self._end, self._rooms, self._ticks)
             self._serve(lane)
 
-    def _hear(self, lane: Lane) -> list[tuple[int, str]]:
+    def _hear_keys(self, lane: Lane) -> list[tuple[int, str]]:
         """Make the frames of a lane's rows; gives the keys in them."""
-        parties, end, ticks = self._parties, self._end, self._ticks
-        kept = lane.kept, lane.ahead, lane.made, lane.past
-        hear.hear(parties, lane.rate, lane.rings, lane.taps, lane.noise, *kept, ticks, end, self._noisy)
-        if not self._roster.dialling:
-            return []
+        parties, end = self._parties, self._end
+        say(self._hall, lane.arrays, self._ticks, end)
         rows = np.flatnonzero(parties["inband_keys"][:end] & (parties["lane"][:end] == lane.number))
-        return lane.keys.feed(rows, lane.said(ticks)[rows])
-
-    def _judge(self, lane: Lane, changes: int) -> int:
-        """Find out who is heard of a lane; gives how many gates have changed so far."""
-        return listen.listen(
-            self._parties,
-            self._end,
-            self._rooms,
-            lane.rate,
-            lane.said(self._ticks),
-            self._noisy,
-            lane.keys.doubtful if self._roster.dialling else self._certain,
-            self._gate,
-            lane.wide,
-            lane.heard,
-            lane.leaving,
-            self._changed,
-            changes,
-        )
+        return lane.keys.feed(rows, lane.said(self._ticks)[rows])
 
     def _carrier(self, source: Lane, target: Lane) -> Carrier:
         """Give what brings sound from one lane to another."""
@@ -122,20 +215,24 @@ class Stages:
 
     def _serve(self, lane: Lane) -> None:
         """Mix a lane: whispers, private mixes, rooms, what is recorded."""
-        end, rooms_end = self._end, self._rooms_end
-        parties, rooms, rate, wide, frames = self._parties, self._rooms, lane.rate, lane.wide, lane.room_for_frames
-        sound, limits, whispers = (lane.heard, lane.leaving, lane.sums), lane.limits, self._roster.whispers
-        desk.sum_rooms(parties, end, rooms, rooms_end, rate, *sound)
+        where, at = (self._hall, lane.arrays, self._end, self._rooms_end), self._ticks * lane.samples
+        if not (self._roster.taping or self._roster.whispers):
+            lane.serve(add_up_and_serve(*where, at, 0), self._rooms_end)
+            return
+        add_up(*where)
         if self._roster.taping:
-            own = lane.recorded_limits, lane.left_out
-            desk.record(parties, end, rooms, rooms_end, rate, *sound, lane.without, limits, *own, lane.recorded)
-        first = 0
-        if whispers:
-            pairs = whispers.whisperer, whispers.circle, whispers.listeners, whispers.circle_of
-            whispered, lively = lane.ears(len(whispers.lively)), whispers.lively
-            first = whisper.whisper(parties, rate, *sound, *pairs, whispered, lively, self._key, wide, frames)
-        hiss, at, softened = lane.hiss, self._ticks * lane.samples, lane.softened
-        first_room = desk.serve(
-            parties, end, rooms, rooms_end, rate, *sound, wide, limits, first, frames, hiss, at, softened
-        )
-        lane.serve(first_room, rooms_end)
+            self._record(lane)
+        first = self._whisper(lane) if self._roster.whispers else 0
+        lane.serve(serve(*where, at, first), self._rooms_end)
+
+    def _record(self, lane: Lane) -> None:
+        """Make the frames that are recorded, where they are not those that are heard."""
+        sound, own = (lane.heard, lane.leaving, lane.sums), (lane.recorded_limits, lane.left_out, lane.recorded)
+        who = self._parties, self._end, self._rooms, self._rooms_end
+        desk.record(*who, lane.rate, *sound, lane.without, lane.limits, *own)
+
+    def _whisper(self, lane: Lane) -> int:
+        """Make the frames of those who are whispered to; gives how many."""
+        w = self._roster.whispers
+        room = lane.ears(len(w.lively))
+        return hush(self._hall, lane.arrays, w.whisperer, w.circle, w.listeners, w.circle_of, room, w.lively, self._key)

@@ -50,6 +50,8 @@ class Asides:
         known
             The directory of senders.
         """
+        if not self._found:
+            return []
         found, self._found = self._found, []
         if len(found) > PER_TICK:
             self.left += len(found) - PER_TICK

@@ -36,8 +36,9 @@ class Noticed:
         """Give what a tick tells."""
         events: list[EngineEvent] = []
         for rows, on in ((tick.talking_started, True), (tick.talking_stopped, False)):
-            found = [self._leg_of_row.get(row) for row in rows.tolist()]
-            events += [LegTalking(leg, on) for leg in found if leg is not None]
+            if rows.size:
+                found = [self._leg_of_row.get(row) for row in rows.tolist()]
+                events += [LegTalking(leg, on) for leg in found if leg is not None]
         for finder in self._finders:
             events += finder.events()
         for row, key in tick.keys:

@@ -14,6 +14,7 @@ from mixer.bridge import Bridge
 from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party
 from mixer.rate import Rate, Rates
+from mixer.struct import struct
 from softphone.codec import TABLE
 from softphone.media.codecs.coders import Decoder, decoder
 from softphone.media.codecs.forms import FORMS, LARGEST, NUMBERS, QUEUED
@@ -62,25 +63,10 @@ def keep(
         at[j] = data[np.uint64(offset) + j]
 
 
-@kernel
-def due(
-    rows: NDArray[np.int64],
-    legs: Columns,
-    parties: Parties,
-    rates: Rates,
-    rings: Rings,
-    waiting: Waiting,
-    silence: NDArray[np.int16],
-    jobs: Jobs,
-) -> int:
-    """List the packets that are played in the coming tick, in the order of each row; gives how many.
+@struct
+class Kept:
+    """What waits, whose it is and where it is played.
 
-    Of a party that nobody hears, nothing is decoded: silence is played.
-
-    Parameters
-    ----------
-    rows
-        int64, those with a leg.
     legs, parties, rates, rings, waiting
         Of each row, and of each lane.
     silence
@@ -88,6 +74,24 @@ def due(
     jobs
         Records of dtype `JOB`, written.
     """
+
+    legs: Columns
+    parties: Parties
+    rates: Rates
+    rings: Rings
+    waiting: Waiting
+    silence: NDArray[np.int16]
+    jobs: Jobs
+
+
+@kernel
+def due(rows: NDArray[np.int64], kept: Kept) -> int:
+    """List the packets of some rows that are played in the coming tick, in the order of each; gives how many.
+
+    Of a party that nobody hears, nothing is decoded: silence is played.
+    """
+    legs, parties, rates, rings, waiting = kept.legs, kept.parties, kept.rates, kept.rings, kept.waiting
+    silence, jobs = kept.silence, kept.jobs
     n = 0
     for row in rows:
         leg, p = legs[row], parties[row]
@@ -124,27 +128,17 @@ def _next(waiting: Waiting, p: Party, rate: Rate) -> int:
 
 
 @kernel
-def play(
-    jobs: Jobs,
-    which: NDArray[np.int64],
-    parties: Parties,
-    rates: Rates,
-    rings: Rings,
-    waiting: Waiting,
-    pcm: NDArray[np.int16],
-    made: NDArray[np.int64],
-) -> None:
+def play(which: NDArray[np.int64], kept: Kept, pcm: NDArray[np.int16], made: NDArray[np.int64]) -> None:
     """Write what was decoded to the rings.
 
     Parameters
     ----------
-    jobs, which
-        The packets, and which of them were decoded.
-    parties, rates, rings, waiting
-        As of `due`.
+    which, kept
+        Which of the jobs were decoded, and what they are about.
     pcm, made
         int16, shape (n, samples): their sound, with what was missing before; int64, shape (n,): how many samples.
     """
+    jobs, parties, rates, rings, waiting = kept.jobs, kept.parties, kept.rates, kept.rings, kept.waiting
     for i in range(len(which)):
         job = jobs[which[i]]
         p, each = parties[job.row], waiting[job.row, job.slot]
@@ -171,12 +165,21 @@ class Parcels:
 
     def __init__(self, legs: Legs, bridge: Bridge) -> None:
         capacity = legs.capacity
-        self._legs, self._bridge = legs, bridge
+        self._legs = legs
         self.waiting: Waiting = records(capacity * SLOTS, PARCEL).reshape(capacity, SLOTS)
         self.data = np.zeros((capacity, SLOTS, LARGEST), np.uint8)
         self._jobs: Jobs = records(capacity * SLOTS, JOB)
         longest = round(LONGEST_S * max(lane.rate_hz for lane in bridge.lanes))
-        self._silence, self._pcm = np.zeros(longest, np.int16), np.zeros((AT_ONCE, 2 * longest), np.int16)
+        self._pcm = np.zeros((AT_ONCE, 2 * longest), np.int16)
+        self._kept = Kept(
+            legs=legs.table,
+            parties=bridge.parties,
+            rates=bridge.rates,
+            rings=bridge.rings,
+            waiting=self.waiting,
+            silence=np.zeros(longest, np.int16),
+            jobs=self._jobs,
+        )
         self._decoders: dict[int, Decoder] = {}
 
     def prepare(self, spec: LegSpec) -> None:
@@ -193,9 +196,9 @@ class Parcels:
 
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode what is played in the coming tick; `rows`: int64, those with a leg."""
-        bridge = self._bridge
-        into = bridge.parties, bridge.rates, bridge.rings, self.waiting
-        count = due(rows, self._legs.table, *into, self._silence, self._jobs)
+        if not self._decoders:  # nobody has spoken such a codec
+            return
+        count = due(rows, self._kept)
         if not count:
             return
         codecs = self._jobs["codec"][:count]
@@ -214,5 +217,4 @@ class Parcels:
         places = rows * SLOTS + slots
         payloads = Payloads(self.data.reshape(-1), places * LARGEST, self.waiting["size"][rows, slots])
         made = spoken.decode(rows, payloads, self._pcm, np.ascontiguousarray(jobs["missing"]))
-        bridge = self._bridge
-        play(self._jobs, which, bridge.parties, bridge.rates, bridge.rings, self.waiting, self._pcm, made)
+        play(which, self._kept, self._pcm, made)

@@ -50,6 +50,11 @@ class Plane:
         The ports.
     unix_offset_s
         What to add to `now` (any monotonic clock, in seconds) for Unix time.
+
+    Attributes
+    ----------
+    drains_per_tick
+        How often `drain` must be called in 20 ms, evenly, so that the receive buffer never fills: 1 to 20.
     """
 
     def __init__(self, bridge: Bridge, pool: PortPool, unix_offset_s: float) -> None:
@@ -66,7 +71,7 @@ class Plane:
         self._allotment = Allotment(pool, self._receiver.sources)
         self._keying: set[int] = set()
         self._ticks = self._told = 0
-        self._now = 0.0
+        self._now, self.drains_per_tick = 0.0, 1
         self.events: list[EngineEvent] = []
 
     @property
@@ -88,12 +93,6 @@ class Plane:
     def unsent(self) -> int:
         """Datagrams that the system did not take."""
         return self._sender.unsent
-
-    @property
-    def drains_per_tick(self) -> int:
-        """How often `drain` must be called in 20 ms, evenly, so that the receive buffer never fills: 1 to 20."""
-        room = self._pool.shared.rtp.receive_buffer // KERNEL_BYTES
-        return max(1, min(20, -(-4 * len(self.legs.records) // room)))
 
     def open(self, number: int, spec: LegSpec, now: float) -> int:
         """Open a leg.
@@ -132,6 +131,7 @@ class Plane:
             raise
         record = Leg(spec, ports, KeySender(spec.event_clock_hz), KeyReceiver(spec.event_clock_hz))
         self.legs.add(row, number, record, now)
+        self._count()
         self._receiver.sources.admit(row, now)
         self.legs.apply(row, now)
         self._speak(row)
@@ -183,6 +183,7 @@ class Plane:
         self._say_goodbye(row, now)
         self._receiver.sources.dismiss(row, now)
         record = self.legs.remove(row)
+        self._count()
         self.events += [KeysSent(token) for token in record.keys_out.tokens]
         self._keying.discard(row)
         self._pool.close_own(record.ports)
@@ -282,6 +283,11 @@ class Plane:
         self._sender.skip(ticks)
         self.bridge.skip()
         self._receiver.sources.skip(ticks * TICK_S)
+
+    def _count(self) -> None:
+        """Let the number of drains follow from that of the legs."""
+        room = self._pool.shared.rtp.receive_buffer // KERNEL_BYTES
+        self.drains_per_tick = max(1, min(20, -(-4 * len(self.legs.records) // room)))
 
     def _relieve(self) -> None:
         """Drain in the midst of a tick, where the receive buffer does not last for a whole one."""

@@ -19,6 +19,7 @@ from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party, begin
 from mixer.rate import Rate, Rates
 from mixer.stream import may_change
+from mixer.struct import struct
 from softphone.codec import COMFORT_NOISE
 from softphone.media.codecs.forms import DECODE, FORMS, LARGEST, LAW, QUEUED, Form, Forms, samples_of
 from softphone.media.codecs.g711 import expand
@@ -45,14 +46,41 @@ STRANGERS, REPORTS, EVENTS, INVALID, ASIDES = 0, 1, 2, 3, 4
 EVENT_SIZE = EVENT.itemsize
 
 
+@struct
+class Incoming:
+    """What there is to sort datagrams with, and where they go.
+
+    `data`, `length`, `keys` and `stamp` are of `Slots`; `legs` and `parties` of each row; `rates` and `rings` of each
+    lane; `forms` and `tables` of `softphone.media.codecs.forms`: of each codec, and the samples of each code; `waiting`
+    and `parcels` of `Parcels`; `pcm` is int16, room for the longest packet. Written: of each slot, `headers` (what
+    `rtp.parse` says of it), `arrival_s` (when it came, seconds) and `rows` (-1 for a stranger's); `lists` and `found`,
+    int64 of shape (5, slots) and (5,): the slots of each list, and how many there are.
+    """
+
+    data: NDArray[np.uint8]
+    length: NDArray[np.uint32]
+    keys: NDArray[np.uint64]
+    stamp: NDArray[np.int64]
+    legs: Columns
+    parties: Parties
+    rates: Rates
+    rings: Rings
+    forms: Forms
+    tables: NDArray[np.int16]
+    waiting: Waiting
+    parcels: NDArray[np.uint8]
+    pcm: NDArray[np.int16]
+    headers: rtp.Parsed
+    arrival_s: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    lists: NDArray[np.int64]
+    found: NDArray[np.int64]
+
+
 @kernel
 def sort(
-    which: NDArray[np.int64], data: NDArray[np.uint8], length: NDArray[np.uint32], keys: NDArray[np.uint64],
-    stamp: NDArray[np.int64], look_ns: int, clock_s: float, places: NDArray[np.uint64], row_at: NDArray[np.int64],
-    legs: Columns, parties: Parties, rates: Rates, rings: Rings, forms: Forms, tables: NDArray[np.int16],
-    waiting: Waiting, parcels: NDArray[np.uint8], pcm: NDArray[np.int16], now_s: float, next_s: float,
-    headers: rtp.Parsed, arrival_s: NDArray[np.float64], rows: NDArray[np.int64], lists: NDArray[np.int64],
-    found: NDArray[np.int64],
+    which: NDArray[np.int64], places: NDArray[np.uint64], row_at: NDArray[np.int64], look_ns: int, clock_s: float,
+    now_s: float, next_s: float, into: Incoming,
 ) -> int:  # fmt: skip
     """Sort datagrams: sound to the rings of their rows, the rest to lists; gives how many are in those.
 
@@ -60,30 +88,22 @@ def sort(
     ----------
     which
         int64, shape (n,), the datagrams in the order they came.
-    data, length, keys, stamp
-        Of `Slots`.
-    look_ns, clock_s
-        When it was looked what has come, by the clock of `stamp` and by that of the bridge.
     places, row_at
         The directory of senders (`softphone.media.net.directory`).
-    legs, parties, rates, rings
-        Of each row, and of each lane.
-    forms, tables
-        `softphone.media.codecs.forms`: of each codec; the samples of each code.
-    waiting, parcels
-        `Parcels.waiting` and its bytes.
-    pcm
-        int16, room for the longest packet.
+    look_ns, clock_s
+        When it was looked what has come, by the clock of `stamp` and by that of the bridge.
     now_s, next_s
         When the tick is due in which they are looked at, and when the next one is.
-    headers, arrival_s
-        Out: of each slot, what `rtp.parse` says of it, and when it came in seconds.
-    rows, lists, found
-        Out: the row of each slot, -1 for a stranger's; int64 of shape (5, slots) and (5,): the slots of each list, and
-        how many there are.
+    into
+        What they are sorted with, and where they go.
     """
+    data, keys, stamp, lists, found = into.data, into.keys, into.stamp, into.lists, into.found
+    headers, arrival_s, rows = into.headers, into.arrival_s, into.rows
+    legs, parties, rates, rings = into.legs, into.parties, into.rates, into.rings
+    forms, tables = into.forms, into.tables
+    waiting, parcels, pcm = into.waiting, into.parcels, into.pcm
     found[:] = 0
-    rtp.parse(data, length, which, headers)
+    rtp.parse(data, into.length, which, headers)
     # What is younger is worth it: to half of the longest delay a row is brought when too much waits in it.
     earliest = now_s + TICK_S - rates[0].max_delay / (2 * rates[0].hz)
     for i in which:
@@ -264,7 +284,13 @@ class Receiver:
         self._headers: rtp.Parsed = records(slots.count, rtp.PARSED)
         self._each, self._arrival_s = np.arange(slots.count), np.zeros(slots.count)
         self._rows, self._lists = np.full(slots.count, -1, np.int64), np.zeros((5, slots.count), np.int64)
-        self._counts, self._pcm = np.zeros(5, np.int64), np.zeros(SLOT_SIZE, np.int16)
+        self._counts = np.zeros(5, np.int64)
+        self._incoming = Incoming(
+            data=slots.data, length=slots.length, keys=slots.key, stamp=slots.stamp, legs=legs.table,
+            parties=bridge.parties, rates=bridge.rates, rings=bridge.rings, forms=FORMS, tables=DECODE,
+            waiting=parcels.waiting, parcels=parcels.data, pcm=np.zeros(SLOT_SIZE, np.int16), headers=self._headers,
+            arrival_s=self._arrival_s, rows=self._rows, lists=self._lists, found=self._counts,
+        )  # fmt: skip
 
     def read_clock(self, clock: float) -> None:
         """Note that it is `clock` (seconds) now: the kernel stamps datagrams with the system's time."""
@@ -309,33 +335,8 @@ class Receiver:
         """Open what is encrypted of some datagrams, and take them to their rows, and to the lists."""
         bridge, directory, slots = self._bridge, self.sources.directory, self._slots
         self.sources.opener.open(which, directory)
-        return sort(
-            which,
-            slots.data,
-            slots.length,
-            slots.key,
-            slots.stamp,
-            slots.look_ns,
-            self._clock_s,
-            directory.keys,
-            directory.rows,
-            self._legs.table,
-            bridge.parties,
-            bridge.rates,
-            bridge.rings,
-            FORMS,
-            DECODE,
-            self._parcels.waiting,
-            self._parcels.data,
-            self._pcm,
-            now,
-            bridge.due(now),
-            self._headers,
-            self._arrival_s,
-            self._rows,
-            self._lists,
-            self._counts,
-        )
+        times = slots.look_ns, self._clock_s, now, bridge.due(now)
+        return sort(which, directory.keys, directory.rows, *times, self._incoming)
 
     def _found(self, which: int) -> NDArray[np.int64]:
         """Give a list, for good."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mixer.frame import TICK_S
 from mixer.kernel import kernel, records
 from mixer.lane import Lane
+from mixer.struct import struct
 from mixer.tick import Tick
 from softphone.codec import TABLE
 from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS, QUEUED, Form, Forms, ticks_of
@@ -43,13 +44,48 @@ Payloads: TypeAlias = tuple[NDArray[np.uint8], ...]
 """The payloads in each codec."""
 
 
+@struct
+class Outgoing:
+    """What datagrams are made with, and what they become.
+
+    legs, forms, tables
+        Of each row; of each codec; `softphone.media.codecs.forms.ENCODE`.
+    frames, silence
+        Of each lane: int16, shape (frames, samples); int64, shape (lanes,): the frame that is silence.
+    payloads, payloads_at, sizes
+        Of each codec: uint8, shape (payloads, bytes), a payload for each frame, or, where encoders have made them
+        before (`streams`), for each stream; its address; int64, shape (payloads,), the bytes of each.
+    coded
+        int64, shape (codecs, frames): the tick in which each was last encoded.
+    strings
+        uint8, shape (capacity, bytes): what waits to fill a packet.
+    plan
+        Records of dtype `PLAN`, written.
+    headers, addresses, base, length, ports
+        As of `plan.address`.
+    """
+
+    legs: Columns
+    forms: Forms
+    tables: NDArray[np.uint8]
+    frames: Frames
+    silence: NDArray[np.int64]
+    payloads: Payloads
+    payloads_at: NDArray[np.int64]
+    sizes: tuple[NDArray[np.int64], ...]
+    coded: NDArray[np.int64]
+    strings: NDArray[np.uint8]
+    plan: Plan
+    headers: NDArray[np.uint8]
+    addresses: NDArray[np.uint8]
+    base: NDArray[np.uint64]
+    length: NDArray[np.uint64]
+    ports: NDArray[np.int64]
+
+
 @kernel
 def make(
-    order: NDArray[np.int64], legs: Columns, forms: Forms, frame_of_row: NDArray[np.int64], frames: Frames,
-    tables: NDArray[np.uint8], payloads: Payloads, payloads_at: NDArray[np.int64],
-    sizes: tuple[NDArray[np.int64], ...], coded: NDArray[np.int64], tick: int, strings: NDArray[np.uint8],
-    strings_at: int, plan: Plan, headers: NDArray[np.uint8], addresses: NDArray[np.uint8], base: NDArray[np.uint64],
-    length: NDArray[np.uint64], ports: NDArray[np.int64],
+    order: NDArray[np.int64], frame_of_row: NDArray[np.int64], tick: int, strings_at: int, out: Outgoing
 ) -> int:  # fmt: skip
     """Make the datagrams of a tick: what is heard, encoded once per codec, or silence for who is answered.
 
@@ -57,29 +93,23 @@ def make(
     ----------
     order
         int64, the rows with a leg, sorted by the port that they send from.
-    legs, forms, frame_of_row
-        Of each row; of each codec; the frame of each row in its lane, -1: it hears nothing.
-    frames
-        Of each lane: int16, shape (frames, samples), the last is silence.
-    tables
-        `softphone.media.codecs.forms.ENCODE`.
-    payloads, payloads_at, sizes
-        Of each codec: uint8, shape (payloads, bytes), a payload for each frame, or, where encoders have made them
-        before (`streams`), for each stream; its address; int64, shape (payloads,), the bytes of each.
-    coded, tick
-        int64, shape (codecs, frames): the tick in which each was last encoded, and this one.
-    strings, strings_at
-        uint8, shape (capacity, bytes): what waits to fill a packet, and its address.
-    plan
-        Records of dtype `PLAN`, written.
-    headers, addresses, base, length, ports
-        As of `plan.address`.
+    frame_of_row
+        The frame of each row in its lane, -1: it hears nothing.
+    tick
+        This one, as of `coded`.
+    strings_at
+        Where `strings` lie in memory.
+    out
+        What they are made with, and what they become.
 
     Returns
     -------
     int
         How many datagrams are to be sent.
     """
+    legs, forms, tables, frames, silence = out.legs, out.forms, out.tables, out.frames, out.silence
+    payloads, payloads_at, sizes, coded = out.payloads, out.payloads_at, out.sizes, out.coded
+    strings, plan = out.strings, out.plan
     n = 0
     for row in order:
         leg, form, frame = legs[row], forms[legs[row].codec], frame_of_row[row]
@@ -92,7 +122,7 @@ def make(
         leg.credit -= leg.price
         codec, size = leg.codec, form.bytes if form.form != QUEUED else sizes[leg.codec][leg.place]
         if form.form != QUEUED:
-            leg.place = frame if frame >= 0 else len(frames[form.lane]) - 1
+            leg.place = frame if frame >= 0 else silence[form.lane]
             _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec], tick)
         string_at = strings_at + row * strings.shape[1]
         if leg.packet == 0:
@@ -103,7 +133,7 @@ def make(
         else:
             n += _string(leg, form, row, payloads[codec][leg.place], strings[row], string_at, plan[n:])
     pass_time(order, legs, 1)
-    address(plan, n, legs, headers, addresses, base, length, ports)
+    address(plan, n, legs, out.headers, out.addresses, out.base, out.length, out.ports)
     return n
 
 
@@ -176,16 +206,13 @@ def _plan_bundle(leg: Columns, row: int, string: NDArray[np.uint8], at: int, pla
 
 
 @kernel
-def finish(
-    rows: NDArray[np.int64], legs: Columns, forms: Forms, strings: NDArray[np.uint8], strings_at: int, plan: Plan,
-    headers: NDArray[np.uint8], addresses: NDArray[np.uint8], base: NDArray[np.uint64], length: NDArray[np.uint64],
-    ports: NDArray[np.int64],
-) -> int:  # fmt: skip
+def finish(rows: NDArray[np.int64], strings_at: int, out: Outgoing) -> int:
     """Make datagrams of what there is of the packets of some legs, as short as they are; gives how many that is."""
+    legs, forms, strings, plan = out.legs, out.forms, out.strings, out.plan
     n = 0
     for row in rows:
         n += _rest(legs[row], forms[legs[row].codec], row, strings[row], strings_at + row * strings.shape[1], plan[n])
-    address(plan, n, legs, headers, addresses, base, length, ports)
+    address(plan, n, legs, out.headers, out.addresses, out.base, out.length, out.ports)
     return n
 
 
@@ -219,25 +246,45 @@ class Sender:
 
     def __init__(self, legs: Legs, lanes: tuple[Lane, ...], ports: OpenPorts, between: Callable[[], None]) -> None:
         self._legs, self._lanes, self._ports, self._between = legs, lanes, ports, between
-        self._outbox = out = SendBuffer(MOST * legs.capacity)
+        self._outbox = SendBuffer(MOST * legs.capacity)
         self._plan: Plan = records(MOST * legs.capacity, PLAN)
         self._port_of = np.zeros(MOST * legs.capacity, np.int64)
         # Memory that no leg needs is never touched.
         count, longest = 2 * legs.capacity + 1, int(FORMS["bytes"].max())
         self._strings = np.zeros((legs.capacity, max(STRING_TICKS * longest, ROOM)), np.uint8)
-        self._written = (
-            self._strings, self._strings.ctypes.data, self._plan, out.headers, out.address, out.base, out.length,
-            self._port_of,
-        )  # fmt: skip
         self._payloads = tuple(np.zeros((count if form.form != QUEUED else 0, form.bytes), np.uint8) for form in FORMS)
         self._payloads_at = np.array([each.ctypes.data for each in self._payloads])
         self._sizes = tuple(np.zeros(0, np.int64) for _ in FORMS)
-        self._coded, self._ticks = np.zeros((len(FORMS), count), np.int64), 0
+        self._strings_at, self._ticks = self._strings.ctypes.data, 0
+        self._coded, self._silence = np.zeros((len(FORMS), count), np.int64), np.zeros(len(lanes), np.int64)
+        self._outgoing = self._laid_out()
         self._streams: dict[int, Streams] = {}
         self._order, self._ordered = np.zeros(0, np.int64), -1
         self._envelopes = Envelopes(MOST * legs.capacity, self._strings.shape[1], legs.vault)
         self._patience = Patience()
         self.unsent = 0
+
+    def _laid_out(self) -> Outgoing:
+        """Give what kernels make datagrams with."""
+        out = self._outbox
+        return Outgoing(
+            legs=self._legs.table,
+            forms=FORMS,
+            tables=ENCODE,
+            frames=tuple(lane.room_for_frames for lane in self._lanes),
+            silence=self._silence,
+            payloads=self._payloads,
+            payloads_at=self._payloads_at,
+            sizes=self._sizes,
+            coded=self._coded,
+            strings=self._strings,
+            plan=self._plan,
+            headers=out.headers,
+            addresses=out.address,
+            base=out.base,
+            length=out.length,
+            ports=self._port_of,
+        )
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -256,6 +303,7 @@ class Sender:
             self._payloads = replaced(self._payloads, codec, streams.payloads)
             self._sizes = replaced(self._sizes, codec, streams.sizes)
             self._payloads_at[codec] = streams.payloads.ctypes.data
+            self._outgoing = self._laid_out()
 
     def tune(self, row: int) -> None:
         """Let what a leg is sent be as its peer wants it, of what there is to choose in its codec."""
@@ -274,20 +322,9 @@ class Sender:
         self._ticks += 1
         for codec, streams in self._streams.items():
             streams.encode(order, tick.frame_of_row, self._lanes[FORMS[codec].lane])
-        return make(
-            order,
-            self._legs.table,
-            FORMS,
-            tick.frame_of_row,
-            tuple(lane.frames for lane in self._lanes),
-            ENCODE,
-            self._payloads,
-            self._payloads_at,
-            self._sizes,
-            self._coded,
-            self._ticks,
-            *self._written,
-        )
+        for lane in self._lanes:
+            self._silence[lane.number] = len(lane.frames) - 1
+        return make(order, tick.frame_of_row, self._ticks, self._strings_at, self._outgoing)
 
     def finish(self, rows: NDArray[np.int64]) -> None:
         """Send what there is of the packets of some legs, which are sent no more of this sound."""
@@ -297,11 +334,12 @@ class Sender:
     def make_rest(self, rows: NDArray[np.int64]) -> int:
         """Make datagrams of what there is of the packets of some legs; gives how many."""
         rows = rows[np.argsort(self._legs.port[rows], kind="stable")]
-        return finish(rows, self._legs.table, FORMS, *self._written)
+        return finish(rows, self._strings_at, self._outgoing)
 
     def seal(self, count: int) -> NDArray[np.int64]:
         """Seal the datagrams that were made where a leg is encrypted; gives the port that each leaves from."""
-        return self._envelopes.seal(self._plan["row"][:count], self._outbox, self._port_of[:count])
+        ports = self._port_of[:count]
+        return self._envelopes.seal(self._plan["row"][:count], self._outbox, ports) if self._legs.vault else ports
 
     def _send(self, count: int) -> None:
         """Send what was made, which is sorted by port."""

@@ -153,6 +153,10 @@ class _Rehearsal:
     def _others(self) -> None:
         """Do what is not done in each tick."""
         rehearse()
+        alone = Bridge(1)  # no keys, no whispers, no recording
+        alone.tick(0.0)
+        alone.add_party(alone.roster.add_room())
+        alone.tick(0.0)
         Directory().lookup(np.zeros(1, np.uint64))
         self._bridge.counters(self._row)
         Echoes(self._bridge, {}).events()

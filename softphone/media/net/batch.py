@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel, records
+from mixer.struct import struct
 from softphone.media.net.port import ERRORS_MAX, BoundPort, LoopPort, Patience, UdpPort
 from softphone.media.net.senders import SECRET, number
 from softphone.media.net.slots import (
@@ -22,6 +23,7 @@ from softphone.media.net.slots import (
     MSG_TRUNC,
     SOCKADDR_SIZE,
     TIMESTAMP_WORD,
+    Arriving,
     Letters,
     SendBuffer,
     Slots,
@@ -47,6 +49,14 @@ Records: TypeAlias = Any
 """Records of dtype `POLLFD` or `MMSGHDR`, or one of them, as kernels see them."""
 
 
+@struct
+class Polled:
+    """Ports: records of dtype `POLLFD`, and the number that the datagrams of each carry."""
+
+    ports: Records
+    locals: NDArray[np.int64]
+
+
 @kernel
 def receive(
     fd: Int,
@@ -54,12 +64,7 @@ def receive(
     used: int,
     now_ns: int,
     header_at: int,
-    header: Records,
-    control: NDArray[np.int64],
-    address: NDArray[np.uint64],
-    stamp: NDArray[np.int64],
-    came: NDArray[np.int64],
-    key: NDArray[np.uint64],
+    slots: Arriving,
     secret: NDArray[np.uint64],
 ) -> int:
     """Take what a port holds, as far as it fits into the slots.
@@ -72,8 +77,8 @@ def receive(
         How many slots are in use.
     now_ns
         Unix time, for datagrams that the system does not stamp.
-    header_at, header, control, address, stamp, came, key
-        Of `Slots`; `address` as its words, `came` its `local`.
+    header_at, slots
+        Where the first header lies in memory, and where they go.
     secret
         Of `number`.
 
@@ -82,6 +87,8 @@ def receive(
     int
         How many slots are in use then.
     """
+    header, control, stamp, address = slots.header, slots.control, slots.stamp, slots.words
+    key, local_of = slots.key, slots.local
     errors, count = 0, len(header)
     while used < count and errors < ERRORS_MAX:
         room = min(count - used, CALL_MAX)
@@ -90,7 +97,7 @@ def receive(
             for i in range(used, used + n):
                 _settle(header[i], control[i], now_ns, stamp, i)
                 at = address[i, 0], address[i, 1], address[i, 2]
-                key[i], came[i] = number(at[0], at[1], at[2], local, secret[0], secret[1]), local
+                key[i], local_of[i] = number(at[0], at[1], at[2], local, secret[0], secret[1]), local
             used += n
             if n < room:
                 break
@@ -112,33 +119,25 @@ def _settle(header: Records, control: NDArray[np.int64], now_ns: int, stamp: NDA
 
 @kernel
 def gather(
-    ports: Records,
-    locals: NDArray[np.int64],
+    polled: Polled,
     start: int,
     stop: int,
     ports_at: int,
     used: int,
     now_ns: int,
     header_at: int,
-    header: Records,
-    control: NDArray[np.int64],
-    address: NDArray[np.uint64],
-    stamp: NDArray[np.int64],
-    came: NDArray[np.int64],
-    key: NDArray[np.uint64],
+    slots: Arriving,
     secret: NDArray[np.uint64],
 ) -> tuple[int, int]:
     """Take what some ports hold, as far as it fits into the slots.
 
     Parameters
     ----------
-    ports, locals
-        Records of dtype `POLLFD`, and the number that the datagrams of each carry.
-    start, stop
-        Which of them. Beginning with the first, it is looked anew where something has come.
+    polled, start, stop
+        Ports, and which of them. Beginning with the first, it is looked anew where something has come.
     ports_at
-        Where `ports` lies in memory.
-    used, now_ns, header_at, header, control, address, stamp, came, key, secret
+        Where they lie in memory.
+    used, now_ns, header_at, slots, secret
         As for `receive`.
 
     Returns
@@ -146,14 +145,15 @@ def gather(
     at, used
         The port at which the slots were full, `stop`: none; and how many slots are in use then.
     """
+    ports, locals = polled.ports, polled.locals
     if start == 0 and stop > SHARED:
         poll(ports_at, stop, 0)
     for at in range(start, stop):
         port = ports[at]
         if at < SHARED or port.revents != 0:
             fd = np.int64(port.fd)
-            used = receive(fd, locals[at], used, now_ns, header_at, header, control, address, stamp, came, key, secret)
-            if used == len(header):
+            used = receive(fd, locals[at], used, now_ns, header_at, slots, secret)
+            if used == len(slots.header):
                 return at, used
     return stop, used
 
@@ -220,11 +220,6 @@ def post(
     return at, sent
 
 
-def _incoming(slots: Slots) -> tuple[Any, ...]:
-    """Give what kernels need of slots: the last arguments of `receive`."""
-    return slots.header_at, slots.header, slots.control, slots.words, slots.stamp, slots.local, slots.key, SECRET
-
-
 class BatchPort(BoundPort):
     """A port for Linux: recvmmsg and sendmmsg on our own arrays, with the kernel's arrival stamps."""
 
@@ -235,7 +230,7 @@ class BatchPort(BoundPort):
     def receive(self, slots: Slots) -> int:
         """Append what has come to `slots`, as far as it fits; give the number of datagrams."""
         before = slots.used
-        slots.used = receive(self.fileno(), self.index, before, time.time_ns(), *_incoming(slots))
+        slots.used = receive(self.fileno(), self.index, before, time.time_ns(), slots.header_at, slots.arriving, SECRET)
         return slots.used - before
 
     def send(self, outbox: SendBuffer | Letters, start: int, stop: int, patience: Patience) -> int:
@@ -263,7 +258,7 @@ class OpenPorts:
         self.by_index: dict[int, UdpPort] = {}
         self._batches = True
         self._ports, self._locals = records(ROOM, POLLFD), np.zeros(ROOM, np.int64)
-        self._ports_at = self._ports.ctypes.data
+        self._ports_at, self._polled = self._ports.ctypes.data, Polled(ports=self._ports, locals=self._locals)
         self._place: dict[int, int] = {}
         self._fds = np.full(ROOM, -1, np.int64)
 
@@ -277,10 +272,19 @@ class OpenPorts:
         if not isinstance(port, BatchPort):
             self._batches = False
         if self._batches:
-            self._ports, self._locals = _with_room(self._ports, at), _with_room(self._locals, at)
-            self._fds, self._ports_at = _with_room(self._fds, port.index), self._ports.ctypes.data
+            if at == len(self._ports):
+                self._grow()
+            self._fds = _with_room(self._fds, port.index)
             self._ports[at], self._locals[at] = (port.fileno(), POLLIN, 0), port.index
             self._fds[port.index] = port.fileno()
+
+    def _grow(self) -> None:
+        """Have room for another port."""
+        self._ports, self._locals = (
+            _with_room(self._ports, len(self._ports)),
+            _with_room(self._locals, len(self._locals)),
+        )
+        self._ports_at, self._polled = self._ports.ctypes.data, Polled(ports=self._ports, locals=self._locals)
 
     def remove(self, port: UdpPort) -> None:
         """Leave out a port; the last one takes its place."""
@@ -299,8 +303,8 @@ class OpenPorts:
                 if not slots.free:
                     return at
             return stop
-        which = self._ports, self._locals, start, stop, self._ports_at
-        stopped, slots.used = gather(*which, slots.used, time.time_ns(), *_incoming(slots))
+        which = self._polled, start, stop, self._ports_at
+        stopped, slots.used = gather(*which, slots.used, time.time_ns(), slots.header_at, slots.arriving, SECRET)
         return stopped
 
     def send(
@@ -351,7 +355,7 @@ def rehearse() -> None:
     """Have the kernels of all ports run once, so that they are compiled, over none."""
     if has_batches():
         slots, ports, none = Slots(1), records(1, POLLFD), np.zeros(0, np.int64)
-        gather(ports, none, 0, 0, ports.ctypes.data, 0, 0, *_incoming(slots))
+        gather(Polled(ports=ports, locals=none), 0, 0, ports.ctypes.data, 0, 0, slots.header_at, slots.arriving, SECRET)
         post(none, none, slots.header_at, 0, 0, True)
 
 

@@ -8,14 +8,26 @@ The layouts are those of Linux on 64-bit machines; elsewhere they are plain arra
 
 import ctypes
 import socket
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.struct import struct
 from softphone.address import FAMILIES, family_of, host_port
 from softphone.media.rtp.header import HEADER_SIZE
 
-__all__ = ["ADDRESS_SIZE", "HDR_SIZE", "Letters", "SendBuffer", "SLOT_SIZE", "Slots", "address_of", "sockaddr"]
+__all__ = [
+    "ADDRESS_SIZE",
+    "HDR_SIZE",
+    "SLOT_SIZE",
+    "Arriving",
+    "Letters",
+    "SendBuffer",
+    "Slots",
+    "address_of",
+    "sockaddr",
+]
 
 # struct mmsghdr, struct iovec, struct sockaddr_in and sockaddr_in6 (recvmmsg(2), ip(7), ipv6(7))
 MMSGHDR = np.dtype(
@@ -80,6 +92,18 @@ def address_of(row: NDArray[np.uint8]) -> tuple[str, int]:
     return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
 
 
+@struct
+class Arriving:
+    """What kernels that receive need of `Slots`: its attributes."""
+
+    header: Any
+    control: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    stamp: NDArray[np.int64]
+    local: NDArray[np.int64]
+    key: NDArray[np.uint64]
+
+
 class Slots:
     """Datagrams that have come and were not looked at yet.
 
@@ -107,6 +131,8 @@ class Slots:
         Unix time in ns at which it was looked last what has come.
     header, control
         Of those that are free: what recvmmsg(2) is to find there.
+    arriving
+        What kernels that receive need.
     """
 
     def __init__(self, count: int) -> None:
@@ -129,6 +155,14 @@ class Slots:
         self.header["control"] = self.control.ctypes.data + each * CONTROL_SIZE
         self.header_at = self.header.ctypes.data
         self.length_at = self.length.ctypes.data
+        self.arriving = Arriving(
+            header=self.header,
+            control=self.control,
+            words=self.words,
+            stamp=self.stamp,
+            local=self.local,
+            key=self.key,
+        )
 
     @property
     def free(self) -> int:
