@@ -85,6 +85,10 @@ class CallLeg:
         Told of a leg that was opened, and the number of one that is being closed.
     on_change
         Told after each change of what is in force within a call, with whether the peer held us before.
+    ask_offer
+        Asks a peer that came otherwise than by SIP to offer anew; whether it can be asked.
+    answered
+        Set with each offer that is answered.
     """
 
     def __init__(
@@ -110,6 +114,8 @@ class CallLeg:
         self.on_open: Callable[[LegInfo], object] = _ignore
         self.on_close: Callable[[int], object] = _ignore
         self.on_change: Callable[[bool], object] = _ignore
+        self.ask_offer: Callable[[], bool] = lambda: False
+        self.answered = asyncio.Event()
         self._media, self._tasks, self._lookup = media, tasks, lookup
         self._closed = False
         self._turn = asyncio.Lock()
@@ -161,7 +167,7 @@ class CallLeg:
     async def open(self, room: int | None = None) -> None:
         """Open the leg on the worker of `room`, before anything is known of the peer; raises MediaError, CallEnded."""
         async with self._turn:
-            await self._take(self.spec, room)
+            await self.take(self.spec, room)
 
     async def answer(self, offer: str | None, room: int | None = None) -> str:
         """Return the answer to the peer's offer, which is in force then; without an offer one of ours.
@@ -179,6 +185,7 @@ class CallLeg:
                 await self._begin(agreement, room)
             elif remote is not None:
                 await self._change(agreement)
+            self.answered.set()
             return self._offer(self.direction) if remote is None else self._answer(remote)
 
     async def accept(self, answer: str, *, early: bool = False) -> None:
@@ -251,8 +258,10 @@ class CallLeg:
                 async with self._turn:
                     await self._change(agreement)
 
-    async def reinvite(self, direction: str | None = None) -> None:
+    async def reinvite(self, direction: str | None = None, *, anew: bool = False) -> None:
         """Offer anew, the same or another direction; who no longer waits for it has it done all the same.
+
+        `anew`: with another key than before, as of `MediaSession.write_offer`.
 
         Raises
         ------
@@ -262,9 +271,9 @@ class CallLeg:
             Its answer is none to our offer, or cannot be carried out.
         CallEnded, SipError
         """
-        await asyncio.shield(self._tasks.start(self._reinvite(direction or self.direction)))
+        await asyncio.shield(self._tasks.start(self._reinvite(direction or self.direction, anew)))
 
-    async def _reinvite(self, direction: str, *, anew: bool = False) -> None:
+    async def _reinvite(self, direction: str, anew: bool) -> None:
         if self.call is None:
             raise CallEnded("there is no call")
         try:
@@ -275,23 +284,6 @@ class CallLeg:
         await self.accept(answer)
         self.direction = direction
 
-    async def move(self, room: int) -> None:
-        """Take a leg on the worker of `room`, and have the peer send there (re-INVITE). Raises as :meth:`reinvite`."""
-        before = self.info
-        if before is None or self.call is None:
-            return
-        await self._take(self.spec, room)
-        left = before.leg
-        try:
-            await asyncio.shield(self._tasks.start(self._reinvite(self.direction, anew=True)))
-        except BaseException:
-            if self.info is not None:
-                left, self.info = self.info.leg, before
-            raise
-        finally:
-            self.on_close(left)
-            self._tasks.start(self._media.ask(CloseLeg(left)))
-
     async def close(self) -> LegStats | None:
         """Give the leg back, and say what it has seen; None when there is none any more."""
         self._closed = True
@@ -300,6 +292,11 @@ class CallLeg:
             return None
         self.on_close(number)
         return await self._media.ask(CloseLeg(number))
+
+    def give_back(self, number: int) -> None:
+        """Close a leg that another one has taken the place of."""
+        self.on_close(number)
+        self._tasks.start(self._media.ask(CloseLeg(number)))
 
     async def decide(self, offer: str | None) -> str:
         """Answer an offer of the peer: hold, unhold, a new address or codec; None asks for ours. Raises CallRefused."""
@@ -336,7 +333,7 @@ class CallLeg:
                 self.spec = self._spec(self.session.agreement)
                 self.info = await self._media.ask(UpdateLeg(self.info.leg, self.spec))
 
-    async def _take(self, spec: LegSpec, room: int | None) -> None:
+    async def take(self, spec: LegSpec, room: int | None) -> None:
         """Open a leg, in the place of the one that there is; who no longer waits for it has it all the same."""
         await asyncio.shield(self._tasks.start(self._opened(spec, room)))
 
@@ -350,7 +347,7 @@ class CallLeg:
     async def _begin(self, agreement: Agreement, room: int | None) -> None:
         """Open the leg with what is to be in force from its beginning."""
         spec = self._spec(agreement)
-        await self._take(spec, room)
+        await self.take(spec, room)
         try:
             self.on_check(spec)
         except SdpError:

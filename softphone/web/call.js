@@ -58,6 +58,7 @@ export class Call {
 
   #hear(message) {
     if (message.event === "over") return this.#ended(message.reason);
+    if (message.event === "renew") return this.#renew();
     this.tell({ type: "server", message });
     // A new place begins with an open microphone; ours is closed all the same, and others see it.
     const mine = message.event === "roster" && message.parties.find(({ id }) => id === message.you);
@@ -110,6 +111,20 @@ export class Call {
       throw error;
     }
     if (wire.peer.connectionState === "connected") this.tell({ type: "media", is: "up" });
+  }
+
+  // The server hears us elsewhere from now on, and knows nothing there of the keys that we had.
+  async #renew() {
+    const [before, wire] = [this.wire, this.#wire()];
+    try {
+      const { answer } = await ask("PATCH", this.#path, { body: { offer: await wire.offer() }, key: this.place.key });
+      this.wire = wire;
+      before.close();
+      await wire.answer(answer);
+    } catch {
+      if (this.wire === wire) return this.recover();
+      wire.close(); // we are told what becomes of our place
+    }
   }
 
   async #again() {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softphone.calls.moving import move
 from softphone.errors import CallRefused
 from softphone.sip.ua.call import InviteState
 from tests.calls.sides import OPPOSITE, Side, Sides, scene
@@ -100,7 +101,7 @@ def test_a_leg_moves_with_its_call_or_stays(refused: bool) -> None:
         before = one.leg.number
         other.refuses = refused
         with suppress(CallRefused):
-            await one.leg.move(7)
+            await move(one.leg, 7)
         await asyncio.sleep(1.0)
         assert (one.leg.number == before) is refused
         sides.agree()
@@ -118,7 +119,7 @@ def test_a_leg_that_moves_has_other_keys_both_ways_and_one_that_stays_the_same(r
         before = one.leg.spec.srtp, other.leg.spec.srtp
         other.refuses = refused
         with suppress(CallRefused):
-            await one.leg.move(7)
+            await move(one.leg, 7)
         other.refuses = False
         for _ in range(2):  # and then they hold
             ours, theirs = one.leg.spec.srtp, other.leg.spec.srtp

@@ -17,8 +17,10 @@ FETCH = """(() => {
     peer.addEventListener("icegatheringstatechange", look);
     look();
   });
-  const answer = async (sdp, again) => {
-    if (!again) {
+  const answer = async (sdp) => {
+    const print = /a=fingerprint:(.*)/.exec(sdp)[1];
+    if (paper.print !== print) { // another connection
+      paper.print = print;
       paper.peer = new RTCPeerConnection();
       const context = new AudioContext();
       const voice = new MediaStreamAudioDestinationNode(context);
@@ -44,7 +46,7 @@ FETCH = """(() => {
       return said(status, { error: { code, message: "" } });
     }
     if (options.method === "DELETE") return said(204);
-    const ours = await answer(body.offer, options.method === "PATCH");
+    const ours = await answer(body.offer);
     const place = { party: "me", key: "k", role: paper.role, title: paper.title, stage: "joined" };
     return said(options.method === "PATCH" ? 200 : 201, { ...place, answer: ours });
   };

@@ -1,5 +1,7 @@
 """The page in a conference, and after it: what is seen, what is commanded, and what is said when something happens."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -356,3 +358,18 @@ def test_the_keyboard_is_enough(server: ServerProcess, browsers: Browsers) -> No
         reach(page, "again")
         assert [each["do"] for each in paper.commands] == ["mute", "unmute", "kick"]
         assert paper.asked("POST")[0]["body"]["name"] == "Kay Board"
+
+
+def test_media_are_taken_elsewhere_by_a_connection_of_its_own(server: ServerProcess, browsers: Browsers) -> None:
+    with visitor(browsers(TONE)) as page:
+        paper = PaperServer(page, server.http_url, *OTHERS)
+        paper.join()
+        paper.tell("renew")
+        page.wait_for_function("() => paper.asked.some(({ method }) => method === 'PATCH')")
+        (first,), (again,) = paper.asked("POST"), paper.asked("PATCH")
+        assert again["key"] == "Bearer k"
+        prints = {re.findall("a=fingerprint:(.*)", each["body"]["offer"])[0] for each in (first, again)}
+        assert len(prints) == 2
+        page.wait_for_function("() => paper.peer.connectionState === 'connected'")
+        pcm, rate_hz = heard(page)
+        assert tones_in(pcm, [850.0], floor=0.01, rate_hz=rate_hz) == {850.0}

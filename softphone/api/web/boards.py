@@ -225,6 +225,7 @@ class Boards:
         if sockets is None:
             sockets = self._sockets[party] = []
             party.on_over.append(lambda: self._over(party))
+            party.client.on_offer_wanted = lambda: self._renew(party)
         follower = Follower(party)
         sockets.append(follower)
         if len(sockets) > MOST_SOCKETS:
@@ -259,6 +260,13 @@ class Boards:
         if not board.followers:
             board.close()
             del self._boards[follower.session]
+
+    def _renew(self, party: WebParty) -> bool:
+        """Have a party offer anew: it is to send elsewhere; whether one of its connections can be asked."""
+        followers = self._sockets.get(party, [])
+        if followers:
+            followers[-1].say(written("renew"))
+        return bool(followers)
 
     def _over(self, party: WebParty) -> None:
         """Say goodbye to all connections of a party, once what is true of it is told."""

@@ -2,6 +2,7 @@
 
 from mixer.rules.roles import Place
 from softphone.calls.leg import CallLeg
+from softphone.calls.moving import move
 from softphone.errors import OtherWorker
 from softphone.focus.session import Party, PartyPath
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
@@ -54,7 +55,7 @@ class LegInRoom:
         try:
             await self._media.ask(JoinRoom(self._leg.number, room))
         except OtherWorker:
-            await self._leg.move(room)
+            await move(self._leg, room)
             await self._media.ask(JoinRoom(self._leg.number, room))
 
     async def leave(self) -> None:

@@ -188,7 +188,7 @@ class Member:
         SdpError, NoCommonCodec, MediaError, CallEnded
         """
         self._client, self.media.known, self.media.source = client, client.known, client.source_host
-        client.on_ended = self._on_ended
+        client.on_ended, self.media.ask_offer = self._on_ended, lambda: client.on_offer_wanted()
         answer = await self.open(offer)
         self._progressed(self._standing)
         self._ready.set()

@@ -59,6 +59,8 @@ class HttpCall:
     ----------
     on_closed
         Called when it is over, before `on_ended`: its resource is no more.
+    on_offer_wanted
+        Asks it to offer anew; whether it can be asked.
     reason
         Why it is over, or is about to be; empty: it is not.
     """
@@ -67,6 +69,7 @@ class HttpCall:
         self.direction, self.source_host, self.known = "in", source_host, known
         self.on_ended: Callable[[str], object] | None = None
         self.on_closed: Callable[[], object] = lambda: None
+        self.on_offer_wanted: Callable[[], bool] = lambda: False
         self.state = InviteState.CONFIRMED
         self.reason = ""
 

@@ -17,11 +17,12 @@ from mixer.rules.settings import Settings
 from softphone.api.web import commands
 from softphone.api.web.boards import QUEUE, SLOW, Boards, Follower
 from softphone.config import ConferenceConfig
-from softphone.errors import SoftphoneError
+from softphone.errors import OtherWorker, SoftphoneError
 from softphone.focus.feed import EventType
 from softphone.focus.quality import QualityWatch, quality_of
 from softphone.media.contract.leg import LegStats, LegTalking
-from softphone.media.contract.messages import GetStats
+from softphone.media.contract.messages import GetStats, JoinRoom
+from softphone.testing.bridge import offer
 from softphone.testing.clock import run
 from tests.support.web import GUEST, HOST, WebBridge
 
@@ -353,5 +354,31 @@ def test_a_recording_is_told(play: Play) -> None:
         bridge.focus.feed.publish(EventType.RECORDING_STARTED, host.follower.party.session)
         await asyncio.sleep(0.5)
         assert host.read().conference["recording"] is False, "what is told is what is so"
+
+    play(scene)
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_who_is_moved_to_another_worker_is_asked_for_a_new_offer(play: Play, listens: bool) -> None:
+    async def scene(bridge: Watched) -> None:
+        there = await bridge.room(Settings())
+        joined = await bridge.comes(GUEST)
+        viewer = Viewer(bridge.boards.follow(joined.party)) if listens else None
+        member, before, ask = joined.party.member, joined.party.member.leg, bridge.media.ask
+
+        async def other_worker(request: Any) -> Any:
+            if isinstance(request, JoinRoom) and (request.leg, request.room) == (before, there.room):
+                raise OtherWorker("that room is on another worker")
+            return await ask(request)
+
+        bridge.media.ask = other_worker  # type: ignore[method-assign]
+        await bridge.control.move(joined.party.session, member.party.id, there.session.id)
+        await asyncio.sleep(1.0)
+        assert viewer is None or "renew" in viewer.read().events()
+        if listens:
+            await joined.party.renew(offer())
+        await asyncio.sleep(1.0)
+        assert member.over is not listens and before not in bridge.media.legs
+        assert not listens or bridge.media.legs[member.leg or 0] == there.room
 
     play(scene)

@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone.calls.leg import CallLeg
+from softphone.calls.moving import move
+from softphone.errors import MediaError
 from softphone.media.contract.leg import Event, RtpTimeout
 from softphone.media.contract.messages import Configure, CreateRoom, JoinRoom
 from softphone.media.contract.settings import WorkerSettings
@@ -186,4 +188,37 @@ async def test_two_hear_each_other_through_workers_of_their_own_process(monkeypa
     for leg in legs:
         await leg.close()
     await peers[1].close()
+    await pool.stop()
+
+
+async def test_a_peer_that_came_by_http_moves_to_another_worker_by_an_offer_that_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_loopback(monkeypatch)
+    pool, tasks = Pool(WorkerSettings(capacity=8, gate=False), 2), Tasks()
+    await pool.start()
+    media, peers = WebrtcMedia(pool), [WebPeer(OURS_HZ), WebPeer(THEIRS_HZ), WebPeer(THEIRS_HZ)]
+    rooms = [(await media.ask(CreateRoom())).value for _ in range(2)]
+    legs = [CallLeg(media, tasks) for _ in range(2)]
+    for peer, leg, room in zip(peers, legs, rooms, strict=False):  # on a worker each
+        await peer.take(await leg.answer(await peer.offer(), room))
+        await media.ask(JoinRoom(leg.number or 0, room))
+        await media.ask(Configure(leg.number or 0, answered=True))
+    moves, before = legs[1], legs[1].info
+    with pytest.raises(MediaError, match="cannot be asked"):
+        await move(moves, rooms[0])
+    assert moves.info == before
+
+    async def offer_anew() -> None:
+        await peers[2].take(await moves.answer(await peers[2].offer()))
+
+    moves.ask_offer = lambda: tasks.start(offer_anew()) is not None
+    await move(moves, rooms[0])
+    await media.ask(JoinRoom(moves.number or 0, rooms[0]))
+    await media.ask(Configure(moves.number or 0, answered=True))
+    await until(lambda: peers[0].level(THEIRS_HZ) > 0.8 and peers[2].level(OURS_HZ) > 0.8)
+    for leg in legs:
+        await leg.close()
+    for peer in peers:
+        await peer.close()
     await pool.stop()
