@@ -120,6 +120,16 @@ async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
     return named.shown(leaver)
 
 
+@router.post("/flip", status_code=204)
+async def flip_call(named: NamedDep) -> Response:
+    """Take one's call to another telephone of one's own: all ring, whatever `callFlipId` says; 409 if none answers."""
+    leaver = named.leaver
+    if leaver.extension_id != named.caller.id:
+        raise coded("CMN-408", "CallControl")
+    await named.context.control.calls.transfer(named.session.id, leaver.id, named.caller.number)
+    return Response(status_code=204)
+
+
 @router.post("/bridge", response_model_exclude_none=True, openapi_extra=described(BridgeWish))
 async def bridge_parties(named: NamedDep, request: Request) -> PartyModel:
     """Let the two that an extension talks with in two calls talk with one another; it leaves both."""
@@ -245,5 +255,5 @@ async def not_done_here(_named: NamedDep) -> None:
     raise coded("CMN-202")
 
 
-for _verb in ("reply", "flip", "supervise"):
+for _verb in ("reply", "supervise"):
     router.post(f"/{_verb}", include_in_schema=False)(not_done_here)

@@ -96,12 +96,24 @@ async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -
         assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
         for wish in ({"voicemail": "102"}, {"parkOrbit": "*70"}):
             assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
-        for verb in ("reply", "flip", "supervise"):
+        for verb in ("reply", "supervise"):
             assert code(await ada.post(f"{party}/{verb}", json={"deviceId": "1"})) == (501, "CMN-202")
         assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
         assert code(await ada.post(f"{path}/parties/p-0-1/hold")) == (404, "CMN-102")
         # It goes on.
         assert len((await ada.get(path)).json()["parties"]) == 2
+
+
+async def test_a_call_goes_on_at_another_telephone_of_the_same_user(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "101") as mobile, talking(shared) as (ann, bob, path, own):
+        nobody = await ada.post(f"{path}/parties/{own}/flip", json={"callFlipId": "3"})
+        assert code(nobody) == (409, "TAS-106") and len((await ada.get(path)).json()["parties"]) == 2
+        rung = await reachable(mobile, answer)
+        flipped = await ada.post(f"{path}/parties/{own}/flip", json={"callFlipId": "3"})
+        assert (flipped.status_code, flipped.content) == (204, b"")
+        assert await ann.hung_up() == "bye" and rung.get_nowait().invite.from_.uri.user == "102"
+        first, second = (await ada.get(path)).json()["parties"]
+        assert {first["from"]["phoneNumber"], second["to"]["phoneNumber"]} == {"101", "102"} and bob.ended.empty()
 
 
 async def test_two_calls_are_bridged(shared: Server, ada: httpx.AsyncClient) -> None:
