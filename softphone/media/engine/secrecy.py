@@ -169,6 +169,11 @@ class Envelopes:
         How many datagrams, and the bytes of the longest payload.
     vault
         Whose keys seal them.
+
+    Attributes
+    ----------
+    sealed
+        bool, shape (count,): which of the last datagrams may be sent.
     """
 
     def __init__(self, count: int, longest: int, vault: Vault) -> None:
@@ -176,7 +181,7 @@ class Envelopes:
         self._room = -(-(HEADER_SIZE + longest + TRAILER) // ALIGNED) * ALIGNED
         # Memory that no leg needs is never touched.
         self._data = np.zeros((count, self._room), np.uint8)
-        self._size, self._sealed = np.zeros(1, np.int32), np.zeros(count, np.bool_)
+        self._size, self.sealed = np.zeros(1, np.int32), np.zeros(count, np.bool_)
 
     def seal(self, rows: NDArray[np.int64], outbox: SendBuffer, ports: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seal the first datagrams of `outbox`, those of `rows`, as far as their legs are encrypted.
@@ -187,7 +192,7 @@ class Envelopes:
             return ports
         out = outbox.headers.ctypes.data, outbox.base, outbox.length
         room, size = (self._data.ctypes.data, self._room), (self._size, self._size.ctypes.data)
-        if seal_payloads(rows, self._vault.table, *out, *room, *size, self._sealed):
+        if seal_payloads(rows, self._vault.table, *out, *room, *size, self.sealed):
             return ports
         return self._left(outbox, ports)
 
@@ -196,12 +201,12 @@ class Envelopes:
         if not len(self._vault):
             return ports
         room, size = (letters.data.ctypes.data, letters.data.shape[1]), (self._size, self._size.ctypes.data)
-        if seal_letters(rows, self._vault.table, *room, letters.length, *size, self._sealed):
+        if seal_letters(rows, self._vault.table, *room, letters.length, *size, self.sealed):
             return ports
         return self._left(letters, ports)
 
     def _left(self, outbox: SendBuffer | Letters, ports: NDArray[np.int64]) -> NDArray[np.int64]:
         """Leave out what may not be sent."""
-        kept = np.flatnonzero(self._sealed[: len(ports)])
+        kept = np.flatnonzero(self.sealed[: len(ports)])
         outbox.keep(kept)
         return ports[kept]

@@ -339,7 +339,14 @@ class Sender:
     def seal(self, count: int) -> NDArray[np.int64]:
         """Seal the datagrams that were made where a leg is encrypted; gives the port that each leaves from."""
         ports = self._port_of[:count]
-        return self._envelopes.seal(self._plan["row"][:count], self._outbox, ports) if self._legs.vault else ports
+        if not self._legs.vault:
+            return ports
+        kept = self._envelopes.seal(self._plan["row"][:count], self._outbox, ports)
+        if len(kept) < count:  # what is left out was counted when it was addressed
+            left = self._plan[:count][~self._envelopes.sealed[:count]]
+            np.subtract.at(self._legs.packets_sent, left["row"], 1)
+            np.subtract.at(self._legs.octets_sent, left["row"], left["length"])
+        return kept
 
     def _send(self, count: int) -> None:
         """Send what was made, which is sorted by port."""
@@ -375,9 +382,10 @@ class Sender:
         header["seq"], header["timestamp"], header["ssrc"] = legs.seq[row], packet.timestamp, legs.ssrc[row]
         payload = packet.payload
         sealed = legs.vault.seal(row, header.tobytes() + payload)
-        if sealed is not None:
-            record.ports.rtp.send_to(sealed, record.remote.host, record.remote.port)
         legs.seq[row] = int(legs.seq[row]) + 1 & 0xFFFF  # one number alone would warn when it wraps
+        if sealed is None:
+            return
+        record.ports.rtp.send_to(sealed, record.remote.host, record.remote.port)
         legs.packets_sent[row] += 1
         legs.octets_sent[row] += len(payload)
 

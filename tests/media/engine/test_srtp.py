@@ -311,3 +311,15 @@ def test_ten_thousand_spoilt_packets_hurt_nobody(driver: Driver, secret: SecretP
         secret.say(SILENCE)
         driver.tick()
     assert stats(driver, info.leg).packets_received == 5
+
+
+def test_what_could_not_be_sealed_is_not_counted_as_sent(driver: Driver, secret: SecretPeer, srtp: Srtp) -> None:
+    info = opened(driver, secret, srtp, driver.room())
+    safes = driver.engine.plane.legs.vault.table
+    for lost in (False, True):
+        safes["outbound"][0] *= not lost
+        driver.engine.handle(SendKeys(info.leg, "1", 0.06, 0.04), driver.now)
+        for _ in range(20):
+            secret.say(SILENCE)
+            driver.tick()
+    assert stats(driver, info.leg).packets_sent == len(drained(secret.rtp)) >= 20
