@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from softphone import sdp
 from softphone.address import family_of, local_address
 from softphone.agent.access import ServerAddress, carrier, identity_of
 from softphone.agent.call import Call
@@ -320,10 +319,12 @@ class Agent:
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")
+            self._terms.check(signalling.remote_sdp)
             voice = await media.open(str(signalling.remote.uri), self._write_ahead_s)
         except SoftphoneError as error:
             log.warning("an incoming call is refused: %s", error)
-            signalling.reject(503)
+            unspoken = isinstance(error, SdpError)
+            signalling.reject(488 if unspoken else 503, None, [warning(error)] if unspoken else ())
             return None
         self._taken += 1
         return self._adopt(signalling, media, voice)
@@ -333,8 +334,7 @@ class Agent:
         control = next((control for control in self._calls if control.sip is replaced), None)
         try:
             if isinstance(replaced, EarlyDialog):
-                if signalling.remote_sdp is not None:
-                    sdp.choose(sdp.parse(signalling.remote_sdp), self._terms.codecs, encryption=self._terms.encryption)
+                self._terms.check(signalling.remote_sdp)
                 replaced.give_way(signalling)
             elif control is not None:
                 await control.leg.replace(signalling)

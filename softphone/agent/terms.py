@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from softphone import sdp
 from softphone.resolver import Resolver
 from softphone.srtp import Encryption
 
@@ -56,3 +57,9 @@ class MediaTerms:
     lookup: Resolver
     webrtc: IceServers | None = None
     encryption: Encryption = "optional"
+
+    def check(self, offer: str | None) -> None:
+        """Raise SdpError for an offer that no call can be answered by; None: the offer will be ours."""
+        if offer is not None:
+            secure, families = self.webrtc is not None, self.lookup.families
+            sdp.choose(sdp.parse(offer), self.codecs, secure=secure, encryption=self.encryption, families=families)

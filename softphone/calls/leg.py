@@ -100,7 +100,7 @@ class CallLeg:
         timeout_s: float = 30.0,
         lookup: Lookup | None = None,
     ) -> None:
-        self.session = MediaSession(codecs, media.fingerprint, families=media.families, certificate=media.certificate)
+        self.session = MediaSession.of(media, codecs)
         self.call: InviteSession | None = None
         self.source: str | None = None
         self.known, self.family = True, 0

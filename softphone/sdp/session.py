@@ -17,7 +17,7 @@ values in and out; `softphone.calls.leg` has it carried out.
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 from softphone.address import FAMILIES
 from softphone.codec import CODECS
@@ -33,6 +33,22 @@ from softphone.sdp.sdes import Sdes
 from softphone.srtp import SRTP_PROFILES, Encryption
 
 __all__ = ["Agreement", "MediaSession", "ReceiveAddress"]
+
+
+class MediaSide(Protocol):
+    """What is known of our media before there is a stream."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the certificate that peers of WebRTC are shown; empty: none are spoken with."""
+
+    @property
+    def certificate(self) -> str:
+        """The same for who makes keys without ICE."""
+
+    @property
+    def families(self) -> Collection[int]:
+        """Of the addresses that media can be sent to, 4 and 6."""
 
 
 class ReceiveAddress(Protocol):
@@ -152,6 +168,11 @@ class MediaSession:
         self._said: SessionDescription | None = None
         self._before = self.agreement
         self._offered: SessionDescription | None = None
+
+    @classmethod
+    def of(cls, side: MediaSide, codecs: Sequence[str], encryption: Encryption = "optional") -> Self:
+        """Make the session of a leg that our media may open."""
+        return cls(codecs, side.fingerprint, encryption, side.families, side.certificate)
 
     @property
     def awaits_answer(self) -> bool:

@@ -31,6 +31,22 @@ async def called() -> AsyncIterator[tuple[RawPhone, "asyncio.Queue[Call | BaseEx
             yield phone, outcome, agent
 
 
+@pytest.mark.parametrize("line", ["m=video 6000 RTP/AVP 34", "m=audio 6000 RTP/AVP 109\r\na=rtpmap:109 EVS/16000"])
+async def test_what_cannot_be_answered_does_not_ring(line: str) -> None:
+    """The application is not told of it either, and the next call is answered."""
+    async with called() as (phone, outcome, agent):
+        phone.send("INVITE", f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n{line}\r\n")
+        said: list[str] = []
+        while not said or said[-1].startswith("SIP/2.0 1"):
+            said.append(await asyncio.to_thread(phone.receive, "SIP/2.0"))
+        assert [text[8:11] for text in said if not text.startswith("SIP/2.0 100")] == ["488"]
+        assert "nothing in common" in header(said[-1], "Warning")
+        phone.send("ACK", number=phone.number)
+        assert outcome.empty() and not agent.calls
+        await asyncio.to_thread(phone.invite, offer())
+        assert isinstance(await outcome.get(), Call)
+
+
 @pytest.mark.parametrize("answer", ["", "nonsense"])
 async def test_a_late_answer_that_is_none_ends_the_call(answer: str) -> None:
     async with called() as (phone, outcome, agent):

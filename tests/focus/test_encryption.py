@@ -14,6 +14,7 @@ from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, bridge, conference
 from tests.focus.table import until
+from tests.sdp.test_dtls_srtp import BARESIP
 from tests.support.raw import RawPhone, header
 
 KEY = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
@@ -48,6 +49,15 @@ async def test_who_offers_keys_is_encrypted_and_the_leg_has_both(tmp_path: Path)
                 assert KEY not in repr(member.media.spec) and KEY not in (call.remote_sdp or "")
                 await call.bye()
                 await until(lambda: not server.focus.room(session.id).members)
+
+
+@pytest.mark.parametrize("sdp", [SECURE, HOPEFUL, BARESIP])
+async def test_what_a_leg_can_answer_is_not_refused_before_a_telephone_rings(tmp_path: Path, sdp: str) -> None:
+    """Of an extension that is not there."""
+    async with bridge(tmp_path) as server, Phone(server, "101") as phone:
+        with pytest.raises(CallRefused) as refused:
+            await phone.call("102", sdp)
+        assert refused.value.status == 480
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_it_holds_and_comes_back(tmp_path: Path, server: ServerProcess, rest: Re
         assert tones_in(phone.heard(), TONES) == {850.0}
 
 
-@pytest.mark.parametrize("encryption", ["none", "srtp", "zrtp"])
+@pytest.mark.parametrize("encryption", ["none", "srtp", "dtls", "zrtp"])
 def test_it_hears_and_is_heard(tmp_path: Path, server: ServerProcess, rest: Rest, encryption: str) -> None:
     """In Opus; with keys in the descriptions; and its ZRTP, which is not spoken here, falls back to plain."""
     session = rest.conference()
@@ -49,7 +49,7 @@ def test_it_hears_and_is_heard(tmp_path: Path, server: ServerProcess, rest: Rest
         other.dial(uri)
         other.listen(2.0)
         paths = [each["path"] for each in rest.http.get(f"{CONFERENCES}/{session['id']}/parties").json()["parties"]]
-        assert ("OPUS", encryption == "srtp") in {(path["codec"], bool(path["encryption"])) for path in paths}
+        assert ("OPUS", encryption in ("srtp", "dtls")) in {(path["codec"], bool(path["encryption"])) for path in paths}
         phone.hang_up()
         until(lambda: rest.connected(session["id"]) == 1)
         other.hang_up()

@@ -65,14 +65,7 @@ class Context(Services):
 
     def check_offer(self, offer: str, call: InviteSession | None = None) -> None:
         """Raise SdpError, or NoCommonCodec, for an offer that no leg of ours could answer; of a call, or of none."""
-        encryption = self.encryption(call)
-        sdp.choose(
-            sdp.parse(offer),
-            self.codecs,
-            secure=bool(self.media.fingerprint),
-            encryption=encryption,
-            families=self.media.families,
-        )
+        sdp.MediaSession.of(self.media, self.codecs, self.encryption(call)).read_offer(sdp.parse(offer))
 
 
 def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
