@@ -148,36 +148,6 @@ async def test_three_wrong_codes_and_goodbye(tmp_path: Path, capfd: pytest.Captu
     assert not [code for code in codes if code in out + err]
 
 
-async def test_who_guesses_too_much_closes_the_room_for_codes(tmp_path: Path) -> None:
-    limits: dict[str, object] = {"wrong_codes": 2, "code_tries": 9}
-    async with sounding_bridge(tmp_path, conference=limits) as server, Phone(server, "102") as phone:
-        call = await phone.call("201")
-        for _ in range(3):
-            await phone.keys(call, "1111#")
-        await phone.keys(call, "9876#")
-        assert await phone.hung_up() == "bye"
-        other = await phone.call("203")
-        await phone.keys(other, "9876#")
-        await until(lambda: occupied(server) == ["203"])
-
-
-async def test_full_rooms(tmp_path: Path) -> None:
-    async with sounding_bridge(tmp_path) as server:
-        for number in ("201", "202"):
-            await server.store.set_properties(extension(server, number).id, {"max_members": 1})
-        async with Phone(server, "101") as host, Phone(server, "102") as late:
-            for number in ("201", "202"):
-                call = await host.call(number)
-                await host.keys(call, "9876#")
-                await until(lambda number=number: number in occupied(server))  # type: ignore[misc]
-                with pytest.raises(CallRefused, match="486"):
-                    await late.call(number)
-            await server.store.set_properties(extension(server, "201").id, {"max_members": 2})
-            call = await late.call("201")
-            await late.keys(call, "1234#")
-            await until(lambda: occupied(server).count("201") == 2)
-
-
 def occupied(server: Server) -> list[str]:
     return [each.extension or "" for each in server.control.conferences() for _ in each.parties]
 
