@@ -18,12 +18,13 @@ from softphone.commands.usage import wrong_use
 from softphone.errors import AudioError, ConfigError, SoftphoneError
 from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
-from softphone.load.plan import CODECS_OF_BOTS, JANUS, TRANSPORTS, LoadPlan, Objectives
+from softphone.load.plan import CODECS_OF_BOTS, JANUS, TRANSPORTS, LoadPlan, Objectives, janus_host
 from softphone.load.report import LoadReport, Moment
 from softphone.load.scenario import MADE, Scenario, check, load_scenario
 from softphone.load.search import find_limit, trial_of
 from softphone.load.speech import needs_pesq, spoken
 from softphone.load.trials import Trial
+from softphone.sip.message.uri import Uri
 from softphone.srtp import SRTP_PROFILES
 
 __all__ = ["load", "show_report"]
@@ -296,6 +297,15 @@ def load(
     _carry_out(locals())
 
 
+def _check_uris(uris: tuple[str, ...]) -> None:
+    """Find before anybody calls what is no URI."""
+    try:
+        for uri in uris:
+            janus_host(uri) if uri.startswith(JANUS) else Uri.parse(uri.replace("{n}", "0"))
+    except SoftphoneError as error:
+        wrong_use(f"{error}.")
+
+
 def _check_speech(options: dict[str, Any]) -> None:
     """Find before anybody calls what cannot be said, or not be judged."""
     try:
@@ -319,10 +329,11 @@ def _plan(options: dict[str, Any]) -> LoadPlan:
             wrong_use(f"--{option} is one of {', '.join(filter(None, known))}, not {value}.")
     if not set(pin.upper()) <= set(KEYS):
         wrong_use(f"--pin holds keys of a telephone, 0-9, *, #, A-D, not {pin!r}.")
+    uris = tuple(uri if uri.startswith(("sip:", "sips:", JANUS)) else f"sip:{uri}" for uri in options["uri"])
     _check_speech(options)
+    _check_uris(uris)
     if options["register"] and not options["user"]:
         wrong_use("--register needs a --user to register as.")
-    uris = tuple(uri if uri.startswith(("sip:", "sips:", JANUS)) else f"sip:{uri}" for uri in options["uri"])
     given = options | {"uri": uris, "codec": codec}
     given |= {"pesq": options["pesq"] is not None, "min_pesq": options["pesq"]}
     given |= {"max_delay_ms": options["max_delay"], "max_jitter_ms": options["max_jitter"]}

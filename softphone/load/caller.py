@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from softphone import sdp
-from softphone.address import bracketed
+from softphone.address import bracketed, local_address, own_address
 from softphone.errors import CallEnded, CallRefused, SdpError, SipError, SipTimeout, SoftphoneError
 from softphone.load.calls import JoinFailed, PartyCalls
-from softphone.load.janus import host_of
 from softphone.load.media.doors import Doors
 from softphone.load.media.plane import LoadPlane
-from softphone.load.plan import JANUS, LoadPlan
+from softphone.load.plan import JANUS, LoadPlan, janus_host
 from softphone.media.contract.leg import Srtp
 from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.sdes import new_key
@@ -39,16 +38,19 @@ WHOM = re.compile(r"^[A-Z]+ sips?:\S+: ")
 async def address_towards(uri: str) -> str:
     """Give our address towards whom a URI names, of IPv4 or IPv6.
 
+    A name without an address may have a server all the same (RFC 3263): then the address of the default route.
+
     Raises
     ------
-    OSError
-        Its host has no address, or there is no way to it.
+    ConfigError, BadMessage
+        It is no URI.
     """
-    host = host_of(uri) if uri.startswith(JANUS) else Uri.parse(uri).host.strip("[]")
-    found = await asyncio.get_running_loop().getaddrinfo(host, 5060, type=socket.SOCK_DGRAM)
-    with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
-        probe.connect(found[0][4])
-        return str(probe.getsockname()[0])
+    host = janus_host(uri) if uri.startswith(JANUS) else Uri.parse(uri).host.strip("[]")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError:
+        return own_address("0.0.0.0")
+    return local_address(str(found[0][4][0]))
 
 
 class BotCalls(PartyCalls[InviteSession]):

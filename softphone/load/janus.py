@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from softphone.errors import MediaError, SoftphoneError
 from softphone.load.calls import JoinFailed, PartyCalls
@@ -19,19 +18,11 @@ from softphone.load.plan import JANUS, LoadPlan
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["JanusCalls", "host_of"]
+__all__ = ["JanusCalls"]
 
 PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "OPUS": 100}
 POLL_S, EVENTS = 40.0, 50
 """Janus answers a poll after 30 s at the latest."""
-
-
-def host_of(uri: str) -> str:
-    """Give the host that a ``janus:`` URI names; raises MediaError for one that names none."""
-    where = urlsplit(uri.removeprefix(JANUS))
-    if where.scheme not in ("http", "https") or not where.hostname or not where.fragment.isdigit():
-        raise MediaError(f"{uri} is no janus:http://HOST:8088/janus#ROOM")
-    return where.hostname
 
 
 class JanusCalls(PartyCalls[int]):

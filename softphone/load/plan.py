@@ -1,9 +1,13 @@
 """What is to be tried, and what has to hold: values that the command line, a file or a test makes."""
 
+from urllib.parse import urlsplit
+
 from msgspec import Struct
 from msgspec.structs import replace
 
-__all__ = ["CODECS_OF_BOTS", "JANUS", "LoadPlan", "Objectives", "TRANSPORTS"]
+from softphone.errors import ConfigError
+
+__all__ = ["CODECS_OF_BOTS", "JANUS", "LoadPlan", "Objectives", "TRANSPORTS", "janus_host"]
 
 CODECS_OF_BOTS = ("PCMU", "PCMA", "G722", "OPUS")
 JANUS = "janus:"
@@ -175,3 +179,11 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     def talking_elsewhere(self) -> tuple[int, ...]:
         """Which bots of other processes talk from the first, counted from the first bot here."""
         return tuple(number - self.first for number in self.whole.talking if number in self.elsewhere)
+
+
+def janus_host(uri: str) -> str:
+    """Give the host that a ``janus:`` URI names; raises ConfigError for one that names none."""
+    where = urlsplit(uri.removeprefix(JANUS))
+    if where.scheme not in ("http", "https") or not where.hostname or not where.fragment.isdigit():
+        raise ConfigError(f"{uri} is no janus:http://HOST:8088/janus#ROOM")
+    return where.hostname

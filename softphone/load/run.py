@@ -143,7 +143,7 @@ class LoadRun:
         gc.collect()
         gc.freeze()  # a search through all that was imported would hold up a dozen steps
         epoch_s = self.unix_s() + AHEAD_S
-        if plan.elsewhere:  # words begin at the same time in all processes, so that delays between them are known
+        if plan.together is not None:  # words begin together in all processes, which know delays by it
             epoch_s = ceil(epoch_s / WINDOW_S) * WINDOW_S
         made.begin(epoch_s)
         return made

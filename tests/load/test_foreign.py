@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from softphone.errors import MediaError
+from softphone.errors import ConfigError, MediaError
 from softphone.load.plan import LoadPlan
 from softphone.load.run import LISTEN_ON_S, run_load
 from tests.bench.janus import ROOM, configure
@@ -86,5 +86,5 @@ async def listening(janus: Program, port: int) -> None:
 async def test_where_there_is_no_janus_it_is_said() -> None:
     with pytest.raises(MediaError, match="Janus does not answer"):
         await run_load(LoadPlan(uri=(f"janus:http://{LOOPBACK}:{port_block()}/janus#1",), parties=1))
-    with pytest.raises(MediaError, match="is no janus:http"):
+    with pytest.raises(ConfigError, match="is no janus:http"):
         await run_load(LoadPlan(uri=("janus:http://h/janus",), parties=1))

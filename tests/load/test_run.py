@@ -19,7 +19,9 @@ from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.report import LoadReport
 from softphone.load.run import LISTEN_ON_S, LoadRun, run_load
 from softphone.load.scenario import load_scenario
+from softphone.load.shares import shares
 from softphone.load.spread import by_cluster, by_processes
+from softphone.load.truth import WINDOW_S
 from tests.support.processes import ServerProcess, port_block
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES
@@ -183,6 +185,28 @@ def test_where_nobody_answers_the_command_says_so(tmp_path: Path) -> None:
     report = json.loads(where.read_text())
     assert (report["schema"], report["joined"], sum(report["failures"].values())) == (1, 0, 2)
     assert "not known" in result.output
+
+
+@pytest.mark.parametrize("uri", ["sip:", "sip:1000@[::1", "janus:http://h", "janus:http://h:1/janus#"])
+def test_what_is_no_uri_is_refused_before_anybody_calls(uri: str) -> None:
+    result = CliRunner().invoke(app, ["load", uri])
+    assert (result.exit_code, uri in result.output) == (2, True)
+
+
+async def test_a_name_without_a_server_is_a_cause_in_the_report() -> None:
+    plan = LoadPlan(uri=("sip:1000@nowhere.invalid",), parties=2, talkers=1, host="127.0.0.1")
+    report = await run_load(plan)
+    assert report.joined == 0
+    assert [cause for cause in report.failures if "nowhere.invalid" in cause], report.failures
+
+
+@pytest.mark.parametrize("share", [0, 1])
+async def test_words_begin_at_the_same_time_in_all_processes(share: int) -> None:
+    """Also where all talkers are in one of them: the others measure the delay from there."""
+    plan = LoadPlan(uri=(f"sip:nobody@127.0.0.1:{port_block()}",), parties=8, talkers=2)
+    async with LoadRun(shares(plan, 2)[share]) as run:
+        words = run.plane.epoch_s / WINDOW_S
+        assert words == pytest.approx(round(words), abs=1e-6)
 
 
 async def test_a_run_whose_clock_stops_ends_at_once_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
