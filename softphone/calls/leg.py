@@ -25,6 +25,7 @@ import msgspec
 
 from softphone import sdp
 from softphone.address import family_of
+from softphone.calls import open_keys
 from softphone.calls.names import Lookup, located
 from softphone.calls.nat import signalling_host
 from softphone.calls.spec import leg_spec, suited
@@ -373,6 +374,7 @@ class CallLeg:
         """Let it be in force; whom no silence betrays is asked whether it is there."""
         self.session.commit(agreement)
         self.spec = spec
+        open_keys.notice(self.call, agreement.remote)
         if self.call is not None:
             self.call.watch.quiet(agreement.held or not spec.receives)
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softphone.calls import open_keys
 from softphone.calls.moving import move
 from softphone.errors import CallRefused
 from softphone.sip.ua.call import InviteState
+from softphone.srtp import Encryption
 from tests.calls.sides import OPPOSITE, Side, Sides, scene
 
 FAILING = ("full", "refused", "cancelled")
@@ -132,3 +134,21 @@ def test_a_leg_that_moves_has_other_keys_both_ways_and_one_that_stays_the_same(r
         sides.agree()
 
     scene(work, called=False)
+
+
+@pytest.mark.parametrize(("encryption", "away"), [("required", True), ("required", False), ("off", True)])
+def test_keys_that_others_may_read_are_told_of_once(
+    encryption: Encryption, away: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_keys.say.cache_clear()
+    if away:  # what is on paper is all on one machine
+        monkeypatch.setattr(open_keys, "is_loopback", lambda host: False)
+
+    async def work(sides: Sides) -> None:
+        for side in (sides.a, sides.b):
+            side.leg.session.encryption = encryption
+        await sides.begin()
+        await sides.a.leg.reinvite()
+
+    scene(work, called=False)
+    assert sum("keys" in each.message for each in caplog.records) == (away and encryption == "required")
