@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from softphone.commands.serve import COLLECTED
 from softphone.errors import CallRefused
 from softphone.focus.feed import Feed
 from softphone.focus.party.member import Member
@@ -144,6 +145,28 @@ def test_a_conference_that_lasts_keeps_nothing_of_calls_that_are_over(
 
     at_a_conference(tmp_path, work)
     assert there[2] - there[1] < ROUND // 2, there
+
+
+def test_what_calls_leave_is_found_without_being_asked_for(tmp_path: Path) -> None:
+    """By the thresholds that the server sets, of which the usual ones take a fifth of the time of joins."""
+    before, there = gc.get_threshold(), []
+
+    async def work(crowd: Crowd) -> None:
+        for _ in range(4):
+            for _ in range(100):
+                await crowd.joins()
+            await asyncio.sleep(OVER_S)
+            there.append(sum(isinstance(each, InviteSession) for each in gc.get_objects()))
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED)
+    try:
+        at_a_conference(tmp_path, work)
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+    assert max(there) < 600, "of 800, two for each call"
 
 
 def test_a_dialog_that_outlives_its_call_holds_nobody(tmp_path: Path) -> None:
