@@ -125,9 +125,17 @@ PROTOCOLS = (*Plain.PROTOCOLS, *ENCRYPTED, *IceDtls.PROTOCOLS)
 def profile_of(description: SessionDescription, media: MediaDescription) -> type[Plain] | type[IceDtls] | None:
     """Say what a stream is spoken in; None: in nothing that we have."""
     protocol = media.protocol.upper()
-    if protocol in (*ENCRYPTED, *IceDtls.PROTOCOLS) and IceDtls.is_meant(description, media):
+    secure = protocol in (*ENCRYPTED, *IceDtls.PROTOCOLS) and IceDtls.is_meant(description, media)
+    # Who asks for ICE in a way that we have not, and says where it is, is answered as by one that has none (RFC 8839).
+    if secure and (not IceDtls.objection(description, media) or not _is_named(description, media)):
         return IceDtls
     return Plain if protocol in PROTOCOLS else None
+
+
+def _is_named(description: SessionDescription, media: MediaDescription) -> bool:
+    """Whether a stream can be reached where it says, without ICE."""
+    plain = Plain.read(description, media)
+    return plain is not None and not plain.nowhere
 
 
 def webrtc_of(description: SessionDescription) -> IceDtls | None:

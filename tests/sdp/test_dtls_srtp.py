@@ -123,3 +123,17 @@ def test_hold_of_the_old_way_keeps_the_address() -> None:
     agreed(ours, BARESIP)
     there, _ = agreed(ours, BARESIP.replace("c=IN IP4 192.0.2.1", "c=IN IP4 0.0.0.0"))
     assert ours.agreement.held and there.host == "192.0.2.1"
+
+
+def test_who_would_have_ice_and_a_port_for_reports_goes_on_without_ice() -> None:
+    asking = (
+        BARESIP
+        + "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=candidate:1 1 udp 1 192.0.2.1 29854 typ host\r\n"
+    )
+    there, answer = agreed(session(), asking)
+    assert not there.rtcp_mux and "a=ice" not in answer and "a=candidate" not in answer
+    both = session()
+    agreement = both.read_offer(sdp.parse(asking + "a=rtcp-mux\r\n"))
+    assert isinstance(agreement.remote, sdp.IceDtls)
+    with pytest.raises(NoCommonCodec, match="rtcp-mux"):
+        session().read_offer(sdp.parse(asking.replace("c=IN IP4 192.0.2.1", "c=IN IP4 0.0.0.0")))
