@@ -61,7 +61,7 @@ class Call(Talk):
     @on_refer.setter
     def on_refer(self, asked: OnRefer | None) -> None:
         self._on_refer = asked
-        self._control.sip.on_refer = None if asked is None else lambda target: asked(str(target.uri))
+        self._control.sip.on_refer = None if asked is None else lambda target, _told: asked(str(target.uri))
 
     @property
     def remote_uri(self) -> str:

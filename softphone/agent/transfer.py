@@ -80,7 +80,9 @@ async def transfer(
             raise SipTimeout(f"the peer did not say within {timeout_s:g} s whether it has reached {target}")
         status, reason = outcome.known.result()
         if not 200 <= status < 300:
-            raise CallRefused(status or 408, reason or "the peer did not say what became of it")
+            if status < 300:
+                raise CallRefused(408, "the peer did not say what became of it")
+            raise CallRefused(status, reason or "no reason was given")
         return True
     finally:
         call.serves.pop("NOTIFY", None)

@@ -52,7 +52,13 @@ async def test_a_transfer_is_over_when_the_peer_has_reached_whom_it_calls() -> N
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("SIP/2.0 486 Busy Here", "486 Busy Here"), ("SIP/2.0 603", "603"), ("nonsense", "408")]
+    ("line", "said"),
+    [
+        ("SIP/2.0 486 Busy Here", "486 Busy Here"),
+        ("SIP/2.0 603", "603"),
+        ("nonsense", "408"),
+        ("SIP/2.0 100 Trying", "408"),
+    ],
 )
 async def test_a_transfer_that_fails_leaves_the_call(line: str, said: str) -> None:
     async with talking() as (phone, invite, call):

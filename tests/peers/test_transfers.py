@@ -130,6 +130,7 @@ class Parties:
         """Start SIPp: it waits for a call, or calls somebody."""
         sound = self.handset.socket.getsockname()[1]
         words = ["-au", "103", "-ap", "dev-103", "-key", "me", "103", "-key", "sound", str(sound), "-cid_str", "%u-%p"]
+        words += ["-default_behaviors", "all,-abortunexp"]  # what comes before its turn comes again
         _, host, port = self._place(calls) if calls else ("", "", "0")
         remote = (host, int(port)) if calls else None
         self.sipp = Sipp(self._folder, scenario, *words, *options, remote=remote, port=self._sipp_port)

@@ -122,7 +122,7 @@ class RosterSubscriptions:
         answer = accept(request, contact)
         if answer.status == 202:
             told = Reference(self._stack, request, source, contact, answer)
-            self._focus.context.tasks.start(referred(told, request, lambda target: refer(room, member, target)))
+            self._focus.context.tasks.start(referred(told, request, lambda target, _told: refer(room, member, target)))
         return answer
 
     async def _follow(self) -> None:

@@ -128,7 +128,7 @@ class ConferenceRoom(RuledRoom):
         if refused is None:
             self._keep_encrypted(member)
             if member.call is not None:
-                member.call.on_refer = lambda target: self._refer(self, member, target)
+                member.call.on_refer = lambda target, _told: self._refer(self, member, target)
         return refused
 
     def _keep_encrypted(self, member: Member) -> None:

@@ -34,6 +34,7 @@ from softphone.sip.dialog.replaces import Replaces
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers
 from softphone.sip.message.uri import REPLACES, Uri, number_of, split_headers
+from softphone.sip.ua.referral import Progressed
 from softphone.tasks import Alarm
 from softphone.text import shown
 
@@ -97,6 +98,10 @@ def other_end(member: Member, wanted: Replaces | None, legs: Iterable[Member]) -
     return found
 
 
+def unheard(_status: int) -> None:
+    """Tell nobody how far a call is."""
+
+
 def joins(party: Party) -> Join:
     """Give what the rules are told of a party that comes in."""
     return Join(party.id, kind=PartyKind.OUTSIDE if party.extension_id is None else PartyKind.INSIDE)
@@ -148,9 +153,9 @@ class Transfers:
 
     def _follow(self, member: Member) -> None:
         if member.call is not None:
-            member.call.on_refer = lambda target: self._refer(member, target)
+            member.call.on_refer = lambda target, told: self._refer(member, target, told)
 
-    async def _refer(self, member: Member, target: Address) -> None:
+    async def _refer(self, member: Member, target: Address, progressed: Progressed) -> None:
         """Let whom a REFER means take a member's place; returns when that is done.
 
         Raises
@@ -171,7 +176,7 @@ class Transfers:
                 self.hand_over(member, heir)
                 return
             try:
-                await self.transfer(member, asked)
+                await self.transfer(member, asked, progressed)
             except FocusError as error:
                 raise CallRefused(403, "Forbidden") from error
 
@@ -182,7 +187,7 @@ class Transfers:
         self._room.handle(Park(member.party.id, "transferred"))
         return True
 
-    async def transfer(self, member: Member, asked: Asked) -> None:
+    async def transfer(self, member: Member, asked: Asked, progressed: Progressed = unheard) -> None:
         """Ring somebody for the other end, who takes a member's place, or let the other end into a conference.
 
         Raises
@@ -198,11 +203,11 @@ class Transfers:
             raise CallRefused(491, "Request Pending")
         self._asking.add(member)
         try:
-            await self._transfer(member, asked)
+            await self._transfer(member, asked, progressed)
         finally:
             self._asking.discard(member)
 
-    async def _transfer(self, member: Member, asked: Asked) -> None:
+    async def _transfer(self, member: Member, asked: Asked, progressed: Progressed) -> None:
         room = self._room
         number = self._dialer.spelled(str(asked.uri), known_as(member))
         conference = await self._way_in(number, member.party.extension_id or "")
@@ -211,7 +216,7 @@ class Transfers:
             return
         party = successor(member.party, self._dialer.whom(number))
         try:
-            heir = await self._ring(member.party, party, number, asked.headers)
+            heir = await self._ring(member.party, party, number, asked.headers, progressed=progressed)
         except NotReached as error:
             if not room.keeps(member):
                 room.context.tasks.start(self._return(member.party, error))
@@ -259,7 +264,15 @@ class Transfers:
             raise NotReached(CANCELLED)
         return came
 
-    async def _ring(self, left: Party, party: Party, number: str, headers: Headers, account: str = "") -> Member:
+    async def _ring(
+        self,
+        left: Party,
+        party: Party,
+        number: str,
+        headers: Headers,
+        account: str = "",
+        progressed: Progressed = unheard,
+    ) -> Member:
         """Call somebody for the other end of a party; raises NotReached."""
         room = self._room
         waits = next((each.party for each in room.members.values() if each.party is not left), left).address
@@ -270,7 +283,7 @@ class Transfers:
         try:
             if self._closed:
                 raise NotReached(CANCELLED)
-            way = Forwarding(ringing, self._dialer)
+            way = Forwarding(ringing, self._dialer, lambda _member, answer: progressed(answer.status))
             return await way.reach(number, lambda: room.context.member(party, room=room.room), caller)
         finally:
             self._ringing.discard(ringing)

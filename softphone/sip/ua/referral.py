@@ -16,17 +16,22 @@ from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import FlowRequester
 from softphone.sip.where.route import WayBack, is_direct
 
-__all__ = ["OnRefer", "Reference", "accept", "referred"]
+__all__ = ["OnRefer", "Progressed", "Reference", "accept", "referred"]
 
 log = logging.getLogger(__name__)
 
-OnRefer = Callable[[Address], Awaitable[object]]
+Progressed = Callable[[int], None]
+"""Told each provisional response of whoever is called."""
+
+OnRefer = Callable[[Address, Progressed], Awaitable[object]]
 
 SIPFRAG = "message/sipfrag;version=2.0"
 
 # URIs of somebody: a "cid:" would name a list of them in the body (RFC 5368), which is not read.
 CALLED = ("sip", "sips", "tel")
 
+# So many provisional statuses a peer is told, whatever those say who are called.
+MOST_TOLD = 5
 # As long as somebody may be rung (RFC 3515 section 2.4.4: the subscription ends with the final NOTIFY).
 EXPIRES_S = 180
 
@@ -86,16 +91,47 @@ async def referred(call: Teller, request: Request, on_refer: OnRefer, *, user_on
         return
     if user_only and not target.uri.opaque:
         target = replace(target, uri=_here(target.uri, request.to.uri))
-    listens, status = await asyncio.gather(
-        _tell(call, request, 100, f"active;expires={EXPIRES_S}"), _status(on_refer, target)
-    )
-    if listens:
-        await _tell(call, request, status, "terminated;reason=noresource")
+    await _Telling(call, request).of(on_refer, target)
 
 
-async def _status(on_refer: OnRefer, target: Address) -> int:
+class _Telling:
+    """Tells the peer what becomes of its REFER, one NOTIFY after the other: few statuses, each once."""
+
+    def __init__(self, call: Teller, request: Request) -> None:
+        self._call = call
+        self._request = request
+        self._noted: set[int] = set()
+        self._waiting: asyncio.Queue[int] = asyncio.Queue()
+
+    async def of(self, on_refer: OnRefer, target: Address) -> None:
+        """Do what it asks for, and tell that it is tried, how far it is, and how it ended."""
+        self._note(100)
+        doing = asyncio.create_task(self._do(on_refer, target))
+        try:
+            listens, status = True, 0
+            while status < 200:
+                status = await self._waiting.get()
+                listens = listens and await self._tell(status)
+        finally:
+            doing.cancel()
+
+    async def _do(self, on_refer: OnRefer, target: Address) -> None:
+        self._waiting.put_nowait(await _status(on_refer, target, self._note))
+
+    def _note(self, status: int) -> None:
+        """Have a provisional status told."""
+        if status < 200 and status not in self._noted and len(self._noted) < MOST_TOLD:
+            self._noted.add(status)
+            self._waiting.put_nowait(status)
+
+    async def _tell(self, status: int) -> bool:
+        state = f"active;expires={EXPIRES_S}" if status < 200 else "terminated;reason=noresource"
+        return await _tell(self._call, self._request, status, state)
+
+
+async def _status(on_refer: OnRefer, target: Address, progressed: Progressed) -> int:
     try:
-        await on_refer(target)
+        await on_refer(target, progressed)
     except CallRefused as refusal:
         return refusal.status
     except Exception:
