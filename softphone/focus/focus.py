@@ -16,7 +16,7 @@ from softphone.focus.feed import EventType, Feed
 from softphone.focus.guard import LoadGuard
 from softphone.focus.party.context import Context, spoken
 from softphone.focus.party.dialer import Dialer
-from softphone.focus.party.leg_events import react
+from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
 from softphone.focus.room.referrals import refer
@@ -29,7 +29,17 @@ from softphone.focus.token import VoiceCallToken, new_session_id
 from softphone.focus.voice.names import Names
 from softphone.focus.voice.playbacks import Playbacks
 from softphone.focus.voice.prompts import SoundLibrary
-from softphone.media.contract.leg import Event, PlaybackEnded, RecordingEnded, Unclaimed, WorkerLost
+from softphone.media.contract.leg import (
+    Event,
+    KeyPressed,
+    LegVoice,
+    PlaybackEnded,
+    RecordingEnded,
+    RtpTimeout,
+    SrtpRefused,
+    Unclaimed,
+    WorkerLost,
+)
 from softphone.media.contract.messages import CreateRoom
 from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
 from softphone.media.workers.client import Media
@@ -265,40 +275,23 @@ class Focus:
             raise Overloaded(str(error)) from error
 
     def room(self, session_id: str) -> RuledRoom:
-        """Find a running session.
-
-        Raises
-        ------
-        NoSuchSession
-        """
+        """Find a running session; raises NoSuchSession."""
         room = self.conferences.get(session_id) or self.calls.get(session_id)
         if room is None:
             raise NoSuchSession(session_id)
         return room
 
     def conference(self, session_id: str) -> ConferenceRoom:
-        """Find a running conference.
-
-        Raises
-        ------
-        NoSuchSession
-        """
-        try:
-            return self.conferences[session_id]
-        except KeyError:
-            raise NoSuchSession(session_id) from None
+        """Find a running conference; raises NoSuchSession."""
+        if (room := self.conferences.get(session_id)) is None:
+            raise NoSuchSession(session_id)
+        return room
 
     def call(self, session_id: str) -> CallRoom:
-        """Find a running call of two.
-
-        Raises
-        ------
-        NoSuchSession
-        """
-        try:
-            return self.calls[session_id]
-        except KeyError:
-            raise NoSuchSession(session_id) from None
+        """Find a running call of two; raises NoSuchSession."""
+        if (room := self.calls.get(session_id)) is None:
+            raise NoSuchSession(session_id)
+        return room
 
     def invited_by(self, token: VoiceCallToken) -> ConferenceRoom | None:
         """Find the running conference that a token was made for; other rooms have entrances of their own."""
@@ -349,7 +342,7 @@ class Focus:
             case Unclaimed(host):
                 log.warning("media_unclaimed", host=host)
             case _ if (member := self.context.legs.get(getattr(event, "leg", -1))) is not None:
-                react(member, event)
+                _heard(member, event)
 
     def _on_recording_ended(self, event: RecordingEnded) -> None:
         if self.context.names.ended(event.recording):
@@ -392,3 +385,16 @@ class Focus:
         self.calls.pop(session.id, None)
         if session.token is not None:
             self._ended.add(session.id, self.context.clock())
+
+
+def _heard(member: Member, event: Event) -> None:
+    """Tell the keeper of a member what has happened to its leg."""
+    match event:
+        case KeyPressed(key=key, way=way) if member.pressed(key, way):
+            member.keeper.key(member, key)
+        case SrtpRefused(reason=reason):
+            log.warning("media_refused", party=member.party.id, reason=reason)
+        case RtpTimeout():
+            member.keeper.silent(member)
+        case _ if isinstance(event, LegVoice):
+            member.keeper.noticed(member, event)
