@@ -143,10 +143,10 @@ class CallLeg:
 
     @property
     def cipher(self) -> str:
-        """How media is encrypted: the profile of SRTP, "DTLS" while it is agreed on or in its handshake; "": not."""
-        if self.spec.srtp is not None and self.spec.srtp.profile:
-            return self.spec.srtp.profile
-        return "DTLS" if self.spec.ice or self.spec.dtls else ""
+        """How media is encrypted: the profile of SRTP, or "DTLS", whose handshake chooses one; "": not."""
+        if self.spec.ice or self.spec.dtls:
+            return "DTLS"
+        return "" if self.spec.srtp is None else self.spec.srtp.profile
 
     @property
     def sends_events(self) -> bool:

@@ -196,7 +196,10 @@ class PathView(BaseModel):
 
     transport: Annotated[str, Field(description="Of its signalling: udp, tcp, tls, ws, wss; http: joined by HTTP.")]
     codec: str
-    encryption: Annotated[str | None, Field(description="The profile of SRTP; null: media is not encrypted.")]
+    encryption: Annotated[
+        str | None,
+        Field(description="The profile of SRTP, or DTLS, which makes the keys; null: media is not encrypted."),
+    ]
 
 
 class PartyView(BaseModel):
