@@ -26,6 +26,7 @@ __all__ = [
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 """What sockets call them."""
 LOOPBACKS = {4: "127.0.0.1", 6: "::1"}
+WILDCARDS = {4: "0.0.0.0", 6: "::"}
 # Addresses of documentation (RFC 5737, RFC 3849), which no packet is sent to: only the route to them is asked for.
 ANYWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
 # Any port: nothing is sent there.

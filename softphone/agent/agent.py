@@ -319,7 +319,7 @@ class Agent:
         try:
             if self._taken >= self._max_calls:
                 raise MediaFull(f"the agent's max_calls is {self._max_calls}")
-            self._terms.check(signalling.remote_sdp)
+            await self._terms.check(signalling)
             voice = await media.open(str(signalling.remote.uri), self._write_ahead_s)
         except SoftphoneError as error:
             log.warning("an incoming call is refused: %s", error)
@@ -334,7 +334,7 @@ class Agent:
         control = next((control for control in self._calls if control.sip is replaced), None)
         try:
             if isinstance(replaced, EarlyDialog):
-                self._terms.check(signalling.remote_sdp)
+                await self._terms.check(signalling)
                 replaced.give_way(signalling)
             elif control is not None:
                 await control.leg.replace(signalling)

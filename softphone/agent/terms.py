@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from softphone import sdp
+from softphone.calls.names import placed
+from softphone.calls.nat import signalling_host
 from softphone.resolver import Resolver
+from softphone.sip.ua.call import InviteSession
 from softphone.srtp import Encryption
 
 __all__ = ["IceServers", "MediaTerms"]
@@ -58,8 +61,10 @@ class MediaTerms:
     webrtc: IceServers | None = None
     encryption: Encryption = "optional"
 
-    def check(self, offer: str | None) -> None:
-        """Raise SdpError for an offer that no call can be answered by; None: the offer will be ours."""
-        if offer is not None:
+    async def check(self, call: InviteSession) -> None:
+        """Raise SdpError for the offer of a call, if there is one that could not be answered."""
+        if call.remote_sdp is not None:
             secure, families = self.webrtc is not None, self.lookup.families
-            sdp.choose(sdp.parse(offer), self.codecs, secure=secure, encryption=self.encryption, families=families)
+            lookup = self.lookup if call.known else None
+            offer = await placed(sdp.parse(call.remote_sdp), lookup, families, signalling_host(call))
+            sdp.choose(offer, self.codecs, secure=secure, encryption=self.encryption, families=families)

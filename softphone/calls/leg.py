@@ -26,7 +26,7 @@ import msgspec
 from softphone import sdp
 from softphone.address import family_of
 from softphone.calls import open_keys
-from softphone.calls.names import Lookup, located
+from softphone.calls.names import Lookup, placed
 from softphone.calls.nat import signalling_host
 from softphone.calls.spec import leg_spec, suited
 from softphone.codec import CODECS
@@ -314,18 +314,20 @@ class CallLeg:
             await self.reinvite()
 
     async def _read(self, description: str) -> sdp.SessionDescription:
-        read = await located(sdp.parse(description), self._lookup if self.known else None)
-        await self.on_description(read)
+        said, lookup = sdp.parse(description), self._lookup if self.known else None
+        await self.on_description(read := await placed(said, lookup, self._media.families, self._source))
         return read
 
+    @property
+    def _source(self) -> str | None:
+        """The address that the peer's signalling comes from."""
+        return self.source if self.call is None else signalling_host(self.call)
+
     def _spec(self, agreement: Agreement) -> LegSpec:
-        source = self.source if self.call is None else signalling_host(self.call)
-        spec = leg_spec(agreement, source, self.timeout_s)
+        spec = leg_spec(agreement, source := self._source, self.timeout_s)
         if spec.remote is None:
             spec = msgspec.structs.replace(spec, family=family_of(source or "") or self.family)
-        if spec.ice is not None:  # nothing goes anywhere before somebody has shown to be there
-            return spec
-        return suited(spec, self.call, self.known, source)
+        return spec if spec.ice else suited(spec, self.call, self.known, source)  # ICE shows where somebody is
 
     async def _trust(self) -> None:
         """Have the worker send freely to a peer that has shown to be where it says."""

@@ -183,11 +183,14 @@ class SessionDescription:
         """Where one of its streams is to be sent: its own ``c=`` line, else the session's."""
         return media.connection or self.connection
 
-    def host_names(self) -> tuple[str, ...]:
-        """Give the names in the place of addresses that audio streams have in ``c=`` (RFC 8866 section 5.7)."""
+    def hosts(self) -> tuple[str, ...]:
+        """Give the addresses, and names in their place, that audio streams have in ``c=`` (RFC 8866 section 5.7)."""
         places = [self.address(media) for media in self.media if media.kind == "audio" and media.port]
-        names = [each.host for each in places if each is not None]
-        return tuple(dict.fromkeys(name for name in names if HOST_NAME.fullmatch(name) and len(name) <= 253))
+        return tuple(dict.fromkeys(each.host for each in places if each is not None))
+
+    def host_names(self) -> tuple[str, ...]:
+        """Give the names among them."""
+        return tuple(name for name in self.hosts() if HOST_NAME.fullmatch(name) and len(name) <= 253)
 
     def with_hosts(self, addresses: Mapping[str, str]) -> "SessionDescription":
         """Return the same description with addresses for some of its host names in all ``c=`` lines."""

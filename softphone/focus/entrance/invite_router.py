@@ -247,7 +247,7 @@ class InviteRouter:
         who = self._stranger(call, caller)
         address = PartyAddress(who.number, who.name, caller.id if caller else None)
         if isinstance(replaced, EarlyDialog):
-            self._check_offer(call)
+            await self._check_offer(call)
             replaced.give_way(call)
             self._focus.context.successors[call] = address
             return
@@ -258,10 +258,10 @@ class InviteRouter:
             raise CallRefused(481)
         await replace_party(room, member, call, address)
 
-    def _check_offer(self, call: InviteSession) -> None:
+    async def _check_offer(self, call: InviteSession) -> None:
         """Raise SdpError, or NoCommonCodec, for an offer that could not be answered."""
         if call.remote_sdp is not None:
-            self._focus.context.check_offer(call.remote_sdp, call)
+            await self._focus.context.check_offer(call.remote_sdp, call)
 
     def _invited_by(self, token: VoiceCallToken | None) -> ConferenceRoom | None:
         return self._focus.invited_by(token) if token is not None else None
@@ -298,7 +298,7 @@ class InviteRouter:
 
     async def _ring(self, call: InviteSession, caller: Extension | None, callee: PartyAddress) -> None:
         """Connect a call to the phones of an extension, or to a number outside."""
-        self._check_offer(call)
+        await self._check_offer(call)
         who = calls(call.invite, caller, trusted=self._trusts(call))
         from_ = PartyAddress(shown(who.number), shown(who.name)) if caller is None else PartyAddress.of(caller)
         room = await self._focus.create_call(from_.extension_id or callee.extension_id)

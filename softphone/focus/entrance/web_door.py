@@ -108,7 +108,7 @@ class WebDoor:
             There is no place for one more.
         """
         self._check(wish)
-        self._focus.context.check_offer(wish.offer)
+        await self._focus.context.check_offer(wish.offer)
         name = shown(wish.name, LONGEST_OWN_NAME)
         guest = Admission("", name or "Guest", None, Role.PARTICIPANT, PartyKind.OUTSIDE, host=wish.host)
         who = guest

@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from softphone import sdp
+from softphone.calls.names import placed
+from softphone.calls.nat import signalling_host
 from softphone.codec import spoken_here
 from softphone.focus.feed import Feed
 from softphone.focus.party.legs import OpenLegs
@@ -63,9 +65,11 @@ class Context(Services):
             member.listen(call)
         return member
 
-    def check_offer(self, offer: str, call: InviteSession | None = None) -> None:
+    async def check_offer(self, offer: str, call: InviteSession | None = None) -> None:
         """Raise SdpError, or NoCommonCodec, for an offer that no leg of ours could answer; of a call, or of none."""
-        sdp.MediaSession.of(self.media, self.codecs, self.encryption(call)).read_offer(sdp.parse(offer))
+        session = sdp.MediaSession.of(self.media, self.codecs, self.encryption(call))
+        lookup, source = (None, None) if call is None else (self.hosts if call.known else None, signalling_host(call))
+        session.read_offer(await placed(sdp.parse(offer), lookup, self.media.families, source))
 
 
 def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
