@@ -106,15 +106,20 @@ async def unhold_party(named: NamedDep) -> PartyModel:
     return named.shown(await named.context.control.hold(named.session.id, named.party.id, False))
 
 
-@router.post("/transfer", response_model_exclude_none=True, openapi_extra=described(HandOver))
-async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
-    """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer."""
+async def _whom(request: Request) -> str:
+    """Read to which number a party is handed."""
     wish = await read(request, HandOver)
     if wish.voicemail or wish.park_orbit:
         raise coded("CMN-202")
-    to = wish.phone_number or wish.extension_number
-    if not to:
+    if not (to := wish.phone_number or wish.extension_number):
         raise invalid("phoneNumber")
+    return to
+
+
+@router.post("/transfer", response_model_exclude_none=True, openapi_extra=described(HandOver))
+async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
+    """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer."""
+    to = await _whom(request)
     leaver = named.leaver
     await named.context.control.calls.transfer(named.session.id, leaver.id, to)
     return named.shown(leaver)
@@ -207,12 +212,7 @@ async def ignore_party(named: RingingDep) -> Response:
 @router.post("/forward", response_model_exclude_none=True, openapi_extra=described(HandOver))
 async def forward_party(named: RingingDep, request: Request) -> PartyModel:
     """Send a call that rings on to a number, for which the caller answers."""
-    wish = await read(request, HandOver)
-    if wish.voicemail or wish.park_orbit:
-        raise coded("CMN-202")
-    to = wish.phone_number or wish.extension_number
-    if not to:
-        raise invalid("phoneNumber")
+    to = await _whom(request)
     await named.context.control.calls.turn_away(named.session.id, named.party.id, to=to)
     return named.shown(named.party)
 
