@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel, records
 from mixer.struct import struct
+from softphone.media.net.arriving import Arriving
 from softphone.media.net.port import ERRORS_MAX, BoundPort, LoopPort, Patience, UdpPort
 from softphone.media.net.senders import SECRET, number
 from softphone.media.net.slots import (
@@ -23,7 +24,6 @@ from softphone.media.net.slots import (
     MSG_TRUNC,
     SOCKADDR_SIZE,
     TIMESTAMP_WORD,
-    Arriving,
     Letters,
     SendBuffer,
     Slots,

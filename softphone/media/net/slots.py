@@ -8,12 +8,12 @@ The layouts are those of Linux on 64-bit machines; elsewhere they are plain arra
 
 import ctypes
 import socket
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.struct import struct
 from softphone.address import FAMILIES, family_of, host_port
 from softphone.media.rtp.header import HEADER_SIZE
 
@@ -21,7 +21,6 @@ __all__ = [
     "ADDRESS_SIZE",
     "HDR_SIZE",
     "SLOT_SIZE",
-    "Arriving",
     "Letters",
     "SendBuffer",
     "Slots",
@@ -92,18 +91,6 @@ def address_of(row: NDArray[np.uint8]) -> tuple[str, int]:
     return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
 
 
-@struct
-class Arriving:
-    """What kernels that receive need of `Slots`: its attributes."""
-
-    header: Any
-    control: NDArray[np.int64]
-    words: NDArray[np.uint64]
-    stamp: NDArray[np.int64]
-    local: NDArray[np.int64]
-    key: NDArray[np.uint64]
-
-
 class Slots:
     """Datagrams that have come and were not looked at yet.
 
@@ -155,7 +142,13 @@ class Slots:
         self.header["control"] = self.control.ctypes.data + each * CONTROL_SIZE
         self.header_at = self.header.ctypes.data
         self.length_at = self.length.ctypes.data
-        self.arriving = Arriving(
+
+    @cached_property
+    def arriving(self) -> Any:
+        """What kernels that receive need of it: an `Arriving`."""
+        from softphone.media.net.arriving import Arriving  # loads the compiler, which an agent without a call needs not
+
+        return Arriving(
             header=self.header,
             control=self.control,
             words=self.words,
