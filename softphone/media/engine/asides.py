@@ -1,4 +1,4 @@
-"""What comes to the ports of media and is none: STUN and DTLS, handed up to who answers for legs with ICE."""
+"""What comes to the ports of media and is none: STUN and DTLS, handed up to who answers for legs with ICE or DTLS."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Asides:
 
     def take(self, at: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
         """Take the datagrams of some slots, with what `Slots.keys` says of each."""
-        room = LOOKED_AT - len(self._found) if self._concerned() else 0
+        room = LOOKED_AT - len(self._found) if self._legs.asides else 0
         self.left += max(0, len(at) - room)
         self._found += [self._read(int(slot), int(key)) for slot, key in zip(at[:room], keys[:room], strict=True)]
 
@@ -57,10 +57,6 @@ class Asides:
             self.left += len(found) - PER_TICK
             found.sort(key=lambda each: each[0] not in known)
         return [datagram for _, datagram in found[:PER_TICK]]
-
-    def _concerned(self) -> bool:
-        specs = (record.spec for record in self._legs.records.values())
-        return any(spec.ice is not None or spec.dtls is not None for spec in specs)
 
     def _read(self, slot: int, key: int) -> tuple[int, Datagram]:
         sender = MediaAddress(*address_of(self._slots.address[slot]))

@@ -132,6 +132,8 @@ class Legs:
         Grows when a leg comes, goes or changes.
     records
         What is needed now and then, by row.
+    asides
+        The rows whose peers send STUN or DTLS beside media.
     vault
         The keys of those that are encrypted.
     """
@@ -165,6 +167,7 @@ class Legs:
         self.frame_s = 0.0
         self.version = 0
         self.records: dict[int, Leg] = {}
+        self.asides: set[int] = set()
         self.vault = Vault(capacity)
 
     def add(self, row: int, number: int, record: Leg, now: float) -> None:
@@ -194,6 +197,7 @@ class Legs:
         spec = record.spec
         if self.vault.put(row, spec.srtp):
             self._begin(row)
+        (self.asides.discard if spec.ice is None and spec.dtls is None else self.asides.add)(row)
         self._apply_codec(row, spec)
         self.worth[row] = record.worth
         self.event_type[row] = NO_TYPE if spec.event_payload_type is None else spec.event_payload_type
@@ -255,6 +259,8 @@ class Legs:
         self.packet[row] = self.strung[row] = 0
         self.due_s[row] = self.timeout_s[row] = self.credit[row] = np.inf
         self.payload_type[row] = self.event_type[row] = self.types_in[row] = self.event_types_in[row] = NO_TYPE
+        self.asides.discard(row)
+        self.asides.discard(row)
         return self.records.pop(row)
 
 

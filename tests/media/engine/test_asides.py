@@ -1,10 +1,14 @@
 """STUN and DTLS on the ports of media, and legs whose peers show where they are."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from mixer import g711
 from softphone.media.contract.leg import Datagram, Ice, LegInfo, LegSpec, MediaAddress
-from softphone.media.contract.messages import JoinRoom, OpenLeg, SendDatagram, UpdateLeg
+from softphone.media.contract.messages import CloseLeg, JoinRoom, OpenLeg, SendDatagram, UpdateLeg
+from softphone.media.contract.security import DtlsPeer
 from softphone.media.engine.asides import PER_TICK
 from tests.media.peer import SILENCE, Driver, Peer, codes, power, stats
 
@@ -61,6 +65,22 @@ def test_without_a_leg_that_it_could_concern_nothing_is_told(driver: Driver, pee
         peers[0].rtp.sendto(STUN, peers[0].to)
     driver.tick()
     assert told(driver) == [] and driver.engine.plane.invalid == before + 5
+
+
+@pytest.mark.parametrize("last", [CloseLeg, lambda leg: UpdateLeg(leg, LegSpec())])
+def test_nor_when_it_is_gone_or_another(
+    driver: Driver, peers: list[Peer], last: Callable[[int], CloseLeg | UpdateLeg]
+) -> None:
+    driver.open(peers[1])
+    info = opened(driver, peers[0])
+    driver.engine.handle(UpdateLeg(info.leg, LegSpec(dtls=DtlsPeer(()))), driver.now)
+    peers[0].rtp.sendto(STUN, peers[0].to)
+    driver.tick()
+    assert len(told(driver)) == 1
+    driver.engine.handle(last(info.leg), driver.now)
+    peers[0].rtp.sendto(STUN, peers[0].to)
+    driver.tick()
+    assert told(driver) == []
 
 
 def test_a_flood_leaves_room_for_those_who_are_known(driver: Driver, peers: list[Peer]) -> None:
