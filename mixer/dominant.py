@@ -50,16 +50,14 @@ class FloorFinder:
 
     def __init__(self, parties: Parties, rooms: Rooms) -> None:
         self.holder, self._changed = np.full(len(rooms), NOBODY, np.int64), np.zeros((len(rooms), 2), np.int64)
-        self._end, self._floor = (
-            0,
-            Floor(
-                parties=parties,
-                rooms=rooms,
-                holder=self.holder,
-                rival=np.full(len(rooms), NOBODY, np.int64),
-                ticks=np.zeros(len(rooms), np.int64),
-                changed=self._changed,
-            ),
+        self._end = 0
+        self._floor = Floor(
+            parties=parties,
+            rooms=rooms,
+            holder=self.holder,
+            rival=np.full(len(rooms), NOBODY, np.int64),
+            ticks=np.zeros(len(rooms), np.int64),
+            changed=self._changed,
         )
 
     def note(self, rooms_end: int) -> NDArray[np.int64]:

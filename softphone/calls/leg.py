@@ -315,16 +315,16 @@ class CallLeg:
 
     async def _read(self, description: str) -> sdp.SessionDescription:
         said, lookup = sdp.parse(description), self._lookup if self.known else None
-        await self.on_description(read := await placed(said, lookup, self._media.families, self._source))
+        await self.on_description(read := await placed(said, lookup, self._media.families, self._signalled))
         return read
 
     @property
-    def _source(self) -> str | None:
+    def _signalled(self) -> str | None:
         """The address that the peer's signalling comes from."""
         return self.source if self.call is None else signalling_host(self.call)
 
     def _spec(self, agreement: Agreement) -> LegSpec:
-        spec = leg_spec(agreement, source := self._source, self.timeout_s)
+        spec = leg_spec(agreement, source := self._signalled, self.timeout_s)
         if spec.remote is None:
             spec = msgspec.structs.replace(spec, family=family_of(source or "") or self.family)
         return spec if spec.ice else suited(spec, self.call, self.known, source)  # ICE shows where somebody is

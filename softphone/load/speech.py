@@ -19,7 +19,9 @@ SPEECH_LEVEL_DBOV = -26.0
 LONGEST_S, JUDGED_S = 120.0, 10.0
 PESQ_MODES = {8000: "nb", 16000: "wb"}
 FOUND = 0.12
-"""Likeness from which on speech was heard: a playout buffer that follows a late sender leaves no more, chance 0.08."""
+"""Likeness from which on speech was heard: a playout buffer that follows a late sender leaves no more.
+
+Ten seconds of a prompt are found in other speech, in themselves backwards and in noise with 0.06 at most."""
 SOFT = 0.02
 
 

@@ -339,8 +339,6 @@ class Sender:
     def seal(self, count: int) -> NDArray[np.int64]:
         """Seal the datagrams that were made where a leg is encrypted; gives the port that each leaves from."""
         ports = self._port_of[:count]
-        if not self._legs.vault:
-            return ports
         kept = self._envelopes.seal(self._plan["row"][:count], self._outbox, ports)
         if len(kept) < count:  # what is left out was counted when it was addressed
             left = self._plan[:count][~self._envelopes.sealed[:count]]
