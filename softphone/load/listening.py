@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from softphone.load.media.codes import WORD
 from softphone.load.media.ears import listen
 from softphone.load.media.plane import LoadPlane
 from softphone.load.media.tally import FULL
@@ -13,6 +14,8 @@ __all__ = ["Listening"]
 
 BATCH = 64
 """Windows that are looked at in one go, so that no step waits for them."""
+FIRST_TICKS = 2 * WORD
+"""Who was sent nothing in so many ticks is sent nothing; before that, it or this program may have been held up."""
 
 
 class Listening:
@@ -36,14 +39,21 @@ class Listening:
         self.truth = Truth(plane.ears, talkers, np.array([plane.phase_s(bot) for bot in talkers]))
         self._names = plane.names(talkers)
         self._column = np.array([plane.tones[tone] for tone in plane.tone_of(talkers)], np.int64)
+        self._ticks = 0
+
+    def forget(self) -> None:
+        """Count anew from here on."""
+        self.truth.forget()
+        self._ticks = 0
 
     def is_undecided(self) -> bool:
-        """Whether there are pairs that listening on would decide: their listener is sent sound."""
+        """Whether there are pairs that listening on would decide: their listener is sent sound, or may yet be."""
         comes = self._plane.bots["received"][: self._plane.ears] > 0
-        return bool(self.truth.undecided()[comes].any())
+        return bool(self.truth.undecided()[comes | (self._ticks < FIRST_TICKS)].any())
 
     def look(self) -> None:
-        """Look at some windows that are full, and let them be filled anew."""
+        """Look, at each tick, at some windows that are full, and let them be filled anew."""
+        self._ticks += 1
         plane, bots = self._plane, self._plane.bots[: self._plane.ears]
         rows = np.flatnonzero(bots["window"] == FULL)[:BATCH]
         if not len(rows):

@@ -283,7 +283,7 @@ class LoadRun:
         """Count anew: the report is of what follows, up to `finish`."""
         gc.freeze()  # nor through all calls
         self.plane.forget()
-        self.truth.forget()
+        self._listening.forget()
         self.present = set(self.calls.joined)
         self._mark = self.plane.late_steps, self.plane.sent, self.plane.unsent
         self._since_begun.look()

@@ -18,6 +18,7 @@ from softphone.server import Server
 from tests.focus.phone import bridge, conference
 from tests.focus.table import until
 from tests.focus.test_kept import Crowd, at_a_conference, held
+from tests.support.processes import open_sockets
 from tests.support.raw import header, offer
 
 RTP_TIMEOUT_S = 1.0
@@ -97,10 +98,9 @@ class Connected:
                 self.writer.write_eof()
 
 
-def files(server: Server) -> int:
-    """Open descriptors of the server and its worker."""
-    pids = [os.getpid(), *server.worker_pids]
-    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
+def sockets(server: Server) -> int:
+    """Open sockets of the server and its worker."""
+    return sum(open_sockets(pid) for pid in (os.getpid(), *server.worker_pids))
 
 
 @pytest.mark.parametrize("direction", ["sendrecv", "inactive"])
@@ -109,7 +109,7 @@ async def test_a_hundred_whose_connections_end_are_gone_in_time(tmp_path: Path, 
     timeouts = {"sip": {"probe_s": RTP_TIMEOUT_S}, "media": {"rtp_timeout_s": RTP_TIMEOUT_S}}
     async with bridge(tmp_path, **timeouts) as server:
         session = await conference(server)
-        open_files: list[int] = []
+        left: list[int] = []
         for first in range(0, 5 * AT_ONCE, AT_ONCE):
             callers = [Connected(server, session, first + each) for each in range(AT_ONCE)]
             await asyncio.gather(*(each.join(direction) for each in callers))
@@ -120,6 +120,6 @@ async def test_a_hundred_whose_connections_end_are_gone_in_time(tmp_path: Path, 
             await until(lambda: not server.stack.calls)
             for each in callers:
                 each.writer.close()
-            open_files.append(files(server))
-        assert open_files[-1] <= open_files[1], open_files
+            left.append(sockets(server))
+        assert left[-1] <= left[1], left
         await server.control.end(session.id)

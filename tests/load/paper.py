@@ -127,5 +127,6 @@ class Table:
         for _ in range(round(seconds / TICK_S * STEPS)):
             self.bridge.now_s = self.now_s
             self.plane.step(self.plane.due_s())
-            self.listening.look()
+            if self.plane.at_tick:
+                self.listening.look()
         return self.truth.faults()

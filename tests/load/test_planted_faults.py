@@ -160,6 +160,18 @@ def test_what_cannot_be_judged_yet_is_listened_to_for_longer() -> None:
     assert not table.truth.undecided()[2].any(), "nobody waits for who is not there"
 
 
+def test_who_is_sent_nothing_yet_may_have_been_held_up() -> None:
+    table = Table(3, [0, 1])
+    assert table.listening.is_undecided(), "not a tick has been"
+    table.bridge.is_lost = lambda bot, tick: True
+    table.run(4.0)
+    assert table.listening.is_undecided()
+    table.run(1.2)
+    assert not table.listening.is_undecided(), "nothing comes"
+    table.listening.forget()
+    assert table.listening.is_undecided()
+
+
 def test_a_talker_that_begins_in_a_window_is_not_judged_by_it() -> None:
     table = Table(3, [0, 1])
     table.plane.talk(1, False)

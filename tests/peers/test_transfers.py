@@ -28,7 +28,7 @@ from tests.focus.table import until
 from tests.peers.baresip import Baresip, baresip
 from tests.peers.sipp import Sipp
 from tests.support.handsets import SAMPLES, Handsets
-from tests.support.processes import LOOPBACK, port_block
+from tests.support.processes import LOOPBACK, open_sockets, port_block
 from tests.support.tones import RATE_HZ, Pcm, amplitude_of, from_mulaw, sine
 
 pytestmark = [
@@ -51,11 +51,6 @@ async def exchange(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["E
         yield Exchange(server)
 
 
-def open_files() -> int:
-    """How many descriptors this process has."""
-    return len(os.listdir("/proc/self/fd"))
-
-
 def replaces(call: InviteSession) -> Replaces:
     """Name a call of the server's, as the server has it."""
     dialog = call.dialog
@@ -69,8 +64,8 @@ class Exchange:
         self.server = server
         self.home = f"{server.stack.host}:{server.stack.port}"
         self.sipp_port = port_block(6)
-        self.files = 0
-        "Open descriptors of this process after the first transfer."
+        self.sockets = 0
+        "Open sockets of this process after the first transfer."
 
     async def nothing_left(self) -> None:
         """Wait until no call is shown, no dialog kept, and no leg open."""
@@ -253,8 +248,8 @@ async def test_extensions(exchange: Exchange, tmp_path: Path, by: str, one: str,
         await parties.hear_each_other(one, two)
         await parties.hang_up(one, two)
         await exchange.nothing_left()
-    exchange.files = exchange.files or open_files()
-    await until(lambda: open_files() <= exchange.files)
+    exchange.sockets = exchange.sockets or open_sockets(os.getpid())
+    await until(lambda: open_sockets(os.getpid()) <= exchange.sockets)
 
 
 @pytest.mark.parametrize(("by", "one", "two"), list(itertools.permutations(KINDS)))
