@@ -1,5 +1,6 @@
 """Resources and lists of them, written as JSON or XML from one model: the XML follows from the names of the members."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +8,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fastapi import Response
-from fastapi.responses import JSONResponse
 
 from softphone.markup import writable
 
@@ -16,6 +16,7 @@ __all__ = ["Listing", "Members", "Resource", "date", "rendered", "xml"]
 Members = Mapping[str, Any]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+INDENT = "    "
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -52,7 +53,7 @@ def date(moment: datetime | None) -> str | None:
 def rendered(what: Resource | Listing, *, as_json: bool, status: int = 200) -> Response:
     """Write an answer."""
     if as_json:
-        return JSONResponse(_plain(what), status)
+        return Response(_printed(what), status, media_type="application/json")
     return xml(_element(what), status)
 
 
@@ -64,10 +65,17 @@ def xml(content: ElementTree.Element, status: int = 200, headers: Mapping[str, s
     return Response(written, status, headers, "application/xml")
 
 
-def _plain(what: Resource | Listing) -> Members:
+def _printed(what: Resource | Listing) -> str:
+    """Write JSON as Restcomm's document prints it: a member on each line, the items of a list brace by brace."""
     if isinstance(what, Resource):
-        return what.members
-    return {**what.page, what.key: [each.members for each in what.items]}
+        return _lines(what.members)
+    items = ", ".join(_lines(each.members).replace("\n", f"\n{INDENT}") for each in what.items)
+    page = _lines(what.page).removesuffix("\n}")
+    return f'{page},\n{INDENT}"{what.key}": [{items}]\n}}'
+
+
+def _lines(members: Members) -> str:
+    return json.dumps(members, indent=INDENT, ensure_ascii=False)
 
 
 def _element(what: Resource | Listing) -> ElementTree.Element:
