@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 from websockets.frames import Frame
 
 from softphone.address import FAMILIES, family_of, host_port
@@ -62,13 +64,43 @@ STALLED_S = 60.0
 SHUTDOWN_S = 2
 
 
+class DatedHeaders(ServerState):
+    """What connections of uvicorn share; the headers of an answer have the time when it is asked for them."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """Those of an answer that is made now."""
+        return [(b"date", formatdate(usegmt=True).encode())]
+
+    @default_headers.setter
+    def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Have no others."""
+
+
 class QuietServer(uvicorn.Server):
-    """uvicorn without its signal handlers: who runs the process decides when it stops."""
+    """uvicorn without its signal handlers and without its clock: it wakes for connections, and when it is to stop.
+
+    Who runs the process decides when that is.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = DatedHeaders()
+        self._leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
+
+    async def main_loop(self) -> None:
+        """Let connections come."""
+        await self._leaving.wait()
+
+    def leave(self) -> None:
+        """Let it end."""
+        self.should_exit = True
+        self._leaving.set()
 
 
 class Stalled:
@@ -309,7 +341,7 @@ class HttpServer:
     async def stop(self) -> None:
         """Finish the requests that are under way, and close."""
         if self._task is not None:
-            self._server.should_exit = True
+            self._server.leave()
             await self._task
             self._task = None
 
