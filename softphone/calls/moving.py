@@ -2,8 +2,12 @@
 
 import asyncio
 
+import msgspec
+
 from softphone.calls.leg import CallLeg
 from softphone.errors import MediaError
+from softphone.media.contract.messages import GetKeys
+from softphone.media.workers.client import Media
 
 __all__ = ["OFFER_S", "move"]
 
@@ -11,10 +15,10 @@ OFFER_S = 20.0
 """How long a client that came by HTTP may take to offer anew."""
 
 
-async def move(leg: CallLeg, room: int) -> None:
+async def move(leg: CallLeg, media: Media, room: int) -> None:
     """Take a leg on the worker of `room`; what the peer hears of the one before goes on till it sends there.
 
-    By SIP it is asked by a re-INVITE, by HTTP to make an offer.
+    By SIP it is asked by a re-INVITE, by HTTP to make an offer. `media` has both workers.
 
     Raises
     ------
@@ -25,7 +29,10 @@ async def move(leg: CallLeg, room: int) -> None:
     if before is None:
         return
     leg.answered.clear()
-    await leg.take(leg.spec, room)
+    spec = leg.spec
+    if spec.srtp is not None:  # with its keys goes how far the peer's packets are numbered
+        spec = msgspec.structs.replace(spec, srtp=await media.ask(GetKeys(before.leg)))
+    await leg.take(spec, room)
     left = before.leg
     try:
         await (_offered(leg) if leg.call is None else leg.reinvite(anew=True))

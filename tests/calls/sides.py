@@ -7,8 +7,8 @@ from typing import Any
 from softphone import sdp
 from softphone.calls.leg import CallLeg
 from softphone.errors import MediaFull, OwnAddress
-from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
-from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress, Srtp
+from softphone.media.contract.messages import CloseLeg, GetKeys, OpenLeg, UpdateLeg
 from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 from softphone.testing.bridge import PaperMedia
@@ -27,6 +27,10 @@ class Worker(PaperMedia):
         self.full = False
         self.slow_s = 0.0
         self._port = port
+        self.serve[GetKeys] = self._keys
+
+    async def _keys(self, request: GetKeys) -> Srtp | None:
+        return self.specs[request.leg].srtp
 
     async def _open_leg(self, request: OpenLeg) -> LegInfo:
         return await asyncio.shield(asyncio.ensure_future(self._open(request)))
@@ -55,9 +59,9 @@ class Side:
 
     def __init__(self, ether: Ether, port: int) -> None:
         self.worker = Worker(port)
-        media: Any = self.worker
+        self.media: Any = self.worker
         self.tasks = Tasks()
-        self.leg = CallLeg(media, self.tasks)
+        self.leg = CallLeg(self.media, self.tasks)
         self.leg.on_check = self._check
         self.refuses = False
         self.stack = ether.stack(on_invite=self._invited)

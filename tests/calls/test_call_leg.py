@@ -103,7 +103,7 @@ def test_a_leg_moves_with_its_call_or_stays(refused: bool) -> None:
         before = one.leg.number
         other.refuses = refused
         with suppress(CallRefused):
-            await move(one.leg, 7)
+            await move(one.leg, one.media, 7)
         await asyncio.sleep(1.0)
         assert (one.leg.number == before) is refused
         sides.agree()
@@ -121,7 +121,7 @@ def test_a_leg_that_moves_has_other_keys_both_ways_and_one_that_stays_the_same(r
         before = one.leg.spec.srtp, other.leg.spec.srtp
         other.refuses = refused
         with suppress(CallRefused):
-            await move(one.leg, 7)
+            await move(one.leg, one.media, 7)
         other.refuses = False
         for _ in range(2):  # and then they hold
             ours, theirs = one.leg.spec.srtp, other.leg.spec.srtp

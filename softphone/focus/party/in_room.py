@@ -55,7 +55,7 @@ class LegInRoom:
         try:
             await self._media.ask(JoinRoom(self._leg.number, room))
         except OtherWorker:
-            await move(self._leg, room)
+            await move(self._leg, self._media, room)
             await self._media.ask(JoinRoom(self._leg.number, room))
 
     async def leave(self) -> None:

@@ -307,7 +307,8 @@ def unseal_all(
             continue
         d = data[i]
         ssrc = np.int64(d[8]) | np.int64(d[9]) << 8 | np.int64(d[10]) << 16 | np.int64(d[11]) << 24
-        if unseal(safes[row[i]], data_at + i * SLOT_SIZE, length_at + i * HDR_SIZE, ssrc, False) != 0:
+        seq = np.int64(d[2]) << 8 | np.int64(d[3])
+        if unseal(safes[row[i]], data_at + i * SLOT_SIZE, length_at + i * HDR_SIZE, ssrc, seq, False) != 0:
             length[i] = 0
 
 

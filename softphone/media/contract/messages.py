@@ -1,22 +1,18 @@
-"""What goes over the media channel: requests one way; replies and events the other. Length-prefixed msgpack.
-
-A frame is four bytes of length, big-endian, and msgpack of [number, message]. A reply carries its request's number;
-an event carries 0.
+"""What goes over the media channel: requests one way; replies and events the other (`frames` has how).
 
 A request is a struct below :class:`MediaRequest`: it says what it is answered with, and which of its fields are numbers
 of legs, rooms, recordings and playbacks. Both sides know it from that alone: `Media.ask` carries it, `Pool` finds its
 worker, `Engine` has a handler for it.
 """
 
-from functools import cache, reduce
-from operator import or_
+from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-import msgspec
 from msgspec import Struct
 
 from softphone import errors
 from softphone.media.contract.leg import Event, LegInfo, LegSpec, LegStats, MediaAddress, RecordingInfo, WorkerMetrics
+from softphone.media.contract.security import Srtp
 
 __all__ = [
     "CloseLeg",
@@ -24,6 +20,7 @@ __all__ = [
     "CreateRoom",
     "Done",
     "Failed",
+    "GetKeys",
     "GetMetrics",
     "GetStats",
     "JoinRoom",
@@ -44,21 +41,13 @@ __all__ = [
     "MediaRequest",
     "SendDatagram",
     "SendKeys",
-    "Splitter",
     "StopPlayback",
     "StopRecording",
     "Track",
     "UpdateLeg",
     "Whisper",
-    "frame",
     "numbers",
-    "read_request",
-    "read_reply",
 ]
-
-# The longest message is a hundred times shorter: more is a broken peer.
-FRAME_MAX = 1 << 20
-PREFIX = 4
 
 R = TypeVar("R")
 LegNumber = Annotated[int, "leg"]
@@ -280,6 +269,12 @@ class OpenStream(MediaRequest[LegInfo], frozen=True):
     claim_s: float = 38.0
 
 
+class GetKeys(MediaRequest[Srtp], frozen=True):
+    """Tell the keys of an encrypted leg, and what was heard with them, for the worker that it moves to."""
+
+    leg: LegNumber
+
+
 class GetStats(MediaRequest[LegStats], frozen=True):
     """Tell what a leg has seen so far."""
 
@@ -321,30 +316,8 @@ class Ready(Struct, frozen=True, tag=True):
     port: int
 
 
-Reply = LegInfo | LegStats | RecordingInfo | WorkerMetrics | Done | Number | Failed
+Reply = LegInfo | LegStats | RecordingInfo | Srtp | WorkerMetrics | Done | Number | Failed
 Outcome = Reply | Ready | Event
-
-_ENCODER = msgspec.msgpack.Encoder()
-_KINDS: Any = reduce(or_, MediaRequest.__subclasses__())
-_REQUESTS = msgspec.msgpack.Decoder(tuple[int, _KINDS])
-_REPLIES = msgspec.msgpack.Decoder(tuple[int, Outcome])
-
-
-def frame(number: int, message: MediaRequest[Any] | Outcome) -> bytes:
-    """Give a message as it goes over the channel."""
-    body = _ENCODER.encode((number, message))
-    return len(body).to_bytes(PREFIX) + body
-
-
-def read_request(body: bytes) -> tuple[int, MediaRequest[Any]]:
-    """Read what the control process sends; raises msgspec.MsgspecError."""
-    number, request = _REQUESTS.decode(body)
-    return number, request
-
-
-def read_reply(body: bytes) -> tuple[int, Outcome]:
-    """Read what the worker sends; raises msgspec.MsgspecError."""
-    return _REPLIES.decode(body)
 
 
 def numbers(request: MediaRequest[Any]) -> list[tuple[str, int]]:
@@ -368,30 +341,3 @@ def _kind(hint: Any) -> str:
     if get_origin(hint) is Annotated:
         return str(hint.__metadata__[0])
     return next(filter(None, map(_kind, get_args(hint))), "")
-
-
-class Splitter:
-    """Cuts a stream of bytes into the bodies of its frames."""
-
-    def __init__(self) -> None:
-        self._pending = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes; give the bodies that are complete.
-
-        Raises
-        ------
-        ValueError
-            When a frame is longer than any message can be.
-        """
-        self._pending += data
-        bodies = []
-        while len(self._pending) >= PREFIX:
-            size = int.from_bytes(self._pending[:PREFIX])
-            if size > FRAME_MAX:
-                raise ValueError(f"frame of {size} bytes")
-            if len(self._pending) < PREFIX + size:
-                break
-            bodies.append(bytes(self._pending[PREFIX : PREFIX + size]))
-            del self._pending[: PREFIX + size]
-        return bodies

@@ -49,7 +49,7 @@ class DtlsPeer(Struct, frozen=True):
     dtls: Literal["client", "server"] = "server"
 
 
-class Srtp(Struct, frozen=True):
+class Srtp(Struct, frozen=True, tag=True):
     """The keys of a leg whose RTP and RTCP are encrypted (RFC 3711).
 
     Attributes
@@ -61,12 +61,17 @@ class Srtp(Struct, frozen=True):
         come; until both are there, the leg neither sends nor hears.
     reports
         The keys of RTCP, where that has others because it is on a port of its own (RFC 5764 section 3); None: the same.
+    heard
+        Of a leg that was on another worker: the sources (SSRC) of which something was opened there with `receive`, and
+        the index of the last packet of each, roll-over counter and sequence number (RFC 3711 section 3.3.1). It is
+        looked at when the leg has had another `receive` before.
     """
 
     profile: str
     send: bytes = b""
     receive: bytes = b""
     reports: "Srtp | None" = None
+    heard: tuple[tuple[int, int], ...] = ()
 
     @property
     def keyed(self) -> bool:

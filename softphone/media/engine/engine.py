@@ -5,7 +5,7 @@ the time and calls `tick` each 20 ms while `active`.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from softphone.media.contract.messages import (
     CreateRoom,
     Done,
     Failed,
+    GetKeys,
     GetMetrics,
     GetStats,
     JoinRoom,
@@ -57,6 +58,8 @@ from softphone.media.net.port import OpenPort
 from softphone.media.net.portpool import PortPool
 
 __all__ = ["Engine"]
+
+R = TypeVar("R")
 
 
 class Engine:
@@ -135,12 +138,12 @@ class Engine:
             CreateRoom: self._create_room,
             RemoveRoom: self._remove_room,
             LevelVoices: self._level_voices,
-            JoinRoom: self._join,
-            LeaveRoom: self._leave,
+            JoinRoom: self._move,
+            LeaveRoom: self._move,
             Configure: self._configure,
             SendKeys: self._send_keys,
-            Record: self._record,
-            RecordLeg: self._record_leg,
+            Record: self._made(self._tape.record),
+            RecordLeg: self._made(self._tape.record_leg),
             Track: self._tape.track,
             PauseRecording: self._tape.pause,
             StopRecording: self._tape.stop,
@@ -149,6 +152,7 @@ class Engine:
             StopPlayback: self._player.stop,
             Whisper: self._whisper,
             SendDatagram: lambda request, now: self.plane.send_datagram(self._row(request.leg), request),
+            GetKeys: lambda request, now: self.plane.keys(self._row(request.leg)),
             GetStats: lambda request, now: self.plane.stats(self._row(request.leg)),
             GetMetrics: lambda request, now: self.metrics(),
             Ping: lambda request, now: Done(),
@@ -335,12 +339,9 @@ class Engine:
         self.bridge.roster.remove_room(bridge_room)
         return Done()
 
-    def _join(self, request: JoinRoom, now: float) -> Done:
-        self.bridge.roster.move(self._row(request.leg), self._room(request.room))
-        return Done()
-
-    def _leave(self, request: LeaveRoom, now: float) -> Done:
-        self.bridge.roster.move(self._row(request.leg), -1)
+    def _move(self, request: JoinRoom | LeaveRoom, now: float) -> Done:
+        room = self._room(request.room) if isinstance(request, JoinRoom) else -1
+        self.bridge.roster.move(self._row(request.leg), room)
         return Done()
 
     def _configure(self, request: Configure, now: float) -> Done:
@@ -370,15 +371,14 @@ class Engine:
         self.plane.send_keys(self._row(request.leg), request.keys, request.tone_s, request.gap_s, self._asked)
         return Done()
 
-    def _record(self, request: Record, now: float) -> Number:
-        recording = self._number()
-        self._tape.record(recording, request, self._asked)
-        return Number(recording)
+    def _made(self, make: Callable[[int, R, int], object]) -> Callable[[R, float], Number]:
+        """Carry out a request by making what it is for, by a number."""
 
-    def _record_leg(self, request: RecordLeg, now: float) -> Number:
-        recording = self._number()
-        self._tape.record_leg(recording, request, self._asked)
-        return Number(recording)
+        def make_one(request: R, now: float) -> Number:
+            make(number := self._number(), request, self._asked)
+            return Number(number)
+
+        return make_one
 
     def _play(self, request: Play, now: float) -> Number:
         playback = self._number()

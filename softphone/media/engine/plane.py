@@ -11,7 +11,7 @@ from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.codecs.forms import FORMS
-from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, SrtpRefused, Unclaimed
+from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, Srtp, SrtpRefused, Unclaimed
 from softphone.media.contract.messages import Done, SendDatagram
 from softphone.media.engine.allotment import Allotment
 from softphone.media.engine.asides import Asides
@@ -217,6 +217,13 @@ class Plane:
         pair = self._allotment.toward(ports, to.host)
         (pair.rtcp if request.reports else pair.rtp).send_to(request.data, to.host, to.port)
         return Done()
+
+    def keys(self, row: int) -> Srtp:
+        """Give the keys of a leg, and what was heard with them; raises MediaError where it has none."""
+        self._record(row)
+        if (keys := self.legs.vault.keys(row)) is None:
+            raise MediaError("the leg is not encrypted")
+        return keys
 
     def stats(self, row: int) -> LegStats:
         """Give what a leg has seen."""

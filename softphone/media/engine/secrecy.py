@@ -46,7 +46,8 @@ def open_slots(
         if row < 0 or not safes[row].secret:
             continue
         ssrc = words[i, SSRC_AT // 4]
-        error = unseal(safes[row], data_at + i * SLOT_SIZE, length_at + i * HDR_SIZE, ssrc, False)
+        seq = int(data[i, 2]) << 8 | int(data[i, 3])
+        error = unseal(safes[row], data_at + i * SLOT_SIZE, length_at + i * HDR_SIZE, ssrc, seq, False)
         if error != 0:
             refuse(safes[row], error)
             length[i] = 0

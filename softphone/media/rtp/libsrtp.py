@@ -4,7 +4,8 @@ A session is one direction of a leg. It knows a stream for each source (SSRC) th
 counter and, of what comes, its replay window (RFC 3711 section 3.2.3).
 """
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -34,6 +35,8 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     ),
     # session, SSRC as it stands in the packet
     "srtp_remove_stream": ("srtp_t", "unsigned int"),
+    # session, SSRC as a number, how often the numbers of its packets have begun anew before the next one
+    "srtp_set_stream_roc": ("srtp_t", "unsigned int", "unsigned int"),
 }
 """Types of the arguments; all of them return a number, 0 when it is done."""
 
@@ -56,8 +59,19 @@ def load() -> Any:
         from llvmlite import binding
 
         for name in FUNCTIONS:
-            binding.add_symbol(_symbol(name), int(ffi.cast("uintptr_t", ffi.addressof(lib, name))))
+            binding.add_symbol(_symbol(name), int(ffi.cast("uintptr_t", _address(name))))
     return lib, ffi
+
+
+@cache
+def _address(name: str) -> Any:
+    """Give where a function is; pylibsrtp knows some of them only, the file that it is has them all."""
+    from pylibsrtp import _binding
+
+    if hasattr(_binding.lib, name):
+        return _binding.ffi.addressof(_binding.lib, name)
+    found = ctypes.cast(getattr(ctypes.CDLL(_binding.__file__), name), ctypes.c_void_p).value
+    return _binding.ffi.cast(f"int (*)({', '.join(FUNCTIONS[name])})", found)
 
 
 def _symbol(name: str) -> str:
@@ -75,9 +89,9 @@ def function(name: str) -> Callable[..., int]:
     if not COMPILED:
 
         def call(*arguments: int) -> int:
-            lib, ffi = load()
+            _, ffi = load()
             values = (ffi.cast(kind, int(each)) for kind, each in zip(kinds, arguments, strict=True))
-            return int(getattr(lib, name)(*values))
+            return int(_address(name)(*values))
 
         return call
     from numba import types
@@ -98,6 +112,8 @@ class SrtpSession:
         Master key and master salt.
     inbound
         Whether it opens what comes, and does not seal what is sent.
+    sources
+        SSRCs that it knows from the beginning, so that their roll-over counters can be set.
 
     Attributes
     ----------
@@ -110,7 +126,7 @@ class SrtpSession:
         The profile is not known, the key has not its length, or the library is not there.
     """
 
-    def __init__(self, profile: str, key: bytes, *, inbound: bool) -> None:
+    def __init__(self, profile: str, key: bytes, *, inbound: bool, sources: Iterable[int] = ()) -> None:
         if len(key) != SRTP_PROFILES.get(profile):
             raise MediaError(f"no profile of SRTP, or no key of its length: {profile!r}, {len(key)} bytes")
         lib, ffi = load()
@@ -125,6 +141,9 @@ class SrtpSession:
                 words[CIPHER], words[KEY_BYTES] = AES_256_CM, len(key)
         made = ffi.new("srtp_t *")
         error = lib.srtp_create(made, policy)
+        policy.ssrc.type = lib.ssrc_specific
+        for policy.ssrc.value in () if error else sources:
+            error = error or lib.srtp_add_stream(made[0], policy)
         ffi.memmove(secret, bytes(len(key)), len(key))
         if error:
             raise MediaError(f"libsrtp cannot begin: error {error}")

@@ -4,8 +4,10 @@ Packets are opened and sealed where they lie, by kernels; what is seldom, a repo
 same way one by one.
 """
 
+import sys
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 
 from mixer.kernel import Int, kernel, records
@@ -26,6 +28,11 @@ Reason: TypeAlias = Literal["key", "replay"]
 REFUSALS: dict[int, Reason] = {1: "key", 2: "replay"}
 KEY, REPLAY = REFUSALS
 NO_KEYS = -1
+BIG = sys.byteorder == "big"
+# Of a source that was known by its reports alone.
+NOTHING_HEARD = -1
+# Sequence numbers, and half of them: of two packets, the one that is so much ahead is the older one.
+NUMBERS, HALF = 1 << 16, 1 << 15
 
 SAFE = np.dtype(
     [
@@ -35,6 +42,8 @@ SAFE = np.dtype(
         ("inbound_reports", np.uint64),  # the same of RTCP
         ("outbound_reports", np.uint64),
         ("sources", np.uint32, (SOURCES,)),  # of whom something was opened, as packets have them
+        ("heard", np.int64, (SOURCES,)),  # index of the last packet of each (RFC 3711 section 3.3.1); `NOTHING_HEARD`
+        ("floor", np.int64, (SOURCES,)),  # that of the last one that another worker has opened
         ("next", np.int64),  # which of those is forgotten for the next one
         ("refused", np.int64),  # packets that were not opened, and why the first was not
         ("reason", np.int64),
@@ -48,7 +57,7 @@ Safe: TypeAlias = Any
 
 _protect, _protect_rtcp = libsrtp.function("srtp_protect"), libsrtp.function("srtp_protect_rtcp")
 _unprotect, _unprotect_rtcp = libsrtp.function("srtp_unprotect"), libsrtp.function("srtp_unprotect_rtcp")
-_remove_stream = libsrtp.function("srtp_remove_stream")
+_remove_stream, _set_roc = libsrtp.function("srtp_remove_stream"), libsrtp.function("srtp_set_stream_roc")
 
 
 @kernel
@@ -76,7 +85,7 @@ def seal(safe: Safe, at: int, length_at: int, report: bool) -> int:
 
 
 @kernel
-def unseal(safe: Safe, at: int, length_at: int, ssrc: Int, report: bool) -> int:
+def unseal(safe: Safe, at: int, length_at: int, ssrc: Int, seq: Int, report: bool) -> int:
     """Open a packet where it lies, if it is the row's own and comes for the first time.
 
     Parameters
@@ -85,33 +94,91 @@ def unseal(safe: Safe, at: int, length_at: int, ssrc: Int, report: bool) -> int:
         As of :func:`seal`.
     ssrc
         That of the packet, as it stands there.
+    seq
+        Its sequence number; reports have none.
 
     Returns
     -------
     int
         0; anything else: it was refused, and what lies there now is nothing.
     """
-    session = safe.inbound_reports if report else safe.inbound
-    if session == 0:
+    if report:
+        return _unseal_report(safe, at, length_at, ssrc)
+    if safe.inbound == 0:
         return NO_KEYS
-    error = _unprotect_rtcp(session, at, length_at) if report else _unprotect(session, at, length_at)
+    place = _place(safe, ssrc)
+    index = _index(safe, place, seq)
+    if place >= 0 and _is_old(safe, place, index):
+        return REPLAYED[0]
+    error = _unprotect(safe.inbound, at, length_at)
     if error == 0:
+        place = place if place >= 0 else _remember(safe, ssrc)
+        safe.heard[place] = max(safe.heard[place], index)
+    return error
+
+
+@kernel
+def _unseal_report(safe: Safe, at: int, length_at: int, ssrc: Int) -> int:
+    """Open RTCP, whose packets carry their whole numbers (RFC 3711 section 3.4)."""
+    if safe.inbound_reports == 0:
+        return NO_KEYS
+    error = _unprotect_rtcp(safe.inbound_reports, at, length_at)
+    if error == 0 and _place(safe, ssrc) < 0:
         _remember(safe, ssrc)
     return error
 
 
 @kernel
-def _remember(safe: Safe, ssrc: Int) -> None:
-    """Remember a source of the peer, and let that go which was the first of those that are remembered."""
+def _is_old(safe: Safe, place: int, index: int) -> bool:
+    """Tell whether another worker has opened a packet, or a later one; the first later one is expected where it is."""
+    floor = safe.floor[place]
+    if floor == NOTHING_HEARD or index <= floor:
+        return floor != NOTHING_HEARD
+    if safe.heard[place] == floor:
+        _set_roc(safe.inbound, number(safe.sources[place]), index // NUMBERS)
+    return False
+
+
+@kernel
+def _index(safe: Safe, place: int, seq: Int) -> int:
+    """Give the index of a packet, by that of the last one of its source (RFC 3711 section 3.3.1)."""
+    last = safe.heard[place] if place >= 0 else NOTHING_HEARD
+    if last == NOTHING_HEARD:
+        return int(seq)
+    index = last + (int(seq) - last + HALF) % NUMBERS - HALF
+    return index if index >= 0 else int(seq)
+
+
+@kernel
+def number(ssrc: Int) -> int:
+    """Give an SSRC as a number, or a number as it stands in packets."""
+    word = int(ssrc)
+    if BIG:
+        return word
+    return (word & 0xFF) << 24 | (word & 0xFF00) << 8 | (word >> 8) & 0xFF00 | word >> 24
+
+
+@kernel
+def _place(safe: Safe, ssrc: Int) -> int:
+    """Find a source of the peer; -1: nothing was opened of it."""
     for i in range(SOURCES):
         if safe.sources[i] == ssrc:
-            return
-    if safe.sources[safe.next] != 0:
-        _remove_stream(safe.inbound, safe.sources[safe.next])
+            return i
+    return -1
+
+
+@kernel
+def _remember(safe: Safe, ssrc: Int) -> int:
+    """Remember a source of the peer, and let that go which was the first of those that are remembered."""
+    place = safe.next
+    if safe.sources[place] != 0:
+        _remove_stream(safe.inbound, safe.sources[place])
         if safe.inbound_reports != safe.inbound:
-            _remove_stream(safe.inbound_reports, safe.sources[safe.next])
-    safe.sources[safe.next] = ssrc
-    safe.next = (safe.next + 1) % SOURCES
+            _remove_stream(safe.inbound_reports, safe.sources[place])
+    safe.sources[place] = ssrc
+    safe.heard[place] = safe.floor[place] = NOTHING_HEARD
+    safe.next = (place + 1) % SOURCES
+    return place
 
 
 @kernel
@@ -125,9 +192,9 @@ def refuse(safe: Safe, error: int) -> None:
 
 
 @kernel
-def one(safe: Safe, at: int, length_at: int, ssrc: Int, inward: bool, report: bool) -> int:
+def one(safe: Safe, at: int, length_at: int, ssrc: Int, seq: Int, inward: bool, report: bool) -> int:
     """Open or seal a single packet."""
-    return unseal(safe, at, length_at, ssrc, report) if inward else seal(safe, at, length_at, report)
+    return unseal(safe, at, length_at, ssrc, seq, report) if inward else seal(safe, at, length_at, report)
 
 
 class Held(NamedTuple):
@@ -146,7 +213,7 @@ class Held(NamedTuple):
         outbound = self.outbound if self.srtp.outgoing == srtp.outgoing else None
         return Held(
             srtp,
-            inbound or SrtpSession(*srtp.incoming, inbound=True),
+            inbound or SrtpSession(*srtp.incoming, inbound=True, sources=(ssrc for ssrc, _ in srtp.heard)),
             outbound or SrtpSession(*srtp.outgoing, inbound=False),
         )
 
@@ -197,8 +264,7 @@ class Vault:
         held = before.after(srtp)
         reports = None if srtp.reports is None else (before.reports or NOTHING).after(srtp.reports)
         if held.inbound is not None and held.inbound is not before.inbound:
-            safe.sources[:] = 0
-            safe.next, safe.reason, safe.told = 0, 0, False
+            _begin(safe, srtp)
         safe.inbound, safe.outbound = held.addresses
         safe.inbound_reports, safe.outbound_reports = (reports or held).addresses
         safe.secret, self._held[row] = True, held._replace(reports=reports)
@@ -208,6 +274,15 @@ class Vault:
         """Forget what a row has, its keys first."""
         if self._held.pop(row, None) is not None:
             self.table[row] = np.zeros((), SAFE)
+
+    def keys(self, row: int) -> Srtp | None:
+        """Give the keys of a row for the worker that its leg moves to, and what was heard with them."""
+        if (held := self._held.get(row)) is None:
+            return None
+        safe, reports = self.table[row], None if held.reports is None else held.reports.srtp
+        known = zip(safe["sources"].tolist(), safe["heard"].tolist(), strict=True)
+        heard = tuple((number(ssrc), index) for ssrc, index in known if ssrc and index != NOTHING_HEARD)
+        return msgspec.structs.replace(held.srtp, reports=reports, heard=heard)
 
     def refused(self, row: int) -> int:
         """Give how many packets of a row were not opened."""
@@ -246,11 +321,20 @@ class Vault:
             return libsrtp.BAD
         self._packet[:size], self._length[0] = np.frombuffer(datagram, np.uint8), size
         ssrc = int(self._packet[4 if report else 8 :][:4].view(np.uint32)[0])
+        seq = int.from_bytes(datagram[2:4])
         at = self._packet.ctypes.data, self._length.ctypes.data
-        return int(one(self.table[row], *at, ssrc, inward, report))
+        return int(one(self.table[row], *at, ssrc, seq, inward, report))
 
     def _taken(self) -> bytes:
         return self._packet[: self._length[0]].tobytes()
+
+
+def _begin(safe: Safe, srtp: Srtp) -> None:
+    """Let a row begin with what was heard elsewhere with its keys."""
+    safe.sources[:], safe.heard[:], safe.floor[:] = 0, NOTHING_HEARD, NOTHING_HEARD
+    safe.next, safe.reason, safe.told = len(srtp.heard) % SOURCES, 0, False
+    for place, (ssrc, index) in enumerate(srtp.heard[:SOURCES]):
+        safe.sources[place], safe.heard[place], safe.floor[place] = number(ssrc), index, index
 
 
 def check(srtp: Srtp | None) -> None:

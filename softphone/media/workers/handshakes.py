@@ -154,7 +154,9 @@ class DtlsLeg:
     def told(self) -> LegSpec:
         """What the worker is to do now."""
         media, spec = self.halves[0], self.spec
-        if media.keys is None or self.over:
+        if self.over:  # keys that were handed over end, too
+            return msgspec.structs.replace(spec, srtp=spec.srtp and Srtp(spec.srtp.profile))
+        if media.keys is None:
             return spec
         reports, keys, beside = self.halves[-1], media.keys, spec.remote_rtcp
         if reports.reports:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from softphone.errors import MediaError, WorkerGone
+from softphone.media.contract.frames import Splitter, frame, read_reply
 from softphone.media.contract.leg import LegInfo, WorkerLost, WorkerMetrics
 from softphone.media.contract.messages import (
     CloseLeg,
@@ -22,9 +23,6 @@ from softphone.media.contract.messages import (
     Ready,
     RemoveRoom,
     Reply,
-    Splitter,
-    frame,
-    read_reply,
 )
 from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.client import MediaChannel

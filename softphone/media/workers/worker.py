@@ -23,8 +23,9 @@ import msgspec
 from softphone.descriptors import allow_all
 from softphone.errors import MediaError
 from softphone.heap import keep_below
+from softphone.media.contract.frames import Splitter, frame, read_request
 from softphone.media.contract.leg import WorkerMetrics
-from softphone.media.contract.messages import GetMetrics, Ready, Splitter, frame, read_request
+from softphone.media.contract.messages import GetMetrics, Ready
 from softphone.media.contract.settings import WorkerSettings
 from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine

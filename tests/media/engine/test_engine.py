@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone.errors import MediaFull
+from softphone.media.contract.frames import frame, read_request
 from softphone.media.contract.leg import LegSpec
 from softphone.media.contract.messages import (
     CloseLeg,
@@ -33,9 +34,7 @@ from softphone.media.contract.messages import (
     SendKeys,
     StopRecording,
     Whisper,
-    frame,
     numbers,
-    read_request,
 )
 from softphone.media.engine.desk import RequestDesk
 from softphone.media.engine.engine import Engine

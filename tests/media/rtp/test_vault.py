@@ -224,3 +224,48 @@ def test_reports_may_have_keys_of_their_own(profile: str) -> None:
     answer = theirs[1].seal(0, REPORT, report=True)
     assert answer is not None and ours.open(0, answer, report=True) == REPORT
     assert ours.refused(0) == 0
+
+
+@profiles
+def test_a_source_is_numbered_on_by_another_vault_and_nothing_is_heard_twice(profile: str) -> None:
+    """Two sources have begun their numbers anew, one will while its leg is on the way; a third has sent reports."""
+    srtp = keys(profile)
+    theirs, here, there = Secrets(profile, srtp.receive), vault(srtp), Vault(4)
+    sent = [
+        theirs.seal(packet(seq, ssrc=ssrc)) for ssrc, first in ((7, 0), (2**31 + 9, 20_000)) for seq in steps(first)
+    ]
+    for each in (*sent, theirs.seal_report(REPORT.replace(b"\0\0\0\7", b"\0\0\0\x11"))):
+        assert here.open(0, each, report=each[1] >= 192) is not None
+    handed = here.keys(0)
+    assert handed is not None and {ssrc for ssrc, _ in handed.heard} == {7, 2**31 + 9}
+    assert all(index >> 16 == 3 for _, index in handed.heard)
+    there.put(0, msgspec.msgpack.decode(msgspec.msgpack.encode(handed), type=Srtp))
+    assert not any(there.open(0, each) for each in sent)
+    assert there.refused(0) == len(sent) and there.news() == [(0, "replay")]
+    for ssrc, last in handed.heard:
+        for seq in (last + 20_000, last + 20_001, last + 20_000 + 30_000):
+            plain = packet(seq, ssrc=ssrc)
+            assert there.open(0, theirs.seal(plain)) == plain
+    there.put(0, srtp)  # as signalling has them, which knows nothing of what was heard
+    assert there.open(0, theirs.seal(packet(60_000, ssrc=8))) is not None
+    assert not any(there.open(0, each) for each in sent[-200:])
+
+
+def steps(first: int) -> list[int]:
+    """Numbers that begin anew three times, and a late one at the end."""
+    leaps = [first + 30_000 * k for k in range(7 + (first == 0))]
+    return [*leaps, leaps[-1] + 2, leaps[-1] + 1]
+
+
+@profiles
+def test_what_another_vault_has_heard_says_nothing_of_other_keys(profile: str) -> None:
+    srtp, other = keys(profile), keys(profile)
+    theirs, here = Secrets(profile, srtp.receive), vault(srtp)
+    for seq in steps(0):
+        assert here.open(0, theirs.seal(packet(seq))) is not None
+    handed = here.keys(0)
+    assert handed is not None
+    there = vault(handed)
+    there.put(0, other)
+    assert there.open(0, Secrets(profile, other.receive).seal(packet(5))) == packet(5)
+    assert here.keys(1) is None

@@ -169,6 +169,14 @@ async def test_a_leg_that_moves_to_another_worker_keeps_its_keys() -> None:
     assert len(bridge.worker.sent) == said + 1  # goodbye
 
 
+async def test_keys_that_another_worker_had_are_good_till_the_leg_is_over() -> None:
+    had = Srtp(NO_KEYS.profile, bytes(28), bytes(28), heard=((7, 90_000),))
+    bridge = await met(msgspec.structs.replace(spec(prints=SOMEBODY), srtp=had))
+    assert bridge.keys == had
+    Telephone(bridge).shake_hands()
+    assert bridge.keys == NO_KEYS and bridge.events == [RtpTimeout(1)]
+
+
 async def test_a_handshake_that_is_not_finished_makes_room_for_another() -> None:
     bridge = await met(spec())
     phone = Telephone(bridge)

@@ -6,7 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from softphone.media.contract.messages import Done, Ping, Splitter, frame
+from softphone.media.contract.frames import Splitter, frame
+from softphone.media.contract.messages import Done, Ping
 from softphone.media.engine.engine import Engine
 from softphone.media.workers.worker import REQUESTS_AT_ONCE, Worker
 

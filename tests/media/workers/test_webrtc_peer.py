@@ -206,14 +206,14 @@ async def test_a_peer_that_came_by_http_moves_to_another_worker_by_an_offer_that
         await media.ask(Configure(leg.number or 0, answered=True))
     moves, before = legs[1], legs[1].info
     with pytest.raises(MediaError, match="cannot be asked"):
-        await move(moves, rooms[0])
+        await move(moves, media, rooms[0])
     assert moves.info == before
 
     async def offer_anew() -> None:
         await peers[2].take(await moves.answer(await peers[2].offer()))
 
     moves.ask_offer = lambda: tasks.start(offer_anew()) is not None
-    await move(moves, rooms[0])
+    await move(moves, media, rooms[0])
     await media.ask(JoinRoom(moves.number or 0, rooms[0]))
     await media.ask(Configure(moves.number or 0, answered=True))
     await until(lambda: peers[0].level(THEIRS_HZ) > 0.8 and peers[2].level(OURS_HZ) > 0.8)

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone.errors import MediaError, NoSuchLeg, WorkerGone
+from softphone.media.contract.frames import Splitter, frame
 from softphone.media.contract.leg import Event, KeyPressed, LegSpec, MediaAddress, RtpTimeout, WorkerLost
 from softphone.media.contract.messages import (
     CloseLeg,
@@ -29,10 +30,8 @@ from softphone.media.contract.messages import (
     Record,
     RemoveRoom,
     SendKeys,
-    Splitter,
     StopRecording,
     UpdateLeg,
-    frame,
 )
 from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.client import Media
