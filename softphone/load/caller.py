@@ -15,11 +15,11 @@ from softphone.load.media.doors import Doors
 from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import JANUS, LoadPlan, janus_host
 from softphone.media.contract.leg import Srtp
+from softphone.phrases import PHRASES
 from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.sdes import new_key
 from softphone.sip.driver import StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.phrases import PHRASES
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack

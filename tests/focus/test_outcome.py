@@ -15,7 +15,7 @@ from softphone.errors import (
     SoftphoneError,
 )
 from softphone.focus.party.outcome import CANCELLED, WORDS, Outcome, Step, best, outcome_of, refused
-from softphone.sip.message.phrases import PHRASES
+from softphone.phrases import PHRASES
 
 NO_STATUS = (SipNetworkError(), SipTimeout(), CallEnded(), MediaFull(), SdpError(), NoCommonCodec(), SoftphoneError())
 EVERY = [*(CallRefused(status, "As They Say", contacts=["sip:a@b"]) for status in range(300, 700)), *NO_STATUS]

@@ -31,7 +31,7 @@ from softphone.errors import (
     SipTimeout,
     SoftphoneError,
 )
-from softphone.sip.message.phrases import PHRASES
+from softphone.phrases import PHRASES
 
 __all__ = [
     "CANCELLED",

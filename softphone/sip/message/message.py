@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
 
 from softphone.errors import BadMessage
+from softphone.phrases import PHRASES
 from softphone.sip.message.fields import Address, CSeq, Via
 from softphone.sip.message.grammar import is_token
-from softphone.sip.message.phrases import PHRASES
 from softphone.sip.message.uri import Uri
 
 __all__ = ["Headers", "Message", "Request", "Response", "new_tag", "request", "response", "tag_of"]

@@ -16,10 +16,10 @@ from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 from softphone.errors import SipError
+from softphone.phrases import OUT_OF_ORDER
 from softphone.sip.dialog.dialog import Dialog, DialogId, dialog_id
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, new_tag, response
-from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.allowance import Allowance, Allowances
 from softphone.sip.ua.client_request import FlowRequester

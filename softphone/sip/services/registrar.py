@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from softphone.errors import BadMessage, SipNetworkError
+from softphone.phrases import OUT_OF_ORDER
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.message.uri import number_of
 from softphone.sip.services.binding import Binding
 from softphone.sip.transport.flow import Flows, Hold

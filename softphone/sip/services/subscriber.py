@@ -13,11 +13,11 @@ import logging
 from collections.abc import Callable
 
 from softphone.errors import SipError
+from softphone.phrases import OUT_OF_ORDER
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, response
-from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.services.registration import refresh_after_s
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import ask, refused

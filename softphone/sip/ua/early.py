@@ -7,11 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from softphone.errors import SipError
+from softphone.phrases import OUT_OF_ORDER
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.dialog.table import EstablishedUser
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.methods import refuse_info
 from softphone.sip.ua.node import Node

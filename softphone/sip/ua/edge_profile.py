@@ -6,9 +6,9 @@ the name of a product; a telephone that nobody here knows is `ORDINARY`, for whi
 
 from dataclasses import dataclass, replace
 
+from softphone.phrases import PHRASES
 from softphone.sip.message.grammar import quote
 from softphone.sip.message.message import Headers, Request
-from softphone.sip.message.phrases import PHRASES
 
 __all__ = ["ORDINARY", "EdgeProfile", "edge_of", "edge_of_agent"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from softphone.phrases import OUT_OF_ORDER
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
-from softphone.sip.message.phrases import OUT_OF_ORDER
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.address_proof import AddressProof
 from softphone.sip.ua.edge_profile import EdgeProfile

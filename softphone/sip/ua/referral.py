@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from softphone.errors import BadMessage, CallRefused, SipError
+from softphone.phrases import PHRASES
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
-from softphone.sip.message.phrases import PHRASES
 from softphone.sip.message.uri import Uri
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import FlowRequester
