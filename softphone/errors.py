@@ -29,6 +29,8 @@
 
 from collections.abc import Sequence
 
+from softphone.phrases import phrase
+
 __all__ = [
     "AudioError",
     "AuthenticationFailed",
@@ -110,29 +112,39 @@ class BadMessage(SipError):
 
 
 class CallRefused(SipError):
-    """The other side answered with a final response of 300 or above.
+    """The other side answered with a final response of 300 or above, or we are going to.
 
     Parameters
     ----------
     status
         The status code (RFC 3261 section 21).
     reason
-        The reason phrase.
+        The reason phrase; empty: the standard one of `status`.
     contacts
         The URIs of its Contact, best first: of a 3xx, where the callee is to be called instead (section 8.1.3.4).
     realms
         Of a 401 or 407, who asks for a password (section 22.1).
+    headers
+        Of a refusal of ours: the header fields that the answer needs, such as a challenge or Retry-After.
     """
 
     def __init__(
-        self, status: int, reason: str = "", *, contacts: Sequence[str] = (), realms: Sequence[str] = ()
+        self,
+        status: int,
+        reason: str = "",
+        *,
+        contacts: Sequence[str] = (),
+        realms: Sequence[str] = (),
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
+        reason = reason or phrase(status)
         where = f", to {', '.join(contacts)}" if contacts and 300 <= status < 400 else ""
-        super().__init__(f"{status} {reason}".rstrip() + where)
+        super().__init__(f"{status} {reason}{where}")
         self.status = status
         self.reason = reason
         self.contacts = tuple(contacts)
         self.realms = tuple(realms)
+        self.headers = tuple(headers)
 
 
 class AuthenticationFailed(CallRefused):

@@ -1,6 +1,6 @@
 """The reason phrases of RFC 3261 section 21 and of the RFCs that added status codes."""
 
-__all__ = ["OUT_OF_ORDER", "PHRASES"]
+__all__ = ["OUT_OF_ORDER", "PHRASES", "phrase"]
 
 OUT_OF_ORDER = "CSeq Out Of Order"
 """Of a 500: a request within a dialog that is older than one before (RFC 3261 section 12.2.2)."""
@@ -79,3 +79,8 @@ PHRASES = {
     607: "Unwanted",
     608: "Rejected",
 }
+
+
+def phrase(status: int) -> str:
+    """Give the standard reason phrase of a status code; of one that has none: Unknown."""
+    return PHRASES.get(status, "Unknown")

@@ -82,7 +82,7 @@ async def transfer(
         if not 200 <= status < 300:
             if status < 300:
                 raise CallRefused(408, "the peer did not say what became of it")
-            raise CallRefused(status, reason or "no reason was given")
+            raise CallRefused(status, reason)
         return True
     finally:
         call.serves.pop("NOTIFY", None)

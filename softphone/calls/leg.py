@@ -304,9 +304,9 @@ class CallLeg:
         try:
             return await self.answer(offer)
         except SdpError as error:
-            raise CallRefused(488, "Not Acceptable Here") from error
+            raise CallRefused(488) from error
         except MediaError as error:
-            raise CallRefused(500, "Server Internal Error") from error
+            raise CallRefused(500) from error
 
     async def _refreshed(self) -> None:
         """Offer again what is agreed on; the session is refreshed whatever the answer is worth."""

@@ -15,7 +15,6 @@ from softphone.load.media.doors import Doors
 from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import JANUS, LoadPlan, janus_host
 from softphone.media.contract.leg import Srtp
-from softphone.phrases import PHRASES
 from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.sdes import new_key
 from softphone.sip.driver import StackSettings, TransportMaker
@@ -251,7 +250,7 @@ class BotCalls(PartyCalls[InviteSession]):
 def _cause(error: SoftphoneError) -> str:
     """Name what went wrong in the words that it is counted by."""
     if isinstance(error, CallRefused):
-        return f"{error.status} {error.reason or PHRASES.get(error.status, '')}".rstrip()
+        return f"{error.status} {error.reason}"
     if isinstance(error, SipTimeout):
         return "no answer"
     if isinstance(error, CallEnded):

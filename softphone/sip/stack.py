@@ -325,7 +325,7 @@ class Stack:
         try:
             replaced = replaced_by(request, self._driver.directory)
         except CallRefused as refusal:
-            self._driver.respond(key, response(request, refusal.status, refusal.reason or None), once=True)
+            self._driver.respond(key, response(request, refusal.status, refusal.reason), once=True)
             return
         if self.settings.trying:
             self._driver.respond(key, response(request, 100))

@@ -25,7 +25,7 @@ from softphone.sip.transport.hop import Hop
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
-__all__ = ["AuthRefusal", "Authentication", "Logins"]
+__all__ = ["Authentication", "Logins"]
 
 log = structlog.get_logger()
 
@@ -93,17 +93,6 @@ def _name(address: str, user: str) -> str:
     return f"{address} {user}"
 
 
-Header = tuple[str, str]
-
-
-class AuthRefusal(CallRefused):
-    """A refusal that may need headers: a challenge, or when to try again."""
-
-    def __init__(self, status: int, reason: str, headers: list[Header]) -> None:
-        super().__init__(status, reason)
-        self.headers = headers
-
-
 class Authentication:
     """Checks who somebody is.
 
@@ -143,7 +132,7 @@ class Authentication:
 
         Raises
         ------
-        Refusal
+        CallRefused
             407: it says it is one of ours and has yet to prove it. 403: it could not. 503: it has to wait.
         """
         ours = self._is_ours(invite)
@@ -155,7 +144,7 @@ class Authentication:
         proven = self._accounts.proven(verdict.username)
         claimed = self._accounts.find(number_of(invite.from_.uri)) if ours else None
         if claimed is not None and proven is not claimed:
-            raise AuthRefusal(403, "Forbidden", [])
+            raise CallRefused(403)
         return proven
 
     def _is_ours(self, request: Request) -> bool:
@@ -168,17 +157,17 @@ class Authentication:
         """Say who sent a request that is no INVITE; a response: it has to prove it, could not, or has to wait."""
         try:
             verdict = self._verify(request, source, "Authorization")
-        except AuthRefusal as refusal:
+        except CallRefused as refusal:
             return response(request, refusal.status, refusal.reason, headers=refusal.headers)
         if verdict.username is None:
             challenges = self._authenticator.challenge(source, self._clock(), stale=verdict.stale)
             return response(request, 401, headers=[("WWW-Authenticate", each) for each in challenges])
         return self._accounts.proven(verdict.username)
 
-    def challenge(self, source: Hop, *, stale: bool = False) -> AuthRefusal:
+    def challenge(self, source: Hop, *, stale: bool = False) -> CallRefused:
         """Make the refusal of a caller that has to prove who it is."""
         challenges = self._authenticator.challenge(source, self._clock(), stale=stale)
-        return AuthRefusal(407, "Proxy Authentication Required", [("Proxy-Authenticate", each) for each in challenges])
+        return CallRefused(407, headers=[("Proxy-Authenticate", each) for each in challenges])
 
     def _verify(self, request: Request, source: Hop, header: str) -> Verdict:
         username = self._authenticator.username(request, header)
@@ -186,15 +175,15 @@ class Authentication:
             return self._authenticator.verify(request, source, self._clock(), header)
         user, now = self._accounts.canonical(username), self._clock()
         if wait_s := self._logins.wait_s(source.host, user, now):
-            raise AuthRefusal(503, "Too Many Wrong Passwords", [("Retry-After", str(wait_s))])
+            raise CallRefused(503, "Too Many Wrong Passwords", headers=[("Retry-After", str(wait_s))])
         verdict = self._authenticator.verify(request, source, now, header)
         if verdict.unfit:
             self._tell("credentials_not_checkable", request, source, user, now)
-            raise AuthRefusal(403, "Forbidden", [warning(self._unfit)])
+            raise CallRefused(403, headers=[warning(self._unfit)])
         if verdict.wrong:
             self._tell("wrong_password", request, source, user, now)
             self._logins.failed(source.host, user, now)
-            raise AuthRefusal(403, "Forbidden", [])
+            raise CallRefused(403)
         if verdict.username is not None:
             self._logins.succeeded(source.host, user, now)
         return verdict

@@ -51,12 +51,12 @@ class HandedIn:
             case ToConference(token):
                 room = self._focus.invited_by(token) if token is not None else None
                 if room is None:
-                    raise CallRefused(404, "Not Found")
+                    raise CallRefused(404)
                 return room
             case ToRoom(room) if not (self._codes.asks(room) or self._codes.asks_name(room)):
                 return await self._focus.open(room)
             case ToOwnRoom(owner) if owner.id == account:
                 return await self._focus.open(owner)
             case ToRoom() | ToOwnRoom() | ToBridge() | ToPass() | ToEcho():
-                raise CallRefused(403, "Forbidden")
+                raise CallRefused(403)
         return None

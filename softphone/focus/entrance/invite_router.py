@@ -8,7 +8,7 @@ from mixer.rules.entrance import EntranceSettings
 from mixer.rules.roles import PartyKind, Role
 from softphone.config import ConferenceConfig, MediaConfig, SipConfig, TrunkConfig
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
-from softphone.focus.entrance.authentication import Authentication, AuthRefusal
+from softphone.focus.entrance.authentication import Authentication
 from softphone.focus.entrance.codes import CodeBook
 from softphone.focus.entrance.echo_test import EchoTest
 from softphone.focus.entrance.handed_in import HandedIn
@@ -146,9 +146,9 @@ class InviteRouter:
             log.info("call_refused", call_id=call.dialog.call_id, status=refusal.status, reason=str(error))
         call.reject(refusal.status, refusal.reason, refusal.headers)
 
-    def _overloaded(self) -> AuthRefusal:
+    def _overloaded(self) -> CallRefused:
         self.refused += 1
-        return AuthRefusal(503, "Service Unavailable", [("Retry-After", str(self._settings.retry_after_s))])
+        return CallRefused(503, headers=[("Retry-After", str(self._settings.retry_after_s))])
 
     async def _admit(self, call: InviteSession) -> None:
         trunk = self._trunks.of(call.invite, call.source)
@@ -184,7 +184,7 @@ class InviteRouter:
             case ToNowhere(number) if caller is not None:
                 await self._ring(call, caller, PartyAddress(shown(number)))
             case _:
-                raise CallRefused(404, "Not Found")
+                raise CallRefused(404)
 
     async def _apart(self, call: InviteSession, admission: Admission, destination: ToBridge | ToPass | ToEcho) -> None:
         """Bring a call to where its pass leads, or the code that it is asked for; or let it hear itself."""
@@ -193,7 +193,7 @@ class InviteRouter:
         elif isinstance(destination, ToEcho):
             await EchoTest(self._focus.context).receive(call, admission)
         elif self.gate is None:
-            raise CallRefused(404, "Not Found")
+            raise CallRefused(404)
         else:
             await self.gate.enter(admission, destination.number, lambda room, bearer: enter(room, call, bearer))
 
@@ -205,7 +205,7 @@ class InviteRouter:
         if not self._focus.takes_calls:
             raise self._overloaded()
         if call.came_back and (not isinstance(destination, ToExtension) or self._asked_again(call.invite)):
-            raise CallRefused(482, "Loop Detected")
+            raise CallRefused(482)
 
     def _asked_again(self, invite: Request) -> bool:
         """Whether an INVITE of ours is back where it was sent to: its To is still whom we have called."""
@@ -218,7 +218,7 @@ class InviteRouter:
         asked who they are, so that nothing shows which extensions there are.
         """
         if self._registrar.has_left(call.source):
-            raise CallRefused(403, "Forbidden")
+            raise CallRefused(403)
         # Who calls by such a Contact is no telephone of ours, whatever its From says.
         registered = self._trunks.registered(call.invite)
         caller = None if registered else self._proofs.caller(call.invite, call.source)
@@ -275,7 +275,7 @@ class InviteRouter:
                 and (token.host, token.port) == self._focus.node
                 and self._focus.has_ended(token.session_id)
             )
-            raise CallRefused(*((410, "Gone") if ended else (404, "Not Found")))
+            raise CallRefused(410 if ended else 404)
         if caller is None and self._settings.require_credentials_for_conferences:
             raise self._proofs.challenge(call.source)
         host = caller is not None and caller.id == room.session.owner_id

@@ -17,20 +17,20 @@ from softphone.text import distinct, shown, skeleton
 
 __all__ = ["Admission", "Namesakes", "NotAdmitted"]
 
-# Why somebody is not let in, and how a call is refused then.
-REFUSALS: Mapping[str, tuple[int, str]] = {
-    "full": (486, "Busy Here"),
+# Why somebody is not let in, and how a call is refused then: the status, and the phrase if it is not the standard one.
+REFUSALS: Mapping[str, tuple[int] | tuple[int, str]] = {
+    "full": (486,),
     "locked": (403, "Conference Locked"),
-    "banned": (403, "Forbidden"),
-    "not_listed": (403, "Forbidden"),
+    "banned": (403,),
+    "not_listed": (403,),
     "nobody_there": (480, "Nobody There"),
-    "ended": (410, "Gone"),
-    "unknown": (404, "Not Found"),
-    "wrong_code": (403, "Forbidden"),
-    "code_needed": (403, "Forbidden"),
-    "account_needed": (403, "Forbidden"),
+    "ended": (410,),
+    "unknown": (404,),
+    "wrong_code": (403,),
+    "code_needed": (403,),
+    "account_needed": (403,),
     "too_many_codes": (403, "Too Many Wrong Codes"),
-    "too_many_there": (403, "Forbidden"),
+    "too_many_there": (403,),
     "pass_used": (410, "Pass Used"),
     "pass_expired": (410, "Pass Expired"),
     "pass_revoked": (410, "Pass Revoked"),

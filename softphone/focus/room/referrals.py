@@ -48,17 +48,17 @@ async def refer(room: ConferenceRoom, member: Member, target: Address) -> None:
             case "BYE":
                 _send_away(room, member, target)
             case _:
-                raise CallRefused(501, "Not Implemented")
+                raise CallRefused(501)
 
 
 def _send_away(room: ConferenceRoom, member: Member, target: Address) -> None:
     """Send away whom a moderator names, by a URI of the roster: of a call, or of a participant with all its calls."""
     if member.party.role is not ConferenceRole.HOST:
-        raise CallRefused(403, "Forbidden")
+        raise CallRefused(403)
     user = number_of(target.uri)
     named = [name for name, each in room.members.items() if user in (name, each.party.user(called=was_called(each)))]
     if not named:
-        raise CallRefused(404, "Not Found")
+        raise CallRefused(404)
     for party in named:
         room.handle(Kick(party))
 
@@ -66,7 +66,7 @@ def _send_away(room: ConferenceRoom, member: Member, target: Address) -> None:
 async def _call_in(room: ConferenceRoom, member: Member, target: Address) -> None:
     """Call somebody in; returns when it is answered. Only our extensions may, and not in every state of the room."""
     if member.party.extension_id is None:
-        raise CallRefused(403, "Forbidden")
+        raise CallRefused(403)
     asked = Asked(target.uri)
     partner = other_end(member, asked.replaces, room.context.legs.values())
     if partner is not None:
@@ -76,7 +76,7 @@ async def _call_in(room: ConferenceRoom, member: Member, target: Address) -> Non
     try:
         invitation = room.dial(Dial(str(asked.uri), member.party.id), known_as(member))
     except WrongState as error:
-        raise CallRefused(403, "Forbidden") from error
+        raise CallRefused(403) from error
     finally:
         room.invitations.headers = ()
     outcome = await asyncio.shield(invitation.outcome)

@@ -64,7 +64,7 @@ class Asked:
             self.headers = tuple((name, value) for name, value in headers if name in PASSED)
             replaced = [Replaces.parse(value) for name, value in self.headers if name == REPLACES]
         except BadMessage as error:
-            raise CallRefused(400, "Bad Request") from error
+            raise CallRefused(400) from error
         params = {name: value for name, value in uri.params.items() if name != "method"}
         self.uri = uri if uri.opaque else replace(uri, params=params, text="")
         self.replaces = replaced[0] if replaced else None
@@ -89,7 +89,7 @@ def other_end(member: Member, wanted: Replaces | None, legs: Iterable[Member]) -
     if other is None:
         return None
     if other.party.extension_id is None or other.party.extension_id != member.party.extension_id:
-        raise CallRefused(403, "Forbidden")
+        raise CallRefused(403)
     if other.party.end is None or not other.keeper.keeps(other):
         raise CallRefused(481)
     found = next((each for each in other.keeper.members.values() if each is not other and not each.gone), None)
@@ -167,9 +167,9 @@ class Transfers:
         whom = {"session": room.session.id, "party": member.party.id, "target": shown(number_of(target.uri))}
         with acting(actor_of(member.party, "refer")), told("transfer", **whom):
             if target.uri.params.get("method", "INVITE") != "INVITE":
-                raise CallRefused(501, "Not Implemented")
+                raise CallRefused(501)
             if member.party.extension_id is None:
-                raise CallRefused(403, "Forbidden")
+                raise CallRefused(403)
             asked = Asked(target.uri)
             heir = other_end(member, asked.replaces, room.context.legs.values())
             if heir is not None:
@@ -178,7 +178,7 @@ class Transfers:
             try:
                 await self.transfer(member, asked, progressed)
             except FocusError as error:
-                raise CallRefused(403, "Forbidden") from error
+                raise CallRefused(403) from error
 
     def leaves(self, member: Member) -> bool:
         """Take notice that a member has hung up; whether the other end waits for what becomes of its transfer."""
@@ -200,7 +200,7 @@ class Transfers:
             487: the call was over by then. 491: it is being transferred already.
         """
         if member in self._asking:
-            raise CallRefused(491, "Request Pending")
+            raise CallRefused(491)
         self._asking.add(member)
         try:
             await self._transfer(member, asked, progressed)

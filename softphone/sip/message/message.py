@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
 
 from softphone.errors import BadMessage
-from softphone.phrases import PHRASES
+from softphone.phrases import phrase
 from softphone.sip.message.fields import Address, CSeq, Via
 from softphone.sip.message.grammar import is_token
 from softphone.sip.message.uri import Uri
@@ -310,7 +310,7 @@ def response(
     ValueError
         A part holds a line break.
     """
-    made = Response(status, PHRASES.get(status, "Unknown") if reason is None else reason)
+    made = Response(status, phrase(status) if reason is None else reason)
     made.body = body.encode() if isinstance(body, str) else body
     _check_line("reason", made.reason)
     copied = ("Via", "Record-Route") if 100 < status < 300 else ("Via",)

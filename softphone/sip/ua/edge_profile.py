@@ -6,7 +6,7 @@ the name of a product; a telephone that nobody here knows is `ORDINARY`, for whi
 
 from dataclasses import dataclass, replace
 
-from softphone.phrases import PHRASES
+from softphone.phrases import phrase
 from softphone.sip.message.grammar import quote
 from softphone.sip.message.message import Headers, Request
 
@@ -51,7 +51,7 @@ class EdgeProfile:
         """Give the final response by which a call is refused as it is to be; why it is, a Reason says (RFC 3326)."""
         if not self.busy_only or status in (486, 487, 488):
             return status, reason, headers
-        said = quote(reason or PHRASES.get(status, "Unknown"))
+        said = quote(reason or phrase(status))
         return 486, None, [("Reason", f"SIP;cause={status};text={said}")]
 
     def __bool__(self) -> bool:

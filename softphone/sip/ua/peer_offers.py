@@ -93,7 +93,7 @@ class PeerOffers:
         try:
             reply = await self._reply(request, offer)
         except CallRefused as error:
-            refusal = response(request, error.status, error.reason or None)
+            refusal = response(request, error.status, error.reason)
             if isinstance(error.__cause__, SdpError):
                 refusal.set(*warning(error.__cause__))
         except Exception:
@@ -117,7 +117,7 @@ class PeerOffers:
         try:
             return await decide(offer)
         except SdpError as error:
-            raise CallRefused(488, "Not Acceptable Here") from error
+            raise CallRefused(488) from error
 
 
 def _not_yet(request: Request) -> CallRefused:
@@ -127,8 +127,8 @@ def _not_yet(request: Request) -> CallRefused:
     not to wait for whoever is to be asked (RFC 3311 section 5.2).
     """
     if request.method == "INVITE":
-        return CallRefused(491, "Request Pending")
-    return CallRefused(504, "Server Time-out")
+        return CallRefused(491)
+    return CallRefused(504)
 
 
 def retry_after() -> Headers:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from softphone.errors import BadMessage, CallRefused, SipError
-from softphone.phrases import PHRASES
+from softphone.phrases import phrase
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, response
@@ -146,7 +146,7 @@ async def _tell(call: Teller, request: Request, status: int, state: str) -> bool
         return False
     headers: Headers = [("Event", f"refer;id={request.cseq.number}"), ("Subscription-State", state)]
     try:
-        body = f"SIP/2.0 {status} {PHRASES.get(status, 'Unknown')}\r\n"
+        body = f"SIP/2.0 {status} {phrase(status)}\r\n"
         return (await call.notify(headers, SIPFRAG, body)).status < 300
     except SipError as error:
         log.info("who sent the REFER does not listen: %s", error)
