@@ -14,8 +14,8 @@ Params = Mapping[str, str | None]
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
 
 _TOKEN = re.compile(TOKEN)
-_PARAM = re.compile(rf'({TOKEN})(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s"]+))?', re.DOTALL)
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>"]*>|[,;]|[^"<,;]+', re.DOTALL)
+_PARAM = re.compile(rf'({TOKEN})(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s"]*))?', re.DOTALL)
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>"]*(?:"[^>"]*"[^>"]*)*>|[,;]|[^"<,;]+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r'(["\\])')
 
@@ -53,15 +53,17 @@ def split_outside(text: str, separator: str, *, lenient: bool = False) -> list[s
 def parse_params(pieces: list[str], *, lenient: bool = False) -> dict[str, str | None]:
     """Parameters from `pieces` that were split at ";"; of a repeated name the first counts.
 
+    An empty piece says nothing, and a name with nothing behind its "=" says what the name alone does.
+
     Raises
     ------
     BadMessage
         A piece is no parameter; `lenient` passes over it instead.
     """
     params: dict[str, str | None] = {}
-    for piece in pieces:
+    for piece in filter(None, pieces):
         if match := _PARAM.fullmatch(piece):
-            params.setdefault(match.group(1).lower(), match.group(2))
+            params.setdefault(match.group(1).lower(), match.group(2) or None)
         elif not lenient:
             raise BadMessage("Bad parameter")
     return params

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from softphone.errors import BadMessage
 from softphone.phrases import phrase
 from softphone.sip.message.fields import Address, CSeq, Via
-from softphone.sip.message.grammar import is_token
+from softphone.sip.message.grammar import is_token, split_outside
 from softphone.sip.message.uri import Uri
 
 __all__ = ["Headers", "Message", "Request", "Response", "new_tag", "request", "response", "tag_of"]
@@ -156,7 +156,9 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         """Contact (RFC 3261 section 20.10); empty for ``*`` (see `contact_is_star`) and where there is none."""
-        return [] if self.contact_is_star else self._value("contact", _contacts)
+        if self.contact_is_star:
+            return []
+        return self._value("contact", _response_contacts if isinstance(self, Response) else _contacts)
 
     @property
     def contact(self) -> Address | None:
@@ -356,6 +358,19 @@ def _vias(values: list[str]) -> list[Via]:
 def _contacts(values: list[str]) -> list[Address]:
     """Parameters of a Contact that make no sense are nothing to us; its URI is."""
     return [address for value in values for address in Address.parse_list(value, lenient=True)]
+
+
+def _response_contacts(values: list[str]) -> list[Address]:
+    """Those that can be read: a registrar lists what other telephones have told it, too (RFC 3261 section 10.3)."""
+    pieces = [piece for value in values for piece in split_outside(value, ",", lenient=True)]
+    return [address for piece in pieces if (address := _contact(piece)) is not None]
+
+
+def _contact(text: str) -> Address | None:
+    try:
+        return Address.parse(text, lenient=True)
+    except BadMessage:
+        return None
 
 
 def _response_vias(values: list[str]) -> list[Via]:

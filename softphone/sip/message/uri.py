@@ -42,13 +42,15 @@ MAX_URI = 4096
 MAX_NAMED = 200
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(\S+)")
-_HOST_PORT = re.compile(rf"({HOST})(?:\s*:\s*([0-9]{{1,5}}))?")
+_HOST_PORT = re.compile(rf"({HOST})(?:\s*:\s*([0-9]{{0,5}}))?")
 # unreserved, escaped, user-unreserved, and the "#" of star codes that phones send raw; no "@", quotes or brackets
 _USER = re.compile(r"[^\s@<>\"]+")
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
     """Host (IPv6 in its brackets) and port, None when there is none.
+
+    A colon with nothing behind it says none (RFC 3986 section 3.2.3).
 
     Raises
     ------
@@ -59,7 +61,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     if match is None:
         raise BadMessage("Bad host")
     host, port = match.groups()
-    if port is not None and not 0 < int(port) < 65536:
+    if port and not 0 < int(port) < 65536:
         raise BadMessage("Bad port")
     return host, int(port) if port else None
 
@@ -118,7 +120,7 @@ class Uri:
     @classmethod
     def _parse_sip(cls, scheme: str, rest: str, text: str) -> Self:
         userinfo, at, rest = rest.rpartition("@")
-        if at and _USER.fullmatch(userinfo) is None:
+        if userinfo and _USER.fullmatch(userinfo) is None:
             raise BadMessage("Bad URI user")
         user, colon, password = userinfo.partition(":")
         rest, _, headers = rest.partition("?")
@@ -128,7 +130,7 @@ class Uri:
             scheme,
             host.lower(),  # RFC 3261 section 19.1.4: compared without case
             port,
-            _unescape(user) if at else None,
+            _unescape(user) if userinfo else None,
             password if colon else None,
             parse_uri_params(pieces),
             headers,
@@ -152,12 +154,13 @@ class Uri:
         return f"{self.scheme}:{userinfo}{self.host}{port}{format_params(self.params)}{headers}"
 
 
-# paramchar holds more than a token does: "[" "]" "/" ":" "&" "$" and escapes
-_URI_PARAM = re.compile(r"([^\s=<>\";,?@]+)(?:=([^\s<>\";,?@]*))?")
+# paramchar holds more than a token does: "[" "]" "/" ":" "&" "$" and escapes. Session border controllers write quotes
+# around a value; what is in them is theirs, and goes back to them as it came.
+_URI_PARAM = re.compile(r"([^\s=<>\";,?@]+)(?:=([^\s<>\";,?@]*|\"[^\s<>\";,?@]*\"))?")
 
 
 def parse_uri_params(pieces: list[str]) -> Params:
-    """Parameters of a URI, by lower-case name.
+    """Parameters of a URI, by lower-case name; an empty piece says nothing.
 
     Raises
     ------
@@ -167,7 +170,7 @@ def parse_uri_params(pieces: list[str]) -> Params:
     if not pieces:
         return {}
     params: dict[str, str | None] = {}
-    for piece in pieces:
+    for piece in filter(None, pieces):
         match = _URI_PARAM.fullmatch(piece)
         if match is None:
             raise BadMessage("Bad URI parameter")

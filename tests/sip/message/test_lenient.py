@@ -142,7 +142,7 @@ def test_garbage_beside_a_request_that_does_not_use_it(method: str, line: str) -
 def test_parameters_of_a_contact_that_make_no_sense() -> None:
     message = invite(Contact='<sip:a@192.0.2.1>;q=;=;@;+sip.instance="<x>";expires=9')
     assert message.contact is not None
-    assert message.contact.params == {"+sip.instance": '"<x>"', "expires": "9"}
+    assert message.contact.params == {"q": None, "+sip.instance": '"<x>"', "expires": "9"}
     with pytest.raises(BadMessage, match="Contact"):
         invite(Contact="<sip:a@>")
 
@@ -198,3 +198,58 @@ def test_a_name_may_be_written_in_any_way_that_leaves_the_uri_clear(written: str
 def test_a_name_that_leaves_it_unclear_is_refused(written: str) -> None:
     with pytest.raises(BadMessage):
         parse(invite_bytes().replace(b"From: ", f"From: {written}".encode()))
+
+
+@pytest.mark.parametrize(
+    ("written", "params"),
+    [
+        ("<sip:a@192.0.2.1>;tag=1;", {"tag": "1"}),
+        ("<sip:a@192.0.2.1>;;tag=1 ; ;x", {"tag": "1", "x": None}),
+        ("<sip:a@192.0.2.1>;x=;tag=1", {"x": None, "tag": "1"}),
+        ("sip:a@192.0.2.1;tag=1;", {"tag": "1"}),
+    ],
+)
+def test_a_parameter_that_is_not_there_says_nothing(written: str, params: dict[str, str | None]) -> None:
+    assert invite(From=written).from_.params == params
+    assert invite(To="<sip:b@h>;tag=").to.tag is None
+
+
+@pytest.mark.parametrize("via", [";rport;branch=z9hG4bKx;", ";;rport=;branch=z9hG4bKx", ";rport ; ; branch = z9hG4bKx"])
+def test_the_same_holds_for_a_via(via: str) -> None:
+    top = invite(Via=f"SIP/2.0/UDP 192.0.2.1:5060{via}").via
+    assert top.params == {"rport": None, "branch": "z9hG4bKx"}
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "port", "params"),
+    [
+        ("sip:a@192.0.2.1:5062;", "a", 5062, {}),
+        ("sip:a@192.0.2.1;;transport=udp;;ob", "a", None, {"transport": "udp", "ob": None}),
+        ("sip:a@192.0.2.1:;lr;", "a", None, {"lr": None}),
+        ("sip:@192.0.2.1:5062", None, 5062, {}),
+        ('sip:192.0.2.1;transport=tcp;info="VG8+/=="', None, None, {"transport": "tcp", "info": '"VG8+/=="'}),
+        ('sip:a@192.0.2.1;x-tiu="MT0="', "a", None, {"x-tiu": '"MT0="'}),
+    ],
+)  # fmt: skip
+def test_a_contact_that_has_one_meaning_is_read_and_goes_back_as_it_came(
+    text: str, user: str | None, port: int | None, params: dict[str, str | None]
+) -> None:
+    contact = invite(Contact=f"<{text}>;expires=9, <sip:c@192.0.2.3>").contact
+    assert contact is not None and contact.params == {"expires": "9"} and str(contact.uri) == text
+    assert (contact.uri.user, contact.uri.port, contact.uri.params) == (user, port, params)
+
+
+@pytest.mark.parametrize(
+    "text", ['sip:a@h;x="b', 'sip:a@h;x="b;c"', 'sip:a@h;x="b>"', 'sip:"a"@h', "sip:@", "sip:a@h:x"]
+)
+def test_a_uri_without_one_meaning_is_refused(text: str) -> None:
+    with pytest.raises(BadMessage):
+        invite(Contact=f"<{text}>")
+
+
+def test_of_the_contacts_in_an_answer_those_that_can_be_read_count() -> None:
+    """A registrar lists what other telephones have said."""
+    layer, went = sent()
+    contacts = 'Contact: <sip:b@>;expires=30, <sip:a@h>;expires=60, <sip:c d@h>, "d <sip:d@h>'
+    (answer,) = answered(layer, spoiled(went, contacts))
+    assert [(str(each.uri), each.params) for each in answer.contacts] == [("sip:a@h", {"expires": "60"})]
