@@ -159,15 +159,13 @@ class Stack:
         uri
             Whom to call; its headers (``?Replaces=...``) become headers of the INVITE, as far as RFC 3261 section
             19.1.5 has it.
-        from_uri
-            A URI, or a whole From value with display name.
-        to
-            The same for To: who is called, where that is more than how the telephone is reached; None: `uri`.
+        from_uri, to
+            URIs, or whole values with display names; `to` is who is called, where that is more than `uri`.
         route
             URIs of proxies to send it through, in this order.
         target
             The flow to send it by, such as the one a telephone registered over; when its connection is closed, `uri`
-            says where the telephone may still be.
+            says where the telephone may still be. Whoever is called so may send REFER once it has answered.
         focus
             User part of the URI of the conference that it is called into, which our Contact then is (RFC 4579 section
             5.5); empty: there is none.
@@ -192,7 +190,7 @@ class Stack:
             A URI is none.
         """
         (called, carried), from_, through = split_headers(Uri.parse(uri)), Address.parse(from_uri), _uris(route)
-        target, kind, peer = self._open(target, next(iter(through), called))
+        ours, (target, kind, peer) = target is not None, self._open(target, next(iter(through), called))
         plan = Plan(
             uri=called,
             sdp=sdp,
@@ -200,7 +198,7 @@ class Stack:
             to=Address.parse(to) if to else None,
             contact=self._contact(focus or from_.uri.user, kind, peer, focus=bool(focus)),
             credentials=credentials,
-            headers=[*self.settings.capabilities.headers(refer=False), *carried, *headers],
+            headers=[*self.settings.capabilities.headers(refer=ours), *carried, *headers],
             route=through,
             target=target,
             on_progress=on_progress,

@@ -75,6 +75,15 @@ def test_what_the_caller_and_the_history_are_told(status: int, answer: int, word
     assert (of(status).status, of(status).word) == (answer, word)
 
 
+@pytest.mark.parametrize(("header", "status"), [("Replaces", 481), ("Require", 420)])
+def test_what_was_wrong_with_headers_that_somebody_asked_for_is_told(header: str, status: int) -> None:
+    error, asked = CallRefused(status, "As They Say"), [("Referred-By", "<sip:a@b>"), (header, "x")]
+    told = outcome_of(error, wished=asked)
+    assert (told.status, told.reason, told.word, told.step) == (status, "As They Say", "unknown", Step.TRY_NEXT)
+    assert outcome_of(error, wished=asked[:1]).status == outcome_of(error).status == 500
+    assert outcome_of(CallRefused(901 - status), wished=asked).status == 500, "that is about another one"
+
+
 def test_what_is_no_status() -> None:
     told = [(outcome.status, outcome.word) for outcome in map(outcome_of, NO_STATUS)]
     assert told == [

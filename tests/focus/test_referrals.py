@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,6 +12,8 @@ from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, conference
+from tests.focus.table import until
+from tests.focus.test_two_party import answer, reachable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -140,7 +143,52 @@ async def test_a_stranger_may_refer_nobody(shared: Server) -> None:
     await shared.control.end(session.id)
 
 
-async def referring(server: Server, phone: Phone, user: str, target: str) -> Response:
+def naming(call: InviteSession, turned: bool = False) -> list[tuple[str, str]]:
+    """That a request is about a call, whose tags are told from either end."""
+    tags = (call.dialog.remote.tag, call.dialog.local.tag)[:: -1 if turned else 1]
+    value = "{};local-tag={};remote-tag={}".format(call.dialog.call_id, *tags)
+    return [("Require", "tdialog"), ("Target-Dialog", value)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_a_call_of_two_is_handed_over_from_outside_of_it(shared: Server, turned: bool) -> None:
+    async with Phone(shared, "101") as ann, Phone(shared, "102") as bob, Phone(shared, "103") as cid:
+        for phone in (bob, cid):
+            await reachable(phone, answer)
+        told = Told(ann)
+        call = await ann.call("102")
+        user = str(call.dialog.remote_target.user)
+        assert (await referring(shared, cid, user, "103", naming(call, turned))).status == 404, "it is not its call"
+        assert (await referring(shared, ann, user, "103")).status == 404, "it does not say which"
+        wrong = [("Require", "tdialog"), ("Target-Dialog", "nobody;local-tag=a;remote-tag=b")]
+        assert (await referring(shared, ann, user, "103", wrong)).status == 404
+        assert (await referring(shared, ann, user, "103", naming(call, turned))).status == 202
+        said = [await told.next()]
+        while said[-1] < "SIP/2.0 200":
+            said.append(await told.next())
+        assert (said[0], said[-1]) == ("SIP/2.0 100 Trying", "SIP/2.0 200 OK")
+        assert await ann.hung_up() == "bye"
+        (room,) = shared.focus.calls.values()
+        assert [each.address.number for each in room.session.parties.values()] == ["103", "102"]
+        await shared.control.end(room.session.id)
+        await until(lambda: shared.focus.parties == 0)
+
+
+async def test_somebody_is_called_into_the_conference_whose_call_is_named(shared: Server) -> None:
+    session = await conference(shared)
+    async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
+        await reachable(bob, answer)
+        told = Told(host)
+        call = await host.call(session.token)
+        assert (await referring(shared, host, "anything", "103", naming(call))).status == 202
+        assert [await told.next(), await told.next()] == ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]
+    await shared.control.end(session.id)
+    await until(lambda: shared.focus.parties == 0)
+
+
+async def referring(
+    server: Server, phone: Phone, user: str, target: str, more: Sequence[tuple[str, str]] = ()
+) -> Response:
     """A REFER of a phone to the URI of a conference, outside of any dialog."""
     asked = request(
         "REFER",
@@ -150,7 +198,7 @@ async def referring(server: Server, phone: Phone, user: str, target: str) -> Res
         call_id=f"refer-{secrets.token_hex(8)}",
         cseq=1,
         contact=phone.stack.contact(phone.number),
-        headers=refer_to(server, target),
+        headers=[*refer_to(server, target), *more],
     )
     return await phone.stack.request(asked, Hop("udp", "127.0.0.1", server.stack.port), phone.credentials)
 

@@ -45,6 +45,8 @@ async def test_a_blind_transfer(shared: Server) -> None:
         taken = cids.get_nowait()
         # Whoever is called sees for whom it is, and by whom.
         assert taken.invite.from_.uri.user == "102" and taken.invite.get("Referred-By") == BY[1]
+        # Whoever rings knows already that it may hand the call over once it has answered.
+        assert all("REFER" in each.invite.tokens("Allow") for each in (theirs, taken))
         assert calls_of(shared) == [session] and theirs.state is InviteState.CONFIRMED
         assert [each.caller.number for each in session.parties.values()] == ["103", "103"]
         await until(lambda: shared.focus.parties == 2)
@@ -208,6 +210,25 @@ async def test_a_call_that_is_none_of_ours_is_replaced_by_whoever_has_it(shared:
         await shared.control.end(session.id)
         await until(lambda: shared.focus.parties == 0)
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("status", [481, 420])
+async def test_that_a_call_cannot_be_replaced_is_told(shared: Server, status: int) -> None:
+    async def refuses(call: InviteSession) -> None:
+        call.reject(status)
+
+    session = await conference(shared)
+    async with Phone(shared, "101") as ann, Phone(shared, "103") as cid:
+        cids = await reachable(cid, answer)
+        told = Told(ann)
+        straight = await ann.stack.invite(f"sip:103@127.0.0.1:{cid.stack.port}", offer(), from_uri="sip:101@x.test")
+        cids.get_nowait()
+        await reachable(cid, refuses)
+        inside = await ann.call(session.token)
+        assert (await refer(inside, told, refer_to(shared, "103", straight))).startswith(f"SIP/2.0 {status} ")
+        await straight.bye()
+        await shared.control.end(session.id)
+        await until(lambda: shared.focus.parties == 0)
 
 
 @pytest.mark.parametrize("there", ["token", "*8101"])

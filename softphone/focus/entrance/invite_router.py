@@ -40,9 +40,11 @@ from softphone.focus.passes import Passes
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.arriving import enter
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.referrals import refer
 from softphone.focus.room.replacement import replace as replace_party
 from softphone.focus.session import PartyAddress
 from softphone.focus.token import VoiceCallToken
+from softphone.sip.dialog.target import target_dialog
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import number_of
 from softphone.sip.services.auth import Authenticator
@@ -51,6 +53,7 @@ from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.ua.edge_profile import edge_of
+from softphone.sip.ua.referral import OnRefer
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 from softphone.text import shown
@@ -348,15 +351,27 @@ class InviteRouter:
         return isinstance(destination, ToBridge)
 
     def _refer(self, request: Request, source: Hop) -> Response:
-        """Answer a REFER to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5)."""
+        """Answer a REFER outside of a call: about one that its sender is in and names (RFC 4538), whatever it is.
+
+        Or to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5).
+        """
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
             return extension
+        on_refer = self._referring(request, extension) if extension is not None else None
+        return response(request, 404) if on_refer is None else self._watchers.refer(request, source, on_refer)
+
+    def _referring(self, request: Request, extension: Extension) -> OnRefer | None:
+        """Give who does what a REFER of an extension asks for; None: there is no call that it could mean."""
+        named = target_dialog(request)
+        for each in self._focus.context.legs.values() if named else ():
+            if each.call is not None and each.call.dialog.id in named and each.party.extension_id == extension.id:
+                return each.call.on_refer
         room = self._conference_at(self._destination(number_of(request.uri)), extension)
-        member = room.member_of(extension) if room is not None and extension is not None else None
+        member = room.member_of(extension) if room is not None else None
         if room is None or member is None:
-            return response(request, 404)
-        return self._watchers.refer(request, source, room, member)
+            return None
+        return lambda target, _told: refer(room, member, target)
 
     def _conference_at(self, destination: Destination, asks: Extension | None) -> ConferenceRoom | None:
         """Give the running conference that a URI means; behind the bridge number the one of who asks."""

@@ -9,14 +9,12 @@ from softphone.focus.entrance.conference_info import ConferenceInfo, ConferenceP
 from softphone.focus.entrance.roster import ConferenceRoster
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
-from softphone.focus.party.member import Member
 from softphone.focus.room.conference import ConferenceRoom
-from softphone.focus.room.referrals import refer
 from softphone.sip.message.message import Request, Response
 from softphone.sip.services.notifier import PACE_S, Notifier, Pending
 from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.referral import Reference, accept, referred
+from softphone.sip.ua.referral import OnRefer, Reference, accept, referred
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
@@ -116,13 +114,13 @@ class RosterSubscriptions:
 
         return done
 
-    def refer(self, request: Request, source: Hop, room: ConferenceRoom, member: Member) -> Response:
-        """Answer a REFER that came outside of the call by which somebody is in a conference (RFC 4579 section 5.5)."""
+    def refer(self, request: Request, source: Hop, on_refer: OnRefer) -> Response:
+        """Answer a REFER that came outside of the call that it is about, and have it carried out."""
         contact = self._stack.contact(request.uri.user, source)
         answer = accept(request, contact)
         if answer.status == 202:
             told = Reference(self._stack, request, source, contact, answer)
-            self._focus.context.tasks.start(referred(told, request, lambda target, _told: refer(room, member, target)))
+            self._focus.context.tasks.start(referred(told, request, on_refer))
         return answer
 
     async def _follow(self) -> None:

@@ -14,7 +14,8 @@ cancelled by us       give up                                    487            
 ====================  =========================================  ==================  ==========================
 
 Several targets: :func:`best` chooses as a proxy does (RFC 3261 section 16.7, step 6). What concerns our own INVITE, and
-not the caller's (a challenge, a missing extension), is not passed on: the caller's telephone would act on it.
+not the caller's (a challenge, a missing extension), is not passed on: the caller's telephone would act on it. Where
+somebody else has asked for headers of that INVITE, by a REFER, it is told what was wrong with these (``WISHED``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ from softphone.errors import (
     SoftphoneError,
 )
 from softphone.phrases import PHRASES
+from softphone.sip.message.message import Headers
 
 __all__ = [
     "CANCELLED",
@@ -169,7 +171,12 @@ RANG_OUT = Outcome(480, PHRASES[480], "no answer", rank=(4, 3))
 SILENT = Outcome(408, PHRASES[408], "unreachable", rank=(4, 4), on_the_way=True)
 
 
-def outcome_of(error: SoftphoneError, *, rang: bool = False) -> Outcome:
+# Headers that a REFER may ask for, and the answer that is about each: there is no such call to be replaced (RFC 3891
+# section 3), or the telephone does not know the extension.
+WISHED: Mapping[str, int] = {"Replaces": 481, "Require": 420}
+
+
+def outcome_of(error: SoftphoneError, *, rang: bool = False, wished: Headers = ()) -> Outcome:
     """Look up what follows from how a called leg failed.
 
     Parameters
@@ -178,10 +185,14 @@ def outcome_of(error: SoftphoneError, *, rang: bool = False) -> Outcome:
         What calling it raised.
     rang
         Whether it had shown a sign of life before: silence afterwards is no answer, and else nobody was reached.
+    wished
+        Headers of the INVITE that somebody has asked for.
     """
     match error:
         case NotReached():
             return error.outcome
+        case CallRefused() if any(WISHED.get(name) == error.status for name, _ in wished):
+            return Outcome(error.status, error.reason or PHRASES[error.status], "unknown", rank=_rank(error.status))
         case CallRefused():
             return _of_status(error)
         case SipTimeout() if not rang:

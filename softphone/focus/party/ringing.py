@@ -285,7 +285,7 @@ class Ringing(CallOwner):
             attempt.outcome = None
             self._became(attempt.member)
         except SoftphoneError as error:
-            attempt.outcome = outcome_of(error, rang=attempt.alive)
+            attempt.outcome = outcome_of(error, rang=attempt.alive, wished=caller.headers)
             log.info("not_reached", session=self._session.id, uri=attempt.target.uri, error=str(error))
         finally:
             if attempt.outcome is not None:

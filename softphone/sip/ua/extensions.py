@@ -38,6 +38,9 @@ EXTENSIONS = (
     SipExtension("path", ("REGISTER",)),
     # REFER without NOTIFYs (RFC 4488): `referral`.
     SipExtension("norefersub", ("REFER",)),
+    # Requests outside of a call that name it (RFC 4538), by `softphone.sip.dialog.target`; a name of none is as
+    # if there were no name.
+    SipExtension("tdialog", ("INVITE", "REFER", "SUBSCRIBE")),
 )
 
 SUPPORTED = ", ".join(each.tag for each in EXTENSIONS)
