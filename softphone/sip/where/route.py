@@ -3,13 +3,14 @@
 A peer is known by where its requests really came from, and names another place in its Contact or in the Record-Route of
 a proxy. Whoever follows such a name sends its own packets where the peer wants them: into a network behind a firewall,
 or at a third party. So it is followed only if it is the host that the requests came from, or if the peer is trusted:
-it has proved who it is, or was configured. And nobody from the public internet names an address inside.
+it has proved who it is, or was configured. And nobody from the public internet names an address inside, nobody on
+another machine one that means this machine here (``127.0.0.1``), and nobody one that is no single host's: telephones
+say ``0.0.0.0`` that do not know theirs, and are found where they are.
 """
 
-import ipaddress
 from collections.abc import Callable
 
-from softphone.address import canonical, is_address
+from softphone.address import canonical, is_address, is_loopback, is_public, is_single, is_wildcard
 from softphone.errors import SipNetworkError
 from softphone.sip.dialog.dialog import Dialog
 from softphone.sip.message.message import Request
@@ -125,20 +126,9 @@ def may_follow(host: str, came: str, *, trusted: bool) -> bool:
     """Whether a request of ours may go to `host` because somebody at the address `came` has named it."""
     if host == came:
         return True
-    return trusted and (not _is_public(came) or not _is_inside(host))
-
-
-def _is_public(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_global
-    except ValueError:
+    if is_address(host) and (is_wildcard(host) or not is_single(host)):
         return False
-
-
-def _is_inside(host: str) -> bool:
-    """Whether an address is none of the public internet's; a name is not looked up for this."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"
-    return address.is_multicast or not address.is_global
+    here = is_loopback(host.rstrip(".").lower())
+    if is_public(came):
+        return trusted and not here and (is_public(host) or not is_address(host))
+    return trusted and (not here or is_loopback(came))

@@ -41,14 +41,29 @@ def test_where_a_request_goes(named: str, came: Hop, trusted: bool, goes: str) -
     assert f"{target.host}:{target.port}" == goes
 
 
-INSIDE = ["10.0.0.5", "172.16.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "localhost"]
-INSIDE += ["224.0.1.75", "255.255.255.255", "LocalHost.", "::1", "fe80::1", "fd00::1"]
+INSIDE = ["10.0.0.5", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "fd00::1"]
+HERE = ["127.0.0.1", "127.8.8.8", "localhost", "LocalHost.", "::1"]
+NOBODY = ["0.0.0.0", "::", "224.0.1.75", "255.255.255.255", "ff02::1", "fe80::1"]
 
 
 @pytest.mark.parametrize("inside", INSIDE)
 def test_nobody_outside_names_an_address_inside(inside: str) -> None:
     assert not may_follow(inside, "8.8.4.4", trusted=True)
     assert may_follow(inside, "10.1.2.3", trusted=True) and not may_follow(inside, "10.1.2.3", trusted=False)
+
+
+@pytest.mark.parametrize("here", HERE)
+def test_nobody_on_another_machine_names_this_one(here: str) -> None:
+    assert not any(may_follow(here, came, trusted=True) for came in ("8.8.4.4", "10.1.2.3", "fd00::2"))
+    assert may_follow(here, "127.0.0.2", trusted=True) and not may_follow(here, "127.0.0.2", trusted=False)
+
+
+@pytest.mark.parametrize("nobody", NOBODY)
+def test_an_address_that_is_no_single_hosts_is_followed_for_nobody(nobody: str) -> None:
+    for came in ("8.8.4.4", "10.1.2.3", "127.0.0.1", "fd00::2"):
+        assert not may_follow(nobody, came, trusted=True)
+    target = reach(Uri.parse(f"sip:x@[{nobody}]" if ":" in nobody else f"sip:x@{nobody}"), OFFICE, trusted=True)
+    assert target == OFFICE
 
 
 @given(
