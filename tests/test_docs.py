@@ -7,10 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from mixer.rules.menus import load_menu
+
 ROOT = Path(__file__).parents[1]
 TESTING = (ROOT / "docs" / "testing.md").read_text()
+CONFERENCE = (ROOT / "docs" / "conference.md").read_text()
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
+KEYS = re.compile(r"`([*#0-9N]+)`")
+NUMBER = "` number `#`"
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
+
+
+# Columns of the tables of keys, and the table of the menu that each is of.
+COLUMNS = {"default": {1: "moderator", 2: "participant"}, "host": {1: "moderator", 2: "participant", 3: "token"}}
+
+
+def told_keys(menu: str) -> dict[str, set[str]]:
+    """The keys of a menu as the table in the documents tells them, for each role that has a column."""
+    table = CONFERENCE.partition(f"The menu `{menu}`")[2].partition("\n\n")[2].partition("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return {
+        role: {
+            keys for row in cells if row[at].startswith("yes") for keys in KEYS.findall(row[0].replace(NUMBER, "N`"))
+        }
+        for at, role in COLUMNS[menu].items()
+    }
 
 
 @cache
@@ -85,3 +106,9 @@ def test_the_glossary_has_every_word_once() -> None:
     for part in GLOSSARY.split("\n## ")[1:]:
         listed = [line[2:].partition(" | ")[0] for line in part.splitlines() if line.startswith("| ")][1:]
         assert listed == sorted(listed, key=str.casefold)
+
+
+@pytest.mark.parametrize("menu", COLUMNS)
+def test_the_tables_of_keys_are_the_menus(menu: str) -> None:
+    roles = load_menu(menu).roles
+    assert told_keys(menu) == {role: set(roles[role]) for role in COLUMNS[menu].values()}

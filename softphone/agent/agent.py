@@ -53,7 +53,8 @@ class Agent:
     Parameters
     ----------
     uri
-        Who we are, for example ``sip:bot@example.com`` or ``"Echo bot" <sip:bot@example.com>``.
+        Who we are, for example ``sip:bot@example.com`` or ``"Echo bot" <sip:bot@example.com>``: an address of record
+        (RFC 3261 section 6). A port in it is that of the server where the name is known; see `port` for our own.
     password
         Answers digest challenges (RFC 3261 section 22) of the registrar and the outbound proxy, and of whom we call at
         their hosts or at the host of `uri`. A challenge from anywhere else gets nothing.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from softphone.config.checks import DEV_PREFIX, check, check_exposure
-from softphone.config.loading import changes, from_table, load
+from softphone.config.loading import changes, from_table, load, unreadable
 from softphone.config.people import AccountConfig, ClientConfig, ExtensionConfig
 from softphone.config.sections import (
     ConferenceConfig,
@@ -61,6 +61,7 @@ __all__ = [
     "check_exposure",
     "from_table",
     "load",
+    "unreadable",
 ]
 
 # The configuration for trying things out, part of the package so that `softphone demo` works from anywhere.

@@ -10,7 +10,7 @@ from softphone.config.checks import check
 from softphone.config.sections import Config
 from softphone.errors import ConfigError
 
-__all__ = ["changes", "from_table", "load"]
+__all__ = ["changes", "from_table", "load", "unreadable"]
 
 
 def load(path: Path | None) -> Config:
@@ -31,11 +31,18 @@ def load(path: Path | None) -> Config:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"cannot read {path}: {reason}") from error
+        raise unreadable(path, error) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     return from_table(table, str(path))
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
+    """Make the error for a file that cannot be read, with the reason; of a link that leads nowhere, where it leads."""
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    if path.is_symlink() and not path.exists():
+        reason = f"it is a link to {path.readlink()}, which is not there; copy the file itself (cp -L)"
+    return ConfigError(f"cannot read {path}: {reason}")
 
 
 def from_table(table: dict[str, Any], source: str = "configuration") -> Config:

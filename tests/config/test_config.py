@@ -1,5 +1,7 @@
 import re
+import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from softphone import secrets
 from softphone.commands.serve import Chosen
 from softphone.config import Config, check_exposure, from_table, load
 from softphone.errors import ConfigError
+from softphone.focus.room.settings import load_menu
 from softphone.sip.message.uri import Uri
 from softphone.sip.where.locate import hop_of
 from softphone.store.database import url_of
@@ -56,6 +59,18 @@ def test_dev_extensions_and_client() -> None:
     assert [(c.id, c.secret) for c in dev.clients] == [("dev-client", "dev-secret")]
     assert (dev.account.id, dev.account.main_number) == ("1", "+16505550100")
     assert (ROOT / "config" / "dev.toml").resolve() == settings.DEV_PATH.resolve()
+
+
+@pytest.mark.parametrize(
+    ("file", "read"), [("dev.toml", load), ("menus/host.toml", lambda path: load_menu(str(path)))], ids=["dev", "menu"]
+)
+def test_a_link_that_was_copied_alone_says_where_it_led(
+    tmp_path: Path, file: str, read: Callable[[Path], object]
+) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config", symlinks=True)
+    copied = tmp_path / "config" / file
+    with pytest.raises(ConfigError, match=rf"{copied}: it is a link to .*{copied.name}, which is not there.*cp -L"):
+        read(copied)
 
 
 @pytest.mark.parametrize(

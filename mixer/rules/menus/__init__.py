@@ -8,13 +8,18 @@ from typing import Any
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import PartyKind, Role
 
-__all__ = ["DEFAULT_MENU", "FOLDER", "TABLES", "load_menu", "menu_from_table"]
+__all__ = ["DEFAULT_MENU", "FOLDER", "TABLES", "load_menu", "menu_from_table", "menu_path"]
 
 FOLDER = Path(__file__).parent
 
 _KINDS = (PartyKind.TOKEN.value, PartyKind.OUTSIDE.value)
 # Whose keys a menu may name.
 TABLES = frozenset({*Role, *_KINDS, *(f"{kind}_{role.value}" for kind in _KINDS for role in Role)})
+
+
+def menu_path(name: str) -> Path:
+    """Give the file of a menu: of ``default`` and ``host`` the one here; a name that ends in ``.toml`` is a path."""
+    return Path(name) if name.endswith(".toml") else FOLDER / f"{Path(name).name}.toml"
 
 
 def load_menu(name: str) -> Menu:
@@ -28,13 +33,13 @@ def load_menu(name: str) -> Menu:
     Raises
     ------
     KeypadError
-        There is no such menu, or it is wrong; where, is said.
+        The menu is wrong; where, is said.
+    OSError, UnicodeDecodeError
+        It cannot be read.
     """
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{Path(name).name}.toml"
+    path = menu_path(name)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeypadError(f"cannot read {path}") from error
     except tomllib.TOMLDecodeError as error:
         raise KeypadError(f"{path} is not TOML: {error}") from error
     return menu_from_table(table)

@@ -7,7 +7,7 @@ from typing import Any, Self
 from mixer.rules import commands, menus
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.settings import EndWithHost, KeyScope, Settings
-from softphone.config import Config
+from softphone.config import Config, unreadable
 from softphone.errors import ConfigError
 from softphone.store.properties import ConferenceProperties
 
@@ -145,6 +145,8 @@ def load_menu(name: str) -> Menu:
     try:
         menu = menus.load_menu(name)
         commands.check(menu)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"menu {name!r}: {unreadable(menus.menu_path(name), error)}") from error
     except KeypadError as error:
         raise ConfigError(f"menu {name!r}: {error}") from error
     return menu
