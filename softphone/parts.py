@@ -10,7 +10,7 @@ from softphone.media.contract.settings import WorkerSettings
 from softphone.sip.stack import StackSettings
 from softphone.sip.transport.sources import SourceGate, SourceLimits
 from softphone.sip.transport.tls import TlsSettings
-from softphone.sip.ua.methods import Capabilities
+from softphone.sip.ua.capabilities import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 
 __all__ = ["advertised", "source_limits", "stack_settings", "tls_settings", "worker_settings"]

@@ -29,8 +29,8 @@ from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.capabilities import Capabilities
 from softphone.sip.ua.early import EarlyDialog
-from softphone.sip.ua.methods import Capabilities
 from softphone.sip.where.attempt import Locator
 from softphone.srtp import Encryption
 from softphone.tasks import Tasks

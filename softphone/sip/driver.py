@@ -20,7 +20,7 @@ from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.listener import Listeners
 from softphone.sip.transport.sources import SourceGate, Taken, refusal
-from softphone.sip.ua.methods import Capabilities
+from softphone.sip.ua.capabilities import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.where.attempt import Locator, Outages, RequestAttempt
 from softphone.sip.where.locate import Target

@@ -19,12 +19,12 @@ from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.capabilities import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.client_request import ask
 from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of
 from softphone.sip.ua.invite_client import GivenUp, Progress
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
-from softphone.sip.ua.methods import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.outgoing import Plan, place
 from softphone.sip.ua.peer_offers import OnOffer
 from softphone.sip.ua.replacing import replaced_by

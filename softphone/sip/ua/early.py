@@ -13,7 +13,7 @@ from softphone.sip.dialog.table import EstablishedUser
 from softphone.sip.message.body import SDP, sdp_of
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.methods import refuse_info
+from softphone.sip.ua.capabilities import refuse_info
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.offer_answer import OfferAnswer, OfferInput
 from softphone.sip.ua.peer_offers import OnOffer, PeerOffers, retry_after

@@ -9,10 +9,10 @@ from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.address_proof import AddressProof
+from softphone.sip.ua.capabilities import refuse_info
 from softphone.sip.ua.edge_profile import EdgeProfile
 from softphone.sip.ua.invite_server import IncomingInvite
 from softphone.sip.ua.line import Line
-from softphone.sip.ua.methods import refuse_info
 from softphone.sip.ua.offers import Offers
 from softphone.sip.ua.peer_offers import retry_after
 from softphone.sip.ua.referral import OnRefer, accept, referred

@@ -9,7 +9,7 @@ from softphone.sip.transaction.events import TransactionUser
 from softphone.sip.transaction.machine import Timers
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
-from softphone.sip.ua.methods import Capabilities
+from softphone.sip.ua.capabilities import Capabilities
 from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.where.attempt import RequestAttempt
 from softphone.sip.where.locate import Target

@@ -1,14 +1,59 @@
-"""What we understand, said in every message that asks for it, and what is refused before anybody looks at it."""
+"""What this node serves: methods, and extensions by their option tags (RFC 3261 section 19.2), one line each.
 
+Allow and Supported are written here, and a request is refused here that requires more (section 8.2).
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from softphone.errors import BadMessage
 from softphone.sip.message.body import ACCEPTED, is_plain, read_sdp
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.ua.extensions import EXTENSIONS, SUPPORTED, unsupported
-from softphone.sip.ua.refresh import SessionSettings
+from softphone.sip.ua.provisional import RELIABLE
+from softphone.sip.ua.refresh import TIMER, SessionSettings, too_brief
 
-__all__ = ["METHODS", "SUBSCRIPTION", "Capabilities", "default_answer", "refuse", "refuse_info"]
+__all__ = [
+    "METHODS",
+    "SUBSCRIPTION",
+    "Capabilities",
+    "default_answer",
+    "refuse",
+    "refuse_info",
+]
+
+
+@dataclass(frozen=True)
+class SipExtension:
+    """An extension that is served."""
+
+    tag: str
+    """Its option tag, in Supported and Require."""
+    methods: tuple[str, ...]
+    """Of the requests that it is about."""
+    adds: tuple[str, ...] = ()
+    """Methods that it has brought."""
+    refuse: Callable[[Request, SessionSettings], Response | None] | None = None
+    """Inspects one of the requests before anybody looks at it; None: nothing speaks against any."""
+
+
+EXTENSIONS = (
+    # Session timers (RFC 4028): `refresh` decides, `watch` has the timers.
+    SipExtension(TIMER, ("INVITE", "UPDATE"), refuse=lambda request, session: too_brief(request, session.min_s)),
+    # Reliable provisional responses (RFC 3262): `reliable` sends them, `early` acknowledges them.
+    SipExtension(RELIABLE, ("INVITE",), adds=("PRACK",)),
+    # Calls in the place of others (RFC 3891): `replacing` finds the other one.
+    SipExtension("replaces", ("INVITE",)),
+    # Proxies between a telephone and its registrar (RFC 3327): `softphone.sip.services.binding`.
+    SipExtension("path", ("REGISTER",)),
+    # REFER without NOTIFYs (RFC 4488): `referral`.
+    SipExtension("norefersub", ("REFER",)),
+    # Requests outside of a call that name it (RFC 4538), by `softphone.sip.dialog.target`; a name of none is as
+    # if there were no name.
+    SipExtension("tdialog", ("INVITE", "REFER", "SUBSCRIBE")),
+)
+
+SUPPORTED = ", ".join(each.tag for each in EXTENSIONS)
+"""What Supported says of them all."""
 
 METHODS = (
     *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"),
@@ -62,13 +107,19 @@ def refuse(request: Request, capabilities: Capabilities, session: SessionSetting
     """
     if request.uri.scheme not in SCHEMES:
         return response(request, 416)
-    if unknown := unsupported(request):
+    if unknown := _unsupported(request):
         return response(request, 420, headers=[("Unsupported", ", ".join(unknown))])
     if request.method == "SUBSCRIBE" and capabilities.events:
         return _refuse_event(request, capabilities)
     checks = (each.refuse for each in EXTENSIONS if request.method in each.methods and each.refuse is not None)
     refusals = (refusal for check in checks if (refusal := check(request, session)) is not None)
     return (_refuse_body(request) if request.method in DESCRIBED else None) or next(refusals, None)
+
+
+def _unsupported(request: Request) -> list[str]:
+    """Return the option tags that a request requires and nobody serves (RFC 3261 section 8.2.2.3)."""
+    served = {each.tag for each in EXTENSIONS}
+    return [tag for tag in request.tokens("Require") if tag.lower() not in served]
 
 
 def _refuse_event(request: Request, capabilities: Capabilities) -> Response | None:
