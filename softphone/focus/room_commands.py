@@ -220,5 +220,5 @@ class RoomCommands(Commands):
             value.caller = replace(value.caller, name=name)
             name = room.namesakes.name(value)
         value.caller = replace(value.caller, name=name)
-        room.publish(EventType.PARTY_CHANGED, value.id, number=value.caller.number, name=name)
+        room.news.publish(EventType.PARTY_CHANGED, value.id, number=value.caller.number, name=name)
         return value

@@ -27,7 +27,7 @@ def call_out(room: CallRoom, extension: Extension, phones: Sequence[DialTarget],
         Whom it calls, inside or outside.
     """
     first, second = begin(room, PartyAddress.of(extension), room.dialer.whom(number))
-    room.statuses.expect(first)
+    room.news.expect(first)
     room.context.tasks.start(_connect(room, extension, phones, first, second))
 
 
@@ -36,7 +36,7 @@ async def _connect(
 ) -> None:
     try:
         shown = Caller(first.callee.number, first.callee.name, account=extension.id)
-        own = await room.ringing.first(phones, lambda: room.phone(first), shown, lambda *_: room.statuses.proceed())
+        own = await room.ringing.first(phones, lambda: room.phone(first), shown, lambda *_: room.news.proceed())
         if room.ask(own, first, joins(first)) is not None:
             Hangup(room.context, own).say()
             return

@@ -29,7 +29,7 @@ def _admitted(room: RuledRoom, effect: effects.Admitted) -> None:
     party = room.arrive(effect.party).party
     if not party.hidden:
         room.context.tasks.start(recorded(room, member))
-    room.publish(
+    room.news.publish(
         EventType.PARTY_JOINED,
         party.id,
         number=party.address.number,
@@ -53,7 +53,7 @@ def _party_left(room: RuledRoom, effect: effects.PartyLeft) -> None:
     member = room.members[effect.party]
     room.spoken.left(effect.party, moved=member.keeper is not room)
     room.see_off(member, effect.reason, effect.say)
-    room.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
+    room.news.publish(EventType.PARTY_LEFT, effect.party, reason=effect.reason)
 
 
 def _ended(room: RuledRoom, effect: effects.Ended) -> None:
@@ -69,7 +69,7 @@ def change(room: RuledRoom, name: str, **changed: Any) -> Member | None:
     if member is not None:
         member.refresh()
         member.party.updated = datetime.now(UTC)
-        room.publish(EventType.PARTY_CHANGED, name, **changed)
+        room.news.publish(EventType.PARTY_CHANGED, name, **changed)
     return member
 
 
@@ -78,7 +78,7 @@ def _mute_changed(room: RuledRoom, effect: effects.MuteChanged) -> None:
 
 
 def _talks_in_vain(room: RuledRoom, effect: effects.TalksInVain) -> None:
-    room.publish(EventType.PARTY_IN_VAIN, effect.party)
+    room.news.publish(EventType.PARTY_IN_VAIN, effect.party)
 
 
 def _deaf_changed(room: RuledRoom, effect: effects.DeafChanged) -> None:
@@ -101,7 +101,7 @@ def level_voices(room: RuledRoom, effect: effects.VoicesLevelled) -> None:
 
 def _labels_changed(room: RuledRoom, effect: effects.LabelsChanged) -> None:
     if effect.party in room.members:
-        room.publish(EventType.PARTY_CHANGED, effect.party, labels=dict(effect.labels))
+        room.news.publish(EventType.PARTY_CHANGED, effect.party, labels=dict(effect.labels))
 
 
 # What is heard.
@@ -129,7 +129,7 @@ def _key_passed(room: RuledRoom, effect: effects.KeyPassed) -> None:
 
 
 def _keys_told(room: RuledRoom, effect: effects.KeysTold) -> None:
-    room.publish(EventType.PARTY_KEYS, effect.party, keys=effect.keys)
+    room.news.publish(EventType.PARTY_KEYS, effect.party, keys=effect.keys)
 
 
 async def _send_key(room: RuledRoom, leg: int, digit: str) -> None:
@@ -154,7 +154,7 @@ def _waits(room: RuledRoom, effect: effects.Waits) -> None:
     member = room.arrive(effect.party)
     party = member.party
     member.take_out()
-    room.publish(
+    room.news.publish(
         EventType.PARTY_WAITING,
         party.id,
         stage=effect.place.value,
@@ -194,15 +194,15 @@ def _listeners(room: RuledRoom, member: Member) -> list[Member]:
 
 
 def _lock_changed(room: RuledRoom, effect: effects.LockChanged) -> None:
-    room.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
+    room.news.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
 
 
 def _restricted_changed(room: RuledRoom, effect: effects.RestrictedChanged) -> None:
-    room.publish(EventType.CONFERENCE_CHANGED, restricted=effect.on)
+    room.news.publish(EventType.CONFERENCE_CHANGED, restricted=effect.on)
 
 
 def _notices_changed(room: RuledRoom, effect: effects.NoticesChanged) -> None:
-    room.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
+    room.news.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
 
 
 def _unknown_keys(room: RuledRoom, effect: effects.UnknownKeys) -> None:

@@ -72,7 +72,7 @@ class ConferenceRoom(RuledRoom):
         if settings.level_voices:
             level_voices(self, VoicesLevelled(True))
         _note(session, context)
-        self.publish(EventType.CONFERENCE_CREATED, kind=session.kind.value, extension=session.extension)
+        self.news.publish(EventType.CONFERENCE_CREATED, kind=session.kind.value, extension=session.extension)
 
     def configure(self, settings: Settings) -> None:
         """Go on by other settings, but for the rules of its own."""
@@ -178,7 +178,7 @@ class ConferenceRoom(RuledRoom):
         self.invitations.close()
         super().wind_up(reason)
         self.context.history.conference_ended(self.session.id, reason)
-        self.publish(EventType.CONFERENCE_ENDED, reason=reason)
+        self.news.publish(EventType.CONFERENCE_ENDED, reason=reason)
 
 
 def _note(session: TelephonySession, context: Context) -> None:

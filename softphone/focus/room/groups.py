@@ -68,4 +68,4 @@ def groups_changed(room: RuledRoom, effect: GroupsChanged) -> None:
     if not effect.names:
         sides, room.premises.sides = room.premises.sides, []
         room.premises.give_back(sides)
-    room.publish(EventType.CONFERENCE_CHANGED, groups=list(effect.names), groups_end_in_s=effect.ends_in_s)
+    room.news.publish(EventType.CONFERENCE_CHANGED, groups=list(effect.names), groups_end_in_s=effect.ends_in_s)

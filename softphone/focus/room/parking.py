@@ -30,7 +30,7 @@ def _tell(room: CallRoom, parked: bool) -> None:
     for member in room.members.values():
         if member.party.parked is not parked:
             member.party.parked = parked
-            room.publish(EventType.PARTY_CHANGED, member.party.id, parked=parked)
+            room.news.publish(EventType.PARTY_CHANGED, member.party.id, parked=parked)
 
 
 def _remind(room: CallRoom, left: Party) -> None:

@@ -33,4 +33,4 @@ def became(room: Room, party: Party, who: PartyAddress) -> None:
     room.session.became(party, who)
     room.members[party.id].agreed()
     log.info("party_replaced", session=room.session.id, party=party.id, number=shown(who.number))
-    room.publish(EventType.PARTY_CHANGED, party.id, number=who.number, name=who.name)
+    room.news.publish(EventType.PARTY_CHANGED, party.id, number=who.number, name=who.name)

@@ -12,7 +12,6 @@ from mixer.rules.effects import Prompt
 from mixer.rules.events import InviteAnswered, Join
 from mixer.rules.session import Session
 from softphone.focus.errors import NoSuchParty
-from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import CallOwner, Member
@@ -21,7 +20,6 @@ from softphone.focus.room.admission import Namesakes
 from softphone.focus.room.news import News
 from softphone.focus.room.premises import Premises
 from softphone.focus.room.recording import Recorder
-from softphone.focus.room.statuses import Statuses
 from softphone.focus.session import Party, PartyStatus, TelephonySession
 from softphone.media.contract.messages import RemoveRoom
 from softphone.sip.message.message import Headers
@@ -68,7 +66,6 @@ class Room(CallOwner):
         self.rules = rules
         self.members: dict[str, Member] = {}
         self.news = News(session, context, rules)
-        self.statuses = Statuses(session, self.news)
         self.premises = Premises(context, self.members.get, room)
         self.spoken, self.announcer = self.premises.spoken, self.premises.announcer
         self.music = HoldMusic(context)
@@ -78,10 +75,6 @@ class Room(CallOwner):
         self.ended = False
         self._came: dict[str, float] = {}
         self.asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
-
-    def publish(self, type: EventType, party: str | None = None, **data: object) -> None:
-        """Tell the watchers, and write down who comes to a conference and goes."""
-        self.news.tell(type, party, **data)
 
     # Who comes.
 
@@ -101,12 +94,11 @@ class Room(CallOwner):
         member.pass_to(self, party)
         self.members[party.id] = member
         self._came[party.id] = self.context.clock()
-        self.news.comes(party)
-        self.statuses.arrive(party)
+        self.news.arrive(party)
 
     def progressed(self, party: Party, status: PartyStatus) -> None:
         """Note how far a party's call is, and tell it where that is new."""
-        self.statuses.now(party, status)
+        self.news.progressed(party, status)
 
     def member(self, party_id: str) -> Member:
         """Find a member.
@@ -129,7 +121,7 @@ class Room(CallOwner):
     def see_off(self, member: Member, reason: str, say: Sequence[Prompt] = ()) -> None:
         """Have a member no more; unless another keeper has it already, it hears a last word and gets BYE."""
         del self.members[member.party.id]
-        self.statuses.ends(member.party)
+        self.news.leave(member.party)
         if self.namesakes is not None:
             self.namesakes.gone(member.party.id)
         if member.keeper is self:
@@ -142,7 +134,7 @@ class Room(CallOwner):
     def wind_up(self, reason: str) -> None:
         """Give everything back when the rules have ended the session, and all have left."""
         self.ended = True
-        self.statuses.all_end()
+        self.news.end()
         self.announcer.close()
         self.spoken.close()
         self.context.tasks.start(self._give_back())

@@ -78,7 +78,7 @@ class RuledRoom(Room):
         for carried in self.rules.carried():
             _note_keys(self, carried)
         if self.rules.muted_all is not muted_all:
-            self.publish(EventType.CONFERENCE_CHANGED, muted_all=self.rules.muted_all)
+            self.news.publish(EventType.CONFERENCE_CHANGED, muted_all=self.rules.muted_all)
         self._alarm.set(self.rules.deadline)
         for effect in answer:
             self.carried_out[type(effect)](self, effect)

@@ -105,12 +105,12 @@ class CallRoom(RuledRoom):
 
     async def ring(self, party: Party, caller: Caller) -> None:
         """Ring all phones; the first that answers becomes the second member. Raises NotReached, CallEnded."""
-        self.statuses.expect(party)
+        self.news.expect(party)
         self._told = {"caller": party.caller.number, "callee": party.callee.number}
         self._tell(EventType.CALL_STARTED)
         way = Forwarding(self.ringing, self.dialer, self._rings, lambda to: self._forwarded(party, to))
         winner = await way.reach(party.callee.number, lambda: self.phone(party), caller)
-        self.statuses.proceed()
+        self.news.proceed()
         if self.ask(winner, party, joins(party)) is not None:
             Hangup(self.context, winner).say()
             raise CallEnded("the caller hung up")
@@ -125,7 +125,7 @@ class CallRoom(RuledRoom):
             self.context.tasks.start(caller.progress(181, self.identity(caller)))
 
     def _rings(self, member: Member, response: Response) -> None:
-        self.statuses.proceed()
+        self.news.proceed()
         if self.placed is not None:
             self.placed.rings()
         self.context.tasks.start(self._progress.pass_on(member, response.status, sdp_of(response)))
@@ -179,7 +179,7 @@ class CallRoom(RuledRoom):
             self._tell(EventType.CALL_ENDED, reason=reason)
 
     def _tell(self, type: EventType, **more: str) -> None:
-        self.publish(type, **self._told, **more)
+        self.news.publish(type, **self._told, **more)
 
 
 def begin(room: CallRoom, from_: PartyAddress, to: PartyAddress) -> tuple[Party, Party]:

@@ -43,7 +43,7 @@ class Voices:
                 self._dominant(member, on)
             case LegEchoing(on=on):
                 member.party.echoing = on
-                self._news.tell(EventType.PARTY_ECHOING, member.party.id, on=on)
+                self._news.publish(EventType.PARTY_ECHOING, member.party.id, on=on)
             case LegInVain():
                 self._in_vain(member)
 
@@ -51,7 +51,7 @@ class Voices:
         member.party.talking = on
         if not member.party.group:
             self._recorder.talking(member.party.id, on)
-        self._news.tell(EventType.PARTY_TALKING, member.party.id, on=on)
+        self._news.publish(EventType.PARTY_TALKING, member.party.id, on=on)
         self._handle(events.Talking(member.party.id, on))
 
     def _dominant(self, member: Member, on: bool) -> None:
@@ -64,7 +64,7 @@ class Voices:
             session.dominant = party.id
         elif session.dominant == party.id:
             session.dominant = None
-        self._news.tell(EventType.PARTY_DOMINANT, party.id, on=on)
+        self._news.publish(EventType.PARTY_DOMINANT, party.id, on=on)
 
     def _in_vain(self, member: Member) -> None:
         """Let the rules tell who talks while it is muted; what a telephone plays that holds the call is no talk."""
