@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DemoServer", "BridgeFailed", "running_bridge", "stop"]
 
-# A cold start imports everything on a machine that may be busy with the installation's last writes.
-START_S = 30.0
+# A cold start is four seconds of work, on a machine that may be busy with the last writes of an installation or with
+# others. A bridge that fails says so at once; this is for one that hangs.
+START_S = 120.0
 
 # It has to hang up on everybody and close the recording; then it is told off.
 STOP_S = 10.0
