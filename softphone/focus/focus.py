@@ -12,13 +12,14 @@ from softphone.config import Config
 from softphone.errors import MediaError
 from softphone.focus.ended import EndedMemory
 from softphone.focus.errors import NoSuchSession, NotAllowed, Overloaded
-from softphone.focus.feed import EventType, Feed
+from softphone.focus.feed import Feed
 from softphone.focus.guard import LoadGuard
 from softphone.focus.party.context import Context, spoken
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.member import Member
 from softphone.focus.room import settings as room_settings
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.recording import follow_library
 from softphone.focus.room.referrals import refer
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.settings import load_menu
@@ -43,7 +44,6 @@ from softphone.media.contract.leg import (
 from softphone.media.contract.messages import CreateRoom
 from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
 from softphone.media.workers.client import Media
-from softphone.recordings.entry import Entry
 from softphone.recordings.library import Library as Recordings
 from softphone.sip.ua.allowance import Allowances
 from softphone.store.accounts import Accounts
@@ -127,7 +127,7 @@ class Focus:
             closed=self._closed,
         )
         media.on_event, dialer.talks = self.on_media_event, self.talks
-        self._watch(recordings)
+        follow_library(self.context)
 
     @property
     def feed(self) -> Feed:
@@ -351,22 +351,6 @@ class Focus:
             if room.recorder.owns(event.recording):
                 self.context.tasks.start(room.recording.ended(event))
                 break
-
-    def _watch(self, recordings: Recordings) -> None:
-        recordings.on_ready = self._on_recording_ready
-        recordings.on_lost = self._on_recording_lost
-        recordings.on_deleted = lambda entry: self.context.history.recording_deleted(entry.id)
-
-    def _on_recording_ready(self, entry: Entry) -> None:
-        mix, *tracks = map(str, self.context.recordings.paths(entry))
-        self.context.history.recording_ended(
-            entry.id, seconds=entry.seconds, reason=entry.reason, path=mix, tracks=tracks
-        )
-        self.feed.publish(EventType.RECORDING_READY, entry.conference, recording=entry.id, seconds=entry.seconds)
-
-    def _on_recording_lost(self, entry: Entry) -> None:
-        self.context.history.recording_lost(entry.id, entry.reason)
-        self.feed.publish(EventType.RECORDING_LOST, entry.conference, recording=entry.id, reason=entry.reason)
 
     def _on_worker_lost(self, event: WorkerLost) -> None:
         lost = set(event.rooms)

@@ -20,10 +20,11 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.prompt_player import PromptPlayer
 from softphone.media.contract.leg import RecordingEnded
 from softphone.recordings.active import ActiveRecording, Speaker
+from softphone.recordings.entry import Entry
 from softphone.tasks import Tasks
 from softphone.text import without_paths
 
-__all__ = ["NOT_RECORDING", "Recorder", "RecordingControl", "RecordingStatus"]
+__all__ = ["NOT_RECORDING", "Recorder", "RecordingControl", "RecordingStatus", "follow_library"]
 
 log = structlog.get_logger()
 
@@ -324,3 +325,20 @@ class RecordingControl:
                 self._voice.tell(notice)
         elif self._rules.recording is not RecordingState.RUNNING:
             self._notices = []
+
+
+def follow_library(context: Context) -> None:
+    """Tell the history and the feed what becomes of recordings that have ended: ready, lost or deleted."""
+    library, history, feed = context.recordings, context.history, context.feed
+
+    def ready(entry: Entry) -> None:
+        mix, *tracks = map(str, library.paths(entry))
+        history.recording_ended(entry.id, seconds=entry.seconds, reason=entry.reason, path=mix, tracks=tracks)
+        feed.publish(EventType.RECORDING_READY, entry.conference, recording=entry.id, seconds=entry.seconds)
+
+    def lost(entry: Entry) -> None:
+        history.recording_lost(entry.id, entry.reason)
+        feed.publish(EventType.RECORDING_LOST, entry.conference, recording=entry.id, reason=entry.reason)
+
+    library.on_ready, library.on_lost = ready, lost
+    library.on_deleted = lambda entry: history.recording_deleted(entry.id)
