@@ -10,8 +10,10 @@ from typing import Any, Self
 from softphone.address import family_of, local_address
 from softphone.agent.access import ServerAddress, carrier, identity_of
 from softphone.agent.call import Call
-from softphone.agent.control import GOODBYE_S, CallControl, Errands
+from softphone.agent.control import GOODBYE_S, CallControl, Errands, Signalling
 from softphone.agent.dialling import Dialler, Wanted
+from softphone.agent.held_calls import HeldCalls
+from softphone.agent.incoming import IncomingCalls
 from softphone.agent.line import OutboundLine
 from softphone.agent.media import CallMedia
 from softphone.agent.plane import NETWORK, Planes
@@ -19,18 +21,17 @@ from softphone.agent.speech import WRITE_AHEAD_S, checked_ahead
 from softphone.agent.terms import IceServers, MediaTerms
 from softphone.agent.unproven import Unproven
 from softphone.agent.voice import Voice
+from softphone.agent.whip import SCHEMES, WhipWish
 from softphone.calls.names import LOOKUPS
 from softphone.codec import CODECS, spoken_here
-from softphone.errors import CallEnded, CallRefused, MediaFull, SdpError, SipNetworkError, SoftphoneError
+from softphone.errors import CallEnded, CallRefused, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.fields import warning
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack, StackSettings
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.capabilities import Capabilities
-from softphone.sip.ua.early import EarlyDialog
 from softphone.sip.where.attempt import Locator
 from softphone.srtp import Encryption
 from softphone.tasks import Tasks
@@ -134,7 +135,6 @@ class Agent:
         on_call: Callable[[Call], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         self.uri = uri
-        self._calls: dict[CallControl, Call] = {}
         self.on_call = on_call
         self.registration: Registration | None = None
         lookup = Resolver(limit=LOOKUPS)
@@ -149,13 +149,11 @@ class Agent:
         credentials = Credentials(user, password) if password is not None else None
         self._line = OutboundLine(self._identity, self._registrar, proxy.uri if proxy else None, credentials, realm)
         self._host, self._port = host, port
-        self._max_calls = max_calls
-        self._taken = 0
+        self._held = HeldCalls(self._line, max_calls)
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._errands = Errands(Tasks(), Tasks(quiet=CallEnded))
-        self._handlers = Tasks(quiet=CallEnded)
+        self._errands = self._held.errands = Errands(Tasks(), Tasks(quiet=CallEnded))
         async with AsyncExitStack() as stack:
             host = self._host or await self._local_address(Locator(Resolver(families=(4, 6))))
             resolver = Resolver(families=(family_of(host) or 4,))
@@ -166,7 +164,8 @@ class Agent:
             stack.callback(self._planes.leave)
             transport = carrier(network.transport, self._ca_file, self._path)
             settings = StackSettings(host=host, port=self._port, trying=False, capabilities=Capabilities(("NOTIFY",)))
-            self._unproven = Unproven(network.clock)
+            unproven = Unproven(network.clock)
+            self._incoming = IncomingCalls(self._terms, unproven, self._held, self._media, self._write_ahead_s)
             self._stack = Stack(settings, on_invite=self._invited, transport=transport, resolver=resolver)
             self._dialler = Dialler(self._stack, self._line, self.uri, self._errands.goodbyes)
             await self._stack.start()
@@ -184,7 +183,7 @@ class Agent:
     @property
     def calls(self) -> list[Call]:
         """The calls that are not over."""
-        return list(self._calls.values())
+        return list(self._held.by_control.values())
 
     @property
     def late_ticks(self) -> int:
@@ -207,8 +206,8 @@ class Agent:
         Parameters
         ----------
         uri
-            A SIP URI, or ``user@host``; with a registrar a bare user name or number, and a tel URI, is completed with
-            the registrar's host.
+            A SIP URI, ``user@host``, or a URL as of :meth:`join`. With a registrar a bare user name or number, and a
+            tel URI, is completed with the registrar's host.
         headers
             Further headers of the INVITE, as (name, value).
         timeout_s
@@ -238,30 +237,74 @@ class Agent:
         CallEnded
             The agent was left meanwhile.
         """
+        if uri.lower().startswith(SCHEMES):
+            return await self.join(uri, headers=headers, timeout_s=timeout_s)
         target = self._line.complete(uri)
+        return await self._call(Wanted(target, headers, timeout_s, follow_redirects), self._media)
+
+    async def join(self, url: str, *, token: str | None = None, headers: Headers = (), timeout_s: float = 60.0) -> Call:
+        """Join by HTTP as WHIP does (RFC 9725), with sound both ways; returns when media go. So does :meth:`invite`.
+
+        What is offered is as with `webrtc`, which says what candidates are asked of; all are in the offer. What SIP
+        alone has (hold, transfer, roster, keys by INFO) such a call refuses with 501.
+
+        Parameters
+        ----------
+        url
+            Where the offer is posted: ``https://bridge.example.com/whip/444555666``. ``http:`` has no token, but on
+            this machine.
+        token
+            The bearer token: with our own bridge a pass, a host's code or an access token. Only the server of `url` is
+            shown it, and never one that it redirects to.
+        headers
+            Further headers of the request, as (name, value).
+        timeout_s
+            Give up when there is no answer by then.
+
+        Raises
+        ------
+        CallRefused
+            The server's answer was no 201: 404 no such conference, 409 it is full, 429 and 503 try later, whatever it
+            is; ``reason`` has its words.
+        AuthenticationFailed
+            (a CallRefused) 401: the token is missing or wrong.
+        SipTimeout, SipNetworkError
+            There was no answer in time; the server is not reached, or its certificate is not the one of its name.
+        BadMessage
+            `url` is none.
+        SdpError
+            What was answered is no answer to our offer.
+        MediaError
+            The server was not reached by ICE, or is another one than it says; or there is no port.
+        MediaFull, CallEnded
+            As :meth:`invite`.
+        """
+        wish = WhipWish.of(url, token, headers, timeout_s, self._ca_file)
+        return await self._call(wish, lambda: self._media(self._terms.browserlike))
+
+    async def _call(self, wanted: Wanted | WhipWish, media: Callable[[], CallMedia]) -> Call:
+        """Place a call; returns when it is answered, and its media go."""
+        target = wanted.target
         if self._dialler.left:
             raise CallEnded(f"the agent was left before it called {target}")
-        if self._taken >= self._max_calls:
-            raise MediaFull(f"there are {self._taken} calls already, and the agent's max_calls is {self._max_calls}")
-        self._taken += 1
+        self._held.take()
         try:
-            signalling, media, voice = await self._place(Wanted(target, headers, timeout_s, follow_redirects))
+            placed = await self._place(wanted, media())
         except BaseException as error:
-            self._taken -= 1
+            self._held.give_back()
             if self._dialler.left and isinstance(error, SoftphoneError):
                 raise CallEnded(f"the agent was left while it called {target}") from error
             raise
-        control, call = self._adopt(signalling, media, voice)
-        await _connected(control, signalling, target)
+        control, call = self._held.adopt(*placed)
+        await _connected(control, placed[0], target)
         return call
 
     async def transfer(self, call: Call, to: str | Call, *, timeout_s: float = 60.0) -> None:
         """Let the peer of a call talk with somebody else, or with the peer of another call; see `Call.transfer`."""
         await call.transfer(to, timeout_s=timeout_s)
 
-    async def _place(self, wanted: Wanted) -> tuple[InviteSession, CallMedia, Voice]:
+    async def _place(self, wanted: Wanted | WhipWish, media: CallMedia) -> tuple[Signalling, CallMedia, Voice]:
         """Give what a call is made of when it is answered."""
-        media = self._media()
         voice = await media.open(str(wanted.target), self._write_ahead_s)
         try:
             return await self._dialler.dial(wanted, await media.offer(), media.leg.decide), media, voice
@@ -269,9 +312,9 @@ class Agent:
             await media.close()
             raise
 
-    def _media(self) -> CallMedia:
+    def _media(self, terms: MediaTerms | None = None) -> CallMedia:
         """Make the media of a call."""
-        return CallMedia(self._planes, self._errands.goodbyes, self._terms)
+        return CallMedia(self._planes, self._errands.goodbyes, terms or self._terms)
 
     async def _register(self) -> None:
         if self._registrar is None:
@@ -298,93 +341,23 @@ class Agent:
         return local_address(hops[0].host)
 
     async def _invited(self, signalling: InviteSession) -> None:
-        """Make a ringing call of an INVITE and hand it to the application; one may take the place of another."""
         signalling.known = self._line.knows(signalling.source.host)
-        try:
-            rings = self._unproven.take(signalling)
-        except CallRefused as refusal:
-            signalling.reject(refusal.status)
-            return
-        if signalling.pending is not None and (replaced := signalling.pending.replaces) is not None:
-            await self._replaced(signalling, replaced)
-        elif self.on_call is None:
-            signalling.reject(480)
-        elif (made := await self._made(signalling)) is not None:
-            if rings:
-                await signalling.ring()
-            self._handlers.start(self._handle(*made, self.on_call))
-
-    async def _made(self, signalling: InviteSession) -> tuple[CallControl, Call] | None:
-        """Make a call of an INVITE, or refuse it."""
-        media = self._media()
-        try:
-            if self._taken >= self._max_calls:
-                raise MediaFull(f"the agent's max_calls is {self._max_calls}")
-            await self._terms.check(signalling)
-            voice = await media.open(str(signalling.remote.uri), self._write_ahead_s)
-        except SoftphoneError as error:
-            log.warning("an incoming call is refused: %s", error)
-            unspoken = isinstance(error, SdpError)
-            signalling.reject(488 if unspoken else 503, None, [warning(error)] if unspoken else ())
-            return None
-        self._taken += 1
-        return self._adopt(signalling, media, voice)
-
-    async def _replaced(self, signalling: InviteSession, replaced: object) -> None:
-        """Let a call go on with another peer (RFC 3891), whom the one before has told the names of their dialog."""
-        control = next((control for control in self._calls if control.sip is replaced), None)
-        try:
-            if isinstance(replaced, EarlyDialog):
-                await self._terms.check(signalling)
-                replaced.give_way(signalling)
-            elif control is not None:
-                await control.leg.replace(signalling)
-            else:
-                signalling.reject(481)
-        except CallRefused as refusal:
-            signalling.reject(refusal.status)
-        except SdpError as error:
-            signalling.reject(488, None, [warning(error)])
-        except SoftphoneError as error:
-            log.warning("a call is not replaced: %s", error)
-            signalling.reject(500)
-
-    async def _handle(
-        self, control: CallControl, call: Call, on_call: Callable[[Call], Coroutine[Any, Any, object]]
-    ) -> None:
-        """Let the application handle an incoming call; one that it fails with does not stay."""
-        try:
-            await on_call(call)
-        except CallEnded:
-            pass
-        except Exception:
-            log.exception("on_call failed for the call of %s", call.remote_uri)
-            await control.fail()
-
-    def _adopt(self, signalling: InviteSession, media: CallMedia, voice: Voice) -> tuple[CallControl, Call]:
-        control = CallControl(signalling, media, voice, self._errands)
-        call = self._calls[control] = Call(control, self._line)
-        control.over.add_done_callback(lambda _: self._forget(control))
-        return control, call
-
-    def _forget(self, control: CallControl) -> None:
-        del self._calls[control]
-        self._taken -= 1
+        await self._incoming.take(signalling, self.on_call)
 
     async def _settle(self) -> None:
         """Give up what is dialled, hang up everything, unregister, and wait for what is still at work."""
         await self._dialler.give_up()
-        for control in self._calls:
+        for control in self._held.by_control:
             control.end_soon()
         if self.registration is not None:
             self._errands.goodbyes.start(self.registration.unregister())
         await self._errands.goodbyes.settle(GOODBYE_S)
-        self._handlers.cancel()
-        await self._handlers.settle(None)
+        self._incoming.handlers.cancel()
+        await self._incoming.handlers.settle(None)
         await self._errands.callbacks.settle(None)
 
 
-async def _connected(control: CallControl, signalling: InviteSession, target: Uri) -> None:
+async def _connected(control: CallControl, signalling: Signalling, target: Uri) -> None:
     """Take the answer to our INVITE, or answer the call that has taken the place of who rang (RFC 3891)."""
     if signalling.direction == "in":
         await control.accept()

@@ -23,7 +23,7 @@ KEYS = re.compile(r"[0-9*#A-D]+")
 
 
 class Call(Talk):
-    """A call, placed by :meth:`Agent.invite` or handed to ``Agent.on_call``; not made by hand.
+    """A call, placed by :meth:`Agent.invite` or :meth:`Agent.join`, or handed to ``Agent.on_call``; not made by hand.
 
     Attributes
     ----------
@@ -61,22 +61,22 @@ class Call(Talk):
     @on_refer.setter
     def on_refer(self, asked: OnRefer | None) -> None:
         self._on_refer = asked
-        self._control.sip.on_refer = None if asked is None else lambda target, _told: asked(str(target.uri))
+        self._control.signalling.on_refer = None if asked is None else lambda target, _told: asked(str(target.uri))
 
     @property
     def remote_uri(self) -> str:
-        """Who is at the other end: the URI of their From or To header."""
-        return str(self._control.sip.remote.uri)
+        """Who is at the other end: the URI of their From or To header, or of WHIP the URL."""
+        return str(self._control.signalling.remote.uri)
 
     @property
     def remote_name(self) -> str:
         """The display name that came with it; empty when there was none."""
-        return self._control.sip.remote.display or ""
+        return self._control.signalling.remote.display or ""
 
     @property
     def direction(self) -> str:
         """``in`` or ``out``."""
-        return self._control.sip.direction
+        return self._control.signalling.direction
 
     @property
     def held(self) -> bool:
@@ -204,13 +204,11 @@ class Call(Talk):
 
         Raises CallRefused when it declines, and nothing has changed then; SdpError when its answer is none; CallEnded.
         """
-        self._control.require(CallState.CONNECTED)
-        await self._control.leg.reinvite("sendonly")
+        await self._control.offer("sendonly")
 
     async def unhold(self) -> None:
         """Take the peer back from hold; raises as :meth:`hold`."""
-        self._control.require(CallState.CONNECTED)
-        await self._control.leg.reinvite("sendrecv")
+        await self._control.offer("sendrecv")
 
     async def stats(self) -> LegStats:
         """Return loss, jitter, round trip and the other counters of the call; after its end, those at the end."""

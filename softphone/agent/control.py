@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from softphone.agent.keys import KeysHeard
 from softphone.agent.media import CallMedia
 from softphone.agent.voice import Voice
+from softphone.agent.whip import WhipCall
 from softphone.calls.dtmf import INFO_TYPES, KeyEntry, KeyWay, info_key
 from softphone.errors import CallEnded, CallRefused, MediaError, SdpError
 from softphone.media.contract.leg import Event, KeyPressed, RtpTimeout
@@ -18,7 +19,7 @@ from softphone.sip.message.fields import reason, warning
 from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 
-__all__ = ["GOODBYE_S", "CallControl", "CallState", "Errands"]
+__all__ = ["GOODBYE_S", "CallControl", "CallState", "Errands", "Signalling"]
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ INFO_GAP_S = 0.1
 GOODBYE_S = 2.0
 """So long a peer that is hung up on may take to say that it has heard it: time for two repetitions over UDP. Whoever is
 gone says nothing, and nobody is to wait half a minute for that."""
+
+
+Signalling = InviteSession | WhipCall
+"""What a call is signalled by."""
 
 
 class CallState(Enum):
@@ -72,7 +77,7 @@ class CallControl:
         Has the reason when the call is over.
     """
 
-    def __init__(self, signalling: InviteSession, media: CallMedia, voice: Voice, errands: Errands) -> None:
+    def __init__(self, signalling: Signalling, media: CallMedia, voice: Voice, errands: Errands) -> None:
         self.application: Callbacks | None = None
         self.state = CallState.RINGING if signalling.direction == "in" else CallState.CONNECTED
         self.voice = voice
@@ -85,14 +90,22 @@ class CallControl:
         self._entry = KeyEntry()
         self._spared: asyncio.Task[Any] | None = None
         media.seat(self)
-        self.leg.attach(signalling)
+        self._first = signalling
+        if isinstance(signalling, InviteSession):
+            self.leg.attach(signalling)
         signalling.on_ended = self._finish
         signalling.on_info = self._informed
 
     @property
+    def signalling(self) -> Signalling:
+        """What the call is signalled by; a SIP call changes when another takes its place."""
+        return self.leg.call or self._first
+
+    @property
     def sip(self) -> InviteSession:
-        """The SIP call; it changes when another takes its place."""
-        assert self.leg.call is not None
+        """The SIP call; raises CallRefused where there is none."""
+        if self.leg.call is None:
+            raise CallRefused(501, "a call by WHIP has no such request")
         return self.leg.call
 
     def require(self, state: CallState) -> None:
@@ -135,6 +148,12 @@ class CallControl:
             self.end_soon(error)
             raise
 
+    async def offer(self, direction: str) -> None:
+        """Offer the peer another direction; see `Call.hold`."""
+        self.require(CallState.CONNECTED)
+        _ = self.sip
+        await self.leg.reinvite(direction)
+
     async def hangup(self, *, drain: bool = False) -> None:
         """End the call, and wait a moment for the peer to say that it has heard it; see `Call.hangup`."""
         if drain and self.state is CallState.CONNECTED:
@@ -142,7 +161,7 @@ class CallControl:
                 await self.voice.speech.drain(self.media.hush)
         if self.state is not CallState.ENDED:
             self._spared = asyncio.current_task()  # work of the call's own may end it, and has the last word
-            await asyncio.wait([self._errands.goodbyes.start(self.sip.bye())], timeout=GOODBYE_S)
+            await asyncio.wait([self._errands.goodbyes.start(self.signalling.bye())], timeout=GOODBYE_S)
 
     async def fail(self) -> None:
         """Refuse with 500 a call that is still ringing, hang up another."""
@@ -155,7 +174,7 @@ class CallControl:
         """Hang up without waiting for it; the peer is told what is wrong with its description (RFC 3326)."""
         if self.state is not CallState.ENDED:
             why = [reason(error)] if isinstance(error, SdpError | MediaError) else []
-            self._errands.goodbyes.start(self.sip.bye(why))
+            self._errands.goodbyes.start(self.signalling.bye(why))
 
     def _finish(self, reason: str) -> None:
         """Tell everybody once that it is over, and give the media back."""
@@ -215,8 +234,8 @@ class CallControl:
             case KeyPressed(key=key, way=way):
                 self._pressed(key, way)
             case RtpTimeout() if self.state is CallState.CONNECTED:
-                self._finish("no-media")
-                self._errands.goodbyes.start(self.sip.bye([("Reason", 'SIP;cause=200;text="No media"')]))
+                self._finish("bye" if self.media.left else "no-media")
+                self._errands.goodbyes.start(self.signalling.bye([("Reason", 'SIP;cause=200;text="No media"')]))
             case _:
                 pass
 

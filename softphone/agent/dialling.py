@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from softphone.agent.line import OutboundLine, uri_of
+from softphone.agent.whip import WhipCall, WhipWish, join
 from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Response
 from softphone.sip.message.uri import Uri
@@ -55,10 +56,12 @@ class Dialler:
         self._line = line
         self._from_uri = from_uri
         self._goodbyes = goodbyes
-        self._under_way: set[asyncio.Task[InviteSession]] = set()
+        self._under_way: set[asyncio.Task[InviteSession | WhipCall]] = set()
         self.left = False
 
-    async def dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None = None) -> InviteSession:
+    async def dial(
+        self, wanted: Wanted | WhipWish, sdp: str, on_offer: OnOffer | None = None
+    ) -> InviteSession | WhipCall:
         """Call, and return when somebody has answered; cancelled, it gives up with CANCEL, or BYE.
 
         `on_offer` decides on what is offered anew before that.
@@ -72,7 +75,7 @@ class Dialler:
         """
         if self.left:
             raise CallEnded(f"the agent was left before it called {wanted.target}")
-        task = asyncio.create_task(self._dial(wanted, sdp, on_offer))
+        task = asyncio.create_task(self._answered(wanted, sdp, on_offer))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
@@ -92,10 +95,17 @@ class Dialler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _abandon(self, task: "asyncio.Task[InviteSession]") -> None:
+    def _abandon(self, task: "asyncio.Task[InviteSession | WhipCall]") -> None:
         """End what nobody wants any more, even if it has just been answered."""
         if not task.cancel() and not task.cancelled() and task.exception() is None:
             self._goodbyes.start(task.result().bye())
+
+    async def _answered(
+        self, wanted: Wanted | WhipWish, sdp: str, on_offer: OnOffer | None
+    ) -> InviteSession | WhipCall:
+        if isinstance(wanted, WhipWish):
+            return await join(wanted, sdp)
+        return await self._dial(wanted, sdp, on_offer)
 
     async def _dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None) -> InviteSession:
         """Call one after the other until somebody answers; what the last one says is what is told."""

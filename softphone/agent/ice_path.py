@@ -96,6 +96,11 @@ class IcePath(asyncio.DatagramProtocol):
         return made
 
     @property
+    def left(self) -> bool:
+        """Whether the peer has said goodbye."""
+        return self._dtls is not None and self._dtls.state == "closed"
+
+    @property
     def ufrag(self) -> str:
         """Our user fragment."""
         return self._connection.local_username

@@ -103,6 +103,11 @@ class CallMedia:
         if self._webrtc is not None:
             await self._webrtc.carried()
 
+    @property
+    def left(self) -> bool:
+        """Whether a peer of WebRTC has said goodbye by DTLS."""
+        return self._webrtc is not None and self._webrtc.left
+
     def seat(self, call: Seated) -> None:
         """Tell a call what becomes of its leg."""
         self._plane.seat(self._number, call)

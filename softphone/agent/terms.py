@@ -1,7 +1,7 @@
 """What the media of an agent's calls is to be, and what its way to a peer of WebRTC is asked of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from softphone import sdp
@@ -60,6 +60,11 @@ class MediaTerms:
     lookup: Resolver
     webrtc: IceServers | None = None
     encryption: Encryption = "optional"
+
+    @property
+    def browserlike(self) -> "MediaTerms":
+        """Give the same with WebRTC."""
+        return self if self.webrtc is not None else replace(self, webrtc=IceServers())
 
     async def check(self, call: InviteSession) -> None:
         """Raise SdpError for the offer of a call, if there is one that could not be answered."""

@@ -74,6 +74,11 @@ class WebrtcCall(Media):
         """The user fragment of the peer that the path leads to; "": to none."""
         return "" if self._there is None else self._there.ufrag
 
+    @property
+    def left(self) -> bool:
+        """Whether the peer has said goodbye."""
+        return self._path is not None and self._path.left
+
     async def prepare(self, *, controlling: bool) -> None:
         """Open a path that :meth:`side` tells of, in the place of one that a peer has begun anew.
 

@@ -21,7 +21,7 @@ import typer
 import softphone
 from softphone.agent import Agent
 from softphone.bot import Bot, run_bot, serve_bot
-from softphone.commands.call import callee, identity
+from softphone.commands.call import Password, bearer, callee, identity
 from softphone.commands.usage import wrong_use
 from softphone.config import LogConfig
 from softphone.errors import SipNetworkError, SoftphoneError
@@ -42,9 +42,7 @@ def bot(
     ] = None,
     listen: Annotated[bool, typer.Option("--listen", help="Answer calls instead, each with a bot of its own")] = False,
     user: Annotated[str, typer.Option(help="Who the bot is: a user name, or a whole sip: URI")] = "bot",
-    password: Annotated[
-        str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")
-    ] = None,
+    password: Password = None,
     registrar: Annotated[str | None, typer.Option(help="Register here first")] = None,
     host: Annotated[str | None, typer.Option(help="With --listen: the local address")] = None,
     port: Annotated[int, typer.Option(help="With --listen: the local SIP port; 0: any", min=0, max=65535)] = 0,
@@ -72,7 +70,10 @@ def bot(
     chosen = load_bot(target)
     uri = callee(uri, registrar)
     who = identity(user, uri, registrar)
-    running = run_bot(chosen, uri, identity=who, password=password, registrar=registrar, duration_s=duration)
+    shown = bearer(uri, password)
+    running = run_bot(
+        chosen, uri, identity=who, password=password, registrar=registrar, duration_s=duration, headers=shown
+    )
     reason = _guarded(target, running) or "interrupted"
     if json:
         typer.echo(msgspec.json.encode({"bot": target, "uri": uri, "reason": reason}).decode())

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -12,7 +13,9 @@ from rich.console import Console
 
 from mixer.rules.keypad import KEYS
 from softphone import sound_card
+from softphone.address import bracketed
 from softphone.agent.access import ServerAddress
+from softphone.agent.whip import SCHEMES, WhipWish
 from softphone.audio import source
 from softphone.codec import CODECS, spoken_here
 from softphone.commands.console import PlainFace, TerminalFace
@@ -23,7 +26,7 @@ from softphone.errors import AudioError, BadMessage, SoftphoneError
 from softphone.logs import configure
 from softphone.sip.message.uri import Uri, split_headers
 
-__all__ = ["call"]
+__all__ = ["Password", "bearer", "call", "callee", "identity"]
 
 # Only to find out whether --play can be read at all, before anybody's telephone rings.
 PROBE_RATE_HZ = 8000
@@ -44,7 +47,10 @@ Codecs = Annotated[
 ]
 
 Encrypt = Annotated[bool, typer.Option("--encrypt", help="Offer SRTP and nothing else (keys by SDES)")]
-Password = Annotated[str | None, typer.Option(help="Answers the digest challenge", envvar="SOFTPHONE_PASSWORD")]
+Password = Annotated[
+    str | None,
+    typer.Option(help="Answers the digest challenge; of an https: URL the token", envvar="SOFTPHONE_PASSWORD"),
+]
 
 
 def call(
@@ -67,13 +73,15 @@ def call(
     when the file has been played, after --duration, or when the other side hangs up. Ctrl-C hangs up.
 
     Example: softphone call sip:201@127.0.0.1:5060 --user 102 --password dev-102 --play hello.wav --keys ',1234#'
+
+    Example: softphone call https://bridge.example.com/whip/444555666 --play hello.wav
     """
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not json
-    uri = callee(uri, registrar)
+    interactive, uri = sys.stdin.isatty() and sys.stdout.isatty() and not json, callee(uri, registrar)
     plan = CallOptions(
         uri=uri,
         identity=identity(user, uri, registrar),
         password=password,
+        headers=bearer(uri, password),
         registrar=registrar,
         play=play,
         record=record,
@@ -105,6 +113,8 @@ def callee(uri: str, registrar: str | None) -> str:
     typer.Exit
         It is no SIP URI, or the registrar is none (status 2).
     """
+    if uri.lower().startswith(SCHEMES):
+        return uri
     whole = uri if uri.startswith("sip:") or (registrar and "@" not in uri) else f"sip:{uri}"
     if uri.startswith(OTHER_SCHEMES) or not _is_sip(whole if whole.startswith("sip:") else f"sip:{whole}@registrar"):
         wrong_use(f"call a SIP URI, for example sip:201@127.0.0.1:5060, not {uri!r}")
@@ -113,6 +123,22 @@ def callee(uri: str, registrar: str | None) -> str:
     if registrar is not None and not _is_server(registrar):
         wrong_use(f"--registrar takes a SIP URI, for example sip:127.0.0.1:5060, or a wss: URL, not {registrar!r}")
     return whole
+
+
+def bearer(uri: str, password: str | None) -> tuple[tuple[str, str], ...]:
+    """Give what shows the password to a URL, as its token; to a SIP URI nothing: there it answers a challenge.
+
+    Raises
+    ------
+    typer.Exit
+        The URL is none, or no token may be sent there (status 2).
+    """
+    if not uri.lower().startswith(SCHEMES):
+        return ()
+    try:
+        return tuple(WhipWish.of(uri, password, (), 0.0, None).headers)
+    except BadMessage as error:
+        wrong_use(str(error))
 
 
 def _check_host(uri: str) -> None:
@@ -144,8 +170,12 @@ def identity(user: str, uri: str, registrar: str | None) -> str:
     typer.Exit
         It makes no SIP URI (status 2).
     """
-    home = str(ServerAddress.parse(registrar, "registrar").uri) if registrar else uri
-    domain = home.rpartition("@")[2].removeprefix("sip:").partition(";")[0].partition(":")[0]
+    home = uri
+    if registrar:
+        home = str(ServerAddress.parse(registrar, "registrar").uri)
+    elif uri.lower().startswith(SCHEMES):
+        home = f"sip:{bracketed(urlsplit(uri).hostname or '')}"
+    domain = Uri.parse(home if home.startswith("sip:") else f"sip:{home}").host
     whole = user if user.startswith(("sip:", "sips:")) else f"sip:{user}@{domain}"
     if not _is_sip(whole):
         wrong_use(f"--user takes a user name or a SIP URI, not {user!r}")

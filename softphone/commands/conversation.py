@@ -33,6 +33,7 @@ class CallOptions:
     uri: str
     identity: str
     password: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     registrar: str | None = None
     play: str | None = None
     record: str | None = None
@@ -87,7 +88,7 @@ async def hold_conversation(plan: CallOptions, face: Face) -> dict[str, Any]:
     async with agent:
         face.show(f"calling {plan.uri} ...")
         with _interrupts(controls.quit):
-            call = await _unless_quit(agent.invite(plan.uri), controls.quit)
+            call = await _unless_quit(agent.invite(plan.uri, headers=plan.headers), controls.quit)
             began = loop.time()
             face.show(f"connected to {call.remote_uri}")
             try:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import typer
 
 from softphone import Agent, Call
-from softphone.commands.call import callee, identity
+from softphone.commands.call import bearer, callee, identity
 from softphone.commands.screen import level_dbfs, meter
 from tests.support.tones import RATE_HZ, Pcm, amplitude_of, read_wav, sine, write_wav
 
@@ -330,6 +331,9 @@ async def test_the_result_of_a_bot_as_json() -> None:
         ("ada", "sip:127.0.0.1:5060;transport=tcp", None, "sip:ada@127.0.0.1"),
         ("ada", "201", "sip:example.com:5080", "sip:ada@example.com"),
         ("sip:ada@example.org", "sip:201@127.0.0.1", None, "sip:ada@example.org"),
+        ("ada", "sip:201@[::1]:5060", None, "sip:ada@[::1]"),
+        ("ada", "https://[::1]:8443/whip/201", None, "sip:ada@[::1]"),
+        ("ada", "https://example.com/whip/201", "sip:example.org", "sip:ada@example.org"),
     ],
 )
 def test_who_is_calling(user: str, uri: str, registrar: str | None, expected: str) -> None:
@@ -339,6 +343,16 @@ def test_who_is_calling(user: str, uri: str, registrar: str | None, expected: st
 def test_a_host_alone_can_be_called() -> None:
     assert callee("sip:127.0.0.1:5060", None) == "sip:127.0.0.1:5060"
     assert callee("202", "sip:127.0.0.1") == "202"
+
+
+def test_a_url_is_called_as_it_is_with_the_password_as_its_token() -> None:
+    url = "https://example.com/whip/201"
+    assert callee(url, None) == callee(url, "sip:127.0.0.1") == url
+    assert bearer(url, "key") == (("Authorization", "Bearer key"),)
+    assert bearer(url, None) == bearer("sip:201@example.com", "key") == ()
+    for wrong in ("https:///whip", "http://example.com/whip/201"):
+        with pytest.raises(typer.Exit):
+            bearer(wrong, "key")
 
 
 def test_the_meter_moves_with_the_level() -> None:
