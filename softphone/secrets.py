@@ -75,7 +75,7 @@ def _read(path: Path) -> Secrets:
     if not path.exists():
         return known
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return known | msgspec.convert(table, Secrets)
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot use {path}: {type(error).__name__}") from error

@@ -238,7 +238,7 @@ class Server:
             self._https = HttpServer(app, hosts, port, head_s=http.request_timeout_s, files=files)
 
     async def _start_http(self) -> None:
-        with _chosen_by("http.port, http.tls_port, --http-port"):
+        with _chosen_by("server.host, http.port, http.tls_port, --http-port"):
             for each in self._servers:
                 await each.start()
         secure = {"wss": self._https.port} if self._https is not None else {}
@@ -266,10 +266,10 @@ class Server:
     async def _start_media_and_signalling(self, starting: AsyncExitStack) -> None:
         sip = self._config.sip
         starting.push_async_callback(self.media.stop)
-        with _chosen_by("media.rtp_port, --rtp-port"):
+        with _chosen_by("server.host, media.rtp_port, --rtp-port"):
             await self.media.start()
         starting.push_async_callback(self.stack.stop)
-        with _chosen_by("sip.port, sip.sips_port, --sip-port, --sips-port"):
+        with _chosen_by("server.host, sip.port, sip.sips_port, --sip-port, --sips-port"):
             await self.stack.start()
         server, stack = self._config.server, self.stack
         for option, listens, told in (("host", server.host, stack.host), ("host6", server.host6, stack.host6)):
@@ -392,4 +392,4 @@ def _chosen_by(options: str) -> Iterator[None]:
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} (chosen by {options})") from error
     except MediaError as error:
-        raise MediaError(f"{error} (its port is chosen by {options})") from error
+        raise MediaError(f"{error} (where it listens is chosen by {options})") from error

@@ -166,7 +166,7 @@ def test_a_port_in_use_names_the_option(tmp_path: Path, option: str) -> None:
         taken.bind((LOOPBACK, port))
         if option == "http":
             taken.listen()
-        with pytest.raises(AssertionError, match=rf"--{option}-port"):
+        with pytest.raises(AssertionError, match=rf"server\.host.*--{option}-port"):
             ServerProcess(tmp_path, f"--{option}-port", str(port), "--workers", "1")
 
 

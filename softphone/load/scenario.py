@@ -114,7 +114,7 @@ def load_scenario(name: str, given: Mapping[str, str]) -> Scenario:
     """
     path = FOLDER / f"{name}.toml" if name in MADE else Path(name)
     try:
-        scenario = msgspec.convert(tomllib.loads(path.read_text()), Scenario)
+        scenario = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Scenario)
     except OSError as error:
         raise ConfigError(f"there is no scenario {name}: it is one of {', '.join(MADE)}, or a file") from error
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from softphone.commands.serve import Chosen
 from softphone.config import Config, check_exposure, from_table, load
 from softphone.errors import ConfigError
 from softphone.focus.room.settings import load_menu
+from softphone.load.scenario import load_scenario
 from softphone.sip.message.uri import Uri
 from softphone.sip.where.locate import hop_of
 from softphone.store.database import url_of
@@ -292,3 +293,27 @@ def test_a_broken_secrets_file_is_named_and_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"secrets\.toml") as caught:
         secrets.complete(load(PRODUCTION), tmp_path)
     assert "secret-text" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('[sip]\nrealm = "caf\u00e9"\n', load),
+        ('[participant]\n"*1" = "mute"\n', lambda path: load_menu(str(path))),
+        ('title = "caf\u00e9"\n[[step]]\ndo = "wait"\n', lambda path: load_scenario(str(path), {})),
+    ],
+)
+def test_a_file_may_begin_with_a_byte_order_mark(text: str, read: Callable[[Path], object], tmp_path: Path) -> None:
+    """Editors of Windows write one."""
+    plain, marked = tmp_path / "plain.toml", tmp_path / "marked.toml"
+    plain.write_bytes(text.encode())
+    marked.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read(marked) == read(plain)
+
+
+def test_secrets_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    config = from_table({"extension": [{"number": "101"}]})
+    whole, made = secrets.complete(config, tmp_path)
+    assert made is not None
+    made.write_bytes(b"\xef\xbb\xbf" + made.read_bytes())
+    assert secrets.complete(config, tmp_path) == (whole, None)

@@ -39,7 +39,7 @@ def load_menu(name: str) -> Menu:
     """
     path = menu_path(name)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise KeypadError(f"{path} is not TOML: {error}") from error
     return menu_from_table(table)
