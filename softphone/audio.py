@@ -35,7 +35,8 @@ __all__ = [
 PEAK = 64.0
 """Floating samples beyond this were not meant for a full scale of 1.0; below it they are loud, and clipped."""
 
-RATE_LIMIT_HZ = 768_000
+RATES_HZ = range(2000, 768_001)
+"""What can be brought to the rate of a call. Below, a few samples are more sound than waits for a tick at a time."""
 
 FRAMES_PER_S = 50
 
@@ -78,10 +79,11 @@ def checked(samples: object) -> NDArray[np.generic]:
 
 
 def checked_rate(rate_hz: object) -> int:
-    """Return a sampling rate in Hz; raises AudioError for what is none."""
-    if isinstance(rate_hz, Real) and 0 < float(rate_hz) <= RATE_LIMIT_HZ and float(rate_hz).is_integer():
+    """Return a sampling rate in Hz; raises AudioError for what is none, or is not within `RATES_HZ`."""
+    if isinstance(rate_hz, Real) and float(rate_hz).is_integer() and int(float(rate_hz)) in RATES_HZ:
         return int(float(rate_hz))
-    raise AudioError(f"a sample rate is a positive whole number of Hz, at most {RATE_LIMIT_HZ}, not {rate_hz!r}")
+    first, last = RATES_HZ[0], RATES_HZ[-1]
+    raise AudioError(f"a sample rate is a whole number of Hz from {first} to {last}, not {rate_hz!r}")
 
 
 def to_int16(samples: NDArray[np.generic]) -> NDArray[np.int16]:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Literal
+from typing import Literal, get_args
 
 from mixer.dtmf import dtmf
 from softphone.agent.conference_state import ConferenceState
@@ -169,7 +169,7 @@ class Call(Talk):
         Raises
         ------
         ValueError
-            There is another character in `keys`.
+            There is another character in `keys`, or no such `method`.
         CallRefused
             The peer does not take INFO.
         CallEnded
@@ -177,6 +177,8 @@ class Call(Talk):
         """
         if not KEYS.fullmatch(keys.upper()):
             raise ValueError(f"keys are 0-9, *, # and A-D, not {keys!r}")
+        if method not in get_args(KeyMethod):
+            raise ValueError(f"keys are sent by {', '.join(get_args(KeyMethod))}, not {method!r}")
         self._control.require(CallState.CONNECTED)
         if method == "inband":
             await self.play(dtmf(keys.upper(), self.rate))

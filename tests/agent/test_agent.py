@@ -153,6 +153,8 @@ async def test_what_is_no_key_is_refused() -> None:
         for wrong in ("12x", "", "1 2"):
             with pytest.raises(ValueError, match="keys"):
                 await caller.send_keys(wrong)
+        with pytest.raises(ValueError, match="rfc4733, info, inband, not 'rfc2833'"):
+            await caller.send_keys("1", "rfc2833")  # type: ignore[arg-type]
 
 
 async def test_an_answer_without_telephone_events_gets_keys_by_info() -> None:
