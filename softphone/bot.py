@@ -1,4 +1,4 @@
-"""Bots: a class whose methods are what happens in a call.
+"""Bots: a class whose methods handle the events of a call.
 
 ::
 
@@ -44,7 +44,7 @@ class Bot:
 
     @property
     def dropped(self) -> int:
-        """Frames of 20 ms that the bot did not get, because it or its event loop was too slow."""
+        """Number of 20 ms frames that the bot lost because it or its event loop was too slow."""
         return self.call.dropped
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
@@ -64,17 +64,17 @@ class Bot:
         """
 
     async def on_frame(self, frame: NDArray[np.int16]) -> None:
-        """Hear 20 ms: int16, shape (samples,), ``self.call.rate`` Hz.
+        """Handle 20 ms of received audio: int16, shape (samples,), ``self.call.rate`` Hz.
 
         After a second of delay frames are left out, and the ``gap`` of the next one says how many
         (:class:`softphone.Frame`).
         """
 
     async def on_key(self, key: str) -> None:
-        """Act on a key of the peer: one of ``0-9 * # A-D``."""
+        """Handle a DTMF digit of the peer: one of ``0-9 * # A-D``."""
 
     async def on_hangup(self, reason: str) -> None:
-        """Act when the call is over, whoever ended it; the last thing that is called."""
+        """Handle the end of the call, whichever side ended it; called last."""
 
 
 async def run_bot(
@@ -169,7 +169,7 @@ async def serve_bot(
 
 
 async def _converse(bot: Bot, call: Call, duration_s: float | None) -> str:
-    """Let a bot live through a call; returns the reason of its end."""
+    """Run a bot for the length of a call; returns the reason of its end."""
     bot.call = call
     limit = asyncio.timeout(duration_s)
     try:

@@ -44,21 +44,21 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Agent:
-    """A softphone without a face: registers, places and answers calls, several at once.
+    """A headless softphone: registers, places and answers calls, several at once.
 
-    An async context manager; everything lives in the event loop that enters it. Leaving it gives up what is being
-    dialled, hangs up every call, unregisters, and leaves no task and no socket behind; peers that do not answer that
-    are waited for two seconds. All agents of an event loop share one media plane: twenty of them with a call each cost
-    what one with twenty calls does.
+    An async context manager that runs in the event loop that enters it. Leaving it cancels outgoing calls that are not
+    answered, hangs up all others and unregisters; it waits at most two seconds for peers to answer, and leaves no task
+    and no socket behind. All agents of an event loop share one media plane: twenty agents with one call each cost what
+    one agent with twenty calls costs.
 
     Parameters
     ----------
     uri
-        Who we are, for example ``sip:bot@example.com`` or ``"Echo bot" <sip:bot@example.com>``: an address of record
-        (RFC 3261 section 6). A port in it is that of the server where the name is known; see `port` for our own.
+        The identity of the agent (an address of record, RFC 3261 section 6), for example ``sip:bot@example.com`` or
+        ``"Echo bot" <sip:bot@example.com>``. A port in it belongs to that server; the agent itself listens on `port`.
     password
-        Answers digest challenges (RFC 3261 section 22) of the registrar and the outbound proxy, and of whom we call at
-        their hosts or at the host of `uri`. A challenge from anywhere else gets nothing.
+        Answers digest challenges (RFC 3261 section 22) of the registrar and the outbound proxy, and of servers at their
+        hosts or at the host of `uri`. A challenge from any other host is not answered.
     username
         The user name for that, when it is not the user of `uri`.
     realm
@@ -82,12 +82,12 @@ class Agent:
         Names of `softphone.codec.TABLE` in order of preference. With one of 16 kHz among them (``OPUS``, ``G722``),
         :attr:`Call.rate` is 16000 whatever is agreed on in the end.
     encryption
-        "optional": a call that is offered with keys (SDES) is encrypted, ours are offered plain; "required": no other
-        call is made or taken; "off": none is encrypted.
+        "optional": incoming calls that offer SRTP (SDES) are encrypted, outgoing calls offer plain RTP; "required":
+        only encrypted calls are placed or accepted; "off": no call is encrypted.
     max_calls
-        How many calls there may be at once; more are refused with 503, and raise MediaFull.
+        The largest number of calls at once; further incoming ones are refused with 503, outgoing ones raise MediaFull.
     media_timeout_s
-        A call from which nothing came for so long is hung up; 0 = never.
+        A call that has received no media for this many seconds is hung up; 0: never.
     webrtc
         Calls are offered as browsers offer them, encrypted (ICE, DTLS-SRTP; RFC 8827), and such offers are answered;
         `IceServers()` asks no servers for candidates. When not given, calls are made without encryption.
@@ -95,7 +95,7 @@ class Agent:
         How much of what is written to a call may wait to be sent, in seconds, see :meth:`Call.write`: 0.02 to 3600.
     on_call
         Called with each incoming call, ringing: ``await call.accept()`` or ``await call.reject()``, now or later.
-        What it raises is logged, and the call refused or hung up. Without it callers get 480.
+        An exception from it is logged, and the call is refused or hung up. Without `on_call`, callers get 480.
 
     Attributes
     ----------
@@ -105,9 +105,9 @@ class Agent:
     Raises
     ------
     BadMessage
-        `uri`, `registrar` or `outbound_proxy` is none.
+        `uri`, `registrar` or `outbound_proxy` is not a valid URI.
     ValueError
-        `codecs` names none, or one that we do not speak; or `write_ahead_s` is out of its range.
+        `codecs` is empty or names an unknown codec; or `write_ahead_s` is out of range.
     OSError, ConfigError
         (entering) The port is in use; `ca_file` cannot be used.
     SipError
@@ -195,13 +195,13 @@ class Agent:
 
     @property
     def contact(self) -> str:
-        """The URI at which this agent can be called directly."""
+        """The Contact URI, at which this agent can be called directly."""
         return str(self._stack.contact(self._identity.user).uri)
 
     async def invite(
         self, uri: str, *, headers: Headers = (), timeout_s: float = 60.0, follow_redirects: bool = False
     ) -> Call:
-        """Call somebody; returns when they have answered. Cancel it to give up (they get a CANCEL).
+        """Place a call; returns when it is answered. Cancelling the task sends CANCEL.
 
         Parameters
         ----------
@@ -300,7 +300,7 @@ class Agent:
         return call
 
     async def transfer(self, call: Call, to: str | Call, *, timeout_s: float = 60.0) -> None:
-        """Let the peer of a call talk with somebody else, or with the peer of another call; see `Call.transfer`."""
+        """Transfer a call, blind or attended; see `Call.transfer`."""
         await call.transfer(to, timeout_s=timeout_s)
 
     async def _place(self, wanted: Wanted | WhipWish, media: CallMedia) -> tuple[Signalling, CallMedia, Voice]:

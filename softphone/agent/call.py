@@ -1,4 +1,4 @@
-"""One call, as its application sees it: answer, hold, keys, transfer, hang-up; `Talk` has what is heard and said."""
+"""One call: answer, hold, DTMF, transfer, hang-up. `Talk`, its base class, has the audio."""
 
 import asyncio
 import re
@@ -65,12 +65,12 @@ class Call(Talk):
 
     @property
     def remote_uri(self) -> str:
-        """Who is at the other end: the URI of their From or To header, or of WHIP the URL."""
+        """The URI of the peer, from its From or To header; of a WHIP session, the URL."""
         return str(self._control.signalling.remote.uri)
 
     @property
     def remote_name(self) -> str:
-        """The display name that came with it; empty when there was none."""
+        """The display name of the peer; empty when there was none."""
         return self._control.signalling.remote.display or ""
 
     @property
@@ -80,7 +80,7 @@ class Call(Talk):
 
     @property
     def held(self) -> bool:
-        """Whether we hold the peer."""
+        """Whether this side has put the call on hold."""
         return self._control.leg.direction == "sendonly"
 
     async def accept(self) -> None:
@@ -125,7 +125,7 @@ class Call(Talk):
         return await asyncio.shield(self._control.over)
 
     async def transfer(self, to: "str | Call", *, timeout_s: float = 60.0) -> None:
-        """Let the peer talk with somebody else instead of us (REFER, RFC 3515; RFC 5589 sections 6 and 7).
+        """Transfer the peer to another party (REFER, RFC 3515; RFC 5589 sections 6 and 7).
 
         Somebody is called (blind), or is the peer of another call of ours, which ends too (attended, RFC 3891).
 
@@ -156,7 +156,7 @@ class Call(Talk):
         await hand_over(self._control, whom, str(self._line.identity), timeout_s)
 
     async def send_keys(self, keys: str, method: KeyMethod = "rfc4733") -> None:
-        """Press keys, one after the other; returns when they are sent.
+        """Send DTMF digits, one after the other; returns when they are sent.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class Call(Talk):
             await self._control.send_keys(keys.upper(), events=method == "rfc4733")
 
     def roster(self) -> AsyncIterator[ConferenceState]:
-        """Give who is in the conference at the other end, and give it again with each change (RFC 4575).
+        """Yield the state of the conference at the other end, and again at each change (RFC 4575).
 
         It ends with the call, or when the conference tells of itself no more. A slow reader misses what was so
         meanwhile, and never what is so now.
@@ -202,14 +202,14 @@ class Call(Talk):
         return watch(self._control.sip, self._line, self._control.over)
 
     async def hold(self) -> None:
-        """Stop hearing the peer, who is told so (re-INVITE with ``sendonly``, RFC 3264 section 8.4).
+        """Put the peer on hold (re-INVITE with ``sendonly``, RFC 3264 section 8.4).
 
         Raises CallRefused when it declines, and nothing has changed then; SdpError when its answer is none; CallEnded.
         """
         await self._control.offer("sendonly")
 
     async def unhold(self) -> None:
-        """Take the peer back from hold; raises as :meth:`hold`."""
+        """Resume a call on hold; raises as :meth:`hold`."""
         await self._control.offer("sendrecv")
 
     async def stats(self) -> LegStats:

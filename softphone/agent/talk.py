@@ -1,4 +1,4 @@
-"""What is heard and said in a call: frames in, frames out, keys, files, recordings."""
+"""The audio of a call: frames in, frames out, DTMF, files, recordings."""
 
 import asyncio
 import weakref
@@ -60,7 +60,7 @@ T = TypeVar("T")
 
 
 class Talk:
-    """The half of a call that the application hears and speaks by."""
+    """The audio half of a call."""
 
     def __init__(self, control: CallControl) -> None:
         self.rate = control.voice.rate_hz
@@ -85,7 +85,7 @@ class Talk:
 
     @property
     def dropped(self) -> int:
-        """Frames of 20 ms that did not reach a reader, see :attr:`Frame.gap`; of several streams the sum."""
+        """Number of 20 ms frames that readers lost, see :attr:`Frame.gap`; the sum over all streams."""
         return self._voice.dropped
 
     def frames(self, rate_hz: int | None = None) -> FrameStream:
@@ -124,7 +124,7 @@ class Talk:
         return await until_silent(self.frames(), silence_s, loud_dbov, timeout_s)
 
     async def read_keys(self, max: int | None = None, timeout: float | None = None, end: str = "#") -> str:
-        """Read what the peer types, beginning with what it has typed already and nobody has read.
+        """Read DTMF digits of the peer, beginning with those received before that were not read.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class Talk:
 
     @property
     def queued_s(self) -> float:
-        """Seconds that were written and wait to be sent."""
+        """Seconds of audio that were written and are not sent yet."""
         return self._speech.queued_s()
 
     @property

@@ -1,4 +1,4 @@
-"""What tests of bots run on: a conference bridge in memory, and a clock that jumps.
+"""For tests of bots: a conference bridge in memory, and an event loop with virtual time.
 
 `ConferenceBridge` is called by :class:`softphone.Agent` and :func:`softphone.run_bot` without a socket; `run` runs a
 test to its end while time passes only where everybody waits. Below them, for tests of signalling and of rules: `Ether`,

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: when nothing is left to do, it is at once the time of the next timer."""
+"""An event loop with virtual time: when nothing is ready to run, the clock jumps to the next timer."""
 
 import asyncio
 import selectors
@@ -21,7 +21,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """Its time begins at 0 and passes only while everybody waits."""
+    """Time begins at 0 and advances only while every task waits."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -33,6 +33,6 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a jumping clock: hours of waiting take no time."""
+    """Run a coroutine to its end in virtual time: hours of waiting take no time."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""A bridge in memory that agents and bots call, and each other by it: real signalling, rules and mixing; no socket.
+"""An in-memory bridge that agents and bots can call, with the real signalling, rules and mixing, and no sockets.
 
 ::
 
@@ -88,7 +88,7 @@ class ConferenceBridge:
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Take calls."""
+        """Start the bridge."""
         token = NETWORK.set(self._network)
         self._exit.callback(NETWORK.reset, token)
         self._exit.callback(self._media.close)
@@ -108,10 +108,10 @@ class ConferenceBridge:
         return await self.control.create(self._accounts.extensions[owner])
 
     def agent(self, number: str, **options: Any) -> Agent:
-        """Make the telephone of an extension, which registers when it is entered; `options` as of `Agent`."""
+        """Make an agent for an extension, which registers when it is entered; `options` as of `Agent`."""
         registrar = f"sip:{HOST}:{PORT}"
         return Agent(f"sip:{number}@{HOST}:{PORT}", password=f"dev-{number}", registrar=registrar, **options)
 
     def uri(self, session: TelephonySession) -> str:
-        """Return what to call to join a conference."""
+        """Return the URI to call to join a conference."""
         return f"sip:{session.token}@{HOST}:{PORT}"
