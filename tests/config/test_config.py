@@ -299,7 +299,7 @@ def test_a_broken_secrets_file_is_named_and_kept(tmp_path: Path) -> None:
     ("text", "read"),
     [
         ('[sip]\nrealm = "caf\u00e9"\n', load),
-        ('[participant]\n"*1" = "mute"\n', lambda path: load_menu(str(path))),
+        ('[participant]\n"*1" = "toggle_own_mute"\n', lambda path: load_menu(str(path))),
         ('title = "caf\u00e9"\n[[step]]\ndo = "wait"\n', lambda path: load_scenario(str(path), {})),
     ],
 )
