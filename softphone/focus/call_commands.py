@@ -1,10 +1,11 @@
 """What can be commanded of calls, and of parties that go from one session into another."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from mixer.rules.effects import Prompt
 from mixer.rules.events import SetRole
 from mixer.rules.roles import Role
 from softphone.errors import CallRefused
@@ -18,7 +19,9 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached, refused
 from softphone.focus.party.ringing import SentOn
 from softphone.focus.placed import PlacedCall
+from softphone.focus.room.attendant import Attended
 from softphone.focus.room.calling_out import call_out
+from softphone.focus.room.dictation import Dictated, Dictation
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
 from softphone.focus.room.parking import park, pick_up
 from softphone.focus.room.placing import place, put_through
@@ -166,6 +169,26 @@ class CallCommands(Commands):
         room, _ = self._ringing(session, party)
         room.ringing.turn_away(SentOn(spelled(to)) if to else refused(TURNED_AWAY[word], word))
 
+    async def attend(
+        self, session: str, party: str, say: Sequence[Prompt], dictation: Dictation | None = None, mailbox: str = ""
+    ) -> None:
+        """Let the server take a call that rings for a party: its caller hears something, and may leave a message.
+
+        Parameters
+        ----------
+        dictation
+            How the message is taken; None: none is, and the call ends.
+        mailbox
+            Id of the extension that it is for.
+
+        Raises
+        ------
+        WrongState
+            It does not ring.
+        """
+        room, _ = self._ringing(session, party)
+        room.ringing.turn_away(Attended(say, dictation, mailbox))
+
     def _ringing(self, session: str, party: str) -> tuple[CallRoom, list[DialTarget]]:
         room = self._focus.call(session)
         if party not in room.session.parties:
@@ -276,6 +299,24 @@ class CallCommands(Commands):
             raise WrongState("The call is over, or in a conference")
         with _unreached():
             return await put_through(room, self._focus.dialer.spelled(number), by.id)
+
+    async def take_message(self, call: PlacedCall, dictation: Dictation) -> Dictated:
+        """Record what the called says to the server, until it is said; returns when the recording is complete.
+
+        Raises
+        ------
+        WrongState
+            The call is over, or in a conference; or it cannot be recorded.
+        """
+        room = self._focus.calls.get(call.session)
+        if room is None or call.over:
+            raise WrongState("The call is over, or in a conference")
+        keys: asyncio.Queue[str] = asyncio.Queue()
+        call.on_key = keys.put_nowait
+        try:
+            return await dictation.take(room, keys)
+        finally:
+            call.on_key = lambda _key: None
 
     async def join(
         self, session: str, party: str, to: str, *, role: Role, muted: bool = False, ends: bool = False

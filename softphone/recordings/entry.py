@@ -66,6 +66,8 @@ class Entry(Struct, frozen=True, kw_only=True):
         Of letters, digits and dashes: the name of its folder.
     conference
         Telephony session id.
+    mailbox
+        Id of the extension that it is a message for, and which alone may have it; empty: it is none.
     state
         "lost": nothing of it can be heard, and `reason` says why.
     started, ended
@@ -86,6 +88,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     id: str
     conference: str
+    mailbox: str = ""
     state: State = "recording"
     started: datetime
     ended: datetime | None = None

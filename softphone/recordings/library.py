@@ -123,7 +123,7 @@ class Library:
         return tuple(sorted(found, key=lambda entry: entry.started, reverse=True))
 
     async def start(
-        self, media: Media, room: int, *, conference: str, parties: Sequence[Speaker] = ()
+        self, media: Media, room: int, *, conference: str, parties: Sequence[Speaker] = (), mailbox: str = ""
     ) -> ActiveRecording:
         """Record a room.
 
@@ -137,6 +137,8 @@ class Library:
             Telephony session id, for the record.
         parties
             Who is in it; tell the result who comes and goes.
+        mailbox
+            Id of the extension that it is a message for; empty: it is none.
 
         Raises
         ------
@@ -145,7 +147,7 @@ class Library:
         """
         started = self._now()
         id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
-        entry = Entry(id=id, conference=conference, started=started, told=False)
+        entry = Entry(id=id, conference=conference, started=started, mailbox=mailbox, told=False)
         running = ActiveRecording(entry, self._shelf.folder(id), media, self._keeper, tracks=self.settings.tracks)
         try:
             await asyncio.to_thread(self._shelf.make, entry)

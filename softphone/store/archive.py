@@ -82,12 +82,15 @@ class Archive:
         return await rows.one(self.database, ConferenceRecord, CONFERENCES, conference_id)
 
     async def owned(self, owner_id: str, conference_ids: Iterable[str]) -> set[str]:
-        """Choose those conferences that an extension has made."""
+        """Choose those conferences that an extension has made, and those calls of two that it has placed or taken."""
         wanted, found = list(conference_ids), set[str]()
         async with self.database.read() as connection:
             for start in range(0, len(wanted), TOGETHER):
                 some = CONFERENCES.c.id.in_(wanted[start : start + TOGETHER])
                 query = select(CONFERENCES.c.id).where(some, CONFERENCES.c.owner_id == owner_id)
+                found.update((await connection.execute(query)).scalars())
+                some = CALLS.c.id.in_(wanted[start : start + TOGETHER])
+                query = select(CALLS.c.id).where(some, CALLS.c.extension_id == owner_id)
                 found.update((await connection.execute(query)).scalars())
         return found
 

@@ -73,7 +73,9 @@ CallDep = Annotated[SeenCall | None, Depends(call)]
 
 
 @router.post("")
-async def make_call(account: AccountDep, form: FormDep, context: ContextDep, calls: CallsDep) -> Response:
+async def make_call(
+    account: AccountDep, request: Request, form: FormDep, context: ContextDep, calls: CallsDep
+) -> Response:
     """Call somebody, who does what the document at `Url` says once it has answered."""
     for name in ("From", "To", "Url"):
         if not form.get(name):
@@ -90,6 +92,7 @@ async def make_call(account: AccountDep, form: FormDep, context: ContextDep, cal
         form["To"],
         _script(form, context),
         callback=_callback(form, context),
+        recordings=f"{str(request.base_url).rstrip('/')}/restcomm{account.uri('Recordings')}",
         timeout_s=float(timeout_s or RING_S),
     )
     return account.answer(made_view(made, account))

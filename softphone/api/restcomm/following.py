@@ -13,21 +13,25 @@ from softphone.api.context import ApiContext
 from softphone.api.restcomm import rcml
 from softphone.api.restcomm.gathering import gathered
 from softphone.api.restcomm.rcml import BadRcml, Verb
-from softphone.errors import SoftphoneError
+from softphone.api.restcomm.sids import recording_sid
+from softphone.errors import LibraryError, SoftphoneError
 from softphone.focus.errors import NoSuchParty, NoSuchPlayback, NoSuchSession, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.placed import PlacedCall
+from softphone.focus.room.dictation import Dictation
 from softphone.focus.words import Prompt, Role, Sound
 from softphone.store.values import Extension
 from softphone.text import host_of
 from softphone.webhooks.fetch import NotFetched
 
-__all__ = ["Bystander", "Followed", "Interpreter", "Script"]
+__all__ = ["Bystander", "Followed", "Interpreter", "Script", "Mandate"]
 
 log = structlog.get_logger()
 
 # A document may lead to the next one so often in a call.
 MOST_REDIRECTS = 20
+# Before what is recorded.
+BEEP = "beep"
 # Of <Say>, whatever speaks.
 VOICES = frozenset({"man", "woman"})
 # Of a sound that a web server has.
@@ -57,6 +61,20 @@ Followed = PlacedCall | Bystander
 """Somebody whose call does what a document says, wherever it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """On whose behalf documents are followed, and who learns what of it."""
+
+    owner: Extension
+    "Whose conferences are meant."
+    told: Callable[[], Mapping[str, str]]
+    "Gives what the server of a document is told of the call."
+    failed: Callable[[], None]
+    "Called before the call ends because something could not be done."
+    base: str = ""
+    "The URL of the owner's recordings."
+
+
 class After(Enum):
     """What follows when a verb is done, if no other document does."""
 
@@ -77,28 +95,11 @@ class Interpreter:
     def __init__(self, context: ApiContext) -> None:
         self._context = context
 
-    async def follow(
-        self,
-        leg: Followed,
-        owner: Extension,
-        script: Script,
-        told: Callable[[], Mapping[str, str]],
-        failed: Callable[[], None],
-    ) -> None:
-        """Do what a document says, and what the next one says; the call ends where no conference keeps it.
-
-        Parameters
-        ----------
-        owner
-            Whose conferences are meant.
-        told
-            Gives what the server of a document is told of the call.
-        failed
-            Called before the call ends because something could not be done.
-        """
+    async def follow(self, leg: Followed, mandate: Mandate, script: Script) -> None:
+        """Do what a document says, and what the next one says; the call ends where no conference keeps it."""
         try:
             for _ in range(MOST_REDIRECTS):
-                further = await self._carry_out(leg, owner, await self._read(leg, script, told()), script)
+                further = await self._carry_out(leg, mandate, await self._read(leg, script, mandate.told()), script)
                 if further is None:
                     return
                 script = further
@@ -108,7 +109,7 @@ class Interpreter:
             log.warning(
                 "rcml_not_followed", session=leg.session, party=leg.party, url=host_of(script.url), reason=str(error)
             )
-            failed()
+            mandate.failed()
             await self._hang_up(leg)
 
     async def _read(self, leg: Followed, script: Script, told: Mapping[str, str]) -> list[Verb]:
@@ -121,11 +122,11 @@ class Interpreter:
             log.info("rcml_fallback", session=leg.session, url=host_of(script.url), reason=str(error))
             return rcml.read(await self._context.fetcher.fetch(script.fallback.url, script.fallback.method, form))
 
-    async def _carry_out(self, leg: Followed, owner: Extension, verbs: list[Verb], here: Script) -> Script | None:
+    async def _carry_out(self, leg: Followed, mandate: Mandate, verbs: list[Verb], here: Script) -> Script | None:
         """Do one after the other; give what is to be done instead of the rest, if anything is."""
         after: Script | After = After.NEXT
         for verb in verbs:
-            after = await self._do(leg, owner, verb, here)
+            after = await self._do(leg, mandate, verb, here)
             if after is not After.NEXT:
                 break
         if isinstance(after, Script):
@@ -134,16 +135,18 @@ class Interpreter:
             await self._hang_up(leg)
         return None
 
-    async def _do(self, leg: Followed, owner: Extension, verb: Verb, here: Script) -> Script | After:
+    async def _do(self, leg: Followed, mandate: Mandate, verb: Verb, here: Script) -> Script | After:
         """Do one; say what follows from it."""
         match verb:
             case rcml.DialConference():
-                await self._meet(leg, owner, verb)
+                await self._meet(leg, mandate.owner, verb)
                 return After.STAYS
             case rcml.DialNumber():
-                return await self._put_through(leg, owner, verb)
+                return await self._put_through(leg, mandate.owner, verb)
             case rcml.GatherDigits():
                 return await self._gather(leg, verb, here)
+            case rcml.RecordMessage():
+                return await self._record(leg, mandate, verb, here)
             case rcml.Continue(url, method):
                 return Script(urljoin(here.url, url), method)
             case rcml.EndCall():
@@ -189,6 +192,27 @@ class Interpreter:
         if not pressed:
             return After.NEXT
         return Script(urljoin(here.url, verb.action), verb.method, form={"Digits": pressed})
+
+    async def _record(self, leg: Followed, mandate: Mandate, verb: rcml.RecordMessage, here: Script) -> Script | After:
+        """Record what is said, behind a tone; where nothing is said the next verb follows, and nothing is kept."""
+        own = _of_its_own(leg, "Record")
+        if verb.beep:
+            await self._play(leg, BEEP)
+        how = Dictation(verb.finish, verb.timeout_s, verb.longest_s)
+        message = await self._context.control.calls.take_message(own, how)
+        if not message.spoken:
+            with contextlib.suppress(LibraryError):
+                await self._context.recordings.delete(message.recording)
+            return After.NEXT
+        entry = await self._context.recordings.get(message.recording)
+        sid = recording_sid(message.recording)
+        told = {
+            "RecordingSid": sid,
+            "RecordingUrl": f"{mandate.base}/{sid}.{entry.mix.rpartition('.')[2]}",
+            "RecordingDuration": str(round(message.seconds)),
+            "Digits": message.key,
+        }
+        return Script(urljoin(here.url, verb.action), verb.method, form=told)
 
     async def _speak(self, leg: Followed, verb: rcml.Spoken) -> None:
         if isinstance(verb, rcml.Wait):

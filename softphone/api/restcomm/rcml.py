@@ -18,6 +18,7 @@ __all__ = [
     "GatherDigits",
     "PlaySound",
     "PlayUrl",
+    "RecordMessage",
     "SayText",
     "Spoken",
     "Verb",
@@ -27,7 +28,8 @@ __all__ = [
 
 V = TypeVar("V")
 
-KEYS = frozenset("0123456789*#")
+ANY_KEY = "0123456789*#"
+KEYS = frozenset(ANY_KEY)
 
 # What stands in <Dial>, and <Dial> itself around a number.
 DIALLED = ("Client", "Conference", "Dial", "Number", "Sip")
@@ -136,7 +138,21 @@ class GatherDigits:
     most: int = MOST_DIGITS
 
 
-Verb = DialConference | DialNumber | GatherDigits | Spoken | EndCall | Continue
+@dataclass(frozen=True, slots=True)
+class RecordMessage:
+    """Record what is said, and go on by the document that is told of it; where nothing is said, by the next verb."""
+
+    action: str = ""
+    "Empty: the document that it stands in."
+    method: str = "POST"
+    timeout_s: int = 5
+    "So long without a word end it."
+    finish: str = ANY_KEY
+    longest_s: int = LONGEST_PAUSE_S
+    beep: bool = True
+
+
+Verb = DialConference | DialNumber | GatherDigits | RecordMessage | Spoken | EndCall | Continue
 
 
 def read(document: bytes) -> list[Verb]:
@@ -208,16 +224,33 @@ def _play(element: Element) -> Spoken:
     return PlayUrl(sound, loop) if "://" in sound else PlaySound(sound, loop)
 
 
-def _gather(element: Element) -> Verb:
-    finish = element.get("finishOnKey", "#")
+def _keys(element: Element, default: str) -> str:
+    finish = element.get("finishOnKey", default)
     if not set(finish) <= KEYS or len(finish) > len(KEYS):
         raise BadRcml(f"finishOnKey is of {''.join(sorted(KEYS))}, or empty, not {finish[:40]!r}")
+    return finish
+
+
+def _record(element: Element) -> Verb:
+    if element.get("transcribe", "false").lower() == "true" or element.get("transcribeCallback"):
+        raise BadRcml("<Record> makes no text of what is said: leave transcribe out")
+    return RecordMessage(
+        element.get("action", "").strip()[:LONGEST_URL],
+        _method(element),
+        _number(element, "timeout", 5, 1, LONGEST_TIMEOUT_S),
+        _keys(element, ANY_KEY),
+        _number(element, "maxLength", LONGEST_PAUSE_S, 1, LONGEST_PAUSE_S),
+        _flag(element, "playBeep", True),
+    )
+
+
+def _gather(element: Element) -> Verb:
     return GatherDigits(
         tuple(_of(SPOKEN, each) for each in element),
         element.get("action", "").strip()[:LONGEST_URL],
         _method(element),
         _number(element, "timeout", 5, 1, LONGEST_TIMEOUT_S),
-        finish,
+        _keys(element, "#"),
         _number(element, "numDigits", MOST_DIGITS, 1, MOST_DIGITS),
     )
 
@@ -247,6 +280,7 @@ VERBS: Mapping[str, Callable[[Element], Verb]] = {
     **SPOKEN,
     "Dial": _dial,
     "Gather": _gather,
+    "Record": _record,
     "Hangup": lambda _: EndCall(),
     "Reject": lambda _: EndCall(),
     "Redirect": _redirect,

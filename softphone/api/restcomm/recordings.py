@@ -32,7 +32,8 @@ async def theirs(account: AccountDep, context: ContextDep) -> list[Entry]:
         return list(entries)
     await context.settle()
     owned = await context.store.archive.owned(account.owner.id, {entry.conference for entry in entries})
-    return [entry for entry in entries if entry.conference in owned]
+    own = account.owner.id
+    return [entry for entry in entries if (entry.mailbox == own if entry.mailbox else entry.conference in owned)]
 
 
 TheirsDep = Annotated[list[Entry], Depends(theirs)]

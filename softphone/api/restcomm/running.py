@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from softphone.api.context import ApiContext
-from softphone.api.restcomm.following import Bystander, Followed, Interpreter, Script
+from softphone.api.restcomm.following import Bystander, Followed, Interpreter, Mandate, Script
 from softphone.api.restcomm.representation import VERSION
 from softphone.api.restcomm.sids import account_sid, call_sid
 from softphone.api.restcomm.statuses import CANCELED, NO_ANSWER, status_of
@@ -56,6 +56,8 @@ class RcmlCall:
     document: Script
     "What it does, or will once it is answered."
     callback: Callback | None = None
+    recordings: str = ""
+    "The URL of the recordings of its account, as whoever has made it would ask for them."
     outcome: str = ""
     "Its status in the end, where not what became of the call says that."
     script: "asyncio.Task[None] | None" = None
@@ -101,6 +103,7 @@ class Calls:
         script: Script,
         *,
         callback: Callback | None = None,
+        recordings: str = "",
         timeout_s: float,
     ) -> RcmlCall:
         """Call somebody, who does what a document says once it has answered.
@@ -111,6 +114,8 @@ class Calls:
             Who is shown, and who is called.
         timeout_s
             How long it rings.
+        recordings
+            URL of those of the account.
 
         Raises
         ------
@@ -118,7 +123,7 @@ class Calls:
         """
         number = to.removeprefix("client:").partition("?")[0]
         call = await self._context.control.calls.place(number, by=owner, shown=from_)
-        made = RcmlCall(call, owner, from_, to, script, callback)
+        made = RcmlCall(call, owner, from_, to, script, callback, recordings)
         call.on_change = lambda: self._changed(made)
         self._remember(made)
         self._changed(made)
@@ -160,9 +165,10 @@ class Calls:
 
     async def _follow(self, leg: Followed, owner: Extension, script: Script, made: RcmlCall | None) -> None:
         if made is None:
-            await self._interpreter.follow(leg, owner, script, lambda: _of(owner), lambda: None)
+            mandate = Mandate(owner, lambda: _of(owner), lambda: None)
         else:
-            await self._interpreter.follow(leg, owner, script, lambda: self._told(made), lambda: _failed(made))
+            mandate = Mandate(owner, lambda: self._told(made), lambda: _failed(made), made.recordings)
+        await self._interpreter.follow(leg, mandate, script)
 
     # Who is told.
 

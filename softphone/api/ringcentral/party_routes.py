@@ -13,7 +13,9 @@ from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import ApiError, coded, invalid, not_found
 from softphone.api.ringcentral.models import DEVICE_KINDS, Camel, PartyModel, PartyRecording, party_view
 from softphone.api.ringcentral.paths import ACCOUNT, check_account
+from softphone.api.ringcentral.replies import ReplyWish, text_of
 from softphone.focus.errors import NoSuchSession
+from softphone.focus.room.dictation import Dictation
 from softphone.focus.session import Party, SessionOrigin, TelephonySession
 from softphone.store.values import Extension
 
@@ -25,6 +27,10 @@ router = APIRouter(
     dependencies=[Depends(check_account)],
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 429, 501, 503),
 )
+
+
+# What a caller hears before it leaves a message.
+VOICEMAIL = ("vm-nobodyavail", "beep")
 
 
 class HandOver(Camel):
@@ -106,9 +112,8 @@ async def unhold_party(named: NamedDep) -> PartyModel:
     return named.shown(await named.context.control.hold(named.session.id, named.party.id, False))
 
 
-async def _whom(request: Request) -> str:
-    """Read to which number a party is handed."""
-    wish = await read(request, HandOver)
+def _whom(wish: HandOver) -> str:
+    """Give the number that a party is handed to."""
     if wish.voicemail or wish.park_orbit:
         raise coded("CMN-202")
     if not (to := wish.phone_number or wish.extension_number):
@@ -119,7 +124,7 @@ async def _whom(request: Request) -> str:
 @router.post("/transfer", response_model_exclude_none=True, openapi_extra=described(HandOver))
 async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
     """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer."""
-    to = await _whom(request)
+    to = _whom(await read(request, HandOver))
     leaver = named.leaver
     await named.context.control.calls.transfer(named.session.id, leaver.id, to)
     return named.shown(leaver)
@@ -211,9 +216,25 @@ async def ignore_party(named: RingingDep) -> Response:
 
 @router.post("/forward", response_model_exclude_none=True, openapi_extra=described(HandOver))
 async def forward_party(named: RingingDep, request: Request) -> PartyModel:
-    """Send a call that rings on to a number, for which the caller answers."""
-    to = await _whom(request)
-    await named.context.control.calls.turn_away(named.session.id, named.party.id, to=to)
+    """Send a call that rings on to a number, for which the caller answers, or to the voicemail of an extension."""
+    wish, calls = await read(request, HandOver), named.context.control.calls
+    if wish.voicemail:
+        accounts = named.context.accounts
+        mailbox = accounts.by_id(wish.voicemail) or accounts.find(wish.voicemail)
+        if mailbox is None or mailbox.kind != "user":
+            raise not_found("voicemail")
+        await calls.attend(named.session.id, named.party.id, VOICEMAIL, Dictation(), mailbox.id)
+    else:
+        await calls.turn_away(named.session.id, named.party.id, to=_whom(wish))
+    return named.shown(named.party)
+
+
+@router.post("/reply", response_model_exclude_none=True, openapi_extra=described(ReplyWish))
+async def reply_party(named: RingingDep, request: Request) -> PartyModel:
+    """Let the caller of a call that rings be told a text; the call is over then."""
+    text = text_of(await read(request, ReplyWish))
+    sound = await named.context.speech.sound(text)
+    await named.context.control.calls.attend(named.session.id, named.party.id, [sound])
     return named.shown(named.party)
 
 
@@ -255,5 +276,4 @@ async def not_done_here(_named: NamedDep) -> None:
     raise coded("CMN-202")
 
 
-for _verb in ("reply", "supervise"):
-    router.post(f"/{_verb}", include_in_schema=False)(not_done_here)
+router.post("/supervise", include_in_schema=False)(not_done_here)

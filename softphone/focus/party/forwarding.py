@@ -91,7 +91,7 @@ class Forwarding:
                 within_s = handling.no_answer_s if handling.forward_no_answer else None
                 return await self._ring(number, make, caller, within_s)
             except NotReached as error:
-                if extension is None:
+                if extension is None or error.final:
                     raise
                 word = DEFLECTED if isinstance(error, SentOn) else error.outcome.word
                 to = error.number if isinstance(error, SentOn) else forwarded_to(handling, word)

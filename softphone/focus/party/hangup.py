@@ -8,7 +8,7 @@ from softphone.focus.party.context import Context
 from softphone.focus.party.member import CallOwner, Member
 from softphone.sip.message.message import Headers
 
-__all__ = ["Hangup"]
+__all__ = ["PATIENCE_S", "Hangup"]
 
 # A playback that never tells of its end must not keep the call.
 PATIENCE_S = 2.0

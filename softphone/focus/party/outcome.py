@@ -87,6 +87,9 @@ class NotReached(CallRefused):
         What the caller is told, and the API and the history.
     """
 
+    final = False
+    "Whether it goes nowhere else, whatever the called has set."
+
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.status, outcome.reason, contacts=outcome.targets)
         self.outcome = outcome

@@ -38,6 +38,7 @@ def place(room: CallRoom, number: str, caller: Caller) -> PlacedCall:
         room.session.new_party_id(host=True), here, there, Direction.OUTBOUND, CallEnd.CALLEE, there.extension_id
     )
     party.placed = room.placed = placed
+    room.on_key = lambda digit: placed.on_key(digit)
     room.context.tasks.start(_reach(room, placed, party, caller))
     return placed
 

@@ -63,6 +63,8 @@ class Recorder:
         self.session_id = session_id
         self._room = room
         self._members = members
+        self.mailbox = ""
+        "Id of the extension that what is recorded is a message for; empty: it is none."
         self._running: ActiveRecording | None = None
         self._lock = asyncio.Lock()
 
@@ -181,7 +183,9 @@ class Recorder:
         """Record all who are there; who comes or goes in the meantime is not forgotten."""
         context = self._context
         parties = self._speakers()
-        running = await context.recordings.start(context.media, self._room, conference=self.session_id, parties=parties)
+        running = await context.recordings.start(
+            context.media, self._room, conference=self.session_id, parties=parties, mailbox=self.mailbox
+        )
         self._running = running
         now = self._speakers()
         for speaker in now:

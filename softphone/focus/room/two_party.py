@@ -5,6 +5,7 @@ beginning and the callee from its answer on.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -21,6 +22,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.placed import PlacedCall
+from softphone.focus.room.attendant import Attended, take_call
 from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.progress import CallerProgress
 from softphone.focus.room.ruled import RuledRoom
@@ -57,11 +59,14 @@ class CallRoom(RuledRoom):
         "Whether the two can talk."
         self._told: dict[str, str] = {}
         self._since = context.clock()
-        self._progress = CallerProgress(self, self._waiting)
+        self._progress = CallerProgress(
+            self, lambda: next((m for m in self.members.values() if not self.answered), None)
+        )
         self.parked: Party | None = None
         "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
         self.placed: PlacedCall | None = None
         "The call, where the server has placed it: nobody is at the other end, and it goes on where its party goes."
+        self.on_key: Callable[[str], None] = lambda _key: None  # where the server is at the other end
         self._gone_on = False
         self.ringing = Ringing(dialer, context, session)
         self.transfers = Transfers(self, dialer, way_in)
@@ -89,6 +94,8 @@ class CallRoom(RuledRoom):
             await self.ring(second, replace(caller, hops=hops_left(call.invite)))
             async with self._progress.lock:
                 await member.answer(self.identity(member))
+        except Attended as error:
+            self.on_key = await take_call(self, self._progress.lock, member, error)
         except NotReached as error:
             self.close(error.outcome.word)
             raise
@@ -130,14 +137,10 @@ class CallRoom(RuledRoom):
             self.placed.rings()
         self.context.tasks.start(self._progress.pass_on(member, response.status, sdp_of(response)))
 
-    def _waiting(self) -> Member | None:
-        return None if self.answered else next(iter(self.members.values()), None)
-
     def key(self, member: Member, digit: str) -> None:
-        """Take a key; one of a call that was placed is for whoever has placed it."""
+        """Take a key; where the server is at the other end it is for what the server does."""
         super().key(member, digit)
-        if self.placed is not None:
-            self.placed.on_key(digit)
+        self.on_key(digit)
 
     def lost(self, member: Member) -> None:
         """End, for who has gone elsewhere; a call that was placed goes on there."""

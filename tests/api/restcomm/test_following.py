@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 
+from softphone import Agent, Call
 from softphone.server import Server
 from tests.api.control.test_recordings import tone
 from tests.api.restcomm.rcml_server import Documents
@@ -12,6 +13,7 @@ from tests.api.restcomm.test_calls import make, read, web
 from tests.focus.phone import Phone
 from tests.focus.table import until
 from tests.focus.test_two_party import answer, busy, reachable, ring
+from tests.support.tones import sine
 
 __all__ = ["web"]
 
@@ -106,3 +108,66 @@ async def test_where_nobody_answers_the_next_verb_follows(
         assert [(await web.asked.get())[1] for _ in range(2)] == ["/dial", "/next"]
         assert await phone.hung_up() == "bye"
         await until(lambda: shared.focus.parties == 0)
+
+
+@pytest.mark.parametrize("ends", ["key", "silence"])
+async def test_what_is_said_is_recorded_and_the_next_document_told_of_it(
+    shared: Server, ben: httpx.AsyncClient, web: Documents, ends: str
+) -> None:
+    async def speaks(call: Call) -> None:
+        await call.accept()
+        await until(lambda: any(each.running for each in shared.recordings.entries))
+        await call.write(sine(440, 1.5))
+        if ends == "key":
+            await call.send_keys("#")
+        await call.wait_ended()
+
+    port = shared.stack.port
+    agent = Agent(
+        "sip:103@127.0.0.1",
+        password="dev-103",
+        registrar=f"sip:127.0.0.1:{port}",
+        on_call=speaks,
+    )
+    async with agent:
+        said = web.put("ask", "<Record action='said?x=1' playBeep='false' timeout='1' finishOnKey='#'/><Say>no</Say>")
+        web.put("said", "<Hangup/>")
+        made = await make(ben, Url=said)
+        assert (await web.asked.get())[1] == "/ask"
+        method, path, told = await asyncio.wait_for(web.asked.get(), 60)
+        assert (method, path, told["CallSid"]) == ("POST", "/said", made["sid"])
+        assert (told.get("Digits", ""), int(told["RecordingDuration"]) >= 1) == ("#" if ends == "key" else "", True)
+        await until(lambda: shared.focus.parties == 0)
+    # The account has it: in the list, among those of the call, and as sound.
+    assert told["RecordingUrl"].endswith(f"/Recordings/{told['RecordingSid']}.wav")
+    assert told["RecordingUrl"].startswith(shared.http_url)
+    sound = await ben.get(told["RecordingUrl"])
+    assert (sound.status_code, sound.content[:4]) == (200, b"RIFF")
+    assert len(sound.content) > 1.0 * 8000 * 2
+    of_call = (await ben.get(f"/Calls/{made['sid']}/Recordings.json")).json()["recordings"]
+    assert [each["sid"] for each in of_call] == [told["RecordingSid"]]
+
+
+async def test_where_nothing_is_said_nothing_is_kept(shared: Server, ben: httpx.AsyncClient, web: Documents) -> None:
+    before = {each.id for each in shared.recordings.entries}
+    async with Phone(shared, "103") as phone:
+        await reachable(phone, answer)
+        await make(ben, Url=web.put("ask", "<Record timeout='1'/><Redirect>next</Redirect>"))
+        web.put("next", "<Hangup/>")
+        assert [(await web.asked.get())[1] for _ in range(2)] == ["/ask", "/next"]
+        assert await phone.hung_up() == "bye"
+        await until(lambda: shared.focus.parties == 0)
+    assert {each.id for each in shared.recordings.entries} == before
+
+
+async def test_who_hangs_up_while_it_speaks_leaves_a_recording(
+    shared: Server, ben: httpx.AsyncClient, web: Documents
+) -> None:
+    before = {each.id for each in shared.recordings.entries}
+    async with Phone(shared, "103") as phone:
+        incoming = await reachable(phone, answer)
+        made = await make(ben, Url=web.put("ask", "<Record playBeep='false' timeout='60'/>"))
+        await until(lambda: {each.id for each in shared.recordings.entries} != before)
+        await incoming.get_nowait().bye()
+        await until(lambda: shared.focus.parties == 0 and not any(e.running for e in shared.recordings.entries))
+        assert (await read(ben, made["sid"]))["status"] == "completed"

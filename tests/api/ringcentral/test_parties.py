@@ -96,8 +96,7 @@ async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -
         assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
         for wish in ({"voicemail": "102"}, {"parkOrbit": "*70"}):
             assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
-        for verb in ("reply", "supervise"):
-            assert code(await ada.post(f"{party}/{verb}", json={"deviceId": "1"})) == (501, "CMN-202")
+        assert code(await ada.post(f"{party}/supervise", json={"deviceId": "1"})) == (501, "CMN-202")
         assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
         assert code(await ada.post(f"{path}/parties/p-0-1/hold")) == (404, "CMN-102")
         # It goes on.
@@ -177,7 +176,8 @@ async def test_a_call_is_sent_on(shared: Server) -> None:
     async with Phone(shared, "103") as cid, logged_in(shared, "102") as ben, rung(shared) as (_, bob, call, party):
         calls = await reachable(cid, answer)
         assert code(await ben.post(f"{party}/forward")) == (400, "CMN-101")
-        assert code(await ben.post(f"{party}/forward", json={"voicemail": "102"})) == (501, "CMN-202")
+        assert code(await ben.post(f"{party}/forward", json={"parkOrbit": "801"})) == (501, "CMN-202")
+        assert code(await ben.post(f"{party}/forward", json={"voicemail": "201"})) == (404, "CMN-102")
         sent = await ben.post(f"{party}/forward", json={"extensionNumber": "103"})
         assert (sent.status_code, sent.json()["id"]) == (200, party.rpartition("/")[2])
         assert await asyncio.wait_for(call, PATIENCE_S) and await bob.hung_up() == "cancelled"
@@ -187,8 +187,8 @@ async def test_a_call_is_sent_on(shared: Server) -> None:
 
 async def test_nobody_answers_or_turns_away_the_calls_of_others(shared: Server, ada: httpx.AsyncClient) -> None:
     async with logged_in(shared, "103") as cai, rung(shared) as (_, _, call, party):
-        for verb in ("answer", "reject", "ignore", "forward"):
-            wish = {"extensionNumber": "103"}
+        for verb in ("answer", "reject", "ignore", "forward", "reply"):
+            wish = {"extensionNumber": "103", "replyWithText": "x"}
             # Not who calls, and administers all, and least of all somebody else.
             assert code(await ada.post(f"{party}/{verb}", json=wish)) == (403, "InsufficientPermissions")
             assert code(await cai.post(f"{party}/{verb}", json=wish)) == (404, "CMN-102")

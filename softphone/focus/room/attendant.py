@@ -1,0 +1,103 @@
+"""The server takes a call that rings for somebody: it says something to the caller, and may take a message.
+
+Whoever is called wants it so, while its telephones ring. The call then stands as one whose other end is the server; a
+message is a recording of its own, which is for whom the call was.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mixer.rules.effects import Prompt
+from softphone.errors import MediaError, SoftphoneError
+from softphone.focus.errors import WrongState
+from softphone.focus.party.hangup import PATIENCE_S
+from softphone.focus.party.member import Member
+from softphone.focus.party.outcome import NotReached, refused
+from softphone.focus.room.dictation import Dictation
+from softphone.focus.room.ruled import RuledRoom
+
+__all__ = ["Attended", "take_call"]
+
+log = structlog.get_logger()
+
+
+class Attended(NotReached):
+    """Whoever is called lets the server take the call.
+
+    Parameters
+    ----------
+    say
+        What the caller hears.
+    dictation
+        How a message is taken then; None: none is.
+    mailbox
+        Id of the extension that the message is for.
+    """
+
+    final = True
+
+    def __init__(self, say: Sequence[Prompt], dictation: Dictation | None = None, mailbox: str = "") -> None:
+        super().__init__(refused(480, "no answer").outcome)
+        self.say, self.dictation, self.mailbox = tuple(say), dictation, mailbox
+
+
+async def take_call(room: RuledRoom, turn: asyncio.Lock, member: Member, wanted: Attended) -> Callable[[str], None]:
+    """Answer the caller in the place of whoever is called, and serve it; gives who takes its keys.
+
+    Parameters
+    ----------
+    turn
+        Held by who tells the caller something.
+
+    Raises
+    ------
+    SdpError, MediaError, CallEnded
+    """
+    try:
+        async with turn:
+            await member.answer(room.identity(member))
+    except (SoftphoneError, asyncio.CancelledError):
+        room.close("failed")
+        raise
+    keys: asyncio.Queue[str] = asyncio.Queue()
+    room.context.tasks.start(_attend(room, member, wanted, keys))
+    return keys.put_nowait
+
+
+async def _attend(room: RuledRoom, member: Member, wanted: Attended, keys: "asyncio.Queue[str]") -> None:
+    """Say what is to be said, take the message, and hang up."""
+    reason = "failed"
+    try:
+        await _say(room, await member.ready(), wanted.say)
+        if wanted.dictation is not None and not room.ended:
+            await _take_message(room, wanted.dictation, wanted.mailbox, keys)
+        reason = "no answer"  # of whoever was called
+    except (MediaError, WrongState) as error:
+        log.info("not_attended", session=room.session.id, reason=str(error))
+    finally:
+        if not room.ended:
+            room.close(reason)
+
+
+async def _take_message(room: RuledRoom, dictation: Dictation, mailbox: str, keys: "asyncio.Queue[str]") -> None:
+    """Record what is said for an extension; of one that says nothing nothing is kept."""
+    room.recorder.mailbox = mailbox
+    message = await dictation.take(room, keys)
+    if not message.spoken:
+        await room.context.recordings.delete(message.recording)
+
+
+async def _say(room: RuledRoom, leg: int, prompts: Sequence[Prompt]) -> None:
+    """Say something to one, and wait until it is said, or the call over."""
+    context, over = room.context, asyncio.Event()
+    spoken = await asyncio.to_thread(context.library.resolve, tuple(prompts))
+    if not spoken.paths:
+        return
+    await context.playbacks.to_leg(leg, list(spoken.paths), lambda _reason: over.set())
+    try:
+        async with asyncio.timeout(spoken.seconds + PATIENCE_S):
+            await over.wait()
+    except TimeoutError:
+        pass
