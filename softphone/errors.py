@@ -1,4 +1,4 @@
-"""What can go wrong outside the mixer, as one tree.
+"""All exceptions outside the mixer, as one tree.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Who hears whom: each party speaks its own tone, and what each one receives tells whom it hears.
+"""Measurement of who hears whom: each party speaks its own tone, which identifies it in what the others receive.
 
 Pure functions over numpy frames. Whoever uses them lets party k send `tones(n)[k]`, keeps what every party received,
 and compares `measure` with what should be heard.

@@ -1,4 +1,4 @@
-"""What is known of Opus before any sound: its parameters in ``a=fmtp``, and where its library is.
+"""Opus: its parameters in ``a=fmtp``, and the location of its library.
 
 The wheel of PyAV has libopus as a library of its own, which ffmpeg in that wheel uses as well; where PyAV is built
 otherwise, ffmpeg uses the system's. Two of them in one process would take each other's functions, so it is the same one

@@ -1,4 +1,4 @@
-"""What the parts of a server are told of its settings: signalling, its certificates, the media workers."""
+"""Settings of the parts of a server: signalling, its certificates, the media workers."""
 
 from itertools import chain
 from pathlib import Path

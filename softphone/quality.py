@@ -1,4 +1,4 @@
-"""How good a call sounds, by what the network does to it: the E-model of ITU-T G.107, on its narrow-band scale.
+"""Estimated call quality from network impairments: the E-model of ITU-T G.107, on its narrow-band scale.
 
 All other parameters have the recommendation's default values: there is no echo, and both rooms are quiet.
 """

@@ -1,4 +1,4 @@
-"""What passed over SIP, as values to be shown, and as a file for Wireshark: secrets are blotted in it already.
+"""Traced SIP messages, as values to show and as a file for Wireshark; secrets are overwritten in them already.
 
 The file is classic pcap (draft-ietf-opsawg-pcap), with IP and UDP or TCP headers made up.
 """

@@ -1,4 +1,4 @@
-"""Who comes in, who waits, and who leaves or is sent away."""
+"""Admission, waiting, leaving and removal of parties."""
 
 from mixer.rules import announcements, lifetime
 from mixer.rules.attendance import IN_ROOM, Participant

@@ -1,4 +1,4 @@
-"""What is said and played, and to whom. Names of prompts are those of Asterisk's core sounds, where it has one."""
+"""Announcements: prompts, and who hears them. Prompts have the names of Asterisk's core sounds where there are any."""
 
 from mixer.rules.attendance import Participant
 from mixer.rules.effects import Effect, Music, Prompt, Say, Sound, WhisperChanged

@@ -1,4 +1,4 @@
-"""Who is in a session, with the counts and lists that rules ask for: kept as it changes, no question walks over all."""
+"""The parties of a session, with counts and lists kept as they change, so that no question walks over all."""
 
 from bisect import bisect_left, insort
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""What keys do: each command of a menu, carried out for the party that typed it."""
+"""Key commands: the function of each command of a menu, for the party that typed it."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""What a conference answers: the values that come out of `mixer.rules.session`.
+"""Effects: the values that come out of `mixer.rules.session`, which the focus carries out.
 
 They are carried out in order and without a second thought: whoever does so decides nothing about who may do what.
 `PartyLeft` comes exactly once for each party that was `Admitted` or `Waits`.

@@ -1,4 +1,4 @@
-"""What a conference is told: the values that go into `mixer.rules.session`, one at a time, with the time.
+"""Events: the values that go into `mixer.rules.session`, one at a time, with the time.
 
 A party is named by whoever runs the conference, at its `Join` or `InviteAnswered`; an event about a name that is not
 there has no effect. What comes out is in `mixer.rules.effects`.

@@ -1,4 +1,4 @@
-"""What is done to parties and to the room: by keys and by whoever is in control alike."""
+"""Commands to parties and to the room, by keys and by API alike."""
 
 from mixer.rules import admission, announcements, events, lifetime
 from mixer.rules.attendance import IN_ROOM, MOST_LABELS, Participant

@@ -1,4 +1,4 @@
-"""Who speaks when: the prompts of one conference in line, as a value `(event, now) -> effects`.
+"""The queue of prompts of one conference, as a value `(event, now) -> effects`.
 
 Each party has a line of its own, and so has the room. Within a line, one thing is said after the other. The lines do
 not wait for each other: who presses a key is answered at once, also while the room hears something.

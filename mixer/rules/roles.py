@@ -1,4 +1,4 @@
-"""What a party of a conference is, and where; and what its recorder does."""
+"""Roles, kinds and places of a party of a conference; states of its recorder."""
 
 from enum import StrEnum
 

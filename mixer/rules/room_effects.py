@@ -1,4 +1,4 @@
-"""What a conference answers about its room as a whole: part of what `mixer.rules.effects` lists."""
+"""Effects of a conference on its room as a whole: part of what `mixer.rules.effects` lists."""
 
 from dataclasses import dataclass
 

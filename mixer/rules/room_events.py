@@ -1,4 +1,4 @@
-"""What somebody in control wants of a room as a whole: part of what `mixer.rules.events` lists."""
+"""Commands to a room as a whole: part of what `mixer.rules.events` lists."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What one conference may differ from another in."""
+"""Settings of one conference."""
 
 from dataclasses import dataclass
 from enum import StrEnum

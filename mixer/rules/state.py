@@ -1,4 +1,4 @@
-"""What is known of a conference at one moment, and the questions that more than one rule asks of it."""
+"""The state of a conference at one moment, and the questions that several rules ask of it."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What waits for time in a session, and what is done when it is due."""
+"""The timers of a session: when each is due, and what is done then."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

@@ -1,4 +1,4 @@
-"""How an agent gets at its servers: what they are named by, where we are seen from, and what carries the messages."""
+"""The way of an agent to its servers: their addresses, our address as they see it, and the transport."""
 
 from dataclasses import dataclass
 from functools import partial

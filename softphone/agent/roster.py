@@ -1,4 +1,4 @@
-"""Who is in the conference that a call leads to: a subscription to the conference package at its focus (RFC 4575)."""
+"""The roster of the conference of a call: a subscription to the conference package at its focus (RFC 4575)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What one speaker says without another between: samples of any kind and rate, converted as they are taken."""
+"""One utterance: samples of any kind and rate, converted as they are taken."""
 
 import math
 from collections import deque

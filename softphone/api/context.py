@@ -1,4 +1,4 @@
-"""What the routes share: one value in the application's state."""
+"""The context shared by all routes: one value in the application's state."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

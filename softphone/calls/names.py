@@ -1,4 +1,4 @@
-"""What stands in ``c=`` lines (RFC 8866 section 5.7) and is no address that we can send to: a name, another family.
+"""Host names and addresses of another family in ``c=`` lines (RFC 8866 section 5.7), made into usable addresses.
 
 Names are looked up for those whom we know. A stranger's are left as they are, and refused for it: nobody outside makes
 us ask name servers of his choice.

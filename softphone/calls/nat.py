@@ -1,4 +1,4 @@
-"""Whose packets are a party's: the rule for bridge and agent alike.
+"""Which packets belong to a party: the rule for bridge and agent alike.
 
 Media is taken from the address that the party's description names, and sent there. One other source is accepted in its
 place, once, as long as the named address is not heard: any port of the host that the party's signalling comes from,

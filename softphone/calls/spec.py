@@ -1,4 +1,4 @@
-"""What a media worker has to do for a call, as its offers and answers have it."""
+"""The settings of a leg on its media worker, from offer and answer."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What ``softphone call`` does between the first ring and the last word, on a terminal or without one."""
+"""The call of ``softphone call``, from ringing to its end, on a terminal or without one."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What all commands of ``softphone conference`` share: the options that say where and who, and how results are told."""
+"""Common options and output of the ``softphone conference`` commands."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""What ``softphone call`` shows on a terminal: levels, time and keys of a call, and who is in its conference."""
+"""The terminal display of ``softphone call``: levels, time and keys of a call, and the parties of its conference."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What is played and said in conferences, from the command line."""
+"""Playing and speaking in conferences, from the command line."""
 
 from typing import Annotated
 

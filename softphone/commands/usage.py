@@ -1,4 +1,4 @@
-"""How commands name themselves, and wrong use of them: one line on stderr that names the mend, and exit status 2."""
+"""Names of commands, and usage errors: one line on stderr that says what to do, and exit status 2."""
 
 from contextvars import ContextVar
 from typing import NoReturn

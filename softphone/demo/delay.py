@@ -1,4 +1,4 @@
-"""How long a sound takes from one party to another, by correlating what was said with what was heard."""
+"""Delay between two parties, by correlating sent and received sound."""
 
 import asyncio
 from dataclasses import dataclass, field

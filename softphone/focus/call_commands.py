@@ -1,4 +1,4 @@
-"""What can be commanded of calls, and of parties that go from one session into another."""
+"""Commands to two-party calls, and to parties that move from one session to another."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a user of the focus can get wrong.
+"""Exceptions of the focus.
 
 ::
 

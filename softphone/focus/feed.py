@@ -1,4 +1,4 @@
-"""What happened on this node, as a bounded log that watchers read and resume: for event streams and webhooks.
+"""The events of this node, as a bounded log that watchers read and resume: for event streams and webhooks.
 
 Ids rise by one. They begin at the milliseconds of the start, so an id from before a restart is below all later ones: a
 watcher that resumes with it gets what there is, and is told at once that nobody knows what it has missed.

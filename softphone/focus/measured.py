@@ -1,4 +1,4 @@
-"""What the sound of a leg went through: loss, jitter, round trip, and how good that sounds (ITU-T G.107)."""
+"""The quality of a leg over its life: loss, jitter, round trip, and the estimate of ITU-T G.107."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence

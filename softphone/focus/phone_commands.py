@@ -1,4 +1,4 @@
-"""What telephones may command by JSON within their calls, as commands of the control face."""
+"""Commands of telephones by JSON within their calls, as commands of the control interface."""
 
 from collections.abc import Awaitable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""How well the sound of parties comes through, by their legs: few are read at a time, which costs a worker little."""
+"""The sound quality of parties, from the statistics of their legs: few are read at a time, to spare the worker."""
 
 import asyncio
 from collections.abc import Sequence

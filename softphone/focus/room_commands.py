@@ -1,4 +1,4 @@
-"""What rooms are asked for beyond one party or one switch: many at once, and what is written on them."""
+"""Commands to conferences beyond one party or one switch: to many parties at once, and labels."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

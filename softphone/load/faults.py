@@ -1,4 +1,4 @@
-"""What can be wrong about who hears whom."""
+"""Faults in who hears whom."""
 
 from msgspec import Struct
 

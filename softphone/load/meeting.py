@@ -1,4 +1,4 @@
-"""Where processes that carry out one run wait for each other."""
+"""Synchronisation of the processes of one run."""
 
 import asyncio
 from multiprocessing.synchronize import Barrier

@@ -1,4 +1,4 @@
-"""What is to be tried, and what has to hold: values that the command line, a file or a test makes."""
+"""The plan and the objectives of a run: values that the command line, a file or a test makes."""
 
 from urllib.parse import urlsplit
 

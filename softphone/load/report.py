@@ -1,4 +1,4 @@
-"""What a run has shown: a value that is written as JSON, merged with others, judged and drawn."""
+"""The result of a run: a value that is written as JSON, merged with others, judged and drawn."""
 
 from typing import Any
 

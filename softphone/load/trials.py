@@ -1,4 +1,4 @@
-"""What a search for the largest number of parties has tried and found."""
+"""The trials of a search for the largest number of parties, and their results."""
 
 from msgspec import Struct
 

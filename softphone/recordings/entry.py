@@ -1,4 +1,4 @@
-"""What is known of a recording: the JSON that stands beside its files; and which recordings have to go.
+"""The record of a recording: the JSON beside its files; and the choice of recordings to delete.
 
 All offsets are seconds since the start of the recording, which is where the sound stands in every one of its files: a
 pause is silence there, not a cut.

@@ -1,4 +1,4 @@
-"""What is done with a recording that is finished: it is converted if the settings ask for it, and others are told."""
+"""Processing of a finished recording: conversion if configured, then hook and webhook."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What parties of a recording do for a while, begun and ended; a change costs the same however many there were."""
+"""Spans of time of the parties of a recording, begun and ended; a change costs the same however many there are."""
 
 from typing import Generic, TypeVar
 

@@ -1,4 +1,4 @@
-"""What WebRTC says of a stream: who the peer is and how it shows where it is (RFC 8829, RFC 8839, RFC 8842, RFC 8122).
+"""The WebRTC profile of a stream: ICE and DTLS parameters (RFC 8829, RFC 8839, RFC 8842, RFC 8122).
 
 A bridge is lite (RFC 8445 section 2.5): of the peer's candidates nothing is needed, for it asks us, and we see from
 where. A client, with candidates of its own, is not. Addresses in descriptions are often none (``c=IN IP4 0.0.0.0``,

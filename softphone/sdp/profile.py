@@ -1,4 +1,4 @@
-"""How the packets of a stream travel, and what an ``m=`` line says of it.
+"""The transport profile of a stream, and its ``m=`` line.
 
 A profile is a value: what the peer said of its side. Its class says which protocols of ``m=`` lines are its own
 (`PROTOCOLS`, the first is offered), reads the peer's line (:meth:`Plain.read`), and writes the attributes of ours

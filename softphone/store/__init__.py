@@ -1,1 +1,1 @@
-"""What outlives a process: accounts and their settings, and the history of conferences and calls."""
+"""Persistent data: accounts and their settings, and the history of conferences and calls."""

@@ -1,4 +1,4 @@
-"""Where users' telephones were reached: kept so that a restart does not make them wait for their next REGISTER."""
+"""Registrations of telephones, stored so that a restart need not wait for their next REGISTER."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What becomes of calls to a user, as it has set it."""
+"""Call handling of a user, as stored."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What can go wrong with the store.
+"""Exceptions of the store.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What happens in conferences and calls, as values that are journalled and later written to the database."""
+"""Events of conferences and calls, as values that are journalled and later written to the database."""
 
 from datetime import datetime
 

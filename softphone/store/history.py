@@ -1,4 +1,4 @@
-"""What happened, told by the focus and written to the database behind its back.
+"""The history, recorded by the focus and written to the database asynchronously.
 
 The methods return at once and raise nothing: an event goes into the journal (`softphone.store.journal`), and one
 background task carries the journal to the database, with back-off while that is away. What could not be written is

@@ -1,4 +1,4 @@
-"""What users keep in the store: sounds, webhooks and the invitations they sent."""
+"""Objects of users in the store: sounds, webhooks and the invitations they sent."""
 
 import secrets
 from collections.abc import Sequence

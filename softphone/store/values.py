@@ -1,4 +1,4 @@
-"""What the store gives and takes, as frozen values; rows of the database never leave it. All times are UTC.
+"""Frozen values that the store takes and returns; database rows never leave it. All times are UTC.
 
 Secrets (PINs, codes, digests, keys of webhooks) are left out of every ``repr``, so that no log shows them by accident.
 """

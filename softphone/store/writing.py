@@ -1,4 +1,4 @@
-"""How each kind of event changes the database, many of a kind in one statement; how far a journal is written there."""
+"""Writing of events to the database, many of a kind in one statement; and how far a journal is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby

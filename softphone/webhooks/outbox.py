@@ -1,4 +1,4 @@
-"""What is to be sent and was not taken yet, in a file: a queue that survives the death of the process.
+"""Webhooks that are not delivered yet, in a file: a queue that survives the death of the process.
 
 Each line says that a delivery is to be made, or that one is done with. Who opens the file gets what is left, in order.
 """

@@ -1,1 +1,1 @@
-"""Who is calling, and what it may see and do."""
+"""Authentication and authorization over HTTP."""

@@ -1,4 +1,4 @@
-"""Who may see a session, who decides about it, and who may learn the codes of a user's room."""
+"""Authorization: who may see a session, who may command it, and who may read the codes of a user's room."""
 
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError, coded

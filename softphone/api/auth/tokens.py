@@ -1,4 +1,4 @@
-"""Who is calling: bearer tokens (RFC 6750), and programs by their secrets."""
+"""Authentication over HTTP: bearer tokens (RFC 6750), and programs by their secrets."""
 
 import base64
 import time

@@ -1,4 +1,4 @@
-"""What becomes of calls to a user: do not disturb, call waiting, forwarding; the user's own, or an administrator's."""
+"""Call handling of a user: do not disturb, call waiting, forwarding; set by the user or an administrator."""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,4 @@
-"""What happens, as it happens: server-sent events (HTML 9.2) and WebSocket (RFC 6455), resumed by the last id seen.
+"""Events in real time: server-sent events (HTML 9.2) and WebSocket (RFC 6455), resumed by the last id seen.
 
 A stream is a request that lasts: when its token is revoked, replaced or expired, or the watcher may watch no more, it
 ends within a keep-alive and says why, by an event ``ended`` or the code of the WebSocket's closing (4401, 4403, 4429).

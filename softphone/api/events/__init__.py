@@ -1,1 +1,1 @@
-"""What happens, as JSON: to event streams and webhooks."""
+"""Events as JSON: for event streams and webhooks."""

@@ -1,1 +1,1 @@
-"""What all contracts share of HTTP: errors, bodies, pages, limits, idempotency, the server."""
+"""HTTP of all contracts: errors, bodies, pages, limits, idempotency, the server."""

@@ -1,4 +1,4 @@
-"""What an operation can answer, for OpenAPI: the failures all have one shape, `softphone.api.http.errors`."""
+"""The answers of operations, for OpenAPI: failures all have one shape, `softphone.api.http.errors`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What the API does, as a page for people. It needs nothing from outside, and no script."""
+"""The API as a page for people. It needs nothing from outside, and no script."""
 
 from collections.abc import Iterator
 from html import escape

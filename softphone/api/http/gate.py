@@ -1,4 +1,4 @@
-"""What is decided of connections and requests before anything else looks at them.
+"""Limits and checks of connections and requests, before anything else reads them.
 
 How many connections there may be: nobody keeps others out by opening many, and by leaving them idle least of all. Of a
 request whether there is room for it, and whether it is one. ``/healthz`` has a budget of its own: a load balancer has

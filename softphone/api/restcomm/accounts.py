@@ -1,4 +1,4 @@
-"""Who asks, and about which account: a user proves it by HTTP Basic (RFC 7617), sid or name, and its password."""
+"""The caller and the account of a request: HTTP Basic (RFC 7617) with sid or name, and password."""
 
 import time
 from dataclasses import dataclass

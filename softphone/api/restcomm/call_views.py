@@ -1,4 +1,4 @@
-"""How a call is shown, wherever it is known from."""
+"""The JSON and XML of a call, running or from the history."""
 
 from datetime import datetime
 from typing import Any

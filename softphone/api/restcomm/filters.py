@@ -1,4 +1,4 @@
-"""What lists are limited by."""
+"""Filters of lists."""
 
 import fnmatch
 import re

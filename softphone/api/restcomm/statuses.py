@@ -1,4 +1,4 @@
-"""How far a call is, in Restcomm's words."""
+"""Call statuses in Restcomm's terms."""
 
 from collections.abc import Mapping
 from typing import Any

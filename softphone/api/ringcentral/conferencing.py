@@ -1,4 +1,4 @@
-"""How people dial into a user's conferences."""
+"""Dial-in data of a user's conferences."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""What subscriptions are told: how calls and conferences go, one changed party at a time."""
+"""Telephony events of subscriptions: calls and conferences, one changed party at a time."""
 
 import uuid
 from collections.abc import Callable, Mapping

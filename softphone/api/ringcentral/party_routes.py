@@ -1,4 +1,4 @@
-"""What is done to one party of a session beyond muting and removing: hold, hand over, park, record."""
+"""Operations on one party beyond muting and removing: hold, transfer, park, record."""
 
 from typing import Annotated
 

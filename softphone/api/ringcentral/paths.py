@@ -1,4 +1,4 @@
-"""What the paths below ``/restapi/v1.0`` have in common: the account, the extension that is meant, addresses, lists."""
+"""Common parts of the paths below ``/restapi/v1.0``: account, extension, addresses, lists."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What subscriptions are told of presence: how an extension is now, each time that it has changed."""
+"""Presence events of subscriptions: the state of an extension each time it has changed."""
 
 import asyncio
 from collections import Counter

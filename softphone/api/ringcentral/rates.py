@@ -1,4 +1,4 @@
-"""How many requests a program may send for a user in a minute, by group: what is expensive to answer is heavy.
+"""Rate limits of a program for each user, by usage group: requests that are expensive to answer are heavy.
 
 Who asks for more is answered 429 until it has been quiet for a while: each further request begins that anew.
 """

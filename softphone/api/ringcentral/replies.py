@@ -1,4 +1,4 @@
-"""What a caller is told whose call is not taken: a text, or one of the usual ones, said by the server."""
+"""Messages to a caller whose call is not taken: a text, or a standard one, spoken by the server."""
 
 from collections.abc import Mapping
 

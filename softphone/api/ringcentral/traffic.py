@@ -1,4 +1,4 @@
-"""What every answer below ``/restapi`` carries: an id to ask about it by, and what is left of a limit."""
+"""Headers of every answer below ``/restapi``: a request id, and the state of the rate limit."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""What is told to those who have joined by HTTP: a board for each conference that somebody watches.
+"""Updates for parties that joined by HTTP: a board for each conference that is watched.
 
 A board knows what its watchers know. What happens marks parties as stale; a moment later the difference is told, and
 written once for all. Whoever reads too slowly has no more than so much kept: its connection is closed, and the next one

@@ -1,4 +1,4 @@
-"""What the client of a party commands, each through the one command interface, with the rights of its party.
+"""Commands of the client of a party, through the one command interface, with the rights of its party.
 
 A party has its own microphone, name and stay; a host has the conference.
 """

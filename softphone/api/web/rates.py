@@ -1,4 +1,4 @@
-"""How much one party may ask for: commands over its WebSocket, and further offers."""
+"""Rate limits of one party: commands over its WebSocket, and further offers."""
 
 from weakref import WeakKeyDictionary
 

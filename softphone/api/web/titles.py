@@ -1,4 +1,4 @@
-"""What a conference is called."""
+"""The title of a conference."""
 
 from softphone.focus.session import TelephonySession
 from softphone.store.accounts import Accounts

@@ -1,4 +1,4 @@
-"""What is told of a conference and its parties, as JSON."""
+"""Conferences and parties as JSON."""
 
 from collections.abc import Mapping
 from typing import Any

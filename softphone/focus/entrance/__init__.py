@@ -1,1 +1,1 @@
-"""What comes from outside by SIP: callers, proved, asked for codes and led to a room; watchers of a roster."""
+"""Requests from outside by SIP: callers, authenticated, asked for codes and led to a room; watchers of a roster."""

@@ -1,4 +1,4 @@
-"""Who sends a request: proved by digest (RFC 3261 section 22). Who guesses passwords has to wait.
+"""Authentication of requests by digest (RFC 3261 section 22), with delays after wrong passwords.
 
 Failed passwords are held against a user at an address, and, with a higher limit, the address. A crowded address does
 not suffer for one of its users: a user that has proved itself from there passes when the address is closed. Nor can a

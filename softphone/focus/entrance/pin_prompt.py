@@ -1,4 +1,4 @@
-"""Where callers are asked for their code: answered, in no room, hearing nothing but what is said to them.
+"""The prompt for a code: the caller is answered, in no room, and hears nothing but prompts.
 
 `mixer.rules.entrance` decides what is asked and how often; this speaks, checks, and in the end brings the caller into
 the room that its code opens, or says goodbye.

@@ -1,4 +1,4 @@
-"""How a call comes into a room that has a number: at once, or when it has said a code or a name."""
+"""Calls to a conference extension: into the room at once, or after a code or a spoken name."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How a call is refused: which final response an error makes."""
+"""The final response to a call for each exception."""
 
 from softphone.errors import CallRefused, NoCommonCodec, OwnAddress, SdpError
 from softphone.focus.errors import NotAllowed

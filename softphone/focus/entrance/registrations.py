@@ -1,4 +1,4 @@
-"""Who is registered where, as administrators see it."""
+"""The list of registrations for administrators."""
 
 import hashlib
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Who is in a conference, as phones are told: kept up to date party by party, for all who watch it."""
+"""The roster of a conference for phones: kept up to date party by party, for all its subscribers."""
 
 from collections.abc import Callable
 

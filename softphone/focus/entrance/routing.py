@@ -1,4 +1,4 @@
-"""Where an INVITE wants to go, decided from whom its Request-URI means (`softphone.sip.message.uri`) alone."""
+"""The destination of an INVITE, decided from its Request-URI (`softphone.sip.message.uri`) alone."""
 
 from dataclasses import dataclass
 

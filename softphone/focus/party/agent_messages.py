@@ -1,4 +1,4 @@
-"""What a telephone that rings says of its call by MESSAGE, and the P-rc header that tells it how.
+"""Messages (MESSAGE) of a ringing telephone about its call, and the P-rc header that tells it how to write them.
 
 The INVITE carries ``<Msg><Hdr SID="..." Req="..." From="..." To="..." Cmd="6"/><Bdy .../></Msg>``. The telephone
 answers with messages of the same form: SID and Req as they were, From and To exchanged, another Cmd. Whoever knows the

@@ -1,4 +1,4 @@
-"""What everything that handles calls needs from the focus."""
+"""The services of the focus that rooms, receptions and members use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

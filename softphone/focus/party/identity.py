@@ -1,4 +1,4 @@
-"""Who calls: what our own INVITEs say of the caller, and what is believed of others' (RFC 3323, RFC 3325).
+"""Caller identity: in our own INVITEs, and how far that of others is trusted (RFC 3323, RFC 3325).
 
 P-Asserted-Identity is read from peers that are trusted by configuration, and sent to such only. ``Privacy: id`` hides
 the number from everybody else, whoever asked for it.

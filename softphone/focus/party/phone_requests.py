@@ -1,4 +1,4 @@
-"""What a telephone commands within its call by JSON in an INFO, and the INFO that says what came of it.
+"""Commands of a telephone within its call by JSON in an INFO, and the INFO with their outcome.
 
 The telephone's INFO is answered by 200 as any other; the result follows in an INFO of ours, in the same call::
 

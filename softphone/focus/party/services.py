@@ -1,4 +1,4 @@
-"""What the calls of parties need from the focus."""
+"""The services of the focus that legs of parties use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How the client of a party is spoken to: by a SIP call, or, of one that has joined by HTTP, by the resource it has.
+"""Signalling to the client of a party: a SIP call, or the HTTP resource of one that joined by HTTP.
 
 A party is the same in rules, roster, events, history and recordings, whatever way its client came. The focus needs of
 that way no more than this: whether it stands, to end it, and to hear that it has ended.

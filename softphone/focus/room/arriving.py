@@ -1,4 +1,4 @@
-"""How somebody comes into a conference, whatever way: the rules let it in, and only then is its client answered."""
+"""Admission to a conference by SIP or HTTP: first the rules decide, then the client is answered."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""What is done in a room for each effect of the rules of its session."""
+"""The table of effects: the function of a room that carries out each effect of the rules."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

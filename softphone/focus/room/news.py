@@ -1,4 +1,4 @@
-"""What is told of a running session and its parties, to whom, and what of it the history keeps."""
+"""Events of a running session and its parties: for the feed, and what of them the history keeps."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a caller is told, and hears, before its call is answered."""
+"""Provisional responses and early media to a caller, before its call is answered."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Somebody takes the place of a party: its role, its row, what it may say and hear; the others go on talking."""
+"""Replacement of a party by another call: it takes over role, row and permissions, and the others go on talking."""
 
 import structlog
 

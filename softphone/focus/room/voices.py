@@ -1,4 +1,4 @@
-"""What is heard of the members of a room: who talks, has the floor, talks in vain, or returns what it hears."""
+"""Voice events of the members of a room: talking, dominant, talking while muted, echo."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Where the sounds are: names of prompts, numbers and uploaded sounds become files.
+"""The sound library: files of prompts, numbers and uploaded sounds.
 
 Names are those of Asterisk's core sounds, so that a language pack of Asterisk drops in by naming its folder. What it
 lacks is taken from our own set, which is part of the package (``softphone/sounds``).

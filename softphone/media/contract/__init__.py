@@ -1,1 +1,1 @@
-"""What both sides of a worker's socket know: legs, events and messages."""
+"""Shared by both sides of a worker's socket: legs, events and messages."""

@@ -1,4 +1,4 @@
-"""What both sides of the worker's socket know: legs, their settings and statistics, and what happens to them.
+"""Legs, shared by both sides of the worker's socket: their settings, statistics and events.
 
 These are the messages of the media channel, as frozen msgspec structs; a tag tells them apart on the wire.
 """

@@ -1,4 +1,4 @@
-"""What goes over the media channel: requests one way; replies and events the other (`frames` has how).
+"""Messages between control process and media worker: requests one way, replies and events the other (see `frames`).
 
 A request is a struct below :class:`MediaRequest`: it says what it is answered with, and which of its fields are numbers
 of legs, rooms, recordings and playbacks. Both sides know it from that alone: `Media.ask` carries it, `Pool` finds its

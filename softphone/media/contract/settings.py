@@ -1,4 +1,4 @@
-"""How a media worker is started."""
+"""Settings that a media worker is started with."""
 
 from msgspec import Struct
 

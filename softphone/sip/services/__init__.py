@@ -1,1 +1,1 @@
-"""What lasts beside calls: registrations, subscriptions, proofs of who somebody is."""
+"""Services beside calls: registrations, subscriptions, authentication."""

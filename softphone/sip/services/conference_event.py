@@ -1,4 +1,4 @@
-"""What the conference event package and its documents are called (RFC 4575)."""
+"""Names of the conference event package and its documents (RFC 4575)."""
 
 __all__ = ["CONTENT_TYPE", "NAMESPACE", "PACKAGE"]
 

@@ -1,4 +1,4 @@
-"""What the transaction layer tells its user."""
+"""Events of the transaction layer for its user."""
 
 from dataclasses import dataclass
 from enum import StrEnum

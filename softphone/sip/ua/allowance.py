@@ -1,4 +1,4 @@
-"""How many bytes go to an address that has not shown to be its own.
+"""Limits of what is sent to an unverified address.
 
 A datagram's sender is what it says. Whoever writes somebody else's address into an INVITE has our answers sent there,
 so they may not be much more than what came: three times as many bytes, as for an address that is not validated in QUIC

@@ -1,4 +1,4 @@
-"""What this node serves: methods, and extensions by their option tags (RFC 3261 section 19.2), one line each.
+"""Capabilities of this node: methods, and extensions by option tag (RFC 3261 section 19.2), one line each.
 
 Allow and Supported are written here, and a request is refused here that requires more (section 8.2).
 """

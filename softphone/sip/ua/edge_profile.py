@@ -1,4 +1,4 @@
-"""What one kind of telephone needs that no other does: the one place that knows which telephone is of which kind.
+"""Profiles of telephones that need special treatment: the one place that knows kinds of telephones.
 
 A telephone says what it is in its User-Agent. Whatever differs asks the profile for one named property and never for
 the name of a product; a telephone that nobody here knows is `ORDINARY`, for which every property is what the RFCs say.

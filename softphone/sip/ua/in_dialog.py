@@ -1,4 +1,4 @@
-"""What the peer may ask for within a call (RFC 3261 section 12.2.2): its end, offers, INFO, REFER, and more."""
+"""Requests of the peer within a call (RFC 3261 section 12.2.2): BYE, offers, INFO, REFER, and more."""
 
 from collections.abc import Callable
 from typing import Protocol

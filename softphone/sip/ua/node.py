@@ -1,4 +1,4 @@
-"""What calls and registrations need of the node that they are part of."""
+"""The interface of a SIP node to its calls and registrations."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol

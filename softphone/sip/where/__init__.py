@@ -1,1 +1,1 @@
-"""Where a message goes."""
+"""Routing of messages."""

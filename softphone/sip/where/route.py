@@ -1,4 +1,4 @@
-"""Where our requests go: the one place that says whose word is taken for it.
+"""Routing of our requests: the one place that decides which URI or flow is trusted for it.
 
 A peer is known by where its requests really came from, and names another place in its Contact or in the Record-Route of
 a proxy. Whoever follows such a name sends its own packets where the peer wants them: into a network behind a firewall,
