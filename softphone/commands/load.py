@@ -41,7 +41,7 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
     yield _line("parties", f"{report.joined} of {report.asked} joined, {report.joins_per_s:g} a second")
     for cause, count in sorted((report.failures | report.dropped).items(), key=lambda each: -each[1])[:FAULTS]:
         yield _line("", f"{count} x {cause}", good=False)
-    if report.policy_limit is not None and report.failures:
+    if report.policy_limit and report.failures:
         yield _line("", f"refused by policy from party {report.policy_limit + 1} on: no sign of too much load")
     yield _answers(report)
     lost = f"{report.lost} of {report.expected} packets lost ({report.loss_percent:.3f} %)"

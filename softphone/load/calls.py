@@ -37,8 +37,6 @@ class PartyCalls(ABC, Generic[C]):
         Calls that the peer ended.
     joined
         Those that are in.
-    admitted_before_refusal
-        How many were in when the first was refused by a policy; None: nobody was.
     on_dropped
         Told of each that the peer ended.
     """
@@ -48,9 +46,17 @@ class PartyCalls(ABC, Generic[C]):
         self.answers_ms: dict[str, Quantiles] = {}
         self.failures: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
-        self.admitted_before_refusal: int | None = None
         self.joined: dict[int, C] = {}
+        self._most, self._is_refused = 0, False
         self.on_dropped: Callable[[int], None] = lambda bot: None
+
+    @property
+    def policy_limit(self) -> int | None:
+        """How many were in at the same time, at most, where others were refused by a policy; None: nobody was.
+
+        An answer that lets somebody in may be read after one that lets somebody else not.
+        """
+        return self._most if self._is_refused else None
 
     @abstractmethod
     async def start(self) -> None:
@@ -70,10 +76,10 @@ class PartyCalls(ABC, Generic[C]):
         """
         try:
             await self._join(bot)
+            self._most = max(self._most, len(self.joined))
         except SoftphoneError as error:
             cause = self._cause(error)
-            if isinstance(error, CallRefused) and error.status in POLICY and self.admitted_before_refusal is None:
-                self.admitted_before_refusal = len(self.joined)
+            self._is_refused |= isinstance(error, CallRefused) and error.status in POLICY
             self.failures[cause] += 1
             raise JoinFailed(cause) from error
 

@@ -87,7 +87,7 @@ def hearing_of(truth: Truth, faults: list[Fault], first: int) -> HearingReport:
         expected=[[bool(truth.expected[i, k]) for k in columns] for i in rows],
         pairs=share.size,
         wrong=len({(fault.listener, fault.talker) for fault in faults}),
-        unknown=int(np.isnan(share).sum()),
+        unknown=int(truth.not_known().sum()),
     )
 
 
@@ -111,8 +111,8 @@ def unknown(plane: LoadPlane, truth: Truth, lines: Sequence[BotLine], plan: Load
             "who hears whom and the delay are not known: talkers say speech, the same for all",
         ),
         (
-            unclear and bool(truth.undecided().any()),
-            "who hears whom is not known of all pairs: it had holes, or was not clear",
+            unclear and bool(truth.undecided().any() | truth.missed.any()),
+            "who hears whom is not known of all pairs at all times: it had holes, or was not clear",
         ),
         (unclear and not truth.delays_ms.count, "the delay is not known: nobody heard any talker"),
         (

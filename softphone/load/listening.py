@@ -40,6 +40,7 @@ class Listening:
         self._names = plane.names(talkers)
         self._column = np.array([plane.tones[tone] for tone in plane.tone_of(talkers)], np.int64)
         self._ticks = 0
+        self._stalls = plane.stalls
 
     def forget(self) -> None:
         """Count anew from here on."""
@@ -54,6 +55,9 @@ class Listening:
     def look(self) -> None:
         """Look, at each tick, at some windows that are full, and let them be filled anew."""
         self._ticks += 1
+        if self._plane.stalls != self._stalls:
+            self._stalls = self._plane.stalls
+            self.truth.held_up(self._plane.count, self._plane.due_s() - self._plane.epoch_s)
         plane, bots = self._plane, self._plane.bots[: self._plane.ears]
         rows = np.flatnonzero(bots["window"] == FULL)[:BATCH]
         if not len(rows):

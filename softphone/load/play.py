@@ -44,6 +44,7 @@ class ScenePlayer:
         self._run, self._scenario, self._http = run, scenario, http
         self._values = dict(scenario.values)
         self._random = random.Random(1)
+        self._measuring = all(step.do != "measure" for step in scenario.step)
         self._verbs: dict[str, Callable[[SceneStep, list[int]], Awaitable[None]]] = {
             verb: getattr(self, f"_{verb}") for verb in VERBS
         }
@@ -92,9 +93,12 @@ class ScenePlayer:
 
     async def _wait(self, step: SceneStep, bots: list[int]) -> None:
         await asyncio.sleep(self._number(step.seconds))
+        if self._measuring:
+            await self._run.listen_on()
 
     async def _measure(self, step: SceneStep, bots: list[int]) -> None:
         self._run.begin()
+        self._measuring = True
         await self._wait(step, bots)
 
     async def _keys(self, step: SceneStep, bots: list[int]) -> None:

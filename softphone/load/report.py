@@ -29,7 +29,7 @@ SCHEMA = 1
 POLICY = (403, 480, 486, 600, 603)
 """How services say that a conference is full, or that somebody may not come in; no sign of too much load."""
 
-LATE_SHARE, UNSENT_SHARE, BUSY_SHARE = 0.02, 0.005, 0.9
+LATE_SHARE, UNSENT_SHARE, BUSY_SHARE, OVERFLOW_SHARE = 0.02, 0.005, 0.9, 0.001
 """From here on a run says more of the generator than of who was called."""
 
 
@@ -59,12 +59,18 @@ class Health(Struct, frozen=True, kw_only=True):
         Of its packets, those that the system did not take.
     busy_share
         Of one core.
+    overflow_share
+        Of the packets that came, those that the system had no room for here: they count as lost, and were not.
+    held_up
+        Windows of sound that stalls of its own may have silenced.
     """
 
     late_share: float = 0.0
     unsent_share: float = 0.0
     busy_share: float = 0.0
     latest_ms: float = 0.0
+    overflow_share: float = 0.0
+    held_up: int = 0
 
     @property
     def void(self) -> list[str]:
@@ -73,6 +79,10 @@ class Health(Struct, frozen=True, kw_only=True):
             (self.late_share > LATE_SHARE, f"{self.late_share:.1%} of the steps were late"),
             (self.unsent_share > UNSENT_SHARE, f"{self.unsent_share:.1%} of the packets could not be sent"),
             (self.busy_share > BUSY_SHARE, f"it used {self.busy_share:.0%} of a core"),
+            (
+                self.overflow_share > OVERFLOW_SHARE,
+                f"{self.overflow_share:.2%} of the packets came and were lost here, as net.core.rmem_max has no room",
+            ),
         )
         return [f"the generator was too slow: {text}" for holds, text in reasons if holds]
 
@@ -213,9 +223,7 @@ class LoadReport(Struct, kw_only=True):
     @property
     def failed(self) -> int:
         """Calls that failed or that the peer ended, those that its policy refuses left out."""
-        refused = sum(
-            count for cause, count in self.failures.items() if self.policy_limit is not None and _policy(cause)
-        )
+        refused = sum(count for cause, count in self.failures.items() if self.policy_limit and _policy(cause))
         return sum(self.failures.values()) + sum(self.dropped.values()) - refused
 
     @property

@@ -17,18 +17,19 @@ from softphone import descriptors, hearing
 from softphone.codec import codec
 from softphone.load.caller import BotCalls, address_towards
 from softphone.load.calls import JoinFailed, PartyCalls
+from softphone.load.fitness import Fitness
 from softphone.load.janus import JanusCalls
 from softphone.load.lines import hearing_of, lines_of, unknown
 from softphone.load.listening import Listening
 from softphone.load.media.doors import open_doors
-from softphone.load.media.plane import STEPS, LoadPlane
+from softphone.load.media.plane import LoadPlane
 from softphone.load.media.tally import settle
 from softphone.load.meeting import Meeting, meet
 from softphone.load.pace import Pace
 from softphone.load.plan import JANUS, LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.recital import recite
-from softphone.load.report import Health, LoadReport, Moment, SpeechLine
+from softphone.load.report import LoadReport, Moment, SpeechLine
 from softphone.load.speech import spoken
 from softphone.load.truth import WINDOW_S
 from softphone.load.usage import CpuUsage
@@ -96,6 +97,7 @@ class LoadRun:
             self.doors = open_doors(host, plan.parties, first_port=plan.media_port, first=256 + plan.first)
             stack.callback(self.doors.close)
             self.plane = self._make_plane()
+            self._fitness = Fitness(self.plane, self.doors)
             self._listening = Listening(self.plane, plan.heard)
             self.truth = self._listening.truth
             self._seat_rooms()
@@ -285,7 +287,7 @@ class LoadRun:
         self.plane.forget()
         self._listening.forget()
         self.present = set(self.calls.joined)
-        self._mark = self.plane.late_steps, self.plane.sent, self.plane.unsent
+        self._fitness.begin()
         self._since_begun.look()
 
     def finish(self) -> None:
@@ -293,18 +295,7 @@ class LoadRun:
         self._finished = True
         self.seconds, self._spent, self._server_share = self._since_begun.look()
         self.lines = lines_of(self.plane, self.truth, *self.counted(), sorted(self.present), self.plan)
-        self._health = self._fared()
-
-    def _fared(self) -> Health:
-        late, sent, unsent = self._mark
-        steps = max(1, round(self.seconds * STEPS / TICK_S))
-        tried = max(1, self.plane.sent - sent + self.plane.unsent - unsent)
-        return Health(
-            late_share=round((self.plane.late_steps - late) / steps, 5),
-            unsent_share=round((self.plane.unsent - unsent) / tried, 5),
-            busy_share=round(self._spent, 4),
-            latest_ms=round(1000 * self.plane.latest_s, 1),
-        )
+        self._health = self._fitness.health(self.seconds, self._spent)
 
     async def recite(self) -> None:
         """Let one bot say speech alone, and judge what others of its conference have heard of it; after `finish`."""
@@ -312,7 +303,10 @@ class LoadRun:
         await self.others()
         there = [bot for bot in sorted(self.calls.joined) if self.plan.room(bot) == 0]
         if there and self.plan.leads and self._said is not None:
-            self.speech = await recite(self.plane, self._said, there)
+            stalls, self.speech = self.plane.stalls, await recite(self.plane, self._said, there)
+            if self.plane.stalls != stalls:
+                self.speech = []
+                self.notes.append("how speech was heard is not known: this program was held up while it was said")
         await self.others()
 
     def report(self) -> LoadReport:
@@ -341,7 +335,7 @@ class LoadRun:
             health=self._health,
             timeline=self.moments,
             notes=self.notes + unknown(self.plane, self.truth, self.lines, self.plan),
-            policy_limit=self.calls.admitted_before_refusal,
+            policy_limit=self.calls.policy_limit,
             speech=self.speech,
             server_cpu_percent=None if self._server_share is None else round(100 * self._server_share, 1),
         )

@@ -15,12 +15,17 @@ from softphone.load.faults import Fault
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, HearingReport, LoadReport, Moment
+from softphone.load.truth import FEW
 
 __all__ = ["merged", "shares"]
 
 STEPS = 4
 """Shares begin at multiples of it: a bot's packets then leave when they would in one process."""
 MAP_ROWS = 64
+DEAF = ("deaf", "partly deaf")
+UNSURE = (
+    "pairs were deaf for no longer than a process of the bots was held up: that is not known to be the server's fault"
+)
 
 
 def shares(plan: LoadPlan, count: int) -> list[LoadPlan]:
@@ -64,7 +69,9 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
     joined = sum(report.joined for report in reports)
     there = {line.bot for report in reports for line in report.bots}
     # Who never came is missed by bots of other processes, which do not know it.
-    faults = [fault for report in reports for fault in report.faults if {fault.listener, fault.talker} <= there]
+    told = [fault for report in reports for fault in report.faults if {fault.listener, fault.talker} <= there]
+    faults = _seen_by_others(told, reports)
+    unsure = [f"{len(told) - len(faults)} {UNSURE}"] if len(told) > len(faults) else []
     return LoadReport(
         plan=plan,
         began_at=min(report.began_at for report in reports),
@@ -89,12 +96,24 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
             _moment([moment for moment in same if moment is not None])
             for same in zip_longest(*(report.timeline for report in reports))
         ],
-        notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+        notes=[*dict.fromkeys(note for report in reports for note in report.notes), *unsure],
         scenario=reports[0].scenario,
         policy_limit=joined if any(report.policy_limit is not None for report in reports) else None,
         server_cpu_percent=reports[0].server_cpu_percent,
         speech=[line for report in reports for line in report.speech],
     )
+
+
+def _seen_by_others(faults: Sequence[Fault], reports: Sequence[LoadReport]) -> list[Fault]:
+    """Leave out those faults that a process has made which was held up: its talkers were silent, and others deaf."""
+    of = {line.bot: report for report in reports for line in report.bots}
+    return [
+        fault
+        for fault in faults
+        if fault.kind not in DEAF
+        or of[fault.listener] is of[fault.talker]  # which has left those windows out
+        or fault.windows - of[fault.talker].health.held_up >= FEW
+    ]
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from softphone.load.media.codes import WORD
 from softphone.load.media.ears import HEARD, NOT_HEARD, HeardWindows
 from softphone.load.quantiles import Quantiles
 
-__all__ = ["WINDOW_S", "Truth"]
+__all__ = ["FEW", "WINDOW_S", "Truth"]
 
 WINDOW_S = WORD * TICK_S
 MARGIN_S = 1.0
@@ -50,6 +50,8 @@ class Truth:
         bool, shape (listeners, talkers): who should hear whom; change it by `expect`.
     heard, silent, unknown
         int32, same shape: windows in which a talker talked and was heard, was not, or this is not known.
+    missed
+        bool, same shape: pairs that were not judged before it changed who should hear whom.
     level_dbov
         float32: the loudest that it was heard.
     delays_ms
@@ -65,6 +67,8 @@ class Truth:
         self.since_s = np.full(shape, np.inf)
         self._there_s = np.full(listeners, np.inf)
         self.heard, self.silent, self.unknown, self.leaks, self.deaf = (np.zeros(shape, np.int32) for _ in range(5))
+        self._agreed, self._wrong = np.zeros(shape, np.int32), np.zeros(shape, np.int32)  # since it was last changed
+        self.missed = np.zeros(shape, np.bool_)
         self.level_dbov, self.leak_dbov = (np.full(shape, -127.0, np.float32) for _ in range(2))
         self.delays_ms = Quantiles()
         self._sums = np.zeros((6, *shape))  # of 1, t, d, t*t, t*d, d*d for the heard windows
@@ -73,6 +77,8 @@ class Truth:
     def expect(self, listeners: NDArray[np.int64] | slice, talker: int, heard: bool, now_s: float) -> None:
         """Say that from now on some should hear a talker, or should not; its own never does."""
         k = int(np.flatnonzero(self.talkers == talker)[0])
+        self.missed[:, k] |= self.undecided()[:, k]
+        self._agreed[:, k] = self._wrong[:, k] = 0
         self.expected[listeners, k] = heard
         if 0 <= talker < len(self.expected):
             self.expected[talker, k] = False
@@ -81,6 +87,11 @@ class Truth:
     def talking(self, talker: int, on: bool, now_s: float) -> None:
         """Say that a talker begins or ceases."""
         self.since_s[:, np.flatnonzero(self.talkers == talker)] = now_s if on else np.inf
+
+    def held_up(self, count: int, now_s: float) -> None:
+        """Say that the first so many bots, this program's, could say nothing for a while that ends now."""
+        own = (self.talkers >= 0) & (self.talkers < count)
+        self.since_s[:, own] = np.where(np.isfinite(self.since_s[:, own]), now_s, np.inf)
 
     def away(self, bot: int) -> None:
         """Say that a bot is not there, or holds: what it hears and who hears it is not judged.
@@ -99,18 +110,26 @@ class Truth:
 
     def forget(self) -> None:
         """Count anew from here on."""
-        for counts in (self.heard, self.silent, self.unknown, self.leaks, self.deaf):
+        for counts in (self.heard, self.silent, self.unknown, self.leaks, self.deaf, self._agreed, self._wrong):
             counts[:] = 0
+        self.missed[:] = False
         self.level_dbov[:], self.leak_dbov[:] = -127.0, -127.0
         self._sums[:], self._last_s[:] = 0.0, np.nan
         self.delays_ms = Quantiles()
 
     def undecided(self) -> NDArray[np.bool_]:
-        """Tell which pairs can be judged and are not yet: no window agrees, and too few do not; shape as `heard`."""
+        """Tell which pairs can be judged and are not yet: no window agrees, and too few do not; shape as `heard`.
+
+        Only windows count that follow the last change of who should hear whom.
+        """
         judged = np.isfinite(np.maximum(self.since_s, self._there_s[:, None]))
-        agreed, wrong = np.where(self.expected, (self.heard, self.deaf), (self.silent, self.leaks))
-        undecided: NDArray[np.bool_] = judged & (agreed == 0) & (wrong < FEW)
+        undecided: NDArray[np.bool_] = judged & (self._agreed == 0) & (self._wrong < FEW)
         return undecided
+
+    def not_known(self) -> NDArray[np.bool_]:
+        """Tell which pairs were never judged, or not in each part of the run; shape as `heard`."""
+        unknown: NDArray[np.bool_] = (self.heard + self.silent == 0) | self.missed | self.undecided()
+        return unknown
 
     def add(self, rows: NDArray[np.int64], answers: HeardWindows, began_s: NDArray[np.float64]) -> None:
         """Count windows of some listeners that began at these seconds after the epoch (mean of their frames)."""
@@ -123,6 +142,8 @@ class Truth:
         self.unknown[rows] += known == 0
         self.leaks[rows] += heard & ~expected
         self.deaf[rows] += silent & expected
+        self._agreed[rows] += (known > 0) & (heard == expected)
+        self._wrong[rows] += (known > 0) & (heard != expected)
         level = np.where(heard, answers.level_dbov, -127.0)
         self.level_dbov[rows] = np.maximum(self.level_dbov[rows], level)
         self.leak_dbov[rows] = np.maximum(self.leak_dbov[rows], np.where(expected, -127.0, level))

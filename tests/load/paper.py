@@ -56,6 +56,9 @@ class PaperDoors:
 
     def close(self) -> None: ...
 
+    def overflowed(self) -> int:
+        return 0
+
     def send(self, outbox: SendBuffer | Letters, bots: NDArray[np.int64], patience: Patience) -> int:
         for i, bot in enumerate(bots):
             data = outbox.datagram(i)

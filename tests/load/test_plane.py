@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from softphone.load.fitness import Fitness
+from softphone.load.media.speakers import STEPS
+from softphone.load.report import Health
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, SendBuffer
 from tests.load.paper import Table
@@ -31,3 +34,18 @@ def test_steps_that_are_left_out_are_a_pause_and_no_loss(monkeypatch: pytest.Mon
     table.run(0.2)
     assert [seq for seq, _ in sent] == list(range(len(sent)))
     assert max(later - tick for (_, tick), (_, later) in itertools.pairwise(sent)) == 11
+
+
+def test_what_the_generator_itself_lost_or_left_out_voids_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(2, [0, 1], 10.0)
+    fitness = Fitness(table.plane, table.bridge)
+    table.run(2.0)
+    assert fitness.health(2.0, 0.1) == Health(busy_share=0.1)
+    monkeypatch.setattr(table.bridge, "overflowed", lambda: 2)
+    table.plane.skip(3 * STEPS)
+    health = fitness.health(2.0, 0.1)
+    assert health.overflow_share == pytest.approx(2 / 200, abs=1e-3)
+    assert [word for word in ("late", "lost here") if not any(word in reason for reason in health.void)] == []
+    assert health.held_up == 2, "a stall may silence the window in which it begins, and that in which it ends"
+    fitness.begin()
+    assert fitness.health(2.0, 0.1) == Health(busy_share=0.1)

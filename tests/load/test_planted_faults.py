@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from softphone.load.faults import Fault
+from softphone.load.media.speakers import STEPS
 from softphone.load.media.tally import settle
-from tests.load.paper import Table
+from tests.load.paper import TICK_S, Table
 
 
 def kinds(faults: list[Fault]) -> set[tuple[str, int, int]]:
@@ -170,6 +171,41 @@ def test_who_is_sent_nothing_yet_may_have_been_held_up() -> None:
     assert not table.listening.is_undecided(), "nothing comes"
     table.listening.forget()
     assert table.listening.is_undecided()
+
+
+def test_who_is_held_up_itself_blames_nobody() -> None:
+    """Bots that said nothing for a while were not heard; a bridge that takes their sound away is told as before."""
+    table = Table(3, [0, 1], 80.0)
+    for _ in range(3):
+        table.run(4.0)
+        while table.plane.bots["window"].any():  # the next one has nothing but what was not said
+            table.run(TICK_S / STEPS)
+        table.plane.skip(round(3.0 / TICK_S) * STEPS)
+    assert table.run(8.2) == []
+    assert (table.truth.silent[table.truth.expected] == 0).all()
+    for on in (0.0, 1.0):
+        table.bridge.gain[2, 1] = on
+        table.run(9.0)
+    assert kinds(table.truth.faults()) == {("partly deaf", 2, 1)}
+
+
+def test_what_was_not_judged_before_it_changed_is_not_known() -> None:
+    table = Table(4, [0, 1])
+    table.run(8.2)
+    assert not table.truth.not_known().any()
+    table.truth.expect(slice(None), 1, False, table.now_s)
+    table.bridge.gain[:, 1] = 0.0
+    assert table.listening.is_undecided(), "that it was heard before says nothing of now"
+    table.run(2.0)
+    table.truth.expect(slice(None), 1, True, table.now_s)
+    table.bridge.gain[:, 1] = [1.0, 0.0, 1.0, 1.0]
+    table.run(8.2)
+    assert table.truth.faults() == []
+    assert not table.listening.is_undecided()
+    assert np.argwhere(table.truth.not_known()).tolist() == [[0, 1], [1, 1], [2, 1], [3, 1]]
+    table.truth.forget()
+    table.run(8.2)
+    assert not table.truth.not_known().any()
 
 
 def test_a_talker_that_begins_in_a_window_is_not_judged_by_it() -> None:

@@ -83,7 +83,8 @@ async def test_two_processes_are_one_run(server: ServerProcess, rest: Rest) -> N
 
 
 async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, rest: Rest) -> None:
-    scenario = load_scenario("mute-truth", {"mute": "*1", "unmute": "*1", "seconds": "6"})
+    # It listens on in each part until all is known, or that took too long.
+    scenario = load_scenario("mute-truth", {"mute": "*1", "unmute": "*1", "seconds": "1"})
     plan = LoadPlan(uri=(conference(server, rest),), parties=8, talkers=5, rate=20)
     report = await asyncio.to_thread(by_processes, plan, 2, scenario)
     assert (report.joined, report.failures, wrong(report)) == (8, {}, [])
@@ -92,7 +93,10 @@ async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, r
     assert report.hearing is not None
     heard = [row[1] for row in report.hearing.heard]
     assert not heard.pop(1)
-    assert any(share is not None and 0 < share < 1 for share in heard)
+    if not report.hearing.unknown:  # it was judged in each part: muted, muted still, and not muted
+        assert all(share is not None and 0 < share < 1 for share in heard)
+    else:
+        assert report.seconds > LISTEN_ON_S
 
 
 async def test_a_cluster_is_one_run(server: ServerProcess, rest: Rest) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softphone.errors import MediaError
+from softphone.load.faults import Fault
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.report import Health, LoadReport
@@ -53,6 +54,16 @@ def test_counts_are_added_and_distributions_merged() -> None:
     assert (both.faults, both.exit_code) == ([ECHO], 3)
     assert [moment.parties for moment in both.timeline] == [2, 4, 6, 8, 10]
     assert msgspec.json.decode(msgspec.json.encode(both), type=LoadReport) == both
+
+
+@pytest.mark.parametrize(("held_up", "left"), [(0, 1), (3, 0), (2, 1)])
+def test_who_was_deaf_while_another_process_was_held_up_is_not_known(held_up: int, left: int) -> None:
+    deaf = Fault("partly deaf", 0, 2, 0.4, 4)
+    one, other = report(2, bots=[line(0), line(1)], faults=[deaf]), report(1, bots=[line(2)])
+    other.health = Health(held_up=held_up)
+    both = merged(one.plan, [one, other])
+    assert both.faults == [deaf][:left]
+    assert any("held up" in note for note in both.notes) == (not left)
 
 
 def test_of_nothing_there_is_no_report() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import records
 from softphone.load.media.ears import waves_at
+from softphone.load.media.lately import Lately, lately, measured
 from softphone.load.media.tally import BOT, Bots, settle, take
 from softphone.media.codecs.forms import DECODE
 from softphone.media.net.slots import SLOT_SIZE
@@ -27,7 +28,7 @@ def counted(sequence: list[int], ssrc: list[int] | None = None) -> tuple[Bots, i
         data[i, 11] = ssrc[i] if ssrc else 1
     args: Any = data, np.full(n, 172, np.uint32), 0.02 * np.arange(n), np.zeros(n, np.int64), n, bots
     waves = waves_at(8000, (0,))
-    tools: Any = waves, np.zeros(160, np.float32), np.zeros((1, 127, 4), np.float32)
+    tools: Any = waves, lately(4), np.zeros((1, 127, 4), np.float32)
     together: list[Any] = [*args, DECODE, *tools, np.zeros(n, np.int64)]
     take(*together)
     expected, lost = np.zeros(1, np.int64), np.zeros(1, np.int64)
@@ -86,7 +87,35 @@ def test_what_is_no_rtp_is_counted_apart() -> None:
     data[1, 0], data[2, 0] = 0x9F, 0x8F  # an extension, and sources, that are cut off
     args: Any = data, np.full(3, 13, np.uint32), np.zeros(3), np.zeros(3, np.int64), 3, bots
     waves = waves_at(8000, (0,))
-    tools: Any = waves, np.zeros(160, np.float32), np.zeros((1, 127, 4), np.float32)
+    tools: Any = waves, lately(4), np.zeros((1, 127, 4), np.float32)
     together: list[Any] = [*args, DECODE, *tools, np.zeros(3, np.int64)]
     assert take(*together) == 0
     assert (int(bots[0].invalid), int(bots[0].received)) == (3, 0)
+
+
+def memory() -> tuple[Lately, dict[str, NDArray[Any]]]:
+    """What was measured lately, and its arrays: of two tones."""
+    arrays: dict[str, NDArray[Any]] = {
+        "codes": np.zeros((8, 160), np.uint8),
+        "law": np.full(8, -1, np.int8),
+        "energy": np.zeros(8),
+        "clipped": np.zeros(8, np.int64),
+        "tones": np.zeros((8, 4), np.float32),
+        "sound": np.zeros(160, np.float32),
+    }
+    return Lately(**arrays), arrays
+
+
+def test_what_was_measured_lately_is_what_it_would_be_measured_as() -> None:
+    """Frames of both laws, among them some whose codes have the same sum, come again and again in any order."""
+    rng, waves = np.random.default_rng(1), waves_at(8000, (0, 5))
+    frames = rng.integers(0, 256, (40, 160)).astype(np.uint8)
+    frames[1:20] = [rng.permutation(frames[0]) for _ in range(19)]
+    known, kept = memory()
+    for which, law in zip(rng.integers(0, 40, 400), rng.integers(0, 2, 400), strict=True):
+        (fresh, alone), at = memory(), measured(frames[which], 0, law, DECODE, waves, known)
+        assert at == measured(frames[which], 0, law, DECODE, waves, fresh)
+        for name in ("energy", "clipped", "tones"):
+            np.testing.assert_array_equal(kept[name][at], alone[name][at])
+        wave = DECODE[law][frames[which]].astype(np.float64)
+        assert kept["energy"][at] == np.dot(wave, wave)

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from softphone.errors import MediaError
 from softphone.media.net.batch import OpenPorts, Port, Records
-from softphone.media.net.port import Patience
+from softphone.media.net.port import Patience, overflow_of
 from softphone.media.net.slots import (
     HDR_SIZE,
     MSG_TRUNC,
     SLOT_SIZE,
-    SOCKADDR_SIZE,
     Letters,
     SendBuffer,
     Slots,
@@ -84,6 +83,10 @@ class Doors(Protocol):
         """Send the first datagrams of `outbox`, from these bots in ascending order; give how many went out."""
         ...
 
+    def overflowed(self) -> int:
+        """How many datagrams came that the system had no room for, since the ports were opened."""
+        ...
+
     def close(self) -> None:
         """Give the ports back."""
         ...
@@ -133,6 +136,10 @@ class OwnDoors:
         """Send from these bots."""
         return self._ports.send(outbox, bots, patience, lambda: None)
 
+    def overflowed(self) -> int:
+        """How many datagrams came that the system had no room for."""
+        return sum(overflow_of(port.fileno()) for port in self._ports.by_index.values())
+
     def close(self) -> None:
         """Give the ports back."""
         for port in list(self._ports.by_index.values()):
@@ -177,6 +184,7 @@ class SharedDoor:
         if self._prepared != id(into):
             into.header["control"] = self._control.ctypes.data + np.arange(SLOTS, dtype=np.uint64) * (8 * CONTROL_WORDS)
             into.header["controllen"], self._prepared = 8 * CONTROL_WORDS, id(into)
+            into.header["name"] = into.header["namelen"] = 0  # who it is from is nobody's question
         used = collect(
             self._port.fileno(),
             time.time_ns(),
@@ -196,6 +204,10 @@ class SharedDoor:
         outbox.header["control"][:count] = self._from.ctypes.data + bots.astype(np.uint64) * FROM.itemsize
         outbox.header["controllen"][:count] = FROM.itemsize
         return self._port.send(outbox, 0, count, patience)
+
+    def overflowed(self) -> int:
+        """How many datagrams came that the system had no room for."""
+        return overflow_of(self._port.fileno())
 
     def close(self) -> None:
         """Give the port back."""
@@ -276,7 +288,7 @@ def _settle(
             bot = host - first
     if header.msg_flags & MSG_TRUNC:
         header.len = 0
-    header.namelen, header.controllen = SOCKADDR_SIZE, 8 * CONTROL_WORDS
+    header.controllen = 8 * CONTROL_WORDS
     control[1], control[5] = 0, 0
     return bot
 

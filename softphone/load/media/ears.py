@@ -47,6 +47,10 @@ class HeardWindows(Struct, frozen=True):
     shift: NDArray[np.float64]
 
 
+SIZE = 1 << (2 * WORD - 2).bit_length()
+"""Of the transforms: no less than a word twice around, and a power of two."""
+
+
 @cache
 def waves_at(rate_hz: int, tones: tuple[int, ...]) -> NDArray[np.float32]:
     """Give a frame of some tones, four in a block, first the cosines, then the sines: float32, (blocks, samples, 8).
@@ -88,8 +92,9 @@ def listen(
     there = (series != 0).any(axis=2)
     seen -= _mean(seen, there)[:, None, :]
     seen *= there[:, :, None]
-    spectra = np.conj(np.fft.rfft(seen, axis=1)) * np.fft.rfft(words, axis=1).T
-    product = np.fft.irfft(spectra, WORD, axis=1)  # (listeners, shifts, talkers)
+    around = np.concatenate((words, words[:, :-1]), axis=1)  # at each shift the word goes on with its beginning
+    spectra = np.conj(np.fft.rfft(seen, SIZE, axis=1)) * np.fft.rfft(around, SIZE, axis=1).T
+    product = np.fft.irfft(spectra, SIZE, axis=1)[:, :WORD]  # (listeners, shifts, talkers)
     shift, swing, likeness = _best(product, words, np.einsum("ijk,ijk->ik", seen, seen))
     level = 20 * np.log10(np.maximum(swing * 2 / (1 - SOFT) / np.sqrt(2), 1e-9))
     known = np.where(likeness >= SURE, HEARD, np.where(likeness < SURELY_NOT, NOT_HEARD, NOT_KNOWN))

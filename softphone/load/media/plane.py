@@ -17,6 +17,7 @@ from softphone.load.media.codes import WORD, frames, name_of, noise, waves
 from softphone.load.media.doors import Arrivals, Doors
 from softphone.load.media.ears import waves_at
 from softphone.load.media.kept import KeptSound
+from softphone.load.media.lately import lately
 from softphone.load.media.reports import BotReports
 from softphone.load.media.speakers import MARKER, SPEAKER, STEPS, compose
 from softphone.load.media.tally import BOT, count_sound, settle, take
@@ -76,6 +77,8 @@ class LoadPlane:
         What bots hear, by bot, for as long as somebody puts them there.
     sent, unsent
         Datagrams that went out, and that the system did not take.
+    stalls, stalled_steps
+        How often steps were left out, and how many in all: bots have said nothing meanwhile.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class LoadPlane:
         self.tones = {tone: k for k, tone in enumerate(sorted(set(self.tone_of(talkers if heard is None else heard))))}
         self._waves = waves_at(self.codec.rate_hz, tuple(self.tones))
         self.series = np.zeros((self.ears, WORD, 4 * len(self._waves)), np.float32)
-        self._sound = np.zeros(self.codec.rate_hz // 50, np.float32)
+        self._sound, self._known = np.zeros(self.codec.rate_hz // 50, np.float32), lately(self.series.shape[2])
         self._decoder: Decoder | None = None
         if self._law < 0:
             self._decoder = decoder(self.codec, self.ears, self.codec.rate_hz)
@@ -115,7 +118,7 @@ class LoadPlane:
         self._kept = np.zeros(self._arrivals.count, np.int64)
         self._arrival_s = np.zeros(self._arrivals.count)
         self._make_outboxes(count)
-        self._steps = self.sent = self.unsent = self.late_steps = 0
+        self._steps = self.sent = self.unsent = self.late_steps = self.stalls = self.stalled_steps = 0
         self.latest_s = 0.0
 
     def _make_outboxes(self, count: int) -> None:
@@ -311,6 +314,7 @@ class LoadPlane:
     def skip(self, steps: int) -> None:
         """Leave out steps after a stall: all bots are silent for so long, and the run is not worth much."""
         self.late_steps += steps
+        self.stalls, self.stalled_steps = self.stalls + 1, self.stalled_steps + steps
         self._steps += steps
 
     def receive(self) -> None:
@@ -332,7 +336,7 @@ class LoadPlane:
         args = arrivals.data, arrivals.length, self._arrival_s, arrivals.row, used, self.bots
         if self.kept and self._law >= 0:
             self._keep(arrivals, np.flatnonzero(arrivals.length[:used] == HEADER_SIZE + self._sound.size))
-        left = take(*args, DECODE, self._waves, self._sound, self.series, self._kept)
+        left = take(*args, DECODE, self._waves, self._known, self.series, self._kept)
         if left:
             self._others(arrivals, self._kept[:left])
 

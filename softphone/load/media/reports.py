@@ -3,6 +3,7 @@
 A few reports per bot and minute, so they are values, written and read one by one.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,11 @@ __all__ = ["BotReports"]
 EVERY_TICKS = 250
 """Between two reports of a bot: 5 s (RFC 3550 section 6.2)."""
 LARGEST = 128 + TRAILER
+
+
+def _plain(record: Any) -> Any:
+    """Give the values of a record as attributes: those of a record itself take a microsecond each."""
+    return SimpleNamespace(**dict(zip(record.dtype.names, record.item(), strict=True)))
 
 
 class BotReports:
@@ -67,8 +73,8 @@ class BotReports:
         rows: list[int] = []
         for bot in range(tick % EVERY_TICKS, len(self._targets), EVERY_TICKS):
             target = self._targets[bot]
-            if target is not None and speakers[bot].sent:
-                self._write(len(rows), bot, now_s, tick, speakers[bot], bots[bot])
+            if target is not None and speakers["sent"][bot]:
+                self._write(len(rows), bot, now_s, tick, _plain(speakers[bot]), _plain(bots[bot]))
                 self._letters.address[len(rows)] = target
                 rows.append(bot)
         if rows:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel
 from softphone.load.media.codes import WORD
+from softphone.load.media.lately import SAMPLES, Lately, energy_of, loudness, measured
 
 __all__ = ["BOT", "FULL", "Bots", "count_sound", "settle", "take"]
 
@@ -58,8 +59,6 @@ GAP_S = 0.04
 """So much later than its predecessor's pace a frame has to come that it is a gap: most telephones hold no more back."""
 PAUSE_TICKS = 16
 """Frames that a timestamp leaps over without a number missing: a pause of the sender, and no gap."""
-CLIPPED = 32100
-"""From here on a sample of G.711 is at its limit."""
 WHOLE, FULL = 1, 2
 """Of a window: it is being filled; it can be looked at."""
 
@@ -74,7 +73,7 @@ def take(
     bots: Bots,
     decoding: NDArray[np.int16],
     waves: NDArray[np.float32],
-    sound: NDArray[np.float32],
+    known: Lately,
     series: NDArray[np.float32],
     kept: NDArray[np.int64],
 ) -> int:
@@ -96,8 +95,8 @@ def take(
         int16, shape (laws, 256).
     waves
         float32, shape (blocks, 160, 8): of four tones each the cosines and the sines at 8000 Hz.
-    sound
-        float32, shape (160,): for a frame that is decoded.
+    known
+        Frames that were measured lately.
     series
         float32, shape (bots, 127, 4 * blocks): loudness of each tone in the frames of the window.
     kept
@@ -112,7 +111,7 @@ def take(
     for i in range(count):
         if row[i] >= 0 and bots[row[i]].open:
             window = series[row[i] : row[i] + 1]
-            if _is_left(data[i], np.int64(length[i]), arrival_s[i], bots[row[i]], decoding, waves, sound, window):
+            if _is_left(data[i], np.int64(length[i]), arrival_s[i], bots[row[i]], decoding, waves, known, window):
                 kept[left] = i
                 left += 1
     return left
@@ -126,7 +125,7 @@ def _is_left(
     bot: Bots,
     decoding: NDArray[np.int16],
     waves: NDArray[np.float32],
-    sound: NDArray[np.float32],
+    known: Lately,
     window: NDArray[np.float32],
 ) -> bool:
     """Count a packet; whether it is left to others. `window` is empty for a bot that does not listen."""
@@ -136,10 +135,11 @@ def _is_left(
     if not _is_sound(d, start, arrival_s, bot):
         return False
     if bot.law >= 0 and len(window) > 0:
-        if size - start == 160:
-            for k in range(160):
-                sound[k] = decoding[bot.law, d[start + k]]
-            _measure(sound, 160, _place(d, arrival_s, bot), waves, bot, window[0])
+        if size - start == SAMPLES:
+            at = measured(d, start, np.int64(bot.law), decoding, waves, known)
+            bot.energy, bot.samples = bot.energy + known.energy[at], bot.samples + SAMPLES
+            bot.clipped += known.clipped[at]
+            _fill(_place(d, arrival_s, bot), known.tones[at], window[0])
         else:
             bot.odd += 1
     return bool(bot.law < 0)
@@ -184,7 +184,9 @@ def count_sound(
         int16, shape (n, at least samples): their sound, a frame of 20 ms.
     waves
         float32, shape (blocks, samples, 8), at the rate of the sound.
-    data, arrival_s, row, bots, sound, series
+    sound
+        float32, shape (at least samples,): for a frame.
+    data, arrival_s, row, bots, series
         As of `take`.
     """
     for j in range(count):
@@ -192,7 +194,11 @@ def count_sound(
         bot = bots[row[i]]
         for k in range(samples):
             sound[k] = pcm[j, k]
-        _measure(sound, samples, _place(data[i], arrival_s[i], bot), waves, bot, series[row[i]])
+        energy, clipped = energy_of(sound, samples)
+        bot.energy, bot.samples, bot.clipped = bot.energy + energy, bot.samples + samples, bot.clipped + clipped
+        place = _place(data[i], arrival_s[i], bot)
+        if place >= 0:
+            loudness(sound, samples, waves, series[row[i], place])
 
 
 @kernel
@@ -294,49 +300,8 @@ def _place(d: NDArray[np.uint8], arrival_s: float, bot: Bots) -> Int:
 
 
 @kernel
-def _measure(
-    sound: NDArray[np.float32],
-    samples: int,
-    place: Int,
-    waves: NDArray[np.float32],
-    bot: Bots,
-    window: NDArray[np.float32],
-) -> None:
-    """Measure a frame: its level, and if it has a place in the window how loud each tone is, whatever its phase."""
-    energy, clipped = _energy(sound, samples), np.int64(0)
-    for j in range(samples):
-        clipped += abs(sound[j]) >= CLIPPED
-    bot.energy, bot.samples, bot.clipped = bot.energy + energy, bot.samples + samples, bot.clipped + clipped
+def _fill(place: Int, tones: NDArray[np.float32], window: NDArray[np.float32]) -> None:
+    """Say how loud each tone is in a frame of a window, where it has a place."""
     if place >= 0:
-        for block in range(len(waves)):
-            _loudness(sound, samples, waves[block], window[place, 4 * block : 4 * block + 4])
-
-
-@kernel
-def _energy(sound: NDArray[np.float32], samples: int) -> np.float64:
-    """Add the squares of a frame up, as sums of their own that do not wait for each other."""
-    a = b = c = d = np.float64(0)
-    for j in range(0, samples, 4):
-        a += np.float64(sound[j]) * np.float64(sound[j])
-        b += np.float64(sound[j + 1]) * np.float64(sound[j + 1])
-        c += np.float64(sound[j + 2]) * np.float64(sound[j + 2])
-        d += np.float64(sound[j + 3]) * np.float64(sound[j + 3])
-    return a + b + c + d
-
-
-@kernel
-def _loudness(sound: NDArray[np.float32], samples: int, waves: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Say how far a frame goes along with four tones; as eight sums of their own, which a vector register holds."""
-    a = b = c = d = e = f = g = h = np.float32(0)
-    for j in range(samples):
-        x, wave = sound[j], waves[j]
-        a += x * wave[0]
-        b += x * wave[1]
-        c += x * wave[2]
-        d += x * wave[3]
-        e += x * wave[4]
-        f += x * wave[5]
-        g += x * wave[6]
-        h += x * wave[7]
-    out[0], out[1] = np.sqrt(a * a + e * e), np.sqrt(b * b + f * f)
-    out[2], out[3] = np.sqrt(c * c + g * g), np.sqrt(d * d + h * h)
+        for k in range(len(tones)):
+            window[place, k] = tones[k]

@@ -16,9 +16,11 @@ import numpy as np
 from softphone.address import FAMILIES, family_of, host_port
 from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, address_of, sockaddr
 
-__all__ = ["BoundPort", "ERRORS_MAX", "LoopPort", "OpenPort", "Patience", "UdpPort", "open_socket"]
+__all__ = ["BoundPort", "ERRORS_MAX", "LoopPort", "OpenPort", "Patience", "UdpPort", "open_socket", "overflow_of"]
 
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+# An array of 32-bit numbers, of which one counts the datagrams that were dropped (linux/sock_diag.h)
+SO_MEMINFO, MEMINFO_DROPS, MEMINFO_SIZE = 55, 8, 36
 # Never fragment, and do not believe strangers about the path's MTU: media is far below any. The kernel then need not
 # number each datagram for reassembly (RFC 6864 section 4.1), which is a tenth of the cost of sending it.
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3
@@ -132,6 +134,18 @@ def _enlarge(sock: socket.socket, force: int, ordinary: int) -> None:
             return
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, ordinary, BUFFER_BYTES)
+
+
+def overflow_of(fd: int) -> int:
+    """Give how many datagrams a socket had no room for in its receive buffer; 0 where the system does not tell."""
+    sock = socket.socket(fileno=fd)
+    try:
+        told = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO_SIZE) if sys.platform == "linux" else b""
+    except OSError:
+        told = b""
+    finally:
+        sock.detach()
+    return int(np.frombuffer(told, np.uint32)[MEMINFO_DROPS]) if len(told) == MEMINFO_SIZE else 0
 
 
 class BoundPort:

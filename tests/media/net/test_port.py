@@ -1,7 +1,9 @@
 """Both kinds of port, on real sockets, through the same tests."""
 
+import contextlib
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from softphone.address import FAMILIES, family_of
 from softphone.media.contract.leg import MediaAddress
 from softphone.media.net.batch import BatchPort, OpenPorts
 from softphone.media.net.directory import key_of
-from softphone.media.net.port import LoopPort, Patience, UdpPort
+from softphone.media.net.port import LoopPort, Patience, UdpPort, open_socket, overflow_of
 from softphone.media.net.slots import SLOT_SIZE, Letters, SendBuffer, Slots, sockaddr
 from softphone.media.net.system import has_batches
 from softphone.media.rtp.header import HEADER_SIZE
@@ -130,6 +132,20 @@ def test_full_buffers_are_waited_for_five_milliseconds_in_all(
         assert [port.send(outbox, at, at + 2, patience) for at in (0, 2, 4, 6)] == [0] * 4
     assert waits == [0.001] * 10
     port.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_what_came_and_had_no_room_is_counted(peer: socket.socket, host: str) -> None:
+    with open_socket(host, 0) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        assert overflow_of(sock.fileno()) == 0
+        for _ in range(100):
+            peer.sendto(bytes(200), sock.getsockname()[:2])
+        came = 0
+        with contextlib.suppress(BlockingIOError):
+            while sock.recv(300):
+                came += 1
+        assert 0 < overflow_of(sock.fileno()) == 100 - came
 
 
 def test_expedited_forwarding(port: UdpPort, host: str) -> None:

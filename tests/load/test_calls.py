@@ -1,0 +1,60 @@
+"""How many a policy lets in, and what is a failure."""
+
+import asyncio
+
+import pytest
+
+from softphone.errors import CallRefused
+from softphone.load.calls import JoinFailed, PartyCalls
+from tests.load.reports import report
+
+
+class Answered(PartyCalls[str]):
+    """Calls that are answered when somebody says so."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(lambda: 0.0)
+        self.answers = [asyncio.Event() for _ in range(count)]
+        self.refused = set[int]()
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def _join(self, bot: int) -> None:
+        await self.answers[bot].wait()
+        if bot in self.refused:
+            raise CallRefused(486, "Busy Here")
+        self.joined[bot] = "in"
+
+    async def leave(self, bot: int) -> None:
+        self.joined.pop(bot, None)
+
+    def press(self, bot: int, keys: str) -> None: ...
+
+    async def reinvite(self, bot: int, direction: str = "sendrecv") -> None: ...
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (3, 0, 4, 1, 2)])
+async def test_in_whatever_order_answers_are_read_the_policy_is_the_same(order: tuple[int, ...]) -> None:
+    calls = Answered(5)
+    calls.refused = {3, 4}
+    joins = [asyncio.create_task(calls.join(bot)) for bot in range(5)]
+    for bot in order:
+        calls.answers[bot].set()
+        await asyncio.wait([joins[bot]])
+    ended = await asyncio.gather(*joins, return_exceptions=True)
+    assert [bot for bot, each in enumerate(ended) if isinstance(each, JoinFailed)] == [3, 4]
+    await calls.leave(0)
+    assert calls.policy_limit == 3
+
+
+async def test_where_everybody_is_refused_it_is_a_failure() -> None:
+    calls = Answered(1)
+    assert calls.policy_limit is None
+    calls.refused = {0}
+    calls.answers[0].set()
+    with pytest.raises(JoinFailed):
+        await calls.join(0)
+    found = report(1, bots=[], policy_limit=calls.policy_limit, failures=dict(calls.failures))
+    assert (found.failed, report(1, policy_limit=1, failures=dict(calls.failures)).failed) == (1, 0)
