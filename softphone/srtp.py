@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-__all__ = ["Encryption", "SRTP_PROFILES"]
+__all__ = ["BEFORE_DTLS", "Encryption", "SRTP_PROFILES"]
 
 SRTP_PROFILES = {
     "AEAD_AES_128_GCM": 16 + 12,
@@ -12,6 +12,9 @@ SRTP_PROFILES = {
     "AES_256_CM_HMAC_SHA1_80": 32 + 14,
 }
 """How packets can be protected, the names of RFC 4568, 6188 and 7714, and how many bytes master key and salt have."""
+
+BEFORE_DTLS = "AEAD_AES_128_GCM"
+"""Profile of a leg without keys yet, which sends and hears nothing: with the keys comes the one that DTLS agrees on."""
 
 Encryption: TypeAlias = Literal["off", "optional", "required"]
 """Nobody's media is encrypted; that of who offers it is, and nobody is asked to; all media is, or there is no call."""

@@ -24,14 +24,14 @@ from softphone.media.contract.leg import Ice, LegInfo, LegSpec, RtpTimeout, Srtp
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, UpdateLeg
 from softphone.media.rtp.dtls import Identity
 from softphone.media.workers.client import Media
+from softphone.srtp import BEFORE_DTLS
 from softphone.tasks import Tasks
 
 __all__ = ["WebrtcCall", "identity"]
 
 R = TypeVar("R")
 
-# Of a leg whose keys are not made yet: it neither sends nor hears; with them comes the profile that is agreed on.
-SILENT = Srtp("AEAD_AES_128_GCM")
+SILENT = Srtp(BEFORE_DTLS)
 
 
 @cache

@@ -9,11 +9,9 @@ from softphone.media.contract.leg import Ice, LegSpec, MediaAddress, Srtp
 from softphone.media.contract.security import DtlsPeer
 from softphone.sdp import Agreement
 from softphone.sip.ua.call import InviteSession
+from softphone.srtp import BEFORE_DTLS
 
 __all__ = ["leg_spec", "suited"]
-
-# Of who has no keys yet: with them comes the one that DTLS agrees on.
-PROFILE = "AEAD_AES_128_GCM"
 
 
 def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> LegSpec:
@@ -51,7 +49,7 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
         spec = msgspec.structs.replace(spec, srtp=Srtp(theirs.suite, agreement.key, theirs.key))
     if isinstance(agreed.remote, sdp.Dtls):
         dtls = DtlsPeer(agreed.remote.fingerprints, agreed.remote.dtls)
-        spec = msgspec.structs.replace(spec, dtls=dtls, srtp=Srtp(PROFILE))
+        spec = msgspec.structs.replace(spec, dtls=dtls, srtp=Srtp(BEFORE_DTLS))
     return _named(spec, agreed.remote, signalled)
 
 
@@ -88,4 +86,4 @@ def _shown(spec: LegSpec, there: sdp.IceDtls, side: sdp.IceSide | None) -> LegSp
     if side is None:
         raise SdpError("a peer of WebRTC without a side of ours")
     ice = Ice(side.ufrag, side.password, there.ufrag, there.fingerprints, there.dtls)
-    return msgspec.structs.replace(spec, rtcp_mux=True, ice=ice, srtp=Srtp(PROFILE), timeout_s=0.0)
+    return msgspec.structs.replace(spec, rtcp_mux=True, ice=ice, srtp=Srtp(BEFORE_DTLS), timeout_s=0.0)

@@ -4,11 +4,12 @@ import base64
 import secrets
 
 from softphone.address import family_of
+from softphone.srtp import SRTP_PROFILES
 
 __all__ = ["declined"]
 
-# Whose key clients look for without a look at whether there is one (RFC 4568 section 6.2), and its size.
-SUITE, KEY_BYTES = "AES_CM_128_HMAC_SHA1_80", 30
+# Clients read the key of this suite without checking that there is one (RFC 4568 section 6.2).
+SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 
 def declined(offer: str, host: str) -> str:
@@ -25,6 +26,6 @@ def declined(offer: str, host: str) -> str:
         if line.startswith("m=") and len(parts := line.split(" ")) >= 4:
             lines += [" ".join((parts[0], "0", *parts[2:])), "a=inactive"]
         elif line.startswith("a=crypto:") and SUITE in line:
-            key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+            key = base64.b64encode(secrets.token_bytes(SRTP_PROFILES[SUITE])).decode()
             lines.append(f"{line.partition(' ')[0]} {SUITE} inline:{key}")
     return "\r\n".join((*lines, ""))
