@@ -108,6 +108,8 @@ class Agent:
         `uri`, `registrar` or `outbound_proxy` is not a valid URI.
     ValueError
         `codecs` is empty or names an unknown codec; or `write_ahead_s` is out of range.
+    RuntimeError
+        It is used before it is entered, or entered twice.
     OSError, ConfigError
         (entering) The port is in use; `ca_file` cannot be used.
     SipError
@@ -150,11 +152,16 @@ class Agent:
         self._line = OutboundLine(self._identity, self._registrar, proxy.uri if proxy else None, credentials, realm)
         self._host, self._port = host, port
         self._held = HeldCalls(self._line, max_calls)
-        self._exit = AsyncExitStack()
+        self._exit: AsyncExitStack | None = None
+        self._inside = False
 
     async def __aenter__(self) -> Self:
+        if self._inside:
+            raise RuntimeError("the agent is entered already: one is left before it is entered again")
+        self._inside, self._exit = True, AsyncExitStack()
         self._errands = self._held.errands = Errands(Tasks(), Tasks(quiet=CallEnded))
         async with AsyncExitStack() as stack:
+            stack.callback(setattr, self, "_inside", False)
             host = self._host or await self._local_address(Locator(Resolver(families=(4, 6))))
             resolver = Resolver(families=(family_of(host) or 4,))
             self._terms.lookup.families = resolver.families
@@ -178,7 +185,12 @@ class Agent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._exit.aclose()
+        if self._exit is not None:
+            await self._exit.aclose()
+
+    def _check_entered(self) -> None:
+        if self._exit is None:
+            raise RuntimeError("enter the agent first: async with Agent(...) as agent")
 
     @property
     def calls(self) -> list[Call]:
@@ -191,11 +203,13 @@ class Agent:
 
         What was left out is counted by :attr:`Call.dropped` too; what was late is heard late.
         """
+        self._check_entered()
         return self._planes.late_ticks
 
     @property
     def contact(self) -> str:
         """The Contact URI, at which this agent can be called directly."""
+        self._check_entered()
         return str(self._stack.contact(self._identity.user).uri)
 
     async def invite(
@@ -209,7 +223,7 @@ class Agent:
             A SIP URI, ``user@host``, or a URL as of :meth:`join`. With a registrar a bare user name or number, and a
             tel URI, is completed with the registrar's host.
         headers
-            Further headers of the INVITE, as (name, value).
+            Further headers of the INVITE, as (name, value); not those that say which call it is.
         timeout_s
             Give up when it rings longer.
         follow_redirects
@@ -236,6 +250,8 @@ class Agent:
             No port is left here.
         CallEnded
             The agent was left meanwhile.
+        ValueError
+            One of the `headers` is none, or is ours to write.
         """
         if uri.lower().startswith(SCHEMES):
             return await self.join(uri, headers=headers, timeout_s=timeout_s)
@@ -284,6 +300,7 @@ class Agent:
 
     async def _call(self, wanted: Wanted | WhipWish, media: Callable[[], CallMedia]) -> Call:
         """Place a call; returns when it is answered, and its media go."""
+        self._check_entered()
         target = wanted.target
         if self._dialler.left:
             raise CallEnded(f"the agent was left before it called {target}")

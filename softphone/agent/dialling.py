@@ -10,6 +10,7 @@ from softphone.agent.line import OutboundLine, uri_of
 from softphone.agent.whip import WhipCall, WhipWish, join
 from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Response
+from softphone.sip.message.parser import COMPACT
 from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
@@ -24,15 +25,32 @@ REDIRECTS = 5
 REDIRECTING = (300, 301, 302)
 """Who answers so names others to be called; 305 names a proxy, 380 another service."""
 
+OURS = (
+    *("via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "record-route"),
+    *("content-type", "content-length", "content-encoding", "session-expires", "min-se"),
+)
+"""Headers of an INVITE that say which call it is, where it is answered, and what its body is."""
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """A call that the application wants, see :meth:`softphone.Agent.invite`."""
+    """A call that the application wants, see :meth:`softphone.Agent.invite`.
+
+    Raises
+    ------
+    ValueError
+        One of the headers is ours to write: with two of it nobody knows whose the call is.
+    """
 
     target: Uri
     headers: Sequence[tuple[str, str]]
     timeout_s: float
     follow_redirects: bool
+
+    def __post_init__(self) -> None:
+        for name, _ in self.headers:
+            if COMPACT.get(name.strip().lower(), name.strip()).lower() in OURS:
+                raise ValueError(f"the agent writes {name} itself; further headers are those that it does not write")
 
 
 class Dialler:

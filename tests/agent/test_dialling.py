@@ -228,3 +228,14 @@ async def test_who_answers_with_what_is_of_no_use_is_told_why_it_is_hung_up_on(b
         callee.answer(bye, "200 OK")
         with pytest.raises(SdpError):
             await calling
+
+
+@pytest.mark.parametrize("name", ["From", "call-id", "i", "Contact", "m", "Via", "CSeq", "Content-Type", "l", " To"])
+async def test_headers_that_say_which_call_it_is_are_the_agents(name: str) -> None:
+    async with Callee() as callee, Agent(host="127.0.0.1") as agent:
+        with pytest.raises(ValueError, match=name):
+            await agent.invite(callee.uri, headers=[("X-Room", "1"), (name, "x")])
+        calling = asyncio.create_task(agent.invite(callee.uri, headers=[("X-Room", "1"), ("Subject", "tea")]))
+        invite = await callee.receive("INVITE")
+        calling.cancel()
+    assert (header(invite, "X-Room"), header(invite, "Subject")) == ("1", "tea")

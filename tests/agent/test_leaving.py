@@ -46,3 +46,35 @@ async def test_a_useless_answer_gives_its_place_back_once() -> None:
             await agent.invite(callee.uri)
         calling.cancel()
         await asyncio.gather(calling, return_exceptions=True)
+
+
+def test_an_agent_is_used_within_its_context_and_entered_once_at_a_time(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with ConferenceBridge(tmp_path) as bridge:
+            uri = bridge.uri(await bridge.conference())
+            agent = Agent()
+            with pytest.raises(RuntimeError, match="async with"):
+                await agent.invite(uri)
+            with pytest.raises(RuntimeError, match="async with"):
+                _ = agent.contact, agent.late_ticks
+            for _ in range(2):
+                async with agent:
+                    call = await agent.invite(uri)
+                    with pytest.raises(RuntimeError, match="already"):
+                        await agent.__aenter__()
+                    assert agent.calls == [call] and agent.contact.startswith("sip:")
+            with pytest.raises(CallEnded):
+                await agent.invite(uri)
+
+    run(scene())
+
+
+async def test_an_agent_that_could_not_be_entered_can_be_tried_again() -> None:
+    async with Agent(host="127.0.0.1") as other:
+        port = int(other.contact.rpartition(":")[2])
+        agent = Agent(host="127.0.0.1", port=port)
+        for _ in range(2):
+            with pytest.raises(OSError, match=str(port)):
+                await agent.__aenter__()
+    async with agent:
+        assert str(port) in agent.contact
