@@ -13,10 +13,12 @@ from softphone.codec import codec
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import CreateRoom, GetStats, JoinRoom, RemoveRoom, SendKeys, UpdateLeg
+from softphone.media.workers.client import Media
 from softphone.media.workers.local import AppLeg
 from softphone.tasks import Tasks
 
 if TYPE_CHECKING:
+    from softphone.agent.handshakes import DtlsMedia
     from softphone.agent.webrtc import WebrtcCall
 
 __all__ = ["CallMedia"]
@@ -48,6 +50,7 @@ class CallMedia:
         self._terms = terms
         self._rate_hz = max(codec(name).rate_hz for name in terms.codecs)
         self._webrtc: WebrtcCall | None = None
+        self._handshakes: DtlsMedia | None = None
         self._stats: LegStats | None = None
 
     async def open(self, who: str, write_ahead_s: float) -> Voice:
@@ -65,17 +68,11 @@ class CallMedia:
         except OSError as error:
             raise MediaError(f"there is no port for another call: {error}") from error
         self._media = self._plane.media
-        terms = self._terms
-        if terms.webrtc is not None:
-            from softphone.agent.webrtc import WebrtcCall, identity  # loads ICE and DTLS, which few calls go by
-
-            self._webrtc = WebrtcCall(self._media, self._planes.host, identity(), terms.webrtc, self._tasks)
-        media = self._webrtc or self._media
-        self.leg = CallLeg(media, self._tasks, codecs=terms.codecs, timeout_s=terms.timeout_s, lookup=terms.lookup)
-        if self._webrtc is not None:
-            self.leg.on_description, self.leg.session.new_side = self._webrtc.read, self._webrtc.side
-        self.leg.session.encryption = terms.encryption
-        self.leg.on_close = self._plane.unseat
+        try:
+            self.leg = self._leg(await self._able())
+        except BaseException:
+            self._plane.give_back()
+            raise
         try:
             self._app = await self._sit_down()
         except BaseException:
@@ -84,6 +81,27 @@ class CallMedia:
                 await self.leg.close()
             raise
         return Voice(self._app, self._rate_hz, who, write_ahead_s)
+
+    async def _able(self) -> Media:
+        """Give media that can do what the terms say."""
+        if self._terms.dtls:
+            self._handshakes = await self._plane.handshakes()
+        inner = self._handshakes or self._media
+        if self._terms.webrtc is None:
+            return inner
+        from softphone.agent.webrtc import WebrtcCall, identity  # loads ICE, which few calls go by
+
+        self._webrtc = WebrtcCall(inner, self._planes.host, identity(), self._terms.webrtc, self._tasks)
+        return self._webrtc
+
+    def _leg(self, media: Media) -> CallLeg:
+        terms = self._terms
+        leg = CallLeg(media, self._tasks, codecs=terms.codecs, timeout_s=terms.timeout_s, lookup=terms.lookup)
+        if self._webrtc is not None:
+            leg.on_description, leg.session.new_side = self._webrtc.read, self._webrtc.side
+        leg.session.encryption = terms.encryption
+        leg.on_close = self._plane.unseat
+        return leg
 
     async def _sit_down(self) -> AppLeg:
         await self.leg.open()
@@ -99,9 +117,11 @@ class CallMedia:
         return await self.leg.answer(None)
 
     async def carried(self) -> None:
-        """Wait until a peer of WebRTC is reached and has keys; raises MediaError where it is not."""
+        """Wait until a peer of WebRTC is reached, and one of DTLS has keys; raises MediaError where it is not."""
         if self._webrtc is not None:
             await self._webrtc.carried()
+        if self._handshakes is not None:
+            await self._handshakes.keyed(self._number)
 
     @property
     def left(self) -> bool:
@@ -123,7 +143,7 @@ class CallMedia:
 
     def hush(self) -> None:
         """Send no sound from now on."""
-        spec = self.leg.spec
+        spec = (self._handshakes and self._handshakes.told(self._number)) or self.leg.spec
         spec = msgspec.structs.replace(spec, direction="recvonly" if spec.receives else "inactive")
         spec = self._webrtc.carried_out(spec) if self._webrtc is not None else spec
         self._media.engine.handle(UpdateLeg(self._number, spec), self._media.clock())

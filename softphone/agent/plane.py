@@ -5,12 +5,13 @@ twenty agents with a call each cost what one agent with twenty calls does.
 """
 
 import asyncio
+import importlib
 import logging
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from softphone.heap import keep_below
@@ -19,6 +20,9 @@ from softphone.media.net.port import OpenPort
 from softphone.media.workers.local import LocalMedia, load
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
+
+if TYPE_CHECKING:
+    from softphone.agent.handshakes import DtlsMedia
 
 __all__ = ["NETWORK", "Network", "Planes", "SYSTEM", "Seated", "SharedPlane"]
 
@@ -80,10 +84,21 @@ class SharedPlane:
         self.media = LocalMedia(host, capacity=SEATS * CALLS, open_port=network.open_port, clock=network.clock)
         self.media.on_event = self._heard
         self.media.on_skip = self._skipped
+        self._handshakes: DtlsMedia | None = None
+        self._in_thread = network is SYSTEM
         self._seated: dict[int, Seated] = {}
         self._taken = 0
         self._untold = 0
         self._told_s = float("-inf")
+
+    async def handshakes(self) -> "DtlsMedia":
+        """Give the same media, which make keys by DTLS, too; what that needs is loaded for the first call."""
+        if self._in_thread:  # the event loop goes on
+            await asyncio.to_thread(importlib.import_module, "softphone.agent.handshakes")
+        from softphone.agent.handshakes import handshakes
+
+        self._handshakes = self._handshakes or handshakes(self.media)
+        return self._handshakes
 
     def take(self) -> bool:
         """Take a place for a call that is to be opened; False when there is none."""

@@ -62,6 +62,11 @@ class MediaTerms:
     encryption: Encryption = "optional"
 
     @property
+    def dtls(self) -> bool:
+        """Whether keys are made by DTLS without ICE, too."""
+        return self.encryption != "off"
+
+    @property
     def browserlike(self) -> "MediaTerms":
         """Give the same with WebRTC."""
         return self if self.webrtc is not None else replace(self, webrtc=IceServers())
@@ -72,4 +77,4 @@ class MediaTerms:
             secure, families = self.webrtc is not None, self.lookup.families
             lookup = self.lookup if call.known else None
             offer = await placed(sdp.parse(call.remote_sdp), lookup, families, signalling_host(call))
-            sdp.choose(offer, self.codecs, secure=secure, encryption=self.encryption, families=families)
+            sdp.choose(offer, self.codecs, secure=secure, dtls=self.dtls, encryption=self.encryption, families=families)

@@ -11,12 +11,12 @@
 
 import asyncio
 from dataclasses import replace
-from functools import cache
 from typing import TypeVar, cast
 
 import msgspec
 
 from softphone import sdp
+from softphone.agent.handshakes import identity
 from softphone.agent.ice_path import IcePath
 from softphone.agent.terms import IceServers
 from softphone.errors import MediaError
@@ -32,12 +32,6 @@ __all__ = ["WebrtcCall", "identity"]
 R = TypeVar("R")
 
 SILENT = Srtp(BEFORE_DTLS)
-
-
-@cache
-def identity() -> Identity:
-    """Give the certificate of all calls of this process."""
-    return Identity()
 
 
 class WebrtcCall(Media):
@@ -59,7 +53,7 @@ class WebrtcCall(Media):
 
     def __init__(self, inner: Media, host: str, identity: Identity, servers: IceServers, tasks: Tasks) -> None:
         super().__init__()
-        self.fingerprint = str(identity.fingerprint)
+        self.fingerprint, self.certificate = str(identity.fingerprint), inner.certificate
         self._inner, self._host, self._identity, self._servers, self._tasks = inner, host, identity, servers, tasks
         self._path: IcePath | None = None
         self._next: IcePath | None = None

@@ -1,15 +1,18 @@
 """baresip with encrypted media beside a plain telephone: who hears whom while it talks, is muted, holds and is back."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from softphone import Agent, Call
+from tests.agent.test_agent import talking, until_heard
 from tests.peers.baresip import Baresip
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES, parties, until
-from tests.support.tones import tones_in
+from tests.support.tones import sine, tones_in
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.timeout(180), pytest.mark.realtime]
 
@@ -73,3 +76,45 @@ def test_who_hears_whom_through_mute_hold_and_back(
         phone.hang_up()
         plain.hang_up()
         until(lambda: rest.connected(session["id"]) == 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_agent_answers_it(tmp_path: Path, kind: str) -> None:
+    """As it answers every offer of keys, and hears it from the first sample on."""
+    how, more, cipher = KINDS[kind]
+    answered: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def answer(call: Call) -> None:
+        await call.accept()
+        answered.put_nowait(call)
+
+    account = f"<sip:baresip@127.0.0.1>;{how};regint=0"
+    async with Agent(on_call=answer) as agent:
+        phone = await asyncio.to_thread(Baresip, tmp_path, SECRET, account=account, settings=MODULES + more)
+        with phone:
+            await asyncio.to_thread(phone.dial, agent.contact)
+            call = await answered.get()
+            assert call._control.leg.cipher == cipher
+            async with talking(call, sine(PLAIN, 60.0, rate_hz=call.rate)):
+                await until_heard(call, SECRET)
+                while await asyncio.to_thread(heard_now, phone) != {PLAIN}:
+                    pass
+                await call.hold()
+                await call.unhold()
+                await until_heard(call, SECRET)
+            found = await call.stats()
+            assert found.packets_received > 20 and found.packets_sent > 20
+            await call.hangup(drain=True)
+
+
+async def test_an_agent_whose_calls_are_in_clear_refuses_it(tmp_path: Path) -> None:
+    async def answer(call: Call) -> None:
+        await call.accept()
+
+    account = "<sip:baresip@127.0.0.1>;mediaenc=dtls_srtp;regint=0"
+    async with Agent(encryption="off", on_call=answer) as agent:
+        with Baresip(tmp_path, SECRET, account=account, settings=MODULES) as phone:
+            phone.command("dial", agent.contact)
+            closed = await asyncio.to_thread(phone.wait, "CALL_CLOSED")
+            assert "488" in str(closed)
+        assert agent.calls == []

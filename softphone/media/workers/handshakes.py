@@ -17,17 +17,17 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import TypeVar, cast
 
-import msgspec
-
 from softphone.errors import MediaError
-from softphone.media.contract.leg import Datagram, Event, LegInfo, LegSpec, MediaAddress, RtpTimeout, Srtp, WorkerLost
+from softphone.media.contract.leg import Datagram, Event, LegInfo, LegSpec, MediaAddress, RtpTimeout, WorkerLost
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, SendDatagram, UpdateLeg
 from softphone.media.contract.security import DtlsPeer
-from softphone.media.rtp.dtls import HANDSHAKE_S, HANDSHAKES, RECORDS, Association, Fingerprint, Identity, is_hello
+from softphone.media.rtp.dtls import HANDSHAKE_S, HANDSHAKES, RECORDS, Association, Identity
 from softphone.media.workers.client import Media
+from softphone.media.workers.dtls_legs import DtlsLeg, Half
 
 __all__ = ["DtlsMedia"]
 
@@ -35,138 +35,6 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 STEP_S = 0.25
-# A hello that comes again so soon after its handshake was only late.
-AGAIN_S = 2.0
-
-
-class Half:
-    """What goes over one port of a leg: its media, or its reports.
-
-    Attributes
-    ----------
-    named
-        Where the peer says that it is.
-    at
-        Where it has keys from; None: there are none.
-    current, following
-        The association that the keys are of, and one that is to take its place.
-    asking
-        Where the handshake of `following` goes on; None: there is none.
-    since_s
-        When that, or the keys, began.
-    """
-
-    def __init__(self, leg: "DtlsLeg", *, reports: bool) -> None:
-        self.leg, self.reports = leg, reports
-        self.named: MediaAddress | None = None
-        self.at: MediaAddress | None = None
-        self.current: Association | None = None
-        self.following: Association | None = None
-        self.asking: MediaAddress | None = None
-        self.since_s = 0.0
-
-    @property
-    def keys(self) -> Srtp | None:
-        """What was made; None: nothing yet."""
-        return None if self.current is None else self.current.keys
-
-    @property
-    def port(self) -> int:
-        """Of ours."""
-        return self.leg.info.rtcp_port if self.reports else self.leg.info.port
-
-    @property
-    def shaking(self) -> bool:
-        """Whether a handshake goes on."""
-        return self.following is not None and self.following.state == "handshake"
-
-    def renew(self) -> None:
-        """Be ready for another handshake."""
-        self.following, self.asking = self.leg.association(), None
-
-    def settle(self, sender: MediaAddress, now: float) -> None:
-        """Go on with what was made with a sender."""
-        self.current, self.at, self.since_s = self.following, sender, now
-        self.following = self.asking = None
-        if self.leg.who.dtls == "server":
-            self.renew()
-
-    def whose(self, data: bytes, sender: MediaAddress, now: float) -> Association | None:
-        """Give the association that a datagram is for; None: none."""
-        hello = is_hello(data)
-        if self.asking == sender:
-            return self.following
-        if self.current is not None and sender == self.at and (not hello or now - self.since_s < AGAIN_S):
-            return self.current
-        return self.leg.association() if hello and self.leg.who.dtls == "server" else None
-
-
-class DtlsLeg:
-    """What is known of one leg.
-
-    Attributes
-    ----------
-    spec
-        As the call has it.
-    halves
-        Its media; and its reports, where they have a port of their own.
-    who
-        Its peer, and our side.
-    over, told_of
-        Whether nothing comes of it any more; whether the log says that somebody was refused.
-    places, hosts
-        What its peer is found by.
-    """
-
-    def __init__(self, info: LegInfo, identity: Identity) -> None:
-        self.info, self.spec, self.over, self.told_of = info, LegSpec(), False, False
-        self.places: set[tuple[int, MediaAddress]] = set()
-        self.hosts: set[tuple[int, str]] = set()
-        self.halves = [Half(self, reports=False)]
-        self._identity = identity
-        self.who = DtlsPeer(())
-
-    def association(self) -> Association:
-        """Make one with the peer."""
-        return Association(self._identity, self.who.dtls, [Fingerprint(*each) for each in self.who.fingerprints])
-
-    def describe(self, info: LegInfo, spec: LegSpec, who: DtlsPeer) -> None:
-        """Take what the call says: another certificate is met anew, and at another address the keys stay meanwhile."""
-        met, self.who = who == self.who, who
-        self.info, self.spec = info, spec
-        if len(self.halves) == 1 and not spec.rtcp_mux:
-            self.halves.append(Half(self, reports=True))
-        del self.halves[1 if spec.rtcp_mux else 2 :]
-        for half in self.halves:
-            named = spec.rtcp if half.reports else spec.remote
-            if not met:
-                half.current = None
-            if not met or named != half.named:
-                half.named, half.at = named, None
-                half.renew()
-
-    def succeed(self, before: "DtlsLeg") -> None:
-        """Go on with the keys of a leg of the same peer, on another worker."""
-        for half, old in zip(self.halves, before.halves, strict=False):
-            half.current, half.at, half.since_s = old.current, old.at, old.since_s
-
-    @property
-    def told(self) -> LegSpec:
-        """What the worker is to do now."""
-        media, spec = self.halves[0], self.spec
-        if self.over:  # keys that were handed over end, too
-            return msgspec.structs.replace(spec, srtp=spec.srtp and Srtp(spec.srtp.profile))
-        if media.keys is None:
-            return spec
-        reports, keys, beside = self.halves[-1], media.keys, spec.remote_rtcp
-        if reports.reports:
-            keys, beside = (
-                msgspec.structs.replace(keys, reports=reports.keys or Srtp(keys.profile)),
-                reports.at or beside,
-            )
-        elif media.at not in (None, spec.remote):
-            beside = None
-        return msgspec.structs.replace(spec, remote=media.at or spec.remote, remote_rtcp=beside, srtp=keys)
 
 
 class DtlsMedia(Media):
@@ -196,10 +64,13 @@ class DtlsMedia(Media):
         self._inner, self._identity, self._ended, self._clock, self._unix = inner, identity, ended, clock, unix
         self.families, self.fingerprint, self.certificate = inner.families, inner.fingerprint, str(identity.fingerprint)
         self._legs: dict[int, DtlsLeg] = {}
+        # By who the peer is: a call that moves has a leg on two workers for a while.
+        self._by_peer: dict[DtlsPeer, list[DtlsLeg]] = {}
         # By a port of ours: where peers are known to be, and the hosts that they may be found at.
         self._by_place: dict[tuple[int, MediaAddress], Half] = {}
         self._by_host: dict[tuple[int, str], list[Half]] = {}
         self._shaking: set[Half] = set()
+        self._busy: set[Half] = set()
         self._timer: asyncio.TimerHandle | None = None
         inner.on_event = self._take
 
@@ -220,6 +91,20 @@ class DtlsMedia(Media):
         """Have a request carried out; see `Media.tell`."""
         self._inner.tell(request)
 
+    def told(self, leg: int) -> LegSpec | None:
+        """Give what the worker was told to do for a leg; None: it is none of ours."""
+        return self._legs[leg].told if leg in self._legs else None
+
+    async def keyed(self, leg: int) -> None:
+        """Wait for the keys of a leg, if it is one of ours; raises MediaError where there are none in time."""
+        if (found := self._legs.get(leg)) is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANDSHAKE_S):
+                await found.decided.wait()
+        if found.over or found.halves[0].keys is None:
+            raise MediaError("the peer has made no keys by DTLS, or is another one than it says")
+
     async def _update(self, number: int, spec: LegSpec, who: DtlsPeer) -> LegInfo:
         """Let the worker do what the call says, with the keys that there are."""
         leg = self._legs.get(number)
@@ -233,6 +118,7 @@ class DtlsMedia(Media):
             info = await self._inner.ask(UpdateLeg(number, leg.told))
         except MediaError:
             leg.spec, leg.who, leg.halves = before
+            self._index(leg)
             raise
         leg.info = info
         self._index(leg)
@@ -242,8 +128,8 @@ class DtlsMedia(Media):
         """Meet a leg; one of a peer that has another is the same call, which moves to another worker."""
         leg = DtlsLeg(info, self._identity)
         leg.describe(info, spec, who)
-        for each in self._legs.values():
-            if each.who == who and each.spec.remote == spec.remote is not None:
+        for each in self._by_peer.get(who, ()):
+            if each.spec.remote == spec.remote is not None:
                 leg.succeed(each)
         self._legs[info.leg] = leg
         self._index(leg)
@@ -255,6 +141,8 @@ class DtlsMedia(Media):
     def _index(self, leg: DtlsLeg) -> None:
         """Let datagrams of its peer find a leg, and say hello where that is our part."""
         self._unindex(leg)
+        self._by_peer.setdefault(leg.who, []).append(leg)
+        leg.known_as = leg.who
         for half in leg.halves:
             for place in filter(None, (half.named, half.at, half.asking)):
                 self._place(half, place)
@@ -262,6 +150,12 @@ class DtlsMedia(Media):
                 leg.hosts.add((half.port, leg.spec.latch_host))
                 self._by_host.setdefault((half.port, leg.spec.latch_host), []).append(half)
             self._begin(half)
+            self._attend(half)
+
+    def _attend(self, half: Half) -> None:
+        """Let time go on for a half, where it has to."""
+        if half.busy:
+            self._busy.add(half)
 
     def _unindex(self, leg: DtlsLeg) -> None:
         for place in leg.places:
@@ -272,6 +166,11 @@ class DtlsMedia(Media):
             if not self._by_host[host]:
                 del self._by_host[host]
         leg.places, leg.hosts = set(), set()
+        if leg.known_as is not None:
+            self._by_peer[leg.known_as].remove(leg)
+            if not self._by_peer[leg.known_as]:
+                del self._by_peer[leg.known_as]
+        leg.known_as = None
 
     def _place(self, half: Half, place: MediaAddress) -> None:
         half.leg.places.add((half.port, place))
@@ -281,12 +180,15 @@ class DtlsMedia(Media):
         leg = self._legs.pop(number, None)
         if leg is None:
             return
-        others = [half.current for other in self._legs.values() for half in other.halves]
+        leg.decided.set()
+        same = self._by_peer.get(leg.known_as or leg.who, ())
+        others = [half.current for other in same if other is not leg for half in other.halves]
         for half in leg.halves:
             if half.current is not None and half.at is not None and half.current not in others:
                 self._send(half, half.at, half.current.close())
         self._unindex(leg)
         self._shaking.difference_update(leg.halves)
+        self._busy.difference_update(leg.halves)
 
     def _take(self, event: Event) -> None:
         """Take an event of the worker; what is not for here goes on."""
@@ -335,9 +237,11 @@ class DtlsMedia(Media):
             half.following, half.asking, half.since_s = association, sender, now
             self._place(half, sender)
             self._shaking.add(half)
+            self._attend(half)
         if was != "connected" and association.state == "connected":
             half.settle(sender, now)
             self._tell(half.leg)
+            half.leg.decided.set()
         self._send(half, sender, answers)
         if association.over:
             self._over(half, association)
@@ -351,9 +255,11 @@ class DtlsMedia(Media):
             log.warning("DTLS of leg %d is refused: %s", half.leg.info.leg, association.error)
         if association is not half.current:
             half.renew()
+            self._attend(half)
         if half.reports or (association is not half.current and half.current is not None):
             return
         half.leg.over = True
+        half.leg.decided.set()
         self._tell(half.leg)
         self.on_event(RtpTimeout(half.leg.info.leg))
 
@@ -366,7 +272,8 @@ class DtlsMedia(Media):
 
     def step(self, now: float) -> None:
         """Send again what was lost, and give up what takes too long."""
-        for half in [half for leg in self._legs.values() for half in leg.halves]:
+        self._busy = {half for half in self._busy if half.busy}
+        for half in list(self._busy):
             self._begin(half)
             if half.following is not None and half.asking is not None:
                 self._send(half, half.asking, half.following.poll())

@@ -1,11 +1,13 @@
 """Keys by DTLS without ICE in the control process: whom it answers, with how much, and what the worker is told."""
 
+import asyncio
 import random
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
+from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress, RtpTimeout, Srtp
 from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
 from softphone.media.contract.security import DtlsPeer
@@ -175,6 +177,63 @@ async def test_keys_that_another_worker_had_are_good_till_the_leg_is_over() -> N
     assert bridge.keys == had
     Telephone(bridge).shake_hands()
     assert bridge.keys == NO_KEYS and bridge.events == [RtpTimeout(1)]
+
+
+async def test_who_waits_for_keys_is_told_when_they_are_there_or_never_will_be() -> None:
+    for prints in (THEIRS, SOMEBODY):
+        bridge = await met(spec(prints=prints))
+        media = bridge.media.handshakes
+        waiting = asyncio.ensure_future(media.keyed(1))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        Telephone(bridge).shake_hands()
+        if prints is THEIRS:
+            await waiting
+            assert media.told(1) == bridge.worker.specs[1]
+        else:
+            with pytest.raises(MediaError, match="another one"):
+                await waiting
+    await media.keyed(2)  # none of DTLS
+    bridge = await met(spec())
+    waiting = asyncio.ensure_future(bridge.media.handshakes.keyed(1))
+    await asyncio.sleep(0)
+    await bridge.media.ask(CloseLeg(1))
+    with pytest.raises(MediaError):
+        await waiting
+
+
+async def test_time_goes_on_for_those_alone_that_have_something_to_do() -> None:
+    """However many others there are, and however often a leg is described, or its worker refuses that."""
+    bridge = await met(spec())
+    media = bridge.media.handshakes
+    Telephone(bridge).shake_hands()
+    others = [LegSpec(dtls=DtlsPeer((("sha-256", f"{k:02X}"),)), srtp=NO_KEYS, remote=OTHER) for k in range(40)]
+    for each in others:
+        await bridge.media.ask(OpenLeg(each))
+    media.step(bridge.now)
+    assert media._busy == set()
+    await bridge.media.ask(UpdateLeg(2, spec("client", remote=ELSEWHERE, rtcp_mux=False)))
+    assert len(media._busy) == 2 and len(media._by_peer) == 41
+    bridge.now += 2.0
+    sent = len(bridge.worker.sent)
+    media.step(bridge.now)
+    assert {each.leg for each in bridge.worker.sent[sent:]} <= {2}
+    for number in bridge.worker.specs:
+        await bridge.media.ask(CloseLeg(number))
+    assert not (media._busy or media._by_peer or media._by_place or media._by_host or media._legs)
+
+
+async def test_what_the_worker_refuses_leaves_the_leg_as_it_was() -> None:
+    bridge = await met(spec())
+
+    async def refuse(request: object) -> object:
+        raise MediaError("no port")
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(MediaError):
+        patch.setattr(bridge.worker, "ask", refuse)
+        await bridge.media.ask(UpdateLeg(1, spec(prints=SOMEBODY, remote=OTHER)))
+    Telephone(bridge).shake_hands()
+    assert bridge.keys is not None and bridge.keys.keyed and bridge.remote == HOME
 
 
 async def test_a_handshake_that_is_not_finished_makes_room_for_another() -> None:
