@@ -23,7 +23,6 @@ __all__ = ["IcePath"]
 
 log = logging.getLogger(__name__)
 
-COMPONENT = 1
 # RFC 7983: first bytes of DTLS; what is above is RTP and RTCP.
 DTLS_FIRST, DTLS_LAST = 20, 63
 # Packets of the leg that wait to be sent: a second of them; what does not fit is lost, as on any way.

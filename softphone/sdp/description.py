@@ -197,11 +197,6 @@ class SessionDescription:
         media = tuple(replace(each, connection=_located(each.connection, addresses)) for each in self.media)
         return replace(self, media=media, connection=_located(self.connection, addresses))
 
-    def with_direction(self, direction: str) -> "SessionDescription":
-        """Return the same description with another direction on every stream, one version later (hold, unhold)."""
-        turned = tuple(_turned(media, direction) for media in self.media)
-        return replace(self, media=turned, attributes=_undirected(self.attributes)).after(self)
-
     def after(self, previous: "SessionDescription") -> "SessionDescription":
         """Return this description as successor of `previous` (RFC 3264 section 8).
 
@@ -298,16 +293,6 @@ def _rtpmaps(attributes: Attributes) -> Iterator[tuple[int, tuple[str, int, int,
             found := re.match(r"([0-9]{1,3})\s+(([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?)", value or "")
         ):
             yield int(found[1]), (found[3].upper(), int(found[4]), int(found[5] or 1), found[2])
-
-
-def _undirected(attributes: Attributes) -> Attributes:
-    return tuple(pair for pair in attributes if pair[0] not in DIRECTIONS)
-
-
-def _turned(media: MediaDescription, direction: str) -> MediaDescription:
-    if media.port == 0:
-        return media
-    return replace(media, attributes=(*_undirected(media.attributes), (direction, None)))
 
 
 def _written(attributes: Attributes) -> str:
