@@ -107,7 +107,8 @@ class Agent:
     BadMessage
         `uri`, `registrar` or `outbound_proxy` is not a valid URI.
     ValueError
-        `codecs` is empty or names an unknown codec; or `write_ahead_s` is out of range.
+        `codecs` is empty or names an unknown codec; `encryption`, `webrtc`, `media_timeout_s` or `write_ahead_s` says
+        nothing that can be done.
     RuntimeError
         It is used before it is entered, or entered twice.
     OSError, ConfigError

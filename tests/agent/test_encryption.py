@@ -2,10 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from softphone import Agent, Call
+from softphone import Agent, Call, IceServers
 from softphone.errors import CallRefused
 from softphone.srtp import Encryption
 from softphone.testing import ConferenceBridge, run
@@ -59,3 +60,28 @@ async def test_two_agents_agree_or_there_is_no_call(caller: Encryption, callee: 
             assert call._control.leg.cipher == cipher
             await call.hangup()
             assert found == [cipher]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encryption": "require"},
+        {"encryption": "Required"},
+        {"encryption": True},
+        {"webrtc": True},
+        {"webrtc": {"stun": ("h", 1)}},
+        {"media_timeout_s": -1.0},
+        {"media_timeout_s": float("nan")},
+    ],
+)
+def test_terms_that_are_none_are_refused_before_any_call(options: dict[str, Any]) -> None:
+    """Else a bot calls in clear whose author has asked for encryption, but for a letter."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Agent(**options)
+
+
+def test_a_relay_is_named_and_reached_in_a_way_that_there_is() -> None:
+    with pytest.raises(ValueError, match="udp, tcp, not 'TCP'"):
+        IceServers(turn=("turn.example", 3478), turn_transport="TCP")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="relay_only"):
+        IceServers(stun=("stun.example", 3478), relay_only=True)
