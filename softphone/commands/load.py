@@ -44,6 +44,17 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
     if report.policy_limit and report.failures:
         yield _line("", f"refused by policy from party {report.policy_limit + 1} on: no sign of too much load")
     yield _answers(report)
+    if report.joined:
+        yield from _sounded(report)
+    health = report.health
+    yield _line("generator", f"{100 * health.busy_share:.0f} % of a core, {health.late_share:.2%} of its steps late")
+    for note in report.notes:
+        yield Text(note if note.startswith("hint: ") else f"note: {note}", style="dim")
+    yield from _verdict(report)
+
+
+def _sounded(report: LoadReport) -> Iterator[RenderableType]:
+    """Say what came to those that joined."""
     lost = f"{report.lost} of {report.expected} packets lost ({report.loss_percent:.3f} %)"
     yield _line("network", f"{lost}, {_of(report, 'reordered')} reordered, {_of(report, 'duplicate')} twice")
     yield _line(
@@ -57,11 +68,6 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
     yield from _spoken(report)
     if report.server_cpu_percent is not None:
         yield _line("server", f"{report.server_cpu_percent:.0f} % of a core")
-    health = report.health
-    yield _line("generator", f"{100 * health.busy_share:.0f} % of a core, {health.late_share:.2%} of its steps late")
-    for note in report.notes:
-        yield Text(f"note: {note}", style="dim")
-    yield from _verdict(report)
 
 
 def _spoken(report: LoadReport) -> Iterator[RenderableType]:

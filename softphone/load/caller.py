@@ -250,7 +250,8 @@ class BotCalls(PartyCalls[InviteSession]):
 def _cause(error: SoftphoneError) -> str:
     """Name what went wrong in the words that it is counted by."""
     if isinstance(error, CallRefused):
-        return f"{error.status} {error.reason}"
+        to = f", to {error.contacts[0][:80]}" if error.contacts and 300 <= error.status < 400 else ""
+        return f"{error.status} {error.reason}{to}"
     if isinstance(error, SipTimeout):
         return "no answer"
     if isinstance(error, CallEnded):

@@ -18,6 +18,7 @@ from softphone.codec import codec
 from softphone.load.caller import BotCalls, address_towards
 from softphone.load.calls import JoinFailed, PartyCalls
 from softphone.load.fitness import Fitness
+from softphone.load.hints import hints
 from softphone.load.janus import JanusCalls
 from softphone.load.lines import hearing_of, lines_of, unknown
 from softphone.load.listening import Listening
@@ -334,7 +335,11 @@ class LoadRun:
             hearing=hearing_of(self.truth, faults, self.plan.first) if self.plan.heard else None,
             health=self._health,
             timeline=self.moments,
-            notes=self.notes + unknown(self.plane, self.truth, self.lines, self.plan),
+            notes=[
+                *self.notes,
+                *unknown(self.plane, self.truth, self.lines, self.plan),
+                *hints(self.calls.failures, self.plan),
+            ],
             policy_limit=self.calls.policy_limit,
             speech=self.speech,
             server_cpu_percent=None if self._server_share is None else round(100 * self._server_share, 1),

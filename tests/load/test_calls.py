@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from softphone.errors import CallRefused
+from softphone.load.caller import _cause
 from softphone.load.calls import JoinFailed, PartyCalls
+from softphone.load.hints import hints
+from softphone.load.plan import LoadPlan
 from tests.load.reports import report
 
 
@@ -47,6 +50,28 @@ async def test_in_whatever_order_answers_are_read_the_policy_is_the_same(order: 
     assert [bot for bot, each in enumerate(ended) if isinstance(each, JoinFailed)] == [3, 4]
     await calls.leave(0)
     assert calls.policy_limit == 3
+
+
+@pytest.mark.parametrize(
+    ("cause", "user", "said"),
+    [
+        ("401 Unauthorized", "", "--password"),
+        ("407 Proxy Authentication Required", "101", "takes no call with this user"),
+        ("302 Moved Temporarily, to sip:1@h", "", "redirects"),
+        ("404 Not Found", "", "nobody of that name"),
+        ("488 Not Acceptable Here", "", "--codec"),
+        ("no answer", "", "firewall"),
+        ("503 Service Unavailable", "", ""),
+    ],
+)
+def test_a_cause_has_its_hint(cause: str, user: str, said: str) -> None:
+    plan = LoadPlan(uri=("sip:a@h",), parties=1, user=user, password=user)
+    assert [said in hint for hint in hints([cause, cause], plan)] == [True] * bool(said)
+
+
+def test_a_redirection_names_its_target() -> None:
+    error = CallRefused(302, "Moved Temporarily", contacts=("sip:other@127.0.0.1:5070", "sip:last@h"))
+    assert _cause(error) == "302 Moved Temporarily, to sip:other@127.0.0.1:5070"
 
 
 async def test_where_everybody_is_refused_it_is_a_failure() -> None:
