@@ -1,22 +1,20 @@
 """Commands to two-party calls, and to parties that move from one session to another."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mixer.rules.effects import Prompt
 from mixer.rules.events import SetRole
 from mixer.rules.roles import Role
-from softphone.errors import CallRefused
-from softphone.focus.commanding import Commands
+from softphone.focus.commanding import Commands, unreached
 from softphone.focus.errors import NoSuchParty, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.focus import Focus
 from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
-from softphone.focus.party.outcome import NotReached, refused
+from softphone.focus.party.outcome import refused
 from softphone.focus.party.ringing import SentOn
 from softphone.focus.placed import PlacedCall
 from softphone.focus.room.attendant import Attended
@@ -25,6 +23,7 @@ from softphone.focus.room.dictation import Dictated, Dictation
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
 from softphone.focus.room.parking import park, pick_up
 from softphone.focus.room.placing import place, put_through
+from softphone.focus.room.supervision import supervise
 from softphone.focus.room.transfers import Asked
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
@@ -41,17 +40,6 @@ DECIDED = (*TALKING, PartyStatus.DISCONNECTED, PartyStatus.GONE)
 
 # As what it counts, as if its telephone had said so.
 TURNED_AWAY: Mapping[TurnAway, int] = {"declined": 603, "no answer": 480}
-
-
-@contextmanager
-def _unreached() -> Iterator[None]:
-    """Say why nobody was reached in the words of a command."""
-    try:
-        yield
-    except NotReached as error:
-        raise WrongState(f"Nobody was reached: {error.outcome.word}") from error
-    except CallRefused as error:
-        raise WrongState("The call is over" if error.status == 487 else f"It is refused: {error.reason}") from error
 
 
 def _answered(room: CallRoom, party: str) -> Member:
@@ -119,7 +107,7 @@ class CallCommands(Commands):
         Overloaded
         """
         number = spelled(number)
-        with _unreached():
+        with unreached():
             phones = self._focus.dialer.phones(caller)
         room = await self._focus.create_call(caller.id)
         call_out(room, caller, phones, number)
@@ -210,7 +198,7 @@ class CallCommands(Commands):
         """
         room = self._focus.call(session)
         member = _answered(room, party)
-        with _unreached():
+        with unreached():
             await room.transfers.transfer(member, Asked(self._focus.dialer.home.address(spelled(to))))
         return room.session
 
@@ -263,8 +251,36 @@ class CallCommands(Commands):
             Nobody is parked, or nobody has answered; who is parked stays so.
         """
         room = self._focus.call(session)
-        with _unreached():
+        with unreached():
             return await pick_up(room, spelled(number), by.id)
+
+    async def supervise(self, session: str, *, by: Extension, heard_by: tuple[str, ...] | None = ()) -> Party:
+        """Ring an extension's telephones, and let it hear a session that nobody in it knows it hears.
+
+        Parameters
+        ----------
+        heard_by
+            The parties that hear it, and nobody else does: none, or one that it advises. None: all hear it.
+
+        Returns
+        -------
+        Party
+            Who supervises; returned when it has answered.
+
+        Raises
+        ------
+        NoSuchSession, NoSuchParty
+        NotAllowed
+            There are no hidden listeners here.
+        WrongState
+            Nobody has answered, or the session is over.
+        """
+        self._focus.check_hidden()
+        room = self._focus.room(session)
+        for each in heard_by or ():
+            room.member(each)
+        with unreached():
+            return await supervise(room, self._focus.dialer, by, heard_by)
 
     async def place(self, number: str, *, by: Extension, shown: str = "") -> PlacedCall:
         """Call a number on an extension's behalf; returns at once, and the call tells what becomes of it.
@@ -297,7 +313,7 @@ class CallCommands(Commands):
         room = self._focus.calls.get(call.session)
         if room is None or call.over:
             raise WrongState("The call is over, or in a conference")
-        with _unreached():
+        with unreached():
             return await put_through(room, self._focus.dialer.spelled(number), by.id)
 
     async def take_message(self, call: PlacedCall, dictation: Dictation) -> Dictated:

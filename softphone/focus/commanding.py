@@ -14,12 +14,14 @@ from typing import Any
 
 import structlog
 
-from softphone.errors import SoftphoneError
+from softphone.errors import CallRefused, SoftphoneError
+from softphone.focus.errors import WrongState
+from softphone.focus.party.outcome import NotReached
 from softphone.focus.session import Party
 from softphone.store.values import Extension
 from softphone.text import shown
 
-__all__ = ["Actor", "Commands", "acting", "actor_of", "acts", "told"]
+__all__ = ["Actor", "Commands", "acting", "actor_of", "acts", "told", "unreached"]
 
 log = structlog.get_logger()
 
@@ -126,3 +128,14 @@ def _plain(name: str, value: object) -> object:
         case Sequence():
             return [_plain("", each) for each in value]
     return str(value)
+
+
+@contextmanager
+def unreached() -> Iterator[None]:
+    """Say why nobody was reached in the words of a command."""
+    try:
+        yield
+    except NotReached as error:
+        raise WrongState(f"Nobody was reached: {error.outcome.word}") from error
+    except CallRefused as error:
+        raise WrongState("The call is over" if error.status == 487 else f"It is refused: {error.reason}") from error

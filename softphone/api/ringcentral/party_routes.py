@@ -269,11 +269,3 @@ def _check_recorder(named: Named) -> None:
         manageable(named.session.id, named.caller, named.context)
         if not named.context.config.recording.conference_parties:
             raise ApiError(409, "TAS-106", "Conference calls are not recorded by their parties")
-
-
-async def not_done_here(_named: NamedDep) -> None:
-    """Say that there is no such command here."""
-    raise coded("CMN-202")
-
-
-router.post("/supervise", include_in_schema=False)(not_done_here)

@@ -14,7 +14,7 @@ from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
-from softphone.api.ringcentral import account, conferencing, devices, party_routes, presence_routes
+from softphone.api.ringcentral import account, conferencing, devices, party_routes, presence_routes, supervising
 from softphone.api.ringcentral.errors import lacks
 from softphone.api.ringcentral.models import (
     BringIn,
@@ -46,7 +46,15 @@ router = APIRouter(
     dependencies=[Depends(check_account)],
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 503),
 )
-ROUTERS = (router, account.router, *devices.ROUTERS, conferencing.router, presence_routes.router, party_routes.router)
+ROUTERS = (
+    router,
+    account.router,
+    *devices.ROUTERS,
+    conferencing.router,
+    presence_routes.router,
+    party_routes.router,
+    supervising.router,
+)
 
 
 @router.post(

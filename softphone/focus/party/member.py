@@ -307,11 +307,10 @@ class Member:
         await self._apply()
         return description
 
-    def admit(self, room: int) -> None:
-        """Put the leg into a room, out of the one it is in, soon; one that is not open yet when it is."""
+    def admit(self, room: int) -> "asyncio.Task[None] | None":
+        """Put the leg into a room, out of the one it is in, soon; one that is not open yet (None) when it is."""
         self._place.room, self._place.inside = room, True
-        if self.leg is not None:
-            self._services.tasks.start(self._enter())
+        return self._services.tasks.start(self._enter()) if self.leg is not None else None
 
     def take_out(self) -> None:
         """Take the leg out of its room, soon: it hears and says nothing there."""

@@ -96,7 +96,7 @@ async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -
         assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
         for wish in ({"voicemail": "102"}, {"parkOrbit": "*70"}):
             assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
-        assert code(await ada.post(f"{party}/supervise", json={"deviceId": "1"})) == (501, "CMN-202")
+        assert code(await ada.post(f"{party}/supervise")) == (403, "TAS-106"), "it is in the call"
         assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
         assert code(await ada.post(f"{path}/parties/p-0-1/hold")) == (404, "CMN-102")
         # It goes on.

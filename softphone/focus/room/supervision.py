@@ -1,0 +1,166 @@
+"""Somebody listens to a session from outside of it: no party, and hidden from all that are; to one it may whisper.
+
+The telephones of whoever supervises are rung; the leg that answers is put into the room of the session, where the
+worker lets it be heard by nobody, by one party alone, or by all.
+"""
+
+import asyncio
+
+import structlog
+
+from softphone.errors import MediaError
+from softphone.focus.errors import WrongState
+from softphone.focus.feed import EventType
+from softphone.focus.party.dialer import Dialer
+from softphone.focus.party.hangup import Hangup
+from softphone.focus.party.identity import Caller
+from softphone.focus.party.member import CallOwner, Member
+from softphone.focus.party.ringing import Ringing
+from softphone.focus.room.ruled import RuledRoom
+from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, SessionOrigin, TelephonySession
+from softphone.focus.token import new_session_id
+from softphone.media.contract.messages import Whisper
+from softphone.store.values import Extension
+
+__all__ = ["Supervision", "supervise"]
+
+log = structlog.get_logger()
+
+ENDED = (EventType.CALL_ENDED, EventType.CONFERENCE_ENDED)
+
+
+class Supervisor(Party):
+    """Who supervises: no rules say what it may; it says nothing until it is known who is to hear it."""
+
+    silent = True
+
+    @property
+    def muted(self) -> bool:
+        """Whether its microphone is off."""
+        return self.silent
+
+
+class Supervision(CallOwner):
+    """The leg of whoever supervises a session, as long as both last.
+
+    Parameters
+    ----------
+    room
+        The session.
+    member, supervisor
+        Who supervises; its call is answered.
+    """
+
+    def __init__(self, room: RuledRoom, member: Member, supervisor: Supervisor) -> None:
+        self._room, self._supervisor = room, supervisor
+        self._member: Member | None = member
+        self._watching = room.context.tasks.start(self._watch())
+        member.pass_to(self)
+
+    async def begin(self, heard_by: tuple[str, ...] | None) -> None:
+        """Let it hear the session.
+
+        Parameters
+        ----------
+        heard_by
+            The parties that hear it, and nobody else does; None: all do.
+
+        Raises
+        ------
+        WrongState
+            The session, its call, or the party is over.
+        """
+        room, member = self._room, self._member
+        if room.ended or member is None:
+            raise WrongState("The session is over")
+        try:
+            leg, entering = await member.ready(), member.admit(room.room)
+            if entering is not None:
+                await entering
+            if heard_by != ():
+                listeners = None if heard_by is None else [await room.member(each).ready() for each in heard_by]
+                await room.context.media.ask(Whisper(leg, listeners))
+                self._supervisor.silent = False
+                member.refresh()
+        except MediaError as error:
+            raise WrongState(str(error)) from error
+
+    async def _watch(self) -> None:
+        """End with the session."""
+        async for event in self._room.context.feed.subscribe():
+            if event.type in ENDED and event.session == self._room.session.id:
+                self.end()
+
+    def end(self) -> None:
+        """Hang up on who supervises."""
+        if self._member is not None:
+            Hangup(self._room.context, self._member).say()
+
+    def keeps(self, member: Member) -> bool:
+        """Say whether it is this one."""
+        return member is self._member
+
+    def lost(self, member: Member) -> None:
+        """Have nothing more to do with it."""
+        self._member = None
+        self._watching.cancel()
+
+    def over(self, member: Member, reason: str) -> None:
+        """End: it has hung up."""
+        self.end()
+
+    def silent(self, member: Member) -> None:
+        """End: nobody is there any more."""
+        self.end()
+
+
+async def supervise(
+    room: RuledRoom, dialer: Dialer, extension: Extension, heard_by: tuple[str, ...] | None = ()
+) -> Party:
+    """Ring the telephones of an extension, and let it hear a session; returns when one has answered.
+
+    Parameters
+    ----------
+    heard_by
+        As of :meth:`Supervision.begin`.
+
+    Returns
+    -------
+    Party
+        Who supervises; of a session of its own.
+
+    Raises
+    ------
+    NotReached
+        Nobody has answered.
+    WrongState
+        The session does not let it in, or is over.
+    """
+    own = TelephonySession(new_session_id(), SessionOrigin.CALL, extension.id)
+    session, who = room.session, PartyAddress.of(extension)
+    watched = next(iter(session.parties.values()), None)
+    shown = Caller(*((watched.address.number, watched.address.name) if watched else ("", "")), account=extension.id)
+    party = Supervisor(
+        own.new_party_id(host=True),
+        PartyAddress(shown.number, shown.name),
+        who,
+        Direction.INBOUND,
+        CallEnd.CALLEE,
+        extension.id,
+    )
+    encrypted = room.rules.settings.encrypted
+    ringing = Ringing(dialer, room.context, own)
+    try:
+        member = await ringing.first(
+            dialer.phones(extension), lambda: room.context.member(party, encrypted=encrypted), shown
+        )
+    finally:
+        ringing.stop()
+    supervision = Supervision(room, member, party)
+    try:
+        await supervision.begin(heard_by)
+    except (WrongState, asyncio.CancelledError):
+        supervision.end()
+        raise
+    log.info("supervised", session=session.id, by=extension.number, heard_by=heard_by)
+    return party

@@ -1,0 +1,136 @@
+"""Whoever supervises hears a session, and is heard there by nobody, by one, or by all; and ends with it."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from softphone import Agent, Call
+from softphone.focus.errors import NoSuchParty, NotAllowed, WrongState
+from softphone.testing import ConferenceBridge
+from tests.focus.test_bringing_in import play
+from tests.support.tones import sine, tones_in
+
+CALLER, CALLEE, BOSS = TONES = (440.0, 850.0, 1250.0)
+HIDDEN = {"conference": {"hidden_listeners": True}}
+
+
+async def accept(call: Call) -> None:
+    await call.accept()
+
+
+def taking(calls: list[Call]) -> Callable[[Call], Any]:
+    async def take(call: Call) -> None:
+        calls.append(call)
+        await call.accept()
+
+    return take
+
+
+async def heard(call: Call) -> set[float]:
+    """Which tones a call hears in its last second of two."""
+    frames: list[Any] = []
+    async for frame in call.frames():
+        frames.append(frame)
+        if len(frames) == 100:
+            break
+    return tones_in(np.concatenate(frames[50:]), list(TONES))
+
+
+async def call_of_two(bridge: ConferenceBridge, caller: Agent) -> tuple[str, Call]:
+    call = await caller.invite("103")
+    (session,) = bridge.focus.calls
+    return session, call
+
+
+@pytest.mark.parametrize(
+    ("heard_by", "by_caller", "by_callee"),
+    [((), False, False), (("-2",), False, True), (None, True, True)],
+    ids=["listens", "whispers", "barges in"],
+)
+def test_who_hears_whom(tmp_path: Path, heard_by: tuple[str, ...] | None, by_caller: bool, by_callee: bool) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        theirs: list[Call] = []
+        boss: list[Call] = []
+        async with (
+            bridge.agent("101", on_call=taking(boss)),
+            bridge.agent("102") as caller,
+            bridge.agent("103", on_call=taking(theirs)),
+        ):
+            session, call = await call_of_two(bridge, caller)
+            parties = dict(bridge.focus.session(session).parties)
+            named = None if heard_by is None else tuple(f"p-{session[2:]}{each}" for each in heard_by)
+            ann = bridge._accounts.extensions["101"]
+            party = await bridge.control.calls.supervise(session, by=ann, heard_by=named)
+            assert party.extension_id == ann.id and dict(bridge.focus.session(session).parties) == parties
+            said = zip(TONES, (call, theirs[0], boss[0]), strict=True)
+            saying = [asyncio.create_task(each.write(sine(hz, 4.0))) for hz, each in said]
+            await asyncio.sleep(0.5)
+            found = await asyncio.gather(heard(boss[0]), heard(call), heard(theirs[0]))
+            assert found[0] == {CALLER, CALLEE}
+            assert found[1] == {CALLEE} | ({BOSS} if by_caller else set())
+            assert found[2] == {CALLER} | ({BOSS} if by_callee else set())
+            for each in saying:
+                each.cancel()
+            await asyncio.gather(*saying, return_exceptions=True)
+            await call.hangup()
+            assert await boss[0].wait_ended() == "bye"
+            assert await theirs[0].wait_ended() == "bye"
+            await asyncio.sleep(1)
+            assert bridge.focus.parties == 0
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+def test_who_supervises_hangs_up_and_the_others_talk_on(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        boss: list[Call] = []
+        async with (
+            bridge.agent("101", on_call=taking(boss)),
+            bridge.agent("102") as host,
+            bridge.agent("103", on_call=accept) as other,
+        ):
+            conference = await bridge.conference("102")
+            await host.invite(bridge.uri(conference))
+            await other.invite(bridge.uri(conference))
+            ann = bridge._accounts.extensions["101"]
+            await bridge.control.calls.supervise(conference.id, by=ann)
+            assert len(conference.parties) == 2 and bridge.focus.parties == 3
+            await boss[0].hangup()
+            await asyncio.sleep(1)
+            assert len(conference.parties) == 2 and bridge.focus.parties == 2
+            await bridge.control.calls.supervise(conference.id, by=ann)
+            await bridge.control.end(conference.id)
+            assert await boss[1].wait_ended() == "bye"
+            await asyncio.sleep(1)
+            assert bridge.focus.parties == 0
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+def test_who_may_not_or_cannot(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        async with bridge.agent("102") as caller, bridge.agent("103", on_call=accept):
+            session, _ = await call_of_two(bridge, caller)
+            ann = bridge._accounts.extensions["101"]
+            supervise = bridge.control.calls.supervise
+            with pytest.raises(WrongState, match="not registered"):
+                await supervise(session, by=ann)
+            with pytest.raises(NoSuchParty):
+                await supervise(session, by=ann, heard_by=("p-0",))
+            assert bridge.focus.parties == 2
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+def test_there_may_be_no_hidden_listeners(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        async with bridge.agent("102") as caller, bridge.agent("103", on_call=accept):
+            session, _ = await call_of_two(bridge, caller)
+            with pytest.raises(NotAllowed):
+                await bridge.control.calls.supervise(session, by=bridge._accounts.extensions["101"])
+
+    play(tmp_path, scene)
