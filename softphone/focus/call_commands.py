@@ -21,7 +21,7 @@ from softphone.focus.room.attendant import Attended
 from softphone.focus.room.calling_out import call_out
 from softphone.focus.room.dictation import Dictated, Dictation
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
-from softphone.focus.room.parking import park, pick_up
+from softphone.focus.room.parking import park, parked_at, pick_up
 from softphone.focus.room.placing import place, put_through
 from softphone.focus.room.supervision import supervise
 from softphone.focus.room.transfers import Asked
@@ -164,10 +164,8 @@ class CallCommands(Commands):
 
         Parameters
         ----------
-        dictation
-            How the message is taken; None: none is, and the call ends.
-        mailbox
-            Id of the extension that it is for.
+        dictation, mailbox
+            How a message is taken (None: none is, and the call ends), and the id of the extension that it is for.
 
         Raises
         ------
@@ -226,10 +224,23 @@ class CallCommands(Commands):
         room.transfers.hand_over(member, other_end(other, _answered(other, mine.party.id)))
         return room.session
 
-    async def park(self, session: str, party: str) -> TelephonySession:
-        """Let a party leave a call of two by BYE, and the other wait with music; raises WrongState."""
+    async def park(self, session: str, party: str, orbit: str = "") -> TelephonySession:
+        """Let a party leave a call of two by BYE, and the other wait with music.
+
+        Parameters
+        ----------
+        orbit
+            The number that extensions call to pick it up; empty: none.
+
+        Raises
+        ------
+        WrongState
+            The call is not answered, or somebody is parked there, or lives there.
+        """
         room = self._focus.call(session)
-        park(room, _answered(room, party))
+        if orbit and (self._accounts.find(orbit) or parked_at(self._focus.calls.values(), orbit)):
+            raise WrongState("The number is taken")
+        park(room, _answered(room, party), orbit)
         return room.session
 
     async def pick_up(self, session: str, number: str, *, by: Extension) -> Party:
@@ -255,17 +266,12 @@ class CallCommands(Commands):
             return await pick_up(room, spelled(number), by.id)
 
     async def supervise(self, session: str, *, by: Extension, heard_by: tuple[str, ...] | None = ()) -> Party:
-        """Ring an extension's telephones, and let it hear a session that nobody in it knows it hears.
+        """Ring an extension's telephones, and let it hear a session unnoticed; returns when it has answered.
 
         Parameters
         ----------
         heard_by
             The parties that hear it, and nobody else does: none, or one that it advises. None: all hear it.
-
-        Returns
-        -------
-        Party
-            Who supervises; returned when it has answered.
 
         Raises
         ------

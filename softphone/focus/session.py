@@ -161,6 +161,8 @@ class Party:
     "Whether it returns what it is sent."
     parked: bool = False
     "Whether it waits in a call that the other end has parked."
+    orbit: str = ""
+    "The number that is called to pick it up; empty: there is none."
     told: PartyStatus | None = None
     "The status that watchers were told last."
     answered: bool = False

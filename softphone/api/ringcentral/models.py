@@ -226,14 +226,14 @@ def party_view(
         from_=_address(party.caller),
         to=_address(party.callee),
         recordings=list(recordings),
-        park=ParkModel(id=party.id) if party.parked else None,
+        park=ParkModel(id=party.orbit or party.id) if party.parked else None,
     )
 
 
 def _status(party: Party) -> StatusModel:
     over = party.status in (PartyStatus.DISCONNECTED, PartyStatus.GONE)
     if party.parked and not over:
-        return StatusModel(code="Parked", park_data=party.id)
+        return StatusModel(code="Parked", park_data=party.orbit or party.id)
     status = PartyStatus.HOLD if party.stands_alone and not over else party.status
     if party.moved_to is None:
         return StatusModel(code=status.value)

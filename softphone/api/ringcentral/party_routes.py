@@ -1,5 +1,6 @@
 """Operations on one party beyond muting and removing: hold, transfer, park, record."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -29,6 +30,8 @@ router = APIRouter(
 )
 
 
+# Numbers that no other feature begins with, and that telephones can dial.
+ORBIT = re.compile(r"[0-9]{1,15}")
 # What a caller hears before it leaves a message.
 VOICEMAIL = ("vm-nobodyavail", "beep")
 
@@ -123,9 +126,17 @@ def _whom(wish: HandOver) -> str:
 
 @router.post("/transfer", response_model_exclude_none=True, openapi_extra=described(HandOver))
 async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
-    """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer."""
-    to = _whom(await read(request, HandOver))
-    leaver = named.leaver
+    """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer.
+
+    To a park orbit: who asks leaves, and the other end waits until an extension calls that number.
+    """
+    wish, leaver = await read(request, HandOver), named.leaver
+    if wish.park_orbit:
+        if not ORBIT.fullmatch(wish.park_orbit):
+            raise invalid("parkOrbit")
+        await named.context.control.calls.park(named.session.id, leaver.id, wish.park_orbit)
+        return named.shown(next(iter(named.session.parties.values()), leaver))
+    to = _whom(wish)
     await named.context.control.calls.transfer(named.session.id, leaver.id, to)
     return named.shown(leaver)
 

@@ -40,6 +40,7 @@ from softphone.focus.passes import Passes
 from softphone.focus.room.admission import Admission
 from softphone.focus.room.arriving import enter
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.focus.room.parking import parked_at, take_up
 from softphone.focus.room.referrals import refer
 from softphone.focus.room.replacement import replace as replace_party
 from softphone.focus.session import PartyAddress
@@ -185,9 +186,17 @@ class InviteRouter:
             case ToRoom() | ToOwnRoom() if known:
                 await self._reception.enter(call, self._stranger(call, caller), destination)
             case ToNowhere(number) if caller is not None:
-                await self._ring(call, caller, PartyAddress(shown(number)))
+                await self._beyond(call, caller, number)
             case _:
                 raise CallRefused(404)
+
+    async def _beyond(self, call: InviteSession, caller: Extension, number: str) -> None:
+        """Connect an extension with who is parked under a number, or with the number outside."""
+        room = parked_at(self._focus.calls.values(), number)
+        if room is not None:
+            await take_up(room, call, caller)
+        else:
+            await self._ring(call, caller, PartyAddress(shown(number)))
 
     async def _apart(self, call: InviteSession, admission: Admission, destination: ToBridge | ToPass | ToEcho) -> None:
         """Bring a call to where its pass leads, or the code that it is asked for; or let it hear itself."""

@@ -3,33 +3,48 @@
 Nobody is forgotten: after a while whoever has parked the call is rung again, and again, as long as it waits.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from mixer.rules.events import Park
+from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
-from softphone.focus.party.member import Member
+from softphone.focus.party.context import Context
+from softphone.focus.party.hangup import Hangup
+from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.transfers import successor
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import Party
+from softphone.focus.session import Party, PartyAddress
+from softphone.sip.ua.call import InviteSession
+from softphone.store.values import Extension
 from softphone.tasks import Alarm
 
-__all__ = ["park", "pick_up"]
+__all__ = ["park", "parked_at", "pick_up", "take_up"]
 
 NOT_PARKED = "Nobody is parked there any more"
 
 
-def park(room: CallRoom, member: Member) -> None:
-    """Let a member leave, and the other end wait with music; raises WrongState where nobody would."""
+def park(room: CallRoom, member: Member, orbit: str = "") -> None:
+    """Let a member leave, and the other end wait with music; raises WrongState where nobody would.
+
+    Parameters
+    ----------
+    orbit
+        The number that extensions call to pick it up; empty: none.
+    """
     room.command(Park(member.party.id))
     room.parked = member.party
-    _tell(room, True)
+    _tell(room, True, orbit)
     _remind(room, member.party)
 
 
-def _tell(room: CallRoom, parked: bool) -> None:
+def _tell(room: CallRoom, parked: bool, orbit: str = "") -> None:
     """Show, and tell, that who is there waits to be picked up, or does so no more."""
     for member in room.members.values():
         if member.party.parked is not parked:
-            member.party.parked = parked
+            member.party.parked, member.party.orbit = parked, orbit
             room.news.publish(EventType.PARTY_CHANGED, member.party.id, parked=parked)
 
 
@@ -81,7 +96,60 @@ async def pick_up(room: CallRoom, number: str, account: str) -> Party:
         if room.parked is not left or room.ended:
             raise WrongState(NOT_PARKED) from error
         raise
+    _picked_up(room)
+    return party
+
+
+def _picked_up(room: CallRoom) -> None:
+    """Note that nobody is parked any more, and let nobody ring for that."""
     room.parked = None
     room.transfers.stop()
     _tell(room, False)
-    return party
+
+
+def parked_at(rooms: Iterable[CallRoom], orbit: str) -> CallRoom | None:
+    """Find the call in which somebody is parked under a number; None: nobody is."""
+    return next((room for room in rooms if any(each.orbit == orbit for each in room.session.parties.values())), None)
+
+
+async def take_up(room: CallRoom, call: InviteSession, extension: Extension) -> None:
+    """Answer an extension that calls the number that somebody is parked under, and let the two talk.
+
+    Raises
+    ------
+    CallRefused
+        404: nobody is parked there any more.
+    SdpError, MediaError, CallEnded
+        Who is parked stays so.
+    """
+    left, context = room.parked, room.context
+    if left is None:
+        raise CallRefused(404)
+    own = replace(successor(left, PartyAddress.of(extension)), id=room.session.new_party_id(host=False))
+    member = context.member(own, call=call)
+    _Answering(context, member)
+    try:
+        await member.answer(room.identity(member))
+    except SoftphoneError:
+        member.keeper.over(member, "failed")
+        raise
+    if room.parked is not left or room.ended:
+        Hangup(context, member).say()
+    elif room.transfers.succeed(member, own, own.id) is not None:
+        _picked_up(room)
+
+
+class _Answering(CallOwner):
+    """Keeps whoever picks a call up while it is answered: if it hangs up, who is parked stays so."""
+
+    def __init__(self, context: Context, member: Member) -> None:
+        self._context, self._member = context, member
+        member.pass_to(self)
+
+    def keeps(self, member: Member) -> bool:
+        """Say whether it is this one."""
+        return member is self._member and member.keeper is self
+
+    def over(self, member: Member, reason: str) -> None:
+        """End: it has hung up."""
+        Hangup(self._context, member).say()

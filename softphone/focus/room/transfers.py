@@ -38,7 +38,7 @@ from softphone.sip.ua.referral import Progressed
 from softphone.tasks import Alarm
 from softphone.text import shown
 
-__all__ = ["Asked", "Transfers", "WayIn", "joins", "known_as", "nowhere", "other_end"]
+__all__ = ["Asked", "Transfers", "WayIn", "joins", "known_as", "nowhere", "other_end", "successor"]
 
 WayIn = Callable[[str, str], Awaitable[ConferenceRoom | None]]
 """Gives the conference that a number leads to, for a call that the extension of this id hands over; None: to none."""
@@ -223,7 +223,7 @@ class Transfers:
             raise
         if room.keeps(member) and not heir.gone:
             self.hand_over(member, heir)
-        elif self._succeed(heir, party) is None:
+        elif self.succeed(heir, party) is None:
             raise CallRefused(487)
 
     def _hand_in(self, member: Member, there: ConferenceRoom) -> None:
@@ -259,7 +259,7 @@ class Transfers:
         """
         party = successor(left, self._dialer.whom(number))
         heir = await self._ring(left, party, number, headers, account)
-        came = self._succeed(heir, party)
+        came = self.succeed(heir, party)
         if came is None:
             raise NotReached(CANCELLED)
         return came
@@ -288,10 +288,16 @@ class Transfers:
         finally:
             self._ringing.discard(ringing)
 
-    def _succeed(self, heir: Member, like: Party) -> Party | None:
-        """Let whoever has answered in to who waits, and give its party; None: nobody does, and it is hung up on."""
+    def succeed(self, heir: Member, like: Party, id: str = "") -> Party | None:
+        """Let somebody in to who waits, and give its party; None: nobody does, and it is hung up on.
+
+        Parameters
+        ----------
+        id
+            Of the party; empty: a new one.
+        """
         room = self._room
-        party = replace(like, id=room.session.new_party_id(host=False))
+        party = replace(like, id=id or room.session.new_party_id(host=False))
         alone = len(room.members) == 1
         if heir.gone or not alone or room.ask(heir, party, joins(party)) is not None:
             Hangup(room.context, heir).say()

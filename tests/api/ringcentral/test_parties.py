@@ -94,7 +94,7 @@ async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -
         party = f"{path}/parties/{own}"
         assert code(await ada.post(f"{party}/transfer", json={"extensionNumber": "103"})) == (409, "TAS-106")
         assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
-        for wish in ({"voicemail": "102"}, {"parkOrbit": "*70"}):
+        for wish in ({"voicemail": "102"}, {"voicemail": "x"}):
             assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
         assert code(await ada.post(f"{party}/supervise")) == (403, "TAS-106"), "it is in the call"
         assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
@@ -218,6 +218,43 @@ async def test_a_call_is_parked_and_picked_up(shared: Server, ada: httpx.AsyncCl
         assert (picked.status_code, picked.json()["owner"]["extensionId"]) == (200, "100103")
         parties = (await cai.get(path)).json()["parties"]
         assert [each["status"] for each in parties] == [{"code": "Answered"}] * 2 and bob.ended.empty()
+
+
+ORBIT = {"parkOrbit": "801"}
+
+
+async def test_a_call_is_parked_under_a_number_and_whoever_calls_that_has_it(
+    shared: Server, ada: httpx.AsyncClient
+) -> None:
+    async with Phone(shared, "103") as cid, Phone(shared) as guest, talking(shared) as (ann, bob, path, own):
+        parked = (await ada.post(f"{path}/parties/{own}/transfer", json=ORBIT)).json()
+        assert await ann.hung_up() == "bye"
+        assert parked["status"] == {"code": "Parked", "parkData": "801"} and parked["park"] == {"id": "801"}
+        with pytest.raises(CallRefused):
+            await guest.call("801")
+        taken = await cid.call("801")
+        shown = (await ada.get(path)).json()["parties"]
+        assert [each["status"] for each in shown] == [{"code": "Answered"}] * 2 and all("park" not in e for e in shown)
+        identity = taken.response.get("p-rc-api-ids") if taken.response else None
+        assert identity == f"party-id={shown[1]['id']};session-id={path.rpartition('/')[2]}"
+        assert shown[1]["from"]["phoneNumber"] == "103" and bob.ended.empty()
+        await taken.bye()
+        assert await bob.hung_up() == "bye"
+        await until(lambda: shared.focus.parties == 0)
+        # Nobody is there any more.
+        with pytest.raises(CallRefused):
+            await cid.call("801")
+
+
+@pytest.mark.parametrize(
+    ("orbit", "expected"), [("a b", (400, "CMN-101")), ("x" * 20, (400, "CMN-101")), ("103", (409, "TAS-106"))]
+)
+async def test_where_nobody_is_parked(
+    shared: Server, ada: httpx.AsyncClient, orbit: str, expected: tuple[int, str]
+) -> None:
+    async with talking(shared) as (ann, bob, path, own):
+        refused = await ada.post(f"{path}/parties/{own}/transfer", json={"parkOrbit": orbit})
+        assert code(refused) == expected and ann.ended.empty() and bob.ended.empty()
 
 
 async def test_who_picks_up_and_hangs_up_at_once_is_told_so(
