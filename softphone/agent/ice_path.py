@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from aioice import Candidate, Connection, TransportPolicy
 
 from softphone.agent.terms import IceServers
-from softphone.media.contract.leg import MediaAddress, Srtp
+from softphone.media.contract.leg import MediaAddress
+from softphone.media.contract.security import Srtp
 from softphone.media.rtp.dtls import Association, Fingerprint, Identity
 from softphone.sdp import IceDtls
 from softphone.tasks import Tasks

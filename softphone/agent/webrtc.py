@@ -20,8 +20,9 @@ from softphone.agent.handshakes import identity
 from softphone.agent.ice_path import IcePath
 from softphone.agent.terms import IceServers
 from softphone.errors import MediaError
-from softphone.media.contract.leg import Ice, LegInfo, LegSpec, RtpTimeout, Srtp
+from softphone.media.contract.leg import LegInfo, LegSpec, RtpTimeout
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, UpdateLeg
+from softphone.media.contract.security import Ice, Srtp
 from softphone.media.rtp.dtls import Identity
 from softphone.media.workers.client import Media
 from softphone.srtp import BEFORE_DTLS

@@ -5,8 +5,8 @@ import msgspec
 from softphone import sdp
 from softphone.calls.nat import other_source, trust_in
 from softphone.errors import SdpError
-from softphone.media.contract.leg import Ice, LegSpec, MediaAddress, Srtp
-from softphone.media.contract.security import DtlsPeer
+from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.media.contract.security import DtlsPeer, Ice, Srtp
 from softphone.sdp import Agreement
 from softphone.sip.ua.call import InviteSession
 from softphone.srtp import BEFORE_DTLS

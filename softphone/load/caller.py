@@ -14,7 +14,7 @@ from softphone.load.calls import JoinFailed, PartyCalls
 from softphone.load.media.doors import Doors
 from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import JANUS, LoadPlan, janus_host
-from softphone.media.contract.leg import Srtp
+from softphone.media.contract.security import Srtp
 from softphone.sdp.negotiation import Negotiated
 from softphone.sdp.sdes import new_key
 from softphone.sip.driver import StackSettings, TransportMaker

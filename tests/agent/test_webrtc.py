@@ -12,8 +12,9 @@ import pytest
 from softphone import Agent, Call, CallRefused, IceServers, MediaError
 from softphone.agent.ice_path import IcePath
 from softphone.agent.webrtc import WebrtcCall, identity
-from softphone.media.contract.leg import Ice, LegSpec, RtpTimeout, Srtp
+from softphone.media.contract.leg import LegSpec, RtpTimeout
 from softphone.media.contract.messages import CloseLeg, UpdateLeg
+from softphone.media.contract.security import Ice, Srtp
 from softphone.sdp import IceDtls, IceSide, negotiation
 from softphone.tasks import Tasks
 from tests.agent.test_agent import listen, talking, until_heard

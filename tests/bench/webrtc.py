@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from mixer.frame import TICK_S
-from softphone.media.contract.leg import Datagram, Ice, LegInfo, LegSpec, MediaAddress, Srtp
+from softphone.media.contract.leg import Datagram, LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import Configure, CreateRoom, JoinRoom, Number, OpenLeg
+from softphone.media.contract.security import Ice, Srtp
 from softphone.media.engine.engine import Engine
 from tests.media.rtp.checks import check
 from tests.media.workers.test_webrtc import PASSWORD, PORT, Bridge

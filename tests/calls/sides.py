@@ -7,8 +7,9 @@ from typing import Any
 from softphone import sdp
 from softphone.calls.leg import CallLeg
 from softphone.errors import MediaFull, OwnAddress
-from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress, Srtp
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import CloseLeg, GetKeys, OpenLeg, UpdateLeg
+from softphone.media.contract.security import Srtp
 from softphone.sip.ua.call import InviteSession
 from softphone.tasks import Tasks
 from softphone.testing.bridge import PaperMedia

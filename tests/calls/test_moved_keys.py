@@ -8,8 +8,9 @@ import pytest
 
 from softphone.calls.leg import CallLeg
 from softphone.calls.moving import move
-from softphone.media.contract.leg import LegStats, Srtp
+from softphone.media.contract.leg import LegStats
 from softphone.media.contract.messages import Configure, CreateRoom, GetStats, JoinRoom
+from softphone.media.contract.security import Srtp
 from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.pool import Pool
 from softphone.srtp import SRTP_PROFILES

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from softphone.errors import CallRefused
-from softphone.media.contract.leg import Ice, RtpTimeout
+from softphone.media.contract.leg import RtpTimeout
+from softphone.media.contract.security import Ice
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.switchboard import Behaviour, Switchboard, answers, play, rings

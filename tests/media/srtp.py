@@ -6,7 +6,7 @@ import struct
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from softphone.media.contract.leg import Srtp
+from softphone.media.contract.security import Srtp
 from tests.media.peer import Peer, drained
 
 TAGS = {

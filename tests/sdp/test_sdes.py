@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from softphone import sdp
 from softphone.calls.spec import leg_spec
 from softphone.errors import NoCommonCodec
-from softphone.media.contract.leg import Srtp
+from softphone.media.contract.security import Srtp
 from softphone.sdp.sdes import Crypto
 from softphone.srtp import SRTP_PROFILES, Encryption
 

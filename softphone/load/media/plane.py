@@ -24,7 +24,7 @@ from softphone.load.media.tally import BOT, count_sound, settle, take
 from softphone.media.codecs.coders import Decoder, decoder
 from softphone.media.codecs.forms import DECODE, FORMS, LAW, NUMBERS
 from softphone.media.codecs.payloads import Payloads
-from softphone.media.contract.leg import Srtp
+from softphone.media.contract.security import Srtp
 from softphone.media.engine.secrecy import Envelopes
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import ADDRESS_SIZE, SLOT_SIZE, Letters, SendBuffer, sockaddr

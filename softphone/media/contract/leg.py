@@ -7,12 +7,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from softphone.media.contract.security import SRTP_PROFILES, DtlsPeer, Ice, Srtp
+from softphone.media.contract.security import DtlsPeer, Ice, Srtp
 from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
 
 __all__ = [
     "Datagram",
-    "Ice",
     "MediaAddress",
     "Event",
     "KeyPressed",
@@ -23,8 +22,6 @@ __all__ = [
     "RecordingEnded",
     "RecordingInfo",
     "RtpTimeout",
-    "SRTP_PROFILES",
-    "Srtp",
     "SrtpRefused",
     "LegDominant",
     "LegEchoing",

@@ -11,8 +11,9 @@ from mixer.frame import TICK_S
 from mixer.tick import Tick
 from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.codecs.forms import FORMS
-from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, Srtp, SrtpRefused, Unclaimed
+from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, SrtpRefused, Unclaimed
 from softphone.media.contract.messages import Done, SendDatagram
+from softphone.media.contract.security import Srtp
 from softphone.media.engine.allotment import Allotment
 from softphone.media.engine.asides import Asides
 from softphone.media.engine.legs import Leg, Legs, check

@@ -16,7 +16,8 @@ from mixer.bridge import Bridge
 from mixer.echo import REACH, likeness
 from softphone.codec import TABLE, Codec
 from softphone.errors import MediaError
-from softphone.media.contract.leg import LegSpec, MediaAddress, Srtp
+from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.media.contract.security import Srtp
 from softphone.media.engine.echoes import Echoes
 from softphone.media.engine.floors import Floors
 from softphone.media.engine.legs import Leg, Legs

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
-from softphone.media.contract.leg import Srtp
+from softphone.media.contract.security import Srtp
 
 __all__ = ["HANDSHAKES", "HANDSHAKE_S", "HASHES", "RECORDS", "Association", "Fingerprint", "Identity", "is_hello"]
 

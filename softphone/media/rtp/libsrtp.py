@@ -11,7 +11,7 @@ from typing import Any
 
 from mixer.kernel import COMPILED
 from softphone.errors import MediaError
-from softphone.media.contract.leg import SRTP_PROFILES
+from softphone.srtp import SRTP_PROFILES
 
 __all__ = ["BAD", "REPLAYED", "SrtpSession", "function", "load"]
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from mixer.kernel import Int, kernel, records
 from softphone.errors import MediaError
-from softphone.media.contract.leg import SRTP_PROFILES, Srtp
+from softphone.media.contract.security import Srtp
 from softphone.media.rtp import libsrtp
 from softphone.media.rtp.header import HEADER_SIZE
 from softphone.media.rtp.libsrtp import REPLAYED, SrtpSession
+from softphone.srtp import SRTP_PROFILES
 
 __all__ = ["Safe", "TRAILER", "Vault", "check", "seal", "unseal"]
 

@@ -4,8 +4,8 @@ import asyncio
 
 import msgspec
 
-from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress, Srtp
-from softphone.media.contract.security import DtlsPeer
+from softphone.media.contract.leg import LegInfo, LegSpec, MediaAddress
+from softphone.media.contract.security import DtlsPeer, Srtp
 from softphone.media.rtp.dtls import Association, Fingerprint, Identity, is_hello
 
 __all__ = ["DtlsLeg", "Half"]

@@ -24,8 +24,9 @@ from typing import TypeVar, cast
 import msgspec
 
 from softphone.errors import MediaError
-from softphone.media.contract.leg import Datagram, Event, Ice, LegInfo, LegSpec, MediaAddress, RtpTimeout, WorkerLost
+from softphone.media.contract.leg import Datagram, Event, LegInfo, LegSpec, MediaAddress, RtpTimeout, WorkerLost
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, SendDatagram, UpdateLeg
+from softphone.media.contract.security import Ice
 from softphone.media.rtp import stun
 from softphone.media.rtp.dtls import HANDSHAKE_S, HANDSHAKES, RECORDS, Association, Fingerprint, Identity
 from softphone.media.rtp.ice import IceLite

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mixer import g711
-from softphone.media.contract.leg import Datagram, Ice, LegInfo, LegSpec, MediaAddress
+from softphone.media.contract.leg import Datagram, LegInfo, LegSpec, MediaAddress
 from softphone.media.contract.messages import CloseLeg, JoinRoom, OpenLeg, SendDatagram, UpdateLeg
-from softphone.media.contract.security import DtlsPeer
+from softphone.media.contract.security import DtlsPeer, Ice
 from softphone.media.engine.asides import PER_TICK
 from tests.media.peer import SILENCE, Driver, Peer, codes, power, stats
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from mixer import g711
-from softphone.media.contract.leg import SRTP_PROFILES, KeyPressed, LegInfo, LegSpec, MediaAddress, Srtp, SrtpRefused
+from softphone.media.contract.leg import KeyPressed, LegInfo, LegSpec, MediaAddress, SrtpRefused
 from softphone.media.contract.messages import CloseLeg, Failed, OpenLeg, SendKeys, UpdateLeg
+from softphone.media.contract.security import Srtp
 from softphone.media.rtp import rtcp
+from softphone.srtp import SRTP_PROFILES
 from tests.media.peer import SILENCE, Driver, Peer, codes, drained, fields, power, stats
 from tests.media.srtp import SecretPeer, Secrets
 

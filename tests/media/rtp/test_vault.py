@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pylibsrtp import Policy, Session
 
 from softphone.errors import MediaError
-from softphone.media.contract.leg import SRTP_PROFILES, LegSpec, Srtp
+from softphone.media.contract.leg import LegSpec
+from softphone.media.contract.security import Srtp
 from softphone.media.rtp.vault import SOURCES, Vault, check
+from softphone.srtp import SRTP_PROFILES
 from tests.media.srtp import Secrets
 
 POLICIES = {

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from softphone.errors import MediaError
-from softphone.media.contract.leg import LegSpec, MediaAddress, RtpTimeout, Srtp
+from softphone.media.contract.leg import LegSpec, MediaAddress, RtpTimeout
 from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
-from softphone.media.contract.security import DtlsPeer
+from softphone.media.contract.security import DtlsPeer, Srtp
 from softphone.media.rtp.dtls import HANDSHAKE_S, Association, Fingerprint
 from tests.media.workers.test_webrtc import HOME, NO_KEYS, OTHER, PORT, SOMEBODY, THEIRS, UNIX, Bridge
 

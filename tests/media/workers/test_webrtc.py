@@ -5,18 +5,9 @@ from typing import Any
 
 import pytest
 
-from softphone.media.contract.leg import (
-    Datagram,
-    Event,
-    Ice,
-    LegInfo,
-    LegSpec,
-    MediaAddress,
-    RtpTimeout,
-    Srtp,
-    WorkerLost,
-)
+from softphone.media.contract.leg import Datagram, Event, LegInfo, LegSpec, MediaAddress, RtpTimeout, WorkerLost
 from softphone.media.contract.messages import CloseLeg, OpenLeg, SendDatagram, UpdateLeg
+from softphone.media.contract.security import Ice, Srtp
 from softphone.media.rtp import stun
 from softphone.media.rtp.dtls import HANDSHAKE_S, HANDSHAKES, Association, Fingerprint, Identity
 from softphone.media.rtp.ice import CONSENT_S
