@@ -35,6 +35,8 @@ class Codec:
         As configuration, legs and logs call it; no two have the same.
     encoding, clock_hz, channels
         Of ``a=rtpmap``; names of encodings are alike in upper and lower case.
+    mistaken_for
+        Clocks and channels that telephones write where these are meant; packets are the same.
     payload_type
         Its number where it is ours to choose; below 96 it needs no ``a=rtpmap``.
     rates_hz
@@ -59,6 +61,7 @@ class Codec:
     bytes_per_ms: int | None = None
     stateful: bool = False
     parameters: str = ""
+    mistaken_for: tuple[tuple[int, int], ...] = ()
 
     @property
     def rate_hz(self) -> int:
@@ -72,7 +75,9 @@ class Codec:
 
     def is_spoken_as(self, encoding: str, clock_hz: int, channels: int = 1) -> bool:
         """Whether a line ``a=rtpmap`` means it (RFC 8866 section 6.6)."""
-        return (encoding.upper(), clock_hz, channels) == (self.encoding.upper(), self.clock_hz, self.channels)
+        said = clock_hz, channels
+        known = said == (self.clock_hz, self.channels) or said in self.mistaken_for
+        return known and encoding.upper() == self.encoding.upper()
 
     def size(self, ms: int) -> int:
         """Return how many bytes some milliseconds of sound have; 0: any number."""
@@ -87,6 +92,10 @@ class Codec:
         return f"{self.encoding}/{self.clock_hz}{channels}"
 
 
+# Two, whatever is in the packets (RFC 7587 section 7), which drafts did not say, nor some writers of descriptions know.
+MONO = (48_000, 1)
+
+
 def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: int, usual_hz: int = 16_000) -> Codec:
     return Codec(
         name=name,
@@ -98,6 +107,7 @@ def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: 
         frames_ms=(20, 40, 60),
         stateful=True,
         parameters="useinbandfec=1",
+        mistaken_for=(MONO,) if clock_hz == 48_000 else (),
     )
 
 
@@ -123,6 +133,8 @@ TABLE = (
         rates_hz=(16_000,),
         bytes_per_ms=8,
         stateful=True,
+        # What it is sampled at, where its clock belongs (RFC 3551 section 4.5.2).
+        mistaken_for=((16_000, 1),),
     ),
     _opus("OPUS", "opus", 48_000, 2, 111),
     _opus("OPUS/16000", "OPUS", 16_000, 1, 109),  # of RingCentral's softphones, beside what RFC 7587 says

@@ -32,6 +32,25 @@ def test_names_of_encodings_are_alike_in_any_case() -> None:
     assert not codec("L16/16000").is_spoken_as("L16", 8000)
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "spoken"),
+    [
+        ("G722", ("G722", 16_000), True),
+        ("G722", ("G722", 8000), True),
+        ("G722", ("G722", 16_000, 2), False),
+        ("G722", ("G7221", 16_000), False),
+        ("OPUS", ("opus", 48_000), True),
+        ("OPUS", ("opus", 48_000, 2), True),
+        ("OPUS", ("opus", 16_000), False),
+        ("OPUS/16000", ("opus", 16_000), True),
+        ("OPUS/16000", ("opus", 48_000), False),
+        ("PCMU", ("PCMU", 16_000), False),
+    ],
+)
+def test_a_clock_or_channels_written_by_mistake_are_known(name: str, said: tuple[str, int], spoken: bool) -> None:
+    assert codec(name).is_spoken_as(*said) is spoken
+
+
 def test_names_are_taken_in_any_case_and_once() -> None:
     assert spoken_here(["opus", "Pcmu", "l16/8000"]) == ("OPUS", "PCMU", "L16/8000")
     for names in (["PCMU", "pcmu"], ["GSM"], [], "PCMU"):

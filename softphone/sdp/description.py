@@ -250,7 +250,8 @@ def parse(text: str | bytes) -> SessionDescription:
 
 
 def _lines(text: str) -> Iterator[Line]:
-    rows = [row.rstrip() for row in re.split(r"\r\n|\n|\r", text)]
+    # Behind the last line some send the end of a string of C.
+    rows = [row.rstrip() for row in re.split(r"\r\n|\n|\r", text.rstrip("\0\r\n"))]
     filled = [row for row in rows if row]
     if len(filled) > MAX_LINES:
         raise SdpError(f"session description has more than {MAX_LINES} lines")

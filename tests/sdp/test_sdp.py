@@ -394,3 +394,7 @@ def test_a_stream_may_be_switched_off_later_but_not_at_first(lines: tuple[str, .
     assert [media.port for media in answer.media] == [0] * (1 + len(lines))
     with pytest.raises(NoCommonCodec):
         sdp.answer(offer, "198.51.100.1", 4000, session_id=7, version=2)
+
+
+def test_zeros_behind_a_description_are_no_line() -> None:
+    assert all(sdp.parse(f"{audio()}{end}") == sdp.parse(str(audio())) for end in ("\0", "\0\0\0", "\0\r\n"))
